@@ -1,0 +1,33 @@
+# Two stages: the first compiles, the second holds what runs.
+FROM node:22-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev
+
+FROM node:22-bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates curl git python3 python3-pip python3-venv tini \
+ && pip install --break-system-packages --no-cache-dir uv==0.13.9 \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --create-home --uid 10001 host \
+ && install -d -o host -g host /data
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json ./
+COPY hooks hooks
+COPY templates templates
+COPY public public
+COPY examples examples
+COPY scripts scripts
+USER host
+ENV STREAMLIT_HOST_BIND=0.0.0.0 STREAMLIT_HOST_PORT=8080 STREAMLIT_HOST_DATA=/data NODE_ENV=production
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["curl", "-fsS", "http://127.0.0.1:8080/healthz"]
+# An init as PID 1: processes outlive the server inside the container, and somebody has to reap them.
+ENTRYPOINT ["tini", "--"]
+CMD ["node", "--input-type=module", "-e", "const { main } = await import('/app/dist/main.js'); await main();"]

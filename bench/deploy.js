@@ -1,0 +1,166 @@
+// npm run bench:deploy [-- rounds]: what a deploy costs over what nobody can save: git's own push, pip's own work and
+// Streamlit's own start. All in one run and in turn, since machines are shared and noisy: read the ratios.
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT, setUp } from '../scripts/lib/setup.js';
+
+const TOKEN = 'a-token-for-the-benchmark-only';
+const REQUIREMENTS = 'streamlit\n';
+const rounds = Number(process.argv[2] ?? 7);
+
+const { uv } = await setUp({ data: join(ROOT, 'data') });
+if (uv === undefined) throw new Error('uv is needed for this benchmark');
+const work = await mkdtemp(join(tmpdir(), 'bench-deploy-'));
+const cache = join(work, 'uv-cache');
+const children = new Set();
+try {
+  await measure();
+} finally {
+  for (const child of children) child.kill('SIGKILL');
+  await rm(work, { recursive: true, force: true });
+}
+
+async function measure() {
+  const server = await startServer();
+  const project = await makeProject('app');
+  const remote = (id) => `${server.url.replace('http://', `http://x:${TOKEN}@`)}/git/${id}.git`;
+  // Fills uv's cache, and makes the app that is pushed to again and again.
+  await push(project, remote('warm'));
+
+  const bare = await bareRepository();
+  const times = { 'git push to an empty hook': [], 'process start to health': [], 'uv pip install': [], 'first deploy': [], 'code-only push': [], 'same requirements, new app': [] };
+  const measured = async (name, action) => {
+    const begun = performance.now();
+    await action();
+    times[name].push(performance.now() - begun);
+  };
+  for (let round = 0; round < rounds; round += 1) {
+    await commit(project, round);
+    await measured('git push to an empty hook', () => run('git', ['push', '--quiet', bare, 'main'], project));
+    const environment = join(work, 'bare-environment');
+    await rm(environment, { recursive: true, force: true });
+    await run(uv, ['venv', '--quiet', environment], work);
+    await measured('uv pip install', () => run(uv, ['pip', 'install', '--quiet', '--compile-bytecode', '--python', environment, '-r', join(project, 'requirements.txt')], work));
+    await measured('process start to health', () => startToHealth(environment, project));
+    await measured('code-only push', () => push(project, remote('warm')));
+    await measured('same requirements, new app', () => push(project, remote(`same-${round}`)));
+    await api(server.url, `same-${round}`);
+    // A requirement that only this round has makes an environment of its own; uv's cache is as it was for the bare install.
+    await writeFile(join(project, 'requirements.txt'), `# ${round}\n${REQUIREMENTS}six==1.${17 - (round % 2)}.0 ; python_version >= "3.${round}"\n`);
+    await commit(project, `first ${round}`);
+    await measured('first deploy', () => push(project, remote(`first-${round}`)));
+    await api(server.url, `first-${round}`);
+    await writeFile(join(project, 'requirements.txt'), REQUIREMENTS);
+    await commit(project, `back ${round}`);
+    await push(project, remote('warm'));
+  }
+  report(Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)])));
+}
+
+function report(ms) {
+  const [gitPush, start, install] = [ms['git push to an empty hook'], ms['process start to health'], ms['uv pip install']];
+  const floors = { 'first deploy': install + start, 'code-only push': gitPush + start, 'same requirements, new app': gitPush + start };
+  console.log(`\nmedian of ${rounds}`);
+  for (const [name, value] of Object.entries(ms)) {
+    const floor = floors[name];
+    const ratio = floor === undefined ? '' : `   ${(value / floor).toFixed(2)} x (${floor.toFixed(0)} ms that nobody can save)`;
+    console.log(`  ${name.padEnd(28)} ${value.toFixed(0).padStart(7)} ms${ratio}`);
+  }
+}
+
+async function startServer() {
+  const data = join(work, 'data');
+  await mkdir(data);
+  const env = { ...process.env, PATH: `${join(uv, '..')}:${join(ROOT, 'data/tools/bin')}:${process.env.PATH}`, STREAMLIT_HOST_PORT: '0', STREAMLIT_HOST_DATA: data, STREAMLIT_HOST_TOKEN: TOKEN, REDIS_URL: '', UV_CACHE_DIR: cache, STREAMLIT_HOST_LOG_LEVEL: 'warn' };
+  const code = `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: work, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += chunk;
+    const found = /(http:\S+)\/console\/login/.exec(output);
+    if (found !== null) return { url: found[1] };
+  }
+  throw new Error(`the server did not start:\n${output}`);
+}
+
+async function makeProject(name) {
+  const folder = join(work, name);
+  await mkdir(folder);
+  await writeFile(join(folder, 'app.py'), 'import streamlit as st\n\nst.write("Hello")\n');
+  await writeFile(join(folder, 'requirements.txt'), REQUIREMENTS);
+  await run('git', ['init', '--quiet', '--initial-branch', 'main'], folder);
+  await commit(folder, 'begin');
+  return folder;
+}
+
+async function bareRepository() {
+  const folder = join(work, 'bare.git');
+  await run('git', ['init', '--quiet', '--bare', '--template=', folder], work);
+  await mkdir(join(folder, 'hooks'));
+  await writeFile(join(folder, 'hooks/pre-receive'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+  return folder;
+}
+
+async function commit(folder, round) {
+  await writeFile(join(folder, 'app.py'), `import streamlit as st\n\nst.write("Round ${round}")\n`);
+  await run('git', ['add', '--all'], folder);
+  await run('git', ['commit', '--quiet', '--allow-empty', '-m', `Round ${round}`], folder);
+}
+
+function push(folder, remote) {
+  return run('git', ['push', '--quiet', remote, 'main'], folder);
+}
+
+/** Ends an app that was measured, so that the next measurement has the machine to itself. */
+async function api(url, app) {
+  const answer = await fetch(`${url}/api/apps/${app}?confirm=${app}`, { method: 'DELETE', headers: { authorization: `Bearer ${TOKEN}` } });
+  if (!answer.ok) throw new Error(`${app} was not deleted: ${answer.status}`);
+}
+
+async function startToHealth(environment, project) {
+  const port = await freePort();
+  const [library] = await readdir(join(environment, 'lib'));
+  if (library === undefined) throw new Error('the environment is empty');
+  const child = spawn(join(environment, 'bin/python'), ['-m', 'streamlit', 'run', 'app.py', '--server.port', String(port), '--server.headless', 'true', '--server.address', '127.0.0.1', '--browser.gatherUsageStats', 'false', '--server.fileWatcherType', 'none', '--logger.hideWelcomeMessage', 'true'], { cwd: project, stdio: 'ignore' });
+  children.add(child);
+  try {
+    for (;;) {
+      const ok = await fetch(`http://127.0.0.1:${port}/_stcore/health`).then((answer) => answer.ok, () => false);
+      if (ok) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  } finally {
+    child.kill('SIGKILL');
+    children.delete(child);
+  }
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function run(command, args, cwd) {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, UV_CACHE_DIR: cache, UV_SYSTEM_CERTS: '1', GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' };
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`))));
+  });
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

@@ -1,0 +1,28 @@
+// The console without JavaScript works by links and forms; these modules make it better.
+import { csrf, onContent } from './page.js';
+import { remember, watch } from './live.js';
+import { copyButtons } from './copy.js';
+import { filters } from './filter.js';
+import { dialogs } from './dialog.js';
+import { once } from './once.js';
+import { times } from './time.js';
+import { logs } from './log.js';
+import { uploads } from './upload.js';
+
+document.documentElement.classList.add('js');
+remember();
+onContent(copyButtons);
+onContent(filters);
+onContent(dialogs);
+onContent(times);
+onContent(logs);
+uploads();
+once();
+for (const form of document.querySelectorAll('form[data-no-js]')) form.hidden = true;
+if (matchMedia('(min-width: 960px)').matches) {
+  for (const details of document.querySelectorAll('[data-open-wide]')) details.open = true;
+}
+for (const form of document.querySelectorAll('form[data-editor]')) {
+  import('./editor.js').then(({ edit }) => edit(form), (error) => console.error(error));
+}
+if (csrf !== '') watch();

@@ -1,0 +1,24 @@
+/** Shows the copy buttons, which do nothing without JavaScript. */
+export function copyButtons(root) {
+  // The clipboard is only there on https and on localhost; elsewhere the text can still be selected by hand.
+  if (navigator.clipboard === undefined) return;
+  for (const button of root.querySelectorAll('button[data-copy]')) {
+    button.hidden = false;
+    button.addEventListener('click', () => void copy(button));
+  }
+}
+
+async function copy(button) {
+  const text = button.dataset.copy || button.parentElement.querySelector('pre')?.innerText || '';
+  const label = button.querySelector('span');
+  const before = label.dataset.before ?? label.textContent;
+  label.dataset.before = before;
+  try {
+    await navigator.clipboard.writeText(text.trimEnd());
+    label.textContent = 'Copied';
+  } catch {
+    // The browser said no; the person sees it on the button.
+    label.textContent = 'Not allowed';
+  }
+  setTimeout(() => (label.textContent = before), 2_000);
+}

@@ -1,0 +1,49 @@
+/**
+ * What is asked on a page of its own, or done at once, without JavaScript is asked in a dialog of this page. The opener is
+ * a link, or the button of a form; then the dialog's form goes where that form would have gone.
+ */
+export function dialogs(root) {
+  for (const opener of root.querySelectorAll('[data-dialog]')) {
+    const dialog = document.querySelector(opener.dataset.dialog);
+    if (dialog === null) continue;
+    if (opener.localName === 'a') actAsButton(opener);
+    opener.addEventListener('click', (event) => {
+      event.preventDefault();
+      open(dialog, opener);
+    });
+    ready(dialog);
+  }
+}
+
+function open(dialog, opener) {
+  if (opener.form) dialog.querySelector('form').action = opener.form.action;
+  const slot = dialog.querySelector('[data-slot]');
+  if (slot !== null) slot.textContent = opener.dataset.about;
+  const field = dialog.querySelector('[data-confirm]');
+  if (field !== null) {
+    field.value = '';
+    field.dispatchEvent(new window.Event('input'));
+  }
+  dialog.showModal();
+  field?.focus();
+}
+
+/** Once for every dialog, which several openers may share. */
+function ready(dialog) {
+  if (dialog.dataset.ready !== undefined) return;
+  dialog.dataset.ready = '';
+  dialog.querySelector('[data-dialog-close]').addEventListener('click', () => dialog.close());
+  const field = dialog.querySelector('[data-confirm]');
+  if (field === null) return;
+  const button = dialog.querySelector('button:not([type="button"])');
+  field.addEventListener('input', () => (button.disabled = field.value.trim() !== field.dataset.confirm));
+}
+
+function actAsButton(link) {
+  link.setAttribute('role', 'button');
+  link.addEventListener('keydown', (event) => {
+    if (event.key !== ' ') return;
+    event.preventDefault();
+    link.click();
+  });
+}

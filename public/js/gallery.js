@@ -1,0 +1,5 @@
+import { favourites } from './favourites.js';
+import { filters } from './filter.js';
+
+favourites();
+filters(document);

@@ -1,0 +1,130 @@
+// Parts of a page marked data-live are kept true: when the server tells of a change, the page is asked for again and the
+// parts that differ are exchanged. So a part has one template, on the server.
+import { base, headers, streamUrl, whileSeen } from './page.js';
+
+/** Memory and CPU change without an event. */
+const REFRESH_MS = 10_000;
+const parts = new Map();
+const line = () => document.querySelector('[data-connection]');
+let fetching = false;
+let again = false;
+let timer;
+
+/** Notes what the server sent, before other modules change it. */
+export function remember() {
+  for (const part of document.querySelectorAll('[data-live]')) parts.set(part.dataset.live, signature(part));
+}
+
+/** Listens to the server's events for as long as the page is seen. */
+export function watch() {
+  let wait = 1_000;
+  let lost = false;
+  let source;
+  const connect = () => {
+    source = new EventSource(streamUrl(`${base}/api/events`));
+    source.addEventListener('open', () => {
+      wait = 1_000;
+      if (!lost) return;
+      lost = false;
+      mended();
+      refresh();
+    });
+    for (const type of ['app', 'removed']) source.addEventListener(type, soon);
+    source.addEventListener('error', () => {
+      lost = true;
+      say('The connection to the server is lost. Trying again …');
+      if (source.readyState !== EventSource.CLOSED) return;
+      // The browser gives up where it got an answer that is no stream; the server may only be starting.
+      setTimeout(() => source.readyState === EventSource.CLOSED && document.visibilityState === 'visible' && connect(), wait);
+      wait = Math.min(wait * 2, 30_000);
+      refresh();
+    });
+  };
+  whileSeen(connect, () => source.close(), refresh);
+  setInterval(() => document.visibilityState === 'visible' && !lost && refresh(), REFRESH_MS);
+}
+
+function soon() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, 150);
+}
+
+async function refresh() {
+  if (parts.size === 0) return;
+  if (fetching) {
+    again = true;
+    return;
+  }
+  fetching = true;
+  try {
+    const answer = await fetch(location.href, { headers: { ...headers, Accept: 'text/html' }, credentials: 'same-origin', cache: 'no-store' });
+    if (answer.redirected && new URL(answer.url).pathname.endsWith('/console/login')) {
+      say('You were logged out. ', { text: 'Log in again', href: answer.url });
+    } else if (answer.status === 404) {
+      say('This is gone. ', { text: 'See all apps', href: `${base}/console/` });
+    } else if (answer.ok) {
+      exchange(new window.DOMParser().parseFromString(await answer.text(), 'text/html'));
+    }
+  } catch {
+    // Not reached: the event stream notices the same, and says so.
+  } finally {
+    fetching = false;
+    if (again) {
+      again = false;
+      soon();
+    }
+  }
+}
+
+function exchange(page) {
+  for (const fresh of page.querySelectorAll('[data-live]')) {
+    const key = fresh.dataset.live;
+    const old = document.querySelector(`[data-live="${key}"]`);
+    if (old === null || parts.get(key) === signature(fresh) || selecting(old)) continue;
+    parts.set(key, signature(fresh));
+    // The parts inside of it come with it.
+    for (const inner of fresh.querySelectorAll('[data-live]')) parts.set(inner.dataset.live, signature(inner));
+    const focused = old.contains(document.activeElement) ? document.activeElement : undefined;
+    old.dispatchEvent(new CustomEvent('live:leaving', { bubbles: true }));
+    const part = document.importNode(fresh, true);
+    old.replaceWith(part);
+    part.dispatchEvent(new CustomEvent('live:changed', { bubbles: true }));
+    if (focused !== undefined) same(part, focused)?.focus({ preventScroll: true });
+  }
+}
+
+/** What tells two versions of a part apart: its key where it has one, else all of it. */
+function signature(part) {
+  return part.dataset.liveKey ?? part.outerHTML;
+}
+
+function selecting(part) {
+  const selection = document.getSelection();
+  return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
+}
+
+/** The element of the new part that stands for one of the old. */
+function same(part, old) {
+  if (old.id !== '') return part.querySelector(`#${old.id}`);
+  const href = old.getAttribute('href');
+  return [...part.querySelectorAll(old.tagName)].find((element) => element.getAttribute('href') === href && element.textContent === old.textContent);
+}
+
+function say(text, link) {
+  const place = line();
+  if (place.firstChild?.textContent === text) return;
+  place.classList.remove('mended');
+  place.replaceChildren(text);
+  if (link === undefined) return;
+  const a = document.createElement('a');
+  a.href = link.href;
+  a.textContent = link.text;
+  place.append(a);
+}
+
+function mended() {
+  const place = line();
+  place.classList.add('mended');
+  place.replaceChildren('Connected again.');
+  setTimeout(() => place.classList.contains('mended') && place.replaceChildren(), 3_000);
+}

@@ -1,0 +1,211 @@
+// The log viewer: follows, searches, wraps. It shows what it has, and takes the oldest lines away when they are many.
+import { streamUrl, whileSeen } from './page.js';
+
+const MOST_LINES = 10_000;
+const TIME = /^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?/;
+const STEP = /^\s*(?:\d+\.\ds)?\s*/;
+const viewers = new Map();
+/** What stood in a line before it was made easier to read. */
+const texts = new WeakMap();
+// Always eight characters, so that lines stand below each other.
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
+/** Makes every log below the root a live one. */
+export function logs(root) {
+  for (const section of root.querySelectorAll('[data-log]')) {
+    if (!viewers.has(section)) viewers.set(section, new Viewer(section));
+  }
+}
+document.addEventListener('live:leaving', (event) => {
+  for (const [section, viewer] of viewers) {
+    if (!event.target.contains(section)) continue;
+    viewer.close();
+    viewers.delete(section);
+  }
+});
+
+class Viewer {
+  #list;
+  #section;
+  #source;
+  #waiting = [];
+  #following = true;
+  #pinned = true;
+  #planned = false;
+  #begun = false;
+  #ended = false;
+  #stale = false;
+  #query = '';
+  #count;
+  #timer;
+
+  constructor(section) {
+    this.#section = section;
+    this.#list = section.querySelector('[data-log-lines]');
+    this.#count = section.querySelector('[data-log-count]');
+    for (const line of this.#list.children) if (!line.classList.contains('none')) decorate(line);
+    this.#controls();
+    this.#list.scrollTop = this.#list.scrollHeight;
+    if (section.dataset.follow !== undefined) whileSeen(() => this.#restart(), () => this.close());
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+  }
+
+  #follow() {
+    this.#source = new EventSource(streamUrl(this.#section.dataset.follow));
+    this.#source.addEventListener('message', (event) => this.#take(event.data));
+    this.#source.addEventListener('end', () => {
+      this.#ended = true;
+      this.close();
+      if (this.#following) this.#section.querySelector('[data-log-follow]').hidden = true;
+    });
+    this.#source.addEventListener('error', () => {
+      // The browser connects again by itself, but gives up after an answer that is no stream.
+      if (this.#source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#restart(), 3_000);
+    });
+  }
+
+  #restart() {
+    if (this.#ended || !this.#section.isConnected) return;
+    this.#begun = false;
+    this.#follow();
+  }
+
+  #take(text) {
+    // The stream begins with the last lines, which the page has already.
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#waiting = [];
+      this.#stale = true;
+    }
+    this.#waiting.push(text);
+    if (this.#waiting.length > MOST_LINES) this.#waiting.splice(0, this.#waiting.length - MOST_LINES);
+    this.#plan();
+  }
+
+  #plan() {
+    if (this.#planned) return;
+    this.#planned = true;
+    // A hidden page gets no frames; a timer keeps its memory bounded all the same.
+    if (document.visibilityState === 'visible') requestAnimationFrame(() => this.#flush());
+    else setTimeout(() => this.#flush(), 500);
+  }
+
+  #flush() {
+    this.#planned = false;
+    if (!this.#following) return this.#tell();
+    const fresh = this.#waiting.map((text) => {
+      const line = document.createElement('span');
+      line.className = 'line';
+      line.textContent = `${text}\n`;
+      decorate(line);
+      if (this.#query !== '') this.#match(line);
+      return line;
+    });
+    this.#waiting = [];
+    if (this.#stale) {
+      this.#stale = false;
+      this.#list.replaceChildren();
+    }
+    this.#list.querySelector('.none')?.remove();
+    this.#list.append(...fresh);
+    while (this.#list.childElementCount > MOST_LINES) this.#list.firstElementChild.remove();
+    if (this.#pinned) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#tell();
+  }
+
+  #tell() {
+    if (!this.#following && this.#waiting.length > 0) {
+      this.#count.textContent = `paused, ${this.#waiting.length} new`;
+    } else if (this.#query !== '') {
+      const all = this.#list.childElementCount;
+      this.#count.textContent = `${all - this.#list.querySelectorAll('.out').length} of ${all} lines`;
+    } else {
+      this.#count.textContent = this.#following ? '' : 'paused';
+    }
+  }
+
+  #controls() {
+    const bar = this.#section.querySelector('[data-log-bar]');
+    bar.hidden = false;
+    const button = (name, act) => bar.querySelector(`[data-log-${name}]`)?.addEventListener('click', act);
+    button('follow', (event) => {
+      this.#following = !this.#following;
+      event.currentTarget.setAttribute('aria-pressed', String(this.#following));
+      if (this.#following) this.#pinned = true;
+      this.#flush();
+    });
+    button('wrap', (event) => {
+      const wrap = this.#list.classList.toggle('wrap');
+      event.currentTarget.setAttribute('aria-pressed', String(wrap));
+    });
+    button('end', () => {
+      this.#pinned = true;
+      this.#list.scrollTop = this.#list.scrollHeight;
+    });
+    this.#list.addEventListener('scroll', () => {
+      this.#pinned = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 24;
+    }, { passive: true });
+    const search = bar.querySelector('[data-log-search]');
+    let timer;
+    search.addEventListener('input', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.#search(search.value), 120);
+    });
+  }
+
+  #search(query) {
+    this.#query = query.trim().toLowerCase();
+    for (const line of this.#list.children) this.#match(line);
+    if (this.#query === '' && this.#pinned) this.#list.scrollTop = this.#list.scrollHeight;
+    this.#tell();
+  }
+
+  #match(line) {
+    const text = texts.get(line) ?? line.textContent;
+    const at = this.#query === '' ? -1 : text.toLowerCase().indexOf(this.#query);
+    line.classList.toggle('out', this.#query !== '' && at === -1);
+    if (line.querySelector('mark') !== null || at !== -1) {
+      line.textContent = text;
+      texts.delete(line);
+      if (at === -1) decorate(line);
+      else line.replaceChildren(text.slice(0, at), marked(text.slice(at, at + this.#query.length)), text.slice(at + this.#query.length));
+    }
+  }
+}
+
+function marked(text) {
+  const mark = document.createElement('mark');
+  mark.textContent = text;
+  return mark;
+}
+
+/** The time of day in the reader's own zone, where the line tells its zone; the date too unless it is today. */
+function short(time) {
+  const date = new Date(time.replace(/^\[|\]$/g, '').replace(',', '.').replace(' ', 'T'));
+  if (Number.isNaN(date.getTime())) return time;
+  const today = day.format(date) === day.format(new Date());
+  return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
+}
+
+/** The time steps back, and what is wrong steps forward. */
+function decorate(line) {
+  const text = line.textContent;
+  texts.set(line, text);
+  const time = TIME.exec(text)?.[0];
+  const rest = time === undefined ? text : text.slice(time.length);
+  const said = rest.replace(STEP, '');
+  if (/\b(?:ERROR|CRITICAL|FATAL|FAILED)\b/.test(rest) || /^(?:Traceback |\w*(?:Error|Exception): |error: |Failed: )/.test(said)) line.classList.add('err');
+  else if (/\bWARN(?:ING)?\b/.test(rest) || /^(?:\w*Warning: |warning: )/.test(said)) line.classList.add('warn');
+  else if (/^\s*\$ /.test(rest)) line.classList.add('cmd');
+  if (time === undefined) return;
+  const at = document.createElement('span');
+  at.className = 'at';
+  at.title = time;
+  at.textContent = short(time);
+  line.replaceChildren(at, rest);
+}

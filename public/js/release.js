@@ -1,0 +1,71 @@
+// Added to every page of an app: tells the visitor that a newer release is live, and lets them choose when to move. The
+// page itself goes on with the release that served it.
+
+const CHECK_MS = 20_000;
+
+const script = document.querySelector('script[data-release]');
+const app = script?.dataset.app ?? '';
+const mine = Number(script?.dataset.release);
+let dismissed = mine;
+
+async function check() {
+  if (document.visibilityState !== 'visible') return;
+  try {
+    const answer = await fetch(`${app}/_host/live`, { headers: { accept: 'application/json' }, cache: 'no-store' });
+    if (!answer.ok) return;
+    const { live } = await answer.json();
+    if (Number.isInteger(live) && live !== mine && live !== dismissed) show(live);
+  } catch {
+    // The network is away, which Streamlit's own page tells; the next look will do.
+  }
+}
+
+function show(live) {
+  if (document.getElementById('streamlit-host-release') !== null) return;
+  const host = document.createElement('div');
+  host.id = 'streamlit-host-release';
+  const root = host.attachShadow({ mode: 'open' });
+  root.innerHTML = `
+    <style>
+      section { position: fixed; z-index: 2147483000; right: 1rem; bottom: 1rem; max-width: calc(100vw - 2rem); display: flex;
+        flex-wrap: wrap; gap: .5rem .75rem; align-items: center; padding: .75rem 1rem; border-radius: .6rem;
+        font: 15px/1.4 system-ui, sans-serif; color: #1d1c1a; background: #fffdf9; border: 1px solid #d8d4cc;
+        box-shadow: 0 6px 24px rgb(0 0 0 / .16); }
+      p { margin: 0; }
+      button { font: inherit; padding: .35rem .8rem; border-radius: .4rem; border: 1px solid #8a867e; background: none;
+        color: inherit; cursor: pointer; }
+      button.reload { background: #0b5f6e; border-color: #0b5f6e; color: #fff; }
+      button:focus-visible { outline: 3px solid #3aa6b9; outline-offset: 2px; }
+      @media (prefers-color-scheme: dark) {
+        section { color: #f1efea; background: #24231f; border-color: #47443d; }
+        button.reload { background: #7fd3e0; border-color: #7fd3e0; color: #10292e; }
+      }
+    </style>
+    <section role="status" aria-label="New version">
+      <p>A new version is ready.</p>
+      <button class="reload" type="button">Reload</button>
+      <button class="stay" type="button">Keep working</button>
+    </section>`;
+  root.querySelector('.reload').addEventListener('click', () => location.reload());
+  root.querySelector('.stay').addEventListener('click', () => {
+    dismissed = live;
+    host.remove();
+  });
+  document.body.append(host);
+}
+
+/** A person is here: an app that sleeps behind a tab that was left open wakes, and the page connects again by itself. */
+let told = 0;
+function wake() {
+  if (document.visibilityState !== 'visible' || Date.now() - told < 3_000) return;
+  told = Date.now();
+  // Without an answer the page says that it is not connected, and the next touch tries again.
+  fetch(`${app}/_host/wake`, { method: 'POST' }).catch(() => (told = 0));
+}
+
+if (app !== '' && Number.isInteger(mine)) {
+  for (const event of ['pointerdown', 'keydown']) document.addEventListener(event, wake, { capture: true, passive: true });
+  document.addEventListener('visibilitychange', wake);
+  setInterval(check, CHECK_MS);
+  document.addEventListener('visibilitychange', check);
+}

@@ -1,0 +1,21 @@
+// A page that stands in for an app until it can answer: asks again every few seconds, and makes way when the app is there.
+
+const seconds = Number(document.querySelector('meta[name="wait"]').content);
+
+async function look() {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, cache: 'no-store' });
+    if (answer.status !== 503) return location.reload();
+    const fresh = new window.DOMParser().parseFromString(await answer.text(), 'text/html');
+    const main = fresh.querySelector('main');
+    if (main !== null && main.textContent !== document.querySelector('main').textContent) {
+      document.title = fresh.title;
+      document.querySelector('main').replaceWith(document.importNode(main, true));
+    }
+  } catch {
+    // The server does not answer just now; it is asked again.
+  }
+  setTimeout(look, seconds * 1_000);
+}
+
+setTimeout(look, seconds * 1_000);

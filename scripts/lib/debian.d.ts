@@ -1,0 +1,5 @@
+export function ensureDebianPackages(options: {
+  env: Record<string, string | undefined>;
+  say: (line: string) => void;
+  root?: boolean;
+}): Promise<string[]>;

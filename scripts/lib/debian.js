@@ -1,0 +1,32 @@
+import { lastLines, run, which } from './command.js';
+
+/** What the tests need of Debian's packages: the programs, any of which will do, and the package that has one. */
+const WANTED = [
+  { programs: ['chromium', 'chromium-browser', 'google-chrome'], package: 'chromium', needed: true },
+  // Without it, the tests use the Valkey that set-up provides.
+  { programs: ['redis-server'], package: 'redis-server', needed: false },
+];
+
+/**
+ * Installs what the tests need and this machine has not, where we are root.
+ * @param {{ env: import('./command.js').Env, say: (line: string) => void, root?: boolean }} options
+ *   root = whether we may install (default: whether we are)
+ * @returns {Promise<string[]>} one sentence for each thing that is needed and still missing
+ */
+export async function ensureDebianPackages({ env, say, root = process.getuid?.() === 0 }) {
+  const missing = () => WANTED.filter((wanted) => which(wanted.programs, env) === undefined);
+  const before = missing();
+  const apt = which(['apt-get'], env);
+  if (before.length > 0 && root && apt !== undefined) {
+    const names = before.map((wanted) => wanted.package);
+    say(`Installing ${names.join(' and ')} (once) …`);
+    const quiet = { ...env, DEBIAN_FRONTEND: 'noninteractive' };
+    await run(apt, ['-q', 'update'], { env: quiet });
+    const args = ['-q', 'install', '-y', '--no-install-recommends', ...names];
+    const { code, output } = await run(apt, args, { env: quiet });
+    if (code !== 0) say(`apt-get could not install ${names.join(' and ')}:\n${lastLines(output)}`);
+  }
+  return missing()
+    .filter((wanted) => wanted.needed)
+    .map(({ package: name }) => `The tests need ${name}: apt-get install ${name} (as root), then start them again.`);
+}

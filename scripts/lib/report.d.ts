@@ -1,0 +1,8 @@
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+export function countTests(text: string): Counts | undefined;
+export function closingLine(counts: Counts): string;

@@ -1,0 +1,24 @@
+type Env = Record<string, string | undefined>;
+type Say = (line: string) => void;
+
+export interface ToolOptions {
+  data: string;
+  env: Env;
+  say: Say;
+  signal?: AbortSignal;
+}
+
+export class SetupError extends Error {}
+export const ROOT: string;
+export function dataFolder(env: Env, cwd?: string): string;
+export function setUp(options?: {
+  data?: string;
+  env?: Env;
+  say?: Say;
+  tools?: boolean;
+}): Promise<{ uv: string | undefined; redis: string | undefined }>;
+export function ensurePackages(options: { root: string; env: Env; say: Say }): Promise<boolean>;
+export function ensureBuild(options: { root: string; env: Env; say: Say; lenient?: boolean }): Promise<boolean>;
+export function ensureUv(options: ToolOptions): Promise<string | undefined>;
+export function ensureRedis(options: ToolOptions): Promise<string | undefined>;
+export function ensureValkey(options: ToolOptions): Promise<string>;

@@ -1,0 +1,65 @@
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureBuild } from './build.js';
+import { SetupError } from './command.js';
+import { ensurePackages } from './npm.js';
+import { ensureRedis, ensureUv, ensureValkey } from './tools.js';
+import { checkVersions } from './versions.js';
+
+export { ensureBuild, ensurePackages, ensureRedis, ensureUv, ensureValkey, SetupError };
+
+/** The folder of package.json. */
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** The data folder, as src/config.ts reads it. @param {import('./command.js').Env} env */
+export function dataFolder(env, cwd = process.cwd()) {
+  return resolve(cwd, env.STREAMLIT_HOST_DATA?.trim() || 'data');
+}
+
+/**
+ * Everything from a fresh clone to a server that can start. What is there already is not made again.
+ * @param {{ data?: string, env?: import('./command.js').Env, say?: (line: string) => void, tools?: boolean }} [options]
+ *   tools = uv and Redis too (default)
+ * @returns {Promise<{ uv: string | undefined, redis: string | undefined }>}
+ * @throws SetupError
+ */
+export async function setUp({ env = process.env, data = dataFolder(env), say = tell, tools = true } = {}) {
+  await checkVersions(env);
+  const ending = new AbortController();
+  const build = async () => {
+    await ensurePackages({ root: ROOT, env, say });
+    await ensureBuild({ root: ROOT, env, say });
+  };
+  // The build and the downloads do not wait for each other, and none goes on when another has failed.
+  const parts = [build(), ...(tools ? [provideTools({ env, data, say, signal: ending.signal })] : [])];
+  try {
+    const [, provided] = await Promise.all(parts);
+    return provided ?? { uv: undefined, redis: undefined };
+  } catch (error) {
+    ending.abort();
+    await Promise.allSettled(parts);
+    throw error;
+  }
+}
+
+/** @param {import('./tools.js').ToolOptions} options */
+export async function provideTools(options) {
+  const redis = await ensureRedis(options);
+  const uv = await ensureUv({ ...options, say: (line) => !options.signal?.aborted && options.say(line) });
+  return { uv, redis };
+}
+
+/** Runs a script's main part: an expected failure is one message and exit code 1, without a stack. */
+export async function main(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
+
+function tell(line) {
+  console.log(line);
+}

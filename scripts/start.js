@@ -1,0 +1,8 @@
+// npm start: set-up where it is needed, then the server, in this process.
+import { main, setUp } from './lib/setup.js';
+
+await main(async () => {
+  await setUp();
+  const server = await import('../dist/main.js');
+  await server.main();
+});

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+// The command line. It talks to a server; only a fresh clone has something to be set up first, and only `start` runs one.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const cli = new URL('../dist/cli/main.js', import.meta.url);
+
+// Set-up is loaded where it is needed: the command shall be there at once.
+async function withSetUp(work) {
+  const setup = await import('./lib/setup.js');
+  await setup.main(() => work(setup));
+}
+
+if (!existsSync(cli)) {
+  // Standard output is the command's own.
+  await withSetUp(({ setUp }) => setUp({ tools: false, say: (line) => console.error(line) }));
+}
+if (process.exitCode === undefined) {
+  const { run } = await import(cli.href);
+  await run(process.argv, {
+    root: fileURLToPath(new URL('..', import.meta.url)),
+    command: [process.execPath, fileURLToPath(import.meta.url)],
+    async prepare({ env, say }) {
+      const [{ setUp, SetupError }, { Refusal }] = await Promise.all([import('./lib/setup.js'), import('../dist/errors.js')]);
+      await setUp({ env, say }).catch((error) => {
+        throw error instanceof SetupError ? new Refusal('unavailable', 'set-up-failed', error.message) : error;
+      });
+    },
+    async serve() {
+      const { main } = await import('../dist/main.js');
+      await main();
+    },
+  });
+}

@@ -1,0 +1,79 @@
+// npm test [-- --unit] [-- --only-tests] [-- vitest's own arguments]: set-up, types, lint, then the tests.
+//   --unit        the unit tests only, which need neither a browser nor Redis
+//   --only-tests  without types and lint
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from './lib/command.js';
+import { ensureDebianPackages } from './lib/debian.js';
+import { closingLine, countTests } from './lib/report.js';
+import { main, ROOT, setUp, SetupError } from './lib/setup.js';
+
+const CHECKS = [
+  { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  { name: 'types of the browser tests', args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'test/browser/tsconfig.json'] },
+  { name: 'lint', args: ['node_modules/eslint/bin/eslint.js', '.'] },
+  {
+    name: 'imports',
+    args: ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
+    // What it says, with exit code 0, where it cannot read TypeScript: a check that looks at nothing passes nothing.
+    not: /\(0 modules/,
+  },
+];
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  const unit = take(args, '--unit');
+  const onlyTests = take(args, '--only-tests');
+  // Ctrl-C reaches the children too; they tidy up, and we end when they have.
+  process.on('SIGINT', () => undefined);
+  await setUp({ data: join(ROOT, 'data'), tools: !unit });
+  const missing = unit ? [] : await ensureDebianPackages({ env: process.env, say: (line) => console.log(line) });
+  if (missing.length > 0) throw new SetupError(missing.join('\n'));
+
+  const failed = [];
+  for (const check of onlyTests ? [] : CHECKS) {
+    console.log(`Checking ${check.name} …`);
+    const { code, output } = await run(process.execPath, check.args, { cwd: ROOT });
+    process.stdout.write(output);
+    if (code !== 0 || check.not?.test(output) === true) failed.push(check.name);
+  }
+  const counts = await runTests(unit ? ['--project', 'unit', ...args] : args);
+  if (counts.code !== 0 || counts.passed + counts.failed === 0) failed.push('tests');
+  if (failed.length > 0) {
+    process.exitCode = 1;
+    console.log(`Failed: ${failed.join(', ')}.`);
+  }
+  console.log(closingLine(counts));
+});
+
+/** Every test as vitest prints it, and the counts of its report. */
+async function runTests(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'streamlit-host-test-'));
+  try {
+    const report = join(folder, 'report.json');
+    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
+    // Longer than any continuous integration waits: what hangs is ended by its own time-out.
+    const options = { cwd: ROOT, show: true, timeout: 3_600_000 };
+    const { code } = await run(process.execPath, [...vitest, `--outputFile.json=${report}`, ...args], options);
+    const counts = countTests(readReport(report));
+    return { code, ...(counts ?? { passed: 0, failed: 0, skipped: 0 }) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readReport(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function take(args, name) {
+  const at = args.indexOf(name);
+  if (at >= 0) args.splice(at, 1);
+  return at >= 0;
+}

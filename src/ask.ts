@@ -1,0 +1,34 @@
+import { request } from 'node:http';
+
+/** What an app's process answered on a path. */
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+/**
+ * Asks a process on loopback.
+ * @param timeoutMs for the whole answer
+ * @throws Error where there is none
+ */
+export function ask(port: number, path: string, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    const asked = request(
+      { host: '127.0.0.1', port, path, agent: false, headers: { host: 'localhost', connection: 'close' }, ...(signal && { signal }) },
+      (answer) => {
+        const parts: Buffer[] = [];
+        let size = 0;
+        answer.on('data', (part: Buffer) => {
+          size += part.length;
+          if (size <= 64 * 1024) parts.push(part);
+        });
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }));
+        answer.on('error', reject);
+      },
+    );
+    asked.on('error', reject);
+    asked.on('close', () => clearTimeout(timer));
+    asked.end();
+  });
+}

@@ -1,0 +1,32 @@
+import { hasCode, Refusal } from '../errors.js';
+import { reasonFrom } from './reasons.js';
+import { CommandFailed } from './run.js';
+
+/** True where something failed because no space was left on the disk. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof CommandFailed) return error.diskFull;
+  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT');
+}
+
+/** The refusal for a full disk. @param what what could not be done: "the files could not be written" */
+export function diskFull(what: string, cause: unknown): Refusal {
+  const sentence = `The disk is full, so ${what}: free some space and deploy again.`;
+  return new Refusal('unavailable', 'disk-full', sentence, { cause });
+}
+
+/** The refusal for a build that nobody wants any more. */
+export function cancelled(cause: unknown): Refusal {
+  return new Refusal('conflict', 'build-cancelled', 'The build was cancelled.', { cause });
+}
+
+/**
+ * What a failed install is for who asked for it; anything unexpected stays what it is.
+ * @param file the one that names the dependencies
+ */
+export function installFailure(error: unknown, file: string): unknown {
+  if (isDiskFull(error)) return diskFull('the packages could not be installed', error);
+  if (!(error instanceof CommandFailed) || error.reason === 'missing') return error;
+  if (error.reason === 'aborted') return cancelled(error);
+  const reason = error.reason === 'exit' ? reasonFrom(error.lines) : error.message.replace(/\.$/, '');
+  return new Refusal('invalid', 'build-failed', reason, { field: file, cause: error });
+}

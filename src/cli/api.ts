@@ -1,0 +1,192 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Refusal } from '../errors.js';
+import { kindOf, unreachable, usage } from './failures.js';
+import { readText, send } from './http.js';
+import { nearest } from './nearest.js';
+import type { Target } from './where.js';
+
+/**
+ * An app as the API tells of it: no more than what is read here, so that this command line and an older or a newer
+ * server understand each other.
+ */
+export interface App {
+  id: string;
+  name: string;
+  /** created, deploying, failed, starting, running, crashed, sleeping or stopped. */
+  state: string;
+  url: string;
+  git_url: string;
+  /** The live release. */
+  release: number | null;
+  pid: number | null;
+  port: number | null;
+  uptime_seconds: number | null;
+  /** Not every server tells it. */
+  memory_bytes?: number | null;
+}
+
+/** A deploy as the API tells of it. */
+export interface Deploy {
+  release: number;
+  commit: string;
+  branch: string;
+  by: string;
+  message: string;
+  /** queued, building, starting, live, draining, retired, failed, superseded or cancelled. */
+  state: string;
+  reason: string | null;
+  created_at: string;
+  /** How long it took. */
+  seconds: number | null;
+}
+
+/** An app with the deploy that a change of it began. */
+export type Changed = App & { deploy: Deploy | null };
+
+/** What went wrong, as the API tells it. (https://www.rfc-editor.org/rfc/rfc9457) */
+interface Problem {
+  status: number;
+  /** A sentence for the person who reads it. */
+  detail: string;
+  code: string;
+  field?: string;
+}
+
+/** How long (ms) a stream may be silent: the server gives a sign of life every 15 seconds. */
+const STREAM_SILENCE_MS = 45_000;
+
+/** The REST API of a server, with its refusals as ours. */
+export class Api {
+  readonly target: Target;
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  async app(id: string): Promise<App> {
+    return this.get(appPath(id));
+  }
+
+  /** All apps, sorted by id. */
+  async apps(): Promise<App[]> {
+    const page = (number: number): Promise<{ apps: App[]; total: number }> => this.get(`/apps?per_page=100&page=${number}`);
+    const first = await page(1);
+    const rest = Array.from({ length: Math.max(0, Math.ceil(first.total / 100) - 1) }, (_, place) => page(place + 2));
+    return [first, ...(await Promise.all(rest))].flatMap((each) => each.apps);
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return this.#json('GET', path);
+  }
+
+  /** @param body sent as JSON */
+  async post<T>(path: string, body?: object): Promise<T> {
+    return this.#json('POST', path, body);
+  }
+
+  async delete(path: string): Promise<void> {
+    const answer = await this.#send('DELETE', path);
+    answer.resume();
+  }
+
+  /** Sends a form, streamed. */
+  async form<T>(method: 'POST' | 'PATCH', path: string, form: { boundary: string; body: Readable }): Promise<T> {
+    const headers = { 'content-type': `multipart/form-data; boundary=${form.boundary}` };
+    return this.#parse(await this.#send(method, path, headers, form.body));
+  }
+
+  /** Opens a stream of server-sent events. @param lastId the last event that came */
+  async events(path: string, lastId?: string): Promise<AsyncIterable<Uint8Array>> {
+    const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) };
+    const answer = await this.#send('GET', path, headers, undefined, STREAM_SILENCE_MS);
+    if (answer.headers['content-type']?.startsWith('text/event-stream') === true) return answer as AsyncIterable<Uint8Array>;
+    answer.destroy();
+    throw this.#stranger();
+  }
+
+  /** True where the server answers, whoever asks. */
+  async isHealthy(): Promise<boolean> {
+    try {
+      const answer = await send({ ...this.target, token: undefined }, { method: 'GET', path: '/healthz', silenceMs: 5_000 });
+      answer.resume();
+      return answer.statusCode === 200;
+    } catch {
+      return false; // Not reachable: that is the answer.
+    }
+  }
+
+  async #json<T>(method: string, path: string, body?: object): Promise<T> {
+    if (body === undefined) return this.#parse(await this.#send(method, path));
+    return this.#parse(await this.#send(method, path, { 'content-type': 'application/json' }, JSON.stringify(body)));
+  }
+
+  async #parse<T>(answer: IncomingMessage): Promise<T> {
+    const text = await readText(this.target, answer);
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw this.#stranger();
+    }
+  }
+
+  async #send(method: string, path: string, headers?: Record<string, string>, body?: string | Readable, silenceMs?: number): Promise<IncomingMessage> {
+    const answer = await send(this.target, {
+      method,
+      path: `/api${path}`,
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined ? {} : { body }),
+      ...(silenceMs === undefined ? {} : { silenceMs }),
+    });
+    const status = answer.statusCode ?? 0;
+    if (status >= 200 && status < 300) return answer;
+    if (status >= 300 && status < 400) {
+      answer.resume();
+      throw unreachable(`${this.target.url} sends everybody on to ${answer.headers.location ?? 'another address'}: give the address of the server itself.`);
+    }
+    throw await this.#refusal(answer, path);
+  }
+
+  async #refusal(answer: IncomingMessage, path: string): Promise<Refusal> {
+    const text = await readText(this.target, answer);
+    let problem: Partial<Problem>;
+    try {
+      problem = JSON.parse(text) as Partial<Problem>;
+    } catch {
+      return this.#stranger();
+    }
+    const { status, code, detail, field } = problem;
+    if (typeof status !== 'number' || typeof code !== 'string' || typeof detail !== 'string') return this.#stranger();
+    if (status === 401) return this.#signedOut(code);
+    const sentence = code === 'app-not-found' ? await this.#unknownApp(path, detail) : detail;
+    return new Refusal(kindOf(status), code, sentence, field === undefined ? {} : { field });
+  }
+
+  #signedOut(code: string): Refusal {
+    const { url, token } = this.target;
+    const why = token === undefined ? `No token is known for ${url}` : `The token is not the one of ${url}`;
+    return new Refusal('unauthorised', code, `${why}: log in with "streamlit-host login ${url}".`);
+  }
+
+  /** The sentence for an app that does not exist: it names the nearest that does. */
+  async #unknownApp(path: string, detail: string): Promise<string> {
+    const id = decodeURIComponent(/^\/apps\/([^/?]+)/.exec(path)?.[1] ?? '');
+    if (id === '') return detail;
+    const ids = (await this.apps()).map((app) => app.id);
+    const meant = nearest(id, ids);
+    if (meant !== undefined) return `There is no app "${id}". Did you mean "${meant}"?`;
+    return ids.length === 0 ? `There is no app "${id}"; there is none at all yet.` : `There is no app "${id}": "streamlit-host status" lists them all.`;
+  }
+
+  #stranger(): Refusal {
+    return unreachable(`${this.target.url} does not answer as a streamlit-host server does: is the address right?`);
+  }
+}
+
+/** The path of an app, and of what is below it, in the API. @throws Refusal `usage` where the id is empty */
+export function appPath(id: string, below = ''): string {
+  // An empty variable of a script must not turn a call about one app into one about all.
+  if (id.trim() === '') throw usage('The name of the app is empty.');
+  if (id === '.' || id === '..') throw usage(`"${id}" is no app's id.`);
+  return `/apps/${encodeURIComponent(id)}${below}`;
+}

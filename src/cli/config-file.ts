@@ -1,0 +1,46 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+import { hasCode, messageOf, Refusal } from '../errors.js';
+
+/** The server that was logged in to. */
+export interface Login {
+  url: string;
+  token: string;
+}
+
+/** @see https://specifications.freedesktop.org/basedir-spec/latest/ which says to ignore relative paths */
+export function configFile(env: NodeJS.ProcessEnv): string {
+  const xdg = env.XDG_CONFIG_HOME;
+  const home = env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : homedir();
+  const base = xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.config');
+  return join(base, 'streamlit-host', 'config.json');
+}
+
+/** What "login" has kept; undefined where there is nothing. @throws Refusal `config-broken` */
+export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | undefined> {
+  const file = configFile(env);
+  let found: unknown;
+  try {
+    found = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    throw broken(file, messageOf(error));
+  }
+  const { url, token } = (found ?? {}) as Partial<Login>;
+  if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string') throw broken(file, 'it lacks "url" or "token"');
+  return { url, token };
+}
+
+/** Keeps a login where only this user can read it. */
+export async function writeConfigFile(env: NodeJS.ProcessEnv, login: Login): Promise<string> {
+  const { default: writeFileAtomic } = await import('write-file-atomic');
+  const file = configFile(env);
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFileAtomic(file, `${JSON.stringify(login, undefined, 2)}\n`, { mode: 0o600 });
+  return file;
+}
+
+function broken(file: string, why: string): Refusal {
+  return new Refusal('invalid', 'config-broken', `${file} cannot be used (${why}): log in again with "streamlit-host login <url>", or remove it.`);
+}

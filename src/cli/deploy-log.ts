@@ -1,0 +1,59 @@
+import { Refusal } from '../errors.js';
+import { appPath, type Api, type App, type Deploy } from './api.js';
+import type { Context } from './context.js';
+import { follow } from './events.js';
+import { harmlessLine } from './text.js';
+
+/** How long (ms) a server that went away in the middle of a deploy is waited for. */
+const PATIENCE_MS = 120_000;
+/** More lines than a deploy's log has. */
+const ALL_LINES = 10_000;
+
+/** The states of a release that has been live: a newer one may have taken its place since. */
+const SERVED: readonly string[] = ['live', 'draining', 'retired'];
+
+/**
+ * Shows the log of a deploy as it is written and tells what came of it. The deploy itself goes on whether or not
+ * anybody follows it.
+ * @throws Refusal `deploy-failed`, `deploy-superseded`, `deploy-cancelled` where it has not become live
+ */
+export async function followDeploy(cli: Context, api: Api, id: string, release: number): Promise<void> {
+  const { out } = cli;
+  const path = appPath(id, `/logs?source=build&release=${release}&follow=1&tail=${ALL_LINES}`);
+  const pieces = follow({
+    open: (lastId) => api.events(path, lastId),
+    patienceMs: PATIENCE_MS,
+    lost: () => out.note('The connection is lost: trying again … (the deploy goes on)'),
+  });
+  const show = (line: string): void => {
+    const text = out.terminal ? harmlessLine(line) : line;
+    // Where the result is JSON, the log is not part of it.
+    if (out.json) out.note(text);
+    else out.print(text);
+  };
+  reading: for await (const piece of pieces) {
+    for (const { event, data } of piece) {
+      if (event === 'end') break reading;
+      show(data);
+    }
+  }
+  await report(cli, api, id, release);
+}
+
+/** The deploy that a change began, followed unless the person does not want to wait. */
+export async function afterChange(cli: Context, api: Api, id: string, deploy: Deploy, wait: boolean): Promise<void> {
+  if (wait) return followDeploy(cli, api, id, deploy.release);
+  if (cli.out.json) return cli.out.data(deploy);
+  cli.out.print(`Release ${deploy.release} of ${id} is queued; follow it with: streamlit-host logs ${id} --release ${deploy.release} -f`);
+}
+
+async function report(cli: Context, api: Api, id: string, release: number): Promise<void> {
+  const { log: _log, ...deploy } = await api.get<Deploy & { log: unknown }>(appPath(id, `/deploys/${release}`));
+  const app = await api.get<App>(appPath(id));
+  if (cli.out.json) cli.out.data({ ...deploy, app_url: app.url });
+  // The last line of the log has told so.
+  if (SERVED.includes(deploy.state)) return;
+  const why = deploy.reason === null ? '' : `: ${deploy.reason.replace(/\.$/, '')}`;
+  const still = app.release === null ? '' : ` Release ${app.release} goes on serving.`;
+  throw new Refusal('conflict', `deploy-${deploy.state}`, `Release ${release} of ${id} is not live, it is ${deploy.state}${why}.${still}`);
+}

@@ -1,0 +1,53 @@
+import { basename, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { Refusal } from '../errors.js';
+import { appPath, type Api, type Changed } from './api.js';
+import { archiveOf } from './archive.js';
+import type { Context } from './context.js';
+import { afterChange } from './deploy-log.js';
+import { usage } from './failures.js';
+import { formOf } from './form.js';
+
+export interface DeployOptions {
+  app?: string;
+  wait: boolean;
+}
+
+/** Sends a folder as it is, makes the app where there is none yet, and follows the deploy. */
+export async function deploy(cli: Context, dir: string | undefined, options: DeployOptions): Promise<void> {
+  const folder = resolve(cli.cwd, dir ?? '.');
+  const name = basename(folder);
+  const id = options.app ?? idOf(name);
+  if (id === '') throw usage(`No app's id can be made from the folder's name "${name}": name one with --app.`);
+  const path = appPath(id);
+  const api = await cli.api();
+  const known = await exists(api, path);
+  const archive = await archiveOf(folder);
+  cli.out.note(known ? `Sends ${archive.what} to ${id} …` : `Makes the app ${id} and sends ${archive.what} …`);
+  const fields: Record<string, string> = known ? {} : { id, name: options.app ?? name };
+  const form = formOf(fields, { field: 'archive', name: `${id}.tar.gz`, type: 'application/gzip', content: archive.content });
+  const changed = await api.form<Changed>(known ? 'PATCH' : 'POST', known ? path : '/apps', { boundary: form.boundary, body: Readable.from(form.body) });
+  if (changed.deploy === null) throw new Error('the server took the files and began no deploy');
+  await afterChange(cli, api, changed.id, changed.deploy, options.wait);
+}
+
+/** An app's id made from a folder's name, as the server makes it from an app's name. */
+export function idOf(name: string): string {
+  return name
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 50)
+    .replace(/^-+|-+$/g, '');
+}
+
+async function exists(api: Api, path: string): Promise<boolean> {
+  try {
+    await api.get(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'app-not-found') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,41 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { hasCode, Refusal } from '../errors.js';
+
+/** How long (ms) git may take for a question. */
+const LIMIT_MS = 30_000;
+
+/** What git answers in a folder; undefined where it refuses. @throws Refusal `git-missing` */
+export async function git(folder: string, args: readonly string[], input?: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('git', args, { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: LIMIT_MS }, (error, stdout) => {
+      if (error === null) resolve(stdout);
+      else if (hasCode(error, 'ENOENT')) reject(missing());
+      else if (hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')) reject(new Error(`git ${args[0] ?? ''} has too much to say`, { cause: error }));
+      else resolve(undefined);
+    });
+    // It may end before it has read everything, which its exit code tells.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input ?? '');
+  });
+}
+
+/** What git writes, while it is written. @throws Error where git did not come to a good end */
+export async function* streamGit(folder: string, args: readonly string[]): AsyncGenerator<Uint8Array> {
+  const child = spawn('git', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (part: Buffer) => (said = (said + part.toString('utf8')).slice(-2_000)));
+  const ended = once(child, 'close') as Promise<[code: number | null]>;
+  ended.catch(() => undefined);
+  try {
+    yield* child.stdout as AsyncIterable<Uint8Array>;
+    const [code] = await ended;
+    if (code !== 0) throw new Refusal('invalid', 'git-failed', `git ${args[0] ?? ''} failed: ${said.trim() || `exit code ${code}`}`);
+  } finally {
+    child.kill();
+  }
+}
+
+function missing(): Refusal {
+  return new Refusal('unavailable', 'git-missing', 'git is not installed, or not on PATH.');
+}

@@ -1,0 +1,10 @@
+import type { Context } from './context.js';
+
+/** A link that lets a browser into the console, once. */
+export async function loginLink(cli: Context): Promise<void> {
+  const api = await cli.api();
+  const link = await api.post<{ url: string; expires_at: string }>('/login-links');
+  if (cli.out.json) return cli.out.data(link);
+  cli.out.print(link.url);
+  cli.out.note('It works once, within 15 minutes.');
+}

@@ -1,0 +1,76 @@
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { Refusal } from '../errors.js';
+import { Api } from './api.js';
+import { writeConfigFile } from './config-file.js';
+import type { Context } from './context.js';
+import { usage } from './failures.js';
+import { git } from './git.js';
+import { isLoopback, parseUrl } from './url.js';
+
+export interface LoginOptions {
+  tokenStdin?: boolean;
+  git?: boolean;
+}
+
+/** Checks a token and keeps it for the commands to come, and for git where that is wanted. */
+export async function login(cli: Context, address: string, options: LoginOptions): Promise<void> {
+  const url = parseUrl(address, '<url>');
+  if (url.startsWith('http:') && !isLoopback(url)) cli.out.note(`Careful: ${url} is not encrypted, and neither is the token on its way there.`);
+  const token = await readToken(options.tokenStdin === true);
+  const api = new Api({ url, token });
+  await api.get('/apps?per_page=1');
+  if (options.git === true) await approve(cli, url, token);
+  const file = await writeConfigFile(cli.env, { url, token });
+  if (cli.out.json) return cli.out.data({ url, config: file, git: options.git === true });
+  cli.out.print(`Logged in to ${url}; the token is in ${file}${options.git === true ? " and in git's credential helper" : ''}.`);
+}
+
+async function readToken(piped: boolean): Promise<string> {
+  const { stdin } = process;
+  if (!piped && stdin.isTTY !== true) throw usage('There is no terminal to ask for the token: pipe it in and add --token-stdin.');
+  const token = (piped ? await firstLine() : await askHidden('Token: ')).trim();
+  if (!/^[\x21-\x7e]{1,256}$/.test(token)) throw usage('That is no token: it is one line of printable characters without spaces.');
+  return token;
+}
+
+async function firstLine(): Promise<string> {
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  try {
+    for await (const line of lines) return line;
+    return '';
+  } finally {
+    lines.close();
+    process.stdin.destroy();
+  }
+}
+
+/** Asks on stderr; what is typed is not shown. */
+async function askHidden(question: string): Promise<string> {
+  const silent = new Writable({ write: (_part, _encoding, done) => done() });
+  // It takes the echo away; only then is anything asked.
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
+  process.stderr.write(question);
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      lines.once('line', resolve);
+      lines.once('SIGINT', () => reject(new Refusal('invalid', 'not-logged-in', 'Not logged in.')));
+      lines.once('close', () => resolve(''));
+    });
+  } finally {
+    lines.close();
+    process.stderr.write('\n');
+  }
+}
+
+/** Hands the token to the helper that keeps git's passwords. @throws Refusal `no-credential-helper` */
+async function approve(cli: Context, url: string, token: string): Promise<void> {
+  const { protocol, host, origin } = new URL(url);
+  const helper = await git(cli.cwd, ['config', '--get-urlmatch', 'credential.helper', origin]);
+  if (helper === undefined || helper.trim() === '') {
+    const hint = 'git config --global credential.helper store';
+    throw new Refusal('conflict', 'no-credential-helper', `git has no credential helper to keep the token in: set one, such as with "${hint}", and log in again.`);
+  }
+  const said = await git(cli.cwd, ['credential', 'approve'], `protocol=${protocol.slice(0, -1)}\nhost=${host}\nusername=admin\npassword=${token}\n\n`);
+  if (said === undefined) throw new Refusal('conflict', 'git-failed', "git's credential helper did not take the token.");
+}

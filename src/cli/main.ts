@@ -1,0 +1,68 @@
+import { CommanderError, type Command } from 'commander';
+import { messageOf, Refusal } from '../errors.js';
+import type { Context, GlobalOptions, Launcher } from './context.js';
+import { EXIT, exitCodeOf } from './failures.js';
+import { createOutput } from './output.js';
+import { createProgram } from './program.js';
+
+/**
+ * The command line, from its arguments to its exit code.
+ * @param argv as in process.argv
+ * @param launcher how a server is run from here; without it, the command line only talks to one
+ */
+export async function run(argv: readonly string[], launcher?: Launcher): Promise<void> {
+  // Whoever reads our output may have seen enough: "| head".
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+  let given: GlobalOptions = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
+  const program = createProgram((options) => {
+    given = options;
+    return contextOf(options, launcher);
+  });
+  leaveByThrowing(program);
+  try {
+    if (argv.length <= 2) program.help({ error: true });
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = tell(error, given);
+  }
+}
+
+function contextOf(options: GlobalOptions, launcher: Launcher | undefined): Context {
+  const { env } = process;
+  const cwd = process.cwd();
+  return {
+    options,
+    out: createOutput({ json: options.json === true, env }),
+    env,
+    cwd,
+    launcher,
+    async api() {
+      const [{ Api }, { findServer }] = await Promise.all([import('./api.js'), import('./where.js')]);
+      return new Api(await findServer({ env, cwd, root: launcher?.root, url: options.url, tokenFile: options.tokenFile }));
+    },
+  };
+}
+
+/** Says what went wrong, for a person in a line and for a script in JSON. @returns the exit code */
+function tell(error: unknown, { json, verbose }: GlobalOptions): number {
+  // What the parser has to say, it has said.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const expected = error instanceof Refusal;
+  const code = exitCodeOf(error);
+  if (json === true) {
+    process.stderr.write(`${JSON.stringify({ error: { code: expected ? error.code : 'unexpected', message: messageOf(error), exit: code } })}\n`);
+  } else {
+    const hint = expected || verbose === true ? '' : ' (unexpected: --verbose tells more)';
+    process.stderr.write(`streamlit-host: ${messageOf(error)}${hint}\n`);
+  }
+  if (verbose === true && error instanceof Error) process.stderr.write(`${String(error.stack)}\n`);
+  return code;
+}
+
+/** Commander would end the process itself, before the output is written. */
+function leaveByThrowing(program: Command): void {
+  for (const command of [program, ...program.commands]) command.exitOverride();
+}

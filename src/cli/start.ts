@@ -1,0 +1,128 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, Refusal } from '../errors.js';
+import { Api } from './api.js';
+import type { Context, Launcher } from './context.js';
+import { unreachable } from './failures.js';
+import { dataFolder, findLocal, findServing, type LocalServer } from './local.js';
+
+/** How long (ms) a server may take until it answers: it looks after every app first. */
+const START_LIMIT_MS = 120_000;
+/** How long (ms) a server that listens may take to answer at its public address, which may lead elsewhere from here. */
+const ANSWER_LIMIT_MS = 10_000;
+/** A log of earlier servers larger than this (bytes) is put aside. */
+const MAX_LOG = 5 * 1024 * 1024;
+
+/**
+ * Runs the server of this machine: in the foreground until it ends, or detached, and then this returns when it answers.
+ * A server that runs already is named: fine for --detach, whose wish is fulfilled, and an error in the foreground, where
+ * somebody relies on this process being the server.
+ * @throws Refusal `already-running`, `start-failed`
+ */
+export async function startServer(cli: Context, options: { detach?: boolean }): Promise<void> {
+  const launcher = cli.launcher;
+  if (launcher === undefined) throw new Error('the command line was started without the server that belongs to it');
+  const data = dataFolder(cli.env, cli.cwd, launcher.root);
+  const running = await findLocal(data);
+  if (running !== undefined && options.detach !== true) throw alreadyRuns(running, data);
+
+  const env = { ...cli.env, STREAMLIT_HOST_DATA: data };
+  if (options.detach !== true) {
+    await launcher.prepare({ env, say: (line) => cli.out.print(line) });
+    // The server reads its settings from the process environment, and from nowhere else.
+    process.env.STREAMLIT_HOST_DATA = data;
+    await launcher.serve();
+    return;
+  }
+  // One that is just starting may yet fail to.
+  const other = running === undefined ? undefined : await findServing(data, START_LIMIT_MS);
+  if (other !== undefined) return nameOther(cli, other, data);
+  await launcher.prepare({ env, say: (line) => cli.out.note(line) });
+  const { server, ours } = await detach(launcher, data, env);
+  // Another start may have been quicker.
+  await (ours ? announce(cli, server, data) : nameOther(cli, server, data));
+}
+
+function alreadyRuns({ url, pid }: LocalServer, data: string): Refusal {
+  const where = url === '' ? `it is just starting` : `${url}/`;
+  return new Refusal('conflict', 'already-running', `A server runs already on ${data}: ${where} (pid ${pid}).`);
+}
+
+function nameOther(cli: Context, server: LocalServer, data: string): void {
+  if (cli.out.json) cli.out.data({ url: server.url, pid: server.pid, data, started: false });
+  else cli.out.print(alreadyRuns(server, data).message);
+}
+
+/**
+ * Starts a server that outlives this command, and waits until it serves.
+ * @returns the server that serves: ours, or another that was quicker
+ * @throws Refusal `start-failed`, `not-reachable`
+ */
+async function detach(launcher: Launcher, data: string, env: NodeJS.ProcessEnv): Promise<{ server: LocalServer; ours: boolean }> {
+  await mkdir(data, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new Refusal('unavailable', 'data-not-writable', `The data folder ${data} cannot be made: ${messageOf(error)}`, { cause: error });
+  });
+  const file = join(data, 'server.log');
+  const size = await stat(file).then((found) => found.size, () => 0);
+  if (size > MAX_LOG) await rename(file, `${file}.1`);
+  const from = size > MAX_LOG ? 0 : size;
+  const log = await open(file, 'a', 0o600);
+  let child: ChildProcess;
+  try {
+    // What it greets with is a login link.
+    await chmod(file, 0o600);
+    const [program, ...args] = launcher.command;
+    child = spawn(program, [...args, 'start'], { cwd: data, env, detached: true, stdio: ['ignore', log.fd, log.fd] });
+  } finally {
+    await log.close();
+  }
+  let ended: string | undefined;
+  child.once('error', (error) => (ended = error.message));
+  child.once('exit', (code, signal) => (ended = signal ?? `exit code ${code ?? 0}`));
+  child.unref();
+
+  for (const deadline = Date.now() + START_LIMIT_MS; ; await pause()) {
+    // Looked at first: who has written the record before it ended is no server any more.
+    const gone = ended;
+    const ours = await findLocal(data);
+    if (gone === undefined && ours !== undefined && ours.pid === child.pid && ours.url !== '') return { server: ours, ours: true };
+    if (gone !== undefined) {
+      const other = await findServing(data, START_LIMIT_MS);
+      if (other !== undefined) return { server: other, ours: false };
+      throw new Refusal('unavailable', 'start-failed', `The server did not start (${gone}); ${file} has more:\n${await lastLines(file, from)}`);
+    }
+    if (Date.now() > deadline) {
+      throw unreachable(`The server has not answered within ${START_LIMIT_MS / 1_000} seconds and goes on starting (pid ${child.pid ?? '?'}): see ${file}.`);
+    }
+  }
+}
+
+async function announce(cli: Context, server: LocalServer, data: string): Promise<void> {
+  const api = new Api({ url: server.local ?? server.url, token: undefined });
+  for (const deadline = Date.now() + ANSWER_LIMIT_MS; !(await api.isHealthy()); await pause()) {
+    if (Date.now() < deadline) continue;
+    cli.out.note(`The server listens, but ${server.url} does not lead to it from here: see STREAMLIT_HOST_PUBLIC_BASE and what stands before the server.`);
+    break;
+  }
+  if (cli.out.json) return cli.out.data({ url: server.url, pid: server.pid, data, started: true });
+  cli.out.print(`streamlit-host runs at ${server.url}/ (pid ${server.pid})`);
+  cli.out.print(`Console: ${server.url}/console/ ("streamlit-host login-link" lets a browser in) · Log: ${join(data, 'server.log')}`);
+}
+
+/** The end of what this server, and none before it, has said. */
+async function lastLines(file: string, from: number): Promise<string> {
+  const log = await open(file, 'r');
+  try {
+    const { size } = await log.stat();
+    const begin = Math.max(from, size - 4_096);
+    const { buffer, bytesRead } = await log.read(Buffer.alloc(4_096), 0, 4_096, begin);
+    return buffer.subarray(0, bytesRead).toString('utf8').trimEnd().split('\n').slice(-10).join('\n');
+  } finally {
+    await log.close();
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}

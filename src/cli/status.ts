@@ -1,0 +1,94 @@
+import type { App, Api } from './api.js';
+import type { Context } from './context.js';
+import { follow } from './events.js';
+import { tableLines, type Colour, type Column } from './output.js';
+import { duration, memory } from './text.js';
+
+/** How often (ms) the table is drawn anew while it is watched, so that the uptime goes on. */
+const TICK_MS = 1_000;
+
+const COLOURS: Record<string, Colour> = {
+  running: 'green',
+  starting: 'yellow',
+  deploying: 'yellow',
+  created: 'grey',
+  stopped: 'grey',
+  sleeping: 'grey',
+  failed: 'red',
+  crashed: 'red',
+};
+
+/** All apps, in a table. */
+export async function status(cli: Context, options: { watch?: boolean }): Promise<void> {
+  const api = await cli.api();
+  if (options.watch === true) return watch(cli, api);
+  const apps = await api.apps();
+  if (cli.out.json) return cli.out.data({ url: api.target.url, apps });
+  for (const line of lines(apps, cli, api)) cli.out.print(line);
+}
+
+/** The table of the apps. @param since how many seconds ago it was true */
+export function statusLines(apps: readonly App[], out: Context['out'], since = (_app: App): number => 0): string[] {
+  const memories: Column<App>[] = apps.some((app) => app.memory_bytes !== undefined)
+    ? [{ title: 'memory', value: ({ memory_bytes: bytes }) => (bytes === null || bytes === undefined ? null : memory(bytes)) }]
+    : [];
+  const columns: Column<App>[] = [
+    { title: 'app', value: (app) => app.id, colour: () => 'bold' },
+    { title: 'state', value: (app) => app.state, colour: (app) => COLOURS[app.state] },
+    { title: 'release', value: (app) => app.release },
+    { title: 'pid', value: (app) => app.pid },
+    { title: 'port', value: (app) => app.port },
+    { title: 'uptime', value: (app) => (app.uptime_seconds === null ? null : duration(app.uptime_seconds + since(app))) },
+    ...memories,
+    { title: 'url', value: (app) => app.url },
+    { title: 'name', value: (app) => app.name },
+  ];
+  return tableLines(apps, columns, out);
+}
+
+function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) => number): string[] {
+  if (apps.length > 0) return statusLines(apps, cli.out, since);
+  return [`No apps yet. Push one: git push ${api.target.url}/git/<name>.git main`];
+}
+
+/** Tells of every change until the person has seen enough: a table that stays in its place, or a line of JSON a change. */
+async function watch(cli: Context, api: Api): Promise<void> {
+  const { out } = cli;
+  const apps = new Map<string, { app: App; at: number }>();
+  let lost = false;
+  const since = (app: App): number => (Date.now() - (apps.get(app.id)?.at ?? Date.now())) / 1_000;
+  const draw = (): void => {
+    const list = [...apps.values()].map((each) => each.app).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const all = lines(list, cli, api, since);
+    if (!out.terminal) return out.print(`${all.join('\n')}\n`);
+    if (lost) all.push(out.paint('yellow', 'The connection is lost: trying again …'));
+    const shown = all.length < out.rows ? all : [...all.slice(0, out.rows - 2), `… and ${all.length - out.rows + 2} more`];
+    out.write(`\x1b[H${shown.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
+  };
+  const timer = out.terminal && !out.json ? setInterval(draw, TICK_MS) : undefined;
+  const events = follow({
+    open: (lastId) => api.events('/events', lastId),
+    patienceMs: Infinity,
+    lost: () => {
+      lost = true;
+      if (!out.terminal) out.note('The connection is lost: trying again …');
+    },
+  });
+  try {
+    for await (const piece of events) {
+      lost = false;
+      for (const { event, data } of piece) {
+        const told = JSON.parse(data) as unknown;
+        if (event === 'snapshot') apps.clear();
+        for (const app of event === 'snapshot' ? (told as { apps: App[] }).apps : event === 'app' ? [told as App] : []) {
+          apps.set(app.id, { app, at: Date.now() });
+        }
+        if (event === 'removed') apps.delete((told as { id: string }).id);
+        if (out.json) out.data({ event, ...(told as object) });
+      }
+      if (!out.json) draw();
+    }
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,40 @@
+import { Api } from './api.js';
+import type { Context } from './context.js';
+import { unreachable } from './failures.js';
+import { dataFolder, findServing, isAlive, type LocalServer } from './local.js';
+import { findServer } from './where.js';
+
+/** How long (ms) a server may take to end: it ends every app first. */
+const STOP_LIMIT_MS = 120_000;
+
+/**
+ * Ends the server of this machine, or the one that --url or STREAMLIT_HOST_URL names, and waits until it is gone; never
+ * the one that was logged in to, which may be another. Fine where none runs.
+ * @throws Refusal `not-reachable` where it does not end
+ */
+export async function stopServer(cli: Context, options: { keepApps?: boolean }): Promise<void> {
+  const root = cli.launcher?.root;
+  const { env, cwd } = cli;
+  const data = dataFolder(env, cwd, root);
+  const named = cli.options.url !== undefined || (env.STREAMLIT_HOST_URL?.trim() ?? '') !== '';
+  // One that is just starting can be told to end once it serves.
+  const local = await findServing(data, STOP_LIMIT_MS);
+  if (!named && local === undefined) {
+    if (cli.out.json) return cli.out.data({ stopped: false, data });
+    return cli.out.print(`No server runs on ${data}.`);
+  }
+  const target = await findServer({ env, cwd, root, url: cli.options.url, tokenFile: cli.options.tokenFile, loggedIn: false });
+  const api = new Api(target);
+  await api.post('/server/stop', { keep_apps: options.keepApps === true });
+  const isLocal = local !== undefined && [local.url, local.local].includes(target.url);
+  await gone(api, isLocal ? local : undefined);
+  if (cli.out.json) return cli.out.data({ stopped: true, url: target.url, keep_apps: options.keepApps === true });
+  cli.out.print(options.keepApps === true ? 'The server has ended; its apps go on.' : 'The server and its apps have ended.');
+}
+
+async function gone(api: Api, local: LocalServer | undefined): Promise<void> {
+  const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isAlive(local));
+  for (const deadline = Date.now() + STOP_LIMIT_MS; await runs(); await new Promise((resolve) => setTimeout(resolve, 50))) {
+    if (Date.now() > deadline) throw unreachable(`The server at ${api.target.url} was told to end and has not after ${STOP_LIMIT_MS / 1_000} seconds.`);
+  }
+}

@@ -1,0 +1,68 @@
+/** True where a text is nothing but printable ASCII, of which each character takes one column. */
+const PLAIN = /^[\x20-\x7e]*$/;
+/** Scripts whose characters take two columns, and the full-width forms. @see https://www.unicode.org/reports/tr11/ */
+const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
+const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u;
+const MARK = /^[\p{Mark}\p{Cf}]+$/u;
+
+/** How many columns of a terminal a text takes. */
+export function widthOf(text: string): number {
+  if (PLAIN.test(text)) return text.length;
+  let width = 0;
+  for (const cluster of clusters(text)) width += columnsOf(cluster);
+  return width;
+}
+
+/** The text, cut to a number of columns; what was cut off shows as "…". */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  let kept = '';
+  let width = 0;
+  for (const cluster of clusters(text)) {
+    width += columnsOf(cluster);
+    if (width > columns - 1) break;
+    kept += cluster;
+  }
+  return `${kept}…`;
+}
+
+/** The text, filled with spaces to a number of columns. */
+export function pad(text: string, columns: number, side: 'left' | 'right' = 'left'): string {
+  const space = ' '.repeat(Math.max(0, columns - widthOf(text)));
+  return side === 'left' ? text + space : space + text;
+}
+
+/** What others wrote, without what would steer the terminal: control characters become "?". */
+export function harmless(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '?');
+}
+
+/** A line of a log without what would steer the terminal; its colours and tabs stay. */
+export function harmlessLine(line: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what this is about
+  return line.replace(/(\x1b\[[\d;]*m)|\x1b\[[\d;?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, '$1');
+}
+
+/** A time as people say it: "45s", "5m12s", "3h4m", "2d5h". One word, so that columns can be counted. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s}s`;
+  if (s < 3_600) return `${Math.floor(s / 60)}m${s % 60}s`;
+  if (s < 86_400) return `${Math.floor(s / 3_600)}h${Math.floor((s % 3_600) / 60)}m`;
+  return `${Math.floor(s / 86_400)}d${Math.floor((s % 86_400) / 3_600)}h`;
+}
+
+/** Memory as people say it: "58MB". */
+export function memory(bytes: number): string {
+  const mb = bytes / 1024 / 1024;
+  return mb < 1_000 ? `${Math.round(mb)}MB` : `${(mb / 1024).toFixed(1)}GB`;
+}
+
+function clusters(text: string): string[] {
+  return Array.from(new Intl.Segmenter('en').segment(text), (part) => part.segment);
+}
+
+function columnsOf(cluster: string): number {
+  if (MARK.test(cluster)) return 0;
+  return WIDE.test(cluster) || EMOJI.test(cluster) ? 2 : 1;
+}

@@ -1,0 +1,12 @@
+import { Refusal } from '../errors.js';
+import type { Context } from './context.js';
+import { dataFolder, localToken } from './local.js';
+
+/** The admin token of this machine's server, to be git's password. */
+export async function token(cli: Context): Promise<void> {
+  const data = dataFolder(cli.env, cli.cwd, cli.launcher?.root);
+  const found = await localToken(cli.env, data);
+  if (found === undefined) throw new Refusal('unavailable', 'no-server', `No server has kept a token in ${data}: start it once, or set STREAMLIT_HOST_DATA to its data folder.`);
+  if (cli.out.json) return cli.out.data({ token: found });
+  cli.out.print(found);
+}

@@ -1,0 +1,21 @@
+import { usage } from './failures.js';
+
+/**
+ * The address of a server as everything uses it: without a trailing slash.
+ * @param what names the input in the refusal
+ * @throws Refusal `usage`
+ */
+export function parseUrl(text: string, what: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const plain = url !== undefined && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  if (!plain || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw usage(`${what}: give an address such as https://apps.example.com, without user, query or fragment.`);
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+/** True where what is sent stays on this machine. */
+export function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url);
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname);
+}

@@ -1,0 +1,138 @@
+import { isAbsolute, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+
+/** Everything that can be set, as one value that `main` hands down in parts. */
+export interface Config {
+  port: number;
+  bind: string;
+  /** The data folder, absolute. */
+  data: string;
+  /** The one address everything links to, without a trailing slash. */
+  publicBase: string;
+  /** The admin token, where it was given; otherwise the one kept under the data folder is used. */
+  token: string | undefined;
+  /** The first and last port that apps may get. */
+  ports: { min: number; max: number };
+  redisUrl: string | undefined;
+  /** Deploys at once. */
+  deploys: number;
+  /** For how long an older release is kept for its open pages. */
+  drain: {
+    /** After its last page has closed, in ms: the page may come back. */
+    ttlMs: number;
+    /** At the most, in ms. */
+    limitMs: number;
+  };
+  /** When apps that nobody uses are put to sleep, unless an app says otherwise. */
+  sleep: {
+    /** After this long without a visitor, in ms; 0 = never. */
+    afterMs: number;
+    /** A page that is open and was not touched for this long (ms) is no visitor. */
+    idlePageMs: number;
+  };
+  /** Where PATH and HOME of children come from. */
+  path: string;
+  home: string;
+  /** What package installs need of the surroundings (indexes, proxies, certificates); builds get it, and nothing else does. */
+  buildEnv: Record<string, string>;
+  logLevel: string;
+}
+
+/** All mistakes in the settings, one a line. */
+export class ConfigError extends Error {
+  readonly mistakes: string[];
+  constructor(mistakes: string[]) {
+    super(mistakes.join('\n'));
+    this.name = 'ConfigError';
+    this.mistakes = mistakes;
+  }
+}
+
+const BUILD_ENV = /^(PIP_|UV_|HTTPS?_PROXY$|https?_proxy$|ALL_PROXY$|all_proxy$|NO_PROXY$|no_proxy$|SSL_CERT_(FILE|DIR)$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|NETRC$|XDG_CONFIG_(HOME|DIRS)$)/;
+
+/**
+ * The settings, read from the process environment.
+ * @throws ConfigError that names every mistake at once
+ */
+export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
+  const mistakes: string[] = [];
+  const read = (name: string): string | undefined => {
+    const value = env[`STREAMLIT_HOST_${name}`]?.trim();
+    return value === undefined || value === '' ? undefined : value;
+  };
+  const integer = (name: string, fallback: number, min: number, max: number): number => {
+    const text = read(name);
+    if (text === undefined) return fallback;
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be a whole number from ${min} to ${max}.`);
+    return fallback;
+  };
+
+  const minutes = (name: string, fallback: number): number => {
+    const text = read(name);
+    const value = text === undefined ? fallback : Number(text);
+    if (value >= 0 && value <= 525_600) return value * 60_000;
+    mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of minutes, from 0.`);
+    return fallback * 60_000;
+  };
+
+  const port = integer('PORT', 8080, 0, 65_535);
+  const bind = read('BIND') ?? '127.0.0.1';
+  const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
+  if (ports.min > ports.max) {
+    mistakes.push(`STREAMLIT_HOST_PORT_MIN=${ports.min} is above STREAMLIT_HOST_PORT_MAX=${ports.max}.`);
+  }
+  const token = read('TOKEN');
+  if (token !== undefined && !/^[\x21-\x7e]{16,256}$/.test(token)) {
+    mistakes.push('STREAMLIT_HOST_TOKEN: must be 16 to 256 printable characters without spaces.');
+  }
+  const redisUrl = env.REDIS_URL?.trim() || undefined;
+  if (redisUrl !== undefined && !/^(rediss?|unix):\/\//.test(redisUrl)) {
+    mistakes.push('REDIS_URL: must begin with redis://, rediss:// or unix://.');
+  }
+  const data = resolve(cwd, read('DATA') ?? 'data');
+  const config: Config = {
+    port,
+    bind,
+    data,
+    publicBase: readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes),
+    token,
+    ports,
+    redisUrl,
+    deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
+    drain: {
+      ttlMs: integer('SESSION_TTL_SECONDS', 120, 1, 86_400) * 1_000,
+      limitMs: minutes('DRAIN_LIMIT_MINUTES', 60),
+    },
+    sleep: { afterMs: minutes('SLEEP_AFTER_MINUTES', 0), idlePageMs: minutes('IDLE_PAGE_MINUTES', 240) },
+    path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
+    buildEnv: Object.fromEntries(
+      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && BUILD_ENV.test(entry[0])),
+    ),
+    logLevel: read('LOG_LEVEL') ?? 'info',
+  };
+  if (!/^(trace|debug|info|warn|error|fatal|silent)$/.test(config.logLevel)) {
+    mistakes.push(`STREAMLIT_HOST_LOG_LEVEL=${config.logLevel}: must be one of trace, debug, info, warn, error, fatal, silent.`);
+  }
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return config;
+}
+
+function readPublicBase(text: string | undefined, bind: string, port: number, mistakes: string[]): string {
+  if (text === undefined) {
+    const host = bind === '0.0.0.0' || bind === '::' ? 'localhost' : bind.includes(':') ? `[${bind}]` : bind;
+    return `http://${host}:${port}`;
+  }
+  if (URL.canParse(text)) {
+    const url = new URL(text);
+    const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+    if (plain && (url.protocol === 'http:' || url.protocol === 'https:')) {
+      return url.href.replace(/\/+$/, '');
+    }
+  }
+  // What stands before an "@" may be a password.
+  mistakes.push(`STREAMLIT_HOST_PUBLIC_BASE=${text.replace(/[^/]*@/g, '••••@')}: must be an address such as https://apps.example.com, without user, query or fragment.`);
+  return 'http://localhost';
+}

@@ -1,0 +1,257 @@
+import { access, realpath, rm } from 'node:fs/promises';
+import type { AppFile } from '../domain/app-file.js';
+import { findRelease, type App } from '../domain/app.js';
+import { movesBranch, transition, type Release } from '../domain/release.js';
+import { shortenTracebacks } from '../domain/traceback.js';
+import { messageOf, Refusal } from '../errors.js';
+import { checkout } from '../build/checkout.js';
+import type { Environments } from '../build/environment.js';
+import { checkSystemPackages } from '../build/system-packages.js';
+import { tail } from '../logs/tail.js';
+import { ask } from '../ask.js';
+import type { AppProcess } from '../runtime/process.js';
+import type { AppConfigs } from '../store/app-config.js';
+import type { AppStore } from '../store/apps.js';
+import type { Git } from '../store/git.js';
+import type { Paths } from '../store/paths.js';
+import { Repository } from '../store/repository.js';
+import type { DeployLog } from './deploy-log.js';
+import { hintsFor } from './hints.js';
+import { inspectCommit } from './inspect.js';
+import type { Serving } from './serving.js';
+
+/** How long the main script may take when it is run as a check, in ms; Streamlit's own limit is 60 s. */
+const CHECK_LIMIT_MS = 75_000;
+/** How long a process that never served may take to end by itself, in ms. */
+const FAILED_GRACE_MS = 500;
+/** How many of an app's last lines are shown when it does not start, and how many are looked at for that. */
+const LAST_LINES = 40;
+const LAST_LINES_READ = 400;
+/** How often the size of a new process's log is looked at, in ms. */
+const ROTATE_MS = 1_000;
+/** How long a process that answers no more may take to be seen ending, in ms. */
+const END_SEEN_MS = 1_000;
+
+/** What a deploy works with. */
+export interface DeployKit {
+  store: AppStore;
+  paths: Paths;
+  git: Git;
+  environments: Environments;
+  serving: Serving;
+  configs: AppConfigs;
+  /** An app's address for visitors. */
+  url: (app: string) => string;
+}
+
+/**
+ * Makes a commit the live release: check out, make the environment, start beside, check, swap. Until the swap nothing
+ * that serves is touched, in memory or on disk; whatever fails before it leaves nothing behind.
+ * @throws Refusal with the reason, in a few words for the pusher's terminal
+ */
+export async function deploy(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<void> {
+  const subject = release.message === '' ? '' : ` "${release.message}"`;
+  log.step(`Release ${release.number} of ${app.id}: ${release.branch} at ${release.commit.slice(0, 7)}${subject}, by ${release.by}`);
+  const { built, settings } = await build(kit, app, release, log, signal);
+  await tellConfig(kit, app, built, log);
+  const process = await kit.serving.prepare(app.id, built);
+  // Until it is live nobody else looks after the size of its log.
+  const rotation = setInterval(() => void rotate(process), ROTATE_MS);
+  try {
+    await start(kit, built, process, log, signal);
+    await check(kit, built, process, settings.check ?? {}, log, signal);
+    signal.throwIfAborted();
+    await swap(kit, app, built, process, settings);
+  } catch (error) {
+    // Nobody has seen it, so it need not be asked for long.
+    await process.stop(FAILED_GRACE_MS);
+    await rotate(process);
+    throw error;
+  } finally {
+    clearInterval(rotation);
+  }
+  log.step(`Live: ${kit.url(app.id)}`);
+  try {
+    await moveBranch(kit, app.id, built);
+  } catch (error) {
+    // It serves all the same, and the next start of the server moves the branch.
+    log.step(`Branch ${release.branch} could not be moved to ${release.commit.slice(0, 7)} yet`);
+    throw error;
+  }
+}
+
+/** A release that could be started, and what its own streamlit-host.toml says. */
+interface Built {
+  built: Release;
+  settings: AppFile;
+}
+
+/** Everything up to a release that could be started: its source, its main file and its environment. */
+async function build(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
+  const repository = new Repository(kit.paths.repository(app.id), kit.git);
+  const found = await inspectCommit(repository, release.commit, { signal });
+  const { settings } = found;
+  const source = kit.paths.source(app.id, release.number);
+  await checkout({ repository: repository.path, commit: release.commit, to: source, path: kit.git.env.PATH ?? '', signal });
+  log.step(`Checked out ${found.files} ${found.files === 1 ? 'file' : 'files'}; main file: ${found.entrypoint}`);
+  if (release.of !== undefined && (await isThere(kit.paths.environment(release.environment ?? '-')))) {
+    const before = `release ${release.of}`;
+    log.step(release.source === 'config' ? `The code and the environment are those of ${before}` : `Brings back ${before}, with its environment as it was`);
+    const facts = { entrypoint: release.entrypoint ?? found.entrypoint };
+    return { built: recorded(await move(kit, app.id, release.number, 'starting', facts), release, facts), settings };
+  }
+  for (const note of found.dependencies.notes) log.step(note);
+  await checkSystemPackages({ names: found.packages, path: kit.git.env.PATH ?? '', signal, onLine: (line) => log.step(line) });
+  log.step('Environment:');
+  const environment = await kit.environments.ensure({
+    dependencies: found.dependencies,
+    python: found.python,
+    sourceDir: source,
+    localKey: release.commit,
+    onLine: (line) => log.output(line),
+    signal,
+  });
+  log.step(environment.reused ? 'Environment ready: nothing to install' : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`);
+  const facts = { entrypoint: found.entrypoint, environment: environment.hash };
+  return { built: recorded(await move(kit, app.id, release.number, 'starting', facts), release, facts), settings };
+}
+
+/** The release as it is written down: its config may have been changed since the deploy began. */
+function recorded(app: App, release: Release, facts: Partial<Release>): Release {
+  return findRelease(app, release.number) ?? { ...release, ...facts, state: 'starting' };
+}
+
+/** Says what the process gets of config, and what its code asks for besides. */
+async function tellConfig(kit: DeployKit, app: App, release: Release, log: DeployLog): Promise<void> {
+  const config = await kit.configs.read(app.id, release.config ?? 0);
+  if (config.version > 0) log.step(`Config: version ${config.version}`);
+  for (const hint of await hintsFor(kit.paths.source(app.id, release.number), config)) log.step(hint);
+}
+
+async function start(kit: DeployKit, release: Release, process: AppProcess, log: DeployLog, signal: AbortSignal): Promise<void> {
+  const begun = Date.now();
+  try {
+    await process.start();
+    await process.whenReady({ signal });
+  } catch (error) {
+    if (!signal.aborted) await lastLines(kit, release, process, log);
+    throw error;
+  }
+  log.step(`Started on port ${process.port}: answers its health check after ${seconds(begun)}`);
+}
+
+/** Runs the main script once, as a visitor's page would, before any visitor does. */
+async function check(
+  kit: DeployKit,
+  release: Release,
+  process: AppProcess,
+  settings: NonNullable<AppFile['check']>,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
+  if (settings.script === 'off') return log.step('The script was not checked: streamlit-host.toml says so');
+  const begun = Date.now();
+  const limitMs = settings.timeout_s === undefined ? CHECK_LIMIT_MS : settings.timeout_s * 1_000;
+  const path = process.spec.healthPath.replace(/health$/, 'script-health-check');
+  const answer = await ask(process.port, path, limitMs, signal).catch((error: unknown) => ({
+    status: 0,
+    body: messageOf(error),
+  }));
+  if (answer.status === 200 && answer.body.trim() === 'ok') {
+    log.step(`The script ran without an exception (${seconds(begun)})`);
+    return;
+  }
+  signal.throwIfAborted();
+  if (answer.status === 404 || answer.status === 405) {
+    log.step('The script was not run: this version of Streamlit has no check for it');
+    return;
+  }
+  // A process that ended is seen to end a little later than its connection breaks.
+  if (answer.status === 0) await ended(process);
+  await lastLines(kit, release, process, log);
+  if (process.state !== 'ready') throw new Refusal('invalid', 'app-exited', process.lastExit);
+  const limit = settings.timeout_s ?? 60;
+  const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
+  const reason = late ? `the script did not end within ${limit} s` : 'the script raised an exception';
+  throw new Refusal('invalid', 'script-failed', `${reason}; ${process.spec.app} was not changed`);
+}
+
+/** The one moment in which the new release becomes the live one: on disk and in the routes. */
+async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, sleep }: AppFile): Promise<void> {
+  const now = new Date().toISOString();
+  await kit.serving.goLive(app.id, process, (current) => ({
+    ...current,
+    ...(description === undefined ? {} : { description }),
+    ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
+    live: release.number,
+    wanted: 'running',
+    asleep: false,
+    releases: current.releases.map((one) => {
+      if (one.number === release.number) return transition({ ...one, ...release, state: one.state }, 'live', { finishedAt: now });
+      return one.state === 'live' ? transition(one, 'draining') : one;
+    }),
+  }));
+}
+
+/** The branch shows what is live, whether or not the pusher is still there to move it. */
+export async function moveBranch(kit: Pick<DeployKit, 'paths' | 'git'>, app: string, release: Release): Promise<void> {
+  if (!movesBranch(release)) return;
+  const repository = new Repository(kit.paths.repository(app), kit.git);
+  await repository.pointRef(`refs/heads/${release.branch}`, release.commit);
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
+}
+
+/** Writes a release's next state, from the newest record. */
+export async function move(kit: Pick<DeployKit, 'store'>, app: string, number: number, to: Release['state'], facts: Partial<Release> = {}): Promise<App> {
+  return kit.store.update(app, (current) => ({
+    ...current,
+    releases: current.releases.map((one) => (one.number === number ? transition(one, to, facts) : one)),
+  }));
+}
+
+/** Removes what a deploy that did not become live has left on disk, except its logs. */
+export async function cleanUp(kit: Pick<DeployKit, 'paths'>, app: string, number: number): Promise<void> {
+  await rm(kit.paths.source(app, number), { recursive: true, force: true });
+}
+
+/** What the app printed last, as its author wants to read it. */
+async function lastLines(kit: DeployKit, release: Release, process: AppProcess, log: DeployLog): Promise<void> {
+  const file = kit.paths.runLog(process.spec.app, process.release);
+  const { lines } = await tail(file, LAST_LINES_READ);
+  // It may have been rotated a moment ago.
+  if (lines.length < LAST_LINES) lines.unshift(...(await tail(`${file}.1`, LAST_LINES_READ)).lines);
+  // Our own lines carry a time, and Streamlit's first one tells of a port that is ours; what is left is the app's.
+  const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
+  const shown = shortenTracebacks(said, {
+    source: await namesOf(process.spec.cwd),
+    environment: await namesOf(kit.paths.environment(release.environment ?? '')),
+    home: await namesOf(kit.paths.storage(process.spec.app)),
+  }).slice(-LAST_LINES);
+  if (shown.length === 0) return;
+  log.step('The app said:');
+  for (const line of shown) log.output(line);
+}
+
+/** A folder's path as we write it, and as Python finds it where a part of it is a link. */
+async function namesOf(folder: string): Promise<string[]> {
+  return [...new Set([folder, await realpath(folder).catch(() => folder)])];
+}
+
+/** Waits a moment for a process to be seen ending. */
+async function ended(process: AppProcess): Promise<void> {
+  for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS; ) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The log must not fill the disk; that it cannot be rotated must not end a deploy. */
+async function rotate(process: AppProcess): Promise<void> {
+  await process.spec.log.rotateIfLarge().catch(() => undefined);
+}
+
+function seconds(since: number): string {
+  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+}

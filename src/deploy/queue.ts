@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { Queue, Worker, type ConnectionOptions } from 'bullmq';
+import { messageOf } from '../errors.js';
+
+/** A job whose server was killed is taken up again after this long at most, in ms. */
+const LOCK_MS = 60_000;
+/** How long the end of a worker may take before it is cut off, in ms. */
+const CLOSE_MS = 5_000;
+/** How often what is wanted on disk is compared with what is queued, in ms. */
+const SWEEP_MS = 10_000;
+
+export interface DeployQueueOptions {
+  connection: ConnectionOptions;
+  /** Begins every key in Redis: several servers may share one. */
+  prefix: string;
+  /** Deploys at once. */
+  concurrency: number;
+  /** Deploys whatever is pending for an app. */
+  run: (app: string) => Promise<void>;
+  /** The apps that have something pending. */
+  wanted: () => string[];
+  logger: { warn(facts: object, text: string): void };
+}
+
+/**
+ * The queue of deploys. A job carries an app's id and nothing else: what is to be deployed is read from the record when
+ * the job runs, so that a lost, doubled or stale job can do no harm. One job an app runs at a time; while it does, one
+ * more may wait (https://docs.bullmq.io/guide/jobs/deduplication).
+ */
+export class DeployQueue {
+  readonly #options: DeployQueueOptions;
+  readonly #queue: Queue;
+  readonly #worker: Worker;
+  readonly #timer: NodeJS.Timeout;
+  /** Of this server alone: a job that a killed server held counts as active for a minute, and must not hide ours. */
+  readonly #session = randomUUID();
+  #closing = false;
+
+  constructor(options: DeployQueueOptions) {
+    this.#options = options;
+    this.#queue = new Queue('deploys', {
+      connection: options.connection,
+      prefix: options.prefix,
+      defaultJobOptions: { removeOnComplete: true, removeOnFail: 100 },
+    });
+    this.#worker = new Worker<{ app: string }>('deploys', async (job) => options.run(job.data.app), {
+      connection: options.connection,
+      prefix: options.prefix,
+      concurrency: options.concurrency,
+      lockDuration: LOCK_MS,
+      // Taken up again as often as it takes: a deploy that is run twice has one effect.
+      maxStalledCount: 100,
+    });
+    this.#queue.on('error', (error) => this.#warn(error));
+    this.#worker.on('error', (error) => this.#warn(error));
+    // Redis holds nothing that is not on disk as well: a job that it lost is queued again.
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  /** Sees to it that an app's pending deploy is run. Never waits: should Redis be away, the sweep asks again. */
+  wake(app: string): void {
+    this.#add(app, `${this.#session}/${app}`);
+  }
+
+  /** Ends the worker and the connections; what runs should have been called off before. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#timer);
+    // Both wait for ever where Redis is away.
+    if (!(await within(CLOSE_MS, this.#worker.close()))) await within(CLOSE_MS, this.#worker.close(true));
+    await within(CLOSE_MS, this.#queue.close());
+  }
+
+  /** Under names of its own, lest it be taken for a job that Redis holds for active and has lost. */
+  #sweep(): void {
+    for (const app of this.#options.wanted()) this.#add(app, `${this.#session}/${app}/again`);
+  }
+
+  #add(app: string, id: string): void {
+    if (this.#closing) return;
+    this.#queue
+      .add(app, { app }, { deduplication: { id, keepLastIfActive: true } })
+      .catch((error: unknown) => this.#warn(error));
+  }
+
+  #warn(error: unknown): void {
+    if (!this.#closing) this.#options.logger.warn({ error: messageOf(error) }, 'the queue of deploys has trouble');
+  }
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const done = work.then(
+    () => true,
+    () => true, // It ended, if with an error: that is what was asked for.
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,366 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findRelease, type App } from '../domain/app.js';
+import { streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
+import type { ProcessRecord } from '../domain/process.js';
+import { transition, type Release } from '../domain/release.js';
+import { Refusal } from '../errors.js';
+import { Target } from '../gateway/target.js';
+import type { RouteTable } from '../gateway/routes.js';
+import { LogFile } from '../logs/log-file.js';
+import { endMarked } from '../runtime/marked.js';
+import { AppProcess } from '../runtime/process.js';
+import type { Ports } from '../runtime/ports.js';
+import type { AppStore } from '../store/apps.js';
+import { linkLive } from '../store/links.js';
+import type { Paths } from '../store/paths.js';
+import { drained, type DrainLimits } from './drain.js';
+import type { ProcessConfig } from './process-config.js';
+
+export interface ServingOptions {
+  store: AppStore;
+  paths: Paths;
+  ports: Ports;
+  routes: RouteTable;
+  /** The public base's own path; empty where it has none. */
+  basePath: string;
+  publicBase: () => string;
+  /** PATH for apps. */
+  path: string;
+  /** By which our children are known. */
+  mark: string;
+  drain: DrainLimits;
+  /** What a process gets of its app's config vars and secrets. */
+  config: ProcessConfig;
+  /** Hears that an app's process has another state. */
+  changed: (app: string) => void;
+  logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
+}
+
+/** How often the logs of processes are looked at, in ms: an app in a loop writes a lot in a second. */
+const ROTATE_MS = 1_000;
+/** How long requests that are under way may take when their process is replaced by one of the same release, in ms. */
+const FINISH_MS = 10_000;
+/** How long the start of the server waits for a process that it adopts to answer, in ms. */
+const ADOPT_MS = 2_000;
+
+/** A process with the route that leads to it. */
+interface Served {
+  process: AppProcess;
+  target: Target;
+}
+
+/**
+ * Which processes run for which app, and that the gateway's routes and the records on disk say the same. The live
+ * release's process is kept up; an older one is kept until its pages are gone.
+ */
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #live = new Map<string, Served>();
+  readonly #draining = new Map<string, Set<Served>>();
+  readonly #background = new Set<Promise<void>>();
+  /** Whatever may print: also a process that is not live yet. */
+  readonly #printing = new Set<AppProcess>();
+  readonly #closed = new AbortController();
+  readonly #rotation: NodeJS.Timeout;
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+    this.#rotation = setInterval(() => this.#rotate(), ROTATE_MS);
+    this.#rotation.unref();
+  }
+
+  /** The live release's process. */
+  process(app: string): AppProcess | undefined {
+    return this.#live.get(app)?.process;
+  }
+
+  /** The numbers of the older releases that still have open pages. */
+  draining(app: string): number[] {
+    return [...(this.#draining.get(app) ?? [])].map((served) => served.process.release);
+  }
+
+  /** Prepares a process of a release, not started yet. */
+  async prepare(app: string, release: Release): Promise<AppProcess> {
+    const { paths, path, mark, basePath, publicBase, ports, config } = this.#options;
+    if (release.environment === undefined || release.entrypoint === undefined) {
+      throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
+    }
+    const storage = paths.storage(app);
+    await mkdir(storage, { recursive: true });
+    const environment = paths.environment(release.environment);
+    const cwd = paths.source(app, release.number);
+    const at = `${basePath}/apps/${app}`;
+    return new AppProcess(
+      {
+        app,
+        release: release.number,
+        command: streamlitCommand(join(environment, 'bin', 'python'), release.entrypoint),
+        cwd,
+        environment: async (port) => {
+          const place = { app, release: release.number, port };
+          const redirectUri = `${publicBase()}/apps/${app}/oauth2callback`;
+          const { vars, cookieSecret } = await config.begin(place, release.config ?? 0, { cwd, redirectUri });
+          return {
+            LANG: 'C.UTF-8',
+            // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
+            MALLOC_ARENA_MAX: '2',
+            ...vars,
+            // What stands from here on is the server's, whatever the vars say.
+            PATH: `${join(environment, 'bin')}:${path}`,
+            HOME: storage,
+            VIRTUAL_ENV: environment,
+            PYTHONUNBUFFERED: '1',
+            STREAMLIT_HOST_APP: app,
+            STREAMLIT_HOST_RELEASE: String(release.number),
+            STREAMLIT_HOST_STORAGE: storage,
+            ...streamlitEnvironment({
+              port,
+              basePath: at.slice(1),
+              publicHost: new URL(publicBase()).hostname,
+              disconnectedSessionTtl: Math.ceil(this.#options.drain.ttlMs / 1000),
+              maxUploadMb: 200,
+              cookieSecret,
+            }),
+          };
+        },
+        healthPath: `${at}/_stcore/health`,
+        mark,
+        log: new LogFile(paths.runLog(app, release.number)),
+      },
+      ports,
+      (process) => this.#changed(app, process),
+    );
+  }
+
+  /**
+   * Makes a process that serves the one that new visitors get: written down, then swapped in one assignment. The process
+   * before it drains where it is another release's, and ends where it is the same one's.
+   * @param record the app's record as it shall be, given the newest one
+   */
+  async goLive(app: string, process: AppProcess, record: (app: App) => App): Promise<void> {
+    const { store, routes } = this.#options;
+    const target = new Target(process);
+    await store.update(app, (current) => withProcess(record(current), process.record));
+    // From here to the next wait nothing else can come in between: what was live is known, and has an owner again.
+    const before = this.#live.get(app);
+    routes.swap(app, target);
+    this.#live.set(app, { process, target });
+    process.keep();
+    if (before !== undefined) {
+      if (before.process.release === process.release) this.#inBackground(this.#replace(app, before));
+      else this.#drain(app, before);
+    }
+    this.#inBackground(this.#record(app));
+    await this.#link(app);
+  }
+
+  /**
+   * Starts the live release in the background, and keeps it up from now on. Fine when it runs.
+   * @throws Refusal where the app has no release to run
+   */
+  async start(app: App): Promise<void> {
+    if (this.#live.has(app.id)) return;
+    const release = findRelease(app, app.live);
+    if (release === undefined) {
+      throw new Refusal('conflict', 'nothing-deployed', `${app.id} has nothing to run yet: push to it first.`);
+    }
+    const process = await this.prepare(app.id, release);
+    // Two starts at once: the first one is under way.
+    if (this.#live.has(app.id)) return;
+    this.#serve(app.id, process);
+    this.#inBackground(process.run());
+  }
+
+  /** Takes over what an earlier server left running; what is not wanted any more is ended. */
+  async adopt(app: App): Promise<void> {
+    for (const record of app.processes) {
+      const release = findRelease(app, record.release);
+      const process = release?.environment === undefined ? undefined : await this.prepare(app.id, release);
+      if (release === undefined || process?.adopt(record) !== true) {
+        await this.#sweep(app.id, record);
+        continue;
+      }
+      await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
+      const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
+      if (live) {
+        this.#serve(app.id, process, new Date());
+        this.#inBackground(process.run());
+      } else if (release.state === 'draining' && app.wanted === 'running') {
+        this.#inBackground(process.whenReady().catch(() => undefined));
+        // Its pages lost their connections with the earlier server, and come back in a moment.
+        const served = { process, target: new Target(process, new Date()) };
+        this.#options.routes.drainBehind(app.id, served.target);
+        this.#drain(app.id, served);
+      } else {
+        await process.stop();
+      }
+    }
+    await this.#record(app.id);
+  }
+
+  /** Starts a new process of the live release beside the old one, which serves until the new one does. */
+  async restart(app: App): Promise<void> {
+    const release = findRelease(app, app.live);
+    const before = this.#live.get(app.id);
+    if (before === undefined || release === undefined) return this.start(app);
+    const process = await this.prepare(app.id, release);
+    try {
+      await process.start();
+      await process.whenReady();
+      await this.goLive(app.id, process, (current) => {
+        if (current.live !== release.number || current.wanted !== 'running') throw new Overtaken();
+        return current;
+      });
+    } catch (error) {
+      await process.stop();
+      // A deploy has put a newer release in its place meanwhile: that one is fresh as well.
+      if (!(error instanceof Overtaken)) throw error;
+    }
+  }
+
+  /** Ends the processes of an older release, whoever still has a page open on it. */
+  async retire(app: string, release: number): Promise<void> {
+    const old = [...(this.#draining.get(app) ?? [])].filter((served) => served.process.release === release);
+    await Promise.all(old.map((served) => this.#end(app, served)));
+  }
+
+  /** Ends every process of an app. */
+  async stop(app: string): Promise<void> {
+    const live = this.#live.get(app);
+    const all = [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])];
+    await Promise.all(all.map((served) => this.#end(app, served)));
+  }
+
+  /** Ends every process of every app; what is wanted stays as it is, so the next server starts them again. */
+  async end(): Promise<void> {
+    this.#closed.abort();
+    clearInterval(this.#rotation);
+    await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
+    await this.#settled();
+  }
+
+  /** Lets go of every process without ending it: the next server adopts them. */
+  async leave(): Promise<void> {
+    this.#closed.abort();
+    clearInterval(this.#rotation);
+    for (const { process } of this.#all()) process.leave();
+    await this.#settled();
+    for (const { target } of this.#all()) target.agent.destroy();
+  }
+
+  /** What runs in the background may begin more of it. */
+  async #settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  #rotate(): void {
+    for (const process of this.#printing) {
+      this.#inBackground(process.spec.log.rotateIfLarge().then(() => undefined));
+    }
+  }
+
+  *#all(): Iterable<Served> {
+    yield* this.#live.values();
+    for (const set of this.#draining.values()) yield* set;
+  }
+
+  /** For people who look at the disk; that it fails must not undo a deploy. */
+  async #link(app: string): Promise<void> {
+    const { store, paths, logger } = this.#options;
+    const record = store.find(app);
+    const release = record === undefined ? undefined : findRelease(record, record.live);
+    if (release?.environment === undefined) return;
+    await linkLive(paths, app, release.number, release.environment).catch((error: unknown) => {
+      logger.warn({ app, err: error }, 'the links to the live release could not be renewed');
+    });
+  }
+
+  /** @param socketsUntil when its pages lost their connections; undefined where it has none */
+  #serve(app: string, process: AppProcess, socketsUntil?: Date): void {
+    const target = new Target(process, socketsUntil);
+    this.#live.set(app, { process, target });
+    this.#options.routes.swap(app, target);
+  }
+
+  #drain(app: string, served: Served): void {
+    const set = this.#draining.get(app) ?? new Set<Served>();
+    this.#draining.set(app, set.add(served));
+    if (this.#live.get(app)?.process === served.process) this.#live.delete(app);
+    this.#inBackground(
+      drained(served.target, this.#options.drain, this.#closed.signal).then(async (over) => {
+        if (over) await this.#end(app, served);
+      }),
+    );
+  }
+
+  /** Ends a process that another one of the same release has replaced: its pages go over at once, its answers are finished. */
+  async #replace(app: string, served: Served): Promise<void> {
+    served.target.closeSockets();
+    await served.target.whenIdle(FINISH_MS, this.#closed.signal);
+    await this.#end(app, served);
+  }
+
+  /** What a process that is gone, or belongs to no release any more, has left running; its mark is its alone. */
+  async #sweep(app: string, record: ProcessRecord): Promise<void> {
+    if (record.mark.includes(`/${app}/${record.release}/`)) await endMarked(record.mark, new Set());
+    await this.#options.config.end({ app, release: record.release, port: record.port });
+  }
+
+  async #end(app: string, served: Served): Promise<void> {
+    const { routes, store, logger } = this.#options;
+    routes.drop(app, served.target);
+    if (this.#live.get(app) === served) this.#live.delete(app);
+    this.#draining.get(app)?.delete(served);
+    served.target.close();
+    await served.process.stop();
+    const record = store.find(app);
+    if (record === undefined) return;
+    const number = served.process.release;
+    await store.update(app, (current) => ({
+      ...current,
+      processes: current.processes.filter((one) => !(one.release === number && one.port === served.process.port)),
+      releases: current.releases.map((release) =>
+        release.number === number && release.state === 'draining' ? transition(release, 'retired') : release,
+      ),
+    }));
+    logger.info({ app, release: number }, 'a process ended');
+  }
+
+  #changed(app: string, process: AppProcess): void {
+    this.#options.routes.changed(app);
+    this.#options.changed(app);
+    // A process that comes back after a crash gets its secrets anew.
+    if (process.state === 'stopped' || process.state === 'crashed') {
+      this.#inBackground(this.#options.config.end({ app, release: process.release, port: process.port }));
+    }
+    if (process.state === 'stopped') this.#printing.delete(process);
+    else this.#printing.add(process);
+    const known = this.#live.get(app)?.process === process || [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
+    if (known && this.#options.store.find(app) !== undefined) this.#inBackground(this.#record(app));
+  }
+
+  /** Writes down which processes run, as they are now. */
+  async #record(app: string): Promise<void> {
+    if (this.#options.store.find(app) === undefined) return;
+    await this.#options.store.update(app, (current) => {
+      const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])];
+      return { ...current, processes: served.flatMap((one) => one?.process.record ?? []) };
+    });
+  }
+
+  /** Work that nobody waits for still has an owner: it is awaited at the end, and its errors are heard. */
+  #inBackground(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'work on a process failed'))
+      .finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+}
+
+/** A restart's process is not needed: something newer is live. */
+class Overtaken extends Error {}
+
+function withProcess(app: App, record: ProcessRecord | undefined): App {
+  return record === undefined ? app : { ...app, processes: [...app.processes, record] };
+}

@@ -1,0 +1,46 @@
+/** Who asks. Today there is one: the holder of the admin token. */
+export interface Principal {
+  /** As it stands in commits and in the list of deploys. */
+  name: string;
+}
+
+/** Who a token belongs to; undefined where it is nobody's. Takes the same time for every token. */
+export type CheckToken = (token: string) => Principal | undefined;
+
+/** The longest `Authorization` header worth decoding; a longer one is nobody's. */
+const MAX_HEADER = 4_096;
+
+/**
+ * The token that an `Authorization` header carries: `Bearer <token>`, or `Basic` with any user name and the token as
+ * the password, which is what git and `curl -u` can send. Whatever else stands there is no token; nothing throws.
+ * @see https://www.rfc-editor.org/rfc/rfc7617
+ */
+export function tokenOf(header: string | undefined): string | undefined {
+  if (header === undefined || header.length > MAX_HEADER) return undefined;
+  const [, scheme = '', rest = ''] = /^([a-z]+) +([^\s]+) *$/i.exec(header) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'bearer':
+      return present(rest);
+    case 'basic':
+      return password(rest);
+    default:
+      return undefined;
+  }
+}
+
+/** Who an `Authorization` header speaks for; undefined where it speaks for nobody. */
+export function authenticate(header: string | undefined, check: CheckToken): Principal | undefined {
+  const token = tokenOf(header);
+  return token === undefined ? undefined : check(token);
+}
+
+function password(encoded: string): string | undefined {
+  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(encoded)) return undefined;
+  const pair = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return colon < 0 ? undefined : present(pair.slice(colon + 1));
+}
+
+function present(token: string): string | undefined {
+  return token === '' ? undefined : token;
+}

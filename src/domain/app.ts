@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { Refusal } from '../errors.js';
+import { processSchema, type ProcessState } from './process.js';
+import { isPending, releaseSchema, type Release } from './release.js';
+
+/** The one pattern of an app's id: it is a folder, a URL segment and a git remote at once. */
+export const APP_ID = /^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/;
+
+/** Ids that would read as something else in a URL or in the API. */
+const RESERVED = new Set(['api', 'console', 'git', 'apps', 'static', 'healthz', 'new', 'login', 'logout']);
+
+export const appSchema = z.object({
+  id: z.string().regex(APP_ID),
+  name: z.string(),
+  description: z.string().default(''),
+  createdAt: z.string(),
+  updatedAt: z.string(),
+  /** The branch whose pushes deploy; null until the first push names it. */
+  deployBranch: z.string().nullable(),
+  /** What the operator asked for, which outlives every crash and reboot. */
+  wanted: z.enum(['running', 'stopped']),
+  /** True while nobody uses it and its process is gone until somebody does. */
+  asleep: z.boolean().default(false),
+  /** After how many minutes without a visitor it sleeps; 0 = never; not there = as the server's settings say. */
+  sleepAfterMinutes: z.number().nonnegative().optional(),
+  /** The number of the release that new visitors get. */
+  live: z.number().int().nullable(),
+  /** The newest number given out. */
+  lastRelease: z.number().int().default(0),
+  /** The version of the config that new releases get; 0 = nothing was ever set. */
+  config: z.number().int().default(0),
+  releases: z.array(releaseSchema).default([]),
+  processes: z.array(processSchema).default([]),
+});
+
+/** A named thing that can be pushed to and visited: the truth about it, as `meta.json` holds it. */
+export type App = z.infer<typeof appSchema>;
+
+/**
+ * What a person sees of an app.
+ * created: nothing was ever deployed · deploying: its first deploy is under way · failed: no deploy has succeeded yet ·
+ * starting, running, crashed: the live release's process · sleeping: nobody uses it, and a visit wakes it ·
+ * stopped: the operator wants it so.
+ */
+export const appStates = ['created', 'deploying', 'failed', 'starting', 'running', 'crashed', 'sleeping', 'stopped'] as const;
+
+export type AppState = (typeof appStates)[number];
+
+/**
+ * The state of an app.
+ * @param process the state of the live release's process, where there is one
+ */
+export function appState(app: App, process: ProcessState | undefined): AppState {
+  if (app.live !== null) {
+    if (app.wanted === 'stopped') return 'stopped';
+    if (app.asleep) return 'sleeping';
+    if (process === 'ready') return 'running';
+    return process === 'crashed' ? 'crashed' : 'starting';
+  }
+  const last = app.releases.at(-1);
+  if (last === undefined) return 'created';
+  return isPending(last.state) ? 'deploying' : 'failed';
+}
+
+/**
+ * The id itself, where it is one that an app may have.
+ * @throws Refusal `app-id-invalid`
+ */
+export function parseAppId(text: string): string {
+  if (!APP_ID.test(text)) {
+    throw new Refusal(
+      'invalid',
+      'app-id-invalid',
+      `"${printable(text)}" cannot be an app's id: use 2 to 63 of a-z, 0-9 and "-", beginning and ending with a letter or a digit.`,
+      { field: 'id' },
+    );
+  }
+  if (RESERVED.has(text)) {
+    throw new Refusal('invalid', 'app-id-reserved', `"${text}" is a word of the platform itself: choose another id.`, {
+      field: 'id',
+    });
+  }
+  return text;
+}
+
+/** A sensible id for a name that a person typed: accents fall away, the rest becomes dashes; "app" where nothing is left. */
+export function idFromName(name: string): string {
+  const slug = name
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 50)
+    .replace(/-+$/g, '');
+  if (slug === '') return 'app';
+  return slug.length === 1 || RESERVED.has(slug) ? `${slug}-app` : slug;
+}
+
+/** A new app that nothing was deployed to yet. */
+export function newApp(id: string, name: string, now: Date, description = ''): App {
+  return {
+    id,
+    name,
+    description,
+    createdAt: now.toISOString(),
+    updatedAt: now.toISOString(),
+    deployBranch: null,
+    wanted: 'running',
+    asleep: false,
+    live: null,
+    lastRelease: 0,
+    config: 0,
+    releases: [],
+    processes: [],
+  };
+}
+
+/** The release with this number, where the app has it. */
+export function findRelease(app: App, number: number | null): Release | undefined {
+  return number === null ? undefined : app.releases.find((release) => release.number === number);
+}
+
+/** The newest release that still waits to become live. */
+export function pendingRelease(app: App): Release | undefined {
+  return app.releases.findLast((release) => isPending(release.state));
+}
+
+/** A name that came from outside, safe and short enough to stand in a sentence. */
+export function printable(text: string): string {
+  const clean = text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
+  return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean;
+}

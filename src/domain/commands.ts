@@ -1,0 +1,138 @@
+/**
+ * The commands that a build runs, as arguments; nothing here runs anything. No value from outside may be taken for an
+ * option: commits are checked, and paths stand after `--` or are absolute.
+ */
+
+const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+
+/** Settings under which git puts files on disk without running anything that the repository or the machine names. */
+const PLAIN_GIT = [
+  'core.hooksPath=/dev/null',
+  'core.attributesFile=/dev/null',
+  'core.fsmonitor=false',
+  'core.autocrlf=false',
+  'core.symlinks=true',
+  'filter.lfs.smudge=',
+  'filter.lfs.process=',
+  'filter.lfs.required=false',
+].flatMap((setting) => ['-c', setting]);
+
+/** What git needs of the environment, and no more: none of the machine's own settings. */
+export function gitEnvironment(path: string): Record<string, string> {
+  return {
+    PATH: path,
+    HOME: '/nonexistent',
+    LC_ALL: 'C.UTF-8',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_NO_REPLACE_OBJECTS: '1',
+  };
+}
+
+/** Reads a commit into the index that GIT_INDEX_FILE names. @throws Error where it is not a full commit id */
+export function gitReadTree(repository: string, commit: string): string[] {
+  if (!COMMIT.test(commit)) throw new Error(`not a full commit id: ${commit}`);
+  return ['git', ...PLAIN_GIT, `--git-dir=${repository}`, 'read-tree', commit];
+}
+
+/** Writes every file of that index into an empty folder. */
+export function gitCheckoutIndex(repository: string, folder: string): string[] {
+  return [
+    'git',
+    ...PLAIN_GIT,
+    `--git-dir=${repository}`,
+    `--work-tree=${folder}`,
+    'checkout-index',
+    '--all',
+    '--quiet',
+  ];
+}
+
+/** Prints, as one line of JSON, what a Python is. Runs without site packages, so that it answers fast. */
+export function pythonProbe(python: string): string[] {
+  const script = [
+    'import json, platform, sys, sysconfig',
+    'facts = {"version": platform.python_version(), "implementation": sys.implementation.name,',
+    '  "platform": sysconfig.get_platform(), "executable": sys.executable}',
+    'print(json.dumps(facts))',
+  ].join('\n');
+  return [python, '-I', '-S', '-c', script];
+}
+
+/** Makes a virtual environment that may be moved. */
+export function uvVenv(uv: string, python: string, folder: string): string[] {
+  return [uv, 'venv', '--quiet', '--relocatable', '--no-project', '--python', python, folder];
+}
+
+/** Installs a requirements file, and more packages by name, into a virtual environment. */
+export function uvInstall(
+  uv: string,
+  python: string,
+  requirements: string,
+  more: readonly string[],
+  options: readonly string[] = [],
+): string[] {
+  return [uv, 'pip', 'install', '--python', python, '--compile-bytecode', ...options, '-r', requirements, ...more];
+}
+
+/** Writes the packages of a uv.lock as a requirements file, without asking any index. */
+export function uvExport(uv: string, project: string, python: string, file: string): string[] {
+  return [
+    uv,
+    'export',
+    '--quiet',
+    '--frozen',
+    '--offline',
+    '--no-dev',
+    '--no-emit-project',
+    '--no-header',
+    '--no-annotate',
+    '--format',
+    'requirements.txt',
+    '--project',
+    project,
+    '--python',
+    python,
+    '--output-file',
+    file,
+  ];
+}
+
+/** Lists the Pythons that are there, one a line. */
+export function uvPythons(uv: string): string[] {
+  return [uv, 'python', 'list', '--only-installed', '--no-python-downloads'];
+}
+
+/** Lists Debian's packages, one a line: status, name, architecture and what it provides. */
+export function dpkgPackages(): string[] {
+  return [
+    'dpkg-query',
+    '--show',
+    '--showformat',
+    '${db:Status-Status}\\t${Package}\\t${Architecture}\\t${Provides}\\n',
+  ];
+}
+
+/** Makes a virtual environment without uv: with Python's own. */
+export function pythonVenv(python: string, folder: string): string[] {
+  return [python, '-I', '-m', 'venv', folder];
+}
+
+export function pipInstall(python: string, requirements: string, more: readonly string[]): string[] {
+  return [
+    python,
+    '-I',
+    '-m',
+    'pip',
+    'install',
+    '--no-input',
+    '--disable-pip-version-check',
+    '--progress-bar',
+    'off',
+    '-r',
+    requirements,
+    ...more,
+  ];
+}

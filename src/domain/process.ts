@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+/** What the supervisor knows of a process: crashed = it ended by itself and waits for its next start. */
+export const processStates = ['starting', 'ready', 'crashed', 'stopped'] as const;
+
+export type ProcessState = (typeof processStates)[number];
+
+export const processSchema = z.object({
+  release: z.number().int().positive(),
+  pid: z.number().int().positive(),
+  /**
+   * The start time of the pid in clock ticks since boot, as the kernel tells it. A pid alone is reused;
+   * pid and start time together are not (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
+   */
+  startTime: z.string(),
+  port: z.number().int().positive(),
+  /** Stands in the environment of the process and of all that it starts. */
+  mark: z.string(),
+  startedAt: z.string(),
+});
+
+/** One running Streamlit server of one release, as it is remembered on disk. */
+export type ProcessRecord = z.infer<typeof processSchema>;
+
+/** How long a process must have run (ms) for a crash to count as a new one, not as the same again. */
+export const STEADY_MS = 60_000;
+
+/**
+ * How long to wait (ms) before a crashed process is started again: at once after the first crash in a while,
+ * then doubling from 1 s to a minute, for ever: an app whose database is back heals by itself.
+ * @param crashes crashes in a row, counting this one
+ */
+export function backoff(crashes: number): number {
+  if (crashes <= 1) return 0;
+  return Math.min(1_000 * 2 ** (crashes - 2), 60_000);
+}
+
+/**
+ * The crashes in a row after one more crash.
+ * @param ranFor how long the process had run, in ms
+ */
+export function countCrash(previous: number, ranFor: number): number {
+  return ranFor >= STEADY_MS ? 1 : previous + 1;
+}

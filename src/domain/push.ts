@@ -1,0 +1,64 @@
+/** One ref that a push wants to change. */
+export interface RefUpdate {
+  old: string;
+  new: string;
+  ref: string;
+}
+
+/** What becomes of one ref of a push. */
+export type RefPlan =
+  | { kind: 'deploy'; branch: string }
+  /** Stored and not deployed; the sentence says so. */
+  | { kind: 'store'; say: string }
+  | { kind: 'refuse'; reason: string };
+
+const BRANCH = 'refs/heads/';
+const NOTHING = /^0+$/;
+
+/** A line `<old> <new> <ref>` as git's hooks get it. */
+export function parseUpdate(line: string): RefUpdate | undefined {
+  const match = /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) (refs\/[^\0\n]+)$/.exec(line);
+  return match === null ? undefined : { old: match[1] ?? '', new: match[2] ?? '', ref: match[3] ?? '' };
+}
+
+/** True where the ref was not there when the pusher looked. */
+export function isCreation(update: RefUpdate): boolean {
+  return NOTHING.test(update.old);
+}
+
+/** True where the ref shall go. */
+export function isDeletion(update: RefUpdate): boolean {
+  return NOTHING.test(update.new);
+}
+
+/**
+ * The branch that deploys: the one the app has, else main or master where this push brings it, else the first branch of it.
+ * @param settled true once a release is live: until then a first try from another branch does not outweigh main or master
+ */
+export function deployBranchOf(current: string | null, updates: readonly RefUpdate[], settled: boolean): string | null {
+  if (current !== null && settled) return current;
+  const branches = updates
+    .filter((update) => update.ref.startsWith(BRANCH) && !isDeletion(update))
+    .map((update) => update.ref.slice(BRANCH.length));
+  return ['main', 'master'].find((name) => branches.includes(name)) ?? current ?? branches[0] ?? null;
+}
+
+/** What becomes of a ref. @param deployBranch as `deployBranchOf` says */
+export function planRef(update: RefUpdate, deployBranch: string | null): RefPlan {
+  if (update.ref.startsWith(BRANCH)) {
+    const branch = update.ref.slice(BRANCH.length);
+    if (branch === deployBranch) {
+      return isDeletion(update)
+        ? { kind: 'refuse', reason: `${branch} is the branch that deploys: delete the app itself instead` }
+        : { kind: 'deploy', branch };
+    }
+    return isDeletion(update)
+      ? { kind: 'store', say: `Branch ${branch} is deleted.` }
+      : { kind: 'store', say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is.` };
+  }
+  if (update.ref.startsWith('refs/tags/')) {
+    const tag = update.ref.slice('refs/tags/'.length);
+    return { kind: 'store', say: isDeletion(update) ? `Tag ${tag} is deleted.` : `Tag ${tag} is stored; a tag does not deploy.` };
+  }
+  return { kind: 'refuse', reason: 'only branches and tags can be pushed here' };
+}

@@ -1,0 +1,73 @@
+import { APP_ID } from './app.js';
+
+/** Where a request path leads. */
+export type Route =
+  | { kind: 'git'; path: string }
+  | {
+      kind: 'app';
+      id: string;
+      /** The release that the page is pinned to, from `/~<n>`. */
+      release: number | undefined;
+      /** What follows the id (and the release): empty or beginning with "/"; still percent-encoded. */
+      rest: string;
+    }
+  | { kind: 'static'; key: string; file: string }
+  | { kind: 'nowhere' }
+  | { kind: 'web' };
+
+/**
+ * Where a path leads.
+ * @param path the request's path without its query, percent-encoded as it came, the public base's own path taken off
+ */
+export function parseRoute(path: string): Route {
+  if (path === '/git' || path.startsWith('/git/')) return { kind: 'git', path };
+  // Streamlit's page looks for its server under its own path and under the parent of that; any 200 here would mislead it.
+  if (path.startsWith('/_stcore') || path.startsWith('/apps/_stcore')) return { kind: 'nowhere' };
+  const file = /^\/_streamlit\/([0-9][0-9A-Za-z.+-]{0,40})\/(static\/[A-Za-z0-9_./-]{1,200})$/.exec(path);
+  if (file !== null) return { kind: 'static', key: file[1] ?? '', file: file[2] ?? '' };
+  if (path.startsWith('/_streamlit')) return { kind: 'nowhere' };
+  if (path !== '/apps' && !path.startsWith('/apps/')) return { kind: 'web' };
+  const app = /^\/apps\/([^/]+)(?:\/~([1-9][0-9]{0,8})(?=\/|$))?(.*)$/s.exec(path);
+  const id = app?.[1] ?? '';
+  if (!APP_ID.test(id)) return { kind: 'nowhere' };
+  return { kind: 'app', id, release: app?.[2] === undefined ? undefined : Number(app[2]), rest: app?.[3] ?? '' };
+}
+
+/**
+ * The path without the public base's own path, whether or not a proxy in front has taken it off already.
+ * @param basePath such as `/tools/streamlit`; empty where there is none
+ */
+export function withoutBase(url: string, basePath: string): string {
+  if (basePath === '' || !url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  if (rest === '') return '/';
+  return rest.startsWith('/') || rest.startsWith('?') ? (rest.startsWith('?') ? `/${rest}` : rest) : url;
+}
+
+const PRIVATE = /(^|\/)(_stcore\/metrics|_stcore\/script-health-check|script-health-check|st-metrics)\/?$/;
+
+/**
+ * True for what Streamlit answers to anybody and only its host should ask: its metrics, and the check that runs the script.
+ * @param rest as in an app's route, percent-encoded
+ */
+export function isPrivate(rest: string): boolean {
+  // No browser sends a fragment, but servers that get one cut it off.
+  let path = rest.split('#', 1)[0] ?? '';
+  try {
+    path = decodeURIComponent(path);
+  } catch {
+    // Not decodable, so it cannot be one of these names in disguise either.
+  }
+  return PRIVATE.test(path.replace(/\/{2,}/g, '/').toLowerCase());
+}
+
+/**
+ * True where a WebSocket's Origin may connect to an app: no Origin (not a browser), the host that was asked, or the public
+ * one. Anything else is refused here, before Streamlit looks up its own address to judge it.
+ */
+export function isOwnOrigin(origin: string | undefined, host: string | undefined, publicBase: string): boolean {
+  if (origin === undefined) return true;
+  if (!URL.canParse(origin)) return false;
+  const from = new URL(origin).host.toLowerCase();
+  return from === host?.toLowerCase() || from === new URL(publicBase).host.toLowerCase();
+}

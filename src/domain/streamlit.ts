@@ -1,0 +1,49 @@
+/** What a release's Streamlit server must know to be run by us. */
+export interface StreamlitOptions {
+  /** Its port on loopback. */
+  port: number;
+  /** The path that visitors see, without slashes at its ends: `apps/<id>`. */
+  basePath: string;
+  /** The host name of the public base. */
+  publicHost: string;
+  /** For how long (s) Streamlit keeps the state of a page that lost its connection. */
+  disconnectedSessionTtl: number;
+  /** The largest file that a visitor may upload, in MB. */
+  maxUploadMb: number;
+  /** The host's own value, so that logins outlive a restart. */
+  cookieSecret: string;
+}
+
+/** The command that runs an app's main file; also for `st.App` scripts, whose settings only the command line reads. */
+export function streamlitCommand(python: string, entrypoint: string): string[] {
+  return [python, '-m', 'streamlit', 'run', `./${entrypoint}`];
+}
+
+/**
+ * Streamlit's settings as environment variables: they win over the app's own config.toml, an old Streamlit ignores those
+ * that it does not know, where an unknown flag would end it, and secrets stay out of argv
+ * (https://docs.streamlit.io/develop/api-reference/configuration/config.toml).
+ */
+export function streamlitEnvironment(options: StreamlitOptions): Record<string, string> {
+  return {
+    STREAMLIT_SERVER_ADDRESS: '127.0.0.1',
+    STREAMLIT_SERVER_PORT: String(options.port),
+    STREAMLIT_SERVER_HEADLESS: 'true',
+    STREAMLIT_SERVER_BASE_URL_PATH: options.basePath,
+    STREAMLIT_SERVER_FILE_WATCHER_TYPE: 'none',
+    STREAMLIT_SERVER_RUN_ON_SAVE: 'false',
+    STREAMLIT_SERVER_ENABLE_CORS: 'true',
+    STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION: 'true',
+    STREAMLIT_SERVER_COOKIE_SECRET: options.cookieSecret,
+    STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: String(options.disconnectedSessionTtl),
+    STREAMLIT_SERVER_MAX_UPLOAD_SIZE: String(options.maxUploadMb),
+    STREAMLIT_SERVER_SCRIPT_HEALTH_CHECK_ENABLED: 'true',
+    // Accepts the public origin before Streamlit asks the internet for its own address.
+    STREAMLIT_BROWSER_SERVER_ADDRESS: options.publicHost,
+    // Visitors get no developer's menu.
+    STREAMLIT_CLIENT_TOOLBAR_MODE: 'viewer',
+    STREAMLIT_BROWSER_GATHER_USAGE_STATS: 'false',
+    STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE: 'true',
+    STREAMLIT_GLOBAL_DEVELOPMENT_MODE: 'false',
+  };
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { parseRoute, withoutBase } from '../domain/route.js';
+import { refuse, type Gateway } from './gateway.js';
+
+export interface EntryOptions {
+  basePath: string;
+  gateway: Gateway;
+  /** Answers below /git/. @param path without the query */
+  git: (request: IncomingMessage, response: ServerResponse, path: string, query: string) => void;
+  /** Answers everything else. */
+  web: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** What an HTTP server hands its requests and upgrades to. */
+export interface Entry {
+  request: (request: IncomingMessage, response: ServerResponse) => void;
+  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Ends every WebSocket and lets no other begin: the HTTP server does not know them any more, and would wait for them for ever. */
+  closeSockets: () => void;
+}
+
+/** The one door: every request and every upgrade comes in here and is sent to the part that answers it. */
+export function createEntry(options: EntryOptions): Entry {
+  const sockets = new Set<Duplex>();
+  let closing = false;
+  const locate = (request: IncomingMessage): { path: string; query: string } => {
+    request.url = withoutBase(request.url ?? '/', options.basePath);
+    const mark = request.url.indexOf('?');
+    return mark === -1 ? { path: request.url, query: '' } : { path: request.url.slice(0, mark), query: request.url.slice(mark) };
+  };
+  return {
+    request(request, response) {
+      // A client that goes away is an everyday event; who reads or writes the streams notices by their end.
+      request.on('error', () => undefined);
+      response.on('error', () => undefined);
+      const { path, query } = locate(request);
+      const route = parseRoute(path);
+      switch (route.kind) {
+        case 'git':
+          return options.git(request, response, route.path, query);
+        case 'app':
+          return options.gateway.request(request, response, route, query);
+        case 'static':
+          return options.gateway.static(request, response, route.key, route.file);
+        case 'nowhere':
+          request.resume();
+          response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found.\n');
+          return;
+        case 'web':
+          return options.web(request, response);
+      }
+    },
+    upgrade(request, socket, head) {
+      // Before anybody else sees the socket: an error without a listener ends the server.
+      socket.on('error', () => socket.destroy());
+      if (closing) return refuse(socket, '503 Service Unavailable', 'Retry-After: 5\r\n');
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      const { path, query } = locate(request);
+      const route = parseRoute(path);
+      if (route.kind !== 'app') return refuse(socket, '404 Not Found');
+      options.gateway.upgrade(request, socket, head, route, query).catch(() => socket.destroy());
+    },
+    closeSockets() {
+      closing = true;
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

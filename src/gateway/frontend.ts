@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The browser's half of one Streamlit, as it lies in an environment. */
+export interface Frontend {
+  /** Names its files in addresses: the version, and a hash, since a version may be built twice. */
+  key: string;
+  /** The folder with its files; they are named after their contents. */
+  folder: string;
+  /** Its page as Streamlit would serve it. */
+  html: string;
+  /**
+   * True where it takes the address of its server from `window.__streamlit`, so that each tab can be bound to a release.
+   * Streamlit reads it since 1.47 (https://github.com/streamlit/streamlit/pull/11378).
+   */
+  pins: boolean;
+}
+
+/** Where one page belongs. */
+export interface PageBinding {
+  frontend: Frontend;
+  /** The public base's own path; empty where it has none. */
+  basePath: string;
+  app: string;
+  release: number;
+  /** The address of a module that is added to the page; undefined for none. */
+  module: string | undefined;
+}
+
+/** The frontends of all environments; each is read once. */
+export class Frontends {
+  readonly #byEnvironment = new Map<string, Promise<Frontend | undefined>>();
+  readonly #byKey = new Map<string, Frontend>();
+
+  /** The frontend of an environment; undefined where it has none that can be read. */
+  async of(environment: string): Promise<Frontend | undefined> {
+    let found = this.#byEnvironment.get(environment);
+    if (found === undefined) {
+      found = readFrontend(environment);
+      this.#byEnvironment.set(environment, found);
+    }
+    const frontend = await found;
+    // It may be made later, under the same name.
+    if (frontend === undefined) this.#byEnvironment.delete(environment);
+    else this.#byKey.set(frontend.key, frontend);
+    return frontend;
+  }
+
+  /** The frontend that an address names, where one of these environments has it. */
+  async find(key: string, environments: Iterable<string>): Promise<Frontend | undefined> {
+    for (const environment of environments) {
+      const known = this.#byKey.get(key);
+      if (known !== undefined) return known;
+      await this.of(environment);
+    }
+    return this.#byKey.get(key);
+  }
+}
+
+/**
+ * The page of an app, bound to one release: everything that this tab asks its server for goes to `/~<release>`, and the
+ * files that all apps with the same Streamlit share come from one address that a browser may keep for ever.
+ */
+export function bindPage(binding: PageBinding): string {
+  const { frontend, basePath, app, release } = binding;
+  const appPath = `${basePath}/apps/${app}`;
+  const script = [
+    '<script>',
+    '(() => {',
+    `const app = location.origin + ${JSON.stringify(appPath)};`,
+    `const release = app + "/~${release}";`,
+    'window.__streamlit = { BACKEND_BASE_URL: release, DOWNLOAD_ASSETS_BASE_URL: release, MAIN_PAGE_BASE_URL: app,',
+    'HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false, enableCustomParentMessages: false } };',
+    '})();',
+    '</script>',
+    ...(binding.module === undefined ? [] : [`<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}"></script>`]),
+  ].join('\n');
+  return frontend.html
+    .replace(/(href|src)="\.\/static\//g, `$1="${basePath}/_streamlit/${frontend.key}/static/`)
+    .replace(/(href|src)="\.\//g, `$1="${appPath}/`)
+    .replace(/<head>/, () => `<head>\n${script}`);
+}
+
+async function readFrontend(environment: string): Promise<Frontend | undefined> {
+  for (const python of await names(join(environment, 'lib'))) {
+    const packages = join(environment, 'lib', python, 'site-packages');
+    const folder = join(packages, 'streamlit', 'static');
+    const html = await readFile(join(folder, 'index.html'), 'utf8').catch(() => undefined); // Not this one.
+    if (html === undefined) continue;
+    const info = (await names(packages)).find((name) => /^streamlit-[0-9][^/]*\.dist-info$/.test(name));
+    const version = (info?.slice('streamlit-'.length, -'.dist-info'.length) ?? '0').replace(/[^0-9A-Za-z.+-]/g, '');
+    const hash = createHash('sha256').update(html).digest('hex').slice(0, 8);
+    return { key: `${version}-${hash}`, folder, html, pins: await readsBinding(join(folder, 'static', 'js')) };
+  }
+  return undefined;
+}
+
+/** Whether the scripts know the variables that bind a page: asked of the scripts themselves, not of a list of versions. */
+async function readsBinding(scripts: string): Promise<boolean> {
+  const entries = (await names(scripts)).filter((name) => /^(index|main)\..*js$/.test(name));
+  for (const name of entries) {
+    const text = await readFile(join(scripts, name), 'utf8');
+    if (text.includes('BACKEND_BASE_URL') && text.includes('MAIN_PAGE_BASE_URL')) return true;
+  }
+  return false;
+}
+
+async function names(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []); // A folder that is not there holds nothing.
+}

@@ -1,0 +1,273 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
+import { appState, type App, type AppState } from '../domain/app.js';
+import { isOwnOrigin, isPrivate } from '../domain/route.js';
+import type { AppStore } from '../store/apps.js';
+import { Forwarder } from './forward.js';
+import { cleanRequest } from './headers.js';
+import { isNavigation, releaseCookie, releaseFromCookie, type AppPages } from './pages.js';
+import type { RouteTable } from './routes.js';
+import type { StaticFiles } from './static-files.js';
+import type { Target } from './target.js';
+
+/** For how long an upgrade waits for a process that starts, in ms. */
+const HOLD_MS = 60_000;
+/** For how long another request waits for it, in ms. */
+const HOLD_REQUEST_MS = 30_000;
+
+/** The pages a visitor sees where no app can answer. */
+export type GatewayPage = 'not-found' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
+
+export interface GatewayOptions {
+  apps: AppStore;
+  routes: RouteTable;
+  pages: AppPages;
+  files: StaticFiles;
+  /** The public base's own path; empty where it has none. */
+  basePath: string;
+  publicBase: () => string;
+  /** Somebody came for an app that sleeps. */
+  wake: (app: string) => void;
+  /** Renders a page. */
+  page: (page: GatewayPage, app: App | undefined) => string;
+  log: (message: string, facts: Record<string, unknown>) => void;
+}
+
+/** A request for an app, as the route parser understood it. */
+export interface AppRequest {
+  id: string;
+  release: number | undefined;
+  rest: string;
+}
+
+/** What answers under `/apps/`: the app's process, or a page that says why it cannot. */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #forwarder = new Forwarder();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request. @param query with its "?", or empty */
+  request(request: IncomingMessage, response: ServerResponse, to: AppRequest, query: string): void {
+    const { apps, routes } = this.#options;
+    const app = apps.find(to.id);
+    if (app === undefined) return this.#answer(request, response, 404, 'not-found', undefined);
+    if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
+    if (to.rest === '' && to.release === undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+      // Streamlit's page names its files relative to a folder, so the app's own path must be one.
+      response.writeHead(307, { location: `${this.#options.basePath}/apps/${to.id}/${query}` }).end();
+      return;
+    }
+    if (to.rest === '/_stcore/host-config') return this.#hostConfig(response);
+    if (to.rest === '/_host/live') return json(response, { live: routes.live(to.id)?.backend.release ?? app.live });
+    if (to.rest === '/_host/wake' && request.method === 'POST') {
+      this.#options.wake(to.id);
+      return json(response, { woken: true });
+    }
+    if (app.asleep) {
+      // What a tab asks that was left open is no visitor: it would keep every app awake for ever.
+      if (to.rest === '/_stcore/health') return plain(response, 503, `${to.id}: sleeping\n`, { 'retry-after': '10' });
+      this.#options.wake(to.id);
+    }
+    const answer = isNavigation(request, to.rest)
+      ? this.#navigate(request, response, app, to, query)
+      : this.#forwardSoon(request, response, app, { ...to, release: to.release ?? releaseFromCookie(request, to.id) }, query);
+    answer.catch((error: unknown) => {
+      this.#options.log('a request could not be answered', { app: to.id, error: String(error) });
+      response.destroy();
+    });
+  }
+
+  /** Answers a request for one of Streamlit's own files. */
+  static(request: IncomingMessage, response: ServerResponse, key: string, file: string): void {
+    const { pages, files } = this.#options;
+    const work = async (): Promise<void> => {
+      const frontend = await pages.find(key);
+      if (frontend === undefined) return plain(response, 404, 'Not found.\n');
+      await files.answer(request, response, frontend, file);
+    };
+    work().catch((error: unknown) => {
+      this.#options.log('a static file could not be sent', { key, file, error: String(error) });
+      response.destroy();
+    });
+  }
+
+  /**
+   * Answers a browser that opens a page: with the page itself, bound to the live release, also while the process starts;
+   * where this Streamlit cannot be bound, by the process, with a cookie that binds the browser.
+   */
+  async #navigate(request: IncomingMessage, response: ServerResponse, app: App, to: AppRequest, query: string): Promise<void> {
+    const { routes, pages } = this.#options;
+    const live = routes.live(to.id);
+    const state = this.#state(app);
+    if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
+    const html = await pages.page(app, to.rest, live);
+    if (html === undefined) {
+      const target = await this.#ready(response, to.id, undefined);
+      return this.#forward(request, response, app, to, query, target, target?.backend.release);
+    }
+    live?.touch();
+    response.writeHead(200, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-length': Buffer.byteLength(html),
+      'cache-control': 'no-cache',
+      'x-content-type-options': 'nosniff',
+    });
+    response.end(request.method === 'HEAD' ? undefined : html);
+  }
+
+  /** Forwards a request, if need be once the app has woken. */
+  async #forwardSoon(request: IncomingMessage, response: ServerResponse, app: App, to: AppRequest, query: string): Promise<void> {
+    const picked = this.#options.routes.pick(to.id, to.release);
+    // In the same tick, where it serves: a target that is picked is counted before anything else can happen.
+    const target = picked?.backend.state === 'ready' ? picked : await this.#ready(response, to.id, to.release);
+    this.#forward(request, response, app, to, query, target);
+  }
+
+  /** The process that answers, waited for where it is about to start. */
+  async #ready(response: ServerResponse, id: string, release: number | undefined): Promise<Target | undefined> {
+    const { apps, routes } = this.#options;
+    return routes.whenReady(id, release, HOLD_REQUEST_MS, () => {
+      const app = apps.find(id);
+      return !response.destroyed && app !== undefined && WORTH_WAITING.has(this.#state(app));
+    });
+  }
+
+  /** @param bind the release that the browser's pages are bound to by a cookie; undefined for none */
+  #forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    app: App,
+    to: AppRequest,
+    query: string,
+    target: Target | undefined,
+    bind?: number,
+  ): void {
+    if (target?.backend.state !== 'ready') return this.#unavailable(request, response, app);
+    const done = target.claim();
+    response.once('close', done);
+    if (to.rest !== '/_stcore/health') target.touch();
+    const appPath = this.#prepare(request, to, query);
+    const cookie = bind === undefined ? undefined : releaseCookie(to.id, appPath, bind);
+    this.#forwarder.web(request, response, target, { appPath, cookie }, (error) => {
+      this.#options.log('an app did not answer', { app: to.id, release: target.backend.release, error: error.message });
+      if (response.headersSent || response.destroyed) response.destroy();
+      else this.#unavailable(request, response, app);
+    });
+  }
+
+  /**
+   * Streamlit trusts its makers' own cloud to drive an app from a frame around it; here it trusts this origin alone
+   * (client.allowedOrigins, https://docs.streamlit.io/develop/api-reference/configuration/config.toml).
+   */
+  #hostConfig(response: ServerResponse): void {
+    json(response, {
+      allowedOrigins: [new URL(this.#options.publicBase()).origin],
+      useExternalAuthToken: false,
+      enableCustomParentMessages: false,
+      enforceDownloadInNewTab: false,
+      metricsUrl: '',
+      blockErrorDialogs: false,
+      resourceCrossOriginMode: null,
+    });
+  }
+
+  /** Answers one upgrade; the caller has put an error listener on the socket. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, to: AppRequest, query: string): Promise<void> {
+    const { apps, routes, publicBase } = this.#options;
+    if (apps.find(to.id) === undefined || isPrivate(to.rest)) return refuse(socket, '404 Not Found');
+    if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase())) return refuse(socket, '403 Forbidden');
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !(socket instanceof Socket)) {
+      return refuse(socket, '400 Bad Request');
+    }
+    if (apps.find(to.id)?.asleep === true) {
+      // A tab that was left open comes back by itself, with the name of its session; its page wakes the app once it is touched.
+      if (comesBack(request)) return refuse(socket, '503 Service Unavailable', 'Retry-After: 30\r\n');
+      this.#options.wake(to.id);
+    }
+    // The page and its scripts load while the process starts; only this is held.
+    const worth = (): boolean => {
+      const app = apps.find(to.id);
+      return !socket.destroyed && app !== undefined && (this.#state(app) === 'crashed' || WORTH_WAITING.has(this.#state(app)));
+    };
+    const release = to.release ?? releaseFromCookie(request, to.id);
+    const picked = routes.pick(to.id, release);
+    // While it is held nobody reads from it, and a visitor who leaves is seen by the end alone.
+    const leave = (): void => void socket.destroy();
+    socket.once('end', leave);
+    const target = picked?.backend.state === 'ready' ? picked : await routes.whenReady(to.id, release, HOLD_MS, worth);
+    socket.off('end', leave);
+    if (socket.destroyed) return;
+    if (target === undefined) return refuse(socket, '503 Service Unavailable', 'Retry-After: 5\r\n');
+    const done = target.claim();
+    socket.once('close', done);
+    const appPath = this.#prepare(request, to, query);
+    this.#forwarder.socket(request, socket, head, target, appPath, (error) => {
+      this.#options.log('a WebSocket to an app ended with an error', { app: to.id, error: error.message });
+      socket.destroy();
+    });
+  }
+
+  /** @returns the app's path as browsers see it */
+  #prepare(request: IncomingMessage, to: AppRequest, query: string): string {
+    const base = new URL(this.#options.publicBase());
+    const proto = request.headers.host === base.host ? base.protocol.slice(0, -1) : 'http';
+    cleanRequest(request, { address: request.socket.remoteAddress ?? '', proto });
+    const appPath = `${this.#options.basePath}/apps/${to.id}`;
+    request.url = `${appPath}${to.rest}${query}`;
+    return appPath;
+  }
+
+  #state(app: App): AppState {
+    return appState(app, this.#options.routes.live(app.id)?.backend.state);
+  }
+
+  #unavailable(request: IncomingMessage, response: ServerResponse, app: App): void {
+    const state = this.#state(app);
+    // "running" here means that the process went away in this very moment.
+    const page = { created: 'not-found', deploying: 'building', failed: 'failed', starting: 'starting', running: 'starting', crashed: 'crashed', sleeping: 'starting', stopped: 'stopped' } as const;
+    this.#answer(request, response, state === 'created' ? 404 : 503, page[state], app);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, status: number, page: GatewayPage, app: App | undefined): void {
+    // A body that nobody will read must not keep the connection waiting.
+    request.resume();
+    const soon = page === 'starting' || page === 'building' || page === 'crashed';
+    const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
+    if (request.headers.accept?.includes('text/html') !== true) {
+      return plain(response, status, `${app === undefined ? 'There is no such app' : `${app.id}: ${page}`}.\n`, headers);
+    }
+    response.writeHead(status, {
+      ...headers,
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
+      'x-content-type-options': 'nosniff',
+    });
+    response.end(this.#options.page(page, app));
+  }
+}
+
+/** States that will soon be "running", whoever asks. */
+const WORTH_WAITING: ReadonlySet<AppState> = new Set<AppState>(['starting', 'running', 'sleeping']);
+
+/** True for a page that had a connection before: Streamlit's third subprotocol is the session it comes back to. */
+function comesBack(request: IncomingMessage): boolean {
+  return (request.headers['sec-websocket-protocol'] ?? '').split(',').length >= 3;
+}
+
+function json(response: ServerResponse, value: object): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' }).end(JSON.stringify(value));
+}
+
+function plain(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers });
+  response.end(text);
+}
+
+/** Ends an upgrade that leads nowhere with a status line, as HTTP asks. */
+export function refuse(socket: Duplex, status: string, headers = ''): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n${headers}Content-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,98 @@
+import type { IncomingMessage } from 'node:http';
+import { ask } from '../ask.js';
+import { findRelease, type App } from '../domain/app.js';
+import type { AppStore } from '../store/apps.js';
+import type { Paths } from '../store/paths.js';
+import { bindPage, type Frontend, type Frontends } from './frontend.js';
+import type { Target } from './target.js';
+
+/** How long Streamlit may take to say what a path below an app is, in ms. */
+const ASK_MS = 5_000;
+
+/** Below an app, what is Streamlit's own and never a page of the app. */
+const NO_PAGE = /^\/(_stcore|media|component|app\/static|static|auth|oauth2callback|~\d+)(\/|$)/;
+
+export interface AppPagesOptions {
+  apps: AppStore;
+  paths: Paths;
+  frontends: Frontends;
+  basePath: string;
+  /** The address of the module that is added to every page. */
+  module: string | undefined;
+}
+
+/** The pages of apps, served by the gateway itself: bound to a release, and there before the process is. */
+export class AppPages {
+  readonly #options: AppPagesOptions;
+
+  constructor(options: AppPagesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The page for a navigation, as HTML.
+   * @param target the process that new visitors get, where it serves
+   * @returns undefined where the app itself must answer
+   */
+  async page(app: App, rest: string, target: Target | undefined): Promise<string | undefined> {
+    const number = target?.backend.release ?? app.live;
+    const frontend = number === null ? undefined : await this.frontend(app, number);
+    if (frontend?.pins !== true || number === null) return undefined;
+    if (rest !== '/' && !(await this.#isPage(app, rest, target, frontend))) return undefined;
+    const { basePath, module } = this.#options;
+    return bindPage({ frontend, basePath, app: app.id, release: number, module });
+  }
+
+  /** The frontend of a release. */
+  async frontend(app: App, release: number): Promise<Frontend | undefined> {
+    const hash = findRelease(app, release)?.environment;
+    return hash === undefined ? undefined : this.#options.frontends.of(this.#options.paths.environment(hash));
+  }
+
+  /** The frontend that an address of a static file names. */
+  async find(key: string): Promise<Frontend | undefined> {
+    const { apps, paths, frontends } = this.#options;
+    const hashes = new Set(apps.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
+    return frontends.find(key, [...hashes].map((hash) => paths.environment(hash)));
+  }
+
+  /**
+   * Whether a path below an app is one of its pages. Streamlit answers any path it does not know with its page, and an
+   * `st.App` may have paths of its own, so it is asked; before it can answer, what looks like a page is taken for one.
+   */
+  async #isPage(app: App, rest: string, target: Target | undefined, frontend: Frontend): Promise<boolean> {
+    if (target?.backend.state !== 'ready') return !/\.[a-z0-9]{1,5}$/i.test(rest);
+    const done = target.claim();
+    try {
+      const answer = await ask(target.backend.port, `${this.#options.basePath}/apps/${app.id}${rest}`, ASK_MS);
+      return answer.status === 200 && answer.body === frontend.html;
+    } catch {
+      return false; // It does not answer this, so the forwarded request will say why.
+    } finally {
+      done();
+    }
+  }
+}
+
+/** True for a browser that opens a page of an app, rather than a script that asks for something. */
+export function isNavigation(request: IncomingMessage, rest: string): boolean {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+  if (request.headers.accept?.includes('text/html') !== true || NO_PAGE.test(rest)) return false;
+  const mode = request.headers['sec-fetch-mode'];
+  return mode === undefined || mode === 'navigate';
+}
+
+/** The release that a page was given by an older Streamlit's cookie, which binds all tabs of a browser at once. */
+export function releaseFromCookie(request: IncomingMessage, app: string): number | undefined {
+  const match = new RegExp(`(?:^|;\\s*)${cookieFor(app)}=([1-9][0-9]{0,8})(?:;|$)`).exec(request.headers.cookie ?? '');
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/** The cookie that binds a browser's pages of one app to a release, for a Streamlit that cannot bind a tab. */
+export function releaseCookie(app: string, appPath: string, release: number): string {
+  return `${cookieFor(app)}=${release}; Path=${appPath}; SameSite=Lax; HttpOnly`;
+}
+
+function cookieFor(app: string): string {
+  return `streamlit_host_release_${app}`;
+}

@@ -1,0 +1,109 @@
+import type { Target } from './target.js';
+
+interface Entry {
+  live: Target | undefined;
+  /** Older releases that still have open pages. */
+  draining: Map<number, Target>;
+}
+
+/**
+ * Which process answers for which app and release. The swap of a deploy is one assignment here, and a request picks its
+ * target and is counted on it in one tick, so that none falls between two releases.
+ */
+export class RouteTable {
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  /**
+   * Makes a target the one that new visitors get.
+   * @returns the one that was, which now drains
+   */
+  swap(app: string, target: Target): Target | undefined {
+    const entry = this.#entries.get(app) ?? { live: undefined, draining: new Map<number, Target>() };
+    const before = entry.live;
+    if (before !== undefined && before.backend.release !== target.backend.release) {
+      entry.draining.set(before.backend.release, before);
+    }
+    entry.draining.delete(target.backend.release);
+    entry.live = target;
+    this.#entries.set(app, entry);
+    this.changed(app);
+    return before;
+  }
+
+  /** Lets an older release's pages find it again, as after a restart of the platform. */
+  drainBehind(app: string, target: Target): void {
+    const entry = this.#entries.get(app) ?? { live: undefined, draining: new Map<number, Target>() };
+    entry.draining.set(target.backend.release, target);
+    this.#entries.set(app, entry);
+    this.changed(app);
+  }
+
+  /** Takes a target out: it gets nothing more. */
+  drop(app: string, target: Target): void {
+    const entry = this.#entries.get(app);
+    if (entry === undefined) return;
+    if (entry.live === target) entry.live = undefined;
+    if (entry.draining.get(target.backend.release) === target) entry.draining.delete(target.backend.release);
+    if (entry.live === undefined && entry.draining.size === 0) this.#entries.delete(app);
+    this.changed(app);
+  }
+
+  /** The target for a page of this release: its own while it is there and has not crashed, else the live one. */
+  pick(app: string, release: number | undefined): Target | undefined {
+    const entry = this.#entries.get(app);
+    if (entry === undefined) return undefined;
+    const own = release === undefined ? undefined : entry.draining.get(release);
+    // An older release is not started again: with its process, the state of its pages is gone.
+    return own?.backend.state === 'ready' || own?.backend.state === 'starting' ? own : entry.live;
+  }
+
+  /** The live target of an app. */
+  live(app: string): Target | undefined {
+    return this.#entries.get(app)?.live;
+  }
+
+  /** Older targets that still have open pages. */
+  draining(app: string): Target[] {
+    return [...(this.#entries.get(app)?.draining.values() ?? [])];
+  }
+
+  /** True while somebody waits for an app to serve. */
+  hasWaiters(app: string): boolean {
+    return (this.#waiting.get(app)?.size ?? 0) > 0;
+  }
+
+  /** Wakes those who wait for an app: its process has another state, or its route another target. */
+  changed(app: string): void {
+    const waiters = this.#waiting.get(app);
+    this.#waiting.delete(app);
+    for (const wake of waiters ?? []) wake();
+  }
+
+  /**
+   * Waits until the app has a process that serves.
+   * @param go false once nobody waits any more, or there is nothing to wait for
+   * @returns its target, or undefined when the time (ms) was over or `go` said no
+   */
+  async whenReady(app: string, release: number | undefined, limitMs: number, go: () => boolean): Promise<Target | undefined> {
+    const deadline = Date.now() + limitMs;
+    for (;;) {
+      const target = this.pick(app, release);
+      if (target?.backend.state === 'ready') return target;
+      const left = deadline - Date.now();
+      if (left <= 0 || !go()) return undefined;
+      await new Promise<void>((resolve) => {
+        const waiters = this.#waiting.get(app) ?? new Set();
+        this.#waiting.set(app, waiters);
+        const wake = (): void => {
+          clearTimeout(timer);
+          waiters.delete(wake);
+          resolve();
+        };
+        // Looked at again now and then, so that a wait ends soon after its client has gone.
+        const timer = setTimeout(wake, Math.min(left, 1_000));
+        waiters.add(wake);
+      });
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { Agent } from 'node:http';
+import type { ProcessState } from '../domain/process.js';
+
+/** What the gateway must know of a process; its port and state may change under its feet. */
+export interface Backend {
+  readonly release: number;
+  readonly port: number;
+  readonly state: ProcessState;
+}
+
+/**
+ * A process as the gateway sees it: where to send, and what is still being sent. A request is counted in the same tick
+ * in which its target is picked, so that nobody can believe a target idle that is about to be used.
+ */
+export class Target {
+  readonly backend: Backend;
+  /** Free connections end before uvicorn's 5 s would end them, or a request could meet a closing one. */
+  readonly agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 32, timeout: 3_000 });
+  readonly #claims = new Set<symbol>();
+  readonly #sockets = new Set<() => void>();
+  readonly #waiting = new Set<() => void>();
+  #lastSocketAt: number;
+  #lastActivity = Date.now();
+
+  /** @param socketsUntil when the WebSockets of an earlier server to it ended; undefined for a process that had none */
+  constructor(backend: Backend, socketsUntil?: Date) {
+    this.backend = backend;
+    this.#lastSocketAt = socketsUntil?.getTime() ?? 0;
+  }
+
+  /** Requests and WebSockets that are under way. */
+  get claims(): number {
+    return this.#claims.size;
+  }
+
+  /** WebSockets that are open: one for each open page. */
+  get sockets(): number {
+    return this.#sockets.size;
+  }
+
+  /** When the last WebSocket closed, in ms since 1970; 0 = there was none yet. */
+  get lastSocketAt(): number {
+    return this.#lastSocketAt;
+  }
+
+  /** When somebody last asked for something or touched a page, in ms since 1970. */
+  get lastActivity(): number {
+    return this.#lastActivity;
+  }
+
+  /** Somebody is there. */
+  touch(): void {
+    this.#lastActivity = Date.now();
+  }
+
+  /** Counts a request. @returns what ends the count; to be called once the request has ended, however it did */
+  claim(): () => void {
+    const claim = Symbol();
+    this.#claims.add(claim);
+    return () => {
+      if (this.#claims.delete(claim)) this.#tell();
+    };
+  }
+
+  /** Counts an open WebSocket. @param end closes it */
+  hold(end: () => void): () => void {
+    this.#sockets.add(end);
+    return () => {
+      if (!this.#sockets.delete(end)) return;
+      this.#lastSocketAt = Date.now();
+      this.#tell();
+    };
+  }
+
+  /** Resolves when no request is under way (WebSockets aside), after the limit (ms), or with the signal. */
+  async whenIdle(limitMs: number, signal?: AbortSignal): Promise<void> {
+    const deadline = Date.now() + limitMs;
+    while (this.#claims.size > this.#sockets.size) {
+      const left = deadline - Date.now();
+      if (left <= 0 || signal?.aborted === true) return;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          this.#waiting.delete(done);
+          signal?.removeEventListener('abort', done);
+          resolve();
+        };
+        const timer = setTimeout(done, left);
+        this.#waiting.add(done);
+        signal?.addEventListener('abort', done);
+      });
+    }
+  }
+
+  /** Closes the WebSockets: their pages connect again, to whatever is live then. */
+  closeSockets(): void {
+    for (const end of [...this.#sockets]) end();
+  }
+
+  /** Closes what is open and every pooled connection, so that the port's next owner never meets an old one. */
+  close(): void {
+    this.closeSockets();
+    this.agent.destroy();
+  }
+
+  #tell(): void {
+    for (const waiter of [...this.#waiting]) waiter();
+  }
+}

@@ -1,0 +1,230 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { authenticate, type CheckToken, type Principal } from '../domain/access.js';
+import { parseAppId } from '../domain/app.js';
+import type { Attempts } from '../domain/attempts.js';
+import { messageOf, Refusal } from '../errors.js';
+import { pkt, FLUSH } from './pkt.js';
+import type { Pushes } from './pushes.js';
+
+/** How long a client may be silent in the middle of a request, in ms. */
+const IDLE_MS = 10 * 60_000;
+
+type Service = 'git-upload-pack' | 'git-receive-pack';
+
+/** The repositories as the git handler needs them. */
+export interface GitRepositories {
+  /** The repository's folder, where the app exists. */
+  find(app: string): string | undefined;
+  /** The folder of an empty repository, shown to who is about to push an app that does not exist yet. */
+  empty: string;
+  /** Makes the app that a first push names. */
+  begin(app: string): Promise<string>;
+  /** Called after every push: an app that was made for it and got nothing goes again. */
+  end(app: string): Promise<void>;
+}
+
+export interface GitHandlerOptions {
+  check: CheckToken;
+  attempts: Attempts;
+  repositories: GitRepositories;
+  pushes: Pushes;
+  /** git's small environment. */
+  env: Readonly<Record<string, string>>;
+  /** The folder of the hooks. */
+  hooks: string;
+  /** The unix socket of the hooks' other end. */
+  hookSocket: string;
+  /** The largest push, in bytes. */
+  maxPush: number;
+  logger: { warn(facts: object, text: string): void; error(facts: object, text: string): void };
+}
+
+/**
+ * git's smart HTTP (https://git-scm.com/docs/http-protocol), around git's own upload-pack and receive-pack: every request
+ * is authenticated before anything else, names are checked against an allowlist, and bodies are streams.
+ */
+export class GitHandler {
+  readonly #options: GitHandlerOptions;
+
+  constructor(options: GitHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request. @param query with its "?", or empty */
+  handle(request: IncomingMessage, response: ServerResponse, path: string, query: string): void {
+    this.#handle(request, response, path, query).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) this.#options.logger.error({ path, err: error }, 'a git request failed');
+      if (response.headersSent || response.destroyed) response.destroy();
+      else if (error instanceof Refusal) say(request, response, error.status, error.message);
+      else say(request, response, 500, 'Something went wrong here; the server\'s log says what.');
+    });
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+    const principal = this.#whoAsks(request);
+    if (principal === undefined) {
+      response.setHeader('www-authenticate', 'Basic realm="streamlit-host", charset="UTF-8"');
+      return say(request, response, 401, 'Log in with any user name and your token as the password.');
+    }
+    const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
+    if (match === null) return say(request, response, 404, 'There is nothing here. An app\'s repository is at /git/<id>.git.');
+    const app = parseAppId(match[1] ?? '');
+    request.setTimeout(IDLE_MS, () => request.destroy());
+    if (match[2] === 'info/refs') return this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
+    return this.#serve(request, response, app, match[2] as Service, principal);
+  }
+
+  /** @throws Refusal where an address has guessed too often */
+  #whoAsks(request: IncomingMessage): Principal | undefined {
+    const { authorization } = request.headers;
+    // git asks without credentials first, every time: that is no guess.
+    if (authorization === undefined) return undefined;
+    const { attempts, check } = this.#options;
+    const address = request.socket.remoteAddress ?? '';
+    const principal = authenticate(authorization, check);
+    // The right token always passes: behind a proxy everybody has the guesser's address.
+    if (principal !== undefined) return principal;
+    attempts.demand(address);
+    attempts.failed(address);
+    return undefined;
+  }
+
+  async #advertise(request: IncomingMessage, response: ServerResponse, app: string, service: string | null): Promise<void> {
+    if (request.method !== 'GET') return say(request, response, 405, 'Only GET is answered here.');
+    if (service !== 'git-upload-pack' && service !== 'git-receive-pack') {
+      return say(request, response, 403, 'Only git\'s smart protocol is spoken here; your git is too old.');
+    }
+    const known = this.#options.repositories.find(app);
+    if (known === undefined && service === 'git-upload-pack') throw noApp(app);
+    const version = protocolOf(request);
+    response.writeHead(200, {
+      'content-type': `application/x-${service}-advertisement`,
+      'cache-control': 'no-cache, max-age=0, must-revalidate',
+    });
+    if (!(service === 'git-upload-pack' && version === 'version=2')) {
+      response.write(Buffer.concat([pkt(`# service=${service}\n`), FLUSH]));
+    }
+    const child = this.#spawn(service, ['--http-backend-info-refs'], known ?? this.#options.repositories.empty, version, {});
+    child.stdin?.end();
+    await this.#answer(child, response, service);
+    response.end();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, app: string, service: Service, by: Principal): Promise<void> {
+    if (request.method !== 'POST') return say(request, response, 405, 'Only POST is answered here.');
+    if (request.headers['content-type'] !== `application/x-${service}-request`) {
+      return say(request, response, 415, `Only application/x-${service}-request is taken here.`);
+    }
+    const encoding = request.headers['content-encoding'] ?? 'identity';
+    if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
+      return say(request, response, 415, 'Only gzip is taken as an encoding here.');
+    }
+    const { repositories, pushes } = this.#options;
+    const push = service === 'git-receive-pack';
+    const folder = push ? await repositories.begin(app) : repositories.find(app);
+    if (folder === undefined) throw noApp(app);
+    const secret = push ? pushes.open(app, by) : '';
+    try {
+      response.writeHead(200, { 'content-type': `application/x-${service}-result`, 'cache-control': 'no-cache' });
+      response.flushHeaders();
+      const hooks: Record<string, string> = push
+        ? { STREAMLIT_HOST_HOOKS: this.#options.hookSocket, STREAMLIT_HOST_PUSH: secret, REMOTE_USER: by.name }
+        : {};
+      const child = this.#spawn(service, [], folder, protocolOf(request), hooks);
+      // A pusher who leaves does not end the deploy; a cloner who leaves ends the clone.
+      if (!push) response.once('close', () => child.kill('SIGTERM'));
+      const fed = this.#feed(request, child, encoding !== 'identity');
+      await this.#answer(child, response, service);
+      await fed;
+    } finally {
+      if (push) {
+        pushes.close(secret);
+        await repositories.end(app);
+      }
+    }
+    // Not before: who sees the push end finds everything as it will stay.
+    response.end();
+  }
+
+  #spawn(service: Service, args: string[], folder: string, protocol: string, env: Record<string, string>): ChildProcess {
+    const settings = [
+      `core.hooksPath=${this.#options.hooks}`,
+      `receive.maxInputSize=${this.#options.maxPush}`,
+      // Keeps the connection alive while a build says nothing.
+      'receive.keepAlive=5',
+    ].flatMap((setting) => ['-c', setting]);
+    const child = spawn('git', [...settings, service.slice('git-'.length), '--stateless-rpc', ...args, folder], {
+      env: { ...this.#options.env, ...env, ...(protocol === '' ? {} : { GIT_PROTOCOL: protocol }) },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // Of its own group, so that Ctrl-C on the server does not cut a push in two.
+      detached: true,
+    });
+    child.stdin?.on('error', () => undefined); // git ended before it had read all: its exit code tells.
+    return child;
+  }
+
+  /** Hands the body to git, unpacked and counted, never held whole. */
+  async #feed(request: IncomingMessage, child: ChildProcess, gzip: boolean): Promise<void> {
+    if (child.stdin === null) return;
+    let size = 0;
+    const limit = this.#options.maxPush + 1024 * 1024;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        done(size > limit ? new Error('the push is too large') : null, chunk);
+      },
+    });
+    const body = gzip ? createGunzip() : count;
+    // Piped, lest its connection be taken down with the rest: git may have an answer that the client should see.
+    request.pipe(body);
+    request.once('close', () => request.complete || body.destroy(new Error('the client left')));
+    const over = new AbortController();
+    child.once('close', () => over.abort());
+    try {
+      if (gzip) await pipeline(body, count, child.stdin, { signal: over.signal });
+      else await pipeline(count, child.stdin, { signal: over.signal });
+    } catch (error) {
+      // The client left, sent garbage or too much, or git has seen enough: git gives up by itself, and says why.
+      this.#options.logger.warn({ error: messageOf(error) }, 'a git request ended early');
+      child.stdin.destroy();
+      request.unpipe(body);
+      request.resume();
+    }
+  }
+
+  /** Hands git's answer to the client as it comes, and goes on reading it when the client has left, or a hook would stick. */
+  async #answer(child: ChildProcess, response: ServerResponse, service: Service): Promise<void> {
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString('utf8')).slice(-2_000);
+    });
+    response.once('close', () => child.stdout?.unpipe(response).resume());
+    child.stdout?.pipe(response, { end: false });
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    });
+    if (code !== 0 && stderr !== '') this.#options.logger.warn({ service, code, stderr }, 'git ended with an error');
+  }
+}
+
+function noApp(app: string): Refusal {
+  return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet: git push makes it.`);
+}
+
+/** git's protocol version as the client asks for it; only what git itself would send is passed on. */
+function protocolOf(request: IncomingMessage): string {
+  const header = request.headers['git-protocol'];
+  return typeof header === 'string' && /^version=[0-2]$/.test(header) ? header : '';
+}
+
+/** git shows a text/plain answer to the person at the terminal. */
+function say(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
+  request.resume();
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });
+  response.end(`${text}\n`);
+}

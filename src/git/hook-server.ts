@@ -1,0 +1,117 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+
+const STDOUT = 1;
+const STDERR = 2;
+const EXIT = 3;
+/** The most that a hook may say before its first newline, in bytes. */
+const MAX_GREETING = 16 * 1024;
+/** How long hooks may take to end when the server stops, in ms. */
+const CLOSE_MS = 2_000;
+
+/** A hook that runs in git, seen from the server. */
+export interface HookCall {
+  hook: 'pre-receive' | 'proc-receive';
+  /** The secret of the push that it belongs to. */
+  push: string;
+  /** git's own variables, by which the objects of a push are seen before they are accepted. */
+  env: Record<string, string>;
+  /** What git says to the hook. */
+  input: AsyncIterable<Buffer>;
+  /** Writes to the hook's standard output, which is git. */
+  answer(bytes: Uint8Array): void;
+  /** Writes a line to the pusher's terminal. */
+  say(text: string): void;
+  /** Ends the hook. */
+  exit(code: number): void;
+}
+
+/**
+ * The hooks' other end: a unix socket that only this user can reach. A hook proves by its push's secret what it belongs
+ * to; apps run as the same user, so the place alone would prove nothing.
+ */
+export class HookServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #path: string;
+
+  constructor(path: string, handle: (call: HookCall) => Promise<void>, failed: (error: unknown) => void) {
+    this.#path = path;
+    // The hook closes its half first, when git has said everything; the answer still has to go back.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+      serve(socket, handle).catch((error: unknown) => {
+        failed(error);
+        socket.destroy();
+      });
+    });
+  }
+
+  async listen(): Promise<void> {
+    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await rm(this.#path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#path, resolve);
+    });
+    await chmod(this.#path, 0o600);
+  }
+
+  /** Takes no more hooks; those that were answered get the time to hear it. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const timer = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>): Promise<void> {
+  const input = socket.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head = Buffer.alloc(0);
+  while (!head.includes(0x0a)) {
+    const next = await input.next();
+    if (next.done === true || head.length > MAX_GREETING) throw new Error('a hook ended before it said who it is');
+    head = Buffer.concat([head, next.value]);
+  }
+  const end = head.indexOf(0x0a);
+  const greeting = JSON.parse(head.subarray(0, end).toString('utf8')) as { hook?: unknown; push?: unknown; env?: unknown };
+  if (greeting.hook !== 'pre-receive' && greeting.hook !== 'proc-receive') throw new Error('an unknown hook called');
+  const rest = head.subarray(end + 1);
+  const send = (channel: number, bytes: Uint8Array): void => {
+    if (socket.destroyed) return;
+    const frame = Buffer.alloc(5);
+    frame[0] = channel;
+    frame.writeUInt32BE(bytes.length, 1);
+    socket.write(Buffer.concat([frame, bytes]));
+  };
+  await handle({
+    hook: greeting.hook,
+    push: typeof greeting.push === 'string' ? greeting.push : '',
+    env: strings(greeting.env),
+    input: {
+      async *[Symbol.asyncIterator]() {
+        if (rest.length > 0) yield rest;
+        for (;;) {
+          const next = await input.next();
+          if (next.done === true) return;
+          yield next.value;
+        }
+      },
+    },
+    answer: (bytes) => send(STDOUT, bytes),
+    say: (text) => send(STDERR, Buffer.from(`${text}\n`, 'utf8')),
+    exit: (code) => {
+      send(EXIT, Uint8Array.of(code));
+      socket.end();
+    },
+  });
+}
+
+function strings(value: unknown): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}

@@ -1,0 +1,40 @@
+/** The longest that one packet's payload may be (https://git-scm.com/docs/gitprotocol-common). */
+export const MAX_PAYLOAD = 65_516;
+
+/** A payload as a pkt-line: its length in bytes, not characters, as four hex digits before it. */
+export function pkt(payload: string | Uint8Array): Buffer {
+  const body = typeof payload === 'string' ? Buffer.from(payload, 'utf8') : Buffer.from(payload);
+  if (body.length > MAX_PAYLOAD) throw new RangeError(`a packet of ${body.length} bytes is too long`);
+  return Buffer.concat([Buffer.from((body.length + 4).toString(16).padStart(4, '0'), 'latin1'), body]);
+}
+
+/** What ends a part of a conversation. */
+export const FLUSH = Buffer.from('0000', 'latin1');
+
+/** Takes pkt-lines out of a stream of bytes, however they are cut. */
+export class PktReader {
+  #rest = Buffer.alloc(0);
+
+  /**
+   * @returns the packets that are whole by now; null = flush
+   * @throws Error where a length is not one
+   */
+  push(chunk: Uint8Array): (Buffer | null)[] {
+    this.#rest = Buffer.concat([this.#rest, chunk]);
+    const packets: (Buffer | null)[] = [];
+    while (this.#rest.length >= 4) {
+      const digits = this.#rest.subarray(0, 4).toString('latin1');
+      if (!/^[0-9a-f]{4}$/i.test(digits)) throw new Error('not a pkt-line');
+      const length = Number.parseInt(digits, 16);
+      if (length < 4) {
+        packets.push(null);
+        this.#rest = this.#rest.subarray(4);
+        continue;
+      }
+      if (this.#rest.length < length) break;
+      packets.push(Buffer.from(this.#rest.subarray(4, length)));
+      this.#rest = this.#rest.subarray(length);
+    }
+    return packets;
+  }
+}

@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto';
+import type { Deploy } from '../deploy/apps.js';
+import { deployBranchOf, isCreation, isDeletion, parseUpdate, planRef, type RefUpdate } from '../domain/push.js';
+import type { Principal } from '../domain/access.js';
+import { Refusal } from '../errors.js';
+import type { AppStore } from '../store/apps.js';
+import type { HookCall } from './hook-server.js';
+import { FLUSH, PktReader, pkt } from './pkt.js';
+
+/** What pushes need of those who deploy. */
+export interface PushDeploys {
+  /** @throws Refusal where this commit cannot become a release; `env` lets git see objects that are not accepted yet */
+  inspect(app: string, commit: string, env: Record<string, string>): Promise<void>;
+  request(input: { app: string; commit: string; branch: string; by: string; source: 'push'; seen: string | null }): Promise<Deploy>;
+  /** Writes down the branch that deploys. */
+  adoptBranch(app: string, branch: string): Promise<void>;
+}
+
+export interface PushOptions {
+  apps: AppStore;
+  deploys: PushDeploys;
+  /** An app's address for visitors. */
+  url: (app: string) => string;
+  logger: { error(facts: object, text: string): void };
+}
+
+interface Push {
+  app: string;
+  by: Principal;
+}
+
+/** The longest reason that git shows whole on the pusher's screen, in characters. */
+const MAX_REASON = 300;
+
+/** The pushes that are under way, and what is answered to each of their refs. */
+export class Pushes {
+  readonly #options: PushOptions;
+  readonly #pushes = new Map<string, Push>();
+
+  constructor(options: PushOptions) {
+    this.#options = options;
+  }
+
+  /** @returns the secret by which the push's hooks prove that they belong to it */
+  open(app: string, by: Principal): string {
+    const secret = randomBytes(24).toString('base64url');
+    this.#pushes.set(secret, { app, by });
+    return secret;
+  }
+
+  close(secret: string): void {
+    this.#pushes.delete(secret);
+  }
+
+  /** Answers one hook. */
+  async handle(call: HookCall): Promise<void> {
+    const push = this.#pushes.get(call.push);
+    if (push === undefined) {
+      call.say('streamlit-host: this hook belongs to no push.');
+      return call.exit(1);
+    }
+    try {
+      const code = call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call);
+      call.exit(code);
+    } catch (error) {
+      this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
+      call.say(`streamlit-host: something went wrong with the push to ${push.app}; the server's log says what.`);
+      call.exit(1);
+    }
+  }
+
+  /** The cheap refusals, while what was pushed is still in quarantine and leaves nothing behind. */
+  async #preReceive(push: Push, call: HookCall): Promise<number> {
+    const parts: Buffer[] = [];
+    for await (const part of call.input) parts.push(part);
+    const updates = Buffer.concat(parts)
+      .toString('utf8')
+      .split('\n')
+      .flatMap((line) => parseUpdate(line) ?? []);
+    const app = this.#options.apps.get(push.app);
+    const branch = deployBranchOf(app.deployBranch, updates, app.live !== null);
+    for (const update of updates) {
+      if (planRef(update, branch).kind !== 'deploy') continue;
+      try {
+        await this.#options.deploys.inspect(push.app, update.new, call.env);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        call.say('');
+        call.say(`${push.app} was not deployed: ${error.message}`);
+        call.say('');
+        return 1;
+      }
+    }
+    return 0;
+  }
+
+  /** Deploys, and answers each ref (https://git-scm.com/docs/githooks#proc-receive). */
+  async #procReceive(push: Push, call: HookCall): Promise<number> {
+    const asked = await readRequest(call);
+    const app = this.#options.apps.get(push.app);
+    const branch = deployBranchOf(app.deployBranch, asked.updates, app.live !== null);
+    if (branch !== null && branch !== app.deployBranch && asked.updates.some((update) => planRef(update, branch).kind === 'deploy')) {
+      await this.#options.deploys.adoptBranch(push.app, branch);
+    }
+    for (const update of asked.updates) {
+      for (const line of await this.#answer(push, update, branch, asked.options, call)) call.answer(pkt(line));
+    }
+    call.answer(FLUSH);
+    return 0;
+  }
+
+  async #answer(push: Push, update: RefUpdate, branch: string | null, options: readonly string[], call: HookCall): Promise<string[]> {
+    const plan = planRef(update, branch);
+    switch (plan.kind) {
+      case 'refuse':
+        return [`ng ${update.ref} ${oneLine(plan.reason)}`];
+      case 'store':
+        call.say(plan.say);
+        return [`ok ${update.ref}`, 'option fall-through'];
+      case 'deploy': {
+        const reason = await this.#deploy(push, update, plan.branch, options.includes('nowait'), call);
+        return [reason === undefined ? `ok ${update.ref}` : `ng ${update.ref} ${oneLine(reason)}`];
+      }
+    }
+  }
+
+  /** @returns why the push is refused; undefined when it is not */
+  async #deploy(push: Push, update: RefUpdate, branch: string, nowait: boolean, call: HookCall): Promise<string | undefined> {
+    let deploy: Deploy;
+    try {
+      const seen = isCreation(update) ? null : update.old;
+      deploy = await this.#options.deploys.request({ app: push.app, commit: update.new, branch, by: push.by.name, source: 'push', seen });
+    } catch (error) {
+      if (error instanceof Refusal) return error.message;
+      throw error;
+    }
+    if (nowait) {
+      call.say(`Release ${deploy.release} of ${push.app} is queued; ${branch} moves here once it is live.`);
+      return undefined;
+    }
+    const stop = deploy.follow((line) => call.say(line));
+    try {
+      const release = await deploy.done;
+      switch (release.state) {
+        case 'failed':
+          return release.reason ?? 'the deploy failed';
+        case 'superseded':
+          return release.reason ?? 'superseded by a newer push';
+        case 'cancelled':
+          return 'the deploy was cancelled';
+        case 'queued':
+        case 'building':
+        case 'starting':
+          return 'the server is stopping; the deploy goes on when it is back';
+        default:
+          call.say('');
+          call.say(`${push.app} is live: ${this.#options.url(push.app)}`);
+          call.say('');
+          return undefined;
+      }
+    } finally {
+      stop();
+    }
+  }
+}
+
+interface Asked {
+  updates: RefUpdate[];
+  options: string[];
+}
+
+async function readRequest(call: HookCall): Promise<Asked> {
+  const reader = new PktReader();
+  const updates: RefUpdate[] = [];
+  const options: string[] = [];
+  // version, commands and, where both sides know them, push options: each part ends with a flush.
+  let part = 0;
+  let withOptions = false;
+  for await (const chunk of call.input) {
+    for (const packet of reader.push(chunk)) {
+      if (packet === null) {
+        part += 1;
+        if (part === 1) call.answer(Buffer.concat([pkt(withOptions ? 'version=1\0push-options\n' : 'version=1\n'), FLUSH]));
+        if (part === (withOptions ? 3 : 2)) return { updates, options };
+        continue;
+      }
+      const text = packet.toString('utf8').replace(/\n$/, '');
+      if (part === 0) withOptions = /\0.*\bpush-options\b/.test(text);
+      else if (part === 1) {
+        const update = parseUpdate(text);
+        if (update === undefined || (isDeletion(update) && update.old === update.new)) throw new Error(`git sent "${text}"`);
+        updates.push(update);
+      } else options.push(text);
+    }
+  }
+  throw new Error('git ended before it had said what is pushed');
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON - 1)}…` : line;
+}

@@ -1,0 +1,58 @@
+const MASK = '••••';
+
+/** Shorter values would hide ordinary words. */
+const SHORTEST = 4;
+
+/**
+ * Hides secrets in text, also in their URL-encoded and base64 forms (even inside longer base64, such as that of
+ * `user:secret`).
+ * @param secrets those of at most 3 characters are left alone: hiding them would hide ordinary words
+ */
+export function createMask(secrets: readonly string[]): (text: string) => string {
+  const forms = new Set(secrets.flatMap((secret) => secret.split(/\r?\n/)).flatMap(formsOf));
+  if (forms.size === 0) return (text) => text;
+  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
+  const pattern = new RegExp(longestFirst.map(escape).join('|'), 'g');
+  return (text) => text.replace(pattern, MASK);
+}
+
+/**
+ * Hides who and with which password in the URLs of a text: `https://user:pass@host` becomes `https://••••@host`.
+ * A name alone stays where it is none of a secret (`ssh://git@host`), but not in http, where tokens stand in its place.
+ */
+export function maskUrls(text: string): string {
+  return text.replace(/\b([a-z][a-z0-9+.-]{0,20}:\/\/)([^\s/?#'"<>]+)@/gi, (whole, scheme: string, user: string) =>
+    user.includes(':') || /^(git\+)?https?:/i.test(scheme) ? `${scheme}${MASK}@` : whole,
+  );
+}
+
+function formsOf(secret: string): string[] {
+  const text = secret.trim();
+  if (text.length < SHORTEST) return [];
+  const url = encodeURIComponent(text);
+  const urls = [
+    url,
+    url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+    new URLSearchParams([[text, '']]).toString().slice(0, -1),
+  ];
+  const json = JSON.stringify(text).slice(1, -1);
+  return [text, json, ...urls, ...base64Forms(text)];
+}
+
+/**
+ * base64 writes three bytes as four characters, so a secret inside of something longer looks one of three ways,
+ * depending on how many bytes stand before it. Only the characters that no neighbour changes are searched for.
+ */
+function base64Forms(text: string): string[] {
+  const bytes = Buffer.from(text);
+  return [0, 1, 2].flatMap((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const sure = encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+    if (sure.length < SHORTEST) return [];
+    return [sure, sure.replace(/\+/g, '-').replace(/\//g, '_')];
+  });
+}
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+}

@@ -1,0 +1,314 @@
+import { createHash } from 'node:crypto';
+import { access, constants, mkdir, readFile, realpath, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ConnectionOptions } from 'bullmq';
+import type { Middleware } from 'koa';
+import { Environments } from './build/environment.js';
+import { findTools } from './build/tools.js';
+import { ConfigError, readConfig, type Config } from './config.js';
+import { Configs } from './deploy/configs.js';
+import { Deploys } from './deploy/deploys.js';
+import { Keeper } from './deploy/keeper.js';
+import { Platform } from './deploy/platform.js';
+import { ProcessConfig } from './deploy/process-config.js';
+import { DeployQueue } from './deploy/queue.js';
+import { startRedis } from './deploy/redis-server.js';
+import { Serving } from './deploy/serving.js';
+import { Sleeper } from './deploy/sleeper.js';
+import { messageOf, Refusal } from './errors.js';
+import { createEntry } from './gateway/entry.js';
+import { Frontends } from './gateway/frontend.js';
+import { Gateway } from './gateway/gateway.js';
+import { close, listen, localHost } from './gateway/listener.js';
+import { AppPages } from './gateway/pages.js';
+import { StaticFiles } from './gateway/static-files.js';
+import { RouteTable } from './gateway/routes.js';
+import { GitHandler } from './git/handler.js';
+import { HookServer } from './git/hook-server.js';
+import { Pushes } from './git/pushes.js';
+import { greet, offerExample } from './greeting.js';
+import { createLogger, type Logger } from './logger.js';
+import { maskUrls } from './logs/mask.js';
+import { endMarked, MARK } from './runtime/marked.js';
+import { Ports } from './runtime/ports.js';
+import { startTimeOf } from './runtime/proc.js';
+import { UsageMeter } from './runtime/usage.js';
+import { AppConfigs } from './store/app-config.js';
+import { AppStore } from './store/apps.js';
+import { CookieSecrets } from './store/cookie-secret.js';
+import { Credentials } from './store/credentials.js';
+import { Git } from './store/git.js';
+import { claimData, readServerRecord, removeServerRecord, writeServerRecord } from './store/lock.js';
+import { Paths } from './store/paths.js';
+import { Repository } from './store/repository.js';
+import { SecretFiles } from './store/secret-files.js';
+import { Sessions } from './store/sessions.js';
+import { Vault } from './store/vault.js';
+import { Attempts } from './domain/attempts.js';
+import { consoleRouter } from './web/console/router.js';
+import { galleryRouter } from './web/gallery.js';
+import { createPages } from './web/pages.js';
+import { linksOf } from './web/presenters.js';
+import { PublicFiles } from './web/public.js';
+import { createWeb } from './web/server.js';
+import { Views } from './web/views.js';
+import { Stop } from './stop.js';
+
+/** The largest push, in bytes. */
+const MAX_PUSH = 2 * 1024 * 1024 * 1024;
+/** The most bytes of one upload. */
+const MAX_UPLOAD = 500 * 1024 * 1024;
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** The whole server, from the process environment to its end; mistakes that were to be expected end it with one line. */
+export async function main(): Promise<void> {
+  try {
+    const config = readConfig(process.env, process.cwd());
+    await serve(config, createLogger(config.logLevel));
+  } catch (error) {
+    const expected = error instanceof Refusal || error instanceof ConfigError;
+    process.stderr.write(`streamlit-host: ${expected ? error.message : String((error as Error).stack ?? error)}\n`);
+    // What was started already (Redis, adopted apps) would keep the process alive; the next start takes it over.
+    process.exit(error instanceof ConfigError ? 2 : 1);
+  }
+}
+
+async function serve(config: Config, logger: Logger): Promise<void> {
+  const paths = new Paths(config.data);
+  await prepareData(paths);
+  await takeData(paths);
+  // Only now: another server's work in progress may lie there.
+  await rm(paths.tmp, { recursive: true, force: true });
+  await mkdir(paths.tmp, { mode: 0o700 });
+  // Said before anything else is started: nothing would end it again.
+  await close(await listen(config, { request: (_, response) => response.destroy(), upgrade: (_, socket) => socket.destroy(), closeSockets: () => undefined }));
+  const mark = createHash('sha256').update(await realpath(paths.data)).digest('hex').slice(0, 16);
+
+  const store = new AppStore(paths);
+  for (const problem of await store.load()) logger.error(problem);
+  // What an earlier server started and did not write down, and its builds, are nobody's any more.
+  const known = new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark)));
+  await endMarked(mark, known);
+
+  const vault = new Vault(paths);
+  for (const problem of await vault.open()) logger.error(problem);
+  const appConfigs = new AppConfigs(vault);
+  const cookies = new CookieSecrets(paths, vault);
+  const secretFiles = new SecretFiles(paths);
+  await sealSecrets(store, cookies, secretFiles, logger);
+
+  const base = { text: config.publicBase };
+  const publicBase = (): string => base.text;
+  const basePath = new URL(config.publicBase).pathname.replace(/\/$/, '');
+  const url = (app: string): string => `${publicBase()}/apps/${app}/`;
+
+  const path = [dirname(process.execPath), config.path].join(delimiter);
+  const git = new Git(path);
+  await rm(paths.emptyRepository, { recursive: true, force: true });
+  await new Repository(paths.emptyRepository, git).init(paths.tmp);
+
+  const redis =
+    config.redisUrl === undefined
+      ? await startRedis({ dir: paths.redis, runDir: paths.run, binaryDirs: [join(paths.tools, 'bin')], path: config.path, logger })
+      : undefined;
+  const connection: ConnectionOptions = redis?.connection ?? connectionTo(config.redisUrl ?? '');
+
+  const routes = new RouteTable();
+  const credentials = await Credentials.load(paths.adminToken, config.token);
+  const tools = await findTools(join(paths.tools, 'bin'), config.path);
+  if (tools.uv === undefined) logger.warn('uv was not found, so environments are made with venv and pip, which takes longer.');
+  const environments = new Environments({
+    root: paths.environments,
+    tmp: paths.tmp,
+    cache: paths.cache,
+    tools,
+    env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
+  });
+  const serving = new Serving({
+    store,
+    paths,
+    ports: new Ports(config.ports),
+    routes,
+    basePath,
+    publicBase,
+    path: config.path,
+    mark,
+    drain: config.drain,
+    config: new ProcessConfig({ configs: appConfigs, cookies, files: secretFiles, logger }),
+    changed: (app) => platform.processChanged(app),
+    logger,
+  });
+  const keeper = new Keeper({ store, paths, git, logger });
+  const deploys = new Deploys({
+    store,
+    paths,
+    git,
+    environments,
+    serving,
+    url,
+    wake: (app) => queue.wake(app),
+    tidy: async (app): Promise<void> => {
+      await keeper.tidyApp(app);
+      await configs.tidy(app);
+    },
+    mask: (app): Promise<(text: string) => string> => deployMask(configs, app, logger),
+    configs: appConfigs,
+    logger,
+  });
+  const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs });
+  const queue = new DeployQueue({
+    connection,
+    prefix: `streamlit-host:${mark}`,
+    concurrency: config.deploys,
+    run: (app) => deploys.run(app),
+    wanted: () => deploys.wanted(),
+    logger,
+  });
+
+  const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
+
+  const pushes = new Pushes({
+    apps: store,
+    deploys: { inspect: platform.inspect.bind(platform), request: deploys.request.bind(deploys), adoptBranch: platform.adoptBranch.bind(platform) },
+    url,
+    logger,
+  });
+  const hooks = new HookServer(paths.hookSocket, (call) => pushes.handle(call), (error) => logger.warn({ err: error }, 'a hook failed'));
+  const attempts = new Attempts();
+  const gitHandler = new GitHandler({
+    check: (token) => credentials.check(token),
+    attempts,
+    repositories: {
+      find: (app) => (store.find(app) === undefined ? undefined : paths.repository(app)),
+      empty: paths.emptyRepository,
+      begin: platform.beginPush.bind(platform),
+      end: platform.endPush.bind(platform),
+    },
+    pushes,
+    env: git.env,
+    hooks: join(ROOT, 'hooks'),
+    hookSocket: paths.hookSocket,
+    maxPush: MAX_PUSH,
+    logger,
+  });
+
+  const files = new PublicFiles({ folder: join(ROOT, 'public'), highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets') });
+  const views = new Views({ templates: join(ROOT, 'templates'), files });
+  const gateway = new Gateway({
+    apps: store,
+    routes,
+    pages: new AppPages({ apps: store, paths, frontends: new Frontends(), basePath, module: `${basePath}${files.path('js/release.js')}` }),
+    files: new StaticFiles(join(paths.cache, 'frontend')),
+    basePath,
+    publicBase,
+    wake: (app) => sleeper.wake(app),
+    page: (page, app) => views.renderGateway(page, linksOf(publicBase()), app),
+    log: (text, facts) => logger.debug(facts, text),
+  });
+
+  const sessions = await Sessions.open(paths.sessions, { fingerprint: credentials.fingerprint, warn: (text) => logger.warn(text) });
+  const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
+  const logs = {
+    runLog: (id: string): string => paths.runLog(id, store.find(id)?.live ?? store.find(id)?.lastRelease ?? 0),
+    buildLog: (id: string, release: number): string => paths.buildLog(id, release),
+  };
+  const stop = new Stop();
+  const usage = new UsageMeter();
+  const common = { apps: platform, views, publicBase };
+  const web = createWeb({
+    apps: platform,
+    publicBase,
+    access: { check: (token) => credentials.check(token), sessions, attempts },
+    logs,
+    logger,
+    pages: createPages(views, publicBase),
+    uploads,
+    stopServer: (options) => stop.ask(options),
+    closing: stop.asked,
+    version: await versionOf(ROOT),
+    open: [files.middleware(), galleryRouter(common).routes() as Middleware],
+    console: [consoleRouter({ ...common, logs, uploads, usage: (pid) => usage.of(pid) }).routes() as Middleware],
+  });
+  const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web });
+
+  await hooks.listen();
+  await platform.reconcile();
+  await keeper.tidy();
+  for (const app of deploys.wanted()) queue.wake(app);
+  const server = await listen(config, entry);
+  const { port } = server.address() as AddressInfo;
+  if (config.port === 0 && config.publicBase.endsWith(':0')) base.text = config.publicBase.replace(/:0$/, `:${port}`);
+  await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: publicBase(), local: `http://${localHost(config.bind)}:${port}${basePath}` });
+  const example = await offerExample(
+    paths,
+    git,
+    { from: join(ROOT, 'examples/hello'), url: publicBase(), ownToken: config.token === undefined },
+    logger,
+  );
+  greet(publicBase(), sessions.makeCode().code, store.list().length === 0 ? example : undefined);
+
+  const { keepApps } = await stop.wanted();
+  logger.info(keepApps ? 'Stopping; the apps go on.' : 'Stopping, with all apps.');
+  await deploys.stop();
+  await hooks.close();
+  entry.closeSockets();
+  await close(server);
+  await queue.close();
+  await sleeper.close();
+  await (keepApps ? serving.leave() : serving.end());
+  await redis?.stop();
+  await removeServerRecord(paths.server);
+}
+
+/** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */
+async function sealSecrets(store: AppStore, cookies: CookieSecrets, files: SecretFiles, logger: Logger): Promise<void> {
+  await files.sweep(store.list().flatMap((app) => app.processes.map(({ release, port }) => ({ app: app.id, release, port }))));
+  for (const { id } of store.list()) {
+    await cookies.seal(id).catch((error: unknown) => logger.error({ app: id, err: error }, "an app's cookie secret could not be encrypted"));
+  }
+}
+
+/** Hides in a deploy's log what must not be read. Where an app's values cannot be read, its process cannot say them either. */
+async function deployMask(configs: Configs, app: string, logger: Logger): Promise<(text: string) => string> {
+  const hide = await configs.mask(app).catch((error: unknown) => {
+    logger.error({ app, err: error }, "an app's config cannot be read");
+    return (text: string): string => text;
+  });
+  return (text) => maskUrls(hide(text));
+}
+
+async function prepareData(paths: Paths): Promise<void> {
+  try {
+    for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
+    await access(paths.data, constants.W_OK);
+  } catch (error) {
+    throw new Refusal('unavailable', 'data-not-writable', `the data folder ${paths.data} cannot be written: ${messageOf(error)}`);
+  }
+}
+
+/** Takes the data folder for this server, as long as it runs. @throws Refusal `already-running` */
+async function takeData(paths: Paths): Promise<void> {
+  if (await claimData(paths.data)) {
+    await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: '' });
+    return;
+  }
+  const other = await readServerRecord(paths.server);
+  const where = other === undefined || other.url === '' ? 'it is just starting' : `${other.url}/console/ (pid ${other.pid})`;
+  throw new Refusal('conflict', 'already-running', `a server runs already on ${paths.data}: ${where}`);
+}
+
+function connectionTo(redisUrl: string): ConnectionOptions {
+  return redisUrl.startsWith('unix://') ? { path: redisUrl.slice('unix://'.length) } : { url: redisUrl };
+}
+
+async function versionOf(root: string): Promise<string> {
+  const text = await readFile(join(root, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+

@@ -1,0 +1,159 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+
+/** A process that cannot be mistaken for another: pids are reused, a pid with its start time is not. */
+export interface ProcessIdentity {
+  pid: number;
+  /** Clock ticks since boot, field 22 of /proc/<pid>/stat. */
+  startTime: string;
+}
+
+/** The start time of a running process; undefined where there is none, or only a zombie. */
+export function startTimeOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+/** The fields of /proc/<pid>/stat from the third one on; undefined where nothing runs (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html). */
+function statOf(pid: number): string[] | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined; // No such process: that is the answer.
+  }
+  // The command's name may hold spaces and brackets, so the fields are counted from behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields;
+}
+
+/** The process group of a running process. */
+function groupOf(pid: number): number | undefined {
+  const group = statOf(pid)?.[2];
+  return group === undefined ? undefined : Number(group);
+}
+
+/** The running processes of a group. */
+async function membersOf(group: number): Promise<ProcessIdentity[]> {
+  const members: ProcessIdentity[] = [];
+  for (const name of await readdir('/proc')) {
+    const fields = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    const startTime = fields?.[19];
+    if (startTime !== undefined && Number(fields?.[2]) === group) members.push({ pid: Number(name), startTime });
+  }
+  return members;
+}
+
+/** True while this very process runs. */
+export function isRunning(process: ProcessIdentity): boolean {
+  return startTimeOf(process.pid) === process.startTime;
+}
+
+/**
+ * Signals the group that a process leads, after a check that it is still the same process.
+ * @returns false where there was nothing to signal
+ */
+export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (!isRunning(leader)) return false;
+  try {
+    process.kill(-leader.pid, signal);
+    return true;
+  } catch {
+    return false; // It ended between the check and the signal.
+  }
+}
+
+/**
+ * Ends a group: TERM, time to finish, then KILL for whoever is left of it, also where its leader has ended before.
+ * @param graceMs how long it may take to end by itself
+ */
+export async function endGroup(leader: ProcessIdentity, graceMs: number): Promise<void> {
+  const members = await membersOf(leader.pid);
+  if (!signalGroup(leader, 'SIGTERM')) return;
+  const deadline = Date.now() + graceMs;
+  while (members.some(isRunning) && Date.now() < deadline) await pause(25);
+  // The group's number cannot have passed to strangers while one of its known members is still in it.
+  const left = members.filter((member) => isRunning(member) && groupOf(member.pid) === leader.pid);
+  if (left.length === 0) return;
+  try {
+    process.kill(-leader.pid, 'SIGKILL');
+  } catch {
+    return; // The last of them ended in this moment.
+  }
+  for (let tries = 0; left.some(isRunning) && tries < 200; tries += 1) await pause(25);
+}
+
+/** Resident memory (bytes) and processor time (clock ticks) of a process and its children; undefined when it is gone. */
+export async function usageOf(pid: number): Promise<{ memory: number; ticks: number } | undefined> {
+  try {
+    const [status, stat] = await Promise.all([readFile(`/proc/${pid}/status`, 'utf8'), readFile(`/proc/${pid}/stat`, 'utf8')]);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const kilobytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+    return { memory: kilobytes * 1024, ticks: Number(fields[11]) + Number(fields[12]) };
+  } catch {
+    return undefined; // It ended meanwhile.
+  }
+}
+
+/**
+ * True where the process itself holds a listening socket on the port: an answer on a port proves nothing of who gave it.
+ * (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html)
+ */
+export async function listensOn(pid: number, port: number): Promise<boolean> {
+  const wanted = await listeningInodes(pid, port);
+  if (wanted.size === 0) return false;
+  for (const link of await socketsOf(pid)) if (wanted.has(link)) return true;
+  return false;
+}
+
+/** The ports on which the process listens: for the sentence that says where an app listens instead. */
+export async function listeningPorts(pid: number): Promise<number[]> {
+  const sockets = await socketsOf(pid);
+  const ports = new Set<number>();
+  for (const row of await listenRows(pid)) if (sockets.has(row.inode)) ports.add(row.port);
+  return [...ports].sort((a, b) => a - b);
+}
+
+async function listeningInodes(pid: number, port: number): Promise<Set<string>> {
+  return new Set((await listenRows(pid)).filter((row) => row.port === port).map((row) => row.inode));
+}
+
+async function listenRows(pid: number): Promise<{ port: number; inode: string }[]> {
+  const rows: { port: number; inode: string }[] = [];
+  for (const table of ['tcp', 'tcp6']) {
+    let text: string;
+    try {
+      text = await readFile(`/proc/${pid}/net/${table}`, 'utf8');
+    } catch {
+      continue; // The process ended, or the machine has no IPv6.
+    }
+    for (const line of text.split('\n').slice(1)) {
+      const fields = line.trim().split(/\s+/);
+      const port = Number.parseInt(fields[1]?.split(':')[1] ?? '', 16);
+      // 0A is LISTEN.
+      if (fields[3] === '0A' && fields[9] !== undefined && Number.isInteger(port)) rows.push({ port, inode: fields[9] });
+    }
+  }
+  return rows;
+}
+
+async function socketsOf(pid: number): Promise<Set<string>> {
+  const inodes = new Set<string>();
+  let names: string[];
+  try {
+    names = await readdir(`/proc/${pid}/fd`);
+  } catch {
+    return inodes; // It ended.
+  }
+  await Promise.all(
+    names.map(async (name) => {
+      const target = await readlink(`/proc/${pid}/fd/${name}`).catch(() => ''); // Closed meanwhile.
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+      if (inode !== undefined) inodes.add(inode);
+    }),
+  );
+  return inodes;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

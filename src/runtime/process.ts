@@ -1,0 +1,346 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { Refusal } from '../errors.js';
+import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/process.js';
+import type { LogFile } from '../logs/log-file.js';
+import { endMarked, MARK } from './marked.js';
+import { endGroup, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
+import { isFree, type Ports } from './ports.js';
+import { waitForHealth } from './ready.js';
+
+/** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
+const GRACE_MS = 5_000;
+/** How long a start may take until the health check answers, in ms. */
+export const START_LIMIT_MS = 120_000;
+/** How often a start is tried on another port when its own was taken meanwhile. */
+const PORT_RETRIES = 3;
+/** How often a process that is not our child is looked at, in ms. */
+const WATCH_MS = 500;
+
+/** What is to be run for a release. */
+export interface ProcessSpec {
+  app: string;
+  release: number;
+  /** argv */
+  command: readonly string[];
+  cwd: string;
+  /** The whole environment of the process on this port, except its mark; asked for at each start. */
+  environment(port: number): Record<string, string> | Promise<Record<string, string>>;
+  /** What the process's mark begins with. */
+  mark: string;
+  /** Where the health check answers, such as `/apps/hello/_stcore/health`. */
+  healthPath: string;
+  log: LogFile;
+}
+
+/** Hears that the process has another state, pid or port. */
+export type ProcessListener = (process: AppProcess) => void;
+
+/**
+ * One running Streamlit server of one release: started, watched, started again after a crash, and ended. It runs in a
+ * process group of its own and writes to its own log file, so it outlives this server.
+ */
+export class AppProcess {
+  readonly spec: ProcessSpec;
+  readonly #ports: Ports;
+  readonly #changed: ProcessListener;
+  #state: ProcessState = 'starting';
+  #identity: ProcessIdentity | undefined;
+  #port = 0;
+  #mark = '';
+  #startedAt = new Date(0);
+  #crashes = 0;
+  #restarts = 0;
+  #kept = false;
+  #left = false;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #swept: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #lastExit = '';
+
+  constructor(spec: ProcessSpec, ports: Ports, changed: ProcessListener) {
+    this.spec = spec;
+    this.#ports = ports;
+    this.#changed = changed;
+  }
+
+  get release(): number {
+    return this.spec.release;
+  }
+  get state(): ProcessState {
+    return this.#state;
+  }
+  get port(): number {
+    return this.#port;
+  }
+  get pid(): number | undefined {
+    return this.#identity?.pid;
+  }
+  get startedAt(): Date {
+    return this.#startedAt;
+  }
+  /** Starts after a crash. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+  /** How the process ended last, in words; empty while it never did. */
+  get lastExit(): string {
+    return this.#lastExit;
+  }
+
+  /** What to remember of it on disk, while it runs. */
+  get record(): ProcessRecord | undefined {
+    if (this.#identity === undefined) return undefined;
+    return { release: this.release, ...this.#identity, port: this.#port, mark: this.#mark, startedAt: this.#startedAt.toISOString() };
+  }
+
+  /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
+  async start(): Promise<void> {
+    this.#starting = this.#start();
+    await this.#starting;
+  }
+
+  /**
+   * Takes over a process that an earlier server started.
+   * @returns false where it does not run any more, or the record is not of this release; nothing was touched then
+   */
+  adopt(record: ProcessRecord): boolean {
+    if (!record.mark.includes(`/${this.spec.app}/${this.release}/`) || !isRunning(record)) return false;
+    this.#port = record.port;
+    this.#ports.hold(record.port);
+    this.#identity = { pid: record.pid, startTime: record.startTime };
+    this.#mark = record.mark;
+    this.#startedAt = new Date(record.startedAt);
+    this.#state = 'starting';
+    this.#watch();
+    return true;
+  }
+
+  /**
+   * Waits until it serves.
+   * @throws Refusal `app-exited`, `app-not-listening` or `app-start-aborted`, in words for the one who pushed
+   */
+  async whenReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}, retries = PORT_RETRIES): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? START_LIMIT_MS;
+    const deadline = Date.now() + timeoutMs;
+    while (this.#state === 'starting') {
+      const healthy = await waitForHealth(this.#port, this.spec.healthPath, {
+        timeoutMs: deadline - Date.now(),
+        still: () => this.#state === 'starting' && !this.#left,
+        ...(options.signal && { signal: options.signal }),
+      });
+      if (options.signal?.aborted === true || this.#left) {
+        throw new Refusal('conflict', 'app-start-aborted', 'the start was called off');
+      }
+      if (!healthy) break;
+      const pid = this.pid;
+      if (pid !== undefined && (await listensOn(pid, this.#port))) {
+        if (this.#state === 'starting') this.#set('ready');
+        return;
+      }
+      // Somebody else answers on this port; our process will fail to bind it and exit.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (Date.now() >= deadline) break;
+    }
+    if (this.#state === 'ready') return;
+    if (await this.#lostPort(retries)) {
+      await this.start();
+      return this.whenReady({ ...options, timeoutMs: deadline - Date.now() }, retries - 1);
+    }
+    if (this.#state !== 'starting') {
+      throw new Refusal('invalid', 'app-exited', this.#lastExit || 'the app was stopped while it started');
+    }
+    const elsewhere = this.pid === undefined ? [] : await listeningPorts(this.pid);
+    const where = elsewhere.length === 0 ? 'it listens nowhere' : `it listens on ${elsewhere.join(', ')} instead`;
+    throw new Refusal(
+      'invalid',
+      'app-not-listening',
+      `the app did not answer on the port it was given within ${Math.round(timeoutMs / 1000)} s (${where})`,
+    );
+  }
+
+  /**
+   * True where it ended because somebody else took its port after it was found free. Between the look and Streamlit's own
+   * bind lies half a second, and the port's range is not ours alone.
+   */
+  async #lostPort(retries: number): Promise<boolean> {
+    if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
+    if (await isFree(this.#port)) return false;
+    await this.#say(`port ${this.#port} was taken by another program meanwhile; trying another`);
+    return true;
+  }
+
+  /** From now on it is started again whenever it ends by itself. */
+  keep(): void {
+    this.#kept = true;
+    if (this.#state === 'crashed') this.#scheduleStart();
+  }
+
+  /** Starts it, or goes on with one that was adopted, and keeps it up from now on, whatever happens to it. */
+  async run(): Promise<void> {
+    this.#kept = true;
+    await this.#bringUp(this.#identity === undefined);
+  }
+
+  /**
+   * Ends it for good: its group gets TERM, then KILL, and its port is given back.
+   * @param graceMs how long it may take after TERM
+   */
+  async stop(graceMs = GRACE_MS): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs);
+    await this.#stopping;
+  }
+
+  /** Lets go of it without ending it: the next server adopts it. */
+  leave(): void {
+    this.#left = true;
+    this.#kept = false;
+    clearTimeout(this.#timer);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#over) return;
+    if (this.#port === 0 || !(await isFree(this.#port))) {
+      const port = await this.#ports.reserve();
+      if (this.#port !== 0) this.#ports.release(this.#port);
+      this.#port = port;
+    }
+    if (this.#over) return;
+    this.#set('starting');
+    const output = await this.spec.log.openForChild();
+    try {
+      if (!this.#over) await this.#spawn(output.fd);
+    } finally {
+      await output.close();
+    }
+    if (this.#identity === undefined) return;
+    await this.#say(`started pid=${this.pid ?? '?'} port=${this.#port}`);
+    this.#changed(this);
+  }
+
+  /** True once nothing may be started any more. */
+  get #over(): boolean {
+    return this.#stopping !== undefined || this.#left;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#kept = false;
+    clearTimeout(this.#timer);
+    // A start that is under way is waited for, or it would leave behind what nobody sees.
+    await this.#starting?.catch(() => undefined);
+    const identity = this.#identity;
+    if (identity !== undefined) {
+      await this.#say(`stopping pid=${identity.pid}`);
+      await endGroup(identity, graceMs);
+    }
+    await this.#sweep();
+    if (identity !== undefined) await this.#say('stopped');
+    this.#identity = undefined;
+    if (this.#port !== 0) this.#ports.release(this.#port);
+    this.#set('stopped');
+  }
+
+  /** What left the group (a daemon that an app started), or outlived its leader's crash, is found by its mark and ended. */
+  #sweep(): Promise<unknown> {
+    const mark = this.#mark;
+    if (mark !== '') this.#swept = this.#swept.then(() => endMarked(mark, new Set())).catch(() => undefined);
+    return this.#swept;
+  }
+
+  async #spawn(output: number): Promise<void> {
+    const [command, ...args] = this.spec.command;
+    const environment = await this.spec.environment(this.#port);
+    if (this.#over) return;
+    this.#mark = `${this.spec.mark}/${this.spec.app}/${this.release}/${randomUUID()}`;
+    const child: ChildProcess = spawn(command ?? '', args, {
+      cwd: this.spec.cwd,
+      env: { ...environment, [MARK]: this.#mark },
+      detached: true,
+      stdio: ['ignore', output, output],
+    });
+    const begun = await new Promise<Error | undefined>((resolve) => {
+      child.once('spawn', () => resolve(undefined));
+      child.once('error', resolve);
+    });
+    if (begun !== undefined || child.pid === undefined) {
+      throw new Refusal('unavailable', 'app-not-started', `${command ?? ''} could not be started: ${begun?.message ?? ''}`);
+    }
+    const startTime = startTimeOf(child.pid);
+    this.#startedAt = new Date();
+    this.#identity = { pid: child.pid, startTime: startTime ?? '0' };
+    child.once('exit', (code, signal) => this.#ended(code, signal));
+    // The exit may have come before the listener: a process that is gone has no start time.
+    if (startTime === undefined && child.exitCode !== null) this.#ended(child.exitCode, child.signalCode);
+    child.unref();
+  }
+
+  /** A process that an earlier server started is nobody's child here, so its end is seen by looking. */
+  #watch(): void {
+    this.#timer = setTimeout(() => {
+      if (this.#stopping !== undefined) return;
+      if (this.#identity !== undefined && isRunning(this.#identity)) this.#watch();
+      else this.#ended(null, null);
+    }, WATCH_MS);
+    this.#timer.unref();
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#stopping !== undefined || this.#identity === undefined) return;
+    const identity = this.#identity;
+    this.#identity = undefined;
+    const ranFor = Date.now() - this.#startedAt.getTime();
+    this.#crashes = countCrash(this.#crashes, ranFor);
+    this.#lastExit =
+      signal !== null ? `the app was ended by ${signal}` : code === null ? 'the app ended' : `the app exited with code ${code}`;
+    void this.#say(`${this.#lastExit} (pid ${identity.pid}, after ${(ranFor / 1000).toFixed(1)} s)`);
+    void this.#sweep();
+    this.#set('crashed');
+    if (this.#kept) this.#scheduleStart();
+  }
+
+  #scheduleStart(): void {
+    clearTimeout(this.#timer);
+    const wait = backoff(this.#crashes);
+    this.#timer = setTimeout(() => void this.#startAgain(), wait);
+    this.#timer.unref();
+  }
+
+  async #startAgain(): Promise<void> {
+    await this.#swept;
+    if (!this.#kept || this.#over) return;
+    this.#restarts += 1;
+    await this.#bringUp(true);
+  }
+
+  async #bringUp(start: boolean): Promise<void> {
+    let started = false;
+    try {
+      if (start) await this.start();
+      started = true;
+      await this.whenReady();
+    } catch (error) {
+      if (!this.#kept || this.#over) return;
+      await this.#say(`not started: ${error instanceof Error ? error.message : String(error)}`);
+      if (!started) {
+        this.#crashes += 1;
+        this.#set('crashed');
+        this.#scheduleStart();
+      } else if (this.#identity !== undefined) {
+        // It runs and serves nothing: end it, and its end is a crash like any other.
+        await endGroup(this.#identity, GRACE_MS);
+      }
+    }
+  }
+
+  #set(state: ProcessState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#changed(this);
+  }
+
+  /** The log is for people: that it cannot be written (a full disk) must not end an app. */
+  async #say(text: string): Promise<void> {
+    await this.spec.log.append(text).catch(() => undefined);
+  }
+}

@@ -1,0 +1,25 @@
+import { ask } from '../ask.js';
+
+/**
+ * Waits until the process answers its health check, asking often: a start takes well under a second, so a slow poll
+ * would be most of what a visitor waits for.
+ * @param still false once there is nothing to wait for any more
+ * @returns true when it is healthy, false when `still` said no or the time was over
+ */
+export async function waitForHealth(
+  port: number,
+  path: string,
+  options: { timeoutMs: number; still: () => boolean; signal?: AbortSignal },
+): Promise<boolean> {
+  const deadline = Date.now() + options.timeoutMs;
+  while (options.still() && options.signal?.aborted !== true && Date.now() < deadline) {
+    try {
+      const answer = await ask(port, path, 2_000, options.signal);
+      if (answer.status === 200) return true;
+    } catch {
+      // Not yet listening, or listening and not yet answering: ask again.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}

@@ -1,0 +1,28 @@
+/** That the server shall end, and how: told by a signal or by the API. */
+export class Stop {
+  readonly #asked = new AbortController();
+  #keepApps = true;
+
+  /** Aborted once the server shall end. */
+  get asked(): AbortSignal {
+    return this.#asked.signal;
+  }
+
+  ask(options: { keepApps: boolean }): void {
+    if (this.asked.aborted) return;
+    this.#keepApps = options.keepApps;
+    this.#asked.abort();
+  }
+
+  /** Resolves when the server shall end. A second signal ends it at once: the apps and the records survive that too. */
+  async wanted(): Promise<{ keepApps: boolean }> {
+    const onSignal = (): void => {
+      if (this.asked.aborted) process.exit(1);
+      this.ask({ keepApps: true });
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    if (!this.asked.aborted) await new Promise((resolve) => this.asked.addEventListener('abort', resolve, { once: true }));
+    return { keepApps: this.#keepApps };
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import { hasCode } from '../errors.js';
+
+const schema = z.object({
+  pid: z.number().int(),
+  startTime: z.string(),
+  /** The public base; empty while the server starts. */
+  url: z.string(),
+  /** Where this machine itself reaches it, whatever the public base is. */
+  local: z.string().optional(),
+});
+
+/** Which server works on a data folder. */
+export type ServerRecord = z.infer<typeof schema>;
+
+/** The server that this data folder was last served by; undefined where there is no readable record of one. */
+export async function readServerRecord(file: string): Promise<ServerRecord | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch {
+    return undefined; // Never written, or cut off by a crash: there is no server to find by it.
+  }
+}
+
+/**
+ * Takes a data folder for one server, of however many start at once. The lock is a name that the kernel gives to one
+ * process and takes back when it ends, however it ends: nothing can be left behind
+ * (abstract sockets, https://man7.org/linux/man-pages/man7/unix.7.html).
+ * @returns false where another server has it
+ */
+export async function claimData(folder: string): Promise<boolean> {
+  // The folder itself, not its path: it may have several, and two containers may each have a /data.
+  const { dev, ino } = await stat(folder, { bigint: true });
+  const lock = createServer((socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    lock.once('error', (error) => (hasCode(error, 'EADDRINUSE') ? resolve(false) : reject(error)));
+    lock.listen(`\0streamlit-host/${dev}/${ino}`, () => {
+      // It is held until the process ends, and does not keep it from ending.
+      lock.unref();
+      resolve(true);
+    });
+  });
+}
+
+/** Writes down where the server that has the data folder answers. */
+export async function writeServerRecord(file: string, record: ServerRecord): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFileAtomic(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+}
+
+export async function removeServerRecord(file: string): Promise<void> {
+  await rm(file, { force: true });
+}

@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+
+/** Where everything is below the data folder; the only place that knows. */
+export class Paths {
+  readonly data: string;
+
+  /** @param data the data folder, absolute */
+  constructor(data: string) {
+    this.data = data;
+  }
+
+  get apps(): string {
+    return join(this.data, 'apps');
+  }
+  get environments(): string {
+    return join(this.data, 'environments');
+  }
+  /** Work in progress; emptied at every start. */
+  get tmp(): string {
+    return join(this.data, 'tmp');
+  }
+  get run(): string {
+    return join(this.data, 'run');
+  }
+  get redis(): string {
+    return join(this.data, 'redis');
+  }
+  get tools(): string {
+    return join(this.data, 'tools');
+  }
+  /** What package installers may keep between builds. */
+  get cache(): string {
+    return join(this.data, 'cache');
+  }
+  /** The unix socket on which git's hooks reach the server. */
+  get hookSocket(): string {
+    return join(this.run, 'hooks.sock');
+  }
+  /** Which server works on this folder. */
+  get server(): string {
+    return join(this.run, 'server.json');
+  }
+  /** An empty repository, for who is about to push an app that does not exist yet. */
+  get emptyRepository(): string {
+    return join(this.run, 'empty.git');
+  }
+  /** The console's sessions. */
+  get sessions(): string {
+    return join(this.data, 'sessions.json');
+  }
+  /** A repository that is ready to be pushed. */
+  get example(): string {
+    return join(this.data, 'examples', 'hello');
+  }
+  get adminToken(): string {
+    return join(this.data, 'admin-token');
+  }
+  /** The key of whatever is encrypted. */
+  get vaultKey(): string {
+    return join(this.data, 'vault.key');
+  }
+  /** The secrets of the processes that run. */
+  get secrets(): string {
+    return join(this.run, 'secrets');
+  }
+  secretsFile(app: string, release: number, port: number): string {
+    return join(this.secrets, app, String(release), String(port), 'secrets.toml');
+  }
+
+  app(id: string): string {
+    return join(this.apps, id);
+  }
+  meta(id: string): string {
+    return join(this.app(id), 'meta.json');
+  }
+  repository(id: string): string {
+    return join(this.app(id), 'repo.git');
+  }
+  /** What a release prints, with the lines of its starts and stops: each its own, so that two that run at once do not mix. */
+  runLog(id: string, release: number): string {
+    return join(this.release(id, release), 'run.log');
+  }
+  /** A link to the live release's run.log. */
+  currentRunLog(id: string): string {
+    return join(this.app(id), 'run.log');
+  }
+  /** The app's own persistent files. */
+  storage(id: string): string {
+    return join(this.app(id), 'storage');
+  }
+  release(id: string, number: number): string {
+    return join(this.app(id), 'releases', String(number));
+  }
+  source(id: string, number: number): string {
+    return join(this.release(id, number), 'source');
+  }
+  buildLog(id: string, number: number): string {
+    return join(this.release(id, number), 'build.log');
+  }
+  environment(hash: string): string {
+    return join(this.environments, hash);
+  }
+}

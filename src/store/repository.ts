@@ -1,0 +1,200 @@
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Refusal } from '../errors.js';
+import { GitFailed, type Git, type GitOptions } from './git.js';
+
+const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+
+/** The longest patch that is shown, in characters. */
+const MAX_DIFF = 500_000;
+
+/** What stands for "no commit" in git's protocol. */
+export const NO_COMMIT = '0'.repeat(40);
+
+/** A file to be put into a commit. */
+export interface BlobSource {
+  path: string;
+  /** Where its bytes are. */
+  file: string;
+  executable?: boolean;
+}
+
+export interface CommitRequest {
+  parent: string | undefined;
+  set: readonly BlobSource[];
+  remove: readonly string[];
+  /** True where `set` is everything that the commit shall hold. */
+  replace: boolean;
+  author: string;
+  message: string;
+}
+
+/**
+ * One app's bare git repository. Branches are what people push and clone; `refs/releases/<n>` keep the commit of every
+ * release and are hidden from both.
+ */
+export class Repository {
+  readonly path: string;
+  readonly #git: Git;
+
+  constructor(path: string, git: Git) {
+    this.path = path;
+    this.#git = git;
+  }
+
+  /**
+   * Makes the repository, complete or not at all.
+   * @param tmp a folder on the same file system
+   */
+  async init(tmp: string): Promise<void> {
+    const draft = await mkdtemp(join(tmp, 'repository-'));
+    try {
+      await this.#git.text(['init', '--quiet', '--bare', '--initial-branch=main', '--template=', draft]);
+      for (const [key, value] of SETTINGS) {
+        await this.#git.text(['-C', draft, 'config', '--add', key, value]);
+      }
+      await rename(draft, this.path);
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+  }
+
+  /** The commit that a ref or an id names, or undefined. */
+  async resolve(name: string, options: GitOptions = {}): Promise<string | undefined> {
+    try {
+      const commit = await this.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`], options);
+      return COMMIT.test(commit) ? commit : undefined;
+    } catch (error) {
+      if (error instanceof GitFailed && error.exitCode === 1) return undefined;
+      if (error instanceof GitFailed && /not a valid object|Needed a single revision|bad object/i.test(error.stderr)) return undefined;
+      throw error;
+    }
+  }
+
+  /** `git ls-tree -r -l -z` of a commit, as it is. */
+  async tree(commit: string, options: GitOptions = {}): Promise<Buffer> {
+    return this.#git.bytes(['-C', this.path, 'ls-tree', '-r', '-l', '-z', '--full-tree', hash(commit)], {
+      maxBytes: 64 * 1024 * 1024,
+      ...options,
+    });
+  }
+
+  /** `git cat-file --batch` of these blobs, as it is. */
+  async blobs(ids: readonly string[], options: GitOptions = {}): Promise<Buffer> {
+    return this.#git.bytes(['-C', this.path, 'cat-file', '--batch'], {
+      maxBytes: 256 * 1024 * 1024,
+      ...options,
+      input: ids.map((id) => `${hash(id)}\n`).join(''),
+    });
+  }
+
+  /** What changes from one commit to another, as a patch; a long one is cut. */
+  async diff(from: string, to: string): Promise<string> {
+    const patch = await this.run(['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)]);
+    return patch.length > MAX_DIFF ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n` : patch;
+  }
+
+  /** The bytes of a blob. */
+  async blob(id: string, options: GitOptions = {}): Promise<Buffer> {
+    return this.#git.bytes(['-C', this.path, 'cat-file', 'blob', hash(id)], { maxBytes: 64 * 1024 * 1024, ...options });
+  }
+
+  /** The subject line of a commit. */
+  async subject(commit: string, options: GitOptions = {}): Promise<string> {
+    return this.run(['log', '-1', '--format=%s', hash(commit)], options);
+  }
+
+  /** True where any branch or tag exists. */
+  async hasRefs(): Promise<boolean> {
+    return (await this.run(['for-each-ref', '--count=1', '--format=%(refname)', 'refs/heads', 'refs/tags'])) !== '';
+  }
+
+  /** Points a ref at a commit. @param old what it must point at now; undefined = whatever it does */
+  async pointRef(ref: string, commit: string, old?: string): Promise<void> {
+    await this.run(['update-ref', '--create-reflog', ref, hash(commit), ...(old === undefined ? [] : [old])]);
+  }
+
+  /** Keeps a release's commit from git's own clean-up, for as long as the release is kept. */
+  async keepRelease(number: number, commit: string): Promise<void> {
+    await this.pointRef(`refs/releases/${number}`, commit);
+  }
+
+  /** Lets git's clean-up have a release's commit, where nothing else names it. */
+  async dropRelease(number: number): Promise<void> {
+    await this.run(['update-ref', '-d', `refs/releases/${number}`]);
+  }
+
+  /** Makes `git clone` check out this branch. */
+  async setHead(branch: string): Promise<void> {
+    await this.run(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
+  }
+
+  /**
+   * Writes a commit without moving any ref.
+   * @param tmp a folder for the temporary index
+   * @returns its id; the parent's own where nothing would change
+   */
+  async commit(request: CommitRequest, tmp: string): Promise<string> {
+    const folder = await mkdtemp(join(tmp, 'commit-'));
+    const env = { GIT_INDEX_FILE: join(folder, 'index') };
+    try {
+      if (request.parent !== undefined && !request.replace) await this.run(['read-tree', hash(request.parent)], { env });
+      const lines: string[] = request.remove.map((path) => `0 ${NO_COMMIT}\t${path}`);
+      for (const source of request.set) {
+        const id = await this.run(['hash-object', '-w', '--no-filters', '--', source.file]);
+        lines.push(`${source.executable === true ? '100755' : '100644'} ${id}\t${source.path}`);
+      }
+      if (lines.length > 0) {
+        await this.run(['update-index', '-z', '--index-info'], { env, input: lines.map((line) => `${line}\0`).join('') });
+      }
+      const tree = await this.run(['write-tree'], { env });
+      if (request.parent !== undefined) {
+        const before = await this.run(['rev-parse', '--verify', `${hash(request.parent)}^{tree}`]);
+        if (before === tree) return request.parent;
+      }
+      const who = request.author.replace(/[<>\n\0]/g, '').trim() || 'streamlit-host';
+      return await this.run(
+        ['commit-tree', tree, ...(request.parent === undefined ? [] : ['-p', hash(request.parent)]), '-F', '-'],
+        {
+          env: {
+            GIT_AUTHOR_NAME: who,
+            GIT_AUTHOR_EMAIL: 'noreply@streamlit-host.invalid',
+            GIT_COMMITTER_NAME: 'streamlit-host',
+            GIT_COMMITTER_EMAIL: 'noreply@streamlit-host.invalid',
+          },
+          input: `${request.message.trim() || 'Change files'}\n`,
+        },
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async run(argv: readonly string[], options: GitOptions = {}): Promise<string> {
+    return this.#git.text(['-C', this.path, ...argv], options);
+  }
+}
+
+const SETTINGS: readonly (readonly [string, string])[] = [
+  // Every ref is answered by the hook, each with its own sentence (https://git-scm.com/docs/git-config, receive.procReceiveRefs).
+  ['receive.procReceiveRefs', 'refs'],
+  ['receive.advertisePushOptions', 'true'],
+  ['receive.advertiseAtomic', 'false'],
+  ['receive.denyDeletes', 'false'],
+  // A clean-up in the background would be a child without an owner.
+  ['receive.autogc', 'false'],
+  ['gc.auto', '0'],
+  ['transfer.hideRefs', 'refs/releases'],
+  ['transfer.fsckObjects', 'true'],
+  // Harmless in practice and common in old repositories: a zero-padded file mode must not refuse a push.
+  ['receive.fsck.zeroPaddedFilemode', 'ignore'],
+  ['receive.fsck.missingSpaceBeforeDate', 'ignore'],
+  ['core.logAllRefUpdates', 'true'],
+  ['uploadpack.allowFilter', 'true'],
+];
+
+function hash(text: string): string {
+  // A name that begins with "-" would be read as an option, so only full ids get this far.
+  if (!COMMIT.test(text)) throw new Refusal('invalid', 'commit-invalid', `"${text.slice(0, 64)}" is not a full commit id.`);
+  return text;
+}

@@ -1,0 +1,79 @@
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { Turns } from '../domain/turns.js';
+import { hasCode } from '../errors.js';
+import type { Paths } from './paths.js';
+
+/** A process that runs: no two have the same port at once. */
+export interface ProcessPlace {
+  app: string;
+  release: number;
+  port: number;
+}
+
+/**
+ * The secrets.toml of each running process, in plain text and for its owner alone: written when the process starts, gone
+ * when it has ended. Each process has its own, since two of one release run beside each other during a restart.
+ */
+export class SecretFiles {
+  readonly #paths: Paths;
+  /** One after the other: a folder must not go while something is being put into it. */
+  readonly #turns = new Turns();
+
+  constructor(paths: Paths) {
+    this.#paths = paths;
+  }
+
+  /** @returns where it is */
+  async write(place: ProcessPlace, toml: string): Promise<string> {
+    const path = this.#paths.secretsFile(place.app, place.release, place.port);
+    await this.#turns.take('', async () => {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeFileAtomic(path, toml, { mode: 0o600, fsync: false });
+    });
+    return path;
+  }
+
+  /** Removes that of a process that has ended; fine where it had none. */
+  async remove(place: ProcessPlace): Promise<void> {
+    const path = this.#paths.secretsFile(place.app, place.release, place.port);
+    await this.#turns.take('', () => this.#remove(dirname(path)));
+  }
+
+  /** Removes those whose processes are gone, such as after a crash of the machine. */
+  async sweep(running: readonly ProcessPlace[]): Promise<void> {
+    const root = this.#paths.secrets;
+    const keep = new Set(running.map(({ app, release, port }) => dirname(this.#paths.secretsFile(app, release, port))));
+    for (const app of await list(root)) {
+      for (const release of await list(join(root, app))) {
+        for (const port of await list(join(root, app, release))) {
+          const folder = join(root, app, release, port);
+          if (!keep.has(folder)) await this.#remove(folder);
+        }
+      }
+    }
+  }
+
+  async #remove(folder: string): Promise<void> {
+    await rm(folder, { recursive: true, force: true });
+    // The folders of the release and of the app go with their last one.
+    for (const parent of [dirname(folder), dirname(dirname(folder))]) {
+      try {
+        await rmdir(parent);
+      } catch (error) {
+        if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].some((code) => hasCode(error, code))) throw error;
+        return;
+      }
+    }
+  }
+}
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,187 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import { hasCode, messageOf } from '../errors.js';
+
+/** How long a session lasts (ms) after it was last used. */
+export const SESSION_MS = 30 * 24 * 3_600_000;
+
+/** How long a login code can be used (ms). */
+export const CODE_MS = 15 * 60_000;
+
+/** How old (ms) the time of last use on disk may be: not every click is worth a write. */
+const SLIDE_MS = 3_600_000;
+
+const MAX_SESSIONS = 1_000;
+const MAX_CODES = 100;
+
+const sessionSchema = z.object({
+  /** sha256 of the id; the id itself is in the browser and nowhere else. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string(),
+  createdAt: z.number(),
+  usedAt: z.number(),
+});
+
+const fileSchema = z.object({ fingerprint: z.string(), sessions: z.array(sessionSchema) });
+
+/** A browser that is signed in. */
+export interface Session {
+  /** Whose it is. */
+  name: string;
+  /** What a page must send back with every change, to prove that it was given this page and not only the cookie. */
+  csrf: string;
+}
+
+export interface LoginCode {
+  code: string;
+  expiresAt: Date;
+}
+
+type StoredSession = z.infer<typeof sessionSchema>;
+
+export interface SessionsOptions {
+  /** Names the token that the sessions depend on: when it changes, they are over. */
+  fingerprint: string;
+  /** Hears what could not be read or written. */
+  warn: (sentence: string) => void;
+  now?: () => number;
+}
+
+/**
+ * The console's sessions, which outlive a restart, and the one-use login codes, which do not. Neither a session's id
+ * nor a login code can be read from what is kept.
+ */
+export class Sessions {
+  readonly #file: string;
+  readonly #fingerprint: string;
+  readonly #warn: (sentence: string) => void;
+  readonly #now: () => number;
+  readonly #sessions = new Map<string, StoredSession>();
+  /** When each code ends, by its hash. */
+  readonly #codes = new Map<string, number>();
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(file: string, options: SessionsOptions) {
+    this.#file = file;
+    this.#fingerprint = options.fingerprint;
+    this.#warn = options.warn;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The sessions that a file holds. One that cannot be read only means that everybody signs in again. */
+  static async open(file: string, options: SessionsOptions): Promise<Sessions> {
+    const sessions = new Sessions(file, options);
+    await sessions.#load();
+    return sessions;
+  }
+
+  /**
+   * Begins a session, and has it on disk.
+   * @param name whose it is
+   * @returns its id, for a cookie
+   */
+  async begin(name: string): Promise<string> {
+    const id = randomBytes(32).toString('base64url');
+    const now = this.#now();
+    const hash = hashOf(id);
+    this.#sessions.set(hash, { hash, name, createdAt: now, usedAt: now });
+    this.#forgetOld();
+    await this.#save();
+    return id;
+  }
+
+  /** The session of an id, which lasts anew from now; undefined where there is none, or no more. */
+  find(id: string): Session | undefined {
+    const hash = hashOf(id);
+    const session = this.#sessions.get(hash);
+    if (session === undefined) return undefined;
+    const now = this.#now();
+    if (now - session.usedAt > SESSION_MS) {
+      this.#sessions.delete(hash);
+      return undefined;
+    }
+    if (now - session.usedAt > SLIDE_MS) {
+      this.#sessions.set(hash, { ...session, usedAt: now });
+      this.#save().catch((error: unknown) => this.#warn(`${this.#file} cannot be written: ${messageOf(error)}`));
+    }
+    return { name: session.name, csrf: csrfOf(id) };
+  }
+
+  /** Ends a session; fine when there is none. */
+  async end(id: string): Promise<void> {
+    if (this.#sessions.delete(hashOf(id))) await this.#save();
+  }
+
+  /** A code that begins one session, once, for a quarter of an hour. */
+  makeCode(): LoginCode {
+    const code = randomBytes(24).toString('base64url');
+    const end = this.#now() + CODE_MS;
+    this.#codes.set(hashOf(code), end);
+    for (const [hash, other] of this.#codes) {
+      if (other <= this.#now() || this.#codes.size > MAX_CODES) this.#codes.delete(hash);
+    }
+    return { code, expiresAt: new Date(end) };
+  }
+
+  /** True where the code is good: it is used up by this. */
+  useCode(code: string): boolean {
+    const hash = hashOf(code);
+    const end = this.#codes.get(hash);
+    this.#codes.delete(hash);
+    return end !== undefined && end > this.#now();
+  }
+
+  /** Resolves when all that happened is on disk. */
+  async written(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const parsed = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
+      if (parsed.fingerprint !== this.#fingerprint) return;
+      for (const session of parsed.sessions) this.#sessions.set(session.hash, session);
+      this.#forgetOld();
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return;
+      this.#warn(`${this.#file} cannot be read, so everybody has to sign in again: ${messageOf(error)}`);
+    }
+  }
+
+  #forgetOld(): void {
+    const now = this.#now();
+    const newestFirst = [...this.#sessions.values()].sort((a, b) => b.usedAt - a.usedAt);
+    for (const [place, session] of newestFirst.entries()) {
+      if (place >= MAX_SESSIONS || now - session.usedAt > SESSION_MS) this.#sessions.delete(session.hash);
+    }
+  }
+
+  /** One write after the other, each of what is true when its turn comes. */
+  #save(): Promise<void> {
+    const write = async (): Promise<void> => {
+      const content = { fingerprint: this.#fingerprint, sessions: [...this.#sessions.values()] };
+      await mkdir(dirname(this.#file), { recursive: true });
+      await writeFileAtomic(this.#file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+    };
+    const mine = this.#writing.then(write);
+    this.#writing = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/** True where two texts are the same; takes the same time wherever they differ. */
+export function sameSecret(a: string, b: string): boolean {
+  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}
+
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** Made from the id, which the page's scripts cannot read, so that there is nothing more to keep. */
+function csrfOf(id: string): string {
+  return createHash('sha256').update(`streamlit-host csrf of ${id}`).digest('base64url');
+}

@@ -1,0 +1,226 @@
+import { z } from 'zod';
+import type { Context } from 'koa';
+import type { AppStatus, Deploy } from '../../deploy/apps.js';
+import { findRelease } from '../../domain/app.js';
+import { Refusal } from '../../errors.js';
+import { signedIn } from '../auth.js';
+import { createFrom, updateFrom } from '../upload/apply.js';
+import { withUpload } from '../upload/receive.js';
+import { jsonReader } from './json.js';
+import { paginate, presentApp, presentDeploy } from './present.js';
+import { route, type ApiContext, type Route } from './route.js';
+import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
+
+/** The calls that make, change, run and remove apps. */
+export function appRoutes(api: ApiContext): Route[] {
+  const { apps } = api;
+  const readJson = jsonReader();
+  const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date());
+
+  return [
+    route({
+      method: 'get',
+      path: '/apps',
+      tag: 'apps',
+      summary: 'List the apps',
+      query: queries.apps,
+      answers: {
+        200: {
+          description: 'A page of the list; the Link header leads to the others.',
+          content: { 'application/json': answers.apps },
+        },
+      },
+      async handle(ctx, { query }) {
+        const found = sorted(filtered(apps.list(), query), query.sort);
+        const address = new URL(`${api.publicBase()}/api/apps`);
+        for (const [key, value] of Object.entries({ state: query.state, q: query.q, sort: query.sort })) {
+          if (value !== undefined) address.searchParams.set(key, value);
+        }
+        const { part, link } = paginate(found, query.page, query.per_page, address);
+        ctx.set('Link', link);
+        ctx.body = { apps: part.map(present), page: query.page, per_page: query.per_page, total: found.length };
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: '/apps',
+      tag: 'apps',
+      summary: 'Make an app',
+      description:
+        'A form with files creates the app, commits the files to its repository and deploys them. ' +
+        'A JSON body creates an app that waits for its first git push.',
+      body: { 'multipart/form-data': bodies.create.extend(formFiles), 'application/json': bodies.create },
+      answers: {
+        201: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
+      },
+      async handle(ctx) {
+        const { status, deploy } = ctx.is('json') ? await createEmpty(ctx) : await createFromForm(ctx);
+        ctx.status = 201;
+        ctx.set('Location', `${api.publicBase()}/api/apps/${status.app.id}`);
+        ctx.body = changed(status, deploy);
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/apps/{id}',
+      tag: 'apps',
+      summary: 'One app',
+      params: params.app,
+      answers: { 200: { description: 'The app.', content: { 'application/json': answers.app } } },
+      async handle(ctx, input) {
+        ctx.body = present(apps.get(input.params.id));
+      },
+    }),
+
+    route({
+      method: 'patch',
+      path: '/apps/{id}',
+      tag: 'apps',
+      summary: 'Change an app',
+      description:
+        'All fields are optional. Files make one commit and one deploy; the old release serves until the new one does; ' +
+        'an archive replaces the whole project. A new name or description alone restarts nothing.',
+      params: params.app,
+      body: { 'multipart/form-data': bodies.update.extend(formFiles), 'application/json': bodies.update },
+      answers: {
+        200: {
+          description: 'The app, and the deploy to follow where files came.',
+          content: { 'application/json': answers.changed },
+        },
+      },
+      async handle(ctx, input) {
+        const { id } = input.params;
+        apps.get(id);
+        const by = signedIn(ctx).principal.name;
+        const { status, deploy } = ctx.is('json')
+          ? await updateFrom(apps, id, await readJson(ctx, bodies.update), undefined, by)
+          : await withUpload(ctx, api.uploads, (upload) =>
+              updateFrom(apps, id, parseInput(bodies.update, upload.fields), upload, by),
+            );
+        ctx.body = changed(status, deploy);
+      },
+    }),
+
+    ...(['start', 'stop', 'restart'] as const).map((verb) =>
+      route({
+        method: 'post',
+        path: `/apps/{id}/${verb}`,
+        tag: 'apps',
+        summary: { start: 'Start an app', stop: 'Stop an app', restart: 'Restart an app' }[verb],
+        description: {
+          start: 'Fine when it runs.',
+          stop: 'It stays stopped, also over a restart of the server. Fine when it is stopped.',
+          restart: 'The live release starts beside the old process, which serves until the new one does.',
+        }[verb],
+        params: params.app,
+        answers: { 200: { description: 'The app.', content: { 'application/json': answers.app } } },
+        async handle(ctx: Context, input: { params: z.infer<typeof params.app> }) {
+          ctx.body = present(await apps[verb](input.params.id));
+        },
+      }),
+    ),
+
+    route({
+      method: 'post',
+      path: '/apps/{id}/redeploy',
+      tag: 'apps',
+      summary: 'Deploy the newest commit again',
+      params: params.app,
+      answers: {
+        202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
+      },
+      async handle(ctx, input) {
+        const deploy = await apps.redeploy(input.params.id, signedIn(ctx).principal.name);
+        ctx.status = 202;
+        ctx.body = changed(apps.get(input.params.id), deploy);
+      },
+    }),
+
+    route({
+      method: 'delete',
+      path: '/apps/{id}',
+      tag: 'apps',
+      summary: 'Delete an app and all of it',
+      params: params.app,
+      query: queries.remove,
+      answers: { 204: { description: 'It is gone.' } },
+      async handle(ctx, input) {
+        const { id } = apps.get(input.params.id).app;
+        if (input.query.confirm !== id) {
+          throw new Refusal(
+            'invalid',
+            'confirm-missing',
+            `Deleting "${id}" removes its releases, files and logs: add ?confirm=${id} if you mean it.`,
+            { field: 'confirm' },
+          );
+        }
+        await apps.remove(id);
+        ctx.status = 204;
+      },
+    }),
+  ];
+
+  async function createEmpty(ctx: Context): Promise<{ status: AppStatus; deploy: undefined }> {
+    const { name, id, description } = await readJson(ctx, bodies.create);
+    const status = await apps.create({
+      name,
+      ...(id === undefined ? {} : { id }),
+      ...(description === undefined ? {} : { description }),
+    });
+    return { status, deploy: undefined };
+  }
+
+  async function createFromForm(ctx: Context): Promise<{ status: AppStatus; deploy: Deploy }> {
+    const by = signedIn(ctx).principal.name;
+    return withUpload(ctx, api.uploads, (upload) =>
+      createFrom(apps, parseInput(bodies.create, upload.fields), upload, by),
+    );
+  }
+
+  function changed(status: AppStatus, deploy: Deploy | undefined): ChangedAnswer {
+    const release = deploy === undefined ? undefined : findRelease(status.app, deploy.release);
+    return {
+      ...presentApp(status, api.publicBase(), new Date()),
+      deploy: release === undefined ? null : presentDeploy(status.app, release, api.publicBase()),
+    };
+  }
+}
+
+function filtered(list: AppStatus[], query: z.infer<typeof queries.apps>): AppStatus[] {
+  const states = query.state?.split(',').map((state) => parseState(state.trim()));
+  const text = query.q?.trim().toLowerCase() ?? '';
+  return list.filter(
+    ({ app, state }) =>
+      (states === undefined || states.includes(state)) &&
+      `${app.id}\n${app.name}\n${app.description}`.toLowerCase().includes(text),
+  );
+}
+
+function parseState(text: string): AppStatus['state'] {
+  return parseInput(z.object({ state: z.enum(appStates) }), { state: text }).state;
+}
+
+function sorted(list: AppStatus[], sort: z.infer<typeof queries.apps>['sort']): AppStatus[] {
+  const sign = sort.startsWith('-') ? -1 : 1;
+  const key = ({ app, state }: AppStatus): string => {
+    switch (sort.replace('-', '')) {
+      case 'name':
+        return app.name.toLowerCase();
+      case 'state':
+        return state;
+      case 'created':
+        return app.createdAt;
+      case 'updated':
+        return app.updatedAt;
+      default:
+        return app.id;
+    }
+  };
+  return [...list].sort((a, b) => sign * (compare(key(a), key(b)) || compare(a.app.id, b.app.id)));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,278 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { findRelease } from '../../domain/app.js';
+import { SECRETS_BYTES, secretNames } from '../../domain/secrets.js';
+import { Refusal } from '../../errors.js';
+import type { ConfigChange, ConfigChanged } from '../../deploy/apps.js';
+import type { AppConfig } from '../../store/app-config.js';
+import { signedIn } from '../auth.js';
+import { presentDeploy } from './present.js';
+import { route, type ApiContext, type Route } from './route.js';
+import { answers, params, parseInput, type DeployAnswer } from './schemas.js';
+
+/** The most that is read of a body, in bytes: what may be set, with room for the quoting of JSON. */
+const MAX_BODY = 4 * SECRETS_BYTES;
+
+const value = z.string().describe('Any text without NUL characters.');
+
+const queries = {
+  reveal: z.object({
+    reveal: z.enum(['0', '1']).default('0').describe('1: with the values. Who asked for them is written to the log of the server.'),
+  }),
+};
+
+const bodies = {
+  replace: z.strictObject({ vars: z.record(z.string(), value).describe('Every var, by name; those that are not here go.') }),
+  patch: z.strictObject({ vars: z.record(z.string(), value.nullable()).describe('Some vars, by name; null takes one away.') }),
+  secrets: z.strictObject({ toml: z.string().describe('The whole secrets.toml; empty takes it away.') }),
+};
+
+const moment = {
+  changed_at: z.string().nullable().describe('The last change; null where nothing was ever set.'),
+  changed_by: z.string().nullable(),
+};
+
+const versions = {
+  version: z.number().int().describe('What new releases get; 0 = nothing was ever set.'),
+  live_version: z.number().int().nullable().describe('What the live release runs with; null where nothing is live.'),
+};
+
+const vars = z.object({
+  ...versions,
+  vars: z.array(z.object({ name: z.string(), value: z.string().optional().describe('Only with reveal=1.'), ...moment })),
+  ...moment,
+}).meta({ id: 'ConfigVars' });
+
+const secrets = z.object({
+  ...versions,
+  keys: z.array(z.string()).describe('Top-level keys with a plain value; they become environment variables as well.'),
+  sections: z.array(z.string()).describe('Top-level sections.'),
+  toml: z.string().optional().describe('Only with reveal=1.'),
+  ...moment,
+}).meta({ id: 'Secrets' });
+
+const deploy = answers.deploy.nullable().describe('The deploy that puts it into effect; null where nothing changes for visitors yet.');
+const changedVars = vars.extend({ deploy }).meta({ id: 'ChangedConfigVars' });
+const changedSecrets = secrets.extend({ deploy }).meta({ id: 'ChangedSecrets' });
+const rotation = z.object({
+  key: z.string().describe('The id of the new key.'),
+  files: z.number().int().describe('How many files were encrypted anew.'),
+  problems: z.array(z.string()).describe('What could not be read, in sentences; empty where all went well.'),
+}).meta({ id: 'KeyRotation' });
+
+/** The calls about config vars and secrets. Values go in, and come out only where somebody asks for them by name. */
+export function configRoutes(api: ApiContext): Route[] {
+  const { apps } = api;
+  const inEffect = 'A live app gets a new release with the same code and environment, checked as any other before it serves.';
+
+  return [
+    route({
+      method: 'get',
+      path: '/apps/{id}/config',
+      tag: 'config',
+      summary: 'The config vars of an app: names and last change',
+      params: params.app,
+      query: queries.reveal,
+      answers: { 200: { description: 'The vars that new releases get.', content: { 'application/json': vars } } },
+      async handle(ctx, { params: { id }, query }) {
+        const config = await apps.config(id);
+        const reveal = revealed(ctx, id, query.reveal, 'config vars');
+        ctx.body = presentVars(id, config, reveal);
+      },
+    }),
+
+    route({
+      method: 'put',
+      path: '/apps/{id}/config',
+      tag: 'config',
+      summary: 'Set all config vars of an app',
+      description: `They become environment variables of the app's process, never of its build. ${inEffect}`,
+      params: params.app,
+      body: { 'application/json': bodies.replace },
+      answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
+      async handle(ctx, { params: { id } }) {
+        const body = await readJson(ctx, bodies.replace);
+        ctx.body = await changeVars(ctx, id, { vars: { replace: body.vars } });
+      },
+    }),
+
+    route({
+      method: 'patch',
+      path: '/apps/{id}/config',
+      tag: 'config',
+      summary: 'Set or take away some config vars of an app',
+      description: inEffect,
+      params: params.app,
+      body: { 'application/json': bodies.patch },
+      answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
+      async handle(ctx, { params: { id } }) {
+        const body = await readJson(ctx, bodies.patch);
+        ctx.body = await changeVars(ctx, id, { vars: { patch: body.vars } });
+      },
+    }),
+
+    route({
+      method: 'delete',
+      path: '/apps/{id}/config',
+      tag: 'config',
+      summary: 'Take away all config vars of an app',
+      description: `The secrets stay. ${inEffect}`,
+      params: params.app,
+      answers: { 200: { description: 'The vars as they are now: none.', content: { 'application/json': changedVars } } },
+      async handle(ctx, { params: { id } }) {
+        ctx.body = await changeVars(ctx, id, { vars: { replace: {} } });
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/apps/{id}/secrets',
+      tag: 'config',
+      summary: 'The secrets of an app: names and last change',
+      params: params.app,
+      query: queries.reveal,
+      answers: { 200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } } },
+      async handle(ctx, { params: { id }, query }) {
+        const config = await apps.config(id);
+        const reveal = revealed(ctx, id, query.reveal, 'secrets');
+        ctx.body = presentSecrets(id, config, reveal);
+      },
+    }),
+
+    route({
+      method: 'put',
+      path: '/apps/{id}/secrets',
+      tag: 'config',
+      summary: "Set the secrets of an app: Streamlit's secrets.toml",
+      description:
+        `TOML as it is, or in a JSON body, of at most ${SECRETS_BYTES / 1024} KiB; refused with line and column where it is not TOML. ` +
+        `\`[auth]\` gets redirect_uri and cookie_secret from the server where it lacks them. ${inEffect}`,
+      params: params.app,
+      body: { 'text/plain': { type: 'string', format: 'binary' }, 'application/json': bodies.secrets },
+      answers: { 200: { description: 'The secrets as they are now.', content: { 'application/json': changedSecrets } } },
+      async handle(ctx, { params: { id } }) {
+        ctx.body = await changeSecrets(ctx, id, await readToml(ctx));
+      },
+    }),
+
+    route({
+      method: 'delete',
+      path: '/apps/{id}/secrets',
+      tag: 'config',
+      summary: 'Take away the secrets of an app',
+      description: `The config vars stay. ${inEffect}`,
+      params: params.app,
+      answers: { 200: { description: 'The secrets as they are now: none.', content: { 'application/json': changedSecrets } } },
+      async handle(ctx, { params: { id } }) {
+        ctx.body = await changeSecrets(ctx, id, '');
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: '/config/rotate-key',
+      tag: 'config',
+      summary: 'Encrypt the config of all apps with a new key',
+      description: 'The old key is thrown away. Nothing restarts, and an interrupted change of keys is ended at the next start.',
+      answers: { 200: { description: 'What was done.', content: { 'application/json': rotation } } },
+      async handle(ctx) {
+        const done = await apps.rotateKey();
+        api.logger.info({ by: signedIn(ctx).principal.name, files: done.files }, 'the config of all apps was encrypted with a new key');
+        ctx.body = done;
+      },
+    }),
+  ];
+
+  /** True where values shall be told, which is written down. */
+  function revealed(ctx: Context, id: string, asked: '0' | '1', what: string): boolean {
+    if (asked === '1') api.logger.info({ app: id, by: signedIn(ctx).principal.name, ip: ctx.ip }, `the ${what} of an app were revealed`);
+    return asked === '1';
+  }
+
+  async function changeVars(ctx: Context, id: string, change: ConfigChange): Promise<object> {
+    const changed = await apps.configure(id, change, signedIn(ctx).principal.name);
+    return { ...presentVars(id, changed.config, false), deploy: deployOf(id, changed) };
+  }
+
+  async function changeSecrets(ctx: Context, id: string, toml: string): Promise<object> {
+    const changed = await apps.configure(id, { secretsToml: toml }, signedIn(ctx).principal.name);
+    return { ...presentSecrets(id, changed.config, false), deploy: deployOf(id, changed) };
+  }
+
+  function deployOf(id: string, changed: ConfigChanged): DeployAnswer | null {
+    const { app } = apps.get(id);
+    const release = changed.deploy === undefined ? undefined : findRelease(app, changed.deploy.release);
+    return release === undefined ? null : presentDeploy(app, release, api.publicBase());
+  }
+
+  function presentVars(id: string, config: AppConfig, reveal: boolean): z.infer<typeof vars> {
+    const list = Object.entries(config.vars).map(([name, { value: text, changedAt, changedBy }]) => ({
+      name,
+      ...(reveal ? { value: text } : {}),
+      changed_at: changedAt,
+      changed_by: changedBy,
+    }));
+    return { ...versionsOf(id, config), vars: list, changed_at: config.changedAt || null, changed_by: config.changedBy || null };
+  }
+
+  function presentSecrets(id: string, config: AppConfig, reveal: boolean): z.infer<typeof secrets> {
+    return {
+      ...versionsOf(id, config),
+      ...secretNames(config.secretsToml),
+      ...(reveal ? { toml: config.secretsToml } : {}),
+      changed_at: config.secretsChanged?.changedAt ?? null,
+      changed_by: config.secretsChanged?.changedBy ?? null,
+    };
+  }
+
+  function versionsOf(id: string, config: AppConfig): { version: number; live_version: number | null } {
+    const { app } = apps.get(id);
+    const live = findRelease(app, app.live);
+    return { version: config.version, live_version: live === undefined ? null : (live.config ?? 0) };
+  }
+}
+
+/** The TOML of a body, which is TOML itself or JSON around it. @throws HttpError 415, Refusal */
+async function readToml(ctx: Context): Promise<string> {
+  if (ctx.is('json', '+json')) return (await readJson(ctx, bodies.secrets)).toml;
+  // Koa: null = there is no body. A body without a type is what `curl -T` sends.
+  if (ctx.get('content-type') !== '' && ctx.is('text/*', 'application/toml', 'application/octet-stream') === false) {
+    ctx.throw(415, 'Send the secrets as text/plain, or as application/json: {"toml": "..."}.');
+  }
+  return readText(ctx);
+}
+
+/** Reads a JSON body; unlike elsewhere, no error quotes what was sent. @throws HttpError 400, 415, Refusal */
+async function readJson<S extends z.ZodType>(ctx: Context, schema: S): Promise<z.infer<S>> {
+  if (!ctx.is('json', '+json')) ctx.throw(415, 'Send the body as application/json.');
+  const text = await readText(ctx);
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Its message shows a part of the text.
+    ctx.throw(400, 'The body is not JSON.');
+  }
+  return parseInput(schema, body);
+}
+
+/** Reads a body into memory: what is secret must not lie on the disk, not even for a moment. @throws Refusal */
+async function readText(ctx: Context): Promise<string> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  const chunks: AsyncIterable<Buffer> = ctx.req.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY) {
+      // The rest is not read, so nothing else can come on this connection.
+      ctx.set('Connection', 'close');
+      throw new Refusal('too-large', 'body-too-large', `The body is larger than ${MAX_BODY / 1024} KiB.`);
+    }
+    parts.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
+  } catch {
+    throw new Refusal('invalid', 'body-not-text', 'The body is not UTF-8 text.'); // The decoder says no more than that.
+  }
+}

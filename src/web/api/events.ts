@@ -1,0 +1,50 @@
+import type { AppStatus } from '../../deploy/apps.js';
+import { presentApp } from './present.js';
+import { route, type ApiContext, type Route } from './route.js';
+import { streamEvents } from './sse.js';
+
+/** The call that tells of every change. */
+export function eventRoutes(api: ApiContext): Route[] {
+  const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date());
+  return [
+    route({
+      method: 'get',
+      path: '/events',
+      tag: 'apps',
+      summary: 'Every change of an app, as it happens',
+      description:
+        'Server-sent events: first "snapshot" with all apps, then "app" with one that changed, or "removed" with an id. ' +
+        'A slow reader gets the newest state of each app, not every step to it.',
+      answers: { 200: { description: 'Events that go on.', content: { 'text/event-stream': { type: 'string' } } } },
+      async handle(ctx) {
+        streamEvents(ctx, api, async (stream) => {
+          const { signal } = stream;
+          let changed = new Map<string, AppStatus | undefined>();
+          let wake: () => void = () => undefined;
+          const unsubscribe = api.apps.subscribe((id, status) => {
+            changed.set(id, status);
+            wake();
+          });
+          signal.addEventListener('abort', () => wake(), { once: true });
+          try {
+            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: api.apps.list().map(present) }) });
+            while (!signal.aborted) {
+              const batch = changed;
+              changed = new Map();
+              for (const [id, status] of batch) {
+                await stream.send(
+                  status === undefined
+                    ? { event: 'removed', data: JSON.stringify({ id }) }
+                    : { event: 'app', data: JSON.stringify(present(status)) },
+                );
+              }
+              if (changed.size === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
+            }
+          } finally {
+            unsubscribe();
+          }
+        });
+      },
+    }),
+  ];
+}

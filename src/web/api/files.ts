@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Context } from 'koa';
+import type { Apps, FileChange } from '../../deploy/apps.js';
+import { findRelease } from '../../domain/app.js';
+import { Refusal } from '../../errors.js';
+import { signedIn } from '../auth.js';
+import { isJunk, safePath } from '../upload/path.js';
+import { withBody } from '../upload/receive.js';
+import { presentDeploy } from './present.js';
+import { route, type ApiContext, type Route } from './route.js';
+import { answers, conditions, params, queries, type DeployAnswer } from './schemas.js';
+
+/** The largest file (bytes) that can be edited this way. */
+const MAX_FILE = 5_000_000;
+
+/** The file is not what the sender believes. */
+class Changed extends Refusal {
+  override get status(): number {
+    return 412;
+  }
+}
+
+/** The calls that read and edit single files of an app's repository. */
+export function fileRoutes(api: ApiContext): Route[] {
+  const { apps } = api;
+  const inTurn = turns();
+
+  return [
+    route({
+      method: 'get',
+      path: '/apps/{id}/files',
+      tag: 'files',
+      summary: 'List the files of the newest commit',
+      params: params.app,
+      answers: { 200: { description: 'The files.', content: { 'application/json': answers.files } } },
+      async handle(ctx, { params: { id } }) {
+        apps.get(id);
+        const url = (path: string): string =>
+          `${api.publicBase()}/api/apps/${id}/files/${path.split('/').map(encodeURIComponent).join('/')}`;
+        ctx.body = { files: (await apps.files(id)).map(({ path, size }) => ({ path, size, url: url(path) })) };
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/apps/{id}/files/{path}',
+      tag: 'files',
+      summary: 'Read a file of the newest commit',
+      params: params.file,
+      answers: {
+        200: {
+          description: 'Its bytes; the ETag names them.',
+          content: {
+            'text/plain': { type: 'string' },
+            'application/octet-stream': { type: 'string', format: 'binary' },
+          },
+        },
+      },
+      async handle(ctx, { params: { id, path } }) {
+        apps.get(id);
+        const content = await apps.readFile(id, safePath(path, 'path'));
+        ctx.status = 200;
+        ctx.etag = etagOf(content);
+        ctx.set('Cache-Control', 'no-cache');
+        // It is shown as text or saved, never run: it stands on our own origin.
+        ctx.set('Content-Security-Policy', "sandbox; default-src 'none'");
+        ctx.body = content;
+        ctx.type = isText(content) ? 'text/plain; charset=utf-8' : 'application/octet-stream';
+      },
+    }),
+
+    route({
+      method: 'put',
+      path: '/apps/{id}/files/{path}',
+      tag: 'files',
+      summary: 'Write a file: one commit, one deploy',
+      description: `The body is the file, of at most ${MAX_FILE / 1_000_000} MB. The old release serves until the new one does.`,
+      params: params.file,
+      query: queries.commit,
+      headers: conditions,
+      body: {
+        'text/plain': { type: 'string', format: 'binary' },
+        'application/octet-stream': { type: 'string', format: 'binary' },
+      },
+      answers: {
+        200: { description: 'It was changed.', content: { 'application/json': answers.saved } },
+        201: { description: 'It was added.', content: { 'application/json': answers.saved } },
+      },
+      async handle(ctx, { params: { id, path: asked }, query }) {
+        apps.get(id);
+        const path = writable(asked);
+        await withBody(ctx, { tmp: api.uploads.tmp, maxBytes: MAX_FILE }, (file) =>
+          inTurn(id, async () => {
+            const before = await contentOf(apps, id, path);
+            demandUnchanged(ctx, path, before);
+            const message = query.message ?? `${before === undefined ? 'Add' : 'Edit'} ${path}`;
+            const deploy = await commit(ctx, id, { set: [{ path, file }], remove: [], replace: false }, message);
+            const etag = etagOf(await readFile(file));
+            ctx.status = before === undefined ? 201 : 200;
+            ctx.etag = etag;
+            ctx.body = { path, etag: `"${etag}"`, deploy };
+          }),
+        );
+      },
+    }),
+
+    route({
+      method: 'delete',
+      path: '/apps/{id}/files/{path}',
+      tag: 'files',
+      summary: 'Remove a file: one commit, one deploy',
+      params: params.file,
+      query: queries.commit,
+      headers: conditions,
+      answers: { 200: { description: 'It was removed.', content: { 'application/json': answers.deploy } } },
+      async handle(ctx, { params: { id, path: asked }, query }) {
+        apps.get(id);
+        const path = writable(asked);
+        await inTurn(id, async () => {
+          demandUnchanged(ctx, path, await apps.readFile(id, path));
+          ctx.body = await commit(
+            ctx,
+            id,
+            { set: [], remove: [path], replace: false },
+            query.message ?? `Remove ${path}`,
+          );
+        });
+      },
+    }),
+  ];
+
+  async function commit(ctx: Context, id: string, change: FileChange, message: string): Promise<DeployAnswer | null> {
+    const deploy = await apps.commit(id, change, signedIn(ctx).principal.name, message);
+    const { app } = apps.get(id);
+    const release = findRelease(app, deploy.release);
+    return release === undefined ? null : presentDeploy(app, release, api.publicBase());
+  }
+}
+
+/** @throws Refusal where the path may not be written */
+function writable(asked: string): string {
+  const path = safePath(asked, 'path');
+  if (!isJunk(path)) return path;
+  throw new Refusal(
+    'invalid',
+    'path-reserved',
+    `"${path}" is not part of an app: git, Python or the system makes such files.`,
+    { field: 'path' },
+  );
+}
+
+async function contentOf(apps: Apps, id: string, path: string): Promise<Buffer | undefined> {
+  try {
+    return await apps.readFile(id, path);
+  } catch (error) {
+    if (error instanceof Refusal && error.kind === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1 @throws Changed */
+function demandUnchanged(ctx: Context, path: string, content: Buffer | undefined): void {
+  const current = content === undefined ? undefined : etagOf(content);
+  if (ctx.get('if-match') !== '' && !names(ctx.get('if-match'), current)) {
+    throw new Changed(
+      'conflict',
+      'file-changed',
+      `"${path}" was changed by somebody else meanwhile: read it again and merge your change.`,
+      { field: 'If-Match' },
+    );
+  }
+  if (ctx.get('if-none-match') !== '' && names(ctx.get('if-none-match'), current)) {
+    throw new Changed('conflict', 'file-exists', `There is a file "${path}" already.`, { field: 'If-None-Match' });
+  }
+}
+
+function names(header: string, etag: string | undefined): boolean {
+  if (etag === undefined) return false;
+  return header.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === `"${etag}"`);
+}
+
+function etagOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 32);
+}
+
+function isText(content: Buffer): boolean {
+  if (content.includes(0)) return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(content);
+    return true;
+  } catch {
+    // Not UTF-8: bytes.
+    return false;
+  }
+}
+
+/** Lets the edits of an app happen one after the other: between reading a file and committing it, no other falls. */
+function turns(): <T>(id: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
+  return async (id, work) => {
+    const mine = (last.get(id) ?? Promise.resolve()).then(work);
+    const settled = mine.catch(() => undefined);
+    last.set(id, settled);
+    try {
+      return await mine;
+    } finally {
+      if (last.get(id) === settled) last.delete(id);
+    }
+  };
+}

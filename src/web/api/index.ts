@@ -1,0 +1,47 @@
+import type { Middleware } from 'koa';
+import { signedIn } from '../auth.js';
+import { appRoutes } from './apps.js';
+import { configRoutes } from './config.js';
+import { deployRoutes } from './deploys.js';
+import { presentDocs, type ApiDocs } from './docs.js';
+import { eventRoutes } from './events.js';
+import { fileRoutes } from './files.js';
+import { logRoutes } from './logs.js';
+import { describeApi } from './openapi.js';
+import { mount, type ApiContext, type Route } from './route.js';
+import { serverRoutes } from './server.js';
+
+export interface ApiOptions extends ApiContext {
+  version: string;
+  /** The page that tells of the API. @param csrf the token of the session that looks at it */
+  docs(model: ApiDocs, csrf: string | undefined): string;
+}
+
+/** Every call of the API. */
+export function apiRoutes(api: ApiContext): Route[] {
+  return [
+    ...appRoutes(api),
+    ...deployRoutes(api),
+    ...logRoutes(api),
+    ...fileRoutes(api),
+    ...configRoutes(api),
+    ...eventRoutes(api),
+    ...serverRoutes(api),
+  ];
+}
+
+/** The API with its document, below `/api`; to stand behind the guard. */
+export function createApi(options: ApiOptions): Middleware[] {
+  const routes = apiRoutes(options);
+  const router = mount(routes);
+  const describe = () => describeApi(routes, { publicBase: options.publicBase(), version: options.version });
+
+  router.get('/openapi.json', async (ctx) => {
+    ctx.body = describe();
+  });
+  router.get('/docs', async (ctx) => {
+    ctx.type = 'html';
+    ctx.body = options.docs(presentDocs(describe()), signedIn(ctx).session?.csrf);
+  });
+  return [router.routes() as Middleware, router.allowedMethods({ throw: true }) as Middleware];
+}

@@ -1,0 +1,24 @@
+import { bodyParser } from '@koa/bodyparser';
+import type { Context } from 'koa';
+import type { z } from 'zod';
+import { messageOf } from '../../errors.js';
+import { parseInput } from './schemas.js';
+
+/** Reads a JSON body as a schema has it; no body is `{}`. @throws Refusal, HttpError 400, 413 or 415 */
+export type ReadJson = <S extends z.ZodType>(ctx: Context, schema: S) => Promise<z.infer<S>>;
+
+export function jsonReader(): ReadJson {
+  const parse = bodyParser({ enableTypes: ['json'], jsonLimit: '64kb' });
+  return async (ctx, schema) => {
+    const empty = ctx.get('content-type') === '' && Number(ctx.get('content-length')) === 0;
+    // Koa: null = there is no body, false = it is of another type, or of none.
+    if (!empty && ctx.is('json', '+json') === false) ctx.throw(415, 'Send the body as application/json.');
+    try {
+      await parse(ctx, async () => undefined);
+    } catch (error) {
+      if (error instanceof SyntaxError) ctx.throw(400, `The body is not JSON: ${messageOf(error)}.`);
+      throw error;
+    }
+    return parseInput(schema, (ctx.request as { body?: unknown }).body ?? {});
+  };
+}

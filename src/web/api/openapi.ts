@@ -1,0 +1,79 @@
+import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import type { Route } from './route.js';
+import { answers } from './schemas.js';
+
+/** An OpenAPI 3.1 document, as the generator makes it. */
+export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+export interface DocumentOptions {
+  publicBase: string;
+  version: string;
+}
+
+/** The document of these routes, made from the very schemas that validate their requests. */
+export function describeApi(routes: readonly Route[], options: DocumentOptions): OpenApiDocument {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The admin token, which the server keeps in the file admin-token of its data folder.',
+  });
+  for (const each of routes) registry.registerPath(pathOf(each));
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'streamlit-host',
+      version: options.version,
+      description:
+        'Make, deploy, run and watch Streamlit apps. Errors are problem details (RFC 9457) with a stable code.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: `${options.publicBase}/api` }],
+    security: [{ token: [] }],
+    tags: [
+      { name: 'apps', description: 'Make, change, run and remove apps.' },
+      { name: 'deploys', description: 'What was deployed, and what came of it.' },
+      { name: 'logs', description: 'What apps print and what builds say.' },
+      { name: 'files', description: "The files of an app's repository. A change is a commit." },
+      { name: 'config', description: 'Config vars and secrets. Values are told only where they are asked for.' },
+      { name: 'server', description: 'The server itself.' },
+    ],
+  });
+}
+
+function pathOf(each: Route): RouteConfig {
+  const request: NonNullable<RouteConfig['request']> = {};
+  if (each.params !== undefined) request.params = each.params;
+  if (each.query !== undefined) request.query = each.query;
+  if (each.headers !== undefined) request.headers = each.headers;
+  if (each.body !== undefined) request.body = { content: contentOf(each.body) };
+  const responses: RouteConfig['responses'] = {};
+  for (const [status, { description, content }] of Object.entries(each.answers)) {
+    responses[status] = content === undefined ? { description } : { description, content: contentOf(content) };
+  }
+  responses.default = {
+    description: 'What went wrong.',
+    content: { 'application/problem+json': { schema: answers.problem } },
+  };
+  return {
+    method: each.method,
+    path: each.path,
+    operationId: operationId(each),
+    tags: [each.tag],
+    summary: each.summary,
+    ...(each.description === undefined ? {} : { description: each.description }),
+    request,
+    responses,
+  };
+}
+
+type Content = NonNullable<NonNullable<NonNullable<RouteConfig['request']>['body']>['content']>;
+
+function contentOf(content: Record<string, unknown>): Content {
+  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }])) as Content;
+}
+
+/** "get /apps/{id}/files/{path}" as "getAppsIdFilesPath". */
+function operationId(each: Route): string {
+  return each.method + each.path.replace(/[^a-z]+([a-z]?)/gi, (_all, letter: string) => letter.toUpperCase());
+}

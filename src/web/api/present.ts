@@ -1,0 +1,70 @@
+import type { AppStatus } from '../../deploy/apps.js';
+import type { App } from '../../domain/app.js';
+import type { Release } from '../../domain/release.js';
+import type { AppAnswer, DeployAnswer } from './schemas.js';
+
+/** An app as the API tells of it. @param base the public base, from which every address is made */
+export function presentApp({ app, state, process }: AppStatus, base: string, now: Date): AppAnswer {
+  const url = `${base}/apps/${app.id}/`;
+  const last = app.releases.at(-1);
+  return {
+    id: app.id,
+    app_id: app.id,
+    name: app.name,
+    description: app.description,
+    state,
+    url,
+    access_url: url,
+    git_url: `${base}/git/${app.id}.git`,
+    console_url: `${base}/console/apps/${app.id}`,
+    release: app.live,
+    port: process?.port ?? null,
+    pid: process?.pid ?? null,
+    uptime_seconds:
+      process?.state === 'ready'
+        ? Math.max(0, Math.floor((now.getTime() - Date.parse(process.startedAt)) / 1_000))
+        : null,
+    restarts: process?.restarts ?? 0,
+    deploy_branch: app.deployBranch,
+    created_at: app.createdAt,
+    updated_at: app.updatedAt,
+    last_deploy: last === undefined ? null : presentDeploy(app, last, base),
+  };
+}
+
+/** A release as the deploy that made it. */
+export function presentDeploy(app: App, release: Release, base: string): DeployAnswer {
+  const ended =
+    release.finishedAt === undefined ? undefined : Date.parse(release.finishedAt) - Date.parse(release.createdAt);
+  return {
+    release: release.number,
+    commit: release.commit,
+    branch: release.branch,
+    source: release.source,
+    by: release.by,
+    message: release.message,
+    state: release.state,
+    reason: release.reason ?? null,
+    live: release.number === app.live,
+    created_at: release.createdAt,
+    finished_at: release.finishedAt ?? null,
+    seconds: ended === undefined ? null : ended / 1_000,
+    url: `${base}/api/apps/${app.id}/deploys/${release.number}`,
+    log_url: `${base}/api/apps/${app.id}/logs?source=build&release=${release.number}&follow=1`,
+  };
+}
+
+/** One page of a list, and the Link header that leads to the others. @see https://www.rfc-editor.org/rfc/rfc8288 */
+export function paginate<T>(list: T[], page: number, perPage: number, address: URL): { part: T[]; link: string } {
+  const last = Math.max(1, Math.ceil(list.length / perPage));
+  const to = (number: number, rel: string): string => {
+    const url = new URL(address);
+    url.searchParams.set('page', String(number));
+    url.searchParams.set('per_page', String(perPage));
+    return `<${url.href}>; rel="${rel}"`;
+  };
+  const links = [to(1, 'first'), to(last, 'last')];
+  if (page > 1) links.push(to(Math.min(page - 1, last), 'prev'));
+  if (page < last) links.push(to(page + 1, 'next'));
+  return { part: list.slice((page - 1) * perPage, page * perPage), link: links.join(', ') };
+}

@@ -1,0 +1,80 @@
+import { Router } from '@koa/router';
+import type { Context } from 'koa';
+import type { z } from 'zod';
+import type { Apps } from '../../deploy/apps.js';
+import type { Logger } from '../../logger.js';
+import type { Sessions } from '../../store/sessions.js';
+import { parseInput } from './schemas.js';
+
+/** What the calls of the API work with. */
+export interface ApiContext {
+  apps: Apps;
+  /** The one address everything links to, without a trailing slash. */
+  publicBase(): string;
+  /** Where the logs are. */
+  logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  sessions: Sessions;
+  /** The folder for work in progress, and the most bytes of one upload. */
+  uploads: { tmp: string; maxBytes: number };
+  /** Ends the server, once this answer is on its way. */
+  stopServer(options: { keepApps: boolean }): void;
+  /** Aborted when the server ends: what streams, ends too. */
+  closing: AbortSignal;
+  logger: Logger;
+}
+
+/** A body that a call takes, for the document: by media type, a schema or a plain description of bytes. */
+export type BodyContent = Record<string, z.ZodType | { type: 'string'; format: 'binary' }>;
+
+export interface Answer {
+  description: string;
+  /** By media type. JSON of a schema, or text. */
+  content?: Record<string, z.ZodType | { type: 'string'; format?: 'binary' }>;
+}
+
+/**
+ * A call of the API. One value is the truth about it: requests are validated by the schemas from which the document is
+ * made, so that the two cannot drift apart.
+ */
+export interface Route {
+  method: 'get' | 'post' | 'patch' | 'put' | 'delete';
+  /** As OpenAPI writes it, below /api: `/apps/{id}`. `{path}` at the end stands for a path with its "/". */
+  path: string;
+  tag: 'apps' | 'deploys' | 'logs' | 'files' | 'config' | 'server';
+  summary: string;
+  description?: string;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  headers?: z.ZodObject;
+  body?: BodyContent;
+  answers: Record<number, Answer>;
+  handle(ctx: Context, input: { params: never; query: never }): Promise<void>;
+}
+
+/** A route whose handler knows the types of what was validated. */
+export function route<
+  P extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  Q extends z.ZodObject = z.ZodObject<Record<never, never>>,
+>(
+  definition: Omit<Route, 'params' | 'query' | 'handle'> & {
+    params?: P;
+    query?: Q;
+    handle(ctx: Context, input: { params: z.infer<P>; query: z.infer<Q> }): Promise<void>;
+  },
+): Route {
+  return definition;
+}
+
+/** The routes as Koa has them; a method that a path does not know is answered with 405. */
+export function mount(routes: readonly Route[]): Router {
+  const router = new Router({ prefix: '/api', sensitive: true });
+  for (const each of routes) {
+    const path = each.path.replace('/{path}', '/*path').replace(/\{(\w+)\}/g, ':$1');
+    router.register(path, [each.method], async (ctx: Context) => {
+      const params: unknown = each.params === undefined ? {} : parseInput(each.params, ctx.params);
+      const query: unknown = each.query === undefined ? {} : parseInput(each.query, ctx.query);
+      await each.handle(ctx, { params: params as never, query: query as never });
+    });
+  }
+  return router;
+}

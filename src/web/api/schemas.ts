@@ -1,0 +1,223 @@
+import { z } from 'zod';
+import { appStates } from '../../domain/app.js';
+import { releaseSources, releaseStates } from '../../domain/release.js';
+import { Refusal } from '../../errors.js';
+
+export { appStates };
+
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters');
+const description = z.string().trim().max(2_000);
+const file = z.unknown().meta({ type: 'string', format: 'binary' });
+
+const page = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(1_000_000)
+  .default(1)
+  .describe('The page, from 1 on; the Link header has the others.');
+const perPage = z.coerce.number().int().min(1).max(100).default(50).describe('How many on a page.');
+const release = z.coerce.number().int().min(1).max(1e9).describe('The number of a release: 1, 2, 3 … per app.');
+
+/** What stands in a path. */
+export const params = {
+  app: z.object({ id: z.string().max(100).describe("The app's id, as it stands in its address.") }),
+  deploy: z.object({ id: z.string().max(100).describe("The app's id."), n: release }),
+  file: z.object({
+    id: z.string().max(100).describe("The app's id."),
+    path: z
+      .string()
+      .min(1)
+      .max(2_000)
+      .describe('The path of the file in the repository; its "/" may stand as they are.'),
+  }),
+};
+
+/** What stands after the "?". */
+export const queries = {
+  apps: z.object({
+    state: z
+      .string()
+      .max(200)
+      .optional()
+      .describe(`Only apps in these states, separated by commas: ${appStates.join(', ')}.`),
+    q: z.string().max(200).optional().describe('Only apps whose id, name or description holds this text.'),
+    sort: z
+      .enum(['id', 'name', 'state', 'created', 'updated', '-id', '-name', '-state', '-created', '-updated'])
+      .default('id')
+      .describe('The order; "-" before it turns it round.'),
+    page,
+    per_page: perPage,
+  }),
+  deploys: z.object({ page, per_page: perPage }),
+  remove: z.object({
+    confirm: z.string().max(100).optional().describe("The app's id once more, so that nothing is deleted by mistake."),
+  }),
+  logs: z.object({
+    source: z
+      .enum(['run', 'build'])
+      .default('run')
+      .describe('run: what the app prints, with its starts and stops. build: the log of a deploy.'),
+    release: release.optional().describe('Which deploy, for source=build; the newest unless told.'),
+    tail: z.coerce.number().int().min(1).max(10_000).default(200).describe('How many lines from the end.'),
+    q: z.string().min(1).max(200).optional().describe('Only lines that hold this text, whatever its case.'),
+    follow: z
+      .enum(['0', '1'])
+      .default('0')
+      .describe('1: server-sent events that go on; resumable by Last-Event-ID, which is an offset in bytes.'),
+    download: z.enum(['0', '1']).default('0').describe('1: the whole log as a file.'),
+  }),
+  commit: z.object({ message: z.string().trim().min(1).max(200).optional().describe('The message of the commit.') }),
+};
+
+/** What is sent. */
+export const bodies = {
+  create: z.strictObject({
+    name: name.describe('What people call the app.'),
+    id: z.string().max(100).optional().describe('Its id in addresses; made from the name unless told.'),
+    description: description.optional(),
+  }),
+  update: z.strictObject({ name: name.optional(), description: description.optional() }),
+  rollback: z.strictObject({
+    release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
+  }),
+  stop: z.strictObject({
+    keep_apps: z.boolean().default(false).describe('true: only the server ends, and the apps go on serving.'),
+  }),
+};
+
+/** Headers that say which content a change is meant for. */
+export const conditions = z.object({
+  'If-Match': z
+    .string()
+    .optional()
+    .describe('The ETag of the content that was edited: the change is refused with 412 where it is another by now.'),
+  'If-None-Match': z.string().optional().describe('"*": only where there is no such file yet.'),
+});
+
+/** Headers of a stream that was interrupted. */
+export const resume = z.object({
+  'Last-Event-ID': z.string().optional().describe('The id of the last event that came: what follows it is sent.'),
+});
+
+/** The files of a form, for the document only: they are streamed, not parsed. */
+export const formFiles = {
+  app: file.optional().describe('Becomes app.py, whatever its name.'),
+  requirements: file.optional().describe('Becomes requirements.txt.'),
+  archive: file.optional().describe('A zip or tar.gz of the whole project.'),
+  files: z.array(file).optional().describe('Several files; the name of each is its path in the app.'),
+};
+
+const deploy = z
+  .object({
+    release: z.number().int(),
+    commit: z.string(),
+    branch: z.string(),
+    source: z.enum(releaseSources),
+    by: z.string().describe('Who asked for it.'),
+    message: z.string(),
+    state: z.enum(releaseStates),
+    reason: z.string().nullable().describe('Why it failed.'),
+    live: z.boolean().describe('True where new visitors get this release.'),
+    created_at: z.string(),
+    finished_at: z.string().nullable(),
+    seconds: z.number().nullable().describe('How long the deploy took.'),
+    url: z.string().describe('This deploy in the API.'),
+    log_url: z.string().describe('Its log, as server-sent events that end with the deploy.'),
+  })
+  .meta({ id: 'Deploy' });
+
+const app = z
+  .object({
+    id: z.string(),
+    app_id: z.string().describe('The same as id.'),
+    name: z.string(),
+    description: z.string(),
+    state: z.enum(appStates),
+    url: z.string().describe('Where visitors find the app.'),
+    access_url: z.string().describe('The same as url.'),
+    git_url: z.string().describe('The remote to push to and to clone from.'),
+    console_url: z.string(),
+    release: z.number().int().nullable().describe('The live release.'),
+    port: z.number().int().nullable(),
+    pid: z.number().int().nullable(),
+    uptime_seconds: z.number().int().nullable(),
+    restarts: z.number().int().describe('Starts after a crash.'),
+    deploy_branch: z.string().nullable(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    last_deploy: deploy.nullable(),
+  })
+  .meta({ id: 'App' });
+
+/** What is answered. */
+export const answers = {
+  app,
+  apps: z.object({ apps: z.array(app), page: z.number().int(), per_page: z.number().int(), total: z.number().int() }),
+  changed: app
+    .extend({ deploy: deploy.nullable().describe('The deploy that was begun, where files came.') })
+    .meta({ id: 'ChangedApp' }),
+  deploy,
+  deploys: z.object({
+    deploys: z.array(deploy),
+    page: z.number().int(),
+    per_page: z.number().int(),
+    total: z.number().int(),
+  }),
+  deployWithLog: deploy
+    .extend({
+      log: z.object({ lines: z.array(z.string()), truncated: z.boolean() }).describe('The last 200 lines of its log.'),
+    })
+    .meta({ id: 'DeployWithLog' }),
+  logs: z
+    .object({
+      source: z.enum(['run', 'build']),
+      release: z.number().int().nullable(),
+      lines: z.array(z.string()),
+      offset: z.number().int().nullable().describe('Where to go on, as Last-Event-ID of a request that follows.'),
+      truncated: z.boolean().describe('True where there is more before these lines.'),
+    })
+    .meta({ id: 'Log' }),
+  files: z.object({ files: z.array(z.object({ path: z.string(), size: z.number().int(), url: z.string() })) }),
+  saved: z.object({ path: z.string(), etag: z.string(), deploy }),
+  loginLink: z.object({ url: z.string(), expires_at: z.string() }),
+  stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),
+  problem: z
+    .object({
+      type: z.string(),
+      title: z.string(),
+      status: z.number().int(),
+      detail: z.string().describe('A sentence for the person who reads it.'),
+      code: z.string().describe('Stable: scripts may rely on it.'),
+      field: z.string().optional().describe('The input at fault.'),
+      instance: z.string(),
+    })
+    .meta({ id: 'Problem' }),
+};
+
+export type AppAnswer = z.infer<typeof answers.app>;
+export type ChangedAnswer = z.infer<typeof answers.changed>;
+export type DeployAnswer = z.infer<typeof answers.deploy>;
+
+/**
+ * What was sent, as the schema has it.
+ * @throws Refusal `field-invalid`, naming the first field at fault
+ */
+export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : (issue?.path.join('.') ?? '');
+  const why = (issue?.message ?? 'it is not what was expected').replace(/^./, (letter) => letter.toLowerCase());
+  throw new Refusal(
+    'invalid',
+    'field-invalid',
+    field === '' ? `The request is not right: ${why}.` : `"${field}" is not right: ${why}.`,
+    { field },
+  );
+}

@@ -1,0 +1,230 @@
+import { bodyParser } from '@koa/bodyparser';
+import type { Context, Middleware } from 'koa';
+import { authenticate, type CheckToken, type Principal } from '../domain/access.js';
+import type { Attempts } from '../domain/attempts.js';
+import { sameSecret, SESSION_MS, type Sessions } from '../store/sessions.js';
+import { Refusal } from '../errors.js';
+
+/** What is needed to know who asks. */
+export interface Access {
+  check: CheckToken;
+  sessions: Sessions;
+  attempts: Attempts;
+}
+
+/** Who asks, and how they proved it. */
+export interface SignedIn {
+  principal: Principal;
+  /** The session of a browser; undefined for a token in a header. */
+  session: { id: string; csrf: string } | undefined;
+}
+
+const COOKIE = 'streamlit_host_session';
+
+/** More cookies of our name than this are not looked at: an app on our origin may set as many as it likes. */
+const MAX_COOKIES = 4;
+
+/** What the public base says about cookies and origins. */
+export interface Base {
+  /** Its path: "" or "/tools". */
+  path: string;
+  host: string;
+  https: boolean;
+}
+
+/** @param publicBase the one address that everything links to */
+export function baseOf(publicBase: string): Base {
+  const url = new URL(publicBase);
+  return { path: url.pathname.replace(/\/+$/, ''), host: url.host, https: url.protocol === 'https:' };
+}
+
+/** Who asks, once a guard has let them in. @throws Error outside of a guard: that is a defect */
+export function signedIn(ctx: Context): SignedIn {
+  const found = (ctx.state as { signedIn?: SignedIn }).signedIn;
+  if (found === undefined) throw new Error(`${ctx.method} ${ctx.path} is not behind a guard`);
+  return found;
+}
+
+/** Lets nobody into the API but the holder of a token, or a page of the console. */
+export function guardApi(access: Access, base: () => Base): Middleware {
+  return async (ctx, next) => {
+    ctx.set('Cache-Control', 'no-store');
+    const header = ctx.get('authorization');
+    const found = header === '' ? sessionOf(ctx, access) : byToken(ctx, access, header);
+    if (found === undefined) {
+      throw new Refusal('unauthorised', 'not-signed-in', 'Send your token as "Authorization: Bearer <token>".');
+    }
+    if (found.session !== undefined) demandPage(ctx, found.session.csrf, base());
+    (ctx.state as { signedIn?: SignedIn }).signedIn = found;
+    await next();
+  };
+}
+
+/** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
+const FORM_LIMIT = '16mb';
+
+/**
+ * Lets nobody into the console but a browser that is signed in; a visitor is sent to the login page, which is open.
+ * It also parses forms (not those with files), since a form carries its CSRF token in itself.
+ */
+export function guardConsole(access: Access, base: () => Base): Middleware {
+  const parse = bodyParser({ enableTypes: ['form', 'json'], formLimit: FORM_LIMIT, jsonLimit: FORM_LIMIT });
+  const parseLogin = bodyParser({ enableTypes: ['form'], formLimit: '16kb' });
+  return async (ctx, next) => {
+    ctx.set('Cache-Control', 'no-store');
+    if (!isSafe(ctx) && !isSameOrigin(ctx, base())) throw foreign();
+    if (/^\/console\/login\/?$/i.test(ctx.path)) {
+      await parseLogin(ctx, next);
+      return;
+    }
+    const found = sessionOf(ctx, access);
+    if (found?.session === undefined) {
+      if (!isSafe(ctx))
+        throw new Refusal('unauthorised', 'not-signed-in', 'Your session is over: log in and do it again.');
+      ctx.redirect(`${base().path}/console/login?next=${encodeURIComponent(ctx.url)}`);
+      return;
+    }
+    // Only now: a stranger's body is not read.
+    if (!isSafe(ctx)) await parse(ctx, async () => undefined);
+    demandPage(ctx, found.session.csrf, base());
+    // The cookie lasts as long as the session, which lasts anew with every use.
+    if (isSafe(ctx)) setCookie(ctx, found.session.id, base());
+    (ctx.state as { signedIn?: SignedIn }).signedIn = found;
+    await next();
+  };
+}
+
+/** Begins a session in this browser. @returns false where token or code is none @throws TooManyAttempts */
+export async function signIn(
+  ctx: Context,
+  access: Access,
+  base: Base,
+  by: { token: string } | { code: string },
+): Promise<boolean> {
+  access.attempts.demand(ctx.ip);
+  const name = 'token' in by ? access.check(by.token)?.name : access.sessions.useCode(by.code) ? 'admin' : undefined;
+  if (name === undefined) {
+    access.attempts.failed(ctx.ip);
+    return false;
+  }
+  setCookie(ctx, await access.sessions.begin(name), base);
+  return true;
+}
+
+/** Ends this browser's session. */
+export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
+  for (const id of cookies(ctx)) await access.sessions.end(id);
+  ctx.append('Set-Cookie', `${COOKIE}=; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=0`);
+}
+
+function byToken(ctx: Context, access: Access, header: string): SignedIn {
+  const principal = authenticate(header, access.check);
+  if (principal === undefined) {
+    // The right token always passes: behind a proxy everybody has the guesser's address.
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    throw new Refusal(
+      'unauthorised',
+      'token-wrong',
+      'This token is not right: the server keeps it in the file admin-token of its data folder.',
+    );
+  }
+  return { principal, session: undefined };
+}
+
+function sessionOf(ctx: Context, access: Access): SignedIn | undefined {
+  for (const id of cookies(ctx)) {
+    const session = access.sessions.find(id);
+    if (session !== undefined) return { principal: { name: session.name }, session: { id, csrf: session.csrf } };
+  }
+  return undefined;
+}
+
+/**
+ * Tells a page of the console from an app. The apps are on the same origin, so the browser sends the session's cookie
+ * with what their scripts ask for, too, and every usual proof of "same origin" holds for them (see
+ * docs/decisions/0003-one-origin.md). What they lack is the session's CSRF token, and they must not come by it:
+ * - what a script fetches is given only with the token, so that no script can read a page of the console to find one;
+ * - a page is given only to a navigation (Sec-Fetch-Mode and -Dest, where the browser sends them), not into a frame;
+ * - a change needs the token and the same origin.
+ * @throws Refusal
+ */
+function demandPage(ctx: Context, csrf: string, base: Base): void {
+  const sent = tokenSent(ctx);
+  if (sent !== undefined && !sameSecret(sent, csrf)) {
+    throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session: reload it and try again.');
+  }
+  const mode = ctx.get('sec-fetch-mode');
+  const dest = ctx.get('sec-fetch-dest');
+  // A download is a navigation to "empty"; frames have names of their own.
+  const navigates = mode === 'navigate' && (dest === 'document' || dest === 'empty');
+  // Not a proof, since a script can leave the referrer out: it only stops what makes no secret of itself.
+  if (!navigates && ctx.get('upgrade-insecure-requests') !== '1' && isFromApp(ctx.get('referer'), base.path))
+    throw foreign();
+  if (isSafe(ctx)) {
+    if (!navigates && mode !== '' && sent === undefined) throw foreign();
+    return;
+  }
+  if (!isSameOrigin(ctx, base)) throw foreign();
+  if (sent === undefined) {
+    throw new Refusal(
+      'forbidden',
+      'csrf-token-missing',
+      'The request lacks the CSRF token of its page: reload the page and try again.',
+    );
+  }
+}
+
+/** In a header from our scripts, in a form's field, or in the address for event streams and forms with files. */
+function tokenSent(ctx: Context): string | undefined {
+  const header = ctx.get('x-csrf-token');
+  if (header !== '') return header;
+  const body = (ctx.request as { body?: unknown }).body;
+  const field = typeof body === 'object' && body !== null && 'csrf' in body ? body.csrf : ctx.query.csrf;
+  return typeof field === 'string' && field !== '' ? field : undefined;
+}
+
+/** @see https://www.w3.org/TR/fetch-metadata/ and, for browsers and origins without it, the Origin header */
+function isSameOrigin(ctx: Context, base: Base): boolean {
+  const site = ctx.get('sec-fetch-site');
+  if (site !== '') return site === 'same-origin';
+  const origin = ctx.get('origin');
+  if (!URL.canParse(origin)) return false;
+  const { host } = new URL(origin);
+  return host !== '' && (host === base.host || host === ctx.get('host'));
+}
+
+function isFromApp(referrer: string, path: string): boolean {
+  return URL.canParse(referrer) && new URL(referrer).pathname.startsWith(`${path}/apps/`);
+}
+
+function isSafe(ctx: Context): boolean {
+  return ctx.method === 'GET' || ctx.method === 'HEAD' || ctx.method === 'OPTIONS';
+}
+
+function foreign(): Refusal {
+  return new Refusal(
+    'forbidden',
+    'not-from-the-console',
+    'Only a page of the console may ask for this; a script needs a token.',
+  );
+}
+
+function cookies(ctx: Context): string[] {
+  return ctx
+    .get('cookie')
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${COOKIE}=`))
+    .slice(0, MAX_COOKIES)
+    .map((pair) => pair.slice(COOKIE.length + 1))
+    .filter((id) => id !== '');
+}
+
+function setCookie(ctx: Context, id: string, base: Base): void {
+  const secure = base.https ? '; Secure' : '';
+  ctx.append(
+    'Set-Cookie',
+    `${COOKIE}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_MS / 1_000}${secure}`,
+  );
+}

@@ -1,0 +1,104 @@
+import { pendingRelease } from '../../domain/app.js';
+import { tail } from '../../logs/tail.js';
+import type { Refusal } from '../../errors.js';
+import { bodies, parseInput } from '../api/schemas.js';
+import { presentRelease } from '../presenters.js';
+import { buildLogView, runLogView, shown } from './logs.js';
+import { attempt, type Page } from './page.js';
+import type { AddRoute } from './route.js';
+
+/** How many of the latest deploys and log lines the overview shows. */
+const RECENT = 5;
+const LINES = 100;
+
+/** One app: what it is doing, what can be done with it, and its settings. */
+export function appRoutes(add: AddRoute): void {
+  add('get', '/apps/:id', (page) => overview(page));
+
+  add('post', '/apps/:id/start', (page) => act(page, 'start', async (id) => void (await page.deps.apps.start(id))));
+  add('post', '/apps/:id/stop', (page) => act(page, 'stop', async (id) => void (await page.deps.apps.stop(id))));
+  add('post', '/apps/:id/restart', (page) => act(page, 'restart', async (id) => void (await page.deps.apps.restart(id))));
+
+  add('post', '/apps/:id/redeploy', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        const deploy = await page.deps.apps.redeploy(id, page.by);
+        page.go(`apps/${id}/deploys/${deploy.release}`);
+      },
+      (refusal) => overview(page, refusal),
+    ),
+  );
+
+  add('get', '/apps/:id/settings', (page) => settings(page));
+  add('post', '/apps/:id/settings', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        const { name, description } = parseInput(bodies.create, { name: page.field('name'), description: page.field('description') });
+        await page.deps.apps.describe(id, { name, description: description ?? '' });
+        page.go(`apps/${id}/settings?done=save`);
+      },
+      (refusal) => settings(page, refusal),
+    ),
+  );
+
+  add('get', '/apps/:id/delete', async (page) => page.show('console/delete', { ...(await page.app('settings')), error: undefined }));
+  add('post', '/apps/:id/delete', async (page) => {
+    const { id } = page.status.app;
+    if (page.field('confirm').trim() !== id) {
+      const error = `Nothing was deleted: to delete the app, type ${id}.`;
+      return page.show('console/delete', { ...(await page.app('settings')), error }, 422);
+    }
+    await page.deps.apps.remove(id);
+    page.go('?done=delete');
+  });
+}
+
+async function act(page: Page, name: string, work: (id: string) => Promise<void>): Promise<void> {
+  await attempt(
+    async () => {
+      const { id } = page.status.app;
+      await work(id);
+      page.go(`apps/${id}?done=${name}`);
+    },
+    (refusal) => overview(page, refusal),
+  );
+}
+
+async function overview(page: Page, refusal?: Refusal): Promise<void> {
+  const { app } = page.status;
+  const { logs } = page.deps;
+  const pending = pendingRelease(app);
+  const lines = await shown(page, app.id, (await tail(logs.runLog(app.id), LINES)).lines);
+  const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
+  page.show(
+    'console/overview',
+    {
+      ...(await page.app('overview', notice)),
+      recent: app.releases.slice(-RECENT).reverse().map((release) => presentRelease(app, release, page.links, page.now)),
+      log: runLogView(app, lines, LINES),
+      deployLog:
+        pending === undefined
+          ? undefined
+          : buildLogView(app, pending, (await tail(logs.buildLog(app.id, pending.number), LINES)).lines, LINES),
+    },
+    refusal?.status,
+  );
+}
+
+async function settings(page: Page, refusal?: Refusal): Promise<void> {
+  const { app } = page.status;
+  page.show(
+    'console/settings',
+    {
+      ...(await page.app('settings')),
+      clone: `git clone ${page.links.git(app.id)}`,
+      error: refusal?.message,
+      field: refusal?.field,
+      name: refusal === undefined ? app.name : page.field('name'),
+      description: refusal === undefined ? app.description : page.field('description'),
+    },
+    refusal?.status,
+  );
+}

@@ -1,0 +1,61 @@
+import type { Refusal } from '../../errors.js';
+import { bodies, parseInput } from '../api/schemas.js';
+import { presentSummary } from '../presenters.js';
+import { createFrom } from '../upload/apply.js';
+import { withUpload, type Upload } from '../upload/receive.js';
+import { attempt, type Page } from './page.js';
+import type { AddRoute } from './route.js';
+
+/** All apps, and how a new one is made. */
+export function appsRoutes(add: AddRoute): void {
+  add('get', '/', async (page) => {
+    const list = page.deps.apps.list();
+    const apps = await Promise.all(list.map((status) => page.present(status)));
+    apps.sort((a, b) => a.name.localeCompare(b.name, 'en', { sensitivity: 'base', numeric: true }));
+    page.show('console/apps', { apps, summary: presentSummary(list), example: page.links.git('hello'), notice: page.notice });
+  });
+
+  add('get', '/new', (page) => form(page, {}));
+  // Browsers with JavaScript send the same files to the API instead, and show how far they are.
+  add('post', '/new', async (page) => {
+    let fields: Record<string, unknown> = {};
+    await attempt(
+      () =>
+        withUpload(page.ctx, page.deps.uploads, async (upload) => {
+          fields = upload.fields;
+          page.go(await create(page, upload));
+        }),
+      async (refusal) => form(page, fields, refusal),
+    );
+  });
+}
+
+/** Makes an app of what was sent; without files, one that waits for its first push. @returns where to go */
+async function create(page: Page, upload: Upload): Promise<string> {
+  const input = parseInput(bodies.create, upload.fields);
+  // A field that was left empty comes as a file without a name.
+  const files = upload.files.filter(({ name, size }) => name !== '' || size > 0);
+  if (files.length === 0) {
+    const { name, description } = input;
+    const { app } = await page.deps.apps.create({ name, ...(description === undefined ? {} : { description }) });
+    return `apps/${app.id}?done=create`;
+  }
+  const { status, deploy } = await createFrom(page.deps.apps, input, { ...upload, files }, page.by);
+  return `apps/${status.app.id}/deploys/${deploy.release}`;
+}
+
+function form(page: Page, fields: Record<string, unknown>, refusal?: Refusal): void {
+  // The form's address holds the CSRF token, which no page that is visited from here may learn.
+  page.ctx.set('Referrer-Policy', 'origin');
+  page.show(
+    'console/new',
+    {
+      name: page.field('name', fields),
+      description: page.field('description', fields),
+      error: refusal?.message,
+      field: refusal?.field,
+      example: page.links.git('hello'),
+    },
+    refusal?.status,
+  );
+}

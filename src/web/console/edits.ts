@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Deploy, StagedFile } from '../../deploy/apps.js';
+import { printable } from '../../domain/app.js';
+import { Refusal } from '../../errors.js';
+import { encodePath } from '../presenters.js';
+import { checkTree, safePath } from '../upload/path.js';
+import { fingerprint, showFile } from './files.js';
+import { attempt, type Page } from './page.js';
+import type { AddRoute } from './route.js';
+
+/** What changes an app's files. Each change is one commit and one deploy. */
+export function editRoutes(add: AddRoute): void {
+  add('get', '/apps/:id/new-file', (page) => form(page));
+  add('post', '/apps/:id/new-file', (page) => attempt(() => create(page), (refusal) => form(page, refusal)));
+
+  add('post', '/apps/:id/files/*path', (page) => {
+    switch (page.field('do')) {
+      case 'move':
+        return attempt(() => move(page), ({ message, status }) => showFile(page, { error: message, status, to: page.field('to') }));
+      case 'remove':
+        return attempt(() => remove(page), ({ message, status }) => showFile(page, { error: message, status }));
+      default:
+        return attempt(() => save(page), ({ message, status }) => showFile(page, { error: message, status, text: page.field('content') }));
+    }
+  });
+}
+
+async function form(page: Page, refusal?: Refusal): Promise<void> {
+  page.show(
+    'console/new-file',
+    {
+      ...(await page.app('files')),
+      path: page.field('path'),
+      text: page.field('content'),
+      message: page.field('message'),
+      error: refusal?.message,
+      field: refusal?.field,
+    },
+    refusal?.status,
+  );
+}
+
+async function create(page: Page): Promise<void> {
+  const path = await freePath(page, page.field('path'), 'path');
+  await stage(page, lines(page.field('content')), async (file) => {
+    await done(page, await commit(page, { set: [{ path, file }] }, `Add ${path}`));
+  });
+}
+
+async function save(page: Page): Promise<void> {
+  const { app } = page.status;
+  const path = page.param('path');
+  const before = await page.deps.apps.readFile(app.id, path);
+  // The file keeps the ends of lines that it had.
+  const text = lines(page.field('content'));
+  const content = before.includes('\r\n') ? text.replace(/\n/g, '\r\n') : text;
+  if (Buffer.from(content).equals(before)) return page.go(`apps/${app.id}/files/${encodePath(path)}?done=same`);
+  if (fingerprint(before) !== page.field('was')) {
+    throw new Refusal(
+      'conflict',
+      'file-changed',
+      `${path} was changed while you edited it, and yours is not saved. Save again to replace what is there with the text below.`,
+    );
+  }
+  await stage(page, content, async (file) => {
+    await done(page, await commit(page, { set: [{ path, file }] }, `Edit ${path}`));
+  });
+}
+
+async function move(page: Page): Promise<void> {
+  const { app } = page.status;
+  const from = page.param('path');
+  const bytes = await page.deps.apps.readFile(app.id, from);
+  if (page.field('to').trim() === from) return page.go(`apps/${app.id}/files/${encodePath(from)}?done=same`);
+  const path = await freePath(page, page.field('to'), 'to', from);
+  await stage(page, bytes, async (file) => {
+    await done(page, await commit(page, { set: [{ path, file }], remove: [from] }, `Rename ${from} to ${path}`));
+  });
+}
+
+async function remove(page: Page): Promise<void> {
+  const path = page.param('path');
+  // A file that is not there is answered as such, not by a commit without a change.
+  await page.deps.apps.readFile(page.status.app.id, path);
+  await done(page, await commit(page, { remove: [path] }, `Delete ${path}`));
+}
+
+async function commit(page: Page, change: { set?: StagedFile[]; remove?: string[] }, otherwise: string): Promise<Deploy> {
+  const message = page.field('message').trim().slice(0, 200) || otherwise;
+  return page.deps.apps.commit(page.status.app.id, { set: [], remove: [], ...change, replace: false }, page.by, message);
+}
+
+/** Sends the browser to where the deploy is to be watched. */
+async function done(page: Page, deploy: Deploy): Promise<void> {
+  page.go(`apps/${page.status.app.id}/deploys/${deploy.release}`);
+}
+
+/** Keeps a file's content on disk until it is committed. */
+async function stage(page: Page, content: string | Buffer, use: (file: string) => Promise<void>): Promise<void> {
+  const folder = join(page.deps.uploads.tmp, `edit-${randomBytes(8).toString('hex')}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    const file = join(folder, 'content');
+    await writeFile(file, content, { mode: 0o600 });
+    await use(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A path that a person typed, where no file is yet. @param leaving the file that goes from its own place. @throws Refusal */
+async function freePath(page: Page, typed: string, field: string, leaving?: string): Promise<string> {
+  if (typed.trim() === '' || typed.trim().endsWith('/')) {
+    throw new Refusal('invalid', 'path-missing', 'Give the file a name, such as pages/2_Map.py.', { field });
+  }
+  const path = safePath(typed.trim(), field);
+  const files = await page.deps.apps.files(page.status.app.id);
+  const others = files.map((file) => file.path).filter((other) => other !== leaving);
+  if (others.includes(path)) {
+    throw new Refusal('conflict', 'file-exists', `There is a file "${printable(path)}" already: choose another name.`, { field });
+  }
+  checkTree([...others, path], field);
+  return path;
+}
+
+/** A form sends every line with CRLF. */
+function lines(text: string): string {
+  return text.replace(/\r\n?/g, '\n');
+}

@@ -1,0 +1,116 @@
+import type { Context } from 'koa';
+import { Refusal } from '../../errors.js';
+import type { Apps, AppStatus } from '../../deploy/apps.js';
+import { signedIn } from '../auth.js';
+import { linksOf, presentApp, type AppView, type Links, type Usage } from '../presenters.js';
+import type { UploadOptions } from '../upload/receive.js';
+import type { Notice, Pages, Site, Views } from '../views.js';
+
+/** What the console needs; `main` has all of it. */
+export interface ConsoleDeps {
+  apps: Apps;
+  views: Views;
+  /** Where the logs are. */
+  logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  /** Where an upload is kept until it is committed, and how large it may be. */
+  uploads: UploadOptions;
+  /** The public base, such as `https://apps.example.com/tools`. */
+  publicBase: () => string;
+  /** What a process uses now; undefined where it cannot be told. */
+  usage: (pid: number) => Promise<Usage | undefined>;
+}
+
+/** What was just done, as the sentence that the next page begins with. */
+const DONE: Record<string, Notice> = {
+  start: { tone: 'good', text: 'The app is starting.' },
+  stop: { tone: 'good', text: 'The app was stopped.' },
+  restart: { tone: 'good', text: 'The app is restarting; the running one serves until the new one does.' },
+  cancel: { tone: 'good', text: 'The deploy was cancelled.' },
+  save: { tone: 'good', text: 'Saved.' },
+  same: { tone: 'good', text: 'The file is as it was: there is nothing to save.' },
+  create: { tone: 'good', text: 'The app was made. Push to it to give it something to run.' },
+  delete: { tone: 'good', text: 'The app was deleted.' },
+};
+
+/** One request to the console: what all of its routes read and answer with. */
+export class Page {
+  readonly ctx: Context;
+  readonly deps: ConsoleDeps;
+  readonly links: Links;
+  readonly now = new Date();
+
+  constructor(ctx: Context, deps: ConsoleDeps) {
+    this.ctx = ctx;
+    this.deps = deps;
+    this.links = linksOf(deps.publicBase());
+  }
+
+  /** Who asks. */
+  get by(): string {
+    return signedIn(this.ctx).principal.name;
+  }
+
+  get site(): Site {
+    return { links: this.links, csrf: signedIn(this.ctx).session?.csrf };
+  }
+
+  /** The sentence about what the person has just done, where they were sent here after it. */
+  get notice(): Notice | undefined {
+    const { done } = this.ctx.query;
+    return typeof done === 'string' && Object.hasOwn(DONE, done) ? DONE[done] : undefined;
+  }
+
+  /** A field of the form or, with `from`, of another record; empty where it is missing. */
+  field(name: string, from: unknown = (this.ctx.request as { body?: unknown }).body): string {
+    if (typeof from !== 'object' || from === null || !Object.hasOwn(from, name)) return '';
+    const value = (from as Record<string, unknown>)[name];
+    return typeof value === 'string' ? value : '';
+  }
+
+  /** A part of the route's path. */
+  param(name: string): string {
+    const value = (this.ctx as { params?: Record<string, unknown> }).params?.[name];
+    return Array.isArray(value) ? value.join('/') : typeof value === 'string' ? value : '';
+  }
+
+  /** The app that the path names. @throws Refusal `app-not-found` */
+  get status(): AppStatus {
+    return this.deps.apps.get(this.param('id'));
+  }
+
+  async present(status: AppStatus): Promise<AppView> {
+    const { process } = status;
+    const pid = process?.state === 'ready' ? process.pid : undefined;
+    return presentApp(status, this.links, this.now, pid === undefined ? undefined : await this.deps.usage(pid));
+  }
+
+  /** What the pages of one app share. */
+  async app<Tab extends string>(tab: Tab, notice = this.notice): Promise<{ app: AppView; tab: Tab; notice: Notice | undefined }> {
+    return { app: await this.present(this.status), tab, notice };
+  }
+
+  show<Name extends keyof Pages>(name: Name, model: Pages[Name], status = 200): void {
+    this.ctx.status = status;
+    this.ctx.type = 'text/html; charset=utf-8';
+    this.ctx.body = this.deps.views.render(name, this.site, model);
+  }
+
+  /** Sends the browser to a page of the console. 303: whatever was posted, the next request is a GET. */
+  go(path: string): void {
+    this.ctx.redirect(this.links.console(path));
+    this.ctx.status = 303;
+  }
+}
+
+/**
+ * Does what a form asks for; a refusal is told by `refused`, on the page that the form was on.
+ * @throws whatever is not a refusal, and refusals that no form can mend
+ */
+export async function attempt(work: () => Promise<void>, refused: (refusal: Refusal) => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.kind === 'not-found' || error.kind === 'unauthorised') throw error;
+    await refused(error);
+  }
+}

@@ -1,0 +1,27 @@
+import { Router } from '@koa/router';
+import type { Context } from 'koa';
+import { appRoutes } from './app.js';
+import { appsRoutes } from './apps.js';
+import { deployRoutes } from './deploys.js';
+import { editRoutes } from './edits.js';
+import { fileRoutes } from './files.js';
+import { logRoutes } from './logs.js';
+import { Page, type ConsoleDeps } from './page.js';
+import type { AddRoute } from './route.js';
+
+export type { ConsoleDeps } from './page.js';
+
+/** The pages below `/console/`, to stand behind `guardConsole` and what parses forms. */
+export function consoleRouter(deps: ConsoleDeps): Router {
+  const router = new Router({ prefix: '/console', sensitive: true });
+  const add: AddRoute = (method, path, route) => {
+    router[method](path, async (ctx) => route(new Page(ctx as unknown as Context, deps)));
+  };
+  appsRoutes(add);
+  appRoutes(add);
+  logRoutes(add);
+  deployRoutes(add);
+  fileRoutes(add);
+  editRoutes(add);
+  return router;
+}

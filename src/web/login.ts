@@ -1,0 +1,61 @@
+import { Router } from '@koa/router';
+import type { Context } from 'koa';
+import { signIn, signOut, type Access, type Base } from './auth.js';
+
+export interface LoginOptions {
+  access: Access;
+  base: () => Base;
+  /** The login page. @param next where to go afterwards, @param error why the last try failed */
+  page(next: string, error: string | undefined): string;
+}
+
+/** The ways into the console and out of it: the login page, the one-use link, and the button "Log out". */
+export function loginRoutes(options: LoginOptions): Router {
+  const { access, base } = options;
+  const router = new Router({ sensitive: true });
+
+  router.get('/console/login', async (ctx) => {
+    const next = nextOf(ctx.query.next);
+    const { code } = ctx.query;
+    if (typeof code !== 'string') return show(ctx, next);
+    if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
+    show(
+      ctx,
+      next,
+      'This login link was used already, or is older than 15 minutes. Make a new one, or paste your token.',
+    );
+  });
+
+  router.post('/console/login', async (ctx) => {
+    const { token, next } = (ctx.request as { body?: Record<string, unknown> }).body ?? {};
+    if (typeof token === 'string' && (await signIn(ctx, access, base(), { token: token.trim() })))
+      return leave(ctx, nextOf(next));
+    show(ctx, nextOf(next), 'This token is not right.');
+  });
+
+  router.post('/console/logout', async (ctx) => {
+    await signOut(ctx, access, base());
+    ctx.status = 303;
+    ctx.redirect(`${base().path}/console/login`);
+  });
+
+  return router;
+
+  function show(ctx: Context, next: string, error?: string): void {
+    ctx.status = error === undefined ? 200 : 401;
+    ctx.type = 'html';
+    ctx.body = options.page(next, error);
+  }
+
+  function leave(ctx: Context, next: string): void {
+    ctx.status = 303;
+    ctx.redirect(base().path + next);
+  }
+}
+
+/** Where to go after the login: a place of our own, or the console's first page. */
+function nextOf(value: unknown): string {
+  return typeof value === 'string' && /^\/(console|api\/docs)(\/[\w\-./~%?=&]*)?$/.test(value) && !value.includes('//')
+    ? value
+    : '/console/';
+}

@@ -1,0 +1,26 @@
+import { STATUS_CODES } from 'node:http';
+import { linksOf } from './presenters.js';
+import type { WebPages } from './server.js';
+import type { Views } from './views.js';
+
+/** The pages that belong to no part of the console: errors, the login, the API's document. */
+export function createPages(views: Views, publicBase: () => string): WebPages {
+  const site = (csrf?: string) => ({ links: linksOf(publicBase()), csrf });
+  return {
+    error: (status, message) => views.render('error', site(), { status, title: TITLES[status] ?? STATUS_CODES[status] ?? 'Error', message }),
+    login: (next, error) => views.render('console/login', site(), { next, error }),
+    apiDocs: (docs, csrf) => views.render('api-docs', site(csrf), docs),
+  };
+}
+
+const TITLES: Record<number, string> = {
+  401: 'Log in first',
+  403: 'That is not allowed',
+  404: 'Nothing is here',
+  409: 'That does not fit',
+  413: 'That is too much',
+  422: 'That is not right yet',
+  429: 'Too many tries',
+  500: 'Something went wrong',
+  503: 'Not just now',
+};

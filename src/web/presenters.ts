@@ -1,0 +1,283 @@
+import { findRelease, pendingRelease, type App, type AppState } from '../domain/app.js';
+import { isPending, type Release, type ReleaseState } from '../domain/release.js';
+import type { AppStatus, RepositoryFile } from '../deploy/apps.js';
+
+/** How a state looks: well, under way, in trouble, or at rest. */
+export type Tone = 'good' | 'busy' | 'bad' | 'idle';
+
+export interface StateView {
+  name: string;
+  word: string;
+  tone: Tone;
+}
+
+/** A moment, for a `<time>`: the browser keeps `text` fresh. */
+export interface TimeView {
+  iso: string;
+  text: string;
+  title: string;
+}
+
+/** What a process uses now. */
+export interface Usage {
+  /** Resident memory, bytes. */
+  memory: number;
+  /** Share of one core, 1 = a whole one; undefined until it was measured twice. */
+  cpu: number | undefined;
+}
+
+export interface ReleaseView {
+  number: number;
+  state: StateView;
+  commit: string;
+  shortCommit: string;
+  message: string;
+  by: string;
+  /** "pushed", "uploaded", …: fits before "by". */
+  verb: string;
+  branch: string;
+  reason: string | undefined;
+  created: TimeView;
+  /** How long the deploy took, or undefined while it is under way. */
+  took: string | undefined;
+  pending: boolean;
+  live: boolean;
+  /** True where it was live and another one is now, so that it can be brought back. */
+  canReturn: boolean;
+  href: string;
+}
+
+export interface AppView {
+  id: string;
+  name: string;
+  description: string;
+  state: StateView;
+  /** A deploy under way beside what serves. */
+  deploying: ReleaseView | undefined;
+  live: ReleaseView | undefined;
+  last: ReleaseView | undefined;
+  /** Where visitors find the app. */
+  url: string;
+  git: string;
+  /** The app's page in the console. */
+  href: string;
+  memory: string | undefined;
+  cpu: string | undefined;
+  pid: number | undefined;
+  port: number | undefined;
+  restarts: number;
+  started: TimeView | undefined;
+  created: TimeView;
+  canOpen: boolean;
+  canStart: boolean;
+  canStop: boolean;
+  canRestart: boolean;
+  canRedeploy: boolean;
+  /** What the filter looks through. */
+  search: string;
+}
+
+/** Every address of the platform, all from the one public base. */
+export interface Links {
+  /** The public base without a trailing slash, such as `https://apps.example.com/tools`. */
+  origin: string;
+  /** Its path: "" or `/tools`. */
+  base: string;
+  app(id: string): string;
+  git(id: string): string;
+  console(path: string): string;
+}
+
+export function linksOf(publicBase: string): Links {
+  const origin = publicBase.replace(/\/+$/, '');
+  const base = new URL(origin).pathname.replace(/\/+$/, '');
+  return {
+    origin,
+    base,
+    app: (id) => `${origin}/apps/${id}/`,
+    git: (id) => `${origin}/git/${id}.git`,
+    console: (path) => `${base}/console/${path}`,
+  };
+}
+
+const APP_STATES: Record<AppState, StateView> = {
+  created: { name: 'created', word: 'New', tone: 'idle' },
+  deploying: { name: 'deploying', word: 'Deploying', tone: 'busy' },
+  failed: { name: 'failed', word: 'Failed', tone: 'bad' },
+  starting: { name: 'starting', word: 'Starting', tone: 'busy' },
+  running: { name: 'running', word: 'Running', tone: 'good' },
+  crashed: { name: 'crashed', word: 'Crashed', tone: 'bad' },
+  sleeping: { name: 'sleeping', word: 'Sleeping', tone: 'idle' },
+  stopped: { name: 'stopped', word: 'Stopped', tone: 'idle' },
+};
+
+const RELEASE_STATES: Record<ReleaseState, StateView> = {
+  queued: { name: 'queued', word: 'Queued', tone: 'busy' },
+  building: { name: 'building', word: 'Building', tone: 'busy' },
+  starting: { name: 'starting', word: 'Starting', tone: 'busy' },
+  live: { name: 'live', word: 'Live', tone: 'good' },
+  draining: { name: 'draining', word: 'Draining', tone: 'idle' },
+  retired: { name: 'retired', word: 'Retired', tone: 'idle' },
+  failed: { name: 'failed', word: 'Failed', tone: 'bad' },
+  superseded: { name: 'superseded', word: 'Superseded', tone: 'idle' },
+  cancelled: { name: 'cancelled', word: 'Cancelled', tone: 'idle' },
+};
+
+const VERBS: Record<Release['source'], string> = {
+  push: 'pushed',
+  upload: 'uploaded',
+  edit: 'edited',
+  redeploy: 'redeployed',
+  rollback: 'rolled back',
+  config: 'configured',
+};
+
+/** How an app's state reads. */
+export function presentState(state: AppState): StateView {
+  return APP_STATES[state];
+}
+
+/** An app for a page of the console. */
+export function presentApp(status: AppStatus, links: Links, now: Date, usage?: Usage): AppView {
+  const { app, state, process } = status;
+  const href = links.console(`apps/${app.id}`);
+  const view = (release: Release | undefined): ReleaseView | undefined =>
+    release === undefined ? undefined : presentRelease(app, release, links, now);
+  const deployed = app.live !== null;
+  return {
+    id: app.id,
+    name: app.name,
+    description: app.description,
+    state: presentState(state),
+    deploying: view(pendingRelease(app)),
+    live: view(findRelease(app, app.live)),
+    last: view(app.releases.at(-1)),
+    url: links.app(app.id),
+    git: links.git(app.id),
+    href,
+    memory: usage === undefined ? undefined : presentBytes(usage.memory),
+    cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
+    pid: process?.pid,
+    port: process?.port,
+    restarts: process?.restarts ?? 0,
+    started: process?.state === 'ready' ? presentTime(process.startedAt, now) : undefined,
+    created: presentTime(app.createdAt, now),
+    // To open an app that sleeps is what wakes it.
+    canOpen: state === 'running' || state === 'starting' || state === 'sleeping',
+    canStart: deployed && app.wanted === 'stopped',
+    canStop: deployed && app.wanted === 'running',
+    canRestart: deployed && app.wanted === 'running',
+    canRedeploy: app.releases.length > 0 && pendingRelease(app) === undefined,
+    search: `${app.name} ${app.id} ${app.description} ${presentState(state).word}`.toLowerCase(),
+  };
+}
+
+/** A release as a line of an app's deploys. */
+export function presentRelease(app: App, release: Release, links: Links, now: Date): ReleaseView {
+  return {
+    number: release.number,
+    state: RELEASE_STATES[release.state],
+    commit: release.commit,
+    shortCommit: release.commit.slice(0, 7),
+    message: release.message,
+    by: release.by,
+    verb: release.of === undefined || release.source === 'config' ? VERBS[release.source] : `rolled back to ${release.of}`,
+    branch: release.branch,
+    // What the state says already is not said twice.
+    reason: release.reason === release.state ? undefined : release.reason,
+    created: presentTime(release.createdAt, now),
+    took: release.finishedAt === undefined ? undefined : presentSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
+    pending: isPending(release.state),
+    live: release.number === app.live,
+    canReturn: release.number !== app.live && (release.state === 'retired' || release.state === 'draining'),
+    href: links.console(`apps/${app.id}/deploys/${release.number}`),
+  };
+}
+
+/** "12 apps · 9 running · 1 crashed": the whole in one line, troubles last. */
+export function presentSummary(list: AppStatus[]): string {
+  const counts = new Map<AppState, number>();
+  for (const { state } of list) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const order: AppState[] = ['running', 'starting', 'deploying', 'sleeping', 'stopped', 'created', 'failed', 'crashed'];
+  const parts = order.flatMap((state) => {
+    const count = counts.get(state);
+    return count === undefined ? [] : [`${count} ${presentState(state).word.toLowerCase()}`];
+  });
+  return [`${list.length} ${list.length === 1 ? 'app' : 'apps'}`, ...parts].join(' · ');
+}
+
+/** A moment seen from another: "3 minutes ago". */
+export function presentTime(iso: string, now: Date): TimeView {
+  const date = new Date(iso);
+  return { iso, text: ago(now.getTime() - date.getTime(), date), title: `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC` };
+}
+
+/** A span of time in ms: "850 ms", "4.2 s", "3 min 5 s", "2 h 10 min". */
+export function presentSpan(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
+  const seconds = ms / 1_000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(Math.round(seconds) / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Bytes with three digits at most: "512 B", "1.4 kB", "182 MB". */
+export function presentBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** A share of one core as per cent; a whole number, since more would only flicker. */
+export function presentShare(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+export interface FolderView {
+  /** "" for the files at the top. */
+  name: string;
+  files: { name: string; path: string; size: string; href: string; current: boolean }[];
+}
+
+/** An app's files by folder, the top first. */
+export function presentFiles(files: RepositoryFile[], app: string, links: Links, current?: string): FolderView[] {
+  const folders = new Map<string, FolderView>();
+  for (const file of [...files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    const cut = file.path.lastIndexOf('/');
+    const name = cut < 0 ? '' : file.path.slice(0, cut);
+    const folder = folders.get(name) ?? { name, files: [] };
+    folders.set(name, folder);
+    folder.files.push({
+      name: file.path.slice(cut + 1),
+      path: file.path,
+      size: presentBytes(file.size),
+      href: links.console(`apps/${app}/files/${encodePath(file.path)}`),
+      current: file.path === current,
+    });
+  }
+  return [...folders.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A path for a URL: its "/" stay. */
+export function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
+
+function ago(ms: number, date: Date): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 45) return 'just now';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min ago`;
+  const hours = Math.round(minutes / 60);
+  if (hours < 24) return `${hours} h ago`;
+  const days = Math.round(hours / 24);
+  if (days < 30) return days === 1 ? 'yesterday' : `${days} days ago`;
+  return date.toISOString().slice(0, 10);
+}

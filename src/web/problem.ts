@@ -1,0 +1,160 @@
+import { STATUS_CODES } from 'node:http';
+import type { Context, Middleware } from 'koa';
+import { TooManyAttempts } from '../domain/attempts.js';
+import { Refusal } from '../errors.js';
+import type { Logger } from '../logger.js';
+
+/** What went wrong, for programs. @see https://www.rfc-editor.org/rfc/rfc9457 */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  /** A sentence for the person who reads it. */
+  detail: string;
+  /** Stable: scripts may rely on it. */
+  code: string;
+  /** The input at fault, where there is one. */
+  field?: string;
+  /** The path that was asked for. */
+  instance: string;
+}
+
+/** True where a path belongs to the API; the router does not care for case either. */
+export function isApi(path: string): boolean {
+  return /^\/api(\/|$)/i.test(path);
+}
+
+/**
+ * Whatever was thrown as a problem. What was not expected says nothing of itself: its place is the log.
+ * @param instance the path that was asked for
+ */
+export function problemOf(error: unknown, instance: string): Problem {
+  if (error instanceof Refusal) return problem(error.status, error.code, error.message, instance, error.field);
+  if (isMulterError(error)) return multerProblem(error, instance);
+  if (isHttpError(error)) return problem(error.status, httpCode(error.status), sentence(error.message), instance);
+  return problem(500, 'internal-error', 'Something went wrong inside the server; its log has the details.', instance);
+}
+
+export interface ErrorOptions {
+  /** An error as a page for people. */
+  page(status: number, sentence: string): string;
+  logger: Logger;
+}
+
+/**
+ * The one place that answers for errors, also for the page that is not there: problem details below `/api`, a page for
+ * people everywhere else.
+ */
+export function answerErrors(options: ErrorOptions): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null) && ctx.respond !== false) {
+        const what = isApi(ctx.path)
+          ? 'There is no such call in the API: /api/docs lists them all.'
+          : 'There is no such page.';
+        answer(ctx, problem(404, 'not-found', what, ctx.path), options);
+      }
+    } catch (error) {
+      const found = problemOf(error, ctx.path);
+      if (found.status >= 500 && !(error instanceof Refusal)) {
+        options.logger.error({ err: error, method: ctx.method, path: ctx.path }, 'a request failed');
+      }
+      if (ctx.headerSent) throw error;
+      if (error instanceof TooManyAttempts) ctx.set('Retry-After', String(error.retryAfter));
+      if (found.status === 401) ctx.set('WWW-Authenticate', 'Bearer realm="streamlit-host"');
+      for (const [name, value] of Object.entries(headersOf(error))) ctx.set(name, value);
+      answer(ctx, found, options);
+    }
+  };
+}
+
+function answer(ctx: Context, found: Problem, options: ErrorOptions): void {
+  ctx.status = found.status;
+  ctx.set('Cache-Control', 'no-store');
+  if (isApi(ctx.path)) {
+    ctx.body = JSON.stringify(found);
+    ctx.set('Content-Type', 'application/problem+json; charset=utf-8');
+  } else {
+    ctx.body = options.page(found.status, found.detail);
+    ctx.set('Content-Type', 'text/html; charset=utf-8');
+  }
+}
+
+function problem(status: number, code: string, detail: string, instance: string, field?: string): Problem {
+  return {
+    type: `urn:streamlit-host:problem:${code}`,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    code,
+    ...(field === undefined ? {} : { field }),
+    instance,
+  };
+}
+
+interface MulterError extends Error {
+  code: string;
+  field?: string;
+}
+
+function isMulterError(error: unknown): error is MulterError {
+  return error instanceof Error && error.name === 'MulterError' && 'code' in error && typeof error.code === 'string';
+}
+
+const MULTER: Record<string, [status: number, code: string, sentence: string]> = {
+  LIMIT_FILE_SIZE: [
+    413,
+    'upload-too-large',
+    'A file of the upload is too large: leave out what the app does not need.',
+  ],
+  LIMIT_FILE_COUNT: [413, 'upload-too-many-files', 'The upload has too many files: send them as one archive.'],
+  LIMIT_PART_COUNT: [413, 'upload-too-many-files', 'The form has too many parts: send the files as one archive.'],
+  LIMIT_FIELD_COUNT: [413, 'form-too-many-fields', 'The form has too many fields.'],
+  LIMIT_FIELD_VALUE: [413, 'field-too-large', 'A field of the form is too long.'],
+};
+
+function multerProblem(error: MulterError, instance: string): Problem {
+  const [status, code, text] = MULTER[error.code] ?? [
+    422,
+    'form-invalid',
+    `The form cannot be taken: ${error.message.toLowerCase()}.`,
+  ];
+  return problem(status, code, text, instance, error.field);
+}
+
+interface HttpError extends Error {
+  status: number;
+  expose: boolean;
+}
+
+/** What Koa and its middleware throw; `expose` says that the message was meant for the sender. */
+function isHttpError(error: unknown): error is HttpError {
+  if (!(error instanceof Error && 'status' in error && 'expose' in error)) return false;
+  return typeof error.status === 'number' && error.status >= 400 && error.status < 500 && error.expose === true;
+}
+
+const HTTP_CODES: Record<number, string> = {
+  400: 'bad-request',
+  404: 'not-found',
+  405: 'method-not-allowed',
+  406: 'not-acceptable',
+  413: 'body-too-large',
+  415: 'unsupported-media-type',
+};
+
+function httpCode(status: number): string {
+  return HTTP_CODES[status] ?? 'bad-request';
+}
+
+/** Headers that an error of Koa carries, such as `Allow`. */
+function headersOf(error: unknown): Record<string, string> {
+  if (!isHttpError(error) || !('headers' in error) || typeof error.headers !== 'object' || error.headers === null)
+    return {};
+  return error.headers as Record<string, string>;
+}
+
+function sentence(message: string): string {
+  const text = message.slice(0, 300);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join, relative, sep } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import type { Context, Middleware } from 'koa';
+
+/** The languages of an app's files that the editor colours. */
+const LANGUAGES = ['bash', 'css', 'ini', 'javascript', 'json', 'markdown', 'python', 'sql', 'xml', 'yaml'];
+
+const TYPES: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.webmanifest': 'application/manifest+json',
+};
+
+/** Bytes that are worth compressing; below it the headers weigh more than what is saved. */
+const WORTH_COMPRESSING = 1_000;
+
+interface PublicFile {
+  type: string;
+  etag: string;
+  plain: Buffer;
+  gzip: Buffer | undefined;
+  brotli: Buffer | undefined;
+}
+
+export interface PublicOptions {
+  /** The folder of our own stylesheets, browser modules and icons. */
+  folder: string;
+  /** The folder of the installed @highlightjs/cdn-assets package, of which the editor needs a few modules. */
+  highlight: string;
+}
+
+/**
+ * The platform's own static files, under `/_host/`. They are few and small, so they are read and compressed once, at
+ * construction. One hash over all of them names the folder in the address: modules may import each other by relative
+ * path, and what a browser has may stay there for ever.
+ */
+export class PublicFiles {
+  /** The hash over all files, as it stands in their addresses. */
+  readonly version: string;
+  readonly #files = new Map<string, PublicFile>();
+
+  constructor(options: PublicOptions) {
+    for (const file of walk(options.folder)) {
+      this.#add(relative(options.folder, file).split(sep).join('/'), file);
+    }
+    this.#add('highlight/core.js', join(options.highlight, 'es', 'core.min.js'));
+    for (const language of LANGUAGES) {
+      this.#add(`highlight/${language}.js`, join(options.highlight, 'es', 'languages', `${language}.min.js`));
+    }
+    const all = createHash('sha256');
+    for (const [name, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) all.update(`${name} ${file.etag}\n`);
+    this.version = all.digest('hex').slice(0, 12);
+  }
+
+  /**
+   * The path of a file, below the public base.
+   * @throws Error where there is no such file: that is a defect of the page that asks
+   */
+  path(name: string): string {
+    if (!this.#files.has(name)) throw new Error(`there is no public file "${name}"`);
+    return `/_host/${this.version}/${name}`;
+  }
+
+  /** Answers GET and HEAD below `/_host/`, and leaves every other request alone. */
+  middleware(): Middleware {
+    return async (ctx, next) => {
+      if (!ctx.path.startsWith('/_host/')) {
+        await next();
+        return;
+      }
+      if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+        ctx.status = 405;
+        ctx.set('Allow', 'GET, HEAD');
+        return;
+      }
+      this.#answer(ctx);
+    };
+  }
+
+  #answer(ctx: Context): void {
+    const [, version, name] = /^\/_host\/([^/]+)\/(.+)$/.exec(ctx.path) ?? [];
+    const file = name === undefined ? undefined : this.#files.get(name);
+    if (file === undefined) {
+      ctx.status = 404;
+      ctx.type = 'text/plain; charset=utf-8';
+      ctx.body = 'There is no such file.\n';
+      return;
+    }
+    // A page made before an upgrade still asks for the old folder: it gets today's file, but may not keep it.
+    const current = version === this.version;
+    ctx.set('Cache-Control', current ? 'public, max-age=31536000, immutable' : 'no-cache');
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    ctx.set('Vary', 'Accept-Encoding');
+    ctx.etag = file.etag;
+    ctx.status = 200;
+    if (ctx.fresh) {
+      ctx.status = 304;
+      return;
+    }
+    ctx.set('Content-Type', file.type);
+    // Asked one by one: a browser that takes both names gzip first, and brotli is the smaller one.
+    if (file.brotli !== undefined && ctx.acceptsEncodings('br') === 'br') {
+      ctx.set('Content-Encoding', 'br');
+      ctx.body = file.brotli;
+    } else if (file.gzip !== undefined && ctx.acceptsEncodings('gzip') === 'gzip') {
+      ctx.set('Content-Encoding', 'gzip');
+      ctx.body = file.gzip;
+    } else {
+      ctx.body = file.plain;
+    }
+  }
+
+  #add(name: string, path: string): void {
+    const plain = readFileSync(path);
+    const type = TYPES[extname(name)];
+    if (type === undefined) return;
+    const compress = plain.length >= WORTH_COMPRESSING && !type.startsWith('image/png');
+    this.#files.set(name, {
+      type,
+      etag: createHash('sha256').update(plain).digest('hex').slice(0, 16),
+      plain,
+      gzip: compress ? gzipSync(plain) : undefined,
+      brotli: compress ? brotliCompressSync(plain) : undefined,
+    });
+  }
+}
+
+function* walk(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* walk(path);
+    else if (entry.isFile()) yield path;
+  }
+}

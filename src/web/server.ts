@@ -1,0 +1,141 @@
+import type { RequestListener } from 'node:http';
+import Koa, { type Middleware } from 'koa';
+import helmet from 'koa-helmet';
+import type { Apps } from '../deploy/apps.js';
+import { hasCode } from '../errors.js';
+import type { Logger } from '../logger.js';
+import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
+import type { ApiDocs } from './api/docs.js';
+import { createApi } from './api/index.js';
+import { loginRoutes } from './login.js';
+import { answerErrors, isApi } from './problem.js';
+
+/** The most bytes of one upload, unless told. */
+const MAX_UPLOAD = 500_000_000;
+
+/** The pages that are needed here, as HTML. */
+export interface WebPages {
+  error(status: number, sentence: string): string;
+  login(next: string, error: string | undefined): string;
+  apiDocs(model: ApiDocs, csrf: string | undefined): string;
+}
+
+export interface WebOptions {
+  apps: Apps;
+  /** The one address everything links to, without a trailing slash; known once the server listens. */
+  publicBase(): string;
+  access: Access;
+  /** Where the logs are. */
+  logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  logger: Logger;
+  pages: WebPages;
+  /** The folder for uploads on their way, and the most bytes of one. */
+  uploads: { tmp: string; maxBytes?: number };
+  /** Ends the server; called when the answer to the request is on its way. */
+  stopServer(options: { keepApps: boolean }): void;
+  /** Aborted when the server ends, so that event streams end too. */
+  closing: AbortSignal;
+  version: string;
+  /** What anybody may see: the gallery, static files. Each passes on what is not its own. */
+  open?: Middleware[];
+  /** The console's own pages; only for requests of a browser that is signed in (`signedIn(ctx)`). */
+  console?: Middleware[];
+}
+
+/**
+ * Everything that is answered by neither git nor an app: API, console, gallery. Paths arrive without the public base's
+ * own path; addresses in answers are made from the public base and nothing else.
+ */
+export function createWeb(options: WebOptions): RequestListener {
+  const { access, logger, pages } = options;
+  const base = () => baseOf(options.publicBase());
+  const app = new Koa();
+  app.silent = true;
+  app.on('error', (error: unknown) => {
+    // A reader who left in the middle of an answer is nothing to worry about.
+    const left = ['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE'].some((code) =>
+      hasCode(error, code),
+    );
+    logger[left ? 'debug' : 'error'](
+      { err: error },
+      left ? 'a reader left in the middle of an answer' : 'an answer ended early',
+    );
+  });
+
+  app.use(securityHeaders());
+  app.use(answerErrors({ page: (status, sentence) => pages.error(status, sentence), logger }));
+  app.use(answerHealth);
+  for (const middleware of options.open ?? []) app.use(middleware);
+
+  const api = createApi({
+    apps: options.apps,
+    publicBase: () => options.publicBase(),
+    logs: options.logs,
+    sessions: access.sessions,
+    uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
+    stopServer: (how) => options.stopServer(how),
+    closing: options.closing,
+    logger,
+    version: options.version,
+    docs: (model, csrf) => pages.apiDocs(model, csrf),
+  });
+  for (const middleware of [guardApi(access, base), ...api]) app.use(below(isApi, middleware));
+
+  const login = loginRoutes({ access, base, page: (next, error) => pages.login(next, error) });
+  const consoleParts = [guardConsole(access, base), login.routes() as Middleware, ...(options.console ?? [])];
+  for (const middleware of consoleParts) app.use(below(isConsole, middleware));
+
+  const handle = app.callback();
+  // It never rejects: what goes wrong is answered, and told to the listener above.
+  return (req, res) => void handle(req, res);
+}
+
+/** True where a path belongs to the console. */
+function isConsole(path: string): boolean {
+  return /^\/console(\/|$)/i.test(path);
+}
+
+function below(owns: (path: string) => boolean, middleware: Middleware): Middleware {
+  return async (ctx, next) => {
+    await (owns(ctx.path) ? middleware(ctx, next) : next());
+  };
+}
+
+/** Says that the server answers, to anybody and nothing more. */
+async function answerHealth(ctx: Koa.Context, next: Koa.Next): Promise<void> {
+  if (ctx.path !== '/healthz') {
+    await next();
+    return;
+  }
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = { status: 'ok' };
+}
+
+/**
+ * What browsers are told about every page. Cross-Origin-Opener-Policy keeps an app that opens the console in a window
+ * from reaching into it; the referrer stays on our origin, since without one the Origin of a form would be "null".
+ */
+function securityHeaders(): Middleware {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    crossOriginOpenerPolicy: { policy: 'same-origin' },
+    // The apps on the same origin do not ask for it, and a browser decides once for the whole origin.
+    originAgentCluster: false,
+    referrerPolicy: { policy: 'same-origin' },
+    // Whoever ends TLS decides that; it holds for every other service on the same host.
+    strictTransportSecurity: false,
+    xFrameOptions: { action: 'deny' },
+  });
+}

@@ -1,0 +1,76 @@
+import { printable } from '../../domain/app.js';
+import { Refusal } from '../../errors.js';
+
+const MAX_PATH = 1_024;
+const MAX_SEGMENT = 255;
+
+/** Folders that belong to one machine or one tool, never to an app. */
+const JUNK = new Set(['__macosx', '.git', 'venv', '.venv', '__pycache__']);
+
+/**
+ * A path that came from outside as a path inside an app: relative, with "/", without "." and empty parts, in Unicode's
+ * composed form (an archive made on a Mac holds the other one).
+ * @param field the input at fault, for the refusal
+ * @throws Refusal `path-unsafe` where it would lead out of the app, or means different things on different systems
+ */
+export function safePath(name: string, field: string): string {
+  const refuse = (why: string): never => {
+    throw new Refusal(
+      'invalid',
+      'path-unsafe',
+      `"${printable(name)}" cannot be the path of a file of an app: ${why}.`,
+      { field },
+    );
+  };
+  if (/[\p{Cc}\p{Cs}]/u.test(name)) refuse('it holds a character that no file name should');
+  if (name.includes('\\')) refuse('it holds a backslash; use "/" between folders');
+  const segments = name
+    .normalize('NFC')
+    .split('/')
+    .filter((segment) => segment !== '' && segment !== '.');
+  if (name.startsWith('/') || /^[a-z]:/i.test(segments[0] ?? '')) refuse('it must be relative to the app');
+  if (segments.includes('..')) refuse('it leads out of the app with ".."');
+  if (segments.length === 0) refuse('it is empty');
+  if (segments.some((segment) => Buffer.byteLength(segment) > MAX_SEGMENT)) refuse('a part of it is too long');
+  const path = segments.join('/');
+  if (Buffer.byteLength(path) > MAX_PATH) refuse('it is too long');
+  return path;
+}
+
+/** True for what an upload carries along but an app does not need: caches, environments, git's own files. */
+export function isJunk(path: string): boolean {
+  const segments = path.split('/');
+  const last = segments.at(-1)?.toLowerCase();
+  return (
+    last === '.ds_store' || last === '.git' || segments.slice(0, -1).some((segment) => JUNK.has(segment.toLowerCase()))
+  );
+}
+
+/** The paths without the one folder that all of them are in, as archives of a project have it; else as they are. */
+export function withoutTopFolder(paths: readonly string[]): string[] {
+  const [first] = paths;
+  const top = first?.slice(0, first.indexOf('/') + 1);
+  if (top === undefined || top === '' || !paths.every((path) => path.startsWith(top))) return [...paths];
+  return paths.map((path) => path.slice(top.length));
+}
+
+/**
+ * Sees that the paths can be files of one tree.
+ * @throws Refusal `path-twice` where two are the same, or one is a folder of the other
+ */
+export function checkTree(paths: readonly string[], field: string): void {
+  const refuse = (why: string): never => {
+    throw new Refusal('invalid', 'path-twice', why, { field });
+  };
+  const files = new Set<string>();
+  for (const path of paths) {
+    if (files.has(path)) refuse(`The file "${printable(path)}" is there twice: leave one of them out.`);
+    files.add(path);
+  }
+  for (const path of paths) {
+    for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
+      const folder = path.slice(0, cut);
+      if (files.has(folder)) refuse(`"${printable(folder)}" is a file and a folder at once.`);
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import Handlebars from 'handlebars';
+import type { ApiDocs } from './api/docs.js';
+import type { PublicFiles } from './public.js';
+import { drawPicture } from './picture.js';
+import type { AppView, FolderView, Links, ReleaseView } from './presenters.js';
+
+/** What every page knows of the site and of the person who looks. */
+export interface Site {
+  links: Links;
+  /** The session's CSRF token; undefined for a page that anybody may see. */
+  csrf: string | undefined;
+}
+
+/** One sentence at the top of a page, after something was done or refused. */
+export interface Notice {
+  tone: 'good' | 'bad' | 'busy';
+  text: string;
+}
+
+/** What an app's pages share: its head, and which tab is the current one. */
+interface AppPage {
+  app: AppView;
+  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'settings';
+  notice: Notice | undefined;
+}
+
+/** What the log viewer shows and where its next lines come from. */
+export interface LogView {
+  /** The element's id; one page may hold two logs. */
+  id: string;
+  label: string;
+  lines: string[];
+  /** The path (below the public base) that streams further lines; undefined where no more will come. */
+  follow: string | undefined;
+  /** The text that shows while there is no line. */
+  empty: string;
+}
+
+export interface GalleryCard {
+  id: string;
+  name: string;
+  description: string;
+  state: AppView['state'];
+  url: string | undefined;
+  search: string;
+}
+
+/** What a visitor of an app sees while it cannot answer. */
+export type GatewayPage = 'building' | 'crashed' | 'failed' | 'not-found' | 'starting' | 'stopped';
+
+/** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
+export interface Pages {
+  'console/login': { next: string; error: string | undefined };
+  'console/apps': { apps: AppView[]; summary: string; example: string; notice: Notice | undefined };
+  'console/new': {
+    name: string;
+    description: string;
+    error: string | undefined;
+    field: string | undefined;
+    example: string;
+  };
+  'console/overview': AppPage & { log: LogView; recent: ReleaseView[]; deployLog: LogView | undefined };
+  'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
+  'console/deploys': AppPage & { releases: ReleaseView[] };
+  'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
+  'console/files': AppPage & { folders: FolderView[]; count: number; clone: string };
+  'console/file': AppPage & {
+    folders: FolderView[];
+    count: number;
+    path: string;
+    /** False where the file is no text, or too much of it. */
+    editable: boolean;
+    text: string;
+    /** The colours' language; empty for none. */
+    language: string;
+    size: string;
+    /** Names the content that the editor began with, so that nobody's change is overwritten unseen. */
+    was: string;
+    message: string;
+    /** The path that the file may be moved to. */
+    newPath: string;
+    /** True where the form that renames and deletes stands open. */
+    moving: boolean;
+    error: string | undefined;
+    download: string;
+  };
+  'console/new-file': AppPage & { path: string; text: string; message: string; error: string | undefined; field: string | undefined };
+  'console/settings': AppPage & { clone: string; error: string | undefined; field: string | undefined; name: string; description: string };
+  'console/delete': AppPage & { error: string | undefined };
+  'api-docs': ApiDocs;
+  gallery: { cards: GalleryCard[]; summary: string };
+  error: { status: number; title: string; message: string };
+}
+
+export interface ViewsOptions {
+  /** The folder of the Handlebars templates. */
+  templates: string;
+  files: PublicFiles;
+}
+
+/** The icons, drawn on a grid of 16; they take the colour and size of the text around them. */
+const ICONS: Record<string, string> = {
+  open: '<path d="M6 3.5H4A1.5 1.5 0 0 0 2.5 5v7A1.5 1.5 0 0 0 4 13.5h7a1.5 1.5 0 0 0 1.5-1.5v-2M9.5 2.5h4v4M13 3 7.5 8.5"/>',
+  copy: '<rect x="5.5" y="5.5" width="8" height="8" rx="1.5"/><path d="M10.5 3V3A1 1 0 0 0 9.5 2h-6A1.5 1.5 0 0 0 2 3.500v6a1 1 0 0 0 1 1"/>',
+  back: '<path d="M9.500 3.500 5 8l4.500 4.500"/>',
+  file: '<path d="M9 2H4.500A1 1 0 0 0 3.500 3v10a1 1 0 0 0 1 1h7a1 1 0 0 0 1-1V5.500Zm0 0v3.500h3.500"/>',
+  search: '<circle cx="7" cy="7" r="4.500"/><path d="m10.500 10.500 3 3"/>',
+  star: '<path d="m8 1.8 1.9 3.900 4.300.6-3.100 3 .7 4.200L8 11.500l-3.800 2 .7-4.200-3.100-3 4.300-.6Z"/>',
+  plus: '<path d="M8 3v10M3 8h10"/>',
+};
+
+/**
+ * Renders the pages. All templates are read and parsed at construction, so a mistake in one stops the server at its
+ * start, not a visitor on their way. Strict: a value that a template names and the model lacks is an error.
+ */
+export class Views {
+  readonly #handlebars = Handlebars.create();
+  readonly #pages = new Map<string, Handlebars.TemplateDelegate>();
+
+  constructor(options: ViewsOptions) {
+    this.#registerHelpers(options.files);
+    for (const [name, source] of readTemplates(options.templates)) {
+      const program: unknown = this.#handlebars.parse(source);
+      if (name.startsWith('partials/')) {
+        this.#handlebars.registerPartial(name.slice('partials/'.length), this.#compile(program));
+      } else {
+        this.#pages.set(name, this.#compile(program));
+      }
+    }
+  }
+
+  /** The names of all pages. */
+  get names(): string[] {
+    return [...this.#pages.keys()];
+  }
+
+  /** A page as HTML. @throws Error where the model lacks what the page shows */
+  render<Name extends keyof Pages>(name: Name, site: Site, model: Pages[Name]): string {
+    return this.#render(name, { ...model, site });
+  }
+
+  /**
+   * A page that the gateway shows instead of an app. It is for visitors: it tells the app's name and state, no more.
+   * @param app the app, where there is one at this address
+   */
+  renderGateway(page: GatewayPage, links: Links, app: { id: string; name: string } | undefined): string {
+    const name = app?.name ?? '';
+    const href = app === undefined ? '' : links.console(`apps/${app.id}`);
+    return this.#render(`gateway/${page}`, { name, href, site: { links, csrf: undefined } });
+  }
+
+  #render(name: string, model: object): string {
+    const page = this.#pages.get(name);
+    if (page === undefined) throw new Error(`there is no page "${name}"`);
+    return page(model);
+  }
+
+  #compile(program: unknown): Handlebars.TemplateDelegate {
+    return this.#handlebars.compile(program, {
+      strict: true,
+      preventIndent: true,
+      knownHelpersOnly: true,
+      knownHelpers: { to: true, asset: true, icon: true, picture: true, eq: true, count: true },
+    });
+  }
+
+  #registerHelpers(files: PublicFiles): void {
+    const base = (options: Handlebars.HelperOptions): string => {
+      const { root } = options.data as { root: { site: Site } };
+      return root.site.links.base;
+    };
+    this.#handlebars.registerHelper({
+      to: (path: string, options: Handlebars.HelperOptions) => base(options) + path,
+      asset: (name: string, options: Handlebars.HelperOptions) => base(options) + files.path(name),
+      icon: (name: string) =>
+        new Handlebars.SafeString(
+          `<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">${ICONS[name] ?? ''}</svg>`,
+        ),
+      picture: (name: string) => new Handlebars.SafeString(drawPicture(name)),
+      eq: (a: unknown, b: unknown) => a === b,
+      count: (number: number, one: string, many: string) => `${number} ${number === 1 ? one : many}`,
+    });
+  }
+}
+
+function* readTemplates(folder: string): Generator<[string, string]> {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
+    const path = join(entry.parentPath, entry.name);
+    yield [relative(folder, path).split(sep).join('/').replace(/\.hbs$/, ''), readFileSync(path, 'utf8')];
+  }
+}

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { linksOf } from '../../src/web/presenters.js';
+import { PublicFiles } from '../../src/web/public.js';
+import { Views, type GatewayPage } from '../../src/web/views.js';
+import { openBrowser } from '../helpers/browser.js';
+import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
+import { textApp } from '../helpers/project.js';
+import { button, byLabel, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
+
+describe('nothing serious or critical is found by axe', () => {
+  let host: TestHost;
+  let browser: Browser;
+  /** Of a visitor, and of the operator. */
+  let visitor: Page;
+  let page: Page;
+
+  beforeAll(async () => {
+    host = await startHost();
+    browser = await openBrowser();
+    visitor = await browser.newPage();
+    page = await browser.newPage();
+    for (const one of [visitor, page]) one.setDefaultTimeout(20_000);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await host?.stop();
+  });
+
+  it('on the login page, on an error, and while there is no app', async () => {
+    await visitor.goto(`${host.url}/console/`);
+    expect(await seriousFaults(visitor)).toEqual([]);
+    await keepPictures(visitor, 'login');
+    await byLabel(visitor, 'Token').fill('not the token');
+    await button(visitor, 'Log in').click();
+    await visitor.getByRole('alert').waitFor();
+    expect(await seriousFaults(visitor)).toEqual([]);
+    await visitor.goto(`${host.url}/`);
+    expect(await seriousFaults(visitor)).toEqual([]);
+    await logIn(page, host);
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.goto(`${host.url}/console/nothing-here`);
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'error');
+  });
+
+  it('on every page of an app that runs, has failed and was stopped', async () => {
+    await page.goto(`${host.url}/console/new`);
+    await button(page, 'Create and deploy').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    const answer = await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Nothing yet' }) });
+    expect(answer.status).toBe(201);
+    await page.goto(`${host.url}/console/apps/nothing-yet`);
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-overview-new');
+    await page.goto(`${host.url}/console/apps/nothing-yet/files`);
+    expect(await seriousFaults(page)).toEqual([]);
+
+    expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
+    await host.api('/apps/sales', { method: 'PATCH', body: formOf({ 'app.py': 'import streamlit as st\nst.write("new")\n' }) });
+    await until('the second release is live', async () => (await host.app('sales')).release === 2);
+    await host.api('/apps/sales', { method: 'PATCH', body: formOf({ 'requirements.txt': 'streamlit\nno-such-package-anywhere-at-all\n' }) });
+    await until('the third has failed', async () => ((await host.app('sales')).last_deploy as { state?: string }).state === 'failed');
+    const app = `${host.url}/console/apps/sales`;
+    for (const path of ['', '/logs', '/deploys', '/deploys/3', '/deploys/1', '/files', '/new-file', '/settings', '/delete']) {
+      await page.goto(app + path);
+      expect(await seriousFaults(page), path).toEqual([]);
+    }
+    await page.goto(`${app}/files/app.py`);
+    await page.locator('.editor.coloured').waitFor();
+    await page.getByText('Rename or delete').click();
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.goto(`${app}/deploys`);
+    await button(page, 'Bring back release 1').click();
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.goto(`${app}/settings`);
+    await button(page, 'Delete …').click();
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.goto(`${host.url}/console/`);
+    await page.getByRole('row').filter({ hasText: 'Sales' }).getByText('Running').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await host.api('/apps/sales/stop', { method: 'POST' });
+    await page.goto(`${app}?done=stop`);
+    await button(page, 'Start').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+  });
+
+  it("in the API's document, with every call open", async () => {
+    await page.goto(`${host.url}/api/docs`);
+    await page.evaluate('document.querySelectorAll("details").forEach((one) => { one.open = true; })');
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.evaluate('document.querySelectorAll("details").forEach((one, place) => { one.open = place === 1; })');
+    await keepPictures(page, 'api-docs');
+  });
+
+  it('in the gallery', async () => {
+    await visitor.goto(`${host.url}/`);
+    await byLabel(visitor, 'Search apps').waitFor();
+    expect(await seriousFaults(visitor)).toEqual([]);
+  });
+
+  it.each(['building', 'crashed', 'failed', 'not-found', 'starting', 'stopped'] satisfies GatewayPage[])(
+    'where an app cannot answer: %s',
+    async (name) => {
+      const files = new PublicFiles({ folder: join(ROOT, 'public'), highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets') });
+      const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(name, linksOf(host.url), { id: 'sales', name: 'Sales' });
+      const address = `${host.url}/apps/sales/`;
+      // Some of these states pass too quickly to be looked at, so the page itself is put in the app's place.
+      await visitor.route(address, (route) => route.fulfill({ status: 503, contentType: 'text/html; charset=utf-8', body }));
+      await visitor.goto(address);
+      expect(await seriousFaults(visitor)).toEqual([]);
+      await keepPictures(visitor, `gateway-${name}`);
+      await visitor.unroute(address);
+    },
+  );
+
+  it('and everything can be reached with the keyboard, from the link that skips the head on', async () => {
+    await page.goto(`${host.url}/console/apps/sales`);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.textContent.trim()')).toBe('All apps');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.id')).toBe('start');
+    await page.keyboard.press('Enter');
+    await page.locator('.state-now').getByText('Running', { exact: true }).waitFor();
+  });
+});

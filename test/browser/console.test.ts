@@ -1,0 +1,475 @@
+import { readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { keepPicture, openBrowser } from '../helpers/browser.js';
+import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
+import { run } from '../helpers/project.js';
+import { baseOf, button, byLabel, drop, folderOf, formOf, headState, keepPictures, logIn, makeApp } from './pages.js';
+
+const app = (text: string): string => `import streamlit as st
+
+st.title("${text}")
+word = st.text_input("Word")
+if word:
+    print(f"The word is {word}.", flush=True)
+`;
+
+const LIVE = { timeout: 60_000 };
+
+describe('the console', () => {
+  let host: TestHost;
+  let browser: Browser;
+  let context: BrowserContext;
+  /** The page that most is done in, and a second one that only looks. */
+  let page: Page;
+  let second: Page;
+  /** What went wrong in the scripts of our pages. */
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    host = await startHost();
+    browser = await openBrowser();
+    context = await browser.newContext();
+    context.setDefaultTimeout(20_000);
+    page = await context.newPage();
+    page.on('pageerror', (error) => faults.push(String(error)));
+  });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    await keepPicture(page, `failed ${task.name}`);
+    console.log(host.output.slice(-5_000));
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await host?.stop();
+  });
+
+  it('lets in whoever has the printed link, once', async () => {
+    await page.goto(host.loginUrl);
+    expect(page.url()).toBe(`${host.url}/console/`);
+    await page.getByRole('heading', { name: 'Push your first app' }).waitFor();
+    await page.getByText(`git remote add host ${host.url}/git/hello.git`).waitFor();
+    await keepPictures(page, 'console-empty');
+
+    const stranger = await browser.newContext();
+    const other = await stranger.newPage();
+    const answer = await other.goto(host.loginUrl);
+    expect(answer?.status()).toBe(401);
+    await other.getByRole('alert').getByText('This login link was used already').waitFor();
+    await keepPictures(other, 'login-refused');
+    await other.goto(`${host.url}/console/new`);
+    expect(other.url()).toContain('/console/login?next=');
+    await stranger.close();
+  });
+
+  it('makes an app of a dropped folder, and shows its deploy while it happens', async () => {
+    second = await context.newPage();
+    second.on('pageerror', (error) => faults.push(String(error)));
+    await second.goto(`${host.url}/console/`);
+    await second.getByRole('heading', { name: 'Push your first app' }).waitFor();
+
+    await page.goto(`${host.url}/console/new`);
+    const folder = await folderOf('My words', { 'app.py': app('First words'), 'requirements.txt': 'streamlit\n', '.DS_Store': 'x', '__pycache__/a.pyc': 'x' });
+    await drop(page.locator('[data-drop]'), [folder]);
+    await page.locator('[data-picked]').getByText('app.py').waitFor();
+    expect(await page.locator('[data-picked] li span').allTextContents()).toEqual(['app.py', 'requirements.txt']);
+    expect(await byLabel(page, 'Name').inputValue()).toBe('My words');
+    await page.getByText(`${host.url}/git/my-words.git`).waitFor();
+    await keepPictures(page, 'console-new');
+    await button(page, 'Create and deploy').click();
+
+    await page.waitForURL(`${host.url}/console/apps/my-words/deploys/1`);
+    await page.evaluate('window.here = true');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    await headState(page, 'Running').waitFor();
+    await page.locator('.log-lines').getByText('Checked out 2 files; main file: app.py').waitFor();
+    // There is nothing left to follow.
+    await button(page, 'Follow').waitFor({ state: 'hidden' });
+    await rm(dirname(folder), { recursive: true });
+    // All of it came without a reload.
+    expect(await page.evaluate('window.here')).toBe(true);
+    await keepPictures(page, 'console-deploy');
+  });
+
+  it('tells another tab, which began before there was any app, without a reload', async () => {
+    await second.bringToFront();
+    await second.getByRole('row').filter({ hasText: 'My words' }).getByText('Running').waitFor();
+    await second.getByRole('heading', { name: 'Apps', exact: true }).waitFor();
+    // The filter came with the list, and works.
+    await byLabel(second, 'Filter apps').fill('nothing like it');
+    await second.getByText('No app matches.').waitFor();
+    await byLabel(second, 'Filter apps').fill('words run');
+    expect(await second.getByRole('link', { name: 'My words', exact: true }).isVisible()).toBe(true);
+    await byLabel(second, 'Filter apps').fill('');
+  });
+
+  it('opens the app, and follows what it prints', async () => {
+    await page.bringToFront();
+    await page.goto(`${host.url}/console/apps/my-words/logs`);
+    const visitor = await context.newPage();
+    await visitor.goto(`${host.url}/apps/my-words/`);
+    await visitor.getByRole('heading', { name: 'First words' }).waitFor();
+    const say = async (word: string): Promise<void> => {
+      await visitor.getByRole('textbox', { name: 'Word' }).fill(word);
+      await visitor.getByRole('textbox', { name: 'Word' }).press('Enter');
+    };
+    const log = page.locator('.log-lines');
+
+    await say('alpha');
+    await log.getByText('The word is alpha.').waitFor();
+    await button(page, 'Follow').click();
+    await say('beta');
+    await page.getByText(/paused, [1-9]\d* new/).waitFor();
+    expect(await log.getByText('The word is beta.').count()).toBe(0);
+    await button(page, 'Follow').click();
+    await log.getByText('The word is beta.').waitFor();
+
+    await byLabel(page, 'Search in Log of My words').fill('is ALPHA');
+    await page.getByText(/^1 of \d+ lines$/).waitFor();
+    expect(await log.getByText('The word is beta.').isVisible()).toBe(false);
+    expect(await log.locator('mark').allTextContents()).toEqual(['is alpha']);
+    await keepPictures(page, 'console-logs-search');
+    await byLabel(page, 'Search in Log of My words').fill('');
+    await log.getByText('The word is beta.').waitFor();
+    await button(page, 'Wrap').click();
+    expect(await log.getAttribute('class')).not.toContain('wrap');
+
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download the whole log' }).click();
+    const file = await download;
+    expect(file.suggestedFilename()).toBe('my-words.log');
+    expect(await readFile(await file.path(), 'utf8')).toContain('The word is beta.');
+    await keepPictures(page, 'console-logs');
+    await visitor.close();
+  });
+
+  it('edits a file, and the app has the new text', async () => {
+    const visitor = await context.newPage();
+    await page.goto(`${host.url}/console/apps/my-words/files`);
+    await keepPictures(page, 'console-files');
+    await page.getByRole('link', { name: 'app.py', exact: true }).click();
+    await page.locator('.editor.coloured .hljs-keyword').first().waitFor();
+    expect(await byLabel(page, 'Content of app.py').inputValue()).toBe(app('First words'));
+    await byLabel(page, 'Content of app.py').fill(app('Second words'));
+    await keepPictures(page, 'console-editor');
+    await byLabel(page, 'What changed').fill('Say it again');
+    await byLabel(page, 'Content of app.py').press('Control+s');
+    await page.waitForURL(`${host.url}/console/apps/my-words/deploys/2`);
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    await page.locator('.deploy-head').getByText('Say it again').waitFor();
+    await visitor.goto(`${host.url}/apps/my-words/`);
+    await visitor.getByRole('heading', { name: 'Second words' }).waitFor();
+    await visitor.close();
+  });
+
+  it('does not overwrite what somebody else has changed meanwhile', async () => {
+    await page.goto(`${host.url}/console/apps/my-words/files/app.py`);
+    const changed = await host.api('/apps/my-words/files/app.py', { method: 'PUT', body: app('Third words') });
+    expect(changed.ok, await changed.clone().text()).toBe(true);
+    await byLabel(page, 'Content of app.py').fill(app('Mine'));
+    await button(page, 'Save and deploy').click();
+    await page.getByRole('alert').getByText('app.py was changed while you edited it').waitFor();
+    expect(await byLabel(page, 'Content of app.py').inputValue()).toBe(app('Mine'));
+    await until('the other change is live', async () => (await host.app('my-words')).release === 3);
+  });
+
+  it('adds, renames and deletes files, each as a commit', async () => {
+    await page.goto(`${host.url}/console/apps/my-words/files`);
+    await page.getByRole('link', { name: 'New file' }).click();
+    await byLabel(page, 'Path').fill('app.py');
+    await byLabel(page, 'Content').fill('x = 1\n');
+    await button(page, 'Save and deploy').click();
+    await page.getByRole('alert').getByText('There is a file "app.py" already').waitFor();
+    await keepPictures(page, 'console-new-file');
+    expect(await byLabel(page, 'Content').inputValue()).toBe('x = 1\n');
+    await byLabel(page, 'Path').fill('../../etc/passwd');
+    await button(page, 'Save and deploy').click();
+    await page.getByRole('alert').getByText('it leads out of the app').waitFor();
+    await byLabel(page, 'Path').fill('pages/2_Größe.py');
+    await button(page, 'Save and deploy').click();
+    await page.waitForURL('**/deploys/4');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+
+    await page.goto(`${host.url}/console/apps/my-words/files`);
+    await page.getByRole('link', { name: '2_Größe.py' }).click();
+    expect(await byLabel(page, 'Content of pages/2_Größe.py').inputValue()).toBe('x = 1\n');
+    await page.getByText('Rename or delete').click();
+    await byLabel(page, 'New path').fill('pages/3_Size.py');
+    await keepPictures(page, 'console-rename');
+    await button(page, 'Rename').click();
+    await page.waitForURL('**/deploys/5');
+    await page.locator('.deploy-head').getByText('Rename pages/2_Größe.py to pages/3_Size.py').waitFor();
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+
+    await page.goto(`${host.url}/console/apps/my-words/files/pages/3_Size.py`);
+    await page.getByText('Rename or delete').click();
+    await button(page, 'Delete this file').click();
+    const dialog = page.getByRole('dialog', { name: 'Delete pages/3_Size.py?' });
+    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    expect(page.url()).toContain('/files/');
+    await button(page, 'Delete this file').click();
+    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await page.waitForURL('**/deploys/6');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    const files = (await (await host.api('/apps/my-words/files')).json()) as { files: { path: string }[] };
+    expect(files.files.map(({ path }) => path)).toEqual(['app.py', 'requirements.txt']);
+  });
+
+  it('shows why a deploy failed, with its log, while the app goes on', async () => {
+    await page.goto(`${host.url}/console/apps/my-words/files/requirements.txt`);
+    await byLabel(page, 'Content of requirements.txt').fill('streamlit\nno-such-package-anywhere-at-all\n');
+    await button(page, 'Save and deploy').click();
+    await page.waitForURL('**/deploys/7');
+    await page.locator('.deploy-head').getByText('Failed', { exact: true }).waitFor(LIVE);
+    await page.locator('.deploy-head .notice.bad').getByText(/no-such-package-anywhere-at-all/).waitFor();
+    await page.locator('.log-lines .line.err').filter({ hasText: 'error: No solution found' }).waitFor();
+    // The time in the reader's zone, short; the whole of it where one points.
+    const time = page.locator('.log-lines .at').first();
+    expect(await time.innerText()).toMatch(/^\d\d:\d\d:\d\d$/);
+    expect(await time.getAttribute('title')).toMatch(/^\[\d{4}-.*Z\]$/);
+    await headState(page, 'Running').waitFor();
+    await keepPictures(page, 'console-deploy-failed');
+    await page.goto(`${host.url}/console/apps/my-words`);
+    await page.getByText(/^Deploy 7 failed: /).waitFor();
+    await keepPictures(page, 'console-overview');
+  });
+
+  it('cancels a deploy', async () => {
+    const slow = join(ROOT, 'test/fixtures/apps/slow-build/slow');
+    const files = {
+      'requirements.txt': 'streamlit\n./slow\n',
+      'slow/pyproject.toml': await readFile(join(slow, 'pyproject.toml'), 'utf8'),
+      'slow/backend.py': await readFile(join(slow, 'backend.py'), 'utf8'),
+      'slow/signals.txt': `${join(host.data, 'begun')}\n${join(host.data, 'never')}\n`,
+    };
+    const asked = await host.api('/apps/my-words', { method: 'PATCH', body: formOf(files) });
+    expect(asked.ok, await asked.clone().text()).toBe(true);
+    // The page that was open learns of it and of its end by itself.
+    await page.locator('[data-live="deploying"]').getByRole('heading', { name: 'Deploy 8' }).waitFor();
+    await until('the build has begun', async () => readFile(join(host.data, 'begun'), 'utf8').catch(() => undefined));
+    await page.locator('#build-log').getByText('slow').first().waitFor();
+    await keepPictures(page, 'console-overview-deploying');
+    await button(page, 'Cancel deploy 8').click();
+    await page.getByText('The deploy was cancelled.').waitFor();
+    await page.locator('.deploy-head').getByText('Cancelled', { exact: true }).waitFor();
+    expect((await host.app('my-words')).release).toBe(6);
+  });
+
+  it('brings an older release back', async () => {
+    await page.goto(`${host.url}/console/apps/my-words/deploys`);
+    await keepPictures(page, 'console-deploys');
+    // The live one, the failed one and the cancelled one are nothing to come back to.
+    for (const number of [6, 7, 8]) expect(await button(page, `Bring back release ${number}`).count()).toBe(0);
+    await button(page, 'Bring back release 1').click();
+    const dialog = page.getByRole('dialog', { name: 'Bring release 1 back?' });
+    await keepPictures(page, 'console-bring-back');
+    // Who clicks twice means it once.
+    await dialog.getByRole('button', { name: 'Bring it back' }).dblclick();
+    await page.waitForURL('**/deploys/9');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    await page.locator('.deploy-head').getByText('rolled back to 1').waitFor();
+    const visitor = await context.newPage();
+    await visitor.goto(`${host.url}/apps/my-words/`);
+    await visitor.getByRole('heading', { name: 'First words' }).waitFor();
+    await visitor.close();
+  });
+
+  it('stops and starts the app, and tells every tab', async () => {
+    await page.goto(`${host.url}/console/apps/my-words`);
+    const row = second.getByRole('row').filter({ hasText: 'My words' });
+    await row.getByText('Running').waitFor();
+    await button(page, 'Stop').click();
+    await page.getByText('The app was stopped.').waitFor();
+    await headState(page, 'Stopped').waitFor();
+    await second.bringToFront();
+    await row.getByText('Stopped').waitFor();
+    await keepPictures(page, 'console-stopped');
+
+    const visitor = await (await browser.newContext()).newPage();
+    const answer = await visitor.goto(`${host.url}/apps/my-words/`);
+    expect(answer?.status()).toBe(503);
+    await visitor.getByRole('heading', { name: 'My words is switched off' }).waitFor();
+    await keepPictures(visitor, 'gateway-stopped');
+
+    await page.bringToFront();
+    await button(page, 'Start').click();
+    await headState(page, 'Running').waitFor();
+    await second.bringToFront();
+    await row.getByText('Running').waitFor();
+    await visitor.reload();
+    await visitor.getByRole('heading', { name: 'First words' }).waitFor();
+    await visitor.context().close();
+    await page.bringToFront();
+  });
+
+  it('renames the app without restarting anything', async () => {
+    const before = await host.app('my-words');
+    await page.goto(`${host.url}/console/apps/my-words/settings`);
+    await byLabel(page, 'Name').fill('Words & <b>more</b>');
+    await byLabel(page, 'Description').fill('What people say.');
+    await button(page, 'Save').click();
+    await page.getByText('Saved.').waitFor();
+    await page.getByRole('heading', { name: 'Words & <b>more</b>', level: 1 }).waitFor();
+    await keepPictures(page, 'console-settings');
+    const after = await host.app('my-words');
+    expect(after).toMatchObject({ id: 'my-words', name: 'Words & <b>more</b>', description: 'What people say.' });
+    expect([after.pid, after.release]).toEqual([before.pid, before.release]);
+    await keepPictures(second, 'console-apps');
+  });
+
+  it('says that the connection is lost, and mends it when the server is back', async () => {
+    await page.goto(`${host.url}/console/apps/my-words`);
+    await page.bringToFront();
+    const { port } = new URL(host.url);
+    const { pid } = await host.app('my-words');
+    await host.stop({ keepData: true, keepApps: true });
+    await page.getByText('The connection to the server is lost. Trying again …').waitFor();
+    await keepPictures(page, 'console-lost');
+    host = await startHost({ data: host.data, env: { STREAMLIT_HOST_PORT: port } });
+    await page.getByText('Connected again.').waitFor({ timeout: 40_000 });
+    await page.getByText('Connected again.').waitFor({ state: 'detached' });
+    await headState(page, 'Running').waitFor();
+    expect((await host.app('my-words')).pid).toBe(pid);
+    // What happens from now on arrives again, and the log goes on.
+    await host.api('/apps/my-words/stop', { method: 'POST' });
+    await headState(page, 'Stopped').waitFor();
+    await host.api('/apps/my-words/start', { method: 'POST' });
+    await headState(page, 'Running').waitFor();
+  });
+
+  it('deletes the app once its id was typed', async () => {
+    await page.goto(`${host.url}/console/apps/my-words/settings`);
+    await button(page, 'Delete …').click();
+    const dialog = page.getByRole('dialog');
+    const go = dialog.getByRole('button', { name: 'Delete', exact: true });
+    await dialog.getByLabel('Type my-words to go on').fill('my-word');
+    expect(await go.isDisabled()).toBe(true);
+    await dialog.getByLabel('Type my-words to go on').fill('my-words');
+    await keepPictures(page, 'console-delete');
+    await go.click();
+    await page.getByText('The app was deleted.').waitFor();
+    await page.getByRole('heading', { name: 'Push your first app' }).waitFor();
+    await second.bringToFront();
+    await second.getByRole('heading', { name: 'Push your first app' }).waitFor();
+    expect((await host.api('/apps/my-words')).status).toBe(404);
+    expect((await fetch(`${host.url}/apps/my-words/`)).status).toBe(404);
+  });
+
+  it('had no fault in any script', () => {
+    expect(faults).toEqual([]);
+  });
+
+  it('does the essentials without JavaScript', async () => {
+    const plain = await browser.newContext({ javaScriptEnabled: false });
+    const still = await plain.newPage();
+    await logIn(still, host);
+    await still.getByRole('link', { name: 'Upload files instead' }).click();
+    await byLabel(still, 'Name').fill('Plain');
+    await byLabel(still, 'Choose files').setInputFiles([
+      { name: 'app.py', mimeType: 'text/x-python', buffer: Buffer.from(app('Plain')) },
+      { name: 'requirements.txt', mimeType: 'text/plain', buffer: Buffer.from('streamlit\n') },
+    ]);
+    await keepPictures(still, 'no-script-new');
+    await button(still, 'Create and deploy').click();
+    await still.waitForURL('**/console/apps/plain/deploys/1');
+    await until('Plain is live', async () => (await host.app('plain')).state === 'running');
+    await still.reload();
+    await still.locator('.deploy-head').getByText('Live', { exact: true }).waitFor();
+    await still.getByRole('link', { name: 'Logs', exact: true }).click();
+    await keepPictures(still, 'no-script-logs');
+    await still.getByRole('link', { name: 'Files', exact: true }).click();
+    await still.getByRole('link', { name: 'app.py' }).click();
+    await byLabel(still, 'Content of app.py').fill(app('Plainer'));
+    await button(still, 'Save and deploy').click();
+    await still.waitForURL('**/deploys/2');
+    await until('Plainer is live', async () => (await host.app('plain')).release === 2);
+    await button(still, 'Stop').click();
+    await still.getByText('The app was stopped.').waitFor();
+    await still.getByRole('link', { name: 'Settings', exact: true }).click();
+    await still.getByRole('link', { name: 'Delete …' }).click();
+    await still.getByLabel('Type plain to go on').fill('no');
+    await button(still, 'Delete').click();
+    await still.getByRole('alert').getByText('Nothing was deleted').waitFor();
+    await keepPictures(still, 'no-script-delete');
+    await still.getByLabel('Type plain to go on').fill('plain');
+    await button(still, 'Delete').click();
+    await still.getByText('The app was deleted.').waitFor();
+    await button(still, 'Log out').click();
+    await still.goto(`${host.url}/console/`);
+    await still.getByRole('heading', { name: 'Log in' }).waitFor();
+    await plain.close();
+  });
+});
+
+describe('a public base with a path of its own', () => {
+  let host: TestHost;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    const port = await freePort();
+    host = await startHost({
+      env: { STREAMLIT_HOST_PORT: String(port), STREAMLIT_HOST_PUBLIC_BASE: `http://127.0.0.1:${port}/tools/streamlit` },
+    });
+    browser = await openBrowser();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await host?.stop();
+  });
+
+  it('holds console, gallery, API, git and apps', async () => {
+    const base = baseOf(host);
+    expect(base).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/tools\/streamlit$/);
+    const page = await browser.newPage();
+    const outside: string[] = [];
+    const failed: string[] = [];
+    page.on('request', (request) => void (request.url().startsWith(`${base}/`) || outside.push(request.url())));
+    page.on('response', (response) => void (response.status() < 400 || failed.push(`${response.status()} ${response.url()}`)));
+    page.on('websocket', (socket) => void (socket.url().startsWith(`${base.replace('http', 'ws')}/apps/`) || outside.push(socket.url())));
+    await page.goto(host.loginUrl);
+    expect(page.url()).toBe(`${base}/console/`);
+    await page.getByText(`git remote add host ${base}/git/hello.git`).waitFor();
+    expect(await makeApp(host, 'Words', { 'app.py': app('Below a path'), 'requirements.txt': 'streamlit\n' })).toBe('live');
+
+    await page.getByRole('row').filter({ hasText: 'Words' }).getByText('Running').waitFor();
+    await page.getByRole('link', { name: 'Open Words' }).click();
+    await page.getByRole('heading', { name: 'Below a path' }).waitFor();
+    expect(page.url()).toBe(`${base}/apps/words/`);
+    await page.getByRole('textbox', { name: 'Word' }).fill('gamma');
+    await page.getByRole('textbox', { name: 'Word' }).press('Enter');
+
+    await page.goto(`${base}/console/apps/words/logs`);
+    await page.locator('.log-lines').getByText('The word is gamma.').waitFor();
+    await page.getByRole('link', { name: 'Files', exact: true }).click();
+    await page.getByRole('link', { name: 'app.py' }).click();
+    await page.locator('.editor.coloured .hljs-keyword').first().waitFor();
+    await page.getByRole('link', { name: 'API', exact: true }).click();
+    await page.getByText(`${base}/api`, { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Gallery', exact: true }).click();
+    await page.getByRole('link', { name: 'Words', exact: true }).click();
+    await page.getByRole('heading', { name: 'Below a path' }).waitFor();
+    expect(page.url()).toBe(`${base}/apps/words/`);
+
+    const clone = await run('git', ['ls-remote', `${base.replace('http://', `http://x:${TOKEN}@`)}/git/words.git`, 'refs/heads/main'], host.data);
+    expect(clone.output).toMatch(/^[0-9a-f]{40}\trefs\/heads\/main/);
+    expect(outside).toEqual([]);
+    expect(failed).toEqual([]);
+    await page.goto(`${base}/console/`);
+    await button(page, 'Log out').click();
+    expect(page.url()).toBe(`${base}/console/login`);
+    await page.close();
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

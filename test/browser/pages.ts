@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type * as axe from 'axe-core';
+import type { Locator, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { keepPicture } from '../helpers/browser.js';
+import { TOKEN, type TestHost } from '../helpers/host.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Fields and buttons of a page, found as a person finds them. */
+export const byLabel = (page: Page, label: string | RegExp): Locator => page.getByLabel(label, { exact: typeof label === 'string' });
+export const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true });
+
+/** The state that the head of an app's page tells. */
+export const headState = (page: Page, word: string): Locator => page.locator('.state-now').getByText(word, { exact: true });
+
+/** Logs in with the token and stays on the console's first page. */
+export async function logIn(page: Page, host: TestHost): Promise<void> {
+  await page.goto(`${baseOf(host)}/console/`);
+  await byLabel(page, 'Token').fill(TOKEN);
+  await button(page, 'Log in').click();
+  await page.waitForURL(`${baseOf(host)}/console/`);
+}
+
+/** The public base of a host, its path included. */
+export function baseOf(host: TestHost): string {
+  return host.loginUrl.slice(0, host.loginUrl.indexOf('/console/login'));
+}
+
+/** Makes an app of files through the API and waits until its deploy has ended. @returns the state it ended in */
+export async function makeApp(host: TestHost, name: string, files: Record<string, string>, description = ''): Promise<string> {
+  const made = await host.api('/apps', { method: 'POST', body: formOf(files, { name, description }) });
+  const answer = (await made.json()) as { id: string; deploy: { log_url: string } };
+  expect(made.status, JSON.stringify(answer)).toBe(201);
+  return deployed(answer.deploy.log_url);
+}
+
+/** Follows a deploy's log to its end. @returns the state that it ended in */
+export async function deployed(logUrl: string): Promise<string> {
+  const log = await (await fetch(logUrl, { headers: { authorization: `Bearer ${TOKEN}` } })).text();
+  return (JSON.parse(/event: end\ndata: (.*)\n/.exec(log)?.[1] ?? '{}') as { state?: string }).state ?? log;
+}
+
+/** A form with files by their paths. */
+export function formOf(files: Record<string, string>, fields: Record<string, string> = {}): FormData {
+  const form = new FormData();
+  for (const [field, value] of Object.entries(fields)) form.append(field, value);
+  for (const [path, text] of Object.entries(files)) form.append('files', new Blob([text]), path);
+  return form;
+}
+
+/** Writes files into a new folder with this name. @returns the folder's path */
+export async function folderOf(name: string, files: Record<string, string>): Promise<string> {
+  const folder = join(await mkdtemp(join(tmpdir(), 'dropped-')), name);
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+  return folder;
+}
+
+/** Drops files or folders of this machine on an element, as the browser's own drag and drop does. */
+export async function drop(target: Locator, paths: string[]): Promise<void> {
+  await target.scrollIntoViewIfNeeded();
+  const box = await target.boundingBox();
+  if (box === null) throw new Error('there is nothing to drop on');
+  const session = await target.page().context().newCDPSession(target.page());
+  const at = { x: box.x + box.width / 2, y: box.y + 12, data: { items: [], files: paths, dragOperationsMask: 1 } };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, ...at });
+  await session.detach();
+}
+
+/** Keeps a picture of the page on a telephone and on a desk, by day and by night, and sees that nothing sticks out. */
+export async function keepPictures(page: Page, name: string): Promise<void> {
+  for (const width of [375, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+    expect(wide, `${name} at ${width} px`).toBeLessThanOrEqual(width);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await keepPicture(page, `${name}-${width}-${colorScheme}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+}
+
+/** What axe finds of serious or critical faults, by day and by night, on a desk and on a telephone. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  const faults = new Set<string>();
+  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [375, 'light']] as const) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.evaluate(AXE);
+    // By night only the colours are others.
+    const rules = colorScheme === 'dark' ? ", runOnly: ['color-contrast']" : '';
+    const { violations, passes } = await page.evaluate<axe.AxeResults>(`axe.run(document, { resultTypes: ['violations', 'passes']${rules} })`);
+    // A run that looked at nothing would find nothing.
+    expect(passes.length).toBeGreaterThan(0);
+    for (const { id, impact, nodes } of violations) {
+      if (impact !== 'serious' && impact !== 'critical') continue;
+      for (const node of nodes) faults.add(`${id}: ${node.html} (${width} px, ${colorScheme}) ${node.failureSummary ?? ''}`);
+    }
+  }
+  return [...faults];
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../helpers/browser.js';
+import { ROOT, startHost, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+
+/** From the Tornado server without `window.__streamlit` to the newest; each is what people have in their requirements. */
+const VERSIONS = [
+  // What was current in its days; it does not say so itself, and newer ones break it.
+  { version: '1.28.2', with: 'numpy<2\npandas<2.2\npyarrow<15\n' },
+  { version: '1.40.2', with: '' },
+  { version: '1.56.0', with: '' },
+  { version: 'newest', with: '' },
+];
+
+describe('every Streamlit from 1.28 on', () => {
+  let host: TestHost;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    host = await startHost();
+    browser = await openBrowser();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await host?.stop();
+  });
+
+  it.each(VERSIONS)('version $version runs whole, and keeps an open page through a deploy', async ({ version, with: others }) => {
+    const id = `version-${version.replaceAll('.', '-')}`;
+    const pinned = version !== 'newest';
+    const project = await Project.copyOf(join(ROOT, 'test/fixtures/apps/everything'));
+    await project.commit({ 'requirements.txt': `streamlit${pinned ? `==${version}` : ''}\n${others}` }, 'Require');
+    const pushed = await project.git('push', host.remote(id), 'main');
+    expect(pushed.code, pushed.output).toBe(0);
+
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const failures = listenForFailures(page);
+    await page.goto(`${host.url}/apps/${id}`);
+    await page.getByRole('heading', { name: 'Everything' }).waitFor();
+    if (pinned) await page.getByText(version).waitFor();
+    const add = page.getByRole('button', { name: 'Count up', exact: true });
+    await add.click();
+    await page.getByText('Count: 1').waitFor();
+    await uploadAndLook(page, 5_000);
+    await page.frameLocator('iframe').getByText('The component says hi').waitFor();
+
+    await project.commit({ 'note.txt': 'second\n' }, 'Second');
+    const again = await project.git('push', host.remote(id), 'main');
+    expect(again.code, again.output).toBe(0);
+    await add.click();
+    await page.getByText('Count: 2').waitFor();
+    await uploadAndLook(page, 6_000);
+
+    await page.getByRole('link', { name: 'More' }).click();
+    await page.getByRole('heading', { name: 'More to see' }).waitFor();
+    expect(page.url()).toBe(`${host.url}/apps/${id}/More`);
+    await page.reload();
+    await page.getByRole('heading', { name: 'More to see' }).waitFor();
+    expect(failures).toEqual([]);
+    await context.close();
+    await project.remove();
+  });
+});
+
+async function uploadAndLook(page: Page, size: number): Promise<void> {
+  await page.locator('input[type=file]').setInputFiles({ name: `${size}.bin`, mimeType: 'application/octet-stream', buffer: Buffer.alloc(size, 1) });
+  await page.getByText(`Uploaded ${size} bytes`).waitFor();
+  await page.waitForFunction('[...document.images].some((image) => image.naturalWidth === 64)');
+  const download = page.waitForEvent('download');
+  // While the script runs again, an older Streamlit may show the last run's button beside the new one.
+  await page.getByRole('button', { name: 'Download' }).first().click();
+  expect((await download).suggestedFilename()).toBe('data.bin');
+}
+
+/**
+ * Answers that a visitor's page must never get. An older Streamlit looks for its server below the page's own address too,
+ * and has to be told that it is not there.
+ */
+function listenForFailures(page: Page): string[] {
+  const failures: string[] = [];
+  page.on('response', (response) => {
+    const { pathname } = new URL(response.url());
+    if (/\/More\/_stcore\/(health|host-config)$/.test(pathname)) return;
+    if (response.status() >= 400) failures.push(`${response.status()} ${pathname}`);
+  });
+  return failures;
+}

@@ -1,0 +1,191 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** The admin token of every host in the tests. */
+export const TOKEN = 'a-token-for-the-tests-only';
+
+export interface HostOptions {
+  /** Added to the server's environment. */
+  env?: Record<string, string>;
+  /** The data folder of an earlier host, to be served again. */
+  data?: string;
+  /** True where the host begins without the environments that earlier hosts have made, to see one made. */
+  bare?: boolean;
+}
+
+/** A real server in a process of its own, with a data folder of its own and a private Redis. */
+export class TestHost {
+  readonly data: string;
+  readonly url: string;
+  /** The one-use login link that it printed. */
+  readonly loginUrl: string;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | null>;
+  #output: string;
+
+  constructor(parts: { data: string; url: string; loginUrl: string; child: ChildProcess; exited: Promise<number | null>; output: string }) {
+    this.data = parts.data;
+    this.url = parts.url;
+    this.loginUrl = parts.loginUrl;
+    this.#child = parts.child;
+    this.#exited = parts.exited;
+    this.#output = parts.output;
+    parts.child.stdout?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    parts.child.stderr?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+  }
+
+  /** Everything that the server printed. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Asks the API with the token. */
+  async api(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${TOKEN}`);
+    return fetch(`${this.url}/api${path}`, { ...init, headers });
+  }
+
+  /** What the API says of an app. */
+  async app(id: string): Promise<Record<string, unknown>> {
+    const answer = await this.api(`/apps/${id}`);
+    return (await answer.json()) as Record<string, unknown>;
+  }
+
+  /** The address to push to, with the token in it. */
+  remote(id: string): string {
+    return `${this.url.replace('http://', `http://x:${TOKEN}@`)}/git/${id}.git`;
+  }
+
+  /** Sends the signal and waits for the end. */
+  async signal(signal: NodeJS.Signals): Promise<number | null> {
+    this.#child.kill(signal);
+    return this.#exited;
+  }
+
+  /** Ends the server and its apps. The data folder stays where it is to be used again. */
+  async stop(options: { keepData?: boolean; keepApps?: boolean } = {}): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await this.api('/server/stop', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ keep_apps: options.keepApps === true }),
+      }).catch(() => this.#child.kill('SIGKILL'));
+      await this.#exited;
+    }
+    await keepEnvironments(this.data);
+    if (options.keepData !== true) await rm(this.data, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Starts a server and waits until it says where it is. */
+export async function startHost(options: HostOptions = {}): Promise<TestHost> {
+  const data = options.data ?? (await mkdtemp(join(tmpdir(), 'streamlit-host-')));
+  await mkdir(data, { recursive: true });
+  const tools = inject('tools');
+  if (options.data === undefined && options.bare !== true) await lendEnvironments(data);
+  const child = spawn(process.execPath, ['--input-type=module', '-e', `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`], {
+    cwd: data,
+    env: {
+      ...process.env,
+      STREAMLIT_HOST_PORT: '0',
+      ...portRange(),
+      STREAMLIT_HOST_DATA: data,
+      STREAMLIT_HOST_TOKEN: TOKEN,
+      PATH: [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH].join(':'),
+      REDIS_URL: '',
+      UV_CACHE_DIR: tools.cacheDir,
+      ...options.env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  let output = '';
+  const login = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the server said nothing of an address:\n${output}`)), 60_000);
+    const hear = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const found = /(http:\/\/\S+\/console\/login\?code=\S+)/.exec(output);
+      if (found?.[1] === undefined) return;
+      clearTimeout(timer);
+      child.stdout.off('data', hear);
+      child.stderr.off('data', hear);
+      resolve(found[1]);
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    void exited.then((code) => {
+      clearTimeout(timer);
+      reject(new Error(`the server ended with ${code}:\n${output}`));
+    });
+  });
+  return new TestHost({ data, url: new URL(login).origin, loginUrl: login, child, exited, output });
+}
+
+/** Where environments that the tests' hosts have made are kept: the same dependencies are installed once for all. */
+const ENVIRONMENTS = join(ROOT, 'data/test-cache/environments');
+
+async function lendEnvironments(data: string): Promise<void> {
+  await mkdir(ENVIRONMENTS, { recursive: true });
+  await mkdir(join(data, 'environments'), { recursive: true });
+  for (const name of await readdir(ENVIRONMENTS)) {
+    if (!name.startsWith('.')) await linkTree(join(ENVIRONMENTS, name), join(data, 'environments', name));
+  }
+}
+
+async function keepEnvironments(data: string): Promise<void> {
+  await mkdir(ENVIRONMENTS, { recursive: true });
+  // A hard link cannot lead to another disk.
+  if ((await stat(data)).dev !== (await stat(ENVIRONMENTS)).dev) return;
+  const known = new Set(await readdir(ENVIRONMENTS).catch(() => []));
+  for (const name of await readdir(join(data, 'environments')).catch(() => [])) {
+    const site = await readdir(join(data, 'environments', name, 'lib')).catch(() => []);
+    const streamlit = join(data, 'environments', name, 'lib', site[0] ?? '', 'site-packages/streamlit');
+    // Only the large one is worth it; a test's own small packages shall be installed by that test.
+    if (known.has(name) || (await stat(streamlit).catch(() => undefined)) === undefined) continue;
+    const draft = join(ENVIRONMENTS, `.${name}-${process.pid}`);
+    await linkTree(join(data, 'environments', name), draft);
+    await rename(draft, join(ENVIRONMENTS, name)).catch(() => rm(draft, { recursive: true, force: true }));
+  }
+}
+
+/** A copy in hard links: an environment never changes, so sharing its files is safe. */
+async function linkTree(from: string, to: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    execFile('cp', ['-al', from, to], (error) => {
+      if (error === null) resolve();
+      else reject(new Error(`cp ended with ${String(error.code)}`));
+    });
+  });
+}
+
+/** A range of ports that other hosts of the tests are not likely to use at the same time. */
+function portRange(): Record<string, string> {
+  const min = 11_000 + Math.floor(Math.random() * 180) * 100;
+  return { STREAMLIT_HOST_PORT_MIN: String(min), STREAMLIT_HOST_PORT_MAX: String(min + 99) };
+}
+
+/** The record of an app as it is on disk. */
+export async function readMeta(host: TestHost, id: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await readFile(join(host.data, 'apps', id, 'meta.json'), 'utf8')) as Record<string, unknown>;
+}
+
+/** Waits until a condition holds, asking often. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined | false> | T | undefined | false, limitMs = 60_000): Promise<T> {
+  const deadline = Date.now() + limitMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

@@ -1,0 +1,340 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
+import { Project, run as runCommand, textApp } from '../helpers/project.js';
+
+const SCRIPT = join(ROOT, 'scripts', 'streamlit-host.js');
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+let base: string;
+let host: TestHost;
+/** What goes on until it is ended, also when a test fails. */
+const begun = new Set<ChildProcess>();
+
+afterEach(() => {
+  for (const child of begun) child.kill('SIGKILL');
+  begun.clear();
+});
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'cli-'));
+  host = await startHost();
+});
+afterAll(async () => {
+  const answers = await fetch(`${host.url}/healthz`).then((answer) => answer.ok, () => false);
+  await host.stop();
+  await rm(base, { recursive: true, force: true });
+  if (!answers) throw new Error(`the server ended by itself:\n${host.output}`);
+});
+
+/** The surroundings of a person who has the command and nothing of ours. */
+function person(): Record<string, string | undefined> {
+  const tools = inject('tools');
+  const paths = [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH];
+  return {
+    ...process.env,
+    PATH: paths.join(':'),
+    HOME: base,
+    XDG_CONFIG_HOME: join(base, 'config'),
+    GIT_CONFIG_GLOBAL: join(base, 'gitconfig'),
+    GIT_TERMINAL_PROMPT: '0',
+    UV_CACHE_DIR: tools.cacheDir,
+    REDIS_URL: '',
+    STREAMLIT_HOST_DATA: join(base, 'data'),
+    STREAMLIT_HOST_URL: undefined,
+    STREAMLIT_HOST_TOKEN: undefined,
+  };
+}
+
+function begin(args: string[], options: { env?: Record<string, string | undefined>; cwd?: string; program?: string[] } = {}): { child: ChildProcess; ended: Promise<Ended>; stdout: () => string } {
+  const [program = process.execPath, ...before] = options.program ?? [process.execPath];
+  const child = spawn(program, [...before, SCRIPT, ...args], { cwd: options.cwd ?? base, env: { ...person(), ...options.env }, stdio: 'pipe' });
+  begun.add(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (part: Buffer) => (stdout += part.toString()));
+  child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
+  const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
+  return { child, ended, stdout: () => stdout };
+}
+
+/** The command as a person runs it; about the test's host unless told. */
+async function cli(args: string[], options: { env?: Record<string, string | undefined>; cwd?: string; input?: string } = {}): Promise<Ended> {
+  const env = { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, ...options.env };
+  const { child, ended } = begin(args, { ...options, env });
+  child.stdin?.end(options.input ?? '');
+  return ended;
+}
+
+async function write(folder: string, files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+}
+
+function parse(text: string): Record<string, unknown> {
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+describe('before anything is there', () => {
+  it('says so where no server runs, with exit code 3', async () => {
+    const env = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined };
+    const { code, stderr, stdout } = await cli(['status'], { env });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(stderr).toMatch(/^streamlit-host: No server runs on .*\/data\. Start one with .*\n$/);
+    expect((await cli(['stop'], { env })).code).toBe(0);
+    expect((await cli(['token'], { env })).code).toBe(3);
+  });
+
+  it('tells a wrong use, a wrong token and a wrong address apart', async () => {
+    const wrong = [['nonsense'], ['restart'], ['logs', 'hello', '-n', '0'], ['start', 'hello', '--detach']];
+    expect(await Promise.all(wrong.map(async (args) => (await cli(args)).code))).toEqual([2, 2, 2, 2]);
+    expect((await cli(['status'], { env: { STREAMLIT_HOST_TOKEN: 'a-wrong-token-for-the-tests' } })).code).toBe(4);
+    const away = await cli(['status', '--json', '--url', 'http://127.0.0.1:1']);
+    expect(away.code).toBe(3);
+    expect(parse(away.stderr)).toMatchObject({ error: { code: 'not-reachable', exit: 3 } });
+    expect((await cli(['--help'])).code).toBe(0);
+  });
+
+  it('shows how to begin', async () => {
+    expect((await cli(['status'])).stdout).toContain(`git push ${host.url}/git/`);
+    expect(parse((await cli(['status', '--json'])).stdout)).toEqual({ url: host.url, apps: [] });
+  });
+});
+
+describe('login', () => {
+  it('keeps nothing where the token is wrong', async () => {
+    const { code } = await cli(['login', host.url, '--token-stdin'], { input: 'a-wrong-token-for-the-tests\n' });
+    expect(code).toBe(4);
+    await expect(readdir(join(base, 'config'))).rejects.toThrow('ENOENT');
+  });
+
+  it('asks for the token without showing it, and keeps it for this user only', async () => {
+    // Python has a terminal for whoever has none.
+    const program = ['python3', '-c', 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)', process.execPath];
+    const { child, ended, stdout } = begin(['login', host.url], { program });
+    await until('the question', () => stdout().includes('Token: '));
+    child.stdin?.write(`${TOKEN}\r`);
+    const { code, stdout: shown } = await ended;
+    expect(shown).toContain(`Logged in to ${host.url}`);
+    expect(shown).not.toContain(TOKEN);
+    expect(code).toBe(0);
+    const file = join(base, 'config', 'streamlit-host', 'config.json');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    // From now on nothing else is needed.
+    expect((await cli(['status'], { env: { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined } })).code).toBe(0);
+  });
+
+  it('gives the token to git, where git has somebody to keep it', async () => {
+    const first = await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN });
+    expect(first.code).toBe(1);
+    expect(first.stderr).toContain('credential helper');
+    await writeFile(join(base, 'gitconfig'), `[credential]\n\thelper = store --file=${join(base, 'passwords')}\n`);
+    expect((await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN })).code).toBe(0);
+    expect(await readFile(join(base, 'passwords'), 'utf8')).toContain(`http://admin:${TOKEN}@`);
+  });
+});
+
+describe('an app', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = join(base, 'My Hello');
+    await write(folder, textApp('one'));
+  });
+
+  it('is made and cancelled: what was not live yet does not become it', async () => {
+    const sent = await cli(['deploy', '--no-wait', '--json'], { cwd: folder });
+    expect(sent.code).toBe(0);
+    expect(parse(sent.stdout)).toMatchObject({ release: 1 });
+    const cancelled = await cli(['cancel', 'my-hello', '1']);
+    expect(cancelled).toMatchObject({ code: 0, stdout: 'Release 1 of my-hello is cancelled.\n' });
+    expect(await host.app('my-hello')).toMatchObject({ name: 'My Hello', release: null });
+  });
+
+  it('is deployed from a folder, and the exit code says that it is live', async () => {
+    const { code, stdout } = await cli(['deploy', folder]);
+    expect(stdout).toContain(`Live: ${host.url}/apps/my-hello/`);
+    expect(code).toBe(0);
+    expect(await host.app('my-hello')).toMatchObject({ state: 'running', release: 2 });
+  });
+
+  it('stands in the table, plain in a pipe and coloured where that is wanted', async () => {
+    const plain = await cli(['status']);
+    const [head = '', row = ''] = plain.stdout.split('\n');
+    expect(head.split(/\s+/).slice(0, 6)).toEqual(['APP', 'STATE', 'RELEASE', 'PID', 'PORT', 'UPTIME']);
+    const app = await host.app('my-hello');
+    expect(row.split(/\s+/).slice(0, 5)).toEqual(['my-hello', 'running', '2', String(app.pid), String(app.port)]);
+    expect(plain.stdout).not.toContain('\x1b');
+    expect((await cli(['status'], { env: { FORCE_COLOR: '1' } })).stdout).toContain('\x1b[32mrunning');
+    const json = parse((await cli(['status', '--json'])).stdout) as { apps: object[] };
+    expect(json.apps).toMatchObject([{ id: 'my-hello', state: 'running', release: 2 }]);
+  });
+
+  it('shows its logs, also as they are written, until the reader has seen enough', async () => {
+    expect((await cli(['logs', 'my-hello', '-n', '50'])).stdout).toContain('started pid=');
+    expect((await cli(['logs', 'my-hello', '--release', '2'])).stdout).toContain('Live: ');
+    const followed = await cli(['logs', 'my-hello', '--build', '-f', '--json']);
+    expect(followed.code).toBe(0);
+    expect(parse(followed.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({ end: expect.objectContaining({ release: 2, state: 'live' }) as object });
+
+    const { child, ended, stdout } = begin(['logs', 'my-hello', '-f'], { env: { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN } });
+    await until('the first lines', () => stdout().includes('started pid='));
+    child.kill('SIGINT');
+    await ended;
+  });
+
+  it('is watched: every change comes by itself', async () => {
+    const { child, ended, stdout } = begin(['status', '--watch', '--json'], { env: { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN } });
+    const told = (): Record<string, unknown>[] => stdout().split('\n').slice(0, -1).map(parse);
+    await until('the snapshot', () => told().some((line) => line.event === 'snapshot'));
+    const stopped = await cli(['stop', 'my-hello']);
+    expect(stopped).toMatchObject({ code: 0, stdout: 'my-hello is stopped.\n' });
+    await until('the change', () => told().some((line) => line.event === 'app' && line.state === 'stopped'));
+    child.kill('SIGINT');
+    await ended;
+  });
+
+  it('starts and restarts, and has an address', async () => {
+    expect((await cli(['start', 'my-hello'])).code).toBe(0);
+    await until('it runs', async () => (await host.app('my-hello')).state === 'running');
+    const before = (await host.app('my-hello')).pid;
+    expect((await cli(['restart', 'my-hello'])).code).toBe(0);
+    await until('another process', async () => {
+      const app = await host.app('my-hello');
+      return app.state === 'running' && app.pid !== before;
+    });
+    expect((await cli(['open', 'my-hello'])).stdout).toBe(`${host.url}/apps/my-hello/\n`);
+  });
+
+  it('keeps its release where the next one fails, which the exit code says', async () => {
+    const broken = join(base, 'broken');
+    await write(broken, { ...textApp('two'), 'requirements.txt': 'streamlit\n./there-is-no-such-folder\n' });
+    const { code, stderr } = await cli(['deploy', broken, '--app', 'my-hello', '--json']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/"code":"deploy-failed"|requirements/);
+    expect(await host.app('my-hello')).toMatchObject({ state: 'running', release: 2 });
+  });
+
+  it('lists its deploys', async () => {
+    const { deploys } = parse((await cli(['deploys', 'my-hello', '--json'])).stdout) as { deploys: { release: number; state: string }[] };
+    const states = Object.fromEntries(deploys.map(({ release, state }) => [release, state]));
+    expect(states).toMatchObject({ 1: 'cancelled', 2: 'live' });
+    const { stdout } = await cli(['deploys', 'my-hello', '-n', '1']);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  it('is pushed to over the remote that the command has set, with the token that git was given', async () => {
+    const project = await Project.create(textApp('pushed'));
+    try {
+      expect((await cli(['remote', 'my-hello'], { cwd: base })).stderr).toContain('git init');
+      expect((await cli(['remote', 'my-helo'], { cwd: project.folder })).code).toBe(5);
+      expect((await project.git('remote')).output).toBe('');
+      expect((await cli(['remote', 'brand-new', '--new'], { cwd: project.folder })).code).toBe(0);
+      expect((await cli(['remote', 'my-hello'], { cwd: project.folder })).code).toBe(0);
+      expect((await project.git('remote', 'get-url', 'host')).output.trim()).toBe(`${host.url}/git/my-hello.git`);
+      const pushed = await runCommand('git', ['push', '--force', 'host', 'main'], project.folder, { GIT_CONFIG_GLOBAL: join(base, 'gitconfig') });
+      expect(pushed.code, pushed.output).toBe(0);
+      // From a checkout without changes the commit itself is sent.
+      const sent = await cli(['deploy', '--app', 'my-hello'], { cwd: project.folder });
+      expect(sent.stderr).toMatch(/Sends commit [0-9a-f]{10} to my-hello/);
+      expect(sent.code).toBe(0);
+    } finally {
+      await project.remove();
+    }
+  });
+
+  it('is deployed again', async () => {
+    const { code, stdout } = await cli(['redeploy', 'my-hello', '--json']);
+    expect(code).toBe(0);
+    expect(parse(stdout)).toMatchObject({ state: 'live', app_url: `${host.url}/apps/my-hello/` });
+  });
+
+  it('that is unknown is told with the nearest that is not, and nothing else is touched', async () => {
+    const before = await host.app('my-hello');
+    const verbs = [['stop'], ['restart'], ['logs'], ['open'], ['deploys'], ['redeploy'], ['destroy', '--confirm', 'my-helo']];
+    const told = await Promise.all(verbs.map(([verb = '', ...rest]) => cli([verb, 'my-helo', ...rest])));
+    for (const one of told) {
+      expect(one).toEqual({ code: 5, stdout: '', stderr: 'streamlit-host: There is no app "my-helo". Did you mean "my-hello"?\n' });
+    }
+    expect(await host.app('my-hello')).toMatchObject({ state: 'running', pid: before.pid, release: before.release });
+  });
+
+  it('whose name is empty never stands for the server or for all', async () => {
+    const verbs = ['start', 'stop', 'restart', 'logs', 'redeploy', 'destroy'];
+    expect(await Promise.all(verbs.map(async (verb) => (await cli([verb, ''])).code))).toEqual(verbs.map(() => 2));
+    expect((await host.api('/apps')).status).toBe(200);
+    expect((await host.app('my-hello')).state).toBe('running');
+  });
+
+  it('is made for a push to come, and destroyed only when it is named twice', async () => {
+    expect((await cli(['create', 'Sales Report', '--description', 'Numbers'])).stdout).toContain(`git remote add host ${host.url}/git/sales-report.git`);
+    expect((await cli(['destroy', 'sales-report'])).code).toBe(2);
+    expect((await cli(['destroy', 'sales-report', '--confirm', 'my-hello'])).code).toBe(2);
+    expect(await host.app('sales-report')).toMatchObject({ name: 'Sales Report', state: 'created' });
+    expect(await cli(['destroy', 'sales-report', '--confirm', 'sales-report'])).toMatchObject({ code: 0, stdout: 'sales-report is gone.\n' });
+    expect((await host.api('/apps/sales-report')).status).toBe(404);
+    expect((await cli(['__apps'])).stdout).toBe('my-hello\n');
+  });
+});
+
+describe('a link for the browser', () => {
+  it('logs in once', async () => {
+    const { stdout } = await cli(['login-link']);
+    const use = (): Promise<Response> => fetch(stdout.trim(), { redirect: 'manual' });
+    expect((await use()).headers.get('set-cookie')).toContain('streamlit_host_session=');
+    expect((await use()).headers.get('set-cookie') ?? '').not.toContain('streamlit_host_session=');
+  });
+});
+
+describe('the server of this machine', () => {
+  const env = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined, STREAMLIT_HOST_PORT: '0' };
+
+  it('starts detached, is found, and ends; the one that was logged in to goes on', async () => {
+    const data = join(base, 'data');
+    const starting = cli(['start', '--detach', '--json'], { env });
+    await until('the first is on its way', () => stat(join(data, 'run', 'server.json')).catch(() => undefined));
+    const [first, second] = await Promise.all([starting, cli(['start', '--detach', '--json'], { env })]);
+    expect([first.code, second.code], first.stderr + second.stderr).toEqual([0, 0]);
+    const told = [parse(first.stdout), parse(second.stdout)];
+    try {
+      // One server, and both know where it is.
+      expect(told.map((one) => one.started)).toEqual([true, false]);
+      expect(told[0]?.url).toBe(told[1]?.url);
+      expect((await fetch(`${String(told[0]?.url)}/healthz`)).status).toBe(200);
+      expect((await stat(join(data, 'server.log'))).mode & 0o777).toBe(0o600);
+
+      const again = await cli(['start'], { env });
+      expect(again.code).toBe(1);
+      expect(again.stderr).toContain(`A server runs already on ${data}: ${String(told[0]?.url)}/`);
+      const token = (await cli(['token'], { env })).stdout.trim();
+      expect(token).toBe((await readFile(join(data, 'admin-token'), 'utf8')).trim());
+      const local = { ...env, XDG_CONFIG_HOME: join(base, 'no-login') };
+      expect(parse((await cli(['status', '--json'], { env: local })).stdout)).toEqual({ url: told[0]?.url, apps: [] });
+    } finally {
+      const stopped = await cli(['stop', '--json'], { env });
+      expect(stopped.code, stopped.stderr).toBe(0);
+      expect(parse(stopped.stdout)).toMatchObject({ stopped: true, url: told[0]?.url });
+    }
+    await expect(fetch(`${String(told[0]?.url)}/healthz`)).rejects.toThrow();
+    expect((await fetch(`${host.url}/healthz`)).status).toBe(200);
+  });
+
+  it('that cannot start says why', async () => {
+    const wrong = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_PORT: 'eighty' } });
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('STREAMLIT_HOST_PORT=eighty');
+    const file = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_DATA: join(SCRIPT, 'data') } });
+    expect(file.code).toBe(1);
+    expect(file.stderr).toMatch(/^streamlit-host: .*data.*\n$/);
+  });
+});

@@ -1,0 +1,344 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { Environments, type EnvironmentRequest } from '../../src/build/environment.js';
+import { findPythons } from '../../src/build/pythons.js';
+import { checkSystemPackages } from '../../src/build/system-packages.js';
+import { chooseDependencies } from '../../src/domain/dependencies.js';
+import { parsePythonWish } from '../../src/domain/python-version.js';
+import { startHost, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+
+const { uv, cacheDir } = inject('tools');
+
+const surroundings = Object.fromEntries(
+  Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && /^(PATH|HOME|PIP_.*|UV_.*|https?_proxy|no_proxy|SSL_CERT_.*)$/i.test(entry[0]),
+  ),
+);
+
+/** A package named streamlit that is not: streamlit itself takes long to install. */
+const STAND_IN = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1] + '/streamlit-9999.0-py3-none-any.whl', 'w') as wheel:
+    wheel.writestr('streamlit.py', 'value = 1')
+    wheel.writestr('streamlit-9999.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: streamlit\\nVersion: 9999.0\\n')
+    wheel.writestr('streamlit-9999.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    wheel.writestr('streamlit-9999.0.dist-info/RECORD', '')
+`;
+
+let folder: string;
+let env: Record<string, string>;
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'dependencies-')));
+  await mkdir(join(folder, 'wheels'));
+  execFileSync('python3', ['-c', STAND_IN, join(folder, 'wheels')]);
+  env = { ...surroundings, UV_FIND_LINKS: join(folder, 'wheels') };
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+function environments(tools: { uv?: string | undefined } = { uv }): Environments {
+  const at = (name: string): string => join(folder, name);
+  return new Environments({
+    root: at('environments'),
+    tmp: at('tmp'),
+    cache: cacheDir,
+    tools: { ...tools, python: 'python3' },
+    env,
+  });
+}
+
+async function project(name: string, files: Record<string, string>): Promise<string> {
+  const sourceDir = join(folder, name);
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(sourceDir, path)), { recursive: true });
+    await writeFile(join(sourceDir, path), text);
+  }
+  return sourceDir;
+}
+
+/** What a deploy of these files asks for, with what it heard. */
+async function request(
+  name: string,
+  files: Record<string, string>,
+  more: Partial<EnvironmentRequest> = {},
+): Promise<EnvironmentRequest & { heard: string[] }> {
+  const sourceDir = await project(name, files);
+  const dependencies = chooseDependencies({ has: (file) => file in files, text: (file) => files[file] ?? '' });
+  const heard: string[] = [];
+  return { dependencies, sourceDir, localKey: 'commit-1', onLine: (line) => void heard.push(line), heard, ...more };
+}
+
+function python(made: { python: string }, code: string): string {
+  return execFileSync(made.python, ['-c', code], { encoding: 'utf8', cwd: '/' }).trim();
+}
+
+/** Files of a project with its lock, as uv itself makes it. */
+async function locked(pyproject: string, files: Record<string, string> = {}): Promise<Record<string, string>> {
+  const at = await project('locked', { ...files, 'pyproject.toml': pyproject });
+  // The wheels are this machine's own: a lock that named them would be of no use to others.
+  execFileSync(uv ?? 'uv', ['lock', '--quiet', '--cache-dir', join(cacheDir, 'uv')], {
+    cwd: at,
+    env: { ...surroundings, PIP_FIND_LINKS: '' },
+  });
+  const lock = execFileSync('cat', [join(at, 'uv.lock')], { encoding: 'utf8' });
+  return { ...files, 'pyproject.toml': pyproject, 'uv.lock': lock };
+}
+
+const PROJECT = '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.9"\n';
+
+describe.runIf(uv !== undefined)('dependencies with uv', () => {
+  it('come from uv.lock with its hashes; streamlit is added where it lacks', async () => {
+    const files = await locked(`${PROJECT}dependencies = ["six<1.17"]\n[dependency-groups]\ndev = ["packaging"]\n`);
+    const asked = await request('a', files);
+    const made = await environments().ensure(asked);
+    expect(made.reused).toBe(false);
+    expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.16.0 1');
+    expect(python(made, 'import importlib.util; print(importlib.util.find_spec("packaging"))')).toBe('None');
+    expect(asked.heard[0]).toBe('uv.lock does not name streamlit: its newest version is added.');
+    // Another project with the same lock has the same environment.
+    expect(await environments().ensure(await request('b', files))).toMatchObject({ hash: made.hash, reused: true });
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+
+    const forged = { ...files, 'uv.lock': files['uv.lock']?.replace(/sha256:\w{8}/g, 'sha256:00000000') ?? '' };
+    await expect(environments().ensure(await request('c', forged))).rejects.toMatchObject({
+      code: 'build-failed',
+      field: 'uv.lock',
+    });
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+  });
+
+  it('come from uv.lock with a folder of the project', async () => {
+    const files = await locked(
+      `${PROJECT}dependencies = ["streamlit", "own"]\n[tool.uv.sources]\nown = { path = "libs/own" }\nstreamlit = { path = "libs/streamlit" }\n`,
+      {
+        ...library('own', 'value = 7\n'),
+        ...library('streamlit', 'value = 2\n'),
+      },
+    );
+    const asked = await request('a', files);
+    const made = await environments().ensure(asked);
+    await rm(asked.sourceDir, { recursive: true });
+    expect(python(made, 'import own, streamlit; print(own.value, streamlit.value)')).toBe('7 2');
+  });
+
+  it("come from pyproject.toml, in pip's words", async () => {
+    const asked = await request('a', {
+      'pyproject.toml':
+        '[tool.poetry.dependencies]\npython = "^3.9"\nstreamlit = "*"\nsix = "~1.16"\nwin = { version = "1", platform = "win32" }\n',
+    });
+    const made = await environments().ensure(asked);
+    expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.16.0 1');
+    expect(asked.heard.join('\n')).not.toContain(folder);
+  });
+
+  it('are installed for the other deploy where the one that began gives up, and its files are gone', async () => {
+    const all = environments();
+    const files = { 'requirements.txt': 'streamlit\n-r more/base.txt\n', 'more/base.txt': 'six==1.16.0\n' };
+    const stop = new AbortController();
+    const removed: Promise<void>[] = [];
+    const first = await request('a', files, {
+      signal: stop.signal,
+      onSpawn: () => {
+        stop.abort();
+        removed.push(rm(first.sourceDir, { recursive: true, force: true }));
+      },
+    });
+    const second = await request('b', files);
+    const results = await Promise.allSettled([all.ensure(first), all.ensure(second)]);
+    await Promise.all(removed);
+    expect(removed.length).toBeGreaterThan(0);
+    expect(results[0]).toMatchObject({ status: 'rejected', reason: { code: 'build-cancelled' } });
+    expect(results[1]).toMatchObject({ status: 'fulfilled', value: { reused: false } });
+  });
+
+  it('that need the files of the project wait for each other, and give up while they wait', async () => {
+    const all = environments();
+    const files = { 'requirements.txt': 'streamlit\n./libs/own\n', ...library('own', 'value = 7\n') };
+    let begun = (): void => undefined;
+    const started = new Promise<void>((resolve) => (begun = resolve));
+    const first = all.ensure(await request('a', files, { onSpawn: () => begun() }));
+    const stop = new AbortController();
+    const second = all.ensure(await request('b', files));
+    const third = all.ensure(await request('c', files, { signal: stop.signal }));
+    await started;
+    stop.abort();
+    await expect(third).rejects.toMatchObject({ code: 'build-cancelled' });
+    expect(await first).toMatchObject({ reused: false });
+    expect(await second).toMatchObject({ reused: true, hash: (await first).hash });
+  });
+
+  it('say where what they need cannot be had', async () => {
+    const files = { 'pyproject.toml': `${PROJECT}dependencies = ["streamlit", "six==99.0"]\n` };
+    await expect(environments().ensure(await request('a', files))).rejects.toMatchObject({
+      code: 'build-failed',
+      field: 'pyproject.toml',
+      message: 'no version of six==99.0 was found',
+    });
+    const broken = { 'pyproject.toml': `${PROJECT}dependencies = []\n`, 'uv.lock': 'version = 99\n' };
+    await expect(environments().ensure(await request('b', broken))).rejects.toMatchObject({
+      code: 'build-failed',
+      field: 'uv.lock',
+    });
+    await expect(environments({}).ensure(await request('c', broken))).rejects.toMatchObject({ code: 'uv-missing' });
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+  });
+});
+
+describe('the Python of an environment', () => {
+  it.runIf(uv !== undefined)('is the one that is asked for, and only one that is there', async () => {
+    const all = environments();
+    const { version } = await all.python();
+    const [major, minor, patch] = version.split('.');
+    const files = { 'requirements.txt': 'streamlit\n' };
+    const asked = await request('a', files, { python: parsePythonWish('runtime.txt', `python-${major}.${minor}`) });
+    const made = await all.ensure(asked);
+    expect(asked.heard[0]).toBe(`Python ${version}, as runtime.txt asks (${major}.${minor}).`);
+    expect(python(made, 'import platform; print(platform.python_version())')).toBe(version);
+
+    const other = await request('a', files, {
+      python: parsePythonWish('.python-version', `${major}.${minor}.${Number(patch) + 90}`),
+    });
+    await all.ensure(other);
+    expect(other.heard[0]).toContain(
+      `: .python-version asks for ${major}.${minor}.${Number(patch) + 90}, and this is the nearest one here.`,
+    );
+    await expect(
+      all.ensure(await request('a', files, { python: parsePythonWish('.python-version', '3.99') })),
+    ).rejects.toMatchObject({
+      code: 'python-missing',
+      message: expect.stringContaining(version) as string,
+    });
+  });
+
+  it.each([
+    ['uv', uv],
+    ['nothing', undefined],
+  ])('is looked for with %s, where pyenv keeps it and not where its shims are', async (_with, tool) => {
+    const real = await environments().python();
+    const bin = join(folder, '.pyenv', 'versions', 'own', 'bin');
+    await mkdir(bin, { recursive: true });
+    await symlink(real.executable, join(bin, `python${real.version.replace(/\.\d+$/, '')}`));
+    await mkdir(join(folder, '.pyenv', 'shims'));
+    await writeFile(join(folder, '.pyenv', 'shims', 'python3.99'), '#!/bin/sh\nexit 127\n', { mode: 0o755 });
+    const found = await findPythons(tool, { PATH: join(folder, '.pyenv', 'shims'), HOME: folder });
+    expect(found.find(({ executable }) => executable.startsWith(bin))?.version).toBe(real.version);
+    expect(found.some(({ executable }) => executable.includes('shims'))).toBe(false);
+  });
+});
+
+describe('packages.txt', () => {
+  const check = async (names: string[], path = surroundings.PATH ?? ''): Promise<string[]> => {
+    const heard: string[] = [];
+    await checkSystemPackages({ names, path, onLine: (line) => void heard.push(line) });
+    return heard;
+  };
+
+  it.runIf(existsSync('/usr/bin/dpkg-query'))(
+    'is met by what is installed, and refused with the names of what is not',
+    async () => {
+      expect(await check([])).toEqual([]);
+      expect(await check(['dpkg', 'base-files'])).toEqual([
+        'packages.txt: installed on this server are dpkg, base-files.',
+      ]);
+      await expect(check(['dpkg', 'no-such-package-of-ours'])).rejects.toMatchObject({
+        code: 'packages-missing',
+        message: expect.stringMatching(
+          /^packages\.txt names no-such-package-of-ours, which is not installed/,
+        ) as string,
+      });
+    },
+  );
+
+  it('is not checked where there is no dpkg, and that is said', async () => {
+    expect(await check(['ffmpeg'], folder)).toEqual([
+      'packages.txt was not checked: dpkg-query is not installed, or not on PATH.',
+    ]);
+  });
+});
+
+describe('a push', () => {
+  let host: TestHost;
+  let pushed: Project;
+  beforeAll(async () => {
+    host = await startHost();
+    pushed = await Project.create({});
+  });
+  afterAll(async () => {
+    await host.stop();
+    await pushed.remove();
+  });
+
+  const push = async (files: Record<string, string>): Promise<{ code: number; output: string }> => {
+    await pushed.commit(files, 'change');
+    return pushed.git('push', host.remote('own'), '+HEAD:main');
+  };
+
+  it('follows streamlit-host.toml: main file, description, no check', async () => {
+    const { code, output } = await push({
+      'src/dash.py': 'import streamlit as st\nst.title("there")\nraise RuntimeError("later")\n',
+      'pyproject.toml': `${PROJECT}dependencies = ["streamlit"]\n[tool.ruff]\n`,
+      Pipfile: '[packages]\n',
+      'streamlit-host.toml': 'main = "src/dash.py"\ndescription = "What we sold"\n[check]\nscript = "off"\n',
+    });
+    expect(output).toContain('main file: src/dash.py');
+    expect(output).toContain(
+      "Dependencies come from pyproject.toml (it is the project's own list); not used: Pipfile.",
+    );
+    expect(output).toMatch(/Python 3\.\d+\.\d+, as pyproject\.toml asks \(>=3\.9\)\./);
+    expect(output).toContain('The script was not checked: streamlit-host.toml says so');
+    expect(code).toBe(0);
+    expect(await host.app('own')).toMatchObject({ release: 1, description: 'What we sold' });
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    [
+      'a check that takes too long',
+      {
+        'streamlit-host.toml': 'main = "src/dash.py"\n[check]\ntimeout_s = 1\n',
+        'src/dash.py': 'import time\ntime.sleep(20)\n',
+      },
+      /the script did not end within 1 s/,
+    ],
+    [
+      'a Python that is not there',
+      { '.python-version': '3.99\n' },
+      /\.python-version asks for Python 3\.99, which this server does not have: there is 3\./,
+    ],
+    [
+      'settings that nobody knows',
+      { 'streamlit-host.toml': '\nport = 80\n' },
+      /streamlit-host\.toml, line 2: there is no setting port/,
+    ],
+  ])('is refused for %s, and the release before serves', async (_what, files, sentence) => {
+    const before = await host.app('own');
+    const { code, output } = await push(files);
+    expect(output).toMatch(sentence);
+    expect(code).toBe(1);
+    expect(await host.app('own')).toMatchObject({ release: before.release, pid: before.pid, state: 'running' });
+  });
+});
+
+/** A package of the project itself, made from files at once. */
+function library(name: string, text: string): Record<string, string> {
+  return {
+    [`libs/${name}/pyproject.toml`]: `[build-system]\nrequires = []\nbackend-path = ["."]\nbuild-backend = "backend"\n[project]\nname = "${name}"\nversion = "99.0"\n`,
+    [`libs/${name}/content.txt`]: text,
+    [`libs/${name}/backend.py`]: `
+import os, zipfile
+def build_wheel(folder, settings=None, metadata=None):
+    name = '${name}-99.0-py3-none-any.whl'
+    with zipfile.ZipFile(os.path.join(folder, name), 'w') as wheel:
+        wheel.writestr('${name}.py', open('content.txt').read())
+        wheel.writestr('${name}-99.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: ${name}\\nVersion: 99.0\\n')
+        wheel.writestr('${name}-99.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        wheel.writestr('${name}-99.0.dist-info/RECORD', '')
+    return name
+build_editable = build_wheel
+`,
+  };
+}

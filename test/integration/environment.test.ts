@@ -1,0 +1,313 @@
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { Environments, type EnvironmentRequest, type EnvironmentsOptions } from '../../src/build/environment.js';
+
+const { uv, cacheDir } = inject('tools');
+
+/** What a server in these surroundings would hand down to its builds. */
+const surroundings = Object.fromEntries(
+  Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && /^(PATH|HOME|PIP_.*|UV_.*|https?_proxy|no_proxy|SSL_CERT_.*)$/i.test(entry[0]),
+  ),
+);
+
+let folder: string;
+let sourceDir: string;
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'environments-')));
+  sourceDir = join(folder, 'source');
+  await mkdir(sourceDir);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+function environments(options: Partial<EnvironmentsOptions> = {}): Environments {
+  return new Environments({
+    root: join(folder, 'environments'),
+    tmp: join(folder, 'tmp'),
+    cache: cacheDir,
+    tools: { uv, python: 'python3' },
+    env: surroundings,
+    ...options,
+  });
+}
+
+/** A request whose files are written, with what it heard. A hash stands for streamlit, which takes long to install. */
+async function project(
+  text: string,
+  more: Partial<EnvironmentRequest> = {},
+  files: Record<string, string> = {},
+): Promise<EnvironmentRequest & { heard: string[]; pids: number[] }> {
+  for (const [path, content] of Object.entries({ 'requirements.txt': text, ...files })) {
+    await mkdir(dirname(join(sourceDir, path)), { recursive: true });
+    await writeFile(join(sourceDir, path), content);
+  }
+  const heard: string[] = [];
+  const pids: number[] = [];
+  return {
+    dependencies: { file: 'requirements.txt', text },
+    sourceDir,
+    localKey: 'commit-1',
+    onLine: (line) => void heard.push(line),
+    onSpawn: (pid) => void pids.push(pid),
+    heard,
+    pids,
+    ...more,
+  };
+}
+
+/** A package named streamlit that is not: made from files, at once. */
+const STAND_IN = {
+  'stand-in/pyproject.toml':
+    '[build-system]\nrequires = []\nbackend-path = ["."]\nbuild-backend = "backend"\n[project]\nname = "streamlit"\nversion = "0.0.1"\n',
+  'stand-in/backend.py': `
+import os, zipfile
+def build_wheel(folder, settings=None, metadata=None):
+    name = 'streamlit-0.0.1-py3-none-any.whl'
+    with zipfile.ZipFile(os.path.join(folder, name), 'w') as wheel:
+        wheel.writestr('streamlit.py', open('content.txt').read())
+        wheel.writestr('streamlit-0.0.1.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: streamlit\\nVersion: 0.0.1\\n')
+        wheel.writestr('streamlit-0.0.1.dist-info/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        wheel.writestr('streamlit-0.0.1.dist-info/RECORD', '')
+    return name
+build_editable = build_wheel
+`,
+  'stand-in/content.txt': 'value = 1\n',
+};
+
+const LOCAL = 'streamlit @ file:./stand-in\nsix==1.17.0\n';
+
+function python(environment: { python: string }, code: string): string {
+  return execFileSync(environment.python, ['-c', code], { encoding: 'utf8', cwd: '/' }).trim();
+}
+
+/** Everything that is left of work in progress. */
+async function left(): Promise<string[]> {
+  const folders = await Promise.all(
+    ['tmp', 'environments'].map(async (name) => readdir(join(folder, name)).catch(() => [])),
+  );
+  return folders.flat();
+}
+
+describe.runIf(uv !== undefined)('Environments with uv', () => {
+  it('installs what is asked for, where it can be moved and with its bytecode, and reuses it', async () => {
+    const all = environments();
+    const request = await project(LOCAL, {}, STAND_IN);
+    const made = await all.ensure(request);
+    expect(made).toMatchObject({ reused: false, path: join(folder, 'environments', made.hash) });
+    expect(made.hash).toMatch(/^[0-9a-f]{32}$/);
+    expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
+    expect(python(made, 'import six; print(six.__cached__)')).toContain(made.path);
+    const cached = python(made, 'import six, importlib.util as u; print(u.cache_from_source(six.__file__))');
+    expect((await stat(cached)).isFile()).toBe(true);
+    expect(request.heard.join('\n')).toMatch(/\+ six==1\.17\.0/);
+    expect(request.heard.join('\n')).not.toContain(folder);
+    expect(request.pids.length).toBeGreaterThan(0);
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+
+    const again = await project(`# the same\r\n\r\n${LOCAL}`);
+    expect(await environments().ensure(again)).toMatchObject({ hash: made.hash, reused: true });
+    expect(again.heard).toEqual([`Environment ${made.hash.slice(0, 12)} reused: the dependencies did not change.`]);
+    expect(again.pids).toEqual([]);
+  });
+
+  it('outlives the source that it was made from, editable or not', async () => {
+    const made = await environments().ensure(await project('-e ./stand-in\nstreamlit\n', {}, STAND_IN));
+    await rm(sourceDir, { recursive: true });
+    expect(python(made, 'import streamlit; print(streamlit.value)')).toBe('1');
+  });
+
+  it('makes a new one for a new state of the project, only where the project itself is installed', async () => {
+    const all = environments();
+    const first = await all.ensure(await project(LOCAL, {}, STAND_IN));
+    const second = await all.ensure(
+      await project(LOCAL, { localKey: 'commit-2' }, { ...STAND_IN, 'stand-in/content.txt': 'value = 2\n' }),
+    );
+    expect(second.hash).not.toBe(first.hash);
+    expect(python(first, 'import streamlit; print(streamlit.value)')).toBe('1');
+    expect(python(second, 'import streamlit; print(streamlit.value)')).toBe('2');
+  });
+
+  it('installs once what two deploys want at once, and tells both', async () => {
+    const all = environments();
+    const [one, two] = [await project(LOCAL, {}, STAND_IN), await project(LOCAL)];
+    const made = await Promise.all([all.ensure(one), all.ensure(two)]);
+    expect(made[0].hash).toBe(made[1].hash);
+    expect(new Set([...one.pids, ...two.pids]).size).toBe(2);
+    for (const { heard } of [one, two]) expect(heard.filter((line) => line.includes('+ six==1.17.0'))).toHaveLength(1);
+  });
+
+  it('goes on for the other where one of them gives up, and ends where both do', async () => {
+    const all = environments();
+    const stop = new AbortController();
+    const one = await project(LOCAL, { signal: stop.signal, onSpawn: () => stop.abort() }, STAND_IN);
+    const two = await project(LOCAL);
+    const [first, second] = await Promise.allSettled([all.ensure(one), all.ensure(two)]);
+    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'build-cancelled' } });
+    expect(second).toMatchObject({ status: 'fulfilled', value: { reused: false } });
+
+    const both = new AbortController();
+    const options = { signal: both.signal, localKey: 'commit-3', onSpawn: () => both.abort() };
+    const results = await Promise.allSettled([
+      all.ensure(await project(LOCAL, options)),
+      all.ensure(await project(LOCAL, options)),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    expect(await readdir(join(folder, 'environments'))).toHaveLength(1);
+    // And nothing stands in the way of the next one.
+    expect(await all.ensure(await project(LOCAL, { localKey: 'commit-3' }))).toMatchObject({ reused: false });
+  });
+
+  it.each([
+    ['six==99.0\nstreamlit', 'no version of six==99.0 was found'],
+    ['six>=1.16\nsix<1.0\nstreamlit', 'the requirements contradict each other: six>=1.16 and six<1.0'],
+    ['streamlit ; nonsense', /Couldn't parse requirement/],
+  ])('says in short why %j cannot be installed, and the rest in the log', async (text, reason) => {
+    const request = await project(text);
+    await expect(environments().ensure(request)).rejects.toMatchObject({
+      code: 'build-failed',
+      kind: 'invalid',
+      message: expect.stringMatching(reason) as string,
+    });
+    expect(request.heard.join('\n')).toMatch(/^error: /m);
+    expect(await left()).toEqual([]);
+  });
+
+  it('says so where a package does not exist', async () => {
+    await expect(environments().ensure(await project('streamlit\nno-such-package-of-ours-0\n'))).rejects.toMatchObject({
+      message: 'no package named no-such-package-of-ours-0 was found',
+    });
+  });
+
+  it('says so where an index cannot be reached, without its password', async () => {
+    const env = { ...surroundings, UV_DEFAULT_INDEX: 'http://me:geheim@127.0.0.1:9/simple', UV_HTTP_RETRIES: '0' };
+    const request = await project('some-package-0\nstreamlit');
+    const error: unknown = await environments({ env })
+      .ensure(request)
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'build-failed', message: expect.stringContaining('127.0.0.1:9') as string });
+    expect(JSON.stringify([request.heard, String(error)])).not.toContain('geheim');
+  });
+
+  it("asks the index that pip's settings name", async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url);
+      response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const env = { PATH: surroundings.PATH ?? '', HOME: folder, PIP_CONFIG_FILE: join(folder, 'pip.conf') };
+      await writeFile(
+        env.PIP_CONFIG_FILE,
+        `[global]\nindex-url = http://127.0.0.1:${port}/simple\nno-such-option = 1\nfind-links = ${folder}/gone\n`,
+      );
+      const request = await project('some-package-0\nstreamlit');
+      await expect(environments({ env }).ensure(request)).rejects.toMatchObject({ code: 'build-failed' });
+      expect(asked).toContain('/simple/some-package-0/');
+      // Nothing of what we tell it is deprecated, or unknown to it.
+      expect(request.heard.filter((line) => /warning/i.test(line))).toEqual([]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("is not led astray by the app's own settings for uv, nor by those of the machine", async () => {
+    const env = {
+      ...surroundings,
+      UV_PYTHON: '/nowhere/python',
+      UV_SYSTEM_PYTHON: '1',
+      UV_PROJECT_ENVIRONMENT: folder,
+    };
+    const made = await environments({ env }).ensure(
+      await project(LOCAL, {}, { ...STAND_IN, 'uv.toml': 'index-url = "http://127.0.0.1:9/simple"\n' }),
+    );
+    expect(python(made, 'import six, sys; print(sys.prefix)')).toBe(made.path);
+  });
+
+  it('ends an install that prints nothing for too long, and one that takes too long', async () => {
+    const hang = { ...STAND_IN, 'stand-in/backend.py': 'import time\ntime.sleep(600)\n' };
+    const idle = await project(LOCAL, {}, hang);
+    await expect(environments({ limits: { totalMs: 60_000, idleMs: 3_000 } }).ensure(idle)).rejects.toMatchObject({
+      code: 'build-failed',
+      message: 'uv printed nothing for 3 s and was ended',
+    });
+    const long = environments({ limits: { totalMs: 3_000, idleMs: 60_000 } }).ensure(await project(LOCAL));
+    await expect(long).rejects.toMatchObject({
+      message: expect.stringMatching(/^uv took longer than [\d.]+ s and was ended$/) as string,
+    });
+    expect(await left()).toEqual([]);
+  });
+
+  it('says that the disk is full where it is, and leaves nothing', async () => {
+    const full = {
+      ...STAND_IN,
+      'stand-in/backend.py': 'import errno, os\nraise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n',
+    };
+    await expect(environments().ensure(await project(LOCAL, {}, full))).rejects.toMatchObject({
+      code: 'disk-full',
+      kind: 'unavailable',
+    });
+    expect(await left()).toEqual([]);
+  });
+
+  it('makes one anew whose Python has gone, and keeps nothing of an interrupted move', async () => {
+    const all = environments();
+    const made = await all.ensure(await project(LOCAL, {}, STAND_IN));
+    await rename(join(made.path, 'bin', 'python'), join(made.path, 'bin', 'gone'));
+    expect(await all.ensure(await project(LOCAL))).toMatchObject({ hash: made.hash, reused: false });
+    expect(python(made, 'import six')).toBe('');
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+  });
+
+  it('sweeps up what a crash left behind, and nothing else', async () => {
+    await mkdir(join(folder, 'tmp', 'environment-abc', 'tmp'), { recursive: true });
+    await mkdir(join(folder, 'tmp', 'upload-1'));
+    await environments().sweep();
+    expect(await readdir(join(folder, 'tmp'))).toEqual(['upload-1']);
+  });
+});
+
+describe('Environments', () => {
+  it('tells what Python there is, and says so where there is none', async () => {
+    expect(await environments().python()).toMatchObject({
+      version: expect.stringMatching(/^3\.\d+\.\d+/) as string,
+      implementation: 'cpython',
+    });
+    const none = environments({ tools: { uv, python: 'python-of-nowhere' } });
+    await expect(none.ensure(await project('streamlit'))).rejects.toMatchObject({
+      code: 'python-unusable',
+      kind: 'unavailable',
+    });
+  });
+
+  it('makes the same without uv, with scripts that run from their place', async () => {
+    const request = await project('./stand-in\nstreamlit\nsix==1.17.0\nwheel==0.45.1\n', {}, STAND_IN);
+    const made = await environments({ tools: { python: 'python3' } }).ensure(request);
+    expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
+    expect(execFileSync(join(made.path, 'bin', 'wheel'), ['version'], { encoding: 'utf8' })).toContain('wheel 0.45.1');
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    const failing = await project('six==99.0\nstreamlit');
+    await expect(environments({ tools: { python: 'python3' } }).ensure(failing)).rejects.toMatchObject({
+      message: 'no version of six==99.0 was found',
+    });
+  });
+
+  it('adds streamlit where the requirements do not name it, and says so', async () => {
+    // An index with nothing in it: what is looked for shows what would be installed.
+    const request = await project('# nothing\n');
+    const env = { ...surroundings, PIP_NO_INDEX: '1', PIP_FIND_LINKS: '', PIP_CONFIG_FILE: '/dev/null' };
+    const error: unknown = await environments({ env })
+      .ensure(request)
+      .catch((reason: unknown) => reason);
+    expect(request.heard[0]).toBe('requirements.txt does not name streamlit: its newest version is added.');
+    expect(error).toMatchObject({ code: 'build-failed', message: expect.stringContaining('streamlit') as string });
+  });
+});

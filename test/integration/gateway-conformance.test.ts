@@ -1,0 +1,382 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+import { StreamlitClient } from '../helpers/streamlit-client.js';
+
+// What Streamlit and its visitors may ask of a proxy, on a real server with a real Streamlit. What needs an exact other
+// side is tested in gateway-streams.test.ts.
+
+const MB = 1024 * 1024;
+
+/** An app that tells what reaches it: as a script, and with routes of its own as an `st.App`. */
+const FILES = {
+  'requirements.txt': 'streamlit\n',
+  'app.py': `import streamlit as st
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+async def echo(request):
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+    return JSONResponse({
+        "method": request.method,
+        "raw": request.scope["raw_path"].decode("latin-1"),
+        "query": request.scope["query_string"].decode("latin-1"),
+        "headers": dict(request.headers),
+        "size": size,
+    })
+
+async def cookies(request):
+    response = Response("ok")
+    for cookie in (
+        "_streamlit_session=state-of-" + request.path_params["app"] + "; Path=/; HttpOnly",
+        "_streamlit_xsrf=2|ab|cd|17; Path=/; SameSite=Lax",
+        "plain=a b\\"c,d; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Path=/",
+        "streamlit_host_session=stolen; Path=/",
+    ):
+        response.raw_headers.append((b"set-cookie", cookie.encode("latin-1")))
+    return response
+
+app = st.App("main.py", routes=[
+    Route("/apps/{app}/echo/{rest:path}", echo, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+    Route("/apps/{app}/cookies", cookies),
+])
+`,
+  'main.py': `import json
+import streamlit as st
+
+st.session_state.runs = st.session_state.get("runs", 0) + 1
+st.text("runs=%d" % st.session_state.runs)
+st.text("headers=" + json.dumps({k.lower(): v for k, v in st.context.headers.items()}))
+st.text("cookies=" + json.dumps(dict(st.context.cookies)))
+st.audio(bytes(range(256)) * 64, format="audio/wav")
+if "big" in st.query_params:
+    st.text("b" * int(st.query_params["big"]))
+`,
+};
+
+let host: TestHost;
+let project: Project;
+let idle: StreamlitClient;
+let app: string;
+let port: number;
+
+beforeAll(async () => {
+  host = await startHost();
+  project = await Project.create(FILES);
+  const pushed = await project.git('push', host.remote('demo'), 'main');
+  if (pushed.code !== 0) throw new Error(pushed.output);
+  const again = await project.git('push', host.remote('other'), 'main');
+  if (again.code !== 0) throw new Error(again.output);
+  app = `${host.url}/apps/demo/`;
+  port = Number((await host.app('demo')).port);
+  idle = await StreamlitClient.connect(app);
+  await idle.run();
+});
+
+afterAll(async () => {
+  await idle?.close();
+  await host?.stop();
+  await project?.remove();
+});
+
+interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+/** Asks with the path and the headers just as they are given. */
+async function ask(path: string, options: { headers?: Record<string, string>; method?: string; to?: number } = {}): Promise<Answer> {
+  const asked = httpRequest({
+    host: '127.0.0.1',
+    port: options.to ?? Number(new URL(host.url).port),
+    path,
+    agent: false,
+    method: options.method ?? 'GET',
+    headers: options.headers,
+  });
+  asked.end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  let body = '';
+  for await (const part of answer.setEncoding('utf8')) body += part as string;
+  return { status: answer.statusCode ?? 0, headers: answer.headers, body };
+}
+
+interface Echo {
+  method: string;
+  raw: string;
+  query: string;
+  headers: Record<string, string>;
+  size: number;
+}
+
+async function echo(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Echo> {
+  const answer = await ask(`/apps/demo/echo/${path}`, { headers, method });
+  expect(answer.status, answer.body).toBe(200);
+  return JSON.parse(answer.body) as Echo;
+}
+
+/** What the script sees of a page that connects with these headers. */
+async function seen(headers: Record<string, string>): Promise<{ headers: Record<string, string>; cookies: Record<string, string> }> {
+  const page = await StreamlitClient.connect(app, { headers });
+  try {
+    await page.run();
+    return {
+      headers: JSON.parse(page.text('headers=')) as Record<string, string>,
+      cookies: JSON.parse(page.text('cookies=')) as Record<string, string>,
+    };
+  } finally {
+    await page.close();
+  }
+}
+
+test('1: the Host that the visitor named reaches the app', async () => {
+  expect((await echo('x', { host: 'apps.example.com:8443' })).headers.host).toBe('apps.example.com:8443');
+  const there = await seen({ host: 'apps.example.com', origin: 'http://apps.example.com' });
+  expect(there.headers.host).toBe('apps.example.com');
+});
+
+test('2: the subprotocols reach the app whole, and its choice comes back', async () => {
+  const page = await StreamlitClient.connect(app, { session: 'no-such-session' });
+  await page.run();
+  expect(page.socket.protocol).toBe('streamlit');
+  const headers = JSON.parse(page.text('headers=')) as Record<string, string>;
+  expect(headers['sec-websocket-protocol']?.split(/, ?/)).toEqual(['streamlit', 'PLACEHOLDER_AUTH_TOKEN', 'no-such-session']);
+  await page.close();
+});
+
+test('3: cookies of an app pass to the byte and one by one, and only the path of the login’s state is changed', async () => {
+  const direct = await ask('/apps/demo/cookies', { to: port });
+  const through = await ask('/apps/demo/cookies');
+  expect(direct.headers['set-cookie']).toHaveLength(4);
+  expect(through.headers['set-cookie']).toEqual([
+    '_streamlit_session=state-of-demo; Path=/apps/demo; HttpOnly',
+    '_streamlit_xsrf=2|ab|cd|17; Path=/; SameSite=Lax',
+    'plain=a b"c,d; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Path=/',
+  ]);
+});
+
+test('4: the prefix stays on, and the app opens with and without a slash at its end', async () => {
+  expect((await echo('x?a=1&b=%20')).raw).toBe('/apps/demo/echo/x');
+  expect((await echo('x?a=1&b=%20')).query).toBe('a=1&b=%20');
+  for (const address of [app, app.replace(/\/$/, '')]) {
+    for (const accept of ['text/html', '*/*']) {
+      const answer = await fetch(address, { headers: { accept } });
+      expect(answer.status).toBe(200);
+      expect(new URL(answer.url).pathname).toBe('/apps/demo/');
+      expect(await answer.text()).toMatch(/<div id="root">/);
+    }
+  }
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) expect((await echo('x', {}, method)).method).toBe(method);
+});
+
+test('5: an upload of 190 MB is not kept in the platform’s memory', async () => {
+  const page = await StreamlitClient.connect(app);
+  await page.run();
+  const health = await ask('/apps/demo/_stcore/health');
+  const xsrf = /_streamlit_xsrf=([^;]+)/.exec(health.headers['set-cookie']?.join('\n') ?? '')?.[1] ?? '';
+  const size = 190 * MB;
+  const boundary = 'a-boundary';
+  const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\nContent-Type: application/octet-stream\r\n\r\n`;
+  const tail = `\r\n--${boundary}--\r\n`;
+  const before = await memory(host.pid);
+  let most = before;
+  const asked = httpRequest(`${app}_stcore/upload_file/${page.session}/a-file`, {
+    method: 'PUT',
+    agent: false,
+    headers: {
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      'content-length': head.length + size + tail.length,
+      cookie: `_streamlit_xsrf=${xsrf}`,
+      'x-xsrftoken': xsrf,
+    },
+  });
+  const answered = once(asked, 'response') as Promise<[IncomingMessage]>;
+  asked.write(head);
+  const block = Buffer.alloc(MB, 5);
+  for (let sent = 0; sent < size; sent += MB) {
+    if (!asked.write(block)) await once(asked, 'drain');
+    if (sent % (10 * MB) === 0) most = Math.max(most, await memory(host.pid));
+  }
+  asked.end(tail);
+  const [answer] = await answered;
+  answer.resume();
+  expect(answer.statusCode).toBe(204);
+  expect(most - before).toBeLessThan(60 * MB);
+  await page.close();
+});
+
+test('6: a message of 60 MB reaches the page, and one of 20 MB the app', async () => {
+  const page = await StreamlitClient.connect(app);
+  const texts = await page.run(`big=${60 * MB}`);
+  expect(texts.find((text) => text.startsWith('bbb'))).toHaveLength(60 * MB);
+  expect(await page.run('', { widget: 'w'.repeat(20 * MB) })).toContain('runs=2');
+  await page.close();
+});
+
+test('7: a part of a media file is answered as a part', async () => {
+  const page = await StreamlitClient.connect(app);
+  await page.run();
+  const path = /\/media\/[0-9a-f]+\.wav/.exec(page.received.toString('latin1'))?.[0] ?? '';
+  const part = await ask(`/apps/demo${path}`, { headers: { range: 'bytes=10-19' } });
+  expect(part.status).toBe(206);
+  expect(part.headers['content-range']).toBe('bytes 10-19/16384');
+  expect(part.body).toHaveLength(10);
+  const all = await ask(`/apps/demo${path}`, { method: 'HEAD' });
+  expect([all.status, all.headers['content-length'], all.body]).toEqual([200, '16384', '']);
+  await page.close();
+});
+
+test('8: the platform itself never looks like a Streamlit', async () => {
+  for (const path of ['/_stcore/health', '/_stcore/host-config', '/apps/_stcore/health', '/apps/_stcore/host-config']) {
+    expect((await ask(path)).status).toBe(404);
+  }
+  expect(await ask('/apps/demo/_stcore/health')).toMatchObject({ status: 200, body: 'ok' });
+});
+
+test('9: what only the host may ask is hidden, however it is written', async () => {
+  expect((await ask('/apps/demo/_stcore/metrics', { to: port })).status).toBe(200);
+  const paths = ['_stcore/metrics', '_stcore/script-health-check'].flatMap((path) => [
+    path,
+    `${path}/`,
+    `${path}?families=active_sessions`,
+    `${path}#a`,
+    path.replace('_', '%5F'),
+    path.replace('e', '%65'),
+    path.replace('/', '%2F'),
+    path.replace('/', '//'),
+    `/${path}`,
+    `~1/${path}`,
+    `~99/${path}`,
+    path.toUpperCase(),
+  ]);
+  for (const path of paths) {
+    const answer = await ask(`/apps/demo/${path}`);
+    expect([path, answer.status, answer.body]).toEqual([path, 404, 'Not found.\n']);
+  }
+  await expect(StreamlitClient.connect(app, { path: '/apps/demo/_stcore/metrics?x=' })).rejects.toThrow('404');
+});
+
+test('10: what a visitor says of himself is replaced, and no foreign page gets a WebSocket', async () => {
+  const claims = {
+    'x-forwarded-for': '6.6.6.6',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-email': 'boss@example.com',
+    'x-forwarded-user': 'boss',
+    forwarded: 'for=6.6.6.6',
+    'x-real-ip': '6.6.6.6',
+    'remote-user': 'boss',
+    'x-auth-request-email': 'boss@example.com',
+  };
+  for (const headers of [(await echo('x', claims)).headers, (await seen(claims)).headers]) {
+    const own = new URL(host.url).host;
+    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http', 'x-forwarded-host': own });
+    expect(JSON.stringify(headers)).not.toMatch(/boss|6\.6\.6\.6|evil/);
+  }
+  for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1', `${host.url}.evil.example`]) {
+    await expect(StreamlitClient.connect(app, { headers: { origin } })).rejects.toThrow('403');
+  }
+});
+
+test('11: neither the session of the console nor a password reaches an app', async () => {
+  const secrets = { cookie: 'a=1; streamlit_host_session=secret-1; b=2', authorization: 'Bearer secret-2' };
+  const there = await seen(secrets);
+  expect(there.cookies).toMatchObject({ a: '1', b: '2' });
+  expect(JSON.stringify([there, await echo('x', secrets)])).not.toMatch(/secret/);
+  expect((await echo('x', { cookie: 'streamlit_host_session=secret-1' })).headers).not.toHaveProperty('cookie');
+});
+
+test('12: headers of the visitor’s connection do not reach the app', async () => {
+  const headers = { te: 'trailers', 'proxy-authorization': 'Basic eDp5' };
+  const plain = (await echo('x', { ...headers, 'x-hop': '1', connection: 'close, X-Hop' })).headers;
+  const page = (await seen(headers)).headers;
+  expect(plain).not.toHaveProperty('x-hop');
+  for (const found of [plain, page]) for (const name of Object.keys(headers)) expect(found).not.toHaveProperty(name);
+});
+
+test('14: a stopped app is a page that says so, and a page that opens while it starts gets its session', async () => {
+  await host.api('/apps/demo/stop', { method: 'POST' });
+  const html = await ask('/apps/demo/', { headers: { accept: 'text/html' } });
+  expect(html.status).toBe(503);
+  expect(html.headers['content-type']).toMatch(/text\/html/);
+  expect((await ask('/apps/demo/media/x')).status).toBe(503);
+  await expect(StreamlitClient.connect(app)).rejects.toThrow('503');
+  await until('the pages of the stopped app are closed', () => !idle.isOpen);
+
+  await host.api('/apps/demo/start', { method: 'POST' });
+  const early = ask('/apps/demo/media/x');
+  const page = await StreamlitClient.connect(app);
+  expect(await page.run()).toContain('runs=1');
+  const answer = await early;
+  if (answer.status === 503) expect(answer.headers['retry-after']).toBe('2');
+  await page.close();
+  port = Number((await host.app('demo')).port);
+  idle = await StreamlitClient.connect(app);
+  await idle.run();
+});
+
+test('15: an upgrade that ends in an error leaves no connection behind', async () => {
+  const paths = ['/apps/demo/echo/x', '/apps/demo/_stcore/nowhere', '/apps/nobody/_stcore/stream', '/apps/demo/_stcore/health'];
+  for (const path of paths) {
+    const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: ${new URL(host.url).host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    let said = '';
+    socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
+    await once(socket, 'close');
+    expect([path, /^HTTP\/1.1 (4\d\d|200)/.test(said)]).toEqual([path, true]);
+  }
+  // The one page that is open: nothing else is connected to the app once the free connections have ended.
+  await until('nothing but the open page is left', async () => (await connectionsTo(port)) === 1, 15_000);
+});
+
+test('16: three hundred sessions at once each get their own state', async () => {
+  const pages = await Promise.all(Array.from({ length: 300 }, () => StreamlitClient.connect(app)));
+  const runs = await Promise.all(pages.map((page) => page.run('', { limitMs: 90_000 })));
+  expect(new Set(pages.map((page) => page.session)).size).toBe(300);
+  for (const texts of runs) expect(texts).toContain('runs=1');
+  await Promise.all(pages.map((page) => page.close()));
+});
+
+test('17: the logins of two apps in one browser do not overwrite each other', async () => {
+  const cookies = await Promise.all(['demo', 'other'].map(async (id) => (await ask(`/apps/${id}/cookies`)).headers['set-cookie']?.[0]));
+  expect(cookies).toEqual([
+    '_streamlit_session=state-of-demo; Path=/apps/demo; HttpOnly',
+    '_streamlit_session=state-of-other; Path=/apps/other; HttpOnly',
+  ]);
+});
+
+test('18: names of pages in any alphabet pass as they are', async () => {
+  expect((await echo('P%C3%A1gina%20%F0%9F%8E%88/a%2Bb')).raw).toBe('/apps/demo/echo/P%C3%A1gina%20%F0%9F%8E%88/a%2Bb');
+  for (const accept of ['text/html', '*/*']) {
+    const answer = await ask('/apps/demo/P%C3%A1gina', { headers: { accept } });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatch(/<div id="root">/);
+  }
+});
+
+test('13: a page that was idle all the while is still connected', async () => {
+  expect(idle.isOpen).toBe(true);
+  expect(await idle.run()).toContain('runs=2');
+});
+
+async function memory(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+}
+
+/** Connections that are established to a local port, by the kernel's table. */
+async function connectionsTo(to: number): Promise<number> {
+  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1);
+  return rows.map((row) => row.trim().split(/\s+/)).filter((row) => row[3] === '01' && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === to).length;
+}

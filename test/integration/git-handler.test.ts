@@ -1,0 +1,97 @@
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Attempts } from '../../src/domain/attempts.js';
+import { gitEnvironment } from '../../src/domain/commands.js';
+import { GitHandler } from '../../src/git/handler.js';
+import { HookServer } from '../../src/git/hook-server.js';
+import { Pushes } from '../../src/git/pushes.js';
+
+const HOOKS = join(dirname(fileURLToPath(import.meta.url)), '../../hooks');
+const ENV = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' };
+
+let folder: string;
+let server: Server;
+let hooks: HookServer;
+let remote: string;
+let ended: string[];
+let warnings: object[];
+
+/** A git handler with one bare repository, whose hooks take everything that they are asked. */
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'git-handler-'));
+  const bare = join(folder, 'hello.git');
+  execFileSync('git', ['init', '--quiet', '--bare', bare], { env: ENV });
+  ended = [];
+  warnings = [];
+  hooks = new HookServer(join(folder, 'run', 'hooks.sock'), async (call) => call.exit(0), () => undefined);
+  await hooks.listen();
+  const logger = { warn: (facts: object) => void warnings.push(facts), error: (facts: object) => void warnings.push(facts) };
+  const handler = new GitHandler({
+    attempts: new Attempts(),
+    check: (token) => (token === 'secret' ? { name: 'ada' } : undefined),
+    repositories: { find: () => bare, empty: bare, begin: async () => bare, end: async (app) => void ended.push(app) },
+    pushes: new Pushes({ apps: undefined as never, deploys: undefined as never, url: () => '', logger }),
+    env: gitEnvironment(process.env.PATH ?? ''),
+    hooks: HOOKS,
+    hookSocket: join(folder, 'run', 'hooks.sock'),
+    maxPush: 200_000,
+    logger,
+  });
+  server = createServer((request, response) => handler.handle(request, response, request.url?.split('?')[0] ?? '', `?${request.url?.split('?')[1] ?? ''}`));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  remote = `http://x:secret@127.0.0.1:${(server.address() as AddressInfo).port}/git/hello.git`;
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await hooks.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A repository with one commit that holds so many random bytes. */
+function project(bytes: number): string {
+  const work = mkdtempSync(join(folder, 'work-'));
+  const git = (...args: string[]): void => void execFileSync('git', ['-C', work, '-c', 'user.name=Ada', '-c', 'user.email=a@example.com', ...args], { env: ENV });
+  git('init', '--quiet', '-b', 'main');
+  // Random bytes only cost time to pack.
+  git('config', 'core.compression', '0');
+  writeFileSync(join(work, 'data.bin'), randomBytes(bytes));
+  git('add', '.');
+  git('commit', '--quiet', '-m', 'Begin');
+  return work;
+}
+
+async function push(work: string): Promise<{ failed: boolean; output: string }> {
+  // Not synchronously: the server runs in this very process.
+  return promisify(execFile)('git', ['-C', work, 'push', remote, 'main'], { env: ENV }).then(
+    ({ stderr }) => ({ failed: false, output: stderr }),
+    (error: { stderr: string }) => ({ failed: true, output: error.stderr }),
+  );
+}
+
+describe('a push over the limit', () => {
+  it('is refused in git\'s own words, though its rest is still on the way, and leaves nothing behind', async () => {
+    const { failed, output } = await push(project(8_000_000));
+    expect(failed).toBe(true);
+    expect(output).toContain('pack exceeds maximum allowed size');
+    // Before a large push git sends an empty one, to see whether it may.
+    expect(ended).toEqual(['hello', 'hello']);
+    const objects = spawnSync('git', ['-C', join(folder, 'hello.git'), 'count-objects', '-v'], { env: ENV }).stdout.toString();
+    expect(objects).toMatch(/^count: 0$/m);
+    expect(objects).toMatch(/^in-pack: 0$/m);
+
+    // The one after it is none the worse for that.
+    const next = await push(project(50_000));
+    expect(next.output).toContain('main -> main');
+    expect(next.failed).toBe(false);
+    expect(ended).toEqual(['hello', 'hello', 'hello']);
+  }, 30_000);
+});

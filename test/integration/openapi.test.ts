@@ -1,0 +1,185 @@
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { presentDocs } from '../../src/web/api/docs.js';
+import type { OpenApiDocument } from '../../src/web/api/openapi.js';
+import { PublicFiles } from '../../src/web/public.js';
+import { Views } from '../../src/web/views.js';
+import { linksOf } from '../../src/web/presenters.js';
+import { form, startWeb, type TestWeb } from '../unit/web/support.js';
+
+interface Operation {
+  operationId: string;
+  parameters?: { name: string; in: string; required?: boolean; schema: { type?: string; enum?: string[] } }[];
+  requestBody?: {
+    content: Record<string, { schema: { properties?: Record<string, { format?: string; items?: unknown }> } }>;
+  };
+  responses: Record<string, unknown>;
+}
+
+let web: TestWeb;
+let document: OpenApiDocument;
+let operations: { method: string; path: string; operation: Operation }[];
+beforeAll(async () => {
+  web = await startWeb();
+  document = (await web.api('/openapi.json')).json as unknown as OpenApiDocument;
+  operations = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
+    Object.entries(methods as Record<string, Operation>).map(([method, operation]) => ({ method, path, operation })),
+  );
+});
+afterAll(() => web.close());
+
+test('the document names every call that the API has', () => {
+  expect(document.openapi).toBe('3.1.0');
+  expect(document.servers).toEqual([{ url: `${web.url}/api` }]);
+  expect(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()).toEqual([
+    'DELETE /apps/{id}',
+    'DELETE /apps/{id}/config',
+    'DELETE /apps/{id}/files/{path}',
+    'DELETE /apps/{id}/secrets',
+    'GET /apps',
+    'GET /apps/{id}',
+    'GET /apps/{id}/config',
+    'GET /apps/{id}/deploys',
+    'GET /apps/{id}/deploys/{n}',
+    'GET /apps/{id}/deploys/{n}/diff',
+    'GET /apps/{id}/files',
+    'GET /apps/{id}/files/{path}',
+    'GET /apps/{id}/logs',
+    'GET /apps/{id}/secrets',
+    'GET /events',
+    'PATCH /apps/{id}',
+    'PATCH /apps/{id}/config',
+    'POST /apps',
+    'POST /apps/{id}/deploys/{n}/cancel',
+    'POST /apps/{id}/deploys/{n}/retire',
+    'POST /apps/{id}/redeploy',
+    'POST /apps/{id}/restart',
+    'POST /apps/{id}/rollback',
+    'POST /apps/{id}/start',
+    'POST /apps/{id}/stop',
+    'POST /config/rotate-key',
+    'POST /login-links',
+    'POST /server/stop',
+    'PUT /apps/{id}/config',
+    'PUT /apps/{id}/files/{path}',
+    'PUT /apps/{id}/secrets',
+  ]);
+});
+
+test('every path parameter is described, every reference leads somewhere, and no name is used twice', () => {
+  for (const { path, operation } of operations) {
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    expect(
+      (operation.parameters ?? [])
+        .filter((each) => each.in === 'path')
+        .map((each) => each.name)
+        .sort(),
+    ).toEqual(inPath.sort());
+    expect(operation.responses.default).toBeDefined();
+  }
+  const names = operations.map(({ operation }) => operation.operationId);
+  expect(new Set(names).size).toBe(names.length);
+  const schemas = Object.keys(document.components?.schemas ?? {});
+  for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g))
+    expect(schemas).toContain(name);
+});
+
+test('whatever is sent to whichever call, no answer is a 500, and every refusal is a problem with a code', async () => {
+  await web.api('/apps', {
+    method: 'POST',
+    ...(await form([
+      ['name', 'demo'],
+      ['app', 'x', 'app.py'],
+    ])),
+  });
+  const value = fc.oneof(
+    fc.constantFrom('demo', '1', '0', '-1', '1e9', 'app.py', '..', '', 'build', 'run', 'NaN', '%', '\u0000', '💥'),
+    fc.string({ unit: 'grapheme' }),
+    fc.integer().map(String),
+  );
+  // A stream has no end, and an ended server no more answers.
+  const calls = operations.filter(({ path }) => path !== '/events' && path !== '/server/stop');
+  const request = fc.constantFrom(...calls).chain((call) =>
+    fc.record({
+      call: fc.constant(call),
+      values: fc.array(value, { minLength: 12, maxLength: 12 }),
+      given: fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
+      kind: fc.constantFrom('json', 'form', 'raw', 'none'),
+      json: fc.jsonValue({ maxDepth: 2 }),
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(request, async ({ call, values, given, kind, json }) => {
+      let next = 0;
+      let path = call.path;
+      const query = new URLSearchParams();
+      const headers: Record<string, string> = {};
+      for (const each of call.operation.parameters ?? []) {
+        const text = values[next % 12] ?? '';
+        if (each.in === 'path')
+          path = path.replace(
+            `{${each.name}}`,
+            encodeURIComponent(each.name === 'id' && next % 2 === 0 ? 'demo' : text) || 'x',
+          );
+        else if (given[next % 12] === true && each.in === 'query')
+          query.append(each.name, each.name === 'follow' ? '0' : text);
+        next += 1;
+      }
+      let body: Buffer | string | undefined;
+      if (call.method !== 'get' && kind !== 'none') {
+        const fields = Object.entries(
+          call.operation.requestBody?.content['multipart/form-data']?.schema.properties ?? { name: {} },
+        );
+        if (kind === 'form') {
+          const sent = await form(
+            fields
+              .filter((_, i) => given[i % 12])
+              .map(([name], i) =>
+                i % 2 === 0 ? [name, values[i % 12] ?? ''] : [name, values[i % 12] ?? '', values[(i + 1) % 12] || 'f'],
+              ),
+          );
+          body = sent.body;
+          Object.assign(headers, sent.headers);
+        } else {
+          body = kind === 'json' ? JSON.stringify(json) : (values[0] ?? '');
+          if (kind === 'json') headers['content-type'] = 'application/json';
+        }
+      }
+      const address = `${path}${query.size > 0 ? `?${query.toString()}` : ''}`;
+      const answer = await web.api(address, {
+        method: call.method.toUpperCase(),
+        headers,
+        ...(body === undefined ? {} : { body }),
+      });
+      expect(answer.status, `${call.method} ${address}: ${answer.text}`).toBeLessThan(500);
+      if (answer.status < 400) return;
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(answer.json).toMatchObject({
+        status: answer.status,
+        code: expect.stringMatching(/^[a-z-]+$/) as string,
+        detail: expect.stringMatching(/[.!?]$/) as string,
+      });
+    }),
+    { numRuns: 600 },
+  );
+}, 60_000);
+
+test('the page shows every call with its parameters, in the looks of the console', () => {
+  const model = presentDocs(document);
+  const root = join(import.meta.dirname, '..', '..');
+  const files = new PublicFiles({
+    folder: join(root, 'public'),
+    highlight: join(root, 'node_modules/@highlightjs/cdn-assets'),
+  });
+  const html = new Views({ templates: join(root, 'templates'), files }).render(
+    'api-docs',
+    { links: linksOf('https://host.example/tools'), csrf: 'c' },
+    model,
+  );
+  expect(model.groups.flatMap((group) => group.calls)).toHaveLength(operations.length);
+  for (const { operation } of operations) expect(html).toContain(`id="${operation.operationId}"`);
+  expect(html).toContain('integer 1–10000, else 200');
+  expect(html).toContain('href="/tools/api/openapi.json"');
+  expect(html).not.toMatch(/<script(?! type="module" src=)/);
+});

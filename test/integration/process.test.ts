@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ProcessState } from '../../src/domain/process.js';
+import { LogFile } from '../../src/logs/log-file.js';
+import { findMarked } from '../../src/runtime/marked.js';
+import { Ports } from '../../src/runtime/ports.js';
+import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
+import { AppProcess, type ProcessSpec } from '../../src/runtime/process.js';
+
+// A small server in the place of Streamlit: it is up in a moment, and does as a test wishes.
+const SERVER = `
+const { createServer } = require('node:http');
+console.log('hello from the app');
+createServer((_, response) => response.end('ok')).listen(Number(process.env.PORT), '127.0.0.1');
+`;
+
+let folder: string;
+let mark: string;
+let ports: Ports;
+let states: ProcessState[];
+const made: AppProcess[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'process-'));
+  mark = `test-${process.pid}-${Date.now()}`;
+  const min = 30_000 + Math.floor(Math.random() * 2_500);
+  ports = new Ports({ min, max: min + 9 });
+  states = [];
+  await writeFile(join(folder, 'app.cjs'), SERVER);
+});
+
+afterEach(async () => {
+  await Promise.all(made.splice(0).map((one) => one.stop()));
+  expect(await findMarked(mark)).toEqual([]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+function prepare(changes: Partial<ProcessSpec> = {}): AppProcess {
+  const one = new AppProcess(
+    {
+      app: 'demo',
+      release: 1,
+      command: [process.execPath, './app.cjs'],
+      cwd: folder,
+      environment: (port) => ({ PORT: String(port) }),
+      mark,
+      healthPath: '/health',
+      log: new LogFile(join(folder, 'run.log')),
+      ...changes,
+    },
+    ports,
+    (changed) => {
+      if (states.at(-1) !== changed.state) states.push(changed.state);
+    },
+  );
+  made.push(one);
+  return one;
+}
+
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (await what()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`waited in vain for ${what.toString()}`);
+}
+
+async function hold(port: number): Promise<Server> {
+  const stranger = createServer((_, response) => response.end('stranger'));
+  stranger.listen(port, '127.0.0.1');
+  await once(stranger, 'listening');
+  return stranger;
+}
+
+const log = (): Promise<string> => readFile(join(folder, 'run.log'), 'utf8');
+
+test('it starts, serves, says so in its log, and ends with its port given back', async () => {
+  const app = prepare();
+  await app.start();
+  await app.whenReady();
+  expect(app.state).toBe('ready');
+  expect(app.record).toMatchObject({ release: 1, pid: app.pid, port: app.port, startTime: startTimeOf(app.pid ?? 0) });
+  const { port, pid } = app;
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('ok');
+  await app.stop();
+  expect([app.state, app.pid, app.record]).toEqual(['stopped', undefined, undefined]);
+  expect(startTimeOf(pid ?? 0)).toBeUndefined();
+  expect(states).toEqual(['starting', 'ready', 'stopped']);
+  expect(await log()).toMatch(/started pid=\d+ port=\d+\n[^]*hello from the app\n[^]*stopping pid=\d+\n[^]*stopped\n/);
+  const given = await Promise.all(Array.from({ length: 10 }, () => ports.reserve()));
+  expect(given).toContain(port);
+});
+
+test('one that exits at once says how, and is not started again before it is to be kept', async () => {
+  await writeFile(join(folder, 'app.cjs'), 'process.exit(3)');
+  const app = prepare();
+  await app.start();
+  await expect(app.whenReady()).rejects.toMatchObject({ code: 'app-exited', message: 'the app exited with code 3' });
+  expect([app.state, app.restarts]).toEqual(['crashed', 0]);
+});
+
+test('one that listens elsewhere is told where', async () => {
+  const elsewhere = await ports.reserve();
+  await writeFile(join(folder, 'app.cjs'), SERVER.replace('Number(process.env.PORT)', String(elsewhere)));
+  const app = prepare();
+  await app.start();
+  await expect(app.whenReady({ timeoutMs: 1_500 })).rejects.toThrow(`within 2 s (it listens on ${elsewhere} instead)`);
+});
+
+test('a stranger’s answer on its port is not taken for its own', async () => {
+  await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
+  const app = prepare();
+  await app.start();
+  const stranger = await hold(app.port);
+  await expect(app.whenReady({ timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'app-not-listening' });
+  await once(stranger.close(), 'close');
+});
+
+test('a command that cannot be run is refused, and its port can be given back', async () => {
+  const app = prepare({ command: [join(folder, 'nothing-here')] });
+  await expect(app.start()).rejects.toMatchObject({ code: 'app-not-started' });
+  await app.stop();
+  expect((await Promise.allSettled(Array.from({ length: 10 }, () => ports.reserve()))).filter((one) => one.status === 'fulfilled')).toHaveLength(10);
+});
+
+test('one that is kept is started again after a crash, at once and where it was', async () => {
+  const app = prepare();
+  await app.run();
+  const { pid, port } = app;
+  process.kill(pid ?? 0, 'SIGKILL');
+  await until(() => app.state === 'ready' && app.pid !== pid);
+  expect([app.restarts, app.port]).toEqual([1, port]);
+});
+
+test('one that finds no free port after a crash goes on trying', async () => {
+  const min = 33_000 + Math.floor(Math.random() * 2_000);
+  ports = new Ports({ min, max: min });
+  const app = prepare();
+  await app.run();
+  await writeFile(join(folder, 'app.cjs'), 'process.exit(1)');
+  process.kill(app.pid ?? 0, 'SIGKILL');
+  await until(() => app.restarts === 1 && app.state === 'crashed');
+  const stranger = await hold(min);
+  await writeFile(join(folder, 'app.cjs'), SERVER);
+  await until(async () => (await log()).includes('not started: No port'));
+  await once(stranger.close(), 'close');
+  await until(() => app.state === 'ready');
+});
+
+test('a stop in the middle of a start leaves neither a process nor a port behind', async () => {
+  for (let delay = 0; delay < 5; delay += 1) {
+    const app = prepare();
+    const started = app.start();
+    for (let tick = 0; tick < delay; tick += 1) await new Promise((resolve) => setImmediate(resolve));
+    await app.stop();
+    await started;
+    expect(await findMarked(mark)).toEqual([]);
+    expect(app.state).toBe('stopped');
+    await app.start();
+    expect(app.pid).toBeUndefined();
+  }
+  const given = await Promise.allSettled(Array.from({ length: 10 }, () => ports.reserve()));
+  expect(given.filter((one) => one.status === 'fulfilled')).toHaveLength(10);
+});
+
+test('one that is let go of goes on, and whoever waits for it is told at once', async () => {
+  await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
+  const app = prepare();
+  await app.start();
+  const waiting = app.whenReady();
+  app.leave();
+  await expect(waiting).rejects.toMatchObject({ code: 'app-start-aborted' });
+  expect(startTimeOf(app.pid ?? 0)).toBeDefined();
+});
+
+test('an earlier server’s process is taken over, watched, and started again when it ends', async () => {
+  const first = prepare();
+  await first.start();
+  await first.whenReady();
+  const { record } = first;
+  if (record === undefined) throw new Error('it has no record');
+  first.leave();
+  const next = prepare();
+  expect(next.adopt(record)).toBe(true);
+  await next.run();
+  expect([next.state, next.pid, next.port]).toEqual(['ready', record.pid, record.port]);
+  process.kill(record.pid, 'SIGKILL');
+  await until(() => next.state === 'ready' && next.pid !== record.pid);
+  expect(next.lastExit).toBe('the app ended');
+});
+
+test('what only looks like an earlier server’s process is neither taken over nor touched', async () => {
+  const first = prepare();
+  await first.start();
+  const { record } = first;
+  if (record === undefined) throw new Error('it has no record');
+  const next = prepare();
+  for (const wrong of [{ startTime: '1' }, { mark: '' }, { mark: `${mark}/other/1/x` }, { mark: `${mark}/demo/2/x` }]) {
+    expect(next.adopt({ ...record, ...wrong })).toBe(false);
+  }
+  await next.stop();
+  expect(isRunning(record)).toBe(true);
+});

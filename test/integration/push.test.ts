@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FLUSH, pkt } from '../../src/git/pkt.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Project, run, textApp } from '../helpers/project.js';
+import { BASIC, fixture, packOf, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
+
+let host: TestHost;
+let scratch: string;
+/** A project whose app is live already. */
+let hello: Project;
+
+beforeAll(async () => {
+  host = await startHost();
+  scratch = await mkdtemp(join(tmpdir(), 'clones-'));
+  hello = await Project.create(textApp('text:one'));
+});
+afterAll(async () => {
+  await host.stop();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+describe('git push', () => {
+  it('makes the app with the first push and shows its deploy while it happens', async () => {
+    const push = startPush(hello, host, 'hello');
+    await push.says('remote:    0.');
+    expect(push.running).toBe(true);
+    await push.says('Environment');
+    expect(push.output).not.toContain('Live:');
+    const { code, output } = await push.done;
+    expect(output).toContain(`hello is live: ${host.url}/apps/hello/`);
+    expect(output).toContain('* [new branch]      main -> main');
+    expect(code).toBe(0);
+    expect(await visit(host, 'hello')).toContain('text:one');
+    expect(await host.app('hello')).toMatchObject({ state: 'running', release: 1, deploy_branch: 'main' });
+  });
+
+  it('gives a clone exactly what was pushed', async () => {
+    const clone = await run('git', ['clone', '--quiet', host.remote('hello'), 'first'], scratch);
+    expect(clone).toEqual({ code: 0, output: '' });
+    const head = await run('git', ['rev-parse', 'HEAD'], join(scratch, 'first'));
+    expect(head.output).toBe((await hello.git('rev-parse', 'HEAD')).output);
+    expect(await readFile(join(scratch, 'first', 'app.py'), 'utf8')).toContain('text:one');
+  });
+
+  it('swaps to the second push, and a pull gets it', async () => {
+    const before = await host.app('hello');
+    const commit = await hello.commit(textApp('text:two'), 'Two');
+    const push = await hello.git('push', host.remote('hello'), 'main');
+    expect(push.code).toBe(0);
+    expect(push.output).toContain('nothing to install');
+    expect(await serves(host, 'hello')).toMatchObject({ release: 2, text: 'text:two', ref: commit });
+    expect((await host.app('hello')).pid).not.toBe(before.pid);
+    const pull = await run('git', ['pull', '--quiet'], join(scratch, 'first'));
+    expect(pull.code).toBe(0);
+    expect(await readFile(join(scratch, 'first', 'app.py'), 'utf8')).toContain('text:two');
+  });
+
+  it('takes a push from a shallow clone', async () => {
+    const clone = await run('git', ['clone', '--quiet', '--depth=1', host.remote('hello'), 'shallow'], scratch);
+    expect(clone.code).toBe(0);
+    const shallow = new Project(join(scratch, 'shallow'));
+    expect((await shallow.git('rev-list', '--count', 'HEAD')).output.trim()).toBe('1');
+    await shallow.commit(textApp('text:three'), 'Three');
+    const push = await shallow.git('push', 'origin', 'main');
+    expect(push).toMatchObject({ code: 0 });
+    expect(await visit(host, 'hello')).toContain('text:three');
+  });
+
+  it('refuses a push from a clone that is behind, and says what to do', async () => {
+    const before = await serves(host, 'hello');
+    await hello.commit(textApp('text:behind'), 'Behind');
+    const push = await hello.git('push', host.remote('hello'), 'main');
+    expect(push.code).toBe(1);
+    expect(push.output).toContain('[rejected]');
+    expect(await serves(host, 'hello')).toEqual(before);
+    expect((await hello.git('pull', '--quiet', '--rebase', '--strategy-option=theirs', host.remote('hello'), 'main')).code).toBe(0);
+  });
+
+  it('deploys a forced push, though it takes back what was there', async () => {
+    const commit = await hello.commit(textApp('text:forced'), 'Forced');
+    await hello.git('reset', '--quiet', '--soft', 'HEAD~2');
+    const forced = await hello.commit(textApp('text:forced'), 'Forced anew');
+    expect(forced).not.toBe(commit);
+    const push = await hello.git('push', '--force', host.remote('hello'), 'main');
+    expect(push).toMatchObject({ code: 0 });
+    expect(await serves(host, 'hello')).toMatchObject({ ref: forced, text: 'text:forced' });
+  });
+
+  it('speaks version 2 of the protocol, and gzip', async () => {
+    // Many wants make a request that git packs.
+    for (let number = 0; number < 60; number += 1) await hello.git('tag', `many-${number}`, 'HEAD');
+    expect((await hello.git('push', '--quiet', host.remote('hello'), '--tags')).code).toBe(0);
+    const env = { GIT_TRACE_CURL: '1', GIT_TRACE_PACKET: '1' };
+    const fetched = await run('git', ['-c', 'protocol.version=2', 'clone', '--quiet', host.remote('hello'), 'v2'], scratch, env);
+    expect(fetched.code).toBe(0);
+    expect(fetched.output).toContain('< version 2');
+    const listed = await run('git', ['-c', 'protocol.version=0', 'ls-remote', host.remote('hello'), 'main'], scratch, env);
+    expect(listed.output).not.toContain('< version 2');
+    expect(listed.code).toBe(0);
+    const behind = await run('git', ['-C', join(scratch, 'first'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'], scratch, env);
+    expect(behind.code).toBe(0);
+    expect(`${fetched.output}${behind.output}`).toMatch(/content-encoding: gzip/i);
+  });
+
+  it('takes a large push without holding it in memory', async () => {
+    const files: Record<string, Buffer> = {};
+    for (let number = 0; number < 60; number += 1) files[`data/${number}.bin`] = randomBytes(1024 * 1024);
+    await hello.commit({ ...textApp('text:large'), 'data/readme.txt': 'large' }, 'Before');
+    await hello.write(files);
+    // Random bytes only cost time to pack.
+    await hello.git('config', 'core.compression', '0');
+    await hello.commit({}, 'Large');
+    const before = await memoryOf(host.pid);
+    let most = 0;
+    const push = startPush(hello, host, 'hello');
+    while (push.running) {
+      most = Math.max(most, await memoryOf(host.pid));
+      await Promise.race([push.done, new Promise((resolve) => setTimeout(resolve, 20))]);
+    }
+    expect(await push.done).toMatchObject({ code: 0 });
+    expect(most - before).toBeLessThan(80);
+    expect(await visit(host, 'hello')).toContain('text:large');
+  });
+
+  it('returns at once with -o nowait, and deploys all the same', async () => {
+    const signals = await Signals.create();
+    const slow = await fixture('slow-script');
+    const commit = await slow.commit({ 'signals.txt': signals.text, 'text.txt': 'text:later' }, 'Slow');
+    const push = await slow.git('push', '-o', 'nowait', host.remote('later'), 'main');
+    expect(push.code).toBe(0);
+    expect(push.output).toContain('Release 1 of later is queued');
+    expect((await host.app('later')).state).toBe('deploying');
+    expect(await refOf(host, 'later')).toBeUndefined();
+    await signals.go();
+    await until('it is live', async () => (await host.app('later')).state === 'running');
+    expect(await until('the branch has moved', () => refOf(host, 'later'))).toBe(commit);
+  });
+});
+
+describe('what is pushed to', () => {
+  it('a branch that does not deploy is stored, and the pusher is told', async () => {
+    const before = await serves(host, 'hello');
+    await hello.git('branch', '--force', 'idea');
+    const push = await hello.git('push', host.remote('hello'), 'idea');
+    expect(push.code).toBe(0);
+    expect(push.output).toContain('Branch idea is stored, not deployed: only main is.');
+    expect(await refOf(host, 'hello', 'refs/heads/idea')).toBe((await hello.git('rev-parse', 'idea')).output.trim());
+    expect(await serves(host, 'hello')).toEqual(before);
+  });
+
+  it('a tag is stored, and so is an annotated one', async () => {
+    const before = await serves(host, 'hello');
+    await hello.git('tag', '-a', 'v1', '-m', 'One');
+    const push = await hello.git('push', host.remote('hello'), 'v1');
+    expect(push.code).toBe(0);
+    expect(push.output).toContain('Tag v1 is stored; a tag does not deploy.');
+    expect(await refOf(host, 'hello', 'refs/tags/v1')).toBeDefined();
+    const gone = await hello.git('push', host.remote('hello'), ':v1');
+    expect(gone.output).toContain('Tag v1 is deleted.');
+    expect(gone.code).toBe(0);
+    expect(await refOf(host, 'hello', 'refs/tags/v1')).toBeUndefined();
+    expect(await serves(host, 'hello')).toEqual(before);
+  });
+
+  it('a tag object cannot become the branch', async () => {
+    const before = await serves(host, 'hello');
+    await hello.git('tag', '-a', 'v2', '-m', 'Two');
+    const push = await hello.git('push', '--force', host.remote('hello'), 'refs/tags/v2:refs/heads/main');
+    expect(push.code).toBe(1);
+    expect(push.output).toContain('a branch must point at a commit');
+    expect(await serves(host, 'hello')).toEqual(before);
+  });
+
+  it('notes and other refs are refused with a sentence', async () => {
+    const before = await serves(host, 'hello');
+    await hello.git('notes', 'add', '-m', 'a note', 'HEAD');
+    const push = await hello.git('push', host.remote('hello'), 'refs/notes/commits', 'HEAD:refs/releases/99');
+    expect(push.code).toBe(1);
+    expect(push.output).toContain('! [remote rejected] refs/notes/commits -> refs/notes/commits (only branches and tags can be pushed here)');
+    expect(push.output).toContain('! [remote rejected] HEAD -> refs/releases/99');
+    expect(await refOf(host, 'hello', 'refs/notes/commits')).toBeUndefined();
+    expect(await refOf(host, 'hello', 'refs/releases/99')).toBeUndefined();
+    expect(await serves(host, 'hello')).toEqual(before);
+  });
+
+  it('the deploy branch cannot be deleted, another can', async () => {
+    const before = await serves(host, 'hello');
+    const refused = await hello.git('push', host.remote('hello'), ':main');
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain('main is the branch that deploys: delete the app itself instead');
+    const deleted = await hello.git('push', host.remote('hello'), ':idea');
+    expect(deleted.output).toContain('Branch idea is deleted.');
+    expect(deleted.code).toBe(0);
+    expect(await refOf(host, 'hello', 'refs/heads/idea')).toBeUndefined();
+    expect(await serves(host, 'hello')).toEqual(before);
+  });
+
+  it('several refs in one push are answered one by one', async () => {
+    const commit = await hello.commit(textApp('text:several'), 'Several');
+    await hello.git('branch', '--force', 'side');
+    await hello.git('tag', '--force', 'v3');
+    const push = await hello.git('push', host.remote('hello'), 'main', 'side', 'v3', 'HEAD:refs/notes/x');
+    expect(push.code).toBe(1);
+    expect(push.output).toMatch(/main -> main\n/);
+    expect(push.output).toContain('* [new branch]      side -> side');
+    expect(push.output).toContain('* [new tag]         v3 -> v3');
+    expect(push.output).toContain('! [remote rejected] HEAD -> refs/notes/x');
+    expect(await serves(host, 'hello')).toMatchObject({ ref: commit, text: 'text:several' });
+  });
+
+  it('main is preferred among the branches of a first push', async () => {
+    const project = await Project.create(textApp('text:main'));
+    await project.git('branch', 'aaa');
+    const push = await project.git('push', host.remote('two-branches'), 'aaa', 'main');
+    expect(push.code).toBe(0);
+    expect(push.output).toContain('Branch aaa is stored, not deployed: only main is.');
+    expect((await host.app('two-branches')).deploy_branch).toBe('main');
+  });
+
+  it('the first branch deploys, whatever its name, and a clone checks it out', async () => {
+    const project = await Project.create(textApp('text:trunk'), 'trunk');
+    const push = await project.git('push', host.remote('trunk-app'), 'trunk');
+    expect(push.code).toBe(0);
+    expect((await host.app('trunk-app')).deploy_branch).toBe('trunk');
+    await run('git', ['clone', '--quiet', host.remote('trunk-app'), 'trunk'], scratch);
+    const branch = await run('git', ['branch', '--show-current'], join(scratch, 'trunk'));
+    expect(branch.output.trim()).toBe('trunk');
+    const later = await project.git('push', host.remote('trunk-app'), 'trunk:main');
+    expect(later.output).toContain('Branch main is stored, not deployed: only trunk is.');
+  });
+
+  it('a first try from another branch that failed does not keep main from deploying', async () => {
+    const project = await fixture('exception');
+    const failed = await project.git('push', host.remote('second-try'), 'main:attempt');
+    expect(failed.code).toBe(1);
+    await project.commit(textApp('text:now'), 'Now');
+    const push = await project.git('push', host.remote('second-try'), 'main');
+    expect(push).toMatchObject({ code: 0 });
+    expect(await serves(host, 'second-try')).toMatchObject({ text: 'text:now' });
+    expect((await host.app('second-try')).deploy_branch).toBe('main');
+  });
+});
+
+describe('two who push', () => {
+  it('a change is not lost to somebody who looked before it was live', async () => {
+    const signals = await Signals.create();
+    const slow = await fixture('slow-script');
+    await slow.commit({ 'signals.txt': signals.text, 'text.txt': 'text:first' }, 'First');
+    const first = startPush(slow, host, 'shared');
+    await signals.hasBegun();
+    // Both see no branch at all: the one who comes later wins, and the earlier one is told.
+    const other = await Project.create(textApp('text:second'));
+    const second = await other.git('push', host.remote('shared'), 'main');
+    expect(second).toMatchObject({ code: 0 });
+    const told = await first.done;
+    expect(told.code).toBe(1);
+    expect(told.output).toContain('superseded by release 2');
+    const before = await serves(host, 'shared');
+    // Somebody who says that there is no branch, though there is one by now.
+    const commit = (await slow.git('rev-parse', 'HEAD')).output.trim();
+    const stale = await pushFrom(slow, '0'.repeat(40), commit);
+    expect(stale).toContain('ng refs/heads/main main was changed by somebody else meanwhile');
+    expect(await serves(host, 'shared')).toEqual(before);
+  });
+});
+
+/** Pushes a commit with an old value of our choice, as a client does that looked some time ago. */
+async function pushFrom(project: Project, old: string, commit: string): Promise<string> {
+  const pack = await packOf(project, commit);
+  const command = `${old} ${commit} refs/heads/main\0report-status\n`;
+  const answer = await fetch(`${host.url}/git/shared.git/git-receive-pack`, {
+    method: 'POST',
+    headers: { authorization: BASIC, 'content-type': 'application/x-git-receive-pack-request' },
+    body: Buffer.concat([pkt(command), FLUSH, pack]),
+  });
+  return answer.text();
+}
+
+/** Resident memory in MB. */
+async function memoryOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+}

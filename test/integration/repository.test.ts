@@ -1,0 +1,158 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Git, GitFailed } from '../../src/store/git.js';
+import { Repository, type BlobSource } from '../../src/store/repository.js';
+
+let folder: string;
+let tmp: string;
+let git: Git;
+let repository: Repository;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'repository-'));
+  tmp = join(folder, 'tmp');
+  await mkdir(tmp);
+  git = new Git(process.env.PATH ?? '');
+  repository = new Repository(join(folder, 'repo.git'), git);
+  await repository.init(tmp);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+let files = 0;
+
+async function blob(path: string, content: string, executable = false): Promise<BlobSource> {
+  files += 1;
+  const file = join(folder, `file-${files}`);
+  await writeFile(file, content);
+  return { path, file, executable };
+}
+
+async function commit(set: BlobSource[], options: { parent?: string; remove?: string[]; replace?: boolean; message?: string; author?: string } = {}): Promise<string> {
+  const { parent, remove = [], replace = false, message = 'Change', author = 'ada' } = options;
+  return repository.commit({ parent, set, remove, replace, author, message }, tmp);
+}
+
+async function filesOf(id: string): Promise<string> {
+  return repository.run(['ls-tree', '-r', '--format=%(objectmode) %(path)', id]);
+}
+
+describe('a commit of the server', () => {
+  it('holds exactly the files that it was given, with who made it', async () => {
+    const id = await commit([await blob('app.py', 'one'), await blob('bin/run', '#!', true), await blob('näme mit "Zeichen"\t.txt', 'x')], { author: 'Ada <x@y>\n' });
+    expect((await filesOf(id)).split('\n')).toHaveLength(3);
+    expect(await filesOf(id)).toContain('100644 app.py');
+    expect(await filesOf(id)).toContain('100755 bin/run');
+    expect(await repository.run(['log', '-1', '--format=%an|%cn|%ae|%s', id])).toBe('Ada x@y|streamlit-host|noreply@streamlit-host.invalid|Change');
+  });
+
+  it('changes, adds and removes on top of its parent', async () => {
+    const parent = await commit([await blob('a', '1'), await blob('b', '1'), await blob('c/d', '1')]);
+    const id = await commit([await blob('b', '2'), await blob('e', '2')], { parent, remove: ['a', 'c/d'] });
+    expect(await filesOf(id)).toBe('100644 b\n100644 e');
+    expect(await repository.run(['rev-parse', `${id}^`])).toBe(parent);
+    expect(await filesOf(parent)).toBe('100644 a\n100644 b\n100644 c/d');
+  });
+
+  it('may replace everything', async () => {
+    const parent = await commit([await blob('old', '1')]);
+    const id = await commit([await blob('new', '1')], { parent, replace: true });
+    expect(await filesOf(id)).toBe('100644 new');
+    expect(await repository.run(['rev-parse', `${id}^`])).toBe(parent);
+  });
+
+  it('is its parent where nothing changes', async () => {
+    const parent = await commit([await blob('a', 'same')]);
+    expect(await commit([await blob('a', 'same')], { parent })).toBe(parent);
+  });
+
+  it('puts a folder where a file was, and a file where a folder was', async () => {
+    const parent = await commit([await blob('a', '1'), await blob('b/c', '1')]);
+    const id = await commit([await blob('a/x', '2'), await blob('b', '2')], { parent });
+    expect(await filesOf(id)).toBe('100644 a/x\n100644 b');
+  });
+
+  it('keeps bytes as they are, line ends included', async () => {
+    const id = await commit([await blob('.gitattributes', '* text eol=lf\n'), await blob('crlf.txt', 'a\r\nb\r\n')]);
+    const object = await repository.run(['rev-parse', `${id}:crlf.txt`]);
+    expect((await repository.blob(object)).toString()).toBe('a\r\nb\r\n');
+  });
+
+  it('leaves nothing in the temporary folder', async () => {
+    await commit([await blob('a', 'x')]);
+    await expect(commit([{ path: 'a', file: join(folder, 'not-there') }])).rejects.toThrow(GitFailed);
+    expect(await readdir(tmp)).toEqual([]);
+  });
+});
+
+describe('a repository', () => {
+  it('resolves what there is, and says of the rest that there is none', async () => {
+    const id = await commit([await blob('a', 'ref')]);
+    await repository.pointRef('refs/heads/main', id);
+    expect(await repository.resolve('refs/heads/main')).toBe(id);
+    expect(await repository.resolve(id)).toBe(id);
+    for (const name of ['refs/heads/none', 'f'.repeat(40), '--help', 'main..', '']) expect(await repository.resolve(name)).toBeUndefined();
+    // What is not a commit is none.
+    expect(await repository.resolve(await repository.run(['rev-parse', `${id}^{tree}`]))).toBeUndefined();
+  });
+
+  it('takes only full ids for commits, so that none can be an option', async () => {
+    for (const name of ['main', '--output=/tmp/x', 'abc', '']) {
+      await expect(repository.tree(name)).rejects.toMatchObject({ code: 'commit-invalid' });
+      await expect(repository.pointRef('refs/heads/x', name)).rejects.toMatchObject({ code: 'commit-invalid' });
+    }
+  });
+
+  it('moves a ref only from where it was thought to be', async () => {
+    const one = await commit([await blob('a', 'one')]);
+    const two = await commit([await blob('a', 'two')]);
+    await repository.pointRef('refs/heads/guarded', one);
+    await expect(repository.pointRef('refs/heads/guarded', two, two)).rejects.toThrow(GitFailed);
+    expect(await repository.resolve('refs/heads/guarded')).toBe(one);
+    await repository.pointRef('refs/heads/guarded', two, one);
+    expect(await repository.resolve('refs/heads/guarded')).toBe(two);
+  });
+
+  it('keeps the commits of releases out of sight, and is empty while only those are there', async () => {
+    const fresh = new Repository(join(folder, 'fresh.git'), git);
+    await fresh.init(tmp);
+    expect(await fresh.hasRefs()).toBe(false);
+    const id = await fresh.commit({ parent: undefined, set: [await blob('a', '1')], remove: [], replace: true, author: 'ada', message: 'One' }, tmp);
+    await fresh.keepRelease(1, id);
+    expect(await fresh.hasRefs()).toBe(false);
+    expect(await git.text(['ls-remote', fresh.path])).toBe('');
+    await fresh.pointRef('refs/heads/main', id);
+    expect(await fresh.hasRefs()).toBe(true);
+    expect(await git.text(['ls-remote', fresh.path])).toContain('refs/heads/main');
+    await fresh.dropRelease(1);
+    expect(await fresh.resolve('refs/releases/1')).toBeUndefined();
+  });
+
+  it('is complete or not there at all', async () => {
+    await mkdir(join(folder, 'taken.git'));
+    await writeFile(join(folder, 'taken.git', 'file'), '');
+    await expect(new Repository(join(folder, 'taken.git'), git).init(tmp)).rejects.toThrow();
+    expect(await readdir(join(folder, 'taken.git'))).toEqual(['file']);
+    expect(await readdir(tmp)).toEqual([]);
+  });
+});
+
+describe('git', () => {
+  it('gets nothing of the surroundings', async () => {
+    const names = Object.keys(git.env);
+    expect(names).toContain('GIT_CONFIG_NOSYSTEM');
+    expect(names).not.toContain('STREAMLIT_HOST_TOKEN');
+    expect(git.env.GIT_CONFIG_GLOBAL).toBe('/dev/null');
+  });
+
+  it('fails with its own last words', async () => {
+    await expect(git.text(['-C', repository.path, 'cat-file', 'blob', 'f'.repeat(40)])).rejects.toThrow(/^git cat-file failed: fatal: /);
+  });
+
+  it('ends when the work is called off', async () => {
+    const abort = new AbortController();
+    abort.abort();
+    await expect(git.text(['-C', repository.path, 'log'], { signal: abort.signal })).rejects.toThrow();
+  });
+});

@@ -1,0 +1,146 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Project, run, textApp } from '../helpers/project.js';
+import { fixture, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
+
+let host: TestHost;
+let scratch: string;
+
+beforeAll(async () => {
+  host = await startHost();
+  scratch = await mkdtemp(join(tmpdir(), 'clones-'));
+});
+afterAll(async () => {
+  await host.stop();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+/** Makes or changes an app by a form. */
+async function upload(method: 'POST' | 'PATCH', path: string, files: Record<string, string>, fields: Record<string, string> = {}): Promise<Response> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  for (const [name, content] of Object.entries(files)) form.append(name, new Blob([content]), name === 'app' ? 'app.py' : 'requirements.txt');
+  return host.api(path, { method, body: form });
+}
+
+function put(id: string, path: string, content: string): Promise<Response> {
+  return host.api(`/apps/${id}/files/${path}`, { method: 'PUT', body: content, headers: { 'content-type': 'text/plain' } });
+}
+
+async function isLive(id: string, release: number): Promise<void> {
+  await until(`release ${release} of ${id} is live`, async () => {
+    const app = await host.app(id);
+    if (app.release !== release || app.state !== 'running') return false;
+    // The branch follows the swap by a moment.
+    const last = app.last_deploy as { release: number; commit: string };
+    return last.release !== release || (await refOf(host, id)) === last.commit;
+  });
+}
+
+async function clone(id: string, folder: string): Promise<Project> {
+  const made = await run('git', ['clone', '--quiet', host.remote(id), folder], scratch);
+  expect(made).toEqual({ code: 0, output: '' });
+  return new Project(join(scratch, folder));
+}
+
+describe('an app that is made by an upload', () => {
+  it('is a commit that git clone gets', async () => {
+    const { 'app.py': app = '', 'requirements.txt': requirements = '' } = textApp('text:uploaded');
+    const made = await upload('POST', '/apps', { app, requirements }, { name: 'Sales' });
+    expect(made.status).toBe(201);
+    await isLive('sales', 1);
+    expect(await visit(host, 'sales')).toContain('text:uploaded');
+    const project = await clone('sales', 'uploaded');
+    expect((await readdir(project.folder)).sort()).toEqual(['.git', 'app.py', 'requirements.txt']);
+    expect(await readFile(join(project.folder, 'app.py'), 'utf8')).toBe(app);
+    expect((await project.git('log', '--format=%an %s')).output).toMatch(/^admin Upload app\.py, requirements\.txt\n$/);
+  });
+
+  it('takes a push from that clone', async () => {
+    const project = new Project(join(scratch, 'uploaded'));
+    const commit = await project.commit(textApp('text:pushed'), 'Pushed');
+    expect(await project.git('push', 'origin', 'main')).toMatchObject({ code: 0 });
+    expect(await serves(host, 'sales')).toMatchObject({ release: 2, ref: commit, text: 'text:pushed' });
+  });
+
+  it('an edit afterwards is a commit on top of the push, with nothing else changed', async () => {
+    const edited = await put('sales', 'app.py', textApp('text:edited')['app.py'] ?? '');
+    expect(edited.status).toBe(200);
+    await isLive('sales', 3);
+    const project = new Project(join(scratch, 'uploaded'));
+    expect(await project.git('pull', '--quiet')).toMatchObject({ code: 0 });
+    expect((await project.git('log', '--format=%s')).output).toBe('Edit app.py\nPushed\nUpload app.py, requirements.txt\n');
+    expect(await readFile(join(project.folder, 'app.py'), 'utf8')).toContain('text:edited');
+    expect(await readFile(join(project.folder, 'requirements.txt'), 'utf8')).toBe('streamlit\n');
+  });
+
+  it('a push from a clone that does not have the edit is refused until it is pulled', async () => {
+    const stale = await clone('sales', 'stale');
+    await put('sales', 'note.txt', 'one');
+    await isLive('sales', 4);
+    const before = await serves(host, 'sales');
+    await stale.commit(textApp('text:stale'), 'Stale');
+    const refused = await stale.git('push', 'origin', 'main');
+    expect(refused.code).toBe(1);
+    expect(await serves(host, 'sales')).toEqual(before);
+    expect((await stale.git('pull', '--quiet', '--rebase')).code).toBe(0);
+    expect(await stale.git('push', 'origin', 'main')).toMatchObject({ code: 0 });
+    expect(await readFile(join(host.data, 'apps', 'sales', 'current', 'note.txt'), 'utf8')).toBe('one');
+  });
+
+  it('a folder may take the place of a file, and a file that of a folder', async () => {
+    const releases = Number((await host.app('sales')).release);
+    const first = await host.api('/apps/sales/files/note.txt', { method: 'DELETE' });
+    expect(first.status).toBe(200);
+    expect((await put('sales', 'note.txt/inner.txt', 'two')).status).toBe(201);
+    await isLive('sales', releases + 2);
+    const project = await clone('sales', 'folder');
+    expect(await readFile(join(project.folder, 'note.txt', 'inner.txt'), 'utf8')).toBe('two');
+  });
+});
+
+describe('an edit that does not work', () => {
+  it('leaves the branch and the app as they are, and the next edit goes on from what works', async () => {
+    const before = await serves(host, 'sales');
+    const { deploy } = (await (await put('sales', 'app.py', 'raise RuntimeError("no")\n')).json()) as { deploy: { release: number } };
+    await until('it failed', async () => {
+      const one = (await (await host.api(`/apps/sales/deploys/${deploy.release}`)).json()) as { state: string };
+      return one.state === 'failed';
+    });
+    expect(await serves(host, 'sales')).toEqual(before);
+    expect((await put('sales', 'other.txt', 'fine')).ok).toBe(true);
+    await isLive('sales', deploy.release + 1);
+    expect(await serves(host, 'sales')).toMatchObject({ text: before.text });
+  });
+
+  it('is refused before anything is written where it could not be an app', async () => {
+    const before = await serves(host, 'sales');
+    const refused = await host.api('/apps/sales/files/app.py', { method: 'DELETE' });
+    expect(refused.status).toBe(422);
+    expect(await serves(host, 'sales')).toEqual(before);
+    const none = await upload('POST', '/apps', { requirements: 'streamlit\n' }, { name: 'Never' });
+    expect(none.status).toBe(422);
+    expect((await host.api('/apps/never')).status).toBe(404);
+  });
+});
+
+describe('an edit while another change is on its way', () => {
+  it('is built upon that change, so that neither is lost', async () => {
+    const signals = await Signals.create();
+    const project = await fixture('slow-script');
+    await project.commit({ 'signals.txt': signals.text, 'text.txt': 'text:first' }, 'First');
+    const push = startPush(project, host, 'together');
+    await signals.hasBegun();
+    expect((await put('together', 'text.txt', 'text:second')).ok).toBe(true);
+    await signals.go();
+    expect((await push.done).output).toContain('superseded by release 2');
+    await isLive('together', 2);
+    expect(await visit(host, 'together')).toContain('text:second');
+    const both = await clone('together', 'together');
+    expect((await both.git('log', '--format=%s')).output).toBe('Edit text.txt\nFirst\nBegin\n');
+    expect(await refOf(host, 'together')).toBe((await both.git('rev-parse', 'HEAD')).output.trim());
+  });
+});

@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { createGunzip } from 'node:zlib';
+import tar from 'tar-stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { archiveOf } from '../../../src/cli/archive.js';
+import { streamGit } from '../../../src/cli/git.js';
+
+const exec = promisify(execFile);
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'archive-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function write(files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+}
+
+async function git(...args: string[]): Promise<void> {
+  const identity = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.com', '-c', 'init.defaultBranch=main'];
+  await exec('git', [...identity, ...args], { cwd: folder, env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null' } });
+}
+
+/** What the server would unpack: content by path, links by where they lead. */
+async function unpacked(content: AsyncIterable<Uint8Array>): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  const entries = tar.extract();
+  const reading = (async () => {
+    for await (const entry of entries) {
+      const parts: Buffer[] = [];
+      for await (const part of entry) parts.push(part as Buffer);
+      if (entry.header.type === 'directory') continue;
+      const mode = ((entry.header.mode ?? 0) & 0o100) === 0 ? '' : ' (executable)';
+      found[entry.header.name] = entry.header.type === 'symlink' ? `-> ${entry.header.linkname ?? ''}` : Buffer.concat(parts).toString('utf8') + mode;
+    }
+  })();
+  await Promise.all([pipeline(Readable.from(content), createGunzip(), entries), reading]);
+  return found;
+}
+
+describe('a folder without git', () => {
+  it('is sent whole, but for environments, caches and git', async () => {
+    await write({
+      'app.py': 'import streamlit',
+      'pages/Página.py': 'x',
+      'empty.txt': '',
+      'run.sh': '#!/bin/sh',
+      [`${'long/'.repeat(30)}file.txt`]: 'deep',
+      'venv/pyvenv.cfg': 'x',
+      'my-environment/pyvenv.cfg': 'x',
+      'my-environment/lib/big.py': 'x',
+      'pages/__pycache__/a.pyc': 'x',
+      '.streamlit/config.toml': '[theme]',
+    });
+    await chmod(join(folder, 'run.sh'), 0o755);
+    await symlink('app.py', join(folder, 'link.py'));
+    const { what, content } = await archiveOf(folder);
+    expect(what).toBe('7 files');
+    expect(await unpacked(content)).toEqual({
+      'app.py': 'import streamlit',
+      'pages/Página.py': 'x',
+      'empty.txt': '',
+      'run.sh': '#!/bin/sh (executable)',
+      [`${'long/'.repeat(30)}file.txt`]: 'deep',
+      '.streamlit/config.toml': '[theme]',
+      'link.py': '-> app.py',
+    });
+  });
+
+  it('is refused where it is empty or not there', async () => {
+    await expect(archiveOf(folder)).rejects.toMatchObject({ code: 'folder-empty' });
+    await expect(archiveOf(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'folder-not-found' });
+    await write({ file: 'x' });
+    await expect(archiveOf(join(folder, 'file'))).rejects.toMatchObject({ code: 'folder-not-found' });
+  });
+
+  it('fails as a whole where a file becomes shorter while it is read', async () => {
+    await writeFile(join(folder, 'data.bin'), randomBytes(8_000_000));
+    const { content } = await archiveOf(folder);
+    const read = async (): Promise<void> => {
+      for await (const _part of content) await truncate(join(folder, 'data.bin'), 1_000);
+    };
+    await expect(read()).rejects.toThrow();
+  });
+});
+
+describe('a checkout', () => {
+  beforeEach(async () => {
+    await write({ 'app.py': 'one', 'sub/other.py': 'two', '.gitignore': '*.secret\n', 'key.secret': 'hidden' });
+    await git('init', '--quiet');
+    await git('add', '--all');
+    await git('commit', '--quiet', '-m', 'Begin');
+  });
+
+  it('where nothing is changed is sent as its last commit', async () => {
+    const { what, content } = await archiveOf(folder);
+    expect(what).toMatch(/^commit [0-9a-f]{10}$/);
+    expect(await unpacked(content)).toEqual({ 'app.py': 'one', 'sub/other.py': 'two', '.gitignore': '*.secret\n' });
+  });
+
+  it('with changes is sent as it stands, without what git ignores or what was deleted', async () => {
+    await write({ 'app.py': 'changed', 'new.py': 'new' });
+    await rm(join(folder, 'sub/other.py'));
+    const { what, content } = await archiveOf(folder);
+    expect(what).toContain('not committed');
+    expect(await unpacked(content)).toEqual({ 'app.py': 'changed', 'new.py': 'new', '.gitignore': '*.secret\n' });
+  });
+
+  it('gives a folder inside of it as a project of its own', async () => {
+    const { content } = await archiveOf(join(folder, 'sub'));
+    expect(await unpacked(content)).toEqual({ 'other.py': 'two' });
+  });
+
+  it('gives a folder that git ignores, too', async () => {
+    await write({ 'build.secret/app.py': 'made' });
+    const { content } = await archiveOf(join(folder, 'build.secret'));
+    expect(await unpacked(content)).toEqual({ 'app.py': 'made' });
+  });
+
+  it('that git cannot archive fails as a whole, not as an archive that is cut off', async () => {
+    await expect(unpacked(streamGit(folder, ['archive', '--format=tar.gz', 'no-such-commit']))).rejects.toMatchObject({ code: 'git-failed' });
+  });
+});

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from '../../src/config.js';
+
+function mistakesOf(env: Record<string, string>): string[] {
+  try {
+    readConfig(env, '/work');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings', () => {
+  it('need nothing to be set', () => {
+    expect(readConfig({}, '/srv/here')).toMatchObject({
+      port: 8080,
+      bind: '127.0.0.1',
+      data: '/srv/here/data',
+      publicBase: 'http://127.0.0.1:8080',
+      token: undefined,
+      redisUrl: undefined,
+      buildEnv: {},
+      logLevel: 'info',
+    });
+  });
+
+  it('are read from the environment', () => {
+    const config = readConfig(
+      {
+        STREAMLIT_HOST_PORT: '9000',
+        STREAMLIT_HOST_BIND: '0.0.0.0',
+        STREAMLIT_HOST_DATA: '/srv/data',
+        STREAMLIT_HOST_PUBLIC_BASE: 'https://intranet.example.com/tools/streamlit/',
+        STREAMLIT_HOST_TOKEN: 'a-token-that-is-long',
+        STREAMLIT_HOST_PORT_MIN: '20000',
+        STREAMLIT_HOST_PORT_MAX: '20010',
+        STREAMLIT_HOST_DEPLOYS: '3',
+        REDIS_URL: 'redis://redis:6379',
+      },
+      '/work',
+    );
+    expect(config).toMatchObject({
+      port: 9000,
+      bind: '0.0.0.0',
+      data: '/srv/data',
+      publicBase: 'https://intranet.example.com/tools/streamlit',
+      token: 'a-token-that-is-long',
+      ports: { min: 20_000, max: 20_010 },
+      deploys: 3,
+      redisUrl: 'redis://redis:6379',
+    });
+  });
+
+  it('take what is empty for what is not set', () => {
+    expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({ port: 8080, token: undefined, redisUrl: undefined });
+  });
+
+  it.each([
+    ['0.0.0.0', 'http://localhost:8080'],
+    ['::', 'http://localhost:8080'],
+    ['::1', 'http://[::1]:8080'],
+    ['192.0.2.7', 'http://192.0.2.7:8080'],
+  ])('link to an address that can be opened when they bind to %s', (bind, base) => {
+    expect(readConfig({ STREAMLIT_HOST_BIND: bind }, '/work').publicBase).toBe(base);
+  });
+
+  it.each([
+    [{ STREAMLIT_HOST_PORT: '80a' }, /STREAMLIT_HOST_PORT=80a: must be a whole number from 0 to 65535/],
+    [{ STREAMLIT_HOST_PORT: '70000' }, /STREAMLIT_HOST_PORT/],
+    [{ STREAMLIT_HOST_PORT: '-1' }, /STREAMLIT_HOST_PORT/],
+    [{ STREAMLIT_HOST_PORT: '1.5' }, /STREAMLIT_HOST_PORT/],
+    [{ STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000' }, /PORT_MIN=9000 is above STREAMLIT_HOST_PORT_MAX=8000/],
+    [{ STREAMLIT_HOST_DEPLOYS: '0' }, /STREAMLIT_HOST_DEPLOYS/],
+    [{ STREAMLIT_HOST_TOKEN: 'short' }, /STREAMLIT_HOST_TOKEN: must be 16 to 256 printable characters/],
+    [{ STREAMLIT_HOST_TOKEN: 'with spaces in the token' }, /STREAMLIT_HOST_TOKEN/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'ftp://apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:secret@apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'https://apps.example.com/?x=1' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ REDIS_URL: 'localhost:6379' }, /REDIS_URL: must begin with redis:\/\//],
+    [{ STREAMLIT_HOST_LOG_LEVEL: 'loud' }, /STREAMLIT_HOST_LOG_LEVEL=loud/],
+  ])('say what is wrong with %j', (env, sentence) => {
+    const mistakes = mistakesOf(env);
+    expect(mistakes).toHaveLength(1);
+    expect(mistakes[0]).toMatch(sentence);
+  });
+
+  it('tell all mistakes at once', () => {
+    expect(mistakesOf({ STREAMLIT_HOST_PORT: 'x', STREAMLIT_HOST_TOKEN: 'x', REDIS_URL: 'x' })).toHaveLength(3);
+  });
+
+  it('never repeat a secret', () => {
+    expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'my secret', REDIS_URL: 'my:secret@redis' }).join()).not.toContain('secret@');
+    expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'hunter two' }).join()).not.toContain('hunter');
+    expect(mistakesOf({ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:hunter2@apps.example.com' }).join()).not.toContain('hunter2');
+  });
+
+  it('hand builds what installs need of the surroundings, and no more', () => {
+    const needed = { PIP_INDEX_URL: 'a', UV_INDEX: 'b', HTTPS_PROXY: 'c', https_proxy: 'd', NO_PROXY: 'e', SSL_CERT_FILE: 'f', REQUESTS_CA_BUNDLE: 'g' };
+    const others = { STREAMLIT_HOST_TOKEN: 'a-token-that-is-long', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--x', LD_PRELOAD: 'x', PYTHONPATH: 'x', MY_HTTPS_PROXY: 'x' };
+    expect(readConfig({ ...needed, ...others }, '/work').buildEnv).toEqual(needed);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { deployBranchOf, isCreation, isDeletion, parseUpdate, planRef, type RefUpdate } from '../../../src/domain/push.js';
+
+const OLD = 'a'.repeat(40);
+const NEW = 'b'.repeat(40);
+const NONE = '0'.repeat(40);
+
+function update(ref: string, to = NEW, from = OLD): RefUpdate {
+  return { ref, new: to, old: from };
+}
+
+describe('a line of git', () => {
+  it('says what is to change', () => {
+    expect(parseUpdate(`${OLD} ${NEW} refs/heads/main`)).toEqual(update('refs/heads/main'));
+    expect(parseUpdate(`${'a'.repeat(64)} ${'b'.repeat(64)} refs/heads/ä b`)).toMatchObject({ ref: 'refs/heads/ä b' });
+  });
+
+  it.each([
+    '',
+    `${OLD} ${NEW}`,
+    `${OLD} ${NEW} main`,
+    `${OLD} ${NEW} ../refs/heads/main`,
+    `${OLD.slice(1)} ${NEW} refs/heads/main`,
+    `${OLD} ${NEW.toUpperCase()} refs/heads/main`,
+    `${OLD} ${NEW} refs/heads/ma\nin`,
+    `${OLD} ${NEW} refs/heads/main\0report-status`,
+  ])('is none: %j', (line) => {
+    expect(parseUpdate(line)).toBeUndefined();
+  });
+
+  it('tells what begins and what ends', () => {
+    expect(isCreation(update('refs/heads/main', NEW, NONE))).toBe(true);
+    expect(isCreation(update('refs/heads/main'))).toBe(false);
+    expect(isDeletion(update('refs/heads/main', NONE))).toBe(true);
+    expect(isDeletion(update('refs/heads/main', NEW, NONE))).toBe(false);
+  });
+});
+
+describe('the branch that deploys', () => {
+  const branches = (...names: string[]): RefUpdate[] => names.map((name) => update(`refs/heads/${name}`));
+
+  it('is main, then master, then the first branch of the first push', () => {
+    expect(deployBranchOf(null, branches('aaa', 'master', 'main'), false)).toBe('main');
+    expect(deployBranchOf(null, branches('aaa', 'master'), false)).toBe('master');
+    expect(deployBranchOf(null, branches('trunk', 'aaa'), false)).toBe('trunk');
+  });
+
+  it('is none where a push brings no branch', () => {
+    expect(deployBranchOf(null, [update('refs/tags/v1'), update('refs/heads/gone', NONE)], false)).toBeNull();
+  });
+
+  it('stays what it is once a release is live', () => {
+    expect(deployBranchOf('trunk', branches('main'), true)).toBe('trunk');
+    expect(deployBranchOf('trunk', [], true)).toBe('trunk');
+  });
+
+  it('gives way to main or master, and to nothing else, while nothing is live', () => {
+    expect(deployBranchOf('attempt', branches('main'), false)).toBe('main');
+    expect(deployBranchOf('attempt', branches('other'), false)).toBe('attempt');
+    expect(deployBranchOf('attempt', [], false)).toBe('attempt');
+  });
+});
+
+describe('what becomes of a ref', () => {
+  it.each([
+    ['refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
+    ['refs/heads/main', NONE, { kind: 'refuse', reason: 'main is the branch that deploys: delete the app itself instead' }],
+    ['refs/heads/idea', NEW, { kind: 'store', say: 'Branch idea is stored, not deployed: only main is.' }],
+    ['refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
+    ['refs/heads/main/sub', NEW, { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is.' }],
+    ['refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
+    ['refs/tags/v1', NONE, { kind: 'store', say: 'Tag v1 is deleted.' }],
+    ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+    ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+    ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+  ])('%s to %s', (ref, to, plan) => {
+    expect(planRef(update(ref, to), 'main')).toEqual(plan);
+  });
+});

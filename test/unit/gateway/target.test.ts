@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { Target } from '../../../src/gateway/target.js';
+
+const backend = { release: 1, port: 1, state: 'ready' as const };
+
+test('a request is counted until it ends, and once', () => {
+  const target = new Target(backend);
+  const [first, second] = [target.claim(), target.claim()];
+  expect(target.claims).toBe(2);
+  first();
+  first();
+  expect(target.claims).toBe(1);
+  second();
+  expect(target.claims).toBe(0);
+});
+
+test('when the last WebSocket closed is remembered, also from an earlier server', () => {
+  const target = new Target(backend);
+  expect(target.lastSocketAt).toBe(0);
+  const release = target.hold(() => undefined);
+  expect([target.sockets, target.lastSocketAt]).toEqual([1, 0]);
+  release();
+  expect(target.sockets).toBe(0);
+  expect(Date.now() - target.lastSocketAt).toBeLessThan(5_000);
+  expect(new Target(backend, new Date(1_000)).lastSocketAt).toBe(1_000);
+});
+
+test('it is idle when no request is under way, whatever WebSockets are open', async () => {
+  const target = new Target(backend);
+  const [page, request] = [target.claim(), target.claim()];
+  target.hold(() => undefined);
+  let idle = false;
+  const waited = target.whenIdle(10_000).then(() => (idle = true));
+  await Promise.resolve();
+  expect(idle).toBe(false);
+  request();
+  await waited;
+  expect(target.claims).toBe(1);
+  page();
+});
+
+test('who waits for it to be idle waits so long and no longer, or until called off', async () => {
+  const target = new Target(backend);
+  target.claim();
+  await target.whenIdle(20);
+  const calledOff = new AbortController();
+  const waited = target.whenIdle(60_000, calledOff.signal);
+  calledOff.abort();
+  await waited;
+  expect(target.claims).toBe(1);
+});
+
+test('closing it closes every WebSocket', () => {
+  const target = new Target(backend);
+  const closed: string[] = [];
+  for (const name of ['a', 'b']) {
+    const release = target.hold(() => {
+      closed.push(name);
+      release();
+    });
+  }
+  target.close();
+  expect(closed).toEqual(['a', 'b']);
+  expect(target.sockets).toBe(0);
+});

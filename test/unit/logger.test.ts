@@ -1,0 +1,55 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/logger.js';
+
+function memory(isTTY: boolean): { stream: NodeJS.WritableStream; text: () => string } {
+  let text = '';
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  return { stream: Object.assign(stream, { isTTY }), text: () => text };
+}
+
+describe('createLogger', () => {
+  it('writes JSON lines where nobody watches', () => {
+    const { stream, text } = memory(false);
+    createLogger('info', stream).info({ app: 'hello' }, 'started');
+    expect(JSON.parse(text())).toMatchObject({
+      level: 30,
+      app: 'hello',
+      msg: 'started',
+      time: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    });
+  });
+
+  it('writes short lines on a terminal, with the stack of an error below', () => {
+    const { stream, text } = memory(true);
+    createLogger('info', stream).error({ app: 'hello', port: 8501, err: new Error('boom') }, 'crashed');
+    expect(text()).toMatch(/^\d\d:\d\d:\d\d error crashed app=hello port=8501\nError: boom\n {4}at /);
+  });
+
+  it('is as quiet as it is told', () => {
+    const { stream, text } = memory(false);
+    createLogger('warn', stream).info('nothing');
+    expect(text()).toBe('');
+  });
+
+  it.each([true, false])('hides secrets at any of three levels (terminal: %s)', (isTTY) => {
+    const { stream, text } = memory(isTTY);
+    const logger = createLogger('info', stream).child({ token: 'geheim0' });
+    logger.info(
+      {
+        secret: 'geheim1',
+        a: { password: 'geheim2', b: { cookie: 'geheim3' } },
+        req: { headers: { authorization: 'geheim4', 'set-cookie': 'geheim5', host: 'h' } },
+      },
+      'said',
+    );
+    expect(text()).not.toContain('geheim');
+    expect(text()).toContain('[hidden]');
+    expect(text()).toContain('said');
+  });
+});

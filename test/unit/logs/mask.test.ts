@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { createMask, maskUrls } from '../../../src/logs/mask.js';
+
+const SECRET = 'p@ss w/ord+1!';
+
+describe('createMask', () => {
+  it.each([
+    ['itself', SECRET],
+    ['URL-encoded', encodeURIComponent(SECRET)],
+    ['URL-encoded in small letters', encodeURIComponent(SECRET).toLowerCase()],
+    ['form-encoded', new URLSearchParams({ k: SECRET }).toString().slice(2)],
+    ['in base64', Buffer.from(SECRET).toString('base64').replace(/=+$/, '')],
+    ['in base64url', Buffer.from(SECRET).toString('base64url')],
+  ])('hides a secret %s', (_how, form) => {
+    const masked = createMask([SECRET])(`before ${form} after`);
+    expect(masked).toMatch(/^before ••••\S{0,2} after$/);
+  });
+
+  it('hides a secret within the base64 of something longer, wherever it begins', () => {
+    for (const user of ['', 'a', 'ab', 'abc', 'user:']) {
+      const header = Buffer.from(`${user}${SECRET}:more`).toString('base64');
+      const masked = createMask([SECRET])(`Authorization: Basic ${header}`);
+      expect(masked).toContain('••••');
+      const shown = Buffer.from(masked.slice(masked.indexOf('Basic ') + 6).replaceAll('•', ''), 'base64').toString(
+        'latin1',
+      );
+      expect(shown).not.toContain('ord+');
+    }
+  });
+
+  it('hides every line of a secret of many lines, and the longer of two that begin alike', () => {
+    const mask = createMask(['first line\nsecond line', 'token', 'token-and-more']);
+    expect(mask('first line | second line | token-and-more | token')).toBe('•••• | •••• | •••• | ••••');
+  });
+
+  it('takes no character of a secret for a pattern', () => {
+    expect(createMask(['a.c*(d'])('abcd a.c*(d')).toBe('abcd ••••');
+  });
+
+  it('leaves short values and text without secrets alone', () => {
+    expect(createMask(['abc', '', ' '])('abc abc')).toBe('abc abc');
+    expect(createMask([])('anything')).toBe('anything');
+  });
+});
+
+describe('maskUrls', () => {
+  it.each([
+    ['https://user:pass@host/x', 'https://••••@host/x'],
+    ['git+https://token@host/x.git', 'git+https://••••@host/x.git'],
+    ['https://user:p@ss@host', 'https://••••@host'],
+    ['two: http://a:b@c http://d:e@f', 'two: http://••••@c http://••••@f'],
+    ['ssh://git@host/x', 'ssh://git@host/x'],
+    ['redis://:secret@host', 'redis://••••@host'],
+    ['https://host/path@2', 'https://host/path@2'],
+    ['mail me@example.com', 'mail me@example.com'],
+  ])('turns %s into %s', (text, masked) => {
+    expect(maskUrls(text)).toBe(masked);
+  });
+});

@@ -1,0 +1,65 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ensureDebianPackages } from '../../../scripts/lib/debian.js';
+
+let bin: string;
+let said: string[];
+const say = (line: string): void => void said.push(line);
+
+beforeEach(async () => {
+  bin = await mkdtemp(join(tmpdir(), 'debian-'));
+  said = [];
+});
+afterEach(() => rm(bin, { recursive: true, force: true }));
+
+async function program(name: string, script: string): Promise<void> {
+  await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`);
+  await chmod(join(bin, name), 0o755);
+}
+
+/** An apt-get that writes down how it was called, and installs what it is told to. */
+async function apt(exitCode = 0): Promise<void> {
+  const install = `case "$2" in install) : > "${bin}/chromium"; /bin/chmod 755 "${bin}/chromium";; esac`;
+  const lines = [
+    `echo "$DEBIAN_FRONTEND $*" >> "${bin}/calls"`,
+    exitCode === 0 ? install : 'echo no network',
+    `exit ${exitCode}`,
+  ];
+  await program('apt-get', lines.join('\n'));
+}
+
+describe('the packages that the tests need of Debian', () => {
+  it('are left alone where they are installed', async () => {
+    await program('chromium', 'exit 0');
+    await program('redis-server', 'exit 0');
+    await apt();
+    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
+    await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
+    expect(said).toEqual([]);
+  });
+
+  it('are installed by root, without a question', async () => {
+    await apt();
+    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
+    expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
+      'noninteractive -q update',
+      'noninteractive -q install -y --no-install-recommends chromium redis-server',
+    ]);
+    expect(said).toEqual(['Installing chromium and redis-server (once) …']);
+  });
+
+  it('are named in a sentence to anybody else', async () => {
+    await apt();
+    const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
+    expect(missing).toEqual(['The tests need chromium: apt-get install chromium (as root), then start them again.']);
+    await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
+  });
+
+  it("are still missing where apt-get fails, which is told in apt-get's own words", async () => {
+    await apt(100);
+    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(1);
+    expect(said.at(-1)).toBe('apt-get could not install chromium and redis-server:\n  no network');
+  });
+});

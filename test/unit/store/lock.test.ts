@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { claimData } from '../../../src/store/lock.js';
+
+describe('claimData', () => {
+  let folder: string;
+  const made: string[] = [];
+  const make = async (): Promise<string> => {
+    const path = await mkdtemp(join(tmpdir(), 'lock-'));
+    made.push(path);
+    return path;
+  };
+
+  beforeEach(async () => {
+    folder = await make();
+  });
+  // Not before the end: a lock is held until this process ends, and a new folder could be given the old one's number.
+  afterAll(() => Promise.all(made.map((path) => rm(path, { recursive: true, force: true }))));
+
+  it('gives a folder to one of many that ask at once, by whichever path', async () => {
+    const other = `${folder}-by-another-name`;
+    await symlink(folder, other);
+    const outcomes = await Promise.all([folder, other, folder, other, folder].map((path) => claimData(path)));
+    expect(outcomes.filter((mine) => mine)).toHaveLength(1);
+    await rm(other);
+  });
+
+  it('gives different folders to different servers', async () => {
+    const another = await make();
+    expect(await claimData(folder)).toBe(true);
+    expect(await claimData(another)).toBe(true);
+  });
+
+  it('is over the moment that its process is killed', async () => {
+    const { dev, ino } = await stat(folder, { bigint: true });
+    const script = `require('net').createServer().listen('\\0streamlit-host/${dev}/${ino}', () => console.log('held'))`;
+    const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    expect(await claimData(folder)).toBe(false);
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    expect(await claimData(folder)).toBe(true);
+  });
+});

@@ -1,0 +1,105 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CODE_MS, SESSION_MS, Sessions } from '../../../src/store/sessions.js';
+
+let folder: string;
+let file: string;
+let now: number;
+let warnings: string[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sessions-'));
+  file = join(folder, 'sessions.json');
+  now = Date.parse('2026-01-01T00:00:00Z');
+  warnings = [];
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const open = (fingerprint = 'one'): Promise<Sessions> =>
+  Sessions.open(file, { fingerprint, warn: (sentence) => warnings.push(sentence), now: () => now });
+
+test('a session outlives a restart, and its id is nowhere on disk', async () => {
+  const sessions = await open();
+  const id = await sessions.begin('admin');
+  const before = sessions.find(id);
+  const after = (await open()).find(id);
+  expect(before).toEqual({ name: 'admin', csrf: expect.stringMatching(/^[\w-]{43}$/) as string });
+  expect(after).toEqual(before);
+  const text = await readFile(file, 'utf8');
+  expect(text).not.toContain(id);
+  expect(text).not.toContain(before?.csrf);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+});
+
+test('a session ends when it is ended, also for the next start', async () => {
+  const sessions = await open();
+  const [mine, other] = [await sessions.begin('admin'), await sessions.begin('admin')];
+  await sessions.end(mine);
+  expect(sessions.find(mine)).toBeUndefined();
+  const next = await open();
+  expect(next.find(mine)).toBeUndefined();
+  expect(next.find(other)).toBeDefined();
+});
+
+test('a session lasts thirty days from its last use', async () => {
+  const sessions = await open();
+  const [used, unused] = [await sessions.begin('admin'), await sessions.begin('admin')];
+  now += SESSION_MS - 1_000;
+  expect(sessions.find(used)).toBeDefined();
+  now += 2_000;
+  expect(sessions.find(used)).toBeDefined();
+  expect(sessions.find(unused)).toBeUndefined();
+  await sessions.written();
+  expect((await open()).find(used)).toBeDefined();
+});
+
+test('nothing but the id itself finds a session', async () => {
+  const sessions = await open();
+  const id = await sessions.begin('admin');
+  const {
+    sessions: [stored],
+  } = JSON.parse(await readFile(file, 'utf8')) as { sessions: { hash: string }[] };
+  for (const wrong of ['', id.slice(1), `${id}x`, stored?.hash ?? '']) expect(sessions.find(wrong)).toBeUndefined();
+});
+
+test('another token ends every session', async () => {
+  const id = await (await open('one')).begin('admin');
+  expect((await open('two')).find(id)).toBeUndefined();
+});
+
+test('a file that cannot be read is told of, and everybody signs in again', async () => {
+  await writeFile(file, '{"half');
+  const sessions = await open();
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toContain(file);
+  const id = await sessions.begin('admin');
+  expect((await open()).find(id)).toBeDefined();
+});
+
+test('sessions that begin at the same time are all on disk', async () => {
+  const sessions = await open();
+  const ids = await Promise.all(Array.from({ length: 20 }, () => sessions.begin('admin')));
+  const next = await open();
+  expect(ids.filter((id) => next.find(id) !== undefined)).toHaveLength(20);
+});
+
+test('a login code works once, and not after a quarter of an hour', async () => {
+  const sessions = await open();
+  const { code, expiresAt } = sessions.makeCode();
+  expect(expiresAt.getTime()).toBe(now + CODE_MS);
+  expect(sessions.useCode('another')).toBe(false);
+  expect(sessions.useCode(code)).toBe(true);
+  expect(sessions.useCode(code)).toBe(false);
+  const late = sessions.makeCode();
+  now += CODE_MS;
+  expect(sessions.useCode(late.code)).toBe(false);
+});
+
+test('of many login codes the newest hundred work', async () => {
+  const sessions = await open();
+  const codes = Array.from({ length: 101 }, () => sessions.makeCode().code);
+  expect(sessions.useCode(codes[0] ?? '')).toBe(false);
+  expect(sessions.useCode(codes[1] ?? '')).toBe(true);
+  expect(sessions.useCode(codes[100] ?? '')).toBe(true);
+});

@@ -1,0 +1,479 @@
+import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { newApp } from '../../../../src/domain/app.js';
+import { Refusal } from '../../../../src/errors.js';
+import { zip } from '../upload/archives.js';
+import { form, startWeb, TOKEN, type TestWeb } from '../support.js';
+
+let web: TestWeb;
+beforeEach(async () => {
+  web = await startWeb();
+});
+afterEach(() => web.close());
+
+const send = async (method: string, path: string, parts: [string, string | Buffer, string?][]) =>
+  web.api(path, { method, ...(await form(parts)) });
+const sendJson = (method: string, path: string, body: unknown) =>
+  web.api(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+const APP: [string, string, string][] = [
+  ['app', 'import streamlit', 'demo.py'],
+  ['requirements', 'streamlit', 'reqs.txt'],
+];
+const make = (name = 'demo') => send('POST', '/apps', [['name', name], ...APP]);
+
+describe('making an app', () => {
+  test('of two files commits and deploys them under the names that an app needs', async () => {
+    const answer = await make('Demo Übersicht');
+    expect(answer.status).toBe(201);
+    expect(answer.headers.location).toBe(`${web.url}/api/apps/demo-ubersicht`);
+    expect(answer.json).toMatchObject({
+      id: 'demo-ubersicht',
+      app_id: 'demo-ubersicht',
+      name: 'Demo Übersicht',
+      access_url: `${web.url}/apps/demo-ubersicht/`,
+      deploy: {
+        release: 1,
+        url: `${web.url}/api/apps/demo-ubersicht/deploys/1`,
+        log_url: `${web.url}/api/apps/demo-ubersicht/logs?source=build&release=1&follow=1`,
+      },
+    });
+    expect(web.apps.committed).toMatchObject({
+      change: { replace: true, remove: [] },
+      content: { 'app.py': 'import streamlit', 'requirements.txt': 'streamlit' },
+      by: 'admin',
+      message: 'Upload app.py, requirements.txt',
+    });
+  });
+
+  test('of a folder drops the folder, and of an archive too', async () => {
+    await send('POST', '/apps', [
+      ['name', 'one'],
+      ['files', 'x', 'proj/app.py'],
+      ['files', 'y', 'proj/pages/a.py'],
+      ['files', 'no', 'proj/.git/config'],
+    ]);
+    expect(web.apps.committed?.content).toEqual({ 'app.py': 'x', 'pages/a.py': 'y' });
+    const archive = zip([
+      { name: 'proj/app.py', content: 'x' },
+      { name: 'proj/run.sh', mode: 0o100755 },
+    ]);
+    await send('POST', '/apps', [
+      ['name', 'two'],
+      ['archive', archive, 'p.zip'],
+    ]);
+    expect(web.apps.committed?.content).toEqual({ 'app.py': 'x', 'run.sh': '' });
+    expect(web.apps.committed?.change.set[1]?.executable).toBe(true);
+  });
+
+  test('of pages beside "app" keeps their folder', async () => {
+    await send('POST', '/apps', [
+      ['name', 'one'],
+      ['app', 'x', 'x.py'],
+      ['files', 'y', 'pages/a.py'],
+    ]);
+    expect(Object.keys(web.apps.committed?.content ?? {}).sort()).toEqual(['app.py', 'pages/a.py']);
+  });
+
+  test('from JSON makes one that waits for a push', async () => {
+    const answer = await sendJson('POST', '/apps', { name: 'later' });
+    expect([answer.status, answer.json.state, answer.json.deploy]).toEqual([201, 'created', null]);
+  });
+
+  test.each([
+    ['no name', [...APP], 'name'],
+    ['an empty name', [['name', '  '], ...APP], 'name'],
+    ['a name that is too long', [['name', 'x'.repeat(101)], ...APP], 'name'],
+    ['no file', [['name', 'x']], 'app'],
+    ['a field that does not exist', [['name', 'x'], ['colour', 'red'], ...APP], 'colour'],
+    ['a file in a field that does not exist', [['name', 'x'], ['main', 'x', 'x.py'], ...APP], 'main'],
+    ['two files for one', [['name', 'x'], ...APP, ...APP], 'app'],
+    [
+      'a path that leads out',
+      [
+        ['name', 'x'],
+        ['files', 'x', '../app.py'],
+      ],
+      'files',
+    ],
+    [
+      'an archive and files',
+      [
+        ['name', 'x'],
+        ['archive', zip([{ name: 'app.py' }]), 'a.zip'],
+        ['files', 'x', 'app.py'],
+      ],
+      'files',
+    ],
+    [
+      'an archive that leads out',
+      [
+        ['name', 'x'],
+        ['archive', zip([{ name: '../app.py' }]), 'a.zip'],
+      ],
+      'archive',
+    ],
+    [
+      'something that is no archive',
+      [
+        ['name', 'x'],
+        ['archive', 'hello', 'a.zip'],
+      ],
+      'archive',
+    ],
+  ] as [string, [string, string | Buffer, string?][], string][])(
+    'with %s is refused, naming the field, and nothing is made',
+    async (_what, parts, field) => {
+      const answer = await send('POST', '/apps', parts);
+      expect(answer.json).toMatchObject({ status: 422, field });
+      expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+      expect(web.apps.list()).toEqual([]);
+      expect(await readdir(join(web.folder, 'tmp'))).toEqual([]);
+    },
+  );
+
+  test('whose files would make no app leaves no app', async () => {
+    web.apps.refuse = new Refusal('invalid', 'no-entrypoint', 'There is no app.py.', { field: 'archive' });
+    const answer = await make();
+    expect(answer.json).toMatchObject({ status: 422, code: 'no-entrypoint' });
+    expect(web.apps.list()).toEqual([]);
+  });
+
+  test('under a name that is taken is a conflict, and leaves the other alone', async () => {
+    await make();
+    const before = web.apps.get('demo');
+    expect((await make()).json).toMatchObject({ status: 409, field: 'name' });
+    expect(web.apps.get('demo')).toEqual(before);
+  });
+
+  test('from a body that is not JSON, or of another type, is refused', async () => {
+    const post = (body: string, type: string) =>
+      web.api('/apps', { method: 'POST', body, headers: { 'content-type': type } });
+    expect((await post('{"name":', 'application/json')).json).toMatchObject({ status: 400, code: 'bad-request' });
+    expect((await post('name=x', 'application/x-www-form-urlencoded')).json).toMatchObject({ status: 415 });
+    expect((await post(JSON.stringify({ name: 'x'.repeat(70_000) }), 'application/json')).status).toBe(413);
+    expect((await post('{"name":"x","__proto__":{"a":1}}', 'application/json')).status).toBe(400);
+  });
+});
+
+describe('changing an app', () => {
+  beforeEach(() => make());
+
+  test('only its name commits nothing', async () => {
+    web.apps.committed = undefined;
+    const answer = await sendJson('PATCH', '/apps/demo', { name: 'New name' });
+    expect(answer.json).toMatchObject({ name: 'New name', id: 'demo', deploy: null, release: 1 });
+    expect(web.apps.committed).toBeUndefined();
+  });
+
+  test('one file leaves the others; an archive replaces them all', async () => {
+    const one = await send('PATCH', '/apps/demo', [
+      ['app', 'new', 'x.py'],
+      ['description', 'd'],
+    ]);
+    expect(one.json).toMatchObject({ description: 'd', deploy: { release: 2 } });
+    expect(web.apps.committed?.content).toEqual({ 'app.py': 'new', 'requirements.txt': 'streamlit' });
+    await send('PATCH', '/apps/demo', [['files', 'page', 'pages/a.py']]);
+    expect(Object.keys(web.apps.committed?.content ?? {})).toContain('pages/a.py');
+    await send('PATCH', '/apps/demo', [['archive', zip([{ name: 'app.py', content: 'z' }]), 'a.zip']]);
+    expect(web.apps.committed?.content).toEqual({ 'app.py': 'z' });
+  });
+
+  test('with files that are refused changes its texts neither', async () => {
+    web.apps.refuse = new Refusal('invalid', 'no-entrypoint', 'no');
+    expect(
+      (
+        await send('PATCH', '/apps/demo', [
+          ['app', 'new', 'x.py'],
+          ['name', 'other'],
+        ])
+      ).status,
+    ).toBe(422);
+    expect(web.apps.get('demo').app.name).toBe('demo');
+  });
+
+  test('that is not there is a 404 before anything is read', async () => {
+    expect((await send('PATCH', '/apps/none', APP)).json).toMatchObject({ status: 404, code: 'app-not-found' });
+  });
+});
+
+describe('running an app', () => {
+  beforeEach(() => make());
+
+  test.each(['start', 'stop', 'restart'])('%s answers with the app', async (verb) => {
+    const answer = await web.api(`/apps/demo/${verb}`, { method: 'POST' });
+    expect([answer.status, answer.json.id]).toEqual([200, 'demo']);
+    expect(web.apps.asked).toContain(`${verb} demo`);
+  });
+
+  test('redeploy answers with the deploy to follow', async () => {
+    const answer = await web.api('/apps/demo/redeploy', { method: 'POST' });
+    expect(answer.status).toBe(202);
+    expect(answer.json).toMatchObject({ deploy: { release: 2, by: 'admin' } });
+  });
+
+  test('delete asks for the name', async () => {
+    for (const query of ['', '?confirm=', '?confirm=other', '?confirm=demo&confirm=demo']) {
+      expect((await web.api(`/apps/demo${query}`, { method: 'DELETE' })).json).toMatchObject({
+        status: 422,
+        field: 'confirm',
+      });
+    }
+    expect(web.apps.asked).not.toContain('remove demo');
+    expect((await web.api('/apps/demo?confirm=demo', { method: 'DELETE' })).status).toBe(204);
+    expect((await web.api('/apps/demo?confirm=demo', { method: 'DELETE' })).status).toBe(404);
+  });
+
+  test('a deploy can be listed, read with its log, and cancelled', async () => {
+    await writeFile(join(web.folder, 'demo-1.log'), 'one\ntwo\n');
+    expect((await web.api('/apps/demo/deploys')).json).toMatchObject({
+      total: 1,
+      deploys: [{ release: 1, live: true, seconds: 0 }],
+    });
+    expect((await web.api('/apps/demo/deploys/1')).json).toMatchObject({
+      release: 1,
+      log: { lines: ['one', 'two'], truncated: false },
+    });
+    expect((await web.api('/apps/demo/deploys/1/cancel', { method: 'POST' })).json).toMatchObject({ release: 1 });
+    expect((await web.api('/apps/demo/deploys/9')).json).toMatchObject({ status: 404, code: 'release-not-found' });
+    for (const n of ['0', '-1', 'x', '1.5', '1e99'])
+      expect((await web.api(`/apps/demo/deploys/${n}`)).json, n).toMatchObject({ status: 422, field: 'n' });
+  });
+});
+
+describe('the list', () => {
+  beforeEach(() => {
+    for (const id of ['aa', 'bb', 'cc'])
+      web.apps.put({
+        ...newApp(id, `Name ${id}`, new Date(0)),
+        ...(id === 'bb' ? { wanted: 'stopped' as const, live: 1 } : {}),
+      });
+  });
+  const ids = async (query: string) =>
+    ((await web.api(`/apps${query}`)).json.apps as { id: string }[]).map(({ id }) => id);
+
+  test('is filtered, sorted and cut into pages with links', async () => {
+    expect(await ids('')).toEqual(['aa', 'bb', 'cc']);
+    expect(await ids('?q=NAME%20b')).toEqual(['bb']);
+    expect(await ids('?state=stopped')).toEqual(['bb']);
+    expect(await ids('?state=created,stopped&sort=-name')).toEqual(['cc', 'bb', 'aa']);
+    expect(await ids('?per_page=2&page=2')).toEqual(['cc']);
+    expect(await ids('?page=7')).toEqual([]);
+    const { link } = (await web.api('/apps?q=name&per_page=1&page=2')).headers;
+    const to = (page: number, rel: string) =>
+      `<${web.url}/api/apps?q=name&sort=id&page=${page}&per_page=1>; rel="${rel}"`;
+    expect(link).toBe([to(1, 'first'), to(3, 'last'), to(1, 'prev'), to(3, 'next')].join(', '));
+  });
+
+  test.each(['page=0', 'page=x', 'page=-1', 'per_page=101', 'sort=size', 'state=happy', 'page=1&page=2'])(
+    '%s is refused, naming it',
+    async (query) => {
+      expect((await web.api(`/apps?${query}`)).json).toMatchObject({ status: 422, field: query.split('=')[0] });
+    },
+  );
+});
+
+describe('logs', () => {
+  beforeEach(async () => {
+    await make();
+    await writeFile(join(web.folder, 'demo.log'), 'one\ntwo apples\nthree\n');
+    await writeFile(join(web.folder, 'demo-1.log'), 'built\n');
+  });
+
+  test('are read from their end, searched, and given as text to who wants that', async () => {
+    expect((await web.api('/apps/demo/logs?tail=2')).json).toEqual({
+      source: 'run',
+      release: null,
+      lines: ['two apples', 'three'],
+      offset: 21,
+      truncated: true,
+    });
+    expect((await web.api('/apps/demo/logs?q=APPLES')).json).toMatchObject({ lines: ['two apples'] });
+    expect((await web.api('/apps/demo/logs?source=build')).json).toMatchObject({
+      source: 'build',
+      release: 1,
+      lines: ['built'],
+    });
+    expect((await web.api('/apps/demo/logs', { headers: { accept: 'text/plain' } })).text).toBe(
+      'one\ntwo apples\nthree\n',
+    );
+    const file = await web.api('/apps/demo/logs?download=1');
+    expect([file.text, file.headers['content-disposition']]).toEqual([
+      'one\ntwo apples\nthree\n',
+      'attachment; filename="demo.log"',
+    ]);
+  });
+
+  test('that do not exist yet are empty', async () => {
+    await sendJson('POST', '/apps', { name: 'empty' });
+    expect((await web.api('/apps/empty/logs')).json).toMatchObject({ lines: [], offset: 0 });
+    expect((await web.api('/apps/empty/logs?download=1')).text).toBe('');
+    expect((await web.api('/apps/empty/logs?source=build')).json).toMatchObject({ status: 404 });
+    expect((await web.api('/apps/none/logs')).status).toBe(404);
+  });
+
+  test.each(['tail=-1', 'tail=1e9', 'tail=0', 'tail=x', 'tail=', 'source=both', 'release=0', 'follow=yes', 'q='])(
+    '%s is refused, naming it',
+    async (query) => {
+      expect((await web.api(`/apps/demo/logs?${query}`)).json).toMatchObject({
+        status: 422,
+        field: query.split('=')[0],
+      });
+    },
+  );
+
+  test('are followed from their end, and again from the last event that came', async () => {
+    const first = await stream('/apps/demo/logs?follow=1&tail=1');
+    expect(await first.until('three')).toContain('id: 21\ndata: three');
+    await appendFile(join(web.folder, 'demo.log'), 'four\n');
+    expect(await first.until('four')).toContain('id: 26\ndata: four');
+    first.leave();
+    await appendFile(join(web.folder, 'demo.log'), 'five\n');
+    const second = await stream('/apps/demo/logs?follow=1&tail=1', { 'last-event-id': '26' });
+    const text = await second.until('five');
+    expect(text).toContain('id: 31\ndata: five');
+    expect(text).not.toContain('four');
+    second.leave();
+  });
+
+  test('of a build end with it', async () => {
+    const build = await stream('/apps/demo/logs?follow=1&source=build');
+    expect(await build.end()).toMatch(
+      /data: built\n\nevent: end\ndata: \{"release":1,"state":"live","reason":null\}\n\n$/,
+    );
+  });
+
+  test('end when the server does', async () => {
+    const log = await stream('/apps/demo/logs?follow=1');
+    await log.until('three');
+    web.closing.abort();
+    await log.end();
+  });
+});
+
+describe('files', () => {
+  beforeEach(() => make());
+  const put = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>
+    web.api(`/apps/demo/files/${path}`, { method: 'PUT', body, headers });
+
+  test('are listed and read as text that no browser runs', async () => {
+    expect((await web.api('/apps/demo/files')).json.files).toContainEqual({
+      path: 'app.py',
+      size: 16,
+      url: `${web.url}/api/apps/demo/files/app.py`,
+    });
+    const file = await web.api('/apps/demo/files/app.py');
+    expect(file.text).toBe('import streamlit');
+    expect(file.headers).toMatchObject({
+      'content-type': 'text/plain; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "sandbox; default-src 'none'",
+    });
+    await put('page.html', '<script>alert(1)</script>');
+    expect((await web.api('/apps/demo/files/page.html')).headers['content-type']).toBe('text/plain; charset=utf-8');
+    await put('bytes', Buffer.from([0, 255, 1]));
+    expect((await web.api('/apps/demo/files/bytes')).headers['content-type']).toBe('application/octet-stream');
+  });
+
+  test('are written by a commit with a message', async () => {
+    const added = await put('pages/1_%C3%9Cberblick.py?message=Add%20a%20page', 'x = 1');
+    expect(added.status).toBe(201);
+    expect(added.json).toMatchObject({ path: 'pages/1_Überblick.py', deploy: { release: 2, message: 'Add a page' } });
+    const edited = await put('pages%2F1_%C3%9Cberblick.py', 'x = 2', { 'content-type': 'application/json' });
+    expect([edited.status, web.apps.committed?.message]).toEqual([200, 'Edit pages/1_Überblick.py']);
+    expect(web.apps.committed?.content['pages/1_Überblick.py']).toBe('x = 2');
+    expect(edited.headers.etag).toBe((await web.api('/apps/demo/files/pages/1_%C3%9Cberblick.py')).headers.etag);
+  });
+
+  test('are not written over a change that the sender has not seen', async () => {
+    const { etag = '' } = (await web.api('/apps/demo/files/app.py')).headers;
+    const answers = await Promise.all(['mine', 'yours'].map((text) => put('app.py', text, { 'if-match': etag })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+    const winner = answers[0]?.status === 200 ? 'mine' : 'yours';
+    expect(web.apps.committed?.content['app.py']).toBe(winner);
+    expect((await put('app.py', 'x', { 'if-none-match': '*' })).json).toMatchObject({
+      status: 412,
+      code: 'file-exists',
+    });
+    expect((await put('new.py', 'x', { 'if-match': '*' })).status).toBe(412);
+    expect((await put('new.py', 'x', { 'if-none-match': '*' })).status).toBe(201);
+  });
+
+  test('are removed by a commit', async () => {
+    const answer = await web.api('/apps/demo/files/requirements.txt', { method: 'DELETE' });
+    expect([answer.status, Object.keys(web.apps.committed?.content ?? {})]).toEqual([200, ['app.py']]);
+    expect((await web.api('/apps/demo/files/requirements.txt', { method: 'DELETE' })).status).toBe(404);
+  });
+
+  test.each(['..%2f..%2fetc%2fpasswd', '%2fetc%2fpasswd', 'a%00b', 'a%5cb', '.git%2fconfig', '%2e%2e%2fx'])(
+    '%s is refused, and nothing is committed',
+    async (path) => {
+      web.apps.committed = undefined;
+      expect((await put(path, 'evil')).json).toMatchObject({ status: 422, field: 'path' });
+      expect(web.apps.committed).toBeUndefined();
+    },
+  );
+
+  test('of more than 5 MB are refused', async () => {
+    expect((await put('big', Buffer.alloc(5_000_001))).json).toMatchObject({ status: 413 });
+    expect(await readdir(join(web.folder, 'tmp'))).toEqual([]);
+  });
+});
+
+test('every change of an app is told, after all apps as they are', async () => {
+  await make();
+  const events = await stream('/events');
+  expect(await events.until('snapshot')).toMatch(/event: snapshot\ndata: \{"apps":\[\{"id":"demo"/);
+  await web.apps.describe('demo', { name: 'Renamed' });
+  expect(await events.until('Renamed')).toMatch(/event: app\ndata: \{"id":"demo"/);
+  await web.apps.remove('demo');
+  expect(await events.until('removed')).toContain('event: removed\ndata: {"id":"demo"}');
+  expect(web.apps.listeners).toBe(1);
+  events.leave();
+  while (web.apps.listeners > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('the server is ended after its answer, with its apps unless told', async () => {
+  expect((await web.api('/server/stop', { method: 'POST' })).json).toEqual({ stopping: true, keep_apps: false });
+  expect((await sendJson('POST', '/server/stop', { keep_apps: true })).status).toBe(202);
+  expect((await sendJson('POST', '/server/stop', { keep_apps: 'yes' })).json).toMatchObject({
+    status: 422,
+    field: 'keep_apps',
+  });
+  while (web.stopped.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  expect(web.stopped).toEqual([{ keepApps: false }, { keepApps: true }]);
+});
+
+interface Stream {
+  until(text: string): Promise<string>;
+  end(): Promise<string>;
+  leave(): void;
+}
+
+async function stream(path: string, headers: Record<string, string> = {}): Promise<Stream> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(
+      `${web.url}/api${path}`,
+      { headers: { authorization: `Bearer ${TOKEN}`, ...headers }, agent: false },
+      resolve,
+    ).on('error', reject);
+  });
+  expect(answer.headers['content-type']).toBe('text/event-stream; charset=utf-8');
+  let text = '';
+  let heard = (): void => undefined;
+  answer.setEncoding('utf8');
+  answer.on('data', (chunk: string) => {
+    text += chunk;
+    heard();
+  });
+  const ended = new Promise<void>((resolve) => answer.on('close', resolve));
+  return {
+    async until(wanted) {
+      while (!text.includes(wanted) || !text.endsWith('\n\n')) await new Promise<void>((resolve) => (heard = resolve));
+      return text;
+    },
+    end: () => ended.then(() => text),
+    leave: () => answer.destroy(),
+  };
+}

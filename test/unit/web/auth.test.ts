@@ -1,0 +1,284 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Middleware } from 'koa';
+import { signedIn } from '../../../src/web/auth.js';
+import { ask, startWeb, TOKEN, type TestWeb } from './support.js';
+
+const page: Middleware = async (ctx) => {
+  if (ctx.path !== '/console/' && ctx.path !== '/console/change') return;
+  ctx.body = `hello ${signedIn(ctx).principal.name} ${signedIn(ctx).session?.csrf ?? ''}`;
+};
+
+let web: TestWeb;
+let cookie: string;
+let csrf: string;
+beforeEach(async () => {
+  web = await startWeb({ console: [page] });
+  const id = await web.sessions.begin('admin');
+  cookie = `streamlit_host_session=${id}`;
+  csrf = web.sessions.find(id)?.csrf ?? '';
+});
+afterEach(() => web.close());
+
+const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'same-origin' };
+/** What a script on our origin sends: one of an app just as one of the console. */
+const SCRIPT = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
+
+describe('the API', () => {
+  test('is open to the token in either header, and to nobody else', async () => {
+    const basic = (password: string): string => `Basic ${Buffer.from(`x:${password}`).toString('base64')}`;
+    for (const authorization of [`Bearer ${TOKEN}`, basic(TOKEN)]) {
+      expect((await ask(`${web.url}/api/apps`, { headers: { authorization } })).status).toBe(200);
+    }
+    for (const authorization of ['Bearer wrong', basic('wrong'), 'Bearer', 'nonsense', `Bearer ${TOKEN}x`]) {
+      const answer = await ask(`${web.url}/api/apps`, { headers: { authorization } });
+      expect(answer.status, authorization).toBe(401);
+      expect(answer.headers['www-authenticate']).toContain('Bearer');
+    }
+    expect((await ask(`${web.url}/api/apps`)).json).toMatchObject({ status: 401, code: 'not-signed-in' });
+  });
+
+  test.each([
+    '/api/apps',
+    '/API/apps',
+    '/Api/Apps',
+    '/api',
+    '/api/',
+    '/api/none',
+    '/api/docs',
+    '/api/openapi.json',
+    '/api/events',
+  ])('is closed at %s without a token', async (path) => {
+    for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS', 'DELETE']) {
+      expect((await ask(web.url + path, { method })).status, method).toBe(401);
+    }
+  });
+
+  test('does not fall back to the cookie where the token is wrong', async () => {
+    const headers = { cookie, authorization: 'Bearer wrong', 'x-csrf-token': csrf };
+    expect((await ask(`${web.url}/api/apps`, { headers })).status).toBe(401);
+  });
+
+  test('slows down who guesses, but not who has the token or a session, be it from the same address', async () => {
+    const guess = (token: string) => ask(`${web.url}/api/apps`, { headers: { authorization: `Bearer ${token}` } });
+    for (let i = 0; i < 20; i += 1) await guess(String(i));
+    const answer = await guess('another');
+    expect(answer.status).toBe(429);
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await guess(TOKEN)).status).toBe(200);
+    expect((await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } })).status).toBe(200);
+  });
+
+  test('gives scripts with the cookie nothing without the CSRF token, in whichever mode they ask', async () => {
+    for (const mode of ['cors', 'same-origin', 'no-cors', 'websocket']) {
+      const answer = await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'sec-fetch-mode': mode } });
+      expect(answer.json, mode).toMatchObject({ status: 403, code: 'not-from-the-console' });
+    }
+    expect((await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'x-csrf-token': csrf } })).status).toBe(
+      200,
+    );
+    expect((await ask(`${web.url}/api/apps?csrf=${csrf}`, { headers: { cookie, ...SCRIPT } })).status).toBe(200);
+    expect(
+      (await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'x-csrf-token': 'wrong' } })).json,
+    ).toMatchObject({ code: 'csrf-token-wrong' });
+  });
+
+  test('changes nothing for a cookie without both the CSRF token and our origin', async () => {
+    const change = (headers: Record<string, string>): Promise<number> =>
+      ask(`${web.url}/api/login-links`, { method: 'POST', headers: { cookie, ...headers } }).then(
+        ({ status }) => status,
+      );
+    const proof = { 'x-csrf-token': csrf };
+    const origin = web.url;
+    expect(await change({ ...proof, origin })).toBe(201);
+    expect(await change({ ...proof, 'sec-fetch-site': 'same-origin' })).toBe(201);
+    expect(await change({ origin })).toBe(403);
+    expect(await change(proof)).toBe(403);
+    expect(await change({ ...proof, origin: 'null' })).toBe(403);
+    expect(await change({ ...proof, origin: 'http://evil.example' })).toBe(403);
+    expect(await change({ ...proof, origin, 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await change({ ...proof, origin, 'sec-fetch-site': 'same-site' })).toBe(403);
+    expect(await change({ ...NAVIGATION, origin })).toBe(403);
+  });
+
+  test('refuses the script of an app that says where it is from', async () => {
+    const referer = `${web.url}/apps/evil/`;
+    for (const headers of [SCRIPT, {}]) {
+      expect(
+        (await ask(`${web.url}/api/apps`, { headers: { cookie, referer, 'x-csrf-token': csrf, ...headers } })).status,
+      ).toBe(403);
+    }
+    expect(
+      (
+        await ask(`${web.url}/api/apps`, {
+          headers: { cookie, referer: `${web.url}/console/apps/x`, 'x-csrf-token': csrf, ...SCRIPT },
+        })
+      ).status,
+    ).toBe(200);
+  });
+});
+
+describe('the console', () => {
+  const open = (headers: Record<string, string> = {}, path = '/console/') =>
+    ask(web.url + path, { headers: { cookie, ...headers } });
+
+  test('sends a stranger to the login page and back', async () => {
+    const answer = await ask(`${web.url}/console/apps/x?tab=1`, { headers: NAVIGATION });
+    expect(answer.status).toBe(302);
+    expect(answer.headers.location).toBe('/console/login?next=%2Fconsole%2Fapps%2Fx%3Ftab%3D1');
+    expect((await ask(`${web.url}/CONSOLE/`)).status).toBe(302);
+    expect((await ask(`${web.url}/console/change`, { method: 'POST', headers: { origin: web.url } })).status).toBe(401);
+  });
+
+  test('is shown to a navigation, from wherever, and makes the cookie last', async () => {
+    for (const site of ['none', 'same-origin', 'cross-site']) {
+      const answer = await open({ ...NAVIGATION, 'sec-fetch-site': site, referer: `${web.url}/apps/x/` });
+      expect(answer.status).toBe(200);
+      expect(answer.text).toBe(`hello admin ${csrf}`);
+      expect(answer.headers['set-cookie']?.[0]).toBe(`${cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000`);
+    }
+    expect((await open()).status).toBe(200);
+  });
+
+  test('is not shown to a script without the token, nor to a frame', async () => {
+    for (const dest of ['iframe', 'frame', 'embed', 'object'])
+      expect((await open({ ...NAVIGATION, 'sec-fetch-dest': dest })).status, dest).toBe(403);
+    const answer = await open(SCRIPT);
+    expect(answer.status).toBe(403);
+    expect(answer.text).not.toContain(csrf);
+    expect((await open({ ...SCRIPT, 'x-csrf-token': csrf })).status).toBe(200);
+  });
+
+  test('forbids frames, inline scripts and openers', async () => {
+    const { headers } = await open(NAVIGATION);
+    expect(headers['content-security-policy']).toBe(
+      "default-src 'self';script-src 'self';style-src 'self';img-src 'self' data:;object-src 'none';base-uri 'none';form-action 'self';frame-ancestors 'none'",
+    );
+    expect(headers).toMatchObject({
+      'x-frame-options': 'DENY',
+      'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin',
+      'referrer-policy': 'same-origin',
+      'cache-control': 'no-store',
+    });
+  });
+
+  test('takes the CSRF token of a form from a field, and of a form with files from the address', async () => {
+    const post = (body: string, path = '/console/change', type = 'application/x-www-form-urlencoded') =>
+      ask(web.url + path, {
+        method: 'POST',
+        body,
+        headers: { cookie, ...NAVIGATION, 'content-type': type, origin: web.url },
+      }).then(({ status }) => status);
+    expect(await post(`csrf=${csrf}&a=1`)).toBe(200);
+    expect(await post('a=1')).toBe(403);
+    expect(await post('csrf=wrong')).toBe(403);
+    expect(await post('csrf[]=wrong')).toBe(403);
+    expect(await post('x', `/console/change?csrf=${csrf}`, 'multipart/form-data; boundary=x')).toBe(200);
+    expect(await post('x', '/console/change', 'multipart/form-data; boundary=x')).toBe(403);
+  });
+
+  test('finds the session among other cookies of the same name', async () => {
+    const answer = await ask(`${web.url}/console/`, {
+      headers: { ...NAVIGATION, cookie: `streamlit_host_session=tossed; other=1; ${cookie}` },
+    });
+    expect(answer.status).toBe(200);
+  });
+});
+
+describe('behind a proxy with a path of its own', () => {
+  beforeEach(async () => {
+    await web.close();
+    web = await startWeb({ console: [page], base: 'https://intranet.example/tools/apps-host' });
+    const id = await web.sessions.begin('admin');
+    cookie = `streamlit_host_session=${id}`;
+    csrf = web.sessions.find(id)?.csrf ?? '';
+  });
+
+  test('the cookie is secure and stays below the path, and its origin counts as ours', async () => {
+    const { headers } = await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } });
+    expect(headers['set-cookie']?.[0]).toContain(
+      '; Path=/tools/apps-host/; HttpOnly; SameSite=Lax; Max-Age=2592000; Secure',
+    );
+    const change = (origin: string) =>
+      ask(`${web.url}/api/login-links`, { method: 'POST', headers: { cookie, origin, 'x-csrf-token': csrf } });
+    expect((await change('https://intranet.example')).json.url).toMatch(
+      /^https:\/\/intranet\.example\/tools\/apps-host\/console\/login\?code=/,
+    );
+    expect((await change('https://other.example')).status).toBe(403);
+  });
+
+  test('an app there is told by its whole path', async () => {
+    const from = (path: string) =>
+      ask(`${web.url}/api/apps`, {
+        headers: { cookie, 'x-csrf-token': csrf, referer: `https://intranet.example${path}` },
+      });
+    expect((await from('/tools/apps-host/apps/x/')).status).toBe(403);
+    expect((await from('/tools/apps-host/console/')).status).toBe(200);
+  });
+
+  test('who is sent away stays below the path', async () => {
+    expect((await ask(`${web.url}/console/x`)).headers.location).toBe(
+      '/tools/apps-host/console/login?next=%2Fconsole%2Fx',
+    );
+  });
+});
+
+describe('the login', () => {
+  const post = (fields: Record<string, string>, headers: Record<string, string> = { origin: web.url }) =>
+    ask(`${web.url}/console/login`, {
+      method: 'POST',
+      body: new URLSearchParams(fields).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    });
+
+  test('by the token opens a session, and by a wrong one does not', async () => {
+    const wrong = await post({ token: 'wrong' });
+    expect([wrong.status, wrong.headers['set-cookie']]).toEqual([401, undefined]);
+    const right = await post({ token: ` ${TOKEN} `, next: '/console/apps/x' });
+    expect([right.status, right.headers.location]).toEqual([303, '/console/apps/x']);
+    const [mine = ''] = right.headers['set-cookie']?.[0]?.split(';') ?? [];
+    expect((await ask(`${web.url}/console/`, { headers: { cookie: mine } })).status).toBe(200);
+  });
+
+  test('by a link works once', async () => {
+    const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
+    const first = await ask(url);
+    expect([first.status, first.headers.location]).toEqual([303, '/console/']);
+    const second = await ask(url);
+    expect([second.status, second.headers['set-cookie']]).toEqual([401, undefined]);
+    expect(second.text).toContain('used already');
+  });
+
+  test.each([
+    '//evil.example',
+    'https://evil.example',
+    '/\\evil.example',
+    '/console//evil',
+    'javascript:alert(1)',
+    '/apps/x/',
+    '/console\nx',
+  ])('never leads to %j', async (next) => {
+    expect((await post({ token: TOKEN, next })).headers.location).toBe('/console/');
+  });
+
+  test('is not taken from another origin', async () => {
+    expect((await post({ token: TOKEN }, { origin: 'http://evil.example' })).status).toBe(403);
+    expect((await post({ token: TOKEN }, {})).status).toBe(403);
+  });
+
+  test('is slowed down after too many wrong tokens', async () => {
+    for (let i = 0; i < 20; i += 1) await post({ token: 'wrong' });
+    expect((await post({ token: TOKEN })).status).toBe(429);
+  });
+
+  test('ends with the button, for the server too', async () => {
+    const answer = await ask(`${web.url}/console/logout`, {
+      method: 'POST',
+      body: `csrf=${csrf}`,
+      headers: { cookie, origin: web.url, 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    expect(answer.status).toBe(303);
+    expect(answer.headers['set-cookie']?.at(-1)).toContain('Max-Age=0');
+    expect((await ask(`${web.url}/console/`, { headers: { cookie } })).status).toBe(302);
+  });
+});

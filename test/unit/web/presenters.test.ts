@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import type { AppStatus } from '../../../src/deploy/apps.js';
+import { newApp } from '../../../src/domain/app.js';
+import type { Release } from '../../../src/domain/release.js';
+import {
+  encodePath,
+  linksOf,
+  presentApp,
+  presentBytes,
+  presentFiles,
+  presentRelease,
+  presentSpan,
+  presentSummary,
+  presentTime,
+} from '../../../src/web/presenters.js';
+
+const now = new Date('2026-11-21T12:00:00Z');
+const links = linksOf('https://intranet.example/tools/streamlit/');
+
+function release(number: number, state: Release['state'], facts: Partial<Release> = {}): Release {
+  return {
+    number,
+    commit: 'a3f9c01b77de0000000000000000000000000000',
+    branch: 'main',
+    source: 'push',
+    by: 'marion',
+    message: 'Add a slider',
+    state,
+    createdAt: '2026-11-21T11:55:00Z',
+    ...facts,
+  };
+}
+
+function status(facts: Partial<AppStatus['app']> = {}, state: AppStatus['state'] = 'running', process?: AppStatus['process']): AppStatus {
+  return { app: { ...newApp('hello', 'Hello', now), ...facts }, state, process };
+}
+
+describe('links', () => {
+  it('all begin with the public base, also where it has a path of its own', () => {
+    expect(links.base).toBe('/tools/streamlit');
+    expect(links.app('hello')).toBe('https://intranet.example/tools/streamlit/apps/hello/');
+    expect(links.git('hello')).toBe('https://intranet.example/tools/streamlit/git/hello.git');
+    expect(links.console('apps/hello')).toBe('/tools/streamlit/console/apps/hello');
+  });
+
+  it('have an empty base where the public base is only a host', () => {
+    expect(linksOf('http://localhost:8080').base).toBe('');
+    expect(linksOf('http://localhost:8080').console('')).toBe('/console/');
+  });
+
+  it('keep the slashes of a path and encode everything else', () => {
+    expect(encodePath('pages/1 #?区.py')).toBe('pages/1%20%23%3F%E5%8C%BA.py');
+  });
+});
+
+describe('an app', () => {
+  it('that was never pushed offers nothing to press', () => {
+    const view = presentApp(status({}, 'created'), links, now);
+    expect(view).toMatchObject({ canOpen: false, canStart: false, canStop: false, canRestart: false, canRedeploy: false });
+    expect(view.live).toBeUndefined();
+    expect(view.last).toBeUndefined();
+    expect(view.memory).toBeUndefined();
+  });
+
+  it('that runs can be opened, stopped, restarted and redeployed, and tells what it uses', () => {
+    const process = { state: 'ready', release: 1, pid: 7, port: 8501, startedAt: '2026-11-21T10:00:00Z', restarts: 2 } as const;
+    const view = presentApp(status({ live: 1, releases: [release(1, 'live')] }, 'running', process), links, now, { memory: 187_300_000, cpu: 0.034 });
+    expect(view).toMatchObject({ canOpen: true, canStart: false, canStop: true, canRestart: true, canRedeploy: true });
+    expect(view).toMatchObject({ memory: '187 MB', cpu: '3 %', pid: 7, port: 8501, restarts: 2 });
+    expect(view.live?.number).toBe(1);
+    expect(view.started?.text).toBe('2 h ago');
+  });
+
+  it('that sleeps can be opened, which wakes it, and is counted', () => {
+    const asleep = status({ live: 1, releases: [release(1, 'live')] }, 'sleeping');
+    expect(presentApp(asleep, links, now)).toMatchObject({ canOpen: true, canStart: false, canStop: true });
+    expect(presentSummary([asleep, status()])).toBe('2 apps · 1 running · 1 sleeping');
+  });
+
+  it('that is stopped can only be started and redeployed', () => {
+    const view = presentApp(status({ live: 1, wanted: 'stopped', releases: [release(1, 'live')] }, 'stopped'), links, now);
+    expect(view).toMatchObject({ canOpen: false, canStart: true, canStop: false, canRestart: false, canRedeploy: true });
+  });
+
+  it('shows the deploy under way beside the live release, and offers no second one', () => {
+    const view = presentApp(status({ live: 1, releases: [release(1, 'live'), release(2, 'building')] }), links, now);
+    expect(view.live?.number).toBe(1);
+    expect(view.deploying).toMatchObject({ number: 2, pending: true, took: undefined });
+    expect(view.canRedeploy).toBe(false);
+    expect(view.canOpen).toBe(true);
+  });
+
+  it('tells how long a deploy took and how its commit came', () => {
+    const ended = release(1, 'failed', { finishedAt: '2026-11-21T11:55:42Z', source: 'upload', reason: 'No app.py.' });
+    const view = presentApp(status({ releases: [ended] }, 'failed'), links, now);
+    expect(view.last).toMatchObject({ took: '42 s', verb: 'uploaded', by: 'marion', shortCommit: 'a3f9c01', reason: 'No app.py.' });
+    expect(view.last?.href).toBe('/tools/streamlit/console/apps/hello/deploys/1');
+  });
+});
+
+describe('a release', () => {
+  const of = (one: Release, live: number) => presentRelease({ ...newApp('hello', 'Hello', now), live, releases: [one] }, one, links, now);
+
+  it.each([['retired', true], ['draining', true], ['failed', false], ['superseded', false], ['cancelled', false], ['building', false]] as const)(
+    'that is %s: that it can be brought back is %s',
+    (state, can) => expect(of(release(1, state), 2).canReturn).toBe(can),
+  );
+
+  it('does not say twice that it was cancelled', () => {
+    expect(of(release(1, 'cancelled', { reason: 'cancelled' }), 2).reason).toBeUndefined();
+    expect(of(release(1, 'superseded', { reason: 'superseded by release 2' }), 2).reason).toBe('superseded by release 2');
+  });
+
+  it('that is live is not brought back, and one that was says which it brought back', () => {
+    expect(of(release(2, 'live'), 2).canReturn).toBe(false);
+    expect(of(release(3, 'live', { source: 'rollback', of: 1 }), 3).verb).toBe('rolled back to 1');
+  });
+});
+
+describe('the summary', () => {
+  it('counts the states and ends with the troubles', () => {
+    expect(presentSummary([status(), status({}, 'crashed'), status(), status({}, 'stopped')])).toBe('4 apps · 2 running · 1 stopped · 1 crashed');
+    expect(presentSummary([status()])).toBe('1 app · 1 running');
+  });
+});
+
+describe('files', () => {
+  it('are grouped by folder with the top first, and mark the one that is open', () => {
+    const files = [{ path: 'pages/b.py', size: 10 }, { path: 'app.py', size: 2_048 }, { path: 'pages/a.py', size: 5 }];
+    const folders = presentFiles(files, 'hello', links, 'pages/a.py');
+    expect(folders.map(({ name }) => name)).toEqual(['', 'pages']);
+    expect(folders[1]?.files.map(({ name, current }) => [name, current])).toEqual([['a.py', true], ['b.py', false]]);
+    expect(folders[0]?.files[0]).toMatchObject({ size: '2.0 kB', href: '/tools/streamlit/console/apps/hello/files/app.py' });
+  });
+});
+
+describe('numbers for people', () => {
+  it.each([[0, '0 B'], [999, '999 B'], [1_000, '1.0 kB'], [9_949, '9.9 kB'], [9_960, '10 kB'], [999_499, '999 kB'], [999_500, '1.0 MB'], [187_300_000, '187 MB'], [5e15, '5000 TB']])(
+    '%d bytes are %s',
+    (bytes, text) => expect(presentBytes(bytes)).toBe(text),
+  );
+
+  it.each([[-5, '0 ms'], [850, '850 ms'], [4_200, '4.2 s'], [42_000, '42 s'], [59_600, '1 min 0 s'], [185_000, '3 min 5 s'], [7_800_000, '2 h 10 min']])(
+    '%d ms are %s',
+    (ms, text) => expect(presentSpan(ms)).toBe(text),
+  );
+
+  it.each([['2026-11-21T12:00:30Z', 'just now'], ['2026-11-21T11:59:00Z', '1 min ago'], ['2026-11-21T07:00:00Z', '5 h ago'], ['2026-11-20T11:00:00Z', 'yesterday'], ['2026-11-11T12:00:00Z', '10 days ago'], ['2025-01-02T12:00:00Z', '2025-01-02']])(
+    '%s is %s',
+    (iso, text) => expect(presentTime(iso, now).text).toBe(text),
+  );
+});

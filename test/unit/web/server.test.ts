@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ask, startWeb, TOKEN, type TestWeb } from './support.js';
+
+let web: TestWeb;
+beforeEach(async () => {
+  web = await startWeb({
+    open: [
+      async (ctx, next) => {
+        if (ctx.path === '/broken') throw new Error('the password is hunter2');
+        await next();
+      },
+    ],
+  });
+});
+afterEach(() => web.close());
+
+test('/healthz says that the server answers, to anybody and nothing more', async () => {
+  const answer = await ask(`${web.url}/healthz`);
+  expect([answer.status, answer.json]).toEqual([200, { status: 'ok' }]);
+  expect(answer.headers['x-powered-by']).toBeUndefined();
+});
+
+test('what is not there is a page for people, and a problem for programs', async () => {
+  const page = await ask(`${web.url}/nothing`);
+  expect([page.status, page.headers['content-type'], page.text]).toEqual([
+    404,
+    'text/html; charset=utf-8',
+    '<p>404 There is no such page.</p>',
+  ]);
+  const problem = await web.api('/nothing');
+  expect([problem.status, problem.headers['content-type']]).toEqual([404, 'application/problem+json; charset=utf-8']);
+  expect(problem.json).toMatchObject({ code: 'not-found', instance: '/api/nothing' });
+});
+
+test('a method that a path does not know is answered with those it does', async () => {
+  const answer = await web.api('/apps', { method: 'DELETE' });
+  expect(answer.json).toMatchObject({ status: 405, code: 'method-not-allowed' });
+});
+
+test('a defect is logged with its stack, and shown to nobody', async () => {
+  const answer = await ask(`${web.url}/broken`);
+  expect(answer.status).toBe(500);
+  expect(answer.text).not.toContain('hunter2');
+  expect(web.logged.join('')).toContain('hunter2');
+  expect(web.logged.join('')).toContain('server.test');
+});
+
+test('neither a token nor a cookie nor a login code comes into the log', async () => {
+  web.apps.refuse = new Error('a defect');
+  const { code } = web.sessions.makeCode();
+  await web.api('/apps', { method: 'POST', body: 'x' });
+  await ask(`${web.url}/console/login?code=${code}`);
+  await ask(`${web.url}/broken?csrf=secret-of-mine`, {
+    headers: { authorization: `Bearer ${TOKEN}`, cookie: 'streamlit_host_session=abc' },
+  });
+  const log = web.logged.join('');
+  for (const secret of [TOKEN, code, 'secret-of-mine', 'session=abc']) expect(log).not.toContain(secret);
+});
+
+test('the page of the API is made from its document', async () => {
+  const answer = await web.api('/docs');
+  expect([answer.status, answer.text]).toEqual([200, '<p>streamlit-host </p>']);
+});

@@ -1,0 +1,331 @@
+import { EventEmitter } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, request, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from '../../../src/deploy/apps.js';
+import { appState, idFromName, newApp, type App } from '../../../src/domain/app.js';
+import { Attempts } from '../../../src/domain/attempts.js';
+import { checkVars, mergeVars } from '../../../src/domain/config-vars.js';
+import type { Release } from '../../../src/domain/release.js';
+import { checkSecrets } from '../../../src/domain/secrets.js';
+import { Refusal } from '../../../src/errors.js';
+import { createMask } from '../../../src/logs/mask.js';
+import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';
+import { Credentials } from '../../../src/store/credentials.js';
+import { Sessions } from '../../../src/store/sessions.js';
+import type { Rotation } from '../../../src/store/vault.js';
+import { createWeb, type WebOptions } from '../../../src/web/server.js';
+
+export const TOKEN = 'the-token-of-these-tests';
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  json: Record<string, unknown>;
+}
+
+export interface Ask {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+}
+
+/** A request as it is: unlike fetch, nothing is added that a browser would. */
+export function ask(url: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const asked = request(url, { method, headers: { ...length, ...headers }, agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const json =
+          text !== '' && /json/.test(answer.headers['content-type'] ?? '')
+            ? (JSON.parse(text) as Record<string, unknown>)
+            : {};
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json });
+      });
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+/** A real server on a port of its own. */
+export async function serve(
+  listener: RequestListener,
+): Promise<{ url: string; server: Server; close: () => Promise<void> }> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Apps that run nothing: what is asked of them is remembered. */
+export class QuietApps implements Apps {
+  readonly asked: string[] = [];
+  /** The last change that was committed, with the bytes of its files. */
+  committed: { change: FileChange; content: Record<string, string>; by: string; message: string } | undefined;
+  /** What the next commit is refused with. */
+  refuse: Error | undefined;
+  readonly #apps = new Map<string, App>();
+  readonly #files = new Map<string, Map<string, Buffer>>();
+  readonly #events = new EventEmitter();
+
+  list(): AppStatus[] {
+    return [...this.#apps.keys()].map((id) => this.get(id));
+  }
+
+  get(id: string): AppStatus {
+    const app = this.#apps.get(id);
+    if (app === undefined) throw new Refusal('not-found', 'app-not-found', `There is no app "${id}".`);
+    return { app, state: appState(app, 'ready'), process: undefined };
+  }
+
+  async create(input: { id?: string; name: string; description?: string }): Promise<AppStatus> {
+    const id = input.id ?? idFromName(input.name);
+    if (this.#apps.has(id))
+      throw new Refusal('conflict', 'app-name-taken', `There is an app "${id}" already.`, { field: 'name' });
+    this.put(newApp(id, input.name, new Date(), input.description));
+    return this.get(id);
+  }
+
+  async describe(id: string, input: { name?: string; description?: string }): Promise<AppStatus> {
+    this.asked.push(`describe ${id} ${JSON.stringify(input)}`);
+    this.put({ ...this.get(id).app, ...input });
+    return this.get(id);
+  }
+
+  async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
+    if (this.refuse !== undefined) throw this.refuse;
+    const files = change.replace ? new Map<string, Buffer>() : (this.#files.get(id) ?? new Map<string, Buffer>());
+    for (const each of change.set) files.set(each.path, await readFile(each.file));
+    for (const path of change.remove) files.delete(path);
+    this.#files.set(id, files);
+    this.committed = {
+      change,
+      content: Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString()])),
+      by,
+      message,
+    };
+    return this.#release(id, by, message);
+  }
+
+  async start(id: string): Promise<AppStatus> {
+    this.asked.push(`start ${id}`);
+    return this.get(id);
+  }
+  async stop(id: string): Promise<AppStatus> {
+    this.asked.push(`stop ${id}`);
+    return this.get(id);
+  }
+  async restart(id: string): Promise<AppStatus> {
+    this.asked.push(`restart ${id}`);
+    return this.get(id);
+  }
+  async redeploy(id: string, by: string): Promise<Deploy> {
+    return this.#release(id, by, 'again');
+  }
+
+  async rollback(id: string, _release: number, by: string): Promise<Deploy> {
+    return this.#release(id, by, 'back');
+  }
+
+  async diff(id: string, release: number): Promise<string> {
+    return `diff of ${this.get(id).app.id} ${release}`;
+  }
+
+  async retire(id: string, release: number): Promise<Release> {
+    return this.cancel(id, release);
+  }
+
+  async cancel(id: string, release: number): Promise<Release> {
+    const found = this.get(id).app.releases.find((each) => each.number === release);
+    if (found === undefined) throw new Refusal('not-found', 'release-not-found', 'There is no such release.');
+    this.asked.push(`cancel ${id} ${release}`);
+    return found;
+  }
+
+  async remove(id: string): Promise<void> {
+    this.#apps.delete(id);
+    this.asked.push(`remove ${id}`);
+    this.#events.emit('change', id, undefined);
+  }
+
+  deploying(): Deploy | undefined {
+    return undefined;
+  }
+
+  async files(id: string): Promise<RepositoryFile[]> {
+    return [...(this.#files.get(id) ?? [])].map(([path, bytes]) => ({ path, size: bytes.length }));
+  }
+
+  async readFile(id: string, path: string): Promise<Buffer> {
+    const bytes = this.#files.get(id)?.get(path);
+    if (bytes === undefined) throw new Refusal('not-found', 'file-not-found', `There is no file "${path}".`);
+    return bytes;
+  }
+
+  /** What was set, by app. */
+  readonly configs = new Map<string, AppConfig>();
+
+  async config(id: string): Promise<AppConfig> {
+    return this.configs.get(this.get(id).app.id) ?? NO_CONFIG;
+  }
+
+  async configure(id: string, change: ConfigChange, by: string): Promise<ConfigChanged> {
+    const before = await this.config(id);
+    const stamp = { changedAt: '2026-01-02T03:04:05.000Z', changedBy: by };
+    const values = change.vars === undefined ? varsOf(before) : 'patch' in change.vars ? mergeVars(varsOf(before), change.vars.patch) : change.vars.replace;
+    checkVars(values);
+    checkSecrets(change.secretsToml ?? '');
+    const config: AppConfig = {
+      version: before.version + 1,
+      vars: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, ...stamp }])),
+      secretsToml: change.secretsToml ?? before.secretsToml,
+      secretsChanged: change.secretsToml === undefined ? before.secretsChanged : stamp,
+      ...stamp,
+    };
+    this.configs.set(id, config);
+    return { config, deploy: undefined };
+  }
+
+  async rotateKey(): Promise<Rotation> {
+    return { key: 'new', files: this.configs.size, problems: [] };
+  }
+
+  /** What is hidden in every log. */
+  hidden: string[] = [];
+
+  async mask(): Promise<(text: string) => string> {
+    return createMask(this.hidden);
+  }
+
+  subscribe(listener: AppListener): () => void {
+    this.#events.on('change', listener);
+    return () => this.#events.off('change', listener);
+  }
+
+  get listeners(): number {
+    return this.#events.listenerCount('change');
+  }
+
+  put(app: App): void {
+    this.#apps.set(app.id, app);
+    this.#events.emit('change', app.id, this.get(app.id));
+  }
+
+  #release(id: string, by: string, message: string): Deploy {
+    const { app } = this.get(id);
+    const number = app.lastRelease + 1;
+    const release: Release = {
+      number,
+      commit: 'c'.repeat(40),
+      branch: 'main',
+      source: 'upload',
+      by,
+      message,
+      state: 'live',
+      createdAt: app.createdAt,
+      finishedAt: app.createdAt,
+    };
+    this.put({ ...app, live: number, lastRelease: number, releases: [...app.releases, release] });
+    return { app: id, release: number, follow: () => () => undefined, done: Promise.resolve(release) };
+  }
+}
+
+export interface TestWeb {
+  url: string;
+  apps: QuietApps;
+  sessions: Sessions;
+  folder: string;
+  /** What the platform's log says. */
+  logged: string[];
+  stopped: { keepApps: boolean }[];
+  closing: AbortController;
+  api(path: string, options?: Ask): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** The whole of the web on a real port, with quiet apps behind it. */
+export async function startWeb(options: Partial<WebOptions> & { base?: string } = {}): Promise<TestWeb> {
+  const folder = await mkdtemp(join(tmpdir(), 'web-'));
+  const apps = new QuietApps();
+  const credentials = new Credentials(TOKEN);
+  const sessions = await Sessions.open(join(folder, 'sessions.json'), {
+    fingerprint: credentials.fingerprint,
+    warn: () => undefined,
+  });
+  const logged: string[] = [];
+  const stopped: { keepApps: boolean }[] = [];
+  const closing = new AbortController();
+  let base = '';
+  const served = await serve(
+    createWeb({
+      apps,
+      publicBase: () => base,
+      access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },
+      logs: {
+        runLog: (id) => join(folder, `${id}.log`),
+        buildLog: (id, release) => join(folder, `${id}-${release}.log`),
+      },
+      logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+      pages: {
+        error: (status, sentence) => `<p>${status} ${sentence}</p>`,
+        login: (next, error) => `<p>login ${next} ${error ?? ''}</p>`,
+        apiDocs: (model, csrf) => `<p>${model.title} ${csrf ?? ''}</p>`,
+      },
+      uploads: { tmp: join(folder, 'tmp') },
+      stopServer: (how) => void stopped.push(how),
+      closing: closing.signal,
+      version: '0.0.0',
+      ...options,
+    }),
+  );
+  base = options.base ?? served.url;
+  return {
+    url: served.url,
+    apps,
+    sessions,
+    folder,
+    logged,
+    stopped,
+    closing,
+    api: (path, { headers, ...rest } = {}) =>
+      ask(`${served.url}/api${path}`, { ...rest, headers: { authorization: `Bearer ${TOKEN}`, ...headers } }),
+    async close() {
+      closing.abort();
+      await served.close();
+      await sessions.written();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A multipart form's body and its headers. */
+export async function form(
+  parts: [field: string, value: string | Buffer, filename?: string][],
+): Promise<{ headers: Record<string, string>; body: Buffer }> {
+  const data = new FormData();
+  for (const [field, value, filename] of parts) {
+    if (filename === undefined) data.append(field, String(value));
+    else data.append(field, new Blob([new Uint8Array(Buffer.from(value))]), filename);
+  }
+  const response = new Response(data);
+  return {
+    headers: { 'content-type': response.headers.get('content-type') ?? '' },
+    body: Buffer.from(await response.arrayBuffer()),
+  };
+}

@@ -1,0 +1,171 @@
+import { fileURLToPath } from 'node:url';
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { AppStatus } from '../../../src/deploy/apps.js';
+import { newApp } from '../../../src/domain/app.js';
+import { drawPicture } from '../../../src/web/picture.js';
+import { linksOf, presentApp, presentFiles } from '../../../src/web/presenters.js';
+import { PublicFiles } from '../../../src/web/public.js';
+import { Views, type GatewayPage, type LogView, type Pages } from '../../../src/web/views.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const files = new PublicFiles({ folder: join(root, 'public'), highlight: join(root, 'node_modules/@highlightjs/cdn-assets') });
+const views = new Views({ templates: join(root, 'templates'), files });
+
+const links = linksOf('https://intranet.example/tools');
+const site = { links, csrf: 'the-csrf-token' };
+const now = new Date('2026-11-21T12:00:00Z');
+const evil = '<script>alert("x")</script>';
+
+const status: AppStatus = {
+  state: 'running',
+  process: { state: 'ready', release: 1, pid: 4_242, port: 8_501, startedAt: now.toISOString(), restarts: 1 },
+  app: {
+    ...newApp('hello', evil, now, `about ${evil}`),
+    live: 1,
+    releases: [
+      { number: 1, commit: 'a'.repeat(40), branch: 'main', source: 'push', by: evil, message: evil, state: 'live', createdAt: now.toISOString(), finishedAt: now.toISOString() },
+      { number: 2, commit: 'b'.repeat(40), branch: 'main', source: 'edit', by: 'admin', message: '', state: 'building', createdAt: now.toISOString() },
+    ],
+  },
+};
+const app = presentApp(status, links, now, { memory: 1e8, cpu: 0.5 });
+const log: LogView = { id: 'run-log', label: evil, lines: [evil, '', '  indented'], follow: '/api/apps/hello/logs?follow=1', empty: 'Nothing yet.' };
+const release = app.last;
+if (release === undefined) throw new Error('the app of this test has releases');
+const folders = presentFiles([{ path: `${evil}.py`, size: 1 }], 'hello', links);
+
+const models: Pages = {
+  'console/login': { next: '/console/', error: evil },
+  'console/apps': { apps: [app], summary: '1 app', example: links.git('hello'), notice: { tone: 'good', text: evil } },
+  'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
+  'console/overview': { app, tab: 'overview', notice: undefined, log, recent: [release], deployLog: log },
+  'console/logs': { app, tab: 'logs', notice: undefined, log, q: evil, tail: 500, download: '/api/apps/hello/logs?download=1' },
+  'console/deploys': { app, tab: 'deploys', notice: undefined, releases: [release] },
+  'console/deploy': { app, tab: 'deploys', notice: undefined, release, log, download: '/api/apps/hello/logs?download=1' },
+  'console/files': { app, tab: 'files', notice: undefined, folders, count: 1, clone: 'git clone x' },
+  'console/file': {
+    app, tab: 'files', notice: undefined, folders, count: 1, path: `${evil}.py`, editable: true, text: `\n  ${evil}\n</textarea>${evil}`,
+    language: 'python', size: '1 B', was: 'abc', message: evil, newPath: evil, moving: true, error: evil, download: '/x?raw',
+  },
+  'console/new-file': { app, tab: 'files', notice: undefined, path: evil, text: evil, message: evil, error: evil, field: 'path' },
+  'console/settings': { app, tab: 'settings', notice: undefined, clone: 'git clone x', error: evil, field: 'name', name: evil, description: evil },
+  'console/delete': { app, tab: 'settings', notice: undefined, error: evil },
+  gallery: { cards: [{ id: 'hello', name: evil, description: evil, state: app.state, url: app.url, search: evil }], summary: '1 app' },
+  error: { status: 404, title: evil, message: evil },
+  'api-docs': {
+    title: 'API', version: '1', description: evil, server: 'https://intranet.example/tools/api',
+    groups: [{ name: 'apps', description: evil, calls: [{ id: 'one', method: 'GET', path: '/apps', summary: evil, description: evil, parameters: [{ name: evil, where: 'query', type: 'string', required: true, description: evil }], bodies: [{ type: 'application/json', fields: [] }], answers: [{ status: '200', description: evil, types: '' }] }] }],
+  },
+};
+const pages = Object.keys(models) as (keyof Pages)[];
+const gateway: GatewayPage[] = ['building', 'crashed', 'failed', 'not-found', 'starting', 'stopped'];
+
+describe('every page', () => {
+  it('is one that is tested here', () => {
+    expect(views.names.sort()).toEqual([...pages, ...gateway.map((page) => `gateway/${page}`)].sort());
+  });
+
+  it.each(pages)('%s renders, escapes what came from outside, and links below the public base', (name) => {
+    expectSound(views.render(name, site, models[name]));
+  });
+
+  it.each(gateway)('gateway/%s renders for a visitor, and tells them of no secret', (page) => {
+    const html = views.renderGateway(page, links, { id: 'hello', name: evil });
+    expectSound(html);
+    expect(html).not.toContain('csrf');
+  });
+
+  it('that needs a value it did not get is an error, not a hole', () => {
+    const { name: _, ...incomplete } = models['console/new'];
+    expect(() => views.render('console/new', site, incomplete as Pages['console/new'])).toThrow(/name/);
+  });
+});
+
+describe('forms', () => {
+  it('that change something all carry the CSRF token', () => {
+    for (const name of pages) {
+      if (name === 'console/login') continue;
+      const html = views.render(name, site, models[name]);
+      for (const [form] of html.matchAll(/<form method="post"[\s\S]*?<\/form>/g)) {
+        expect(form, name).toMatch(/name="csrf" value="the-csrf-token"|\?csrf=the-csrf-token"/);
+      }
+    }
+  });
+
+  it('give a file back as it is, its first empty line and spaces included', () => {
+    const html = views.render('console/file', site, { ...models['console/file'], text: '\n\n  a\n' });
+    // A browser takes away one newline after the tag, and nothing else.
+    expect(/<textarea[^>]*>\n([\s\S]*?)<\/textarea>/.exec(html)?.[1]).toBe('\n\n  a\n');
+  });
+});
+
+describe('a log', () => {
+  it('that has no line yet says so, on every page that shows one', () => {
+    const none: LogView = { ...log, lines: [], empty: 'Waiting for the first line …' };
+    for (const name of ['console/overview', 'console/logs', 'console/deploy'] as const) {
+      const html = views.render(name, site, { ...models[name], log: none });
+      expect(html, name).toContain('<span class="line none">Waiting for the first line …');
+    }
+  });
+});
+
+describe('a release that was live', () => {
+  const returning = { ...release, number: 1, canReturn: true, href: links.console('apps/hello/deploys/1') };
+
+  it('can be brought back from the deploys and from its own page, and not from the overview', () => {
+    const address = 'action="/tools/console/apps/hello/deploys/1/bring-back"';
+    expect(views.render('console/deploys', site, { ...models['console/deploys'], releases: [returning, release] }).split(address)).toHaveLength(2);
+    expect(views.render('console/deploy', site, { ...models['console/deploy'], release: returning })).toContain(address);
+    expect(views.render('console/deploy', site, models['console/deploy'])).not.toContain('/bring-back"');
+    expect(views.render('console/overview', site, { ...models['console/overview'], recent: [returning] })).not.toContain('/bring-back"');
+  });
+});
+
+describe('a page for anybody', () => {
+  it('has no navigation and no token of the console', () => {
+    const html = views.render('console/login', { links, csrf: undefined }, models['console/login']);
+    expect(html).not.toContain('logout');
+    expect(html).not.toContain('name="csrf"');
+  });
+});
+
+describe('templates', () => {
+  it('with a mistake stop the start, not a visitor', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'views-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await mkdir(join(folder, 'partials'));
+    await writeFile(join(folder, 'page.hbs'), '{{#if x}}never closed');
+    expect(() => new Views({ templates: folder, files })).toThrow(/Parse error/);
+  });
+});
+
+describe('the drawn picture', () => {
+  it('is always the same for a name, and another for another', () => {
+    expect(drawPicture('hello')).toBe(drawPicture('hello'));
+    expect(new Set(['hello', 'sales', 'churn', 'maps', '天気'].map(drawPicture)).size).toBe(5);
+  });
+
+  it('holds nothing of the name itself, and no number that is none', () => {
+    for (let i = 0; i < 60; i += 1) {
+      const picture = drawPicture(`${evil}${i}`);
+      expect(picture).not.toContain('script');
+      expect(picture).not.toMatch(/NaN|undefined|Infinity/);
+    }
+  });
+});
+
+function expectSound(html: string): void {
+  expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
+  expect(html).not.toContain(evil);
+  expect(html).not.toContain('[object Object]');
+  // Nothing that the content security policy would refuse.
+  expect(html).not.toMatch(/<style|\sstyle="|\son[a-z]+="|<script(?! type="module" src=)/);
+  for (const [, address] of html.matchAll(/\s(?:href|src|action)="(\/[^"]*)"/g)) {
+    if (address !== '/x?raw') expect(address).toMatch(/^\/tools\//);
+  }
+  const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id).filter((id) => id !== 'run-log');
+  expect(new Set(ids).size).toBe(ids.length);
+}
