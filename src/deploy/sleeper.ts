@@ -10,7 +10,7 @@ const LOOK_MS = 10_000;
 export interface SleeperOptions {
   store: AppStore;
   routes: RouteTable;
-  serving: Serving;
+  serving: Pick<Serving, 'start' | 'stop'>;
   /** For apps that say nothing themselves. */
   rule: SleepRule;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
@@ -21,6 +21,8 @@ export class Sleeper {
   readonly #options: SleeperOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #working = new Map<string, Promise<void>>();
+  /** Apps that somebody called while they were being put to sleep. */
+  readonly #called = new Set<string>();
 
   constructor(options: SleeperOptions) {
     this.#options = options;
@@ -32,7 +34,8 @@ export class Sleeper {
   /** Wakes an app, should it sleep; whoever waits for it hears from its route. Ten at once start one process. */
   wake(id: string): void {
     const app = this.#options.store.find(id);
-    if (app?.asleep !== true || app.wanted !== 'running' || this.#working.has(id)) return;
+    if (app?.asleep !== true || app.wanted !== 'running') return;
+    if (this.#working.has(id)) return void this.#called.add(id);
     this.#work(id, async () => {
       const awake = await this.#options.store.update(id, (current) => ({ ...current, asleep: false }));
       await this.#options.serving.start(awake);
@@ -75,8 +78,9 @@ export class Sleeper {
       .catch((error: unknown) => this.#options.logger.error({ app: id, err: error }, 'an app could not be put to sleep or woken'))
       .finally(() => {
         this.#working.delete(id);
-        // Somebody came while it was being put to sleep.
-        if (this.#options.routes.hasWaiters(id)) this.wake(id);
+        // Somebody came while it was being put to sleep: a page that waits, or a touch that nobody repeats.
+        const called = this.#called.delete(id);
+        if (called || this.#options.routes.hasWaiters(id)) this.wake(id);
       });
     this.#working.set(id, working);
   }

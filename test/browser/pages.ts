@@ -39,9 +39,18 @@ export async function makeApp(host: TestHost, name: string, files: Record<string
   return deployed(answer.deploy.log_url);
 }
 
-/** Follows a deploy's log to its end. @returns the state that it ended in */
+/** How long a deploy may take, in ms: less than a test, so that its log is told instead of the test's time-out. */
+const DEPLOY_MS = 150_000;
+
+/** Follows a deploy's log to its end. @returns the state that it ended in, or the log so far where it does not end */
 export async function deployed(logUrl: string): Promise<string> {
-  const log = await (await fetch(logUrl, { headers: { authorization: `Bearer ${TOKEN}` } })).text();
+  let log = '';
+  try {
+    const answer = await fetch(logUrl, { headers: { authorization: `Bearer ${TOKEN}` }, signal: AbortSignal.timeout(DEPLOY_MS) });
+    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) log += chunk;
+  } catch (error) {
+    log += `\n${String(error)}`;
+  }
   return (JSON.parse(/event: end\ndata: (.*)\n/.exec(log)?.[1] ?? '{}') as { state?: string }).state ?? log;
 }
 
