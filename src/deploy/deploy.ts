@@ -1,36 +1,26 @@
-import { access, realpath, rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import type { AppFile } from '../domain/app-file.js';
 import { findRelease, type App } from '../domain/app.js';
 import { movesBranch, transition, type Release } from '../domain/release.js';
-import { shortenTracebacks } from '../domain/traceback.js';
-import { messageOf, Refusal } from '../errors.js';
 import { checkout } from '../build/checkout.js';
 import type { Environments } from '../build/environment.js';
 import { checkSystemPackages } from '../build/system-packages.js';
-import { tail } from '../logs/tail.js';
-import { ask } from '../ask.js';
 import type { AppProcess } from '../runtime/process.js';
 import type { AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
+import { checkScript, lastLines, secondsSince } from './check.js';
 import type { DeployLog } from './deploy-log.js';
 import { hintsFor } from './hints.js';
 import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
 
-/** How long the main script may take when it is run as a check, in ms; Streamlit's own limit is 60 s. */
-const CHECK_LIMIT_MS = 75_000;
 /** How long a process that never served may take to end by itself, in ms. */
 const FAILED_GRACE_MS = 500;
-/** How many of an app's last lines are shown when it does not start, and how many are looked at for that. */
-const LAST_LINES = 40;
-const LAST_LINES_READ = 400;
 /** How often the size of a new process's log is looked at, in ms. */
 const ROTATE_MS = 1_000;
-/** How long a process that answers no more may take to be seen ending, in ms. */
-const END_SEEN_MS = 1_000;
 
 /** What a deploy works with. */
 export interface DeployKit {
@@ -59,7 +49,7 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   const rotation = setInterval(() => void rotate(process), ROTATE_MS);
   try {
     await start(kit, built, process, log, signal);
-    await check(kit, built, process, settings.check ?? {}, log, signal);
+    await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
     signal.throwIfAborted();
     await swap(kit, app, built, process, settings);
   } catch (error) {
@@ -134,55 +124,20 @@ async function start(kit: DeployKit, release: Release, process: AppProcess, log:
     await process.start();
     await process.whenReady({ signal });
   } catch (error) {
-    if (!signal.aborted) await lastLines(kit, release, process, log);
+    if (!signal.aborted) await lastLines(kit.paths, release, process, log);
     throw error;
   }
-  log.step(`Started on port ${process.port}: answers its health check after ${seconds(begun)}`);
-}
-
-/** Runs the main script once, as a visitor's page would, before any visitor does. */
-async function check(
-  kit: DeployKit,
-  release: Release,
-  process: AppProcess,
-  settings: NonNullable<AppFile['check']>,
-  log: DeployLog,
-  signal: AbortSignal,
-): Promise<void> {
-  if (settings.script === 'off') return log.step('The script was not checked: streamlit-host.toml says so');
-  const begun = Date.now();
-  const limitMs = settings.timeout_s === undefined ? CHECK_LIMIT_MS : settings.timeout_s * 1_000;
-  const path = process.spec.healthPath.replace(/health$/, 'script-health-check');
-  const answer = await ask(process.port, path, limitMs, signal).catch((error: unknown) => ({
-    status: 0,
-    body: messageOf(error),
-  }));
-  if (answer.status === 200 && answer.body.trim() === 'ok') {
-    log.step(`The script ran without an exception (${seconds(begun)})`);
-    return;
-  }
-  signal.throwIfAborted();
-  if (answer.status === 404 || answer.status === 405) {
-    log.step('The script was not run: this version of Streamlit has no check for it');
-    return;
-  }
-  // A process that ended is seen to end a little later than its connection breaks.
-  if (answer.status === 0) await ended(process);
-  await lastLines(kit, release, process, log);
-  if (process.state !== 'ready') throw new Refusal('invalid', 'app-exited', process.lastExit);
-  const limit = settings.timeout_s ?? 60;
-  const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
-  const reason = late ? `the script did not end within ${limit} s` : 'the script raised an exception';
-  throw new Refusal('invalid', 'script-failed', `${reason}; ${process.spec.app} was not changed`);
+  log.step(`Started on port ${process.port}: answers its health check after ${secondsSince(begun)}`);
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */
-async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, sleep }: AppFile): Promise<void> {
+async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, sleep, drain }: AppFile): Promise<void> {
   const now = new Date().toISOString();
   await kit.serving.goLive(app.id, process, (current) => ({
     ...current,
     ...(description === undefined ? {} : { description }),
     ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
+    ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
     live: release.number,
     wanted: 'running',
     asleep: false,
@@ -217,41 +172,7 @@ export async function cleanUp(kit: Pick<DeployKit, 'paths'>, app: string, number
   await rm(kit.paths.source(app, number), { recursive: true, force: true });
 }
 
-/** What the app printed last, as its author wants to read it. */
-async function lastLines(kit: DeployKit, release: Release, process: AppProcess, log: DeployLog): Promise<void> {
-  const file = kit.paths.runLog(process.spec.app, process.release);
-  const { lines } = await tail(file, LAST_LINES_READ);
-  // It may have been rotated a moment ago.
-  if (lines.length < LAST_LINES) lines.unshift(...(await tail(`${file}.1`, LAST_LINES_READ)).lines);
-  // Our own lines carry a time, and Streamlit's first one tells of a port that is ours; what is left is the app's.
-  const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
-  const shown = shortenTracebacks(said, {
-    source: await namesOf(process.spec.cwd),
-    environment: await namesOf(kit.paths.environment(release.environment ?? '')),
-    home: await namesOf(kit.paths.storage(process.spec.app)),
-  }).slice(-LAST_LINES);
-  if (shown.length === 0) return;
-  log.step('The app said:');
-  for (const line of shown) log.output(line);
-}
-
-/** A folder's path as we write it, and as Python finds it where a part of it is a link. */
-async function namesOf(folder: string): Promise<string[]> {
-  return [...new Set([folder, await realpath(folder).catch(() => folder)])];
-}
-
-/** Waits a moment for a process to be seen ending. */
-async function ended(process: AppProcess): Promise<void> {
-  for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS; ) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** The log must not fill the disk; that it cannot be rotated must not end a deploy. */
 async function rotate(process: AppProcess): Promise<void> {
   await process.spec.log.rotateIfLarge().catch(() => undefined);
-}
-
-function seconds(since: number): string {
-  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
 }

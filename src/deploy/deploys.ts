@@ -17,6 +17,8 @@ export interface DeployRequest {
   source: Release['source'];
   /** Where the one who asks saw the branch: a commit, or null for nowhere. Not told = whoever asks does not care. */
   seen?: string | null;
+  /** For how long (minutes) the release before is kept for its open pages; not told = as the app says. */
+  drainMinutes?: number;
   /** The release that is brought back, with its environment as it was; a rollback brings its config back as well. */
   of?: Release;
 }
@@ -88,6 +90,7 @@ export class Deploys {
         createdAt: new Date().toISOString(),
         config: request.source === 'rollback' ? (request.of?.config ?? 0) : app.config,
         ...(previous === undefined ? {} : { previous }),
+        ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
         ...(request.of === undefined ? {} : broughtBack(request.of)),
       };
       return { ...app, lastRelease: number, releases: [...app.releases, release] };

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findRelease, type App } from '../domain/app.js';
+import { drainMinutesOf, findRelease, type App } from '../domain/app.js';
 import { streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
 import type { ProcessRecord } from '../domain/process.js';
 import { transition, type Release } from '../domain/release.js';
@@ -222,7 +222,7 @@ export class Serving {
   /** Ends the processes of an older release, whoever still has a page open on it. */
   async retire(app: string, release: number): Promise<void> {
     const old = [...(this.#draining.get(app) ?? [])].filter((served) => served.process.release === release);
-    await Promise.all(old.map((served) => this.#end(app, served)));
+    await Promise.all(old.map((served) => this.#replace(app, served)));
   }
 
   /** Ends every process of an app. */
@@ -288,14 +288,22 @@ export class Serving {
     this.#draining.set(app, set.add(served));
     if (this.#live.get(app)?.process === served.process) this.#live.delete(app);
     this.#inBackground(
-      drained(served.target, this.#options.drain, this.#closed.signal).then(async (over) => {
-        if (over) await this.#end(app, served);
+      drained(served.target, this.#drainLimits(app), this.#closed.signal).then(async (over) => {
+        if (over) await this.#replace(app, served);
       }),
     );
   }
 
-  /** Ends a process that another one of the same release has replaced: its pages go over at once, its answers are finished. */
+  #drainLimits(app: string): DrainLimits {
+    const { store, drain } = this.#options;
+    const record = store.find(app);
+    const minutes = record === undefined ? undefined : drainMinutesOf(record);
+    return minutes === undefined ? drain : { ...drain, limitMs: minutes * 60_000 };
+  }
+
+  /** Ends a process that another one has replaced: its pages go over at once, its answers are finished. */
   async #replace(app: string, served: Served): Promise<void> {
+    this.#options.routes.drop(app, served.target);
     served.target.closeSockets();
     await served.target.whenIdle(FINISH_MS, this.#closed.signal);
     await this.#end(app, served);

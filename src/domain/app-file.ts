@@ -44,20 +44,31 @@ export const appFileSchema = z.strictObject({
     .strictObject(
       {
         script: z
-          .enum(['main', 'off'], 'must be "main" or "off"')
+          .enum(['main', 'all-pages', 'off'], 'must be "main", "all-pages" or "off"')
           .optional()
-          .describe('Whether the main file is run once before a release may serve: "main" (as usual) or "off".'),
+          .describe('What is run once before a release may serve: "main" (the main file, as usual), "all-pages" or "off".'),
         timeout_s: z
           .int(`must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .min(1, `must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .max(CHECK_LIMIT_S, `must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .optional()
-          .describe('How long that run may take, in seconds; 60 unless told, which is the limit of Streamlit itself.'),
+          .describe('How long that run (of each page) may take, in seconds; 60 unless told, the limit of Streamlit itself.'),
       },
       'must be a table: write [check] above its settings',
     )
     .optional()
     .describe('The check of a new release.'),
+  drain: z
+    .strictObject(
+      {
+        limit_minutes: minutes(0).describe(
+          'How long an older release is kept for its open pages once a newer one is live, in minutes; 0 = not at all.',
+        ),
+      },
+      'must be a table: write [drain] above its settings',
+    )
+    .optional()
+    .describe('What becomes of open pages when a newer release is live.'),
   sleep: z
     .strictObject(
       {

@@ -23,6 +23,8 @@ export const appSchema = z.object({
   asleep: z.boolean().default(false),
   /** After how many minutes without a visitor it sleeps; 0 = never; not there = as the server's settings say. */
   sleepAfterMinutes: z.number().nonnegative().optional(),
+  /** For how long (minutes) an older release is kept for its open pages; not there = as the server's settings say. */
+  drainLimitMinutes: z.number().nonnegative().optional(),
   /** The number of the release that new visitors get. */
   live: z.number().int().nullable(),
   /** The newest number given out. */
@@ -124,6 +126,11 @@ export function findRelease(app: App, number: number | null): Release | undefine
 /** The newest release that still waits to become live. */
 export function pendingRelease(app: App): Release | undefined {
   return app.releases.findLast((release) => isPending(release.state));
+}
+
+/** For how long (minutes) the releases before the live one are kept for their open pages; undefined = as the server says. */
+export function drainMinutesOf(app: App): number | undefined {
+  return findRelease(app, app.live)?.drainMinutes ?? app.drainLimitMinutes;
 }
 
 /** A name that came from outside, safe and short enough to stand in a sentence. */

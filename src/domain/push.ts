@@ -1,3 +1,8 @@
+import { Refusal } from '../errors.js';
+
+/** The longest time that a release may be kept for its open pages, in minutes: a week. */
+export const MAX_DRAIN_MINUTES = 10_080;
+
 /** One ref that a push wants to change. */
 export interface RefUpdate {
   old: string;
@@ -11,6 +16,16 @@ export type RefPlan =
   /** Stored and not deployed; the sentence says so. */
   | { kind: 'store'; say: string }
   | { kind: 'refuse'; reason: string };
+
+/** What a pusher asks for with `git push -o`. */
+export interface PushOptions {
+  /** The push ends once the deploy is queued. */
+  nowait: boolean;
+  /** For how long (minutes) the release before is kept for its open pages; undefined = as the app says. */
+  drainMinutes?: number;
+  /** What nobody here knows, such as what is meant for another server. */
+  unknown: string[];
+}
 
 const BRANCH = 'refs/heads/';
 const NOTHING = /^0+$/;
@@ -61,4 +76,20 @@ export function planRef(update: RefUpdate, deployBranch: string | null): RefPlan
     return { kind: 'store', say: isDeletion(update) ? `Tag ${tag} is deleted.` : `Tag ${tag} is stored; a tag does not deploy.` };
   }
   return { kind: 'refuse', reason: 'only branches and tags can be pushed here' };
+}
+
+/**
+ * Reads the options of a push (https://git-scm.com/docs/git-push#Documentation/git-push.txt---push-optionltoptiongt).
+ * @throws Refusal `push-option-invalid`
+ */
+export function parsePushOptions(options: readonly string[]): PushOptions {
+  const parsed: PushOptions = { nowait: false, unknown: [] };
+  for (const option of options) {
+    const drain = /^drain=(.*)$/.exec(option)?.[1];
+    if (option === 'nowait') parsed.nowait = true;
+    else if (drain === undefined) parsed.unknown.push(option);
+    else if (/^\d{1,5}$/.test(drain) && Number(drain) <= MAX_DRAIN_MINUTES) parsed.drainMinutes = Number(drain);
+    else throw new Refusal('invalid', 'push-option-invalid', `the push option drain takes minutes from 0 to ${MAX_DRAIN_MINUTES}, such as drain=0`);
+  }
+  return parsed;
 }

@@ -45,6 +45,8 @@ export const releaseSchema = z.object({
   environment: z.string().optional(),
   /** The version of the app's config that it runs with; not told = none, as before there was any. */
   config: z.number().int().optional(),
+  /** For how long (minutes) the release before is kept for its open pages once this one is live; not told = as the app says. */
+  drainMinutes: z.number().nonnegative().optional(),
   /** The release that this one brings back. */
   of: z.number().int().positive().optional(),
   /** Where the branch stood when this was asked for; it moves to the commit once the release is live. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Deploy } from '../deploy/apps.js';
-import { deployBranchOf, isCreation, isDeletion, parseUpdate, planRef, type RefUpdate } from '../domain/push.js';
+import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type RefUpdate } from '../domain/push.js';
+import { printable } from '../domain/app.js';
 import type { Principal } from '../domain/access.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
@@ -118,18 +119,30 @@ export class Pushes {
         call.say(plan.say);
         return [`ok ${update.ref}`, 'option fall-through'];
       case 'deploy': {
-        const reason = await this.#deploy(push, update, plan.branch, options.includes('nowait'), call);
+        const reason = await this.#deploy(push, update, plan.branch, options, call);
         return [reason === undefined ? `ok ${update.ref}` : `ng ${update.ref} ${oneLine(reason)}`];
       }
     }
   }
 
   /** @returns why the push is refused; undefined when it is not */
-  async #deploy(push: Push, update: RefUpdate, branch: string, nowait: boolean, call: HookCall): Promise<string | undefined> {
+  async #deploy(push: Push, update: RefUpdate, branch: string, options: readonly string[], call: HookCall): Promise<string | undefined> {
     let deploy: Deploy;
+    let nowait: boolean;
     try {
+      const { unknown, drainMinutes, ...asked } = parsePushOptions(options);
+      nowait = asked.nowait;
+      for (const option of unknown) call.say(`The push option "${printable(option)}" means nothing here; known are nowait and drain=<minutes>.`);
       const seen = isCreation(update) ? null : update.old;
-      deploy = await this.#options.deploys.request({ app: push.app, commit: update.new, branch, by: push.by.name, source: 'push', seen });
+      deploy = await this.#options.deploys.request({
+        app: push.app,
+        commit: update.new,
+        branch,
+        by: push.by.name,
+        source: 'push',
+        seen,
+        ...(drainMinutes === undefined ? {} : { drainMinutes }),
+      });
     } catch (error) {
       if (error instanceof Refusal) return error.message;
       throw error;

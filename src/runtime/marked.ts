@@ -1,12 +1,15 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { startTimeOf, type ProcessIdentity } from './proc.js';
 
 /** The environment variable by which a child is known as ours, whatever happened to our notes about it. */
 export const MARK = 'STREAMLIT_HOST_CHILD';
 
-/** How often, and how long apart (ms), what was killed is looked for again; a process may hang in the kernel. */
-const ROUNDS = 50;
-const ROUND_MS = 20;
+/** For how long (ms) what was killed is looked for again, since a process may hang in the kernel; and how long apart. */
+const LIMIT_MS = 5_000;
+const ROUND_MS = 10;
+/** How often nothing must be found: one look misses what was started behind its back while its parent ended. */
+const QUIET_ROUNDS = 3;
 
 /** A running process that carries a mark. */
 export interface MarkedProcess extends ProcessIdentity {
@@ -26,9 +29,9 @@ export async function findMarked(prefix: string): Promise<MarkedProcess[]> {
       if (pid === process.pid) return;
       // Unreadable: not ours, or gone.
       const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-      const entry = environment.split('\0').find((variable) => variable.startsWith(`${MARK}=${prefix}`));
-      const startTime = entry === undefined ? undefined : startTimeOf(pid);
-      if (entry !== undefined && startTime !== undefined) found.push({ pid, startTime, mark: entry.slice(MARK.length + 1) });
+      const mark = markOf(environment, prefix);
+      const startTime = mark === undefined ? undefined : startTimeOf(pid);
+      if (mark !== undefined && startTime !== undefined) found.push({ pid, startTime, mark });
     }),
   );
   return found;
@@ -40,20 +43,56 @@ export async function findMarked(prefix: string): Promise<MarkedProcess[]> {
  */
 export async function endMarked(prefix: string, keep: ReadonlySet<string>): Promise<number> {
   if (prefix === '') throw new Error('without a mark, every child of every server would be ended');
+  const first = (await findMarked(prefix)).filter((one) => !keep.has(one.mark));
+  if (first.length === 0) return 0;
   const ended = new Set<number>();
-  // Looked for again until none is found: a process may start another one in the very moment in which it is ended.
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const strays = (await findMarked(prefix)).filter((one) => !keep.has(one.mark));
-    if (strays.length === 0) break;
-    for (const stray of strays) {
-      ended.add(stray.pid);
-      try {
-        if (startTimeOf(stray.pid) === stray.startTime) process.kill(stray.pid, 'SIGKILL');
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
+  for (const stray of first) end(stray, ended);
+  const deadline = Date.now() + LIMIT_MS;
+  for (let quiet = 0; quiet < QUIET_ROUNDS && Date.now() < deadline; ) {
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+    quiet = endAtSight(prefix, keep, ended) ? 0 : quiet + 1;
   }
   return ended.size;
+}
+
+/**
+ * One look at all processes in which each stray is ended in the moment it is seen: what starts another one every few
+ * milliseconds is gone before a list of it is whole.
+ * @returns whether there was any
+ */
+function endAtSight(prefix: string, keep: ReadonlySet<string>, ended: Set<number>): boolean {
+  let any = false;
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const mark = markOf(environmentOf(pid), prefix);
+    const startTime = mark === undefined || keep.has(mark) ? undefined : startTimeOf(pid);
+    if (mark === undefined || startTime === undefined) continue;
+    any = true;
+    end({ pid, startTime, mark }, ended);
+  }
+  return any;
+}
+
+function end(stray: MarkedProcess, ended: Set<number>): void {
+  ended.add(stray.pid);
+  try {
+    if (startTimeOf(stray.pid) === stray.startTime) process.kill(stray.pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1');
+  } catch {
+    // Unreadable: not ours, or gone.
+    return '';
+  }
+}
+
+function markOf(environment: string, prefix: string): string | undefined {
+  const entry = environment.split('\0').find((variable) => variable.startsWith(`${MARK}=${prefix}`));
+  return entry?.slice(MARK.length + 1);
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
+import { field, fieldsOf, pick, textOf } from '../../src/domain/proto.js';
 
-// Streamlit speaks protobuf (https://protobuf.dev/programming-guides/encoding/); the few messages that a visitor's page
-// cannot do without are written and read by hand, from streamlit/proto/{BackMsg,ForwardMsg,NewSession,Delta}.proto.
+// The few messages that a visitor's page cannot do without, from streamlit/proto/{BackMsg,ForwardMsg,NewSession,Delta}.proto.
 
 export interface ClientOptions {
   /** The session to come back to. */
@@ -115,73 +115,16 @@ export class StreamlitClient {
   #hear(data: Buffer): void {
     // Only the beginning of a large message is kept: it is enough to look into.
     this.received = Buffer.concat([this.received, data.subarray(0, 64 * 1024)]).subarray(-1024 * 1024);
-    for (const part of read(data)) {
-      if (part.number === 4) this.session = string(pick(part, 1, 6)) || this.session;
-      else if (part.number === 5) this.#show(part);
+    for (const part of fieldsOf(data)) {
+      if (part.number === 4) this.session = textOf(part.bytes, 1, 6) || this.session;
+      else if (part.number === 5) this.#show(part.bytes);
       else if (part.number === 6) this.#finished += 1;
     }
     this.#wake();
   }
 
-  #show(delta: Field): void {
+  #show(delta: Buffer): void {
     const body = pick(delta, 3, 1, 1);
-    if (body !== undefined) this.#texts.push(string(body));
-  }
-}
-
-interface Field {
-  number: number;
-  /** Empty for a number. */
-  bytes: Buffer;
-}
-
-/** The fields of a message. */
-function* read(message: Buffer): Iterable<Field> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = message[at++] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (at < message.length) {
-    const tag = varint();
-    const number = Math.floor(tag / 8);
-    const wire = tag % 8;
-    if (wire === 0) {
-      varint();
-      yield { number, bytes: Buffer.alloc(0) };
-      continue;
-    }
-    const length = wire === 2 ? varint() : wire === 1 ? 8 : 4;
-    yield { number, bytes: message.subarray(at, at + length) };
-    at += length;
-  }
-}
-
-/** A field within fields, by their numbers. */
-function pick(from: Field, ...numbers: number[]): Field | undefined {
-  let found: Field | undefined = from;
-  for (const number of numbers) found = found && [...read(found.bytes)].find((one) => one.number === number);
-  return found;
-}
-
-function string(from: Field | undefined): string {
-  return from?.bytes.toString('utf8') ?? '';
-}
-
-/** A field of text or of another message. */
-function field(number: number, content: string | Buffer): Buffer {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Buffer.from([...bytes, rest]);
-    bytes.push((rest % 128) | 0x80);
+    if (body !== undefined) this.#texts.push(body.bytes.toString('utf8'));
   }
 }

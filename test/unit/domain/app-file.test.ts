@@ -33,7 +33,7 @@ describe('parseAppFile', () => {
   it.each([
     [
       '\nmian = "app.py"\n',
-      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, check, sleep.',
+      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, check, drain, sleep.',
     ],
     [
       '[check]\nscript = "main"\ntimeout = 3\n',
@@ -41,9 +41,9 @@ describe('parseAppFile', () => {
     ],
     [
       '[chek]\nscript = "main"\n',
-      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, check, sleep.',
+      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, check, drain, sleep.',
     ],
-    ['[check]\nscript = "all-pages"\n', 'streamlit-host.toml, line 2: check.script must be "main" or "off".'],
+    ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
     [
       '[check]\n\ntimeout_s = 61\n',
       'streamlit-host.toml, line 3: check.timeout_s must be a whole number from 1 to 60.',

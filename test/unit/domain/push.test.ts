@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deployBranchOf, isCreation, isDeletion, parseUpdate, planRef, type RefUpdate } from '../../../src/domain/push.js';
+import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type RefUpdate } from '../../../src/domain/push.js';
 
 const OLD = 'a'.repeat(40);
 const NEW = 'b'.repeat(40);
@@ -75,5 +75,16 @@ describe('what becomes of a ref', () => {
     ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
   ])('%s to %s', (ref, to, plan) => {
     expect(planRef(update(ref, to), 'main')).toEqual(plan);
+  });
+});
+
+describe('the options of a push', () => {
+  it('are read, and what is meant for others is told apart', () => {
+    expect(parsePushOptions([])).toEqual({ nowait: false, unknown: [] });
+    expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({ nowait: true, drainMinutes: 0, unknown: ['ci.skip'] });
+  });
+
+  it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])('are refused where they are wrong: %s', (option) => {
+    expect(() => parsePushOptions([option])).toThrow('the push option drain takes minutes from 0 to 10080, such as drain=0');
   });
 });

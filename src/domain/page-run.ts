@@ -1,0 +1,56 @@
+import { field, fieldsOf, pick, textOf } from './proto.js';
+
+/** A page of an app, as Streamlit tells a browser of it. */
+export interface AppPage {
+  /** How Streamlit names it in its messages. */
+  hash: string;
+  name: string;
+  /** True for the page that a visitor gets first. */
+  first: boolean;
+}
+
+/** What a run of a script has said, as far as a check needs it. */
+export interface Heard {
+  pages?: AppPage[];
+  /** An exception that the visitor would see: its type, message and stack, a line each. */
+  exception?: string[];
+  /** The run has ended. */
+  finished?: true;
+}
+
+/**
+ * The message that asks for a run of a page (streamlit/proto/BackMsg.proto, ClientState.proto).
+ * @param hash of the page; empty for the one that a visitor gets first
+ */
+export function rerun(hash: string): Buffer {
+  return field(11, hash === '' ? Buffer.alloc(0) : field(3, hash));
+}
+
+/** Reads one message to a browser (streamlit/proto/ForwardMsg.proto). */
+export function hear(message: Buffer): Heard {
+  for (const part of fieldsOf(message)) {
+    // Since 1.36 the pages come with the navigation; before, with the beginning of the run.
+    if (part.number === 23) return { pages: pagesOf(part.bytes, 2) };
+    if (part.number === 4) return { pages: pagesOf(part.bytes, 8) };
+    // A script that asked for another run (status 2) goes on with it.
+    if (part.number === 6) return part.value === 2 ? {} : { finished: true };
+    // Shown on the page, or a page that is no Python at all.
+    const shown = part.number === 5 ? pick(part.bytes, 3, 8)?.bytes : part.number === 10 ? pick(part.bytes, 3)?.bytes : undefined;
+    // A warning is no failure.
+    if (shown !== undefined && (pick(shown, 5)?.value ?? 0) === 0) return { exception: linesOf(shown) };
+  }
+  return {};
+}
+
+/** The pages of a message, without links that lead elsewhere (streamlit/proto/AppPage.proto). */
+function pagesOf(message: Buffer, number: number): AppPage[] {
+  return [...fieldsOf(message)]
+    .filter((one) => one.number === number && textOf(one.bytes, 8) === '')
+    .map(({ bytes }) => ({ hash: textOf(bytes, 1), name: textOf(bytes, 2), first: (pick(bytes, 4)?.value ?? 0) !== 0 }));
+}
+
+/** streamlit/proto/Exception.proto */
+function linesOf(exception: Buffer): string[] {
+  const stack = [...fieldsOf(exception)].filter((one) => one.number === 3).map((one) => one.bytes.toString('utf8'));
+  return [...stack, `${textOf(exception, 1)}: ${textOf(exception, 2)}`].flatMap((line) => line.split('\n'));
+}

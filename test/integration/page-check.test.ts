@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startHost, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+import { serves } from '../helpers/pushing.js';
+
+const SETTINGS = '[check]\nscript = "all-pages"\n';
+const page = (body: string): string => `import streamlit as st\n\n${body}\n`;
+
+let host: TestHost;
+let project: Project;
+
+beforeAll(async () => {
+  host = await startHost();
+  project = await Project.create({
+    'streamlit-host.toml': SETTINGS,
+    'requirements.txt': 'streamlit\n',
+    'app.py': page('st.text("text:main")\nst.session_state.seen = True'),
+    'pages/1_Sums.py': page('assert st.session_state.seen, "the main page ran before, as for a visitor"'),
+    'pages/2_Último.py': page('st.write(2)'),
+  });
+});
+
+afterAll(async () => {
+  await project?.remove();
+  await host?.stop();
+});
+
+const push = (): Promise<{ code: number; output: string }> => project.git('push', host.remote('paged'), 'main');
+
+it('all pages are run in one visit before a release serves, where the app wants it', async () => {
+  const pushed = await push();
+  expect(pushed.code, pushed.output).toBe(0);
+  expect(pushed.output).toMatch(/All 3 pages ran without an exception/);
+});
+
+it('a page that fails refuses the push with its traceback, by the paths of the project, and what was live stays', async () => {
+  const before = await serves(host, 'paged');
+  await project.commit({ 'pages/2_Último.py': page('table = {}\nst.write(table["nothing"])') }, 'A page fails');
+  const pushed = await push();
+  expect(pushed.code).toBe(1);
+  expect(pushed.output).toMatch(/\[remote rejected\].*page "\S*ltimo" raised an exception; paged was not changed/);
+  expect(pushed.output).toContain("KeyError: 'nothing'");
+  expect(pushed.output).toContain('File "pages/2_Último.py", line 4');
+  expect(pushed.output).not.toContain(host.data);
+  expect(await serves(host, 'paged')).toEqual(before);
+});
+
+it('the pages of st.navigation are found as well, one that is no Python and one that does not end too', async () => {
+  const before = await serves(host, 'paged');
+  const navigation = `
+def home():
+    st.text("text:main")
+
+st.navigation([st.Page(home, default=True), st.Page("views/more.py")]).run()`;
+  await project.git('rm', '-rq', 'pages');
+  await project.commit({ 'app.py': page(navigation), 'views/more.py': 'import streamlit as st\nst.write(\n' }, 'No Python');
+  const broken = await push();
+  expect(broken.code).toBe(1);
+  expect(broken.output).toContain('SyntaxError');
+  expect(broken.output).toMatch(/page "more" raised an exception/i);
+  await project.commit({ 'views/more.py': page('import time\nwhile True: time.sleep(0.1)'), 'streamlit-host.toml': `${SETTINGS}timeout_s = 2\n` }, 'Without an end');
+  const endless = await push();
+  expect(endless.code).toBe(1);
+  expect(endless.output).toMatch(/page "more" did not end within 2 s; paged was not changed/i);
+  expect(await serves(host, 'paged')).toEqual(before);
+  await project.commit({ 'views/more.py': page('st.write("more")') }, 'Mended');
+  const mended = await push();
+  expect(mended.output).toContain('All 2 pages ran without an exception');
+});
