@@ -16,6 +16,8 @@ export interface Config {
   redisUrl: string | undefined;
   /** Deploys at once. */
   deploys: number;
+  /** How long (ms) an environment may take to be made, and a process to answer its health check. */
+  limits: { buildMs: number; startMs: number };
   /** For how long an older release is kept for its open pages. */
   drain: {
     /** After its last page has closed, in ms: the page may come back. */
@@ -101,6 +103,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
     ports,
     redisUrl,
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
+    limits: { buildMs: minutes('BUILD_LIMIT_MINUTES', 30), startMs: integer('START_LIMIT_SECONDS', 120, 1, 3_600) * 1_000 },
     drain: {
       ttlMs: integer('SESSION_TTL_SECONDS', 120, 1, 86_400) * 1_000,
       limitMs: minutes('DRAIN_LIMIT_MINUTES', 60),

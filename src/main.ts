@@ -18,6 +18,7 @@ import { startRedis } from './deploy/redis-server.js';
 import { Serving } from './deploy/serving.js';
 import { Sleeper } from './deploy/sleeper.js';
 import { messageOf, Refusal } from './errors.js';
+import { Absent } from './gateway/absent.js';
 import { createEntry } from './gateway/entry.js';
 import { Frontends } from './gateway/frontend.js';
 import { Gateway } from './gateway/gateway.js';
@@ -31,6 +32,7 @@ import { Pushes } from './git/pushes.js';
 import { greet, offerExample } from './greeting.js';
 import { createLogger, type Logger } from './logger.js';
 import { maskUrls } from './logs/mask.js';
+import { tail } from './logs/tail.js';
 import { endMarked, MARK } from './runtime/marked.js';
 import { Ports } from './runtime/ports.js';
 import { startTimeOf } from './runtime/proc.js';
@@ -47,6 +49,7 @@ import { SecretFiles } from './store/secret-files.js';
 import { Sessions } from './store/sessions.js';
 import { Vault } from './store/vault.js';
 import { Attempts } from './domain/attempts.js';
+import { hasSession } from './web/auth.js';
 import { consoleRouter } from './web/console/router.js';
 import { galleryRouter } from './web/gallery.js';
 import { createPages } from './web/pages.js';
@@ -58,6 +61,10 @@ import { Stop } from './stop.js';
 
 /** The largest push, in bytes. */
 const MAX_PUSH = 2 * 1024 * 1024 * 1024;
+/** How many lines of its first deploy are shown to who waits for an app. */
+const ABSENT_LINES = 14;
+/** How long an install may print nothing, in ms. */
+const MAX_BUILD_IDLE = 10 * 60_000;
 /** The most bytes of one upload. */
 const MAX_UPLOAD = 500 * 1024 * 1024;
 
@@ -125,6 +132,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     tmp: paths.tmp,
     cache: paths.cache,
     tools,
+    limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
   });
   const serving = new Serving({
@@ -136,6 +144,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     publicBase,
     path: config.path,
     mark,
+    startLimitMs: config.limits.startMs,
     drain: config.drain,
     config: new ProcessConfig({ configs: appConfigs, cookies, files: secretFiles, logger }),
     changed: (app) => platform.processChanged(app),
@@ -206,7 +215,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     basePath,
     publicBase,
     wake: (app) => sleeper.wake(app),
-    page: (page, app) => views.renderGateway(page, linksOf(publicBase()), app),
+    absent: new Absent({
+      page: (page, app, facts) => views.renderGateway(page, linksOf(publicBase()), app, facts),
+      buildLog: async (app, release) => (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await platform.mask(app)),
+      isOperator: (request) => hasSession(request.headers.cookie, sessions),
+      log: (text, facts) => logger.debug(facts, text),
+    }),
     log: (text, facts) => logger.debug(facts, text),
   });
 

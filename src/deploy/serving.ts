@@ -29,6 +29,8 @@ export interface ServingOptions {
   path: string;
   /** By which our children are known. */
   mark: string;
+  /** How long a process may take to answer its health check, in ms. */
+  startLimitMs: number;
   drain: DrainLimits;
   /** What a process gets of its app's config vars and secrets. */
   config: ProcessConfig;
@@ -125,6 +127,7 @@ export class Serving {
           };
         },
         healthPath: `${at}/_stcore/health`,
+        startLimitMs: this.#options.startLimitMs,
         mark,
         log: new LogFile(paths.runLog(app, release.number)),
       },

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import { appState, type App, type AppState } from '../domain/app.js';
 import { isOwnOrigin, isPrivate } from '../domain/route.js';
 import type { AppStore } from '../store/apps.js';
+import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
 import { cleanRequest } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, type AppPages } from './pages.js';
@@ -16,9 +17,6 @@ const HOLD_MS = 60_000;
 /** For how long another request waits for it, in ms. */
 const HOLD_REQUEST_MS = 30_000;
 
-/** The pages a visitor sees where no app can answer. */
-export type GatewayPage = 'not-found' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
-
 export interface GatewayOptions {
   apps: AppStore;
   routes: RouteTable;
@@ -29,8 +27,8 @@ export interface GatewayOptions {
   publicBase: () => string;
   /** Somebody came for an app that sleeps. */
   wake: (app: string) => void;
-  /** Renders a page. */
-  page: (page: GatewayPage, app: App | undefined) => string;
+  /** Says what a visitor sees where no app can answer. */
+  absent: Absent;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
@@ -54,7 +52,7 @@ export class Gateway {
   request(request: IncomingMessage, response: ServerResponse, to: AppRequest, query: string): void {
     const { apps, routes } = this.#options;
     const app = apps.find(to.id);
-    if (app === undefined) return this.#answer(request, response, 404, 'not-found', undefined);
+    if (app === undefined) return this.#options.absent.answer(request, response, undefined);
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
     if (to.rest === '' && to.release === undefined && (request.method === 'GET' || request.method === 'HEAD')) {
       // Streamlit's page names its files relative to a folder, so the app's own path must be one.
@@ -226,27 +224,7 @@ export class Gateway {
   }
 
   #unavailable(request: IncomingMessage, response: ServerResponse, app: App): void {
-    const state = this.#state(app);
-    // "running" here means that the process went away in this very moment.
-    const page = { created: 'not-found', deploying: 'building', failed: 'failed', starting: 'starting', running: 'starting', crashed: 'crashed', sleeping: 'starting', stopped: 'stopped' } as const;
-    this.#answer(request, response, state === 'created' ? 404 : 503, page[state], app);
-  }
-
-  #answer(request: IncomingMessage, response: ServerResponse, status: number, page: GatewayPage, app: App | undefined): void {
-    // A body that nobody will read must not keep the connection waiting.
-    request.resume();
-    const soon = page === 'starting' || page === 'building' || page === 'crashed';
-    const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
-    if (request.headers.accept?.includes('text/html') !== true) {
-      return plain(response, status, `${app === undefined ? 'There is no such app' : `${app.id}: ${page}`}.\n`, headers);
-    }
-    response.writeHead(status, {
-      ...headers,
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
-      'x-content-type-options': 'nosniff',
-    });
-    response.end(this.#options.page(page, app));
+    this.#options.absent.answer(request, response, app, this.#state(app));
   }
 }
 
@@ -260,11 +238,6 @@ function comesBack(request: IncomingMessage): boolean {
 
 function json(response: ServerResponse, value: object): void {
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' }).end(JSON.stringify(value));
-}
-
-function plain(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers });
-  response.end(text);
 }
 
 /** Ends an upgrade that leads nowhere with a status line, as HTTP asks. */

@@ -10,8 +10,6 @@ import { waitForHealth } from './ready.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
-/** How long a start may take until the health check answers, in ms. */
-export const START_LIMIT_MS = 120_000;
 /** How often a start is tried on another port when its own was taken meanwhile. */
 const PORT_RETRIES = 3;
 /** How often a process that is not our child is looked at, in ms. */
@@ -30,6 +28,8 @@ export interface ProcessSpec {
   mark: string;
   /** Where the health check answers, such as `/apps/hello/_stcore/health`. */
   healthPath: string;
+  /** How long a start may take until the health check answers, in ms. */
+  startLimitMs: number;
   log: LogFile;
 }
 
@@ -122,7 +122,7 @@ export class AppProcess {
    * @throws Refusal `app-exited`, `app-not-listening` or `app-start-aborted`, in words for the one who pushed
    */
   async whenReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}, retries = PORT_RETRIES): Promise<void> {
-    const timeoutMs = options.timeoutMs ?? START_LIMIT_MS;
+    const timeoutMs = options.timeoutMs ?? this.spec.startLimitMs;
     const deadline = Date.now() + timeoutMs;
     while (this.#state === 'starting') {
       const healthy = await waitForHealth(this.#port, this.spec.healthPath, {

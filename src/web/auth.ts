@@ -111,6 +111,11 @@ export async function signIn(
   return true;
 }
 
+/** True where one of a browser's cookies is that of a session. @param cookie the header */
+export function hasSession(cookie: string | undefined, sessions: Access['sessions']): boolean {
+  return sessionsIn(cookie ?? '').some((id) => sessions.find(id) !== undefined);
+}
+
 /** Ends this browser's session. */
 export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
   for (const id of cookies(ctx)) await access.sessions.end(id);
@@ -211,8 +216,11 @@ function foreign(): Refusal {
 }
 
 function cookies(ctx: Context): string[] {
-  return ctx
-    .get('cookie')
+  return sessionsIn(ctx.get('cookie'));
+}
+
+function sessionsIn(header: string): string[] {
+  return header
     .split(';')
     .map((pair) => pair.trim())
     .filter((pair) => pair.startsWith(`${COOKIE}=`))

@@ -50,6 +50,14 @@ export interface GalleryCard {
 /** What a visitor of an app sees while it cannot answer. */
 export type GatewayPage = 'building' | 'crashed' | 'failed' | 'not-found' | 'starting' | 'stopped';
 
+/** What such a page tells besides. */
+export interface GatewayFacts {
+  /** The last lines of the deploy that is under way. */
+  lines?: string[] | undefined;
+  /** Why the app failed. */
+  reason?: string | undefined;
+}
+
 /** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
 export interface Pages {
   'console/login': { next: string; error: string | undefined };
@@ -145,10 +153,10 @@ export class Views {
    * A page that the gateway shows instead of an app. It is for visitors: it tells the app's name and state, no more.
    * @param app the app, where there is one at this address
    */
-  renderGateway(page: GatewayPage, links: Links, app: { id: string; name: string } | undefined): string {
+  renderGateway(page: GatewayPage, links: Links, app: { id: string; name: string } | undefined, facts: GatewayFacts = {}): string {
     const name = app?.name ?? '';
     const href = app === undefined ? '' : links.console(`apps/${app.id}`);
-    return this.#render(`gateway/${page}`, { name, href, site: { links, csrf: undefined } });
+    return this.#render(`gateway/${page}`, { name, href, lines: facts.lines ?? [], reason: facts.reason, site: { links, csrf: undefined } });
   }
 
   #render(name: string, model: object): string {

@@ -105,7 +105,7 @@ describe('nothing serious or critical is found by axe', () => {
     'where an app cannot answer: %s',
     async (name) => {
       const files = new PublicFiles({ folder: join(ROOT, 'public'), highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets') });
-      const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(name, linksOf(host.url), { id: 'sales', name: 'Sales' });
+      const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(name, linksOf(host.url), { id: 'sales', name: 'Sales' }, { lines: ['    0.1s  Release 1 of sales', '    0.2s  Environment:'], reason: undefined });
       const address = `${host.url}/apps/sales/`;
       // Some of these states pass too quickly to be looked at, so the page itself is put in the app's place.
       await visitor.route(address, (route) => route.fulfill({ status: 503, contentType: 'text/html; charset=utf-8', body }));

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import WebSocket, { WebSocketServer } from 'ws';
 import { newApp, type App } from '../../src/domain/app.js';
 import type { ProcessState } from '../../src/domain/process.js';
+import { Absent } from '../../src/gateway/absent.js';
 import { createEntry } from '../../src/gateway/entry.js';
 import { Forwarder } from '../../src/gateway/forward.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
@@ -82,7 +83,7 @@ beforeAll(async () => {
     basePath: '',
     publicBase: () => `http://127.0.0.1:${port}`,
     wake: () => undefined,
-    page: (page) => page,
+    absent: new Absent({ page: (page) => page, buildLog: async () => [], isOperator: () => false, log: () => undefined }),
     log: () => undefined,
   };
   const nowhere = (_: IncomingMessage, response: ServerResponse): void => void response.writeHead(404).end();

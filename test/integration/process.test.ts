@@ -49,6 +49,7 @@ function prepare(changes: Partial<ProcessSpec> = {}): AppProcess {
       environment: (port) => ({ PORT: String(port) }),
       mark,
       healthPath: '/health',
+      startLimitMs: 120_000,
       log: new LogFile(join(folder, 'run.log')),
       ...changes,
     },

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, readConfig } from '../../src/config.js';
 
@@ -12,6 +13,13 @@ function mistakesOf(env: Record<string, string>): string[] {
 }
 
 describe('the settings', () => {
+  it('stand in the README, every one', async () => {
+    const [source, readme] = await Promise.all(['src/config.ts', 'README.md'].map((file) => readFile(file, 'utf8')));
+    const names = [...(source ?? '').matchAll(/\b(?:read|integer|minutes|readPublicBase\(read)\('([A-Z_]+)'/g)].map(([, name]) => name ?? '');
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(readme).toContain(`STREAMLIT_HOST_${name}`);
+  });
+
   it('need nothing to be set', () => {
     expect(readConfig({}, '/srv/here')).toMatchObject({
       port: 8080,

@@ -73,9 +73,11 @@ describe('every page', () => {
   });
 
   it.each(gateway)('gateway/%s renders for a visitor, and tells them of no secret', (page) => {
-    const html = views.renderGateway(page, links, { id: 'hello', name: evil });
-    expectSound(html);
-    expect(html).not.toContain('csrf');
+    for (const facts of [{}, { lines: [evil, evil], reason: evil }]) {
+      const html = views.renderGateway(page, links, { id: 'hello', name: evil }, facts);
+      expectSound(html);
+      expect(html).not.toContain('csrf');
+    }
   });
 
   it('that needs a value it did not get is an error, not a hole', () => {

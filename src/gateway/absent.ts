@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { App, AppState } from '../domain/app.js';
+
+/** The pages a visitor sees where no app can answer. */
+export type AbsentPage = 'not-found' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
+
+/** What such a page tells besides the app's name. */
+export interface AbsentFacts {
+  /** The end of the log of the app's first deploy, while that is under way. */
+  lines: string[];
+  /** Why it failed, for the operator alone. */
+  reason: string | undefined;
+}
+
+export interface AbsentOptions {
+  /** Renders a page. */
+  page: (page: AbsentPage, app: App | undefined, facts: AbsentFacts) => string;
+  /** The last lines of a deploy, without what must not be read. */
+  buildLog: (app: string, release: number) => Promise<string[]>;
+  /** True for a request of a browser that is signed in to the console. */
+  isOperator: (request: IncomingMessage) => boolean;
+  log: (message: string, facts: Record<string, unknown>) => void;
+}
+
+/** "running" here means that the process went away in this very moment. */
+const PAGES: Record<AppState, AbsentPage> = {
+  created: 'not-found',
+  deploying: 'building',
+  failed: 'failed',
+  starting: 'starting',
+  running: 'starting',
+  crashed: 'crashed',
+  sleeping: 'starting',
+  stopped: 'stopped',
+};
+
+/** What is answered under `/apps/<id>/` where no process can: a page for people, a line and a status for machines. */
+export class Absent {
+  readonly #options: AbsentOptions;
+
+  constructor(options: AbsentOptions) {
+    this.#options = options;
+  }
+
+  /** @param state of the app; not needed where there is none */
+  answer(request: IncomingMessage, response: ServerResponse, app: App | undefined, state: AppState = 'created'): void {
+    // A body that nobody will read must not keep the connection waiting.
+    request.resume();
+    const page = PAGES[state];
+    const status = page === 'not-found' ? 404 : 503;
+    const soon = page === 'starting' || page === 'building' || page === 'crashed';
+    const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
+    if (request.headers.accept?.includes('text/html') !== true) {
+      return plain(response, status, `${app === undefined ? 'There is no such app' : `${app.id}: ${page}`}.\n`, headers);
+    }
+    this.#facts(request, page, app)
+      .then((facts) => {
+        response.writeHead(status, {
+          ...headers,
+          'content-type': 'text/html; charset=utf-8',
+          'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
+          'x-content-type-options': 'nosniff',
+        });
+        response.end(this.#options.page(page, app, facts));
+      })
+      .catch((error: unknown) => {
+        this.#options.log('a page could not be answered', { app: app?.id, error: String(error) });
+        response.destroy();
+      });
+  }
+
+  async #facts(request: IncomingMessage, page: AbsentPage, app: App | undefined): Promise<AbsentFacts> {
+    const last = app?.releases.at(-1);
+    const facts: AbsentFacts = { lines: [], reason: undefined };
+    if (app === undefined || last === undefined) return facts;
+    // The seconds since the deploy began stand in each line; the time of day says nothing to who waits.
+    if (page === 'building') facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) => line.replace(/^\[[^\]]+\] {0,4}/, ''));
+    // Only where the browser itself opens the page: the script of an app could read what it fetches.
+    const opened = (request.headers['sec-fetch-mode'] ?? 'navigate') === 'navigate';
+    if (page === 'failed' && opened && this.#options.isOperator(request)) facts.reason = last.reason;
+    return facts;
+  }
+}
+
+/** Answers with a line of text. */
+export function plain(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers });
+  response.end(text);
+}

@@ -1,0 +1,72 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openBrowser } from '../helpers/browser.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+import { fixture, Signals, startPush } from '../helpers/pushing.js';
+import { keepPictures, logIn } from './pages.js';
+
+let host: TestHost;
+let browser: Browser;
+const projects: Project[] = [];
+
+beforeAll(async () => {
+  host = await startHost();
+  browser = await openBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await host?.stop();
+  await Promise.all(projects.map((project) => project.remove()));
+});
+
+it('who comes during the first build reads its log as it grows, and the app opens by itself; a machine is told to come back', async () => {
+  const signals = await Signals.create();
+  const project = await fixture('slow-build');
+  projects.push(project);
+  await project.commit({ 'slow/signals.txt': signals.text, 'text.txt': 'text:there' }, 'Begin');
+  const pushing = startPush(project, host, 'first');
+  await signals.hasBegun();
+
+  const machine = await fetch(`${host.url}/apps/first/data.json`, { headers: { accept: 'application/json' } });
+  expect([machine.status, machine.headers.get('retry-after')]).toEqual([503, '2']);
+  expect(await machine.text()).toBe('first: building.\n');
+
+  const page = await browser.newPage();
+  await page.goto(`${host.url}/apps/first/`);
+  await page.getByRole('heading', { name: 'first is being built' }).waitFor();
+  const log = page.getByRole('log', { name: 'The build so far' });
+  await log.getByText('Environment:').waitFor();
+  expect(await log.textContent()).not.toContain(host.data);
+  await keepPictures(page, 'gateway-building-log');
+  await signals.go();
+  await page.getByText('text:there').waitFor({ timeout: 120_000 });
+  expect((await pushing.done).code).toBe(0);
+  await page.close();
+});
+
+it('why a first deploy failed is told to the operator and to nobody else', async () => {
+  const project = await fixture('exception');
+  projects.push(project);
+  expect((await project.git('push', host.remote('broken'), 'main')).code).toBe(1);
+  await until('it has failed', async () => (await host.app('broken')).state === 'failed');
+
+  const visitor = await browser.newPage();
+  await visitor.goto(`${host.url}/apps/broken/`);
+  await visitor.getByText('This page opens the app once it is.').waitFor();
+  expect(await visitor.content()).not.toContain('exception');
+  await visitor.close();
+
+  const context = await browser.newContext();
+  const operator = await context.newPage();
+  await logIn(operator, host);
+  await operator.goto(`${host.url}/apps/broken/`);
+  await operator.getByText('the script raised an exception').waitFor();
+  await keepPictures(operator, 'gateway-failed-reason');
+  // What a script of another app fetches with the operator's cookie does not tell it.
+  const fetched = await operator.evaluate<string>(`fetch('/apps/broken/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`);
+  expect(fetched).toContain('is not ready yet');
+  expect(fetched).not.toContain('exception');
+  await context.close();
+});
