@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
-import { Project } from '../helpers/project.js';
+import type { Project } from '../helpers/project.js';
 import { fixture, Signals, startPush } from '../helpers/pushing.js';
 import { keepPictures, logIn } from './pages.js';
 
