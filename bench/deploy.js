@@ -1,5 +1,6 @@
-// npm run bench:deploy [-- rounds]: what a deploy costs over what nobody can save: git's own push, pip's own work and
-// Streamlit's own start. All in one run and in turn, since machines are shared and noisy: read the ratios.
+// npm run bench:deploy [-- rounds]: what a deploy costs over what nobody can save: a push to the same server that deploys
+// nothing, pip's own work and Streamlit's own start. All in one run and in turn, since machines are shared and noisy:
+// read the ratios.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -31,7 +32,7 @@ async function measure() {
   await push(project, remote('warm'));
 
   const bare = await bareRepository();
-  const times = { 'git push to an empty hook': [], 'process start to health': [], 'uv pip install': [], 'first deploy': [], 'code-only push': [], 'same requirements, new app': [] };
+  const times = { 'push to a bare folder': [], 'push that deploys nothing': [], 'process start to health': [], 'uv pip install': [], 'first deploy': [], 'code-only push': [], 'same requirements, new app': [], rollback: [] };
   const measured = async (name, action) => {
     const begun = performance.now();
     await action();
@@ -39,13 +40,17 @@ async function measure() {
   };
   for (let round = 0; round < rounds; round += 1) {
     await commit(project, round);
-    await measured('git push to an empty hook', () => run('git', ['push', '--quiet', bare, 'main'], project));
+    await measured('push to a bare folder', () => run('git', ['push', '--quiet', bare, 'main'], project));
+    // The same commit, to a branch that is stored only: git, HTTP, both hooks and all that the server asks before it stores.
+    await measured('push that deploys nothing', () => run('git', ['push', '--quiet', remote('warm'), `main:stored-${round}`], project));
     const environment = join(work, 'bare-environment');
     await rm(environment, { recursive: true, force: true });
     await run(uv, ['venv', '--quiet', environment], work);
     await measured('uv pip install', () => run(uv, ['pip', 'install', '--quiet', '--compile-bytecode', '--python', environment, '-r', join(project, 'requirements.txt')], work));
     await measured('process start to health', () => startToHealth(environment, project));
+    await commit(project, `code ${round}`);
     await measured('code-only push', () => push(project, remote('warm')));
+    await measured('rollback', () => rollback(server.url, 'warm'));
     await measured('same requirements, new app', () => push(project, remote(`same-${round}`)));
     await api(server.url, `same-${round}`);
     // A requirement that only this round has makes an environment of its own; uv's cache is as it was for the bare install.
@@ -61,8 +66,8 @@ async function measure() {
 }
 
 function report(ms) {
-  const [gitPush, start, install] = [ms['git push to an empty hook'], ms['process start to health'], ms['uv pip install']];
-  const floors = { 'first deploy': install + start, 'code-only push': gitPush + start, 'same requirements, new app': gitPush + start };
+  const [nothing, start, install] = [ms['push that deploys nothing'], ms['process start to health'], ms['uv pip install']];
+  const floors = { 'first deploy': install + start, 'code-only push': nothing + start, 'same requirements, new app': nothing + start, rollback: start };
   console.log(`\nmedian of ${rounds}`);
   for (const [name, value] of Object.entries(ms)) {
     const floor = floors[name];
@@ -113,6 +118,16 @@ async function commit(folder, round) {
 
 function push(folder, remote) {
   return run('git', ['push', '--quiet', remote, 'main'], folder);
+}
+
+/** Brings the release before the live one back, and waits until it serves. */
+async function rollback(url, app) {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+  const { release } = await (await fetch(`${url}/api/apps/${app}`, { headers })).json();
+  const asked = await fetch(`${url}/api/apps/${app}/rollback`, { method: 'POST', headers, body: JSON.stringify({ release: release - 1 }) });
+  const { log_url: log } = await asked.json();
+  const said = await (await fetch(log, { headers })).text();
+  if (!said.includes('"state":"live"')) throw new Error(`the rollback did not go live:\n${said}`);
 }
 
 /** Ends an app that was measured, so that the next measurement has the machine to itself. */

@@ -49,7 +49,9 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   const rotation = setInterval(() => void rotate(process), ROTATE_MS);
   try {
     await start(kit, built, process, log, signal);
-    await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
+    // Somebody wants back what worked, and at once; what ails the newer release may ail the check as well.
+    if (built.source === 'rollback') log.step('The script was not run again: this release was live before');
+    else await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
     signal.throwIfAborted();
     await swap(kit, app, built, process, settings);
   } catch (error) {
