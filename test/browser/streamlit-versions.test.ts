@@ -5,10 +5,12 @@ import { openBrowser } from '../helpers/browser.js';
 import { ROOT, startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 
+const BEFORE_NAVIGATION = '1.28.2';
+
 /** From the Tornado server without `window.__streamlit` to the newest; each is what people have in their requirements. */
 const VERSIONS = [
   // What was current in its days; it does not say so itself, and newer ones break it.
-  { version: '1.28.2', with: 'numpy<2\npandas<2.2\npyarrow<15\n' },
+  { version: BEFORE_NAVIGATION, with: 'numpy<2\npandas<2.2\npyarrow<15\n' },
   { version: '1.40.2', with: '' },
   { version: '1.56.0', with: '' },
   { version: 'newest', with: '' },
@@ -60,11 +62,31 @@ describe('every Streamlit from 1.28 on', () => {
     expect(page.url()).toBe(`${host.url}/apps/${id}/More`);
     await page.reload();
     await page.getByRole('heading', { name: 'More to see' }).waitFor();
+    if (version !== BEFORE_NAVIGATION) await navigate(project, host, id, page);
     expect(failures).toEqual([]);
     await context.close();
     await project.remove();
   });
 });
+
+/** The same app with its pages by `st.navigation`, which came with 1.36. */
+async function navigate(project: Project, host: TestHost, id: string, page: Page): Promise<void> {
+  await project.git('mv', 'app.py', 'home.py');
+  await project.commit({
+    'app.py': 'import streamlit as st\n\nst.navigation([st.Page("home.py", default=True), st.Page("views/deep.py", title="Deep")]).run()\n',
+    'views/deep.py': 'import streamlit as st\n\nst.title("Deep down")\n',
+  }, 'Navigate');
+  const pushed = await project.git('push', host.remote(id), 'main');
+  expect(pushed.code, pushed.output).toBe(0);
+  await page.goto(`${host.url}/apps/${id}/`);
+  await page.getByRole('button', { name: 'Count up', exact: true }).click();
+  await page.getByText('Count: 1').waitFor();
+  await page.getByRole('link', { name: 'Deep' }).click();
+  await page.getByRole('heading', { name: 'Deep down' }).waitFor();
+  expect(page.url()).toBe(`${host.url}/apps/${id}/deep`);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Deep down' }).waitFor();
+}
 
 async function uploadAndLook(page: Page, size: number): Promise<void> {
   await page.locator('input[type=file]').setInputFiles({ name: `${size}.bin`, mimeType: 'application/octet-stream', buffer: Buffer.alloc(size, 1) });
@@ -84,7 +106,7 @@ function listenForFailures(page: Page): string[] {
   const failures: string[] = [];
   page.on('response', (response) => {
     const { pathname } = new URL(response.url());
-    if (/\/More\/_stcore\/(health|host-config)$/.test(pathname)) return;
+    if (/\/(More|deep)\/_stcore\/(health|host-config)$/.test(pathname)) return;
     if (response.status() >= 400) failures.push(`${response.status()} ${pathname}`);
   });
   return failures;
