@@ -32,6 +32,12 @@ export interface Config {
     /** A page that is open and was not touched for this long (ms) is no visitor. */
     idlePageMs: number;
   };
+  /** Whether branches get previews, unless an app says otherwise, and when these go. */
+  previews: {
+    on: boolean;
+    /** After this long without a push and without a visitor, in ms; 0 = never. */
+    idleMs: number;
+  };
   /** Where PATH and HOME of children come from. */
   path: string;
   home: string;
@@ -79,6 +85,20 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
     return fallback * 60_000;
   };
 
+  const onOrOff = (name: string, fallback: boolean): boolean => {
+    const text = read(name);
+    if (text === undefined) return fallback;
+    if (text !== 'on' && text !== 'off') mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be on or off.`);
+    return text === 'on';
+  };
+  const days = (name: string, fallback: number): number => {
+    const text = read(name);
+    const value = text === undefined ? fallback : Number(text);
+    if (value >= 0 && value <= 3_650) return value * 86_400_000;
+    mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of days, from 0.`);
+    return fallback * 86_400_000;
+  };
+
   const port = integer('PORT', 8080, 0, 65_535);
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
@@ -109,6 +129,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
       limitMs: minutes('DRAIN_LIMIT_MINUTES', 60),
     },
     sleep: { afterMs: minutes('SLEEP_AFTER_MINUTES', 0), idlePageMs: minutes('IDLE_PAGE_MINUTES', 240) },
+    previews: { on: onOrOff('PREVIEWS', false), idleMs: days('PREVIEW_DAYS', 14) },
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
     buildEnv: Object.fromEntries(

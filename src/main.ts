@@ -10,8 +10,10 @@ import { findTools } from './build/tools.js';
 import { ConfigError, readConfig, type Config } from './config.js';
 import { Configs } from './deploy/configs.js';
 import { Deploys } from './deploy/deploys.js';
+import { InheritedConfig } from './deploy/inherited-config.js';
 import { Keeper } from './deploy/keeper.js';
 import { Platform } from './deploy/platform.js';
+import { Previews } from './deploy/previews.js';
 import { ProcessConfig } from './deploy/process-config.js';
 import { DeployQueue } from './deploy/queue.js';
 import { startRedis } from './deploy/redis-server.js';
@@ -103,6 +105,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const vault = new Vault(paths);
   for (const problem of await vault.open()) logger.error(problem);
   const appConfigs = new AppConfigs(vault);
+  const inherited = new InheritedConfig({ store, configs: appConfigs });
   const cookies = new CookieSecrets(paths, vault);
   const secretFiles = new SecretFiles(paths);
   await sealSecrets(store, cookies, secretFiles, logger);
@@ -146,7 +149,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     mark,
     startLimitMs: config.limits.startMs,
     drain: config.drain,
-    config: new ProcessConfig({ configs: appConfigs, cookies, files: secretFiles, logger }),
+    config: new ProcessConfig({ configs: inherited, cookies, files: secretFiles, logger }),
     changed: (app) => platform.processChanged(app),
     logger,
   });
@@ -164,11 +167,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
       await configs.tidy(app);
     },
     mask: (app): Promise<(text: string) => string> => deployMask(configs, app, logger),
-    configs: appConfigs,
+    configs: inherited,
     logger,
   });
   const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs, previews: config.previews.on });
+  const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({
     connection,
     prefix: `streamlit-host:${mark}`,
@@ -183,6 +187,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const pushes = new Pushes({
     apps: store,
     deploys: { inspect: platform.inspect.bind(platform), request: deploys.request.bind(deploys), adoptBranch: platform.adoptBranch.bind(platform) },
+    previews,
     url,
     logger,
   });
@@ -194,6 +199,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     repositories: {
       find: (app) => (store.find(app) === undefined ? undefined : paths.repository(app)),
       empty: paths.emptyRepository,
+      demandPushable: previews.demandPushable.bind(previews),
       begin: platform.beginPush.bind(platform),
       end: platform.endPush.bind(platform),
     },
@@ -251,6 +257,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   await hooks.listen();
   await platform.reconcile();
+  await previews.look();
   await keeper.tidy();
   for (const app of deploys.wanted()) queue.wake(app);
   const server = await listen(config, entry);
@@ -273,6 +280,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   await close(server);
   await queue.close();
   await sleeper.close();
+  await previews.close();
   await (keepApps ? serving.leave() : serving.end());
   await redis?.stop();
   await removeServerRecord(paths.server);

@@ -24,6 +24,13 @@ export interface AppStatus {
   process: ProcessStatus | undefined;
 }
 
+/** The previews of an app. */
+export interface AppPreviews {
+  /** True where branches that are pushed get new ones. */
+  on: boolean;
+  list: AppStatus[];
+}
+
 /** A file of an upload, kept on disk until it is committed. */
 export interface StagedFile {
   /** Its path in the app's repository, with "/". */
@@ -88,8 +95,13 @@ export interface Apps {
    * @throws Refusal `app-id-invalid`, `app-id-reserved`, `app-exists`, `app-name-taken`
    */
   create(input: { id?: string; name: string; description?: string }): Promise<AppStatus>;
-  /** Changes what people read of an app; restarts nothing. @throws Refusal `app-not-found`, `app-name-taken` */
-  describe(id: string, input: { name?: string; description?: string }): Promise<AppStatus>;
+  /**
+   * Changes what people read of an app, and whether its branches get previews; restarts nothing.
+   * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`
+   */
+  describe(id: string, input: { name?: string; description?: string; previews?: boolean }): Promise<AppStatus>;
+  /** The previews of an app's branches. @throws Refusal `app-not-found` */
+  previews(id: string): AppPreviews;
   /**
    * Commits a change of files to the deploy branch and deploys it.
    * @throws Refusal where the files would not make an app: nothing is written then

@@ -76,7 +76,10 @@ export class Configs {
       throw error;
     });
     const hideSecret = createMask(secret === undefined ? [] : [secret]);
-    return (text) => hideSecret(hide(text));
+    // A preview knows what its app knows.
+    const { preview } = store.find(id) ?? {};
+    const hideBelow = preview === undefined ? (text: string): string => text : await this.mask(preview.of);
+    return (text) => hideBelow(hideSecret(hide(text)));
   }
 
   /** Forgets the versions that no kept release names. */

@@ -6,7 +6,6 @@ import { checkout } from '../build/checkout.js';
 import type { Environments } from '../build/environment.js';
 import { checkSystemPackages } from '../build/system-packages.js';
 import type { AppProcess } from '../runtime/process.js';
-import type { AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
@@ -14,6 +13,7 @@ import { Repository } from '../store/repository.js';
 import { checkScript, lastLines, secondsSince } from './check.js';
 import type { DeployLog } from './deploy-log.js';
 import { hintsFor } from './hints.js';
+import type { InheritedConfig } from './inherited-config.js';
 import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
 
@@ -29,7 +29,7 @@ export interface DeployKit {
   git: Git;
   environments: Environments;
   serving: Serving;
-  configs: AppConfigs;
+  configs: Pick<InheritedConfig, 'read'>;
   /** An app's address for visitors. */
   url: (app: string) => string;
 }
@@ -64,7 +64,7 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   }
   log.step(`Live: ${kit.url(app.id)}`);
   try {
-    await moveBranch(kit, app.id, built);
+    await moveBranch(kit, app, built);
   } catch (error) {
     // It serves all the same, and the next start of the server moves the branch.
     log.step(`Branch ${release.branch} could not be moved to ${release.commit.slice(0, 7)} yet`);
@@ -116,7 +116,9 @@ function recorded(app: App, release: Release, facts: Partial<Release>): Release 
 /** Says what the process gets of config, and what its code asks for besides. */
 async function tellConfig(kit: DeployKit, app: App, release: Release, log: DeployLog): Promise<void> {
   const config = await kit.configs.read(app.id, release.config ?? 0);
-  if (config.version > 0) log.step(`Config: version ${config.version}`);
+  const own = config.version > 0 ? `version ${config.version}` : undefined;
+  if (app.preview !== undefined) log.step(`Config: that of ${app.preview.of}${own === undefined ? '' : `, with ${own} of its own over it`}`);
+  else if (own !== undefined) log.step(`Config: ${own}`);
   for (const hint of await hintsFor(kit.paths.source(app.id, release.number), config)) log.step(hint);
 }
 
@@ -150,11 +152,13 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
   }));
 }
 
-/** The branch shows what is live, whether or not the pusher is still there to move it. */
-export async function moveBranch(kit: Pick<DeployKit, 'paths' | 'git'>, app: string, release: Release): Promise<void> {
+/** The branch shows what is live, whether or not the pusher is still there to move it; a preview's, also in its app. */
+export async function moveBranch(kit: Pick<DeployKit, 'paths' | 'git'>, app: App, release: Release): Promise<void> {
   if (!movesBranch(release)) return;
-  const repository = new Repository(kit.paths.repository(app), kit.git);
-  await repository.pointRef(`refs/heads/${release.branch}`, release.commit);
+  // Its own goes last: by it an interrupted move is seen.
+  for (const id of app.preview === undefined ? [app.id] : [app.preview.of, app.id]) {
+    await new Repository(kit.paths.repository(id), kit.git).pointRef(`refs/heads/${release.branch}`, release.commit);
+  }
 }
 
 function isThere(path: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { findRelease, pendingRelease, type App } from '../domain/app.js';
+import { usedAt } from '../domain/preview.js';
 import { canBecome, isPending, transition, type Release } from '../domain/release.js';
 import { messageOf, Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
@@ -93,7 +94,7 @@ export class Deploys {
         ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
         ...(request.of === undefined ? {} : broughtBack(request.of)),
       };
-      return { ...app, lastRelease: number, releases: [...app.releases, release] };
+      return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
     // Kept from git's clean-up before anything else can fail.
     await repository.keepRelease(number, request.commit);

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { APP_ID, appState, findRelease, idFromName, newApp, parseAppId, pendingRelease, type App } from '../domain/app.js';
+import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, pendingRelease, type App } from '../domain/app.js';
 import { Turns } from '../domain/turns.js';
+import { previewsOn } from '../domain/preview.js';
 import { movesBranch, type Release } from '../domain/release.js';
 import { Refusal } from '../errors.js';
 import type { AppConfig } from '../store/app-config.js';
@@ -10,7 +11,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import type { Rotation } from '../store/vault.js';
 import { parseTree } from '../domain/tree.js';
-import type { AppListener, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from './apps.js';
+import type { AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from './apps.js';
 import type { Configs } from './configs.js';
 import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
@@ -27,6 +28,8 @@ export interface PlatformOptions {
   deploys: Deploys;
   serving: Serving;
   configs: Configs;
+  /** True where apps that say nothing themselves have previews. */
+  previews: boolean;
 }
 
 /** The apps, and everything that can be done with them. Work on one app happens one after the other. */
@@ -60,22 +63,31 @@ export class Platform implements Apps {
     // One turn for all creations: two at once must not find the same id free.
     return this.#turns.take(' create', async () => {
       this.#nameIsFree(name, undefined);
-      const id = input.id === undefined ? this.#freeId(name) : parseAppId(input.id);
-      await this.#begin(newApp(id, name, new Date(), input.description ?? ''));
+      const id = input.id === undefined ? this.#freeId(name) : parseNewAppId(input.id);
+      await this.begin(newApp(id, name, new Date(), input.description ?? ''));
       return this.get(id);
     });
   }
 
-  async describe(id: string, input: { name?: string; description?: string }): Promise<AppStatus> {
+  async describe(id: string, input: { name?: string; description?: string; previews?: boolean }): Promise<AppStatus> {
     const name = input.name?.trim();
     if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
     if (name !== undefined) this.#nameIsFree(name, id);
+    if (input.previews !== undefined && this.#options.store.get(id).preview !== undefined) {
+      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews' });
+    }
     await this.#options.store.update(id, (app) => ({
       ...app,
       ...(name === undefined ? {} : { name }),
       ...(input.description === undefined ? {} : { description: input.description }),
+      ...(input.previews === undefined ? {} : { previews: input.previews }),
     }));
     return this.get(id);
+  }
+
+  previews(id: string): AppPreviews {
+    const { store, previews } = this.#options;
+    return { on: previewsOn(store.get(id), previews), list: this.#previewsOf(id).map((app) => this.#status(app)) };
   }
 
   async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
@@ -83,7 +95,8 @@ export class Platform implements Apps {
     return this.#turns.take(id, async () => {
       const app = store.get(id);
       const branch = app.deployBranch ?? 'main';
-      const repository = this.#repository(id);
+      // Objects of a preview are its app's, and its app has its branch as well.
+      const repository = this.#repository(app.preview?.of ?? id);
       // A change that is still being deployed is built upon, or the next one would undo it.
       const parent = this.#onItsWay(app)?.commit ?? (await repository.resolve(`refs/heads/${branch}`));
       await mkdir(paths.tmp, { recursive: true });
@@ -158,16 +171,11 @@ export class Platform implements Apps {
   }
 
   async remove(id: string): Promise<void> {
-    const { store, deploys, serving } = this.#options;
-    store.get(id);
-    await this.#turns.take(id, async () => {
-      if (store.find(id) === undefined) return;
-      await this.#want(id, 'stopped');
-      await deploys.abandon(id);
-      await serving.stop(id);
-      await store.remove(id);
-      this.#options.configs.forget(id);
-    });
+    this.#options.store.get(id);
+    await this.#removePreviews(id);
+    await this.#remove(id);
+    // One that a push has made meanwhile.
+    await this.#removePreviews(id);
   }
 
   deploying(id: string, release: number): Deploy | undefined {
@@ -236,7 +244,7 @@ export class Platform implements Apps {
     try {
       await this.#turns.take(' create', async () => {
         if (store.find(id) !== undefined) return;
-        await this.#begin(newApp(id, id, new Date()));
+        await this.begin(newApp(id, id, new Date()));
         this.#madeByPush.add(id);
       });
     } catch (error) {
@@ -289,10 +297,31 @@ export class Platform implements Apps {
     const live = findRelease(app, app.live);
     if (live === undefined) return;
     const at = await this.#repository(app.id).resolve(`refs/heads/${live.branch}`);
-    if (at === live.previous && at !== live.commit) await moveBranch(this.#options, app.id, live);
+    if (at === live.previous && at !== live.commit) await moveBranch(this.#options, app, live);
   }
 
-  async #begin(app: App): Promise<void> {
+  async #remove(id: string): Promise<void> {
+    const { store, deploys, serving } = this.#options;
+    await this.#turns.take(id, async () => {
+      if (store.find(id) === undefined) return;
+      await this.#want(id, 'stopped');
+      await deploys.abandon(id);
+      await serving.stop(id);
+      await store.remove(id);
+      this.#options.configs.forget(id);
+    });
+  }
+
+  async #removePreviews(of: string): Promise<void> {
+    for (const { id } of this.#previewsOf(of)) await this.#remove(id);
+  }
+
+  #previewsOf(id: string): App[] {
+    return this.#options.store.list().filter((app) => app.preview?.of === id);
+  }
+
+  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists` */
+  async begin(app: App): Promise<void> {
     const { store, paths } = this.#options;
     if (store.find(app.id) !== undefined) {
       throw new Refusal('conflict', 'app-exists', `There is an app "${app.id}" already.`, { field: 'name' });
@@ -300,7 +329,16 @@ export class Platform implements Apps {
     await mkdir(paths.tmp, { recursive: true });
     await rm(paths.app(app.id), { recursive: true, force: true });
     await mkdir(paths.app(app.id), { recursive: true });
-    await this.#repository(app.id).init(paths.tmp);
+    const repository = this.#repository(app.id);
+    await repository.init(paths.tmp);
+    if (app.preview !== undefined) {
+      const parent = this.#repository(app.preview.of);
+      const ref = `refs/heads/${app.preview.branch}`;
+      await repository.borrow(parent);
+      await repository.setHead(app.preview.branch);
+      const commit = await parent.resolve(ref);
+      if (commit !== undefined) await repository.pointRef(ref, commit);
+    }
     await store.create(app);
   }
 

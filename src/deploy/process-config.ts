@@ -3,12 +3,13 @@ import { relative } from 'node:path';
 import type { ConfigVars } from '../domain/config-vars.js';
 import { secretsFile } from '../domain/secrets.js';
 import { Refusal } from '../errors.js';
-import { varsOf, type AppConfigs } from '../store/app-config.js';
+import { varsOf } from '../store/app-config.js';
 import type { CookieSecrets } from '../store/cookie-secret.js';
 import type { ProcessPlace, SecretFiles } from '../store/secret-files.js';
+import type { InheritedConfig } from './inherited-config.js';
 
 export interface ProcessConfigOptions {
-  configs: AppConfigs;
+  configs: Pick<InheritedConfig, 'read'>;
   cookies: CookieSecrets;
   files: SecretFiles;
   logger: { warn(facts: object, text: string): void };

@@ -1,4 +1,5 @@
 import type { App } from '../domain/app.js';
+import { sleepsAfterMs, usedAt } from '../domain/preview.js';
 import { maySleep, type SleepRule } from '../domain/sleep.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppStore } from '../store/apps.js';
@@ -37,7 +38,7 @@ export class Sleeper {
     if (app?.asleep !== true || app.wanted !== 'running') return;
     if (this.#working.has(id)) return void this.#called.add(id);
     this.#work(id, async () => {
-      const awake = await this.#options.store.update(id, (current) => ({ ...current, asleep: false }));
+      const awake = await this.#options.store.update(id, (current) => usedAt({ ...current, asleep: false }, Date.now()));
       await this.#options.serving.start(awake);
       this.#options.logger.info({ app: id }, 'an app wakes');
     });
@@ -60,14 +61,15 @@ export class Sleeper {
     const { routes, rule } = this.#options;
     const target = routes.live(app.id);
     if (target?.backend.state !== 'ready' || routes.draining(app.id).length > 0) return false;
-    const afterMs = app.sleepAfterMinutes === undefined ? rule.afterMs : app.sleepAfterMinutes * 60_000;
-    return maySleep(target, { ...rule, afterMs }, Date.now());
+    return maySleep(target, { ...rule, afterMs: sleepsAfterMs(app, rule.afterMs) }, Date.now());
   }
 
   async #sleep(id: string): Promise<void> {
-    const { store, serving, logger } = this.#options;
+    const { store, serving, routes, logger } = this.#options;
     // Looked at again in its turn: somebody may just have come.
-    const app = await store.update(id, (current) => (this.#isUnused(current) ? { ...current, asleep: true } : current));
+    const app = await store.update(id, (current) =>
+      this.#isUnused(current) ? usedAt({ ...current, asleep: true }, routes.live(id)?.visitedAt ?? 0) : current,
+    );
     if (!app.asleep) return;
     await serving.stop(id);
     logger.info({ app: id }, 'an app sleeps');

@@ -25,6 +25,17 @@ export const appSchema = z.object({
   sleepAfterMinutes: z.number().nonnegative().optional(),
   /** For how long (minutes) an older release is kept for its open pages; not there = as the server's settings say. */
   drainLimitMinutes: z.number().nonnegative().optional(),
+  /** True where other branches that are pushed get previews; not there = as the server's settings say. */
+  previews: z.boolean().optional(),
+  /** What it is a preview of, where it is one. */
+  preview: z
+    .object({
+      of: z.string(),
+      branch: z.string(),
+      /** The last push or visit, to the hour. */
+      lastUsedAt: z.string(),
+    })
+    .optional(),
   /** The number of the release that new visitors get. */
   live: z.number().int().nullable(),
   /** The newest number given out. */
@@ -85,16 +96,33 @@ export function parseAppId(text: string): string {
   return text;
 }
 
-/** A sensible id for a name that a person typed: accents fall away, the rest becomes dashes; "app" where nothing is left. */
-export function idFromName(name: string): string {
-  const slug = name
+/** A text as a part of an id: accents fall away, and all but letters and digits becomes single dashes within it. */
+export function dashed(text: string): string {
+  return text
     .normalize('NFKD')
     .replace(/\p{Mark}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 50)
-    .replace(/-+$/g, '');
+    .replace(/^-+|-+$/g, '');
+}
+
+/**
+ * The id itself, where it is one that a person may give a new app.
+ * @throws Refusal `app-id-invalid`, `app-id-reserved`
+ */
+export function parseNewAppId(text: string): string {
+  const id = parseAppId(text);
+  if (id.includes('--')) {
+    throw new Refusal('invalid', 'app-id-reserved', `"${id}" cannot be a new app's id: "--" stands in the ids of previews alone. Choose another id.`, {
+      field: 'id',
+    });
+  }
+  return id;
+}
+
+/** A sensible id for a name that a person typed; "app" where nothing is left of it. */
+export function idFromName(name: string): string {
+  const slug = dashed(name).slice(0, 50).replace(/-+$/g, '');
   if (slug === '') return 'app';
   return slug.length === 1 || RESERVED.has(slug) ? `${slug}-app` : slug;
 }

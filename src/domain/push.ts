@@ -13,6 +13,10 @@ export interface RefUpdate {
 /** What becomes of one ref of a push. */
 export type RefPlan =
   | { kind: 'deploy'; branch: string }
+  /** Deployed at an address of its own. */
+  | { kind: 'preview'; branch: string }
+  /** The branch goes, and its preview with it. */
+  | { kind: 'end-preview'; branch: string }
   /** Stored and not deployed; the sentence says so. */
   | { kind: 'store'; say: string }
   | { kind: 'refuse'; reason: string };
@@ -25,6 +29,16 @@ export interface PushOptions {
   drainMinutes?: number;
   /** What nobody here knows, such as what is meant for another server. */
   unknown: string[];
+}
+
+/** What a push must know of an app's previews. */
+export interface PreviewRule {
+  /** True where branches get new ones. */
+  on: boolean;
+  /** True where the branch has one: it follows its branch for as long as it is there. */
+  has(branch: string): boolean;
+  /** How they are switched on, as a sentence for the pusher. */
+  how: string;
 }
 
 const BRANCH = 'refs/heads/';
@@ -59,7 +73,7 @@ export function deployBranchOf(current: string | null, updates: readonly RefUpda
 }
 
 /** What becomes of a ref. @param deployBranch as `deployBranchOf` says */
-export function planRef(update: RefUpdate, deployBranch: string | null): RefPlan {
+export function planRef(update: RefUpdate, deployBranch: string | null, previews: PreviewRule): RefPlan {
   if (update.ref.startsWith(BRANCH)) {
     const branch = update.ref.slice(BRANCH.length);
     if (branch === deployBranch) {
@@ -67,9 +81,11 @@ export function planRef(update: RefUpdate, deployBranch: string | null): RefPlan
         ? { kind: 'refuse', reason: `${branch} is the branch that deploys: delete the app itself instead` }
         : { kind: 'deploy', branch };
     }
-    return isDeletion(update)
-      ? { kind: 'store', say: `Branch ${branch} is deleted.` }
-      : { kind: 'store', say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is.` };
+    if (isDeletion(update)) {
+      return previews.has(branch) ? { kind: 'end-preview', branch } : { kind: 'store', say: `Branch ${branch} is deleted.` };
+    }
+    if (previews.on || previews.has(branch)) return { kind: 'preview', branch };
+    return { kind: 'store', say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is. ${previews.how}` };
   }
   if (update.ref.startsWith('refs/tags/')) {
     const tag = update.ref.slice('refs/tags/'.length);

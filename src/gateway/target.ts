@@ -21,6 +21,7 @@ export class Target {
   readonly #waiting = new Set<() => void>();
   #lastSocketAt: number;
   #lastActivity = Date.now();
+  #visitedAt = 0;
 
   /** @param socketsUntil when the WebSockets of an earlier server to it ended; undefined for a process that had none */
   constructor(backend: Backend, socketsUntil?: Date) {
@@ -48,9 +49,15 @@ export class Target {
     return this.#lastActivity;
   }
 
+  /** The same, but 0 as long as nobody has: a process that starts was not visited yet. */
+  get visitedAt(): number {
+    return this.#visitedAt;
+  }
+
   /** Somebody is there. */
   touch(): void {
     this.#lastActivity = Date.now();
+    this.#visitedAt = this.#lastActivity;
   }
 
   /** Counts a request. @returns what ends the count; to be called once the request has ended, however it did */

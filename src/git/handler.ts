@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { authenticate, type CheckToken, type Principal } from '../domain/access.js';
 import { parseAppId } from '../domain/app.js';
+import { isPreviewId } from '../domain/preview.js';
 import type { Attempts } from '../domain/attempts.js';
 import { messageOf, Refusal } from '../errors.js';
 import { pkt, FLUSH } from './pkt.js';
@@ -21,6 +22,8 @@ export interface GitRepositories {
   find(app: string): string | undefined;
   /** The folder of an empty repository, shown to who is about to push an app that does not exist yet. */
   empty: string;
+  /** @throws Refusal where nobody can push to this app */
+  demandPushable(app: string): void;
   /** Makes the app that a first push names. */
   begin(app: string): Promise<string>;
   /** Called after every push: an app that was made for it and got nothing goes again. */
@@ -73,6 +76,7 @@ export class GitHandler {
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
     if (match === null) return say(request, response, 404, 'There is nothing here. An app\'s repository is at /git/<id>.git.');
     const app = parseAppId(match[1] ?? '');
+    if (match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query)) this.#options.repositories.demandPushable(app);
     request.setTimeout(IDLE_MS, () => request.destroy());
     if (match[2] === 'info/refs') return this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
     return this.#serve(request, response, app, match[2] as Service, principal);
@@ -213,7 +217,8 @@ export class GitHandler {
 }
 
 function noApp(app: string): Refusal {
-  return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet: git push makes it.`);
+  const how = isPreviewId(app) ? 'a push of its branch to its app makes it, where previews are on' : 'git push makes it';
+  return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet: ${how}.`);
 }
 
 /** git's protocol version as the client asks for it; only what git itself would send is passed on. */

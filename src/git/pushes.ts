@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Deploy } from '../deploy/apps.js';
-import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type RefUpdate } from '../domain/push.js';
-import { printable } from '../domain/app.js';
+import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefPlan, type RefUpdate } from '../domain/push.js';
+import { printable, type App } from '../domain/app.js';
 import type { Principal } from '../domain/access.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
@@ -17,9 +17,20 @@ export interface PushDeploys {
   adoptBranch(app: string, branch: string): Promise<void>;
 }
 
+/** What pushes need of previews. */
+export interface PushPreviews {
+  isOn(app: App): boolean;
+  find(app: string, branch: string): App | undefined;
+  /** The preview of a branch, made where there is none. @returns its id */
+  take(app: string, branch: string): Promise<string>;
+  /** Removes the preview of a branch. @returns its id, where there was one */
+  end(app: string, branch: string): Promise<string | undefined>;
+}
+
 export interface PushOptions {
   apps: AppStore;
   deploys: PushDeploys;
+  previews: PushPreviews;
   /** An app's address for visitors. */
   url: (app: string) => string;
   logger: { error(facts: object, text: string): void };
@@ -29,6 +40,9 @@ interface Push {
   app: string;
   by: Principal;
 }
+
+/** A ref whose commit becomes a release. */
+type DeployPlan = Extract<RefPlan, { kind: 'deploy' | 'preview' }>;
 
 /** The longest reason that git shows whole on the pusher's screen, in characters. */
 const MAX_REASON = 300;
@@ -80,8 +94,9 @@ export class Pushes {
       .flatMap((line) => parseUpdate(line) ?? []);
     const app = this.#options.apps.get(push.app);
     const branch = deployBranchOf(app.deployBranch, updates, app.live !== null);
+    const previews = this.#previewRule(app);
     for (const update of updates) {
-      if (planRef(update, branch).kind !== 'deploy') continue;
+      if (!['deploy', 'preview'].includes(planRef(update, branch, previews).kind)) continue;
       try {
         await this.#options.deploys.inspect(push.app, update.new, call.env);
       } catch (error) {
@@ -100,7 +115,7 @@ export class Pushes {
     const asked = await readRequest(call);
     const app = this.#options.apps.get(push.app);
     const branch = deployBranchOf(app.deployBranch, asked.updates, app.live !== null);
-    if (branch !== null && branch !== app.deployBranch && asked.updates.some((update) => planRef(update, branch).kind === 'deploy')) {
+    if (branch !== null && branch !== app.deployBranch && asked.updates.some((update) => planRef(update, branch, this.#previewRule(app)).kind === 'deploy')) {
       await this.#options.deploys.adoptBranch(push.app, branch);
     }
     for (const update of asked.updates) {
@@ -111,22 +126,38 @@ export class Pushes {
   }
 
   async #answer(push: Push, update: RefUpdate, branch: string | null, options: readonly string[], call: HookCall): Promise<string[]> {
-    const plan = planRef(update, branch);
+    const plan = planRef(update, branch, this.#previewRule(this.#options.apps.get(push.app)));
     switch (plan.kind) {
       case 'refuse':
         return [`ng ${update.ref} ${oneLine(plan.reason)}`];
       case 'store':
         call.say(plan.say);
         return [`ok ${update.ref}`, 'option fall-through'];
+      case 'end-preview': {
+        const ended = await this.#options.previews.end(push.app, plan.branch);
+        call.say(`Branch ${plan.branch} is deleted${ended === undefined ? '' : `, and its preview ${ended} is removed`}.`);
+        return [`ok ${update.ref}`, 'option fall-through'];
+      }
+      case 'preview':
       case 'deploy': {
-        const reason = await this.#deploy(push, update, plan.branch, options, call);
+        const reason = await this.#deploy(push, update, plan, options, call);
         return [reason === undefined ? `ok ${update.ref}` : `ng ${update.ref} ${oneLine(reason)}`];
       }
     }
   }
 
+  #previewRule(app: App): PreviewRule {
+    const { previews } = this.#options;
+    return {
+      on: previews.isOn(app),
+      has: (branch) => previews.find(app.id, branch) !== undefined,
+      how: `Previews would give it an address of its own: the settings of ${app.id} in the console switch them on.`,
+    };
+  }
+
   /** @returns why the push is refused; undefined when it is not */
-  async #deploy(push: Push, update: RefUpdate, branch: string, options: readonly string[], call: HookCall): Promise<string | undefined> {
+  async #deploy(push: Push, update: RefUpdate, { kind, branch }: DeployPlan, options: readonly string[], call: HookCall): Promise<string | undefined> {
+    let app: string;
     let deploy: Deploy;
     let nowait: boolean;
     try {
@@ -134,8 +165,9 @@ export class Pushes {
       nowait = asked.nowait;
       for (const option of unknown) call.say(`The push option "${printable(option)}" means nothing here; known are nowait and drain=<minutes>.`);
       const seen = isCreation(update) ? null : update.old;
+      app = kind === 'preview' ? await this.#options.previews.take(push.app, branch) : push.app;
       deploy = await this.#options.deploys.request({
-        app: push.app,
+        app,
         commit: update.new,
         branch,
         by: push.by.name,
@@ -148,7 +180,7 @@ export class Pushes {
       throw error;
     }
     if (nowait) {
-      call.say(`Release ${deploy.release} of ${push.app} is queued; ${branch} moves here once it is live.`);
+      call.say(`Release ${deploy.release} of ${app} is queued; ${branch} moves here once it is live.`);
       return undefined;
     }
     const stop = deploy.follow((line) => call.say(line));
@@ -167,7 +199,7 @@ export class Pushes {
           return 'the server is stopping; the deploy goes on when it is back';
         default:
           call.say('');
-          call.say(`${push.app} is live: ${this.#options.url(push.app)}`);
+          call.say(`${app} is live: ${this.#options.url(app)}`);
           call.say('');
           return undefined;
       }

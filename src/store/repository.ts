@@ -1,5 +1,5 @@
-import { mkdtemp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { Refusal } from '../errors.js';
 import { GitFailed, type Git, type GitOptions } from './git.js';
 
@@ -57,6 +57,17 @@ export class Repository {
     } finally {
       await rm(draft, { recursive: true, force: true });
     }
+  }
+
+  /**
+   * Finds objects in another repository from now on, by git's own means: `objects/info/alternates`
+   * (https://git-scm.com/docs/gitrepository-layout). The other one then never throws any away.
+   */
+  async borrow(from: Repository): Promise<void> {
+    await from.run(['config', 'gc.pruneExpire', 'never']);
+    // Relative to the objects, so that the data folder can be moved.
+    const way = relative(join(this.path, 'objects'), join(from.path, 'objects'));
+    await writeFile(join(this.path, 'objects', 'info', 'alternates'), `${way}\n`);
   }
 
   /** The commit that a ref or an id names, or undefined. */

@@ -10,14 +10,14 @@ export interface GalleryDeps {
   publicBase: () => string;
 }
 
-/** The page for visitors, at `/`: every app that has ever been live. It needs no login, so it tells no more than that. */
+/** The page for visitors, at `/`: every app that has ever been live, without previews. It needs no login, so it tells no more than that. */
 export function galleryRouter(deps: GalleryDeps): Router {
   const router = new Router();
   router.get('/', (ctx) => {
     const links = linksOf(deps.publicBase());
     const cards = deps.apps
       .list()
-      .filter(({ app }) => app.live !== null)
+      .filter(({ app }) => app.live !== null && app.preview === undefined)
       .map((status) => presentCard(status, links))
       .sort((a, b) => a.name.localeCompare(b.name, 'en', { sensitivity: 'base', numeric: true }));
     ctx.type = 'text/html; charset=utf-8';

@@ -49,6 +49,8 @@ export interface ReleaseView {
 
 export interface AppView {
   id: string;
+  /** Where it is a preview: of which app, with that app's page, and of which branch. */
+  preview: { of: string; href: string; branch: string; remove: string } | undefined;
   name: string;
   description: string;
   state: StateView;
@@ -146,6 +148,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
   const deployed = app.live !== null;
   return {
     id: app.id,
+    preview: app.preview === undefined ? undefined : presentPreview(app.id, app.preview, links),
     name: app.name,
     description: app.description,
     state: presentState(state),
@@ -172,6 +175,23 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
   };
 }
 
+function presentPreview(id: string, { of, branch }: NonNullable<App['preview']>, links: Links): NonNullable<AppView['preview']> {
+  const href = links.console(`apps/${of}`);
+  return { of, href, branch, remove: `${href}/previews/${id}/remove` };
+}
+
+/** Apps by name, each with its previews behind it. */
+export function sortApps(views: readonly AppView[]): AppView[] {
+  const names = new Map(views.map((view) => [view.id, view.name]));
+  const place = ({ id, name, preview }: AppView): string[] =>
+    preview === undefined ? [name, id, '', ''] : [names.get(preview.of) ?? preview.of, preview.of, preview.branch, id];
+  const compare = (a: string, b: string): number => a.localeCompare(b, 'en', { sensitivity: 'base', numeric: true });
+  return [...views].sort((a, b) => {
+    const [left, right] = [place(a), place(b)];
+    return left.map((part, at) => compare(part, right[at] ?? '')).find((order) => order !== 0) ?? 0;
+  });
+}
+
 /** A release as a line of an app's deploys. */
 export function presentRelease(app: App, release: Release, links: Links, now: Date): ReleaseView {
   return {
@@ -194,8 +214,10 @@ export function presentRelease(app: App, release: Release, links: Links, now: Da
   };
 }
 
-/** "12 apps · 9 running · 1 crashed": the whole in one line, troubles last. */
-export function presentSummary(list: AppStatus[]): string {
+/** "12 apps · 9 running · 1 crashed · 3 previews": the whole in one line, troubles last, and previews apart. */
+export function presentSummary(all: AppStatus[]): string {
+  const list = all.filter(({ app }) => app.preview === undefined);
+  const previews = all.length - list.length;
   const counts = new Map<AppState, number>();
   for (const { state } of list) counts.set(state, (counts.get(state) ?? 0) + 1);
   const order: AppState[] = ['running', 'starting', 'deploying', 'sleeping', 'stopped', 'created', 'failed', 'crashed'];
@@ -203,6 +225,7 @@ export function presentSummary(list: AppStatus[]): string {
     const count = counts.get(state);
     return count === undefined ? [] : [`${count} ${presentState(state).word.toLowerCase()}`];
   });
+  if (previews > 0) parts.push(`${previews} ${previews === 1 ? 'preview' : 'previews'}`);
   return [`${list.length} ${list.length === 1 ? 'app' : 'apps'}`, ...parts].join(' · ');
 }
 

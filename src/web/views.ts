@@ -69,7 +69,7 @@ export interface Pages {
     field: string | undefined;
     example: string;
   };
-  'console/overview': AppPage & { log: LogView; recent: ReleaseView[]; deployLog: LogView | undefined };
+  'console/overview': AppPage & { previews: { on: boolean; list: AppView[] }; log: LogView; recent: ReleaseView[]; deployLog: LogView | undefined };
   'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
   'console/deploys': AppPage & { releases: ReleaseView[] };
   'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
@@ -95,7 +95,7 @@ export interface Pages {
     download: string;
   };
   'console/new-file': AppPage & { path: string; text: string; message: string; error: string | undefined; field: string | undefined };
-  'console/settings': AppPage & { clone: string; error: string | undefined; field: string | undefined; name: string; description: string };
+  'console/settings': AppPage & { clone: string; error: string | undefined; field: string | undefined; name: string; description: string; previews: boolean };
   'console/delete': AppPage & { error: string | undefined };
   'api-docs': ApiDocs;
   gallery: { cards: GalleryCard[]; summary: string };

@@ -37,8 +37,8 @@ beforeEach(async () => {
   const handler = new GitHandler({
     attempts: new Attempts(),
     check: (token) => (token === 'secret' ? { name: 'ada' } : undefined),
-    repositories: { find: () => bare, empty: bare, begin: async () => bare, end: async (app) => void ended.push(app) },
-    pushes: new Pushes({ apps: undefined as never, deploys: undefined as never, url: () => '', logger }),
+    repositories: { find: () => bare, empty: bare, demandPushable: () => undefined, begin: async () => bare, end: async (app) => void ended.push(app) },
+    pushes: new Pushes({ apps: undefined as never, deploys: undefined as never, previews: undefined as never, url: () => '', logger }),
     env: gitEnvironment(process.env.PATH ?? ''),
     hooks: HOOKS,
     hookSocket: join(folder, 'run', 'hooks.sock'),

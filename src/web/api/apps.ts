@@ -7,9 +7,12 @@ import { signedIn } from '../auth.js';
 import { createFrom, updateFrom } from '../upload/apply.js';
 import { withUpload } from '../upload/receive.js';
 import { jsonReader } from './json.js';
-import { paginate, presentApp, presentDeploy } from './present.js';
+import { paginate, presentApp, presentDeploy, presentPreviews } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
+
+/** A form knows texts and files only. */
+const formOfUpdate = bodies.update.omit({ previews: true });
 
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {
@@ -68,9 +71,10 @@ export function appRoutes(api: ApiContext): Route[] {
       tag: 'apps',
       summary: 'One app',
       params: params.app,
-      answers: { 200: { description: 'The app.', content: { 'application/json': answers.app } } },
+      answers: { 200: { description: 'The app, with its previews.', content: { 'application/json': answers.appWithPreviews } } },
       async handle(ctx, input) {
-        ctx.body = present(apps.get(input.params.id));
+        const { id } = input.params;
+        ctx.body = { ...present(apps.get(id)), ...presentPreviews(apps.previews(id), api.publicBase()) };
       },
     }),
 
@@ -81,9 +85,10 @@ export function appRoutes(api: ApiContext): Route[] {
       summary: 'Change an app',
       description:
         'All fields are optional. Files make one commit and one deploy; the old release serves until the new one does; ' +
-        'an archive replaces the whole project. A new name or description alone restarts nothing.',
+        'an archive replaces the whole project. A new name or description alone restarts nothing, and neither does ' +
+        '"previews", which a JSON body switches on or off: previews that are there stay until their branches are deleted.',
       params: params.app,
-      body: { 'multipart/form-data': bodies.update.extend(formFiles), 'application/json': bodies.update },
+      body: { 'multipart/form-data': formOfUpdate.extend(formFiles), 'application/json': bodies.update },
       answers: {
         200: {
           description: 'The app, and the deploy to follow where files came.',
@@ -97,7 +102,7 @@ export function appRoutes(api: ApiContext): Route[] {
         const { status, deploy } = ctx.is('json')
           ? await updateFrom(apps, id, await readJson(ctx, bodies.update), undefined, by)
           : await withUpload(ctx, api.uploads, (upload) =>
-              updateFrom(apps, id, parseInput(bodies.update, upload.fields), upload, by),
+              updateFrom(apps, id, parseInput(formOfUpdate, upload.fields), upload, by),
             );
         ctx.body = changed(status, deploy);
       },

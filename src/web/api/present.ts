@@ -1,7 +1,7 @@
-import type { AppStatus } from '../../deploy/apps.js';
+import type { AppPreviews, AppStatus } from '../../deploy/apps.js';
 import type { App } from '../../domain/app.js';
 import type { Release } from '../../domain/release.js';
-import type { AppAnswer, DeployAnswer } from './schemas.js';
+import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 
 /** An app as the API tells of it. @param base the public base, from which every address is made */
 export function presentApp({ app, state, process }: AppStatus, base: string, now: Date): AppAnswer {
@@ -26,9 +26,29 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
         : null,
     restarts: process?.restarts ?? 0,
     deploy_branch: app.deployBranch,
+    preview: app.preview === undefined ? null : { of: app.preview.of, branch: app.preview.branch },
     created_at: app.createdAt,
     updated_at: app.updatedAt,
     last_deploy: last === undefined ? null : presentDeploy(app, last, base),
+  };
+}
+
+/** The previews of an app, in short. */
+export function presentPreviews(previews: AppPreviews, base: string): PreviewsAnswer {
+  return {
+    previews_on: previews.on,
+    previews: previews.list.map(({ app, state }) => {
+      const last = app.releases.at(-1);
+      return {
+        id: app.id,
+        branch: app.preview?.branch ?? '',
+        state,
+        url: `${base}/apps/${app.id}/`,
+        console_url: `${base}/console/apps/${app.id}`,
+        release: app.live,
+        last_deploy: last === undefined ? null : presentDeploy(app, last, base),
+      };
+    }),
   };
 }
 

@@ -82,7 +82,11 @@ export const bodies = {
     id: z.string().max(100).optional().describe('Its id in addresses; made from the name unless told.'),
     description: description.optional(),
   }),
-  update: z.strictObject({ name: name.optional(), description: description.optional() }),
+  update: z.strictObject({
+    name: name.optional(),
+    description: description.optional(),
+    previews: z.boolean().optional().describe('true: other branches that are pushed get previews.'),
+  }),
   rollback: z.strictObject({
     release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
   }),
@@ -149,15 +153,37 @@ const app = z
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Starts after a crash.'),
     deploy_branch: z.string().nullable(),
+    preview: z
+      .object({ of: z.string().describe('The id of its app.'), branch: z.string() })
+      .nullable()
+      .describe('What it is a preview of, where it is one.'),
     created_at: z.string(),
     updated_at: z.string(),
     last_deploy: deploy.nullable(),
   })
   .meta({ id: 'App' });
 
+const preview = z
+  .object({
+    id: z.string(),
+    branch: z.string(),
+    state: z.enum(appStates),
+    url: z.string(),
+    console_url: z.string(),
+    release: z.number().int().nullable().describe('The live release.'),
+    last_deploy: deploy.nullable(),
+  })
+  .meta({ id: 'Preview' });
+
 /** What is answered. */
 export const answers = {
   app,
+  appWithPreviews: app
+    .extend({
+      previews_on: z.boolean().describe('True where other branches that are pushed get previews.'),
+      previews: z.array(preview).describe('The previews that are there.'),
+    })
+    .meta({ id: 'AppWithPreviews' }),
   apps: z.object({ apps: z.array(app), page: z.number().int(), per_page: z.number().int(), total: z.number().int() }),
   changed: app
     .extend({ deploy: deploy.nullable().describe('The deploy that was begun, where files came.') })
@@ -201,6 +227,7 @@ export const answers = {
 };
 
 export type AppAnswer = z.infer<typeof answers.app>;
+export type PreviewsAnswer = Pick<z.infer<typeof answers.appWithPreviews>, 'previews_on' | 'previews'>;
 export type ChangedAnswer = z.infer<typeof answers.changed>;
 export type DeployAnswer = z.infer<typeof answers.deploy>;
 

@@ -1,8 +1,8 @@
 import { pendingRelease } from '../../domain/app.js';
 import { tail } from '../../logs/tail.js';
-import type { Refusal } from '../../errors.js';
+import { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';
-import { presentRelease } from '../presenters.js';
+import { presentRelease, sortApps } from '../presenters.js';
 import { buildLogView, runLogView, shown } from './logs.js';
 import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
@@ -36,10 +36,26 @@ export function appRoutes(add: AddRoute): void {
       async () => {
         const { id } = page.status.app;
         const { name, description } = parseInput(bodies.create, { name: page.field('name'), description: page.field('description') });
-        await page.deps.apps.describe(id, { name, description: description ?? '' });
+        const previews = page.field('previews') === 'on';
+        // What is as it was stays the server's to say.
+        const switched = page.status.app.preview === undefined && previews !== page.deps.apps.previews(id).on;
+        await page.deps.apps.describe(id, { name, description: description ?? '', ...(switched ? { previews } : {}) });
         page.go(`apps/${id}/settings?done=save`);
       },
       (refusal) => settings(page, refusal),
+    ),
+  );
+
+  add('post', '/apps/:id/previews/:preview/remove', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        const { app } = page.deps.apps.get(page.param('preview'));
+        if (app.preview?.of !== id) throw new Refusal('not-found', 'preview-not-found', `${id} has no preview "${app.id}".`);
+        await page.deps.apps.remove(app.id);
+        page.go(`apps/${id}?done=remove-preview`);
+      },
+      (refusal) => overview(page, refusal),
     ),
   );
 
@@ -68,7 +84,8 @@ async function act(page: Page, name: string, work: (id: string) => Promise<void>
 
 async function overview(page: Page, refusal?: Refusal): Promise<void> {
   const { app } = page.status;
-  const { logs } = page.deps;
+  const { logs, apps } = page.deps;
+  const previews = apps.previews(app.id);
   const pending = pendingRelease(app);
   const lines = await shown(page, app.id, (await tail(logs.runLog(app.id), LINES)).lines);
   const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
@@ -76,6 +93,7 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
     'console/overview',
     {
       ...(await page.app('overview', notice)),
+      previews: { on: previews.on, list: sortApps(await Promise.all(previews.list.map((status) => page.present(status)))) },
       recent: app.releases.slice(-RECENT).reverse().map((release) => presentRelease(app, release, page.links, page.now)),
       log: runLogView(app, lines, LINES),
       deployLog:
@@ -98,6 +116,7 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
       field: refusal?.field,
       name: refusal === undefined ? app.name : page.field('name'),
       description: refusal === undefined ? app.description : page.field('description'),
+      previews: refusal === undefined ? page.deps.apps.previews(app.id).on : page.field('previews') === 'on',
     },
     refusal?.status,
   );

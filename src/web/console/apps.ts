@@ -1,6 +1,6 @@
 import type { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';
-import { presentSummary } from '../presenters.js';
+import { presentSummary, sortApps } from '../presenters.js';
 import { createFrom } from '../upload/apply.js';
 import { withUpload, type Upload } from '../upload/receive.js';
 import { attempt, type Page } from './page.js';
@@ -10,8 +10,7 @@ import type { AddRoute } from './route.js';
 export function appsRoutes(add: AddRoute): void {
   add('get', '/', async (page) => {
     const list = page.deps.apps.list();
-    const apps = await Promise.all(list.map((status) => page.present(status)));
-    apps.sort((a, b) => a.name.localeCompare(b.name, 'en', { sensitivity: 'base', numeric: true }));
+    const apps = sortApps(await Promise.all(list.map((status) => page.present(status))));
     page.show('console/apps', { apps, summary: presentSummary(list), example: page.links.git('hello'), notice: page.notice });
   });
 

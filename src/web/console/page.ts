@@ -29,6 +29,7 @@ const DONE: Record<string, Notice> = {
   save: { tone: 'good', text: 'Saved.' },
   same: { tone: 'good', text: 'The file is as it was: there is nothing to save.' },
   create: { tone: 'good', text: 'The app was made. Push to it to give it something to run.' },
+  'remove-preview': { tone: 'good', text: 'The preview was removed. Its branch is kept, and the next push to it makes the preview again.' },
   delete: { tone: 'good', text: 'The app was deleted.' },
 };
 

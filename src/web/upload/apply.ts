@@ -16,6 +16,7 @@ export interface NewApp {
 export interface AppUpdate {
   name?: string | undefined;
   description?: string | undefined;
+  previews?: boolean | undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type RefUpdate } from '../../../src/domain/push.js';
+import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefUpdate } from '../../../src/domain/push.js';
 
 const OLD = 'a'.repeat(40);
 const NEW = 'b'.repeat(40);
@@ -61,20 +61,36 @@ describe('the branch that deploys', () => {
   });
 });
 
+const off: PreviewRule = { on: false, has: () => false, how: 'Switch them on.' };
+
 describe('what becomes of a ref', () => {
   it.each([
     ['refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
     ['refs/heads/main', NONE, { kind: 'refuse', reason: 'main is the branch that deploys: delete the app itself instead' }],
-    ['refs/heads/idea', NEW, { kind: 'store', say: 'Branch idea is stored, not deployed: only main is.' }],
+    ['refs/heads/idea', NEW, { kind: 'store', say: 'Branch idea is stored, not deployed: only main is. Switch them on.' }],
     ['refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
-    ['refs/heads/main/sub', NEW, { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is.' }],
+    ['refs/heads/main/sub', NEW, { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is. Switch them on.' }],
     ['refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
     ['refs/tags/v1', NONE, { kind: 'store', say: 'Tag v1 is deleted.' }],
     ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
     ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
     ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
   ])('%s to %s', (ref, to, plan) => {
-    expect(planRef(update(ref, to), 'main')).toEqual(plan);
+    expect(planRef(update(ref, to), 'main', off)).toEqual(plan);
+  });
+
+  const on: PreviewRule = { ...off, on: true };
+  const one: PreviewRule = { ...off, has: (branch) => branch === 'idea' };
+  it.each([
+    ['where previews are on', on, 'refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
+    ['where previews are on', on, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
+    ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
+    ['where previews are on', on, 'refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
+    ['where the branch has one', one, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
+    ['where the branch has one', one, 'refs/heads/idea', NONE, { kind: 'end-preview', branch: 'idea' }],
+    ['where another branch has one', one, 'refs/heads/other', NEW, { kind: 'store', say: 'Branch other is stored, not deployed: only main is. Switch them on.' }],
+  ])('%s: %#', (_where, rule, ref, to, plan) => {
+    expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
   });
 });
 

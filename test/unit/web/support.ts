@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from '../../../src/deploy/apps.js';
+import type { AppPreviews, Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from '../../../src/deploy/apps.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app.js';
 import { Attempts } from '../../../src/domain/attempts.js';
 import { checkVars, mergeVars } from '../../../src/domain/config-vars.js';
@@ -102,10 +102,14 @@ export class QuietApps implements Apps {
     return this.get(id);
   }
 
-  async describe(id: string, input: { name?: string; description?: string }): Promise<AppStatus> {
+  async describe(id: string, input: { name?: string; description?: string; previews?: boolean }): Promise<AppStatus> {
     this.asked.push(`describe ${id} ${JSON.stringify(input)}`);
     this.put({ ...this.get(id).app, ...input });
     return this.get(id);
+  }
+
+  previews(id: string): AppPreviews {
+    return { on: this.get(id).app.previews ?? false, list: this.list().filter(({ app }) => app.preview?.of === id) };
   }
 
   async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {

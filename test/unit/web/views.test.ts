@@ -32,6 +32,7 @@ const status: AppStatus = {
   },
 };
 const app = presentApp(status, links, now, { memory: 1e8, cpu: 0.5 });
+const preview = presentApp({ ...status, app: { ...status.app, preview: { of: 'hello', branch: evil, lastUsedAt: now.toISOString() } } }, links, now);
 const log: LogView = { id: 'run-log', label: evil, lines: [evil, '', '  indented'], follow: '/api/apps/hello/logs?follow=1', empty: 'Nothing yet.' };
 const release = app.last;
 if (release === undefined) throw new Error('the app of this test has releases');
@@ -39,9 +40,9 @@ const folders = presentFiles([{ path: `${evil}.py`, size: 1 }], 'hello', links);
 
 const models: Pages = {
   'console/login': { next: '/console/', error: evil },
-  'console/apps': { apps: [app], summary: '1 app', example: links.git('hello'), notice: { tone: 'good', text: evil } },
+  'console/apps': { apps: [app, preview], summary: '1 app', example: links.git('hello'), notice: { tone: 'good', text: evil } },
   'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
-  'console/overview': { app, tab: 'overview', notice: undefined, log, recent: [release], deployLog: log },
+  'console/overview': { app, tab: 'overview', notice: undefined, previews: { on: true, list: [preview] }, log, recent: [release], deployLog: log },
   'console/logs': { app, tab: 'logs', notice: undefined, log, q: evil, tail: 500, download: '/api/apps/hello/logs?download=1' },
   'console/deploys': { app, tab: 'deploys', notice: undefined, releases: [release] },
   'console/deploy': { app, tab: 'deploys', notice: undefined, release, log, download: '/api/apps/hello/logs?download=1' },
@@ -51,7 +52,7 @@ const models: Pages = {
     language: 'python', size: '1 B', was: 'abc', message: evil, newPath: evil, moving: true, error: evil, download: '/x?raw',
   },
   'console/new-file': { app, tab: 'files', notice: undefined, path: evil, text: evil, message: evil, error: evil, field: 'path' },
-  'console/settings': { app, tab: 'settings', notice: undefined, clone: 'git clone x', error: evil, field: 'name', name: evil, description: evil },
+  'console/settings': { app, tab: 'settings', notice: undefined, clone: 'git clone x', error: evil, field: 'name', name: evil, description: evil, previews: true },
   'console/delete': { app, tab: 'settings', notice: undefined, error: evil },
   gallery: { cards: [{ id: 'hello', name: evil, description: evil, state: app.state, url: app.url, search: evil }], summary: '1 app' },
   error: { status: 404, title: evil, message: evil },
