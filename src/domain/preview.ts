@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Refusal } from '../errors.js';
-import { dashed, newApp, printable, type App } from './app.js';
+import { dashed, newApp, pendingRelease, printable, type App } from './app.js';
 
 /** What stands between an app's id and a branch in the id of a preview, and in no other id. */
 const BETWEEN = '--';
@@ -60,7 +60,8 @@ export function usedAt(app: App, moment: number): App {
 
 /** True where nobody has pushed to a preview or visited it for this long. @param idleMs 0 = it may stay for ever */
 export function isIdle(app: App, idleMs: number, now: number): boolean {
-  return app.preview !== undefined && idleMs > 0 && now - Date.parse(app.preview.lastUsedAt) >= idleMs;
+  if (app.preview === undefined || idleMs <= 0 || pendingRelease(app) !== undefined) return false;
+  return now - Date.parse(app.preview.lastUsedAt) >= idleMs;
 }
 
 /** After how long (ms) without a visitor an app sleeps; 0 = never. @param ruleMs for apps that say nothing themselves */
