@@ -60,6 +60,15 @@ describe('the settings', () => {
     });
   });
 
+  it('say whether branches get previews, and for how long', () => {
+    expect(readConfig({}, '/work').previews).toEqual({ on: false, idleMs: 14 * 86_400_000 });
+    expect(readConfig({ STREAMLIT_HOST_PREVIEWS: 'on', STREAMLIT_HOST_PREVIEW_DAYS: '0.5' }, '/work').previews).toEqual({ on: true, idleMs: 43_200_000 });
+    expect(mistakesOf({ STREAMLIT_HOST_PREVIEWS: 'yes', STREAMLIT_HOST_PREVIEW_DAYS: '-1' })).toEqual([
+      'STREAMLIT_HOST_PREVIEWS=yes: must be on or off.',
+      'STREAMLIT_HOST_PREVIEW_DAYS=-1: must be a number of days, from 0.',
+    ]);
+  });
+
   it('take what is empty for what is not set', () => {
     expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({ port: 8080, token: undefined, redisUrl: undefined });
   });

@@ -12,6 +12,8 @@ import {
   presentSpan,
   presentSummary,
   presentTime,
+  sortApps,
+  type AppView,
 } from '../../../src/web/presenters.js';
 
 const now = new Date('2026-11-21T12:00:00Z');
@@ -121,6 +123,21 @@ describe('the summary', () => {
   it('counts the states and ends with the troubles', () => {
     expect(presentSummary([status(), status({}, 'crashed'), status(), status({}, 'stopped')])).toBe('4 apps · 2 running · 1 stopped · 1 crashed');
     expect(presentSummary([status()])).toBe('1 app · 1 running');
+  });
+
+  it('counts previews apart', () => {
+    const preview = { of: 'hello', branch: 'x', lastUsedAt: now.toISOString() };
+    expect(presentSummary([status(), status({ preview }, 'crashed')])).toBe('1 app · 1 running · 1 preview');
+  });
+});
+
+describe('the list of apps', () => {
+  it('goes by name, and has each app before its previews, by branch', () => {
+    const app = (id: string, name: string): AppView => presentApp(status({ id, name }), links, now);
+    const preview = (id: string, of: string, branch: string): AppView =>
+      presentApp(status({ id, name: 'Anything', preview: { of, branch, lastUsedAt: now.toISOString() } }), links, now);
+    const views = [preview('b--y', 'b', 'y'), app('zoo', 'Alpha'), preview('b--x', 'b', 'x'), preview('zoo--x', 'zoo', 'x'), app('b', 'Beta'), app('c', 'beta 2')];
+    expect(sortApps(views).map(({ id }) => id)).toEqual(['zoo', 'zoo--x', 'b', 'b--x', 'b--y', 'c']);
   });
 });
 

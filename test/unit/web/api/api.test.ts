@@ -3,6 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newApp } from '../../../../src/domain/app.js';
+import { newPreview } from '../../../../src/domain/preview.js';
 import { Refusal } from '../../../../src/errors.js';
 import { zip } from '../upload/archives.js';
 import { form, startWeb, TOKEN, type TestWeb } from '../support.js';
@@ -165,6 +166,17 @@ describe('changing an app', () => {
     const answer = await sendJson('PATCH', '/apps/demo', { name: 'New name' });
     expect(answer.json).toMatchObject({ name: 'New name', id: 'demo', deploy: null, release: 1 });
     expect(web.apps.committed).toBeUndefined();
+  });
+
+  test('previews are switched by JSON alone, and one app tells of its previews', async () => {
+    expect((await web.api('/apps/demo')).json).toMatchObject({ preview: null, previews_on: false, previews: [] });
+    const answer = await sendJson('PATCH', '/apps/demo', { previews: true });
+    expect(answer).toMatchObject({ status: 200, json: { id: 'demo', deploy: null } });
+    web.apps.put(newPreview('demo--a-b', web.apps.get('demo').app, 'a/b', new Date()));
+    expect((await web.api('/apps/demo')).json).toMatchObject({ previews_on: true, previews: [{ id: 'demo--a-b', branch: 'a/b', state: 'created', release: null, last_deploy: null }] });
+    expect((await web.api('/apps/demo--a-b')).json).toMatchObject({ preview: { of: 'demo', branch: 'a/b' }, previews_on: false });
+    expect((await sendJson('PATCH', '/apps/demo', { previews: 'yes' })).json).toMatchObject({ status: 422, field: 'previews' });
+    expect((await send('PATCH', '/apps/demo', [['previews', 'true']])).json).toMatchObject({ status: 422, field: 'previews' });
   });
 
   test('one file leaves the others; an archive replaces them all', async () => {

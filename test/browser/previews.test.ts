@@ -1,0 +1,76 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser } from '../helpers/browser.js';
+import { startHost, type TestHost } from '../helpers/host.js';
+import { Project, textApp } from '../helpers/project.js';
+import { byLabel, button, headState, keepPictures, logIn, seriousFaults } from './pages.js';
+
+describe('previews in the console', () => {
+  let host: TestHost;
+  let browser: Browser;
+  let page: Page;
+  let project: Project;
+
+  beforeAll(async () => {
+    host = await startHost();
+    browser = await openBrowser();
+    page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    project = await Project.create(textApp('text:main'));
+    expect((await project.git('push', host.remote('shop'), 'main')).output).toContain('shop is live');
+    await logIn(page, host);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await project?.remove();
+    await host?.stop();
+  });
+
+  it('are switched on in the settings of their app, which say what that does', async () => {
+    await page.goto(`${host.url}/console/apps/shop/settings`);
+    expect(await byLabel(page, 'Previews of branches').isChecked()).toBe(false);
+    await byLabel(page, 'Previews of branches').check();
+    expect(await seriousFaults(page)).toEqual([]);
+    await button(page, 'Save').click();
+    await page.getByText('Saved.').waitFor();
+    expect(await byLabel(page, 'Previews of branches').isChecked()).toBe(true);
+    await page.goto(`${host.url}/console/apps/shop`);
+    await page.getByText('None yet. Push another branch').waitFor();
+  });
+
+  it('appear on the page of their app without a reload, and go from it with a click', async () => {
+    await project.git('checkout', '--quiet', '-b', 'feature/x');
+    await project.commit(textApp('text:feature'), 'Try a slider');
+    const push = await project.git('push', host.remote('shop'), 'feature/x');
+    expect(push.output).toContain('shop--feature-x is live');
+    const open = page.getByRole('link', { name: 'Open the preview of feature/x' });
+    await open.waitFor();
+    expect(await open.getAttribute('href')).toBe(`${host.url}/apps/shop--feature-x/`);
+    await project.commit({ 'app.py': 'raise RuntimeError("not today")\n' }, 'Break it');
+    expect((await project.git('push', host.remote('shop'), 'HEAD:other')).code).toBe(1);
+    await page.getByRole('button', { name: 'Remove the preview of other' }).waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-previews');
+
+    await page.goto(`${host.url}/console/`);
+    const rows = await page.locator('#apps tbody tr').all();
+    expect(await Promise.all(rows.map((row) => row.getAttribute('data-app')))).toEqual(['shop', 'shop--feature-x', 'shop--other']);
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-apps-previews');
+
+    await page.getByRole('link', { name: 'shop (feature/x)', exact: true }).click();
+    await headState(page, 'Running').waitFor();
+    await page.getByText('Preview of the branch feature/x of shop').waitFor();
+    await page.goto(`${host.url}/console/apps/shop--feature-x/settings`);
+    expect(await byLabel(page, 'Previews of branches').count()).toBe(0);
+
+    await page.goto(`${host.url}/console/apps/shop`);
+    await button(page, 'Remove the preview of feature/x').click();
+    await page.getByText('The preview was removed.').waitFor();
+    expect(await open.count()).toBe(0);
+    expect(await page.getByRole('button', { name: 'Remove the preview of other' }).count()).toBe(1);
+    expect((await fetch(`${host.url}/apps/shop--feature-x/`)).status).toBe(404);
+    expect((await host.app('shop')).state).toBe('running');
+  });
+});
