@@ -6,6 +6,8 @@ import { dashed, newApp, pendingRelease, printable, type App } from './app.js';
 const BETWEEN = '--';
 /** The longest that an id may be. */
 const MAX_ID = 63;
+/** The longest that a name may be. */
+const MAX_NAME = 100;
 /** How much of a long app's id is kept where a preview's would not fit otherwise. */
 const KEPT = 32;
 /** How many digits of a hash are taken; as many more where that is not enough. */
@@ -41,7 +43,8 @@ export function previewId(app: string, branch: string, taken: (id: string) => bo
 /** A new preview of an app's branch, used just now. */
 export function newPreview(id: string, app: App, branch: string, now: Date): App {
   return {
-    ...newApp(id, `${app.name} (${printable(branch)})`, now),
+    // As long as a person may make a name, and never half a character.
+    ...newApp(id, `${app.name} (${printable(branch)})`.slice(0, MAX_NAME).replace(/\p{Cs}$/u, '').trimEnd(), now),
     deployBranch: branch,
     preview: { of: app.id, branch, lastUsedAt: now.toISOString() },
   };

@@ -54,6 +54,13 @@ describe('a preview', () => {
     expect(preview).toMatchObject({ name: 'Shop (feature/x)', deployBranch: 'feature/x', preview: { of: 'shop', branch: 'feature/x' } });
   });
 
+  it('has a name that a person could save again', () => {
+    const nameOf = (name: string): string => newPreview('shop--x', { ...shop, name }, 'feature', now).name;
+    expect(nameOf('a'.repeat(100))).toBe('a'.repeat(100));
+    expect(nameOf('a'.repeat(99))).toBe('a'.repeat(99));
+    expect(nameOf(`a${'😀'.repeat(50)}`)).toBe(`a${'😀'.repeat(49)}`);
+  });
+
   it('has none itself, and an app has them where it or the server says so', () => {
     expect(previewsOn(preview, true)).toBe(false);
     expect(previewsOn(shop, true)).toBe(true);
