@@ -74,7 +74,7 @@ export class Platform implements Apps {
     if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
     if (name !== undefined) this.#nameIsFree(name, id);
     if (input.previews !== undefined && this.#options.store.get(id).preview !== undefined) {
-      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews' });
+      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews_on' });
     }
     await this.#options.store.update(id, (app) => ({
       ...app,

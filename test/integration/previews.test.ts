@@ -77,7 +77,7 @@ test('a branch is only stored while previews are off, and the pusher is told how
 
 test('with previews on, a branch is served at an address of its own, with the config of its app, and nothing else changes', async () => {
   const before = await serves(host, 'shop');
-  expect(await send('PATCH', '/apps/shop', { previews: true })).toMatchObject({ id: 'shop', deploy: null });
+  expect(await send('PATCH', '/apps/shop', { previews_on: true })).toMatchObject({ id: 'shop', deploy: null });
   const head = await commit('feature/x', { 'app.py': app('feature') });
   const push = await project.git('push', host.remote('shop'), 'feature/x');
   expect(push).toMatchObject({ code: 0 });
@@ -177,7 +177,7 @@ test('nobody pushes to a preview itself, or makes an app that looks like one', a
   expect(made.code).not.toBe(0);
   expect(made.output).toContain('"--" stands in the ids of previews alone');
   expect(await send('POST', '/apps', { name: 'Thing', id: 'new--thing' }, 422)).toMatchObject({ code: 'app-id-reserved' });
-  expect(await send('PATCH', `/apps/${FEATURE}`, { previews: true }, 409)).toMatchObject({ code: 'preview-of-preview' });
+  expect(await send('PATCH', `/apps/${FEATURE}`, { previews_on: true }, 409)).toMatchObject({ code: 'preview-of-preview' });
   expect(await serves(host, FEATURE)).toEqual(before);
   expect(await apps()).not.toContain('new--thing');
 });
@@ -199,7 +199,7 @@ test('a preview goes with its branch: process, port and files', async () => {
 });
 
 test('previews that are there are kept when they are switched off, when their app stops, and over a kill of the server', async () => {
-  await send('PATCH', '/apps/shop', { previews: false, name: 'Shop 2' });
+  await send('PATCH', '/apps/shop', { previews_on: false, name: 'Shop 2' });
   await send('POST', '/apps/shop/stop', {});
   const before = await serves(host, FEATURE);
   await host.signal('SIGKILL');
@@ -225,7 +225,7 @@ test('a preview that nobody uses is removed, its branch is kept, and the next pu
 
   await host.stop({ keepData: true, keepApps: true });
   host = await startHost({ data: host.data });
-  await send('PATCH', '/apps/shop', { previews: true });
+  await send('PATCH', '/apps/shop', { previews_on: true });
   await commit('feature/x', { 'app.py': app('back') });
   const push = await project.git('push', host.remote('shop'), 'feature/x');
   expect(push.output).toContain(`${FEATURE} is live`);

@@ -12,7 +12,7 @@ import { route, type ApiContext, type Route } from './route.js';
 import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
 
 /** A form knows texts and files only. */
-const formOfUpdate = bodies.update.omit({ previews: true });
+const formOfUpdate = bodies.update.omit({ previews_on: true });
 
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {
@@ -86,7 +86,7 @@ export function appRoutes(api: ApiContext): Route[] {
       description:
         'All fields are optional. Files make one commit and one deploy; the old release serves until the new one does; ' +
         'an archive replaces the whole project. A new name or description alone restarts nothing, and neither does ' +
-        '"previews", which a JSON body switches on or off: previews that are there stay until their branches are deleted.',
+        '"previews_on", which a JSON body switches on or off: previews that are there stay until their branches are deleted.',
       params: params.app,
       body: { 'multipart/form-data': formOfUpdate.extend(formFiles), 'application/json': bodies.update },
       answers: {

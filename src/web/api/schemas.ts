@@ -85,7 +85,7 @@ export const bodies = {
   update: z.strictObject({
     name: name.optional(),
     description: description.optional(),
-    previews: z.boolean().optional().describe('true: other branches that are pushed get previews.'),
+    previews_on: z.boolean().optional().describe('true: other branches that are pushed get previews.'),
   }),
   rollback: z.strictObject({
     release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),

@@ -16,7 +16,7 @@ export interface NewApp {
 export interface AppUpdate {
   name?: string | undefined;
   description?: string | undefined;
-  previews?: boolean | undefined;
+  previews_on?: boolean | undefined;
 }
 
 /**
@@ -63,9 +63,10 @@ export async function updateFrom(
 ): Promise<{ status: AppStatus; deploy: Deploy | undefined }> {
   const { name, description } = apps.get(id).app;
   const change = upload === undefined ? undefined : await changeOf(upload, false);
-  const texts = given(input);
-  const describes = Object.keys(texts).length > 0;
-  if (describes) await apps.describe(id, texts);
+  const { previews_on: previews, ...texts } = input;
+  const changes = given({ ...texts, previews });
+  const describes = Object.keys(changes).length > 0;
+  if (describes) await apps.describe(id, changes);
   if (change === undefined) return { status: apps.get(id), deploy: undefined };
   try {
     const deploy = await apps.commit(id, change, by, messageOf(change));

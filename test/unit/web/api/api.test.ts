@@ -170,13 +170,13 @@ describe('changing an app', () => {
 
   test('previews are switched by JSON alone, and one app tells of its previews', async () => {
     expect((await web.api('/apps/demo')).json).toMatchObject({ preview: null, previews_on: false, previews: [] });
-    const answer = await sendJson('PATCH', '/apps/demo', { previews: true });
+    const answer = await sendJson('PATCH', '/apps/demo', { previews_on: true });
     expect(answer).toMatchObject({ status: 200, json: { id: 'demo', deploy: null } });
     web.apps.put(newPreview('demo--a-b', web.apps.get('demo').app, 'a/b', new Date()));
     expect((await web.api('/apps/demo')).json).toMatchObject({ previews_on: true, previews: [{ id: 'demo--a-b', branch: 'a/b', state: 'created', release: null, last_deploy: null }] });
     expect((await web.api('/apps/demo--a-b')).json).toMatchObject({ preview: { of: 'demo', branch: 'a/b' }, previews_on: false });
-    expect((await sendJson('PATCH', '/apps/demo', { previews: 'yes' })).json).toMatchObject({ status: 422, field: 'previews' });
-    expect((await send('PATCH', '/apps/demo', [['previews', 'true']])).json).toMatchObject({ status: 422, field: 'previews' });
+    expect((await sendJson('PATCH', '/apps/demo', { previews_on: 'yes' })).json).toMatchObject({ status: 422, field: 'previews_on' });
+    expect((await send('PATCH', '/apps/demo', [['previews_on', 'true']])).json).toMatchObject({ status: 422, field: 'previews_on' });
   });
 
   test('one file leaves the others; an archive replaces them all', async () => {
