@@ -79,7 +79,7 @@ function report(ms) {
 async function startServer() {
   const data = join(work, 'data');
   await mkdir(data);
-  const env = { ...process.env, PATH: `${join(uv, '..')}:${join(ROOT, 'data/tools/bin')}:${process.env.PATH}`, STREAMLIT_HOST_PORT: '0', STREAMLIT_HOST_DATA: data, STREAMLIT_HOST_TOKEN: TOKEN, REDIS_URL: '', UV_CACHE_DIR: cache, STREAMLIT_HOST_LOG_LEVEL: 'warn' };
+  const env = { ...process.env, PATH: `${join(uv, '..')}:${join(ROOT, 'data/tools/bin')}:${process.env.PATH}`, STREAMLIT_HOST_PORT: '0', STREAMLIT_HOST_DATA: data, STREAMLIT_HOST_TOKEN: TOKEN, STREAMLIT_HOST_PICTURES: 'off', REDIS_URL: '', UV_CACHE_DIR: cache, STREAMLIT_HOST_LOG_LEVEL: 'warn' };
   const code = `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: work, env, stdio: ['ignore', 'pipe', 'inherit'] });
   children.add(child);

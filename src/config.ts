@@ -38,6 +38,8 @@ export interface Config {
     /** After this long without a push and without a visitor, in ms; 0 = never. */
     idleMs: number;
   };
+  /** True where the gallery's pictures are taken of the apps, should a Chromium be at hand. */
+  pictures: boolean;
   /** Where PATH and HOME of children come from. */
   path: string;
   home: string;
@@ -99,6 +101,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
     return fallback * 86_400_000;
   };
 
+  const pictures = read('PICTURES') ?? 'auto';
+  if (pictures !== 'auto' && pictures !== 'off') mistakes.push(`STREAMLIT_HOST_PICTURES=${pictures}: must be auto or off.`);
   const port = integer('PORT', 8080, 0, 65_535);
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
@@ -130,6 +134,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
     },
     sleep: { afterMs: minutes('SLEEP_AFTER_MINUTES', 0), idlePageMs: minutes('IDLE_PAGE_MINUTES', 240) },
     previews: { on: onOrOff('PREVIEWS', false), idleMs: days('PREVIEW_DAYS', 14) },
+    pictures: pictures === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
     buildEnv: Object.fromEntries(

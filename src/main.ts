@@ -12,6 +12,7 @@ import { Configs } from './deploy/configs.js';
 import { Deploys } from './deploy/deploys.js';
 import { InheritedConfig } from './deploy/inherited-config.js';
 import { Keeper } from './deploy/keeper.js';
+import { Photographer } from './deploy/photographer.js';
 import { Platform } from './deploy/platform.js';
 import { Previews } from './deploy/previews.js';
 import { ProcessConfig } from './deploy/process-config.js';
@@ -35,6 +36,7 @@ import { greet, offerExample } from './greeting.js';
 import { createLogger, type Logger } from './logger.js';
 import { maskUrls } from './logs/mask.js';
 import { tail } from './logs/tail.js';
+import { findChromium } from './runtime/chromium.js';
 import { endMarked, MARK } from './runtime/marked.js';
 import { Ports } from './runtime/ports.js';
 import { startTimeOf } from './runtime/proc.js';
@@ -46,6 +48,7 @@ import { Credentials } from './store/credentials.js';
 import { Git } from './store/git.js';
 import { claimData, readServerRecord, removeServerRecord, writeServerRecord } from './store/lock.js';
 import { Paths } from './store/paths.js';
+import { Pictures } from './store/pictures.js';
 import { Repository } from './store/repository.js';
 import { SecretFiles } from './store/secret-files.js';
 import { Sessions } from './store/sessions.js';
@@ -238,19 +241,21 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   };
   const stop = new Stop();
   const usage = new UsageMeter();
+  const pictures = new Pictures(paths);
   const common = { apps: platform, views, publicBase };
   const web = createWeb({
     apps: platform,
     publicBase,
     access: { check: (token) => credentials.check(token), sessions, attempts },
     logs,
+    memoryOf: (pid) => usage.memoryOf(pid),
     logger,
     pages: createPages(views, publicBase),
     uploads,
     stopServer: (options) => stop.ask(options),
     closing: stop.asked,
     version: await versionOf(ROOT),
-    open: [files.middleware(), galleryRouter(common).routes() as Middleware],
+    open: [files.middleware(), galleryRouter({ ...common, pictures }).routes() as Middleware],
     console: [consoleRouter({ ...common, logs, uploads, usage: (pid) => usage.of(pid) }).routes() as Middleware],
   });
   const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web });
@@ -263,7 +268,11 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const server = await listen(config, entry);
   const { port } = server.address() as AddressInfo;
   if (config.port === 0 && config.publicBase.endsWith(':0')) base.text = config.publicBase.replace(/:0$/, `:${port}`);
-  await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: publicBase(), local: `http://${localHost(config.bind)}:${port}${basePath}` });
+  const local = `http://${localHost(config.bind)}:${port}${basePath}`;
+  await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: publicBase(), local });
+  const photographer = config.pictures
+    ? new Photographer({ apps: platform, pictures, chromium: () => findChromium(config.path), path: config.path, tmp: paths.tmp, mark: `${mark}/:picture`, local, logger })
+    : undefined;
   const example = await offerExample(
     paths,
     git,
@@ -274,6 +283,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   const { keepApps } = await stop.wanted();
   logger.info(keepApps ? 'Stopping; the apps go on.' : 'Stopping, with all apps.');
+  await photographer?.close();
   await deploys.stop();
   await hooks.close();
   entry.closeSockets();

@@ -1,12 +1,43 @@
 // Added to every page of an app: tells the visitor that a newer release is live, and lets them choose when to move. The
-// page itself goes on with the release that served it.
+// page itself goes on with the release that served it. It runs before Streamlit's own script does, so that what is ours in
+// the address is gone before the app reads it.
 
 const CHECK_MS = 20_000;
 
 const script = document.querySelector('script[data-release]');
 const app = script?.dataset.app ?? '';
 const mine = Number(script?.dataset.release);
+if (script !== null) framed(script.dataset);
 let dismissed = mine;
+
+/** `?frame=1` asks for a bar that leads back to the gallery; this tab remembers it for this app until the bar is closed. */
+function framed({ app, name, gallery }) {
+  const address = new URL(location.href);
+  const asked = address.searchParams.get('frame');
+  const key = `streamlit-host frame ${app}`;
+  let wanted = asked === '1';
+  if (asked !== null) {
+    address.searchParams.delete('frame');
+    history.replaceState(history.state, '', address);
+  }
+  try {
+    if (asked === '0') sessionStorage.removeItem(key);
+    else if (wanted) sessionStorage.setItem(key, '1');
+    wanted = sessionStorage.getItem(key) === '1';
+  } catch {
+    // This browser keeps nothing for us: then the bar is there until the page is left.
+  }
+  // Whoever shows the app within a page of their own has a way back already.
+  if (!wanted || window.top !== window) return;
+  const forget = () => {
+    try {
+      sessionStorage.removeItem(key);
+    } catch {
+      // Nothing was kept.
+    }
+  };
+  import('./frame.js').then(({ frame }) => frame({ name, gallery, forget }));
+}
 
 async function check() {
   if (document.visibilityState !== 'visible') return;

@@ -68,6 +68,18 @@ export interface Deploy {
   done: Promise<Release>;
 }
 
+/** What people read of an app, and where they find it; what is not told stays as it is. */
+export interface AppFacts {
+  name?: string;
+  description?: string;
+  /** As `tagsSchema` has them. */
+  tags?: string[];
+  /** True = not in the gallery. */
+  hidden?: boolean;
+  /** True = other branches that are pushed get previews. */
+  previews?: boolean;
+}
+
 /** A change of an app's config; what is not told stays as it is. */
 export interface ConfigChange {
   /** All vars anew, or a change of some. */
@@ -99,7 +111,7 @@ export interface Apps {
    * Changes what people read of an app, and whether its branches get previews; restarts nothing.
    * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`
    */
-  describe(id: string, input: { name?: string; description?: string; previews?: boolean }): Promise<AppStatus>;
+  describe(id: string, input: AppFacts): Promise<AppStatus>;
   /** The previews of an app's branches. @throws Refusal `app-not-found` */
   previews(id: string): AppPreviews;
   /**

@@ -135,11 +135,13 @@ async function start(kit: DeployKit, release: Release, process: AppProcess, log:
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */
-async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, sleep, drain }: AppFile): Promise<void> {
+async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, tags, hidden, sleep, drain }: AppFile): Promise<void> {
   const now = new Date().toISOString();
   await kit.serving.goLive(app.id, process, (current) => ({
     ...current,
     ...(description === undefined ? {} : { description }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(hidden === undefined ? {} : { hidden }),
     ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
     ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
     live: release.number,

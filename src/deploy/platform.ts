@@ -11,7 +11,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import type { Rotation } from '../store/vault.js';
 import { parseTree } from '../domain/tree.js';
-import type { AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from './apps.js';
+import type { AppFacts, AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from './apps.js';
 import type { Configs } from './configs.js';
 import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
@@ -69,7 +69,7 @@ export class Platform implements Apps {
     });
   }
 
-  async describe(id: string, input: { name?: string; description?: string; previews?: boolean }): Promise<AppStatus> {
+  async describe(id: string, input: AppFacts): Promise<AppStatus> {
     const name = input.name?.trim();
     if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
     if (name !== undefined) this.#nameIsFree(name, id);
@@ -78,9 +78,8 @@ export class Platform implements Apps {
     }
     await this.#options.store.update(id, (app) => ({
       ...app,
+      ...input,
       ...(name === undefined ? {} : { name }),
-      ...(input.description === undefined ? {} : { description: input.description }),
-      ...(input.previews === undefined ? {} : { previews: input.previews }),
     }));
     return this.get(id);
   }

@@ -2,6 +2,7 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { Refusal } from '../errors.js';
 import { printable } from './app.js';
+import { tagsSchema } from './tags.js';
 
 export const APP_FILE = 'streamlit-host.toml';
 
@@ -40,6 +41,11 @@ export const appFileSchema = z.strictObject({
     .max(500, 'must have 500 characters at most')
     .optional()
     .describe('What the app is for, in a sentence for its visitors.'),
+  tags: tagsSchema.optional().describe('The words by which visitors find the app in the gallery, such as ["sales"].'),
+  hidden: z
+    .boolean('must be true or false')
+    .optional()
+    .describe('Whether the gallery leaves the app out; it opens by its address all the same.'),
   check: z
     .strictObject(
       {

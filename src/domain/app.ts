@@ -13,6 +13,10 @@ export const appSchema = z.object({
   id: z.string().regex(APP_ID),
   name: z.string(),
   description: z.string().default(''),
+  /** By which visitors find it in the gallery. */
+  tags: z.array(z.string()).default([]),
+  /** True where the gallery does not show it; it opens by its address all the same. */
+  hidden: z.boolean().default(false),
   createdAt: z.string(),
   updatedAt: z.string(),
   /** The branch whose pushes deploy; null until the first push names it. */
@@ -133,6 +137,8 @@ export function newApp(id: string, name: string, now: Date, description = ''): A
     id,
     name,
     description,
+    tags: [],
+    hidden: false,
     createdAt: now.toISOString(),
     updatedAt: now.toISOString(),
     deployBranch: null,

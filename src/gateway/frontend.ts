@@ -23,6 +23,8 @@ export interface PageBinding {
   /** The public base's own path; empty where it has none. */
   basePath: string;
   app: string;
+  /** What people call the app. */
+  name: string;
   release: number;
   /** The address of a module that is added to the page; undefined for none. */
   module: string | undefined;
@@ -63,7 +65,7 @@ export class Frontends {
  * files that all apps with the same Streamlit share come from one address that a browser may keep for ever.
  */
 export function bindPage(binding: PageBinding): string {
-  const { frontend, basePath, app, release } = binding;
+  const { frontend, basePath, app, name, release } = binding;
   const appPath = `${basePath}/apps/${app}`;
   const script = [
     '<script>',
@@ -74,12 +76,16 @@ export function bindPage(binding: PageBinding): string {
     'HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false, enableCustomParentMessages: false } };',
     '})();',
     '</script>',
-    ...(binding.module === undefined ? [] : [`<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}"></script>`]),
+    ...(binding.module === undefined ? [] : [`<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/"></script>`]),
   ].join('\n');
   return frontend.html
     .replace(/(href|src)="\.\/static\//g, `$1="${basePath}/_streamlit/${frontend.key}/static/`)
     .replace(/(href|src)="\.\//g, `$1="${appPath}/`)
     .replace(/<head>/, () => `<head>\n${script}`);
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
 async function readFrontend(environment: string): Promise<Frontend | undefined> {

@@ -40,7 +40,7 @@ export class AppPages {
     if (frontend?.pins !== true || number === null) return undefined;
     if (rest !== '/' && !(await this.#isPage(app, rest, target, frontend))) return undefined;
     const { basePath, module } = this.#options;
-    return bindPage({ frontend, basePath, app: app.id, release: number, module });
+    return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module });
   }
 
   /** The frontend of a release. */

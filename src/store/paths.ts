@@ -84,6 +84,10 @@ export class Paths {
   currentRunLog(id: string): string {
     return join(this.app(id), 'run.log');
   }
+  /** What the app looked like after its last deploy, for the gallery. */
+  picture(id: string): string {
+    return join(this.app(id), 'picture.jpg');
+  }
   /** The app's own persistent files. */
   storage(id: string): string {
     return join(this.app(id), 'storage');

@@ -1,41 +1,112 @@
 import { Router } from '@koa/router';
+import type { Context } from 'koa';
 import type { Apps, AppStatus } from '../deploy/apps.js';
+import { Refusal } from '../errors.js';
+import type { Pictures } from '../store/pictures.js';
 import { linksOf, presentState, type Links } from './presenters.js';
-import type { GalleryCard, Views } from './views.js';
+import type { GalleryCard, TagView, Views } from './views.js';
 
 export interface GalleryDeps {
   apps: Apps;
   views: Views;
+  pictures: Pick<Pictures, 'version' | 'read'>;
   /** The public base, such as `https://apps.example.com/tools`. */
   publicBase: () => string;
 }
 
-/** The page for visitors, at `/`: every app that has ever been live, without previews. It needs no login, so it tells no more than that. */
+/** What a visitor looks for. Empty = everything. */
+interface Sought {
+  tag: string;
+  q: string;
+}
+
+/**
+ * The page for visitors, at `/`: every app that has ever been live and is neither hidden nor a preview. It needs no login,
+ * so it tells no more.
+ */
 export function galleryRouter(deps: GalleryDeps): Router {
   const router = new Router();
-  router.get('/', (ctx) => {
+  router.get('/', async (ctx) => {
     const links = linksOf(deps.publicBase());
-    const cards = deps.apps
+    const sought: Sought = { tag: field(ctx, 'tag').toLowerCase(), q: field(ctx, 'q') };
+    const shown = deps.apps
       .list()
-      .filter(({ app }) => app.live !== null && app.preview === undefined)
-      .map((status) => presentCard(status, links))
-      .sort((a, b) => a.name.localeCompare(b.name, 'en', { sensitivity: 'base', numeric: true }));
+      .filter(isShown)
+      .sort((a, b) => a.app.name.localeCompare(b.app.name, 'en', { sensitivity: 'base', numeric: true }));
+    const tagged = shown.filter(({ app }) => sought.tag === '' || app.tags.includes(sought.tag));
+    const cards = await Promise.all(
+      tagged.map(async (status) => presentCard(status, links, sought, await deps.pictures.version(status.app.id))),
+    );
     ctx.type = 'text/html; charset=utf-8';
     ctx.set('Cache-Control', 'no-cache');
-    const summary = cards.length === 1 ? '1 app' : `${cards.length} apps`;
-    ctx.body = deps.views.render('gallery', { links, csrf: undefined }, { cards, summary });
+    const found = cards.filter((card) => !card.out).length;
+    const all = shown.length === 1 ? '1 app' : `${shown.length} apps`;
+    const model = {
+      cards,
+      summary: found === shown.length ? all : `${found} of ${all}`,
+      tags: presentTags(shown, links, sought),
+      ...sought,
+      none: found === 0,
+    };
+    ctx.body = deps.views.render('gallery', { links, csrf: undefined }, model);
+  });
+
+  router.get('/pictures/:id', async (ctx) => {
+    const { id } = ctx.params;
+    const status = deps.apps.list().find(({ app }) => app.id === id);
+    const version = status === undefined || !isShown(status) ? undefined : await deps.pictures.version(status.app.id);
+    if (status === undefined || version === undefined) throw new Refusal('not-found', 'picture-not-found', 'There is no such picture.');
+    ctx.set('Cache-Control', ctx.query.v === version ? 'public, max-age=31536000, immutable' : 'no-cache');
+    ctx.etag = version;
+    ctx.status = 200;
+    if (ctx.fresh) {
+      ctx.status = 304;
+      return;
+    }
+    ctx.type = 'image/jpeg';
+    ctx.body = await deps.pictures.read(status.app.id);
   });
   return router;
 }
 
-/** An app as a visitor sees it; one that was stopped is shown, and leads nowhere. */
-export function presentCard({ app, state }: AppStatus, links: Links): GalleryCard {
+function isShown({ app }: AppStatus): boolean {
+  return app.live !== null && !app.hidden && app.preview === undefined;
+}
+
+/**
+ * An app as a visitor sees it; one that was stopped is shown, and leads nowhere.
+ * @param picture names its picture; undefined where it has none
+ */
+export function presentCard({ app, state }: AppStatus, links: Links, sought: Sought, picture?: string): GalleryCard {
+  const search = [app.name, app.description, ...app.tags].join(' ').toLowerCase();
+  // As the page's own script does it, which narrows the list while one types.
+  const words = sought.q.toLowerCase().split(/\s+/);
   return {
     id: app.id,
     name: app.name,
     description: app.description,
+    tags: app.tags.map((name) => presentTag(name, links, sought)),
     state: presentState(state),
     url: state === 'stopped' ? undefined : links.app(app.id),
-    search: `${app.name} ${app.description}`.toLowerCase(),
+    photo: picture === undefined ? undefined : `${links.base}/pictures/${app.id}?v=${picture}`,
+    search,
+    out: !words.every((word) => search.includes(word)),
   };
+}
+
+function presentTags(shown: AppStatus[], links: Links, sought: Sought): TagView[] {
+  const names = [...new Set(shown.flatMap(({ app }) => app.tags))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return names.length === 0 ? [] : ['', ...names].map((name) => presentTag(name, links, sought));
+}
+
+/** A tag as a link; what is searched for stays. @param name empty for all apps */
+function presentTag(name: string, links: Links, { tag, q }: Sought): TagView {
+  const query = new URLSearchParams({ ...(name === '' ? {} : { tag: name }), ...(q === '' ? {} : { q }) }).toString();
+  return { name: name === '' ? 'All' : name, href: `${links.base}/${query === '' ? '' : `?${query}`}`, current: name === tag };
+}
+
+/** A word of the address's query, no longer than anybody would type it. */
+function field(ctx: Pick<Context, 'query'>, name: string): string {
+  const value = ctx.query[name];
+  return typeof value === 'string' ? value.trim().slice(0, 200) : '';
 }

@@ -171,7 +171,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     canStop: deployed && app.wanted === 'running',
     canRestart: deployed && app.wanted === 'running',
     canRedeploy: app.releases.length > 0 && pendingRelease(app) === undefined,
-    search: `${app.name} ${app.id} ${app.description} ${presentState(state).word}`.toLowerCase(),
+    search: `${app.name} ${app.id} ${app.description} ${app.tags.join(' ')} ${presentState(state).word}`.toLowerCase(),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.js';
 import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
+import type { MemoryOf } from './api/present.js';
 import { loginRoutes } from './login.js';
 import { answerErrors, isApi } from './problem.js';
 
@@ -27,6 +28,8 @@ export interface WebOptions {
   access: Access;
   /** Where the logs are. */
   logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  /** What an app's process uses. */
+  memoryOf: MemoryOf;
   logger: Logger;
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
@@ -71,6 +74,7 @@ export function createWeb(options: WebOptions): RequestListener {
     apps: options.apps,
     publicBase: () => options.publicBase(),
     logs: options.logs,
+    memoryOf: options.memoryOf,
     sessions: access.sessions,
     uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
     stopServer: (how) => options.stopServer(how),

@@ -38,13 +38,26 @@ export interface LogView {
   empty: string;
 }
 
+/** A tag with the page that shows the apps that have it. */
+export interface TagView {
+  name: string;
+  href: string;
+  /** True where this page is that page. */
+  current: boolean;
+}
+
 export interface GalleryCard {
   id: string;
   name: string;
   description: string;
+  tags: TagView[];
   state: AppView['state'];
   url: string | undefined;
+  /** The address of its picture; undefined where one is drawn. */
+  photo: string | undefined;
   search: string;
+  /** True where it lacks what is searched for; the page's script shows it again when the search is another. */
+  out: boolean;
 }
 
 /** What a visitor of an app sees while it cannot answer. */
@@ -95,10 +108,20 @@ export interface Pages {
     download: string;
   };
   'console/new-file': AppPage & { path: string; text: string; message: string; error: string | undefined; field: string | undefined };
-  'console/settings': AppPage & { clone: string; error: string | undefined; field: string | undefined; name: string; description: string; previews: boolean };
+  'console/settings': AppPage & { clone: string; error: string | undefined; field: string | undefined; name: string; description: string; tags: string; hidden: boolean; previews: boolean };
   'console/delete': AppPage & { error: string | undefined };
   'api-docs': ApiDocs;
-  gallery: { cards: GalleryCard[]; summary: string };
+  gallery: {
+    cards: GalleryCard[];
+    summary: string;
+    /** Every tag of the gallery, the one that shows all apps first; empty where no app has a tag. */
+    tags: TagView[];
+    /** The tag that is shown; empty for all. */
+    tag: string;
+    q: string;
+    /** True where nothing on this page matches. */
+    none: boolean;
+  };
   error: { status: number; title: string; message: string };
 }
 

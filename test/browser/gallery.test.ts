@@ -1,9 +1,11 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
-import { startHost, type TestHost } from '../helpers/host.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
-import { byLabel, keepPictures, makeApp } from './pages.js';
+import { button, byLabel, deployed, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
 
 describe('the gallery', () => {
   let host: TestHost;
@@ -11,7 +13,7 @@ describe('the gallery', () => {
   let page: Page;
 
   beforeAll(async () => {
-    host = await startHost();
+    host = await startHost({ env: { STREAMLIT_HOST_PICTURES: 'auto', STREAMLIT_HOST_LOG_LEVEL: 'debug' } });
     browser = await openBrowser();
     page = await browser.newPage();
     page.setDefaultTimeout(20_000);
@@ -33,7 +35,7 @@ describe('the gallery', () => {
 
   it('shows what was ever live, with its state, and nothing of what never was', async () => {
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
-    expect(await makeApp(host, 'Churn <b>', textApp('Who left'))).toBe('live');
+    expect(await makeApp(host, 'Churn <b>', { ...textApp('Who left'), 'app.py': 'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\n' })).toBe('live');
     expect(await makeApp(host, 'Maps', textApp('Where'), 'Every place on one map')).toBe('live');
     await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Never' }) });
     await host.api('/apps/maps/stop', { method: 'POST' });
@@ -99,7 +101,158 @@ describe('the gallery', () => {
     const still = await plain.newPage();
     await still.goto(`${host.url}/`);
     expect(await still.locator('.card').count()).toBe(3);
-    expect(await still.locator('.star:visible, input:visible').count()).toBe(0);
+    expect(await still.locator('.star:visible').count()).toBe(0);
+    await byLabel(still, 'Search apps').fill('WHERE sold');
+    await button(still, 'Search').click();
+    expect(await still.locator('.card:visible h2').allInnerTexts()).toEqual(['Sales']);
     await plain.close();
   });
+
+  it('has tags, which the console sets, and which narrow it together with a search', async () => {
+    const operator = await (await browser.newContext()).newPage();
+    await logIn(operator, host);
+    await operator.goto(`${host.url}/console/apps/maps/settings`);
+    await byLabel(operator, /^Tags/).fill('Geo, the  North ,geo');
+    await button(operator, 'Save').click();
+    await operator.getByText('Saved.').waitFor();
+    expect(await byLabel(operator, /^Tags/).inputValue()).toBe('geo, the north');
+    expect(await byLabel(operator, 'Not in the gallery').isChecked()).toBe(false);
+    await operator.context().close();
+    const patched = await patch('sales', { tags: ['Money', 'the north'] });
+    expect(patched.tags).toEqual(['money', 'the north']);
+
+    const plain = await browser.newContext({ javaScriptEnabled: false });
+    const still = await plain.newPage();
+    const shown = async (): Promise<string[]> => still.locator('.card:visible h2').allInnerTexts();
+    await still.goto(`${host.url}/`);
+    const tags = still.getByRole('navigation', { name: 'Tags' });
+    expect(await tags.getByRole('link').allInnerTexts()).toEqual(['All', 'geo', 'money', 'the north']);
+    await tags.getByRole('link', { name: 'the north' }).click();
+    expect(still.url()).toBe(`${host.url}/?tag=the+north`);
+    expect(await shown()).toEqual(['Maps', 'Sales']);
+    await still.getByText('2 of 3 apps', { exact: true }).waitFor();
+    expect(await tags.locator('[aria-current=page]').allInnerTexts()).toEqual(['the north']);
+    await byLabel(still, 'Search apps').fill('sold');
+    await button(still, 'Search').click();
+    expect(await shown()).toEqual(['Sales']);
+    expect(new URL(still.url()).search).toBe('?tag=the+north&q=sold');
+    await still.locator('.card:visible').getByRole('link', { name: 'money' }).click();
+    expect(new URL(still.url()).search).toBe('?tag=money&q=sold');
+    await still.goto(`${host.url}/?tag=no-such`);
+    await still.getByText('No app has the tag').waitFor();
+    await plain.close();
+
+    await page.goto(`${host.url}/?tag=the+north&q=sold`);
+    expect(await names()).toEqual(['Sales']);
+    // What the server left out comes back while one types.
+    await byLabel(page, 'Search apps').fill('');
+    expect(await names()).toEqual(['Sales', 'Maps']);
+    await keepPictures(page, 'gallery-tags');
+    expect(await seriousFaults(page)).toEqual([]);
+  });
+
+  it('leaves out what is hidden, which opens by its address all the same', async () => {
+    expect((await patch('sales', { hidden: true })).hidden).toBe(true);
+    await page.goto(`${host.url}/?q=sold`);
+    expect(await page.locator('.card h2').allInnerTexts()).toEqual(['Maps', 'Churn <b>']);
+    expect(await page.getByRole('navigation', { name: 'Tags' }).getByRole('link').allInnerTexts()).toEqual(['All', 'geo', 'the north']);
+    await page.getByText('No app matches.').waitFor();
+    expect((await fetch(`${host.url}/pictures/sales`)).status).toBe(404);
+    await page.goto(`${host.url}/apps/sales/`);
+    await page.getByText('All of our sales').waitFor();
+    await patch('sales', { hidden: false });
+  });
+
+  it('puts a bar above an app that is asked for with one, until it is closed', async () => {
+    const tab = await browser.newPage();
+    await tab.goto(`${host.url}/apps/churn-b/?frame=1&year=2026`);
+    const bar = tab.getByRole('navigation', { name: 'streamlit-host' });
+    await bar.getByText('Churn <b>', { exact: true }).waitFor();
+    await tab.getByText('Who left').waitFor();
+    // Our part of the address is gone before the app reads it.
+    await tab.getByText("{'year': '2026'}").waitFor();
+    expect(new URL(tab.url()).search).toBe('?year=2026');
+    for (const width of [375, 1280]) {
+      await tab.setViewportSize({ width, height: 800 });
+      const [room, header, text] = await Promise.all([bar.boundingBox(), tab.getByTestId('stHeader').boundingBox(), tab.getByTestId('stApp').boundingBox()]);
+      expect(room).toMatchObject({ x: 0, y: 0, width, height: 44 });
+      expect(header?.y).toBe(44);
+      expect([text?.y, text?.height]).toEqual([44, 756]);
+    }
+    await keepPictures(tab, 'frame');
+    expect(await tab.evaluate('document.documentElement.scrollHeight')).toBe(800);
+
+    // This tab remembers it, for this app.
+    await tab.reload();
+    await bar.waitFor();
+    await tab.goto(`${host.url}/apps/sales/`);
+    await tab.getByText('All of our sales').waitFor();
+    expect(await bar.count()).toBe(0);
+    await tab.goto(`${host.url}/apps/churn-b/`);
+    await bar.waitFor();
+    await tab.keyboard.press('Tab');
+    await tab.keyboard.press('Enter');
+    await tab.getByRole('heading', { name: 'Apps', exact: true }).waitFor();
+    expect(tab.url()).toBe(`${host.url}/`);
+    await tab.goBack();
+    await bar.getByRole('button', { name: 'Close this bar' }).click();
+    expect(await bar.count()).toBe(0);
+    expect((await tab.getByTestId('stApp').boundingBox())?.y).toBe(0);
+    await tab.reload();
+    await tab.getByText('Who left').waitFor();
+    expect(await bar.count()).toBe(0);
+    await tab.close();
+  });
+
+  it('shows what an app looks like, captured after its deploy, and draws what was not', async () => {
+    const file = join(host.data, 'apps/sales/picture.jpg');
+    const jpeg = await until('a picture of Sales', () => readFile(file).catch(() => undefined));
+    await until('a picture of Churn', () => readFile(join(host.data, 'apps/churn-b/picture.jpg')).catch(() => undefined));
+    await page.goto(`${host.url}/`);
+    const photo = page.locator('[data-card=sales] img');
+    await until('it is shown', () => photo.evaluate<number, HTMLImageElement>((image) => image.naturalWidth));
+    expect(await photo.evaluate<number[], HTMLImageElement>((image) => [image.naturalWidth, image.naturalHeight])).toEqual([640, 400]);
+    // It was stopped before its turn came.
+    expect(await page.locator('[data-card=maps] svg').count()).toBeGreaterThan(0);
+    await keepPictures(page, 'gallery-captured');
+    expect(await seriousFaults(page)).toEqual([]);
+
+    const address = new URL((await photo.getAttribute('src')) ?? '', host.url);
+    const answer = await fetch(address);
+    expect(answer.headers.get('content-type')).toBe('image/jpeg');
+    expect(Buffer.from(await answer.arrayBuffer()).equals(jpeg)).toBe(true);
+    const again = await fetch(address, { headers: { 'if-none-match': answer.headers.get('etag') ?? '' } });
+    expect(again.status).toBe(304);
+
+    // A page that shows an exception does not replace it. What the project says of itself wins with the release.
+    const files = { 'app.py': 'import streamlit as st\nst.exception(RuntimeError("no sales today"))\n', 'streamlit-host.toml': 'tags = ["From the File"]\nhidden = false\n' };
+    const { deploy } = (await (await host.api('/apps/sales', { method: 'PATCH', body: formOf(files) })).json()) as { deploy: { log_url: string } };
+    expect(await deployed(deploy.log_url)).toBe('live');
+    expect((await host.app('sales')).tags).toEqual(['from the file']);
+    await until('it was tried', () => /"app":"sales"[^\n]*no picture was taken/.test(host.output));
+    expect((await readFile(file)).equals(jpeg)).toBe(true);
+    await until('Chromium has gone', async () => (await browsersOf(host)).length === 0);
+  });
+
+  it('leaves no Chromium behind when the server ends in the middle of a picture', async () => {
+    const busy = { 'app.py': 'import time\nimport streamlit as st\nst.write("never at rest")\nst.write(time.time())\nif st.session_state.setdefault("runs", 0) >= 0 and st.query_params is not None:\n    st.session_state.runs += 1\n    time.sleep(2)\n    st.rerun() if st.session_state.runs < 60 else None\n' };
+    expect(await makeApp(host, 'Busy', { ...busy, 'streamlit-host.toml': '[check]\nscript = "off"\n' })).toBe('live');
+    await until('its picture is being taken', async () => (await browsersOf(host)).length > 0);
+    await host.stop({ keepData: true });
+    expect(await browsersOf(host)).toEqual([]);
+    expect((await readdir(join(host.data, 'tmp'))).filter((name) => name.startsWith('chromium-'))).toEqual([]);
+    await expect(readFile(join(host.data, 'apps/busy/picture.jpg'))).rejects.toThrow('ENOENT');
+  });
+
+  async function patch(id: string, facts: object): Promise<Record<string, unknown>> {
+    const answer = await host.api(`/apps/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(facts) });
+    return (await answer.json()) as Record<string, unknown>;
+  }
 });
+
+/** The processes of the Chromium that a host has started, by their profile. */
+async function browsersOf(host: TestHost): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')));
+  return lines.filter((line) => line.includes(`${host.data}/tmp/chromium-`));
+}

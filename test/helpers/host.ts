@@ -101,6 +101,8 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       ...portRange(),
       STREAMLIT_HOST_DATA: data,
       STREAMLIT_HOST_TOKEN: TOKEN,
+      // Only the test that is about them waits for pictures.
+      STREAMLIT_HOST_PICTURES: 'off',
       PATH: [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH].join(':'),
       REDIS_URL: '',
       UV_CACHE_DIR: tools.cacheDir,

@@ -12,13 +12,12 @@ import { route, type ApiContext, type Route } from './route.js';
 import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
 
 /** A form knows texts and files only. */
-const formOfUpdate = bodies.update.omit({ previews_on: true });
 
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {
   const { apps } = api;
   const readJson = jsonReader();
-  const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date());
+  const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date(), api.memoryOf);
 
   return [
     route({
@@ -85,10 +84,10 @@ export function appRoutes(api: ApiContext): Route[] {
       summary: 'Change an app',
       description:
         'All fields are optional. Files make one commit and one deploy; the old release serves until the new one does; ' +
-        'an archive replaces the whole project. A new name or description alone restarts nothing, and neither does ' +
+        'an archive replaces the whole project. A new name, description or tags alone restart nothing, and neither does ' +
         '"previews_on", which a JSON body switches on or off: previews that are there stay until their branches are deleted.',
       params: params.app,
-      body: { 'multipart/form-data': formOfUpdate.extend(formFiles), 'application/json': bodies.update },
+      body: { 'multipart/form-data': bodies.updateForm.extend(formFiles), 'application/json': bodies.update },
       answers: {
         200: {
           description: 'The app, and the deploy to follow where files came.',
@@ -102,7 +101,7 @@ export function appRoutes(api: ApiContext): Route[] {
         const { status, deploy } = ctx.is('json')
           ? await updateFrom(apps, id, await readJson(ctx, bodies.update), undefined, by)
           : await withUpload(ctx, api.uploads, (upload) =>
-              updateFrom(apps, id, parseInput(formOfUpdate, upload.fields), upload, by),
+              updateFrom(apps, id, parseInput(bodies.updateForm, upload.fields), upload, by),
             );
         ctx.body = changed(status, deploy);
       },
@@ -187,7 +186,7 @@ export function appRoutes(api: ApiContext): Route[] {
   function changed(status: AppStatus, deploy: Deploy | undefined): ChangedAnswer {
     const release = deploy === undefined ? undefined : findRelease(status.app, deploy.release);
     return {
-      ...presentApp(status, api.publicBase(), new Date()),
+      ...presentApp(status, api.publicBase(), new Date(), api.memoryOf),
       deploy: release === undefined ? null : presentDeploy(status.app, release, api.publicBase()),
     };
   }

@@ -3,8 +3,11 @@ import type { App } from '../../domain/app.js';
 import type { Release } from '../../domain/release.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 
+/** Resident memory, in bytes, of a process and what it started; undefined where it cannot be told. */
+export type MemoryOf = (pid: number) => number | undefined;
+
 /** An app as the API tells of it. @param base the public base, from which every address is made */
-export function presentApp({ app, state, process }: AppStatus, base: string, now: Date): AppAnswer {
+export function presentApp({ app, state, process }: AppStatus, base: string, now: Date, memoryOf: MemoryOf): AppAnswer {
   const url = `${base}/apps/${app.id}/`;
   const last = app.releases.at(-1);
   return {
@@ -12,6 +15,8 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     app_id: app.id,
     name: app.name,
     description: app.description,
+    tags: app.tags,
+    hidden: app.hidden,
     state,
     url,
     access_url: url,
@@ -20,6 +25,7 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     release: app.live,
     port: process?.port ?? null,
     pid: process?.pid ?? null,
+    memory_bytes: process?.pid === undefined ? null : (memoryOf(process.pid) ?? null),
     uptime_seconds:
       process?.state === 'ready'
         ? Math.max(0, Math.floor((now.getTime() - Date.parse(process.startedAt)) / 1_000))

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Apps } from '../../deploy/apps.js';
 import type { Logger } from '../../logger.js';
 import type { Sessions } from '../../store/sessions.js';
+import type { MemoryOf } from './present.js';
 import { parseInput } from './schemas.js';
 
 /** What the calls of the API work with. */
@@ -13,6 +14,8 @@ export interface ApiContext {
   publicBase(): string;
   /** Where the logs are. */
   logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  /** What an app's process uses, asked for one app after the other. */
+  memoryOf: MemoryOf;
   sessions: Sessions;
   /** The folder for work in progress, and the most bytes of one upload. */
   uploads: { tmp: string; maxBytes: number };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { appStates } from '../../domain/app.js';
 import { releaseSources, releaseStates } from '../../domain/release.js';
+import { splitTags, tagsSchema } from '../../domain/tags.js';
 import { Refusal } from '../../errors.js';
 
 export { appStates };
@@ -12,6 +13,8 @@ const name = z
   .max(100)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters');
 const description = z.string().trim().max(2_000);
+const tags = tagsSchema.describe('By which visitors find the app in the gallery; lower-cased.');
+const hidden = z.boolean().describe('true: the gallery does not show the app; it opens by its address all the same.');
 const file = z.unknown().meta({ type: 'string', format: 'binary' });
 
 const page = z.coerce
@@ -86,6 +89,15 @@ export const bodies = {
     name: name.optional(),
     description: description.optional(),
     previews_on: z.boolean().optional().describe('true: other branches that are pushed get previews.'),
+    tags: tags.optional(),
+    hidden: hidden.optional(),
+  }),
+  /** The same as a form has it. */
+  updateForm: z.strictObject({
+    name: name.optional(),
+    description: description.optional(),
+    tags: z.string().max(1_000).transform(splitTags).pipe(tagsSchema).optional().describe('Words, parted by commas.'),
+    hidden: z.enum(['true', 'false']).transform((text) => text === 'true').optional(),
   }),
   rollback: z.strictObject({
     release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
@@ -142,6 +154,8 @@ const app = z
     app_id: z.string().describe('The same as id.'),
     name: z.string(),
     description: z.string(),
+    tags: z.array(z.string()),
+    hidden: z.boolean().describe('True where the gallery does not show it.'),
     state: z.enum(appStates),
     url: z.string().describe('Where visitors find the app.'),
     access_url: z.string().describe('The same as url.'),
@@ -150,6 +164,11 @@ const app = z
     release: z.number().int().nullable().describe('The live release.'),
     port: z.number().int().nullable(),
     pid: z.number().int().nullable(),
+    memory_bytes: z
+      .number()
+      .int()
+      .nullable()
+      .describe('Resident memory of its process and of what that started; at most a second old.'),
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Starts after a crash.'),
     deploy_branch: z.string().nullable(),

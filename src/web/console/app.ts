@@ -35,11 +35,22 @@ export function appRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { id } = page.status.app;
-        const { name, description } = parseInput(bodies.create, { name: page.field('name'), description: page.field('description') });
+        const { name, description, tags, hidden } = parseInput(bodies.updateForm, {
+          name: page.field('name'),
+          description: page.field('description'),
+          tags: page.field('tags'),
+          hidden: String(page.field('hidden') !== ''),
+        });
         const previews = page.field('previews') === 'on';
         // What is as it was stays the server's to say.
         const switched = page.status.app.preview === undefined && previews !== page.deps.apps.previews(id).on;
-        await page.deps.apps.describe(id, { name, description: description ?? '', ...(switched ? { previews } : {}) });
+        await page.deps.apps.describe(id, {
+          name: name ?? '',
+          description: description ?? '',
+          tags: tags ?? [],
+          hidden: hidden ?? false,
+          ...(switched ? { previews } : {}),
+        });
         page.go(`apps/${id}/settings?done=save`);
       },
       (refusal) => settings(page, refusal),
@@ -117,6 +128,8 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
       name: refusal === undefined ? app.name : page.field('name'),
       description: refusal === undefined ? app.description : page.field('description'),
       previews: refusal === undefined ? page.deps.apps.previews(app.id).on : page.field('previews') === 'on',
+      tags: refusal === undefined ? app.tags.join(', ') : page.field('tags'),
+      hidden: refusal === undefined ? app.hidden : page.field('hidden') !== '',
     },
     refusal?.status,
   );

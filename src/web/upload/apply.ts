@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Apps, AppStatus, Deploy, FileChange, StagedFile } from '../../deploy/apps.js';
+import type { AppFacts, Apps, AppStatus, Deploy, FileChange, StagedFile } from '../../deploy/apps.js';
 import { Refusal } from '../../errors.js';
 import { unpack } from './archive.js';
 import { checkTree, isJunk, safePath, withoutTopFolder } from './path.js';
@@ -13,11 +13,7 @@ export interface NewApp {
 }
 
 /** What changes of an app. */
-export interface AppUpdate {
-  name?: string | undefined;
-  description?: string | undefined;
-  previews_on?: boolean | undefined;
-}
+export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews'>]: AppFacts[Fact] | undefined } & { previews_on?: boolean | undefined };
 
 /**
  * Makes an app of a form with files: creates, commits, deploys. Where the files are refused, there is no app either.
@@ -61,7 +57,7 @@ export async function updateFrom(
   upload: Upload | undefined,
   by: string,
 ): Promise<{ status: AppStatus; deploy: Deploy | undefined }> {
-  const { name, description } = apps.get(id).app;
+  const { name, description, tags, hidden } = apps.get(id).app;
   const change = upload === undefined ? undefined : await changeOf(upload, false);
   const { previews_on: previews, ...texts } = input;
   const changes = given({ ...texts, previews });
@@ -72,7 +68,7 @@ export async function updateFrom(
     const deploy = await apps.commit(id, change, by, messageOf(change));
     return { status: apps.get(id), deploy };
   } catch (error) {
-    if (describes) await apps.describe(id, { name, description });
+    if (describes) await apps.describe(id, { name, description, tags, hidden });
     throw error;
   }
 }

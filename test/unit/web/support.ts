@@ -285,6 +285,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         runLog: (id) => join(folder, `${id}.log`),
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),
       },
+      memoryOf: () => undefined,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,

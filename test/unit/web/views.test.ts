@@ -52,9 +52,12 @@ const models: Pages = {
     language: 'python', size: '1 B', was: 'abc', message: evil, newPath: evil, moving: true, error: evil, download: '/x?raw',
   },
   'console/new-file': { app, tab: 'files', notice: undefined, path: evil, text: evil, message: evil, error: evil, field: 'path' },
-  'console/settings': { app, tab: 'settings', notice: undefined, clone: 'git clone x', error: evil, field: 'name', name: evil, description: evil, previews: true },
+  'console/settings': { app, tab: 'settings', notice: undefined, clone: 'git clone x', error: evil, field: 'name', name: evil, description: evil, tags: evil, hidden: true, previews: true },
   'console/delete': { app, tab: 'settings', notice: undefined, error: evil },
-  gallery: { cards: [{ id: 'hello', name: evil, description: evil, state: app.state, url: app.url, search: evil }], summary: '1 app' },
+  gallery: {
+    cards: [{ id: 'hello', name: evil, description: evil, tags: [{ name: evil, href: '/tools/?tag=x', current: false }], state: app.state, url: app.url, photo: undefined, search: evil, out: false }],
+    summary: '1 app', tags: [{ name: evil, href: '/tools/?tag=x', current: true }], tag: evil, q: evil, none: false,
+  },
   error: { status: 404, title: evil, message: evil },
   'api-docs': {
     title: 'API', version: '1', description: evil, server: 'https://intranet.example/tools/api',

@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+/** The most tags of one app, and the most characters of one tag. */
+const MAX_TAGS = 8;
+const MAX_LENGTH = 24;
+
+const tag = z
+  .string('must be a word in quotes')
+  .overwrite((text) => text.trim().replace(/\s+/g, ' ').toLowerCase())
+  .min(1, `must have 1 to ${MAX_LENGTH} characters`)
+  .max(MAX_LENGTH, `must have 1 to ${MAX_LENGTH} characters`)
+  .regex(/^[^\p{Cc}\p{Cs},]*$/u, 'must not hold commas or control characters');
+
+/** The words by which visitors find an app: lower-cased and trimmed, each once, in the order in which they were given. */
+export const tagsSchema = z
+  .array(tag, 'must be a list of words, such as ["sales", "north"]')
+  .overwrite((tags) => [...new Set(tags)])
+  .max(MAX_TAGS, `must be ${MAX_TAGS} words at most`);
+
+/** What a person typed into one field, as tags: commas part them. */
+export function splitTags(text: string): string[] {
+  return text.split(',').filter((part) => part.trim() !== '');
+}

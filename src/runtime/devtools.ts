@@ -1,0 +1,84 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** Something that the browser tells by itself. */
+export interface DevToolsEvent {
+  method: string;
+  params: Record<string, unknown>;
+}
+
+interface Message {
+  id?: number;
+  method?: string;
+  params?: Record<string, unknown>;
+  result?: Record<string, unknown>;
+  error?: { message: string };
+}
+
+interface Waiting {
+  resolve: (result: Record<string, unknown>) => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * A browser's DevTools protocol over a pair of pipes: nobody else on the machine can speak to the browser, as they could
+ * over a port. Messages are JSON and end with a zero byte. (https://chromedevtools.github.io/devtools-protocol/)
+ */
+export class DevTools {
+  readonly #to: Writable;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Set<(event: DevToolsEvent) => void>();
+  #last = 0;
+  #rest = '';
+  #closed = false;
+
+  constructor(to: Writable, from: Readable) {
+    this.#to = to;
+    from.setEncoding('utf8');
+    from.on('data', (chunk: string) => this.#hear(chunk));
+    // However the pipes end, nobody may wait for ever.
+    for (const pipe of [to, from]) {
+      pipe.on('error', () => this.close());
+      pipe.on('close', () => this.close());
+    }
+  }
+
+  /**
+   * Sends a command.
+   * @param session of the page that is meant; none for the browser itself
+   * @throws Error where the browser refuses or is gone
+   */
+  async send(method: string, params: object = {}, session?: string): Promise<Record<string, unknown>> {
+    if (this.#closed) throw new Error(`${method}: the browser is gone`);
+    const id = (this.#last += 1);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#to.write(`${JSON.stringify({ id, method, params, ...(session === undefined ? {} : { sessionId: session }) })}\0`);
+    });
+  }
+
+  /** Hears every event from now on. */
+  on(listener: (event: DevToolsEvent) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Refuses what is still waited for. */
+  close(): void {
+    this.#closed = true;
+    for (const { reject } of this.#waiting.values()) reject(new Error('the browser is gone'));
+    this.#waiting.clear();
+  }
+
+  #hear(chunk: string): void {
+    const messages = (this.#rest + chunk).split('\0');
+    this.#rest = messages.pop() ?? '';
+    for (const text of messages) {
+      const { id, method, params = {}, result = {}, error } = JSON.parse(text) as Message;
+      if (method !== undefined) for (const listener of this.#listeners) listener({ method, params });
+      const waiting = id === undefined ? undefined : this.#waiting.get(id);
+      if (id === undefined || waiting === undefined) continue;
+      this.#waiting.delete(id);
+      if (error === undefined) waiting.resolve(result);
+      else waiting.reject(new Error(error.message));
+    }
+  }
+}
