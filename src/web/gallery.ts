@@ -39,14 +39,13 @@ export function galleryRouter(deps: GalleryDeps): Router {
     );
     ctx.type = 'text/html; charset=utf-8';
     ctx.set('Cache-Control', 'no-cache');
-    const found = cards.filter((card) => !card.out).length;
     const all = shown.length === 1 ? '1 app' : `${shown.length} apps`;
     const model = {
       cards,
-      summary: found === shown.length ? all : `${found} of ${all}`,
+      summary: tagged.length === shown.length ? all : `${tagged.length} of ${all}`,
       tags: presentTags(shown, links, sought),
       ...sought,
-      none: found === 0,
+      none: cards.every((card) => card.out),
     };
     ctx.body = deps.views.render('gallery', { links, csrf: undefined }, model);
   });

@@ -1,7 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
@@ -35,7 +37,7 @@ describe('the gallery', () => {
 
   it('shows what was ever live, with its state, and nothing of what never was', async () => {
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
-    expect(await makeApp(host, 'Churn <b>', { ...textApp('Who left'), 'app.py': 'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\n' })).toBe('live');
+    expect(await makeApp(host, 'Churn <b>', { ...textApp('Who left'), 'app.py': 'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\nst.sidebar.write("Aside")\nst.chat_input("Ask")\n' })).toBe('live');
     expect(await makeApp(host, 'Maps', textApp('Where'), 'Every place on one map')).toBe('live');
     await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Never' }) });
     await host.api('/apps/maps/stop', { method: 'POST' });
@@ -154,7 +156,7 @@ describe('the gallery', () => {
   it('leaves out what is hidden, which opens by its address all the same', async () => {
     expect((await patch('sales', { hidden: true })).hidden).toBe(true);
     await page.goto(`${host.url}/?q=sold`);
-    expect(await page.locator('.card h2').allInnerTexts()).toEqual(['Maps', 'Churn <b>']);
+    expect(await page.locator('.card h2').allInnerTexts()).toEqual(['Churn <b>', 'Maps']);
     expect(await page.getByRole('navigation', { name: 'Tags' }).getByRole('link').allInnerTexts()).toEqual(['All', 'geo', 'the north']);
     await page.getByText('No app matches.').waitFor();
     expect((await fetch(`${host.url}/pictures/sales`)).status).toBe(404);
@@ -178,6 +180,9 @@ describe('the gallery', () => {
       expect(room).toMatchObject({ x: 0, y: 0, width, height: 44 });
       expect(header?.y).toBe(44);
       expect([text?.y, text?.height]).toEqual([44, 756]);
+      const input = await tab.getByTestId('stChatInput').boundingBox();
+      expect((input?.y ?? 0) + (input?.height ?? 0)).toBeLessThan(800);
+      if (width > 375) expect(await tab.getByTestId('stSidebar').boundingBox()).toMatchObject({ y: 44, height: 756 });
     }
     await keepPictures(tab, 'frame');
     expect(await tab.evaluate('document.documentElement.scrollHeight')).toBe(800);
@@ -210,8 +215,8 @@ describe('the gallery', () => {
     await until('a picture of Churn', () => readFile(join(host.data, 'apps/churn-b/picture.jpg')).catch(() => undefined));
     await page.goto(`${host.url}/`);
     const photo = page.locator('[data-card=sales] img');
-    await until('it is shown', () => photo.evaluate<number, HTMLImageElement>((image) => image.naturalWidth));
-    expect(await photo.evaluate<number[], HTMLImageElement>((image) => [image.naturalWidth, image.naturalHeight])).toEqual([640, 400]);
+    const size = (): Promise<string> => page.evaluate('(({ naturalWidth, naturalHeight }) => `${naturalWidth} x ${naturalHeight}`)(document.querySelector("[data-card=sales] img"))');
+    await until('it is shown', async () => (await size()) === '640 x 400');
     // It was stopped before its turn came.
     expect(await page.locator('[data-card=maps] svg').count()).toBeGreaterThan(0);
     await keepPictures(page, 'gallery-captured');
@@ -225,18 +230,33 @@ describe('the gallery', () => {
     expect(again.status).toBe(304);
 
     // A page that shows an exception does not replace it. What the project says of itself wins with the release.
-    const files = { 'app.py': 'import streamlit as st\nst.exception(RuntimeError("no sales today"))\n', 'streamlit-host.toml': 'tags = ["From the File"]\nhidden = false\n' };
+    const elsewhere: string[] = [];
+    const stranger = createServer((request, response) => {
+      elsewhere.push(request.url ?? '');
+      response.end();
+    });
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void stranger.close());
+    const image = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/image.png`;
+    const files = {
+      'app.py': `import streamlit as st\nst.exception(RuntimeError("no sales today"))\nst.html('<img src="${image}" alt="elsewhere">')\n`,
+      'streamlit-host.toml': 'tags = ["From the File"]\nhidden = false\n',
+    };
     const { deploy } = (await (await host.api('/apps/sales', { method: 'PATCH', body: formOf(files) })).json()) as { deploy: { log_url: string } };
     expect(await deployed(deploy.log_url)).toBe('live');
     expect((await host.app('sales')).tags).toEqual(['from the file']);
     await until('it was tried', () => /"app":"sales"[^\n]*no picture was taken/.test(host.output));
     expect((await readFile(file)).equals(jpeg)).toBe(true);
     await until('Chromium has gone', async () => (await browsersOf(host)).length === 0);
+    // It has asked nobody but the app; a visitor's browser does.
+    expect(elsewhere).toEqual([]);
+    await page.goto(`${host.url}/apps/sales/`);
+    await until('the image was asked for', () => elsewhere.length > 0);
   });
 
   it('leaves no Chromium behind when the server ends in the middle of a picture', async () => {
-    const busy = { 'app.py': 'import time\nimport streamlit as st\nst.write("never at rest")\nst.write(time.time())\nif st.session_state.setdefault("runs", 0) >= 0 and st.query_params is not None:\n    st.session_state.runs += 1\n    time.sleep(2)\n    st.rerun() if st.session_state.runs < 60 else None\n' };
-    expect(await makeApp(host, 'Busy', { ...busy, 'streamlit-host.toml': '[check]\nscript = "off"\n' })).toBe('live');
+    const busy = 'import time\nimport streamlit as st\nplace = st.empty()\nfor number in range(200):\n    place.write(number)\n    time.sleep(0.2)\n';
+    expect(await makeApp(host, 'Busy', { ...textApp(''), 'app.py': busy, 'streamlit-host.toml': '[check]\nscript = "off"\n' })).toBe('live');
     await until('its picture is being taken', async () => (await browsersOf(host)).length > 0);
     await host.stop({ keepData: true });
     expect(await browsersOf(host)).toEqual([]);

@@ -28,6 +28,7 @@ describe('the settings', () => {
       publicBase: 'http://127.0.0.1:8080',
       token: undefined,
       redisUrl: undefined,
+      pictures: true,
       buildEnv: {},
       logLevel: 'info',
     });
@@ -44,6 +45,7 @@ describe('the settings', () => {
         STREAMLIT_HOST_PORT_MIN: '20000',
         STREAMLIT_HOST_PORT_MAX: '20010',
         STREAMLIT_HOST_DEPLOYS: '3',
+        STREAMLIT_HOST_PICTURES: 'off',
         REDIS_URL: 'redis://redis:6379',
       },
       '/work',
@@ -56,6 +58,7 @@ describe('the settings', () => {
       token: 'a-token-that-is-long',
       ports: { min: 20_000, max: 20_010 },
       deploys: 3,
+      pictures: false,
       redisUrl: 'redis://redis:6379',
     });
   });

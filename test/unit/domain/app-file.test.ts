@@ -7,6 +7,8 @@ main = "src/dashboard.py"
 python = "3.12"
 dependencies = "requirements.txt"
 description = "What we sold, by week"
+tags = ["Sales", " north  west ", "sales"]
+hidden = true
 
 [check]
 script = "off"
@@ -24,6 +26,8 @@ describe('parseAppFile', () => {
       python: '3.12',
       dependencies: 'requirements.txt',
       description: 'What we sold, by week',
+      tags: ['sales', 'north west'],
+      hidden: true,
       check: { script: 'off', timeout_s: 30 },
       sleep: { after_minutes: 60 },
     });
@@ -33,7 +37,7 @@ describe('parseAppFile', () => {
   it.each([
     [
       '\nmian = "app.py"\n',
-      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, check, drain, sleep.',
+      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, tags, hidden, check, drain, sleep.',
     ],
     [
       '[check]\nscript = "main"\ntimeout = 3\n',
@@ -41,7 +45,7 @@ describe('parseAppFile', () => {
     ],
     [
       '[chek]\nscript = "main"\n',
-      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, check, drain, sleep.',
+      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, tags, hidden, check, drain, sleep.',
     ],
     ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
     [
@@ -55,6 +59,9 @@ describe('parseAppFile', () => {
     ['check.timeout_s = 0.5\n', 'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.'],
     ['check = "off"\n', 'streamlit-host.toml, line 1: check must be a table: write [check] above its settings.'],
     ['python = 3.10\n', 'streamlit-host.toml, line 1: python must be a version in quotes, such as "3.12".'],
+    ['tags = "sales"\n', 'streamlit-host.toml, line 1: tags must be a list of words, such as ["sales", "north"].'],
+    ['\ntags = ["sales", " "]\n', 'streamlit-host.toml, line 2: tags.1 must have 1 to 24 characters.'],
+    ['hidden = "yes"\n', 'streamlit-host.toml, line 1: hidden must be true or false.'],
     ['main = "../app.py"\nmain_ = 1', /there is no setting main_|main must be/],
     [
       'main = "/etc/x.py"\n',

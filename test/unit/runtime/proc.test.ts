@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { endMarked, findMarked, MARK } from '../../../src/runtime/marked.js';
-import { endGroup, isRunning, listeningPorts, listensOn, signalGroup, startTimeOf, usageOf, type ProcessIdentity } from '../../../src/runtime/proc.js';
+import { endGroup, isRunning, listeningPorts, listensOn, memoryOfGroups, signalGroup, startTimeOf, usageOf, type ProcessIdentity } from '../../../src/runtime/proc.js';
 import { UsageMeter } from '../../../src/runtime/usage.js';
 
 const children: ChildProcess[] = [];
@@ -107,6 +107,25 @@ test('who listens on a port is read from the kernel, not from an answer', async 
   expect(await listeningPorts(leader.pid)).toEqual([]);
   await once(server.close(), 'close');
   expect(await listensOn(process.pid, port)).toBe(false);
+});
+
+test('the memory of a group is that of all its members, and one look is told for a second', async () => {
+  const { leader } = await run('sleep 60 & sleep 60 & echo ready; wait');
+  const alone = (await usageOf(leader.pid))?.memory ?? 0;
+  const group = memoryOfGroups().get(leader.pid) ?? 0;
+  expect(group).toBeGreaterThan(alone);
+  expect(group).toBeLessThan(alone + 50 * 1024 * 1024);
+  const meter = new UsageMeter();
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000_000);
+  onTestFinished(() => clock.mockRestore());
+  expect(meter.memoryOf(leader.pid)).toBeGreaterThan(alone);
+  expect(meter.memoryOf(2 ** 22 + 1)).toBeUndefined();
+  await endGroup(leader, 1_000);
+  expect(memoryOfGroups().has(leader.pid)).toBe(false);
+  clock.mockReturnValue(1_000_900);
+  expect(meter.memoryOf(leader.pid)).toBeGreaterThan(alone);
+  clock.mockReturnValue(1_001_100);
+  expect(meter.memoryOf(leader.pid)).toBeUndefined();
 });
 
 test('memory and processor time are those of the process, and of none there are none', async () => {

@@ -192,6 +192,22 @@ describe('changing an app', () => {
     expect(web.apps.committed?.content).toEqual({ 'app.py': 'z' });
   });
 
+  test('sets its tags and whether the gallery shows it, as JSON or as a form', async () => {
+    const json = await sendJson('PATCH', '/apps/demo', { tags: [' Sales', 'sales', 'North  West'], hidden: true });
+    expect(json.json).toMatchObject({ tags: ['sales', 'north west'], hidden: true, deploy: null });
+    const formed = await send('PATCH', '/apps/demo', [
+      ['tags', 'One, TWO,, two'],
+      ['hidden', 'false'],
+    ]);
+    expect(formed.json).toMatchObject({ tags: ['one', 'two'], hidden: false, name: 'demo', deploy: null });
+    expect((await sendJson('PATCH', '/apps/demo', { tags: [] })).json).toMatchObject({ tags: [], hidden: false });
+    for (const tags of [['a'.repeat(25)], [''], Array.from({ length: 9 }, (_, place) => `tag ${place}`), 'sales', ['a,b']]) {
+      const refused = await sendJson('PATCH', '/apps/demo', { tags });
+      expect(refused.json, JSON.stringify(tags)).toMatchObject({ status: 422, code: 'field-invalid' });
+    }
+    expect(web.apps.get('demo').app.tags).toEqual([]);
+  });
+
   test('with files that are refused changes its texts neither', async () => {
     web.apps.refuse = new Refusal('invalid', 'no-entrypoint', 'no');
     expect(
@@ -199,10 +215,11 @@ describe('changing an app', () => {
         await send('PATCH', '/apps/demo', [
           ['app', 'new', 'x.py'],
           ['name', 'other'],
+          ['tags', 'other'],
         ])
       ).status,
     ).toBe(422);
-    expect(web.apps.get('demo').app.name).toBe('demo');
+    expect(web.apps.get('demo').app).toMatchObject({ name: 'demo', tags: [] });
   });
 
   test('that is not there is a 404 before anything is read', async () => {
