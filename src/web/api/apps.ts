@@ -11,8 +11,6 @@ import { paginate, presentApp, presentDeploy, presentPreviews } from './present.
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
 
-/** A form knows texts and files only. */
-
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {
   const { apps } = api;
