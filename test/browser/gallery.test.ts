@@ -235,11 +235,23 @@ describe('the gallery', () => {
       elsewhere.push(request.url ?? '');
       response.end();
     });
+    stranger.on('upgrade', (request, socket) => {
+      elsewhere.push(request.url ?? '');
+      socket.destroy();
+    });
     await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void stranger.close());
-    const image = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/image.png`;
+    const at = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
     const files = {
-      'app.py': `import streamlit as st\nst.exception(RuntimeError("no sales today"))\nst.html('<img src="${image}" alt="elsewhere">')\n`,
+      // It fails late, so that there is time to ask for all of it.
+      'app.py': `import time
+import streamlit as st
+import streamlit.components.v1 as components
+st.html('<img src="http://${at}/image.png" alt="elsewhere">')
+components.html("<script>new WebSocket('ws://${at}/socket'); fetch('http://${at}/fetch', { mode: 'no-cors' })</script>")
+time.sleep(3)
+st.exception(RuntimeError("no sales today"))
+`,
       'streamlit-host.toml': 'tags = ["From the File"]\nhidden = false\n',
     };
     const { deploy } = (await (await host.api('/apps/sales', { method: 'PATCH', body: formOf(files) })).json()) as { deploy: { log_url: string } };
@@ -251,7 +263,8 @@ describe('the gallery', () => {
     // It has asked nobody but the app; a visitor's browser does.
     expect(elsewhere).toEqual([]);
     await page.goto(`${host.url}/apps/sales/`);
-    await until('the image was asked for', () => elsewhere.length > 0);
+    await until('all was asked for', () => new Set(elsewhere).size === 3);
+    expect(elsewhere.sort()).toEqual(['/fetch', '/image.png', '/socket']);
   });
 
   it('leaves no Chromium behind when the server ends in the middle of a picture', async () => {
