@@ -113,7 +113,8 @@ export class Photographer {
     if (file === undefined || !isAwake(apps.list().find(({ app }) => app.id === id))) return undefined;
     signal.throwIfAborted();
     const browser = await Chromium.start({ file, path, tmp, mark, only: new URL(local).host });
-    const end = (): void => void browser.end();
+    // What goes wrong with its end is heard below.
+    const end = (): void => void browser.end().catch(() => undefined);
     try {
       signal.addEventListener('abort', end);
       signal.throwIfAborted();

@@ -72,7 +72,10 @@ export class DevTools {
     const messages = (this.#rest + chunk).split('\0');
     this.#rest = messages.pop() ?? '';
     for (const text of messages) {
-      const { id, method, params = {}, result = {}, error } = JSON.parse(text) as Message;
+      const message = read(text);
+      // Whoever sends something else is no browser that could be spoken to.
+      if (message === undefined) return this.close();
+      const { id, method, params = {}, result = {}, error } = message;
       if (method !== undefined) for (const listener of this.#listeners) listener({ method, params });
       const waiting = id === undefined ? undefined : this.#waiting.get(id);
       if (id === undefined || waiting === undefined) continue;
@@ -80,5 +83,13 @@ export class DevTools {
       if (error === undefined) waiting.resolve(result);
       else waiting.reject(new Error(error.message));
     }
+  }
+}
+
+function read(text: string): Message | undefined {
+  try {
+    return JSON.parse(text) as Message;
+  } catch {
+    return undefined; // Not JSON: the caller closes the connection.
   }
 }

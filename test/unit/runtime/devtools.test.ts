@@ -29,6 +29,13 @@ test('what the browser refuses is an error with its words', async () => {
   await expect(asked).rejects.toThrow('Cannot do that');
 });
 
+test('what is no message ends the connection, and nothing else', async () => {
+  const { devtools, from } = browser();
+  const asked = devtools.send('A.one');
+  from.write('Segmentation fault\0');
+  await expect(asked).rejects.toThrow('the browser is gone');
+});
+
 test('nobody waits for a browser that is gone', async () => {
   const { devtools, from } = browser();
   const asked = devtools.send('A.one');
