@@ -256,7 +256,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     closing: stop.asked,
     version: await versionOf(ROOT),
     open: [files.middleware(), galleryRouter({ ...common, pictures }).routes() as Middleware],
-    console: [consoleRouter({ ...common, logs, uploads, usage: (pid) => usage.of(pid) }).routes() as Middleware],
+    console: [consoleRouter({ ...common, logs, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
   });
   const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web });
 

@@ -17,8 +17,10 @@ export function dialogs(root) {
 
 function open(dialog, opener) {
   if (opener.form) dialog.querySelector('form').action = opener.form.action;
-  const slot = dialog.querySelector('[data-slot]');
-  if (slot !== null) slot.textContent = opener.dataset.about;
+  for (const slot of dialog.querySelectorAll('[data-slot]')) {
+    if (slot.localName === 'input') slot.value = opener.dataset.about;
+    else slot.textContent = opener.dataset.about;
+  }
   const field = dialog.querySelector('[data-confirm]');
   if (field !== null) {
     field.value = '';

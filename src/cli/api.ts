@@ -39,6 +39,8 @@ export interface Deploy {
   created_at: string;
   /** How long it took. */
   seconds: number | null;
+  /** How many pages are open on it, where it has a process. */
+  open_pages?: number | undefined;
 }
 
 /** An app with the deploy that a change of it began. */
@@ -83,6 +85,16 @@ export class Api {
   /** @param body sent as JSON */
   async post<T>(path: string, body?: object): Promise<T> {
     return this.#json('POST', path, body);
+  }
+
+  /** @param body sent as JSON */
+  async patch<T>(path: string, body: object): Promise<T> {
+    return this.#json('PATCH', path, body);
+  }
+
+  /** Sends text as it is. */
+  async sendText<T>(method: 'PATCH' | 'PUT', path: string, text: string): Promise<T> {
+    return this.#parse(await this.#send(method, path, { 'content-type': 'text/plain; charset=utf-8' }, text));
   }
 
   async delete(path: string): Promise<void> {

@@ -7,6 +7,8 @@ export interface Verb {
   summary: string;
   /** What its first argument is. */
   takes: 'app' | 'folder' | 'shell' | undefined;
+  /** What may follow the app. */
+  actions: readonly string[];
   options: { short: string | undefined; long: string; summary: string }[];
 }
 
@@ -36,8 +38,8 @@ export async function listApps(cli: Context): Promise<void> {
 }
 
 function bash(verbs: readonly Verb[]): string {
-  const cases = verbs.map(({ name, takes, options }) => {
-    const words = [...optionWords(options), ...(takes === 'shell' ? SHELLS : [])].join(' ');
+  const cases = verbs.map(({ name, takes, actions, options }) => {
+    const words = [...optionWords(options), ...actions, ...(takes === 'shell' ? SHELLS : [])].join(' ');
     const apps = takes === 'app' ? ` $(streamlit-host ${LIST_APPS} 2>/dev/null)` : '';
     const folders = takes === 'folder' ? ' folders=1' : '';
     return `    ${name}) words="${words}${apps}"${folders} ;;`;
@@ -67,8 +69,8 @@ complete -F _streamlit_host streamlit-host
 
 function zsh(verbs: readonly Verb[]): string {
   const names = verbs.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`);
-  const cases = verbs.map(({ name, takes, options }) => {
-    const parts = [`compadd -- ${optionWords(options).join(' ')}`];
+  const cases = verbs.map(({ name, takes, actions, options }) => {
+    const parts = [`compadd -- ${[...optionWords(options), ...actions].join(' ')}`];
     if (takes === 'app') parts.unshift(`compadd -- \${(f)"$(streamlit-host ${LIST_APPS} 2>/dev/null)"}`);
     if (takes === 'folder') parts.unshift('_files -/');
     if (takes === 'shell') parts.unshift(`compadd -- ${SHELLS.join(' ')}`);
@@ -91,11 +93,12 @@ compdef _streamlit_host streamlit-host
 }
 
 function fish(verbs: readonly Verb[]): string {
-  const lines = verbs.flatMap(({ name, summary, takes, options }) => {
+  const lines = verbs.flatMap(({ name, summary, takes, actions, options }) => {
     const seen = `complete -c streamlit-host -n '__fish_seen_subcommand_from ${name}'`;
     return [
       `complete -c streamlit-host -f -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`,
       ...(takes === 'app' ? [`${seen} -f -a '(streamlit-host ${LIST_APPS} 2>/dev/null)'`] : []),
+      ...(actions.length > 0 ? [`${seen} -f -a '${actions.join(' ')}'`] : []),
       ...(takes === 'shell' ? [`${seen} -f -a '${SHELLS.join(' ')}'`] : []),
       ...(takes === 'folder' ? [`${seen} -f -a '(__fish_complete_directories)'`] : []),
       ...options.map(({ short, long, summary: about }) => `${seen} ${short === undefined ? '' : `-s ${short.slice(1)} `}-l ${long.slice(2)} -d ${quote(about)}`),

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
 import { Refusal } from '../errors.js';
 import { Api } from './api.js';
+import { askHidden, canAsk } from './ask.js';
 import { writeConfigFile } from './config-file.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
@@ -27,9 +27,8 @@ export async function login(cli: Context, address: string, options: LoginOptions
 }
 
 async function readToken(piped: boolean): Promise<string> {
-  const { stdin } = process;
-  if (!piped && stdin.isTTY !== true) throw usage('There is no terminal to ask for the token: pipe it in and add --token-stdin.');
-  const token = (piped ? await firstLine() : await askHidden('Token: ')).trim();
+  if (!piped && !canAsk()) throw usage('There is no terminal to ask for the token: pipe it in and add --token-stdin.');
+  const token = (piped ? await firstLine() : await askHidden('Token: ', 'Not logged in.')).trim();
   if (!/^[\x21-\x7e]{1,256}$/.test(token)) throw usage('That is no token: it is one line of printable characters without spaces.');
   return token;
 }
@@ -42,24 +41,6 @@ async function firstLine(): Promise<string> {
   } finally {
     lines.close();
     process.stdin.destroy();
-  }
-}
-
-/** Asks on stderr; what is typed is not shown. */
-async function askHidden(question: string): Promise<string> {
-  const silent = new Writable({ write: (_part, _encoding, done) => done() });
-  // It takes the echo away; only then is anything asked.
-  const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
-  process.stderr.write(question);
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      lines.once('line', resolve);
-      lines.once('SIGINT', () => reject(new Refusal('invalid', 'not-logged-in', 'Not logged in.')));
-      lines.once('close', () => resolve(''));
-    });
-  } finally {
-    lines.close();
-    process.stderr.write('\n');
   }
 }
 

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, GlobalOptions } from './context.js';
 import type { Verb } from './completion.js';
 import { usage } from './failures.js';
@@ -7,6 +7,10 @@ import { usage } from './failures.js';
 export type MakeContext = (options: GlobalOptions) => Context;
 
 const WAIT = 'return once the deploy is queued';
+
+/** What can be done with config vars and secrets; told here, so that nothing is loaded to tell it. */
+const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
+const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
 /**
  * All verbs with their options. What a verb does is loaded when it is asked for, and not before: a command that only
@@ -116,6 +120,42 @@ export function createProgram(make: MakeContext): Command {
     .description('deploy the newest commit again, and follow it')
     .action(async (app: string, options: { wait: boolean }, command: Command) => (await import('./redeploy.js')).redeploy(cli(command), app, options));
   program
+    .command('rollback')
+    .argument('<app>')
+    .argument('[release]', 'its number (default: the one that was live before)', wholeNumber(1e9))
+    .option('-y, --yes', 'do not ask')
+    .option('--no-wait', WAIT)
+    .description('bring a release back that was live, after a look at what that changes')
+    .action(async (app: string, release: number | undefined, options: { yes?: boolean; wait: boolean }, command: Command) =>
+      (await import('./rollback.js')).rollback(cli(command), app, release, options),
+    );
+  program
+    .command('diff')
+    .argument('<app>')
+    .argument('<release>', 'its number', wholeNumber(1e9))
+    .description('show what a release changes against the live one: code, and names of config')
+    .action(async (app: string, release: number, _options: unknown, command: Command) => (await import('./diff.js')).diff(cli(command), app, release));
+  program
+    .command('config')
+    .argument('<app>')
+    .addArgument(new Argument('[action]', 'what to do (default: list the names)').choices(CONFIG_ACTIONS))
+    .argument('[words...]', 'set: KEY=VALUE, or KEY to read its value; unset: KEY; import: a .env file or "-"; show: KEY')
+    .option('--no-wait', WAIT)
+    .description('list, set and remove config vars')
+    .action(async (app: string, action: string | undefined, words: string[], options: { wait: boolean }, command: Command) =>
+      (await import('./config.js')).config(cli(command), app, action, words, options),
+    );
+  program
+    .command('secrets')
+    .argument('<app>')
+    .addArgument(new Argument('[action]', 'what to do (default: list the names)').choices(SECRETS_ACTIONS))
+    .argument('[file]', 'set: the secrets.toml, or "-" for standard input')
+    .option('--no-wait', WAIT)
+    .description("list, set and remove an app's secrets.toml")
+    .action(async (app: string, action: string | undefined, file: string | undefined, options: { wait: boolean }, command: Command) =>
+      (await import('./secrets.js')).secrets(cli(command), app, action, file, options),
+    );
+  program
     .command('remote')
     .argument('<app>')
     .option('--new', 'also for an app that the first push is to make')
@@ -160,7 +200,8 @@ export function verbsOf(program: Command): Verb[] {
     .map((command) => {
       const first = command.registeredArguments[0]?.name();
       const takes = first === 'app' || first === 'shell' ? first : first === 'dir' ? 'folder' : undefined;
-      return { name: command.name(), summary: command.description(), takes, options: [...optionsOf(command), ...optionsOf(program)] };
+      const actions = command.registeredArguments[1]?.argChoices ?? [];
+      return { name: command.name(), summary: command.description(), takes, actions, options: [...optionsOf(command), ...optionsOf(program)] };
     });
 }
 

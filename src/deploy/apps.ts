@@ -1,7 +1,10 @@
 import type { App, AppState } from '../domain/app.js';
+import type { ConfigDiff } from '../domain/config-diff.js';
 import type { ConfigVars, VarsPatch } from '../domain/config-vars.js';
+import type { MissingKey } from '../domain/hints.js';
 import type { ProcessState } from '../domain/process.js';
 import type { Release } from '../domain/release.js';
+import type { Refusal } from '../errors.js';
 import type { AppConfig } from '../store/app-config.js';
 import type { Rotation } from '../store/vault.js';
 
@@ -94,6 +97,16 @@ export interface ConfigChanged {
   deploy: Deploy | undefined;
 }
 
+/** What a release changes against the live one. */
+export interface ReleaseDiff {
+  /** The live release; null where there is none, and so no difference. */
+  live: number | null;
+  /** As `git diff --stat --patch` tells it; empty where the code is the same. */
+  code: string;
+  /** The names of what is different in the config, or why that cannot be told. */
+  config: ConfigDiff | Refusal;
+}
+
 /** Something happened to an app: `undefined` = it was removed. */
 export type AppListener = (id: string, status: AppStatus | undefined) => void;
 
@@ -132,8 +145,10 @@ export interface Apps {
    * @throws Refusal `release-not-found`, `release-never-live`
    */
   rollback(id: string, release: number, by: string): Promise<Deploy>;
-  /** What a release changes against the live one, as `git diff` tells it. @throws Refusal `release-not-found` */
-  diff(id: string, release: number): Promise<string>;
+  /** What a release changes against the live one: what a rollback to it would do. @throws Refusal `release-not-found` */
+  diff(id: string, release: number): Promise<ReleaseDiff>;
+  /** How many pages are open now, by release: the live one and those that drain. */
+  openPages(id: string): ReadonlyMap<number, number>;
   /** Ends an older release that still has open pages, which move to the live one. @throws Refusal `release-not-found`, `release-is-live` */
   retire(id: string, release: number): Promise<Release>;
   /** Cancels a deploy that is not live yet; fine when it has ended. @throws Refusal `release-not-found` */
@@ -148,6 +163,8 @@ export interface Apps {
   readFile(id: string, path: string): Promise<Buffer>;
   /** The config vars and secrets that new releases get. @throws Refusal `app-not-found`, those of the vault */
   config(id: string): Promise<AppConfig>;
+  /** The keys that the newest code asks for and that are not set. @throws Refusal `app-not-found`, those of the vault */
+  missing(id: string): Promise<MissingKey[]>;
   /** Changes them; where the app is live, with a deploy of the live commit as it is. @throws Refusal where it cannot be */
   configure(id: string, change: ConfigChange, by: string): Promise<ConfigChanged>;
   /** Encrypts everything anew, with a new key. @throws Refusal those of the vault */

@@ -1,9 +1,10 @@
 import { findRelease, pendingRelease } from '../domain/app.js';
+import { diffConfigs, type ConfigDiff, type ConfigValues } from '../domain/config-diff.js';
 import { checkVars, mergeVars } from '../domain/config-vars.js';
 import { checkSecrets } from '../domain/secrets.js';
 import { Turns } from '../domain/turns.js';
 import { Refusal } from '../errors.js';
-import { varsOf, type AppConfig, type AppConfigs } from '../store/app-config.js';
+import { NO_CONFIG, varsOf, type AppConfig, type AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { CookieSecrets } from '../store/cookie-secret.js';
 import type { Rotation, Vault } from '../store/vault.js';
@@ -55,6 +56,12 @@ export class Configs {
       );
       return { config, deploy: config.version === before.version ? undefined : await this.#apply(id, config.version, by) };
     });
+  }
+
+  /** What changes from one version to the other, by name. @throws Refusal where one of them is gone or cannot be read */
+  async diff(id: string, from: number, to: number): Promise<ConfigDiff> {
+    const [before, after] = await Promise.all([from, to].map((version) => this.#options.configs.read(id, version)));
+    return diffConfigs(valuesOf(before), valuesOf(after));
   }
 
   /** A new key for everything that is encrypted. */
@@ -123,4 +130,8 @@ export class Configs {
       return deploys.request({ app: id, commit: live.commit, branch: live.branch, by, source: 'config', of: live });
     }
   }
+}
+
+function valuesOf(config: AppConfig = NO_CONFIG): ConfigValues {
+  return { vars: varsOf(config), secretsToml: config.secretsToml };
 }

@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, pendingRelease, type App } from '../domain/app.js';
+import type { MissingKey } from '../domain/hints.js';
 import { Turns } from '../domain/turns.js';
 import { previewsOn } from '../domain/preview.js';
 import { movesBranch, type Release } from '../domain/release.js';
@@ -11,10 +12,11 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import type { Rotation } from '../store/vault.js';
 import { parseTree } from '../domain/tree.js';
-import type { AppFacts, AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from './apps.js';
+import type { AppFacts, AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, ReleaseDiff, RepositoryFile } from './apps.js';
 import type { Configs } from './configs.js';
 import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
+import { missingIn } from './hints.js';
 import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
 
@@ -149,11 +151,21 @@ export class Platform implements Apps {
     return this.#options.deploys.request({ app: id, commit: back.commit, branch: back.branch, by, source: 'rollback', of: back });
   }
 
-  async diff(id: string, release: number): Promise<string> {
+  async diff(id: string, release: number): Promise<ReleaseDiff> {
     const app = this.#options.store.get(id);
     const to = this.#release(app, release);
-    const from = findRelease(app, app.live);
-    return from === undefined || from.commit === to.commit ? '' : this.#repository(id).diff(from.commit, to.commit);
+    const from = findRelease(app, app.live) ?? to;
+    const code = from.commit === to.commit ? '' : await this.#repository(id).diff(from.commit, to.commit);
+    const config = await this.#options.configs.diff(id, from.config ?? 0, to.config ?? 0).catch((error: unknown) => {
+      // The code can be told all the same.
+      if (error instanceof Refusal) return error;
+      throw error;
+    });
+    return { live: app.live, code, config };
+  }
+
+  openPages(id: string): ReadonlyMap<number, number> {
+    return this.#options.serving.openPages(id);
   }
 
   async retire(id: string, release: number): Promise<Release> {
@@ -201,6 +213,12 @@ export class Platform implements Apps {
 
   config(id: string): Promise<AppConfig> {
     return this.#options.configs.of(id);
+  }
+
+  async missing(id: string): Promise<MissingKey[]> {
+    const config = await this.config(id);
+    const commit = await this.#newest(id);
+    return commit === undefined ? [] : missingIn(this.#repository(id), commit, config);
   }
 
   configure(id: string, change: ConfigChange, by: string): Promise<ConfigChanged> {

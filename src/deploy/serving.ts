@@ -82,6 +82,16 @@ export class Serving {
     return [...(this.#draining.get(app) ?? [])].map((served) => served.process.release);
   }
 
+  /** How many pages are open on each release that has a process. */
+  openPages(app: string): Map<number, number> {
+    const live = this.#live.get(app);
+    const pages = new Map<number, number>();
+    for (const { process, target } of [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])]) {
+      pages.set(process.release, (pages.get(process.release) ?? 0) + target.sockets);
+    }
+    return pages;
+  }
+
   /** Prepares a process of a release, not started yet. */
   async prepare(app: string, release: Release): Promise<AppProcess> {
     const { paths, path, mark, basePath, publicBase, ports, config } = this.#options;

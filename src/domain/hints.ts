@@ -67,28 +67,41 @@ export function keysInCode(code: string): FileKeys {
   return { asks, minds };
 }
 
+/** A key that the code needs and the app does not have. */
+export interface MissingKey extends Pick<AskedKey, 'kind' | 'name' | 'text'> {
+  /** The first file that asks for it. */
+  path: string;
+}
+
 /**
  * One sentence for each key that the code needs and the app does not have.
  * @param files what each file asks for, by its path
  */
 export function hints(files: ReadonlyMap<string, FileKeys>, known: KnownKeys): string[] {
+  return missingKeys(files, known).map(({ kind, path, text }) => {
+    const what = kind === 'secret' ? "the app's secrets" : "the app's config vars";
+    return `hint: ${path} asks for ${text}, which is not set: add it to ${what}.`;
+  });
+}
+
+/** The keys that the code needs and the app does not have, each once. */
+export function missingKeys(files: ReadonlyMap<string, FileKeys>, known: KnownKeys): MissingKey[] {
   const { keys, sections } = secretNames(known.secretsToml);
   const secrets = new Set([...keys, ...sections]);
   // Streamlit makes the plain keys of secrets.toml environment variables as well.
   const env = new Set([...known.vars, ...keys]);
   // What was told once, or need not be told at all.
   const told = new Set([...files.values()].flatMap((file) => file.minds));
-  const lines: string[] = [];
+  const missing: MissingKey[] = [];
   for (const [path, { asks }] of files) {
     for (const { kind, name, text, optional } of asks) {
       const has = kind === 'secret' ? secrets.has(name) : env.has(name) || GIVEN.test(name);
       if (optional || has || told.has(`${kind} ${name}`)) continue;
       told.add(`${kind} ${name}`);
-      const what = kind === 'secret' ? "the app's secrets" : "the app's config vars";
-      lines.push(`hint: ${path} asks for ${text}, which is not set: add it to ${what}.`);
+      missing.push({ kind, name, text, path });
     }
   }
-  return lines;
+  return missing;
 }
 
 interface Token {

@@ -45,6 +45,12 @@ export function secretNames(text: string): SecretNames {
   return { keys: names.filter((name) => !isTable(table[name])), sections: names.filter((name) => isTable(table[name])) };
 }
 
+/** What stands under each name at the top of a secrets.toml, written in one way, so that two can be compared. */
+export function secretTexts(text: string): Record<string, string> {
+  const table = read(text);
+  return Object.fromEntries(Object.keys(table).map((name) => [name, stringify({ value: table[name] }, { numbersAsFloat: true })]));
+}
+
 /** Every value of a secrets.toml that is worth hiding in logs: text and numbers, at any depth. */
 export function secretValues(text: string): string[] {
   const values: string[] = [];

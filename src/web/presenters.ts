@@ -44,6 +44,8 @@ export interface ReleaseView {
   live: boolean;
   /** True where it was live and another one is now, so that it can be brought back. */
   canReturn: boolean;
+  /** "2 pages are open on it", while an older one still has its process. */
+  open: string | undefined;
   href: string;
 }
 
@@ -192,8 +194,9 @@ export function sortApps(views: readonly AppView[]): AppView[] {
   });
 }
 
-/** A release as a line of an app's deploys. */
-export function presentRelease(app: App, release: Release, links: Links, now: Date): ReleaseView {
+/** A release as a line of an app's deploys. @param pages how many are open on each release */
+export function presentRelease(app: App, release: Release, links: Links, now: Date, pages?: ReadonlyMap<number, number>): ReleaseView {
+  const open = release.state === 'draining' ? pages?.get(release.number) : undefined;
   return {
     number: release.number,
     state: RELEASE_STATES[release.state],
@@ -210,6 +213,7 @@ export function presentRelease(app: App, release: Release, links: Links, now: Da
     pending: isPending(release.state),
     live: release.number === app.live,
     canReturn: release.number !== app.live && (release.state === 'retired' || release.state === 'draining'),
+    open: open === undefined ? undefined : `${open} ${open === 1 ? 'page is' : 'pages are'} open on it`,
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };
 }

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import Handlebars from 'handlebars';
 import type { ApiDocs } from './api/docs.js';
+import type { DiffView } from './diff.js';
 import type { PublicFiles } from './public.js';
 import { drawPicture } from './picture.js';
-import type { AppView, FolderView, Links, ReleaseView } from './presenters.js';
+import type { AppView, FolderView, Links, ReleaseView, TimeView } from './presenters.js';
 
 /** What every page knows of the site and of the person who looks. */
 export interface Site {
@@ -22,7 +23,7 @@ export interface Notice {
 /** What an app's pages share: its head, and which tab is the current one. */
 interface AppPage {
   app: AppView;
-  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'settings';
+  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'config' | 'settings';
   notice: Notice | undefined;
 }
 
@@ -86,6 +87,31 @@ export interface Pages {
   'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
   'console/deploys': AppPage & { releases: ReleaseView[] };
   'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
+  'console/bring-back': AppPage & { release: ReleaseView; diff: DiffView };
+  'console/config': AppPage & {
+    /** Why nothing can be shown. */
+    problem: string | undefined;
+    /** True where the live release runs with another version than new ones get. */
+    behind: boolean;
+    stopped: boolean;
+    missing: { name: string; text: string; path: string; href: string; fills: boolean }[];
+    vars: { name: string; changed: TimeView; by: string; revealed: boolean; value: string; href: string }[];
+    /** What was typed, or is about to be. */
+    name: string;
+    value: string;
+    varError: string | undefined;
+    env: string;
+    envError: string | undefined;
+    secrets: {
+      set: boolean;
+      names: string[];
+      changed: { time: TimeView; by: string } | undefined;
+      toml: string;
+      /** Names the secrets that the form began with. */
+      was: string;
+      error: string | undefined;
+    };
+  };
   'console/files': AppPage & { folders: FolderView[]; count: number; clone: string };
   'console/file': AppPage & {
     folders: FolderView[];

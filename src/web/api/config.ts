@@ -1,11 +1,14 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { findRelease } from '../../domain/app.js';
+import { findRelease, printable } from '../../domain/app.js';
+import { parseEnvFile } from '../../domain/env-file.js';
 import { SECRETS_BYTES, secretNames } from '../../domain/secrets.js';
 import { Refusal } from '../../errors.js';
 import type { ConfigChange, ConfigChanged } from '../../deploy/apps.js';
 import type { AppConfig } from '../../store/app-config.js';
 import { signedIn } from '../auth.js';
+import { readBody, textOf } from '../body.js';
+import { noteRevealed } from '../revealed.js';
 import { presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, params, parseInput, type DeployAnswer } from './schemas.js';
@@ -15,10 +18,11 @@ const MAX_BODY = 4 * SECRETS_BYTES;
 
 const value = z.string().describe('Any text without NUL characters.');
 
+const reveal = z.enum(['0', '1']).default('0').describe('1: with the values. Who asked for them is written to the log of the server.');
+
 const queries = {
-  reveal: z.object({
-    reveal: z.enum(['0', '1']).default('0').describe('1: with the values. Who asked for them is written to the log of the server.'),
-  }),
+  vars: z.object({ reveal, name: z.string().max(200).optional().describe('Only this var.') }),
+  secrets: z.object({ reveal }),
 };
 
 const bodies = {
@@ -72,12 +76,17 @@ export function configRoutes(api: ApiContext): Route[] {
       tag: 'config',
       summary: 'The config vars of an app: names and last change',
       params: params.app,
-      query: queries.reveal,
+      query: queries.vars,
       answers: { 200: { description: 'The vars that new releases get.', content: { 'application/json': vars } } },
       async handle(ctx, { params: { id }, query }) {
         const config = await apps.config(id);
-        const reveal = revealed(ctx, id, query.reveal, 'config vars');
-        ctx.body = presentVars(id, config, reveal);
+        const { name } = query;
+        if (name !== undefined && !Object.hasOwn(config.vars, name)) {
+          throw new Refusal('not-found', 'var-not-found', `${id} has no config var ${printable(name)}.`, { field: 'name' });
+        }
+        if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'config vars', name);
+        const all = presentVars(id, config, query.reveal === '1');
+        ctx.body = name === undefined ? all : { ...all, vars: all.vars.filter((each) => each.name === name) };
       },
     }),
 
@@ -101,13 +110,13 @@ export function configRoutes(api: ApiContext): Route[] {
       path: '/apps/{id}/config',
       tag: 'config',
       summary: 'Set or take away some config vars of an app',
-      description: inEffect,
+      description: `As JSON, or as the text of an .env file: \`NAME=value\` a line; names that are not in it stay as they are. ${inEffect}`,
       params: params.app,
-      body: { 'application/json': bodies.patch },
+      body: { 'application/json': bodies.patch, 'text/plain': { type: 'string', format: 'binary' } },
       answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
       async handle(ctx, { params: { id } }) {
-        const body = await readJson(ctx, bodies.patch);
-        ctx.body = await changeVars(ctx, id, { vars: { patch: body.vars } });
+        const patch = ctx.request.type === 'text/plain' ? parseEnvFile(await readText(ctx)) : (await readJson(ctx, bodies.patch)).vars;
+        ctx.body = await changeVars(ctx, id, { vars: { patch } });
       },
     }),
 
@@ -130,12 +139,12 @@ export function configRoutes(api: ApiContext): Route[] {
       tag: 'config',
       summary: 'The secrets of an app: names and last change',
       params: params.app,
-      query: queries.reveal,
+      query: queries.secrets,
       answers: { 200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } } },
       async handle(ctx, { params: { id }, query }) {
         const config = await apps.config(id);
-        const reveal = revealed(ctx, id, query.reveal, 'secrets');
-        ctx.body = presentSecrets(id, config, reveal);
+        if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'secrets');
+        ctx.body = presentSecrets(id, config, query.reveal === '1');
       },
     }),
 
@@ -182,12 +191,6 @@ export function configRoutes(api: ApiContext): Route[] {
       },
     }),
   ];
-
-  /** True where values shall be told, which is written down. */
-  function revealed(ctx: Context, id: string, asked: '0' | '1', what: string): boolean {
-    if (asked === '1') api.logger.info({ app: id, by: signedIn(ctx).principal.name, ip: ctx.ip }, `the ${what} of an app were revealed`);
-    return asked === '1';
-  }
 
   async function changeVars(ctx: Context, id: string, change: ConfigChange): Promise<object> {
     const changed = await apps.configure(id, change, signedIn(ctx).principal.name);
@@ -256,23 +259,6 @@ async function readJson<S extends z.ZodType>(ctx: Context, schema: S): Promise<z
   return parseInput(schema, body);
 }
 
-/** Reads a body into memory: what is secret must not lie on the disk, not even for a moment. @throws Refusal */
 async function readText(ctx: Context): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  const chunks: AsyncIterable<Buffer> = ctx.req.iterator({ destroyOnReturn: false });
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY) {
-      // The rest is not read, so nothing else can come on this connection.
-      ctx.set('Connection', 'close');
-      throw new Refusal('too-large', 'body-too-large', `The body is larger than ${MAX_BODY / 1024} KiB.`);
-    }
-    parts.push(chunk);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts));
-  } catch {
-    throw new Refusal('invalid', 'body-not-text', 'The body is not UTF-8 text.'); // The decoder says no more than that.
-  }
+  return textOf(await readBody(ctx, MAX_BODY));
 }

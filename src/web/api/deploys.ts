@@ -1,13 +1,32 @@
+import { z } from 'zod';
 import { tail } from '../../logs/tail.js';
 import { findRelease } from '../../domain/app.js';
 import type { App } from '../../domain/app.js';
 import type { Release } from '../../domain/release.js';
+import type { ReleaseDiff } from '../../deploy/apps.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { paginate, presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, bodies, params, queries } from './schemas.js';
+
+const names = z.object({
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+  changed: z.array(z.string()).describe('Those that have another value.'),
+});
+
+const diff = z
+  .object({
+    release: z.number().int(),
+    live: z.number().int().nullable().describe('The live release, which it is compared with; null where there is none.'),
+    stat: z.string().describe('The files and how many lines of each change, as `git diff --stat` tells it.'),
+    patch: z.string().describe('As `git diff` tells it.'),
+    config: z.object({ vars: names, secrets: names }).nullable().describe('By name, never a value; null where it cannot be told.'),
+    config_problem: z.string().nullable().describe('Why not.'),
+  })
+  .meta({ id: 'ReleaseDiff' });
 
 /** How many lines of its log a deploy is answered with. */
 const LOG_LINES = 200;
@@ -37,7 +56,7 @@ export function deployRoutes(api: ApiContext): Route[] {
         const { part, link } = paginate(newestFirst, query.page, query.per_page, address);
         ctx.set('Link', link);
         ctx.body = {
-          deploys: part.map((release) => presentDeploy(app, release, api.publicBase())),
+          deploys: part.map((release) => presentDeploy(app, release, api.publicBase(), apps.openPages(id))),
           page: query.page,
           per_page: query.per_page,
           total: newestFirst.length,
@@ -56,7 +75,7 @@ export function deployRoutes(api: ApiContext): Route[] {
         const { app } = apps.get(id);
         const release = releaseOf(app, n);
         const { lines, truncated } = await tail(api.logs.buildLog(app.id, n), LOG_LINES);
-        ctx.body = { ...presentDeploy(app, release, api.publicBase()), log: { lines, truncated } };
+        ctx.body = { ...presentDeploy(app, release, api.publicBase(), apps.openPages(id)), log: { lines, truncated } };
       },
     }),
 
@@ -65,12 +84,20 @@ export function deployRoutes(api: ApiContext): Route[] {
       path: '/apps/{id}/deploys/{n}/diff',
       tag: 'deploys',
       summary: 'What a release changes against the live one',
-      description: 'As `git diff` tells it, from the live release to this one: what a rollback to it would do.',
+      description:
+        'From the live release to this one: what a rollback to it would do. As text, the code as `git diff` tells it; as JSON ' +
+        '(`Accept: application/json`), with the names of the config vars and secrets that differ.',
       params: params.deploy,
-      answers: { 200: { description: 'The difference.', content: { 'text/plain': { type: 'string' } } } },
+      answers: { 200: { description: 'The difference.', content: { 'text/plain': { type: 'string' }, 'application/json': diff } } },
       async handle(ctx, { params: { id, n } }) {
+        const found = await apps.diff(id, n);
+        ctx.vary('Accept');
+        if (ctx.accepts('text/plain', 'application/json') === 'application/json') {
+          ctx.body = presentDiff(n, found);
+          return;
+        }
         ctx.type = 'text/plain; charset=utf-8';
-        ctx.body = await apps.diff(id, n);
+        ctx.body = found.code;
       },
     }),
 
@@ -120,6 +147,20 @@ export function deployRoutes(api: ApiContext): Route[] {
       },
     }),
   ];
+}
+
+function presentDiff(release: number, { live, code, config }: ReleaseDiff): z.infer<typeof diff> {
+  // The lines of the first part begin with a space.
+  const patch = Math.max(0, code.search(/^diff --git /m));
+  const known = !(config instanceof Refusal);
+  return {
+    release,
+    live,
+    stat: code.slice(0, patch).trimEnd(),
+    patch: code.slice(patch),
+    config: known ? config : null,
+    config_problem: known ? null : config.message,
+  };
 }
 
 /** @throws Refusal `release-not-found` */

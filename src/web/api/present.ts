@@ -58,8 +58,9 @@ export function presentPreviews(previews: AppPreviews, base: string): PreviewsAn
   };
 }
 
-/** A release as the deploy that made it. */
-export function presentDeploy(app: App, release: Release, base: string): DeployAnswer {
+/** A release as the deploy that made it. @param pages how many are open on each release, where that is to be told */
+export function presentDeploy(app: App, release: Release, base: string, pages?: ReadonlyMap<number, number>): DeployAnswer {
+  const open = pages?.get(release.number);
   const ended =
     release.finishedAt === undefined ? undefined : Date.parse(release.finishedAt) - Date.parse(release.createdAt);
   return {
@@ -75,6 +76,7 @@ export function presentDeploy(app: App, release: Release, base: string): DeployA
     created_at: release.createdAt,
     finished_at: release.finishedAt ?? null,
     seconds: ended === undefined ? null : ended / 1_000,
+    ...(open === undefined ? {} : { open_pages: open }),
     url: `${base}/api/apps/${app.id}/deploys/${release.number}`,
     log_url: `${base}/api/apps/${app.id}/logs?source=build&release=${release.number}&follow=1`,
   };

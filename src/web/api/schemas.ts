@@ -143,6 +143,11 @@ const deploy = z
     created_at: z.string(),
     finished_at: z.string().nullable(),
     seconds: z.number().nullable().describe('How long the deploy took.'),
+    open_pages: z
+      .number()
+      .int()
+      .optional()
+      .describe('How many pages are open on it now; told with a deploy, or a list of them, where a process of it runs.'),
     url: z.string().describe('This deploy in the API.'),
     log_url: z.string().describe('Its log, as server-sent events that end with the deploy.'),
   })

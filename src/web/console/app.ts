@@ -105,7 +105,7 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
     {
       ...(await page.app('overview', notice)),
       previews: { on: previews.on, list: sortApps(await Promise.all(previews.list.map((status) => page.present(status)))) },
-      recent: app.releases.slice(-RECENT).reverse().map((release) => presentRelease(app, release, page.links, page.now)),
+      recent: app.releases.slice(-RECENT).reverse().map((release) => presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id))),
       log: runLogView(app, lines, LINES),
       deployLog:
         pending === undefined

@@ -2,6 +2,7 @@ import { findRelease, type App } from '../../domain/app.js';
 import type { Release } from '../../domain/release.js';
 import { Refusal } from '../../errors.js';
 import { tail } from '../../logs/tail.js';
+import { presentDiff } from '../diff.js';
 import { presentRelease } from '../presenters.js';
 import { buildLogView } from './logs.js';
 import { attempt, type Page } from './page.js';
@@ -16,7 +17,7 @@ export function deployRoutes(add: AddRoute): void {
   add('get', '/apps/:id/deploys/:number', async (page) => {
     const { app, release } = find(page);
     const { lines } = await tail(page.deps.logs.buildLog(app.id, release.number), LINES);
-    const view = presentRelease(app, release, page.links, page.now);
+    const view = presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id));
     page.show('console/deploy', {
       ...(await page.app('deploys')),
       release: view,
@@ -29,6 +30,26 @@ export function deployRoutes(add: AddRoute): void {
     const { app, release } = find(page);
     const after = await page.deps.apps.cancel(app.id, release.number);
     page.go(`apps/${app.id}/deploys/${release.number}${after.state === 'cancelled' ? '?done=cancel' : ''}`);
+  });
+
+  add('post', '/apps/:id/deploys/:number/end', (page) =>
+    attempt(
+      async () => {
+        const { app, release } = find(page);
+        await page.deps.apps.retire(app.id, release.number);
+        page.go(`apps/${app.id}/deploys?done=end`);
+      },
+      (refusal) => list(page, refusal),
+    ),
+  );
+
+  add('get', '/apps/:id/deploys/:number/bring-back', async (page) => {
+    const { app, release } = find(page);
+    page.show('console/bring-back', {
+      ...(await page.app('deploys')),
+      release: presentRelease(app, release, page.links, page.now),
+      diff: presentDiff(await page.deps.apps.diff(app.id, release.number)),
+    });
   });
 
   // A deploy like any other: what is live serves until this one does.
@@ -46,7 +67,8 @@ export function deployRoutes(add: AddRoute): void {
 
 async function list(page: Page, refusal?: Refusal): Promise<void> {
   const { app } = page.status;
-  const releases = app.releases.map((release) => presentRelease(app, release, page.links, page.now)).reverse();
+  const pages = page.deps.apps.openPages(app.id);
+  const releases = app.releases.map((release) => presentRelease(app, release, page.links, page.now, pages)).reverse();
   const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
   page.show('console/deploys', { ...(await page.app('deploys', notice)), releases }, refusal?.status);
 }

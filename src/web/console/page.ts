@@ -18,6 +18,8 @@ export interface ConsoleDeps {
   publicBase: () => string;
   /** What a process uses now; undefined where it cannot be told. */
   usage: (pid: number) => Promise<Usage | undefined>;
+  /** Hears who looked at a value. */
+  logger: { info(facts: object, text: string): void };
 }
 
 /** What was just done, as the sentence that the next page begins with. */
@@ -27,6 +29,9 @@ const DONE: Record<string, Notice> = {
   restart: { tone: 'good', text: 'The app is restarting; the running one serves until the new one does.' },
   cancel: { tone: 'good', text: 'The deploy was cancelled.' },
   save: { tone: 'good', text: 'Saved.' },
+  stored: { tone: 'good', text: 'Stored. The next deploy takes it along.' },
+  unchanged: { tone: 'good', text: 'Nothing changed: that is how it was already.' },
+  end: { tone: 'good', text: 'The release was ended; its open pages move to the live one.' },
   same: { tone: 'good', text: 'The file is as it was: there is nothing to save.' },
   create: { tone: 'good', text: 'The app was made. Push to it to give it something to run.' },
   'remove-preview': { tone: 'good', text: 'The preview was removed. Its branch is kept, and the next push to it makes the preview again.' },

@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { appRoutes } from './app.js';
 import { appsRoutes } from './apps.js';
+import { configRoutes } from './config.js';
 import { deployRoutes } from './deploys.js';
 import { editRoutes } from './edits.js';
 import { fileRoutes } from './files.js';
@@ -22,6 +23,7 @@ export function consoleRouter(deps: ConsoleDeps): Router {
   logRoutes(add);
   deployRoutes(add);
   fileRoutes(add);
+  configRoutes(add);
   editRoutes(add);
   return router;
 }

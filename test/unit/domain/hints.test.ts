@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hints, keysInCode } from '../../../src/domain/hints.js';
+import { hints, keysInCode, missingKeys } from '../../../src/domain/hints.js';
 
 /** What is asked for without a way out, as it stands in the code. */
 function asked(code: string): string[] {
@@ -73,6 +73,13 @@ describe('a hint', () => {
     expect(hints(files(code), { vars: [], secretsToml: '' })).toEqual([
       `hint: app.py asks for st.secrets["db"], which is not set: add it to the app's secrets.`,
       `hint: app.py asks for os.environ["API_KEY"], which is not set: add it to the app's config vars.`,
+    ]);
+  });
+
+  it('is told by name to whoever wants to set it', () => {
+    expect(missingKeys(files('st.secrets["db"]\nos.environ["API_KEY"]\n'), { vars: [], secretsToml: '' })).toEqual([
+      { kind: 'secret', name: 'db', text: 'st.secrets["db"]', path: 'app.py' },
+      { kind: 'env', name: 'API_KEY', text: 'os.environ["API_KEY"]', path: 'app.py' },
     ]);
   });
 

@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { AppPreviews, Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, RepositoryFile } from '../../../src/deploy/apps.js';
+import type { AppPreviews, Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, ReleaseDiff, RepositoryFile } from '../../../src/deploy/apps.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app.js';
 import { Attempts } from '../../../src/domain/attempts.js';
 import { checkVars, mergeVars } from '../../../src/domain/config-vars.js';
+import type { MissingKey } from '../../../src/domain/hints.js';
 import type { Release } from '../../../src/domain/release.js';
 import { checkSecrets } from '../../../src/domain/secrets.js';
 import { Refusal } from '../../../src/errors.js';
@@ -147,8 +148,20 @@ export class QuietApps implements Apps {
     return this.#release(id, by, 'back');
   }
 
-  async diff(id: string, release: number): Promise<string> {
-    return `diff of ${this.get(id).app.id} ${release}`;
+  /** What is different in the config of every release. */
+  configDiff: ReleaseDiff['config'] = { vars: { added: [], removed: [], changed: [] }, secrets: { added: [], removed: [], changed: [] } };
+
+  async diff(id: string, release: number): Promise<ReleaseDiff> {
+    const { app } = this.get(id);
+    return { live: app.live, code: ` app.py | 2 +-\n\ndiff --git a/app.py b/app.py\n+release ${release}\n`, config: this.configDiff };
+  }
+
+  openPages(): ReadonlyMap<number, number> {
+    return new Map();
+  }
+
+  async missing(): Promise<MissingKey[]> {
+    return [];
   }
 
   async retire(id: string, release: number): Promise<Release> {

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AppStatus } from '../../../src/deploy/apps.js';
 import { newApp } from '../../../src/domain/app.js';
 import { drawPicture } from '../../../src/web/picture.js';
-import { linksOf, presentApp, presentFiles } from '../../../src/web/presenters.js';
+import { linksOf, presentApp, presentFiles, presentTime } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views, type GatewayPage, type LogView, type Pages } from '../../../src/web/views.js';
 
@@ -46,6 +46,17 @@ const models: Pages = {
   'console/logs': { app, tab: 'logs', notice: undefined, log, q: evil, tail: 500, download: '/api/apps/hello/logs?download=1' },
   'console/deploys': { app, tab: 'deploys', notice: undefined, releases: [release] },
   'console/deploy': { app, tab: 'deploys', notice: undefined, release, log, download: '/api/apps/hello/logs?download=1' },
+  'console/bring-back': {
+    app, tab: 'deploys', notice: undefined, release: { ...release, number: 1, canReturn: true },
+    diff: { lines: [{ text: `+${evil}`, kind: 'added' }], more: 3, config: [{ word: 'Added', name: evil, what: 'secret', kind: 'added' }], configProblem: undefined },
+  },
+  'console/config': {
+    app, tab: 'config', notice: undefined, problem: undefined, behind: true, stopped: true,
+    missing: [{ name: evil, text: evil, path: evil, href: links.console('apps/hello/config?name=x#value'), fills: true }],
+    vars: [{ name: evil, changed: presentTime(now.toISOString(), now), by: evil, revealed: true, value: evil, href: links.console('apps/hello/config?name=x#value') }],
+    name: evil, value: `\n${evil}`, varError: evil, env: evil, envError: evil,
+    secrets: { set: true, names: [evil], changed: { time: presentTime(now.toISOString(), now), by: evil }, toml: `\n${evil}`, was: 'x', error: evil },
+  },
   'console/files': { app, tab: 'files', notice: undefined, folders, count: 1, clone: 'git clone x' },
   'console/file': {
     app, tab: 'files', notice: undefined, folders, count: 1, path: `${evil}.py`, editable: true, text: `\n  ${evil}\n</textarea>${evil}`,
@@ -122,11 +133,44 @@ describe('a release that was live', () => {
   const returning = { ...release, number: 1, canReturn: true, href: links.console('apps/hello/deploys/1') };
 
   it('can be brought back from the deploys and from its own page, and not from the overview', () => {
-    const address = 'action="/tools/console/apps/hello/deploys/1/bring-back"';
+    const address = 'href="/tools/console/apps/hello/deploys/1/bring-back"';
     expect(views.render('console/deploys', site, { ...models['console/deploys'], releases: [returning, release] }).split(address)).toHaveLength(2);
     expect(views.render('console/deploy', site, { ...models['console/deploy'], release: returning })).toContain(address);
     expect(views.render('console/deploy', site, models['console/deploy'])).not.toContain('/bring-back"');
     expect(views.render('console/overview', site, { ...models['console/overview'], recent: [returning] })).not.toContain('/bring-back"');
+  });
+});
+
+describe('a release that drains', () => {
+  const draining = { ...release, number: 1, open: '2 pages are open on it', href: links.console('apps/hello/deploys/1') };
+
+  it('tells how many pages are open on it, what becomes of them, and can be ended', () => {
+    const lists = [
+      views.render('console/deploys', site, { ...models['console/deploys'], releases: [draining] }),
+      views.render('console/overview', site, { ...models['console/overview'], recent: [draining] }),
+      views.render('console/deploy', site, { ...models['console/deploy'], release: draining }),
+    ];
+    for (const html of lists) {
+      expect(html).toMatch(/2 pages are open on it\. If you end it now, they move to the live release/);
+      expect(html).toContain('action="/tools/console/apps/hello/deploys/1/end"');
+    }
+    expect(views.render('console/deploys', site, models['console/deploys'])).not.toContain('/end"');
+  });
+});
+
+describe('the values of config vars and secrets', () => {
+  it('are on the page only where they were asked for', () => {
+    const model = models['console/config'];
+    const html = views.render('console/config', site, {
+      ...model, vars: model.vars.map((each) => ({ ...each, revealed: false, value: 'never-shown' })),
+    });
+    expect(html).not.toContain('never-shown');
+  });
+
+  it('are not asked for where they cannot be read', () => {
+    const html = views.render('console/config', site, { ...models['console/config'], problem: 'The key is missing.' });
+    expect(html).toContain('The key is missing.');
+    expect(html).not.toContain('<textarea');
   });
 });
 

@@ -1,0 +1,71 @@
+import { isUtf8 } from 'node:buffer';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { messageOf, Refusal } from '../errors.js';
+import { usage } from './failures.js';
+
+/** Asks on stderr; what is typed is not shown. @param left what is said where the person leaves instead */
+export async function askHidden(question: string, left: string): Promise<string> {
+  const silent = new Writable({ write: (_part, _encoding, done) => done() });
+  // It takes the echo away; only then is anything asked.
+  const lines = createInterface({ input: process.stdin, output: silent, terminal: true });
+  process.stderr.write(question);
+  try {
+    return await answer(lines, left);
+  } finally {
+    lines.close();
+    process.stderr.write('\n');
+  }
+}
+
+/** Asks on stderr; true where the answer begins with "y". */
+export async function askYes(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  lines.setPrompt(`${question} [y/N] `);
+  lines.prompt();
+  try {
+    return /^y(es)?$/i.test((await answer(lines, 'Nothing was done.')).trim());
+  } finally {
+    lines.close();
+  }
+}
+
+async function answer(lines: ReturnType<typeof createInterface>, left: string): Promise<string> {
+  return new Promise<string>((settle, reject) => {
+    lines.once('line', settle);
+    lines.once('SIGINT', () => reject(new Refusal('invalid', 'left', left)));
+    lines.once('close', () => settle(''));
+  });
+}
+
+/** True where a person can be asked. */
+export function canAsk(): boolean {
+  return process.stdin.isTTY === true;
+}
+
+/** All of standard input, as text. @throws Refusal `usage` */
+export async function readStdin(): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin as AsyncIterable<Buffer>) parts.push(part);
+  return textOf(Buffer.concat(parts), 'What was piped in');
+}
+
+/** A file's text; "-" is standard input. @throws Refusal `usage` */
+export async function readInput(cwd: string, file: string | undefined, what: string): Promise<string> {
+  if (file === undefined) throw usage(`Name the file with ${what}, or "-" for standard input.`);
+  if (file === '-') return readStdin();
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(resolve(cwd, file));
+  } catch (error) {
+    throw usage(`${file} cannot be read: ${messageOf(error)}`);
+  }
+  return textOf(bytes, file);
+}
+
+function textOf(bytes: Buffer, what: string): string {
+  if (!isUtf8(bytes)) throw usage(`${what} is not UTF-8 text.`);
+  return bytes.toString('utf8');
+}

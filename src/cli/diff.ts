@@ -1,0 +1,62 @@
+import { appPath, type Api } from './api.js';
+import type { Context } from './context.js';
+import type { Colour, Output } from './output.js';
+import { harmlessLine } from './text.js';
+
+interface Names {
+  added: string[];
+  removed: string[];
+  changed: string[];
+}
+
+/** What a release changes against the live one, as the API tells it. */
+export interface ReleaseDiff {
+  release: number;
+  live: number | null;
+  stat: string;
+  patch: string;
+  config: { vars: Names; secrets: Names } | null;
+  config_problem: string | null;
+}
+
+/** Shows what a release changes against the live one: the code, and the names of config vars and secrets. */
+export async function diff(cli: Context, id: string, release: number): Promise<void> {
+  const path = appPath(id);
+  const api = await cli.api();
+  const found = await diffOf(api, path, release);
+  if (cli.out.json) return cli.out.data(found);
+  for (const line of codeLines(`${found.stat}\n\n${found.patch}`.trim(), cli.out)) cli.out.print(line);
+  for (const line of configLines(found, cli.out)) cli.out.print(line);
+  if (found.patch === '') cli.out.note(`The code of release ${release} is that of the live one.`);
+}
+
+/** @param path the app's own path in the API */
+export async function diffOf(api: Api, path: string, release: number): Promise<ReleaseDiff> {
+  return api.get<ReleaseDiff>(`${path}/deploys/${release}/diff`);
+}
+
+/** What a rollback would do, in few lines. */
+export function summaryLines(found: ReleaseDiff, out: Output): string[] {
+  const code = found.stat === '' ? ['Code: the same'] : ['Code:', ...codeLines(found.stat, out)];
+  const config = configLines(found, out);
+  return [...code, ...(config.length === 0 ? ['Config: the same'] : config)];
+}
+
+function codeLines(text: string, out: Output): string[] {
+  return text === '' ? [] : text.split('\n').map((line) => {
+    const shown = out.terminal ? harmlessLine(line) : line;
+    const colour: Colour | undefined = /^\+(?!\+\+ )/.test(line) ? 'green' : /^-(?!-- )/.test(line) ? 'red' : line.startsWith('diff --git ') ? 'bold' : undefined;
+    return colour === undefined ? shown : out.paint(colour, shown);
+  });
+}
+
+function configLines({ config, config_problem: problem }: ReleaseDiff, out: Output): string[] {
+  if (config === null) return [`Config: it cannot be compared. ${problem ?? ''}`.trim()];
+  const lines = [...namesOf(config.vars, '', out), ...namesOf(config.secrets, ' (secret)', out)];
+  return lines.length === 0 ? [] : ['Config:', ...lines];
+}
+
+function namesOf({ added, removed, changed }: Names, what: string, out: Output): string[] {
+  const lines = (names: string[], sign: string, colour: Colour, note: string): string[] => names.map((name) => out.paint(colour, ` ${sign} ${harmlessLine(name)}${what}${note}`));
+  return [...lines(added, '+', 'green', ''), ...lines(removed, '-', 'red', ''), ...lines(changed, '~', 'yellow', ': another value')];
+}

@@ -1,0 +1,63 @@
+import type { ReleaseDiff } from '../deploy/apps.js';
+import type { NamesDiff } from '../domain/config-diff.js';
+import { Refusal } from '../errors.js';
+
+/** How many lines of a patch a page shows. */
+const LINES = 400;
+
+export interface PatchLine {
+  text: string;
+  kind: 'file' | 'place' | 'added' | 'removed' | 'same';
+}
+
+export interface NameChange {
+  /** What becomes of it: "Added", "Removed", "Another value". */
+  word: string;
+  name: string;
+  /** "config var" or "secret". */
+  what: string;
+  kind: 'added' | 'removed' | 'changed';
+}
+
+/** What bringing a release back would change, for a page. */
+export interface DiffView {
+  /** The first lines of the patch. */
+  lines: PatchLine[];
+  /** How many lines there are besides. */
+  more: number;
+  config: NameChange[];
+  /** Why the config cannot be compared; undefined where it could be. */
+  configProblem: string | undefined;
+}
+
+/** @param limit how many lines of the patch are shown */
+export function presentDiff({ code, config }: ReleaseDiff, limit = LINES): DiffView {
+  const all = code === '' ? [] : code.replace(/\n$/, '').split('\n');
+  const kinds = kindsOf(all);
+  return {
+    lines: all.slice(0, limit).map((text, place) => ({ text, kind: kinds[place] ?? 'same' })),
+    more: Math.max(0, all.length - limit),
+    config: config instanceof Refusal ? [] : [...namesOf(config.vars, 'config var'), ...namesOf(config.secrets, 'secret')],
+    configProblem: config instanceof Refusal ? config.message : undefined,
+  };
+}
+
+/** The head of a file's patch has lines that begin with "+" and "-", too: they are told from the changes by their place. */
+function kindsOf(lines: readonly string[]): PatchLine['kind'][] {
+  let inHead = true;
+  return lines.map((line) => {
+    if (line.startsWith('diff --git ')) inHead = true;
+    if (line.startsWith('@@')) inHead = false;
+    if (inHead) return line.startsWith('diff --git ') ? 'file' : 'same';
+    if (line.startsWith('@@')) return 'place';
+    return line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : 'same';
+  });
+}
+
+function namesOf({ added, removed, changed }: NamesDiff, what: string): NameChange[] {
+  return [
+    ...added.map((name) => ({ word: 'Added', name, what, kind: 'added' as const })),
+    ...removed.map((name) => ({ word: 'Removed', name, what, kind: 'removed' as const })),
+    ...changed.map((name) => ({ word: 'Another value', name, what, kind: 'changed' as const })),
+  ];
+}
