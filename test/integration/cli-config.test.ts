@@ -1,0 +1,237 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+import { refOf, visit } from '../helpers/pushing.js';
+import { StreamlitClient } from '../helpers/streamlit-client.js';
+
+/** Values that stand nowhere but here. */
+const ONE = 'first-value-8c1f';
+const TWO = 'second-value-77ab';
+const PASSWORD = 'password-in-toml-e4d0';
+const ANY = new RegExp(`${ONE}|${TWO}|${PASSWORD}`);
+
+const APP = `import os
+import streamlit as st
+
+st.write("text:" + os.environ.get("REGION", "none") + ("-key" if os.environ.get("API_KEY") else "-nokey"))
+`;
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+let base: string;
+let host: TestHost;
+let project: Project;
+const begun = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'cli-config-'));
+  host = await startHost();
+  project = await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' });
+  await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"conf"}' });
+});
+afterEach(() => {
+  for (const child of begun) child.kill('SIGKILL');
+  begun.clear();
+});
+afterAll(async () => {
+  await host?.stop();
+  await project?.remove();
+  await rm(base, { recursive: true, force: true });
+});
+
+function begin(args: string[], program: string[] = []): { child: ChildProcess; ended: Promise<Ended>; said: () => string } {
+  const [command = '', ...before] = [...program, process.execPath];
+  const env = { ...process.env, HOME: base, XDG_CONFIG_HOME: join(base, 'config'), STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN };
+  const child = spawn(command, [...before, join(ROOT, 'scripts', 'streamlit-host.js'), ...args], { cwd: base, env, stdio: 'pipe' });
+  begun.add(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (part: Buffer) => (stdout += part.toString()));
+  child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
+  const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
+  return { child, ended, said: () => stdout + stderr };
+}
+
+async function cli(args: string[], input = ''): Promise<Ended> {
+  const { child, ended } = begin(args);
+  child.stdin?.end(input);
+  return ended;
+}
+
+/** The command on a terminal, which Python has for whoever has none. */
+const terminal = (args: string[]): ReturnType<typeof begin> => begin(args, ['python3', '-c', 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))']);
+
+const parse = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
+
+async function names(): Promise<string[]> {
+  return (parse((await cli(['config', 'conf', '--json'])).stdout).vars as { name: string }[]).map(({ name }) => name);
+}
+
+describe('the config of an app that was not pushed yet', () => {
+  it('is set from standard input, from files and from words, and only stored', async () => {
+    expect((await cli(['config', 'conf'])).stdout).toBe('conf has no config vars.\n');
+    expect(await cli(['config', 'conf', 'set', 'API_KEY', '-', 'REGION=north'], `${ONE}\n`)).toEqual({ code: 0, stdout: 'Stored; the next deploy of conf takes it along.\n', stderr: '' });
+    await writeFile(join(base, 'more.env'), `# what else there is\nexport SECOND="${TWO}"\nEMPTY=\n`);
+    expect((await cli(['config', 'conf', 'import', 'more.env'])).code).toBe(0);
+    await writeFile(join(base, 'secrets.toml'), `key = 1\n\n[db]\npassword = "${PASSWORD}"\n`);
+    expect((await cli(['secrets', 'conf', 'set', 'secrets.toml'])).code).toBe(0);
+    expect((await host.app('conf')).state).toBe('created');
+  });
+
+  it('is told by its names', async () => {
+    const list = await cli(['config', 'conf']);
+    expect(list.stdout.split('\n').map((line) => line.split(/\s+/)[0])).toEqual(['NAME', 'API_KEY', 'EMPTY', 'REGION', 'SECOND', '']);
+    const json = await cli(['config', 'conf', '--json']);
+    expect(parse(json.stdout)).toMatchObject({ version: 3, live_version: null, vars: [{ name: 'API_KEY', changed_by: 'admin' }, {}, {}, {}] });
+    const secrets = await cli(['secrets', 'conf']);
+    expect(secrets.stdout).toBe('key\n[db]\n');
+    expect(secrets.stderr).toMatch(/^Changed \d+s ago by admin\.\n$/);
+    const secretsJson = await cli(['secrets', 'conf', '--json']);
+    for (const { stdout, stderr } of [list, json, secrets, secretsJson]) expect(stdout + stderr).not.toMatch(ANY);
+    expect(host.output).not.toContain('revealed');
+  });
+
+  it('is shown one value at a time, which is written down', async () => {
+    expect((await cli(['config', 'conf', 'show', 'API_KEY'])).stdout).toBe(`${ONE}\n`);
+    expect(parse((await cli(['config', 'conf', 'show', 'SECOND', '--json'])).stdout)).toEqual({ name: 'SECOND', value: TWO });
+    await until('it is in the log', () => /"app":"conf","by":"admin".*"name":"SECOND".*the config vars of an app were revealed/.test(host.output));
+    expect((await cli(['secrets', 'conf', 'show'])).stdout).toContain(`password = "${PASSWORD}"\n`);
+    await until('it is in the log', () => host.output.includes('the secrets of an app were revealed'));
+    expect(host.output).not.toMatch(ANY);
+    expect(await cli(['config', 'conf', 'show', 'NOT_THERE'])).toMatchObject({ code: 1, stderr: 'streamlit-host: conf has no config var NOT_THERE.\n' });
+  });
+
+  it('that cannot be is refused, and stays as it was', async () => {
+    const tries: [string[], string, number, RegExp][] = [
+      [['config', 'conf', 'set'], '', 2, /KEY=VALUE/],
+      [['config', 'conf', 'set', 'A', 'B'], 'x', 2, /Only one value/],
+      [['config', 'conf', 'set', 'PATH=/bin'], '', 1, /PATH cannot be set/],
+      [['config', 'conf', 'frobnicate'], '', 2, /Allowed choices are set, unset, import, show/],
+      [['config', 'conf', 'unset', 'API_KEY', 'NOPE'], '', 2, /has no config var "NOPE"/],
+      [['config', 'conf', 'import', '-'], `A=1\n${TWO}\n`, 1, /line 2 is not of the form/],
+      [['config', 'conf', 'import', 'no-such-file'], '', 2, /no-such-file cannot be read/],
+      [['secrets', 'conf', 'set', '-'], `a = 1\nb = ${PASSWORD} 5\n`, 1, /line 2, column \d/],
+      [['secrets', 'conf', 'set', '-'], '', 2, /nothing in it/],
+      [['config', 'konf', 'set', 'A=1'], '', 5, /Did you mean "conf"/],
+      [['config', '', 'set', 'A=1'], '', 2, /is empty/],
+      [['rollback', 'conf', '--yes'], '', 1, /nothing to go back to/],
+    ];
+    for (const [args, input, code, says] of tries) {
+      const ended = await cli(args, input);
+      expect([args, ended.code, ended.stderr]).toEqual([args, code, expect.stringMatching(says)]);
+      expect(ended.stderr).not.toMatch(ANY);
+    }
+    expect(parse((await cli(['config', 'conf', '--json'])).stdout).version).toBe(3);
+  });
+});
+
+describe('the config of a live app', () => {
+  beforeAll(async () => {
+    const push = await project.git('push', host.remote('conf'), 'main');
+    expect(push.code, push.output).toBe(0);
+  });
+
+  it('makes a release that is followed, and is asked for without being shown or passed on', async () => {
+    const { child, ended, said } = terminal(['config', 'conf', 'set', 'API_KEY']);
+    await until('the question', () => said().includes('Value of API_KEY: '));
+    const lines = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+    child.stdin?.write(`${TWO}x\r`);
+    const { code, stdout } = await ended;
+    expect(code, stdout).toBe(0);
+    expect(stdout).toContain('The code and the environment are those of release 1');
+    expect(stdout).toContain('Live: ');
+    expect(stdout + lines.join('\n')).not.toMatch(ANY);
+    expect((await host.app('conf')).release).toBe(2);
+    expect(await cli(['config', 'conf', 'set', 'REGION=north'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing changed') as string });
+  });
+
+  it('is taken away by name', async () => {
+    const queued = await cli(['config', 'conf', 'unset', 'SECOND', 'EMPTY', '--no-wait', '--json']);
+    expect(parse(queued.stdout)).toMatchObject({ release: 3, source: 'config' });
+    await until('it is live', async () => (await host.app('conf')).release === 3);
+    expect(await names()).toEqual(['API_KEY', 'REGION']);
+  });
+});
+
+describe('a rollback', () => {
+  it('tells first what it changes, in code and in config, and does nothing without a yes', async () => {
+    await project.commit({ 'app.py': `${APP}st.write("newer")\n` }, 'Newer');
+    expect((await project.git('push', host.remote('conf'), 'main')).code).toBe(0);
+    const head = await refOf(host, 'conf');
+    const difference = await cli(['diff', 'conf', '1']);
+    expect(difference).toMatchObject({ code: 0, stderr: '' });
+    expect(difference.stdout).toContain('-st.write("newer")');
+    expect(difference.stdout).toContain('Config:\n + EMPTY\n + SECOND\n ~ API_KEY: another value\n');
+    expect(parse((await cli(['diff', 'conf', '1', '--json'])).stdout)).toMatchObject({
+      release: 1,
+      live: 4,
+      patch: expect.stringMatching(/^diff --git a\/app.py/) as string,
+      config: { vars: { added: ['EMPTY', 'SECOND'], removed: [], changed: ['API_KEY'] }, secrets: { added: [], removed: [], changed: [] } },
+      config_problem: null,
+    });
+    expect(difference.stdout).not.toMatch(ANY);
+
+    expect(await cli(['rollback', 'conf'])).toMatchObject({ code: 2, stderr: expect.stringContaining('add --yes') as string });
+    const { child, ended, said } = terminal(['rollback', 'conf', '1']);
+    await until('the question', () => said().includes('Bring release 1 back? [y/N]'));
+    child.stdin?.write('\r');
+    const { code, stdout } = await ended;
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/ app\.py \| 1 -[^]*API_KEY: another value[^]*Nothing was brought back/)]);
+    expect((await host.app('conf')).release).toBe(4);
+    expect(await refOf(host, 'conf')).toBe(head);
+  });
+
+  it('goes to the release that was live before, and is followed', async () => {
+    const back = await cli(['rollback', 'conf', '--yes', '--json']);
+    expect(back.code, back.stderr).toBe(0);
+    expect(parse(back.stdout)).toMatchObject({ release: 5, source: 'rollback', state: 'live', app_url: `${host.url}/apps/conf/` });
+    expect(back.stderr).toContain('Release 3 of conf, against release 4, which is live:');
+    expect(back.stderr).toContain('Config: the same');
+    expect(await visit(host, 'conf')).toContain('text:north-key');
+    expect(await cli(['rollback', 'conf', '99', '--yes'])).toMatchObject({ code: 1, stdout: '' });
+  });
+});
+
+describe('a release whose pages are open', () => {
+  it('tells how many while it drains, and ends when somebody says so', async () => {
+    const open = async (n: number): Promise<number | undefined> => ((await (await host.api(`/apps/conf/deploys/${n}`)).json()) as { open_pages?: number }).open_pages;
+    const page = await StreamlitClient.connect(`${host.url}/apps/conf/~5/`);
+    try {
+      await page.run('', { limitMs: 15_000 });
+      expect(await open(5)).toBe(1);
+      expect((await cli(['config', 'conf', 'set', 'REGION=south'])).code).toBe(0);
+      expect([await open(5), await open(6), await open(1)]).toEqual([1, 0, undefined]);
+      const { deploys } = (await (await host.api('/apps/conf/deploys')).json()) as { deploys: { release: number; open_pages?: number }[] };
+      expect(deploys.filter((each) => each.open_pages !== undefined).map(({ release, open_pages }) => [release, open_pages])).toEqual([[6, 0], [5, 1]]);
+      await host.api('/apps/conf/deploys/5/retire', { method: 'POST' });
+      expect(await open(5)).toBeUndefined();
+      expect((await host.app('conf')).release).toBe(6);
+    } finally {
+      await page.close();
+    }
+  });
+});
+
+describe('a config that cannot be read', () => {
+  it('does not keep anybody from the code, and is told as a sentence', async () => {
+    await rm(join(host.data, 'vault.key'));
+    const { stdout, code } = await cli(['diff', 'conf', '1']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Config: it cannot be compared\. The key file .*vault\.key is missing/);
+    expect((await cli(['config', 'conf'])).stderr).toMatch(/The key file .*vault\.key is missing/);
+  });
+});
+
+describe('nothing of all this', () => {
+  it('has put a value into the log of the server', () => {
+    expect(host.output).not.toMatch(ANY);
+  });
+});
