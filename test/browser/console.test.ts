@@ -263,12 +263,14 @@ describe('the console', () => {
     await page.goto(`${host.url}/console/apps/my-words/deploys`);
     await keepPictures(page, 'console-deploys');
     // The live one, the failed one and the cancelled one are nothing to come back to.
-    for (const number of [6, 7, 8]) expect(await button(page, `Bring back release ${number}`).count()).toBe(0);
-    await button(page, 'Bring back release 1').click();
-    const dialog = page.getByRole('dialog', { name: 'Bring release 1 back?' });
+    for (const number of [6, 7, 8]) expect(await page.getByRole('link', { name: `Bring back release ${number}` }).count()).toBe(0);
+    await page.getByRole('link', { name: 'Bring back release 1' }).click();
+    await page.getByRole('heading', { name: 'Bring release 1 back?' }).waitFor();
+    await page.locator('.patch .added').getByText('First words').waitFor();
+    await page.getByText('config vars and secrets are the same').waitFor();
     await keepPictures(page, 'console-bring-back');
     // Who clicks twice means it once.
-    await dialog.getByRole('button', { name: 'Bring it back' }).dblclick();
+    await button(page, 'Bring it back').dblclick();
     await page.waitForURL('**/deploys/9');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
     await page.locator('.deploy-head').getByText('rolled back to 1').waitFor();

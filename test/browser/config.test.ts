@@ -1,0 +1,228 @@
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { keepPicture, openBrowser } from '../helpers/browser.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { button, byLabel, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
+
+/** Values that stand nowhere but here. */
+const KEY = 'value-of-a-key-5d2e';
+const REGION = 'region-of-hearts-90b3';
+const PASSWORD = 'password-in-toml-1f77';
+const ANY = new RegExp(`${KEY}|${REGION}|${PASSWORD}`);
+
+const APP = `import os
+import streamlit as st
+
+st.title("Region " + os.environ.get("REGION", "unknown")[:6])
+if False:
+    st.secrets["db"], os.environ["API_KEY"]
+`;
+const LIVE = { timeout: 60_000 };
+
+describe("the console's page of config vars and secrets", () => {
+  let host: TestHost;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  const faults: string[] = [];
+  const config = (): string => `${host.url}/console/apps/sales/config`;
+
+  beforeAll(async () => {
+    host = await startHost();
+    browser = await openBrowser();
+    context = await browser.newContext();
+    context.setDefaultTimeout(20_000);
+    page = await context.newPage();
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && faults.push(message.text()));
+    await logIn(page, host);
+    await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"Empty"}' });
+    expect(await makeApp(host, 'Sales', { 'app.py': APP, 'requirements.txt': 'streamlit\n' })).toBe('live');
+  });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    await keepPicture(page, `failed ${task.name}`);
+    console.log(host.output.slice(-5_000));
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await host?.stop();
+  });
+
+  it('stores what is set where nothing is live, without JavaScript too', async () => {
+    const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
+    const simple = await plain.newPage();
+    await simple.goto(`${host.url}/console/apps/empty/config`);
+    await simple.getByText('what you save is stored').waitFor();
+    await byLabel(simple, 'Name').fill('API_KEY');
+    await byLabel(simple, 'Value').fill(KEY);
+    await button(simple, 'Save the var').click();
+    await simple.getByRole('status').getByText('Stored. The next deploy takes it along.').waitFor();
+    await simple.locator('input[type=file]').setInputFiles({ name: 'secrets.toml', mimeType: 'text/plain', buffer: Buffer.from(`[db]\npassword = "${PASSWORD}"\n`) });
+    await button(simple, 'Save the secrets').click();
+    await simple.locator('.names').getByText('[db]').waitFor();
+    expect(await simple.content()).not.toMatch(ANY);
+    await simple.getByText('Remove the secrets').click();
+    await button(simple, 'Remove all secrets').click();
+    await simple.getByText('Not set').waitFor();
+    await button(simple, 'Remove API_KEY').click();
+    await simple.getByText('None is set.').waitFor();
+    await plain.close();
+  });
+
+  it('names what the code asks for, and fills the name in', async () => {
+    await page.goto(config());
+    const missing = page.getByRole('region', { name: 'The code asks for what is not set' });
+    await missing.getByText('os.environ["API_KEY"]').waitFor();
+    await missing.getByText('st.secrets["db"]').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-config-missing');
+    await missing.getByRole('link', { name: 'Set db' }).click();
+    expect(await page.locator('#toml').inputValue()).toBe('"db" = ""\n');
+    await missing.getByRole('link', { name: 'Set API_KEY' }).click();
+    await page.waitForURL('**/config?name=API_KEY#value');
+    expect(await byLabel(page, 'Name').inputValue()).toBe('API_KEY');
+    expect(await page.evaluate('document.activeElement.id')).toBe('value');
+  });
+
+  it('keeps what was typed where it cannot be saved, and says where it is wrong', async () => {
+    await byLabel(page, 'Name').fill('PATH');
+    await byLabel(page, 'Value').fill(KEY);
+    await button(page, 'Save the var').click();
+    await page.getByRole('alert').getByText('PATH cannot be set').waitFor();
+    expect([await byLabel(page, 'Name').inputValue(), await byLabel(page, 'Value').inputValue()]).toEqual(['PATH', KEY]);
+
+    const toml = `\n[db]\npassword = ${PASSWORD} 5\n`;
+    await page.locator('#toml').fill(toml);
+    await button(page, 'Save the secrets').click();
+    await page.getByRole('alert').getByText(/not TOML: line 3, column \d+/).waitFor();
+    expect(await page.locator('#toml').inputValue()).toBe(toml);
+    expect(await seriousFaults(page)).toEqual([]);
+
+    await page.getByText('Paste several').click();
+    await page.locator('#env').fill(`REGION=${REGION}\nAPI_KEY ${KEY}\n`);
+    await button(page, 'Save these vars').click();
+    await page.getByRole('alert').getByText('Nothing was saved: line 2 is not of the form').waitFor();
+    expect(await page.locator('#env').inputValue()).toContain(`API_KEY ${KEY}`);
+    expect((await host.app('sales')).release).toBe(1);
+    expect(await (await host.api('/apps/sales/config')).json()).toMatchObject({ version: 0, vars: [] });
+  });
+
+  it('saves several at once, and leads to the deploy', async () => {
+    await page.locator('#env').fill(`# ours\nREGION=${REGION}\nAPI_KEY="${KEY}"\n`);
+    await button(page, 'Save these vars').click();
+    await page.waitForURL('**/deploys/2');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    await page.locator('.deploy-head').getByText('configured').waitFor();
+    expect(await page.content()).not.toMatch(ANY);
+  });
+
+  it('shows names, and a value only to whoever presses for it, which is written down', async () => {
+    await page.goto(config());
+    await page.locator('.vars').getByText('REGION').waitFor();
+    await page.locator('.vars').getByText('by admin').first().waitFor();
+    expect(await page.content()).not.toMatch(ANY);
+    expect(host.output).not.toContain('revealed');
+    await button(page, 'Reveal REGION').click();
+    await page.locator('.shown').getByText(REGION).waitFor();
+    expect(await page.content()).not.toMatch(new RegExp(KEY));
+    expect(page.url()).toBe(config());
+    await until('it is in the log', () => /"app":"sales","by":"admin".*"name":"REGION".*revealed/.test(host.output));
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-config');
+    await page.goto(config());
+    expect(await page.content()).not.toMatch(ANY);
+  });
+
+  it('removes one only after it was asked about', async () => {
+    await button(page, 'Remove API_KEY').click();
+    const dialog = page.getByRole('dialog', { name: 'Remove API_KEY?' });
+    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    await button(page, 'Remove API_KEY').click();
+    expect(await seriousFaults(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.waitForURL('**/deploys/3');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    const { vars } = (await (await host.api('/apps/sales/config')).json()) as { vars: { name: string }[] };
+    expect(vars.map(({ name }) => name)).toEqual(['REGION']);
+  });
+
+  it('gives the secrets out to be edited, and does not overwrite what somebody else has saved meanwhile', async () => {
+    const put = (toml: string): Promise<Response> => host.api('/apps/empty/secrets', { method: 'PUT', headers: { 'content-type': 'text/plain' }, body: toml });
+    await put(`[db]\npassword = "${PASSWORD}"\n`);
+    await page.goto(`${host.url}/console/apps/empty/config`);
+    expect(await page.content()).not.toMatch(ANY);
+    await button(page, 'Reveal and edit').click();
+    expect(await page.locator('#toml').inputValue()).toBe(`[db]\npassword = "${PASSWORD}"\n`);
+    await put('[mail]\nhost = "x"\n');
+    await page.locator('#toml').fill(`[db]\npassword = "${PASSWORD}-2"\n`);
+    await button(page, 'Save the secrets').click();
+    await page.getByRole('alert').getByText('changed by somebody else').waitFor();
+    expect(await (await host.api('/apps/empty/secrets')).json()).toMatchObject({ sections: ['mail'] });
+    await button(page, 'Save the secrets').click();
+    await page.locator('.names').getByText('[db]').waitFor();
+    expect(await (await host.api('/apps/empty/secrets?reveal=1')).json()).toMatchObject({ toml: `[db]\npassword = "${PASSWORD}-2"\n` });
+  });
+
+  it('tells of open pages on an older release, which can be ended', async () => {
+    const visitor = await context.newPage();
+    await visitor.goto(`${host.url}/apps/sales/`);
+    await visitor.getByRole('heading', { name: 'Region region' }).waitFor(LIVE);
+    await page.goto(`${config()}?name=REGION`);
+    await byLabel(page, 'Value').fill('south');
+    await button(page, 'Save the var').click();
+    await page.waitForURL('**/deploys/4');
+    await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
+    await page.goto(`${host.url}/console/apps/sales/deploys`);
+    await page.getByText('1 page is open on it.').waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-deploys-draining');
+    await page.goto(`${host.url}/console/apps/sales`);
+    await page.getByText('1 page is open on it.').waitFor();
+    await button(page, 'End now: release 3').click();
+    await page.getByRole('status').getByText('The release was ended').waitFor();
+    expect(await page.getByText('open on it').count()).toBe(0);
+    await until('its page has moved to the live one', async () => {
+      const live = (await (await host.api('/apps/sales/deploys/4')).json()) as { open_pages?: number };
+      return live.open_pages === 1;
+    });
+    await visitor.close();
+  });
+
+  it('is compared before a release comes back, with the code', async () => {
+    await page.goto(`${host.url}/console/apps/sales/deploys`);
+    await page.getByRole('link', { name: 'Bring back release 1' }).click();
+    await page.getByRole('heading', { name: 'Bring release 1 back?' }).waitFor();
+    await page.locator('.changes').getByText('Removed').waitFor();
+    await page.locator('.changes').getByText('REGION').waitFor();
+    await page.getByText('Nothing: the code is the same.').waitFor();
+    await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-bring-back-config');
+    expect(await page.locator('.changes li').allInnerTexts()).toEqual([expect.stringMatching(/Added\s+API_KEY/), expect.stringMatching(/Another value\s+REGION/)]);
+    expect(await page.content()).not.toMatch(ANY);
+    await page.goto(`${host.url}/console/apps/sales/deploys/4/bring-back`);
+    await page.getByText('This release is live').waitFor();
+  });
+
+  it('is told as a sentence where it cannot be read', async () => {
+    const key = join(host.data, 'vault.key');
+    await rename(key, `${key}.away`);
+    await page.goto(config());
+    await page.getByRole('alert').getByText(/The key file .* is missing/).waitFor();
+    expect(await page.locator('textarea').count()).toBe(0);
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
+    await page.getByText('The config cannot be compared.').waitFor();
+    await rename(`${key}.away`, key);
+  });
+
+  it('leaves no value in the log of the server, and no fault in the pages', () => {
+    expect(host.output).not.toMatch(ANY);
+    expect(faults).toEqual([]);
+  });
+});
