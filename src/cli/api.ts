@@ -39,8 +39,6 @@ export interface Deploy {
   created_at: string;
   /** How long it took. */
   seconds: number | null;
-  /** How many pages are open on it, where it has a process. */
-  open_pages?: number | undefined;
 }
 
 /** An app with the deploy that a change of it began. */

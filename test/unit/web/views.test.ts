@@ -151,7 +151,7 @@ describe('a release that drains', () => {
       views.render('console/deploy', site, { ...models['console/deploy'], release: draining }),
     ];
     for (const html of lists) {
-      expect(html).toMatch(/2 pages are open on it\. If you end it now, they move to the live release/);
+      expect(html).toMatch(/2 pages are open on it\. Ending it now moves its pages to the live release/);
       expect(html).toContain('action="/tools/console/apps/hello/deploys/1/end"');
     }
     expect(views.render('console/deploys', site, models['console/deploys'])).not.toContain('/end"');
