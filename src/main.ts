@@ -174,7 +174,7 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     logger,
   });
   const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, previews: config.previews.on });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs, inherited, previews: config.previews.on });
   const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({
     connection,

@@ -17,6 +17,7 @@ import type { Configs } from './configs.js';
 import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
 import { missingIn } from './hints.js';
+import type { InheritedConfig } from './inherited-config.js';
 import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
 
@@ -30,6 +31,8 @@ export interface PlatformOptions {
   deploys: Deploys;
   serving: Serving;
   configs: Configs;
+  /** What processes get: a preview's lies over its app's. */
+  inherited: Pick<InheritedConfig, 'read'>;
   /** True where apps that say nothing themselves have previews. */
   previews: boolean;
 }
@@ -216,7 +219,7 @@ export class Platform implements Apps {
   }
 
   async missing(id: string): Promise<MissingKey[]> {
-    const config = await this.config(id);
+    const config = await this.#options.inherited.read(id, this.#options.store.get(id).config);
     const commit = await this.#newest(id);
     return commit === undefined ? [] : missingIn(this.#repository(id), commit, config);
   }
