@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DevTools } from '../runtime/devtools.js';
 
-/** The window in which an app is looked at, and how large its picture is against that. */
-const WINDOW = { width: 1280, height: 800 };
-const SCALE = 0.5;
+/** The window in which an app is looked at (as narrow as Streamlit shows whole: a card is small), and its picture against it. */
+const WINDOW = { width: 800, height: 500 };
+const SCALE = 0.8;
 const QUALITY = 80;
 /** How often the page is looked at, in ms. */
 const LOOK_MS = 250;
