@@ -24,7 +24,7 @@ COPY public public
 COPY examples examples
 COPY scripts scripts
 USER host
-ENV STREAMLIT_HOST_BIND=0.0.0.0 STREAMLIT_HOST_PORT=8080 STREAMLIT_HOST_DATA=/data NODE_ENV=production
+ENV STREAMLIT_HOST_BIND=0.0.0.0 STREAMLIT_HOST_PORT=8080 STREAMLIT_HOST_DATA=/data STREAMLIT_HOST_CONFIG=/data/config.json STREAMLIT_HOST_APPS=/data/folders STREAMLIT_HOST_LOGS=/data/logs NODE_ENV=production
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["curl", "-fsS", "http://127.0.0.1:8080/healthz"]

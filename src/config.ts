@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
 
 /** Everything that can be set, as one value that `main` hands down in parts. */
@@ -7,6 +7,8 @@ export interface Config {
   bind: string;
   /** The data folder, absolute. */
   data: string;
+  /** The config.json of apps in place, the folder in which they are found, and the one for logs; absolute. */
+  controller: { config: string; apps: string; logs: string };
   /** The one address everything links to, without a trailing slash. */
   publicBase: string;
   /** The admin token, where it was given; otherwise the one kept under the data folder is used. */
@@ -62,9 +64,10 @@ const BUILD_ENV = /^(PIP_|UV_|HTTPS?_PROXY$|https?_proxy$|ALL_PROXY$|all_proxy$|
 
 /**
  * The settings, read from the process environment.
+ * @param defaults.port where no setting names one
  * @throws ConfigError that names every mistake at once
  */
-export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
+export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port?: number } = {}): Config {
   const mistakes: string[] = [];
   const read = (name: string): string | undefined => {
     const value = env[`STREAMLIT_HOST_${name}`]?.trim();
@@ -103,7 +106,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
 
   const pictures = read('PICTURES') ?? 'auto';
   if (pictures !== 'auto' && pictures !== 'off') mistakes.push(`STREAMLIT_HOST_PICTURES=${pictures}: must be auto or off.`);
-  const port = integer('PORT', 8080, 0, 65_535);
+  const port = integer('PORT', defaults.port ?? 8080, 0, 65_535);
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
   if (ports.min > ports.max) {
@@ -118,10 +121,16 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string): Config {
     mistakes.push('REDIS_URL: must begin with redis://, rediss:// or unix://.');
   }
   const data = resolve(cwd, read('DATA') ?? 'data');
+  const configJson = resolve(cwd, read('CONFIG') ?? 'config.json');
+  const beside = (name: string, folder: string): string => {
+    const path = read(name);
+    return path === undefined ? join(dirname(configJson), folder) : resolve(cwd, path);
+  };
   const config: Config = {
     port,
     bind,
     data,
+    controller: { config: configJson, apps: beside('APPS', 'apps'), logs: beside('LOGS', 'logs') },
     publicBase: readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes),
     token,
     ports,

@@ -21,8 +21,9 @@ const LEVELS: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 4
  * The platform's own log: JSON lines, or short readable lines where a person watches a terminal.
  * @param level the least level that is written: trace, debug, info, warn, error, fatal or silent
  * @param destination where to; the standard output unless told
+ * @param copy hears every line as well, made readable
  */
-export function createLogger(level: string, destination: NodeJS.WritableStream = process.stdout): Logger {
+export function createLogger(level: string, destination: NodeJS.WritableStream = process.stdout, copy?: (line: string) => void): Logger {
   const onTerminal = 'isTTY' in destination && destination.isTTY === true;
   return pino(
     {
@@ -34,8 +35,20 @@ export function createLogger(level: string, destination: NodeJS.WritableStream =
         censor: '[hidden]',
       },
     },
-    onTerminal ? readable(destination) : destination,
+    copy === undefined ? (onTerminal ? readable(destination) : destination) : both(onTerminal ? readable(destination) : destination, copy),
   );
+}
+
+/** Writes to one place as it is, and tells the lines to another as people read them. */
+function both(destination: NodeJS.WritableStream, copy: (line: string) => void): NodeJS.WritableStream {
+  return new Writable({
+    decodeStrings: false,
+    write(line: string | Buffer, _encoding, done) {
+      destination.write(line);
+      copy(readableLine(String(line)).replace(/^\S+ /, ''));
+      done();
+    },
+  });
 }
 
 /** Turns JSON lines into lines such as `12:03:04 info  app started app=hello port=8501`. */

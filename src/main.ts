@@ -8,8 +8,12 @@ import type { Middleware } from 'koa';
 import { Environments } from './build/environment.js';
 import { findTools } from './build/tools.js';
 import { ConfigError, readConfig, type Config } from './config.js';
+import { Adoption } from './deploy/adoption.js';
 import { Configs } from './deploy/configs.js';
 import { Deploys } from './deploy/deploys.js';
+import { Folders } from './deploy/folders.js';
+import { Importer } from './deploy/importer.js';
+import { InPlace } from './deploy/in-place.js';
 import { InheritedConfig } from './deploy/inherited-config.js';
 import { Keeper } from './deploy/keeper.js';
 import { Photographer } from './deploy/photographer.js';
@@ -20,9 +24,10 @@ import { DeployQueue } from './deploy/queue.js';
 import { startRedis } from './deploy/redis-server.js';
 import { Serving } from './deploy/serving.js';
 import { Sleeper } from './deploy/sleeper.js';
+import { Watcher } from './deploy/watcher.js';
 import { messageOf, Refusal } from './errors.js';
 import { Absent } from './gateway/absent.js';
-import { createEntry } from './gateway/entry.js';
+import { createEntry, type EntryOptions } from './gateway/entry.js';
 import { Frontends } from './gateway/frontend.js';
 import { Gateway } from './gateway/gateway.js';
 import { close, listen, localHost } from './gateway/listener.js';
@@ -34,6 +39,7 @@ import { HookServer } from './git/hook-server.js';
 import { Pushes } from './git/pushes.js';
 import { greet, offerExample } from './greeting.js';
 import { createLogger, type Logger } from './logger.js';
+import { accessLog } from './logs/access-log.js';
 import { maskUrls } from './logs/mask.js';
 import { tail } from './logs/tail.js';
 import { findChromium } from './runtime/chromium.js';
@@ -43,10 +49,12 @@ import { startTimeOf } from './runtime/proc.js';
 import { UsageMeter } from './runtime/usage.js';
 import { AppConfigs } from './store/app-config.js';
 import { AppStore } from './store/apps.js';
+import { ConfigFile } from './store/config-file.js';
 import { CookieSecrets } from './store/cookie-secret.js';
 import { Credentials } from './store/credentials.js';
 import { Git } from './store/git.js';
 import { claimData, readServerRecord, removeServerRecord, writeServerRecord } from './store/lock.js';
+import { LogFolder } from './store/log-folder.js';
 import { Paths } from './store/paths.js';
 import { Pictures } from './store/pictures.js';
 import { Repository } from './store/repository.js';
@@ -54,6 +62,7 @@ import { SecretFiles } from './store/secret-files.js';
 import { Sessions } from './store/sessions.js';
 import { Vault } from './store/vault.js';
 import { Attempts } from './domain/attempts.js';
+import { redirectOf } from './domain/extra-paths.js';
 import { hasSession } from './web/auth.js';
 import { consoleRouter } from './web/console/router.js';
 import { galleryRouter } from './web/gallery.js';
@@ -78,8 +87,12 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 /** The whole server, from the process environment to its end; mistakes that were to be expected end it with one line. */
 export async function main(): Promise<void> {
   try {
-    const config = readConfig(process.env, process.cwd());
-    await serve(config, createLogger(config.logLevel));
+    const config = await settings();
+    const logs = await LogFolder.open(config.controller.logs);
+    const copy = typeof logs === 'string' ? undefined : (line: string): void => void logs.controller.append(line).catch(() => undefined);
+    const logger = createLogger(config.logLevel, process.stdout, copy);
+    if (typeof logs === 'string') logger.warn(logs);
+    await serve(config, logger, typeof logs === 'string' ? undefined : logs);
   } catch (error) {
     const expected = error instanceof Refusal || error instanceof ConfigError;
     process.stderr.write(`streamlit-host: ${expected ? error.message : String((error as Error).stack ?? error)}\n`);
@@ -88,7 +101,18 @@ export async function main(): Promise<void> {
   }
 }
 
-async function serve(config: Config, logger: Logger): Promise<void> {
+/** The settings; config.json may name the port where nothing else does. */
+async function settings(): Promise<Config> {
+  const config = readConfig(process.env, process.cwd());
+  const { websitePort } = (await configFile(config).read()).config;
+  return websitePort === undefined ? config : readConfig(process.env, process.cwd(), { port: websitePort });
+}
+
+function configFile({ controller, data }: Config): ConfigFile {
+  return new ConfigFile(controller.config, new Paths(data).lastConfig, controller.apps);
+}
+
+async function serve(config: Config, logger: Logger, logFolder: LogFolder | undefined): Promise<void> {
   const paths = new Paths(config.data);
   await prepareData(paths);
   await takeData(paths);
@@ -141,14 +165,16 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
   });
+  const ports = new Ports(config.ports);
   const serving = new Serving({
     store,
     paths,
-    ports: new Ports(config.ports),
+    ports,
     routes,
     basePath,
     publicBase,
     path: config.path,
+    home: config.home,
     mark,
     startLimitMs: config.limits.startMs,
     drain: config.drain,
@@ -174,7 +200,8 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     logger,
   });
   const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, inherited, previews: config.previews.on });
+  const inPlace = new InPlace({ store, deploys, serving });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs, inPlace, inherited, previews: config.previews.on });
   const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({
     connection,
@@ -184,6 +211,23 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     wanted: () => deploys.wanted(),
     logger,
   });
+
+  const file = configFile(config);
+  const folders: Folders = new Folders({
+    file,
+    // Our own records of apps are no apps.
+    apps: config.controller.apps === paths.apps ? undefined : config.controller.apps,
+    store,
+    platform,
+    inPlace,
+    serving,
+    ports,
+    settled: (apps) => watcher.follow(apps),
+    logger,
+  });
+  const watcher = new Watcher({ changed: (app) => folders.changed(app), logger });
+  const importer = new Importer(file, folders);
+  const adoption = new Adoption({ store, paths, git, file, platform, configs, logger });
 
   const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
 
@@ -245,6 +289,11 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   const common = { apps: platform, views, publicBase };
   const web = createWeb({
     apps: platform,
+    controller: {
+      refresh: (by) => folders.refresh(by),
+      import: (path, by) => importer.import(path, by),
+      adopt: (id, by) => adoption.adopt(id, by),
+    },
     publicBase,
     access: { check: (token) => credentials.check(token), sessions, attempts },
     logs,
@@ -258,10 +307,12 @@ async function serve(config: Config, logger: Logger): Promise<void> {
     open: [files.middleware(), galleryRouter({ ...common, pictures }).routes() as Middleware],
     console: [consoleRouter({ ...common, logs, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
   });
-  const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web });
+  const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web, redirect: (path) => redirectOf(path, store.list()), ...seen(logFolder) });
 
   await hooks.listen();
+  const unfollow = logFolder?.follow(store, paths, (text) => logger.warn(text));
   await platform.reconcile();
+  await folders.begin();
   await previews.look();
   await keeper.tidy();
   for (const app of deploys.wanted()) queue.wake(app);
@@ -283,8 +334,10 @@ async function serve(config: Config, logger: Logger): Promise<void> {
 
   const { keepApps } = await stop.wanted();
   logger.info(keepApps ? 'Stopping; the apps go on.' : 'Stopping, with all apps.');
+  await watcher.close();
   await photographer?.close();
   await deploys.stop();
+  await adoption.close();
   await hooks.close();
   entry.closeSockets();
   await close(server);
@@ -293,7 +346,13 @@ async function serve(config: Config, logger: Logger): Promise<void> {
   await previews.close();
   await (keepApps ? serving.leave() : serving.end());
   await redis?.stop();
+  unfollow?.();
+  await logFolder?.close();
   await removeServerRecord(paths.server);
+}
+
+function seen(logs: LogFolder | undefined): Pick<EntryOptions, 'seen'> {
+  return logs === undefined ? {} : { seen: accessLog(logs.website) };
 }
 
 /** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */

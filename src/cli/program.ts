@@ -60,6 +60,21 @@ export function createProgram(make: MakeContext): Command {
     .description('show all apps')
     .action(async (options: { watch?: boolean }, command: Command) => (await import('./status.js')).status(cli(command), options));
   program
+    .command('refresh')
+    .description('read config.json and the folder of apps again')
+    .action(async (_options: unknown, command: Command) => (await import('./refresh.js')).refresh(cli(command)));
+  program
+    .command('import')
+    .argument('<dir>', 'the folder of the installation, or its config.json')
+    .description('take over the apps of another installation, to be run where they are')
+    .action(async (dir: string, _options: unknown, command: Command) => (await import('./import.js')).importFrom(cli(command), dir));
+  program
+    .command('adopt')
+    .argument('<app>')
+    .option('--no-wait', WAIT)
+    .description('give an app that runs in place a repository of its own')
+    .action(async (app: string, options: { wait: boolean }, command: Command) => (await import('./adopt.js')).adopt(cli(command), app, options));
+  program
     .command('logs')
     .argument('<app>')
     .option('-f, --follow', 'go on with what is written')

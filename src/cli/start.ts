@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { messageOf, Refusal } from '../errors.js';
 import { Api } from './api.js';
 import type { Context, Launcher } from './context.js';
@@ -27,11 +27,14 @@ export async function startServer(cli: Context, options: { detach?: boolean }): 
   const running = await findLocal(data);
   if (running !== undefined && options.detach !== true) throw alreadyRuns(running, data);
 
-  const env = { ...cli.env, STREAMLIT_HOST_DATA: data };
+  // The server looks for it where the person stands, wherever it runs itself.
+  const config = resolve(cli.cwd, cli.env.STREAMLIT_HOST_CONFIG?.trim() || 'config.json');
+  const env = { ...cli.env, STREAMLIT_HOST_DATA: data, STREAMLIT_HOST_CONFIG: config };
   if (options.detach !== true) {
     await launcher.prepare({ env, say: (line) => cli.out.print(line) });
     // The server reads its settings from the process environment, and from nowhere else.
     process.env.STREAMLIT_HOST_DATA = data;
+    process.env.STREAMLIT_HOST_CONFIG = config;
     await launcher.serve();
     return;
   }

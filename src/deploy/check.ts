@@ -106,7 +106,7 @@ export async function lastLines(paths: Paths, release: Release, process: AppProc
 async function shorten(paths: Paths, release: Release, process: AppProcess, lines: string[]): Promise<string[]> {
   return shortenTracebacks(lines, {
     source: await namesOf(process.spec.cwd),
-    environment: await namesOf(paths.environment(release.environment ?? '')),
+    environment: await namesOf(paths.environmentOf(release) ?? paths.environments),
     home: await namesOf(paths.storage(process.spec.app)),
   });
 }

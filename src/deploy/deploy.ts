@@ -12,6 +12,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { checkScript, lastLines, secondsSince } from './check.js';
 import type { DeployLog } from './deploy-log.js';
+import { buildFolder } from './folder-build.js';
 import { hintsFor } from './hints.js';
 import type { InheritedConfig } from './inherited-config.js';
 import { inspectCommit } from './inspect.js';
@@ -40,8 +41,7 @@ export interface DeployKit {
  * @throws Refusal with the reason, in a few words for the pusher's terminal
  */
 export async function deploy(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<void> {
-  const subject = release.message === '' ? '' : ` "${release.message}"`;
-  log.step(`Release ${release.number} of ${app.id}: ${release.branch} at ${release.commit.slice(0, 7)}${subject}, by ${release.by}`);
+  log.step(`Release ${release.number} of ${app.id}: ${whatOf(release)}, by ${release.by}`);
   const { built, settings } = await build(kit, app, release, log, signal);
   await tellConfig(kit, app, built, log);
   const process = await kit.serving.prepare(app.id, built);
@@ -72,6 +72,12 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   }
 }
 
+/** What a release is of, as its log begins. */
+function whatOf({ branch, commit, message, folder }: Release): string {
+  if (folder !== undefined) return `${folder.dir} as it is${message === '' ? '' : ` (${message})`}`;
+  return `${branch} at ${commit.slice(0, 7)}${message === '' ? '' : ` "${message}"`}`;
+}
+
 /** A release that could be started, and what its own streamlit-host.toml says. */
 interface Built {
   built: Release;
@@ -80,6 +86,10 @@ interface Built {
 
 /** Everything up to a release that could be started: its source, its main file and its environment. */
 async function build(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
+  if (release.folder !== undefined) {
+    const { facts, settings } = await buildFolder(kit.environments, app, log, signal);
+    return { built: recorded(await move(kit, app.id, release.number, 'starting', facts), release, facts), settings };
+  }
   const repository = new Repository(kit.paths.repository(app.id), kit.git);
   const found = await inspectCommit(repository, release.commit, { signal });
   const { settings } = found;
@@ -119,6 +129,8 @@ async function tellConfig(kit: DeployKit, app: App, release: Release, log: Deplo
   const own = config.version > 0 ? `version ${config.version}` : undefined;
   if (app.preview !== undefined) log.step(`Config: that of ${app.preview.of}${own === undefined ? '' : `, with ${own} of its own over it`}`);
   else if (own !== undefined) log.step(`Config: ${own}`);
+  // A folder that is not ours may hold much that is not the app's code.
+  if (release.folder !== undefined) return;
   for (const hint of await hintsFor(kit.paths.source(app.id, release.number), config)) log.step(hint);
 }
 
@@ -131,6 +143,7 @@ async function start(kit: DeployKit, release: Release, process: AppProcess, log:
     if (!signal.aborted) await lastLines(kit.paths, release, process, log);
     throw error;
   }
+  if (process.portNote !== '') log.step(sentence(process.portNote));
   log.step(`Started on port ${process.port}: answers its health check after ${secondsSince(begun)}`);
 }
 
@@ -138,8 +151,9 @@ async function start(kit: DeployKit, release: Release, process: AppProcess, log:
 async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, tags, hidden, sleep, drain }: AppFile): Promise<void> {
   const now = new Date().toISOString();
   await kit.serving.goLive(app.id, process, (current) => ({
-    ...current,
-    ...(description === undefined ? {} : { description }),
+    ...(release.folder === undefined ? withoutPlace(current) : current),
+    // An app in place is described in config.json.
+    ...(description === undefined || release.folder !== undefined ? {} : { description }),
     ...(tags === undefined ? {} : { tags }),
     ...(hidden === undefined ? {} : { hidden }),
     ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
@@ -152,6 +166,11 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
       return one.state === 'live' ? transition(one, 'draining') : one;
     }),
   }));
+}
+
+/** An app whose repository is live runs in place no more. */
+function withoutPlace({ place: _place, ...app }: App): App {
+  return app;
 }
 
 /** The branch shows what is live, whether or not the pusher is still there to move it; a preview's, also in its app. */
@@ -183,4 +202,8 @@ export async function cleanUp(kit: Pick<DeployKit, 'paths'>, app: string, number
 /** The log must not fill the disk; that it cannot be rotated must not end a deploy. */
 async function rotate(process: AppProcess): Promise<void> {
   await process.spec.log.rotateIfLarge().catch(() => undefined);
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -16,6 +16,8 @@ export interface DeployRequest {
   branch: string;
   by: string;
   source: Release['source'];
+  /** The folder of an app in place, whose repository has nothing to do with it then, and why it is deployed. */
+  folder?: { dir: string; why: string };
   /** Where the one who asks saw the branch: a commit, or null for nowhere. Not told = whoever asks does not care. */
   seen?: string | null;
   /** For how long (minutes) the release before is kept for its open pages; not told = as the app says. */
@@ -71,9 +73,10 @@ export class Deploys {
   async request(request: DeployRequest): Promise<Deploy> {
     const { store, paths, git, wake } = this.#options;
     if (this.#stopping) throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
-    const repository = new Repository(paths.repository(request.app), git);
-    const message = await repository.subject(request.commit);
-    const previous = await repository.resolve(`refs/heads/${request.branch}`);
+    const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
+    const repository = folder === undefined ? new Repository(paths.repository(request.app), git) : undefined;
+    const message = (await repository?.subject(request.commit)) ?? request.folder?.why ?? '';
+    const previous = await repository?.resolve(`refs/heads/${request.branch}`);
     if (request.seen !== undefined && previous !== request.commit && previous !== (request.seen ?? undefined)) {
       throw new Refusal('conflict', 'branch-moved', `${request.branch} was changed by somebody else meanwhile: fetch it, then push again`);
     }
@@ -92,12 +95,13 @@ export class Deploys {
         config: request.source === 'rollback' ? (request.of?.config ?? 0) : app.config,
         ...(previous === undefined ? {} : { previous }),
         ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
+        ...(folder === undefined ? {} : { folder }),
         ...(request.of === undefined ? {} : broughtBack(request.of)),
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
     // Kept from git's clean-up before anything else can fail.
-    await repository.keepRelease(number, request.commit);
+    await repository?.keepRelease(number, request.commit);
     const ongoing = await this.#open(request.app, number);
     await this.#supersede(request.app, number);
     wake(request.app);

@@ -1,4 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, pendingRelease, type App } from '../domain/app.js';
 import type { MissingKey } from '../domain/hints.js';
 import { Turns } from '../domain/turns.js';
@@ -7,6 +8,7 @@ import { movesBranch, type Release } from '../domain/release.js';
 import { Refusal } from '../errors.js';
 import type { AppConfig } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
+import { filesIn } from '../store/folder.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
@@ -17,6 +19,7 @@ import type { Configs } from './configs.js';
 import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
 import { missingIn } from './hints.js';
+import { demandRepository, type InPlace } from './in-place.js';
 import type { InheritedConfig } from './inherited-config.js';
 import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
@@ -35,6 +38,7 @@ export interface PlatformOptions {
   inherited: Pick<InheritedConfig, 'read'>;
   /** True where apps that say nothing themselves have previews. */
   previews: boolean;
+  inPlace: InPlace;
 }
 
 /** The apps, and everything that can be done with them. Work on one app happens one after the other. */
@@ -77,6 +81,7 @@ export class Platform implements Apps {
   async describe(id: string, input: AppFacts): Promise<AppStatus> {
     const name = input.name?.trim();
     if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
+    if (name !== undefined || input.description !== undefined) demandRepository(this.#options.store.get(id), 'change its name and description in config.json and run refresh');
     if (name !== undefined) this.#nameIsFree(name, id);
     if (input.previews !== undefined && this.#options.store.get(id).preview !== undefined) {
       throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews_on' });
@@ -95,6 +100,12 @@ export class Platform implements Apps {
   }
 
   async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
+    demandRepository(this.#options.store.get(id), 'change its files there');
+    return this.take(id, change, by, message);
+  }
+
+  /** Commits a change of files and deploys it, also of an app that runs in place until that is live. */
+  async take(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
     const { store, paths, deploys } = this.#options;
     return this.#turns.take(id, async () => {
       const app = store.get(id);
@@ -113,8 +124,13 @@ export class Platform implements Apps {
 
   async start(id: string): Promise<AppStatus> {
     return this.#turns.take(id, async () => {
-      const { store, serving } = this.#options;
-      if (store.get(id).live === null) throw nothingDeployed(id);
+      const { store, serving, inPlace } = this.#options;
+      const app = store.get(id);
+      if (app.place !== undefined) {
+        if (serving.process(id)?.state !== 'ready') await inPlace.start(id, 'an operator', 'started');
+        return this.get(id);
+      }
+      if (app.live === null) throw nothingDeployed(id);
       await serving.start(await this.#want(id, 'running'));
       return this.get(id);
     });
@@ -122,7 +138,9 @@ export class Platform implements Apps {
 
   async stop(id: string): Promise<AppStatus> {
     return this.#turns.take(id, async () => {
-      await this.#want(id, 'stopped');
+      const { place } = await this.#want(id, 'stopped');
+      // A start that is under way is a deploy, which would make it run after all.
+      if (place !== undefined) await this.#options.deploys.abandon(id);
       await this.#options.serving.stop(id);
       return this.get(id);
     });
@@ -130,14 +148,26 @@ export class Platform implements Apps {
 
   async restart(id: string): Promise<AppStatus> {
     return this.#turns.take(id, async () => {
-      if (this.#options.store.get(id).live === null) throw nothingDeployed(id);
+      const app = this.#options.store.get(id);
+      if (app.place !== undefined) return this.#restartInPlace(app);
+      if (app.live === null) throw nothingDeployed(id);
       await this.#options.serving.restart(await this.#want(id, 'running'));
       return this.get(id);
     });
   }
 
+  async #restartInPlace(app: App): Promise<AppStatus> {
+    const { inPlace, serving } = this.#options;
+    const runs = serving.process(app.id)?.state === 'ready' && app.wanted === 'running';
+    const deploy = await (runs ? inPlace.deploy(app.id, 'an operator', 'restarted') : inPlace.start(app.id, 'an operator', 'restarted'));
+    const release = await deploy.done;
+    if (release.state === 'failed') throw new Refusal('conflict', 'not-restarted', `${app.id} was not restarted: ${release.reason ?? 'its deploy failed'}.`);
+    return this.get(app.id);
+  }
+
   async redeploy(id: string, by: string): Promise<Deploy> {
     const app = this.#options.store.get(id);
+    if (app.place !== undefined) return this.#options.inPlace.deploy(id, by, 'deployed again');
     const newest = findRelease(app, app.live) ?? app.releases.at(-1);
     const branch = app.deployBranch ?? 'main';
     const commit = (await this.#repository(id).resolve(`refs/heads/${branch}`)) ?? newest?.commit;
@@ -148,6 +178,10 @@ export class Platform implements Apps {
   async rollback(id: string, release: number, by: string): Promise<Deploy> {
     const app = this.#options.store.get(id);
     const back = this.#release(app, release);
+    if (back.folder !== undefined) {
+      throw new Refusal('conflict', 'release-in-place', `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`);
+    }
+    demandRepository(app, 'it cannot go back to a release of its repository');
     if (!['live', 'draining', 'retired'].includes(back.state)) {
       throw new Refusal('conflict', 'release-never-live', `Release ${release} of ${id} was never live: choose one that was.`);
     }
@@ -158,7 +192,9 @@ export class Platform implements Apps {
     const app = this.#options.store.get(id);
     const to = this.#release(app, release);
     const from = findRelease(app, app.live) ?? to;
-    const code = from.commit === to.commit ? '' : await this.#repository(id).diff(from.commit, to.commit);
+    // A folder that is not ours keeps nothing of what it was.
+    const untold = from.folder !== undefined || to.folder !== undefined || from.commit === to.commit;
+    const code = untold ? '' : await this.#repository(id).diff(from.commit, to.commit);
     const config = await this.#options.configs.diff(id, from.config ?? 0, to.config ?? 0).catch((error: unknown) => {
       // The code can be told all the same.
       if (error instanceof Refusal) return error;
@@ -185,9 +221,9 @@ export class Platform implements Apps {
   }
 
   async remove(id: string): Promise<void> {
-    this.#options.store.get(id);
+    demandRepository(this.#options.store.get(id), 'take it out of config.json, and its folder out of the folder of apps, and run refresh, which leaves its files alone');
     await this.#removePreviews(id);
-    await this.#remove(id);
+    await this.drop(id);
     // One that a push has made meanwhile.
     await this.#removePreviews(id);
   }
@@ -197,6 +233,8 @@ export class Platform implements Apps {
   }
 
   async files(id: string): Promise<RepositoryFile[]> {
+    const { place } = this.#options.store.get(id);
+    if (place !== undefined) return (await filesIn(place.dir).catch(() => [])).map(({ path, size }) => ({ path, size })); // A folder that is gone has none.
     const commit = await this.#newest(id);
     if (commit === undefined) return [];
     const entries = parseTree(await this.#repository(id).tree(commit));
@@ -204,10 +242,12 @@ export class Platform implements Apps {
   }
 
   async readFile(id: string, path: string): Promise<Buffer> {
+    const { place } = this.#options.store.get(id);
+    if (place !== undefined) return readInPlace(id, place.dir, path, await this.files(id));
     const commit = await this.#newest(id);
     const entries = commit === undefined ? [] : parseTree(await this.#repository(id).tree(commit));
     const entry = entries.find((one) => one.path === path && one.mode !== '160000');
-    if (entry === undefined) throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
+    if (entry === undefined) throw noFile(id, path);
     if (entry.size > MAX_SHOWN) {
       throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: clone the repository to see it.`, { field: 'path' });
     }
@@ -292,6 +332,7 @@ export class Platform implements Apps {
 
   /** @throws Refusal where this commit of a push cannot become a release */
   async inspect(id: string, commit: string, env: Record<string, string>): Promise<void> {
+    demandRepository(this.#options.store.get(id), 'change its files there');
     const repository = this.#repository(id);
     if ((await repository.resolve(commit, { env })) !== commit) {
       throw new Refusal('invalid', 'commit-missing', 'a branch must point at a commit, and what was pushed to it is something else');
@@ -307,6 +348,8 @@ export class Platform implements Apps {
       store.list().map(async (app) => {
         await serving.adopt(app);
         await this.#mendBranch(app);
+        // What is in the folder of an app in place may not be what ran: only a deploy can tell, and config.json comes first.
+        if (app.place !== undefined) return;
         if (app.live !== null && app.wanted === 'running' && !app.asleep) await serving.start(store.get(app.id));
       }),
     );
@@ -320,7 +363,8 @@ export class Platform implements Apps {
     if (at === live.previous && at !== live.commit) await moveBranch(this.#options, app, live);
   }
 
-  async #remove(id: string): Promise<void> {
+  /** Stops an app and removes everything that is ours of it; of an app in place, that is not its files. */
+  async drop(id: string): Promise<void> {
     const { store, deploys, serving } = this.#options;
     await this.#turns.take(id, async () => {
       if (store.find(id) === undefined) return;
@@ -333,11 +377,16 @@ export class Platform implements Apps {
   }
 
   async #removePreviews(of: string): Promise<void> {
-    for (const { id } of this.#previewsOf(of)) await this.#remove(id);
+    for (const { id } of this.#previewsOf(of)) await this.drop(id);
   }
 
   #previewsOf(id: string): App[] {
     return this.#options.store.list().filter((app) => app.preview?.of === id);
+  }
+
+  /** Makes an app that nobody can be making at the same time. @throws Refusal `app-exists` */
+  async add(app: App): Promise<void> {
+    await this.#turns.take(' create', () => this.begin(app));
   }
 
   /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists` */
@@ -422,6 +471,18 @@ export class Platform implements Apps {
       if (APP_ID.test(id) && this.#options.store.find(id) === undefined) return id;
     }
   }
+}
+
+/** @throws Refusal `file-not-found`, `file-too-large` */
+async function readInPlace(id: string, dir: string, path: string, files: readonly RepositoryFile[]): Promise<Buffer> {
+  const found = files.find((file) => file.path === path);
+  if (found === undefined) throw noFile(id, path);
+  if (found.size > MAX_SHOWN) throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: look at it in ${dir}.`, { field: 'path' });
+  return readFile(join(dir, path));
+}
+
+function noFile(id: string, path: string): Refusal {
+  return new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
 }
 
 function nothingDeployed(id: string): Refusal {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { drainMinutesOf, findRelease, type App } from '../domain/app.js';
 import { streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
+import type { Place } from '../domain/place.js';
 import type { ProcessRecord } from '../domain/process.js';
 import { transition, type Release } from '../domain/release.js';
 import { Refusal } from '../errors.js';
@@ -27,6 +28,8 @@ export interface ServingOptions {
   publicBase: () => string;
   /** PATH for apps. */
   path: string;
+  /** HOME for apps in place; the others get one of their own. */
+  home: string;
   /** By which our children are known. */
   mark: string;
   /** How long a process may take to answer its health check, in ms. */
@@ -94,14 +97,15 @@ export class Serving {
 
   /** Prepares a process of a release, not started yet. */
   async prepare(app: string, release: Release): Promise<AppProcess> {
-    const { paths, path, mark, basePath, publicBase, ports, config } = this.#options;
-    if (release.environment === undefined || release.entrypoint === undefined) {
+    const { store, paths, path, home, mark, basePath, publicBase, ports, config } = this.#options;
+    const environment = paths.environmentOf(release);
+    if (environment === undefined || release.entrypoint === undefined) {
       throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
     }
     const storage = paths.storage(app);
     await mkdir(storage, { recursive: true });
-    const environment = paths.environment(release.environment);
-    const cwd = paths.source(app, release.number);
+    const cwd = paths.sourceOf(app, release);
+    const place = (): Place | undefined => store.find(app)?.place;
     const at = `${basePath}/apps/${app}`;
     return new AppProcess(
       {
@@ -110,9 +114,8 @@ export class Serving {
         command: streamlitCommand(join(environment, 'bin', 'python'), release.entrypoint),
         cwd,
         environment: async (port) => {
-          const place = { app, release: release.number, port };
           const redirectUri = `${publicBase()}/apps/${app}/oauth2callback`;
-          const { vars, cookieSecret } = await config.begin(place, release.config ?? 0, { cwd, redirectUri });
+          const { vars, cookieSecret } = await config.begin({ app, release: release.number, port }, release.config ?? 0, { cwd, redirectUri });
           return {
             LANG: 'C.UTF-8',
             // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
@@ -120,7 +123,8 @@ export class Serving {
             ...vars,
             // What stands from here on is the server's, whatever the vars say.
             PATH: `${join(environment, 'bin')}:${path}`,
-            HOME: storage,
+            // An app in place keeps the home that it had.
+            HOME: release.folder === undefined ? storage : home,
             VIRTUAL_ENV: environment,
             PYTHONUNBUFFERED: '1',
             STREAMLIT_HOST_APP: app,
@@ -136,6 +140,8 @@ export class Serving {
             }),
           };
         },
+        port: release.folder === undefined ? undefined : place()?.port,
+        restarts: () => place()?.restartOnCrash ?? true,
         healthPath: `${at}/_stcore/health`,
         startLimitMs: this.#options.startLimitMs,
         mark,
@@ -173,7 +179,9 @@ export class Serving {
    * @throws Refusal where the app has no release to run
    */
   async start(app: App): Promise<void> {
-    if (this.#live.has(app.id)) return;
+    const before = this.#live.get(app.id);
+    // One that has crashed need not wait for its turn, or for somebody.
+    if (before !== undefined) return before.process.retry();
     const release = findRelease(app, app.live);
     if (release === undefined) {
       throw new Refusal('conflict', 'nothing-deployed', `${app.id} has nothing to run yet: push to it first.`);
@@ -189,7 +197,7 @@ export class Serving {
   async adopt(app: App): Promise<void> {
     for (const record of app.processes) {
       const release = findRelease(app, record.release);
-      const process = release?.environment === undefined ? undefined : await this.prepare(app.id, release);
+      const process = release === undefined || this.#options.paths.environmentOf(release) === undefined ? undefined : await this.prepare(app.id, release);
       if (release === undefined || process?.adopt(record) !== true) {
         await this.#sweep(app.id, record);
         continue;
@@ -283,8 +291,8 @@ export class Serving {
     const { store, paths, logger } = this.#options;
     const record = store.find(app);
     const release = record === undefined ? undefined : findRelease(record, record.live);
-    if (release?.environment === undefined) return;
-    await linkLive(paths, app, release.number, release.environment).catch((error: unknown) => {
+    if (release === undefined) return;
+    await linkLive(paths, app, release).catch((error: unknown) => {
       logger.warn({ app, err: error }, 'the links to the live release could not be renewed');
     });
   }

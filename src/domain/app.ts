@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Refusal } from '../errors.js';
 import { processSchema, type ProcessState } from './process.js';
+import { placeSchema } from './place.js';
 import { isPending, releaseSchema, type Release } from './release.js';
 
 /** The one pattern of an app's id: it is a folder, a URL segment and a git remote at once. */
@@ -19,6 +20,10 @@ export const appSchema = z.object({
   hidden: z.boolean().default(false),
   createdAt: z.string(),
   updatedAt: z.string(),
+  /** Where it runs in place; not there = it is deployed from its repository. */
+  place: placeSchema.optional(),
+  /** An extra path at which visitors find it, such as `/sales/`. */
+  path: z.string().optional(),
   /** The branch whose pushes deploy; null until the first push names it. */
   deployBranch: z.string().nullable(),
   /** What the operator asked for, which outlives every crash and reboot. */
@@ -74,6 +79,8 @@ export function appState(app: App, process: ProcessState | undefined): AppState 
     if (process === 'ready') return 'running';
     return process === 'crashed' ? 'crashed' : 'starting';
   }
+  // Each start of an app in place is a deploy: where none is wanted, it does not matter how the last one ended.
+  if (app.place !== undefined && app.wanted === 'stopped') return 'stopped';
   const last = app.releases.at(-1);
   if (last === undefined) return 'created';
   return isPending(last.state) ? 'deploying' : 'failed';

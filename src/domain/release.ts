@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { folderSchema } from './place.js';
 
 /**
  * The states of a release, in the order a good one goes through them:
@@ -20,12 +21,12 @@ export const releaseStates = [
 export type ReleaseState = (typeof releaseStates)[number];
 
 /** Where a release's commit came from. */
-export const releaseSources = ['push', 'upload', 'edit', 'redeploy', 'rollback', 'config'] as const;
+export const releaseSources = ['push', 'upload', 'edit', 'redeploy', 'rollback', 'config', 'folder'] as const;
 
 export const releaseSchema = z.object({
   /** 1, 2, 3 … per app; never used twice. */
   number: z.number().int().positive(),
-  /** The full commit id. */
+  /** The full commit id; of an app in place, a digest of its code as it was found. */
   commit: z.string(),
   branch: z.string(),
   source: z.enum(releaseSources),
@@ -41,12 +42,14 @@ export const releaseSchema = z.object({
   finishedAt: z.string().optional(),
   /** The file Streamlit runs, relative to the source. */
   entrypoint: z.string().optional(),
-  /** The hash that names the environment. */
+  /** The hash that names the environment, where it is one of ours. */
   environment: z.string().optional(),
   /** The version of the app's config that it runs with; not told = none, as before there was any. */
   config: z.number().int().optional(),
   /** For how long (minutes) the release before is kept for its open pages once this one is live; not told = as the app says. */
   drainMinutes: z.number().nonnegative().optional(),
+  /** What it runs from where it has no source of its own: an app in place. */
+  folder: folderSchema.optional(),
   /** The release that this one brings back. */
   of: z.number().int().positive().optional(),
   /** Where the branch stood when this was asked for; it moves to the commit once the release is live. */

@@ -204,7 +204,8 @@ function appOf(
 }
 
 /** What asks for a Python by itself; the first that does counts. */
-function pythonOf(files: ProjectFiles, settings: AppFile): PythonWish | undefined {
+/** Which Python a project asks for outside of its list of packages. @throws Refusal `python-invalid`, `python-too-old` */
+export function pythonOf(files: ProjectFiles, settings: AppFile): PythonWish | undefined {
   if (settings.python !== undefined) return parsePythonWish(APP_FILE, settings.python);
   const found = files.has('.python-version')
     ? readPythonVersionFile('.python-version', files.text('.python-version'))

@@ -2,12 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { parseRoute, withoutBase } from '../domain/route.js';
 import { refuse, type Gateway } from './gateway.js';
+import { isNavigation } from './pages.js';
 
 export interface EntryOptions {
   basePath: string;
   gateway: Gateway;
   /** Answers below /git/. @param path without the query */
   git: (request: IncomingMessage, response: ServerResponse, path: string, query: string) => void;
+  /** Where a path leads that an app has besides its own: another path; undefined for none. */
+  redirect?: (path: string) => string | undefined;
+  /** Sees every request for a page of ours or of an app before it is answered. @param path without the query */
+  seen?: (request: IncomingMessage, response: ServerResponse, path: string) => void;
   /** Answers everything else. */
   web: (request: IncomingMessage, response: ServerResponse) => void;
 }
@@ -36,6 +41,7 @@ export function createEntry(options: EntryOptions): Entry {
       response.on('error', () => undefined);
       const { path, query } = locate(request);
       const route = parseRoute(path);
+      if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest))) options.seen?.(request, response, path);
       switch (route.kind) {
         case 'git':
           return options.git(request, response, route.path, query);
@@ -47,8 +53,14 @@ export function createEntry(options: EntryOptions): Entry {
           request.resume();
           response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found.\n');
           return;
-        case 'web':
+        case 'web': {
+          const to = request.method === 'GET' || request.method === 'HEAD' ? options.redirect?.(path) : undefined;
+          if (to !== undefined) {
+            response.writeHead(302, { location: `${options.basePath}${to}${query}`, 'cache-control': 'no-store' }).end();
+            return;
+          }
           return options.web(request, response);
+        }
       }
     },
     upgrade(request, socket, head) {

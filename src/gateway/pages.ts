@@ -45,15 +45,16 @@ export class AppPages {
 
   /** The frontend of a release. */
   async frontend(app: App, release: number): Promise<Frontend | undefined> {
-    const hash = findRelease(app, release)?.environment;
-    return hash === undefined ? undefined : this.#options.frontends.of(this.#options.paths.environment(hash));
+    const found = findRelease(app, release);
+    const environment = found === undefined ? undefined : this.#options.paths.environmentOf(found);
+    return environment === undefined ? undefined : this.#options.frontends.of(environment);
   }
 
   /** The frontend that an address of a static file names. */
   async find(key: string): Promise<Frontend | undefined> {
     const { apps, paths, frontends } = this.#options;
-    const hashes = new Set(apps.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
-    return frontends.find(key, [...hashes].map((hash) => paths.environment(hash)));
+    const environments = apps.list().flatMap((app) => app.releases.flatMap((release) => paths.environmentOf(release) ?? []));
+    return frontends.find(key, new Set(environments));
   }
 
   /**

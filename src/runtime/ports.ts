@@ -6,6 +6,7 @@ export class Ports {
   readonly #min: number;
   readonly #max: number;
   readonly #taken = new Set<number>();
+  #spared: ReadonlySet<number> = new Set();
   #next: number;
 
   constructor(range: { min: number; max: number }) {
@@ -19,27 +20,54 @@ export class Ports {
     this.#taken.add(port);
   }
 
+  /** Ports that apps ask for by number, which nobody else gets while there are others. */
+  spare(ports: Iterable<number>): void {
+    this.#spared = new Set(ports);
+  }
+
   /**
-   * Reserves a port on which nothing listens. It goes round the range, so that a port which was given back rests a while
+   * Reserves a port on which nothing listens: the one that is asked for, else another one. It goes round the range, so that a port which was given back rests a while
    * before its next owner gets it.
    * @throws Refusal `ports-used-up`
    */
-  async reserve(): Promise<number> {
+  async reserve(wanted?: number): Promise<number> {
+    if (wanted !== undefined && (await this.#take(wanted))) return wanted;
+    return (await this.#any((port) => !this.#spared.has(port))) ?? (await this.#any(() => true)) ?? this.#usedUp();
+  }
+
+  async #any(may: (port: number) => boolean): Promise<number | undefined> {
     const size = this.#max - this.#min + 1;
     for (let tries = 0; tries < size; tries += 1) {
       const port = this.#next;
       this.#next = port === this.#max ? this.#min : port + 1;
-      if (this.#taken.has(port)) continue;
-      // Reserved before the first wait, or two callers would get the same one.
-      this.#taken.add(port);
-      if (await isFree(port)) return port;
-      this.#taken.delete(port);
+      if (may(port) && (await this.#take(port))) return port;
     }
+    return undefined;
+  }
+
+  async #take(port: number): Promise<boolean> {
+    if (this.#taken.has(port)) return false;
+    // Reserved before the first wait, or two callers would get the same one.
+    this.#taken.add(port);
+    if (await isFree(port)) return true;
+    this.#taken.delete(port);
+    return false;
+  }
+
+  #usedUp(): never {
     throw new Refusal(
       'unavailable',
       'ports-used-up',
       `No port from ${this.#min} to ${this.#max} is free: stop an app, or widen STREAMLIT_HOST_PORT_MIN and STREAMLIT_HOST_PORT_MAX.`,
     );
+  }
+
+  /** The lowest port of the range on which nothing listens and that nobody has; it is not reserved. @param except others that are spoken for */
+  async propose(except: ReadonlySet<number>): Promise<number | undefined> {
+    for (let port = this.#min; port <= this.#max; port += 1) {
+      if (!except.has(port) && !this.#taken.has(port) && (await isFree(port))) return port;
+    }
+    return undefined;
   }
 
   /** Gives a port back. */

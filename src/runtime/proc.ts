@@ -145,6 +145,21 @@ export async function listeningPorts(pid: number): Promise<number[]> {
   return [...ports].sort((a, b) => a - b);
 }
 
+/** Who listens on a port, where that can be seen: other people's processes keep it to themselves. */
+export async function holderOf(port: number): Promise<{ pid: number; name: string } | undefined> {
+  const wanted = await listeningInodes(process.pid, port);
+  if (wanted.size === 0) return undefined;
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    for (const inode of await socketsOf(Number(entry))) {
+      if (!wanted.has(inode)) continue;
+      const name = await readFile(`/proc/${entry}/comm`, 'utf8').catch(() => ''); // It ended in this moment.
+      return { pid: Number(entry), name: name.trim() || 'a program' };
+    }
+  }
+  return undefined;
+}
+
 async function listeningInodes(pid: number, port: number): Promise<Set<string>> {
   return new Set((await listenRows(pid)).filter((row) => row.port === port).map((row) => row.inode));
 }

@@ -4,7 +4,7 @@ import { Refusal } from '../errors.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/process.js';
 import type { LogFile } from '../logs/log-file.js';
 import { endMarked, MARK } from './marked.js';
-import { endGroup, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
+import { endGroup, holderOf, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
 import { isFree, type Ports } from './ports.js';
 import { waitForHealth } from './ready.js';
 
@@ -26,6 +26,10 @@ export interface ProcessSpec {
   environment(port: number): Record<string, string> | Promise<Record<string, string>>;
   /** What the process's mark begins with. */
   mark: string;
+  /** The port that it gets where that is free; another one otherwise. */
+  port?: number | undefined;
+  /** Whether it is started again after a crash, asked at each; true unless told. */
+  restarts?: () => boolean;
   /** Where the health check answers, such as `/apps/hello/_stcore/health`. */
   healthPath: string;
   /** How long a start may take until the health check answers, in ms. */
@@ -58,6 +62,7 @@ export class AppProcess {
   #swept: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #lastExit = '';
+  #portNote = '';
 
   constructor(spec: ProcessSpec, ports: Ports, changed: ProcessListener) {
     this.spec = spec;
@@ -87,6 +92,11 @@ export class AppProcess {
   /** How the process ended last, in words; empty while it never did. */
   get lastExit(): string {
     return this.#lastExit;
+  }
+
+  /** One sentence on why it has another port than the one it should have; empty where it has that. */
+  get portNote(): string {
+    return this.#portNote;
   }
 
   /** What to remember of it on disk, while it runs. */
@@ -177,6 +187,13 @@ export class AppProcess {
     if (this.#state === 'crashed') this.#scheduleStart();
   }
 
+  /** Starts one that has crashed and is kept up, now; fine where it runs. */
+  retry(): void {
+    if (!this.#kept || this.#state !== 'crashed') return;
+    clearTimeout(this.#timer);
+    void this.#startAgain();
+  }
+
   /** Starts it, or goes on with one that was adopted, and keeps it up from now on, whatever happens to it. */
   async run(): Promise<void> {
     this.#kept = true;
@@ -202,7 +219,15 @@ export class AppProcess {
   async #start(): Promise<void> {
     if (this.#over) return;
     if (this.#port === 0 || !(await isFree(this.#port))) {
-      const port = await this.#ports.reserve();
+      const { port: wanted } = this.spec;
+      const port = await this.#ports.reserve(wanted);
+      this.#portNote = '';
+      if (wanted !== undefined && port !== wanted) {
+        const holder = await holderOf(wanted);
+        const who = holder === undefined ? 'another program' : `${holder.name} (pid ${holder.pid})`;
+        this.#portNote = `port ${wanted} is used by ${who}: this process gets port ${port}`;
+        await this.#say(this.#portNote);
+      }
       if (this.#port !== 0) this.#ports.release(this.#port);
       this.#port = port;
     }
@@ -301,6 +326,7 @@ export class AppProcess {
 
   #scheduleStart(): void {
     clearTimeout(this.#timer);
+    if (this.spec.restarts?.() === false) return;
     const wait = backoff(this.#crashes);
     this.#timer = setTimeout(() => void this.#startAgain(), wait);
     this.#timer.unref();

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Release } from '../domain/release.js';
 
 /** Where everything is below the data folder; the only place that knows. */
 export class Paths {
@@ -67,6 +68,11 @@ export class Paths {
     return join(this.secrets, app, String(release), String(port), 'secrets.toml');
   }
 
+  /** The config.json of apps in place as it was when it was last without mistakes. */
+  get lastConfig(): string {
+    return join(this.data, 'config.last-good.json');
+  }
+
   app(id: string): string {
     return join(this.apps, id);
   }
@@ -97,6 +103,14 @@ export class Paths {
   }
   source(id: string, number: number): string {
     return join(this.release(id, number), 'source');
+  }
+  /** The folder in which a release runs. */
+  sourceOf(id: string, release: Pick<Release, 'number' | 'folder'>): string {
+    return release.folder?.dir ?? this.source(id, release.number);
+  }
+  /** The environment of a release; undefined until it has one. */
+  environmentOf({ folder, environment }: Pick<Release, 'folder' | 'environment'>): string | undefined {
+    return folder?.venv ?? (environment === undefined ? undefined : this.environment(environment));
   }
   buildLog(id: string, number: number): string {
     return join(this.release(id, number), 'build.log');

@@ -181,6 +181,22 @@ export class Repository {
     }
   }
 
+  /**
+   * The files of a folder that its own .gitignore does not leave out, by their paths, whether or not they are under git.
+   * @param tmp a folder for the temporary index
+   */
+  async unignored(dir: string, tmp: string): Promise<string[]> {
+    const folder = await mkdtemp(join(tmp, 'index-'));
+    try {
+      const argv = ['-C', dir, '--git-dir', this.path, '--work-tree', dir, 'ls-files', '--others', '--exclude-standard', '-z'];
+      const output = await this.#git.bytes(argv, { env: { GIT_INDEX_FILE: join(folder, 'index') }, maxBytes: 64 * 1024 * 1024 });
+      // A repository within is told as a folder, and is none of the app's files.
+      return output.toString('utf8').split('\0').filter((path) => path !== '' && !path.endsWith('/'));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
   async run(argv: readonly string[], options: GitOptions = {}): Promise<string> {
     return this.#git.text(['-C', this.path, ...argv], options);
   }

@@ -128,6 +128,7 @@ const RELEASE_STATES: Record<ReleaseState, StateView> = {
 };
 
 const VERBS: Record<Release['source'], string> = {
+  folder: 'taken from its folder',
   push: 'pushed',
   upload: 'uploaded',
   edit: 'edited',

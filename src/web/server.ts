@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { Apps } from '../deploy/apps.js';
+import type { Controller } from '../deploy/controller.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
@@ -23,6 +24,7 @@ export interface WebPages {
 
 export interface WebOptions {
   apps: Apps;
+  controller: Controller;
   /** The one address everything links to, without a trailing slash; known once the server listens. */
   publicBase(): string;
   access: Access;
@@ -72,6 +74,7 @@ export function createWeb(options: WebOptions): RequestListener {
 
   const api = createApi({
     apps: options.apps,
+    controller: options.controller,
     publicBase: () => options.publicBase(),
     logs: options.logs,
     memoryOf: options.memoryOf,

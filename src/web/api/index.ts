@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import { signedIn } from '../auth.js';
 import { appRoutes } from './apps.js';
 import { configRoutes } from './config.js';
+import { controllerRoutes } from './controller.js';
 import { deployRoutes } from './deploys.js';
 import { presentDocs, type ApiDocs } from './docs.js';
 import { eventRoutes } from './events.js';
@@ -25,6 +26,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...logRoutes(api),
     ...fileRoutes(api),
     ...configRoutes(api),
+    ...controllerRoutes(api),
     ...eventRoutes(api),
     ...serverRoutes(api),
   ];

@@ -23,6 +23,8 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     git_url: `${base}/git/${app.id}.git`,
     console_url: `${base}/console/apps/${app.id}`,
     release: app.live,
+    folder: app.place?.dir ?? null,
+    path: app.path ?? null,
     port: process?.port ?? null,
     pid: process?.pid ?? null,
     memory_bytes: process?.pid === undefined ? null : (memoryOf(process.pid) ?? null),

@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Apps } from '../../deploy/apps.js';
+import type { Controller } from '../../deploy/controller.js';
 import type { Logger } from '../../logger.js';
 import type { Sessions } from '../../store/sessions.js';
 import type { MemoryOf } from './present.js';
@@ -10,6 +11,8 @@ import { parseInput } from './schemas.js';
 /** What the calls of the API work with. */
 export interface ApiContext {
   apps: Apps;
+  /** The apps in place. */
+  controller: Controller;
   /** The one address everything links to, without a trailing slash. */
   publicBase(): string;
   /** Where the logs are. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { outcomes } from '../../deploy/controller.js';
 import { appStates } from '../../domain/app.js';
 import { releaseSources, releaseStates } from '../../domain/release.js';
 import { splitTags, tagsSchema } from '../../domain/tags.js';
@@ -102,6 +103,9 @@ export const bodies = {
   rollback: z.strictObject({
     release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
   }),
+  import: z.strictObject({
+    path: z.string().min(1).max(4_000).regex(/^\//, 'must be a full path, from "/" on').describe('The folder of the installation, or its config.json, on the machine of the server.'),
+  }),
   stop: z.strictObject({
     keep_apps: z.boolean().default(false).describe('true: only the server ends, and the apps go on serving.'),
   }),
@@ -167,6 +171,8 @@ const app = z
     git_url: z.string().describe('The remote to push to and to clone from.'),
     console_url: z.string(),
     release: z.number().int().nullable().describe('The live release.'),
+    folder: z.string().nullable().describe('The folder that it runs from, in place; null where it is deployed from its repository.'),
+    path: z.string().nullable().describe('An extra path that leads to it.'),
     port: z.number().int().nullable(),
     pid: z.number().int().nullable(),
     memory_bytes: z
@@ -234,6 +240,10 @@ export const answers = {
     })
     .meta({ id: 'Log' }),
   files: z.object({ files: z.array(z.object({ path: z.string(), size: z.number().int(), url: z.string() })) }),
+  refreshed: z.object({
+    notes: z.array(z.string()).describe('What is to be known of the whole, such as the mistakes in config.json.'),
+    apps: z.array(z.object({ app: z.string(), outcome: z.enum(outcomes), sentence: z.string() })),
+  }).meta({ id: 'Refreshed' }),
   saved: z.object({ path: z.string(), etag: z.string(), deploy }),
   loginLink: z.object({ url: z.string(), expires_at: z.string() }),
   stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { AppPreviews, Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, ReleaseDiff, RepositoryFile } from '../../../src/deploy/apps.js';
+import type { Refreshed } from '../../../src/deploy/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app.js';
 import { Attempts } from '../../../src/domain/attempts.js';
 import { checkVars, mergeVars } from '../../../src/domain/config-vars.js';
@@ -276,6 +277,8 @@ export interface TestWeb {
   close(): Promise<void>;
 }
 
+const nothing = async (): Promise<Refreshed> => ({ notes: [], apps: [] });
+
 /** The whole of the web on a real port, with quiet apps behind it. */
 export async function startWeb(options: Partial<WebOptions> & { base?: string } = {}): Promise<TestWeb> {
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
@@ -292,6 +295,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
   const served = await serve(
     createWeb({
       apps,
+      controller: { refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
       publicBase: () => base,
       access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },
       logs: {

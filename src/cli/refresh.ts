@@ -1,0 +1,43 @@
+import { Refusal } from '../errors.js';
+import type { Context } from './context.js';
+import { tableLines, type Colour, type Column } from './output.js';
+
+/** What a look at config.json came to, as the API tells it. */
+export interface Refreshed {
+  notes: string[];
+  apps: AppOutcome[];
+}
+
+interface AppOutcome {
+  app: string;
+  /** added, restarted, changed, removed, failed, skipped or unchanged. */
+  outcome: string;
+  sentence: string;
+}
+
+const COLOURS: Record<string, Colour> = { added: 'green', restarted: 'green', changed: 'green', removed: 'yellow', skipped: 'yellow', failed: 'red', unchanged: 'grey' };
+
+/** Has config.json and the folder of apps read again, and tells what was done. @throws Refusal `refresh-failed` where an app failed */
+export async function refresh(cli: Context): Promise<void> {
+  const api = await cli.api();
+  tell(cli, await api.post<Refreshed>('/refresh'));
+}
+
+/** Tells what was done with each app. @throws Refusal `refresh-failed` where one failed */
+export function tell(cli: Context, { notes, apps }: Refreshed): void {
+  const { out } = cli;
+  if (out.json) out.data({ notes, apps });
+  else {
+    for (const note of notes) out.note(note);
+    if (apps.length === 0) out.print('There is no app in config.json, and none in the folder of apps.');
+    else for (const line of tableLines(apps, columns, out)) out.print(line);
+  }
+  const failed = apps.filter(({ outcome }) => outcome === 'failed').map(({ app }) => app);
+  if (failed.length > 0) throw new Refusal('conflict', 'refresh-failed', `Not as it should be: ${failed.join(', ')}.`);
+}
+
+const columns: Column<AppOutcome>[] = [
+  { title: 'app', value: ({ app }) => app, colour: () => 'bold' },
+  { title: 'outcome', value: ({ outcome }) => outcome, colour: ({ outcome }) => COLOURS[outcome] },
+  { title: 'why', value: ({ sentence }) => sentence },
+];

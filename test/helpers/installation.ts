@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** A folder of apps in a temporary place, laid out as the old controller had it. */
+export class Installation {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async create(): Promise<Installation> {
+    return new Installation(await mkdtemp(join(tmpdir(), 'installation-')));
+  }
+
+  path(...parts: string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  async write(files: Record<string, string>): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(this.path(path)), { recursive: true });
+      await writeFile(this.path(path), content);
+    }
+  }
+
+  async config(): Promise<Config> {
+    return JSON.parse(await readFile(this.path('config.json'), 'utf8')) as Config;
+  }
+
+  async setConfig(config: unknown): Promise<void> {
+    await this.write({ 'config.json': `${JSON.stringify(config, null, 4)}\n` });
+  }
+
+  /** What a server is started with that shall work on this folder. */
+  get env(): Record<string, string> {
+    return { STREAMLIT_HOST_CONFIG: this.path('config.json') };
+  }
+
+  /** Makes a virtual environment with Streamlit in it, out of one that a host has made. */
+  async makeVenv(to: string, data: string): Promise<void> {
+    const [name] = (await readdir(join(data, 'environments'))).filter((one) => !one.startsWith('.'));
+    if (name === undefined) throw new Error('the host has made no environment yet');
+    await mkdir(dirname(to), { recursive: true });
+    await new Promise<void>((resolve, reject) => {
+      // In hard links: neither is ever changed.
+      execFile('cp', ['-al', join(data, 'environments', name), to], (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+export interface Config {
+  website_port?: number;
+  apps: Record<string, Record<string, unknown>>;
+  [key: string]: unknown;
+}
+
+/** An app that tells what it reads from a file beside it, by a path that only its own folder makes true. */
+export function fileApp(text: string): Record<string, string> {
+  return {
+    'app.py': 'import streamlit as st\n\nst.text(open("data/text.txt").read())\n',
+    'data/text.txt': text,
+    'requirements.txt': 'streamlit\n',
+  };
+}
+
+/** The files of an app in the old layout. */
+export function below(folder: string, files: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
+}
+
+/** Ports on which nothing listens now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
