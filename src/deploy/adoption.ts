@@ -52,7 +52,6 @@ export class Adoption {
     if (entrypoint.startsWith('..')) {
       throw new Refusal('invalid', 'main-outside', `${id} cannot be adopted: its main file ${main} is outside of its folder ${place.dir}.`);
     }
-    await this.#keepSecrets(id, place.dir, by);
     const draft = await mkdtemp(join(paths.tmp, 'adopt-'));
     try {
       const set: StagedFile[] = files.map((path) => ({ path, file: join(place.dir, path) }));
@@ -63,6 +62,8 @@ export class Adoption {
       }
       const deploy = await platform.take(id, { set, remove: [], replace: true }, by, `Adopt ${place.dir}`);
       this.#finish(deploy, place.key);
+      // The deploy that is under way takes them along.
+      await this.#keepSecrets(id, place.dir, by);
       return deploy;
     } finally {
       await rm(draft, { recursive: true, force: true });

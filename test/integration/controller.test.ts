@@ -1,4 +1,4 @@
-import { readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, readlink, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
@@ -87,5 +87,224 @@ describe('a folder of apps', () => {
     expect(await shown('plain')).toContain('the plain one');
     const moved = await fetch(`${host.url}/plain/page?a=1`, { redirect: 'manual' });
     expect([moved.status, moved.headers.get('location')]).toEqual([302, '/apps/plain/page?a=1']);
+  });
+});
+
+describe('an old installation', () => {
+  beforeAll(async () => {
+    await old.makeVenv(old.path('elsewhere/env'), host.data);
+    await old.write({
+      ...below('apps/sales', fileApp('sales of the old one')),
+      ...below('apps/own', { 'dash.py': 'import streamlit as st\n\nst.text("with its own environment")\n' }),
+      ...below('apps/fragile', fileApp('fragile')),
+    });
+    busy = createServer().listen(ports[1], '127.0.0.1');
+    await old.setConfig({
+      website_port: 5000,
+      owner: 'Ada',
+      apps: {
+        sales: { name: 'Sales', url: '/sales/', app: old.path('apps/sales/app.py'), venv: '', port: ports[0], description: 'What was sold', restart_on_crash: true, contact: 'ada@example.com' },
+        own: { name: 'Own', url: '/tools/own/', app: 'apps/own/dash.py', venv: 'elsewhere/env', port: ports[1], description: '', restart_on_crash: true },
+        fragile: { name: 'Fragile', url: '/fragile/', dir: old.path('apps/fragile'), venv: null, port: ports[2], description: '', restart_on_crash: false },
+      },
+    });
+  });
+
+  it('is imported with all its apps, which run where they are, and can be imported again', async () => {
+    const { status, json } = await post('/import', { path: old.folder });
+    expect([status, json.apps.map(({ app: id, outcome }) => [id, outcome])]).toEqual([
+      200,
+      [
+        ['sales', 'added'],
+        ['own', 'added'],
+        ['fragile', 'added'],
+      ],
+    ]);
+    expect(json.notes.join()).toContain('website_port 5000 counts from the next start on');
+    const sales = await running('sales');
+    expect([sales.folder, sales.port, await readlink(`/proc/${sales.pid}/cwd`)]).toEqual([old.path('apps/sales'), ports[0], old.path('apps/sales')]);
+    const own = await running('own');
+    expect(await readFile(`/proc/${own.pid}/cmdline`, 'utf8')).toContain(old.path('elsewhere/env/bin/python'));
+    expect([await shown('sales'), await shown('own'), await shown('fragile')]).toEqual([
+      expect.stringContaining('sales of the old one'),
+      expect.stringContaining('with its own environment'),
+      expect.stringContaining('fragile'),
+    ]);
+
+    const written = await ours.config();
+    expect(Object.keys(written.apps)).toEqual(['plain', 'sales', 'own', 'fragile']);
+    expect(written.apps.sales).toMatchObject({ contact: 'ada@example.com', dir: old.path('apps/sales'), app: old.path('apps/sales/app.py') });
+    const again = (await post('/import', { path: old.path('config.json') })).json;
+    expect(again.apps.map(({ outcome }) => outcome)).toEqual(['unchanged', 'unchanged', 'unchanged']);
+    expect(await ours.config()).toEqual(written);
+    expect((await app('sales')).pid).toBe(sales.pid);
+    expect((await old.config()).owner).toBe('Ada');
+  });
+
+  it('says who holds a port that an app should have, and gives it the next one', async () => {
+    expect((await running('own')).port).not.toBe(ports[1]);
+    const { log } = (await (await host.api('/apps/own/deploys/1')).json()) as { log: { lines: string[] } };
+    expect(log.lines.join('\n')).toMatch(new RegExp(`Port ${ports[1]} is used by \\S.* \\(pid ${process.pid}\\): this process gets port \\d+`));
+  });
+
+  it('has its logs where people look for them', async () => {
+    const log = await until('the log of sales is linked', () => readFile(ours.path('logs/sales.log'), 'utf8').catch(() => undefined));
+    expect(log).toMatch(/started pid=\d+ port=\d+/);
+    expect(await readFile(ours.path('logs/controller.log'), 'utf8')).toMatch(/^\[[^\]]+\] info .*a release is live app=sales/m);
+    await host.api('/apps?q=secret');
+    const line = await until('the request is written down', async () => {
+      const text = await readFile(ours.path('logs/website.log'), 'utf8');
+      return /\] GET \/api\/apps 200 \d+ ms/.test(text) && text;
+    });
+    expect(line).not.toContain('secret');
+  });
+
+  it('that is not there is refused with a sentence, and nothing is changed', async () => {
+    const before = await ours.config();
+    const { status, json } = await post('/import', { path: old.path('nowhere') });
+    expect([status, json.code]).toEqual([404, 'import-missing']);
+    expect(await ours.config()).toEqual(before);
+  });
+});
+
+describe('refresh', () => {
+  it('restarts those alone whose code or settings changed, and neither loses a page that is open nor wakes what a person stopped', async () => {
+    const [sales, own, plain] = await Promise.all(['sales', 'own', 'plain'].map(running));
+    const open = await page('sales');
+    await open.run();
+    await post('/apps/plain/stop');
+    await old.write({ 'apps/sales/app.py': 'import streamlit as st\n\nst.text("new: " + open("data/text.txt").read())\n', 'apps/own/data.csv': 'a,b\n', 'apps/sales/data/text.txt': 'more sales' });
+    const config = await ours.config();
+    config.apps.own = { ...config.apps.own, name: 'Our own', restart_on_crash: false };
+    config.apps.plain = { ...config.apps.plain, description: 'Stopped by a person' };
+    await ours.setConfig(config);
+
+    const { apps } = await refresh();
+    expect(Object.fromEntries(apps.map(({ app: id, outcome }) => [id, outcome]))).toEqual({ plain: 'changed', sales: 'restarted', own: 'changed', fragile: 'unchanged' });
+    expect(apps.find(({ app: id }) => id === 'sales')?.sentence).toBe('Because its code changed.');
+    expect((await app('own')).pid).toBe(own?.pid);
+    expect(await app('plain')).toMatchObject({ state: 'stopped', pid: null });
+    expect((await app('sales')).pid).not.toBe(sales?.pid);
+    expect(await shown('sales')).toContain('new: more sales');
+    // The page that was open has the process that it had.
+    expect((await open.run()).join('\n')).not.toContain('new: ');
+    await open.close();
+    await post('/apps/plain/start');
+    expect((await running('plain')).pid).not.toBe(plain?.pid);
+  });
+
+  it('leaves the old process serving where what was saved is broken, and says what is wrong', async () => {
+    const { pid } = await running('sales');
+    const good = await readFile(old.path('apps/sales/app.py'), 'utf8');
+    await old.write({ 'apps/sales/app.py': 'import streamlit as st\nraise SystemError("no")\n' });
+    const failed = (await refresh()).apps.find(({ app: id }) => id === 'sales');
+    expect(failed).toMatchObject({ outcome: 'failed', sentence: expect.stringMatching(/the script raised an exception.*goes on\.$/i) });
+    expect(await app('sales')).toMatchObject({ state: 'running', pid });
+    await old.write({ 'apps/sales/app.py': good });
+    expect((await refresh()).apps.find(({ app: id }) => id === 'sales')?.outcome).toBe('unchanged');
+    expect((await app('sales')).pid).toBe(pid);
+  });
+
+  it('names every mistake in config.json at once, and goes on with the last good one', async () => {
+    const good = await readFile(ours.path('config.json'), 'utf8');
+    const before = await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await running(id)).pid));
+    await ours.write({ 'config.json': good.replace('"website_port"', 'website_port') });
+    const broken = await refresh();
+    expect(broken.notes).toEqual([expect.stringMatching(/config\.json, line \d+, column \d+: this is not JSON/)]);
+    const config = JSON.parse(good) as { apps: Record<string, Record<string, unknown>> };
+    await ours.setConfig({ ...config, apps: { ...config.apps, sales: { ...config.apps.sales, port: 'eighty', url: '/console/x' }, own: { ...config.apps.own, url: '/plain/' } } });
+    const wrong = await refresh();
+    expect(wrong.notes.join('\n')).toContain('apps.sales.port: must be a whole number from 1 to 65535, and is "eighty"');
+    await rm(ours.path('config.json'));
+    const gone = await refresh();
+    expect(gone.notes).toEqual([expect.stringMatching(/config\.json is gone\.$/)]);
+    for (const { apps } of [broken, wrong, gone]) expect(apps.every(({ outcome }) => outcome === 'unchanged')).toBe(true);
+    expect(await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await app(id)).pid))).toEqual(before);
+    await ours.write({ 'config.json': good });
+  });
+
+  it('tells in one sentence what an app lacks, while the others run, and removes an app that is gone without its files', async () => {
+    const config = await ours.config();
+    const lacking = {
+      nofolder: { dir: old.path('not/there') },
+      nofile: { app: old.path('apps/sales/gone.py') },
+      novenv: { dir: old.path('apps/own'), app: 'dash.py', venv: old.path('no/env') },
+    };
+    await ours.setConfig({ ...config, apps: { ...config.apps, ...lacking } });
+    const { apps } = await refresh();
+    const said = Object.fromEntries(apps.filter(({ outcome }) => outcome === 'failed').map(({ app: id, sentence }) => [id, sentence]));
+    expect(said).toEqual({
+      nofolder: expect.stringMatching(/^Its folder \S+not\/there is not there: /),
+      nofile: expect.stringMatching(/^Its main file \S+gone\.py is not there: /),
+      novenv: expect.stringMatching(/^Its virtual environment \S+no\/env is not there: /),
+    });
+    expect(await app('novenv')).toMatchObject({ state: 'failed', last_deploy: { reason: expect.stringContaining('no/env is not there') } });
+    await running('sales');
+    await ours.setConfig(config);
+    const removed = (await refresh()).apps.filter(({ outcome }) => outcome === 'removed').map(({ app: id }) => id);
+    expect(removed.sort()).toEqual(['nofile', 'nofolder', 'novenv']);
+    expect((await host.api('/apps/novenv')).status).toBe(404);
+    await stat(old.path('apps/own/dash.py'));
+  });
+});
+
+describe('an app in place', () => {
+  it('takes no push, edit, new name or removal, and says where its files are', async () => {
+    const { pid } = await running('sales');
+    const project = await Project.create(textApp('pushed'));
+    try {
+      const pushed = await project.git('push', host.remote('sales'), 'main');
+      expect([pushed.code, pushed.output]).toEqual([1, expect.stringContaining('streamlit-host adopt sales')]);
+    } finally {
+      await project.remove();
+    }
+    const edited = await host.api('/apps/sales/files/app.py', { method: 'PUT', body: 'x = 1\n' });
+    const renamed = await host.api('/apps/sales', { method: 'PATCH', body: '{"name":"X"}', headers: { 'content-type': 'application/json' } });
+    const destroyed = await host.api('/apps/sales?confirm=sales', { method: 'DELETE' });
+    const back = await host.api('/apps/sales/rollback', { method: 'POST', body: '{"release":1}', headers: { 'content-type': 'application/json' } });
+    expect([edited.status, renamed.status, destroyed.status, back.status]).toEqual([409, 409, 409, 409]);
+    expect(await edited.text()).toContain(old.path('apps/sales'));
+    // What it has can be looked at.
+    const { files } = (await (await host.api('/apps/sales/files')).json()) as { files: { path: string }[] };
+    expect(files.map((file) => file.path)).toEqual(['app.py', 'data/text.txt', 'requirements.txt']);
+    expect(await (await host.api('/apps/sales/files/data/text.txt')).text()).toBe('more sales');
+    expect((await app('sales')).pid).toBe(pid);
+  });
+
+  it('that is watched is deployed by a change of its code, and not by one of its data', async () => {
+    const config = await ours.config();
+    config.apps.fragile = { ...config.apps.fragile, watch: true };
+    await ours.setConfig(config);
+    expect((await refresh()).apps.find(({ app: id }) => id === 'fragile')?.outcome).toBe('changed');
+    const { release } = await running('fragile');
+    await old.write({ 'apps/fragile/data/text.txt': 'other data' });
+    await old.write({ 'apps/fragile/app.py': 'import streamlit as st\n\nst.text("seen by the watcher")\n' });
+    const after = await until('it is deployed', async () => {
+      const answer = await app('fragile');
+      return answer.release === (release ?? 0) + 1 && answer;
+    });
+    expect(after.last_deploy?.by).toBe("the folder's watcher");
+    expect(await shown('fragile')).toContain('seen by the watcher');
+  });
+
+  it('is adopted: its files are the first commit, what serves goes on until that is live, and config.json forgets it', async () => {
+    await old.write({ 'apps/own/.gitignore': 'data.csv\n', 'apps/own/.streamlit/secrets.toml': 'password = "of the old one"\n' });
+    // Without a list of packages it cannot become a release; it goes on as it is.
+    const refused = await post('/apps/own/adopt');
+    expect([refused.status, refused.json.code]).toEqual([422, 'no-requirements']);
+    expect(await running('own')).toMatchObject({ folder: old.path('apps/own') });
+    await old.write({ 'apps/own/requirements.txt': 'streamlit\n' });
+    expect((await post('/apps/own/adopt')).status).toBe(202);
+    await until('it is adopted', async () => (await app('own')).folder === null);
+    expect(await shown('own')).toContain('with its own environment');
+    const { files } = (await (await host.api('/apps/own/files')).json()) as { files: { path: string }[] };
+    expect(files.map((file) => file.path)).toEqual(['.gitignore', 'dash.py', 'requirements.txt']);
+    const { keys } = (await (await host.api('/apps/own/secrets')).json()) as { keys: string[] };
+    expect(keys).toEqual(['password']);
+    await until('config.json forgets it', async () => !('own' in (await ours.config()).apps));
+    // The address that people know still leads to it.
+    expect((await fetch(`${host.url}/tools/own/`, { redirect: 'manual' })).headers.get('location')).toBe('/apps/own/');
+    expect((await refresh()).apps.map(({ app: id }) => id)).not.toContain('own');
+    await stat(old.path('apps/own/dash.py'));
   });
 });
