@@ -22,6 +22,8 @@ export interface App {
   pid: number | null;
   port: number | null;
   uptime_seconds: number | null;
+  /** What was deployed last, and why that failed. */
+  last_deploy?: Pick<Deploy, 'state' | 'reason'> | null;
   /** Not every server tells it. */
   memory_bytes?: number | null;
 }

@@ -2,7 +2,7 @@ import type { App, Api } from './api.js';
 import type { Context } from './context.js';
 import { follow } from './events.js';
 import { tableLines, type Colour, type Column } from './output.js';
-import { duration, memory } from './text.js';
+import { duration, harmless, memory } from './text.js';
 
 /** How often (ms) the table is drawn anew while it is watched, so that the uptime goes on. */
 const TICK_MS = 1_000;
@@ -46,8 +46,14 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
   return tableLines(apps, columns, out);
 }
 
+/** Below the table, why an app that failed did; in one sentence each. */
+function failures(apps: readonly App[]): string[] {
+  const told = apps.filter((app) => app.state === 'failed' && (app.last_deploy?.reason ?? '') !== '');
+  return told.length === 0 ? [] : ['', ...told.map((app) => `${app.id}: ${harmless(app.last_deploy?.reason ?? '')}`)];
+}
+
 function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) => number): string[] {
-  if (apps.length > 0) return statusLines(apps, cli.out, since);
+  if (apps.length > 0) return [...statusLines(apps, cli.out, since), ...failures(apps)];
   return [`No apps yet. Push one: git push ${api.target.url}/git/<name>.git main`];
 }
 

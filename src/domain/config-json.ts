@@ -98,7 +98,8 @@ export interface RawEntry {
 }
 
 /**
- * The text with apps set or taken out; everything else stays as it is, with its order and its indentation.
+ * The text with apps set or taken out; everything else stays as it is, with its order and its indentation. The lines next
+ * to a change may be laid out like the rest.
  * @param source a text that was read without a mistake; empty where there is no file yet
  * @param changes by key; undefined takes an app out
  */

@@ -65,6 +65,8 @@ export interface AppView {
   git: string;
   /** The app's page in the console. */
   href: string;
+  /** Where it runs in place, and the command that ends that. */
+  inPlace: { folder: string; adopt: string } | undefined;
   memory: string | undefined;
   cpu: string | undefined;
   pid: number | undefined;
@@ -161,6 +163,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     url: links.app(app.id),
     git: links.git(app.id),
     href,
+    inPlace: app.place === undefined ? undefined : { folder: app.place.dir, adopt: `streamlit-host adopt ${app.id}` },
     memory: usage === undefined ? undefined : presentBytes(usage.memory),
     cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
     pid: process?.pid,
@@ -170,7 +173,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     created: presentTime(app.createdAt, now),
     // To open an app that sleeps is what wakes it.
     canOpen: state === 'running' || state === 'starting' || state === 'sleeping',
-    canStart: deployed && app.wanted === 'stopped',
+    canStart: (deployed || app.place !== undefined) && app.wanted === 'stopped',
     canStop: deployed && app.wanted === 'running',
     canRestart: deployed && app.wanted === 'running',
     canRedeploy: app.releases.length > 0 && pendingRelease(app) === undefined,
@@ -213,7 +216,7 @@ export function presentRelease(app: App, release: Release, links: Links, now: Da
     took: release.finishedAt === undefined ? undefined : presentSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
     pending: isPending(release.state),
     live: release.number === app.live,
-    canReturn: release.number !== app.live && (release.state === 'retired' || release.state === 'draining'),
+    canReturn: release.folder === undefined && app.place === undefined && release.number !== app.live && (release.state === 'retired' || release.state === 'draining'),
     open: open === undefined ? undefined : `${open} ${open === 1 ? 'page is' : 'pages are'} open on it`,
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };

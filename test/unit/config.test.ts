@@ -72,6 +72,20 @@ describe('the settings', () => {
     ]);
   });
 
+  it('find config.json where the server is started, and the folders of apps and logs beside it', () => {
+    expect(readConfig({}, '/srv/here').controller).toEqual({ config: '/srv/here/config.json', apps: '/srv/here/apps', logs: '/srv/here/logs' });
+    expect(readConfig({ STREAMLIT_HOST_CONFIG: 'old/config.json', STREAMLIT_HOST_LOGS: '/var/log/apps' }, '/srv').controller).toEqual({
+      config: '/srv/old/config.json',
+      apps: '/srv/old/apps',
+      logs: '/var/log/apps',
+    });
+  });
+
+  it('take the port of config.json where nothing else names one', () => {
+    expect(readConfig({}, '/srv', { port: 5000 })).toMatchObject({ port: 5000, publicBase: 'http://127.0.0.1:5000' });
+    expect(readConfig({ STREAMLIT_HOST_PORT: '9000' }, '/srv', { port: 5000 }).port).toBe(9000);
+  });
+
   it('take what is empty for what is not set', () => {
     expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({ port: 8080, token: undefined, redisUrl: undefined });
   });

@@ -77,6 +77,15 @@ describe('the state of an app', () => {
   });
 });
 
+describe('an app in place', () => {
+  it('that is not wanted is stopped, however its last start ended', () => {
+    const place = { key: 'a', dir: '/a', restartOnCrash: true, watch: false };
+    expect(appState(app(['failed'], { place, wanted: 'stopped' }), undefined)).toBe('stopped');
+    expect(appState(app(['failed'], { place }), undefined)).toBe('failed');
+    expect(appState(app(['failed'], { wanted: 'stopped' }), undefined)).toBe('failed');
+  });
+});
+
 describe('the releases of an app', () => {
   it('are found by their number', () => {
     expect(findRelease(app(['retired', 'live']), 2)?.state).toBe('live');

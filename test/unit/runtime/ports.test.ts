@@ -41,3 +41,16 @@ test('a port on which a stranger listens, or that is held for an adopted process
     await expect(ports.reserve()).rejects.toThrow('STREAMLIT_HOST_PORT_MAX');
   }
 });
+
+test('a port that is asked for is given where it is free, and kept for who asks for it while there are others', async () => {
+  const min = 47_000 + Math.floor(Math.random() * 1_000);
+  const ports = new Ports({ min, max: min + 2 });
+  ports.spare([min, 60_123]);
+  expect(await ports.propose(new Set([min]))).toBe(min + 1);
+  expect([await ports.reserve(), await ports.reserve(min)]).toEqual([min + 1, min]);
+  // Taken already, and nobody else is spared: any other will do.
+  expect(await ports.reserve(min)).toBe(min + 2);
+  ports.release(min);
+  expect(await ports.reserve()).toBe(min);
+  expect(await ports.propose(new Set())).toBeUndefined();
+});

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { endMarked, findMarked, MARK } from '../../../src/runtime/marked.js';
-import { endGroup, isRunning, listeningPorts, listensOn, memoryOfGroups, signalGroup, startTimeOf, usageOf, type ProcessIdentity } from '../../../src/runtime/proc.js';
+import { endGroup, holderOf, isRunning, listeningPorts, listensOn, memoryOfGroups, signalGroup, startTimeOf, usageOf, type ProcessIdentity } from '../../../src/runtime/proc.js';
 import { UsageMeter } from '../../../src/runtime/usage.js';
 
 const children: ChildProcess[] = [];
@@ -136,4 +136,13 @@ test('memory and processor time are those of the process, and of none there are 
   const meter = new UsageMeter();
   expect(await meter.of(process.pid)).toMatchObject({ cpu: undefined });
   expect(await meter.of(2 ** 22 + 1)).toBeUndefined();
+});
+
+test('who holds a port is known by pid and name', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  expect(await holderOf(port)).toEqual({ pid: process.pid, name: expect.stringMatching(/./) });
+  await new Promise((resolve) => server.close(resolve));
+  expect(await holderOf(port)).toBeUndefined();
 });
