@@ -200,7 +200,7 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     logger,
   });
   const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
-  const inPlace = new InPlace({ store, deploys, serving });
+  const inPlace = new InPlace({ store, deploys, serving, logger });
   const platform = new Platform({ store, paths, git, deploys, serving, configs, inPlace, inherited, previews: config.previews.on });
   const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({

@@ -1,17 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pendingRelease, type App } from '../domain/app.js';
+import type { Place } from '../domain/place.js';
 import { transition, type Release } from '../domain/release.js';
 import { hasCode, Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
-import { digestOf } from '../store/folder.js';
+import { digestOf, filesIn } from '../store/folder.js';
 import { NO_COMMIT } from '../store/repository.js';
-import type { Deploy } from './apps.js';
+import type { Deploy, RepositoryFile } from './apps.js';
 import type { Deploys } from './deploys.js';
 import type { Serving } from './serving.js';
+
+/** Who starts and restarts, where no more is known of them. */
+const OPERATOR = 'an operator';
 
 export interface InPlaceOptions {
   store: AppStore;
   deploys: Pick<Deploys, 'request' | 'find' | 'abandon'>;
   serving: Pick<Serving, 'process' | 'stop'>;
+  logger: { warn(facts: object, text: string): void };
 }
 
 /**
@@ -27,11 +34,16 @@ export class InPlace {
 
   /** Deploys the folder of an app as it is now. @param why in a few words */
   async deploy(id: string, by: string, why: string): Promise<Deploy> {
-    const { store, deploys } = this.#options;
+    const { store, deploys, logger } = this.#options;
     const { place } = store.get(id);
     if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} does not run in place: it is deployed from its repository.`);
     const commit = (await codeOf(id, store)) ?? NO_COMMIT;
-    return deploys.request({ app: id, commit, branch: 'folder', by, source: 'folder', folder: { dir: place.dir, why } });
+    const deploy = await deploys.request({ app: id, commit, branch: 'folder', by, source: 'folder', folder: { dir: place.dir, why } });
+    void deploy.done.then(({ number, state, reason }) => {
+      // Nobody may wait for it: the server's log is where its owner looks.
+      if (state === 'failed') logger.warn({ app: id, release: number }, `an app in place was not started: ${reason ?? ''}`);
+    });
+    return deploy;
   }
 
   /**
@@ -56,6 +68,21 @@ export class InPlace {
     return this.deploy(id, by, why);
   }
 
+  /** Starts an app for a person; fine where it runs, or is about to. */
+  async wake(id: string): Promise<void> {
+    const { wanted } = this.#options.store.get(id);
+    const state = this.#options.serving.process(id)?.state;
+    if (wanted === 'stopped' || state === undefined || state === 'crashed') await this.start(id, OPERATOR, 'started');
+  }
+
+  /** Starts an app anew for a person, and waits for it. @throws Refusal `not-restarted` with what is wrong; what ran goes on then */
+  async restart(id: string): Promise<void> {
+    const runs = this.#options.serving.process(id)?.state === 'ready';
+    const deploy = await (runs ? this.deploy(id, OPERATOR, 'restarted') : this.start(id, OPERATOR, 'restarted'));
+    const release = await deploy.done;
+    if (release.state === 'failed') throw new Refusal('conflict', 'not-restarted', `${id} was not restarted: ${release.reason ?? 'its deploy failed'}.`);
+  }
+
   /** True where the code in the folder is another than a release was made of; false where it cannot be told. */
   async hasChanged(app: App, release: Release): Promise<boolean> {
     const now = await codeOf(app.id, this.#options.store);
@@ -71,6 +98,20 @@ export function demandRepository(app: App, what: string): void {
     'app-in-place',
     `${app.id} runs in place, from ${app.place.dir}: ${what}, or make it an app with a repository of its own: streamlit-host adopt ${app.id}`,
   );
+}
+
+/** What of an app's own folder can be looked at. */
+export async function filesInPlace({ dir }: Place): Promise<RepositoryFile[]> {
+  const files = await filesIn(dir).catch(() => []); // A folder that is gone has none.
+  return files.map(({ path, size }) => ({ path, size }));
+}
+
+/** One of these files, up to so many bytes. @throws Refusal `file-not-found`, `file-too-large` */
+export async function readInPlace(id: string, place: Place, path: string, most: number): Promise<Buffer> {
+  const found = (await filesInPlace(place)).find((file) => file.path === path);
+  if (found === undefined) throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
+  if (found.size > most) throw new Refusal('too-large', 'file-too-large', `${path} is too large to be shown: look at it in ${place.dir}.`, { field: 'path' });
+  return readFile(join(place.dir, path));
 }
 
 /** A digest of the code; undefined where the folder is not there, of which the deploy itself tells. */

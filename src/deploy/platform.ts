@@ -1,5 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
 import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, pendingRelease, type App } from '../domain/app.js';
 import type { MissingKey } from '../domain/hints.js';
 import { Turns } from '../domain/turns.js';
@@ -8,7 +7,6 @@ import { movesBranch, type Release } from '../domain/release.js';
 import { Refusal } from '../errors.js';
 import type { AppConfig } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
-import { filesIn } from '../store/folder.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
@@ -19,7 +17,7 @@ import type { Configs } from './configs.js';
 import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
 import { missingIn } from './hints.js';
-import { demandRepository, type InPlace } from './in-place.js';
+import { demandRepository, filesInPlace, readInPlace, type InPlace } from './in-place.js';
 import type { InheritedConfig } from './inherited-config.js';
 import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
@@ -126,12 +124,8 @@ export class Platform implements Apps {
     return this.#turns.take(id, async () => {
       const { store, serving, inPlace } = this.#options;
       const app = store.get(id);
-      if (app.place !== undefined) {
-        if (serving.process(id)?.state !== 'ready') await inPlace.start(id, 'an operator', 'started');
-        return this.get(id);
-      }
-      if (app.live === null) throw nothingDeployed(id);
-      await serving.start(await this.#want(id, 'running'));
+      if (app.place === undefined && app.live === null) throw nothingDeployed(id);
+      await (app.place === undefined ? serving.start(await this.#want(id, 'running')) : inPlace.wake(id));
       return this.get(id);
     });
   }
@@ -148,21 +142,12 @@ export class Platform implements Apps {
 
   async restart(id: string): Promise<AppStatus> {
     return this.#turns.take(id, async () => {
-      const app = this.#options.store.get(id);
-      if (app.place !== undefined) return this.#restartInPlace(app);
-      if (app.live === null) throw nothingDeployed(id);
-      await this.#options.serving.restart(await this.#want(id, 'running'));
+      const { store, serving, inPlace } = this.#options;
+      const app = store.get(id);
+      if (app.place === undefined && app.live === null) throw nothingDeployed(id);
+      await (app.place === undefined ? serving.restart(await this.#want(id, 'running')) : inPlace.restart(id));
       return this.get(id);
     });
-  }
-
-  async #restartInPlace(app: App): Promise<AppStatus> {
-    const { inPlace, serving } = this.#options;
-    const runs = serving.process(app.id)?.state === 'ready' && app.wanted === 'running';
-    const deploy = await (runs ? inPlace.deploy(app.id, 'an operator', 'restarted') : inPlace.start(app.id, 'an operator', 'restarted'));
-    const release = await deploy.done;
-    if (release.state === 'failed') throw new Refusal('conflict', 'not-restarted', `${app.id} was not restarted: ${release.reason ?? 'its deploy failed'}.`);
-    return this.get(app.id);
   }
 
   async redeploy(id: string, by: string): Promise<Deploy> {
@@ -234,7 +219,7 @@ export class Platform implements Apps {
 
   async files(id: string): Promise<RepositoryFile[]> {
     const { place } = this.#options.store.get(id);
-    if (place !== undefined) return (await filesIn(place.dir).catch(() => [])).map(({ path, size }) => ({ path, size })); // A folder that is gone has none.
+    if (place !== undefined) return filesInPlace(place);
     const commit = await this.#newest(id);
     if (commit === undefined) return [];
     const entries = parseTree(await this.#repository(id).tree(commit));
@@ -243,11 +228,11 @@ export class Platform implements Apps {
 
   async readFile(id: string, path: string): Promise<Buffer> {
     const { place } = this.#options.store.get(id);
-    if (place !== undefined) return readInPlace(id, place.dir, path, await this.files(id));
+    if (place !== undefined) return readInPlace(id, place, path, MAX_SHOWN);
     const commit = await this.#newest(id);
     const entries = commit === undefined ? [] : parseTree(await this.#repository(id).tree(commit));
     const entry = entries.find((one) => one.path === path && one.mode !== '160000');
-    if (entry === undefined) throw noFile(id, path);
+    if (entry === undefined) throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
     if (entry.size > MAX_SHOWN) {
       throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: clone the repository to see it.`, { field: 'path' });
     }
@@ -471,18 +456,6 @@ export class Platform implements Apps {
       if (APP_ID.test(id) && this.#options.store.find(id) === undefined) return id;
     }
   }
-}
-
-/** @throws Refusal `file-not-found`, `file-too-large` */
-async function readInPlace(id: string, dir: string, path: string, files: readonly RepositoryFile[]): Promise<Buffer> {
-  const found = files.find((file) => file.path === path);
-  if (found === undefined) throw noFile(id, path);
-  if (found.size > MAX_SHOWN) throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: look at it in ${dir}.`, { field: 'path' });
-  return readFile(join(dir, path));
-}
-
-function noFile(id: string, path: string): Refusal {
-  return new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
 }
 
 function nothingDeployed(id: string): Refusal {

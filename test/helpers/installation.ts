@@ -47,7 +47,10 @@ export class Installation {
     await mkdir(dirname(to), { recursive: true });
     await new Promise<void>((resolve, reject) => {
       // In hard links: neither is ever changed.
-      execFile('cp', ['-al', join(data, 'environments', name), to], (error) => (error === null ? resolve() : reject(error)));
+      execFile('cp', ['-al', join(data, 'environments', name), to], (error) => {
+        if (error === null) resolve();
+        else reject(new Error(`cp ended with ${String(error.code)}`));
+      });
     });
   }
 

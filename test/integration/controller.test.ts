@@ -198,7 +198,7 @@ describe('refresh', () => {
     const good = await readFile(old.path('apps/sales/app.py'), 'utf8');
     await old.write({ 'apps/sales/app.py': 'import streamlit as st\nraise SystemError("no")\n' });
     const failed = (await refresh()).apps.find(({ app: id }) => id === 'sales');
-    expect(failed).toMatchObject({ outcome: 'failed', sentence: expect.stringMatching(/the script raised an exception.*goes on\.$/i) });
+    expect(failed).toMatchObject({ outcome: 'failed', sentence: expect.stringMatching(/the script raised an exception.*goes on\.$/i) as unknown });
     expect(await app('sales')).toMatchObject({ state: 'running', pid });
     await old.write({ 'apps/sales/app.py': good });
     expect((await refresh()).apps.find(({ app: id }) => id === 'sales')?.outcome).toBe('unchanged');
@@ -234,11 +234,11 @@ describe('refresh', () => {
     const { apps } = await refresh();
     const said = Object.fromEntries(apps.filter(({ outcome }) => outcome === 'failed').map(({ app: id, sentence }) => [id, sentence]));
     expect(said).toEqual({
-      nofolder: expect.stringMatching(/^Its folder \S+not\/there is not there: /),
-      nofile: expect.stringMatching(/^Its main file \S+gone\.py is not there: /),
-      novenv: expect.stringMatching(/^Its virtual environment \S+no\/env is not there: /),
+      nofolder: expect.stringMatching(/^Its folder \S+not\/there is not there: /) as unknown,
+      nofile: expect.stringMatching(/^Its main file \S+gone\.py is not there: /) as unknown,
+      novenv: expect.stringMatching(/^Its virtual environment \S+no\/env is not there: /) as unknown,
     });
-    expect(await app('novenv')).toMatchObject({ state: 'failed', last_deploy: { reason: expect.stringContaining('no/env is not there') } });
+    expect(await app('novenv')).toMatchObject({ state: 'failed', last_deploy: { reason: expect.stringContaining('no/env is not there') as unknown } });
     await running('sales');
     await ours.setConfig(config);
     const removed = (await refresh()).apps.filter(({ outcome }) => outcome === 'removed').map(({ app: id }) => id);

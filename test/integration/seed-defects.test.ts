@@ -129,14 +129,14 @@ test('2: a virtual environment is found by each of its usual names, and one that
   config.apps['with-env'] = { ...config.apps['with-env'], venv: place.path('apps/with-env/venv') };
   await place.setConfig(config);
   const { apps } = (await (await post('/refresh')).json()) as { apps: { app: string; outcome: string; sentence: string }[] };
-  expect(apps.find(({ app: id }) => id === 'with-env')).toMatchObject({ outcome: 'failed', sentence: expect.stringContaining(`there is ${place.path('apps/with-env/env')}`) });
+  expect(apps.find(({ app: id }) => id === 'with-env')).toMatchObject({ outcome: 'failed', sentence: expect.stringContaining(`there is ${place.path('apps/with-env/env')}`) as unknown });
   expect((await app('with-env')).state).toBe('running');
 });
 
 test('3: an unknown key is an error that names the nearest app, and stops nothing', async () => {
   const before = await Promise.all(['reports', 'parent'].map(async (id) => (await running(id)).pid));
   const asked = await run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), 'restart', 'reprots'], home, { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, HOME: home });
-  expect(asked).toEqual({ code: 5, output: expect.stringContaining('Did you mean "reports"?') });
+  expect(asked).toEqual({ code: 5, output: expect.stringContaining('Did you mean "reports"?') as unknown });
   expect(await Promise.all(['reports', 'parent'].map(async (id) => (await app(id)).pid))).toEqual(before);
 });
 

@@ -142,7 +142,7 @@ test('who holds a port is known by pid and name', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
-  expect(await holderOf(port)).toEqual({ pid: process.pid, name: expect.stringMatching(/./) });
+  expect(await holderOf(port)).toEqual({ pid: process.pid, name: expect.stringMatching(/./) as unknown });
   await new Promise((resolve) => server.close(resolve));
   expect(await holderOf(port)).toBeUndefined();
 });

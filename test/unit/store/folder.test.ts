@@ -36,7 +36,7 @@ describe('the digest of the code in a folder', () => {
   it('changes with the code: its text, its names, what is added and removed', async () => {
     const seen = new Set([await digestOf(dir)]);
     for (const change of [{ 'app.py': 'x = 2\n' }, { 'pages/2.py': '' }, { '.streamlit/config.toml': '[theme]\n' }, { 'requirements.txt': 'streamlit\n' }]) {
-      await write(change as Record<string, string>);
+      await write(change);
       seen.add(await digestOf(dir));
     }
     await rm(join(dir, 'pages/1_Map.py'));
