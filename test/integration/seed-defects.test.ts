@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
+import { startTimeOf } from '../../src/runtime/proc.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { below, fileApp, freePorts, Installation } from '../helpers/installation.js';
 import { run } from '../helpers/project.js';
@@ -99,7 +99,8 @@ async function processesOf(id: string): Promise<number[]> {
   const found = await Promise.all(
     names.map(async (name) => {
       const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
-      return environment.includes(`\0STREAMLIT_HOST_APP=${id}\0`) && environment.includes(place.folder) && startTimeOf(Number(name)) !== undefined ? Number(name) : undefined;
+      const ours = environment.includes(`\0STREAMLIT_HOST_STORAGE=${host.data}/apps/${id}/`);
+      return ours && startTimeOf(Number(name)) !== undefined ? Number(name) : undefined;
     }),
   );
   return found.filter((pid) => pid !== undefined);
@@ -226,7 +227,7 @@ test('8: the end of a process is seen at once, by its own identity, and leaves n
 
 test('9: a stop asks first, and ends whatever the app has started', async () => {
   const child = Number(/child=(\d+)/.exec(await shown('parent'))?.[1]);
-  expect(isRunning({ pid: child, startTime: startTimeOf(child) ?? '' })).toBe(true);
+  expect(await processesOf('parent')).toEqual(expect.arrayContaining([(await running('parent')).pid, child]));
   await post('/apps/parent/stop');
   expect(startTimeOf(child)).toBeUndefined();
   expect(await processesOf('parent')).toEqual([]);
