@@ -27,14 +27,11 @@ export async function startServer(cli: Context, options: { detach?: boolean }): 
   const running = await findLocal(data);
   if (running !== undefined && options.detach !== true) throw alreadyRuns(running, data);
 
-  // The server looks for it where the person stands, wherever it runs itself.
-  const config = resolve(cli.cwd, cli.env.STREAMLIT_HOST_CONFIG?.trim() || 'config.json');
-  const env = { ...cli.env, STREAMLIT_HOST_DATA: data, STREAMLIT_HOST_CONFIG: config };
+  const env = { ...cli.env, STREAMLIT_HOST_DATA: data, ...foldersOf(cli) };
   if (options.detach !== true) {
     await launcher.prepare({ env, say: (line) => cli.out.print(line) });
     // The server reads its settings from the process environment, and from nowhere else.
     process.env.STREAMLIT_HOST_DATA = data;
-    process.env.STREAMLIT_HOST_CONFIG = config;
     await launcher.serve();
     return;
   }
@@ -45,6 +42,15 @@ export async function startServer(cli: Context, options: { detach?: boolean }): 
   const { server, ours } = await detach(launcher, data, env);
   // Another start may have been quicker.
   await (ours ? announce(cli, server, data) : nameOther(cli, server, data));
+}
+
+/** The settings that are meant from where the person stands, wherever the server itself runs. */
+function foldersOf({ env, cwd }: Context): NodeJS.ProcessEnv {
+  const named = ['CONFIG', 'APPS', 'LOGS'].flatMap((name) => {
+    const path = env[`STREAMLIT_HOST_${name}`]?.trim();
+    return path === undefined || path === '' ? [] : [[`STREAMLIT_HOST_${name}`, resolve(cwd, path)]];
+  });
+  return { STREAMLIT_HOST_CONFIG: resolve(cwd, 'config.json'), ...(Object.fromEntries(named) as NodeJS.ProcessEnv) };
 }
 
 function alreadyRuns({ url, pid }: LocalServer, data: string): Refusal {

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { findRelease, idFromName, newApp, pendingRelease, type App } from '../domain/app.js';
 import type { Entry, RawEntry } from '../domain/config-json.js';
+import { isAppName } from '../domain/entrypoint.js';
 import { parseExtraPath } from '../domain/extra-paths.js';
 import { runsAlike, type Place } from '../domain/place.js';
 import { Turns } from '../domain/turns.js';
@@ -54,8 +55,13 @@ export class Folders {
   /** The first look, at the start of the server: nobody waits for what it begins. */
   async begin(): Promise<void> {
     const { logger } = this.#options;
-    const { steps } = await this.#look('the server');
-    for (const { app, outcome, sentence } of steps) if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
+    try {
+      const { steps } = await this.#look('the server');
+      for (const { app, outcome, sentence } of steps) if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
+    } catch (error) {
+      // The apps that were pushed must not wait for it to be mended.
+      logger.error({ err: error }, 'the apps in place could not be looked at');
+    }
   }
 
   /** As `Controller.refresh` says. */
@@ -113,23 +119,30 @@ export class Folders {
       const { entries } = state.config;
       ports.spare(entries.flatMap((entry) => entry.place.port ?? []));
       const steps: Step[] = [];
-      for (const entry of entries) {
-        try {
-          steps.push(await this.#apply(entry, by));
-        } catch (error) {
-          // What is wrong with one app must not keep the others from running.
-          if (!(error instanceof Refusal)) this.#options.logger.error({ app: entry.id, err: error }, 'an app in place could not be set up');
-          steps.push({ app: entry.id, outcome: 'failed', sentence: error instanceof Refusal ? error.message : "something went wrong on the server; its log says what" });
-        }
-      }
-      for (const app of store.list()) {
-        if (!state.there || app.place === undefined || entries.some((entry) => entry.id === app.id)) continue;
-        await platform.drop(app.id);
-        steps.push({ app: app.id, outcome: 'removed', sentence: `It is not in config.json any more; its files in ${app.place.dir} are untouched.` });
+      for (const entry of entries) steps.push(await this.#guard(entry.id, () => this.#apply(entry, by)));
+      for (const { id, place } of store.list()) {
+        if (!state.there || place === undefined || entries.some((entry) => entry.id === id)) continue;
+        steps.push(
+          await this.#guard(id, async () => {
+            await platform.drop(id);
+            return { app: id, outcome: 'removed', sentence: `It is not in config.json any more; its files in ${place.dir} are untouched.` };
+          }),
+        );
       }
       settled(store.list());
       return { notes: state.problems, steps };
     });
+  }
+
+  /** What is wrong with one app must not keep the others from running. */
+  async #guard(app: string, work: () => Promise<Step>): Promise<Step> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Refusal) return { app, outcome: 'failed', sentence: error.message };
+      this.#options.logger.error({ app, err: error }, 'an app in place could not be set up');
+      return { app, outcome: 'failed', sentence: 'Something went wrong on the server; its log says what.' };
+    }
   }
 
   /** What config.json says, with the apps that were found in their folder. */
@@ -222,11 +235,14 @@ function changesOf(app: App, { name, description, path, place }: Entry): string[
   return pairs.filter(([, was, is]) => was !== is).map(([what]) => what);
 }
 
-/** True where a folder holds what can only be an app; what it lacks besides is told where it is deployed. */
+/**
+ * True where a folder says that it is an app: nobody's other scripts shall be run because they lie there. What the app lacks
+ * besides is told where it is deployed.
+ */
 async function isApp(place: Place): Promise<boolean> {
   try {
-    await inspectPlace(place);
-    return true;
+    const { main, settings } = await inspectPlace(place);
+    return settings.main !== undefined || isAppName(basename(main));
   } catch (error) {
     if (error instanceof Refusal) return error.code !== 'main-missing' && error.code !== 'folder-missing';
     throw error;

@@ -64,6 +64,11 @@ export function chooseEntrypoint(paths: readonly string[], named?: string): Entr
   };
 }
 
+/** True for a name that says by itself that the file is an app. */
+export function isAppName(name: string): boolean {
+  return PREFERRED.includes(name);
+}
+
 function mayBeApp(name: string): boolean {
   return !NEVER.has(name) && !/^[._]/.test(name) && !/^test_|_tests?\.py$|^tests?\.py$/.test(name);
 }

@@ -1,9 +1,10 @@
 import { readFile, readlink, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startHost, until, type TestHost } from '../helpers/host.js';
+import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { below, fileApp, freePorts, Installation } from '../helpers/installation.js';
-import { Project, textApp } from '../helpers/project.js';
+import { Project, run, textApp } from '../helpers/project.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 interface Refreshed {
@@ -29,7 +30,8 @@ let busy: Server;
 
 beforeAll(async () => {
   [old, ours, ports] = [await Installation.create(), await Installation.create(), await freePorts(3)];
-  await ours.write(below('apps/plain', fileApp('the plain one')));
+  // Somebody's script beside the apps is none, and must not be run.
+  await ours.write({ ...below('apps/plain', fileApp('the plain one')), 'apps/scripts/clean_up.py': 'open("was-run", "w")\n' });
   host = await startHost({ env: ours.env });
 });
 
@@ -81,6 +83,7 @@ describe('a folder of apps', () => {
   it('is found at the start: what lies in it is in config.json, runs in place, and has its address', async () => {
     const { pid, port, folder } = await running('plain');
     const { apps } = await ours.config();
+    expect(Object.keys(apps)).toEqual(['plain']);
     expect(apps.plain).toEqual({ name: 'plain', url: '/plain/', dir: 'apps/plain', port, description: '', restart_on_crash: true });
     expect(folder).toBe(ours.path('apps/plain'));
     expect(await readlink(`/proc/${pid}/cwd`)).toBe(ours.path('apps/plain'));
@@ -245,6 +248,36 @@ describe('refresh', () => {
     expect(removed.sort()).toEqual(['nofile', 'nofolder', 'novenv']);
     expect((await host.api('/apps/novenv')).status).toBe(404);
     await stat(old.path('apps/own/dash.py'));
+  });
+});
+
+describe('the command line', () => {
+  const cli = (...args: string[]): ReturnType<typeof run> =>
+    run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), ...args], old.folder, { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, HOME: old.folder });
+
+  it('tells in a table what was done with each app, and ends with 1 where one failed', async () => {
+    const done = await cli('import', '.');
+    expect([done.code, done.output]).toEqual([0, expect.stringMatching(/^APP +OUTCOME +WHY\nsales +unchanged +Nothing changed\.\nown /)]);
+    const config = await ours.config();
+    await ours.setConfig({ ...config, apps: { ...config.apps, gone: { dir: old.path('gone') } } });
+    const failed = await cli('refresh');
+    expect([failed.code, failed.output]).toEqual([1, expect.stringMatching(/gone +failed +Its folder \S+ is not there/)]);
+    expect((await cli('status')).output).toMatch(/\n\ngone: its folder \S+ is not there/);
+    await ours.setConfig(config);
+    expect((await cli('refresh')).code).toBe(0);
+    expect(await cli('adopt', 'sails')).toEqual({ code: 5, output: expect.stringContaining('Did you mean "sales"?') as unknown });
+  });
+});
+
+describe('the server', () => {
+  it('that ends leaves apps in place running, and the next one takes them over; what changed meanwhile is deployed', async () => {
+    const [sales, plain] = await Promise.all(['sales', 'plain'].map(running));
+    await host.signal('SIGTERM');
+    await ours.write({ 'apps/plain/app.py': 'import streamlit as st\n\nst.text("changed meanwhile")\n' });
+    host = await startHost({ data: host.data, env: ours.env });
+    expect(await running('sales')).toMatchObject({ pid: sales?.pid, port: sales?.port, release: sales?.release });
+    await until('the other is deployed', async () => (await app('plain')).release === (plain?.release ?? 0) + 1);
+    expect(await shown('plain')).toContain('changed meanwhile');
   });
 });
 
