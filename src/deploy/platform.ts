@@ -79,7 +79,9 @@ export class Platform implements Apps {
   async describe(id: string, input: AppFacts): Promise<AppStatus> {
     const name = input.name?.trim();
     if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
-    if (name !== undefined || input.description !== undefined) demandRepository(this.#options.store.get(id), 'change its name and description in config.json and run refresh');
+    const before = this.#options.store.get(id);
+    const told = (name ?? before.name) !== before.name || (input.description ?? before.description).replace(/\r\n/g, '\n') !== before.description;
+    if (told) demandRepository(before, 'change its name and description in config.json and run refresh');
     if (name !== undefined) this.#nameIsFree(name, id);
     if (input.previews !== undefined && this.#options.store.get(id).preview !== undefined) {
       throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews_on' });

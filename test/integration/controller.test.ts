@@ -297,6 +297,9 @@ describe('an app in place', () => {
     const back = await host.api('/apps/sales/rollback', { method: 'POST', body: '{"release":1}', headers: { 'content-type': 'application/json' } });
     expect([edited.status, renamed.status, destroyed.status, back.status]).toEqual([409, 409, 409, 409]);
     expect(await edited.text()).toContain(old.path('apps/sales'));
+    // What config.json does not say can be said here.
+    const tagged = await host.api('/apps/sales', { method: 'PATCH', body: '{"name":"Sales","tags":["north"]}', headers: { 'content-type': 'application/json' } });
+    expect([tagged.status, ((await tagged.json()) as { tags: string[] }).tags]).toEqual([200, ['north']]);
     // What it has can be looked at.
     const { files } = (await (await host.api('/apps/sales/files')).json()) as { files: { path: string }[] };
     expect(files.map((file) => file.path)).toEqual(['app.py', 'data/text.txt', 'requirements.txt']);
