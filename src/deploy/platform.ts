@@ -405,6 +405,8 @@ export class Platform implements Apps {
   /** The commit that people see and edit: the deploy branch's, or the newest one where nothing went live yet. */
   async #newest(id: string): Promise<string | undefined> {
     const app = this.#options.store.get(id);
+    // An app in place has none.
+    if (app.place !== undefined) return undefined;
     const branch = await this.#repository(id).resolve(`refs/heads/${app.deployBranch ?? 'main'}`);
     return this.#onItsWay(app)?.commit ?? branch ?? app.releases.at(-1)?.commit;
   }

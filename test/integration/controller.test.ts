@@ -300,6 +300,8 @@ describe('an app in place', () => {
     // What config.json does not say can be said here.
     const tagged = await host.api('/apps/sales', { method: 'PATCH', body: '{"name":"Sales","tags":["north"]}', headers: { 'content-type': 'application/json' } });
     expect([tagged.status, ((await tagged.json()) as { tags: string[] }).tags]).toEqual([200, ['north']]);
+    expect((await host.api('/apps/sales/config')).status).toBe(200);
+    expect((await host.api('/apps/sales/deploys/1/diff')).status).toBe(200);
     // What it has can be looked at.
     const { files } = (await (await host.api('/apps/sales/files')).json()) as { files: { path: string }[] };
     expect(files.map((file) => file.path)).toEqual(['app.py', 'data/text.txt', 'requirements.txt']);
