@@ -43,6 +43,8 @@ export class Watcher {
   #begin(id: string, dir: string): void {
     const watcher = watch(dir, { ignoreInitial: true, followSymlinks: false, ignored: (path, facts) => isIgnored(dir, path, facts) });
     watcher.on('all', () => this.#seen(id));
+    // What was changed while it was being looked over is told by nothing else.
+    watcher.on('ready', () => this.#seen(id));
     watcher.on('error', (error) => this.#options.logger.warn({ app: id, err: error }, 'a folder can be watched in part only'));
     this.#watched.set(id, { dir, watcher });
   }
