@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { startTimeOf, type ProcessIdentity } from './proc.js';
+import { groupOf, startTimeOf, type ProcessIdentity } from './proc.js';
 
 /** The environment variable by which a child is known as ours, whatever happened to our notes about it. */
 export const MARK = 'STREAMLIT_HOST_CHILD';
@@ -43,14 +43,13 @@ export async function findMarked(prefix: string): Promise<MarkedProcess[]> {
  */
 export async function endMarked(prefix: string, keep: ReadonlySet<string>): Promise<number> {
   if (prefix === '') throw new Error('without a mark, every child of every server would be ended');
-  const first = (await findMarked(prefix)).filter((one) => !keep.has(one.mark));
-  if (first.length === 0) return 0;
   const ended = new Set<number>();
-  for (const stray of first) end(stray, ended);
+  for (const stray of await findMarked(prefix)) if (!keep.has(stray.mark)) end(stray, ended);
   const deadline = Date.now() + LIMIT_MS;
-  for (let quiet = 0; quiet < QUIET_ROUNDS && Date.now() < deadline; ) {
-    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+  for (let quiet = 0; ; ) {
     quiet = endAtSight(prefix, keep, ended) ? 0 : quiet + 1;
+    if (quiet >= (ended.size === 0 ? 1 : QUIET_ROUNDS) || Date.now() >= deadline) break;
+    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
   }
   return ended.size;
 }
@@ -62,9 +61,10 @@ export async function endMarked(prefix: string, keep: ReadonlySet<string>): Prom
  */
 function endAtSight(prefix: string, keep: ReadonlySet<string>, ended: Set<number>): boolean {
   let any = false;
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
+  const pids = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
+  // The newest first: it has the least time left.
+  for (const pid of pids.sort((a, b) => b - a)) {
+    if (pid === process.pid) continue;
     const mark = markOf(environmentOf(pid), prefix);
     const startTime = mark === undefined || keep.has(mark) ? undefined : startTimeOf(pid);
     if (mark === undefined || startTime === undefined) continue;
@@ -74,10 +74,13 @@ function endAtSight(prefix: string, keep: ReadonlySet<string>, ended: Set<number
   return any;
 }
 
+/** The whole group at once, where it is not our own: what it starts in this very moment belongs to it. */
 function end(stray: MarkedProcess, ended: Set<number>): void {
   ended.add(stray.pid);
+  const group = groupOf(stray.pid);
   try {
-    if (startTimeOf(stray.pid) === stray.startTime) process.kill(stray.pid, 'SIGKILL');
+    if (startTimeOf(stray.pid) !== stray.startTime) return;
+    process.kill(group === undefined || group === groupOf(process.pid) ? stray.pid : -group, 'SIGKILL');
   } catch {
     // It ended by itself meanwhile.
   }

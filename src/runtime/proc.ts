@@ -27,7 +27,7 @@ function statOf(pid: number): string[] | undefined {
 }
 
 /** The process group of a running process. */
-function groupOf(pid: number): number | undefined {
+export function groupOf(pid: number): number | undefined {
   const group = statOf(pid)?.[2];
   return group === undefined ? undefined : Number(group);
 }
