@@ -6,6 +6,8 @@ import { messageOf } from '../errors.js';
 const LOCK_MS = 60_000;
 /** How long the end of a worker may take before it is cut off, in ms. */
 const CLOSE_MS = 5_000;
+/** How long apart Redis is tried again when it went away, in ms. */
+const RETRY_MS = 1_000;
 /** How often what is wanted on disk is compared with what is queued, in ms. */
 const SWEEP_MS = 10_000;
 
@@ -38,13 +40,16 @@ export class DeployQueue {
 
   constructor(options: DeployQueueOptions) {
     this.#options = options;
+    // BullMQ itself waits for up to 20 s between two tries, and 15 s more before it takes jobs again: pushers would wait too.
+    const connection = { ...options.connection, retryStrategy: (times: number): number => Math.min(times * 100, RETRY_MS) };
     this.#queue = new Queue('deploys', {
-      connection: options.connection,
+      connection,
       prefix: options.prefix,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: 100 },
     });
     this.#worker = new Worker<{ app: string }>('deploys', async (job) => options.run(job.data.app), {
-      connection: options.connection,
+      connection,
+      runRetryDelay: RETRY_MS,
       prefix: options.prefix,
       concurrency: options.concurrency,
       lockDuration: LOCK_MS,
