@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, constants, mkdir, readFile, realpath, rm } from 'node:fs/promises';
+import { readFile, realpath, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,9 @@ import { Environments } from './build/environment.js';
 import { findTools } from './build/tools.js';
 import { ConfigError, readConfig, type Config } from './config.js';
 import { Adoption } from './deploy/adoption.js';
+import { AppFiles } from './deploy/app-files.js';
 import { Configs } from './deploy/configs.js';
+import { takeData } from './deploy/data-folder.js';
 import { Deploys } from './deploy/deploys.js';
 import { Folders } from './deploy/folders.js';
 import { Importer } from './deploy/importer.js';
@@ -20,12 +22,14 @@ import { Photographer } from './deploy/photographer.js';
 import { Platform } from './deploy/platform.js';
 import { Previews } from './deploy/previews.js';
 import { ProcessConfig } from './deploy/process-config.js';
+import { PushedApps } from './deploy/pushed-apps.js';
 import { DeployQueue } from './deploy/queue.js';
+import { reconcile } from './deploy/reconcile.js';
 import { startRedis } from './deploy/redis-server.js';
 import { Serving } from './deploy/serving.js';
 import { Sleeper } from './deploy/sleeper.js';
 import { Watcher } from './deploy/watcher.js';
-import { messageOf, Refusal } from './errors.js';
+import { Refusal } from './errors.js';
 import { Absent } from './gateway/absent.js';
 import { createEntry, type EntryOptions } from './gateway/entry.js';
 import { Frontends } from './gateway/frontend.js';
@@ -53,7 +57,7 @@ import { ConfigFile } from './store/config-file.js';
 import { CookieSecrets } from './store/cookie-secret.js';
 import { Credentials } from './store/credentials.js';
 import { Git } from './store/git.js';
-import { claimData, readServerRecord, removeServerRecord, writeServerRecord } from './store/lock.js';
+import { removeServerRecord, writeServerRecord } from './store/lock.js';
 import { LogFolder } from './store/log-folder.js';
 import { Paths } from './store/paths.js';
 import { Pictures } from './store/pictures.js';
@@ -62,6 +66,7 @@ import { SecretFiles } from './store/secret-files.js';
 import { Sessions } from './store/sessions.js';
 import { Vault } from './store/vault.js';
 import { Attempts } from './domain/attempts.js';
+import { Turns } from './domain/turns.js';
 import { redirectOf } from './domain/extra-paths.js';
 import { hasSession } from './web/auth.js';
 import { consoleRouter } from './web/console/router.js';
@@ -114,11 +119,7 @@ function configFile({ controller, data }: Config): ConfigFile {
 
 async function serve(config: Config, logger: Logger, logFolder: LogFolder | undefined): Promise<void> {
   const paths = new Paths(config.data);
-  await prepareData(paths);
   await takeData(paths);
-  // Only now: another server's work in progress may lie there.
-  await rm(paths.tmp, { recursive: true, force: true });
-  await mkdir(paths.tmp, { mode: 0o700 });
   // Said before anything else is started: nothing would end it again.
   await close(await listen(config, { request: (_, response) => response.destroy(), upgrade: (_, socket) => socket.destroy(), closeSockets: () => undefined }));
   const mark = createHash('sha256').update(await realpath(paths.data)).digest('hex').slice(0, 16);
@@ -201,7 +202,10 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   });
   const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
   const inPlace = new InPlace({ store, deploys, serving, logger });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, inPlace, inherited, previews: config.previews.on });
+  const turns = new Turns();
+  const appFiles = new AppFiles({ store, paths, git, deploys, turns });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, inPlace, inherited, previews: config.previews.on });
+  const pushed = new PushedApps({ store, paths, git, platform });
   const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({
     connection,
@@ -227,13 +231,13 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   });
   const watcher = new Watcher({ changed: (app) => folders.changed(app), logger });
   const importer = new Importer(file, folders);
-  const adoption = new Adoption({ store, paths, git, file, platform, configs, logger });
+  const adoption = new Adoption({ store, paths, git, file, appFiles, configs, logger });
 
   const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
 
   const pushes = new Pushes({
     apps: store,
-    deploys: { inspect: platform.inspect.bind(platform), request: deploys.request.bind(deploys), adoptBranch: platform.adoptBranch.bind(platform) },
+    deploys: { inspect: pushed.inspect.bind(pushed), request: deploys.request.bind(deploys), adoptBranch: pushed.adoptBranch.bind(pushed) },
     previews,
     url,
     logger,
@@ -247,8 +251,8 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
       find: (app) => (store.find(app) === undefined ? undefined : paths.repository(app)),
       empty: paths.emptyRepository,
       demandPushable: previews.demandPushable.bind(previews),
-      begin: platform.beginPush.bind(platform),
-      end: platform.endPush.bind(platform),
+      begin: pushed.begin.bind(pushed),
+      end: pushed.end.bind(pushed),
     },
     pushes,
     env: git.env,
@@ -311,7 +315,7 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
 
   await hooks.listen();
   const unfollow = logFolder?.follow(store, paths, (text) => logger.warn(text));
-  await platform.reconcile();
+  await reconcile({ store, paths, git, deploys, serving, logger });
   await folders.begin();
   await previews.look();
   await keeper.tidy();
@@ -370,28 +374,6 @@ async function deployMask(configs: Configs, app: string, logger: Logger): Promis
     return (text: string): string => text;
   });
   return (text) => maskUrls(hide(text));
-}
-
-async function prepareData(paths: Paths): Promise<void> {
-  try {
-    for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-    }
-    await access(paths.data, constants.W_OK);
-  } catch (error) {
-    throw new Refusal('unavailable', 'data-not-writable', `the data folder ${paths.data} cannot be written: ${messageOf(error)}`);
-  }
-}
-
-/** Takes the data folder for this server, as long as it runs. @throws Refusal `already-running` */
-async function takeData(paths: Paths): Promise<void> {
-  if (await claimData(paths.data)) {
-    await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: '' });
-    return;
-  }
-  const other = await readServerRecord(paths.server);
-  const where = other === undefined || other.url === '' ? 'it is just starting' : `${other.url}/console/ (pid ${other.pid})`;
-  throw new Refusal('conflict', 'already-running', `a server runs already on ${paths.data}: ${where}`);
 }
 
 function connectionTo(redisUrl: string): ConnectionOptions {

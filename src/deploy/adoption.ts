@@ -10,10 +10,10 @@ import { filesIn, isThere } from '../store/folder.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
+import type { AppFiles } from './app-files.js';
 import type { Deploy, StagedFile } from './apps.js';
 import type { Configs } from './configs.js';
 import { inspectPlace } from './folder-build.js';
-import type { Platform } from './platform.js';
 
 /** More files than this are no app's code. */
 const MAX_FILES = 2_000;
@@ -25,7 +25,7 @@ export interface AdoptionOptions {
   paths: Paths;
   git: Git;
   file: ConfigFile;
-  platform: Pick<Platform, 'take'>;
+  appFiles: Pick<AppFiles, 'commit'>;
   configs: Pick<Configs, 'of' | 'change'>;
   logger: { error(facts: object, text: string): void };
 }
@@ -41,7 +41,7 @@ export class Adoption {
 
   /** As `Controller.adopt` says. */
   async adopt(id: string, by: string): Promise<Deploy> {
-    const { store, paths, platform } = this.#options;
+    const { store, paths, appFiles } = this.#options;
     const { place } = store.get(id);
     if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} has a repository of its own already.`);
     const { main } = await inspectPlace(place).catch((error: unknown) => {
@@ -60,7 +60,7 @@ export class Adoption {
         await writeFile(join(draft, APP_FILE), `main = ${JSON.stringify(entrypoint)}\n`);
         set.push({ path: APP_FILE, file: join(draft, APP_FILE) });
       }
-      const deploy = await platform.take(id, { set, remove: [], replace: true }, by, `Adopt ${place.dir}`);
+      const deploy = await appFiles.commit(id, { set, remove: [], replace: true }, by, `Adopt ${place.dir}`);
       this.#finish(deploy, place.key);
       // The deploy that is under way takes them along.
       await this.#keepSecrets(id, place.dir, by);

@@ -1,7 +1,7 @@
 import { access, rm } from 'node:fs/promises';
 import type { AppFile } from '../domain/app-file.js';
 import { findRelease, type App } from '../domain/app.js';
-import { movesBranch, transition, type Release } from '../domain/release.js';
+import { transition, type Release } from '../domain/release.js';
 import { checkout } from '../build/checkout.js';
 import type { Environments } from '../build/environment.js';
 import { checkSystemPackages } from '../build/system-packages.js';
@@ -10,6 +10,7 @@ import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
+import { moveBranch } from './branches.js';
 import { checkScript, lastLines, secondsSince } from './check.js';
 import type { DeployLog } from './deploy-log.js';
 import { buildFolder } from './folder-build.js';
@@ -171,15 +172,6 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
 /** An app whose repository is live runs in place no more. */
 function withoutPlace({ place: _place, ...app }: App): App {
   return app;
-}
-
-/** The branch shows what is live, whether or not the pusher is still there to move it; a preview's, also in its app. */
-export async function moveBranch(kit: Pick<DeployKit, 'paths' | 'git'>, app: App, release: Release): Promise<void> {
-  if (!movesBranch(release)) return;
-  // Its own goes last: by it an interrupted move is seen.
-  for (const id of app.preview === undefined ? [app.id] : [app.preview.of, app.id]) {
-    await new Repository(kit.paths.repository(id), kit.git).pointRef(`refs/heads/${release.branch}`, release.commit);
-  }
 }
 
 function isThere(path: string): Promise<boolean> {

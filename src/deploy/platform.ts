@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, pendingRelease, type App } from '../domain/app.js';
+import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, type App } from '../domain/app.js';
 import type { MissingKey } from '../domain/hints.js';
-import { Turns } from '../domain/turns.js';
+import type { Turns } from '../domain/turns.js';
 import { previewsOn } from '../domain/preview.js';
-import { movesBranch, type Release } from '../domain/release.js';
+import type { Release } from '../domain/release.js';
 import { Refusal } from '../errors.js';
 import type { AppConfig } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
@@ -11,19 +11,14 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import type { Rotation } from '../store/vault.js';
-import { parseTree } from '../domain/tree.js';
 import type { AppFacts, AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, ReleaseDiff, RepositoryFile } from './apps.js';
+import type { AppFiles } from './app-files.js';
 import type { Configs } from './configs.js';
-import { moveBranch } from './deploy.js';
 import type { Deploys } from './deploys.js';
 import { missingIn } from './hints.js';
-import { demandRepository, filesInPlace, readInPlace, type InPlace } from './in-place.js';
+import { demandRepository, type InPlace } from './in-place.js';
 import type { InheritedConfig } from './inherited-config.js';
-import { inspectCommit } from './inspect.js';
 import type { Serving } from './serving.js';
-
-/** The largest file that is shown or edited, in bytes. */
-const MAX_SHOWN = 5 * 1024 * 1024;
 
 export interface PlatformOptions {
   store: AppStore;
@@ -32,6 +27,9 @@ export interface PlatformOptions {
   deploys: Deploys;
   serving: Serving;
   configs: Configs;
+  files: AppFiles;
+  /** Work on one app happens one after the other. */
+  turns: Turns;
   /** What processes get: a preview's lies over its app's. */
   inherited: Pick<InheritedConfig, 'read'>;
   /** True where apps that say nothing themselves have previews. */
@@ -42,14 +40,14 @@ export interface PlatformOptions {
 /** The apps, and everything that can be done with them. Work on one app happens one after the other. */
 export class Platform implements Apps {
   readonly #options: PlatformOptions;
-  readonly #turns = new Turns();
-  readonly #pushes = new Map<string, number>();
-  /** The apps that a push made, until something of it is kept. */
-  readonly #madeByPush = new Set<string>();
+  readonly #turns: Turns;
+  readonly #files: AppFiles;
   readonly #listeners = new Set<AppListener>();
 
   constructor(options: PlatformOptions) {
     this.#options = options;
+    this.#turns = options.turns;
+    this.#files = options.files;
     options.store.subscribe((id, app) => {
       const status = app === undefined ? undefined : this.#status(app);
       for (const listener of this.#listeners) listener(id, status);
@@ -101,25 +99,7 @@ export class Platform implements Apps {
 
   async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
     demandRepository(this.#options.store.get(id), 'change its files there');
-    return this.take(id, change, by, message);
-  }
-
-  /** Commits a change of files and deploys it, also of an app that runs in place until that is live. */
-  async take(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
-    const { store, paths, deploys } = this.#options;
-    return this.#turns.take(id, async () => {
-      const app = store.get(id);
-      const branch = app.deployBranch ?? 'main';
-      // Objects of a preview are its app's, and its app has its branch as well.
-      const repository = this.#repository(app.preview?.of ?? id);
-      // A change that is still being deployed is built upon, or the next one would undo it.
-      const parent = this.#onItsWay(app)?.commit ?? (await repository.resolve(`refs/heads/${branch}`));
-      await mkdir(paths.tmp, { recursive: true });
-      const commit = await repository.commit({ parent, ...change, author: by, message }, paths.tmp);
-      await inspectCommit(repository, commit);
-      if (app.deployBranch === null) await this.adoptBranch(id, branch);
-      return deploys.request({ app: id, commit, branch, by, source: parent === undefined || change.replace ? 'upload' : 'edit' });
-    });
+    return this.#files.commit(id, change, by, message);
   }
 
   async start(id: string): Promise<AppStatus> {
@@ -219,26 +199,12 @@ export class Platform implements Apps {
     return this.#options.deploys.find(id, release);
   }
 
-  async files(id: string): Promise<RepositoryFile[]> {
-    const { place } = this.#options.store.get(id);
-    if (place !== undefined) return filesInPlace(place);
-    const commit = await this.#newest(id);
-    if (commit === undefined) return [];
-    const entries = parseTree(await this.#repository(id).tree(commit));
-    return entries.map(({ path, size }) => ({ path, size }));
+  files(id: string): Promise<RepositoryFile[]> {
+    return this.#files.list(id);
   }
 
-  async readFile(id: string, path: string): Promise<Buffer> {
-    const { place } = this.#options.store.get(id);
-    if (place !== undefined) return readInPlace(id, place, path, MAX_SHOWN);
-    const commit = await this.#newest(id);
-    const entries = commit === undefined ? [] : parseTree(await this.#repository(id).tree(commit));
-    const entry = entries.find((one) => one.path === path && one.mode !== '160000');
-    if (entry === undefined) throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
-    if (entry.size > MAX_SHOWN) {
-      throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: clone the repository to see it.`, { field: 'path' });
-    }
-    return this.#repository(id).blob(entry.object);
+  readFile(id: string, path: string): Promise<Buffer> {
+    return this.#files.read(id, path);
   }
 
   config(id: string): Promise<AppConfig> {
@@ -247,7 +213,7 @@ export class Platform implements Apps {
 
   async missing(id: string): Promise<MissingKey[]> {
     const config = await this.#options.inherited.read(id, this.#options.store.get(id).config);
-    const commit = await this.#newest(id);
+    const commit = await this.#files.newest(id);
     return commit === undefined ? [] : missingIn(this.#repository(id), commit, config);
   }
 
@@ -274,80 +240,6 @@ export class Platform implements Apps {
     if (app === undefined) return;
     const status = this.#status(app);
     for (const listener of this.#listeners) listener(id, status);
-  }
-
-  /** Writes down the branch that deploys, and makes a clone check it out; nothing changes once a release is live. */
-  async adoptBranch(id: string, branch: string): Promise<void> {
-    const { deployBranch } = await this.#options.store.update(id, (app) =>
-      app.deployBranch === branch || (app.deployBranch !== null && app.live !== null) ? app : { ...app, deployBranch: branch },
-    );
-    await this.#repository(id).setHead(deployBranch ?? branch);
-  }
-
-  /** The repository that a push goes to; the app is made where it does not exist. @returns the repository's folder */
-  async beginPush(id: string): Promise<string> {
-    const { store, paths } = this.#options;
-    this.#pushes.set(id, (this.#pushes.get(id) ?? 0) + 1);
-    try {
-      await this.#turns.take(' create', async () => {
-        if (store.find(id) !== undefined) return;
-        await this.begin(newApp(id, id, new Date()));
-        this.#madeByPush.add(id);
-      });
-    } catch (error) {
-      await this.endPush(id);
-      throw error;
-    }
-    return paths.repository(id);
-  }
-
-  /** Ends a push: an app of which nothing was kept was made for it alone, and goes again. */
-  async endPush(id: string): Promise<void> {
-    const left = (this.#pushes.get(id) ?? 1) - 1;
-    if (left > 0) {
-      this.#pushes.set(id, left);
-      return;
-    }
-    this.#pushes.delete(id);
-    await this.#turns.take(' create', async () => {
-      if (this.#pushes.has(id) || !this.#madeByPush.delete(id)) return;
-      const app = this.#options.store.find(id);
-      if (app === undefined || app.lastRelease > 0 || (await this.#repository(id).hasRefs())) return;
-      await this.#options.store.remove(id);
-    });
-  }
-
-  /** @throws Refusal where this commit of a push cannot become a release */
-  async inspect(id: string, commit: string, env: Record<string, string>): Promise<void> {
-    demandRepository(this.#options.store.get(id), 'change its files there');
-    const repository = this.#repository(id);
-    if ((await repository.resolve(commit, { env })) !== commit) {
-      throw new Refusal('invalid', 'commit-missing', 'a branch must point at a commit, and what was pushed to it is something else');
-    }
-    await inspectCommit(repository, commit, { env });
-  }
-
-  /** Makes what runs be what is wanted, after a start of the server. */
-  async reconcile(): Promise<void> {
-    const { store, serving, deploys } = this.#options;
-    await deploys.recover();
-    await Promise.all(
-      store.list().map(async (app) => {
-        await serving.adopt(app);
-        await this.#mendBranch(app);
-        // What is in the folder of an app in place may not be what ran: only a deploy can tell, and config.json comes first.
-        if (app.place !== undefined) return;
-        if (app.live !== null && app.wanted === 'running' && !app.asleep) await serving.start(store.get(app.id));
-      }),
-    );
-  }
-
-  /** A server that was killed between the swap and the branch's move left the branch behind what is live. */
-  async #mendBranch(app: App): Promise<void> {
-    const live = findRelease(app, app.live);
-    if (live === undefined) return;
-    const at = await this.#repository(app.id).resolve(`refs/heads/${live.branch}`);
-    if (at === live.previous && at !== live.commit) await moveBranch(this.#options, app, live);
   }
 
   /** Stops an app and removes everything that is ours of it; of an app in place, that is not its files. */
@@ -400,21 +292,6 @@ export class Platform implements Apps {
 
   async #want(id: string, wanted: App['wanted']): Promise<App> {
     return this.#options.store.update(id, (app) => (app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false }));
-  }
-
-  /** The commit that people see and edit: the deploy branch's, or the newest one where nothing went live yet. */
-  async #newest(id: string): Promise<string | undefined> {
-    const app = this.#options.store.get(id);
-    // An app in place has none.
-    if (app.place !== undefined) return undefined;
-    const branch = await this.#repository(id).resolve(`refs/heads/${app.deployBranch ?? 'main'}`);
-    return this.#onItsWay(app)?.commit ?? branch ?? app.releases.at(-1)?.commit;
-  }
-
-  /** The change that is being deployed; a release that is brought back is none. */
-  #onItsWay(app: App): Release | undefined {
-    const pending = pendingRelease(app);
-    return pending !== undefined && movesBranch(pending) ? pending : undefined;
   }
 
   #release(app: App, number: number): Release {

@@ -1,0 +1,29 @@
+import { mendBranch, type BranchKit } from './branches.js';
+import type { Deploys } from './deploys.js';
+import type { Serving } from './serving.js';
+
+export interface ReconcileOptions extends BranchKit {
+  deploys: Pick<Deploys, 'recover'>;
+  serving: Pick<Serving, 'adopt' | 'start'>;
+  logger: { error(facts: object, text: string): void };
+}
+
+/** Makes what runs be what is wanted, after a start of the server. What is wrong with one app keeps no other from running. */
+export async function reconcile(options: ReconcileOptions): Promise<void> {
+  const { store, serving, deploys, logger } = options;
+  await deploys.recover();
+  await Promise.all(
+    store.list().map(async (app) => {
+      try {
+        await serving.adopt(app);
+        // What is in the folder of an app in place may not be what ran: only a deploy can tell, and config.json comes first.
+        if (app.place === undefined && app.live !== null && app.wanted === 'running' && !app.asleep) {
+          await serving.start(store.get(app.id));
+        }
+        await mendBranch(options, app);
+      } catch (error) {
+        logger.error({ app: app.id, err: error }, 'an app could not be taken up again');
+      }
+    }),
+  );
+}
