@@ -191,13 +191,15 @@ describe('an app that is made by a form', () => {
   test('is deployed again, and tells of each step to who listens', async () => {
     const leave = new AbortController();
     const stream = await host.api('/events', { signal: leave.signal });
-    const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
     const answer = await post('/apps/demo/redeploy');
     expect(answer.status).toBe(202);
     const { deploy } = await json<App>(answer);
     let text = '';
-    while (!text.includes(`"release":${deploy.release},"port"`))
-      text += Buffer.from((await reader.read()).value ?? []).toString();
+    for await (const part of (stream.body ?? raise('the events have no body')).pipeThrough(new TextDecoderStream())) {
+      text += part;
+      if (eventsOf(text).some((event) => event.release === deploy.release)) break;
+    }
+    expect(eventsOf(text).at(-1)).toMatchObject({ id: 'demo', release: deploy.release });
     expect(text).toMatch(/^retry: 2000\n\nevent: snapshot\n/);
     expect(text).toContain('event: app\n');
     leave.abort();
@@ -288,3 +290,12 @@ test('neither the token nor a login code is in what the server printed later, or
   expect(host.output.replace(host.loginUrl, '')).not.toContain(TOKEN);
   expect(host.output.replace(host.loginUrl, '')).not.toContain(new URL(host.loginUrl).searchParams.get('code'));
 });
+
+/** What the whole events "app" of a stream say. */
+function eventsOf(text: string): { id: string; release: number | null }[] {
+  return [...text.matchAll(/^event: app\ndata: (.*)\n\n/gm)].map(([, data]) => JSON.parse(data ?? '') as { id: string; release: number | null });
+}
+
+function raise(what: string): never {
+  throw new Error(what);
+}
