@@ -17,15 +17,19 @@ if (uv === undefined) throw new Error('uv is needed for this benchmark');
 const work = await mkdtemp(join(tmpdir(), 'bench-deploy-'));
 const cache = join(work, 'uv-cache');
 const children = new Set();
+/** Where the server is that is measured: its apps outlive it, so it has to be asked to end them. */
+let address;
 try {
   await measure();
 } finally {
+  if (address !== undefined) await stopServer(address);
   for (const child of children) child.kill('SIGKILL');
   await rm(work, { recursive: true, force: true });
 }
 
 async function measure() {
   const server = await startServer();
+  address = server.url;
   const project = await makeProject('app');
   const remote = (id) => `${server.url.replace('http://', `http://x:${TOKEN}@`)}/git/${id}.git`;
   // Fills uv's cache, and makes the app that is pushed to again and again.
@@ -118,6 +122,13 @@ async function commit(folder, round) {
 
 function push(folder, remote) {
   return run('git', ['push', '--quiet', remote, 'main'], folder);
+}
+
+async function stopServer(url) {
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/server/stop`, { method: 'POST', headers, body: '{"keep_apps":false}' });
+  if (!answer.ok) throw new Error(`the server did not stop: ${answer.status}`);
+  await Promise.all([...children].map((child) => child.exitCode ?? new Promise((resolve) => child.once('exit', resolve))));
 }
 
 /** Brings the release before the live one back, and waits until it serves. */
