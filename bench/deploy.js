@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT, setUp } from '../scripts/lib/setup.js';
+import { median, runToEnd } from './measure.js';
 
 const TOKEN = 'a-token-for-the-benchmark-only';
 const REQUIREMENTS = 'streamlit\n';
@@ -175,18 +176,6 @@ function freePort() {
 }
 
 function run(command, args, cwd) {
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env, UV_CACHE_DIR: cache, UV_SYSTEM_CERTS: '1', GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' };
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(output) : reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output}`))));
-  });
-}
-
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+  const env = { ...process.env, UV_CACHE_DIR: cache, UV_SYSTEM_CERTS: '1', GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' };
+  return runToEnd(command, args, { cwd, env });
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { ensureBuild, ROOT } from '../scripts/lib/setup.js';
+import { median } from './measure.js';
 
 const GIGABYTE = 1024 ** 3;
 const print = (line) => process.stdout.write(`${line}\n`);
@@ -78,9 +79,6 @@ function timedSync(work) {
   return performance.now() - start;
 }
 
-function median(values) {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
 
 function ms(value) {
   return `${(value ?? NaN).toFixed(1)} ms`;

@@ -82,26 +82,22 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return fallback;
   };
 
-  const minutes = (name: string, fallback: number): number => {
+  /** A span of time in a unit, as ms. */
+  const span = (name: string, fallback: number, unit: { word: string; ms: number; max: number }): number => {
     const text = read(name);
     const value = text === undefined ? fallback : Number(text);
-    if (value >= 0 && value <= 525_600) return value * 60_000;
-    mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of minutes, from 0.`);
-    return fallback * 60_000;
+    if (value >= 0 && value <= unit.max) return value * unit.ms;
+    mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of ${unit.word}, from 0.`);
+    return fallback * unit.ms;
   };
+  const minutes = (name: string, fallback: number): number => span(name, fallback, { word: 'minutes', ms: 60_000, max: 525_600 });
+  const days = (name: string, fallback: number): number => span(name, fallback, { word: 'days', ms: 86_400_000, max: 3_650 });
 
   const onOrOff = (name: string, fallback: boolean): boolean => {
     const text = read(name);
     if (text === undefined) return fallback;
     if (text !== 'on' && text !== 'off') mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be on or off.`);
     return text === 'on';
-  };
-  const days = (name: string, fallback: number): number => {
-    const text = read(name);
-    const value = text === undefined ? fallback : Number(text);
-    if (value >= 0 && value <= 3_650) return value * 86_400_000;
-    mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of days, from 0.`);
-    return fallback * 86_400_000;
   };
 
   const pictures = read('PICTURES') ?? 'auto';
