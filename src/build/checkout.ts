@@ -26,11 +26,12 @@ export interface CheckoutRequest {
 /**
  * Puts the files of a commit into a new folder, read-only: the complete folder or none. No hook, no filter and no other
  * program runs. Where the folder is there already, it is complete, and stays as it is.
+ * @returns how many files it has
  * @throws Refusal `link-outside`, `disk-full`; CommandFailed where git fails or is aborted
  */
-export async function checkout(request: CheckoutRequest): Promise<void> {
+export async function checkout(request: CheckoutRequest): Promise<number> {
   const { repository, commit, to, path, signal, onSpawn } = request;
-  if (await isThere(to)) return;
+  if (await isThere(to)) return (await readdir(to, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory()).length;
   await mkdir(dirname(to), { recursive: true });
   await removeDrafts(to);
   const draft = `${to}.draft-${randomBytes(4).toString('hex')}`;
@@ -41,8 +42,9 @@ export async function checkout(request: CheckoutRequest): Promise<void> {
     for (const argv of [gitReadTree(repository, commit), gitCheckoutIndex(repository, draft)]) {
       await runCommand({ argv, cwd: draft, env, timeoutMs: TIMEOUT_MS, signal, onSpawn });
     }
-    await makeReadOnly(draft);
+    const files = await makeReadOnly(draft);
     await rename(draft, to);
+    return files;
   } catch (error) {
     if (isDiskFull(error)) throw diskFull('the files could not be written', error);
     throw error;
@@ -60,12 +62,15 @@ async function removeDrafts(to: string): Promise<void> {
 
 /**
  * Takes the right to write from every file, following no link. Folders stay writable: Python keeps its bytecode there.
+ * @returns how many files and links there are
  * @throws Refusal `link-outside` where a link leaves the folder
  */
-async function makeReadOnly(root: string): Promise<void> {
+async function makeReadOnly(root: string): Promise<number> {
+  let files = 0;
   const links = new Map<string, string>();
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
+    if (!entry.isDirectory()) files += 1;
     if (entry.isSymbolicLink()) links.set(relative(root, file).split(sep).join('/'), await readlink(file));
     else if (entry.isFile()) await chmod(file, (await lstat(file)).mode & 0o555);
   }
@@ -80,6 +85,7 @@ async function makeReadOnly(root: string): Promise<void> {
       },
     );
   }
+  return files;
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import { access, rm } from 'node:fs/promises';
 import type { AppFile } from '../domain/app-file.js';
 import { findRelease, type App } from '../domain/app.js';
 import { transition, type Release } from '../domain/release.js';
+import { both } from '../both.js';
 import { checkout } from '../build/checkout.js';
 import type { Environments } from '../build/environment.js';
 import { checkSystemPackages } from '../build/system-packages.js';
@@ -16,7 +17,7 @@ import type { DeployLog } from './deploy-log.js';
 import { buildFolder } from './folder-build.js';
 import { hintsFor } from './hints.js';
 import type { InheritedConfig } from './inherited-config.js';
-import { inspectCommit } from './inspect.js';
+import { inspectCommit, settingsIn } from './inspect.js';
 import type { Serving } from './serving.js';
 
 /** How long a process that never served may take to end by itself, in ms. */
@@ -89,20 +90,16 @@ interface Built {
 async function build(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
   if (release.folder !== undefined) {
     const { facts, settings } = await buildFolder(kit.environments, app, log, signal);
-    return { built: recorded(await move(kit, app.id, release.number, 'starting', facts), release, facts), settings };
+    return { built: await starting(kit, app, release, facts), settings };
+  }
+  if (release.of !== undefined && release.entrypoint !== undefined && (await isThere(kit.paths.environment(release.environment ?? '-')))) {
+    return bringBack(kit, app, { ...release, of: release.of, entrypoint: release.entrypoint }, log, signal);
   }
   const repository = new Repository(kit.paths.repository(app.id), kit.git);
-  const found = await inspectCommit(repository, release.commit, { signal });
-  const { settings } = found;
-  const source = kit.paths.source(app.id, release.number);
-  await checkout({ repository: repository.path, commit: release.commit, to: source, path: kit.git.env.PATH ?? '', signal });
-  log.step(`Checked out ${found.files} ${found.files === 1 ? 'file' : 'files'}; main file: ${found.entrypoint}`);
-  if (release.of !== undefined && (await isThere(kit.paths.environment(release.environment ?? '-')))) {
-    const before = `release ${release.of}`;
-    log.step(release.source === 'config' ? `The code and the environment are those of ${before}` : `Brings back ${before}, with its environment as it was`);
-    const facts = { entrypoint: release.entrypoint ?? found.entrypoint };
-    return { built: recorded(await move(kit, app.id, release.number, 'starting', facts), release, facts), settings };
-  }
+  // At once: what gets here was inspected before it was queued, so that it is refused now is rare.
+  const [found, { source, files }] = await both(inspectCommit(repository, release.commit, { signal }), checkOut(kit, app, release, signal));
+  const { settings, entrypoint } = found;
+  tellFiles(log, files, entrypoint);
   for (const note of found.dependencies.notes) log.step(note);
   await checkSystemPackages({ names: found.packages, path: kit.git.env.PATH ?? '', signal, onLine: (line) => log.step(line) });
   log.step('Environment:');
@@ -115,13 +112,40 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
     signal,
   });
   log.step(environment.reused ? 'Environment ready: nothing to install' : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`);
-  const facts = { entrypoint: found.entrypoint, environment: environment.hash };
-  return { built: recorded(await move(kit, app.id, release.number, 'starting', facts), release, facts), settings };
+  return { built: await starting(kit, app, release, { entrypoint, environment: environment.hash }), settings };
 }
 
-/** The release as it is written down: its config may have been changed since the deploy began. */
-function recorded(app: App, release: Release, facts: Partial<Release>): Release {
-  return findRelease(app, release.number) ?? { ...release, ...facts, state: 'starting' };
+/** A release of what another one has built. */
+type BuiltBefore = Release & { of: number; entrypoint: string };
+
+/** What was built before: its code as it was committed, and nothing is looked for again. */
+async function bringBack(kit: DeployKit, app: App, release: BuiltBefore, log: DeployLog, signal: AbortSignal): Promise<Built> {
+  const { source, files } = await checkOut(kit, app, release, signal);
+  tellFiles(log, files, release.entrypoint);
+  const before = `release ${release.of}`;
+  log.step(release.source === 'config' ? `The code and the environment are those of ${before}` : `Brings back ${before}, with its environment as it was`);
+  return { built: await starting(kit, app, release, {}), settings: await settingsIn(source) };
+}
+
+/** Puts a release's files in their place, and keeps its commit from git's clean-up, for as long as the release is kept. */
+async function checkOut(kit: DeployKit, app: App, release: Release, signal: AbortSignal): Promise<{ source: string; files: number }> {
+  const repository = new Repository(kit.paths.repository(app.id), kit.git);
+  const source = kit.paths.source(app.id, release.number);
+  const [files] = await both(
+    checkout({ repository: repository.path, commit: release.commit, to: source, path: kit.git.env.PATH ?? '', signal }),
+    repository.keepRelease(release.number, release.commit),
+  );
+  return { source, files };
+}
+
+function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
+  log.step(`Checked out ${files} ${files === 1 ? 'file' : 'files'}; main file: ${entrypoint}`);
+}
+
+/** Writes down what a release is made of, and that it is started now. @returns it; its config may have been changed since the deploy began */
+async function starting(kit: DeployKit, app: App, release: Release, facts: Partial<Release>): Promise<Release> {
+  const record = await move(kit, app.id, release.number, 'starting', facts);
+  return findRelease(record, release.number) ?? { ...release, ...facts, state: 'starting' };
 }
 
 /** Says what the process gets of config, and what its code asks for besides. */

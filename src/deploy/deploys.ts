@@ -75,8 +75,10 @@ export class Deploys {
     if (this.#stopping) throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
     const repository = folder === undefined ? new Repository(paths.repository(request.app), git) : undefined;
-    const message = (await repository?.subject(request.commit)) ?? request.folder?.why ?? '';
-    const previous = await repository?.resolve(`refs/heads/${request.branch}`);
+    const [message, previous] = await Promise.all([
+      request.of?.message ?? repository?.subject(request.commit) ?? request.folder?.why ?? '',
+      repository?.resolve(`refs/heads/${request.branch}`),
+    ]);
     if (request.seen !== undefined && previous !== request.commit && previous !== (request.seen ?? undefined)) {
       throw new Refusal('conflict', 'branch-moved', `${request.branch} was changed by somebody else meanwhile: fetch it, then push again`);
     }
@@ -100,8 +102,6 @@ export class Deploys {
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
-    // Kept from git's clean-up before anything else can fail.
-    await repository?.keepRelease(number, request.commit);
     const ongoing = await this.#open(request.app, number);
     await this.#supersede(request.app, number);
     wake(request.app);

@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path';
 import type { Environments } from '../build/environment.js';
-import { APP_FILE, DEPENDENCY_FILES, parseAppFile, type AppFile } from '../domain/app-file.js';
+import { DEPENDENCY_FILES, type AppFile } from '../domain/app-file.js';
 import type { App } from '../domain/app.js';
 import { chooseDependencies, type Dependencies } from '../domain/dependencies.js';
 import { chooseEntrypoint } from '../domain/entrypoint.js';
@@ -11,8 +11,9 @@ import { pythonOf } from '../domain/tree.js';
 import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
 import type { DeployLog } from './deploy-log.js';
+import { settingsIn } from './inspect.js';
 
-/** The largest list of packages or settings that is read, in bytes. */
+/** The largest list of packages that is read, in bytes. */
 const MAX_LIST = 5 * 1024 * 1024;
 
 /** What a release of an app in place runs, as its record keeps it. */
@@ -70,8 +71,7 @@ export async function inspectPlace(place: Place): Promise<{ main: string; venv: 
   if (!(await isThere(dir, 'folder'))) {
     throw new Refusal('invalid', 'folder-missing', `its folder ${dir} is not there: put it back, or change "${key}" in config.json`);
   }
-  const file = await readTopFile(dir, APP_FILE, MAX_LIST);
-  const settings = file === undefined ? {} : parseAppFile(file.toString('utf8'));
+  const settings = await settingsIn(dir);
   return { main: await mainOf(place, settings), venv: await venvOf(place), settings };
 }
 

@@ -1,5 +1,10 @@
+import { APP_FILE, parseAppFile, type AppFile } from '../domain/app-file.js';
 import { blobsToRead, inspectTree, parseBlobs, parseTree, type Inspection } from '../domain/tree.js';
+import { readTopFile } from '../store/folder.js';
 import type { Repository } from '../store/repository.js';
+
+/** The largest streamlit-host.toml that is read, in bytes. */
+const MAX_SETTINGS = 5 * 1024 * 1024;
 
 /**
  * Looks at a commit before it is queued: whether it can become a release at all.
@@ -14,4 +19,10 @@ export async function inspectCommit(
   const entries = parseTree(await repository.tree(commit, options));
   const blobs = await repository.blobs(blobsToRead(entries), options);
   return inspectTree(entries, parseBlobs(blobs));
+}
+
+/** What the streamlit-host.toml of a folder says; nothing where there is none. @throws Refusal where it cannot be read */
+export async function settingsIn(folder: string): Promise<AppFile> {
+  const file = await readTopFile(folder, APP_FILE, MAX_SETTINGS);
+  return file === undefined ? {} : parseAppFile(file.toString('utf8'));
 }

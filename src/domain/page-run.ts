@@ -44,9 +44,9 @@ export function hear(message: Buffer): Heard {
 
 /** The pages of a message, without links that lead elsewhere (streamlit/proto/AppPage.proto). */
 function pagesOf(message: Buffer, number: number): AppPage[] {
-  return [...fieldsOf(message)]
-    .filter((one) => one.number === number && textOf(one.bytes, 8) === '')
-    .map(({ bytes }) => ({ hash: textOf(bytes, 1), name: textOf(bytes, 2), first: (pick(bytes, 4)?.value ?? 0) !== 0 }));
+  const pages = [...fieldsOf(message)].filter((one) => one.number === number && textOf(one.bytes, 8) === '');
+  // The only page of an app is not marked as its first one.
+  return pages.map(({ bytes }) => ({ hash: textOf(bytes, 1), name: textOf(bytes, 2), first: pages.length === 1 || (pick(bytes, 4)?.value ?? 0) !== 0 }));
 }
 
 /** streamlit/proto/Exception.proto */

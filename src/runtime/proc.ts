@@ -131,9 +131,12 @@ export async function usageOf(pid: number): Promise<{ memory: number; ticks: num
  * (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html)
  */
 export async function listensOn(pid: number, port: number): Promise<boolean> {
-  const wanted = await listeningInodes(pid, port);
-  if (wanted.size === 0) return false;
-  for (const link of await socketsOf(pid)) if (wanted.has(link)) return true;
+  // The kernel takes some ms for either table, and what we start listens on IPv4.
+  for (const table of TABLES) {
+    const wanted = await listeningInodes(pid, port, [table]);
+    if (wanted.size === 0) continue;
+    for (const link of await socketsOf(pid)) if (wanted.has(link)) return true;
+  }
   return false;
 }
 
@@ -160,13 +163,16 @@ export async function holderOf(port: number): Promise<{ pid: number; name: strin
   return undefined;
 }
 
-async function listeningInodes(pid: number, port: number): Promise<Set<string>> {
-  return new Set((await listenRows(pid)).filter((row) => row.port === port).map((row) => row.inode));
+/** The kernel's tables of sockets, by the kind of address. */
+const TABLES = ['tcp', 'tcp6'] as const;
+
+async function listeningInodes(pid: number, port: number, tables: readonly string[] = TABLES): Promise<Set<string>> {
+  return new Set((await listenRows(pid, tables)).filter((row) => row.port === port).map((row) => row.inode));
 }
 
-async function listenRows(pid: number): Promise<{ port: number; inode: string }[]> {
+async function listenRows(pid: number, tables: readonly string[] = TABLES): Promise<{ port: number; inode: string }[]> {
   const rows: { port: number; inode: string }[] = [];
-  for (const table of ['tcp', 'tcp6']) {
+  for (const table of tables) {
     let text: string;
     try {
       text = await readFile(`/proc/${pid}/net/${table}`, 'utf8');

@@ -1,5 +1,8 @@
 import { ask } from '../ask.js';
 
+/** How long apart it is asked, in ms. */
+const PAUSE_MS = 10;
+
 /**
  * Waits until the process answers its health check, asking often: a start takes well under a second, so a slow poll
  * would be most of what a visitor waits for.
@@ -19,7 +22,7 @@ export async function waitForHealth(
     } catch {
       // Not yet listening, or listening and not yet answering: ask again.
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   return false;
 }

@@ -31,7 +31,7 @@ export interface CommitRequest {
 
 /**
  * One app's bare git repository. Branches are what people push and clone; `refs/releases/<n>` keep the commit of every
- * release and are hidden from both.
+ * release that was begun, and are hidden from both.
  */
 export class Repository {
   readonly path: string;

@@ -67,3 +67,13 @@ st.navigation([st.Page(home, default=True), st.Page("views/more.py")]).run()`;
   const mended = await push();
   expect(mended.output).toContain('All 2 pages ran without an exception');
 });
+
+it('an app of one page has that page run once', async () => {
+  await project.git('rm', '-rq', 'views');
+  await project.commit({ 'app.py': page('print("runs")\nst.text("text:main")') }, 'One page');
+  const pushed = await push();
+  expect(pushed.output).toContain('The only page ran without an exception');
+  const log = await (await host.api('/apps/paged/logs')).text();
+  // Once for Streamlit's own check, and once for the page.
+  expect(log.match(/runs/g)).toHaveLength(2);
+});

@@ -19,6 +19,10 @@ describe('a run of a page', () => {
     expect(hear(field(4, Buffer.concat(pages.map((one) => field(8, one)))))).toEqual(expected);
   });
 
+  it('knows the only page for the first one, which is not marked then', () => {
+    expect(hear(field(23, field(2, page('h1', ''))))).toEqual({ pages: [{ hash: 'h1', name: '', first: true }] });
+  });
+
   it('has ended once it does not run again by itself', () => {
     expect(hear(number(6, 0))).toEqual({ finished: true });
     expect(hear(number(6, 1))).toEqual({ finished: true });

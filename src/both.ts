@@ -1,0 +1,8 @@
+/**
+ * Two pieces of work at once. Ends when both have ended, so that neither goes on behind whoever tidies up after them.
+ * @throws what the first one threw, or else the second
+ */
+export async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+}
