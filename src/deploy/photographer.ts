@@ -7,7 +7,7 @@ import { photograph } from './photograph.js';
 
 /** How long one picture may take in all, in ms. */
 const LIMIT_MS = 60_000;
-/** How long after a deploy its picture is taken, in ms: what the deploy has left to do comes first. */
+/** How long after a deploy its picture is taken, in ms, unless told: what the deploy has left to do comes first. */
 const AFTER_MS = 1_000;
 
 export interface PhotographerOptions {
@@ -20,6 +20,8 @@ export interface PhotographerOptions {
   tmp: string;
   /** By which it is known. */
   mark: string;
+  /** How long after a deploy its picture is taken, in ms. */
+  afterMs?: number;
   /** Where this server answers on this machine, without a "/" at its end. */
   local: string;
   logger: { debug(facts: object, text: string): void; warn(facts: object, text: string): void };
@@ -106,8 +108,8 @@ export class Photographer {
   }
 
   async #picture(id: string, signal: AbortSignal): Promise<Buffer | undefined> {
-    const { apps, chromium, path, tmp, mark, local } = this.#options;
-    await delay(AFTER_MS, undefined, { signal });
+    const { apps, chromium, path, tmp, mark, local, afterMs = AFTER_MS } = this.#options;
+    await delay(afterMs, undefined, { signal });
     const file = await chromium();
     // A visit would wake it.
     if (file === undefined || !isAwake(apps.list().find(({ app }) => app.id === id))) return undefined;

@@ -139,6 +139,8 @@ function followLog(ctx: Context, api: ApiContext, id: string, source: Source, qu
       await send(end.lines, offset);
     }
     const ended = endOf(api, id, source, stream);
+    // Nothing may be left to come.
+    ended.reached(offset);
     try {
       for await (const added of follow(source.path, { from: offset, signal: ended.signal })) {
         offset = added.offset;

@@ -23,7 +23,7 @@ function start(...apps: App[]): { tell: (id: string, facts?: Partial<App>) => vo
       asked += 1;
       return undefined;
     },
-    path: '', tmp: '/nowhere', mark: 'none', local: 'http://127.0.0.1:1',
+    path: '', tmp: '/nowhere', mark: 'none', local: 'http://127.0.0.1:1', afterMs: 20,
     logger: { debug: say, warn: say },
   });
   onTestFinished(() => photographer.close());

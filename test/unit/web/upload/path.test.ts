@@ -63,7 +63,8 @@ describe('a path from outside', () => {
     );
     const name = fc.oneof(
       fc.array(part, { maxLength: 8 }).map((parts) => parts.join('/')),
-      fc.string({ unit: 'binary' }),
+      // Any character, and halves of one. (fast-check's own unit for that takes a second to be made.)
+      fc.string({ unit: fc.nat(0x10ffff).map((code) => String.fromCodePoint(code)) }),
       fc.string(),
     );
     fc.assert(
@@ -72,13 +73,14 @@ describe('a path from outside', () => {
         try {
           path = safePath(each, 'files');
         } catch (error) {
-          expect(error).toBeInstanceOf(Refusal);
-          return;
+          return error instanceof Refusal;
         }
-        expect(posix.resolve('/app', path).startsWith('/app/')).toBe(true);
-        expect(win32.resolve('C:\\app', path).startsWith('C:\\app\\')).toBe(true);
-        expect(posix.normalize(path)).toBe(path);
-        expect(safePath(path, 'files')).toBe(path);
+        return (
+          posix.resolve('/app', path).startsWith('/app/') &&
+          win32.resolve('C:\\app', path).startsWith('C:\\app\\') &&
+          posix.normalize(path) === path &&
+          safePath(path, 'files') === path
+        );
       }),
       { numRuns: 2_000 },
     );
