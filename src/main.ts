@@ -283,10 +283,6 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
 
   const sessions = await Sessions.open(paths.sessions, { fingerprint: credentials.fingerprint, warn: (text) => logger.warn(text) });
   const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
-  const logs = {
-    runLog: (id: string): string => paths.runLog(id, store.find(id)?.live ?? store.find(id)?.lastRelease ?? 0),
-    buildLog: (id: string, release: number): string => paths.buildLog(id, release),
-  };
   const stop = new Stop();
   const usage = new UsageMeter();
   const pictures = new Pictures(paths);
@@ -300,7 +296,7 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     },
     publicBase,
     access: { check: (token) => credentials.check(token), sessions, attempts },
-    logs,
+    logs: paths,
     memoryOf: (pid) => usage.memoryOf(pid),
     logger,
     pages: createPages(views, publicBase),
@@ -309,7 +305,7 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     closing: stop.asked,
     version: await versionOf(ROOT),
     open: [files.middleware(), galleryRouter({ ...common, pictures }).routes() as Middleware],
-    console: [consoleRouter({ ...common, logs, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
+    console: [consoleRouter({ ...common, logs: paths, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
   });
   const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web, redirect: (path) => redirectOf(path, store.list()), ...seen(logFolder) });
 

@@ -164,6 +164,11 @@ export function findRelease(app: App, number: number | null): Release | undefine
   return number === null ? undefined : app.releases.find((release) => release.number === number);
 }
 
+/** The release whose output is the log of an app: the live one, before there is any the newest; 0 = nothing was ever deployed. */
+export function printingRelease(app: App): number {
+  return app.live ?? app.lastRelease;
+}
+
 /** The newest release that still waits to become live. */
 export function pendingRelease(app: App): Release | undefined {
   return app.releases.findLast((release) => isPending(release.state));

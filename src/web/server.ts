@@ -5,6 +5,7 @@ import type { Apps } from '../deploy/apps.js';
 import type { Controller } from '../deploy/controller.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
+import type { Paths } from '../store/paths.js';
 import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
@@ -29,7 +30,7 @@ export interface WebOptions {
   publicBase(): string;
   access: Access;
   /** Where the logs are. */
-  logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses. */
   memoryOf: MemoryOf;
   logger: Logger;

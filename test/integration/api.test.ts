@@ -191,6 +191,7 @@ describe('an app that is made by a form', () => {
   test('is deployed again, and tells of each step to who listens', async () => {
     const leave = new AbortController();
     const stream = await host.api('/events', { signal: leave.signal });
+    const log = await host.api('/apps/demo/logs?follow=1&tail=1', { signal: leave.signal });
     const answer = await post('/apps/demo/redeploy');
     expect(answer.status).toBe(202);
     const { deploy } = await json<App>(answer);
@@ -202,6 +203,14 @@ describe('an app that is made by a form', () => {
     expect(eventsOf(text).at(-1)).toMatchObject({ id: 'demo', release: deploy.release });
     expect(text).toMatch(/^retry: 2000\n\nevent: snapshot\n/);
     expect(text).toContain('event: app\n');
+    // Who follows what it prints goes on with the release that went live.
+    const started = `id: ${deploy.release}-`;
+    let printed = '';
+    for await (const part of (log.body ?? raise('the log has no body')).pipeThrough(new TextDecoderStream())) {
+      printed += part;
+      if (printed.includes(started)) break;
+    }
+    expect(printed).toMatch(/data: \[[^\]]+\] started pid=\d+/);
     leave.abort();
   });
 

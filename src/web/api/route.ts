@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Apps } from '../../deploy/apps.js';
 import type { Controller } from '../../deploy/controller.js';
 import type { Logger } from '../../logger.js';
+import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
 import type { MemoryOf } from './present.js';
 import { parseInput } from './schemas.js';
@@ -16,7 +17,7 @@ export interface ApiContext {
   /** The one address everything links to, without a trailing slash. */
   publicBase(): string;
   /** Where the logs are. */
-  logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses, asked for one app after the other. */
   memoryOf: MemoryOf;
   sessions: Sessions;

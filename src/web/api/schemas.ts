@@ -67,13 +67,13 @@ export const queries = {
       .enum(['run', 'build'])
       .default('run')
       .describe('run: what the app prints, with its starts and stops. build: the log of a deploy.'),
-    release: release.optional().describe('Which deploy, for source=build; the newest unless told.'),
+    release: release.optional().describe('Which one; the live release, for source=build the newest, unless told.'),
     tail: z.coerce.number().int().min(1).max(10_000).default(200).describe('How many lines from the end.'),
     q: z.string().min(1).max(200).optional().describe('Only lines that hold this text, whatever its case.'),
     follow: z
       .enum(['0', '1'])
       .default('0')
-      .describe('1: server-sent events that go on; resumable by Last-Event-ID, which is an offset in bytes.'),
+      .describe('1: server-sent events that go on; resumable by Last-Event-ID.'),
     download: z.enum(['0', '1']).default('0').describe('1: the whole log as a file.'),
   }),
   commit: z.object({ message: z.string().trim().min(1).max(200).optional().describe('The message of the commit.') }),

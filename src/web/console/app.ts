@@ -1,4 +1,4 @@
-import { pendingRelease } from '../../domain/app.js';
+import { pendingRelease, printingRelease } from '../../domain/app.js';
 import { tail } from '../../logs/tail.js';
 import { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';
@@ -98,7 +98,7 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
   const { logs, apps } = page.deps;
   const previews = apps.previews(app.id);
   const pending = pendingRelease(app);
-  const lines = await shown(page, app.id, (await tail(logs.runLog(app.id), LINES)).lines);
+  const lines = await shown(page, app.id, (await tail(logs.runLog(app.id, printingRelease(app)), LINES)).lines);
   const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
   page.show(
     'console/overview',

@@ -1,4 +1,4 @@
-import type { App } from '../../domain/app.js';
+import { printingRelease, type App } from '../../domain/app.js';
 import { isPending, type Release } from '../../domain/release.js';
 import { search } from '../../logs/search.js';
 import { tail } from '../../logs/tail.js';
@@ -14,7 +14,7 @@ const MOST_LINES = 10_000;
 export function logRoutes(add: AddRoute): void {
   add('get', '/apps/:id/logs', async (page) => {
     const { app } = page.status;
-    const path = page.deps.logs.runLog(app.id);
+    const path = page.deps.logs.runLog(app.id, printingRelease(app));
     const q = page.field('q', page.ctx.query).slice(0, 200);
     const count = countOf(page.field('tail', page.ctx.query));
     const found = q === '' ? (await tail(path, count)).lines : (await search(path, q, { limit: count })).matches.map(({ line }) => line).reverse();

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
 import type { Apps, AppStatus } from '../../deploy/apps.js';
+import type { Paths } from '../../store/paths.js';
 import { signedIn } from '../auth.js';
 import { linksOf, presentApp, type AppView, type Links, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
@@ -11,7 +12,7 @@ export interface ConsoleDeps {
   apps: Apps;
   views: Views;
   /** Where the logs are. */
-  logs: { runLog(id: string): string; buildLog(id: string, release: number): string };
+  logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** Where an upload is kept until it is committed, and how large it may be. */
   uploads: UploadOptions;
   /** The public base, such as `https://apps.example.com/tools`. */

@@ -299,7 +299,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       publicBase: () => base,
       access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },
       logs: {
-        runLog: (id) => join(folder, `${id}.log`),
+        runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),
       },
       memoryOf: () => undefined,

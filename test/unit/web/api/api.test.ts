@@ -313,7 +313,7 @@ describe('logs', () => {
   test('are read from their end, searched, and given as text to who wants that', async () => {
     expect((await web.api('/apps/demo/logs?tail=2')).json).toEqual({
       source: 'run',
-      release: null,
+      release: 1,
       lines: ['two apples', 'three'],
       offset: 21,
       truncated: true,
@@ -354,16 +354,32 @@ describe('logs', () => {
 
   test('are followed from their end, and again from the last event that came', async () => {
     const first = await stream('/apps/demo/logs?follow=1&tail=1');
-    expect(await first.until('three')).toContain('id: 21\ndata: three');
+    expect(await first.until('three')).toContain('id: 1-21\ndata: three');
     await appendFile(join(web.folder, 'demo.log'), 'four\n');
-    expect(await first.until('four')).toContain('id: 26\ndata: four');
+    expect(await first.until('four')).toContain('id: 1-26\ndata: four');
     first.leave();
     await appendFile(join(web.folder, 'demo.log'), 'five\n');
-    const second = await stream('/apps/demo/logs?follow=1&tail=1', { 'last-event-id': '26' });
+    const second = await stream('/apps/demo/logs?follow=1&tail=1', { 'last-event-id': '1-26' });
     const text = await second.until('five');
-    expect(text).toContain('id: 31\ndata: five');
+    expect(text).toContain('id: 1-31\ndata: five');
     expect(text).not.toContain('four');
     second.leave();
+  });
+
+  test('of what an app prints go on with its next release, unless one was named, and end with the app', async () => {
+    const followed = await stream('/apps/demo/logs?follow=1&tail=1');
+    const named = await stream('/apps/demo/logs?follow=1&tail=1&release=1');
+    await Promise.all([followed.until('three'), named.until('three')]);
+    await web.api('/apps/demo/redeploy', { method: 'POST' });
+    await writeFile(join(web.folder, 'demo-run-2.log'), 'of the second\n');
+    expect(await followed.until('second')).toContain('id: 2-14\ndata: of the second');
+    await appendFile(join(web.folder, 'demo.log'), 'of the first\n');
+    expect(await named.until('first')).not.toContain('second');
+    // One that lost its connection before the change misses nothing of either.
+    const again = await stream('/apps/demo/logs?follow=1', { 'last-event-id': '1-15' });
+    expect(await again.until('second')).toContain('data: three\n\nid: 1-34\ndata: of the first\n\nid: 2-14\ndata: of the second');
+    await web.api('/apps/demo?confirm=demo', { method: 'DELETE' });
+    for (const each of [followed, named, again]) await each.end();
   });
 
   test('of a build end with it', async () => {
