@@ -86,7 +86,7 @@ async function checkPages(paths: Paths, release: Release, process: AppProcess, l
 /** Why a release may not serve. */
 function failure(process: AppProcess, reason: string): Refusal {
   if (process.state !== 'ready') return new Refusal('invalid', 'app-exited', process.lastExit);
-  return new Refusal('invalid', 'script-failed', `${reason}; ${process.spec.app} was not changed`);
+  return new Refusal('invalid', 'script-failed', reason);
 }
 
 /** What the app printed last, as its author wants to read it. */

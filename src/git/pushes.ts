@@ -188,7 +188,7 @@ export class Pushes {
       const release = await deploy.done;
       switch (release.state) {
         case 'failed':
-          return release.reason ?? 'the deploy failed';
+          return `${release.reason ?? 'the deploy failed'}${typeof this.#options.apps.find(app)?.live === 'number' ? `; ${app} was not changed` : ''}`;
         case 'superseded':
           return release.reason ?? 'superseded by a newer push';
         case 'cancelled':

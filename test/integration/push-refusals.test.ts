@@ -111,6 +111,7 @@ describe('what fails on the way leaves the old release as it is', () => {
     expect(code).toBe(1);
     for (const words of said) expect(output).toMatch(words);
     expect(rejection(output)).toMatch(reason);
+    expect(rejection(output)).toContain('; steady was not changed)');
     // Nobody wants to read where the platform keeps things.
     expect(output).not.toContain(host.data);
     expect(output).not.toContain('site-packages');
