@@ -5,7 +5,7 @@ import { parseTree, type TreeEntry } from '../domain/tree.js';
 import type { Turns } from '../domain/turns.js';
 import { Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
-import type { Deploy, FileChange, RepositoryFile } from './apps.js';
+import type { Deploy, FileChange, RepositoryFile, StagedFile } from './apps.js';
 import { adoptBranch, type BranchKit } from './branches.js';
 import type { Deploys } from './deploys.js';
 import { filesInPlace, readInPlace } from './in-place.js';
@@ -57,7 +57,8 @@ export class AppFiles {
       // A change that is still being deployed is built upon, or the next one would undo it.
       const parent = onItsWay(app)?.commit ?? (await repository.resolve(`refs/heads/${branch}`));
       await mkdir(paths.tmp, { recursive: true });
-      const commit = await repository.commit({ parent, ...change, author: by, message }, paths.tmp);
+      const before = parent === undefined ? [] : parseTree(await repository.tree(parent));
+      const commit = await repository.commit({ parent, ...change, set: withModes(change.set, before), author: by, message }, paths.tmp);
       await inspectCommit(repository, commit);
       if (app.deployBranch === null) await adoptBranch(this.#options, id, branch);
       return deploys.request({ app: id, commit, branch, by, source: parent === undefined || change.replace ? 'upload' : 'edit' });
@@ -81,6 +82,12 @@ export class AppFiles {
   #repository(id: string): Repository {
     return new Repository(this.#options.paths.repository(id), this.#options.git);
   }
+}
+
+/** New contents of files say nothing of whether these can be run: that stays as it was. */
+function withModes(files: readonly StagedFile[], before: readonly TreeEntry[]): StagedFile[] {
+  const executable = new Set(before.filter(({ mode }) => mode === '100755').map(({ path }) => path));
+  return files.map((file) => ({ ...file, executable: file.executable ?? executable.has(file.path) }));
 }
 
 /** The change that is being deployed; a release that is brought back is none. */

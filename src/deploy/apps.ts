@@ -40,6 +40,7 @@ export interface StagedFile {
   path: string;
   /** Where its bytes are. */
   file: string;
+  /** Not told = as it was. */
   executable?: boolean;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,6 +61,7 @@ describe('an app that is made by an upload', () => {
 
   it('takes a push from that clone', async () => {
     const project = new Project(join(scratch, 'uploaded'));
+    await chmod(join(project.folder, 'app.py'), 0o755);
     const commit = await project.commit(textApp('text:pushed'), 'Pushed');
     expect(await project.git('push', 'origin', 'main')).toMatchObject({ code: 0 });
     expect(await serves(host, 'sales')).toMatchObject({ release: 2, ref: commit, text: 'text:pushed' });
@@ -75,6 +76,8 @@ describe('an app that is made by an upload', () => {
     expect((await project.git('log', '--format=%s')).output).toBe('Edit app.py\nPushed\nUpload app.py, requirements.txt\n');
     expect(await readFile(join(project.folder, 'app.py'), 'utf8')).toContain('text:edited');
     expect(await readFile(join(project.folder, 'requirements.txt'), 'utf8')).toBe('streamlit\n');
+    // What could be run before, still can.
+    expect((await project.git('ls-files', '--stage', 'app.py')).output).toMatch(/^100755 /);
   });
 
   it('a push from a clone that does not have the edit is refused until it is pulled', async () => {
