@@ -286,10 +286,12 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   const stop = new Stop();
   const usage = new UsageMeter();
   const pictures = new Pictures(paths);
+  const mistakes = (): readonly string[] => folders.mistakes;
   const common = { apps: platform, views, publicBase };
   const web = createWeb({
     apps: platform,
     controller: {
+      mistakes,
       refresh: (by) => folders.refresh(by),
       import: (path, by) => importer.import(path, by),
       adopt: (id, by) => adoption.adopt(id, by),
@@ -305,7 +307,7 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     closing: stop.asked,
     version: await versionOf(ROOT),
     open: [files.middleware(), galleryRouter({ ...common, pictures }).routes() as Middleware],
-    console: [consoleRouter({ ...common, logs: paths, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
+    console: [consoleRouter({ ...common, mistakes, logs: paths, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
   });
   const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web, redirect: (path) => redirectOf(path, store.list()), ...seen(logFolder) });
 

@@ -55,6 +55,12 @@ interface Problem {
   field?: string;
 }
 
+/** All apps, and what is wrong with the server's config.json, one sentence each. */
+export interface Overview {
+  apps: App[];
+  config_mistakes: string[];
+}
+
 /** How long (ms) a stream may be silent: the server gives a sign of life every 15 seconds. */
 const STREAM_SILENCE_MS = 45_000;
 
@@ -72,10 +78,15 @@ export class Api {
 
   /** All apps, sorted by id. */
   async apps(): Promise<App[]> {
-    const page = (number: number): Promise<{ apps: App[]; total: number }> => this.get(`/apps?per_page=100&page=${number}`);
+    return (await this.overview()).apps;
+  }
+
+  async overview(): Promise<Overview> {
+    const page = (number: number): Promise<Overview & { total: number }> => this.get(`/apps?per_page=100&page=${number}`);
     const first = await page(1);
     const rest = Array.from({ length: Math.max(0, Math.ceil(first.total / 100) - 1) }, (_, place) => page(place + 2));
-    return [first, ...(await Promise.all(rest))].flatMap((each) => each.apps);
+    const apps = [first, ...(await Promise.all(rest))].flatMap((each) => each.apps);
+    return { apps, config_mistakes: first.config_mistakes };
   }
 
   async get<T>(path: string): Promise<T> {

@@ -22,9 +22,10 @@ const COLOURS: Record<string, Colour> = {
 export async function status(cli: Context, options: { watch?: boolean }): Promise<void> {
   const api = await cli.api();
   if (options.watch === true) return watch(cli, api);
-  const apps = await api.apps();
-  if (cli.out.json) return cli.out.data({ url: api.target.url, apps });
+  const { apps, config_mistakes: mistakes } = await api.overview();
+  if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
+  if (mistakes.length > 0) cli.out.note(['', 'The last good config.json counts until this is mended:', ...mistakes.map(harmless)].join('\n'));
 }
 
 /** The table of the apps. @param since how many seconds ago it was true */

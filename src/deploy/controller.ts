@@ -21,6 +21,8 @@ export interface Refreshed {
 
 /** What can be done with the apps that run in place, as config.json tells of them. */
 export interface Controller {
+  /** What the last look at config.json found to be wrong, one sentence each; the last good one counts until it is mended. */
+  mistakes(): readonly string[];
   /**
    * Reads config.json and the folder of apps again: adds what is new, restarts what changed or died though it is wanted,
    * removes what is gone. What a person has stopped stays stopped. Bad input is told in the notes, and is no error.

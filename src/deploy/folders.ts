@@ -46,7 +46,7 @@ interface Step extends AppOutcome {
 export class Folders {
   readonly #options: FoldersOptions;
   readonly #turns = new Turns();
-  #told = '';
+  #mistakes: readonly string[] = [];
 
   constructor(options: FoldersOptions) {
     this.#options = options;
@@ -62,6 +62,11 @@ export class Folders {
       // The apps that were pushed must not wait for it to be mended.
       logger.error({ err: error }, 'the apps in place could not be looked at');
     }
+  }
+
+  /** As `Controller.mistakes` says. */
+  get mistakes(): readonly string[] {
+    return this.#mistakes;
   }
 
   /** As `Controller.refresh` says. */
@@ -161,9 +166,9 @@ export class Folders {
 
   /** Says what is wrong with config.json, once and not at every look. */
   #tell(problems: readonly string[]): void {
-    const text = problems.join('\n');
-    if (text !== this.#told) for (const problem of problems) this.#options.logger.warn(`${problem} The last good config.json counts until that is mended.`);
-    this.#told = text;
+    const isNew = problems.join('\n') !== this.#mistakes.join('\n');
+    if (isNew) for (const problem of problems) this.#options.logger.warn(`${problem} The last good config.json counts until that is mended.`);
+    this.#mistakes = problems;
   }
 
   /** Makes one app what config.json says of it. */

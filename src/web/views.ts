@@ -75,7 +75,7 @@ export interface GatewayFacts {
 /** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
 export interface Pages {
   'console/login': { next: string; error: string | undefined };
-  'console/apps': { apps: AppView[]; summary: string; example: string; notice: Notice | undefined };
+  'console/apps': { apps: AppView[]; summary: string; example: string; notice: Notice | undefined; mistakes: readonly string[] };
   'console/new': {
     name: string;
     description: string;

@@ -107,7 +107,7 @@ describe('before anything is there', () => {
 
   it('shows how to begin', async () => {
     expect((await cli(['status'])).stdout).toContain(`git push ${host.url}/git/`);
-    expect(parse((await cli(['status', '--json'])).stdout)).toEqual({ url: host.url, apps: [] });
+    expect(parse((await cli(['status', '--json'])).stdout)).toEqual({ url: host.url, apps: [], config_mistakes: [] });
   });
 });
 
@@ -319,7 +319,7 @@ describe('the server of this machine', () => {
       const token = (await cli(['token'], { env })).stdout.trim();
       expect(token).toBe((await readFile(join(data, 'admin-token'), 'utf8')).trim());
       const local = { ...env, XDG_CONFIG_HOME: join(base, 'no-login') };
-      expect(parse((await cli(['status', '--json'], { env: local })).stdout)).toEqual({ url: told[0]?.url, apps: [] });
+      expect(parse((await cli(['status', '--json'], { env: local })).stdout)).toEqual({ url: told[0]?.url, apps: [], config_mistakes: [] });
     } finally {
       const stopped = await cli(['stop', '--json'], { env });
       expect(stopped.code, stopped.stderr).toBe(0);

@@ -214,6 +214,8 @@ describe('refresh', () => {
     await ours.write({ 'config.json': good.replace('"website_port"', 'website_port') });
     const broken = await refresh();
     expect(broken.notes).toEqual([expect.stringMatching(/config\.json, line \d+, column \d+: this is not JSON/)]);
+    // Who did not start that look sees it as well.
+    expect(((await (await host.api('/apps')).json()) as { config_mistakes: string[] }).config_mistakes).toEqual(broken.notes);
     const config = JSON.parse(good) as { apps: Record<string, Record<string, unknown>> };
     await ours.setConfig({ ...config, apps: { ...config.apps, sales: { ...config.apps.sales, port: 'eighty', url: '/console/x' }, own: { ...config.apps.own, url: '/plain/' } } });
     const wrong = await refresh();
@@ -224,6 +226,8 @@ describe('refresh', () => {
     for (const { apps } of [broken, wrong, gone]) expect(apps.every(({ outcome }) => outcome === 'unchanged')).toBe(true);
     expect(await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await app(id)).pid))).toEqual(before);
     await ours.write({ 'config.json': good });
+    expect((await refresh()).notes).toEqual([]);
+    expect(((await (await host.api('/apps')).json()) as { config_mistakes: string[] }).config_mistakes).toEqual([]);
   });
 
   it('tells in one sentence what an app lacks, while the others run, and removes an app that is gone without its files', async () => {

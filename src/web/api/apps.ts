@@ -38,7 +38,7 @@ export function appRoutes(api: ApiContext): Route[] {
         }
         const { part, link } = paginate(found, query.page, query.per_page, address);
         ctx.set('Link', link);
-        ctx.body = { apps: part.map(present), page: query.page, per_page: query.per_page, total: found.length };
+        ctx.body = { apps: part.map(present), page: query.page, per_page: query.per_page, total: found.length, config_mistakes: api.controller.mistakes() };
       },
     }),
 

@@ -214,7 +214,13 @@ export const answers = {
       previews: z.array(preview).describe('The previews that are there.'),
     })
     .meta({ id: 'AppWithPreviews' }),
-  apps: z.object({ apps: z.array(app), page: z.number().int(), per_page: z.number().int(), total: z.number().int() }),
+  apps: z.object({
+    apps: z.array(app),
+    page: z.number().int(),
+    per_page: z.number().int(),
+    total: z.number().int(),
+    config_mistakes: z.array(z.string()).describe('What is wrong with config.json, a sentence each; the last good one counts until it is mended.'),
+  }),
   changed: app
     .extend({ deploy: deploy.nullable().describe('The deploy that was begun, where files came.') })
     .meta({ id: 'ChangedApp' }),

@@ -11,6 +11,8 @@ import type { Notice, Pages, Site, Views } from '../views.js';
 export interface ConsoleDeps {
   apps: Apps;
   views: Views;
+  /** What is wrong with config.json; one sentence each. */
+  mistakes: () => readonly string[];
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** Where an upload is kept until it is committed, and how large it may be. */

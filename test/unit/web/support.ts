@@ -295,7 +295,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
   const served = await serve(
     createWeb({
       apps,
-      controller: { refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
+      controller: { mistakes: () => [], refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
       publicBase: () => base,
       access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },
       logs: {
