@@ -1,6 +1,8 @@
-import { readFile, readlink, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { below, fileApp, freePorts, Installation } from '../helpers/installation.js';
@@ -307,6 +309,31 @@ describe('an app in place', () => {
     expect(files.map((file) => file.path)).toEqual(['app.py', 'data/text.txt', 'requirements.txt']);
     expect(await (await host.api('/apps/sales/files/data/text.txt')).text()).toBe('more sales');
     expect((await app('sales')).pid).toBe(pid);
+  });
+
+  it('whose owner installs another Streamlit in its environment is shown with the scripts of that one', async () => {
+    const script = async (): Promise<string> => {
+      // fetch says of itself that it opens no page.
+      const html = await new Promise<string>((resolve, reject) => {
+        get(`${host.url}/apps/own/`, { headers: { accept: 'text/html' } }, (answer) => void text(answer).then(resolve, reject)).once('error', reject);
+      });
+      const path = /src="(\/_streamlit\/[^"]+\/index\.[^"]+\.js)"/.exec(html)?.[1];
+      if (path === undefined) throw new Error(`the page names no script:\n${html}`);
+      return path;
+    };
+    const before = await script();
+    const lib = old.path('elsewhere/env/lib');
+    const folder = join(lib, (await readdir(lib))[0] ?? '', 'site-packages/streamlit/static');
+    const name = before.slice(before.lastIndexOf('/') + 1);
+    const html = await readFile(join(folder, 'index.html'), 'utf8');
+    await rename(join(folder, 'static/js', name), join(folder, 'static/js/index.Upgraded.js'));
+    // Its other links are other environments' pages.
+    await rm(join(folder, 'index.html'));
+    await writeFile(join(folder, 'index.html'), html.replaceAll(name, 'index.Upgraded.js'));
+    expect((await post('/apps/own/restart')).status).toBe(200);
+    const after = await script();
+    expect(after).toMatch(/\/index\.Upgraded\.js$/);
+    expect((await fetch(`${host.url}${after}`)).status).toBe(200);
   });
 
   it('that is watched is deployed by a change of its code, and not by one of its data', async () => {
