@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -350,6 +350,27 @@ describe('an app in place', () => {
     });
     expect(after.last_deploy?.by).toBe("the folder's watcher");
     expect(await shown('fragile')).toContain('seen by the watcher');
+  });
+
+  it('is watched on where another folder is put in its place, or a link to one', async () => {
+    const { release } = await running('fragile');
+    const deployed = async (by: number, text: string): Promise<void> => {
+      await until(`"${text}" is deployed`, async () => (await app('fragile')).release === (release ?? 0) + by);
+      expect(await shown('fragile')).toContain(text);
+    };
+    const says = (text: string): Record<string, string> => ({ 'app.py': `import streamlit as st\n\nst.text("${text}")\n`, 'requirements.txt': 'streamlit\n' });
+    await old.write(below('apps/second', says('the second folder')));
+    await rename(old.path('apps/fragile'), old.path('apps/first'));
+    await rename(old.path('apps/second'), old.path('apps/fragile'));
+    await deployed(1, 'the second folder');
+    await old.write(below('apps/fragile', says('edited in the second folder')));
+    await deployed(2, 'edited in the second folder');
+    await old.write(below('apps/third', says('the third folder')));
+    await rename(old.path('apps/fragile'), old.path('apps/second'));
+    await symlink(old.path('apps/third'), old.path('apps/fragile'));
+    await deployed(3, 'the third folder');
+    await old.write(below('apps/third', says('edited in the third folder')));
+    await deployed(4, 'edited in the third folder');
   });
 
   it('is adopted: its files are the first commit, what serves goes on until that is live, and config.json forgets it', async () => {
