@@ -253,6 +253,18 @@ describe('refresh', () => {
   });
 });
 
+describe('a folder that cannot be looked at', () => {
+  it('is left alone, which is told, and hides no other app', async () => {
+    await ours.write({ ...below('apps/ashore', fileApp('found all the same')), ...below('apps/adrift', fileApp('never seen')) });
+    await symlink('streamlit-host.toml', ours.path('apps/adrift/streamlit-host.toml'));
+    const { notes, apps } = await refresh();
+    expect(notes).toEqual([expect.stringMatching(/apps\/adrift cannot be looked at, and is left alone: ELOOP/)]);
+    expect(apps.filter(({ outcome }) => outcome === 'added').map(({ app: id }) => id)).toEqual(['ashore']);
+    expect(await shown('ashore')).toContain('found all the same');
+    await rm(ours.path('apps/adrift'), { recursive: true });
+  });
+});
+
 describe('the command line', () => {
   const cli = (...args: string[]): ReturnType<typeof run> =>
     run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), ...args], old.folder, { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, HOME: old.folder });
