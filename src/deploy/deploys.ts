@@ -60,6 +60,8 @@ export class Deploys {
   readonly #options: DeploysOptions;
   readonly #ongoing = new Map<string, Ongoing>();
   readonly #running = new Map<string, Promise<void>>();
+  /** The apps that are about to be removed. */
+  readonly #barred = new Set<string>();
   #stopping = false;
 
   constructor(options: DeploysOptions) {
@@ -68,7 +70,8 @@ export class Deploys {
 
   /**
    * Writes down what is wanted and wakes the queue.
-   * @throws Refusal `branch-moved` where the branch is not where it was seen, so that nobody's change is lost unseen
+   * @throws Refusal `branch-moved` where the branch is not where it was seen, so that nobody's change is lost unseen;
+   * `app-going` where the app is about to be removed
    */
   async request(request: DeployRequest): Promise<Deploy> {
     const { store, paths, git, wake } = this.#options;
@@ -84,6 +87,7 @@ export class Deploys {
     }
     let number = 0;
     await store.update(request.app, (app) => {
+      if (this.#barred.has(request.app)) throw new Refusal('conflict', 'app-going', `${request.app} is being removed: try again once it is gone`);
       number = app.lastRelease + 1;
       const release: Release = {
         number,
@@ -123,6 +127,15 @@ export class Deploys {
     const ongoing = await this.#open(app, number);
     await this.#callOff(app, number, new CalledOff('cancelled', 'cancelled'));
     return ongoing.done;
+  }
+
+  /**
+   * Lets no deploy of an app begin any more, since it is about to be removed: its process would outlive the removal.
+   * @returns what takes that back
+   */
+  bar(app: string): () => void {
+    this.#barred.add(app);
+    return () => void this.#barred.delete(app);
   }
 
   /** Calls off everything that is under way for an app, such as before its removal. */

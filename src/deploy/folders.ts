@@ -87,8 +87,11 @@ export class Folders {
     await inPlace.deploy(id, WATCHER, 'its code changed');
   }
 
-  /** The apps of a folder that no entry names, as they would be written into config.json, by key. */
-  async discover(folder: string, entries: readonly Entry[], ports: ReadonlySet<number>): Promise<Record<string, RawEntry>> {
+  /**
+   * The apps of a folder that no entry names, as they would be written into config.json, by key.
+   * @param notes hears of each that cannot be looked at, such as somebody's private one: it must not hide the others
+   */
+  async discover(folder: string, entries: readonly Entry[], ports: ReadonlySet<number>, notes: string[]): Promise<Record<string, RawEntry>> {
     const { file, store } = this.#options;
     const found: Record<string, RawEntry> = {};
     const taken = new Set(ports);
@@ -99,7 +102,11 @@ export class Folders {
       if (Object.keys(found).some((other) => idFromName(other) === id)) continue;
       // One that was adopted, or pushed under this name, is deployed from its repository.
       if (store.find(id) !== undefined && store.find(id)?.place === undefined) continue;
-      if (!(await isApp(place))) continue;
+      const meant = await isApp(place).catch((error: unknown) => {
+        notes.push(`${place.dir} cannot be looked at, and is left alone: ${messageOf(error)}.`);
+        return false;
+      });
+      if (!meant) continue;
       const port = await this.#options.ports.propose(taken);
       if (port !== undefined) taken.add(port);
       const url = parseExtraPath(`/${key}/`);
@@ -119,8 +126,10 @@ export class Folders {
   async #look(by: string): Promise<{ notes: string[]; steps: Step[] }> {
     return this.#turns.take('', async () => {
       const { store, ports, platform, settled } = this.#options;
-      const state = await this.#read();
+      const notes: string[] = [];
+      const state = await this.#read(notes);
       this.#tell(state.problems);
+      for (const note of notes) this.#options.logger.warn(note);
       const { entries } = state.config;
       ports.spare(entries.flatMap((entry) => entry.place.port ?? []));
       const steps: Step[] = [];
@@ -135,7 +144,7 @@ export class Folders {
         );
       }
       settled(store.list());
-      return { notes: state.problems, steps };
+      return { notes: [...state.problems, ...notes], steps };
     });
   }
 
@@ -151,13 +160,13 @@ export class Folders {
   }
 
   /** What config.json says, with the apps that were found in their folder. */
-  async #read(): Promise<ConfigState> {
+  async #read(notes: string[]): Promise<ConfigState> {
     const { file, apps } = this.#options;
     const state = await file.read();
     if (apps === undefined || state.problems.length > 0) return state;
     try {
       const ports = new Set(state.config.entries.flatMap((entry) => entry.place.port ?? []));
-      const found = await this.discover(apps, state.config.entries, ports);
+      const found = await this.discover(apps, state.config.entries, ports, notes);
       return Object.keys(found).length === 0 ? state : await file.change(() => ({ apps: found }));
     } catch (error) {
       return { ...state, problems: [`${file.path} could not be written, so that new apps in ${apps} are left alone: ${messageOf(error)}`] };

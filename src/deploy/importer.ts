@@ -19,9 +19,9 @@ export class Importer {
 
   /** As `Controller.import` says; done twice, the second changes nothing. */
   async import(path: string, by: string): Promise<Refreshed> {
-    const { entries, raw, websitePort } = await this.#read(path);
-    const skipped: AppOutcome[] = [];
     const notes: string[] = [];
+    const { entries, raw, websitePort } = await this.#read(path, notes);
+    const skipped: AppOutcome[] = [];
     const wanted = new Set<string>();
     await this.#file.change((now) => {
       const apps: Record<string, RawEntry> = {};
@@ -43,7 +43,7 @@ export class Importer {
     return { notes: [...notes, ...refreshed.notes], apps: [...skipped, ...refreshed.apps.filter(({ app }) => wanted.has(app))] };
   }
 
-  async #read(path: string): Promise<ConfigJson & { raw: Record<string, RawEntry> }> {
+  async #read(path: string, notes: string[]): Promise<ConfigJson & { raw: Record<string, RawEntry> }> {
     const given = await realpath(path).catch(() => path); // That it is missing is told below.
     const source = (await isThere(given, 'folder')) ? join(given, 'config.json') : given;
     const base = dirname(source);
@@ -56,7 +56,7 @@ export class Importer {
     if ('mistakes' in reading) throw new Refusal('invalid', 'config-invalid', reading.mistakes.map((mistake) => `${source}, ${mistake}`).join(' '), { field: 'path' });
     const raw = rawEntries(text ?? '{}');
     const ports = new Set(reading.config.entries.flatMap((entry) => entry.place.port ?? []));
-    const found = await this.#folders.discover(apps, reading.config.entries, ports);
+    const found = await this.#folders.discover(apps, reading.config.entries, ports, notes);
     // What was found is read as if it had stood there.
     const more = readConfigJson(JSON.stringify({ apps: found }), { base: dirname(this.#file.path), apps });
     const entries = [...reading.config.entries, ...('config' in more ? more.config.entries : [])];

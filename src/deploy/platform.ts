@@ -247,11 +247,17 @@ export class Platform implements Apps {
     const { store, deploys, serving } = this.#options;
     await this.#turns.take(id, async () => {
       if (store.find(id) === undefined) return;
-      await this.#want(id, 'stopped');
-      await deploys.abandon(id);
-      await serving.stop(id);
-      await store.remove(id);
-      this.#options.configs.forget(id);
+      // First, so that whatever was asked for before is on record, and is called off with the rest.
+      const unbar = deploys.bar(id);
+      try {
+        await this.#want(id, 'stopped');
+        await deploys.abandon(id);
+        await serving.stop(id);
+        await store.remove(id);
+        this.#options.configs.forget(id);
+      } finally {
+        unbar();
+      }
     });
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The browser's half of one Streamlit, as it lies in an environment. */
@@ -15,6 +15,8 @@ export interface Frontend {
    * Streamlit reads it since 1.47 (https://github.com/streamlit/streamlit/pull/11378).
    */
   pins: boolean;
+  /** Changes when another Streamlit is installed in its place. */
+  stamp: string;
 }
 
 /** Where one page belongs. */
@@ -30,7 +32,7 @@ export interface PageBinding {
   module: string | undefined;
 }
 
-/** The frontends of all environments; each is read once. */
+/** The frontends of all environments; each is read once, and again where another Streamlit was installed in its place. */
 export class Frontends {
   readonly #byEnvironment = new Map<string, Promise<Frontend | undefined>>();
   readonly #byKey = new Map<string, Frontend>();
@@ -38,6 +40,8 @@ export class Frontends {
   /** The frontend of an environment; undefined where it has none that can be read. */
   async of(environment: string): Promise<Frontend | undefined> {
     let found = this.#byEnvironment.get(environment);
+    // The environment of an app in place is its owner's: after an upgrade, the scripts that the old page names are gone.
+    if (found !== undefined && (await isOutdated(await found))) found = undefined;
     if (found === undefined) {
       found = readFrontend(environment);
       this.#byEnvironment.set(environment, found);
@@ -92,14 +96,26 @@ async function readFrontend(environment: string): Promise<Frontend | undefined> 
   for (const python of await names(join(environment, 'lib'))) {
     const packages = join(environment, 'lib', python, 'site-packages');
     const folder = join(packages, 'streamlit', 'static');
+    // Before the page is read: one that is replaced meanwhile is read again.
+    const stamp = await stampOf(folder);
     const html = await readFile(join(folder, 'index.html'), 'utf8').catch(() => undefined); // Not this one.
     if (html === undefined) continue;
     const info = (await names(packages)).find((name) => /^streamlit-[0-9][^/]*\.dist-info$/.test(name));
     const version = (info?.slice('streamlit-'.length, -'.dist-info'.length) ?? '0').replace(/[^0-9A-Za-z.+-]/g, '');
     const hash = createHash('sha256').update(html).digest('hex').slice(0, 8);
-    return { key: `${version}-${hash}`, folder, html, pins: await readsBinding(join(folder, 'static', 'js')) };
+    return { key: `${version}-${hash}`, folder, html, pins: await readsBinding(join(folder, 'static', 'js')), stamp };
   }
   return undefined;
+}
+
+async function isOutdated(frontend: Frontend | undefined): Promise<boolean> {
+  return frontend !== undefined && (await stampOf(frontend.folder)) !== frontend.stamp;
+}
+
+/** What changes with the page whenever an installer replaces it. */
+async function stampOf(folder: string): Promise<string> {
+  const facts = await stat(join(folder, 'index.html')).catch(() => undefined); // It is being replaced just now.
+  return facts === undefined ? '' : `${facts.ino} ${facts.mtimeMs}`;
 }
 
 /** Whether the scripts know the variables that bind a page: asked of the scripts themselves, not of a list of versions. */

@@ -144,6 +144,8 @@ export class Gateway {
     target: Target | undefined,
     bind?: number,
   ): void {
+    // The visitor left while the app was waited for: of a response that is closed, no end would be heard.
+    if (response.destroyed) return;
     if (target?.backend.state !== 'ready') return this.#unavailable(request, response, app);
     const done = target.claim();
     response.once('close', done);

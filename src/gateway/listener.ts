@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Entry } from './entry.js';
 
@@ -16,7 +17,10 @@ export interface Address {
 export async function listen(address: Address, entry: Entry): Promise<Server> {
   // A push or an upload may take as long as it takes; that headers come in time is still asked for.
   const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 75_000, maxHeaderSize: 64 * 1024 }, entry.request);
-  server.on('upgrade', entry.upgrade);
+  server.on('upgrade', (request, socket, head) => {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') entry.upgrade(request, socket, head);
+    else declineUpgrade(server, request, socket, head);
+  });
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     else socket.destroy();
@@ -32,6 +36,23 @@ export async function listen(address: Address, entry: Entry): Promise<Server> {
     server.listen(address.port, address.bind, resolve);
   });
   return server;
+}
+
+/**
+ * Takes a request for what it is without its upgrade. Clients that would rather speak HTTP/2 (Java's, curl --http2) offer
+ * that with their first request, and a server may go on as if they had not
+ * (https://www.rfc-editor.org/rfc/rfc9110#section-7.8); Node has given up reading by then, so it is read anew.
+ */
+function declineUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/${request.httpVersion}`];
+  for (let place = 0; place < request.rawHeaders.length; place += 2) {
+    const [name = '', value = ''] = request.rawHeaders.slice(place, place + 2);
+    if (!['upgrade', 'connection', 'http2-settings'].includes(name.toLowerCase())) lines.push(`${name}: ${value}`);
+  }
+  const kept = (request.headers.connection ?? '').split(',').filter((token) => !/^\s*(upgrade|http2-settings)\s*$/i.test(token));
+  if (kept.length > 0) lines.push(`Connection: ${kept.join(',').trim()}`);
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+  server.emit('connection', socket);
 }
 
 /** The address by which this machine reaches what listens on another. */

@@ -185,7 +185,13 @@ export class GitHandler {
     const body = gzip ? createGunzip() : count;
     // Piped, lest its connection be taken down with the rest: git may have an answer that the client should see.
     request.pipe(body);
-    request.once('close', () => request.complete || body.destroy(new Error('the client left')));
+    const left = (): void => {
+      // Also where all of it had come: what was not read of it yet went with the client.
+      if (!request.readableEnded) body.destroy(new Error('the client left'));
+    };
+    request.once('close', left);
+    // It may have left while its app was being made.
+    if (request.destroyed) left();
     const over = new AbortController();
     child.once('close', () => over.abort());
     try {

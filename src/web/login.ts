@@ -17,7 +17,8 @@ export function loginRoutes(options: LoginOptions): Router {
   router.get('/console/login', async (ctx) => {
     const next = nextOf(ctx.query.next);
     const { code } = ctx.query;
-    if (typeof code !== 'string') return show(ctx, next);
+    // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
+    if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, next);
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
     show(
       ctx,

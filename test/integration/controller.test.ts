@@ -1,6 +1,8 @@
-import { readFile, readlink, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { below, fileApp, freePorts, Installation } from '../helpers/installation.js';
@@ -255,6 +257,18 @@ describe('refresh', () => {
   });
 });
 
+describe('a folder that cannot be looked at', () => {
+  it('is left alone, which is told, and hides no other app', async () => {
+    await ours.write({ ...below('apps/ashore', fileApp('found all the same')), ...below('apps/adrift', fileApp('never seen')) });
+    await symlink('streamlit-host.toml', ours.path('apps/adrift/streamlit-host.toml'));
+    const { notes, apps } = await refresh();
+    expect(notes).toEqual([expect.stringMatching(/apps\/adrift cannot be looked at, and is left alone: ELOOP/)]);
+    expect(apps.filter(({ outcome }) => outcome === 'added').map(({ app: id }) => id)).toEqual(['ashore']);
+    expect(await shown('ashore')).toContain('found all the same');
+    await rm(ours.path('apps/adrift'), { recursive: true });
+  });
+});
+
 describe('the command line', () => {
   const cli = (...args: string[]): ReturnType<typeof run> =>
     run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), ...args], old.folder, { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, HOME: old.folder });
@@ -313,6 +327,31 @@ describe('an app in place', () => {
     expect((await app('sales')).pid).toBe(pid);
   });
 
+  it('whose owner installs another Streamlit in its environment is shown with the scripts of that one', async () => {
+    const script = async (): Promise<string> => {
+      // fetch says of itself that it opens no page.
+      const html = await new Promise<string>((resolve, reject) => {
+        get(`${host.url}/apps/own/`, { headers: { accept: 'text/html' } }, (answer) => void text(answer).then(resolve, reject)).once('error', reject);
+      });
+      const path = /src="(\/_streamlit\/[^"]+\/index\.[^"]+\.js)"/.exec(html)?.[1];
+      if (path === undefined) throw new Error(`the page names no script:\n${html}`);
+      return path;
+    };
+    const before = await script();
+    const lib = old.path('elsewhere/env/lib');
+    const folder = join(lib, (await readdir(lib))[0] ?? '', 'site-packages/streamlit/static');
+    const name = before.slice(before.lastIndexOf('/') + 1);
+    const html = await readFile(join(folder, 'index.html'), 'utf8');
+    await rename(join(folder, 'static/js', name), join(folder, 'static/js/index.Upgraded.js'));
+    // Its other links are other environments' pages.
+    await rm(join(folder, 'index.html'));
+    await writeFile(join(folder, 'index.html'), html.replaceAll(name, 'index.Upgraded.js'));
+    expect((await post('/apps/own/restart')).status).toBe(200);
+    const after = await script();
+    expect(after).toMatch(/\/index\.Upgraded\.js$/);
+    expect((await fetch(`${host.url}${after}`)).status).toBe(200);
+  });
+
   it('that is watched is deployed by a change of its code, and not by one of its data', async () => {
     const config = await ours.config();
     config.apps.fragile = { ...config.apps.fragile, watch: true };
@@ -327,6 +366,27 @@ describe('an app in place', () => {
     });
     expect(after.last_deploy?.by).toBe("the folder's watcher");
     expect(await shown('fragile')).toContain('seen by the watcher');
+  });
+
+  it('is watched on where another folder is put in its place, or a link to one', async () => {
+    const { release } = await running('fragile');
+    const deployed = async (by: number, text: string): Promise<void> => {
+      await until(`"${text}" is deployed`, async () => (await app('fragile')).release === (release ?? 0) + by);
+      expect(await shown('fragile')).toContain(text);
+    };
+    const says = (text: string): Record<string, string> => ({ 'app.py': `import streamlit as st\n\nst.text("${text}")\n`, 'requirements.txt': 'streamlit\n' });
+    await old.write(below('apps/second', says('the second folder')));
+    await rename(old.path('apps/fragile'), old.path('apps/first'));
+    await rename(old.path('apps/second'), old.path('apps/fragile'));
+    await deployed(1, 'the second folder');
+    await old.write(below('apps/fragile', says('edited in the second folder')));
+    await deployed(2, 'edited in the second folder');
+    await old.write(below('apps/third', says('the third folder')));
+    await rename(old.path('apps/fragile'), old.path('apps/second'));
+    await symlink(old.path('apps/third'), old.path('apps/fragile'));
+    await deployed(3, 'the third folder');
+    await old.write(below('apps/third', says('edited in the third folder')));
+    await deployed(4, 'edited in the third folder');
   });
 
   it('is adopted: its files are the first commit, what serves goes on until that is live, and config.json forgets it', async () => {

@@ -127,6 +127,31 @@ describe('a deploy that is cancelled', () => {
     expect((await host.api('/apps/deleted')).status).toBe(404);
     expect(existsSync(join(host.data, 'apps', 'deleted'))).toBe(false);
   });
+
+  it('cannot begin while the app is being deleted: the pusher is told, and nothing of the app runs on', async () => {
+    // What does not end when it is asked to holds up the deletion for a few seconds.
+    const project = await Project.create({
+      'requirements.txt': 'streamlit\n',
+      'app.py': `import subprocess, sys
+import streamlit as st
+
+@st.cache_resource
+def stubborn():
+    return subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"])
+
+stubborn()
+st.text("text:going")
+`,
+    });
+    expect(await project.git('push', host.remote('going'), 'main')).toMatchObject({ code: 0 });
+    await project.commit({}, 'Again');
+    const deletion = host.api('/apps/going?confirm=going', { method: 'DELETE' });
+    await until('it is being stopped', async () => (await host.app('going')).state === 'stopped');
+    const push = await project.git('push', host.remote('going'), 'main');
+    expect([push.code, push.output]).toEqual([1, expect.stringContaining('going is being removed')]);
+    expect((await deletion).status).toBe(204);
+    expect(await processesWith(join(host.data, 'apps', 'going', 'storage'))).toEqual([]);
+  });
 });
 
 describe('a client that vanishes', () => {

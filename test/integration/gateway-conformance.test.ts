@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startHost, until, type TestHost } from '../helpers/host.js';
+import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
@@ -338,6 +339,28 @@ test('15: an upgrade that ends in an error leaves no connection behind', async (
   }
   // The one page that is open: nothing else is connected to the app once the free connections have ended.
   await until('nothing but the open page is left', async () => (await connectionsTo(port)) === 1, 15_000);
+});
+
+test('a client that offers another protocol than WebSocket is answered in this one, on a connection that goes on', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const say = async (path: string, options: { method?: string; body?: string; headers?: Record<string, string> }): Promise<[number, string]> => {
+    const asked = httpRequest({ port: Number(new URL(host.url).port), host: '127.0.0.1', agent, path, method: options.method ?? 'GET', headers: options.headers });
+    asked.end(options.body);
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    return [answer.statusCode ?? 0, await text(answer)];
+  };
+  // As Java's client does, and curl --http2.
+  const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAEAAEAA' };
+  try {
+    expect(await say('/', { headers })).toEqual([200, expect.stringContaining('<html')]);
+    expect((await say('/api/apps', { headers: { ...headers, authorization: `Bearer ${TOKEN}` } }))[0]).toBe(200);
+    const [status, said] = await say('/apps/demo/echo/x', { method: 'POST', body: 'twelve bytes', headers: { ...headers, 'content-length': '12' } });
+    expect([status, JSON.parse(said)]).toEqual([200, expect.objectContaining({ method: 'POST', size: 12 })]);
+    expect((JSON.parse(said) as { headers: object }).headers).not.toHaveProperty('http2-settings');
+    expect((await say('/apps/demo/_stcore/health', {}))[1]).toBe('ok');
+  } finally {
+    agent.destroy();
+  }
 });
 
 test('16: three hundred sessions at once each get their own state', async () => {

@@ -324,6 +324,28 @@ test('visitors who leave while their upgrade is held for a start are let go, and
   await allGone();
 });
 
+test('visitors who leave while their request is held for a start are let go, and the app never hears of them', async () => {
+  let asked = 0;
+  upstream.handler = (_, response) => {
+    asked += 1;
+    response.end('ok');
+  };
+  backend.state = 'starting';
+  const clients = [
+    ...Array.from({ length: 10 }, () => raw('GET /apps/demo/x HTTP/1.1\r\nHost: h\r\n\r\n')),
+    ...Array.from({ length: 10 }, () => raw('PUT /apps/demo/x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\na part')),
+  ];
+  await until('all are held', () => open.size === clients.length && routes.hasWaiters(app.id));
+  for (const client of clients) client.socket.destroy();
+  await until('they are gone', () => open.size === 0);
+  backend.state = 'ready';
+  routes.changed(app.id);
+  expect((await ask('/apps/demo/x')).body.toString()).toBe('ok');
+  target.agent.destroy();
+  await allGone();
+  expect(asked).toBe(1);
+});
+
 test('visitors who leave while the app still thinks about their upgrade leave nothing behind', async () => {
   upstream.upgrader = (_, socket) => void socket.resume();
   const clients = Array.from({ length: 20 }, () => raw(UPGRADE));

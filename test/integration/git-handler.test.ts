@@ -1,8 +1,9 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +14,8 @@ import { gitEnvironment } from '../../src/domain/commands.js';
 import { GitHandler } from '../../src/git/handler.js';
 import { HookServer } from '../../src/git/hook-server.js';
 import { Pushes } from '../../src/git/pushes.js';
+import { until } from '../helpers/host.js';
+import { processesWith } from '../helpers/pushing.js';
 
 const HOOKS = join(dirname(fileURLToPath(import.meta.url)), '../../hooks');
 const ENV = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' };
@@ -23,6 +26,8 @@ let hooks: HookServer;
 let remote: string;
 let ended: string[];
 let warnings: object[];
+/** What the making of an app waits for. */
+let making: Promise<unknown>;
 
 /** A git handler with one bare repository, whose hooks take everything that they are asked. */
 beforeEach(async () => {
@@ -31,13 +36,14 @@ beforeEach(async () => {
   execFileSync('git', ['init', '--quiet', '--bare', bare], { env: ENV });
   ended = [];
   warnings = [];
+  making = Promise.resolve();
   hooks = new HookServer(join(folder, 'run', 'hooks.sock'), async (call) => call.exit(0), () => undefined);
   await hooks.listen();
   const logger = { warn: (facts: object) => void warnings.push(facts), error: (facts: object) => void warnings.push(facts) };
   const handler = new GitHandler({
     attempts: new Attempts(),
     check: (token) => (token === 'secret' ? { name: 'ada' } : undefined),
-    repositories: { find: () => bare, empty: bare, demandPushable: () => undefined, begin: async () => bare, end: async (app) => void ended.push(app) },
+    repositories: { find: () => bare, empty: bare, demandPushable: () => undefined, begin: () => making.then(() => bare), end: async (app) => void ended.push(app) },
     pushes: new Pushes({ apps: undefined as never, deploys: undefined as never, previews: undefined as never, url: () => '', logger }),
     env: gitEnvironment(process.env.PATH ?? ''),
     hooks: HOOKS,
@@ -94,4 +100,20 @@ describe('a push over the limit', () => {
     expect(next.failed).toBe(false);
     expect(ended).toEqual(['hello', 'hello', 'hello']);
   }, 30_000);
+});
+
+describe('a client that leaves while its app is being made', () => {
+  it.each(['a part of its push', 'all of its push'])('with %s on the way leaves no git behind, and the push ends', async (what) => {
+    const { port } = new URL(remote);
+    const client = connect(Number(port), '127.0.0.1');
+    making = once(server, 'request').then(async ([request]: IncomingMessage[]) => {
+      client.destroy();
+      await new Promise((resolve) => request?.once('close', resolve));
+    });
+    const head = ['POST /git/hello.git/git-receive-pack HTTP/1.1', 'Host: localhost', `Authorization: Basic ${btoa('x:secret')}`, 'Content-Type: application/x-git-receive-pack-request'];
+    client.write([...head, `Content-Length: ${what.startsWith('all') ? 4 : 4_000}`, '', '0000'].join('\r\n'));
+    await until('the push ends', () => ended.length === 1, 10_000);
+    expect(warnings).toContainEqual({ error: 'the client left' });
+    expect(await processesWith(join(folder, 'hello.git'))).toEqual([]);
+  });
 });

@@ -249,6 +249,13 @@ describe('the login', () => {
     expect(second.text).toContain('used already');
   });
 
+  test('by a link is not used up by whoever asks where it leads, as mail and chat programs do', async () => {
+    const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
+    const looked = await ask(url, { method: 'HEAD' });
+    expect([looked.status, looked.headers['set-cookie']]).toEqual([200, undefined]);
+    expect((await ask(url)).status).toBe(303);
+  });
+
   test.each([
     '//evil.example',
     'https://evil.example',
