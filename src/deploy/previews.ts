@@ -55,7 +55,7 @@ export class Previews {
     return this.#options.store.list().find(({ preview }) => preview?.of === app && preview.branch === branch);
   }
 
-  /** The preview that a push to a branch goes to, made where there is none. @returns its id */
+  /** The preview that a push to a branch goes to, made where there is none. @returns its id @throws Refusal `app-not-found` */
   async take(app: string, branch: string): Promise<string> {
     const { store, apps } = this.#options;
     return this.#turns.take(app, async () => {
@@ -63,6 +63,11 @@ export class Previews {
       if (known !== undefined) return (await store.update(known.id, (current) => usedAt(current, Date.now()))).id;
       const id = previewId(app, branch, (other) => store.find(other) !== undefined);
       await apps.begin(newPreview(id, store.get(app), branch, new Date()));
+      if (store.find(app) === undefined) {
+        // Its app was removed meanwhile, and this one was not there yet to go with it.
+        await apps.remove(id);
+        throw new Refusal('not-found', 'app-not-found', `There is no app "${app}" any more.`);
+      }
       return id;
     });
   }

@@ -92,8 +92,9 @@ export class AppStore {
     await this.#turns.take(id, async () => {
       // The record goes first: what is left of an interrupted removal is then swept up at the next start.
       await rm(this.#paths.meta(id), { force: true });
-      this.#apps.delete(id);
       await rm(this.#paths.app(id), { recursive: true, force: true, maxRetries: 3 });
+      // Its id is taken until nothing of it is left, or a new app of that name could lose what it was just given.
+      this.#apps.delete(id);
       this.#tell(id, undefined);
     });
   }

@@ -58,13 +58,13 @@ export function createWeb(options: WebOptions): RequestListener {
   const app = new Koa();
   app.silent = true;
   app.on('error', (error: unknown) => {
-    // A reader who left in the middle of an answer is nothing to worry about.
-    const left = ['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE'].some((code) =>
+    // Who left in the middle of an answer, or of a body, is nothing to worry about.
+    const left = ['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'].some((code) =>
       hasCode(error, code),
     );
     logger[left ? 'debug' : 'error'](
       { err: error },
-      left ? 'a reader left in the middle of an answer' : 'an answer ended early',
+      left ? 'somebody left in the middle of an answer' : 'an answer ended early',
     );
   });
 

@@ -29,11 +29,11 @@ afterEach(async () => {
   await rm(paths.data, { recursive: true, force: true });
 });
 
-function open(idleMs: number): Previews {
+function open(idleMs: number, begin = async (app: App): Promise<void> => void (await store.create(app))): Previews {
   previews = new Previews({
     store,
     routes,
-    apps: { begin: async (app: App) => void (await store.create(app)), remove: (id) => store.remove(id) },
+    apps: { begin, remove: (id) => store.remove(id) },
     settings: { on: true, idleMs },
     logger: { info: () => undefined, error: (facts) => expect.fail(JSON.stringify(facts)) },
   });
@@ -55,6 +55,15 @@ it('removes previews that nobody uses, and nothing else, however old it is', asy
   await used('shop--fresh', 13 * DAY);
   await open(14 * DAY).look();
   expect(ids()).toEqual(['old', 'shop', 'shop--fresh']);
+});
+
+it('makes none for an app that is removed in that moment', async () => {
+  const begin = async (app: App): Promise<void> => {
+    await store.remove('shop');
+    await store.create(app);
+  };
+  await expect(open(0, begin).take('shop', 'late')).rejects.toThrow('There is no app "shop" any more.');
+  expect(ids()).toEqual([]);
 });
 
 it('looks by itself', async () => {

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ask, startWeb, TOKEN, type TestWeb } from './support.js';
 
 let web: TestWeb;
@@ -35,6 +36,17 @@ test('what is not there is a page for people, and a problem for programs', async
 test('a method that a path does not know is answered with those it does', async () => {
   const answer = await web.api('/apps', { method: 'DELETE' });
   expect(answer.json).toMatchObject({ status: 405, code: 'method-not-allowed' });
+});
+
+test('a sender who leaves in the middle of a body is not logged as a defect', async () => {
+  await web.api('/apps', { method: 'POST', body: '{"name":"demo"}', headers: { 'content-type': 'application/json' } });
+  const { hostname, port } = new URL(web.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`PUT /api/apps/demo/files/app.py HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf`);
+  await vi.waitFor(() => expect(web.logged.join('')).toBe(''));
+  socket.end();
+  await vi.waitFor(() => expect(web.logged.join('')).toContain('a sender left'));
+  expect(web.logged.join('')).not.toContain('"level":50');
 });
 
 test('a defect is logged with its stack, and shown to nobody', async () => {
