@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { openBrowser } from '../helpers/browser.js';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
 import { button, byLabel, deployed, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
@@ -17,14 +17,10 @@ describe('the gallery', () => {
   beforeAll(async () => {
     host = await startHost({ env: { STREAMLIT_HOST_PICTURES: 'auto', STREAMLIT_HOST_LOG_LEVEL: 'debug' } });
     browser = await openBrowser();
-    page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page = await openTab(browser);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   const names = async (): Promise<string[]> => page.locator('.card:visible h2').allInnerTexts();
 
