@@ -55,6 +55,11 @@ export class TestHost {
     return fetch(`${this.url}/api${path}`, { ...init, headers });
   }
 
+  /** Sends the API what it reads as JSON. */
+  async send(method: string, path: string, body: object): Promise<Response> {
+    return this.api(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  }
+
   /** What the API says of an app. */
   async app(id: string): Promise<Record<string, unknown>> {
     const answer = await this.api(`/apps/${id}`);
@@ -75,11 +80,7 @@ export class TestHost {
   /** Ends the server and its apps. The data folder stays where it is to be used again. */
   async stop(options: { keepData?: boolean; keepApps?: boolean } = {}): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      await this.api('/server/stop', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ keep_apps: options.keepApps === true }),
-      }).catch(() => this.#child.kill('SIGKILL'));
+      await this.send('POST', '/server/stop', { keep_apps: options.keepApps === true }).catch(() => this.#child.kill('SIGKILL'));
       await this.#exited;
     }
     await keepEnvironments(this.data);
