@@ -45,7 +45,7 @@ describe('nothing serious or critical is found by axe', () => {
     await page.goto(`${host.url}/console/new`);
     await button(page, 'Create and deploy').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
-    const answer = await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Nothing yet' }) });
+    const answer = await host.send('POST', '/apps', { name: 'Nothing yet' });
     expect(answer.status).toBe(201);
     await page.goto(`${host.url}/console/apps/nothing-yet`);
     expect(await seriousFaults(page)).toEqual([]);

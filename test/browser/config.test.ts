@@ -35,7 +35,7 @@ describe("the console's page of config vars and secrets", () => {
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && faults.push(message.text()));
     await logIn(page, host);
-    await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"Empty"}' });
+    await host.send('POST', '/apps', { name: 'Empty' });
     expect(await makeApp(host, 'Sales', { 'app.py': APP, 'requirements.txt': 'streamlit\n' })).toBe('live');
   });
 

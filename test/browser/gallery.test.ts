@@ -35,7 +35,7 @@ describe('the gallery', () => {
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
     expect(await makeApp(host, 'Churn <b>', { ...textApp('Who left'), 'app.py': 'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\nst.sidebar.write("Aside")\nst.chat_input("Ask")\n' })).toBe('live');
     expect(await makeApp(host, 'Maps', textApp('Where'), 'Every place on one map')).toBe('live');
-    await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Never' }) });
+    await host.send('POST', '/apps', { name: 'Never' });
     await host.api('/apps/maps/stop', { method: 'POST' });
 
     await page.goto(`${host.url}/`);
@@ -274,7 +274,7 @@ st.exception(RuntimeError("no sales today"))
   });
 
   async function patch(id: string, facts: object): Promise<Record<string, unknown>> {
-    const answer = await host.api(`/apps/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(facts) });
+    const answer = await host.send('PATCH', `/apps/${id}`, facts);
     return (await answer.json()) as Record<string, unknown>;
   }
 });

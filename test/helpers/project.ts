@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { cp } from 'node:fs/promises';
 import { scratch } from './ends.js';
+import { writeFiles } from './files.js';
 
 /** What a command printed and how it ended. */
 export interface Outcome {
@@ -45,10 +45,7 @@ export class Project {
   }
 
   async write(files: Record<string, string | Uint8Array>): Promise<void> {
-    for (const [path, content] of Object.entries(files)) {
-      await mkdir(dirname(join(this.folder, path)), { recursive: true });
-      await writeFile(join(this.folder, path), content);
-    }
+    await writeFiles(this.folder, files);
   }
 
   /** Writes files and commits everything. @returns the commit's id */
@@ -62,10 +59,6 @@ export class Project {
 
   async git(...args: string[]): Promise<Outcome> {
     return run('git', args, this.folder);
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
   }
 }
 
