@@ -72,7 +72,7 @@ import { hasSession } from './web/auth.js';
 import { consoleRouter } from './web/console/router.js';
 import { galleryRouter } from './web/gallery.js';
 import { createPages } from './web/pages.js';
-import { linksOf } from './web/presenters.js';
+import { linksOf } from './web/links.js';
 import { PublicFiles } from './web/public.js';
 import { createWeb } from './web/server.js';
 import { Views } from './web/views.js';

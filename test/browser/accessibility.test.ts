@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { linksOf } from '../../src/web/presenters.js';
+import { linksOf } from '../../src/web/links.js';
 import { PublicFiles } from '../../src/web/public.js';
 import { Views, type GatewayPage } from '../../src/web/views.js';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';

@@ -2,7 +2,8 @@ import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
 import type { Apps, AppStatus } from '../../deploy/apps.js';
 import { signedIn } from '../auth.js';
-import { linksOf, presentApp, type AppView, type Links, type Usage } from '../presenters.js';
+import { linksOf, type Links } from '../links.js';
+import { presentApp, type AppView, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
 import type { Notice, Pages, Site, Views } from '../views.js';
 
