@@ -4,22 +4,13 @@ import { newApp } from '../../../src/domain/app.js';
 import type { Release } from '../../../src/domain/release.js';
 import { linksOf } from '../../../src/web/links.js';
 import { presentApp, presentFiles, presentRelease, presentSummary, sortApps, type AppView } from '../../../src/web/presenters.js';
+import { releaseOf } from '../../helpers/release.js';
 
 const now = new Date('2026-11-21T12:00:00Z');
 const links = linksOf('https://intranet.example/tools/streamlit/');
 
 function release(number: number, state: Release['state'], facts: Partial<Release> = {}): Release {
-  return {
-    number,
-    commit: 'a3f9c01b77de0000000000000000000000000000',
-    branch: 'main',
-    source: 'push',
-    by: 'marion',
-    message: 'Add a slider',
-    state,
-    createdAt: '2026-11-21T11:55:00Z',
-    ...facts,
-  };
+  return releaseOf(number, state, { commit: 'a3f9c01b77de0000000000000000000000000000', by: 'marion', message: 'Add a slider', createdAt: '2026-11-21T11:55:00Z', ...facts });
 }
 
 function status(facts: Partial<AppStatus['app']> = {}, state: AppStatus['state'] = 'running', process?: AppStatus['process']): AppStatus {
