@@ -22,6 +22,7 @@ import { Photographer } from './deploy/photographer.js';
 import { Platform } from './deploy/platform.js';
 import { Previews } from './deploy/previews.js';
 import { ProcessConfig } from './deploy/process-config.js';
+import { Processes } from './deploy/processes.js';
 import { PushedApps } from './deploy/pushed-apps.js';
 import { DeployQueue } from './deploy/queue.js';
 import { reconcile } from './deploy/reconcile.js';
@@ -167,22 +168,21 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
   });
   const ports = new Ports(config.ports);
-  const serving = new Serving({
+  const processConfig = new ProcessConfig({ configs: inherited, cookies, files: secretFiles, logger });
+  const processes = new Processes({
     store,
     paths,
     ports,
-    routes,
     basePath,
     publicBase,
     path: config.path,
     home: config.home,
     mark,
     startLimitMs: config.limits.startMs,
-    drain: config.drain,
-    config: new ProcessConfig({ configs: inherited, cookies, files: secretFiles, logger }),
-    changed: (app) => platform.processChanged(app),
-    logger,
+    sessionTtlMs: config.drain.ttlMs,
+    config: processConfig,
   });
+  const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, changed: (app) => platform.processChanged(app), logger });
   const keeper = new Keeper({ store, paths, git, logger });
   const deploys = new Deploys({
     store,
