@@ -14,6 +14,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           globalSetup: ['test/helpers/global-setup.ts'],
+          setupFiles: ['test/helpers/ends.ts'],
         },
       },
       {
@@ -23,6 +24,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           globalSetup: ['test/helpers/global-setup.ts'],
+          setupFiles: ['test/helpers/ends.ts'],
         },
       },
     ],

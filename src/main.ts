@@ -1,34 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFile, realpath, rm } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ConnectionOptions } from 'bullmq';
 import type { Middleware } from 'koa';
-import { Environments } from './build/environment.js';
-import { findTools } from './build/tools.js';
 import { ConfigError, readConfig, type Config } from './config.js';
-import { Adoption } from './deploy/adoption.js';
-import { AppFiles } from './deploy/app-files.js';
-import { Configs } from './deploy/configs.js';
 import { takeData } from './deploy/data-folder.js';
-import { Deploys } from './deploy/deploys.js';
-import { Folders } from './deploy/folders.js';
-import { Importer } from './deploy/importer.js';
-import { InPlace } from './deploy/in-place.js';
-import { InheritedConfig } from './deploy/inherited-config.js';
-import { Keeper } from './deploy/keeper.js';
 import { Photographer } from './deploy/photographer.js';
-import { Platform } from './deploy/platform.js';
-import { Previews } from './deploy/previews.js';
-import { ProcessConfig } from './deploy/process-config.js';
-import { PushedApps } from './deploy/pushed-apps.js';
-import { DeployQueue } from './deploy/queue.js';
-import { reconcile } from './deploy/reconcile.js';
-import { startRedis } from './deploy/redis-server.js';
-import { Serving } from './deploy/serving.js';
-import { Sleeper } from './deploy/sleeper.js';
-import { Watcher } from './deploy/watcher.js';
+import { assembleDeploying } from './deploying.js';
 import { Refusal } from './errors.js';
 import { Absent } from './gateway/absent.js';
 import { createEntry, type EntryOptions } from './gateway/entry.js';
@@ -44,35 +23,24 @@ import { Pushes } from './git/pushes.js';
 import { greet, offerExample } from './greeting.js';
 import { createLogger, type Logger } from './logger.js';
 import { accessLog } from './logs/access-log.js';
-import { maskUrls } from './logs/mask.js';
 import { tail } from './logs/tail.js';
 import { findChromium } from './runtime/chromium.js';
-import { endMarked, MARK } from './runtime/marked.js';
-import { Ports } from './runtime/ports.js';
 import { startTimeOf } from './runtime/proc.js';
 import { UsageMeter } from './runtime/usage.js';
-import { AppConfigs } from './store/app-config.js';
-import { AppStore } from './store/apps.js';
 import { ConfigFile } from './store/config-file.js';
-import { CookieSecrets } from './store/cookie-secret.js';
 import { Credentials } from './store/credentials.js';
-import { Git } from './store/git.js';
 import { removeServerRecord, writeServerRecord } from './store/lock.js';
 import { LogFolder } from './store/log-folder.js';
 import { Paths } from './store/paths.js';
 import { Pictures } from './store/pictures.js';
-import { Repository } from './store/repository.js';
-import { SecretFiles } from './store/secret-files.js';
 import { Sessions } from './store/sessions.js';
-import { Vault } from './store/vault.js';
 import { Attempts } from './domain/attempts.js';
-import { Turns } from './domain/turns.js';
 import { redirectOf } from './domain/extra-paths.js';
 import { hasSession } from './web/auth.js';
 import { consoleRouter } from './web/console/router.js';
 import { galleryRouter } from './web/gallery.js';
 import { createPages } from './web/pages.js';
-import { linksOf } from './web/presenters.js';
+import { linksOf } from './web/links.js';
 import { PublicFiles } from './web/public.js';
 import { createWeb } from './web/server.js';
 import { Views } from './web/views.js';
@@ -82,8 +50,6 @@ import { Stop } from './stop.js';
 const MAX_PUSH = 2 * 1024 * 1024 * 1024;
 /** How many lines of its first deploy are shown to who waits for an app. */
 const ABSENT_LINES = 14;
-/** How long an install may print nothing, in ms. */
-const MAX_BUILD_IDLE = 10 * 60_000;
 /** The most bytes of one upload. */
 const MAX_UPLOAD = 500 * 1024 * 1024;
 
@@ -124,116 +90,15 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   await close(await listen(config, { request: (_, response) => response.destroy(), upgrade: (_, socket) => socket.destroy(), closeSockets: () => undefined }));
   const mark = createHash('sha256').update(await realpath(paths.data)).digest('hex').slice(0, 16);
 
-  const store = new AppStore(paths);
-  for (const problem of await store.load()) logger.error(problem);
-  // What an earlier server started and did not write down, and its builds, are nobody's any more.
-  const known = new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark)));
-  await endMarked(mark, known);
-
-  const vault = new Vault(paths);
-  for (const problem of await vault.open()) logger.error(problem);
-  const appConfigs = new AppConfigs(vault);
-  const inherited = new InheritedConfig({ store, configs: appConfigs });
-  const cookies = new CookieSecrets(paths, vault);
-  const secretFiles = new SecretFiles(paths);
-  await sealSecrets(store, cookies, secretFiles, logger);
-
   const base = { text: config.publicBase };
   const publicBase = (): string => base.text;
   const basePath = new URL(config.publicBase).pathname.replace(/\/$/, '');
   const url = (app: string): string => `${publicBase()}/apps/${app}/`;
 
-  const path = [dirname(process.execPath), config.path].join(delimiter);
-  const git = new Git(path);
-  await rm(paths.emptyRepository, { recursive: true, force: true });
-  await new Repository(paths.emptyRepository, git).init(paths.tmp);
-
-  const redis =
-    config.redisUrl === undefined
-      ? await startRedis({ dir: paths.redis, runDir: paths.run, binaryDirs: [join(paths.tools, 'bin')], path: config.path, logger })
-      : undefined;
-  const connection: ConnectionOptions = redis?.connection ?? connectionTo(config.redisUrl ?? '');
-
   const routes = new RouteTable();
+  const deploying = await assembleDeploying({ config, paths, file: configFile(config), mark, routes, publicBase, basePath, url, logger });
+  const { store, git, deploys, platform, pushed, previews, sleeper, folders, importer, adoption } = deploying;
   const credentials = await Credentials.load(paths.adminToken, config.token);
-  const tools = await findTools(join(paths.tools, 'bin'), config.path);
-  if (tools.uv === undefined) logger.warn('uv was not found, so environments are made with venv and pip, which takes longer.');
-  const environments = new Environments({
-    root: paths.environments,
-    tmp: paths.tmp,
-    cache: paths.cache,
-    tools,
-    limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
-    env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
-  });
-  const ports = new Ports(config.ports);
-  const serving = new Serving({
-    store,
-    paths,
-    ports,
-    routes,
-    basePath,
-    publicBase,
-    path: config.path,
-    home: config.home,
-    mark,
-    startLimitMs: config.limits.startMs,
-    drain: config.drain,
-    config: new ProcessConfig({ configs: inherited, cookies, files: secretFiles, logger }),
-    changed: (app) => platform.processChanged(app),
-    logger,
-  });
-  const keeper = new Keeper({ store, paths, git, logger });
-  const deploys = new Deploys({
-    store,
-    paths,
-    git,
-    environments,
-    serving,
-    url,
-    wake: (app) => queue.wake(app),
-    tidy: async (app): Promise<void> => {
-      await keeper.tidyApp(app);
-      await configs.tidy(app);
-    },
-    mask: (app): Promise<(text: string) => string> => deployMask(configs, app, logger),
-    configs: inherited,
-    logger,
-  });
-  const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
-  const inPlace = new InPlace({ store, deploys, serving, logger });
-  const turns = new Turns();
-  const appFiles = new AppFiles({ store, paths, git, deploys, turns });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, inPlace, inherited, previews: config.previews.on });
-  const pushed = new PushedApps({ store, paths, git, platform });
-  const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
-  const queue = new DeployQueue({
-    connection,
-    prefix: `streamlit-host:${mark}`,
-    concurrency: config.deploys,
-    run: (app) => deploys.run(app),
-    wanted: () => deploys.wanted(),
-    logger,
-  });
-
-  const file = configFile(config);
-  const folders: Folders = new Folders({
-    file,
-    // Our own records of apps are no apps.
-    apps: config.controller.apps === paths.apps ? undefined : config.controller.apps,
-    store,
-    platform,
-    inPlace,
-    serving,
-    ports,
-    settled: (apps) => watcher.follow(apps),
-    logger,
-  });
-  const watcher = new Watcher({ changed: (app) => folders.changed(app), logger });
-  const importer = new Importer(file, folders);
-  const adoption = new Adoption({ store, paths, git, file, appFiles, configs, logger });
-
-  const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
 
   const pushes = new Pushes({
     apps: store,
@@ -313,11 +178,7 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
 
   await hooks.listen();
   const unfollow = logFolder?.follow(store, paths, (text) => logger.warn(text));
-  await reconcile({ store, paths, git, deploys, serving, logger });
-  await folders.begin();
-  await previews.look();
-  await keeper.tidy();
-  for (const app of deploys.wanted()) queue.wake(app);
+  await deploying.begin();
   const server = await listen(config, entry);
   const { port } = server.address() as AddressInfo;
   if (config.port === 0 && config.publicBase.endsWith(':0')) base.text = config.publicBase.replace(/:0$/, `:${port}`);
@@ -336,18 +197,12 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
 
   const { keepApps } = await stop.wanted();
   logger.info(keepApps ? 'Stopping; the apps go on.' : 'Stopping, with all apps.');
-  await watcher.close();
   await photographer?.close();
-  await deploys.stop();
-  await adoption.close();
+  await deploying.rest();
   await hooks.close();
   entry.closeSockets();
   await close(server);
-  await queue.close();
-  await sleeper.close();
-  await previews.close();
-  await (keepApps ? serving.leave() : serving.end());
-  await redis?.stop();
+  await deploying.end({ keepApps });
   unfollow?.();
   await logFolder?.close();
   await removeServerRecord(paths.server);
@@ -355,27 +210,6 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
 
 function seen(logs: LogFolder | undefined): Pick<EntryOptions, 'seen'> {
   return logs === undefined ? {} : { seen: accessLog(logs.website) };
-}
-
-/** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */
-async function sealSecrets(store: AppStore, cookies: CookieSecrets, files: SecretFiles, logger: Logger): Promise<void> {
-  await files.sweep(store.list().flatMap((app) => app.processes.map(({ release, port }) => ({ app: app.id, release, port }))));
-  for (const { id } of store.list()) {
-    await cookies.seal(id).catch((error: unknown) => logger.error({ app: id, err: error }, "an app's cookie secret could not be encrypted"));
-  }
-}
-
-/** Hides in a deploy's log what must not be read. Where an app's values cannot be read, its process cannot say them either. */
-async function deployMask(configs: Configs, app: string, logger: Logger): Promise<(text: string) => string> {
-  const hide = await configs.mask(app).catch((error: unknown) => {
-    logger.error({ app, err: error }, "an app's config cannot be read");
-    return (text: string): string => text;
-  });
-  return (text) => maskUrls(hide(text));
-}
-
-function connectionTo(redisUrl: string): ConnectionOptions {
-  return redisUrl.startsWith('unix://') ? { path: redisUrl.slice('unix://'.length) } : { url: redisUrl };
 }
 
 async function versionOf(root: string): Promise<string> {

@@ -1,42 +1,26 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { drainMinutesOf, findRelease, type App } from '../domain/app.js';
-import { streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
-import type { Place } from '../domain/place.js';
 import type { ProcessRecord } from '../domain/process.js';
 import { transition, type Release } from '../domain/release.js';
 import { Refusal } from '../errors.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
-import { LogFile } from '../logs/log-file.js';
 import { endMarked } from '../runtime/marked.js';
-import { AppProcess } from '../runtime/process.js';
-import type { Ports } from '../runtime/ports.js';
+import type { AppProcess } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import { linkLive } from '../store/links.js';
 import type { Paths } from '../store/paths.js';
 import { drained, type DrainLimits } from './drain.js';
 import type { ProcessConfig } from './process-config.js';
+import type { Processes } from './processes.js';
 
 export interface ServingOptions {
   store: AppStore;
   paths: Paths;
-  ports: Ports;
   routes: RouteTable;
-  /** The public base's own path; empty where it has none. */
-  basePath: string;
-  publicBase: () => string;
-  /** PATH for apps. */
-  path: string;
-  /** HOME for apps in place; the others get one of their own. */
-  home: string;
-  /** By which our children are known. */
-  mark: string;
-  /** How long a process may take to answer its health check, in ms. */
-  startLimitMs: number;
+  processes: Processes;
   drain: DrainLimits;
-  /** What a process gets of its app's config vars and secrets. */
-  config: ProcessConfig;
+  /** Takes back what a process got of its app's secrets. */
+  config: Pick<ProcessConfig, 'end'>;
   /** Hears that an app's process has another state. */
   changed: (app: string) => void;
   logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
@@ -95,61 +79,9 @@ export class Serving {
     return pages;
   }
 
-  /** Prepares a process of a release, not started yet. */
+  /** Prepares a process of a release, not started yet. @throws Refusal where the release was never built */
   async prepare(app: string, release: Release): Promise<AppProcess> {
-    const { store, paths, path, home, mark, basePath, publicBase, ports, config } = this.#options;
-    const environment = paths.environmentOf(release);
-    if (environment === undefined || release.entrypoint === undefined) {
-      throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
-    }
-    const storage = paths.storage(app);
-    await mkdir(storage, { recursive: true });
-    const cwd = paths.sourceOf(app, release);
-    const place = (): Place | undefined => store.find(app)?.place;
-    const at = `${basePath}/apps/${app}`;
-    return new AppProcess(
-      {
-        app,
-        release: release.number,
-        command: streamlitCommand(join(environment, 'bin', 'python'), release.entrypoint),
-        cwd,
-        environment: async (port) => {
-          const redirectUri = `${publicBase()}/apps/${app}/oauth2callback`;
-          const { vars, cookieSecret } = await config.begin({ app, release: release.number, port }, release.config ?? 0, { cwd, redirectUri });
-          return {
-            LANG: 'C.UTF-8',
-            // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
-            MALLOC_ARENA_MAX: '2',
-            ...vars,
-            // What stands from here on is the server's, whatever the vars say.
-            PATH: `${join(environment, 'bin')}:${path}`,
-            // An app in place keeps the home that it had.
-            HOME: release.folder === undefined ? storage : home,
-            VIRTUAL_ENV: environment,
-            PYTHONUNBUFFERED: '1',
-            STREAMLIT_HOST_APP: app,
-            STREAMLIT_HOST_RELEASE: String(release.number),
-            STREAMLIT_HOST_STORAGE: storage,
-            ...streamlitEnvironment({
-              port,
-              basePath: at.slice(1),
-              publicHost: new URL(publicBase()).hostname,
-              disconnectedSessionTtl: Math.ceil(this.#options.drain.ttlMs / 1000),
-              maxUploadMb: 200,
-              cookieSecret,
-            }),
-          };
-        },
-        port: release.folder === undefined ? undefined : place()?.port,
-        restarts: () => place()?.restartOnCrash ?? true,
-        healthPath: `${at}/_stcore/health`,
-        startLimitMs: this.#options.startLimitMs,
-        mark,
-        log: new LogFile(paths.runLog(app, release.number)),
-      },
-      ports,
-      (process) => this.#changed(app, process),
-    );
+    return this.#options.processes.prepare(app, release, (process) => this.#changed(app, process));
   }
 
   /**

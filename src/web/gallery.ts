@@ -3,7 +3,8 @@ import type { Context } from 'koa';
 import type { Apps, AppStatus } from '../deploy/apps.js';
 import { Refusal } from '../errors.js';
 import type { Pictures } from '../store/pictures.js';
-import { linksOf, presentState, type Links } from './presenters.js';
+import { linksOf, type Links } from './links.js';
+import { presentState } from './presenters.js';
 import type { GalleryCard, TagView, Views } from './views.js';
 
 export interface GalleryDeps {

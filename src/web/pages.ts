@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { linksOf } from './presenters.js';
+import { linksOf } from './links.js';
 import type { WebPages } from './server.js';
 import type { Views } from './views.js';
 

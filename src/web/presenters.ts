@@ -1,21 +1,19 @@
 import { findRelease, pendingRelease, type App, type AppState } from '../domain/app.js';
 import { isPending, type Release, type ReleaseState } from '../domain/release.js';
 import type { AppStatus, RepositoryFile } from '../deploy/apps.js';
+import { encodePath, type Links } from './links.js';
+import { presentBytes, presentShare, presentSpan, presentTime, type TimeView } from './numbers.js';
 
 /** How a state looks: well, under way, in trouble, or at rest. */
 export type Tone = 'good' | 'busy' | 'bad' | 'idle';
 
-export interface StateView {
-  name: string;
+interface Look {
   word: string;
   tone: Tone;
 }
 
-/** A moment, for a `<time>`: the browser keeps `text` fresh. */
-export interface TimeView {
-  iso: string;
-  text: string;
-  title: string;
+export interface StateView extends Look {
+  name: string;
 }
 
 /** What a process uses now. */
@@ -83,50 +81,27 @@ export interface AppView {
   search: string;
 }
 
-/** Every address of the platform, all from the one public base. */
-export interface Links {
-  /** The public base without a trailing slash, such as `https://apps.example.com/tools`. */
-  origin: string;
-  /** Its path: "" or `/tools`. */
-  base: string;
-  app(id: string): string;
-  git(id: string): string;
-  console(path: string): string;
-}
-
-export function linksOf(publicBase: string): Links {
-  const origin = publicBase.replace(/\/+$/, '');
-  const base = new URL(origin).pathname.replace(/\/+$/, '');
-  return {
-    origin,
-    base,
-    app: (id) => `${origin}/apps/${id}/`,
-    git: (id) => `${origin}/git/${id}.git`,
-    console: (path) => `${base}/console/${path}`,
-  };
-}
-
-const APP_STATES: Record<AppState, StateView> = {
-  created: { name: 'created', word: 'New', tone: 'idle' },
-  deploying: { name: 'deploying', word: 'Deploying', tone: 'busy' },
-  failed: { name: 'failed', word: 'Failed', tone: 'bad' },
-  starting: { name: 'starting', word: 'Starting', tone: 'busy' },
-  running: { name: 'running', word: 'Running', tone: 'good' },
-  crashed: { name: 'crashed', word: 'Crashed', tone: 'bad' },
-  sleeping: { name: 'sleeping', word: 'Sleeping', tone: 'idle' },
-  stopped: { name: 'stopped', word: 'Stopped', tone: 'idle' },
+const APP_STATES: Record<AppState, Look> = {
+  created: { word: 'New', tone: 'idle' },
+  deploying: { word: 'Deploying', tone: 'busy' },
+  failed: { word: 'Failed', tone: 'bad' },
+  starting: { word: 'Starting', tone: 'busy' },
+  running: { word: 'Running', tone: 'good' },
+  crashed: { word: 'Crashed', tone: 'bad' },
+  sleeping: { word: 'Sleeping', tone: 'idle' },
+  stopped: { word: 'Stopped', tone: 'idle' },
 };
 
-const RELEASE_STATES: Record<ReleaseState, StateView> = {
-  queued: { name: 'queued', word: 'Queued', tone: 'busy' },
-  building: { name: 'building', word: 'Building', tone: 'busy' },
-  starting: { name: 'starting', word: 'Starting', tone: 'busy' },
-  live: { name: 'live', word: 'Live', tone: 'good' },
-  draining: { name: 'draining', word: 'Draining', tone: 'idle' },
-  retired: { name: 'retired', word: 'Retired', tone: 'idle' },
-  failed: { name: 'failed', word: 'Failed', tone: 'bad' },
-  superseded: { name: 'superseded', word: 'Superseded', tone: 'idle' },
-  cancelled: { name: 'cancelled', word: 'Cancelled', tone: 'idle' },
+const RELEASE_STATES: Record<ReleaseState, Look> = {
+  queued: { word: 'Queued', tone: 'busy' },
+  building: { word: 'Building', tone: 'busy' },
+  starting: { word: 'Starting', tone: 'busy' },
+  live: { word: 'Live', tone: 'good' },
+  draining: { word: 'Draining', tone: 'idle' },
+  retired: { word: 'Retired', tone: 'idle' },
+  failed: { word: 'Failed', tone: 'bad' },
+  superseded: { word: 'Superseded', tone: 'idle' },
+  cancelled: { word: 'Cancelled', tone: 'idle' },
 };
 
 const VERBS: Record<Release['source'], string> = {
@@ -141,7 +116,7 @@ const VERBS: Record<Release['source'], string> = {
 
 /** How an app's state reads. */
 export function presentState(state: AppState): StateView {
-  return APP_STATES[state];
+  return { name: state, ...APP_STATES[state] };
 }
 
 /** An app for a page of the console. */
@@ -203,7 +178,7 @@ export function presentRelease(app: App, release: Release, links: Links, now: Da
   const open = release.state === 'draining' ? pages?.get(release.number) : undefined;
   return {
     number: release.number,
-    state: RELEASE_STATES[release.state],
+    state: { name: release.state, ...RELEASE_STATES[release.state] },
     commit: release.commit,
     shortCommit: release.commit.slice(0, 7),
     message: release.message,
@@ -237,40 +212,6 @@ export function presentSummary(all: AppStatus[]): string {
   return [`${list.length} ${list.length === 1 ? 'app' : 'apps'}`, ...parts].join(' · ');
 }
 
-/** A moment seen from another: "3 minutes ago". */
-export function presentTime(iso: string, now: Date): TimeView {
-  const date = new Date(iso);
-  return { iso, text: ago(now.getTime() - date.getTime(), date), title: `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC` };
-}
-
-/** A span of time in ms: "850 ms", "4.2 s", "3 min 5 s", "2 h 10 min". */
-export function presentSpan(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
-  const seconds = ms / 1_000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 59.5) return `${Math.round(seconds)} s`;
-  const minutes = Math.floor(Math.round(seconds) / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds) % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** Bytes with three digits at most: "512 B", "1.4 kB", "182 MB". */
-export function presentBytes(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1_000;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 9.95 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
-}
-
-/** A share of one core as per cent; a whole number, since more would only flicker. */
-export function presentShare(share: number): string {
-  return `${Math.round(share * 100)} %`;
-}
-
 export interface FolderView {
   /** "" for the files at the top. */
   name: string;
@@ -294,21 +235,4 @@ export function presentFiles(files: RepositoryFile[], app: string, links: Links,
     });
   }
   return [...folders.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** A path for a URL: its "/" stay. */
-export function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
-}
-
-function ago(ms: number, date: Date): string {
-  const seconds = Math.round(ms / 1_000);
-  if (seconds < 45) return 'just now';
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min ago`;
-  const hours = Math.round(minutes / 60);
-  if (hours < 24) return `${hours} h ago`;
-  const days = Math.round(hours / 24);
-  if (days < 30) return days === 1 ? 'yesterday' : `${days} days ago`;
-  return date.toISOString().slice(0, 10);
 }

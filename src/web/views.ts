@@ -5,7 +5,9 @@ import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
 import type { PublicFiles } from './public.js';
 import { drawPicture } from './picture.js';
-import type { AppView, FolderView, Links, ReleaseView, TimeView } from './presenters.js';
+import type { Links } from './links.js';
+import type { TimeView } from './numbers.js';
+import type { AppView, FolderView, ReleaseView } from './presenters.js';
 
 /** What every page knows of the site and of the person who looks. */
 export interface Site {

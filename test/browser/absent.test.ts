@@ -1,30 +1,21 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
-import type { Project } from '../helpers/project.js';
 import { fixture, Signals, startPush } from '../helpers/pushing.js';
 import { keepPictures, logIn } from './pages.js';
 
 let host: TestHost;
 let browser: Browser;
-const projects: Project[] = [];
 
 beforeAll(async () => {
   host = await startHost();
   browser = await openBrowser();
 });
 
-afterAll(async () => {
-  await browser?.close();
-  await host?.stop();
-  await Promise.all(projects.map((project) => project.remove()));
-});
-
 it('who comes during the first build reads its log as it grows, and the app opens by itself; a machine is told to come back', async () => {
   const signals = await Signals.create();
   const project = await fixture('slow-build');
-  projects.push(project);
   await project.commit({ 'slow/signals.txt': signals.text, 'text.txt': 'text:there' }, 'Begin');
   const pushing = startPush(project, host, 'first');
   await signals.hasBegun();
@@ -48,7 +39,6 @@ it('who comes during the first build reads its log as it grows, and the app open
 
 it('why a first deploy failed is told to the operator and to nobody else', async () => {
   const project = await fixture('exception');
-  projects.push(project);
   expect((await project.git('push', host.remote('broken'), 'main')).code).toBe(1);
   await until('it has failed', async () => (await host.app('broken')).state === 'failed');
 

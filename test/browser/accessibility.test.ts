@@ -1,33 +1,28 @@
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { linksOf } from '../../src/web/presenters.js';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { linksOf } from '../../src/web/links.js';
 import { PublicFiles } from '../../src/web/public.js';
 import { Views, type GatewayPage } from '../../src/web/views.js';
-import { openBrowser } from '../helpers/browser.js';
+import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
 import { button, byLabel, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
 
 describe('nothing serious or critical is found by axe', () => {
   let host: TestHost;
-  let browser: Browser;
   /** Of a visitor, and of the operator. */
   let visitor: Page;
   let page: Page;
 
   beforeAll(async () => {
     host = await startHost();
-    browser = await openBrowser();
-    visitor = await browser.newPage();
-    page = await browser.newPage();
-    for (const one of [visitor, page]) one.setDefaultTimeout(20_000);
+    const browser = await openBrowser();
+    visitor = await openTab(browser);
+    page = await openTab(browser);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   it('on the login page, on an error, and while there is no app', async () => {
     await visitor.goto(`${host.url}/console/`);
@@ -50,7 +45,7 @@ describe('nothing serious or critical is found by axe', () => {
     await page.goto(`${host.url}/console/new`);
     await button(page, 'Create and deploy').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
-    const answer = await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Nothing yet' }) });
+    const answer = await host.send('POST', '/apps', { name: 'Nothing yet' });
     expect(answer.status).toBe(201);
     await page.goto(`${host.url}/console/apps/nothing-yet`);
     expect(await seriousFaults(page)).toEqual([]);

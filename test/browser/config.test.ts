@@ -1,8 +1,8 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { keepPicture, openBrowser } from '../helpers/browser.js';
+import type { Browser, Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { button, byLabel, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
 
@@ -24,7 +24,6 @@ const LIVE = { timeout: 60_000 };
 describe("the console's page of config vars and secrets", () => {
   let host: TestHost;
   let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
   const faults: string[] = [];
   const config = (): string => `${host.url}/console/apps/sales/config`;
@@ -32,29 +31,18 @@ describe("the console's page of config vars and secrets", () => {
   beforeAll(async () => {
     host = await startHost();
     browser = await openBrowser();
-    context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
-    page = await context.newPage();
+    page = await openTab(browser);
     page.on('pageerror', (error) => faults.push(String(error)));
     page.on('console', (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && faults.push(message.text()));
     await logIn(page, host);
-    await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"Empty"}' });
+    await host.send('POST', '/apps', { name: 'Empty' });
     expect(await makeApp(host, 'Sales', { 'app.py': APP, 'requirements.txt': 'streamlit\n' })).toBe('live');
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== 'fail') return;
-    await keepPicture(page, `failed ${task.name}`);
-    console.log(host.output.slice(-5_000));
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   it('stores what is set where nothing is live, without JavaScript too', async () => {
-    const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await context.storageState() });
+    const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await page.context().storageState() });
     const simple = await plain.newPage();
     await simple.goto(`${host.url}/console/apps/empty/config`);
     await simple.getByText('what you save is stored').waitFor();
@@ -169,7 +157,7 @@ describe("the console's page of config vars and secrets", () => {
   });
 
   it('tells of open pages on an older release, which can be ended', async () => {
-    const visitor = await context.newPage();
+    const visitor = await page.context().newPage();
     await visitor.goto(`${host.url}/apps/sales/`);
     await visitor.getByRole('heading', { name: 'Region region' }).waitFor(LIVE);
     await page.goto(`${config()}?name=REGION`);

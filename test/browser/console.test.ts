@@ -1,10 +1,10 @@
-import { readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { keepPicture, openBrowser } from '../helpers/browser.js';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
+import { freePorts } from '../helpers/installation.js';
 import { run } from '../helpers/project.js';
 import { baseOf, button, byLabel, drop, folderOf, formOf, headState, keepPictures, logIn, makeApp } from './pages.js';
 
@@ -21,7 +21,6 @@ const LIVE = { timeout: 60_000 };
 describe('the console', () => {
   let host: TestHost;
   let browser: Browser;
-  let context: BrowserContext;
   /** The page that most is done in, and a second one that only looks. */
   let page: Page;
   let second: Page;
@@ -31,22 +30,11 @@ describe('the console', () => {
   beforeAll(async () => {
     host = await startHost();
     browser = await openBrowser();
-    context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
-    page = await context.newPage();
+    page = await openTab(browser);
     page.on('pageerror', (error) => faults.push(String(error)));
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== 'fail') return;
-    await keepPicture(page, `failed ${task.name}`);
-    console.log(host.output.slice(-5_000));
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   it('lets in whoever has the printed link, once', async () => {
     await page.goto(host.loginUrl);
@@ -67,7 +55,7 @@ describe('the console', () => {
   });
 
   it('makes an app of a dropped folder, and shows its deploy while it happens', async () => {
-    second = await context.newPage();
+    second = await page.context().newPage();
     second.on('pageerror', (error) => faults.push(String(error)));
     await second.goto(`${host.url}/console/`);
     await second.getByRole('heading', { name: 'Push your first app' }).waitFor();
@@ -89,7 +77,6 @@ describe('the console', () => {
     await page.locator('.log-lines').getByText('Checked out 2 files; main file: app.py').waitFor();
     // There is nothing left to follow.
     await button(page, 'Follow').waitFor({ state: 'hidden' });
-    await rm(dirname(folder), { recursive: true });
     // All of it came without a reload.
     expect(await page.evaluate('window.here')).toBe(true);
     await keepPictures(page, 'console-deploy');
@@ -110,7 +97,7 @@ describe('the console', () => {
   it('opens the app, and follows what it prints', async () => {
     await page.bringToFront();
     await page.goto(`${host.url}/console/apps/my-words/logs`);
-    const visitor = await context.newPage();
+    const visitor = await page.context().newPage();
     await visitor.goto(`${host.url}/apps/my-words/`);
     await visitor.getByRole('heading', { name: 'First words' }).waitFor();
     const say = async (word: string): Promise<void> => {
@@ -148,7 +135,7 @@ describe('the console', () => {
   });
 
   it('edits a file, and the app has the new text', async () => {
-    const visitor = await context.newPage();
+    const visitor = await page.context().newPage();
     await page.goto(`${host.url}/console/apps/my-words/files`);
     await keepPictures(page, 'console-files');
     await page.getByRole('link', { name: 'app.py', exact: true }).click();
@@ -274,7 +261,7 @@ describe('the console', () => {
     await page.waitForURL('**/deploys/9');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
     await page.locator('.deploy-head').getByText('rolled back to 1').waitFor();
-    const visitor = await context.newPage();
+    const visitor = await page.context().newPage();
     await visitor.goto(`${host.url}/apps/my-words/`);
     await visitor.getByRole('heading', { name: 'First words' }).waitFor();
     await visitor.close();
@@ -409,25 +396,21 @@ describe('the console', () => {
 
 describe('a public base with a path of its own', () => {
   let host: TestHost;
-  let browser: Browser;
+  let page: Page;
 
   beforeAll(async () => {
-    const port = await freePort();
+    const [port] = await freePorts(1);
     host = await startHost({
       env: { STREAMLIT_HOST_PORT: String(port), STREAMLIT_HOST_PUBLIC_BASE: `http://127.0.0.1:${port}/tools/streamlit` },
     });
-    browser = await openBrowser();
+    page = await openTab(await openBrowser());
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   it('holds console, gallery, API, git and apps', async () => {
     const base = baseOf(host);
     expect(base).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/tools\/streamlit$/);
-    const page = await browser.newPage();
     const outside: string[] = [];
     const failed: string[] = [];
     page.on('request', (request) => void (request.url().startsWith(`${base}/`) || outside.push(request.url())));
@@ -464,14 +447,5 @@ describe('a public base with a path of its own', () => {
     await page.goto(`${base}/console/`);
     await button(page, 'Log out').click();
     expect(page.url()).toBe(`${base}/console/login`);
-    await page.close();
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

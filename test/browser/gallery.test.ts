@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { openBrowser } from '../helpers/browser.js';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
 import { button, byLabel, deployed, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
@@ -17,14 +17,10 @@ describe('the gallery', () => {
   beforeAll(async () => {
     host = await startHost({ env: { STREAMLIT_HOST_PICTURES: 'auto', STREAMLIT_HOST_LOG_LEVEL: 'debug' } });
     browser = await openBrowser();
-    page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page = await openTab(browser);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   const names = async (): Promise<string[]> => page.locator('.card:visible h2').allInnerTexts();
 
@@ -39,7 +35,7 @@ describe('the gallery', () => {
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
     expect(await makeApp(host, 'Churn <b>', { ...textApp('Who left'), 'app.py': 'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\nst.sidebar.write("Aside")\nst.chat_input("Ask")\n' })).toBe('live');
     expect(await makeApp(host, 'Maps', textApp('Where'), 'Every place on one map')).toBe('live');
-    await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Never' }) });
+    await host.send('POST', '/apps', { name: 'Never' });
     await host.api('/apps/maps/stop', { method: 'POST' });
 
     await page.goto(`${host.url}/`);
@@ -278,7 +274,7 @@ st.exception(RuntimeError("no sales today"))
   });
 
   async function patch(id: string, facts: object): Promise<Record<string, unknown>> {
-    const answer = await host.api(`/apps/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(facts) });
+    const answer = await host.send('PATCH', `/apps/${id}`, facts);
     return (await answer.json()) as Record<string, unknown>;
   }
 });

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type * as axe from 'axe-core';
 import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { keepPicture } from '../helpers/browser.js';
+import { scratch } from '../helpers/ends.js';
+import { writeFiles } from '../helpers/files.js';
 import { TOKEN, type TestHost } from '../helpers/host.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -64,11 +64,8 @@ export function formOf(files: Record<string, string>, fields: Record<string, str
 
 /** Writes files into a new folder with this name. @returns the folder's path */
 export async function folderOf(name: string, files: Record<string, string>): Promise<string> {
-  const folder = join(await mkdtemp(join(tmpdir(), 'dropped-')), name);
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
-  }
+  const folder = join(await scratch('dropped-'), name);
+  await writeFiles(folder, files);
   return folder;
 }
 

@@ -1,8 +1,9 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { keepPicture, openBrowser } from '../helpers/browser.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 
 const app = (version: string): string => `
 import streamlit as st
@@ -28,14 +29,7 @@ describe('a page stays with its release', () => {
     host = await startHost();
     browser = await openBrowser();
     project = await Project.create({ 'app.py': app('one'), 'requirements.txt': 'streamlit\n' });
-    const pushed = await project.git('push', host.remote('counter'), 'main');
-    expect(pushed.output).toContain('counter is live');
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await project?.remove();
-    await host?.stop();
+    await pushLive(project, host, 'counter');
   });
 
   it('keeps the counter and the uploads of an open tab through a deploy, while a new tab gets the new release', async () => {
@@ -48,8 +42,7 @@ describe('a page stays with its release', () => {
     await old.getByText('Count: 2').waitFor();
 
     await project.commit({ 'app.py': app('two') }, 'Second');
-    const pushed = await project.git('push', host.remote('counter'), 'main');
-    expect(pushed.code, pushed.output).toBe(0);
+    await pushLive(project, host, 'counter');
 
     const fresh = await browser.newPage();
     await fresh.goto(`${host.url}/apps/counter/`);
@@ -73,8 +66,8 @@ describe('a page stays with its release', () => {
     await old.getByText('A new version is ready.').waitFor({ state: 'detached' });
     await old.getByText('Count: 3').waitFor();
 
-    const third = await project.commit({ 'app.py': app('three') }, 'Third');
-    expect((await project.git('push', host.remote('counter'), 'main')).code, third).toBe(0);
+    await project.commit({ 'app.py': app('three') }, 'Third');
+    await pushLive(project, host, 'counter');
     await old.getByRole('button', { name: 'Add', exact: true }).click();
     await old.getByText('Count: 4').waitFor();
     await old.evaluate('document.dispatchEvent(new Event("visibilitychange"))');

@@ -1,31 +1,25 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openBrowser } from '../helpers/browser.js';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 import { byLabel, button, headState, keepPictures, logIn, seriousFaults } from './pages.js';
 
 describe('previews in the console', () => {
   let host: TestHost;
-  let browser: Browser;
   let page: Page;
   let project: Project;
 
   beforeAll(async () => {
     host = await startHost();
-    browser = await openBrowser();
-    page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page = await openTab(await openBrowser());
     project = await Project.create(textApp('text:main'));
-    expect((await project.git('push', host.remote('shop'), 'main')).output).toContain('shop is live');
+    await pushLive(project, host, 'shop');
     await logIn(page, host);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await project?.remove();
-    await host?.stop();
-  });
+  tellFailures(() => ({ host, page }));
 
   it('are switched on in the settings of their app, which say what that does', async () => {
     await page.goto(`${host.url}/console/apps/shop/settings`);
@@ -42,8 +36,8 @@ describe('previews in the console', () => {
   it('appear on the page of their app without a reload, and go from it with a click', async () => {
     await project.git('checkout', '--quiet', '-b', 'feature/x');
     await project.commit(textApp('text:feature'), 'Try a slider');
-    const push = await project.git('push', host.remote('shop'), 'feature/x');
-    expect(push.output).toContain('shop--feature-x is live');
+    const pushed = await project.git('push', host.remote('shop'), 'feature/x');
+    expect(pushed.output).toContain('shop--feature-x is live');
     const open = page.getByRole('link', { name: 'Open the preview of feature/x' });
     await open.waitFor();
     expect(await open.getAttribute('href')).toBe(`${host.url}/apps/shop--feature-x/`);

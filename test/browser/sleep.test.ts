@@ -1,8 +1,9 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 
 const APP = `
 import streamlit as st
@@ -17,7 +18,6 @@ st.write(f"Count: {st.session_state.count}")
 describe('an app that nobody uses', () => {
   let host: TestHost;
   let browser: Browser;
-  let project: Project;
   const url = (): string => `${host.url}/apps/sleepy/`;
   const state = async (): Promise<unknown> => (await host.app('sleepy')).state;
 
@@ -25,14 +25,7 @@ describe('an app that nobody uses', () => {
     // 12 s without a visitor, more than a tab takes to try again; 15 s for a page that is open.
     host = await startHost({ env: { STREAMLIT_HOST_SLEEP_AFTER_MINUTES: '0.2', STREAMLIT_HOST_IDLE_PAGE_MINUTES: '0.25' } });
     browser = await openBrowser();
-    project = await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' });
-    expect((await project.git('push', host.remote('sleepy'), 'main')).output).toContain('sleepy is live');
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await project?.remove();
-    await host?.stop();
+    await pushLive(await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' }), host, 'sleepy');
   });
 
   it('sleeps without a process, wakes for a visit without a click, and once for ten visitors at once', async () => {

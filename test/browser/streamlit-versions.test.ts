@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
-import { ROOT, startHost, type TestHost } from '../helpers/host.js';
-import { Project } from '../helpers/project.js';
+import { startHost, type TestHost } from '../helpers/host.js';
+import type { Project } from '../helpers/project.js';
+import { fixture, pushLive } from '../helpers/pushing.js';
 
 const BEFORE_NAVIGATION = '1.28.2';
 
@@ -25,18 +25,12 @@ describe('every Streamlit from 1.28 on', () => {
     browser = await openBrowser();
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await host?.stop();
-  });
-
   it.each(VERSIONS)('version $version runs whole, and keeps an open page through a deploy', async ({ version, with: others }) => {
     const id = `version-${version.replaceAll('.', '-')}`;
     const pinned = version !== 'newest';
-    const project = await Project.copyOf(join(ROOT, 'test/fixtures/apps/everything'));
+    const project = await fixture('everything');
     await project.commit({ 'requirements.txt': `streamlit${pinned ? `==${version}` : ''}\n${others}` }, 'Require');
-    const pushed = await project.git('push', host.remote(id), 'main');
-    expect(pushed.code, pushed.output).toBe(0);
+    await pushLive(project, host, id);
 
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -51,8 +45,7 @@ describe('every Streamlit from 1.28 on', () => {
     await page.frameLocator('iframe').getByText('The component says hi').waitFor();
 
     await project.commit({ 'note.txt': 'second\n' }, 'Second');
-    const again = await project.git('push', host.remote(id), 'main');
-    expect(again.code, again.output).toBe(0);
+    await pushLive(project, host, id);
     await add.click();
     await page.getByText('Count: 2').waitFor();
     await uploadAndLook(page, 6_000);
@@ -65,7 +58,6 @@ describe('every Streamlit from 1.28 on', () => {
     if (version !== BEFORE_NAVIGATION) await navigate(project, host, id, page);
     expect(failures).toEqual([]);
     await context.close();
-    await project.remove();
   });
 });
 
@@ -76,8 +68,7 @@ async function navigate(project: Project, host: TestHost, id: string, page: Page
     'app.py': 'import streamlit as st\n\nst.navigation([st.Page("home.py", default=True), st.Page("views/deep.py", title="Deep")]).run()\n',
     'views/deep.py': 'import streamlit as st\n\nst.title("Deep down")\n',
   }, 'Navigate');
-  const pushed = await project.git('push', host.remote(id), 'main');
-  expect(pushed.code, pushed.output).toBe(0);
+  await pushLive(project, host, id);
   await page.goto(`${host.url}/apps/${id}/`);
   await page.getByRole('button', { name: 'Count up', exact: true }).click();
   await page.getByText('Count: 1').waitFor();

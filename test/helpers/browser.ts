@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { ROOT } from './host.js';
+import { afterEach } from 'vitest';
+import { endWithFile } from './ends.js';
+import { ROOT, type TestHost } from './host.js';
 
-/** Debian's Chromium, without what reaches out to the internet by itself. */
+/** Debian's Chromium, without what reaches out to the internet by itself. It ends with the test file. */
 export async function openBrowser(): Promise<Browser> {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) => existsSync(file));
   if (executablePath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
-  return chromium.launch({
+  const browser = await chromium.launch({
     executablePath,
     args: [
       '--no-sandbox',
@@ -19,6 +21,25 @@ export async function openBrowser(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
     ],
+  });
+  endWithFile(() => browser.close());
+  return browser;
+}
+
+/** A tab of somebody nobody knows yet. It waits less long than a test, so that what it waited for is told. */
+export async function openTab(browser: Browser): Promise<Page> {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(20_000);
+  return context.newPage();
+}
+
+/** Keeps a picture of the page where a test of this file or group fails, and prints the end of what the server said. */
+export function tellFailures(now: () => { host: TestHost; page: Page }): void {
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    const { host, page } = now();
+    await keepPicture(page, `failed ${task.name}`);
+    console.log(host.output.slice(-5_000));
   });
 }
 

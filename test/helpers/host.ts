@@ -1,9 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
+import { endWithFile, scratch } from './ends.js';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** The admin token of every host in the tests. */
@@ -55,6 +55,11 @@ export class TestHost {
     return fetch(`${this.url}/api${path}`, { ...init, headers });
   }
 
+  /** Sends the API what it reads as JSON. */
+  async send(method: string, path: string, body: object): Promise<Response> {
+    return this.api(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  }
+
   /** What the API says of an app. */
   async app(id: string): Promise<Record<string, unknown>> {
     const answer = await this.api(`/apps/${id}`);
@@ -75,11 +80,7 @@ export class TestHost {
   /** Ends the server and its apps. The data folder stays where it is to be used again. */
   async stop(options: { keepData?: boolean; keepApps?: boolean } = {}): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      await this.api('/server/stop', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ keep_apps: options.keepApps === true }),
-      }).catch(() => this.#child.kill('SIGKILL'));
+      await this.send('POST', '/server/stop', { keep_apps: options.keepApps === true }).catch(() => this.#child.kill('SIGKILL'));
       await this.#exited;
     }
     await keepEnvironments(this.data);
@@ -87,9 +88,9 @@ export class TestHost {
   }
 }
 
-/** Starts a server and waits until it says where it is. */
+/** Starts a server and waits until it says where it is. It ends with the test file, with its apps and its data folder. */
 export async function startHost(options: HostOptions = {}): Promise<TestHost> {
-  const data = options.data ?? (await mkdtemp(join(tmpdir(), 'streamlit-host-')));
+  const data = options.data ?? (await scratch('streamlit-host-'));
   await mkdir(data, { recursive: true });
   const tools = inject('tools');
   if (options.data === undefined && options.bare !== true) await lendEnvironments(data);
@@ -130,7 +131,9 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       reject(new Error(`the server ended with ${code}:\n${output}`));
     });
   });
-  return new TestHost({ data, url: new URL(login).origin, loginUrl: login, child, exited, output });
+  const host = new TestHost({ data, url: new URL(login).origin, loginUrl: login, child, exited, output });
+  endWithFile(() => host.stop());
+  return host;
 }
 
 /** Where environments that the tests' hosts have made are kept: the same dependencies are installed once for all. */
@@ -146,8 +149,9 @@ async function lendEnvironments(data: string): Promise<void> {
 
 async function keepEnvironments(data: string): Promise<void> {
   await mkdir(ENVIRONMENTS, { recursive: true });
-  // A hard link cannot lead to another disk.
-  if ((await stat(data)).dev !== (await stat(ENVIRONMENTS)).dev) return;
+  // A hard link cannot lead to another disk; and a later server of the same folder may have ended with the folder.
+  const folder = await stat(data).catch(() => undefined);
+  if (folder?.dev !== (await stat(ENVIRONMENTS)).dev) return;
   const known = new Set(await readdir(ENVIRONMENTS).catch(() => []));
   for (const name of await readdir(join(data, 'environments')).catch(() => [])) {
     const site = await readdir(join(data, 'environments', name, 'lib')).catch(() => []);

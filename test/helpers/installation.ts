@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { scratch } from './ends.js';
+import { writeFiles } from './files.js';
 
-/** A folder of apps in a temporary place, laid out as the old controller had it. */
+/** A folder of apps in a temporary place, which goes with the test file; laid out as the old controller had it. */
 export class Installation {
   readonly folder: string;
 
@@ -13,7 +14,7 @@ export class Installation {
   }
 
   static async create(): Promise<Installation> {
-    return new Installation(await mkdtemp(join(tmpdir(), 'installation-')));
+    return new Installation(await scratch('installation-'));
   }
 
   path(...parts: string[]): string {
@@ -21,10 +22,7 @@ export class Installation {
   }
 
   async write(files: Record<string, string>): Promise<void> {
-    for (const [path, content] of Object.entries(files)) {
-      await mkdir(dirname(this.path(path)), { recursive: true });
-      await writeFile(this.path(path), content);
-    }
+    await writeFiles(this.folder, files);
   }
 
   async config(): Promise<Config> {
@@ -52,10 +50,6 @@ export class Installation {
         else reject(new Error(`cp ended with ${String(error.code)}`));
       });
     });
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

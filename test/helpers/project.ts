@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { cp } from 'node:fs/promises';
+import { scratch } from './ends.js';
+import { writeFiles } from './files.js';
 
 /** What a command printed and how it ended. */
 export interface Outcome {
@@ -20,7 +20,7 @@ const GIT_ENV = {
   GIT_COMMITTER_EMAIL: 'ada@example.com',
 };
 
-/** A pusher's repository in a temporary folder, driven with the real git. */
+/** A pusher's repository in a temporary folder, which goes with the test file; driven with the real git. */
 export class Project {
   readonly folder: string;
 
@@ -29,7 +29,7 @@ export class Project {
   }
 
   static async create(files: Record<string, string | Uint8Array> = {}, branch = 'main'): Promise<Project> {
-    const project = new Project(await mkdtemp(join(tmpdir(), 'project-')));
+    const project = new Project(await scratch('project-'));
     await project.git('init', '--quiet', '--initial-branch', branch);
     await project.commit(files, 'Begin');
     return project;
@@ -37,7 +37,7 @@ export class Project {
 
   /** A project with the files of a folder. */
   static async copyOf(folder: string): Promise<Project> {
-    const project = new Project(await mkdtemp(join(tmpdir(), 'project-')));
+    const project = new Project(await scratch('project-'));
     await cp(folder, project.folder, { recursive: true });
     await project.git('init', '--quiet', '--initial-branch', 'main');
     await project.commit({}, 'Begin');
@@ -45,10 +45,7 @@ export class Project {
   }
 
   async write(files: Record<string, string | Uint8Array>): Promise<void> {
-    for (const [path, content] of Object.entries(files)) {
-      await mkdir(dirname(join(this.folder, path)), { recursive: true });
-      await writeFile(join(this.folder, path), content);
-    }
+    await writeFiles(this.folder, files);
   }
 
   /** Writes files and commits everything. @returns the commit's id */
@@ -62,10 +59,6 @@ export class Project {
 
   async git(...args: string[]): Promise<Outcome> {
     return run('git', args, this.folder);
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
+import { scratch } from './ends.js';
 import { ROOT, TOKEN, until, type TestHost } from './host.js';
 import { Project, run, type Outcome } from './project.js';
 import { StreamlitClient } from './streamlit-client.js';
@@ -18,6 +20,13 @@ export interface Pushing {
   says(text: string): Promise<void>;
   /** Ends git and all its helpers at once, as when the pusher's machine loses power. */
   kill(): Promise<void>;
+}
+
+/** Pushes a branch, which must make its app live. */
+export async function pushLive(project: Project, host: TestHost, id: string, branch = 'main'): Promise<void> {
+  const { code, output } = await project.git('push', host.remote(id), branch);
+  expect(output).toContain(`${id} is live`);
+  expect(code, output).toBe(0);
 }
 
 /** Begins a push and does not wait for its end. */
@@ -73,7 +82,7 @@ export class Signals {
   }
 
   static async create(): Promise<Signals> {
-    return new Signals(await mkdtemp(join(tmpdir(), 'signals-')));
+    return new Signals(await scratch('signals-'));
   }
 
   /** What a slow fixture reads. */

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { ask } from '../unit/web/support.js';
@@ -31,7 +31,6 @@ let host: TestHost;
 beforeAll(async () => {
   host = await startHost();
 });
-afterAll(() => host.stop());
 
 const bearer = { authorization: `Bearer ${TOKEN}` };
 
@@ -90,22 +89,18 @@ describe('an app that is made by a form', () => {
 
   test('can be cloned, and pushed to', async () => {
     const project = await Project.create();
-    try {
-      const cloned = await run('git', ['clone', host.remote('demo'), 'clone'], project.folder);
-      expect(cloned.code, cloned.output).toBe(0);
-      const folder = join(project.folder, 'clone');
-      expect((await readdir(folder)).sort()).toEqual(['.git', 'app.py', 'requirements.txt']);
-      const clone = new Project(folder);
-      expect((await clone.git('log', '--format=%an %s')).output).toBe('admin Upload app.py, requirements.txt\n');
-      await clone.commit({ 'notes.txt': 'pushed' }, 'Push after a form');
-      const pushed = await clone.git('push', 'origin', 'HEAD');
-      expect(pushed.code, pushed.output).toBe(0);
-      expect(
-        (await json<{ files: { path: string }[] }>(host.api('/apps/demo/files'))).files.map(({ path }) => path),
-      ).toContain('notes.txt');
-    } finally {
-      await project.remove();
-    }
+    const cloned = await run('git', ['clone', host.remote('demo'), 'clone'], project.folder);
+    expect(cloned.code, cloned.output).toBe(0);
+    const folder = join(project.folder, 'clone');
+    expect((await readdir(folder)).sort()).toEqual(['.git', 'app.py', 'requirements.txt']);
+    const clone = new Project(folder);
+    expect((await clone.git('log', '--format=%an %s')).output).toBe('admin Upload app.py, requirements.txt\n');
+    await clone.commit({ 'notes.txt': 'pushed' }, 'Push after a form');
+    const pushed = await clone.git('push', 'origin', 'HEAD');
+    expect(pushed.code, pushed.output).toBe(0);
+    expect(
+      (await json<{ files: { path: string }[] }>(host.api('/apps/demo/files'))).files.map(({ path }) => path),
+    ).toContain('notes.txt');
   });
 
   test('is edited by a PUT, one commit and one deploy, which a stale editor cannot undo', async () => {

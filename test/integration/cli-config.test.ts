@@ -1,11 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Person, type Ended } from '../helpers/person.js';
 import { Project } from '../helpers/project.js';
-import { refOf, visit } from '../helpers/pushing.js';
+import { pushLive, refOf, visit } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 /** Values that stand nowhere but here. */
@@ -20,54 +19,17 @@ import streamlit as st
 st.write("text:" + os.environ.get("REGION", "none") + ("-key" if os.environ.get("API_KEY") else "-nokey"))
 `;
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-let base: string;
 let host: TestHost;
+let person: Person;
 let project: Project;
-const begun = new Set<ChildProcess>();
+const cli = (args: string[], input = ''): Promise<Ended> => person.run(args, { input });
 
 beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), 'cli-config-'));
   host = await startHost();
+  person = await Person.of(host);
   project = await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' });
-  await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"name":"conf"}' });
+  await host.send('POST', '/apps', { name: 'conf' });
 });
-afterEach(() => {
-  for (const child of begun) child.kill('SIGKILL');
-  begun.clear();
-});
-afterAll(async () => {
-  await host?.stop();
-  await project?.remove();
-  await rm(base, { recursive: true, force: true });
-});
-
-function begin(args: string[], program: string[] = []): { child: ChildProcess; ended: Promise<Ended>; said: () => string } {
-  const [command = '', ...before] = [...program, process.execPath];
-  const env = { ...process.env, HOME: base, XDG_CONFIG_HOME: join(base, 'config'), STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN };
-  const child = spawn(command, [...before, join(ROOT, 'scripts', 'streamlit-host.js'), ...args], { cwd: base, env, stdio: 'pipe' });
-  begun.add(child);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (part: Buffer) => (stdout += part.toString()));
-  child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
-  const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
-  return { child, ended, said: () => stdout + stderr };
-}
-
-async function cli(args: string[], input = ''): Promise<Ended> {
-  const { child, ended } = begin(args);
-  child.stdin?.end(input);
-  return ended;
-}
-
-/** The command on a terminal, which Python has for whoever has none. */
-const terminal = (args: string[]): ReturnType<typeof begin> => begin(args, ['python3', '-c', 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))']);
 
 const parse = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
@@ -79,9 +41,9 @@ describe('the config of an app that was not pushed yet', () => {
   it('is set from standard input, from files and from words, and only stored', async () => {
     expect((await cli(['config', 'conf'])).stdout).toBe('conf has no config vars.\n');
     expect(await cli(['config', 'conf', 'set', 'API_KEY', '-', 'REGION=north'], `${ONE}\n`)).toEqual({ code: 0, stdout: 'Stored; the next deploy of conf takes it along.\n', stderr: '' });
-    await writeFile(join(base, 'more.env'), `# what else there is\nexport SECOND="${TWO}"\nEMPTY=\n`);
+    await writeFile(join(person.home, 'more.env'), `# what else there is\nexport SECOND="${TWO}"\nEMPTY=\n`);
     expect((await cli(['config', 'conf', 'import', 'more.env'])).code).toBe(0);
-    await writeFile(join(base, 'secrets.toml'), `key = 1\n\n[db]\npassword = "${PASSWORD}"\n`);
+    await writeFile(join(person.home, 'secrets.toml'), `key = 1\n\n[db]\npassword = "${PASSWORD}"\n`);
     expect((await cli(['secrets', 'conf', 'set', 'secrets.toml'])).code).toBe(0);
     expect((await host.app('conf')).state).toBe('created');
   });
@@ -134,14 +96,11 @@ describe('the config of an app that was not pushed yet', () => {
 });
 
 describe('the config of a live app', () => {
-  beforeAll(async () => {
-    const push = await project.git('push', host.remote('conf'), 'main');
-    expect(push.code, push.output).toBe(0);
-  });
+  beforeAll(() => pushLive(project, host, 'conf'));
 
   it('makes a release that is followed, and is asked for without being shown or passed on', async () => {
-    const { child, ended, said } = terminal(['config', 'conf', 'set', 'API_KEY']);
-    await until('the question', () => said().includes('Value of API_KEY: '));
+    const { child, ended, printed } = person.beginOnTerminal(['config', 'conf', 'set', 'API_KEY']);
+    await until('the question', () => printed().includes('Value of API_KEY: '));
     const lines = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
     child.stdin?.write(`${TWO}x\r`);
     const { code, stdout } = await ended;
@@ -164,7 +123,7 @@ describe('the config of a live app', () => {
 describe('a rollback', () => {
   it('tells first what it changes, in code and in config, and does nothing without a yes', async () => {
     await project.commit({ 'app.py': `${APP}st.write("newer")\n` }, 'Newer');
-    expect((await project.git('push', host.remote('conf'), 'main')).code).toBe(0);
+    await pushLive(project, host, 'conf');
     const head = await refOf(host, 'conf');
     const difference = await cli(['diff', 'conf', '1']);
     expect(difference).toMatchObject({ code: 0, stderr: '' });
@@ -180,8 +139,8 @@ describe('a rollback', () => {
     expect(difference.stdout).not.toMatch(ANY);
 
     expect(await cli(['rollback', 'conf'])).toMatchObject({ code: 2, stderr: expect.stringContaining('add --yes') as string });
-    const { child, ended, said } = terminal(['rollback', 'conf', '1']);
-    await until('the question', () => said().includes('Bring release 1 back? [y/N]'));
+    const { child, ended, printed } = person.beginOnTerminal(['rollback', 'conf', '1']);
+    await until('the question', () => printed().includes('Bring release 1 back? [y/N]'));
     child.stdin?.write('\r');
     const { code, stdout } = await ended;
     expect([code, stdout]).toEqual([1, expect.stringMatching(/ app\.py \| 1 -[^]*API_KEY: another value[^]*Nothing was brought back/)]);

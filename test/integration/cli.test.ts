@@ -1,85 +1,26 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeFiles } from '../helpers/files.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
+import { Person } from '../helpers/person.js';
 import { Project, run as runCommand, textApp } from '../helpers/project.js';
 
-const SCRIPT = join(ROOT, 'scripts', 'streamlit-host.js');
+/** What makes nobody know of the test's host. */
+const APART = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined };
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-let base: string;
 let host: TestHost;
-/** What goes on until it is ended, also when a test fails. */
-const begun = new Set<ChildProcess>();
-
-afterEach(() => {
-  for (const child of begun) child.kill('SIGKILL');
-  begun.clear();
-});
+let person: Person;
+const cli: Person['run'] = (...given) => person.run(...given);
 
 beforeAll(async () => {
-  base = await mkdtemp(join(tmpdir(), 'cli-'));
   host = await startHost();
+  person = await Person.of(host);
 });
 afterAll(async () => {
   const answers = await fetch(`${host.url}/healthz`).then((answer) => answer.ok, () => false);
-  await host.stop();
-  await rm(base, { recursive: true, force: true });
   if (!answers) throw new Error(`the server ended by itself:\n${host.output}`);
 });
-
-/** The surroundings of a person who has the command and nothing of ours. */
-function person(): Record<string, string | undefined> {
-  const tools = inject('tools');
-  const paths = [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH];
-  return {
-    ...process.env,
-    PATH: paths.join(':'),
-    HOME: base,
-    XDG_CONFIG_HOME: join(base, 'config'),
-    GIT_CONFIG_GLOBAL: join(base, 'gitconfig'),
-    GIT_TERMINAL_PROMPT: '0',
-    UV_CACHE_DIR: tools.cacheDir,
-    REDIS_URL: '',
-    STREAMLIT_HOST_DATA: join(base, 'data'),
-    STREAMLIT_HOST_URL: undefined,
-    STREAMLIT_HOST_TOKEN: undefined,
-  };
-}
-
-function begin(args: string[], options: { env?: Record<string, string | undefined>; cwd?: string; program?: string[] } = {}): { child: ChildProcess; ended: Promise<Ended>; stdout: () => string } {
-  const [program = process.execPath, ...before] = options.program ?? [process.execPath];
-  const child = spawn(program, [...before, SCRIPT, ...args], { cwd: options.cwd ?? base, env: { ...person(), ...options.env }, stdio: 'pipe' });
-  begun.add(child);
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (part: Buffer) => (stdout += part.toString()));
-  child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
-  const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
-  return { child, ended, stdout: () => stdout };
-}
-
-/** The command as a person runs it; about the test's host unless told. */
-async function cli(args: string[], options: { env?: Record<string, string | undefined>; cwd?: string; input?: string } = {}): Promise<Ended> {
-  const env = { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, ...options.env };
-  const { child, ended } = begin(args, { ...options, env });
-  child.stdin?.end(options.input ?? '');
-  return ended;
-}
-
-async function write(folder: string, files: Record<string, string>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
-  }
-}
 
 function parse(text: string): Record<string, unknown> {
   return JSON.parse(text) as Record<string, unknown>;
@@ -87,12 +28,11 @@ function parse(text: string): Record<string, unknown> {
 
 describe('before anything is there', () => {
   it('says so where no server runs, with exit code 3', async () => {
-    const env = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined };
-    const { code, stderr, stdout } = await cli(['status'], { env });
+    const { code, stderr, stdout } = await cli(['status'], { env: APART });
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/^streamlit-host: No server runs on .*\/data\. Start one with .*\n$/);
-    expect((await cli(['stop'], { env })).code).toBe(0);
-    expect((await cli(['token'], { env })).code).toBe(3);
+    expect((await cli(['stop'], { env: APART })).code).toBe(0);
+    expect((await cli(['token'], { env: APART })).code).toBe(3);
   });
 
   it('tells a wrong use, a wrong token and a wrong address apart', async () => {
@@ -115,32 +55,30 @@ describe('login', () => {
   it('keeps nothing where the token is wrong', async () => {
     const { code } = await cli(['login', host.url, '--token-stdin'], { input: 'a-wrong-token-for-the-tests\n' });
     expect(code).toBe(4);
-    await expect(readdir(join(base, 'config'))).rejects.toThrow('ENOENT');
+    await expect(readdir(join(person.home, 'config'))).rejects.toThrow('ENOENT');
   });
 
   it('asks for the token without showing it, and keeps it for this user only', async () => {
-    // Python has a terminal for whoever has none.
-    const program = ['python3', '-c', 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)', process.execPath];
-    const { child, ended, stdout } = begin(['login', host.url], { program });
-    await until('the question', () => stdout().includes('Token: '));
+    const { child, ended, printed } = person.beginOnTerminal(['login', host.url], { env: APART });
+    await until('the question', () => printed().includes('Token: '));
     child.stdin?.write(`${TOKEN}\r`);
     const { code, stdout: shown } = await ended;
     expect(shown).toContain(`Logged in to ${host.url}`);
     expect(shown).not.toContain(TOKEN);
     expect(code).toBe(0);
-    const file = join(base, 'config', 'streamlit-host', 'config.json');
+    const file = join(person.home, 'config', 'streamlit-host', 'config.json');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     // From now on nothing else is needed.
-    expect((await cli(['status'], { env: { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined } })).code).toBe(0);
+    expect((await cli(['status'], { env: APART })).code).toBe(0);
   });
 
   it('gives the token to git, where git has somebody to keep it', async () => {
     const first = await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN });
     expect(first.code).toBe(1);
     expect(first.stderr).toContain('credential helper');
-    await writeFile(join(base, 'gitconfig'), `[credential]\n\thelper = store --file=${join(base, 'passwords')}\n`);
+    await writeFile(join(person.home, 'gitconfig'), `[credential]\n\thelper = store --file=${join(person.home, 'passwords')}\n`);
     expect((await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN })).code).toBe(0);
-    expect(await readFile(join(base, 'passwords'), 'utf8')).toContain(`http://admin:${TOKEN}@`);
+    expect(await readFile(join(person.home, 'passwords'), 'utf8')).toContain(`http://admin:${TOKEN}@`);
   });
 });
 
@@ -148,8 +86,8 @@ describe('an app', () => {
   let folder: string;
 
   beforeAll(async () => {
-    folder = join(base, 'My Hello');
-    await write(folder, textApp('one'));
+    folder = join(person.home, 'My Hello');
+    await writeFiles(folder, textApp('one'));
   });
 
   it('is made and cancelled: what was not live yet does not become it', async () => {
@@ -187,15 +125,15 @@ describe('an app', () => {
     expect(followed.code).toBe(0);
     expect(parse(followed.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({ end: expect.objectContaining({ release: 2, state: 'live' }) as object });
 
-    const { child, ended, stdout } = begin(['logs', 'my-hello', '-f'], { env: { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN } });
-    await until('the first lines', () => stdout().includes('started pid='));
+    const { child, ended, printed } = person.begin(['logs', 'my-hello', '-f']);
+    await until('the first lines', () => printed().includes('started pid='));
     child.kill('SIGINT');
     await ended;
   });
 
   it('is watched: every change comes by itself', async () => {
-    const { child, ended, stdout } = begin(['status', '--watch', '--json'], { env: { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN } });
-    const told = (): Record<string, unknown>[] => stdout().split('\n').slice(0, -1).map(parse);
+    const { child, ended, printed } = person.begin(['status', '--watch', '--json']);
+    const told = (): Record<string, unknown>[] => printed().split('\n').slice(0, -1).map(parse);
     await until('the snapshot', () => told().some((line) => line.event === 'snapshot'));
     const stopped = await cli(['stop', 'my-hello']);
     expect(stopped).toMatchObject({ code: 0, stdout: 'my-hello is stopped.\n' });
@@ -217,8 +155,8 @@ describe('an app', () => {
   });
 
   it('keeps its release where the next one fails, which the exit code says', async () => {
-    const broken = join(base, 'broken');
-    await write(broken, { ...textApp('two'), 'requirements.txt': 'streamlit\n./there-is-no-such-folder\n' });
+    const broken = join(person.home, 'broken');
+    await writeFiles(broken, { ...textApp('two'), 'requirements.txt': 'streamlit\n./there-is-no-such-folder\n' });
     const { code, stderr } = await cli(['deploy', broken, '--app', 'my-hello', '--json']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/"code":"deploy-failed"|requirements/);
@@ -235,22 +173,18 @@ describe('an app', () => {
 
   it('is pushed to over the remote that the command has set, with the token that git was given', async () => {
     const project = await Project.create(textApp('pushed'));
-    try {
-      expect((await cli(['remote', 'my-hello'], { cwd: base })).stderr).toContain('git init');
-      expect((await cli(['remote', 'my-helo'], { cwd: project.folder })).code).toBe(5);
-      expect((await project.git('remote')).output).toBe('');
-      expect((await cli(['remote', 'brand-new', '--new'], { cwd: project.folder })).code).toBe(0);
-      expect((await cli(['remote', 'my-hello'], { cwd: project.folder })).code).toBe(0);
-      expect((await project.git('remote', 'get-url', 'host')).output.trim()).toBe(`${host.url}/git/my-hello.git`);
-      const pushed = await runCommand('git', ['push', '--force', 'host', 'main'], project.folder, { GIT_CONFIG_GLOBAL: join(base, 'gitconfig') });
-      expect(pushed.code, pushed.output).toBe(0);
-      // From a checkout without changes the commit itself is sent.
-      const sent = await cli(['deploy', '--app', 'my-hello'], { cwd: project.folder });
-      expect(sent.stderr).toMatch(/Sends commit [0-9a-f]{10} to my-hello/);
-      expect(sent.code).toBe(0);
-    } finally {
-      await project.remove();
-    }
+    expect((await cli(['remote', 'my-hello'])).stderr).toContain('git init');
+    expect((await cli(['remote', 'my-helo'], { cwd: project.folder })).code).toBe(5);
+    expect((await project.git('remote')).output).toBe('');
+    expect((await cli(['remote', 'brand-new', '--new'], { cwd: project.folder })).code).toBe(0);
+    expect((await cli(['remote', 'my-hello'], { cwd: project.folder })).code).toBe(0);
+    expect((await project.git('remote', 'get-url', 'host')).output.trim()).toBe(`${host.url}/git/my-hello.git`);
+    const pushed = await runCommand('git', ['push', '--force', 'host', 'main'], project.folder, { GIT_CONFIG_GLOBAL: join(person.home, 'gitconfig') });
+    expect(pushed.code, pushed.output).toBe(0);
+    // From a checkout without changes the commit itself is sent.
+    const sent = await cli(['deploy', '--app', 'my-hello'], { cwd: project.folder });
+    expect(sent.stderr).toMatch(/Sends commit [0-9a-f]{10} to my-hello/);
+    expect(sent.code).toBe(0);
   });
 
   it('is deployed again', async () => {
@@ -297,10 +231,10 @@ describe('a link for the browser', () => {
 });
 
 describe('the server of this machine', () => {
-  const env = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined, STREAMLIT_HOST_PORT: '0' };
+  const env = { ...APART, STREAMLIT_HOST_PORT: '0' };
 
   it('starts detached, is found, and ends; the one that was logged in to goes on', async () => {
-    const data = join(base, 'data');
+    const data = join(person.home, 'data');
     const starting = cli(['start', '--detach', '--json'], { env });
     await until('the first is on its way', () => stat(join(data, 'run', 'server.json')).catch(() => undefined));
     const [first, second] = await Promise.all([starting, cli(['start', '--detach', '--json'], { env })]);
@@ -318,7 +252,7 @@ describe('the server of this machine', () => {
       expect(again.stderr).toContain(`A server runs already on ${data}: ${String(told[0]?.url)}/`);
       const token = (await cli(['token'], { env })).stdout.trim();
       expect(token).toBe((await readFile(join(data, 'admin-token'), 'utf8')).trim());
-      const local = { ...env, XDG_CONFIG_HOME: join(base, 'no-login') };
+      const local = { ...env, XDG_CONFIG_HOME: join(person.home, 'no-login') };
       expect(parse((await cli(['status', '--json'], { env: local })).stdout)).toEqual({ url: told[0]?.url, apps: [], config_mistakes: [] });
     } finally {
       const stopped = await cli(['stop', '--json'], { env });
@@ -333,7 +267,7 @@ describe('the server of this machine', () => {
     const wrong = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_PORT: 'eighty' } });
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain('STREAMLIT_HOST_PORT=eighty');
-    const file = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_DATA: join(SCRIPT, 'data') } });
+    const file = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_DATA: join(ROOT, 'package.json', 'data') } });
     expect(file.code).toBe(1);
     expect(file.stderr).toMatch(/^streamlit-host: .*data.*\n$/);
   });

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../helpers/ends.js';
 import { readMeta, ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
-import { refOf, serves, startPush, visit } from '../helpers/pushing.js';
+import { pushLive, refOf, serves, startPush, visit } from '../helpers/pushing.js';
 
 /** Values that stand nowhere but here. */
 const ONE = 'value-of-a-var-7f3a';
@@ -49,10 +49,6 @@ const start = (data?: string): Promise<TestHost> => startHost({ env: { STREAMLIT
 beforeAll(async () => {
   host = await start();
   project = await Project.create({ 'app.py': `${APP}if False:\n    st.secrets["mail"], os.environ["REGION"]\n`, 'requirements.txt': 'streamlit\n' });
-});
-afterAll(async () => {
-  await host.stop();
-  await project.remove();
 });
 
 const json = { 'content-type': 'application/json' };
@@ -200,7 +196,7 @@ describe('a change of a live app', () => {
 
   it('that makes the script fail leaves the old release serving, and is taken back by another change', async () => {
     const fragile = await Project.create({ 'app.py': 'import os\nimport streamlit as st\n\nst.write("text:" + str(int(os.environ.get("NUMBER", "1"))))\n', 'requirements.txt': 'streamlit\n' });
-    expect((await fragile.git('push', host.remote('fragile'), 'main')).code).toBe(0);
+    await pushLive(fragile, host, 'fragile');
     const before = await serves(host, 'fragile');
     const { body } = await set('PUT', '/apps/fragile/config', { vars: { NUMBER: 'seven-is-no-number' } });
     const failed = await until('the deploy has failed', async () => {
@@ -213,7 +209,6 @@ describe('a change of a live app', () => {
     expect(await serves(host, 'fragile')).toEqual(before);
     await setLive('DELETE', '/apps/fragile/config', '');
     expect(await serves(host, 'fragile')).toMatchObject({ release: 3, text: 'text:1' });
-    await fragile.remove();
   });
 
   it('during a deploy goes along with it, and supersedes nobody', async () => {
@@ -289,7 +284,6 @@ describe('a value that the app says', () => {
     expect(files.length).toBeGreaterThan(0);
     expect(files.every((file) => file.endsWith('run.log'))).toBe(true);
     await host.api('/apps/loud?confirm=loud', { method: 'DELETE' });
-    await loud.remove();
   });
 });
 
@@ -355,7 +349,7 @@ describe('the key', () => {
 
   it('that is another one stops one app with one sentence; the others go on, and the right one heals it', async () => {
     const plain = await Project.create(textApp('text:plain'));
-    expect((await plain.git('push', host.remote('plain'), 'main')).code).toBe(0);
+    await pushLive(plain, host, 'plain');
     await host.stop({ keepData: true });
     const file = join(host.data, 'vault.key');
     const right = await readFile(file);
@@ -374,12 +368,11 @@ describe('the key', () => {
     const push = await project.git('push', '--force', host.remote('conf'), 'main~1:refs/heads/main');
     expect([push.code, push.output]).toEqual([1, expect.stringContaining(sentence)]);
     await plain.commit(textApp('text:again'), 'Again');
-    expect((await plain.git('push', host.remote('plain'), 'main')).code).toBe(0);
+    await pushLive(plain, host, 'plain');
 
     await writeFile(file, right);
     await until('the app is back by itself', async () => (await host.app('conf')).state === 'running');
     expect(await visit(host, 'conf')).toContain(`text:${hash(THREE)}-${hash(TWO)}`);
-    await plain.remove();
   });
 
   it('whose change was cut off by a crash is the new one at the next start', async () => {
@@ -425,20 +418,11 @@ describe('the key', () => {
 
 describe('a data folder with a space in its name', () => {
   it('does not keep an app from its secrets', async () => {
-    const parent = await mkdtemp(join(tmpdir(), 'spaced-'));
-    const data = join(parent, 'my data');
-    await mkdir(data);
-    const spaced = await start(data);
-    try {
-      await spaced.api('/apps', { method: 'POST', headers: json, body: '{"name":"conf"}' });
-      await spaced.api('/apps/conf/secrets', { method: 'PUT', headers: json, body: JSON.stringify({ toml: `[db]\npassword = "${TWO}"\n` }) });
-      const push = await project.git('push', spaced.remote('conf'), 'main');
-      expect(push.code, push.output).toBe(0);
-      expect(await visit(spaced, 'conf')).toContain(`text:none-${hash(TWO)}`);
-    } finally {
-      await spaced.stop();
-      await rm(parent, { recursive: true, force: true });
-    }
+    const spaced = await start(join(await scratch('spaced-'), 'my data'));
+    await spaced.send('POST', '/apps', { name: 'conf' });
+    await spaced.send('PUT', '/apps/conf/secrets', { toml: `[db]\npassword = "${TWO}"\n` });
+    await pushLive(project, spaced, 'conf');
+    expect(await visit(spaced, 'conf')).toContain(`text:none-${hash(TWO)}`);
   });
 });
 

@@ -39,16 +39,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   busy?.close();
-  await host?.stop();
-  await old?.remove();
-  await ours?.remove();
 });
 
 async function post(path: string, body?: object): Promise<{ status: number; json: Refreshed & { detail?: string; code?: string } }> {
-  const answer = await host.api(path, {
-    method: 'POST',
-    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-  });
+  const answer = body === undefined ? await host.api(path, { method: 'POST' }) : await host.send('POST', path, body);
   return { status: answer.status, json: (await answer.json()) as Refreshed & { detail?: string } };
 }
 
@@ -303,20 +297,16 @@ describe('an app in place', () => {
   it('takes no push, edit, new name or removal, and says where its files are', async () => {
     const { pid } = await running('sales');
     const project = await Project.create(textApp('pushed'));
-    try {
-      const pushed = await project.git('push', host.remote('sales'), 'main');
-      expect([pushed.code, pushed.output]).toEqual([1, expect.stringContaining('streamlit-host adopt sales')]);
-    } finally {
-      await project.remove();
-    }
+    const pushed = await project.git('push', host.remote('sales'), 'main');
+    expect([pushed.code, pushed.output]).toEqual([1, expect.stringContaining('streamlit-host adopt sales')]);
     const edited = await host.api('/apps/sales/files/app.py', { method: 'PUT', body: 'x = 1\n' });
-    const renamed = await host.api('/apps/sales', { method: 'PATCH', body: '{"name":"X"}', headers: { 'content-type': 'application/json' } });
+    const renamed = await host.send('PATCH', '/apps/sales', { name: 'X' });
     const destroyed = await host.api('/apps/sales?confirm=sales', { method: 'DELETE' });
-    const back = await host.api('/apps/sales/rollback', { method: 'POST', body: '{"release":1}', headers: { 'content-type': 'application/json' } });
+    const back = await host.send('POST', '/apps/sales/rollback', { release: 1 });
     expect([edited.status, renamed.status, destroyed.status, back.status]).toEqual([409, 409, 409, 409]);
     expect(await edited.text()).toContain(old.path('apps/sales'));
     // What config.json does not say can be said here.
-    const tagged = await host.api('/apps/sales', { method: 'PATCH', body: '{"name":"Sales","tags":["north"]}', headers: { 'content-type': 'application/json' } });
+    const tagged = await host.send('PATCH', '/apps/sales', { name: 'Sales', tags: ['north'] });
     expect([tagged.status, ((await tagged.json()) as { tags: string[] }).tags]).toEqual([200, ['north']]);
     expect((await host.api('/apps/sales/config')).status).toBe(200);
     expect((await host.api('/apps/sales/deploys/1/diff')).status).toBe(200);

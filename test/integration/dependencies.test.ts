@@ -2,13 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Environments, type EnvironmentRequest } from '../../src/build/environment.js';
 import { findPythons } from '../../src/build/pythons.js';
 import { checkSystemPackages } from '../../src/build/system-packages.js';
 import { chooseDependencies } from '../../src/domain/dependencies.js';
 import { parsePythonWish } from '../../src/domain/python-version.js';
+import { writeFiles } from '../helpers/files.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 
@@ -54,10 +55,7 @@ function environments(tools: { uv?: string | undefined } = { uv }): Environments
 
 async function project(name: string, files: Record<string, string>): Promise<string> {
   const sourceDir = join(folder, name);
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(sourceDir, path)), { recursive: true });
-    await writeFile(join(sourceDir, path), text);
-  }
+  await writeFiles(sourceDir, files);
   return sourceDir;
 }
 
@@ -267,10 +265,6 @@ describe('a push', () => {
   beforeAll(async () => {
     host = await startHost();
     pushed = await Project.create({});
-  });
-  afterAll(async () => {
-    await host.stop();
-    await pushed.remove();
   });
 
   const push = async (files: Record<string, string>): Promise<{ code: number; output: string }> => {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 /** How often it is deployed again. */
@@ -32,12 +33,7 @@ describe('deploys under load', () => {
   beforeAll(async () => {
     host = await startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '2', STREAMLIT_HOST_DEPLOYS: '2' } });
     project = await Project.create({ 'app.py': app(0), 'requirements.txt': 'streamlit\n' });
-    expect((await project.git('push', host.remote('load'), 'main')).output).toContain('load is live');
-  });
-
-  afterAll(async () => {
-    await project?.remove();
-    await host?.stop();
+    await pushLive(project, host, 'load');
   });
 
   it('fail no request and lose no session, and leave no process behind once their pages have closed', { timeout: 600_000 }, async () => {
@@ -78,8 +74,7 @@ describe('deploys under load', () => {
 
     for (let round = 1; round <= ROUNDS; round += 1) {
       await project.commit({ 'app.py': app(round) }, `Round ${round}`);
-      const pushed = await project.git('push', host.remote('load'), 'main');
-      expect(pushed.code, pushed.output).toBe(0);
+      await pushLive(project, host, 'load');
       // One visitor in each round leaves, and another one comes; the others stay with what they have.
       const leaving = visitors.shift();
       await leaving?.client.close();

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTimeOf } from '../../src/runtime/proc.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
-import { fixture, processesWith, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
+import { fixture, processesWith, pushLive, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
 
 interface AppRecord {
   live: number | null;
@@ -20,13 +20,12 @@ beforeAll(async () => {
   host = await startHost();
   // Makes the environment that all the apps here share.
   const first = await Project.create(textApp('text:begin'));
-  expect(await first.git('push', host.remote('begin'), 'main')).toMatchObject({ code: 0 });
+  await pushLive(first, host, 'begin');
 });
 afterAll(async () => {
   // An environment that holds a test's own package is of no use to anybody else.
   const { releases } = await record('survived');
   await rm(join(host.data, 'environments', releases[0]?.environment ?? '-'), { recursive: true, force: true });
-  await host.stop();
 });
 
 /** An app whose script waits until it is told to go on. */
@@ -102,7 +101,7 @@ describe('the newest wins', () => {
 describe('a deploy that is cancelled', () => {
   it('ends, its pusher is told, and what was live stays', async () => {
     const live = await Project.create(textApp('text:stays'));
-    expect(await live.git('push', host.remote('cancelled'), 'main')).toMatchObject({ code: 0 });
+    await pushLive(live, host, 'cancelled');
     const before = await serves(host, 'cancelled');
     const { project, signals } = await slowBuild('text:never');
     const push = startPush(project, host, 'cancelled', '+main');
@@ -207,7 +206,7 @@ describe('a Redis that fails', () => {
     // And the next push does not wait for what Redis remembers of the one before.
     await project.commit(textApp('text:after'), 'After');
     const begun = Date.now();
-    expect(await project.git('push', host.remote('redis'), 'main')).toMatchObject({ code: 0 });
+    await pushLive(project, host, 'redis');
     expect(Date.now() - begun).toBeLessThan(20_000);
     expect(await visit(host, 'redis')).toContain('text:after');
   });
@@ -276,7 +275,7 @@ describe('a server that ends in the middle of a deploy', () => {
     const again = await project.git('push', host.remote('survived'), 'main');
     expect(again).toMatchObject({ code: 0 });
     await project.commit({ 'text.txt': 'text:next', 'requirements.txt': 'streamlit\n' }, 'Next');
-    expect(await project.git('push', host.remote('survived'), 'main')).toMatchObject({ code: 0 });
+    await pushLive(project, host, 'survived');
     expect(await serves(host, 'survived')).toMatchObject({ release: 2, text: 'text:next' });
   });
 

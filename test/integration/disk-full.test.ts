@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 
 /** A file system of its own, so that it can be filled; only root may mount one. */
 function mount(folder: string): boolean {
@@ -26,11 +27,10 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
   beforeAll(async () => {
     host = await startHost({ data: join(folder, 'data') });
     project = await Project.create(textApp('before'));
-    expect((await project.git('push', host.remote('full'), 'main')).output).toContain('full is live');
+    await pushLive(project, host, 'full');
   });
 
   afterAll(async () => {
-    await project?.remove();
     await host?.stop();
     execFileSync('umount', ['--lazy', folder]);
     await rm(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 let host: TestHost;
@@ -9,12 +10,7 @@ let project: Project;
 beforeAll(async () => {
   host = await startHost();
   project = await Project.create(textApp('text:one'));
-  expect((await project.git('push', host.remote('drains'), 'main')).code).toBe(0);
-});
-
-afterAll(async () => {
-  await project?.remove();
-  await host?.stop();
+  await pushLive(project, host, 'drains');
 });
 
 async function release(text: string, ...options: string[]): Promise<void> {

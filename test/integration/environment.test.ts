@@ -3,9 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Environments, type EnvironmentRequest, type EnvironmentsOptions } from '../../src/build/environment.js';
+import { writeFiles } from '../helpers/files.js';
 
 const { uv, cacheDir } = inject('tools');
 
@@ -43,10 +44,7 @@ async function project(
   more: Partial<EnvironmentRequest> = {},
   files: Record<string, string> = {},
 ): Promise<EnvironmentRequest & { heard: string[]; pids: number[] }> {
-  for (const [path, content] of Object.entries({ 'requirements.txt': text, ...files })) {
-    await mkdir(dirname(join(sourceDir, path)), { recursive: true });
-    await writeFile(join(sourceDir, path), content);
-  }
+  await writeFiles(sourceDir, { 'requirements.txt': text, ...files });
   const heard: string[] = [];
   const pids: number[] = [];
   return {

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { ROOT, startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 
@@ -8,9 +8,6 @@ let host: TestHost;
 
 beforeAll(async () => {
   host = await startHost();
-});
-afterAll(async () => {
-  await host?.stop();
 });
 
 it.each(['hello', 'dashboard'])('the example %s is live as it is, and all of its pages run', async (name) => {
@@ -21,12 +18,8 @@ it.each(['hello', 'dashboard'])('the example %s is live as it is, and all of its
     if (entry.isFile() && !file.includes('__pycache__')) files[file.slice(folder.length + 1)] = await readFile(file);
   }
   const project = await Project.create(files);
-  try {
-    const push = await project.git('push', host.remote(name), 'main');
-    expect(push.code, push.output).toBe(0);
-    const pages = Object.keys(files).filter((file) => file === 'app.py' || file.startsWith('pages/')).length;
-    expect(push.output).toContain(`All ${pages} pages ran without an exception`);
-  } finally {
-    await project.remove();
-  }
+  const push = await project.git('push', host.remote(name), 'main');
+  expect(push.code, push.output).toBe(0);
+  const pages = Object.keys(files).filter((file) => file === 'app.py' || file.startsWith('pages/')).length;
+  expect(push.output).toContain(`All ${pages} pages ran without an exception`);
 });

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 // What Streamlit and its visitors may ask of a proxy, on a real server with a real Streamlit. What needs an exact other
@@ -70,10 +71,7 @@ let port: number;
 beforeAll(async () => {
   host = await startHost();
   project = await Project.create(FILES);
-  const pushed = await project.git('push', host.remote('demo'), 'main');
-  if (pushed.code !== 0) throw new Error(pushed.output);
-  const again = await project.git('push', host.remote('other'), 'main');
-  if (again.code !== 0) throw new Error(again.output);
+  for (const id of ['demo', 'other']) await pushLive(project, host, id);
   app = `${host.url}/apps/demo/`;
   port = Number((await host.app('demo')).port);
   idle = await StreamlitClient.connect(app);
@@ -82,8 +80,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await idle?.close();
-  await host?.stop();
-  await project?.remove();
 });
 
 interface Answer {

@@ -166,6 +166,18 @@ function memory(): number {
   return process.memoryUsage.rss();
 }
 
+/** Waits until no more is sent: the buffers on the way are full. */
+async function standsStill(sent: () => number): Promise<void> {
+  let last = -1;
+  await until('nothing moves any more', async () => {
+    const now = sent();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const still = now === sent() && now === last;
+    last = now;
+    return still;
+  });
+}
+
 test('an upload of 200 MB to an app that reads slowly waits outside, and arrives whole', async () => {
   const before = memory();
   let read: (() => void) | undefined;
@@ -190,15 +202,7 @@ test('an upload of 200 MB to an app that reads slowly waits outside, and arrives
   };
   send();
   await until('the app has the request', () => read !== undefined);
-  // Nothing moves any more: the buffers on the way are full.
-  let last = -1;
-  await until('the upload stands still', async () => {
-    const now = sent;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const still = now === sent && now === last;
-    last = now;
-    return still;
-  });
+  await standsStill(() => sent);
   expect(sent).toBeLessThan(40 * MB);
   expect(memory() - before).toBeLessThan(60 * MB);
   read?.();
@@ -227,14 +231,7 @@ test('a download of 200 MB by a visitor who reads slowly waits in the app, and a
   const asked = httpRequest({ port, host: '127.0.0.1', path: '/apps/demo/d', agent: false });
   asked.end();
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-  let last = -1;
-  await until('the download stands still', async () => {
-    const now = sent;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const still = now === sent && now === last;
-    last = now;
-    return still;
-  });
+  await standsStill(() => sent);
   expect(sent).toBeLessThan(40 * MB);
   expect(memory() - before).toBeLessThan(60 * MB);
   let got = 0;

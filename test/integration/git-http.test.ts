@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FLUSH, pkt } from '../../src/git/pkt.js';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
@@ -18,13 +18,12 @@ let commit: string;
 beforeAll(async () => {
   host = await startHost();
   // An app with a repository that holds something, and nothing that runs: a branch that does not deploy is enough here.
-  await host.api('/apps', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Kept', id: 'kept' }) });
+  await host.send('POST', '/apps', { name: 'Kept', id: 'kept' });
   project = await Project.create(textApp('text:kept'));
   commit = (await project.git('rev-parse', 'HEAD')).output.trim();
   await project.git('tag', 'v1');
   expect(await project.git('push', host.remote('kept'), 'v1')).toMatchObject({ code: 0 });
 });
-afterAll(() => host.stop());
 // Whatever was tried, the server is well, and nothing is left on disk or running.
 afterEach(async () => {
   expect((await fetch(`${host.url}/healthz`)).status).toBe(200);

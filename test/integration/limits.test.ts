@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { fixture, processesWith, serves } from '../helpers/pushing.js';
 
 let host: TestHost;
-const projects: Project[] = [];
 
 beforeAll(async () => {
   host = await startHost({ env: { STREAMLIT_HOST_BUILD_LIMIT_MINUTES: '0.1', STREAMLIT_HOST_START_LIMIT_SECONDS: '8' } });
   const steady = await Project.create(textApp('text:steady'));
-  projects.push(steady);
   // Slower machines need longer than the limit for an install that is not at hand yet: then it is tried again.
   await until('the first release is live', async () => (await steady.git('push', host.remote('steady'), 'main')).code === 0);
-});
-
-afterAll(async () => {
-  await host?.stop();
-  await Promise.all(projects.map((project) => project.remove()));
 });
 
 it.each([
@@ -25,7 +18,6 @@ it.each([
 ])('%s fails the push in its time, twice, and leaves the old release serving and nothing running', async (_name, name, reason, said) => {
   const before = await serves(host, 'steady');
   const project = await fixture(name);
-  projects.push(project);
   for (const attempt of [1, 2]) {
     const pushed = await project.git('push', host.remote('steady'), '+main');
     expect(pushed.code, `attempt ${attempt}`).toBe(1);

@@ -5,7 +5,7 @@ import { presentDocs } from '../../src/web/api/docs.js';
 import type { OpenApiDocument } from '../../src/web/api/openapi.js';
 import { PublicFiles } from '../../src/web/public.js';
 import { Views } from '../../src/web/views.js';
-import { linksOf } from '../../src/web/presenters.js';
+import { linksOf } from '../../src/web/links.js';
 import { form, startWeb, type TestWeb } from '../unit/web/support.js';
 
 interface Operation {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { serves } from '../helpers/pushing.js';
@@ -18,11 +18,6 @@ beforeAll(async () => {
     'pages/1_Sums.py': page('assert st.session_state.seen, "the main page ran before, as for a visitor"'),
     'pages/2_Último.py': page('st.write(2)'),
   });
-});
-
-afterAll(async () => {
-  await project?.remove();
-  await host?.stop();
 });
 
 const push = (): Promise<{ code: number; output: string }> => project.git('push', host.remote('paged'), 'main');

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run } from '../helpers/project.js';
-import { refOf, serves, startPush } from '../helpers/pushing.js';
+import { pushLive, refOf, serves, startPush } from '../helpers/pushing.js';
 
 // One host and one app live through all of it, in the order of the tests.
 
@@ -20,26 +19,19 @@ const FEATURE = 'shop--feature-x';
 
 let host: TestHost;
 let project: Project;
-let scratch: string;
+let clones: string;
 
 beforeAll(async () => {
   host = await startHost();
-  scratch = await mkdtemp(join(tmpdir(), 'previews-'));
+  clones = await scratch('clones-');
   project = await Project.create({ 'app.py': app('main'), 'requirements.txt': 'streamlit\n' });
   await send('POST', '/apps', { name: 'Shop' }, 201);
   await send('PATCH', '/apps/shop/config', { vars: { REGION: 'eu', PASSWORD: 'correct-horse' } });
-  const pushed = await project.git('push', host.remote('shop'), 'main');
-  expect(pushed.output).toContain('shop is live');
-});
-
-afterAll(async () => {
-  await host?.stop();
-  await project?.remove();
-  await rm(scratch, { recursive: true, force: true });
+  await pushLive(project, host, 'shop');
 });
 
 async function send(method: string, path: string, body: object, status = 200): Promise<Record<string, unknown>> {
-  const answer = await host.api(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const answer = await host.send(method, path, body);
   const said = (await answer.json()) as Record<string, unknown>;
   expect(answer.status, JSON.stringify(said)).toBe(status);
   return said;
@@ -97,9 +89,9 @@ test('with previews on, a branch is served at an address of its own, with the co
   expect(gallery).toContain('/apps/shop/');
   expect(gallery).not.toContain(FEATURE);
   // It can be cloned by itself, though its objects are those of its app.
-  const clone = await run('git', ['clone', '--quiet', host.remote(FEATURE), 'clone'], scratch);
+  const clone = await run('git', ['clone', '--quiet', host.remote(FEATURE), 'clone'], clones);
   expect(clone).toMatchObject({ code: 0 });
-  expect((await run('git', ['rev-parse', 'HEAD', 'origin/feature/x'], join(scratch, 'clone'))).output).toBe(`${head}\n${head}\n`);
+  expect((await run('git', ['rev-parse', 'HEAD', 'origin/feature/x'], join(clones, 'clone'))).output).toBe(`${head}\n${head}\n`);
 });
 
 test("a preview's own config lies over that of its app, and hides nothing less", async () => {

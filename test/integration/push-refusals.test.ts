@@ -1,26 +1,20 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readMeta, startHost, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
-import { fixture, serves, startPush, visit } from '../helpers/pushing.js';
+import { fixture, pushLive, serves, startPush, visit } from '../helpers/pushing.js';
 
 let host: TestHost;
 /** Is live, and stays so whatever is pushed to it. */
 let steady: Project;
 let before: Awaited<ReturnType<typeof serves>>;
-const projects: Project[] = [];
 
 beforeAll(async () => {
   host = await startHost();
   steady = await Project.create(textApp('text:steady'));
-  const push = await steady.git('push', host.remote('steady'), 'main');
-  expect(push).toMatchObject({ code: 0 });
-});
-afterAll(async () => {
-  await host.stop();
-  await Promise.all([steady, ...projects].map((project) => project.remove()));
+  await pushLive(steady, host, 'steady');
 });
 beforeEach(async () => {
   before = await serves(host, 'steady');
@@ -33,7 +27,6 @@ afterEach(async () => {
 
 /** Pushes to the app that serves, over whatever is there. */
 async function pushOver(project: Project): Promise<{ code: number; output: string }> {
-  projects.push(project);
   return startPush(project, host, 'steady', '+main').done;
 }
 
@@ -79,17 +72,13 @@ describe('what cannot become a release is refused before it is queued', () => {
   });
 
   it('an app that was made in the console stays when its first push is refused', async () => {
-    const made = await host.api('/apps', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'made-before' }),
-    });
+    const made = await host.send('POST', '/apps', { name: 'made-before' });
     expect(made.status).toBe(201);
     const project = await Project.create({ 'readme.md': 'no app' });
     expect((await project.git('push', host.remote('made-before'), 'main')).code).toBe(1);
     expect(await host.app('made-before')).toMatchObject({ id: 'made-before', state: 'created' });
     await project.commit(textApp('text:made'), 'Now');
-    expect((await project.git('push', host.remote('made-before'), 'main')).code).toBe(0);
+    await pushLive(project, host, 'made-before');
     expect(await visit(host, 'made-before')).toContain('text:made');
   });
 });
@@ -147,9 +136,8 @@ describe('what fails on the way leaves the old release as it is', () => {
 describe('what is mended', () => {
   it('the same commit can be pushed again once the cause is gone', async () => {
     const project = await fixture('heals');
-    projects.push(project);
     const commit = (await project.git('rev-parse', 'HEAD')).output.trim();
-    expect((await project.git('push', host.remote('heals'), 'main')).code).toBe(0);
+    await pushLive(project, host, 'heals');
     await project.commit({ 'note.txt': 'another commit' }, 'Another');
     const trouble = join(host.data, 'apps', 'heals', 'storage', 'trouble.txt');
     await writeFile(trouble, 'the database is away');
@@ -173,9 +161,7 @@ describe('what is mended', () => {
 
   it('settings of the app\'s own that would lead it elsewhere are overruled', async () => {
     const project = await fixture('own-port');
-    projects.push(project);
-    const push = await project.git('push', host.remote('own-port'), 'main');
-    expect(push).toMatchObject({ code: 0 });
+    await pushLive(project, host, 'own-port');
     expect(await visit(host, 'own-port')).toContain('on the port that it was given');
     // The file itself is not changed.
     expect(await readFile(join(host.data, 'apps', 'own-port', 'current', '.streamlit', 'config.toml'), 'utf8')).toContain('port = 9');

@@ -1,26 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { FLUSH, pkt } from '../../src/git/pkt.js';
+import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { BASIC, fixture, packOf, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
 
 let host: TestHost;
-let scratch: string;
+let clones: string;
 /** A project whose app is live already. */
 let hello: Project;
 
 beforeAll(async () => {
   host = await startHost();
-  scratch = await mkdtemp(join(tmpdir(), 'clones-'));
+  clones = await scratch('clones-');
   hello = await Project.create(textApp('text:one'));
-});
-afterAll(async () => {
-  await host.stop();
-  await rm(scratch, { recursive: true, force: true });
 });
 
 describe('git push', () => {
@@ -39,11 +35,11 @@ describe('git push', () => {
   });
 
   it('gives a clone exactly what was pushed', async () => {
-    const clone = await run('git', ['clone', '--quiet', host.remote('hello'), 'first'], scratch);
+    const clone = await run('git', ['clone', '--quiet', host.remote('hello'), 'first'], clones);
     expect(clone).toEqual({ code: 0, output: '' });
-    const head = await run('git', ['rev-parse', 'HEAD'], join(scratch, 'first'));
+    const head = await run('git', ['rev-parse', 'HEAD'], join(clones, 'first'));
     expect(head.output).toBe((await hello.git('rev-parse', 'HEAD')).output);
-    expect(await readFile(join(scratch, 'first', 'app.py'), 'utf8')).toContain('text:one');
+    expect(await readFile(join(clones, 'first', 'app.py'), 'utf8')).toContain('text:one');
   });
 
   it('swaps to the second push, and a pull gets it', async () => {
@@ -54,15 +50,15 @@ describe('git push', () => {
     expect(push.output).toContain('nothing to install');
     expect(await serves(host, 'hello')).toMatchObject({ release: 2, text: 'text:two', ref: commit });
     expect((await host.app('hello')).pid).not.toBe(before.pid);
-    const pull = await run('git', ['pull', '--quiet'], join(scratch, 'first'));
+    const pull = await run('git', ['pull', '--quiet'], join(clones, 'first'));
     expect(pull.code).toBe(0);
-    expect(await readFile(join(scratch, 'first', 'app.py'), 'utf8')).toContain('text:two');
+    expect(await readFile(join(clones, 'first', 'app.py'), 'utf8')).toContain('text:two');
   });
 
   it('takes a push from a shallow clone', async () => {
-    const clone = await run('git', ['clone', '--quiet', '--depth=1', host.remote('hello'), 'shallow'], scratch);
+    const clone = await run('git', ['clone', '--quiet', '--depth=1', host.remote('hello'), 'shallow'], clones);
     expect(clone.code).toBe(0);
-    const shallow = new Project(join(scratch, 'shallow'));
+    const shallow = new Project(join(clones, 'shallow'));
     expect((await shallow.git('rev-list', '--count', 'HEAD')).output.trim()).toBe('1');
     await shallow.commit(textApp('text:three'), 'Three');
     const push = await shallow.git('push', 'origin', 'main');
@@ -95,13 +91,13 @@ describe('git push', () => {
     for (let number = 0; number < 60; number += 1) await hello.git('tag', `many-${number}`, 'HEAD');
     expect((await hello.git('push', '--quiet', host.remote('hello'), '--tags')).code).toBe(0);
     const env = { GIT_TRACE_CURL: '1', GIT_TRACE_PACKET: '1' };
-    const fetched = await run('git', ['-c', 'protocol.version=2', 'clone', '--quiet', host.remote('hello'), 'v2'], scratch, env);
+    const fetched = await run('git', ['-c', 'protocol.version=2', 'clone', '--quiet', host.remote('hello'), 'v2'], clones, env);
     expect(fetched.code).toBe(0);
     expect(fetched.output).toContain('< version 2');
-    const listed = await run('git', ['-c', 'protocol.version=0', 'ls-remote', host.remote('hello'), 'main'], scratch, env);
+    const listed = await run('git', ['-c', 'protocol.version=0', 'ls-remote', host.remote('hello'), 'main'], clones, env);
     expect(listed.output).not.toContain('< version 2');
     expect(listed.code).toBe(0);
-    const behind = await run('git', ['-C', join(scratch, 'first'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'], scratch, env);
+    const behind = await run('git', ['-C', join(clones, 'first'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'], clones, env);
     expect(behind.code).toBe(0);
     expect(`${fetched.output}${behind.output}`).toMatch(/content-encoding: gzip/i);
   });
@@ -226,8 +222,8 @@ describe('what is pushed to', () => {
     const push = await project.git('push', host.remote('trunk-app'), 'trunk');
     expect(push.code).toBe(0);
     expect((await host.app('trunk-app')).deploy_branch).toBe('trunk');
-    await run('git', ['clone', '--quiet', host.remote('trunk-app'), 'trunk'], scratch);
-    const branch = await run('git', ['branch', '--show-current'], join(scratch, 'trunk'));
+    await run('git', ['clone', '--quiet', host.remote('trunk-app'), 'trunk'], clones);
+    const branch = await run('git', ['branch', '--show-current'], join(clones, 'trunk'));
     expect(branch.output.trim()).toBe('trunk');
     const later = await project.git('push', host.remote('trunk-app'), 'trunk:main');
     expect(later.output).toContain('Branch main is stored, not deployed: only trunk is.');

@@ -1,8 +1,9 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 
 interface DeployAnswer {
   release: number;
@@ -18,25 +19,18 @@ describe('releases', () => {
   beforeAll(async () => {
     host = await startHost();
     project = await Project.create(textApp('one'));
-    expect((await project.git('push', host.remote('kept'), 'main')).output).toContain('kept is live');
-  });
-
-  afterAll(async () => {
-    await project?.remove();
-    await host?.stop();
+    await pushLive(project, host, 'kept');
   });
 
   const push = async (text: string): Promise<void> => {
     await project.commit(textApp(text), text);
-    const pushed = await project.git('push', host.remote('kept'), 'main');
-    expect(pushed.code, pushed.output).toBe(0);
+    await pushLive(project, host, 'kept');
   };
 
   const deploys = async (): Promise<DeployAnswer[]> =>
     ((await (await host.api('/apps/kept/deploys?per_page=100')).json()) as { deploys: DeployAnswer[] }).deploys;
 
-  const rollback = (release: number): Promise<Response> =>
-    host.api('/apps/kept/rollback', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ release }) });
+  const rollback = (release: number): Promise<Response> => host.send('POST', '/apps/kept/rollback', { release });
 
   it('are brought back with their code and environment, without an install, and leave the branch alone', async () => {
     await push('two');

@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { startTimeOf } from '../../src/runtime/proc.js';
+import { scratch } from '../helpers/ends.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { below, fileApp, freePorts, Installation } from '../helpers/installation.js';
 import { run } from '../helpers/project.js';
@@ -35,17 +35,11 @@ let host: TestHost;
 let ports: number[];
 
 beforeAll(async () => {
-  [place, home, ports] = [await Installation.create(), await mkdtemp(join(tmpdir(), 'home-')), await freePorts(2)];
+  [place, home, ports] = [await Installation.create(), await scratch('home-'), await freePorts(2)];
   await place.write({ ...below('apps/reports', fileApp('a report')), ...below('apps/parent', { 'app.py': PARENT, 'requirements.txt': 'streamlit\n' }) });
   await place.setConfig({ apps: { reports: { name: 'Reports', url: '/reports/', dir: 'apps/reports', port: ports[0], restart_on_crash: true } } });
   host = await startHost({ env: env() });
   await Promise.all(['reports', 'parent'].map(running));
-});
-
-afterAll(async () => {
-  await host?.stop();
-  await place?.remove();
-  await rm(home, { recursive: true, force: true });
 });
 
 /** A page that was closed is not waited for, so that old processes end at once. */
@@ -290,7 +284,7 @@ test('14: an app without an environment gets one, its secrets reach it alone, th
   const log = (await (await host.api('/apps/late/logs?source=build')).json()) as { lines: string[] };
   expect(log.lines.join('\n')).toMatch(/Environment ready/);
   const { pid } = await running('late');
-  const set = await host.api('/apps/late/config', { method: 'PATCH', body: '{"vars":{"PASSWORD":"only-for-late"}}', headers: { 'content-type': 'application/json' } });
+  const set = await host.send('PATCH', '/apps/late/config', { vars: { PASSWORD: 'only-for-late' } });
   expect(set.status).toBe(200);
   const after = await running('late', pid);
   expect(await environmentOf(after.pid)).toContain('PASSWORD=only-for-late');

@@ -1,15 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { App } from '../../src/domain/app.js';
 import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
+import { scratch } from '../helpers/ends.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 // One data folder and one app live through all of it: servers come and go.
@@ -33,19 +34,12 @@ beforeAll(async () => {
   data = host.data;
   mark = createHash('sha256').update(await realpath(data)).digest('hex').slice(0, 16);
   project = await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' });
-  await push();
+  await pushLive(project, host, 'demo');
 });
 
 afterAll(async () => {
   for (const stranger of strangers) stranger.kill('SIGKILL');
-  await host?.stop();
-  await project?.remove();
 });
-
-async function push(): Promise<void> {
-  const pushed = await project.git('push', host.remote('demo'), 'main');
-  if (pushed.code !== 0) throw new Error(pushed.output);
-}
 
 async function pid(): Promise<number> {
   return until('the app runs', async () => {
@@ -172,7 +166,7 @@ test('a page that is open on an older release keeps it when the server is killed
   const open = await page();
   await open.run();
   await project.commit({ 'app.py': `${APP}st.text("changed")\n` }, 'Change');
-  await push();
+  await pushLive(project, host, 'demo');
   expect(await open.run()).toEqual(['count=2', 'release=1']);
   await host.signal('SIGKILL');
   await until('the page lost its connection', () => !open.isOpen);
@@ -206,7 +200,7 @@ test('a server that is told to end while an app starts does not wait for it, and
 });
 
 test('a server whose port is taken says so in one line, ends with 1, and has touched nothing', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'streamlit-host-'));
+  const folder = await scratch('streamlit-host-');
   const taken = createServer();
   taken.listen(0, '127.0.0.1');
   await once(taken, 'listening');
@@ -218,26 +212,21 @@ test('a server whose port is taken says so in one line, ends with 1, and has tou
     });
   } finally {
     await once(taken.close(), 'close');
-    await rm(folder, { recursive: true, force: true });
   }
 });
 
 test('a server whose data folder or settings are wrong says so, one line for each mistake, without a stack', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'streamlit-host-'));
-  try {
-    await writeFile(join(folder, 'file'), '');
-    const unwritable = await failure({ data: folder, env: { STREAMLIT_HOST_DATA: join(folder, 'file') } });
-    expect(unwritable).toEqual({ code: 1, lines: [expect.stringMatching(/^streamlit-host: the data folder .*file cannot be written: /)] });
-    const wrong = await failure({
-      data: folder,
-      env: { STREAMLIT_HOST_PORT: 'eighty', STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000', STREAMLIT_HOST_TOKEN: 'short' },
-    });
-    expect(wrong.code).toBe(2);
-    expect(wrong.lines).toHaveLength(3);
-    for (const name of ['PORT=eighty', 'PORT_MIN=9000', 'TOKEN']) expect(wrong.lines.join('\n')).toContain(`STREAMLIT_HOST_${name}`);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const folder = await scratch('streamlit-host-');
+  await writeFile(join(folder, 'file'), '');
+  const unwritable = await failure({ data: folder, env: { STREAMLIT_HOST_DATA: join(folder, 'file') } });
+  expect(unwritable).toEqual({ code: 1, lines: [expect.stringMatching(/^streamlit-host: the data folder .*file cannot be written: /)] });
+  const wrong = await failure({
+    data: folder,
+    env: { STREAMLIT_HOST_PORT: 'eighty', STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000', STREAMLIT_HOST_TOKEN: 'short' },
+  });
+  expect(wrong.code).toBe(2);
+  expect(wrong.lines).toHaveLength(3);
+  for (const name of ['PORT=eighty', 'PORT_MIN=9000', 'TOKEN']) expect(wrong.lines.join('\n')).toContain(`STREAMLIT_HOST_${name}`);
 });
 
 test('stop with the apps leaves nothing of ours in the process table', async () => {

@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/proc.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 const MB = 1024 * 1024;
@@ -55,20 +56,12 @@ let project: Project;
 beforeAll(async () => {
   host = await startHost();
   project = await Project.create(FILES);
-  for (const id of ['steady', 'second']) {
-    const pushed = await project.git('push', host.remote(id), 'main');
-    if (pushed.code !== 0) throw new Error(pushed.output);
-  }
+  for (const id of ['steady', 'second']) await pushLive(project, host, id);
 });
 
 beforeEach(async () => {
   for (const id of ['steady', 'second']) await host.api(`/apps/${id}/start`, { method: 'POST' });
   for (const id of ['steady', 'second']) await running(id);
-});
-
-afterAll(async () => {
-  await host?.stop();
-  await project?.remove();
 });
 
 interface Running {

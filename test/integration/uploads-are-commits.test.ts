@@ -1,21 +1,17 @@
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { fixture, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
 
 let host: TestHost;
-let scratch: string;
+let clones: string;
 
 beforeAll(async () => {
   host = await startHost();
-  scratch = await mkdtemp(join(tmpdir(), 'clones-'));
-});
-afterAll(async () => {
-  await host.stop();
-  await rm(scratch, { recursive: true, force: true });
+  clones = await scratch('clones-');
 });
 
 /** Makes or changes an app by a form. */
@@ -41,9 +37,9 @@ async function isLive(id: string, release: number): Promise<void> {
 }
 
 async function clone(id: string, folder: string): Promise<Project> {
-  const made = await run('git', ['clone', '--quiet', host.remote(id), folder], scratch);
+  const made = await run('git', ['clone', '--quiet', host.remote(id), folder], clones);
   expect(made).toEqual({ code: 0, output: '' });
-  return new Project(join(scratch, folder));
+  return new Project(join(clones, folder));
 }
 
 describe('an app that is made by an upload', () => {
@@ -60,7 +56,7 @@ describe('an app that is made by an upload', () => {
   });
 
   it('takes a push from that clone', async () => {
-    const project = new Project(join(scratch, 'uploaded'));
+    const project = new Project(join(clones, 'uploaded'));
     await chmod(join(project.folder, 'app.py'), 0o755);
     const commit = await project.commit(textApp('text:pushed'), 'Pushed');
     expect(await project.git('push', 'origin', 'main')).toMatchObject({ code: 0 });
@@ -71,7 +67,7 @@ describe('an app that is made by an upload', () => {
     const edited = await put('sales', 'app.py', textApp('text:edited')['app.py'] ?? '');
     expect(edited.status).toBe(200);
     await isLive('sales', 3);
-    const project = new Project(join(scratch, 'uploaded'));
+    const project = new Project(join(clones, 'uploaded'));
     expect(await project.git('pull', '--quiet')).toMatchObject({ code: 0 });
     expect((await project.git('log', '--format=%s')).output).toBe('Edit app.py\nPushed\nUpload app.py, requirements.txt\n');
     expect(await readFile(join(project.folder, 'app.py'), 'utf8')).toContain('text:edited');

@@ -6,7 +6,7 @@ import type { ConfigChange } from '../../deploy/apps.js';
 import { Refusal } from '../../errors.js';
 import { NO_CONFIG, type AppConfig } from '../../store/app-config.js';
 import { readForm } from '../body.js';
-import { presentTime } from '../presenters.js';
+import { presentTime } from '../numbers.js';
 import { noteRevealed } from '../revealed.js';
 import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Deploy, StagedFile } from '../../deploy/apps.js';
 import { printable } from '../../domain/app.js';
 import { Refusal } from '../../errors.js';
-import { encodePath } from '../presenters.js';
+import { encodePath } from '../links.js';
 import { checkTree, safePath } from '../upload/path.js';
 import { fingerprint, showFile } from './files.js';
 import { attempt, type Page } from './page.js';

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { extname } from 'node:path';
-import { encodePath, presentBytes, presentFiles } from '../presenters.js';
+import { encodePath } from '../links.js';
+import { presentBytes } from '../numbers.js';
+import { presentFiles } from '../presenters.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
 

@@ -3,7 +3,8 @@ import { Refusal } from '../../errors.js';
 import type { Apps, AppStatus } from '../../deploy/apps.js';
 import type { Paths } from '../../store/paths.js';
 import { signedIn } from '../auth.js';
-import { linksOf, presentApp, type AppView, type Links, type Usage } from '../presenters.js';
+import { linksOf, type Links } from '../links.js';
+import { presentApp, type AppView, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
 import type { Notice, Pages, Site, Views } from '../views.js';
 

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gatherRequirements, type Requirements } from '../../../src/build/requirements.js';
+import { writeFiles } from '../../helpers/files.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -11,10 +12,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 async function gather(text: string, others: Record<string, string> = {}): Promise<Requirements> {
-  for (const [path, content] of Object.entries(others)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), content);
-  }
+  await writeFiles(folder, others);
   return gatherRequirements('requirements.txt', text, folder);
 }
 

@@ -7,6 +7,7 @@ import { reconcile, type ReconcileOptions } from '../../../src/deploy/reconcile.
 import { AppStore } from '../../../src/store/apps.js';
 import { Git } from '../../../src/store/git.js';
 import { Paths } from '../../../src/store/paths.js';
+import { releaseOf } from '../../helpers/release.js';
 
 let paths: Paths;
 let store: AppStore;
@@ -34,8 +35,7 @@ async function begin(serving: Partial<ReconcileOptions['serving']> = {}): Promis
 
 /** An app with a live release, whose repository is gone. */
 function live(id: string, more: Partial<App> = {}): App {
-  const release = { number: 1, commit: 'a'.repeat(40), branch: 'main', source: 'push', by: 'Ada', message: '', state: 'live', createdAt: '' } as const;
-  return { ...newApp(id, id, new Date(0)), live: 1, lastRelease: 1, releases: [release], ...more };
+  return { ...newApp(id, id, new Date(0)), live: 1, lastRelease: 1, releases: [releaseOf(1, 'live')], ...more };
 }
 
 it('starts what is wanted, and nothing that was stopped, sleeps or was never live', async () => {

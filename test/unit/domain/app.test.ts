@@ -1,22 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { APP_ID, appSchema, appState, findRelease, idFromName, newApp, parseAppId, pendingRelease, printable, type App } from '../../../src/domain/app.js';
-import type { Release, ReleaseState } from '../../../src/domain/release.js';
+import type { ReleaseState } from '../../../src/domain/release.js';
 import { Refusal } from '../../../src/errors.js';
+import { releaseOf } from '../../helpers/release.js';
 
 function app(states: ReleaseState[], more: Partial<App> = {}): App {
-  const releases = states.map(
-    (state, index): Release => ({
-      number: index + 1,
-      commit: 'c'.repeat(40),
-      branch: 'main',
-      source: 'push',
-      by: 'ada',
-      message: '',
-      state,
-      createdAt: '2026-01-01T00:00:00.000Z',
-    }),
-  );
+  const releases = states.map((state, index) => releaseOf(index + 1, state));
   return { ...newApp('hello', 'Hello', new Date(0)), releases, lastRelease: releases.length, ...more };
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { canBecome, isPending, movesBranch, releaseSources, releaseStates, transition, type Release } from '../../../src/domain/release.js';
+import { releaseOf } from '../../helpers/release.js';
 
 function release(state: Release['state'], source: Release['source'] = 'push'): Release {
-  return { number: 3, commit: 'c'.repeat(40), branch: 'main', source, by: 'ada', message: 'Hello', state, createdAt: '2026-01-01T00:00:00.000Z' };
+  return releaseOf(3, state, { source, message: 'Hello' });
 }
 
 describe('a release', () => {

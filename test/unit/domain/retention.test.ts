@@ -1,22 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { newApp, type App } from '../../../src/domain/app.js';
-import type { Release, ReleaseState } from '../../../src/domain/release.js';
+import type { ReleaseState } from '../../../src/domain/release.js';
 import { releasesToDrop } from '../../../src/domain/retention.js';
+import { releaseOf } from '../../helpers/release.js';
 
 /** An app whose releases 1, 2, 3 … are in these states. */
 function app(...states: ReleaseState[]): App {
-  const releases = states.map(
-    (state, index): Release => ({
-      number: index + 1,
-      commit: 'c'.repeat(40),
-      branch: 'main',
-      source: 'push',
-      by: 'ada',
-      message: '',
-      state,
-      createdAt: '2026-01-01T00:00:00.000Z',
-    }),
-  );
+  const releases = states.map((state, index) => releaseOf(index + 1, state));
   return { ...newApp('hello', 'Hello', new Date(0)), releases };
 }
 

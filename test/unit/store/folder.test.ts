@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf, filesIn, isThere, readTopFile } from '../../../src/store/folder.js';
+import { writeFiles } from '../../helpers/files.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -11,12 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-async function write(files: Record<string, string>): Promise<void> {
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(dir, path)), { recursive: true });
-    await writeFile(join(dir, path), content);
-  }
-}
+const write = (files: Record<string, string>): Promise<void> => writeFiles(dir, files);
 
 describe('the files of a folder', () => {
   it('are those of the app, without environments of any name, git and links', async () => {

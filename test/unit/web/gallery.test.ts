@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { newApp } from '../../../src/domain/app.js';
 import type { AppStatus } from '../../../src/deploy/apps.js';
 import { presentCard } from '../../../src/web/gallery.js';
-import { linksOf } from '../../../src/web/presenters.js';
+import { linksOf } from '../../../src/web/links.js';
 
 const links = linksOf('https://intranet.example/tools');
 const app = { ...newApp('sales', 'Sales', new Date(), 'What was sold'), live: 1, tags: ['money', 'the north'] };

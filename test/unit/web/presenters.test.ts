@@ -2,58 +2,20 @@ import { describe, expect, it } from 'vitest';
 import type { AppStatus } from '../../../src/deploy/apps.js';
 import { newApp } from '../../../src/domain/app.js';
 import type { Release } from '../../../src/domain/release.js';
-import {
-  encodePath,
-  linksOf,
-  presentApp,
-  presentBytes,
-  presentFiles,
-  presentRelease,
-  presentSpan,
-  presentSummary,
-  presentTime,
-  sortApps,
-  type AppView,
-} from '../../../src/web/presenters.js';
+import { linksOf } from '../../../src/web/links.js';
+import { presentApp, presentFiles, presentRelease, presentSummary, sortApps, type AppView } from '../../../src/web/presenters.js';
+import { releaseOf } from '../../helpers/release.js';
 
 const now = new Date('2026-11-21T12:00:00Z');
 const links = linksOf('https://intranet.example/tools/streamlit/');
 
 function release(number: number, state: Release['state'], facts: Partial<Release> = {}): Release {
-  return {
-    number,
-    commit: 'a3f9c01b77de0000000000000000000000000000',
-    branch: 'main',
-    source: 'push',
-    by: 'marion',
-    message: 'Add a slider',
-    state,
-    createdAt: '2026-11-21T11:55:00Z',
-    ...facts,
-  };
+  return releaseOf(number, state, { commit: 'a3f9c01b77de0000000000000000000000000000', by: 'marion', message: 'Add a slider', createdAt: '2026-11-21T11:55:00Z', ...facts });
 }
 
 function status(facts: Partial<AppStatus['app']> = {}, state: AppStatus['state'] = 'running', process?: AppStatus['process']): AppStatus {
   return { app: { ...newApp('hello', 'Hello', now), ...facts }, state, process };
 }
-
-describe('links', () => {
-  it('all begin with the public base, also where it has a path of its own', () => {
-    expect(links.base).toBe('/tools/streamlit');
-    expect(links.app('hello')).toBe('https://intranet.example/tools/streamlit/apps/hello/');
-    expect(links.git('hello')).toBe('https://intranet.example/tools/streamlit/git/hello.git');
-    expect(links.console('apps/hello')).toBe('/tools/streamlit/console/apps/hello');
-  });
-
-  it('have an empty base where the public base is only a host', () => {
-    expect(linksOf('http://localhost:8080').base).toBe('');
-    expect(linksOf('http://localhost:8080').console('')).toBe('/console/');
-  });
-
-  it('keep the slashes of a path and encode everything else', () => {
-    expect(encodePath('pages/1 #?区.py')).toBe('pages/1%20%23%3F%E5%8C%BA.py');
-  });
-});
 
 describe('an app', () => {
   it('that was never pushed offers nothing to press', () => {
@@ -149,21 +111,4 @@ describe('files', () => {
     expect(folders[1]?.files.map(({ name, current }) => [name, current])).toEqual([['a.py', true], ['b.py', false]]);
     expect(folders[0]?.files[0]).toMatchObject({ size: '2.0 kB', href: '/tools/streamlit/console/apps/hello/files/app.py' });
   });
-});
-
-describe('numbers for people', () => {
-  it.each([[0, '0 B'], [999, '999 B'], [1_000, '1.0 kB'], [9_949, '9.9 kB'], [9_960, '10 kB'], [999_499, '999 kB'], [999_500, '1.0 MB'], [187_300_000, '187 MB'], [5e15, '5000 TB']])(
-    '%d bytes are %s',
-    (bytes, text) => expect(presentBytes(bytes)).toBe(text),
-  );
-
-  it.each([[-5, '0 ms'], [850, '850 ms'], [4_200, '4.2 s'], [42_000, '42 s'], [59_600, '1 min 0 s'], [185_000, '3 min 5 s'], [7_800_000, '2 h 10 min']])(
-    '%d ms are %s',
-    (ms, text) => expect(presentSpan(ms)).toBe(text),
-  );
-
-  it.each([['2026-11-21T12:00:30Z', 'just now'], ['2026-11-21T11:59:00Z', '1 min ago'], ['2026-11-21T07:00:00Z', '5 h ago'], ['2026-11-20T11:00:00Z', 'yesterday'], ['2026-11-11T12:00:00Z', '10 days ago'], ['2025-01-02T12:00:00Z', '2025-01-02']])(
-    '%s is %s',
-    (iso, text) => expect(presentTime(iso, now).text).toBe(text),
-  );
 });

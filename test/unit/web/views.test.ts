@@ -6,7 +6,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AppStatus } from '../../../src/deploy/apps.js';
 import { newApp } from '../../../src/domain/app.js';
 import { drawPicture } from '../../../src/web/picture.js';
-import { linksOf, presentApp, presentFiles, presentTime } from '../../../src/web/presenters.js';
+import { linksOf } from '../../../src/web/links.js';
+import { presentTime } from '../../../src/web/numbers.js';
+import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views, type GatewayPage, type LogView, type Pages } from '../../../src/web/views.js';
 

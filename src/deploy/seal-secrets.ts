@@ -1,0 +1,18 @@
+import type { AppStore } from '../store/apps.js';
+import type { CookieSecrets } from '../store/cookie-secret.js';
+import type { SecretFiles } from '../store/secret-files.js';
+
+export interface SealOptions {
+  store: Pick<AppStore, 'list'>;
+  cookies: Pick<CookieSecrets, 'seal'>;
+  files: Pick<SecretFiles, 'sweep'>;
+  logger: { error(facts: object, text: string): void };
+}
+
+/** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */
+export async function sealSecrets({ store, cookies, files, logger }: SealOptions): Promise<void> {
+  await files.sweep(store.list().flatMap((app) => app.processes.map(({ release, port }) => ({ app: app.id, release, port }))));
+  for (const { id } of store.list()) {
+    await cookies.seal(id).catch((error: unknown) => logger.error({ app: id, err: error }, "an app's cookie secret could not be encrypted"));
+  }
+}
