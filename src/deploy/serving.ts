@@ -17,7 +17,7 @@ export interface ServingOptions {
   store: AppStore;
   paths: Paths;
   routes: RouteTable;
-  processes: Processes;
+  processes: Pick<Processes, 'prepare'>;
   drain: DrainLimits;
   /** Takes back what a process got of its app's secrets. */
   config: Pick<ProcessConfig, 'end'>;
@@ -119,8 +119,8 @@ export class Serving {
       throw new Refusal('conflict', 'nothing-deployed', `${app.id} has nothing to run yet: push to it first.`);
     }
     const process = await this.prepare(app.id, release);
-    // Two starts at once: the first one is under way.
-    if (this.#live.has(app.id)) return;
+    // Two starts at once: the first one is under way. Stopped meanwhile, or about to be removed: nobody would end it.
+    if (this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
     this.#serve(app.id, process);
     this.#inBackground(process.run());
   }
