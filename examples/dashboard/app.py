@@ -9,10 +9,6 @@ st.set_page_config(page_title="Bike sales", page_icon="🚲", layout="wide")
 
 st.title("Bike sales")
 sales = chosen()
-if sales.empty:
-    st.info("Choose at least one region and one product.")
-    st.stop()
-
 year = sales["month"].dt.year
 this_year, last_year = sales[year == year.max()], sales[year == year.max() - 1]
 revenue, before = this_year["revenue"].sum(), last_year["revenue"].sum()

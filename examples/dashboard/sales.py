@@ -25,11 +25,15 @@ def choose(label: str, column: str) -> list[str]:
 
 
 def chosen() -> pd.DataFrame:
-    """The sales that the visitor wants to see."""
+    """The sales that the visitor wants to see. Where these are none, the page ends with what to do."""
     regions = choose("Regions", "region")
     products = choose("Products", "product")
     sales = load()
-    return sales[sales["region"].isin(regions) & sales["product"].isin(products)]
+    wanted = sales[sales["region"].isin(regions) & sales["product"].isin(products)]
+    if wanted.empty:
+        st.info("Choose at least one region and one product.")
+        st.stop()
+    return wanted
 
 
 def euros(amount: float) -> str:

@@ -10,6 +10,8 @@ const LIMIT_MS = 5_000;
 const ROUND_MS = 10;
 /** How often nothing must be found: one look misses what was started behind its back while its parent ended. */
 const QUIET_ROUNDS = 3;
+/** How often one look lists the processes anew at the most: others may start some all the time. */
+const MAX_LISTS = 50;
 
 /** A running process that carries a mark. */
 export interface MarkedProcess extends ProcessIdentity {
@@ -56,20 +58,25 @@ export async function endMarked(prefix: string, keep: ReadonlySet<string>): Prom
 
 /**
  * One look at all processes in which each stray is ended in the moment it is seen: what starts another one every few
- * milliseconds is gone before a list of it is whole.
+ * milliseconds is gone before a list of it is whole. What has come while the others were looked at is looked at as well,
+ * until there is nothing new: on a busy machine a stray may have ended by then, and left another in its place.
  * @returns whether there was any
  */
 function endAtSight(prefix: string, keep: ReadonlySet<string>, ended: Set<number>): boolean {
   let any = false;
-  const pids = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []));
-  // The newest first: it has the least time left.
-  for (const pid of pids.sort((a, b) => b - a)) {
-    if (pid === process.pid) continue;
-    const mark = markOf(environmentOf(pid), prefix);
-    const startTime = mark === undefined || keep.has(mark) ? undefined : startTimeOf(pid);
-    if (mark === undefined || startTime === undefined) continue;
-    any = true;
-    end({ pid, startTime, mark }, ended);
+  const seen = new Set([process.pid]);
+  for (let lists = 0; lists < MAX_LISTS; lists += 1) {
+    const fresh = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) && !seen.has(Number(name)) ? Number(name) : []));
+    if (fresh.length === 0) break;
+    // The newest first: it has the least time left.
+    for (const pid of fresh.sort((a, b) => b - a)) {
+      seen.add(pid);
+      const mark = markOf(environmentOf(pid), prefix);
+      const startTime = mark === undefined || keep.has(mark) ? undefined : startTimeOf(pid);
+      if (mark === undefined || startTime === undefined) continue;
+      any = true;
+      end({ pid, startTime, mark }, ended);
+    }
   }
   return any;
 }

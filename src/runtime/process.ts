@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Refusal } from '../errors.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/process.js';
 import type { LogFile } from '../logs/log-file.js';
+import { tail } from '../logs/tail.js';
 import { endMarked, MARK } from './marked.js';
 import { endGroup, holderOf, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
 import { isFree, type Ports } from './ports.js';
@@ -12,6 +13,9 @@ import { waitForHealth } from './ready.js';
 const GRACE_MS = 5_000;
 /** How often a start is tried on another port when its own was taken meanwhile. */
 const PORT_RETRIES = 3;
+/** How Streamlit's versions, and the servers in them, say that they did not get their port; and how many lines are looked at for it. */
+const PORT_TAKEN = /is not available|already in use/i;
+const LAST_LINES = 20;
 /** How often a process that is not our child is looked at, in ms. */
 const WATCH_MS = 500;
 
@@ -172,13 +176,19 @@ export class AppProcess {
 
   /**
    * True where it ended because somebody else took its port after it was found free. Between the look and Streamlit's own
-   * bind lies half a second, and the port's range is not ours alone.
+   * bind lies half a second, and the port's range is not ours alone: a connection that lasted a moment is gone by now, and
+   * only what Streamlit said tells of it.
    */
   async #lostPort(retries: number): Promise<boolean> {
     if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
-    if (await isFree(this.#port)) return false;
+    if ((await isFree(this.#port)) && !(await this.#saidTaken())) return false;
     await this.#say(`port ${this.#port} was taken by another program meanwhile; trying another`);
     return true;
+  }
+
+  async #saidTaken(): Promise<boolean> {
+    const { lines } = await tail(this.spec.log.path, LAST_LINES);
+    return lines.some((line) => line.includes(String(this.#port)) && PORT_TAKEN.test(line));
   }
 
   /** From now on it is started again whenever it ends by itself. */

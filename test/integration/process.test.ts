@@ -121,6 +121,22 @@ test('a stranger’s answer on its port is not taken for its own', async () => {
   await once(stranger.close(), 'close');
 });
 
+test('a port that somebody had for a moment only is tried again, also where it is free by the time we look', async () => {
+  const tried = JSON.stringify(join(folder, 'tried'));
+  const first = `const fs = require('node:fs');
+if (!fs.existsSync(${tried})) { fs.writeFileSync(${tried}, ''); console.error('Port ' + process.env.PORT + ' is not available'); process.exit(1); }`;
+  await writeFile(join(folder, 'app.cjs'), `${first}\n${SERVER}`);
+  const app = prepare();
+  await app.start();
+  await app.whenReady();
+  expect(app.state).toBe('ready');
+  // What an app says of another port is its own affair.
+  await writeFile(join(folder, 'app.cjs'), "console.error('Port 5432 is already in use'); process.exit(1)");
+  const other = prepare({ log: new LogFile(join(folder, 'other.log')) });
+  await other.start();
+  await expect(other.whenReady()).rejects.toMatchObject({ code: 'app-exited' });
+});
+
 test('a command that cannot be run is refused, and its port can be given back', async () => {
   const app = prepare({ command: [join(folder, 'nothing-here')] });
   await expect(app.start()).rejects.toMatchObject({ code: 'app-not-started' });

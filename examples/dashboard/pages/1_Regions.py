@@ -9,10 +9,6 @@ st.set_page_config(page_title="Regions", page_icon="🗺️", layout="wide")
 
 st.title("Regions")
 sales = chosen()
-if sales.empty:
-    st.info("Choose at least one region and one product.")
-    st.stop()
-
 measure = st.radio("Measure", ["revenue", "units"], horizontal=True)
 by_region = sales.groupby(["region", "product"], as_index=False)[measure].sum()
 st.altair_chart(
