@@ -19,6 +19,7 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
 COPY hooks hooks
+COPY python python
 COPY templates templates
 COPY public public
 COPY examples examples

@@ -10,6 +10,7 @@ import { Configs } from './deploy/configs.js';
 import { deployMask } from './deploy/deploy-mask.js';
 import { Deploys } from './deploy/deploys.js';
 import { Folders } from './deploy/folders.js';
+import { HeadStarts } from './deploy/head-starts.js';
 import { Importer } from './deploy/importer.js';
 import { InPlace } from './deploy/in-place.js';
 import { InheritedConfig } from './deploy/inherited-config.js';
@@ -47,6 +48,8 @@ const MAX_BUILD_IDLE = 10 * 60_000;
 export interface DeployingOptions {
   config: Config;
   paths: Paths;
+  /** The place of what an app's Python runs first. */
+  launcher: string;
   /** The file in which folders of apps are named. */
   file: ConfigFile;
   /** By which our children are known. */
@@ -68,6 +71,7 @@ export interface Deploying {
   platform: Platform;
   pushed: PushedApps;
   previews: Previews;
+  headStarts: HeadStarts;
   sleeper: Sleeper;
   folders: Folders;
   importer: Importer;
@@ -81,7 +85,7 @@ export interface Deploying {
 }
 
 /** Wires the deploying half. What an earlier server has left behind is cleared away first. */
-export async function assembleDeploying({ config, paths, file, mark, routes, publicBase, basePath, url, logger }: DeployingOptions): Promise<Deploying> {
+export async function assembleDeploying({ config, paths, launcher, file, mark, routes, publicBase, basePath, url, logger }: DeployingOptions): Promise<Deploying> {
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
   // What an earlier server started and did not write down, and its builds, are nobody's any more.
@@ -128,11 +132,13 @@ export async function assembleDeploying({ config, paths, file, mark, routes, pub
     path: config.path,
     home: config.home,
     mark,
+    launcher,
     startLimitMs: config.limits.startMs,
     sessionTtlMs: config.drain.ttlMs,
     config: processConfig,
   });
   const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, changed: (app) => platform.processChanged(app), logger });
+  const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
   const keeper = new Keeper({ store, paths, git, logger });
   const deploys = new Deploys({
     store,
@@ -140,6 +146,7 @@ export async function assembleDeploying({ config, paths, file, mark, routes, pub
     git,
     environments,
     serving,
+    headStarts,
     url,
     wake: (app) => queue.wake(app),
     tidy: async (app): Promise<void> => {
@@ -191,6 +198,7 @@ export async function assembleDeploying({ config, paths, file, mark, routes, pub
     platform,
     pushed,
     previews,
+    headStarts,
     sleeper,
     folders,
     importer,
@@ -205,6 +213,7 @@ export async function assembleDeploying({ config, paths, file, mark, routes, pub
     async rest() {
       await watcher.close();
       await deploys.stop();
+      await headStarts.close();
       await adoption.close();
     },
     async end({ keepApps }) {

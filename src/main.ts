@@ -96,14 +96,15 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   const url = (app: string): string => `${publicBase()}/apps/${app}/`;
 
   const routes = new RouteTable();
-  const deploying = await assembleDeploying({ config, paths, file: configFile(config), mark, routes, publicBase, basePath, url, logger });
-  const { store, git, deploys, platform, pushed, previews, sleeper, folders, importer, adoption } = deploying;
+  const deploying = await assembleDeploying({ config, paths, launcher: join(ROOT, 'python/launch.py'), file: configFile(config), mark, routes, publicBase, basePath, url, logger });
+  const { store, git, deploys, platform, pushed, previews, headStarts, sleeper, folders, importer, adoption } = deploying;
   const credentials = await Credentials.load(paths.adminToken, config.token);
 
   const pushes = new Pushes({
     apps: store,
     deploys: { inspect: pushed.inspect.bind(pushed), request: deploys.request.bind(deploys), adoptBranch: pushed.adoptBranch.bind(pushed) },
     previews,
+    headStarts,
     url,
     logger,
   });

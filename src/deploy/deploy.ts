@@ -15,6 +15,7 @@ import { moveBranch } from './branches.js';
 import { checkScript, lastLines, secondsSince } from './check.js';
 import type { DeployLog } from './deploy-log.js';
 import { buildFolder } from './folder-build.js';
+import type { HeadStarts } from './head-starts.js';
 import { hintsFor } from './hints.js';
 import type { InheritedConfig } from './inherited-config.js';
 import { inspectCommit, settingsIn } from './inspect.js';
@@ -33,6 +34,7 @@ export interface DeployKit {
   environments: Environments;
   serving: Serving;
   configs: Pick<InheritedConfig, 'read'>;
+  headStarts: Pick<HeadStarts, 'begin' | 'take' | 'settle'>;
   /** An app's address for visitors. */
   url: (app: string) => string;
 }
@@ -46,7 +48,7 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   log.step(`Release ${release.number} of ${app.id}: ${whatOf(release)}, by ${release.by}`);
   const { built, settings } = await build(kit, app, release, log, signal);
   await tellConfig(kit, app, built, log);
-  const process = await kit.serving.prepare(app.id, built);
+  const process = await kit.serving.prepare(app.id, built, (variables) => kit.headStarts.take(app.id, built, variables));
   // Until it is live nobody else looks after the size of its log.
   const rotation = setInterval(() => void rotate(process), ROTATE_MS);
   try {

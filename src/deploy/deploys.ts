@@ -74,10 +74,12 @@ export class Deploys {
    * `app-going` where the app is about to be removed
    */
   async request(request: DeployRequest): Promise<Deploy> {
-    const { store, paths, git, wake } = this.#options;
+    const { store, paths, git, wake, headStarts } = this.#options;
     if (this.#stopping) throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
-    const repository = folder === undefined ? new Repository(paths.repository(request.app), git) : undefined;
+    if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
+    // What is brought back moves no branch.
+    const repository = folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
     const [message, previous] = await Promise.all([
       request.of?.message ?? repository?.subject(request.commit) ?? request.folder?.why ?? '',
       repository?.resolve(`refs/heads/${request.branch}`),
@@ -195,7 +197,7 @@ export class Deploys {
   }
 
   async #runOne(app: App, release: Release): Promise<void> {
-    const { store, logger } = this.#options;
+    const { store, headStarts, logger } = this.#options;
     const ongoing = await this.#open(app.id, release.number);
     const { signal } = ongoing.abort;
     try {
@@ -215,6 +217,7 @@ export class Deploys {
         throw failure;
       }
     }
+    headStarts.settle(app.id);
     const after = findRelease(store.find(app.id) ?? app, release.number);
     if (after !== undefined) this.#close(app.id, after);
     await this.#options.tidy(app.id).catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));

@@ -39,6 +39,11 @@ export class ProcessConfig {
     return { vars: { ...vars, STREAMLIT_SECRETS_FILES: oneWord(path, at.cwd) }, cookieSecret };
   }
 
+  /** The config vars alone. @throws Refusal where the config cannot be read */
+  async vars(app: string, version: number): Promise<ConfigVars> {
+    return varsOf(await this.#options.configs.read(app, version));
+  }
+
   /** Removes what a process that has ended leaves of its secrets. */
   async end(place: ProcessPlace): Promise<void> {
     await this.#options.files.remove(place);

@@ -1,14 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ConfigVars } from '../domain/config-vars.js';
 import type { Place } from '../domain/place.js';
 import type { Release } from '../domain/release.js';
-import { streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
+import { launchCommand, readEarly, streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
+import { Child } from '../runtime/child.js';
 import type { Ports } from '../runtime/ports.js';
-import { AppProcess, type ProcessListener } from '../runtime/process.js';
+import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
+import type { Begun, ExpectedRelease } from './head-starts.js';
 import type { ProcessConfig } from './process-config.js';
 
 export interface ProcessesOptions {
@@ -24,12 +27,14 @@ export interface ProcessesOptions {
   home: string;
   /** By which our children are known. */
   mark: string;
+  /** The place of what an app's Python runs first. */
+  launcher: string;
   /** How long a process may take to answer its health check, in ms. */
   startLimitMs: number;
   /** For how long Streamlit keeps the state of a page that lost its connection, in ms. */
   sessionTtlMs: number;
   /** What a process gets of its app's config vars and secrets. */
-  config: Pick<ProcessConfig, 'begin'>;
+  config: Pick<ProcessConfig, 'begin' | 'vars'>;
 }
 
 /** Makes the process of a release: what it runs, where, and with which environment. */
@@ -42,10 +47,11 @@ export class Processes {
 
   /**
    * A process of a release, not started yet.
+   * @param ahead finds what was started for it by `startAhead`
    * @throws Refusal where the release was never built
    */
-  async prepare(app: string, release: Release, changed: ProcessListener): Promise<AppProcess> {
-    const { store, paths, ports, basePath, mark, startLimitMs } = this.#options;
+  async prepare(app: string, release: Release, changed: ProcessListener, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
+    const { store, paths, ports, basePath, mark, launcher, startLimitMs } = this.#options;
     const environment = paths.environmentOf(release);
     if (environment === undefined || release.entrypoint === undefined) {
       throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
@@ -56,7 +62,8 @@ export class Processes {
       {
         app,
         release: release.number,
-        command: streamlitCommand(join(environment, 'bin', 'python'), release.entrypoint),
+        command: launchCommand(pythonOf(environment), launcher, app),
+        order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
         environment: (port) => this.#environment(app, release, environment, port),
         port: release.folder === undefined ? undefined : place()?.port,
@@ -65,20 +72,47 @@ export class Processes {
         startLimitMs,
         mark,
         log: new LogFile(paths.runLog(app, release.number)),
+        ...(ahead && { ahead }),
       },
       ports,
       changed,
     );
   }
 
+  /** Starts the interpreter of a release that does not exist yet: it waits for its order. @throws Refusal as a start does */
+  async startAhead(app: string, expected: ExpectedRelease): Promise<Begun> {
+    const { paths, launcher, mark, config } = this.#options;
+    const folder = paths.environment(expected.environment);
+    const variables = readEarly(this.#variables(app, expected, folder, await config.vars(app, expected.config)));
+    const command = launchCommand(pythonOf(folder), launcher, app);
+    const child = await Child.start({ app, release: expected.number, command, cwd: folder, environment: variables, mark, output: 'ignore' });
+    return { child, variables };
+  }
+
   /** @param environment the folder of the Python environment */
   async #environment(app: string, release: Release, environment: string, port: number): Promise<Record<string, string>> {
-    const { paths, basePath, publicBase, path, home, sessionTtlMs, config } = this.#options;
-    const storage = paths.storage(app);
+    const { paths, basePath, publicBase, sessionTtlMs, config } = this.#options;
     const { vars, cookieSecret } = await config.begin({ app, release: release.number, port }, release.config ?? 0, {
       cwd: paths.sourceOf(app, release),
       redirectUri: `${publicBase()}/apps/${app}/oauth2callback`,
     });
+    return {
+      ...this.#variables(app, release, environment, vars),
+      ...streamlitEnvironment({
+        port,
+        basePath: `${basePath}/apps/${app}`.slice(1),
+        publicHost: new URL(publicBase()).hostname,
+        disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),
+        maxUploadMb: 200,
+        cookieSecret,
+      }),
+    };
+  }
+
+  /** What does not depend on the port. */
+  #variables(app: string, release: Pick<Release, 'number' | 'folder'>, environment: string, vars: ConfigVars): Record<string, string> {
+    const { paths, path, home } = this.#options;
+    const storage = paths.storage(app);
     return {
       LANG: 'C.UTF-8',
       // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
@@ -93,14 +127,10 @@ export class Processes {
       STREAMLIT_HOST_APP: app,
       STREAMLIT_HOST_RELEASE: String(release.number),
       STREAMLIT_HOST_STORAGE: storage,
-      ...streamlitEnvironment({
-        port,
-        basePath: `${basePath}/apps/${app}`.slice(1),
-        publicHost: new URL(publicBase()).hostname,
-        disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),
-        maxUploadMb: 200,
-        cookieSecret,
-      }),
     };
   }
+}
+
+function pythonOf(environment: string): string {
+  return join(environment, 'bin', 'python');
 }

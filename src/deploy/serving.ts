@@ -5,7 +5,7 @@ import { Refusal } from '../errors.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import { endMarked } from '../runtime/marked.js';
-import type { AppProcess } from '../runtime/process.js';
+import type { AppProcess, ProcessSpec } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import { linkLive } from '../store/links.js';
 import type { Paths } from '../store/paths.js';
@@ -79,9 +79,13 @@ export class Serving {
     return pages;
   }
 
-  /** Prepares a process of a release, not started yet. @throws Refusal where the release was never built */
-  async prepare(app: string, release: Release): Promise<AppProcess> {
-    return this.#options.processes.prepare(app, release, (process) => this.#changed(app, process));
+  /**
+   * Prepares a process of a release, not started yet.
+   * @param ahead finds what was started for it already
+   * @throws Refusal where the release was never built
+   */
+  async prepare(app: string, release: Release, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
+    return this.#options.processes.prepare(app, release, (process) => this.#changed(app, process), ahead);
   }
 
   /**

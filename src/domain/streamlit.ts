@@ -14,9 +14,28 @@ export interface StreamlitOptions {
   cookieSecret: string;
 }
 
-/** The command that runs an app's main file; also for `st.App` scripts, whose settings only the command line reads. */
-export function streamlitCommand(python: string, entrypoint: string): string[] {
-  return [python, '-m', 'streamlit', 'run', `./${entrypoint}`];
+/**
+ * The command that an app's process is started with: what it shall run, it hears on its stdin.
+ * @param launcher the place of `python/launch.py`
+ */
+export function launchCommand(python: string, launcher: string, app: string): string[] {
+  return [python, launcher, app];
+}
+
+/** What it is told to run; also for `st.App` scripts, whose settings only the command line reads. */
+export function streamlitCommand(entrypoint: string): string[] {
+  return ['streamlit', 'run', `./${entrypoint}`];
+}
+
+/** An environment without the variables that Streamlit reads when it is told to run; all others are read as Python begins. */
+export function readEarly(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('STREAMLIT_')));
+}
+
+/** True where a process that began with one environment can go on with the other, as if it had begun with it. */
+export function canGoOnWith(begun: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+  const early = readEarly(wanted);
+  return [...new Set([...Object.keys(begun), ...Object.keys(early)])].every((name) => begun[name] === early[name]);
 }
 
 /**

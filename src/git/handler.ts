@@ -141,7 +141,7 @@ export class GitHandler {
       const child = this.#spawn(service, [], folder, protocolOf(request), hooks);
       // A pusher who leaves does not end the deploy; a cloner who leaves ends the clone.
       if (!push) response.once('close', () => child.kill('SIGTERM'));
-      const fed = this.#feed(request, child, encoding !== 'identity');
+      const fed = this.#feed(request, child, encoding !== 'identity', (chunk) => push && pushes.hear(secret, chunk));
       await this.#answer(child, response, service);
       await fed;
     } finally {
@@ -171,14 +171,15 @@ export class GitHandler {
     return child;
   }
 
-  /** Hands the body to git, unpacked and counted, never held whole. */
-  async #feed(request: IncomingMessage, child: ChildProcess, gzip: boolean): Promise<void> {
+  /** Hands the body to git, unpacked and counted, never held whole. @param hear is told of it on the way */
+  async #feed(request: IncomingMessage, child: ChildProcess, gzip: boolean, hear: (chunk: Buffer) => void): Promise<void> {
     if (child.stdin === null) return;
     let size = 0;
     const limit = this.#options.maxPush + 1024 * 1024;
     const count = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         size += chunk.length;
+        hear(chunk);
         done(size > limit ? new Error('the push is too large') : null, chunk);
       },
     });

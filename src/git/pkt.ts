@@ -20,21 +20,25 @@ export class PktReader {
    * @throws Error where a length is not one
    */
   push(chunk: Uint8Array): (Buffer | null)[] {
+    return [...this.read(chunk)];
+  }
+
+  /** The same one by one: whoever stops does not look at what comes after, which need not be packets. */
+  *read(chunk: Uint8Array): Generator<Buffer | null> {
     this.#rest = Buffer.concat([this.#rest, chunk]);
-    const packets: (Buffer | null)[] = [];
     while (this.#rest.length >= 4) {
       const digits = this.#rest.subarray(0, 4).toString('latin1');
       if (!/^[0-9a-f]{4}$/i.test(digits)) throw new Error('not a pkt-line');
       const length = Number.parseInt(digits, 16);
       if (length < 4) {
-        packets.push(null);
         this.#rest = this.#rest.subarray(4);
+        yield null;
         continue;
       }
       if (this.#rest.length < length) break;
-      packets.push(Buffer.from(this.#rest.subarray(4, length)));
+      const packet = Buffer.from(this.#rest.subarray(4, length));
       this.#rest = this.#rest.subarray(length);
+      yield packet;
     }
-    return packets;
   }
 }

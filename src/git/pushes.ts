@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Deploy } from '../deploy/apps.js';
+import type { HeadStarts } from '../deploy/head-starts.js';
 import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefPlan, type RefUpdate } from '../domain/push.js';
 import { printable, type App } from '../domain/app.js';
 import type { Principal } from '../domain/access.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
+import { Announcement } from './announcement.js';
 import type { HookCall } from './hook-server.js';
 import { FLUSH, PktReader, pkt } from './pkt.js';
 
@@ -31,6 +33,7 @@ export interface PushOptions {
   apps: AppStore;
   deploys: PushDeploys;
   previews: PushPreviews;
+  headStarts: Pick<HeadStarts, 'begin' | 'settle'>;
   /** An app's address for visitors. */
   url: (app: string) => string;
   logger: { error(facts: object, text: string): void };
@@ -39,6 +42,9 @@ export interface PushOptions {
 interface Push {
   app: string;
   by: Principal;
+  announcement: Announcement;
+  /** The apps that it will deploy, as far as is known. */
+  deploys: readonly string[];
 }
 
 /** A ref whose commit becomes a release. */
@@ -59,11 +65,25 @@ export class Pushes {
   /** @returns the secret by which the push's hooks prove that they belong to it */
   open(app: string, by: Principal): string {
     const secret = randomBytes(24).toString('base64url');
-    this.#pushes.set(secret, { app, by });
+    this.#pushes.set(secret, { app, by, announcement: new Announcement(), deploys: [] });
     return secret;
   }
 
+  /** Hears what a push sends, as it comes: what it will deploy is known before its objects are here. */
+  hear(secret: string, bytes: Uint8Array): void {
+    const { apps, headStarts } = this.#options;
+    const push = this.#pushes.get(secret);
+    const updates = push?.announcement.hear(bytes);
+    const app = push === undefined ? undefined : apps.find(push.app);
+    if (push === undefined || updates === undefined || app === undefined) return;
+    push.deploys = this.#plans(app, updates).flatMap(({ plan }) =>
+      plan.kind === 'deploy' ? app.id : plan.kind === 'preview' ? (this.#options.previews.find(app.id, plan.branch)?.id ?? []) : [],
+    );
+    for (const id of push.deploys) headStarts.begin(id);
+  }
+
   close(secret: string): void {
+    for (const id of this.#pushes.get(secret)?.deploys ?? []) this.#options.headStarts.settle(id);
     this.#pushes.delete(secret);
   }
 
@@ -93,10 +113,8 @@ export class Pushes {
       .split('\n')
       .flatMap((line) => parseUpdate(line) ?? []);
     const app = this.#options.apps.get(push.app);
-    const branch = deployBranchOf(app.deployBranch, updates, app.live !== null);
-    const previews = this.#previewRule(app);
-    for (const update of updates) {
-      if (!['deploy', 'preview'].includes(planRef(update, branch, previews).kind)) continue;
+    for (const { update, plan } of this.#plans(app, updates)) {
+      if (plan.kind !== 'deploy' && plan.kind !== 'preview') continue;
       try {
         await this.#options.deploys.inspect(push.app, update.new, call.env);
       } catch (error) {
@@ -144,6 +162,13 @@ export class Pushes {
         return [reason === undefined ? `ok ${update.ref}` : `ng ${update.ref} ${oneLine(reason)}`];
       }
     }
+  }
+
+  /** What becomes of each ref. */
+  #plans(app: App, updates: readonly RefUpdate[]): { update: RefUpdate; plan: RefPlan }[] {
+    const branch = deployBranchOf(app.deployBranch, updates, app.live !== null);
+    const previews = this.#previewRule(app);
+    return updates.map((update) => ({ update, plan: planRef(update, branch, previews) }));
   }
 
   #previewRule(app: App): PreviewRule {

@@ -1,11 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { Refusal } from '../errors.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/process.js';
 import type { LogFile } from '../logs/log-file.js';
 import { tail } from '../logs/tail.js';
-import { endMarked, MARK } from './marked.js';
-import { endGroup, holderOf, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
+import { Child, type Exit } from './child.js';
+import { holderOf, listeningPorts, listensOn } from './proc.js';
 import { isFree, type Ports } from './ports.js';
 import { waitForHealth } from './ready.js';
 
@@ -16,18 +14,20 @@ const PORT_RETRIES = 3;
 /** How Streamlit's versions, and the servers in them, say that they did not get their port; and how many lines are looked at for it. */
 const PORT_TAKEN = /is not available|already in use/i;
 const LAST_LINES = 20;
-/** How often a process that is not our child is looked at, in ms. */
-const WATCH_MS = 500;
 
 /** What is to be run for a release. */
 export interface ProcessSpec {
   app: string;
   release: number;
-  /** argv */
+  /** argv of what is started, which reads its order on stdin. */
   command: readonly string[];
+  /** argv of what it is told to run. */
+  order: readonly string[];
   cwd: string;
   /** The whole environment of the process on this port, except its mark; asked for at each start. */
   environment(port: number): Record<string, string> | Promise<Record<string, string>>;
+  /** A child that was started ahead for this process and waits for its order, where there is one that fits. */
+  ahead?: (environment: Readonly<Record<string, string>>) => Promise<Child | undefined>;
   /** What the process's mark begins with. */
   mark: string;
   /** The port that it gets where that is free; another one otherwise. */
@@ -53,10 +53,9 @@ export class AppProcess {
   readonly #ports: Ports;
   readonly #changed: ProcessListener;
   #state: ProcessState = 'starting';
-  #identity: ProcessIdentity | undefined;
-  #port = 0;
-  #mark = '';
+  #child: Child | undefined;
   #startedAt = new Date(0);
+  #port = 0;
   #crashes = 0;
   #restarts = 0;
   #kept = false;
@@ -84,7 +83,7 @@ export class AppProcess {
     return this.#port;
   }
   get pid(): number | undefined {
-    return this.#identity?.pid;
+    return this.#child?.identity.pid;
   }
   get startedAt(): Date {
     return this.#startedAt;
@@ -105,8 +104,9 @@ export class AppProcess {
 
   /** What to remember of it on disk, while it runs. */
   get record(): ProcessRecord | undefined {
-    if (this.#identity === undefined) return undefined;
-    return { release: this.release, ...this.#identity, port: this.#port, mark: this.#mark, startedAt: this.#startedAt.toISOString() };
+    if (this.#child === undefined) return undefined;
+    const { identity, mark, startedAt } = this.#child;
+    return { release: this.release, ...identity, port: this.#port, mark, startedAt: startedAt.toISOString() };
   }
 
   /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
@@ -120,14 +120,13 @@ export class AppProcess {
    * @returns false where it does not run any more, or the record is not of this release; nothing was touched then
    */
   adopt(record: ProcessRecord): boolean {
-    if (!record.mark.includes(`/${this.spec.app}/${this.release}/`) || !isRunning(record)) return false;
+    if (!record.mark.includes(`/${this.spec.app}/${this.release}/`)) return false;
+    const child = Child.adopt(record);
+    if (child === undefined) return false;
     this.#port = record.port;
     this.#ports.hold(record.port);
-    this.#identity = { pid: record.pid, startTime: record.startTime };
-    this.#mark = record.mark;
-    this.#startedAt = new Date(record.startedAt);
     this.#state = 'starting';
-    this.#watch();
+    this.#own(child);
     return true;
   }
 
@@ -166,7 +165,8 @@ export class AppProcess {
       throw new Refusal('invalid', 'app-exited', this.#lastExit || 'the app was stopped while it started');
     }
     const elsewhere = this.pid === undefined ? [] : await listeningPorts(this.pid);
-    const where = elsewhere.length === 0 ? 'it listens nowhere' : `it listens on ${elsewhere.join(', ')} instead`;
+    const where =
+      elsewhere.length === 0 ? 'it listens nowhere' : elsewhere.includes(this.#port) ? 'it listens there and is silent' : `it listens on ${elsewhere.join(', ')} instead`;
     throw new Refusal(
       'invalid',
       'app-not-listening',
@@ -207,7 +207,7 @@ export class AppProcess {
   /** Starts it, or goes on with one that was adopted, and keeps it up from now on, whatever happens to it. */
   async run(): Promise<void> {
     this.#kept = true;
-    await this.#bringUp(this.#identity === undefined);
+    await this.#bringUp(this.#child === undefined);
   }
 
   /**
@@ -224,34 +224,37 @@ export class AppProcess {
     this.#left = true;
     this.#kept = false;
     clearTimeout(this.#timer);
+    this.#child?.leave();
   }
 
   async #start(): Promise<void> {
     if (this.#over) return;
-    if (this.#port === 0 || !(await isFree(this.#port))) {
-      const { port: wanted } = this.spec;
-      const port = await this.#ports.reserve(wanted);
-      this.#portNote = '';
-      if (wanted !== undefined && port !== wanted) {
-        const holder = await holderOf(wanted);
-        const who = holder === undefined ? 'another program' : `${holder.name} (pid ${holder.pid})`;
-        this.#portNote = `port ${wanted} is used by ${who}: this process gets port ${port}`;
-        await this.#say(this.#portNote);
-      }
-      if (this.#port !== 0) this.#ports.release(this.#port);
-      this.#port = port;
-    }
+    if (this.#port === 0 || !(await isFree(this.#port))) await this.#takePort();
     if (this.#over) return;
     this.#set('starting');
     const output = await this.spec.log.openForChild();
     try {
-      if (!this.#over) await this.#spawn(output.fd);
+      if (!this.#over) await this.#launch(output.fd);
     } finally {
       await output.close();
     }
-    if (this.#identity === undefined) return;
+    if (this.#child === undefined) return;
     await this.#say(`started pid=${this.pid ?? '?'} port=${this.#port}`);
     this.#changed(this);
+  }
+
+  async #takePort(): Promise<void> {
+    const { port: wanted } = this.spec;
+    const port = await this.#ports.reserve(wanted);
+    this.#portNote = '';
+    if (wanted !== undefined && port !== wanted) {
+      const holder = await holderOf(wanted);
+      const who = holder === undefined ? 'another program' : `${holder.name} (pid ${holder.pid})`;
+      this.#portNote = `port ${wanted} is used by ${who}: this process gets port ${port}`;
+      await this.#say(this.#portNote);
+    }
+    if (this.#port !== 0) this.#ports.release(this.#port);
+    this.#port = port;
   }
 
   /** True once nothing may be started any more. */
@@ -264,72 +267,42 @@ export class AppProcess {
     clearTimeout(this.#timer);
     // A start that is under way is waited for, or it would leave behind what nobody sees.
     await this.#starting?.catch(() => undefined);
-    const identity = this.#identity;
-    if (identity !== undefined) {
-      await this.#say(`stopping pid=${identity.pid}`);
-      await endGroup(identity, graceMs);
+    const child = this.#child;
+    if (child !== undefined) {
+      await this.#say(`stopping pid=${child.identity.pid}`);
+      await child.end(graceMs);
+      await this.#say('stopped');
     }
-    await this.#sweep();
-    if (identity !== undefined) await this.#say('stopped');
-    this.#identity = undefined;
+    await this.#swept;
+    this.#child = undefined;
     if (this.#port !== 0) this.#ports.release(this.#port);
     this.#set('stopped');
   }
 
-  /** What left the group (a daemon that an app started), or outlived its leader's crash, is found by its mark and ended. */
-  #sweep(): Promise<unknown> {
-    const mark = this.#mark;
-    if (mark !== '') this.#swept = this.#swept.then(() => endMarked(mark, new Set())).catch(() => undefined);
-    return this.#swept;
-  }
-
-  async #spawn(output: number): Promise<void> {
-    const [command, ...args] = this.spec.command;
+  async #launch(output: number): Promise<void> {
+    const { app, release, command, order, cwd, mark, log, ahead } = this.spec;
     const environment = await this.spec.environment(this.#port);
     if (this.#over) return;
-    this.#mark = `${this.spec.mark}/${this.spec.app}/${this.release}/${randomUUID()}`;
-    const child: ChildProcess = spawn(command ?? '', args, {
-      cwd: this.spec.cwd,
-      env: { ...environment, [MARK]: this.#mark },
-      detached: true,
-      stdio: ['ignore', output, output],
-    });
-    const begun = await new Promise<Error | undefined>((resolve) => {
-      child.once('spawn', () => resolve(undefined));
-      child.once('error', resolve);
-    });
-    if (begun !== undefined || child.pid === undefined) {
-      throw new Refusal('unavailable', 'app-not-started', `${command ?? ''} could not be started: ${begun?.message ?? ''}`);
-    }
-    const startTime = startTimeOf(child.pid);
-    this.#startedAt = new Date();
-    this.#identity = { pid: child.pid, startTime: startTime ?? '0' };
-    child.once('exit', (code, signal) => this.#ended(code, signal));
-    // The exit may have come before the listener: a process that is gone has no start time.
-    if (startTime === undefined && child.exitCode !== null) this.#ended(child.exitCode, child.signalCode);
-    child.unref();
+    const child = (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
+    child.tell({ argv: order, cwd, environment, log: log.path });
+    this.#own(child);
   }
 
-  /** A process that an earlier server started is nobody's child here, so its end is seen by looking. */
-  #watch(): void {
-    this.#timer = setTimeout(() => {
-      if (this.#stopping !== undefined) return;
-      if (this.#identity !== undefined && isRunning(this.#identity)) this.#watch();
-      else this.#ended(null, null);
-    }, WATCH_MS);
-    this.#timer.unref();
+  #own(child: Child): void {
+    this.#child = child;
+    this.#startedAt = child.startedAt;
+    void child.ended.then((exit) => this.#ended(child, exit));
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    if (this.#stopping !== undefined || this.#identity === undefined) return;
-    const identity = this.#identity;
-    this.#identity = undefined;
-    const ranFor = Date.now() - this.#startedAt.getTime();
+  #ended(child: Child, { code, signal }: Exit): void {
+    if (this.#stopping !== undefined || this.#child !== child) return;
+    this.#child = undefined;
+    const ranFor = Date.now() - child.startedAt.getTime();
     this.#crashes = countCrash(this.#crashes, ranFor);
     this.#lastExit =
       signal !== null ? `the app was ended by ${signal}` : code === null ? 'the app ended' : `the app exited with code ${code}`;
-    void this.#say(`${this.#lastExit} (pid ${identity.pid}, after ${(ranFor / 1000).toFixed(1)} s)`);
-    void this.#sweep();
+    void this.#say(`${this.#lastExit} (pid ${child.identity.pid}, after ${(ranFor / 1000).toFixed(1)} s)`);
+    this.#swept = this.#swept.then(() => child.sweep()).catch(() => undefined);
     this.#set('crashed');
     if (this.#kept) this.#scheduleStart();
   }
@@ -362,9 +335,9 @@ export class AppProcess {
         this.#crashes += 1;
         this.#set('crashed');
         this.#scheduleStart();
-      } else if (this.#identity !== undefined) {
+      } else {
         // It runs and serves nothing: end it, and its end is a crash like any other.
-        await endGroup(this.#identity, GRACE_MS);
+        await this.#child?.end(GRACE_MS);
       }
     }
   }

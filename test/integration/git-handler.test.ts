@@ -44,7 +44,7 @@ beforeEach(async () => {
     attempts: new Attempts(),
     check: (token) => (token === 'secret' ? { name: 'ada' } : undefined),
     repositories: { find: () => bare, empty: bare, demandPushable: () => undefined, begin: () => making.then(() => bare), end: async (app) => void ended.push(app) },
-    pushes: new Pushes({ apps: undefined as never, deploys: undefined as never, previews: undefined as never, url: () => '', logger }),
+    pushes: new Pushes({ apps: { find: () => undefined } as never, deploys: undefined as never, previews: undefined as never, headStarts: undefined as never, url: () => '', logger }),
     env: gitEnvironment(process.env.PATH ?? ''),
     hooks: HOOKS,
     hookSocket: join(folder, 'run', 'hooks.sock'),

@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 it.each([
   ['a build that never ends', 'endless-build', /took longer than (6|5\.\d) s/, 'Building'],
-  ['a process that never answers', 'never-ready', /did not answer on the port it was given within 8 s \(it listens nowhere\)/, 'I take my time'],
+  ['a process that never answers', 'never-ready', /did not answer on the port it was given within 8 s \(it listens there and is silent\)/, 'I take my time'],
 ])('%s fails the push in its time, twice, and leaves the old release serving and nothing running', async (_name, name, reason, said) => {
   const before = await serves(host, 'steady');
   const project = await fixture(name);

@@ -45,6 +45,7 @@ function prepare(changes: Partial<ProcessSpec> = {}): AppProcess {
       app: 'demo',
       release: 1,
       command: [process.execPath, './app.cjs'],
+      order: ['app'],
       cwd: folder,
       environment: (port) => ({ PORT: String(port) }),
       mark,

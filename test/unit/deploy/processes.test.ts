@@ -37,6 +37,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
     path: '/usr/bin',
     home: '/home/ada',
     mark: 'mark',
+    launcher: '/host/python/launch.py',
     startLimitMs: 1_000,
     sessionTtlMs: 1_500,
     config: {
@@ -44,6 +45,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
         asked.push(of);
         return Promise.resolve({ vars, cookieSecret: 'secret' });
       },
+      vars: () => Promise.resolve(vars),
     },
   });
   return (await processes.prepare('hello', release, () => undefined)).spec;
@@ -55,7 +57,8 @@ describe('the process of a release', () => {
     expect(spec).toMatchObject({
       app: 'hello',
       release: 3,
-      command: [join(paths.environment('abc'), 'bin/python'), '-m', 'streamlit', 'run', './app.py'],
+      command: [join(paths.environment('abc'), 'bin/python'), '/host/python/launch.py', 'hello'],
+      order: ['streamlit', 'run', './app.py'],
       cwd: paths.source('hello', 3),
       healthPath: '/tools/apps/hello/_stcore/health',
       port: undefined,
@@ -86,7 +89,7 @@ describe('the process of a release', () => {
     const place = { key: 'hello', dir: '/srv/hello', port: 8_501, restartOnCrash: true, watch: false };
     app = { ...app, place };
     const spec = await specOf({ ...BUILT, folder: { dir: '/srv/hello', venv: '/srv/hello/venv' } });
-    expect(spec).toMatchObject({ command: ['/srv/hello/venv/bin/python', '-m', 'streamlit', 'run', './app.py'], cwd: '/srv/hello', port: 8_501 });
+    expect(spec).toMatchObject({ command: ['/srv/hello/venv/bin/python', '/host/python/launch.py', 'hello'], order: ['streamlit', 'run', './app.py'], cwd: '/srv/hello', port: 8_501 });
     expect(await spec.environment(8_501)).toMatchObject({ HOME: '/home/ada', VIRTUAL_ENV: '/srv/hello/venv' });
     expect(spec.restarts?.()).toBe(true);
     app = { ...app, place: { ...place, restartOnCrash: false } };

@@ -33,7 +33,7 @@ beforeEach(async () => {
       async prepare(app, release, changed) {
         await meanwhile();
         const log = new LogFile(paths.runLog(app, release.number));
-        const spec = { app, release: release.number, command: ['/bin/sleep', '60'], cwd: '/', environment: () => ({}), mark: paths.data, healthPath: '/', startLimitMs: 60_000, log };
+        const spec = { app, release: release.number, command: ['/bin/sleep', '60'], order: [], cwd: '/', environment: () => ({}), mark: paths.data, healthPath: '/', startLimitMs: 60_000, log };
         return new AppProcess(spec, ports, changed);
       },
     },

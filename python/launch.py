@@ -1,0 +1,64 @@
+"""What an app's Python runs first: `python launch.py <app>`, then its order on stdin, which says what to run and where.
+
+The order may come late. Until then, what takes longest is done: the import of Streamlit, which is the same for every
+release of an environment. Where no order comes, the server has gone or has thought better of it, and nothing is run.
+Runs with every Python that an app may have: 3.7 is enough.
+"""
+import json
+import os
+import sys
+
+# Older ones look for the app's config.toml and secrets.toml as they are imported, and the place is not known yet.
+FIRST_THAT_LOOKS_LATE = (1, 56)
+
+
+def main():
+    # Python puts the folder of this file first (https://docs.python.org/3/library/sys.html#sys.path).
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [place for place in sys.path if os.path.abspath(place) != here]
+    if streamlit_version() >= FIRST_THAT_LOOKS_LATE:
+        import_ahead()
+    with open(0, "rb", closefd=False) as stdin:
+        text = stdin.read()
+    if not text:
+        sys.exit(1)
+    obey(json.loads(text.decode("utf-8")))
+    # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
+    sys.path.insert(0, os.getcwd())
+    from streamlit.web.cli import main as streamlit
+
+    streamlit(prog_name="streamlit")
+
+
+def streamlit_version():
+    """Major and minor; (0,) where it cannot be told."""
+    try:
+        from importlib.metadata import version
+
+        return tuple(int(part) for part in version("streamlit").split(".")[:2])
+    except Exception:  # Not installed, or not under a number: whoever imports it hears of it.
+        return (0,)
+
+
+def import_ahead():
+    try:
+        import streamlit.web.cli  # noqa: F401
+    except Exception:  # Imported again when there is a log to say so.
+        pass
+
+
+def obey(order):
+    """The order: `argv`, `cwd`, `environment` (added to what is there) and `log`, the file that hears all output from now on."""
+    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(log)
+    os.close(nothing)
+    os.chdir(order["cwd"])
+    os.environ.update(order["environment"])
+    sys.argv = order["argv"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
+import { Project, run, textApp } from '../helpers/project.js';
+import { processesWith, pushLive, refOf, visit } from '../helpers/pushing.js';
+
+/** An app that shows what its process was told, and prints where it is. */
+const app = (text: string): Record<string, string> => ({
+  'app.py': [
+    'import os, sys',
+    'import streamlit as st',
+    'print("printed by", os.environ["STREAMLIT_HOST_RELEASE"], flush=True)',
+    `st.text("text:${text}")`,
+    'st.text("release=" + os.environ["STREAMLIT_HOST_RELEASE"] + " zone=" + os.environ.get("ZONE", "none"))',
+    'st.text("theme=" + str(st.get_option("theme.primaryColor")) + " stdin=" + repr(sys.stdin.read()))',
+  ].join('\n'),
+  'requirements.txt': 'streamlit\n',
+  '.streamlit/config.toml': '[theme]\nprimaryColor = "#123456"\n',
+});
+
+describe('a deploy of an app that has run before', () => {
+  let host: TestHost;
+  let project: Project;
+
+  beforeAll(async () => {
+    host = await startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '1' } });
+    project = await Project.create(app('one'));
+    await pushLive(project, host, 'swift');
+  });
+
+  /** What the process of the live release was given as it began. */
+  const given = async (): Promise<string> => readFile(`/proc/${String((await host.app('swift')).pid)}/environ`, 'latin1');
+  /** True where it began before its release was there, and was told later what to run. */
+  const wasAhead = async (): Promise<boolean> => !(await given()).includes('STREAMLIT_HOST_RELEASE=');
+  const onlyTheLiveOneRuns = (): Promise<unknown> =>
+    until('nothing else of the app runs', async () => {
+      const { pid } = await host.app('swift');
+      return (await processesWith('/swift/')).every((one) => one === pid);
+    });
+  const push = async (text: string): Promise<void> => {
+    await project.commit(app(text), text);
+    await pushLive(project, host, 'swift');
+  };
+
+  it('goes on with an interpreter that began while the push came, and is told all that any other is told', async () => {
+    expect(await wasAhead()).toBe(false);
+    await push('two');
+    expect(await wasAhead()).toBe(true);
+    const seen = await visit(host, 'swift');
+    for (const text of ['text:two', 'release=2 zone=none', "theme=#123456 stdin=''"]) expect(seen).toContain(text);
+    expect(await readFile(join(host.data, 'apps/swift/run.log'), 'utf8')).toContain('printed by 2');
+    expect(await given()).toMatch(/STREAMLIT_HOST_CHILD=[^\0]*\/swift\/2\//);
+  });
+
+  it('begins another one with the config vars that it has by then, at a change of them and at a rollback', async () => {
+    expect((await host.send('PATCH', '/apps/swift/config', { vars: { ZONE: 'north' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('swift')).release === 3);
+    expect([await wasAhead(), /ZONE=north/.test(await given())]).toEqual([true, true]);
+    expect(await visit(host, 'swift')).toContain('release=3 zone=north');
+    expect((await host.send('POST', '/apps/swift/rollback', { release: 1 })).status).toBe(202);
+    await until('the rollback is live', async () => (await host.app('swift')).release === 4);
+    expect([await wasAhead(), /ZONE=/.test(await given())]).toEqual([true, false]);
+    expect(await visit(host, 'swift')).toContain('release=4 zone=none');
+    await onlyTheLiveOneRuns();
+  });
+
+  it('runs with its own packages where the push changes them, and nothing of the other interpreter is left', async () => {
+    await project.commit({ 'requirements.txt': 'streamlit\nsix\n' }, 'more packages');
+    await pushLive(project, host, 'swift');
+    expect(await wasAhead()).toBe(false);
+    await onlyTheLiveOneRuns();
+  });
+
+  it('leaves nothing running where the push is refused, deploys nothing or is of what is live already', async () => {
+    const before = await host.app('swift');
+    await project.commit({ 'app.py': 'raise ValueError("no")' }, 'broken');
+    expect((await project.git('push', host.remote('swift'), 'main')).code).toBe(1);
+    await project.git('rm', '--quiet', 'app.py');
+    await project.git('commit', '--quiet', '-m', 'nothing left');
+    expect((await project.git('push', host.remote('swift'), 'main')).code).toBe(1);
+    expect((await project.git('push', host.remote('swift'), 'HEAD~2:refs/heads/stored')).code).toBe(0);
+    await onlyTheLiveOneRuns();
+    expect(await host.app('swift')).toMatchObject({ release: before.release, pid: before.pid });
+    expect(await refOf(host, 'swift', 'refs/heads/stored')).toBeDefined();
+  });
+});
+
+describe('what an app’s Python runs first', () => {
+  const launcher = join(ROOT, 'python/launch.py');
+
+  it('runs nothing where no order comes', async () => {
+    expect(await run('python3', [launcher, 'hello'], '/')).toEqual({ code: 1, output: '' });
+  });
+
+  it('lets no file of the app take the place of one that Streamlit imports', async () => {
+    const host = await startHost();
+    const project = await Project.create({ ...textApp('mine'), 'typing_extensions.py': 'raise ImportError("not this one")', 'calendar.py': 'raise ImportError("nor this")' });
+    await pushLive(project, host, 'shadow');
+    expect(await visit(host, 'shadow')).toContain('mine');
+  });
+});
