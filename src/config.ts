@@ -18,6 +18,8 @@ export interface Config {
   redisUrl: string | undefined;
   /** Deploys at once. */
   deploys: number;
+  /** The most memory (MB) that an app may use, unless it says otherwise; 0 = as much as there is. */
+  memoryLimitMb: number;
   /** How long (ms) an environment may take to be made, and a process to answer its health check. */
   limits: { buildMs: number; startMs: number };
   /** For how long an older release is kept for its open pages. */
@@ -132,6 +134,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     ports,
     redisUrl,
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
+    memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
     limits: { buildMs: minutes('BUILD_LIMIT_MINUTES', 30), startMs: integer('START_LIMIT_SECONDS', 120, 1, 3_600) * 1_000 },
     drain: {
       ttlMs: integer('SESSION_TTL_SECONDS', 120, 1, 86_400) * 1_000,

@@ -133,6 +133,7 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
     home: config.home,
     mark,
     launcher,
+    memoryLimitMb: config.memoryLimitMb,
     startLimitMs: config.limits.startMs,
     sessionTtlMs: config.drain.ttlMs,
     config: processConfig,

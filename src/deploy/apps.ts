@@ -18,6 +18,8 @@ export interface ProcessStatus {
   startedAt: string;
   /** Starts after a crash. */
   restarts: number;
+  /** The most memory that it may use, in bytes; undefined where it has no limit. */
+  memoryLimit: number | undefined;
 }
 
 /** An app with what runs of it now. */

@@ -23,8 +23,6 @@ import type { Serving } from './serving.js';
 
 /** How long a process that never served may take to end by itself, in ms. */
 const FAILED_GRACE_MS = 500;
-/** How often the size of a new process's log is looked at, in ms. */
-const ROTATE_MS = 1_000;
 
 /** What a deploy works with. */
 export interface DeployKit {
@@ -49,8 +47,6 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   const { built, settings } = await build(kit, app, release, log, signal);
   await tellConfig(kit, app, built, log);
   const process = await kit.serving.prepare(app.id, built, (variables) => kit.headStarts.take(app.id, built, variables));
-  // Until it is live nobody else looks after the size of its log.
-  const rotation = setInterval(() => void rotate(process), ROTATE_MS);
   try {
     await start(kit, built, process, log, signal);
     // Somebody wants back what worked, and at once; what ails the newer release may ail the check as well.
@@ -61,10 +57,7 @@ export async function deploy(kit: DeployKit, app: App, release: Release, log: De
   } catch (error) {
     // Nobody has seen it, so it need not be asked for long.
     await process.stop(FAILED_GRACE_MS);
-    await rotate(process);
     throw error;
-  } finally {
-    clearInterval(rotation);
   }
   log.step(`Live: ${kit.url(app.id)}`);
   try {
@@ -92,7 +85,7 @@ interface Built {
 async function build(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
   if (release.folder !== undefined) {
     const { facts, settings } = await buildFolder(kit.environments, app, log, signal);
-    return { built: await starting(kit, app, release, facts), settings };
+    return { built: await starting(kit, app, release, facts, settings), settings };
   }
   if (release.of !== undefined && release.entrypoint !== undefined && (await isThere(kit.paths.environment(release.environment ?? '-')))) {
     return bringBack(kit, app, { ...release, of: release.of, entrypoint: release.entrypoint }, log, signal);
@@ -114,7 +107,7 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
     signal,
   });
   log.step(environment.reused ? 'Environment ready: nothing to install' : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`);
-  return { built: await starting(kit, app, release, { entrypoint, environment: environment.hash }), settings };
+  return { built: await starting(kit, app, release, { entrypoint, environment: environment.hash }, settings), settings };
 }
 
 /** A release of what another one has built. */
@@ -126,7 +119,8 @@ async function bringBack(kit: DeployKit, app: App, release: BuiltBefore, log: De
   tellFiles(log, files, release.entrypoint);
   const before = `release ${release.of}`;
   log.step(release.source === 'config' ? `The code and the environment are those of ${before}` : `Brings back ${before}, with its environment as it was`);
-  return { built: await starting(kit, app, release, {}), settings: await settingsIn(source) };
+  const settings = await settingsIn(source);
+  return { built: await starting(kit, app, release, {}, settings), settings };
 }
 
 /** Puts a release's files in their place, and keeps its commit from git's clean-up, for as long as the release is kept. */
@@ -145,7 +139,8 @@ function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
 }
 
 /** Writes down what a release is made of, and that it is started now. @returns it; its config may have been changed since the deploy began */
-async function starting(kit: DeployKit, app: App, release: Release, facts: Partial<Release>): Promise<Release> {
+async function starting(kit: DeployKit, app: App, release: Release, built: Partial<Release>, { memory }: AppFile): Promise<Release> {
+  const facts = { ...built, ...(memory?.limit_mb === undefined ? {} : { memoryLimitMb: memory.limit_mb }) };
   const record = await move(kit, app.id, release.number, 'starting', facts);
   return findRelease(record, release.number) ?? { ...release, ...facts, state: 'starting' };
 }
@@ -177,7 +172,7 @@ async function start(kit: DeployKit, release: Release, process: AppProcess, log:
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */
 async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, tags, hidden, sleep, drain }: AppFile): Promise<void> {
   const now = new Date().toISOString();
-  await kit.serving.goLive(app.id, process, (current) => ({
+  await kit.serving.goLive(app.id, process, ({ drainLimitMinutes: _before, ...current }) => ({
     ...(release.folder === undefined ? withoutPlace(current) : current),
     // An app in place is described in config.json.
     ...(description === undefined || release.folder !== undefined ? {} : { description }),
@@ -215,11 +210,6 @@ export async function move(kit: Pick<DeployKit, 'store'>, app: string, number: n
 /** Removes what a deploy that did not become live has left on disk, except its logs. */
 export async function cleanUp(kit: Pick<DeployKit, 'paths'>, app: string, number: number): Promise<void> {
   await rm(kit.paths.source(app, number), { recursive: true, force: true });
-}
-
-/** The log must not fill the disk; that it cannot be rotated must not end a deploy. */
-async function rotate(process: AppProcess): Promise<void> {
-  await process.spec.log.rotateIfLarge().catch(() => undefined);
 }
 
 function sentence(text: string): string {

@@ -325,6 +325,7 @@ export class Platform implements Apps {
               port: process.port,
               startedAt: process.startedAt.toISOString(),
               restarts: process.restarts,
+              memoryLimit: process.spec.memoryLimit,
             },
     };
   }

@@ -14,6 +14,9 @@ import type { Paths } from '../store/paths.js';
 import type { Begun, ExpectedRelease } from './head-starts.js';
 import type { ProcessConfig } from './process-config.js';
 
+/** In bytes. */
+const MB = 1_000_000;
+
 export interface ProcessesOptions {
   store: Pick<AppStore, 'find'>;
   paths: Paths;
@@ -29,6 +32,8 @@ export interface ProcessesOptions {
   mark: string;
   /** The place of what an app's Python runs first. */
   launcher: string;
+  /** The most memory (MB) that a process may use whose release says nothing itself; 0 = as much as there is. */
+  memoryLimitMb: number;
   /** How long a process may take to answer its health check, in ms. */
   startLimitMs: number;
   /** For how long Streamlit keeps the state of a page that lost its connection, in ms. */
@@ -51,7 +56,8 @@ export class Processes {
    * @throws Refusal where the release was never built
    */
   async prepare(app: string, release: Release, changed: ProcessListener, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
-    const { store, paths, ports, basePath, mark, launcher, startLimitMs } = this.#options;
+    const { store, paths, ports, basePath, mark, launcher, memoryLimitMb, startLimitMs } = this.#options;
+    const limitMb = release.memoryLimitMb ?? memoryLimitMb;
     const environment = paths.environmentOf(release);
     if (environment === undefined || release.entrypoint === undefined) {
       throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
@@ -70,6 +76,7 @@ export class Processes {
         restarts: () => place()?.restartOnCrash ?? true,
         healthPath: `${basePath}/apps/${app}/_stcore/health`,
         startLimitMs,
+        memoryLimit: limitMb === 0 ? undefined : limitMb * MB,
         mark,
         log: new LogFile(paths.runLog(app, release.number)),
         ...(ahead && { ahead }),

@@ -5,6 +5,7 @@ import { Refusal } from '../errors.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import { endMarked } from '../runtime/marked.js';
+import { memoryOfGroups } from '../runtime/proc.js';
 import type { AppProcess, ProcessSpec } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import { linkLive } from '../store/links.js';
@@ -26,8 +27,8 @@ export interface ServingOptions {
   logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
 }
 
-/** How often the logs of processes are looked at, in ms: an app in a loop writes a lot in a second. */
-const ROTATE_MS = 1_000;
+/** How often the logs and the memory of processes are looked at, in ms: an app in a loop fills a lot in a second. */
+const LOOK_MS = 1_000;
 /** How long requests that are under way may take when their process is replaced by one of the same release, in ms. */
 const FINISH_MS = 10_000;
 /** How long the start of the server waits for a process that it adopts to answer, in ms. */
@@ -48,15 +49,15 @@ export class Serving {
   readonly #live = new Map<string, Served>();
   readonly #draining = new Map<string, Set<Served>>();
   readonly #background = new Set<Promise<void>>();
-  /** Whatever may print: also a process that is not live yet. */
-  readonly #printing = new Set<AppProcess>();
+  /** Whatever runs: also a process that is not live yet. */
+  readonly #running = new Set<AppProcess>();
   readonly #closed = new AbortController();
-  readonly #rotation: NodeJS.Timeout;
+  readonly #looks: NodeJS.Timeout;
 
   constructor(options: ServingOptions) {
     this.#options = options;
-    this.#rotation = setInterval(() => this.#rotate(), ROTATE_MS);
-    this.#rotation.unref();
+    this.#looks = setInterval(() => this.#look(), LOOK_MS);
+    this.#looks.unref();
   }
 
   /** The live release's process. */
@@ -192,7 +193,7 @@ export class Serving {
   /** Ends every process of every app; what is wanted stays as it is, so the next server starts them again. */
   async end(): Promise<void> {
     this.#closed.abort();
-    clearInterval(this.#rotation);
+    clearInterval(this.#looks);
     await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
     await this.#settled();
   }
@@ -200,7 +201,7 @@ export class Serving {
   /** Lets go of every process without ending it: the next server adopts them. */
   async leave(): Promise<void> {
     this.#closed.abort();
-    clearInterval(this.#rotation);
+    clearInterval(this.#looks);
     for (const { process } of this.#all()) process.leave();
     await this.#settled();
     for (const { target } of this.#all()) target.agent.destroy();
@@ -211,9 +212,13 @@ export class Serving {
     while (this.#background.size > 0) await Promise.allSettled(this.#background);
   }
 
-  #rotate(): void {
-    for (const process of this.#printing) {
+  /** Sees to it that no process fills the disk or the memory. */
+  #look(): void {
+    const limited = [...this.#running].some((process) => process.spec.memoryLimit !== undefined);
+    const memory = limited ? memoryOfGroups() : new Map<number, number>();
+    for (const process of this.#running) {
       this.#inBackground(process.spec.log.rotateIfLarge().then(() => undefined));
+      this.#inBackground(process.limitMemory(memory.get(process.pid ?? 0) ?? 0));
     }
   }
 
@@ -299,8 +304,8 @@ export class Serving {
     if (process.state === 'stopped' || process.state === 'crashed') {
       this.#inBackground(this.#options.config.end({ app, release: process.release, port: process.port }));
     }
-    if (process.state === 'stopped') this.#printing.delete(process);
-    else this.#printing.add(process);
+    if (process.state === 'stopped') this.#running.delete(process);
+    else this.#running.add(process);
     const known = this.#live.get(app)?.process === process || [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
     if (known && this.#options.store.find(app) !== undefined) this.#inBackground(this.#record(app));
   }

@@ -21,6 +21,11 @@ export const DEPENDENCY_FILES = [
 /** The longest that Streamlit itself lets a script run as a check, in s. */
 const CHECK_LIMIT_S = 60;
 
+/** The limits of a limit of memory, in MB: Streamlit alone takes 60 to 100. */
+export const MIN_MEMORY_MB = 128;
+export const MAX_MEMORY_MB = 1_048_576;
+const MEMORY_RULE = `must be a whole number of MB from ${MIN_MEMORY_MB} to ${MAX_MEMORY_MB}`;
+
 /** An app's settings, which it brings along in `streamlit-host.toml`. Every one may be left out. */
 export const appFileSchema = z.strictObject({
   main: z
@@ -86,6 +91,20 @@ export const appFileSchema = z.strictObject({
     )
     .optional()
     .describe('When the app sleeps.'),
+  memory: z
+    .strictObject(
+      {
+        limit_mb: z
+          .int(MEMORY_RULE)
+          .min(MIN_MEMORY_MB, MEMORY_RULE)
+          .max(MAX_MEMORY_MB, MEMORY_RULE)
+          .optional()
+          .describe('The most memory that the app and what it starts may use together, in MB; the one that uses more is ended and started again.'),
+      },
+      'must be a table: write [memory] above its settings',
+    )
+    .optional()
+    .describe('How much memory the app may use.'),
 });
 
 /** What an app's `streamlit-host.toml` says. */

@@ -48,6 +48,8 @@ export const releaseSchema = z.object({
   config: z.number().int().optional(),
   /** For how long (minutes) the release before is kept for its open pages once this one is live; not told = as the app says. */
   drainMinutes: z.number().nonnegative().optional(),
+  /** The most memory (MB) that its processes may use; not told = as the server says. */
+  memoryLimitMb: z.number().int().positive().optional(),
   /** What it runs from where it has no source of its own: an app in place. */
   folder: folderSchema.optional(),
   /** The release that this one brings back. */

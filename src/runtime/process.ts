@@ -38,6 +38,8 @@ export interface ProcessSpec {
   healthPath: string;
   /** How long a start may take until the health check answers, in ms. */
   startLimitMs: number;
+  /** The most resident memory that it may use with all that it starts, in bytes; not told = as much as there is. */
+  memoryLimit?: number | undefined;
   log: LogFile;
 }
 
@@ -65,6 +67,8 @@ export class AppProcess {
   #swept: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #lastExit = '';
+  /** Why it was ended, where it was not to stop. */
+  #excess = '';
   #portNote = '';
 
   constructor(spec: ProcessSpec, ports: Ports, changed: ProcessListener) {
@@ -219,6 +223,15 @@ export class AppProcess {
     await this.#stopping;
   }
 
+  /** Ends one that uses more memory than it may, at once; its end is a crash like any other. @param used resident, of its whole group, in bytes */
+  async limitMemory(used: number): Promise<void> {
+    const { memoryLimit } = this.spec;
+    if (memoryLimit === undefined || used <= memoryLimit || this.#child === undefined || this.#over) return;
+    const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
+    this.#excess = `the app used ${has} MB of memory, and may use ${may}`;
+    await this.#child.end(0);
+  }
+
   /** Lets go of it without ending it: the next server adopts it. */
   leave(): void {
     this.#left = true;
@@ -238,9 +251,7 @@ export class AppProcess {
     } finally {
       await output.close();
     }
-    if (this.#child === undefined) return;
-    await this.#say(`started pid=${this.pid ?? '?'} port=${this.#port}`);
-    this.#changed(this);
+    if (this.#child !== undefined) this.#changed(this);
   }
 
   async #takePort(): Promise<void> {
@@ -275,6 +286,8 @@ export class AppProcess {
     }
     await this.#swept;
     this.#child = undefined;
+    // What it printed in its last moment must not stay large either; a full disk keeps nobody from stopping.
+    await this.spec.log.rotateIfLarge().catch(() => undefined);
     if (this.#port !== 0) this.#ports.release(this.#port);
     this.#set('stopped');
   }
@@ -284,8 +297,10 @@ export class AppProcess {
     const environment = await this.spec.environment(this.#port);
     if (this.#over) return;
     const child = (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
-    child.tell({ argv: order, cwd, environment, log: log.path });
     this.#own(child);
+    // Said before it is told anything, so that it stands before what the app prints.
+    await this.#say(`started pid=${child.identity.pid} port=${this.#port}`);
+    child.tell({ argv: order, cwd, environment, log: log.path });
   }
 
   #own(child: Child): void {
@@ -294,13 +309,13 @@ export class AppProcess {
     void child.ended.then((exit) => this.#ended(child, exit));
   }
 
-  #ended(child: Child, { code, signal }: Exit): void {
+  #ended(child: Child, exit: Exit): void {
     if (this.#stopping !== undefined || this.#child !== child) return;
     this.#child = undefined;
     const ranFor = Date.now() - child.startedAt.getTime();
     this.#crashes = countCrash(this.#crashes, ranFor);
-    this.#lastExit =
-      signal !== null ? `the app was ended by ${signal}` : code === null ? 'the app ended' : `the app exited with code ${code}`;
+    this.#lastExit = this.#excess || howItEnded(exit);
+    this.#excess = '';
     void this.#say(`${this.#lastExit} (pid ${child.identity.pid}, after ${(ranFor / 1000).toFixed(1)} s)`);
     this.#swept = this.#swept.then(() => child.sweep()).catch(() => undefined);
     this.#set('crashed');
@@ -352,4 +367,9 @@ export class AppProcess {
   async #say(text: string): Promise<void> {
     await this.spec.log.append(text).catch(() => undefined);
   }
+}
+
+function howItEnded({ code, signal }: Exit): string {
+  if (signal !== null) return `the app was ended by ${signal}`;
+  return code === null ? 'the app ended' : `the app exited with code ${code}`;
 }

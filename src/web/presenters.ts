@@ -66,6 +66,8 @@ export interface AppView {
   /** Where it runs in place, and the command that ends that. */
   inPlace: { folder: string; adopt: string } | undefined;
   memory: string | undefined;
+  /** The most that it may use. */
+  memoryLimit: string | undefined;
   cpu: string | undefined;
   pid: number | undefined;
   port: number | undefined;
@@ -140,6 +142,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     href,
     inPlace: app.place === undefined ? undefined : { folder: app.place.dir, adopt: `streamlit-host adopt ${app.id}` },
     memory: usage === undefined ? undefined : presentBytes(usage.memory),
+    memoryLimit: process?.memoryLimit === undefined ? undefined : presentBytes(process.memoryLimit),
     cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
     pid: process?.pid,
     port: process?.port,

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
@@ -68,4 +70,11 @@ it('an app may say by itself how long its older releases stay, also for what com
   await release('text:six');
   await until('it has ended', async () => (await stateOf(number)) === 'retired');
   await until('its page was sent on', () => !page.isOpen);
+  // What it says no more does not hold any more.
+  await project.git('rm', '--quiet', 'streamlit-host.toml');
+  const next = (await host.app('drains')).release as number;
+  const other = await open(next);
+  await release('text:seven');
+  expect([await stateOf(next), other.isOpen]).toEqual(['draining', true]);
+  expect(JSON.parse(await readFile(join(host.data, 'apps/drains/meta.json'), 'utf8'))).not.toHaveProperty('drainLimitMinutes');
 });

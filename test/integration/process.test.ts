@@ -11,11 +11,13 @@ import { Ports } from '../../src/runtime/ports.js';
 import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
 import { AppProcess, type ProcessSpec } from '../../src/runtime/process.js';
 
-// A small server in the place of Streamlit: it is up in a moment, and does as a test wishes.
+// A small server in the place of Streamlit: it is up in a moment once it has its order, and does as a test wishes.
 const SERVER = `
 const { createServer } = require('node:http');
-console.log('hello from the app');
-createServer((_, response) => response.end('ok')).listen(Number(process.env.PORT), '127.0.0.1');
+process.stdin.resume().on('end', () => {
+  console.log('hello from the app');
+  createServer((_, response) => response.end('ok')).listen(Number(process.env.PORT), '127.0.0.1');
+});
 `;
 
 let folder: string;
@@ -152,6 +154,20 @@ test('one that is kept is started again after a crash, at once and where it was'
   process.kill(pid ?? 0, 'SIGKILL');
   await until(() => app.state === 'ready' && app.pid !== pid);
   expect([app.restarts, app.port]).toEqual([1, port]);
+});
+
+test('one that uses more memory than it may is ended and started again; what it may use is its own', async () => {
+  const app = prepare({ memoryLimit: 100_000_000 });
+  await app.run();
+  const { pid } = app;
+  await app.limitMemory(100_000_000);
+  expect([app.state, app.pid]).toEqual(['ready', pid]);
+  await app.limitMemory(130_000_000);
+  await until(() => app.state === 'ready' && app.pid !== pid);
+  expect([app.restarts, app.lastExit]).toEqual([1, 'the app used 130 MB of memory, and may use 100']);
+  process.kill(app.pid ?? 0, 'SIGKILL');
+  await until(() => app.restarts === 2);
+  expect(app.lastExit).toBe('the app was ended by SIGKILL');
 });
 
 test('one that finds no free port after a crash goes on trying', async () => {

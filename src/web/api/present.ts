@@ -28,6 +28,7 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     port: process?.port ?? null,
     pid: process?.pid ?? null,
     memory_bytes: process?.pid === undefined ? null : (memoryOf(process.pid) ?? null),
+    memory_limit_bytes: process?.memoryLimit ?? null,
     uptime_seconds:
       process?.state === 'ready'
         ? Math.max(0, Math.floor((now.getTime() - Date.parse(process.startedAt)) / 1_000))

@@ -180,6 +180,7 @@ const app = z
       .int()
       .nullable()
       .describe('Resident memory of its process and of what that started; at most a second old.'),
+    memory_limit_bytes: z.number().int().nullable().describe('The most memory that its process may use with what that started; null where it has no limit.'),
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Starts after a crash.'),
     deploy_branch: z.string().nullable(),

@@ -18,12 +18,15 @@ let app: App;
 let vars: Record<string, string>;
 /** For which process, version and folder the config was asked. */
 let asked: unknown[];
+/** The server's own limit. */
+let memoryLimitMb: number;
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'processes-')));
   app = newApp('hello', 'Hello', new Date(0));
   vars = {};
   asked = [];
+  memoryLimitMb = 0;
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
@@ -38,6 +41,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
     home: '/home/ada',
     mark: 'mark',
     launcher: '/host/python/launch.py',
+    memoryLimitMb,
     startLimitMs: 1_000,
     sessionTtlMs: 1_500,
     config: {
@@ -94,6 +98,13 @@ describe('the process of a release', () => {
     expect(spec.restarts?.()).toBe(true);
     app = { ...app, place: { ...place, restartOnCrash: false } };
     expect(spec.restarts?.()).toBe(false);
+  });
+
+  it('may use as much memory as its release says, else as the server does, else as there is', async () => {
+    const limits = async (): Promise<unknown[]> => Promise.all([BUILT, { ...BUILT, memoryLimitMb: 512 }].map(async (release) => (await specOf(release)).memoryLimit));
+    expect(await limits()).toEqual([undefined, 512_000_000]);
+    memoryLimitMb = 1_000;
+    expect(await limits()).toEqual([1_000_000_000, 512_000_000]);
   });
 
   it('is refused where the release was never built', async () => {

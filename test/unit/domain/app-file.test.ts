@@ -37,7 +37,7 @@ describe('parseAppFile', () => {
   it.each([
     [
       '\nmian = "app.py"\n',
-      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, tags, hidden, check, drain, sleep.',
+      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
     ],
     [
       '[check]\nscript = "main"\ntimeout = 3\n',
@@ -45,7 +45,7 @@ describe('parseAppFile', () => {
     ],
     [
       '[chek]\nscript = "main"\n',
-      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, tags, hidden, check, drain, sleep.',
+      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
     ],
     ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
     [

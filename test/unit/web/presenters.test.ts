@@ -27,10 +27,10 @@ describe('an app', () => {
   });
 
   it('that runs can be opened, stopped, restarted and redeployed, and tells what it uses', () => {
-    const process = { state: 'ready', release: 1, pid: 7, port: 8501, startedAt: '2026-11-21T10:00:00Z', restarts: 2 } as const;
+    const process = { state: 'ready', release: 1, pid: 7, port: 8501, startedAt: '2026-11-21T10:00:00Z', restarts: 2, memoryLimit: 512_000_000 } as const;
     const view = presentApp(status({ live: 1, releases: [release(1, 'live')] }, 'running', process), links, now, { memory: 187_300_000, cpu: 0.034 });
     expect(view).toMatchObject({ canOpen: true, canStart: false, canStop: true, canRestart: true, canRedeploy: true });
-    expect(view).toMatchObject({ memory: '187 MB', cpu: '3 %', pid: 7, port: 8501, restarts: 2 });
+    expect(view).toMatchObject({ memory: '187 MB', memoryLimit: '512 MB', cpu: '3 %', pid: 7, port: 8501, restarts: 2 });
     expect(view.live?.number).toBe(1);
     expect(view.started?.text).toBe('2 h ago');
   });

@@ -23,7 +23,7 @@ const evil = '<script>alert("x")</script>';
 
 const status: AppStatus = {
   state: 'running',
-  process: { state: 'ready', release: 1, pid: 4_242, port: 8_501, startedAt: now.toISOString(), restarts: 1 },
+  process: { state: 'ready', release: 1, pid: 4_242, port: 8_501, startedAt: now.toISOString(), restarts: 1, memoryLimit: undefined },
   app: {
     ...newApp('hello', evil, now, `about ${evil}`),
     live: 1,
