@@ -18,6 +18,10 @@ export interface Config {
   redisUrl: string | undefined;
   /** Deploys at once. */
   deploys: number;
+  /** How many releases of an app that once served are kept to go back to, the live one included. */
+  keptReleases: number;
+  /** What becomes of the Debian packages that apps name and that are not there. */
+  systemPackages: 'check' | 'install';
   /** The most memory (MB) that an app may use, unless it says otherwise; 0 = as much as there is. */
   memoryLimitMb: number;
   /** How long (ms) an environment may take to be made, and a process to answer its health check. */
@@ -95,15 +99,14 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   const minutes = (name: string, fallback: number): number => span(name, fallback, { word: 'minutes', ms: 60_000, max: 525_600 });
   const days = (name: string, fallback: number): number => span(name, fallback, { word: 'days', ms: 86_400_000, max: 3_650 });
 
-  const onOrOff = (name: string, fallback: boolean): boolean => {
-    const text = read(name);
-    if (text === undefined) return fallback;
-    if (text !== 'on' && text !== 'off') mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be on or off.`);
-    return text === 'on';
+  /** One of some words; the first one where none is said. */
+  const oneOf = <Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word => {
+    const text = read(name) ?? words[0];
+    const found = words.find((word) => word === text);
+    if (found === undefined) mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be ${words.join(' or ')}.`);
+    return found ?? words[0];
   };
 
-  const pictures = read('PICTURES') ?? 'auto';
-  if (pictures !== 'auto' && pictures !== 'off') mistakes.push(`STREAMLIT_HOST_PICTURES=${pictures}: must be auto or off.`);
   const port = integer('PORT', defaults.port ?? 8080, 0, 65_535);
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
@@ -134,6 +137,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     ports,
     redisUrl,
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
+    keptReleases: integer('KEEP_RELEASES', 10, 1, 1_000),
+    systemPackages: oneOf('SYSTEM_PACKAGES', ['check', 'install']),
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
     limits: { buildMs: minutes('BUILD_LIMIT_MINUTES', 30), startMs: integer('START_LIMIT_SECONDS', 120, 1, 3_600) * 1_000 },
     drain: {
@@ -141,8 +146,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       limitMs: minutes('DRAIN_LIMIT_MINUTES', 60),
     },
     sleep: { afterMs: minutes('SLEEP_AFTER_MINUTES', 0), idlePageMs: minutes('IDLE_PAGE_MINUTES', 240) },
-    previews: { on: onOrOff('PREVIEWS', false), idleMs: days('PREVIEW_DAYS', 14) },
-    pictures: pictures === 'auto',
+    previews: { on: oneOf('PREVIEWS', ['off', 'on']) === 'on', idleMs: days('PREVIEW_DAYS', 14) },
+    pictures: oneOf('PICTURES', ['auto', 'off']) === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
     buildEnv: Object.fromEntries(

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { ConnectionOptions } from 'bullmq';
 import { Environments } from './build/environment.js';
+import { SystemPackages } from './build/system-packages.js';
 import { findTools } from './build/tools.js';
 import type { Config } from './config.js';
 import { Adoption } from './deploy/adoption.js';
@@ -121,6 +122,11 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
   });
+  const systemPackages = new SystemPackages({
+    path: config.path,
+    install: config.systemPackages === 'install',
+    as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
+  });
   const ports = new Ports(config.ports);
   const processConfig = new ProcessConfig({ configs: inherited, cookies, files: secretFiles, logger });
   const processes = new Processes({
@@ -140,12 +146,13 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
   });
   const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, changed: (app) => platform.processChanged(app), logger });
   const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
-  const keeper = new Keeper({ store, paths, git, logger });
+  const keeper = new Keeper({ store, paths, git, keep: config.keptReleases, logger });
   const deploys = new Deploys({
     store,
     paths,
     git,
     environments,
+    systemPackages,
     serving,
     headStarts,
     url,

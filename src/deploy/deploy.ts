@@ -5,7 +5,7 @@ import { transition, type Release } from '../domain/release.js';
 import { both } from '../both.js';
 import { checkout } from '../build/checkout.js';
 import type { Environments } from '../build/environment.js';
-import { checkSystemPackages } from '../build/system-packages.js';
+import type { SystemPackages } from '../build/system-packages.js';
 import type { AppProcess } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
@@ -30,6 +30,7 @@ export interface DeployKit {
   paths: Paths;
   git: Git;
   environments: Environments;
+  systemPackages: Pick<SystemPackages, 'provide'>;
   serving: Serving;
   configs: Pick<InheritedConfig, 'read'>;
   headStarts: Pick<HeadStarts, 'begin' | 'take' | 'settle'>;
@@ -96,7 +97,7 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
   const { settings, entrypoint } = found;
   tellFiles(log, files, entrypoint);
   for (const note of found.dependencies.notes) log.step(note);
-  await checkSystemPackages({ names: found.packages, path: kit.git.env.PATH ?? '', signal, onLine: (line) => log.step(line) });
+  await kit.systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
   log.step('Environment:');
   const environment = await kit.environments.ensure({
     dependencies: found.dependencies,

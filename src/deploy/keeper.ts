@@ -13,6 +13,8 @@ export interface KeeperOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
+  /** How many releases of an app that once served are kept, the live one included. */
+  keep: number;
   logger: { info(facts: object, text: string): void };
 }
 
@@ -26,9 +28,9 @@ export class Keeper {
 
   /** Tidies one app, such as after a deploy. */
   async tidyApp(id: string): Promise<void> {
-    const { store, paths, git, logger } = this.#options;
+    const { store, paths, git, keep, logger } = this.#options;
     const app = store.find(id);
-    const drop = app === undefined ? [] : releasesToDrop(app);
+    const drop = app === undefined ? [] : releasesToDrop(app, keep);
     if (drop.length === 0) return;
     const repository = new Repository(paths.repository(id), git);
     // The record goes last: what is left of an interrupted clean-up is found by it again.

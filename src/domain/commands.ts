@@ -115,6 +115,19 @@ export function dpkgPackages(): string[] {
   ];
 }
 
+/** Options under which apt-get asks nobody, prints plain lines and waits for another one, for so long (s). */
+const PLAIN_APT = ['--yes', '--quiet', '-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=300'];
+
+/** Installs Debian packages; files of the machine's own that differ from theirs stay as they are. */
+export function aptInstall(names: readonly string[]): string[] {
+  return ['apt-get', 'install', ...PLAIN_APT, '--no-install-recommends', '-o', 'Dpkg::Options::=--force-confold', '--', ...names];
+}
+
+/** Reads the lists of Debian packages anew. */
+export function aptUpdate(): string[] {
+  return ['apt-get', 'update', ...PLAIN_APT];
+}
+
 /** Makes a virtual environment without uv: with Python's own. */
 export function pythonVenv(python: string, folder: string): string[] {
   return [python, '-I', '-m', 'venv', folder];

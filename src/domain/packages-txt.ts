@@ -29,10 +29,18 @@ export function parsePackages(text: string): string[] {
 export function missingPackages(names: readonly string[]): Refusal {
   const what =
     names.length === 1
-      ? `${names[0]}, which is not installed on this server`
+      ? `${listed(names)}, which is not installed on this server`
       : `${listed(names)}, which are not installed on this server`;
   const sentence = `${PACKAGES_FILE} names ${what}: its operator can install ${names.length === 1 ? 'it' : 'them'} with "apt-get install ${names.join(' ')}", then push again.`;
   return new Refusal('invalid', 'packages-missing', sentence, { field: PACKAGES_FILE });
+}
+
+/** The refusal for packages that apt-get could not install. @param why in its own words */
+export function packagesNotInstalled(names: readonly string[], why: string, cause: unknown): Refusal {
+  return new Refusal('invalid', 'packages-not-installed', `${PACKAGES_FILE}: ${listed(names)} could not be installed: ${why}`, {
+    field: PACKAGES_FILE,
+    cause,
+  });
 }
 
 function nameOf(word: string, line: number): string {
@@ -46,5 +54,5 @@ function nameOf(word: string, line: number): string {
 }
 
 function listed(names: readonly string[]): string {
-  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

@@ -1,15 +1,12 @@
 import type { App } from './app.js';
 import { isPending, type Release } from './release.js';
 
-/** How many releases that once served are kept to go back to. */
-export const KEPT_RELEASES = 10;
-
 /**
  * The releases of an app that are not needed any more: all but the live one, those whose pages are still open, those that
  * are on their way, the newest that once served, and the failed ones among and after these.
  * @param keep how many that once served are kept, the live one included
  */
-export function releasesToDrop(app: App, keep: number = KEPT_RELEASES): number[] {
+export function releasesToDrop(app: App, keep: number): number[] {
   const served = app.releases.filter(hasServed).map((release) => release.number);
   // Before as many have served, nothing is old: what failed on the way to the first one is still to be read.
   const oldest = served.length < keep ? 0 : (served.toSorted((a, b) => b - a).slice(0, keep).at(-1) ?? 0);

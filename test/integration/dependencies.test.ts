@@ -1,12 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Environments, type EnvironmentRequest } from '../../src/build/environment.js';
 import { findPythons } from '../../src/build/pythons.js';
-import { checkSystemPackages } from '../../src/build/system-packages.js';
 import { chooseDependencies } from '../../src/domain/dependencies.js';
 import { parsePythonWish } from '../../src/domain/python-version.js';
 import { writeFiles } from '../helpers/files.js';
@@ -226,36 +224,6 @@ describe('the Python of an environment', () => {
     const found = await findPythons(tool, { PATH: join(folder, '.pyenv', 'shims'), HOME: folder });
     expect(found.find(({ executable }) => executable.startsWith(bin))?.version).toBe(real.version);
     expect(found.some(({ executable }) => executable.includes('shims'))).toBe(false);
-  });
-});
-
-describe('packages.txt', () => {
-  const check = async (names: string[], path = surroundings.PATH ?? ''): Promise<string[]> => {
-    const heard: string[] = [];
-    await checkSystemPackages({ names, path, onLine: (line) => void heard.push(line) });
-    return heard;
-  };
-
-  it.runIf(existsSync('/usr/bin/dpkg-query'))(
-    'is met by what is installed, and refused with the names of what is not',
-    async () => {
-      expect(await check([])).toEqual([]);
-      expect(await check(['dpkg', 'base-files'])).toEqual([
-        'packages.txt: installed on this server are dpkg, base-files.',
-      ]);
-      await expect(check(['dpkg', 'no-such-package-of-ours'])).rejects.toMatchObject({
-        code: 'packages-missing',
-        message: expect.stringMatching(
-          /^packages\.txt names no-such-package-of-ours, which is not installed/,
-        ) as string,
-      });
-    },
-  );
-
-  it('is not checked where there is no dpkg, and that is said', async () => {
-    expect(await check(['ffmpeg'], folder)).toEqual([
-      'packages.txt was not checked: dpkg-query is not installed, or not on PATH.',
-    ]);
   });
 });
 

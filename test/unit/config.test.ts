@@ -28,6 +28,9 @@ describe('the settings', () => {
       publicBase: 'http://127.0.0.1:8080',
       token: undefined,
       redisUrl: undefined,
+      keptReleases: 10,
+      systemPackages: 'check',
+      memoryLimitMb: 0,
       pictures: true,
       buildEnv: {},
       logLevel: 'info',
@@ -67,8 +70,18 @@ describe('the settings', () => {
     expect(readConfig({}, '/work').previews).toEqual({ on: false, idleMs: 14 * 86_400_000 });
     expect(readConfig({ STREAMLIT_HOST_PREVIEWS: 'on', STREAMLIT_HOST_PREVIEW_DAYS: '0.5' }, '/work').previews).toEqual({ on: true, idleMs: 43_200_000 });
     expect(mistakesOf({ STREAMLIT_HOST_PREVIEWS: 'yes', STREAMLIT_HOST_PREVIEW_DAYS: '-1' })).toEqual([
-      'STREAMLIT_HOST_PREVIEWS=yes: must be on or off.',
+      'STREAMLIT_HOST_PREVIEWS=yes: must be off or on.',
       'STREAMLIT_HOST_PREVIEW_DAYS=-1: must be a number of days, from 0.',
+    ]);
+  });
+
+  it('say how much is kept, how much memory an app may use, and what becomes of Debian packages', () => {
+    expect(readConfig({}, '/work')).toMatchObject({ keptReleases: 10, memoryLimitMb: 0, systemPackages: 'check' });
+    const told = { STREAMLIT_HOST_KEEP_RELEASES: '3', STREAMLIT_HOST_MEMORY_LIMIT_MB: '2000', STREAMLIT_HOST_SYSTEM_PACKAGES: 'install' };
+    expect(readConfig(told, '/work')).toMatchObject({ keptReleases: 3, memoryLimitMb: 2_000, systemPackages: 'install' });
+    expect(mistakesOf({ STREAMLIT_HOST_KEEP_RELEASES: '0', STREAMLIT_HOST_SYSTEM_PACKAGES: 'yes' })).toEqual([
+      'STREAMLIT_HOST_KEEP_RELEASES=0: must be a whole number from 1 to 1000.',
+      'STREAMLIT_HOST_SYSTEM_PACKAGES=yes: must be check or install.',
     ]);
   });
 

@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { SystemPackages, type SystemPackagesOptions } from '../../src/build/system-packages.js';
+import { startHost } from '../helpers/host.js';
+import { scratch } from '../helpers/ends.js';
+import { Project, textApp } from '../helpers/project.js';
+
+const debian = existsSync('/usr/bin/dpkg-query');
+const root = process.getuid?.() === 0;
+
+/** Small, needs nothing, and no machine needs it. */
+const PACKAGE = 'hello';
+
+async function provide(names: string[], options: Partial<SystemPackagesOptions> = {}): Promise<string[]> {
+  const heard: string[] = [];
+  const packages = new SystemPackages({ path: process.env.PATH ?? '', install: false, as: [], ...options });
+  await packages.provide({ names, onLine: (line) => void heard.push(line) });
+  return heard;
+}
+
+function remove(): void {
+  execFileSync('apt-get', ['purge', '--yes', '--quiet', PACKAGE], { stdio: 'ignore' });
+}
+
+describe('packages.txt', () => {
+  it.runIf(debian)('is met by what is installed, and refused with the names of what is not', async () => {
+    expect(await provide([])).toEqual([]);
+    expect(await provide(['dpkg', 'base-files'])).toEqual(['packages.txt: installed on this server are dpkg, base-files.']);
+    await expect(provide(['dpkg', 'no-such-package-of-ours'])).rejects.toMatchObject({
+      code: 'packages-missing',
+      message: expect.stringMatching(/^packages\.txt names no-such-package-of-ours, which is not installed/) as string,
+    });
+  });
+
+  it('is not checked where there is no dpkg, and that is said', async () => {
+    expect(await provide(['ffmpeg'], { path: await scratch('no-dpkg-'), install: true })).toEqual([
+      'packages.txt was not checked: dpkg-query is not installed, or not on PATH.',
+    ]);
+  });
+});
+
+describe.runIf(debian && root)('packages.txt, where the operator has allowed installs (as root on Debian)', () => {
+  afterAll(remove);
+
+  it('installs what is missing, once for two that want it at the same time, and nothing the second time', async () => {
+    remove();
+    const packages = new SystemPackages({ path: process.env.PATH ?? '', install: true, as: [] });
+    const heard: string[] = [];
+    const wanted = { names: ['dpkg', PACKAGE], onLine: (line: string): void => void heard.push(line) };
+    await Promise.all([packages.provide(wanted), packages.provide(wanted)]);
+    expect(heard.filter((line) => line.startsWith('packages.txt: installing'))).toEqual([`packages.txt: installing ${PACKAGE}`]);
+    expect(execFileSync(PACKAGE, { encoding: 'utf8' })).toContain('Hello');
+    expect(await provide([PACKAGE], { install: true })).toEqual([`packages.txt: installed on this server is ${PACKAGE}.`]);
+  });
+
+  it('says in apt-get’s own words why it could not be', async () => {
+    await expect(provide(['no-such-package-of-ours'], { install: true })).rejects.toMatchObject({
+      code: 'packages-not-installed',
+      message: 'packages.txt: no-such-package-of-ours could not be installed: Unable to locate package no-such-package-of-ours',
+    });
+  });
+
+  it('lets a push install what its app needs, with the output on the pusher’s terminal', async () => {
+    remove();
+    const host = await startHost({ env: { STREAMLIT_HOST_SYSTEM_PACKAGES: 'install' } });
+    const project = await Project.create({ ...textApp('needs'), 'packages.txt': `${PACKAGE} # greets\n` });
+    const { code, output } = await project.git('push', host.remote('needs'), 'main');
+    expect(code, output).toBe(0);
+    expect(output).toContain(`packages.txt: installing ${PACKAGE}`);
+    expect(output).toMatch(/Setting up hello/);
+  });
+});
