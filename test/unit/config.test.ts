@@ -15,7 +15,7 @@ function mistakesOf(env: Record<string, string>): string[] {
 describe('the settings', () => {
   it('stand in the README, every one', async () => {
     const [source, readme] = await Promise.all(['src/config.ts', 'README.md'].map((file) => readFile(file, 'utf8')));
-    const names = [...(source ?? '').matchAll(/\b(?:read|integer|minutes|readPublicBase\(read)\('([A-Z_]+)'/g)].map(([, name]) => name ?? '');
+    const names = [...(source ?? '').matchAll(/\b(?:read|integer|minutes|days|beside|oneOf|readPublicBase\(read)\('([A-Z_]+)'/g)].map(([, name]) => name ?? '');
     expect(names.length).toBeGreaterThan(10);
     for (const name of names) expect(readme).toContain(`STREAMLIT_HOST_${name}`);
   });
