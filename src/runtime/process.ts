@@ -1,19 +1,16 @@
 import { Refusal } from '../errors.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/process.js';
 import type { LogFile } from '../logs/log-file.js';
-import { tail } from '../logs/tail.js';
+import { AppPort } from './app-port.js';
 import { Child, type Exit } from './child.js';
-import { holderOf, listeningPorts, listensOn } from './proc.js';
-import { isFree, type Ports } from './ports.js';
+import { listeningPorts, listensOn } from './proc.js';
+import type { Ports } from './ports.js';
 import { waitForHealth } from './ready.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
 /** How often a start is tried on another port when its own was taken meanwhile. */
 const PORT_RETRIES = 3;
-/** How Streamlit's versions, and the servers in them, say that they did not get their port; and how many lines are looked at for it. */
-const PORT_TAKEN = /is not available|already in use/i;
-const LAST_LINES = 20;
 
 /** What is to be run for a release. */
 export interface ProcessSpec {
@@ -52,12 +49,11 @@ export type ProcessListener = (process: AppProcess) => void;
  */
 export class AppProcess {
   readonly spec: ProcessSpec;
-  readonly #ports: Ports;
+  readonly #port: AppPort;
   readonly #changed: ProcessListener;
   #state: ProcessState = 'starting';
   #child: Child | undefined;
   #startedAt = new Date(0);
-  #port = 0;
   #crashes = 0;
   #restarts = 0;
   #kept = false;
@@ -69,11 +65,10 @@ export class AppProcess {
   #lastExit = '';
   /** Why it was ended, where it was not to stop. */
   #excess = '';
-  #portNote = '';
 
   constructor(spec: ProcessSpec, ports: Ports, changed: ProcessListener) {
     this.spec = spec;
-    this.#ports = ports;
+    this.#port = new AppPort(ports, spec.port);
     this.#changed = changed;
   }
 
@@ -84,7 +79,7 @@ export class AppProcess {
     return this.#state;
   }
   get port(): number {
-    return this.#port;
+    return this.#port.number;
   }
   get pid(): number | undefined {
     return this.#child?.identity.pid;
@@ -103,14 +98,14 @@ export class AppProcess {
 
   /** One sentence on why it has another port than the one it should have; empty where it has that. */
   get portNote(): string {
-    return this.#portNote;
+    return this.#port.note;
   }
 
   /** What to remember of it on disk, while it runs. */
   get record(): ProcessRecord | undefined {
     if (this.#child === undefined) return undefined;
     const { identity, mark, startedAt } = this.#child;
-    return { release: this.release, ...identity, port: this.#port, mark, startedAt: startedAt.toISOString() };
+    return { release: this.release, ...identity, port: this.port, mark, startedAt: startedAt.toISOString() };
   }
 
   /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
@@ -127,8 +122,7 @@ export class AppProcess {
     if (!record.mark.includes(`/${this.spec.app}/${this.release}/`)) return false;
     const child = Child.adopt(record);
     if (child === undefined) return false;
-    this.#port = record.port;
-    this.#ports.hold(record.port);
+    this.#port.hold(record.port);
     this.#state = 'starting';
     this.#own(child);
     return true;
@@ -142,7 +136,7 @@ export class AppProcess {
     const timeoutMs = options.timeoutMs ?? this.spec.startLimitMs;
     const deadline = Date.now() + timeoutMs;
     while (this.#state === 'starting') {
-      const healthy = await waitForHealth(this.#port, this.spec.healthPath, {
+      const healthy = await waitForHealth(this.port, this.spec.healthPath, {
         timeoutMs: deadline - Date.now(),
         still: () => this.#state === 'starting' && !this.#left,
         ...(options.signal && { signal: options.signal }),
@@ -152,7 +146,7 @@ export class AppProcess {
       }
       if (!healthy) break;
       const pid = this.pid;
-      if (pid !== undefined && (await listensOn(pid, this.#port))) {
+      if (pid !== undefined && (await listensOn(pid, this.port))) {
         if (this.#state === 'starting') this.#set('ready');
         return;
       }
@@ -168,9 +162,7 @@ export class AppProcess {
     if (this.#state !== 'starting') {
       throw new Refusal('invalid', 'app-exited', this.#lastExit || 'the app was stopped while it started');
     }
-    const elsewhere = this.pid === undefined ? [] : await listeningPorts(this.pid);
-    const where =
-      elsewhere.length === 0 ? 'it listens nowhere' : elsewhere.includes(this.#port) ? 'it listens there and is silent' : `it listens on ${elsewhere.join(', ')} instead`;
+    const where = whereItListens(this.port, this.pid === undefined ? [] : await listeningPorts(this.pid));
     throw new Refusal(
       'invalid',
       'app-not-listening',
@@ -178,21 +170,12 @@ export class AppProcess {
     );
   }
 
-  /**
-   * True where it ended because somebody else took its port after it was found free. Between the look and Streamlit's own
-   * bind lies half a second, and the port's range is not ours alone: a connection that lasted a moment is gone by now, and
-   * only what Streamlit said tells of it.
-   */
+  /** True where it ended because it did not get its port, and another one may be tried. */
   async #lostPort(retries: number): Promise<boolean> {
     if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
-    if ((await isFree(this.#port)) && !(await this.#saidTaken())) return false;
-    await this.#say(`port ${this.#port} was taken by another program meanwhile; trying another`);
+    if (!(await this.#port.wasLost(this.spec.log))) return false;
+    await this.#say(`port ${this.port} was taken by another program meanwhile; trying another`);
     return true;
-  }
-
-  async #saidTaken(): Promise<boolean> {
-    const { lines } = await tail(this.spec.log.path, LAST_LINES);
-    return lines.some((line) => line.includes(String(this.#port)) && PORT_TAKEN.test(line));
   }
 
   /** From now on it is started again whenever it ends by itself. */
@@ -242,7 +225,7 @@ export class AppProcess {
 
   async #start(): Promise<void> {
     if (this.#over) return;
-    if (this.#port === 0 || !(await isFree(this.#port))) await this.#takePort();
+    if ((await this.#port.take()) && this.portNote !== '') await this.#say(this.portNote);
     if (this.#over) return;
     this.#set('starting');
     const output = await this.spec.log.openForChild();
@@ -252,20 +235,6 @@ export class AppProcess {
       await output.close();
     }
     if (this.#child !== undefined) this.#changed(this);
-  }
-
-  async #takePort(): Promise<void> {
-    const { port: wanted } = this.spec;
-    const port = await this.#ports.reserve(wanted);
-    this.#portNote = '';
-    if (wanted !== undefined && port !== wanted) {
-      const holder = await holderOf(wanted);
-      const who = holder === undefined ? 'another program' : `${holder.name} (pid ${holder.pid})`;
-      this.#portNote = `port ${wanted} is used by ${who}: this process gets port ${port}`;
-      await this.#say(this.#portNote);
-    }
-    if (this.#port !== 0) this.#ports.release(this.#port);
-    this.#port = port;
   }
 
   /** True once nothing may be started any more. */
@@ -288,18 +257,18 @@ export class AppProcess {
     this.#child = undefined;
     // What it printed in its last moment must not stay large either; a full disk keeps nobody from stopping.
     await this.spec.log.rotateIfLarge().catch(() => undefined);
-    if (this.#port !== 0) this.#ports.release(this.#port);
+    this.#port.giveBack();
     this.#set('stopped');
   }
 
   async #launch(output: number): Promise<void> {
     const { app, release, command, order, cwd, mark, log, ahead } = this.spec;
-    const environment = await this.spec.environment(this.#port);
+    const environment = await this.spec.environment(this.port);
     if (this.#over) return;
     const child = (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
     this.#own(child);
     // Said before it is told anything, so that it stands before what the app prints.
-    await this.#say(`started pid=${child.identity.pid} port=${this.#port}`);
+    await this.#say(`started pid=${child.identity.pid} port=${this.port}`);
     child.tell({ argv: order, cwd, environment, log: log.path });
   }
 
@@ -367,6 +336,11 @@ export class AppProcess {
   async #say(text: string): Promise<void> {
     await this.spec.log.append(text).catch(() => undefined);
   }
+}
+
+function whereItListens(port: number, ports: readonly number[]): string {
+  if (ports.includes(port)) return 'it listens there and is silent';
+  return ports.length === 0 ? 'it listens nowhere' : `it listens on ${ports.join(', ')} instead`;
 }
 
 function howItEnded({ code, signal }: Exit): string {

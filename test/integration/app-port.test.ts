@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import { LogFile } from '../../src/logs/log-file.js';
+import { AppPort } from '../../src/runtime/app-port.js';
+import { Ports } from '../../src/runtime/ports.js';
+import { scratch } from '../helpers/ends.js';
+
+let ports: Ports;
+let log: LogFile;
+
+beforeEach(async () => {
+  const min = 18_000 + Math.floor(Math.random() * 1_000);
+  ports = new Ports({ min, max: min + 3 });
+  log = new LogFile(join(await scratch('app-port-'), 'run.log'));
+});
+
+async function holdAs(port: number): Promise<Server> {
+  const stranger = createServer().listen(port, '127.0.0.1');
+  await once(stranger, 'listening');
+  return stranger;
+}
+
+it('is kept over restarts, and is another one where somebody took it meanwhile', async () => {
+  const port = new AppPort(ports, undefined);
+  expect(await port.take()).toBe(true);
+  const first = port.number;
+  expect([await port.take(), port.number]).toEqual([false, first]);
+  const stranger = await holdAs(first);
+  expect([await port.take(), port.number === first, port.note]).toEqual([true, false, '']);
+  await once(stranger.close(), 'close');
+});
+
+it('tells who has the one that was wanted', async () => {
+  const wanted = await ports.reserve();
+  ports.release(wanted);
+  const stranger = await holdAs(wanted);
+  const port = new AppPort(ports, wanted);
+  await port.take();
+  expect(port.note).toMatch(new RegExp(`^port ${wanted} is used by \\S+ \\(pid ${process.pid}\\): this process gets port ${port.number}$`));
+  await once(stranger.close(), 'close');
+});
+
+it('is known after it was given back, when others may have it', async () => {
+  const port = new AppPort(ports, undefined);
+  await port.take();
+  const { number } = port;
+  port.giveBack();
+  expect(port.number).toBe(number);
+  expect(await Promise.all([1, 2, 3, 4].map(() => ports.reserve()))).toContain(number);
+});
+
+it('was lost where the process says so of this port, and of no other', async () => {
+  const port = new AppPort(ports, undefined);
+  await port.take();
+  for (const [line, lost] of [
+    ['Port 5432 is already in use', false],
+    [`Port 1${port.number} is not available`, false],
+    [`Port ${port.number} is not available`, true],
+  ] as const) {
+    await log.append(line);
+    expect(await port.wasLost(log), line).toBe(lost);
+  }
+});
