@@ -6,13 +6,13 @@ import { LogFile } from '../../src/logs/log-file.js';
 import { AppPort } from '../../src/runtime/app-port.js';
 import { Ports } from '../../src/runtime/ports.js';
 import { scratch } from '../helpers/ends.js';
+import { portRange } from '../helpers/ports.js';
 
 let ports: Ports;
 let log: LogFile;
 
 beforeEach(async () => {
-  const min = 18_000 + Math.floor(Math.random() * 1_000);
-  ports = new Ports({ min, max: min + 3 });
+  ports = new Ports(portRange(4));
   log = new LogFile(join(await scratch('app-port-'), 'run.log'));
 });
 

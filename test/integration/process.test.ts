@@ -10,6 +10,7 @@ import { findMarked } from '../../src/runtime/marked.js';
 import { Ports } from '../../src/runtime/ports.js';
 import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
 import { AppProcess, type ProcessSpec } from '../../src/runtime/process.js';
+import { portRange } from '../helpers/ports.js';
 
 // A small server in the place of Streamlit: it is up in a moment once it has its order, and does as a test wishes.
 const SERVER = `
@@ -29,8 +30,7 @@ const made: AppProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'process-'));
   mark = `test-${process.pid}-${Date.now()}`;
-  const min = 30_000 + Math.floor(Math.random() * 2_500);
-  ports = new Ports({ min, max: min + 9 });
+  ports = new Ports(portRange(10));
   states = [];
   await writeFile(join(folder, 'app.cjs'), SERVER);
 });
@@ -171,8 +171,8 @@ test('one that uses more memory than it may is ended and started again; what it 
 });
 
 test('one that finds no free port after a crash goes on trying', async () => {
-  const min = 33_000 + Math.floor(Math.random() * 2_000);
-  ports = new Ports({ min, max: min });
+  const { min, max } = portRange(1);
+  ports = new Ports({ min, max });
   const app = prepare();
   await app.run();
   await writeFile(join(folder, 'app.cjs'), 'process.exit(1)');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { isFree, Ports } from '../../../src/runtime/ports.js';
+import { portRange } from '../../helpers/ports.js';
 
 async function listening(host: string, port = 0): Promise<{ port: number; close: () => Promise<unknown> }> {
   const server = createServer();
@@ -11,8 +12,7 @@ async function listening(host: string, port = 0): Promise<{ port: number; close:
 }
 
 test('callers at the same moment get different ports, and the last one is told that there is none', async () => {
-  const min = 42_000 + Math.floor(Math.random() * 2_000);
-  const ports = new Ports({ min, max: min + 4 });
+  const ports = new Ports(portRange(5));
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => ports.reserve()));
   const given = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   expect(new Set(given).size).toBe(5);
@@ -22,8 +22,7 @@ test('callers at the same moment get different ports, and the last one is told t
 });
 
 test('a port that was given back rests while others are free', async () => {
-  const min = 45_000 + Math.floor(Math.random() * 2_000);
-  const ports = new Ports({ min, max: min + 2 });
+  const ports = new Ports(portRange(3));
   const first = await ports.reserve();
   ports.release(first);
   expect(await ports.reserve()).not.toBe(first);
@@ -43,8 +42,8 @@ test('a port on which a stranger listens, or that is held for an adopted process
 });
 
 test('a port that is asked for is given where it is free, and kept for who asks for it while there are others', async () => {
-  const min = 47_000 + Math.floor(Math.random() * 1_000);
-  const ports = new Ports({ min, max: min + 2 });
+  const { min, max } = portRange(3);
+  const ports = new Ports({ min, max });
   ports.spare([min, 60_123]);
   expect(await ports.propose(new Set([min]))).toBe(min + 1);
   expect([await ports.reserve(), await ports.reserve(min)]).toEqual([min + 1, min]);
