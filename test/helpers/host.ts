@@ -99,7 +99,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     env: {
       ...process.env,
       STREAMLIT_HOST_PORT: '0',
-      ...portRange(),
+      ...appPorts(),
       STREAMLIT_HOST_DATA: data,
       STREAMLIT_HOST_TOKEN: TOKEN,
       // Only the test that is about them waits for pictures.
@@ -175,7 +175,7 @@ async function linkTree(from: string, to: string): Promise<void> {
 }
 
 /** A range of ports that other hosts of the tests are not likely to use at the same time. */
-function portRange(): Record<string, string> {
+function appPorts(): Record<string, string> {
   const min = 11_000 + Math.floor(Math.random() * 180) * 100;
   return { STREAMLIT_HOST_PORT_MIN: String(min), STREAMLIT_HOST_PORT_MAX: String(min + 99) };
 }

@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { startHost, until, type TestHost } from '../helpers/host.js';
+import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
@@ -76,5 +74,5 @@ it('an app may say by itself how long its older releases stay, also for what com
   const other = await open(next);
   await release('text:seven');
   expect([await stateOf(next), other.isOpen]).toEqual(['draining', true]);
-  expect(JSON.parse(await readFile(join(host.data, 'apps/drains/meta.json'), 'utf8'))).not.toHaveProperty('drainLimitMinutes');
+  expect(await readMeta(host, 'drains')).not.toHaveProperty('drainLimitMinutes');
 });
