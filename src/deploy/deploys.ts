@@ -1,13 +1,12 @@
-import { mkdir } from 'node:fs/promises';
 import { findRelease, pendingRelease, type App } from '../domain/app.js';
 import { usedAt } from '../domain/preview.js';
 import { canBecome, isPending, transition, type Release } from '../domain/release.js';
 import { messageOf, Refusal } from '../errors.js';
-import { LogFile } from '../logs/log-file.js';
 import { Repository } from '../store/repository.js';
-import type { Deploy, LineListener } from './apps.js';
+import type { Deploy } from './apps.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
-import { DeployLog } from './deploy-log.js';
+import type { DeployLog } from './deploy-log.js';
+import { OngoingDeploys, type OngoingDeploysOptions } from './ongoing.js';
 
 /** A commit that shall become live. */
 export interface DeployRequest {
@@ -26,12 +25,6 @@ export interface DeployRequest {
   of?: Release;
 }
 
-interface Ongoing extends Deploy {
-  log: DeployLog;
-  abort: AbortController;
-  finish: (release: Release) => void;
-}
-
 /** Why a deploy was called off; its message is the release's reason. */
 class CalledOff extends Error {
   readonly to: 'superseded' | 'cancelled' | 'queued';
@@ -42,13 +35,11 @@ class CalledOff extends Error {
   }
 }
 
-export interface DeploysOptions extends DeployKit {
+export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
   /** Wakes the queue for an app. */
   wake: (app: string) => void;
   /** Called after a release went live, to tidy up behind it. */
   tidy: (app: string) => Promise<void>;
-  /** Hides secrets in what a deploy of an app says. */
-  mask: (app: string) => Promise<(text: string) => string>;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
@@ -58,7 +49,7 @@ export interface DeploysOptions extends DeployKit {
  */
 export class Deploys {
   readonly #options: DeploysOptions;
-  readonly #ongoing = new Map<string, Ongoing>();
+  readonly #ongoing: OngoingDeploys;
   readonly #running = new Map<string, Promise<void>>();
   /** The apps that are about to be removed. */
   readonly #barred = new Set<string>();
@@ -66,6 +57,7 @@ export class Deploys {
 
   constructor(options: DeploysOptions) {
     this.#options = options;
+    this.#ongoing = new OngoingDeploys(options);
   }
 
   /**
@@ -108,7 +100,7 @@ export class Deploys {
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
-    const ongoing = await this.#open(request.app, number);
+    const ongoing = await this.#ongoing.open(request.app, number);
     await this.#supersede(request.app, number);
     wake(request.app);
     return ongoing;
@@ -116,7 +108,7 @@ export class Deploys {
 
   /** A deploy that has not ended, to be followed. */
   find(app: string, number: number): Deploy | undefined {
-    return this.#ongoing.get(key(app, number));
+    return this.#ongoing.find(app, number);
   }
 
   /** Calls a deploy off; fine when it has ended. @throws Refusal `release-not-found` */
@@ -126,7 +118,7 @@ export class Deploys {
       throw new Refusal('not-found', 'release-not-found', `${app} has no release ${number}.`);
     }
     if (!isPending(release.state)) return release;
-    const ongoing = await this.#open(app, number);
+    const ongoing = await this.#ongoing.open(app, number);
     await this.#callOff(app, number, new CalledOff('cancelled', 'cancelled'));
     return ongoing.done;
   }
@@ -176,12 +168,12 @@ export class Deploys {
   async stop(): Promise<void> {
     this.#stopping = true;
     const pause = new CalledOff('queued', 'the server is stopping');
-    for (const ongoing of this.#ongoing.values()) ongoing.abort.abort(pause);
+    for (const ongoing of this.#ongoing.list()) ongoing.abort.abort(pause);
     await Promise.allSettled(this.#running.values());
     // Those that still waited are told as well.
-    for (const ongoing of [...this.#ongoing.values()]) {
+    for (const ongoing of this.#ongoing.list()) {
       const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
-      if (release !== undefined) this.#close(ongoing.app, release);
+      if (release !== undefined) this.#ongoing.close(ongoing.app, release);
     }
   }
 
@@ -198,7 +190,7 @@ export class Deploys {
 
   async #runOne(app: App, release: Release): Promise<void> {
     const { store, headStarts, logger } = this.#options;
-    const ongoing = await this.#open(app.id, release.number);
+    const ongoing = await this.#ongoing.open(app.id, release.number);
     const { signal } = ongoing.abort;
     try {
       signal.throwIfAborted();
@@ -213,13 +205,13 @@ export class Deploys {
         await this.#failed(app.id, release.number, why, ongoing.log);
       } catch (failure) {
         // Not even that could be written down (a full disk): whoever waits is told, and the sweep comes back to it.
-        this.#close(app.id, { ...release, state: 'failed', reason: describe(why) });
+        this.#ongoing.close(app.id, { ...release, state: 'failed', reason: describe(why) });
         throw failure;
       }
     }
     headStarts.settle(app.id);
     const after = findRelease(store.find(app.id) ?? app, release.number);
-    if (after !== undefined) this.#close(app.id, after);
+    if (after !== undefined) this.#ongoing.close(app.id, after);
     await this.#options.tidy(app.id).catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
   }
 
@@ -257,7 +249,7 @@ export class Deploys {
 
   async #callOff(app: string, number: number, why: CalledOff): Promise<void> {
     const { store } = this.#options;
-    this.#ongoing.get(key(app, number))?.abort.abort(why);
+    this.#ongoing.find(app, number)?.abort.abort(why);
     const release = findRelease(store.get(app), number);
     // One that runs ends by itself, with its signal's reason; one that waits is ended here.
     if (release?.state !== 'queued') return;
@@ -270,37 +262,7 @@ export class Deploys {
       ),
     }));
     const ended = findRelease(after, number);
-    if (ended !== undefined && !isPending(ended.state)) this.#close(app, ended);
-  }
-
-  async #open(app: string, number: number): Promise<Ongoing> {
-    const known = this.#ongoing.get(key(app, number));
-    if (known !== undefined) return known;
-    const { paths, mask } = this.#options;
-    await mkdir(paths.release(app, number), { recursive: true });
-    const hide = await mask(app);
-    const again = this.#ongoing.get(key(app, number));
-    if (again !== undefined) return again;
-    const log = new DeployLog(new LogFile(paths.buildLog(app, number)), hide);
-    const { promise, resolve } = withResolvers<Release>();
-    const ongoing: Ongoing = {
-      app,
-      release: number,
-      log,
-      abort: new AbortController(),
-      follow: (listener: LineListener) => log.follow(listener),
-      done: promise,
-      finish: resolve,
-    };
-    this.#ongoing.set(key(app, number), ongoing);
-    return ongoing;
-  }
-
-  #close(app: string, release: Release): void {
-    const ongoing = this.#ongoing.get(key(app, release.number));
-    this.#ongoing.delete(key(app, release.number));
-    // Whoever reads the log to its end from here on finds its last line there.
-    void ongoing?.log.written.then(() => ongoing.finish(release));
+    if (ended !== undefined && !isPending(ended.state)) this.#ongoing.close(app, ended);
   }
 }
 
@@ -319,16 +281,4 @@ function describe(error: unknown): string {
     return 'the disk is full; what was begun is removed again';
   }
   return INTERNAL;
-}
-
-function key(app: string, number: number): string {
-  return `${app}/${number}`;
-}
-
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
