@@ -1,7 +1,9 @@
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ask } from '../ask.js';
 import type { AppFile } from '../domain/app-file.js';
 import type { Release } from '../domain/release.js';
+import { mayExit } from '../domain/script-exit.js';
 import { shortenTracebacks } from '../domain/traceback.js';
 import { messageOf, Refusal } from '../errors.js';
 import { tail } from '../logs/tail.js';
@@ -51,6 +53,7 @@ export async function checkScript(
       if (answer.status === 0) await ended(process);
       await lastLines(paths, release, process, log);
       const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
+      if (late) await tellExit(release, process, log);
       throw failure(process, late ? `the script did not end within ${limit} s` : 'the script raised an exception');
     }
     if (settings.script !== 'all-pages') log.step('The script was not run: this version of Streamlit has no check for it');
@@ -81,6 +84,13 @@ async function checkPages(paths: Paths, release: Release, process: AppProcess, l
   log.step(`On ${page}:`);
   for (const line of await shorten(paths, release, process, bad.exception)) log.output(line);
   throw failure(process, `${page} raised an exception`);
+}
+
+/** A script that leaves by itself says nothing, and its author has seen it end everywhere else. */
+async function tellExit({ entrypoint }: Release, process: AppProcess, log: DeployLog): Promise<void> {
+  if (entrypoint === undefined) return;
+  const code = await readFile(join(process.spec.cwd, entrypoint), 'utf8');
+  if (mayExit(code)) log.step(`hint: ${entrypoint} calls sys.exit() or the like, of which Streamlit hears nothing: end a run with st.stop().`);
 }
 
 /** Why a release may not serve. */

@@ -91,6 +91,7 @@ describe('what fails on the way leaves the old release as it is', () => {
     ['an import of what is not there', 'import-error', [/File "app\.py", line 2, in <module>/, /ModuleNotFoundError: No module named 'a_module_that_nobody_has'/], /raised an exception/],
     ['an exception', 'exception', [/File "app\.py", line 8, in <module>/, /File "app\.py", line 5, in divide/, /ZeroDivisionError: division by zero/], /raised an exception/],
     ['a secret that is missing', 'missing-secret', [/secrets/i], /raised an exception/],
+    ['a script that leaves by itself', 'leaves', [/hint: app\.py calls sys\.exit\(\)[^\n]*st\.stop\(\)/], /the script did not end within 3 s/],
     ['an app that exits', 'exits', [/I do not like it here/], /the app exited with code 3/],
   ];
 

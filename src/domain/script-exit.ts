@@ -1,0 +1,11 @@
+/** `sys.exit(…)`, `exit(…)`, `quit(…)` and `raise SystemExit`, outside of a comment; a method of that name is something else. */
+const EXIT = /^[^#\n]*?(?:(?<![\w.])(?:sys\s*\.\s*exit|exit|quit)\s*\(|\braise\s+SystemExit\b)/m;
+
+/**
+ * True where a script may leave by Python's own means. Streamlit hears nothing of that: the run has no end, for a visitor's
+ * page as for a check (its threads catch `Exception`, of which `SystemExit` is none:
+ * https://docs.python.org/3/library/threading.html#threading.excepthook).
+ */
+export function mayExit(code: string): boolean {
+  return EXIT.test(code);
+}
