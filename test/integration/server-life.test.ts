@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -181,16 +181,18 @@ test('a page that is open on an older release keeps it when the server is killed
 test('a server that is told to end while an app starts does not wait for it, and the next one goes on', async () => {
   const source = join(data, 'apps', 'demo', 'releases', '2', 'source');
   expect((await host.api('/apps/demo/stop', { method: 'POST' })).status).toBe(200);
-  // Python runs this before anything else, so that the app takes its time.
-  const slow = join(source, 'streamlit.py');
-  await writeFile(slow, 'import time\ntime.sleep(600)\n');
+  // An app that is a server itself is imported before it serves, so that it can take its time.
+  const main = join(source, 'app.py');
+  const before = await readFile(main, 'utf8');
+  await writeFile(main, 'import time\nimport streamlit as st\nprint("taking my time", flush=True)\ntime.sleep(600)\napp = st.App("page.py")\n');
   await host.api('/apps/demo/start', { method: 'POST' });
   const starting = await until('it is being started', async () => Number((await host.app('demo')).pid) || undefined);
+  await until('it takes its time', async () => (await readFile(join(data, 'apps/demo/run.log'), 'utf8')).includes('taking my time'));
   const begun = Date.now();
   expect(await host.signal('SIGTERM')).toBe(0);
   expect(Date.now() - begun).toBeLessThan(15_000);
   expect(startTimeOf(starting)).toBeDefined();
-  await rm(slow);
+  await writeFile(main, before);
   host = await startHost({ data });
   expect((await host.app('demo')).state).toBe('starting');
   expect((await host.api('/apps/demo/stop', { method: 'POST' })).status).toBe(200);
