@@ -3,6 +3,9 @@ const MASK = '••••';
 /** Shorter values would hide ordinary words. */
 const SHORTEST = 4;
 
+/** Among how many numbers the beginnings of what is hidden are spread. */
+const STARTS = 1 << 16;
+
 /**
  * Hides secrets in text, also in their URL-encoded and base64 forms (even inside longer base64, such as that of
  * `user:secret`).
@@ -11,9 +14,34 @@ const SHORTEST = 4;
 export function createMask(secrets: readonly string[]): (text: string) => string {
   const forms = new Set(secrets.flatMap((secret) => secret.split(/\r?\n/)).flatMap(formsOf));
   if (forms.size === 0) return (text) => text;
-  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map(escape).join('|'), 'g');
-  return (text) => text.replace(pattern, MASK);
+  // By their first characters, the longest first. One large pattern would be too large for a value of 32 KiB, and its
+  // error would quote it.
+  const byStart = new Map<string, string[]>();
+  const starts = new Uint8Array(STARTS);
+  for (const form of [...forms].sort((a, b) => b.length - a.length)) {
+    const start = form.slice(0, SHORTEST);
+    const alike = byStart.get(start);
+    if (alike === undefined) byStart.set(start, [form]);
+    else alike.push(form);
+    starts[startAt(form, 0)] = 1;
+  }
+  return (text) => {
+    let hidden = '';
+    let from = 0;
+    for (let at = 0; at + SHORTEST <= text.length; ) {
+      const form =
+        starts[startAt(text, at)] === 0
+          ? undefined
+          : byStart.get(text.slice(at, at + SHORTEST))?.find((one) => text.startsWith(one, at));
+      if (form === undefined) at += 1;
+      else {
+        hidden += text.slice(from, at) + MASK;
+        at += form.length;
+        from = at;
+      }
+    }
+    return hidden + text.slice(from);
+  };
 }
 
 /**
@@ -53,6 +81,8 @@ function base64Forms(text: string): string[] {
   });
 }
 
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+/** The four characters at a place as one small number, so that most places are passed over without a look at the forms. */
+function startAt(text: string, at: number): number {
+  const number = (place: number): number => text.charCodeAt(at + place);
+  return (number(0) + 31 * number(1) + 961 * number(2) + 29_791 * number(3)) % STARTS;
 }

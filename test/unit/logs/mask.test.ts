@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createMask, maskUrls } from '../../../src/logs/mask.js';
 
@@ -31,6 +32,13 @@ describe('createMask', () => {
   it('hides every line of a secret of many lines, and the longer of two that begin alike', () => {
     const mask = createMask(['first line\nsecond line', 'token', 'token-and-more']);
     expect(mask('first line | second line | token-and-more | token')).toBe('•••• | •••• | •••• | ••••');
+  });
+
+  it('hides a value as large as one may be, and goes on hiding the others', () => {
+    const large = randomBytes(48 * 1024).toString('base64');
+    const mask = createMask([large, SECRET]);
+    expect(mask(`before ${large} and ${SECRET} after`)).toBe('before •••• and •••• after');
+    expect(mask(`before ${encodeURIComponent(large)} after`)).toBe('before •••• after');
   });
 
   it('takes no character of a secret for a pattern', () => {
