@@ -133,7 +133,7 @@ export async function assembleDeploying({ config, paths, file, mark, routes, pub
     config: processConfig,
   });
   const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, changed: (app) => platform.processChanged(app), logger });
-  const keeper = new Keeper({ store, paths, git, logger });
+  const keeper = new Keeper({ store, paths, git, environments, logger });
   const deploys = new Deploys({
     store,
     paths,
@@ -143,7 +143,7 @@ export async function assembleDeploying({ config, paths, file, mark, routes, pub
     url,
     wake: (app) => queue.wake(app),
     tidy: async (app): Promise<void> => {
-      await keeper.tidyApp(app);
+      await keeper.tidyAfter(app);
       await configs.tidy(app);
     },
     mask: (app): Promise<(text: string) => string> => deployMask(configs, app, logger),
