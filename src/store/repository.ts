@@ -101,7 +101,9 @@ export class Repository {
 
   /** What changes from one commit to another, as a patch; a long one is cut. */
   async diff(from: string, to: string): Promise<string> {
-    const patch = await this.run(['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)]);
+    const argv = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)];
+    // A character has four bytes at the most: whatever is cut off by git is longer than what is shown.
+    const patch = await this.run(argv, { maxBytes: 4 * MAX_DIFF, cut: true });
     return patch.length > MAX_DIFF ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n` : patch;
   }
 

@@ -104,6 +104,17 @@ describe('a repository', () => {
     }
   });
 
+  it('shows the beginning of what changes, however much that is', async () => {
+    const large = (letter: string): string => `${letter.repeat(99)}\n`.repeat(550_000);
+    const one = await commit([await blob('data.csv', large('a'))]);
+    const two = await commit([await blob('data.csv', large('ä'))], { parent: one });
+    const patch = await repository.diff(one, two);
+    expect(patch).toContain('-aaa');
+    expect(patch).toMatch(/ data\.csv \| 1100000 [+-]+\n/);
+    expect(patch).toMatch(/^… there is more; what follows is left out\.$/m);
+    expect(patch.length).toBeLessThan(501_000);
+  });
+
   it('moves a ref only from where it was thought to be', async () => {
     const one = await commit([await blob('a', 'one')]);
     const two = await commit([await blob('a', 'two')]);
