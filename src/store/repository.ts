@@ -122,6 +122,13 @@ export class Repository {
     return (await this.run(['for-each-ref', '--count=1', '--format=%(refname)', 'refs/heads', 'refs/tags'])) !== '';
   }
 
+  /** The branch that keeps git from having this one too: no name is a branch and a folder of branches at once. */
+  async branchInTheWay(branch: string): Promise<string | undefined> {
+    const top = branch.replace(/\/.*/, '');
+    const names = (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', `refs/heads/${top}`])).split('\n');
+    return names.find((name) => name !== '' && (branch.startsWith(`${name}/`) || name.startsWith(`${branch}/`)));
+  }
+
   /** Points a ref at a commit. @param old what it must point at now; undefined = whatever it does */
   async pointRef(ref: string, commit: string, old?: string): Promise<void> {
     await this.run(['update-ref', '--create-reflog', ref, hash(commit), ...(old === undefined ? [] : [old])]);

@@ -115,6 +115,14 @@ describe('a repository', () => {
     expect(patch.length).toBeLessThan(501_000);
   });
 
+  it('knows the branch that keeps git from having another one', async () => {
+    const id = await commit([await blob('a', 'branch')]);
+    await repository.pointRef('refs/heads/way/in', id);
+    expect(await Promise.all(['way', 'way/in/x', 'way/in', 'way/out', 'way2', 'w'].map((name) => repository.branchInTheWay(name)))).toEqual([
+      'way/in', 'way/in', undefined, undefined, undefined, undefined,
+    ]);
+  });
+
   it('moves a ref only from where it was thought to be', async () => {
     const one = await commit([await blob('a', 'one')]);
     const two = await commit([await blob('a', 'two')]);
