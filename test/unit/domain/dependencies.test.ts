@@ -87,6 +87,13 @@ describe('chooseDependencies', () => {
     );
   });
 
+  it('refuses the file that streamlit-host.toml names where that says nothing, whatever else is there', () => {
+    const files = { 'pyproject.toml': '[tool.ruff]\n', 'requirements.txt': 'streamlit\n' };
+    expect(() => choose(files, 'pyproject.toml')).toThrow(
+      'streamlit-host.toml names pyproject.toml for the dependencies, which names no dependencies: change that line, or that file.',
+    );
+  });
+
   it.each([
     [
       { 'pyproject.toml': 'a = 1\nb = = 2\n' },
