@@ -79,6 +79,17 @@ describe('a commit of the server', () => {
     expect((await repository.blob(object)).toString()).toBe('a\r\nb\r\n');
   });
 
+  it('is made of thousands of files in a moment, whatever the names of the files they come from', async () => {
+    const odd = join(folder, 'a "name" \\ with\n everything ä');
+    await writeFile(odd, 'odd');
+    const many = await Promise.all(Array.from({ length: 2_000 }, (_, at) => blob(`data/${at}.csv`, String(at))));
+    const begun = performance.now();
+    const id = await commit([{ path: 'odd', file: odd }, ...many]);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(await repository.run(['show', `${id}:odd`])).toBe('odd');
+    expect(await repository.run(['show', `${id}:data/1999.csv`])).toBe('1999');
+  });
+
   it('leaves nothing in the temporary folder', async () => {
     await commit([await blob('a', 'x')]);
     await expect(commit([{ path: 'a', file: join(folder, 'not-there') }])).rejects.toThrow(GitFailed);
