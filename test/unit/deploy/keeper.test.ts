@@ -45,6 +45,14 @@ it('removes behind every deploy the environments that no release has used for a 
   expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
 });
 
+it('removes none while there is an app whose record cannot be read, and which may need it', async () => {
+  const folder = await environment('perhaps', 25 * HOUR);
+  await writeFiles(paths.app('damaged'), { 'meta.json': '{' });
+  expect(await store.load()).toEqual([expect.stringContaining('so the app is left alone')]);
+  await keeper.tidy();
+  expect(existsSync(folder)).toBe(true);
+});
+
 it('leaves no half of an environment in its place, at no moment of its removal', async () => {
   const folder = await environment('unused', 25 * HOUR);
   let done = false;
