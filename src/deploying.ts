@@ -146,7 +146,7 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
   });
   const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, changed: (app) => platform.processChanged(app), logger });
   const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
-  const keeper = new Keeper({ store, paths, git, keep: config.keptReleases, logger });
+  const keeper = new Keeper({ store, paths, git, environments, keep: config.keptReleases, logger });
   const deploys = new Deploys({
     store,
     paths,
@@ -158,7 +158,7 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
     url,
     wake: (app) => queue.wake(app),
     tidy: async (app): Promise<void> => {
-      await keeper.tidyApp(app);
+      await keeper.tidyAfter(app);
       await configs.tidy(app);
     },
     mask: (app): Promise<(text: string) => string> => deployMask(configs, app, logger),

@@ -5,10 +5,11 @@ import type { Dependencies } from '../domain/dependencies.js';
 import { choosePython, type PythonWish } from '../domain/python-version.js';
 import { mentionsStreamlit } from '../domain/requirements.js';
 import { satisfies } from '../domain/specifier.js';
+import { Turns } from '../domain/turns.js';
 import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import { Installer, type PythonFacts, type Tools } from './installer.js';
-import { FACTS, isComplete, placeOf, replace } from './places.js';
+import { discard, FACTS, isComplete, placeOf, replace } from './places.js';
 import { gatherRequirements, type Requirements } from './requirements.js';
 import { Shared } from './shared.js';
 
@@ -89,6 +90,8 @@ export class Environments {
   readonly #options: EnvironmentsOptions;
   readonly #installer: Installer;
   readonly #jobs = new Map<string, Job>();
+  /** By hash, so that none is removed between the moment it is found for a deploy and the note that it was wanted. */
+  readonly #turns = new Turns();
   #python: Promise<PythonFacts> | undefined;
 
   constructor(options: EnvironmentsOptions) {
@@ -126,9 +129,7 @@ export class Environments {
     };
     const source = requirements.local ? sourceDir : undefined;
     for (;;) {
-      if (await isComplete(path)) {
-        // Its time tells when it was last wanted, so that the clean-up spares what a deploy is about to name.
-        await utimes(path, new Date(), new Date());
+      if (await this.#find(hash)) {
         await request.onLine(`Environment ${hash.slice(0, 12)} reused: the dependencies did not change.`);
         return done(true);
       }
@@ -140,6 +141,21 @@ export class Environments {
       }
       await endOf(job, signal);
     }
+  }
+
+  /** Removes one that was not wanted for so long (ms). @returns false where it stays, or is gone already */
+  async discard(hash: string, unusedMs: number): Promise<boolean> {
+    return this.#turns.take(hash, () => discard(join(this.#options.root, hash), this.#options.tmp, unusedMs));
+  }
+
+  /** True where one is there; its time tells that it is wanted, so that the clean-up spares what a deploy is about to name. */
+  async #find(hash: string): Promise<boolean> {
+    const path = join(this.#options.root, hash);
+    return this.#turns.take(hash, async () => {
+      if (!(await isComplete(path))) return false;
+      await utimes(path, new Date(), new Date());
+      return true;
+    });
   }
 
   /** Removes what interrupted installs left behind. To be called while none is under way. */

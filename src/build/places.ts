@@ -1,4 +1,4 @@
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Dependencies } from '../domain/dependencies.js';
 import { hasCode } from '../errors.js';
@@ -53,4 +53,26 @@ export async function replace(path: string, made: string, aside: string): Promis
     if (!hasCode(error, 'ENOENT')) throw error;
   }
   await rename(made, path);
+}
+
+/**
+ * Removes an environment that was not wanted for so long (ms). It leaves its place whole and at once: the half of one that
+ * a kill leaves there would be taken for a whole one.
+ * @param aside a folder that is emptied at every start, on the same file system
+ * @returns false where it stays, or is gone already
+ */
+export async function discard(path: string, aside: string, unusedMs: number): Promise<boolean> {
+  const facts = await stat(path).catch(ifGone);
+  if (facts === undefined || Date.now() - facts.mtimeMs < unusedMs) return false;
+  await mkdir(aside, { recursive: true });
+  const folder = await mkdtemp(join(aside, 'discarded-'));
+  try {
+    return (await rename(path, join(folder, 'environment')).then(() => true, ifGone)) === true;
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function ifGone(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT')) throw error;
 }

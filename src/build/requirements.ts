@@ -47,9 +47,20 @@ export async function gatherRequirements(file: string, text: string, sourceDir: 
       .join('\n'),
     local: lines.some(({ kind }) => kind === 'local'),
     // A file with hashes names everything; a package without one would be refused.
-    lacksStreamlit: !hashed && ![...texts.values()].some(mentionsStreamlit),
+    lacksStreamlit: !hashed && !installed(file, texts).some(mentionsStreamlit),
     files: texts,
   };
+}
+
+/** The texts of the files that say what is installed: those that are included by `-c` only say in which version. */
+function installed(file: string, texts: ReadonlyMap<string, string>): string[] {
+  const found = new Set([file]);
+  for (const path of found) {
+    for (const line of parseRequirements(texts.get(path) ?? '')) {
+      if (line.kind === 'include' && !line.constraint) found.add(posix.join(posix.dirname(path), line.target));
+    }
+  }
+  return [...found].flatMap((path) => texts.get(path) ?? []);
 }
 
 async function readIncluded(from: string, target: string, sourceDir: string): Promise<string> {

@@ -53,7 +53,14 @@ export async function config(cli: Context, id: string, action: string | undefine
 export async function stored(cli: Context, api: Api, id: string, change: Stored, options: ChangeOptions): Promise<void> {
   if (change.deploy !== null) return afterChange(cli, api, id, change.deploy, options.wait);
   if (cli.out.json) return cli.out.data(change);
-  cli.out.print(change.live_version === null ? `Stored; the next deploy of ${id} takes it along.` : `Nothing changed: that is how it was already.`);
+  cli.out.print(unchanged(id, change));
+}
+
+/** That nothing is deployed has several reasons: what was stored before may never have gone live. */
+function unchanged(id: string, { version, live_version: live }: Stored): string {
+  if (live === null) return `Stored; the next deploy of ${id} takes it along.`;
+  if (live === version) return 'Nothing changed: that is how it was already.';
+  return `That is stored already, but the release that is live runs with another version of the config: "streamlit-host redeploy ${id}" puts it into effect.`;
 }
 
 async function list(cli: Context, id: string, path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { pendingRelease, type App } from '../domain/app.js';
+import { pendingRelease, printable, type App } from '../domain/app.js';
 import { movesBranch, type Release } from '../domain/release.js';
 import { parseTree, type TreeEntry } from '../domain/tree.js';
 import type { Turns } from '../domain/turns.js';
@@ -58,6 +58,7 @@ export class AppFiles {
       const parent = onItsWay(app)?.commit ?? (await repository.resolve(`refs/heads/${branch}`));
       await mkdir(paths.tmp, { recursive: true });
       const before = parent === undefined ? [] : parseTree(await repository.tree(parent));
+      if (!change.replace) demandRoom(change, before);
       const commit = await repository.commit({ parent, ...change, set: withModes(change.set, before), author: by, message }, paths.tmp);
       await inspectCommit(repository, commit);
       if (app.deployBranch === null) await adoptBranch(this.#options, id, branch);
@@ -88,6 +89,29 @@ export class AppFiles {
 function withModes(files: readonly StagedFile[], before: readonly TreeEntry[]): StagedFile[] {
   const executable = new Set(before.filter(({ mode }) => mode === '100755').map(({ path }) => path));
   return files.map((file) => ({ ...file, executable: file.executable ?? executable.has(file.path) }));
+}
+
+/**
+ * git drops without a word the files of a folder whose name a file takes, and the file that stands where a folder shall be.
+ * @throws Refusal `path-taken`
+ */
+function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): void {
+  const going = new Set(remove);
+  const files = new Set(before.map(({ path }) => path).filter((path) => !going.has(path)));
+  const folders = new Set([...files].flatMap(foldersOf));
+  for (const { path } of set) {
+    const above = foldersOf(path).find((folder) => files.has(folder));
+    const why = folders.has(path) ? `it is a folder of the project` : above === undefined ? undefined : `${printable(above)} is a file of the project`;
+    if (why === undefined) continue;
+    const sentence = `${printable(path)} cannot be a file, since ${why}: remove that first, or choose another name.`;
+    throw new Refusal('conflict', 'path-taken', sentence, { field: 'path' });
+  }
+}
+
+/** The folders that a path leads through. */
+function foldersOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, at) => parts.slice(0, at + 1).join('/'));
 }
 
 /** The change that is being deployed; a release that is brought back is none. */

@@ -7,6 +7,7 @@ import { chooseEntrypoint } from '../domain/entrypoint.js';
 import { VENV_NAMES, type Folder, type Place } from '../domain/place.js';
 import type { PythonWish } from '../domain/python-version.js';
 import type { Release } from '../domain/release.js';
+import { readRequirements } from '../domain/requirements.js';
 import { pythonOf } from '../domain/tree.js';
 import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
@@ -29,7 +30,7 @@ export interface FolderFacts extends Partial<Release> {
  * @throws Refusal with one sentence on what is missing, those of environments
  */
 export async function buildFolder(
-  environments: Environments,
+  environments: Pick<Environments, 'ensure'>,
   app: App,
   log: DeployLog,
   signal: AbortSignal,
@@ -98,7 +99,7 @@ async function dependenciesOf({ dir }: Place, settings: AppFile): Promise<{ depe
   const texts = new Map<string, string>();
   for (const file of [...DEPENDENCY_FILES, '.python-version', 'runtime.txt']) {
     const content = await readTopFile(dir, file, MAX_LIST);
-    if (content !== undefined) texts.set(file, content.toString('utf8'));
+    if (content !== undefined) texts.set(file, readRequirements(content, file));
   }
   const files = { has: (file: string) => texts.has(file), text: (file: string) => texts.get(file) ?? '' };
   const named = DEPENDENCY_FILES.some((file) => texts.has(file));

@@ -1,5 +1,5 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import type { Environments } from '../build/environment.js';
 import { releasesToDrop } from '../domain/retention.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
@@ -13,6 +13,7 @@ export interface KeeperOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
+  environments: Pick<Environments, 'discard'>;
   /** How many releases of an app that once served are kept, the live one included. */
   keep: number;
   logger: { info(facts: object, text: string): void };
@@ -26,8 +27,19 @@ export class Keeper {
     this.#options = options;
   }
 
-  /** Tidies one app, such as after a deploy. */
-  async tidyApp(id: string): Promise<void> {
+  /** Tidies up behind a deploy of an app. */
+  async tidyAfter(id: string): Promise<void> {
+    await this.#tidyApp(id);
+    await this.#tidyEnvironments();
+  }
+
+  /** Tidies everything. */
+  async tidy(): Promise<void> {
+    for (const app of this.#options.store.list()) await this.#tidyApp(app.id);
+    await this.#tidyEnvironments();
+  }
+
+  async #tidyApp(id: string): Promise<void> {
     const { store, paths, git, keep, logger } = this.#options;
     const app = store.find(id);
     const drop = app === undefined ? [] : releasesToDrop(app, keep);
@@ -42,20 +54,13 @@ export class Keeper {
     logger.info({ app: id, releases: drop }, 'old releases were removed');
   }
 
-  /** Tidies everything. */
-  async tidy(): Promise<void> {
-    for (const app of this.#options.store.list()) await this.tidyApp(app.id);
-    await this.#tidyEnvironments();
-  }
-
   async #tidyEnvironments(): Promise<void> {
-    const { store, paths, logger } = this.#options;
+    const { store, paths, environments, logger } = this.#options;
+    // An app whose record is mended at the next start shall find its environment.
+    if (store.leftAlone) return;
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {
-      if (used.has(name)) continue;
-      const folder = join(paths.environments, name);
-      if (Date.now() - (await stat(folder)).mtimeMs < SPARE_MS) continue;
-      await rm(folder, { recursive: true, force: true });
+      if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
       logger.info({ environment: name }, 'an environment that no release uses was removed');
     }
   }

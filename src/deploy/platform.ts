@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, type App } from '../domain/app.js';
+import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app.js';
 import type { MissingKey } from '../domain/hints.js';
 import type { Turns } from '../domain/turns.js';
 import { previewsOn } from '../domain/preview.js';
@@ -272,6 +272,14 @@ export class Platform implements Apps {
   /** Makes an app that nobody can be making at the same time. @throws Refusal `app-exists` */
   async add(app: App): Promise<void> {
     await this.#turns.take(' create', () => this.begin(app));
+  }
+
+  /** @throws Refusal `branch-in-the-way` where git cannot have this branch beside those that an app has */
+  async demandBranch(id: string, branch: string): Promise<void> {
+    const other = await this.#repository(id).branchInTheWay(branch);
+    if (other === undefined) return;
+    const sentence = `git cannot have ${printable(branch)} beside the branch ${printable(other)}: delete that one first, or rename yours`;
+    throw new Refusal('conflict', 'branch-in-the-way', sentence);
   }
 
   /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists` */

@@ -21,8 +21,8 @@ export interface PreviewSettings {
 export interface PreviewsOptions {
   store: AppStore;
   routes: Pick<RouteTable, 'live'>;
-  /** Makes and removes apps. */
-  apps: { begin(app: App): Promise<void>; remove(id: string): Promise<void> };
+  /** Makes and removes apps, and refuses a branch that an app cannot have. */
+  apps: { begin(app: App): Promise<void>; remove(id: string): Promise<void>; demandBranch(id: string, branch: string): Promise<void> };
   settings: PreviewSettings;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
@@ -55,10 +55,16 @@ export class Previews {
     return this.#options.store.list().find(({ preview }) => preview?.of === app && preview.branch === branch);
   }
 
-  /** The preview that a push to a branch goes to, made where there is none. @returns its id @throws Refusal `app-not-found` */
+  /**
+   * The preview that a push to a branch goes to, made where there is none.
+   * @returns its id
+   * @throws Refusal `app-not-found`, `branch-in-the-way`
+   */
   async take(app: string, branch: string): Promise<string> {
     const { store, apps } = this.#options;
     return this.#turns.take(app, async () => {
+      // It would go live, and then could not be moved.
+      await apps.demandBranch(app, branch);
       const known = this.find(app, branch);
       if (known !== undefined) return (await store.update(known.id, (current) => usedAt(current, Date.now()))).id;
       const id = previewId(app, branch, (other) => store.find(other) !== undefined);

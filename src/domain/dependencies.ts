@@ -68,6 +68,9 @@ export function chooseDependencies(files: ProjectFiles, preferred?: string): Dep
       `${APP_FILE} names ${preferred} for the dependencies, and that is not at the top of the project: add it, or change that line.`,
     );
   }
+  const why = useless.get(preferred ?? '');
+  if (why !== undefined)
+    throw missing(`${APP_FILE} names ${preferred} for the dependencies, which ${why}: change that line, or that file.`);
   const file = preferred === undefined ? usable[0] : usable.find((one) => one === preferred);
   if (file === undefined) throw missing(nothing(told));
 
@@ -79,8 +82,8 @@ export function chooseDependencies(files: ProjectFiles, preferred?: string): Dep
   const ignored = there
     .filter((one) => one !== file && one !== reason.with)
     .map((one) => (useless.has(one) ? `${one} (${useless.get(one)})` : one));
-  const why = preferred === undefined ? reason.why : `${APP_FILE} says so`;
-  const choice = ignored.length === 0 ? '' : ` (${why}); not used: ${ignored.join(', ')}`;
+  const chosen = preferred === undefined ? reason.why : `${APP_FILE} says so`;
+  const choice = ignored.length === 0 ? '' : ` (${chosen}); not used: ${ignored.join(', ')}`;
   return {
     file,
     format,

@@ -1,6 +1,6 @@
 import { packageName } from './requirements.js';
 import { poetryDependencies, poetryWanted, pythonOf, standardDependencies } from './pyproject.js';
-import { fromPoetry } from './specifier.js';
+import { fromPoetry, satisfies } from './specifier.js';
 import { requirementLine, tableOf, tablesOf, textOf, textsOf, unsupported, type Translation } from './wanted.js';
 
 const FILE = 'poetry.lock';
@@ -14,6 +14,8 @@ interface Locked {
 type Condition = true | string;
 
 interface Asked {
+  /** The versions that are meant; undefined where that has no form that we know. */
+  specifier: string | undefined;
   extras: string[];
   condition: Condition;
 }
@@ -41,8 +43,9 @@ export function translatePoetryLock(
   if (!grouped && asked === undefined) throw unsupported(FILE, 'it needs its pyproject.toml beside it');
   const conditions = grouped ? byGroup(all) : byWalk(all, asked ?? new Map());
   const indexes = new Set<string>();
-  const lines = all.flatMap(({ name, table }) => {
-    const condition = conditions.get(name);
+  const lines = all.flatMap((one) => {
+    const { name, table } = one;
+    const condition = conditions.get(one);
     if (condition === undefined) return [];
     const source = tableOf(table.source);
     const url = textOf(source.url);
@@ -68,17 +71,19 @@ export function translatePoetryLock(
   return { lines: [...[...indexes].map((index) => `--extra-index-url ${index}`), ...lines], python, notes: [] };
 }
 
-/** The names of the main dependencies, each with its extras and where it is wanted. */
-function mainOf(pyproject: Record<string, unknown>): Map<string, Asked> {
-  const found = new Map<string, Asked>();
+/** The names of the main dependencies, each with what is asked of it and where; it may stand there several times. */
+function mainOf(pyproject: Record<string, unknown>): Map<string, Asked[]> {
+  const found = new Map<string, Asked[]>();
   for (const text of standardDependencies(pyproject)) {
-    const [, name, extras, marker] =
-      /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?[^;]*(?:;\s*(.*))?$/s.exec(text) ?? [];
-    if (name !== undefined)
-      found.set(packageName(name), {
-        extras: extras?.split(',').map((one) => one.trim()) ?? [],
-        condition: marker ?? true,
-      });
+    const [, name, extras, specifier, marker] =
+      /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?\s*([^;]*)(?:;\s*(.*))?$/s.exec(text) ?? [];
+    if (name === undefined) continue;
+    const asked: Asked = {
+      specifier: specifier?.replace(/[()\s]/g, ''),
+      extras: extras?.split(',').map((one) => one.trim()) ?? [],
+      condition: marker ?? true,
+    };
+    found.set(packageName(name), [...(found.get(packageName(name)) ?? []), asked]);
   }
   for (const [name, value] of Object.entries(poetryDependencies(pyproject))) {
     if (name === 'python' || found.has(packageName(name))) continue;
@@ -86,64 +91,74 @@ function mainOf(pyproject: Record<string, unknown>): Map<string, Asked> {
       (one: unknown) => poetryWanted('pyproject.toml', name, one) ?? [],
     );
     if (wanted.length === 0) continue;
-    const markers = wanted.map((one) =>
-      (one.markers ?? [])
-        .filter((marker) => marker !== undefined)
-        .map((marker) => `(${marker})`)
-        .join(' and '),
-    );
-    const condition = markers.some((marker) => marker === '') ? true : markers.join(' or ');
-    found.set(packageName(name), { extras: wanted.flatMap((one) => one.extras ?? []), condition });
+    const asked = wanted.map(({ specifier, extras, markers }): Asked => {
+      const all = (markers ?? []).filter((marker) => marker !== undefined).map((marker) => `(${marker})`);
+      return { specifier, extras: [...(extras ?? [])], condition: all.length === 0 ? true : all.join(' and ') };
+    });
+    found.set(packageName(name), asked);
   }
   return found;
 }
 
 /** As Poetry 2 writes it: the groups of a package, and for each what must hold. Poetry before 1.5 had `category`. */
-function byGroup(all: readonly Locked[]): Map<string, Condition> {
-  const conditions = new Map<string, Condition>();
-  for (const { name, table } of all) {
+function byGroup(all: readonly Locked[]): Map<Locked, Condition> {
+  const conditions = new Map<Locked, Condition>();
+  for (const one of all) {
+    const { table } = one;
     if (table.optional === true) continue;
     if (Array.isArray(table.groups) ? !table.groups.includes('main') : table.category !== 'main') continue;
-    conditions.set(name, textOf(table.markers) ?? textOf(tableOf(table.markers).main) ?? true);
+    conditions.set(one, textOf(table.markers) ?? textOf(tableOf(table.markers).main) ?? true);
   }
   return conditions;
 }
 
 /** As Poetry 1.5 to 1.8 wrote it: who needs whom, and where. */
-function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, Asked>): Map<string, Condition> {
-  const tables = new Map(all.map(({ name, table }) => [name, table]));
-  const extras = new Map<string, Set<string>>();
+function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Asked[]>): Map<Locked, Condition> {
+  const extras = new Map<Locked, Set<string>>();
   // Of the markers on the way to a package the last one counts, so that there are only so many: at worst a package is
   // installed where it is not needed.
-  const conditions = new Map<string, true | Set<string>>();
-  const todo: string[] = [];
-  const want = (name: string, condition: true | ReadonlySet<string>, chosen: readonly string[]): void => {
-    const before = conditions.get(name);
-    const had = extras.get(name) ?? new Set();
+  const conditions = new Map<Locked, true | Set<string>>();
+  const todo: Locked[] = [];
+  const wantOne = (one: Locked, condition: true | ReadonlySet<string>, chosen: readonly string[]): void => {
+    const before = conditions.get(one);
+    const had = extras.get(one) ?? new Set();
     const after = before === true || condition === true ? true : new Set([...(before ?? []), ...condition]);
     const grows =
       before === undefined || (after === true ? before !== true : before !== true && after.size > before.size);
     if (!grows && chosen.every((extra) => had.has(extra))) return;
-    conditions.set(name, after);
-    extras.set(name, new Set([...had, ...chosen]));
-    todo.push(name);
+    conditions.set(one, after);
+    extras.set(one, new Set([...had, ...chosen]));
+    todo.push(one);
   };
-  for (const [name, one] of asked) want(name, one.condition === true ? true : new Set([one.condition]), one.extras);
-  for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-    const table = tables.get(name) ?? {};
-    const condition = conditions.get(name) ?? true;
-    const chosen = [...(extras.get(name) ?? [])]
+  const want = (name: string, condition: true | ReadonlySet<string>, { specifier, extras: chosen }: Omit<Asked, 'condition'>): void => {
+    for (const one of meantBy(all, name, specifier)) wantOne(one, condition, chosen);
+  };
+  for (const [name, each] of asked)
+    for (const one of each) want(name, one.condition === true ? true : new Set([one.condition]), one);
+  for (let one = todo.pop(); one !== undefined; one = todo.pop()) {
+    const { table } = one;
+    const condition = conditions.get(one) ?? true;
+    const chosen = [...(extras.get(one) ?? [])]
       .flatMap((extra) => textsOf(tableOf(table.extras)[extra]))
       .map((text) => packageName(/^[\w.-]+/.exec(text)?.[0] ?? ''));
     for (const [key, value] of Object.entries(tableOf(table.dependencies))) {
-      for (const edge of (Array.isArray(value) ? value : [value]).map(tableOf)) {
+      for (const entry of Array.isArray(value) ? (value as unknown[]) : [value]) {
+        const edge = typeof entry === 'string' ? { version: entry } : tableOf(entry);
         if (edge.optional === true && !chosen.includes(packageName(key))) continue;
         const marker = textOf(edge.markers);
         // Whether an extra is chosen was decided just now.
         const here = marker === undefined || marker.includes('extra ') ? condition : new Set([marker]);
-        want(packageName(key), here, textsOf(edge.extras));
+        want(packageName(key), here, { specifier: fromPoetry(textOf(edge.version) ?? '*'), extras: textsOf(edge.extras) });
       }
     }
   }
-  return new Map([...conditions].map(([name, one]) => [name, one === true || [...one].join(' or ')]));
+  return new Map([...conditions].map(([one, each]) => [one, each === true || [...each].join(' or ')]));
+}
+
+/** A package as it is locked. Of one that is locked in several versions, each for other surroundings, those that fit. */
+function meantBy(all: readonly Locked[], name: string, specifier: string | undefined): Locked[] {
+  const named = all.filter((one) => one.name === name);
+  if (named.length < 2 || specifier === undefined) return named;
+  const fitting = named.filter(({ table }) => satisfies(textOf(table.version) ?? '', specifier));
+  return fitting.length > 0 ? fitting : named;
 }

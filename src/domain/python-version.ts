@@ -5,6 +5,9 @@ import { compareVersions, endsBelow, isSpecifier, satisfies } from './specifier.
 /** The oldest Python that apps run on. */
 const OLDEST = '3.9';
 
+/** `3.11.4`, `3.11`, or the same as the one condition. */
+const ONE_VERSION = /^(?:={2,3}\s*)?(\d+)(?:\.(\d+)(?:\.(\d+))?)?$/;
+
 /** Which Python an app asks for. */
 export interface PythonWish {
   /** The file that says so. */
@@ -31,10 +34,10 @@ export interface Interpreter {
  */
 export function parsePythonWish(file: string, text: string, meaning?: string): PythonWish {
   const plain = text.trim().replace(/^(?:c?python[-@ ]?)(?=[\d<>=~])/i, '');
-  const found = /^(\d+)(?:\.(\d+)(?:\.(\d+))?)?$/.exec(plain);
-  const [, major, minor, patch] = found ?? [];
+  // Whoever names one version means its patches as well, in whatever file and words.
+  const [, major, minor, patch] = ONE_VERSION.exec(plain) ?? ONE_VERSION.exec(meaning ?? '') ?? [];
   const specifier =
-    meaning ?? (major === undefined ? plain : minor === undefined ? `==${major}.*` : `==${major}.${minor}.*`);
+    major === undefined ? (meaning ?? plain) : minor === undefined ? `==${major}.*` : `==${major}.${minor}.*`;
   if (plain === '' || !isSpecifier(specifier)) {
     throw refusal(
       'python-invalid',
@@ -49,7 +52,7 @@ export function parsePythonWish(file: string, text: string, meaning?: string): P
       `${file} asks for Python ${printable(plain)}, and apps need ${OLDEST} or newer here: ask for a newer one.`,
     );
   }
-  return { file, text: plain, specifier, ...(patch === undefined ? {} : { exact: plain }) };
+  return { file, text: plain, specifier, ...(patch === undefined ? {} : { exact: `${major}.${minor}.${patch}` }) };
 }
 
 /** What .python-version says: its first line that means something (https://github.com/pyenv/pyenv#choosing-a-python-version). */

@@ -27,8 +27,8 @@ export function readRequirements(bytes: Uint8Array, file = 'requirements.txt'): 
 /** One meaningful line of a requirements file. */
 export type Requirement =
   | { kind: 'package'; name: string; text: string }
-  /** `-r` or `-c` of another file, or of a URL. */
-  | { kind: 'include'; target: string; text: string }
+  /** `-r` or `-c` of another file, or of a URL; constraints install nothing by themselves. */
+  | { kind: 'include'; target: string; constraint: boolean; text: string }
   /** A folder or a file of the project itself: what it installs depends on the source. */
   | { kind: 'local'; text: string }
   | { kind: 'option'; text: string };
@@ -97,7 +97,8 @@ export function mentionsSource(text: string): boolean {
 
 function parseLine(text: string): Requirement {
   const include = /^(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s*)(\S.*)$/.exec(text);
-  if (include?.[1] !== undefined) return { kind: 'include', target: include[1], text };
+  if (include?.[1] !== undefined)
+    return { kind: 'include', target: include[1], constraint: /^--?c/.test(text), text };
   const editable = /^(?:-e|--editable)(?:\s*=\s*|\s*)(\S.*)$/.exec(text);
   if (editable?.[1] !== undefined)
     return /^[\w+]+:\/\//.test(editable[1]) && !editable[1].startsWith('file:')

@@ -77,9 +77,12 @@ export function secretsFile(text: string, auth: AuthDefaults): string {
   return stringify(table, { numbersAsFloat: true });
 }
 
-/** Whole numbers as bigint, so that 1 and 1.0 stay what they are. */
+/**
+ * Whole numbers as bigint, so that 1 and 1.0 stay what they are; and the ends of lines as Python's reader takes them, so that
+ * a key of several lines from a file made on Windows is what it is there.
+ */
 function read(text: string): TomlTable {
-  return parse(text, { integersAsBigInt: true });
+  return parse(text.replace(/\r\n/g, '\n'), { integersAsBigInt: true });
 }
 
 function isTable(value: unknown): value is TomlTable {

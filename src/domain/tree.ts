@@ -44,6 +44,9 @@ export interface Inspection {
 const LINK = '120000';
 const SUBMODULE = '160000';
 
+/** What stands for bytes that are no UTF-8 once they are text: such a name leads to no file any more. */
+const NOT_UTF8 = '\uFFFD';
+
 /** The files at the top of a project that say how it is to be made ready, and the most that each may have, in bytes. */
 const READ = new Map<string, number>([
   ...DEPENDENCY_FILES.map((file): [string, number] => [file, (file.endsWith('.lock') ? 16 : 1) * 1024 * 1024]),
@@ -96,7 +99,7 @@ export function parseBlobs(output: Buffer): Map<string, Buffer> {
  * @param contents those of `blobsToRead`, by their ids
  * @throws Refusal that names the file at fault: `no-entrypoint`, `no-requirements`, `requirements-unreadable`,
  *   `requirements-unsupported`, `streamlit-too-old`, `python-invalid`, `python-too-old`, `packages-invalid`,
- *   `app-file-invalid`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`, `project-too-large`
+ *   `app-file-invalid`, `path-not-utf8`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`, `project-too-large`
  */
 export function inspectTree(
   entries: readonly TreeEntry[],
@@ -108,6 +111,9 @@ export function inspectTree(
   for (const entry of entries) {
     const { mode, path, size } = entry;
     const text = contents.get(entry.object);
+    if (path.includes(NOT_UTF8)) {
+      throw refusal('path-not-utf8', path, 'has a name that is not UTF-8 text: rename it, and push again.');
+    }
     if (mode === SUBMODULE) {
       throw refusal(
         'submodule',

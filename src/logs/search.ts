@@ -26,6 +26,8 @@ export interface SearchOptions {
   before?: number;
   /** How long it may take, in ms; 2 s unless told. */
   timeoutMs?: number;
+  /** Hides what must not be read. It cannot be searched for either, or one could guess it letter by letter. */
+  hide?: (line: string) => string;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface SearchOptions {
  * A file that does not exist holds nothing.
  */
 export async function search(path: string, text: string, options: SearchOptions): Promise<SearchResult> {
-  const { limit, before = Infinity, timeoutMs = 2_000 } = options;
+  const { limit, before = Infinity, timeoutMs = 2_000, hide = (line: string) => line } = options;
   const wanted = text.toLowerCase();
   const deadline = performance.now() + timeoutMs;
   const found = await readBackwards(path, async ({ pieces }): Promise<SearchResult> => {
@@ -43,7 +45,7 @@ export async function search(path: string, text: string, options: SearchOptions)
       next = piece.start;
       if (mayHold(piece.bytes, wanted)) {
         for (const { start, bytes } of linesOf(piece)) {
-          const line = mayHold(bytes, wanted) ? plainBytes(bytes) : '';
+          const line = mayHold(bytes, wanted) ? hide(plainBytes(bytes)) : '';
           if (!line.toLowerCase().includes(wanted)) continue;
           matches.push({ offset: start, line });
           if (matches.length < limit) continue;

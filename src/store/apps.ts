@@ -20,6 +20,7 @@ export class AppStore {
   readonly #apps = new Map<string, App>();
   readonly #turns = new Turns();
   readonly #listeners = new Set<StoreListener>();
+  #leftAlone = false;
 
   constructor(paths: Paths) {
     this.#paths = paths;
@@ -41,10 +42,18 @@ export class AppStore {
       } catch (error) {
         // A folder without meta.json is the rest of a creation or removal that was interrupted.
         if (hasCode(error, 'ENOENT')) await rm(this.#paths.app(entry.name), { recursive: true, force: true });
-        else problems.push(`${this.#paths.meta(entry.name)} cannot be read, so the app is left alone: ${messageOf(error)}`);
+        else {
+          this.#leftAlone = true;
+          problems.push(`${this.#paths.meta(entry.name)} cannot be read, so the app is left alone: ${messageOf(error)}`);
+        }
       }
     }
     return problems;
+  }
+
+  /** True where there are apps whose records could not be read: what these need is not known. */
+  get leftAlone(): boolean {
+    return this.#leftAlone;
   }
 
   /** All apps, by id. */

@@ -11,6 +11,8 @@ export interface GitOptions {
   signal?: AbortSignal;
   /** The most that may be read from it, in bytes. */
   maxBytes?: number;
+  /** True where what is beyond that is left out; else it is a failure. */
+  cut?: boolean;
 }
 
 /** git said no. The message is git's own last words. */
@@ -53,6 +55,8 @@ export class Git {
       return Buffer.from(result.stdout);
     } catch (error) {
       if (!(error instanceof ExecaError)) throw error;
+      const stdout: unknown = error.stdout;
+      if (options.cut === true && error.isMaxBuffer && stdout instanceof Uint8Array) return Buffer.from(stdout);
       const stderr: unknown = error.stderr;
       const text = stderr instanceof Uint8Array ? Buffer.from(stderr).toString('utf8') : '';
       throw new GitFailed(argv, error.exitCode, text, error.shortMessage);

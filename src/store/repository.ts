@@ -101,7 +101,9 @@ export class Repository {
 
   /** What changes from one commit to another, as a patch; a long one is cut. */
   async diff(from: string, to: string): Promise<string> {
-    const patch = await this.run(['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)]);
+    const argv = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)];
+    // A character has four bytes at the most: whatever is cut off by git is longer than what is shown.
+    const patch = await this.run(argv, { maxBytes: 4 * MAX_DIFF, cut: true });
     return patch.length > MAX_DIFF ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n` : patch;
   }
 
@@ -118,6 +120,13 @@ export class Repository {
   /** True where any branch or tag exists. */
   async hasRefs(): Promise<boolean> {
     return (await this.run(['for-each-ref', '--count=1', '--format=%(refname)', 'refs/heads', 'refs/tags'])) !== '';
+  }
+
+  /** The branch that keeps git from having this one too: no name is a branch and a folder of branches at once. */
+  async branchInTheWay(branch: string): Promise<string | undefined> {
+    const top = branch.replace(/\/.*/, '');
+    const names = (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', `refs/heads/${top}`])).split('\n');
+    return names.find((name) => name !== '' && (branch.startsWith(`${name}/`) || name.startsWith(`${branch}/`)));
   }
 
   /** Points a ref at a commit. @param old what it must point at now; undefined = whatever it does */
@@ -151,9 +160,9 @@ export class Repository {
     try {
       if (request.parent !== undefined && !request.replace) await this.run(['read-tree', hash(request.parent)], { env });
       const lines: string[] = request.remove.map((path) => `0 ${NO_COMMIT}\t${path}`);
-      for (const source of request.set) {
-        const id = await this.run(['hash-object', '-w', '--no-filters', '--', source.file]);
-        lines.push(`${source.executable === true ? '100755' : '100644'} ${id}\t${source.path}`);
+      const ids = await this.#keep(request.set.map(({ file }) => file));
+      for (const [place, source] of request.set.entries()) {
+        lines.push(`${source.executable === true ? '100755' : '100644'} ${ids[place] ?? ''}\t${source.path}`);
       }
       if (lines.length > 0) {
         await this.run(['update-index', '-z', '--index-info'], { env, input: lines.map((line) => `${line}\0`).join('') });
@@ -195,6 +204,14 @@ export class Repository {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Writes files as blobs, all by one process: an upload may have thousands. @returns their ids */
+  async #keep(files: readonly string[]): Promise<string[]> {
+    if (files.length === 0) return [];
+    // As git quotes names in C's way, so that one may hold a line break.
+    const names = files.map((file) => `"${file.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"\n`);
+    return (await this.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: names.join('') })).split('\n');
   }
 
   async run(argv: readonly string[], options: GitOptions = {}): Promise<string> {

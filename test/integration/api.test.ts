@@ -159,6 +159,22 @@ describe('an app that is made by a form', () => {
     ).toBeGreaterThan(1);
   });
 
+  test('loses no folder to a file of its name, and no file to a folder', async () => {
+    const paths = async (): Promise<string[]> =>
+      (await json<{ files: { path: string }[] }>(host.api('/apps/demo/files'))).files.map(({ path }) => path);
+    const added = await host.api('/apps/demo/files/pages/1_More.py', { method: 'PUT', body: 'import streamlit\n' });
+    expect((await follow((await json<{ deploy: Deploy }>(Promise.resolve(added))).deploy)).state).toBe('live');
+    const before = await paths();
+    for (const [path, why] of [
+      ['pages', 'pages cannot be a file, since it is a folder of the project'],
+      ['app.py/x.txt', 'app.py/x.txt cannot be a file, since app.py is a file of the project'],
+    ] as const) {
+      const refused = await host.api(`/apps/demo/files/${path}`, { method: 'PUT', body: 'text' });
+      expect([refused.status, ((await refused.json()) as { detail: string }).detail]).toEqual([409, expect.stringContaining(why)]);
+    }
+    expect(await paths()).toEqual(before);
+  });
+
   test('stops, stays stopped, starts and restarts; twice is fine', async () => {
     for (let i = 0; i < 2; i += 1) expect((await json<App>(post('/apps/demo/stop'))).state).toBe('stopped');
     expect(await json<App>(host.api('/apps/demo'))).toMatchObject({ state: 'stopped', uptime_seconds: null });

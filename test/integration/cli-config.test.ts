@@ -179,6 +179,19 @@ describe('a release whose pages are open', () => {
   });
 });
 
+describe('a change with which the app did not start', () => {
+  it('is not told to be in effect when it is made again, but how it gets there', async () => {
+    const strict = `${APP}if os.environ.get("REGION") == "nowhere":\n    raise SystemError("no such region")\n`;
+    await project.commit({ 'app.py': strict }, 'Look at the region');
+    await pushLive(project, host, 'conf');
+    const set = ['config', 'conf', 'set', 'REGION=nowhere'];
+    expect((await cli(set)).code).toBe(1);
+    const again = await cli(set);
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('"streamlit-host redeploy conf" puts it into effect')]);
+    expect(await visit(host, 'conf')).toContain('text:south-key');
+  });
+});
+
 describe('a config that cannot be read', () => {
   it('does not keep anybody from the code, and is told as a sentence', async () => {
     await rm(join(host.data, 'vault.key'));

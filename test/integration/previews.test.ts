@@ -67,6 +67,17 @@ test('a branch is only stored while previews are off, and the pusher is told how
   expect(await host.app('shop')).toMatchObject({ previews_on: false, previews: [], preview: null });
 });
 
+test('a branch that git cannot have beside another is refused before it is deployed, with the other one', async () => {
+  await send('PATCH', '/apps/shop', { previews_on: true });
+  for (const branch of ['feature', 'feature/x/y']) {
+    const push = await project.git('push', host.remote('shop'), `main:refs/heads/${branch}`);
+    expect(push.output).toContain(`(git cannot have ${branch} beside the branch feature/x: delete that one first, or rename yours)`);
+    expect(push.code).toBe(1);
+  }
+  expect(await apps()).toEqual(['shop']);
+  await send('PATCH', '/apps/shop', { previews_on: false });
+});
+
 test('with previews on, a branch is served at an address of its own, with the config of its app, and nothing else changes', async () => {
   const before = await serves(host, 'shop');
   expect(await send('PATCH', '/apps/shop', { previews_on: true })).toMatchObject({ id: 'shop', deploy: null });

@@ -40,6 +40,7 @@ describe('what cannot become a release is refused before it is queued', () => {
     ['requirements in UTF-16', () => Project.create({ ...good, 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') }), /requirements\.txt .*UTF-(8|16)/],
     ['a file over the limit', tooLarge, /data\.bin has 101 MB, and .*100 MB/],
     ['a submodule', withSubmodule, /part is a submodule/],
+    ['a name that is not UTF-8', withLatinName, /caf\ufffd\.csv has a name that is not UTF-8 text: rename it/],
     ['a link out of the tree', withLink, /data is a link to \.\.\/\.\.\/\.\.\/admin-token, which is outside of the project/],
     ['a pointer of Git LFS', withPointer, /model\.bin is kept in Git LFS/],
     ['an empty commit', () => Project.create(), /The project is empty/],
@@ -187,6 +188,13 @@ async function withSubmodule(): Promise<Project> {
   const commit = (await project.git('rev-parse', 'HEAD')).output.trim();
   await project.git('update-index', '--add', '--cacheinfo', `160000,${commit},part`);
   await project.git('commit', '--quiet', '-m', 'A submodule');
+  return project;
+}
+
+async function withLatinName(): Promise<Project> {
+  const project = await Project.create(textApp('text:never'));
+  await writeFile(Buffer.from(`${project.folder}/caf\xe9.csv`, 'latin1'), '');
+  await project.commit({}, 'A name');
   return project;
 }
 

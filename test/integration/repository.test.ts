@@ -79,6 +79,17 @@ describe('a commit of the server', () => {
     expect((await repository.blob(object)).toString()).toBe('a\r\nb\r\n');
   });
 
+  it('is made of thousands of files in a moment, whatever the names of the files they come from', async () => {
+    const odd = join(folder, 'a "name" \\ with\n everything ä');
+    await writeFile(odd, 'odd');
+    const many = await Promise.all(Array.from({ length: 2_000 }, (_, at) => blob(`data/${at}.csv`, String(at))));
+    const begun = performance.now();
+    const id = await commit([{ path: 'odd', file: odd }, ...many]);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(await repository.run(['show', `${id}:odd`])).toBe('odd');
+    expect(await repository.run(['show', `${id}:data/1999.csv`])).toBe('1999');
+  });
+
   it('leaves nothing in the temporary folder', async () => {
     await commit([await blob('a', 'x')]);
     await expect(commit([{ path: 'a', file: join(folder, 'not-there') }])).rejects.toThrow(GitFailed);
@@ -102,6 +113,25 @@ describe('a repository', () => {
       await expect(repository.tree(name)).rejects.toMatchObject({ code: 'commit-invalid' });
       await expect(repository.pointRef('refs/heads/x', name)).rejects.toMatchObject({ code: 'commit-invalid' });
     }
+  });
+
+  it('shows the beginning of what changes, however much that is', async () => {
+    const large = (letter: string): string => `${letter.repeat(99)}\n`.repeat(550_000);
+    const one = await commit([await blob('data.csv', large('a'))]);
+    const two = await commit([await blob('data.csv', large('ä'))], { parent: one });
+    const patch = await repository.diff(one, two);
+    expect(patch).toContain('-aaa');
+    expect(patch).toMatch(/ data\.csv \| 1100000 [+-]+\n/);
+    expect(patch).toMatch(/^… there is more; what follows is left out\.$/m);
+    expect(patch.length).toBeLessThan(501_000);
+  });
+
+  it('knows the branch that keeps git from having another one', async () => {
+    const id = await commit([await blob('a', 'branch')]);
+    await repository.pointRef('refs/heads/way/in', id);
+    expect(await Promise.all(['way', 'way/in/x', 'way/in', 'way/out', 'way2', 'w'].map((name) => repository.branchInTheWay(name)))).toEqual([
+      'way/in', 'way/in', undefined, undefined, undefined, undefined,
+    ]);
   });
 
   it('moves a ref only from where it was thought to be', async () => {

@@ -83,11 +83,8 @@ async function matching(
   text: string,
   limit: number,
 ): Promise<{ lines: string[]; offset: null; truncated: boolean }> {
-  const { matches, complete } = await search(path, text, { limit });
-  // What is hidden cannot be searched for either, or one could guess it letter by letter.
-  const wanted = text.toLowerCase();
-  const lines = matches.map(({ line }) => line).filter((line) => hide(line).toLowerCase().includes(wanted));
-  return { lines: lines.reverse(), offset: null, truncated: !complete };
+  const { matches, complete } = await search(path, text, { limit, hide });
+  return { lines: matches.map(({ line }) => line).reverse(), offset: null, truncated: !complete };
 }
 
 async function download(ctx: Context, api: ApiContext, from: Source): Promise<void> {

@@ -38,6 +38,13 @@ describe('gatherRequirements', () => {
     expect((await gather('six==1.17.0 --hash=sha256:00')).lacksStreamlit).toBe(false);
   });
 
+  it('adds streamlit where only constraints name it, which install nothing', async () => {
+    const pins = { 'pins.txt': 'streamlit==1.64.0\nsix==1.17.0\n' };
+    expect((await gather('-c pins.txt\nsix\n', pins)).lacksStreamlit).toBe(true);
+    expect((await gather('--constraint=pins.txt\nsix\n', pins)).lacksStreamlit).toBe(true);
+    expect((await gather('-c pins.txt\n-r pins.txt\n', pins)).lacksStreamlit).toBe(false);
+  });
+
   it('knows where the project itself is installed', async () => {
     expect((await gather('-r more.txt', { 'more.txt': '-e .' })).local).toBe(true);
   });

@@ -33,7 +33,7 @@ function open(idleMs: number, begin = async (app: App): Promise<void> => void (a
   previews = new Previews({
     store,
     routes,
-    apps: { begin, remove: (id) => store.remove(id) },
+    apps: { begin, remove: (id) => store.remove(id), demandBranch: () => Promise.resolve() },
     settings: { on: true, idleMs },
     logger: { info: () => undefined, error: (facts) => expect.fail(JSON.stringify(facts)) },
   });

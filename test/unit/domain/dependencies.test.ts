@@ -87,6 +87,13 @@ describe('chooseDependencies', () => {
     );
   });
 
+  it('refuses the file that streamlit-host.toml names where that says nothing, whatever else is there', () => {
+    const files = { 'pyproject.toml': '[tool.ruff]\n', 'requirements.txt': 'streamlit\n' };
+    expect(() => choose(files, 'pyproject.toml')).toThrow(
+      'streamlit-host.toml names pyproject.toml for the dependencies, which names no dependencies: change that line, or that file.',
+    );
+  });
+
   it.each([
     [
       { 'pyproject.toml': 'a = 1\nb = = 2\n' },
@@ -328,6 +335,49 @@ lock-version = "2.0"
     expect(() => choose({ 'poetry.lock': older, 'pyproject.toml': `${POETRY}pandas = "*"\n` })).toThrow(
       /it does not hold pandas, .* run "poetry lock"/,
     );
+  });
+});
+
+describe('poetry.lock with a package in several versions', () => {
+  const versions = (...more: string[]): string =>
+    [
+      ['1.26.4', more[0] ?? ''],
+      ['2.1.0', more[1] ?? ''],
+    ]
+      .map(([version, rest]) => `[[package]]\nname = "numpy"\nversion = "${version}"\noptional = false\n${rest}\n`)
+      .join('');
+
+  it('takes each where its own marker says so', () => {
+    const lock = versions(
+      'groups = ["main"]\nmarkers = "python_version < \\"3.12\\""',
+      'groups = ["main"]\nmarkers = "python_version >= \\"3.12\\""',
+    );
+    const pyproject = '[project]\ndependencies = ["numpy"]\n';
+    expect(lines({ 'poetry.lock': lock, 'pyproject.toml': pyproject })).toEqual([
+      'numpy==1.26.4 ; python_version < "3.12"',
+      'numpy==2.1.0 ; python_version >= "3.12"',
+    ]);
+  });
+
+  it('takes each where the one who asks for that version says so, in the older kind', () => {
+    const lock = `${versions()}[[package]]
+name = "streamlit"
+version = "1.64.0"
+optional = false
+[package.dependencies]
+numpy = [
+  {version = ">=1.20,<2", markers = "python_version < \\"3.12\\""},
+  {version = ">=2.1,<3", markers = "python_version >= \\"3.12\\""},
+]
+`;
+    const both = ['numpy==1.26.4 ; python_version < "3.12"', 'numpy==2.1.0 ; python_version >= "3.12"', 'streamlit==1.64.0'];
+    expect(lines({ 'poetry.lock': lock, 'pyproject.toml': POETRY })).toEqual(both);
+    const direct = `${POETRY}numpy = [{ version = "^1.26", python = "<3.12" }, { version = "^2.1", python = ">=3.12" }]\n`;
+    expect(lines({ 'poetry.lock': lock, 'pyproject.toml': direct })).toEqual([
+      'numpy==1.26.4 ; (python_version < "3.12") or python_version < "3.12"',
+      'numpy==2.1.0 ; (python_version >= "3.12") or python_version >= "3.12"',
+      'streamlit==1.64.0',
+    ]);
   });
 });
 

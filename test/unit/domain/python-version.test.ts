@@ -76,6 +76,19 @@ describe('choosePython', () => {
     ]);
   });
 
+  it.each([
+    ['requires-python', '==3.12.9', undefined],
+    ["Poetry's python", '3.12.9', '==3.12.9'],
+    ["conda's python", '==3.12.9', '==3.12.*'],
+  ])('passes over the patch of %s as well', (_file, text, meaning) => {
+    const { python, note } = choosePython(parsePythonWish(FILE, text, meaning), there, usual);
+    expect([python.executable, note]).toEqual([
+      '/py/3.12.1',
+      'Python 3.12.1: .python-version asks for 3.12.9, and this is the nearest one here.',
+    ]);
+    expect(parsePythonWish(FILE, '==3.11').specifier).toBe('==3.11.*');
+  });
+
   it('refuses a version that is not there, with those that are', () => {
     expect(() => chosen('3.10')).toThrow(
       '.python-version asks for Python 3.10, which this server does not have: there is 3.13.0, 3.12.1, 3.11.7, 3.11.2, 3.9.18. Ask for one of those, or have its operator install it.',

@@ -92,6 +92,12 @@ two"""
     expect(parse(secretsFile(text, AUTH))).toEqual(parse(text));
   });
 
+  it('has the lines of a value as Python reads them, whatever their ends in the file', () => {
+    const text = 'key = """\r\n-----BEGIN\r\nMII\r\n"""\r\n';
+    expect(secretsFile(text, AUTH)).toBe('key = "-----BEGIN\\nMII\\n"\n');
+    expect(secretValues(text)).toEqual(['-----BEGIN\nMII\n']);
+  });
+
   it('gets no [auth] where there is none', () => {
     expect(secretsFile('a = 1\n', AUTH)).toBe('a = 1\n');
     expect(secretsFile('auth = "a word"\n', AUTH)).toBe('auth = "a word"\n');

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createMask, maskUrls } from '../../../src/logs/mask.js';
 
@@ -16,6 +17,21 @@ describe('createMask', () => {
     expect(masked).toMatch(/^before ••••\S{0,2} after$/);
   });
 
+  it.each([
+    ["by Python's quote", 'key/with+slash!', 'key/with%2Bslash%21'],
+    ["by Python's quote, for a part of a path", 'p@ss word!1', 'p%40ss%20word%211'],
+    ["by Python's urlencode", 'a~b c*d', 'a~b+c%2Ad'],
+    ['by tools that encode no more than they must', 'p@ss wörd!1', 'p@ss%20w%C3%B6rd!1'],
+    ["by Python's json.dumps", 'pässwörd', 'p\\u00e4ssw\\u00f6rd'],
+    ["by Python's repr", 'back\\slash"it\'s', 'back\\\\slash"it\\\'s'],
+  ])('hides a secret as it is written %s', (_how, secret, form) => {
+    expect(createMask([secret])(`before ${form} after`)).toBe('before •••• after');
+  });
+
+  it('hides what is no whole text', () => {
+    expect(createMask(['half \ud83d of a character'])('half \ud83d of a character')).toBe('••••');
+  });
+
   it('hides a secret within the base64 of something longer, wherever it begins', () => {
     for (const user of ['', 'a', 'ab', 'abc', 'user:']) {
       const header = Buffer.from(`${user}${SECRET}:more`).toString('base64');
@@ -31,6 +47,13 @@ describe('createMask', () => {
   it('hides every line of a secret of many lines, and the longer of two that begin alike', () => {
     const mask = createMask(['first line\nsecond line', 'token', 'token-and-more']);
     expect(mask('first line | second line | token-and-more | token')).toBe('•••• | •••• | •••• | ••••');
+  });
+
+  it('hides a value as large as one may be, and goes on hiding the others', () => {
+    const large = randomBytes(48 * 1024).toString('base64');
+    const mask = createMask([large, SECRET]);
+    expect(mask(`before ${large} and ${SECRET} after`)).toBe('before •••• and •••• after');
+    expect(mask(`before ${encodeURIComponent(large)} after`)).toBe('before •••• after');
   });
 
   it('takes no character of a secret for a pattern', () => {

@@ -46,6 +46,13 @@ describe('search', () => {
     expect(found.reverse()).toEqual(lines.filter((line) => line.endsWith('needle')));
   });
 
+  it('finds nothing of what is hidden, tells nothing of it, and finds what is behind it', async () => {
+    await writeFile(file, 'my word\nthe password\nthe password\n');
+    const hide = (line: string): string => line.replaceAll('password', '••••');
+    expect(await search(file, 'pass', { limit: 1, hide })).toEqual({ matches: [], complete: true, next: 0 });
+    expect((await search(file, 'word', { limit: 1, hide })).matches).toEqual([{ offset: 0, line: 'my word' }]);
+  });
+
   it('stops when its time is over, and says so', async () => {
     await writeFile(file, `${'x'.repeat(99)}\n`.repeat(20_000));
     const found = await search(file, 'absent', { limit: 1, timeoutMs: 0 });
