@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Entry } from './entry.js';
@@ -23,8 +23,16 @@ export async function listen(address: Address, entry: Entry): Promise<Server> {
     if (request.headers.upgrade?.toLowerCase() === 'websocket') entry.upgrade(request, socket, head);
     else declineUpgrade(server, request, socket, head);
   });
+  const answering = new WeakMap<Duplex, Set<ServerResponse>>();
+  server.on('request', ({ socket }, response) => {
+    const mine = answering.get(socket) ?? new Set();
+    answering.set(socket, mine.add(response));
+    response.once('close', () => mine.delete(response));
+  });
   server.on('clientError', (error, socket) => {
-    if (socket.writable) socket.end(refusalOf(error));
+    // In the middle of an answer it would be taken for a part of it; that one breaks off instead.
+    const begun = [...(answering.get(socket) ?? [])].some((response) => response.headersSent);
+    if (socket.writable && !begun) socket.end(refusalOf(error));
     else socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
