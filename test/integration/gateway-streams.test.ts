@@ -591,6 +591,21 @@ test('a request that names an upgrade without asking for one stays a request', a
   expect(seen).not.toHaveProperty('upgrade');
 });
 
+test('a request that names the whole address, as to a proxy, is one for its path and its host', async () => {
+  let seen: [url: string | undefined, host: string | undefined] = [undefined, undefined];
+  upstream.handler = (request, response) => {
+    seen = [request.url, request.headers.host];
+    response.end('ok');
+  };
+  expect((await ask('http://apps.example.com:8443/apps/demo/x?a=http://b/', { headers: { host: 'other.example' } })).status).toBe(200);
+  expect(seen).toEqual(['/apps/demo/x?a=http://b/', 'apps.example.com:8443']);
+  expect((await ask('HTTP://apps.example.com')).status).toBe(404);
+  const client = raw(UPGRADE.replace('GET ', 'GET http://h'));
+  await until('it is open', () => client.text().includes(' 101 '));
+  client.socket.destroy();
+  await allGone();
+});
+
 test('an app that is not there is a 503 with Retry-After for requests, and the end for an upgrade', async () => {
   backend.port = await freePort();
   const answer = await ask('/apps/demo/media/x');
