@@ -104,8 +104,10 @@ export class Gateway {
     if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
     const html = await pages.page(app, to.rest, live);
     if (html === undefined) {
+      // A browser that is bound to a release would ask that one also for what the pages of the next one need.
+      const binds = !(await pages.pins(app, live));
       const target = await this.#ready(response, to.id, undefined);
-      return this.#forward(request, response, app, to, query, target, target?.backend.release);
+      return this.#forward(request, response, app, to, query, target, binds ? target?.backend.release : undefined);
     }
     live?.touch();
     response.writeHead(200, {

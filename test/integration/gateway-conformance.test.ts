@@ -186,6 +186,13 @@ test('4: an address of one release is for what its pages ask: a person who opens
   }
 });
 
+test('a page that can be bound to its release by itself gets no cookie that binds the browser', async () => {
+  const headers = { accept: 'text/html' };
+  for (const path of ['', 'P%C3%A1gina', 'P%C3%A1gina/', 'echo/x', 'echo/x/']) {
+    expect([path, (await ask(`/apps/demo/${path}`, { headers })).headers['set-cookie'] ?? []]).toEqual([path, expect.not.arrayContaining([expect.stringContaining('streamlit_host_release')])]);
+  }
+});
+
 test('5: an upload of 190 MB is not kept in the platform’s memory', async () => {
   const page = await StreamlitClient.connect(app);
   await page.run();

@@ -78,7 +78,7 @@ beforeAll(async () => {
   const options: GatewayOptions = {
     apps: { find: (id: string) => (id === app.id ? app : undefined) } as unknown as GatewayOptions['apps'],
     routes,
-    pages: { page: async () => undefined } as unknown as GatewayOptions['pages'],
+    pages: { page: async () => undefined, pins: async () => true } as unknown as GatewayOptions['pages'],
     files: {} as GatewayOptions['files'],
     basePath: '',
     publicBase: () => `http://127.0.0.1:${port}`,
