@@ -1,4 +1,4 @@
-import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -340,6 +340,13 @@ describe('logs', () => {
     expect((await web.api('/apps/empty/logs?download=1')).text).toBe('');
     expect((await web.api('/apps/empty/logs?source=build')).json).toMatchObject({ status: 404 });
     expect((await web.api('/apps/none/logs')).status).toBe(404);
+  });
+
+  test('whose head alone is asked for is not left open', async () => {
+    const head = await web.api('/apps/demo/logs?download=1', { method: 'HEAD' });
+    expect([head.status, head.text]).toEqual([200, '']);
+    const open = await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    expect(open).not.toContain(join(web.folder, 'demo.log'));
   });
 
   test.each(['tail=-1', 'tail=1e9', 'tail=0', 'tail=x', 'tail=', 'source=both', 'release=0', 'follow=yes', 'q='])(
