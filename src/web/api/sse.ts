@@ -43,6 +43,8 @@ export function streamEvents(
   out.write('retry: 2000\n\n');
   ctx.body = out;
   ctx.res.once('close', () => gone.abort());
+  // Of a reader who has left already, no end would be heard.
+  if (ctx.res.destroyed) gone.abort();
 
   const send = async (event: StreamEvent): Promise<void> => {
     if (signal.aborted || out.write(format(event))) return;

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { appendFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newApp } from '../../../../src/domain/app.js';
 import { newPreview } from '../../../../src/domain/preview.js';
@@ -394,6 +396,19 @@ describe('logs', () => {
     expect(await build.end()).toMatch(
       /data: built\n\nevent: end\ndata: \{"release":1,"state":"live","reason":null\}\n\n$/,
     );
+  });
+
+  test('are not followed for a reader who has left before the first line', async () => {
+    await sendJson('POST', '/apps', { name: 'empty' });
+    web.apps.mask = async () => {
+      reader.destroy();
+      await delay(50);
+      return (line) => line;
+    };
+    const reader = get(`${web.url}/api/apps/empty/logs?follow=1`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    await once(reader, 'error');
+    await delay(200);
+    expect(web.apps.listeners).toBe(0);
   });
 
   test('end when the server does', async () => {
