@@ -126,7 +126,7 @@ interface Answer {
 
 /** Asks the gateway as a plain client, on a connection of its own. */
 async function ask(path: string, options: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {}): Promise<Answer> {
-  const asked = httpRequest({ port, host: '127.0.0.1', path, agent: false, method: options.method ?? 'GET', headers: options.headers });
+  const asked = httpRequest({ port, host: '127.0.0.1', path, agent: false, method: options.method ?? 'GET', headers: options.headers, maxHeaderSize: 64 * 1024 });
   asked.end(options.body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   const parts: Buffer[] = [];
@@ -438,6 +438,23 @@ test('connections to the app are kept and used again, and Connection: close of a
   expect(kept.text()).toMatch(/connection: close/i);
   expect(inner.size).toBe(1);
   expect(upstream.connections.size).toBe(1);
+});
+
+test('an answer with as many cookies as a login leaves arrives whole, also where it opens a WebSocket', async () => {
+  const cookies = Array.from({ length: 8 }, (_, number) => `_streamlit_user_${number}=${'x'.repeat(4_000)}; Path=/apps/demo`);
+  upstream.handler = (_, response) => response.writeHead(200, { 'set-cookie': cookies }).end('ok');
+  const answer = await ask('/apps/demo/oauth2callback');
+  expect([answer.status, answer.headers['set-cookie']]).toEqual([200, cookies]);
+  upstream.upgrader = (_, socket) => {
+    const lines = cookies.map((cookie) => `Set-Cookie: ${cookie}\r\n`).join('');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines}\r\n`);
+    socket.resume();
+  };
+  const client = raw(UPGRADE);
+  await until('it is open', () => client.text().includes('\r\n\r\n'));
+  expect(client.text().match(/_streamlit_user_/g)).toHaveLength(8);
+  client.socket.destroy();
+  await allGone();
 });
 
 test('HTTP/1.0 visitors get a whole answer and the end of the connection', async () => {
