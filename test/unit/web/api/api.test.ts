@@ -3,6 +3,7 @@ import { appendFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newApp } from '../../../../src/domain/app.js';
 import { newPreview } from '../../../../src/domain/preview.js';
@@ -271,6 +272,19 @@ describe('running an app', () => {
     for (const n of ['0', '-1', 'x', '1.5', '1e99'])
       expect((await web.api(`/apps/demo/deploys/${n}`)).json, n).toMatchObject({ status: 422, field: 'n' });
   });
+});
+
+test('a body that is packed is unpacked, and where that cannot be, the sender is told and nobody else', async () => {
+  await make();
+  const patch = async (encoding: string, body: string | Buffer) =>
+    web.api('/apps/demo', { method: 'PATCH', body, headers: { 'content-type': 'application/json', 'content-encoding': encoding } });
+  expect((await patch('gzip', gzipSync('{"description":"packed"}'))).status).toBe(200);
+  expect(web.apps.get('demo').app.description).toBe('packed');
+  for (const encoding of ['gzip', 'br', 'deflate', 'nonsense']) {
+    expect((await patch(encoding, '{}')).json, encoding).toMatchObject({ status: 415, code: 'unsupported-media-type' });
+  }
+  expect((await patch('gzip', gzipSync(Buffer.alloc(100_000, ' ')))).status).toBe(413);
+  expect(web.logged.join('')).not.toContain('"level":50');
 });
 
 describe('the list', () => {
