@@ -34,6 +34,16 @@ export function parseRoute(path: string): Route {
 }
 
 /**
+ * A request's target where it is a whole address, as clients send it that take the server for a proxy: its host counts then,
+ * and not the header (https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2).
+ * @returns undefined where it is a path already
+ */
+export function parseWhole(target: string): { host: string; url: string } | undefined {
+  const [, host = '', rest = ''] = /^https?:\/\/(?:[^/?#@]*@)?([^/?#]+)(.*)$/is.exec(target) ?? [];
+  return host === '' ? undefined : { host, url: rest.startsWith('/') ? rest : `/${rest}` };
+}
+
+/**
  * The path without the public base's own path, whether or not a proxy in front has taken it off already.
  * @param basePath such as `/tools/streamlit`; empty where there is none
  */

@@ -60,6 +60,8 @@ export class Absent {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
           'x-content-type-options': 'nosniff',
+          // An app that opens the page in a window must not reach into it.
+          ...(facts.reason === undefined ? {} : { 'cross-origin-opener-policy': 'same-origin' }),
         });
         response.end(this.#options.page(page, app, facts));
       })
@@ -75,8 +77,9 @@ export class Absent {
     if (app === undefined || last === undefined) return facts;
     // The seconds since the deploy began stand in each line; the time of day says nothing to who waits.
     if (page === 'building') facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) => line.replace(/^\[[^\]]+\] {0,4}/, ''));
-    // Only where the browser itself opens the page: the script of an app could read what it fetches.
-    const opened = (request.headers['sec-fetch-mode'] ?? 'navigate') === 'navigate';
+    // Only where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame.
+    const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = request.headers;
+    const opened = mode === 'navigate' && dest === 'document';
     if (page === 'failed' && opened && this.#options.isOperator(request)) facts.reason = last.reason;
     return facts;
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { parseRoute, withoutBase } from '../domain/route.js';
+import { parseRoute, parseWhole, withoutBase } from '../domain/route.js';
 import { refuse, type Gateway } from './gateway.js';
 import { isNavigation } from './pages.js';
 
@@ -30,6 +30,8 @@ export function createEntry(options: EntryOptions): Entry {
   const sockets = new Set<Duplex>();
   let closing = false;
   const locate = (request: IncomingMessage): { path: string; query: string } => {
+    const whole = parseWhole(request.url ?? '/');
+    if (whole !== undefined) [request.headers.host, request.url] = [whole.host, whole.url];
     request.url = withoutBase(request.url ?? '/', options.basePath);
     const mark = request.url.indexOf('?');
     return mark === -1 ? { path: request.url, query: '' } : { path: request.url.slice(0, mark), query: request.url.slice(mark) };

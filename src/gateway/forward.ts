@@ -13,6 +13,9 @@ const LIMITS = { upgradeMs: 30_000, lingerMs: 15_000 };
 /** After how long without a byte (ms) the system asks whether a visitor is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
+/** The most bytes of an answer's headers: a login is kept in cookies, of which large ones are parted into several. */
+const MAX_HEADERS = 64 * 1024;
+
 /** How an app's answer is to be changed on its way. */
 export interface Manner {
   /** Where browsers see the app, such as `/apps/hello`. */
@@ -96,7 +99,7 @@ export class Forwarder {
 
   #send(request: IncomingMessage, response: ServerResponse, target: Target, agent: Agent | false, passage: Passage): void {
     void this.#proxy
-      .web(request, response, { target: `http://127.0.0.1:${target.backend.port}`, agent, proxyTimeout: ANSWER_LIMIT_MS })
+      .web(request, response, { ...whereTo(target), agent, proxyTimeout: ANSWER_LIMIT_MS })
       .catch((error: Error) => passage.failed(error));
   }
 
@@ -107,9 +110,14 @@ export class Forwarder {
     socket.once('close', release);
     target.touch();
     void this.#proxy
-      .ws(request, socket, { target: `http://127.0.0.1:${target.backend.port}`, agent: false, upgradeTimeout: this.#limits.upgradeMs }, head)
+      .ws(request, socket, { ...whereTo(target), agent: false, upgradeTimeout: this.#limits.upgradeMs }, head)
       .catch(failed);
   }
+}
+
+/** A process as the library is told of it. What it calls "ssl" is where its options for Node's request begin, and it writes into it. */
+function whereTo({ backend }: Target): { target: string; ssl: { maxHeaderSize: number } } {
+  return { target: `http://127.0.0.1:${backend.port}`, ssl: { maxHeaderSize: MAX_HEADERS } };
 }
 
 /**

@@ -54,9 +54,9 @@ export class Gateway {
     const app = apps.find(to.id);
     if (app === undefined) return this.#options.absent.answer(request, response, undefined);
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
-    if (to.rest === '' && to.release === undefined && (request.method === 'GET' || request.method === 'HEAD')) {
-      // Streamlit's page names its files relative to a folder, so the app's own path must be one.
-      response.writeHead(307, { location: `${this.#options.basePath}/apps/${to.id}/${query}` }).end();
+    const moved = movedTo(request, to);
+    if (moved !== undefined) {
+      response.writeHead(307, { location: `${this.#options.basePath}/apps/${to.id}${moved}${query}` }).end();
       return;
     }
     if (to.rest === '/_stcore/host-config') return this.#hostConfig(response);
@@ -104,8 +104,10 @@ export class Gateway {
     if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
     const html = await pages.page(app, to.rest, live);
     if (html === undefined) {
+      // A browser that is bound to a release would ask that one also for what the pages of the next one need.
+      const binds = !(await pages.pins(app, live));
       const target = await this.#ready(response, to.id, undefined);
-      return this.#forward(request, response, app, to, query, target, target?.backend.release);
+      return this.#forward(request, response, app, to, query, target, binds ? target?.backend.release : undefined);
     }
     live?.touch();
     response.writeHead(200, {
@@ -228,6 +230,15 @@ export class Gateway {
   #unavailable(request: IncomingMessage, response: ServerResponse, app: App): void {
     this.#options.absent.answer(request, response, app, this.#state(app));
   }
+}
+
+/** What of an app a request is sent to instead; undefined where it is right as it is. */
+function movedTo(request: IncomingMessage, { release, rest }: AppRequest): string | undefined {
+  // The address of a release is for what its pages ask: Streamlit would take it for a page of the app, and find none.
+  if (release !== undefined && isNavigation(request, rest)) return rest === '' ? '/' : rest;
+  // Streamlit's page names its files relative to a folder, so the app's own path must be one.
+  if (rest !== '' || (request.method !== 'GET' && request.method !== 'HEAD')) return undefined;
+  return release === undefined ? '/' : `/~${release}/`;
 }
 
 /** States that will soon be "running", whoever asks. */

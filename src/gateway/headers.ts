@@ -13,8 +13,12 @@ const KEPT = ['host', 'content-length', 'transfer-encoding', 'cookie', 'set-cook
 const CLAIMS =
   /^(x-forwarded-.*|forwarded|x-real-ip|x-client-ip|true-client-ip|remote-user|x-remote-.*|x-auth.*|x-user-.*|x-streamlit-user.*)$/;
 
-/** What an app may not tell a browser about the origin that it shares with the platform. */
-const ORIGIN_WIDE = ['clear-site-data', 'cross-origin-opener-policy', 'service-worker-allowed', 'strict-transport-security', 'alt-svc'];
+/**
+ * What an app may not tell a browser about the origin that it shares with the platform. The last two are network error
+ * logging (https://www.w3.org/TR/network-error-logging/): it would report every address of the origin to the app, and in
+ * those of the console's event streams stands the CSRF token.
+ */
+const ORIGIN_WIDE = ['clear-site-data', 'cross-origin-opener-policy', 'service-worker-allowed', 'strict-transport-security', 'alt-svc', 'nel', 'report-to'];
 
 export interface Forwarded {
   /** The visitor's address. */

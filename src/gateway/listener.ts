@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Entry } from './entry.js';
 
+/** The most bytes of a request's address and headers together. */
+const MAX_HEADERS = 64 * 1024;
 /** How long open requests may take to end when the server stops, in ms. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -16,13 +18,21 @@ export interface Address {
 /** Opens the one port. @throws Refusal `cannot-listen` */
 export async function listen(address: Address, entry: Entry): Promise<Server> {
   // A push or an upload may take as long as it takes; that headers come in time is still asked for.
-  const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 75_000, maxHeaderSize: 64 * 1024 }, entry.request);
+  const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 75_000, maxHeaderSize: MAX_HEADERS }, entry.request);
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.toLowerCase() === 'websocket') entry.upgrade(request, socket, head);
     else declineUpgrade(server, request, socket, head);
   });
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  const answering = new WeakMap<Duplex, Set<ServerResponse>>();
+  server.on('request', ({ socket }, response) => {
+    const mine = answering.get(socket) ?? new Set();
+    answering.set(socket, mine.add(response));
+    response.once('close', () => mine.delete(response));
+  });
+  server.on('clientError', (error, socket) => {
+    // In the middle of an answer it would be taken for a part of it; that one breaks off instead.
+    const begun = [...(answering.get(socket) ?? [])].some((response) => response.headersSent);
+    if (socket.writable && !begun) socket.end(refusalOf(error));
     else socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
@@ -36,6 +46,20 @@ export async function listen(address: Address, entry: Entry): Promise<Server> {
     server.listen(address.port, address.bind, resolve);
   });
   return server;
+}
+
+/** The answer to what cannot be read as a request. */
+function refusalOf(error: Error): string {
+  if (!hasCode(error, 'HPE_HEADER_OVERFLOW')) return answer('400 Bad Request', '');
+  return answer(
+    '431 Request Header Fields Too Large',
+    `The address and the headers of this request have more than ${MAX_HEADERS / 1024} KiB: a shorter address may help, or fewer cookies of this site.\n`,
+  );
+}
+
+function answer(status: string, text: string): string {
+  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}`;
+  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}`;
 }
 
 /**

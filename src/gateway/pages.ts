@@ -35,16 +35,21 @@ export class AppPages {
    * @returns undefined where the app itself must answer
    */
   async page(app: App, rest: string, target: Target | undefined): Promise<string | undefined> {
-    const number = target?.backend.release ?? app.live;
-    const frontend = number === null ? undefined : await this.frontend(app, number);
+    const number = numberOf(app, target);
+    const frontend = await this.frontend(app, number);
     if (frontend?.pins !== true || number === null) return undefined;
     if (rest !== '/' && !(await this.#isPage(app, rest, target, frontend))) return undefined;
     const { basePath, module } = this.#options;
     return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module });
   }
 
+  /** True where the pages that new visitors get bind themselves to their release, each tab by itself. */
+  async pins(app: App, target: Target | undefined): Promise<boolean> {
+    return (await this.frontend(app, numberOf(app, target)))?.pins === true;
+  }
+
   /** The frontend of a release. */
-  async frontend(app: App, release: number): Promise<Frontend | undefined> {
+  async frontend(app: App, release: number | null): Promise<Frontend | undefined> {
     const found = findRelease(app, release);
     const environment = found === undefined ? undefined : this.#options.paths.environmentOf(found);
     return environment === undefined ? undefined : this.#options.frontends.of(environment);
@@ -73,6 +78,11 @@ export class AppPages {
       done();
     }
   }
+}
+
+/** The release that new visitors get. @param target where it serves */
+function numberOf(app: App, target: Target | undefined): number | null {
+  return target?.backend.release ?? app.live;
 }
 
 /** True for a browser that opens a page of an app, rather than a script that asks for something. */

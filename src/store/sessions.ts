@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
@@ -62,6 +63,8 @@ export class Sessions {
   readonly #sessions = new Map<string, StoredSession>();
   /** When each code ends, by its hash. */
   readonly #codes = new Map<string, number>();
+  /** Tells that a session has ended, under its hash. */
+  readonly #ends = new EventEmitter().setMaxListeners(0);
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(file: string, options: SessionsOptions) {
@@ -112,7 +115,17 @@ export class Sessions {
 
   /** Ends a session; fine when there is none. */
   async end(id: string): Promise<void> {
-    if (this.#sessions.delete(hashOf(id))) await this.#save();
+    const hash = hashOf(id);
+    if (!this.#sessions.delete(hash)) return;
+    this.#ends.emit(hash);
+    await this.#save();
+  }
+
+  /** Calls when somebody ends this session. @returns what stops that */
+  onEnd(id: string, listener: () => void): () => void {
+    const hash = hashOf(id);
+    this.#ends.once(hash, listener);
+    return () => this.#ends.off(hash, listener);
   }
 
   /** A code that begins one session, once, for a quarter of an hour. */

@@ -58,5 +58,19 @@ it('why a first deploy failed is told to the operator and to nobody else', async
   const fetched = await operator.evaluate<string>(`fetch('/apps/broken/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`);
   expect(fetched).toContain('is not ready yet');
   expect(fetched).not.toContain('exception');
+  // Nor does what it puts into a frame, or opens in a window of its own.
+  await operator.goto(`${host.url}/apps/nobody/`);
+  const framed = await operator.evaluate<string>(`new Promise((resolve) => {
+    const frame = document.createElement('iframe');
+    frame.addEventListener('load', () => resolve(frame.contentDocument?.body.textContent ?? ''));
+    frame.src = '/apps/broken/';
+    document.body.append(frame);
+  })`);
+  expect(framed).toContain('is not ready yet');
+  expect(framed).not.toContain('exception');
+  const popup = context.waitForEvent('page');
+  await operator.evaluate(`void (window.opened = window.open('/apps/broken/'))`);
+  await (await popup).getByText('the script raised an exception').waitFor();
+  expect(await operator.evaluate<string>(`(() => { try { return window.opened.document.body.textContent; } catch (error) { return ''; } })()`)).not.toContain('exception');
   await context.close();
 });

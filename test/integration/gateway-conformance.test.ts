@@ -173,6 +173,26 @@ test('4: the prefix stays on, and the app opens with and without a slash at its 
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) expect((await echo('x', {}, method)).method).toBe(method);
 });
 
+test('4: an address of one release is for what its pages ask: a person who opens it comes to the app itself', async () => {
+  const to = async (path: string, accept: string): Promise<[number, string | undefined]> => {
+    const { status, headers } = await ask(`/apps/demo/${path}`, { headers: { accept } });
+    return [status, headers.location];
+  };
+  for (const release of ['~1', '~99']) {
+    for (const slash of ['', '/']) expect(await to(`${release}${slash}?a=1`, 'text/html')).toEqual([307, '/apps/demo/?a=1']);
+    expect(await to(`${release}/P%C3%A1gina?a=1`, 'text/html')).toEqual([307, '/apps/demo/P%C3%A1gina?a=1']);
+    expect(await to(`${release}?a=1`, '*/*')).toEqual([307, `/apps/demo/${release}/?a=1`]);
+    expect(await to(`${release}/_stcore/health`, 'text/html')).toEqual([200, undefined]);
+  }
+});
+
+test('a page that can be bound to its release by itself gets no cookie that binds the browser', async () => {
+  const headers = { accept: 'text/html' };
+  for (const path of ['', 'P%C3%A1gina', 'P%C3%A1gina/', 'echo/x', 'echo/x/']) {
+    expect([path, (await ask(`/apps/demo/${path}`, { headers })).headers['set-cookie'] ?? []]).toEqual([path, expect.not.arrayContaining([expect.stringContaining('streamlit_host_release')])]);
+  }
+});
+
 test('5: an upload of 190 MB is not kept in the platform’s memory', async () => {
   const page = await StreamlitClient.connect(app);
   await page.run();

@@ -78,7 +78,7 @@ beforeAll(async () => {
   const options: GatewayOptions = {
     apps: { find: (id: string) => (id === app.id ? app : undefined) } as unknown as GatewayOptions['apps'],
     routes,
-    pages: { page: async () => undefined } as unknown as GatewayOptions['pages'],
+    pages: { page: async () => undefined, pins: async () => true } as unknown as GatewayOptions['pages'],
     files: {} as GatewayOptions['files'],
     basePath: '',
     publicBase: () => `http://127.0.0.1:${port}`,
@@ -126,7 +126,7 @@ interface Answer {
 
 /** Asks the gateway as a plain client, on a connection of its own. */
 async function ask(path: string, options: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {}): Promise<Answer> {
-  const asked = httpRequest({ port, host: '127.0.0.1', path, agent: false, method: options.method ?? 'GET', headers: options.headers });
+  const asked = httpRequest({ port, host: '127.0.0.1', path, agent: false, method: options.method ?? 'GET', headers: options.headers, maxHeaderSize: 64 * 1024 });
   asked.end(options.body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   const parts: Buffer[] = [];
@@ -440,6 +440,23 @@ test('connections to the app are kept and used again, and Connection: close of a
   expect(upstream.connections.size).toBe(1);
 });
 
+test('an answer with as many cookies as a login leaves arrives whole, also where it opens a WebSocket', async () => {
+  const cookies = Array.from({ length: 8 }, (_, number) => `_streamlit_user_${number}=${'x'.repeat(4_000)}; Path=/apps/demo`);
+  upstream.handler = (_, response) => response.writeHead(200, { 'set-cookie': cookies }).end('ok');
+  const answer = await ask('/apps/demo/oauth2callback');
+  expect([answer.status, answer.headers['set-cookie']]).toEqual([200, cookies]);
+  upstream.upgrader = (_, socket) => {
+    const lines = cookies.map((cookie) => `Set-Cookie: ${cookie}\r\n`).join('');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines}\r\n`);
+    socket.resume();
+  };
+  const client = raw(UPGRADE);
+  await until('it is open', () => client.text().includes('\r\n\r\n'));
+  expect(client.text().match(/_streamlit_user_/g)).toHaveLength(8);
+  client.socket.destroy();
+  await allGone();
+});
+
 test('HTTP/1.0 visitors get a whole answer and the end of the connection', async () => {
   upstream.handler = (_, response) => {
     response.write('in ');
@@ -589,6 +606,21 @@ test('a request that names an upgrade without asking for one stays a request', a
   expect([answer.status, answer.body.toString()]).toEqual([200, 'plain']);
   expect(upstream.upgrades).toBe(0);
   expect(seen).not.toHaveProperty('upgrade');
+});
+
+test('a request that names the whole address, as to a proxy, is one for its path and its host', async () => {
+  let seen: [url: string | undefined, host: string | undefined] = [undefined, undefined];
+  upstream.handler = (request, response) => {
+    seen = [request.url, request.headers.host];
+    response.end('ok');
+  };
+  expect((await ask('http://apps.example.com:8443/apps/demo/x?a=http://b/', { headers: { host: 'other.example' } })).status).toBe(200);
+  expect(seen).toEqual(['/apps/demo/x?a=http://b/', 'apps.example.com:8443']);
+  expect((await ask('HTTP://apps.example.com')).status).toBe(404);
+  const client = raw(UPGRADE.replace('GET ', 'GET http://h'));
+  await until('it is open', () => client.text().includes(' 101 '));
+  client.socket.destroy();
+  await allGone();
 });
 
 test('an app that is not there is a 503 with Retry-After for requests, and the end for an upgrade', async () => {

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
-import { fixture, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
+import { fixture, pushLive, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
 
 let host: TestHost;
 let clones: string;
@@ -142,4 +142,24 @@ describe('an edit while another change is on its way', () => {
     expect((await both.git('log', '--format=%s')).output).toBe('Edit text.txt\nFirst\nBegin\n');
     expect(await refOf(host, 'together')).toBe((await both.git('rev-parse', 'HEAD')).output.trim());
   });
+});
+
+it('a file that was pushed under a name that no upload may have is read, edited and removed by the API like any other', async () => {
+  const names = ['U\u0308berblick.txt', 'a\\b.txt', 'two\nlines.txt', '__pycache__/kept.txt'];
+  const project = await Project.create({ ...textApp('text:names'), ...Object.fromEntries(names.map((name) => [name, `it is ${name}`])) });
+  await pushLive(project, host, 'names');
+  const { files } = (await (await host.api('/apps/names/files')).json()) as { files: { path: string; url: string }[] };
+  for (const name of names) {
+    const path = new URL(files.find((file) => file.path === name)?.url ?? '').pathname.replace(/^\/api/, '');
+    const read = await host.api(path);
+    expect([name, read.status, await read.text()]).toEqual([name, 200, `it is ${name}`]);
+    const edited = await host.api(path, { method: 'PUT', body: 'edited', headers: { 'content-type': 'text/plain' } });
+    expect([name, edited.status]).toEqual([name, 200]);
+    expect(await (await host.api(path)).text()).toBe('edited');
+    expect([name, (await host.api(path, { method: 'DELETE' })).status]).toEqual([name, 200]);
+    expect([name, (await host.api(path)).status]).toEqual([name, name.includes('\\') || name.includes('\n') ? 422 : 404]);
+  }
+  await until('all of it is live', async () => (await (await host.api('/apps/names/deploys?per_page=1')).json() as { deploys: { state: string }[] }).deploys[0]?.state === 'live');
+  await project.git('pull', '--quiet', host.remote('names'), 'main');
+  expect((await project.git('ls-files')).output).toBe('app.py\nrequirements.txt\n');
 });

@@ -59,7 +59,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx, { params: { id, path } }) {
         apps.get(id);
-        const content = await apps.readFile(id, safePath(path, 'path'));
+        const content = await apps.readFile(id, await pathIn(id, path, (asked) => safePath(asked, 'path')));
         ctx.status = 200;
         ctx.etag = etagOf(content);
         ctx.set('Cache-Control', 'no-cache');
@@ -89,7 +89,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx, { params: { id, path: asked }, query }) {
         apps.get(id);
-        const path = writable(asked);
+        const path = await pathIn(id, asked, writable);
         await withBody(ctx, { tmp: api.uploads.tmp, maxBytes: MAX_FILE }, (file) =>
           inTurn(id, async () => {
             const before = await contentOf(apps, id, path);
@@ -116,7 +116,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'It was removed.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, path: asked }, query }) {
         apps.get(id);
-        const path = writable(asked);
+        const path = await pathIn(id, asked, writable);
         await inTurn(id, async () => {
           demandUnchanged(ctx, path, await apps.readFile(id, path));
           ctx.body = await commit(
@@ -129,6 +129,11 @@ export function fileRoutes(api: ApiContext): Route[] {
       },
     }),
   ];
+
+  /** The path of a file: git takes names that no upload may have, so one that is there has the name that it has. */
+  async function pathIn(id: string, asked: string, otherwise: (asked: string) => string): Promise<string> {
+    return (await apps.files(id)).some(({ path }) => path === asked) ? asked : otherwise(asked);
+  }
 
   async function commit(ctx: Context, id: string, change: FileChange, message: string): Promise<DeployAnswer | null> {
     const deploy = await apps.commit(id, change, signedIn(ctx).principal.name, message);

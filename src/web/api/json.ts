@@ -17,6 +17,9 @@ export function jsonReader(): ReadJson {
       await parse(ctx, async () => undefined);
     } catch (error) {
       if (error instanceof SyntaxError) ctx.throw(400, `The body is not JSON: ${messageOf(error)}.`);
+      // What the readers refuse themselves says so; all else comes from unpacking it.
+      const refused = error instanceof Error && 'expose' in error;
+      if (!refused && ctx.get('content-encoding') !== '') ctx.throw(415, 'The body cannot be unpacked: send it as it is, or as gzip.');
       throw error;
     }
     return parseInput(schema, (ctx.request as { body?: unknown }).body ?? {});

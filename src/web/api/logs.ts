@@ -95,9 +95,14 @@ async function download(ctx: Context, api: ApiContext, from: Source): Promise<vo
   try {
     // As long as it is now: a log that is written to all the time would otherwise have no end.
     const { size } = await stat(path);
-    ctx.body = size === 0 ? '' : Readable.from(maskStream(createReadStream(path, { end: size - 1 }), hide));
+    ctx.body = size === 0 ? '' : Readable.from(maskStream(beginningOf(path, size), hide));
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
     ctx.body = '';
   }
+}
+
+/** The first bytes of a file, which is opened once somebody reads them: for the head of an answer alone, nobody does. */
+async function* beginningOf(path: string, bytes: number): AsyncGenerator<Buffer> {
+  yield* createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>;
 }

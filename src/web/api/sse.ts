@@ -3,6 +3,8 @@ import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../logger.js';
+import type { Sessions } from '../../store/sessions.js';
+import { signedIn } from '../auth.js';
 
 /** How often (ms) a sign of life is sent, so that nobody on the way takes the line for dead. */
 const HEARTBEAT_MS = 15_000;
@@ -14,19 +16,19 @@ export interface StreamEvent {
 }
 
 export interface EventStream {
-  /** Aborted when the reader has left, the work is done, or the server ends. */
+  /** Aborted when the reader has left or logs out, the work is done, or the server ends. */
   signal: AbortSignal;
   /** Sends an event; resolves when there is room for another one. */
   send(event: StreamEvent): Promise<void>;
 }
 
 /**
- * Answers with server-sent events and ends when the work does, the reader leaves, or the server ends.
+ * Answers with server-sent events and ends when the work does, the reader leaves or logs out, or the server ends.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function streamEvents(
   ctx: Context,
-  options: { closing: AbortSignal; logger: Logger; heartbeatMs?: number },
+  options: { closing: AbortSignal; logger: Logger; sessions: Pick<Sessions, 'onEnd'>; heartbeatMs?: number },
   work: (stream: EventStream) => Promise<void>,
 ): void {
   ctx.status = 200;
@@ -43,6 +45,10 @@ export function streamEvents(
   out.write('retry: 2000\n\n');
   ctx.body = out;
   ctx.res.once('close', () => gone.abort());
+  // Of a reader who has left already, no end would be heard.
+  if (ctx.res.destroyed) gone.abort();
+  const { session } = signedIn(ctx);
+  const unheard = session === undefined ? undefined : options.sessions.onEnd(session.id, () => gone.abort());
 
   const send = async (event: StreamEvent): Promise<void> => {
     if (signal.aborted || out.write(format(event))) return;
@@ -55,6 +61,7 @@ export function streamEvents(
     })
     .finally(() => {
       clearInterval(heartbeat);
+      unheard?.();
       gone.abort();
       out.end();
     });

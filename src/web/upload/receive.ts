@@ -75,7 +75,9 @@ export async function withBody<T>(
     const file = join(folder, 'body');
     const limit = limiter(options.maxBytes);
     try {
-      await pipeline(ctx.req, meter(limit), createWriteStream(file, { flags: 'wx', mode: 0o600 }), { end: true });
+      // Read piece by piece: a pipeline that breaks off would take the request's socket away, which the answer still needs.
+      const pieces = ctx.req.iterator({ destroyOnReturn: false });
+      await pipeline(pieces, meter(limit), createWriteStream(file, { flags: 'wx', mode: 0o600 }), { end: true });
     } catch (error) {
       if (error instanceof Refusal) cutOff(ctx);
       throw error;

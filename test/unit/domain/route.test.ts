@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isOwnOrigin, isPrivate, parseRoute, withoutBase } from '../../../src/domain/route.js';
+import { isOwnOrigin, isPrivate, parseRoute, parseWhole, withoutBase } from '../../../src/domain/route.js';
 
 test('an app’s path leads to the app, with what follows it as it came', () => {
   expect(parseRoute('/apps/demo')).toEqual({ kind: 'app', id: 'demo', release: undefined, rest: '' });
@@ -66,4 +66,11 @@ test('a WebSocket may come from the host that was asked, from the public one, an
   for (const origin of ['null', '', 'https://evil.example', 'https://apps.example.com.evil.example', 'http://h:2', 'h:1']) {
     expect([origin, isOwnOrigin(origin, 'h:1', base)]).toEqual([origin, false]);
   }
+});
+
+test('a whole address as a target is a host and a path, and a path stays one whatever is in it', () => {
+  expect(parseWhole('http://h:80/apps/demo/?a=http://b/')).toEqual({ host: 'h:80', url: '/apps/demo/?a=http://b/' });
+  expect(parseWhole('HTTPS://[::1]')).toEqual({ host: '[::1]', url: '/' });
+  expect(parseWhole('http://user:word@h?q')).toEqual({ host: 'h', url: '/?q' });
+  for (const target of ['/http://h/x', '/', '*', 'h:80', 'http:///x', 'ftp://h/x']) expect(parseWhole(target)).toBeUndefined();
 });

@@ -46,6 +46,11 @@ test('an app cannot speak for the origin that it shares', () => {
   expect(headers).toEqual({ etag: 'x' });
 });
 
+test('an app does not get a browser to report to it what is asked of the platform', () => {
+  const headers = response({ nel: '{"report_to":"a","success_fraction":1}', 'report-to': '{"group":"a"}', 'reporting-endpoints': 'of-this-page="/apps/demo/x"' });
+  expect(headers).toEqual({ 'reporting-endpoints': 'of-this-page="/apps/demo/x"' });
+});
+
 test('an app cannot set the console’s session cookie, in whatever way it is written', () => {
   const headers = response({ 'set-cookie': [`${SESSION_COOKIE}=a`, ` ${SESSION_COOKIE} =b; Path=/`, `=${SESSION_COOKIE}=c`, 'other=1; Path=/'] });
   expect(headers['set-cookie']).toEqual(['other=1; Path=/']);

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { get, type ClientRequest, type IncomingMessage } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Middleware } from 'koa';
 import { signedIn } from '../../../src/web/auth.js';
 import { ask, startWeb, TOKEN, type TestWeb } from './support.js';
@@ -287,5 +289,29 @@ describe('the login', () => {
     expect(answer.status).toBe(303);
     expect(answer.headers['set-cookie']?.at(-1)).toContain('Max-Age=0');
     expect((await ask(`${web.url}/console/`, { headers: { cookie } })).status).toBe(302);
+  });
+
+  test('ends with what was being streamed to it, and to no other', async () => {
+    const other = await web.sessions.begin('admin');
+    const ended: string[] = [];
+    const listen = async (name: string, headers: Record<string, string>): Promise<ClientRequest> => {
+      const asked = get(`${web.url}/api/events`, { headers, agent: false });
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      answer.resume().once('close', () => ended.push(name));
+      return asked;
+    };
+    const rest = [
+      await listen('the other session', { cookie: `streamlit_host_session=${other}`, 'x-csrf-token': web.sessions.find(other)?.csrf ?? '' }),
+      await listen('a token', { authorization: `Bearer ${TOKEN}` }),
+    ];
+    await listen('the session', { cookie, 'x-csrf-token': csrf });
+    await ask(`${web.url}/console/logout`, {
+      method: 'POST',
+      body: `csrf=${csrf}`,
+      headers: { cookie, origin: web.url, 'content-type': 'application/x-www-form-urlencoded' },
+    });
+    await vi.waitFor(() => expect(ended).toEqual(['the session']));
+    expect(web.apps.listeners).toBe(2);
+    for (const asked of rest) asked.destroy();
   });
 });

@@ -1,6 +1,9 @@
-import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { appendFile, readdir, readlink, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newApp } from '../../../../src/domain/app.js';
 import { newPreview } from '../../../../src/domain/preview.js';
@@ -271,6 +274,19 @@ describe('running an app', () => {
   });
 });
 
+test('a body that is packed is unpacked, and where that cannot be, the sender is told and nobody else', async () => {
+  await make();
+  const patch = async (encoding: string, body: string | Buffer) =>
+    web.api('/apps/demo', { method: 'PATCH', body, headers: { 'content-type': 'application/json', 'content-encoding': encoding } });
+  expect((await patch('gzip', gzipSync('{"description":"packed"}'))).status).toBe(200);
+  expect(web.apps.get('demo').app.description).toBe('packed');
+  for (const encoding of ['gzip', 'br', 'deflate', 'nonsense']) {
+    expect((await patch(encoding, '{}')).json, encoding).toMatchObject({ status: 415, code: 'unsupported-media-type' });
+  }
+  expect((await patch('gzip', gzipSync(Buffer.alloc(100_000, ' ')))).status).toBe(413);
+  expect(web.logged.join('')).not.toContain('"level":50');
+});
+
 describe('the list', () => {
   beforeEach(() => {
     for (const id of ['aa', 'bb', 'cc'])
@@ -342,6 +358,13 @@ describe('logs', () => {
     expect((await web.api('/apps/none/logs')).status).toBe(404);
   });
 
+  test('whose head alone is asked for is not left open', async () => {
+    const head = await web.api('/apps/demo/logs?download=1', { method: 'HEAD' });
+    expect([head.status, head.text]).toEqual([200, '']);
+    const open = await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    expect(open).not.toContain(join(web.folder, 'demo.log'));
+  });
+
   test.each(['tail=-1', 'tail=1e9', 'tail=0', 'tail=x', 'tail=', 'source=both', 'release=0', 'follow=yes', 'q='])(
     '%s is refused, naming it',
     async (query) => {
@@ -387,6 +410,19 @@ describe('logs', () => {
     expect(await build.end()).toMatch(
       /data: built\n\nevent: end\ndata: \{"release":1,"state":"live","reason":null\}\n\n$/,
     );
+  });
+
+  test('are not followed for a reader who has left before the first line', async () => {
+    await sendJson('POST', '/apps', { name: 'empty' });
+    web.apps.mask = async () => {
+      reader.destroy();
+      await delay(50);
+      return (line) => line;
+    };
+    const reader = get(`${web.url}/api/apps/empty/logs?follow=1`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    await once(reader, 'error');
+    await delay(200);
+    expect(web.apps.listeners).toBe(0);
   });
 
   test('end when the server does', async () => {

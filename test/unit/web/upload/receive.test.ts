@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { request } from 'node:http';
+import { Agent, request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,6 +139,27 @@ test('an upload without a length is refused while it streams, not when it ends',
     more();
   });
   expect(answer).toBe(413);
+});
+
+test('a sender who goes on after the refusal is heard out, and the next request on the connection answered', async () => {
+  for (const path of ['/api/body', '/api/upload']) {
+    const { headers, body } = await form([['files', randomBytes(8 * MAX), 'app.py']]);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      const say = async (options: RequestOptions, what?: Buffer): Promise<number | undefined> => {
+        const asked = request(`${url}${path}`, { ...options, agent });
+        asked.end(what);
+        const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+        await once(answer.resume(), 'end');
+        if (!asked.writableFinished) await once(asked, 'finish');
+        return answer.statusCode;
+      };
+      expect(await say({ method: 'PUT', headers: { ...headers, 'transfer-encoding': 'chunked' } }, body)).toBe(413);
+      expect(await say({ method: 'PUT', headers: { 'content-type': 'text/plain', 'content-length': 0 } })).toBe(path === '/api/body' ? 200 : 415);
+    } finally {
+      agent.destroy();
+    }
+  }
 });
 
 test('a sender who vanishes leaves nothing behind', async () => {
