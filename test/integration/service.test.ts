@@ -7,7 +7,8 @@ import { isRunning, type ProcessIdentity } from '../../src/runtime/proc.js';
 import { endWithFile, scratch } from '../helpers/ends.js';
 import { ROOT, until } from '../helpers/host.js';
 
-// The server as a service: its own process is told to end, and nobody else.
+// The server as docs/operations.md has systemd run it. KillMode=process: the service's own process is told to end, and
+// nobody else.
 
 let data: string;
 
@@ -15,9 +16,11 @@ beforeEach(async () => {
   data = await scratch('streamlit-host-service-');
 });
 
-function begin(): ChildProcess {
+async function begin(): Promise<ChildProcess> {
+  const manual = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
+  const [program = '', ...args] = (/^ExecStart=(.+)$/m.exec(manual)?.[1] ?? '').split(' ');
   const tools = inject('tools');
-  return spawn(process.execPath, ['scripts/start.js'], {
+  return spawn(program.replace('/usr/bin/node', process.execPath), args, {
     cwd: ROOT,
     env: {
       ...process.env,
@@ -41,8 +44,18 @@ async function written(name: string, ready: (record: Record<string, unknown>) =>
   return record;
 }
 
+test('what systemd signals is the server, and with it ends its Redis', async () => {
+  const service = await begin();
+  const server = await written('server.json', ({ url }) => typeof url === 'string' && url !== '');
+  const redis = await written('redis.json', ({ pid }) => pid !== undefined);
+  const exited = once(service, 'exit');
+  service.kill('SIGTERM');
+  expect(await exited).toEqual([0, null]);
+  expect([server, redis].filter(isRunning)).toEqual([]);
+});
+
 test('a server that is told to end while it starts leaves no Redis behind', async () => {
-  const service = begin();
+  const service = await begin();
   const redis = await written('redis.json', ({ pid }) => pid !== undefined);
   const exited = once(service, 'exit');
   service.kill('SIGTERM');
