@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { ConnectionOptions } from 'bullmq';
 import { Environments } from './build/environment.js';
@@ -8,6 +8,7 @@ import type { Config } from './config.js';
 import { Adoption } from './deploy/adoption.js';
 import { AppFiles } from './deploy/app-files.js';
 import { Configs } from './deploy/configs.js';
+import { forgetCopied } from './deploy/copied.js';
 import { deployMask } from './deploy/deploy-mask.js';
 import { Deploys } from './deploy/deploys.js';
 import { Folders } from './deploy/folders.js';
@@ -89,6 +90,7 @@ export interface Deploying {
 export async function assembleDeploying({ config, paths, launcher, file, mark, routes, publicBase, basePath, url, logger }: DeployingOptions): Promise<Deploying> {
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
+  await forgetCopied({ store, data: await realpath(paths.data), mark });
   // What an earlier server started and did not write down, and its builds, are nobody's any more.
   const known = new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark)));
   await endMarked(mark, known);

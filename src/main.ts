@@ -86,6 +86,9 @@ function configFile({ controller, data }: Config): ConfigFile {
 async function serve(config: Config, logger: Logger, logFolder: LogFolder | undefined): Promise<void> {
   const paths = new Paths(config.data);
   await takeData(paths);
+  const stop = new Stop();
+  // Before anything is started that would be left behind.
+  stop.hearSignals();
   // Said before anything else is started: nothing would end it again.
   await close(await listen(config, { request: (_, response) => response.destroy(), upgrade: (_, socket) => socket.destroy(), closeSockets: () => undefined }));
   const mark = createHash('sha256').update(await realpath(paths.data)).digest('hex').slice(0, 16);
@@ -149,7 +152,6 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
 
   const sessions = await Sessions.open(paths.sessions, { fingerprint: credentials.fingerprint, warn: (text) => logger.warn(text) });
   const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
-  const stop = new Stop();
   const usage = new UsageMeter();
   const pictures = new Pictures(paths);
   const mistakes = (): readonly string[] => folders.mistakes;

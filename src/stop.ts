@@ -14,14 +14,21 @@ export class Stop {
     this.#asked.abort();
   }
 
-  /** Resolves when the server shall end. A second signal ends it at once: the apps and the records survive that too. */
-  async wanted(): Promise<{ keepApps: boolean }> {
+  /**
+   * Takes SIGTERM and SIGINT for the wish that the server ends; one that is still starting ends once it has started. A
+   * second signal ends it at once: the apps and the records survive that too.
+   */
+  hearSignals(): void {
     const onSignal = (): void => {
       if (this.asked.aborted) process.exit(1);
       this.ask({ keepApps: true });
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
+  }
+
+  /** Resolves when the server shall end. */
+  async wanted(): Promise<{ keepApps: boolean }> {
     if (!this.asked.aborted) await new Promise((resolve) => this.asked.addEventListener('abort', resolve, { once: true }));
     return { keepApps: this.#keepApps };
   }

@@ -1,11 +1,11 @@
-import { chmod, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { backoff, countCrash } from '../domain/process.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
-import { endGroup, isRunning, startTimeOf, type ProcessIdentity } from '../runtime/proc.js';
+import { endGroup, isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/proc.js';
 import {
   ask, findBinary, rotate, saysDataIsBroken, sizeOf, socketFor, spawnRedis, StartError, unavailable, wordsOf,
 } from './redis-launch.js';
@@ -99,7 +99,8 @@ class PrivateRedis implements RedisServer {
       }
     }
     const left = await this.#readRecord();
-    if (left !== undefined) await endGroup(left, GRACE_MS);
+    // The record of a data folder that was copied tells of the Redis of the other.
+    if (left !== undefined && (await livesIn(left.pid, await realpath(this.#options.dir)))) await endGroup(left, GRACE_MS);
     await rm(socket, { force: true });
     await rm(this.#record, { force: true });
     return false;

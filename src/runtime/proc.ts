@@ -43,6 +43,19 @@ async function membersOf(group: number): Promise<ProcessIdentity[]> {
   return members;
 }
 
+/**
+ * True where a process stands in a folder, or writes to a file in it. The kernel tells where that is now, so it holds
+ * for a folder that was moved meanwhile, and not for the copy of one.
+ * @param folder without links in its path
+ */
+export async function livesIn(pid: number, folder: string): Promise<boolean> {
+  const places = await Promise.all(
+    // Unreadable: another user's, or gone.
+    ['cwd', 'fd/1', 'fd/2'].map((link) => readlink(`/proc/${pid}/${link}`).catch(() => '')),
+  );
+  return places.some((place) => place === folder || place.startsWith(`${folder}/`));
+}
+
 /** True while this very process runs. */
 export function isRunning(process: ProcessIdentity): boolean {
   return startTimeOf(process.pid) === process.startTime;

@@ -1,0 +1,64 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeEach, expect, inject, test } from 'vitest';
+import { isRunning, type ProcessIdentity } from '../../src/runtime/proc.js';
+import { endWithFile, scratch } from '../helpers/ends.js';
+import { ROOT, until } from '../helpers/host.js';
+
+// The server as docs/operations.md has systemd run it. KillMode=process: the service's own process is told to end, and
+// nobody else.
+
+let data: string;
+
+beforeEach(async () => {
+  data = await scratch('streamlit-host-service-');
+});
+
+async function begin(): Promise<ChildProcess> {
+  const manual = await readFile(join(ROOT, 'docs/operations.md'), 'utf8');
+  const [program = '', ...args] = (/^ExecStart=(.+)$/m.exec(manual)?.[1] ?? '').split(' ');
+  const tools = inject('tools');
+  return spawn(program.replace('/usr/bin/node', process.execPath), args, {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      STREAMLIT_HOST_PORT: '0',
+      STREAMLIT_HOST_DATA: data,
+      STREAMLIT_HOST_LOGS: join(data, 'logs'),
+      PATH: [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH].join(':'),
+      REDIS_URL: '',
+    },
+    stdio: 'ignore',
+  });
+}
+
+/** The process that the server has written down, once it has; it ends with the file whatever happens. */
+async function written(name: string, ready: (record: Record<string, unknown>) => boolean): Promise<ProcessIdentity> {
+  const record = await until(`${name} is written`, async () => {
+    const found = JSON.parse(await readFile(join(data, 'run', name), 'utf8').catch(() => '{}')) as Record<string, unknown>;
+    return ready(found) && (found as unknown as ProcessIdentity);
+  });
+  endWithFile(() => isRunning(record) && process.kill(record.pid, 'SIGKILL'));
+  return record;
+}
+
+test('what systemd signals is the server, and with it ends its Redis', async () => {
+  const service = await begin();
+  const server = await written('server.json', ({ url }) => typeof url === 'string' && url !== '');
+  const redis = await written('redis.json', ({ pid }) => pid !== undefined);
+  const exited = once(service, 'exit');
+  service.kill('SIGTERM');
+  expect(await exited).toEqual([0, null]);
+  expect([server, redis].filter(isRunning)).toEqual([]);
+});
+
+test('a server that is told to end while it starts leaves no Redis behind', async () => {
+  const service = await begin();
+  const redis = await written('redis.json', ({ pid }) => pid !== undefined);
+  const exited = once(service, 'exit');
+  service.kill('SIGTERM');
+  expect(await exited).toEqual([0, null]);
+  expect(isRunning(redis)).toBe(false);
+});
