@@ -25,7 +25,7 @@ beforeEach(async () => {
   store = new AppStore(paths);
   await store.load();
   const environments = new Environments({ root: paths.environments, cache: paths.cache, tmp: paths.tmp, tools: { python: 'python3' }, env: {} });
-  keeper = new Keeper({ store, paths, git: new Git(process.env.PATH ?? ''), environments, logger: { info: () => undefined } });
+  keeper = new Keeper({ store, paths, git: new Git(process.env.PATH ?? ''), environments, keep: 10, logger: { info: () => undefined } });
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
