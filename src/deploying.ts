@@ -17,6 +17,7 @@ import { Importer } from './deploy/importer.js';
 import { InPlace } from './deploy/in-place.js';
 import { InheritedConfig } from './deploy/inherited-config.js';
 import { Keeper } from './deploy/keeper.js';
+import { NewApps } from './deploy/new-apps.js';
 import { Platform } from './deploy/platform.js';
 import { Previews } from './deploy/previews.js';
 import { ProcessConfig } from './deploy/process-config.js';
@@ -25,6 +26,7 @@ import { PushedApps } from './deploy/pushed-apps.js';
 import { DeployQueue } from './deploy/queue.js';
 import { reconcile } from './deploy/reconcile.js';
 import { startRedis } from './deploy/redis-server.js';
+import { Releases } from './deploy/releases.js';
 import { sealSecrets } from './deploy/seal-secrets.js';
 import { Serving } from './deploy/serving.js';
 import { Sleeper } from './deploy/sleeper.js';
@@ -171,9 +173,11 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
   const inPlace = new InPlace({ store, deploys, serving, logger });
   const turns = new Turns();
   const appFiles = new AppFiles({ store, paths, git, deploys, turns });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, inPlace, inherited, previews: config.previews.on });
-  const pushed = new PushedApps({ store, paths, git, platform });
-  const previews = new Previews({ store, routes, apps: platform, settings: config.previews, logger });
+  const newApps = new NewApps({ store, paths, git, turns });
+  const releases = new Releases({ store, paths, git, deploys, serving, configs, inPlace });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, newApps, releases, inPlace, inherited, previews: config.previews.on });
+  const pushed = new PushedApps({ store, paths, git, newApps });
+  const previews = new Previews({ store, routes, newApps, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({
     connection,
     prefix: `streamlit-host:${mark}`,
@@ -188,6 +192,7 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
     // Our own records of apps are no apps.
     apps: config.controller.apps === paths.apps ? undefined : config.controller.apps,
     store,
+    newApps,
     platform,
     inPlace,
     serving,

@@ -14,6 +14,7 @@ import type { Deploy } from './apps.js';
 import type { AppOutcome, Outcome, Refreshed } from './controller.js';
 import { inspectPlace } from './folder-build.js';
 import type { InPlace } from './in-place.js';
+import type { NewApps } from './new-apps.js';
 import type { Platform } from './platform.js';
 import type { Serving } from './serving.js';
 
@@ -28,7 +29,8 @@ export interface FoldersOptions {
   /** The folder in which apps are found; undefined for none. */
   apps: string | undefined;
   store: AppStore;
-  platform: Pick<Platform, 'add' | 'drop'>;
+  newApps: Pick<NewApps, 'add'>;
+  platform: Pick<Platform, 'drop'>;
   inPlace: InPlace;
   serving: Pick<Serving, 'process'>;
   ports: Pick<Ports, 'spare' | 'propose'>;
@@ -182,13 +184,13 @@ export class Folders {
 
   /** Makes one app what config.json says of it. */
   async #apply(entry: Entry, by: string): Promise<Step> {
-    const { store, platform, inPlace, serving } = this.#options;
+    const { store, newApps, inPlace, serving } = this.#options;
     const { id, place, path, name, description } = entry;
     const before = store.find(id);
     const step = (outcome: Outcome, sentence: string, deploy?: Deploy): Step => ({ app: id, outcome, sentence, ...(deploy === undefined ? {} : { deploy }) });
     const facts = { name, description, place, ...(path === undefined ? {} : { path }) };
     if (before === undefined) {
-      await platform.add({ ...newApp(id, name, new Date()), ...facts });
+      await newApps.add({ ...newApp(id, name, new Date()), ...facts });
       return step('added', `It runs in place, from ${place.dir}.`, await inPlace.start(id, by, 'added'));
     }
     if (before.place === undefined) {

@@ -1,5 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { APP_ID, appState, findRelease, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app.js';
+import { appState, type App } from '../domain/app.js';
 import type { MissingKey } from '../domain/hints.js';
 import type { Turns } from '../domain/turns.js';
 import { previewsOn } from '../domain/preview.js';
@@ -18,6 +17,8 @@ import type { Deploys } from './deploys.js';
 import { missingIn } from './hints.js';
 import { demandRepository, type InPlace } from './in-place.js';
 import type { InheritedConfig } from './inherited-config.js';
+import { demandName, type NewApps } from './new-apps.js';
+import { nothingDeployed, type Releases } from './releases.js';
 import type { Serving } from './serving.js';
 
 export interface PlatformOptions {
@@ -28,6 +29,8 @@ export interface PlatformOptions {
   serving: Serving;
   configs: Configs;
   files: AppFiles;
+  newApps: NewApps;
+  releases: Releases;
   /** Work on one app happens one after the other. */
   turns: Turns;
   /** What processes get: a preview's lies over its app's. */
@@ -63,24 +66,15 @@ export class Platform implements Apps {
   }
 
   async create(input: { id?: string; name: string; description?: string }): Promise<AppStatus> {
-    const name = input.name.trim();
-    if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
-    // One turn for all creations: two at once must not find the same id free.
-    return this.#turns.take(' create', async () => {
-      this.#nameIsFree(name, undefined);
-      const id = input.id === undefined ? this.#freeId(name) : parseNewAppId(input.id);
-      await this.begin(newApp(id, name, new Date(), input.description ?? ''));
-      return this.get(id);
-    });
+    return this.get(await this.#options.newApps.create(input));
   }
 
   async describe(id: string, input: AppFacts): Promise<AppStatus> {
-    const name = input.name?.trim();
-    if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
+    const name = input.name === undefined ? undefined : demandName(input.name);
     const before = this.#options.store.get(id);
     const told = (name ?? before.name) !== before.name || (input.description ?? before.description).replace(/\r\n/g, '\n') !== before.description;
     if (told) demandRepository(before, 'change its name and description in config.json and run refresh');
-    if (name !== undefined) this.#nameIsFree(name, id);
+    if (name !== undefined) this.#options.newApps.demandFreeName(name, id);
     if (input.previews !== undefined && this.#options.store.get(id).preview !== undefined) {
       throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews_on' });
     }
@@ -132,55 +126,24 @@ export class Platform implements Apps {
     });
   }
 
-  async redeploy(id: string, by: string): Promise<Deploy> {
-    const app = this.#options.store.get(id);
-    if (app.place !== undefined) return this.#options.inPlace.deploy(id, by, 'deployed again');
-    const newest = findRelease(app, app.live) ?? app.releases.at(-1);
-    const branch = app.deployBranch ?? 'main';
-    const commit = (await this.#repository(id).resolve(`refs/heads/${branch}`)) ?? newest?.commit;
-    if (commit === undefined) throw nothingDeployed(id);
-    return this.#options.deploys.request({ app: id, commit, branch, by, source: app.live === null ? 'upload' : 'redeploy' });
+  redeploy(id: string, by: string): Promise<Deploy> {
+    return this.#options.releases.redeploy(id, by);
   }
 
-  async rollback(id: string, release: number, by: string): Promise<Deploy> {
-    const app = this.#options.store.get(id);
-    const back = this.#release(app, release);
-    if (back.folder !== undefined) {
-      throw new Refusal('conflict', 'release-in-place', `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`);
-    }
-    demandRepository(app, 'it cannot go back to a release of its repository');
-    if (!['live', 'draining', 'retired'].includes(back.state)) {
-      throw new Refusal('conflict', 'release-never-live', `Release ${release} of ${id} was never live: choose one that was.`);
-    }
-    return this.#options.deploys.request({ app: id, commit: back.commit, branch: back.branch, by, source: 'rollback', of: back });
+  rollback(id: string, release: number, by: string): Promise<Deploy> {
+    return this.#options.releases.rollback(id, release, by);
   }
 
-  async diff(id: string, release: number): Promise<ReleaseDiff> {
-    const app = this.#options.store.get(id);
-    const to = this.#release(app, release);
-    const from = findRelease(app, app.live) ?? to;
-    // A folder that is not ours keeps nothing of what it was.
-    const untold = from.folder !== undefined || to.folder !== undefined || from.commit === to.commit;
-    const code = untold ? '' : await this.#repository(id).diff(from.commit, to.commit);
-    const config = await this.#options.configs.diff(id, from.config ?? 0, to.config ?? 0).catch((error: unknown) => {
-      // The code can be told all the same.
-      if (error instanceof Refusal) return error;
-      throw error;
-    });
-    return { live: app.live, code, config };
+  diff(id: string, release: number): Promise<ReleaseDiff> {
+    return this.#options.releases.diff(id, release);
   }
 
   openPages(id: string): ReadonlyMap<number, number> {
     return this.#options.serving.openPages(id);
   }
 
-  async retire(id: string, release: number): Promise<Release> {
-    const found = this.#release(this.#options.store.get(id), release);
-    if (found.state === 'live') {
-      throw new Refusal('conflict', 'release-is-live', `Release ${release} of ${id} is the live one: stop the app instead.`);
-    }
-    await this.#options.serving.retire(id, release);
-    return this.#release(this.#options.store.get(id), release);
+  retire(id: string, release: number): Promise<Release> {
+    return this.#options.releases.retire(id, release);
   }
 
   async cancel(id: string, release: number): Promise<Release> {
@@ -269,49 +232,8 @@ export class Platform implements Apps {
     return this.#options.store.list().filter((app) => app.preview?.of === id);
   }
 
-  /** Makes an app that nobody can be making at the same time. @throws Refusal `app-exists` */
-  async add(app: App): Promise<void> {
-    await this.#turns.take(' create', () => this.begin(app));
-  }
-
-  /** @throws Refusal `branch-in-the-way` where git cannot have this branch beside those that an app has */
-  async demandBranch(id: string, branch: string): Promise<void> {
-    const other = await this.#repository(id).branchInTheWay(branch);
-    if (other === undefined) return;
-    const sentence = `git cannot have ${printable(branch)} beside the branch ${printable(other)}: delete that one first, or rename yours`;
-    throw new Refusal('conflict', 'branch-in-the-way', sentence);
-  }
-
-  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists` */
-  async begin(app: App): Promise<void> {
-    const { store, paths } = this.#options;
-    if (store.find(app.id) !== undefined) {
-      throw new Refusal('conflict', 'app-exists', `There is an app "${app.id}" already.`, { field: 'name' });
-    }
-    await mkdir(paths.tmp, { recursive: true });
-    await rm(paths.app(app.id), { recursive: true, force: true });
-    await mkdir(paths.app(app.id), { recursive: true });
-    const repository = this.#repository(app.id);
-    await repository.init(paths.tmp);
-    if (app.preview !== undefined) {
-      const parent = this.#repository(app.preview.of);
-      const ref = `refs/heads/${app.preview.branch}`;
-      await repository.borrow(parent);
-      await repository.setHead(app.preview.branch);
-      const commit = await parent.resolve(ref);
-      if (commit !== undefined) await repository.pointRef(ref, commit);
-    }
-    await store.create(app);
-  }
-
   async #want(id: string, wanted: App['wanted']): Promise<App> {
     return this.#options.store.update(id, (app) => (app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false }));
-  }
-
-  #release(app: App, number: number): Release {
-    const release = findRelease(app, number);
-    if (release === undefined) throw new Refusal('not-found', 'release-not-found', `${app.id} has no release ${number}.`);
-    return release;
   }
 
   #repository(id: string): Repository {
@@ -337,23 +259,4 @@ export class Platform implements Apps {
             },
     };
   }
-
-  #nameIsFree(name: string, except: string | undefined): void {
-    const taken = this.#options.store.list().find((app) => app.id !== except && app.name.toLowerCase() === name.toLowerCase());
-    if (taken !== undefined) {
-      throw new Refusal('conflict', 'app-name-taken', `There is an app called "${taken.name}" already.`, { field: 'name' });
-    }
-  }
-
-  #freeId(name: string): string {
-    const base = idFromName(name);
-    for (let number = 1; ; number += 1) {
-      const id = number === 1 ? base : `${base}-${number}`;
-      if (APP_ID.test(id) && this.#options.store.find(id) === undefined) return id;
-    }
-  }
-}
-
-function nothingDeployed(id: string): Refusal {
-  return new Refusal('conflict', 'nothing-deployed', `${id} has nothing to run yet: push to it first.`);
 }

@@ -4,6 +4,8 @@ import { Turns } from '../domain/turns.js';
 import { Refusal } from '../errors.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppStore } from '../store/apps.js';
+import type { Apps } from './apps.js';
+import type { NewApps } from './new-apps.js';
 
 /** A visit is written down at most this often, in ms. */
 const NOTE_MS = 3_600_000;
@@ -21,8 +23,8 @@ export interface PreviewSettings {
 export interface PreviewsOptions {
   store: AppStore;
   routes: Pick<RouteTable, 'live'>;
-  /** Makes and removes apps, and refuses a branch that an app cannot have. */
-  apps: { begin(app: App): Promise<void>; remove(id: string): Promise<void>; demandBranch(id: string, branch: string): Promise<void> };
+  newApps: Pick<NewApps, 'begin' | 'demandBranch'>;
+  apps: Pick<Apps, 'remove'>;
   settings: PreviewSettings;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
@@ -61,14 +63,14 @@ export class Previews {
    * @throws Refusal `app-not-found`, `branch-in-the-way`
    */
   async take(app: string, branch: string): Promise<string> {
-    const { store, apps } = this.#options;
+    const { store, apps, newApps } = this.#options;
     return this.#turns.take(app, async () => {
       // It would go live, and then could not be moved.
-      await apps.demandBranch(app, branch);
+      await newApps.demandBranch(app, branch);
       const known = this.find(app, branch);
       if (known !== undefined) return (await store.update(known.id, (current) => usedAt(current, Date.now()))).id;
       const id = previewId(app, branch, (other) => store.find(other) !== undefined);
-      await apps.begin(newPreview(id, store.get(app), branch, new Date()));
+      await newApps.begin(newPreview(id, store.get(app), branch, new Date()));
       if (store.find(app) === undefined) {
         // Its app was removed meanwhile, and this one was not there yet to go with it.
         await apps.remove(id);

@@ -5,10 +5,10 @@ import { Repository } from '../store/repository.js';
 import { adoptBranch, type BranchKit } from './branches.js';
 import { demandRepository } from './in-place.js';
 import { inspectCommit } from './inspect.js';
-import type { Platform } from './platform.js';
+import type { NewApps } from './new-apps.js';
 
 export interface PushedAppsOptions extends BranchKit {
-  platform: Pick<Platform, 'add'>;
+  newApps: Pick<NewApps, 'add'>;
 }
 
 /** The apps as pushes need them: made by the first one, and gone again where nothing of it was kept. */
@@ -26,12 +26,12 @@ export class PushedApps {
 
   /** The repository that a push goes to; the app is made where it does not exist. @returns the repository's folder */
   async begin(id: string): Promise<string> {
-    const { store, paths, platform } = this.#options;
+    const { store, paths, newApps } = this.#options;
     this.#pushes.set(id, (this.#pushes.get(id) ?? 0) + 1);
     try {
       await this.#turns.take(id, async () => {
         if (store.find(id) !== undefined) return;
-        await platform.add(newApp(id, id, new Date()));
+        await newApps.add(newApp(id, id, new Date()));
         this.#made.add(id);
       });
     } catch (error) {

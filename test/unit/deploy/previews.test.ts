@@ -33,7 +33,8 @@ function open(idleMs: number, begin = async (app: App): Promise<void> => void (a
   previews = new Previews({
     store,
     routes,
-    apps: { begin, remove: (id) => store.remove(id), demandBranch: () => Promise.resolve() },
+    newApps: { begin, demandBranch: () => Promise.resolve() },
+    apps: { remove: (id) => store.remove(id) },
     settings: { on: true, idleMs },
     logger: { info: () => undefined, error: (facts) => expect.fail(JSON.stringify(facts)) },
   });
