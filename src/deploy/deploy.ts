@@ -1,9 +1,10 @@
-import { access, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { AppFile } from '../domain/app-file.js';
 import { findRelease, type App } from '../domain/app.js';
 import { transition, type Release } from '../domain/release.js';
 import { both } from '../both.js';
 import { checkout } from '../build/checkout.js';
+import { isComplete } from '../build/places.js';
 import type { Environments } from '../build/environment.js';
 import type { SystemPackages } from '../build/system-packages.js';
 import type { AppProcess } from '../runtime/process.js';
@@ -88,7 +89,7 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
     const { facts, settings } = await buildFolder(kit.environments, app, log, signal);
     return { built: await starting(kit, app, release, facts, settings), settings };
   }
-  if (release.of !== undefined && release.entrypoint !== undefined && (await isThere(kit.paths.environment(release.environment ?? '-')))) {
+  if (release.of !== undefined && release.entrypoint !== undefined && (await isComplete(kit.paths.environment(release.environment ?? '-')))) {
     return bringBack(kit, app, { ...release, of: release.of, entrypoint: release.entrypoint }, log, signal);
   }
   const repository = new Repository(kit.paths.repository(app.id), kit.git);
@@ -194,10 +195,6 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
 /** An app whose repository is live runs in place no more. */
 function withoutPlace({ place: _place, ...app }: App): App {
   return app;
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false);
 }
 
 /** Writes a release's next state, from the newest record. */

@@ -57,7 +57,7 @@ export class Keeper {
   async #tidyEnvironments(): Promise<void> {
     const { store, paths, environments, logger } = this.#options;
     // An app whose record is mended at the next start shall find its environment.
-    if (store.leftAlone) return;
+    if (store.leftAlone.size > 0) return;
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {
       if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;

@@ -42,12 +42,10 @@ export class NewApps {
     await this.#inTurn(() => this.begin(app));
   }
 
-  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists` */
+  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists`, `app-unreadable` */
   async begin(app: App): Promise<void> {
     const { store, paths } = this.#options;
-    if (store.find(app.id) !== undefined) {
-      throw new Refusal('conflict', 'app-exists', `There is an app "${app.id}" already.`, { field: 'name' });
-    }
+    store.demandFree(app.id);
     await mkdir(paths.tmp, { recursive: true });
     await rm(paths.app(app.id), { recursive: true, force: true });
     await mkdir(paths.app(app.id), { recursive: true });
@@ -86,10 +84,11 @@ export class NewApps {
   }
 
   #freeId(name: string): string {
+    const { store } = this.#options;
     const base = idFromName(name);
     for (let number = 1; ; number += 1) {
       const id = number === 1 ? base : `${base}-${number}`;
-      if (APP_ID.test(id) && this.#options.store.find(id) === undefined) return id;
+      if (APP_ID.test(id) && store.find(id) === undefined && !store.leftAlone.has(id)) return id;
     }
   }
 

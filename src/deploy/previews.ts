@@ -89,9 +89,11 @@ export class Previews {
     });
   }
 
-  /** @throws Refusal `preview-not-pushable` or `app-id-reserved` where nobody can push to this id */
+  /** @throws Refusal `preview-not-pushable`, `app-id-reserved` or `app-unreadable` where nobody can push to this id */
   demandPushable(id: string): void {
-    const app = this.#options.store.find(id);
+    const { store } = this.#options;
+    const app = store.find(id);
+    if (app === undefined) store.demandFree(id);
     if (app?.preview !== undefined) {
       const { of, branch } = app.preview;
       throw new Refusal('conflict', 'preview-not-pushable', `${id} is the preview of a branch: push ${branch} to ${of} instead.`);

@@ -20,7 +20,7 @@ export class AppStore {
   readonly #apps = new Map<string, App>();
   readonly #turns = new Turns();
   readonly #listeners = new Set<StoreListener>();
-  #leftAlone = false;
+  readonly #leftAlone = new Set<string>();
 
   constructor(paths: Paths) {
     this.#paths = paths;
@@ -43,7 +43,7 @@ export class AppStore {
         // A folder without meta.json is the rest of a creation or removal that was interrupted.
         if (hasCode(error, 'ENOENT')) await rm(this.#paths.app(entry.name), { recursive: true, force: true });
         else {
-          this.#leftAlone = true;
+          this.#leftAlone.add(entry.name);
           problems.push(`${this.#paths.meta(entry.name)} cannot be read, so the app is left alone: ${messageOf(error)}`);
         }
       }
@@ -51,9 +51,17 @@ export class AppStore {
     return problems;
   }
 
-  /** True where there are apps whose records could not be read: what these need is not known. */
-  get leftAlone(): boolean {
+  /** The apps whose records could not be read: what these need is not known, and what they have is not ours to remove. */
+  get leftAlone(): ReadonlySet<string> {
     return this.#leftAlone;
+  }
+
+  /** @throws Refusal `app-exists`, `app-unreadable` where a new app cannot have this id */
+  demandFree(id: string): void {
+    if (this.#apps.has(id)) throw new Refusal('conflict', 'app-exists', `There is an app "${id}" already.`, { field: 'name' });
+    if (!this.#leftAlone.has(id)) return;
+    const sentence = `There is an app "${id}" whose record ${this.#paths.meta(id)} cannot be read: restore that from a back-up and start the server again, or move the folder away.`;
+    throw new Refusal('unavailable', 'app-unreadable', sentence, { field: 'name' });
   }
 
   /** All apps, by id. */
@@ -72,12 +80,10 @@ export class AppStore {
     return app;
   }
 
-  /** @throws Refusal `app-exists` */
+  /** @throws Refusal `app-exists`, `app-unreadable` */
   async create(app: App): Promise<App> {
     return this.#turns.take(app.id, async () => {
-      if (this.#apps.has(app.id)) {
-        throw new Refusal('conflict', 'app-exists', `There is an app "${app.id}" already.`, { field: 'name' });
-      }
+      this.demandFree(app.id);
       await mkdir(this.#paths.storage(app.id), { recursive: true });
       return this.#write(app);
     });

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
@@ -77,5 +77,24 @@ describe('releases', () => {
     const newest = left[0]?.release ?? 0;
     await access(join(host.data, `apps/kept/releases/${newest}/source/app.py`));
     expect((await fetch(`${host.url}/apps/kept/_stcore/health`)).status).toBe(200);
+  });
+
+  it('are brought back in an environment that is made anew, where the Python of the old one is gone', async () => {
+    const host = await startHost();
+    const project = await Project.create(textApp('one'));
+    await pushLive(project, host, 'moved');
+    await project.commit(textApp('two'), 'two');
+    await pushLive(project, host, 'moved');
+    const environment = join(host.data, 'apps/moved', await readlink(join(host.data, 'apps/moved/venv')));
+    // As after an upgrade of the machine: the link in the environment leads nowhere. What runs goes on.
+    await rm(join(environment, 'bin/python'));
+    await symlink('/nonexistent/python3', join(environment, 'bin/python'));
+    expect((await host.send('POST', '/apps/moved/rollback', { release: 1 })).status).toBe(202);
+    const app = await until('the rollback has ended', async () => {
+      const { deploys } = (await (await host.api('/apps/moved/deploys')).json()) as { deploys: { release: number; state: string; reason: string | null }[] };
+      const last = deploys.find(({ release }) => release === 3);
+      return last !== undefined && ['live', 'failed'].includes(last.state) ? last : undefined;
+    });
+    expect(app).toMatchObject({ state: 'live', reason: null });
   });
 });
