@@ -45,6 +45,10 @@ export class Forwarder {
     this.#limits = limits;
     this.#proxy = createProxyServer({ xfwd: false, changeOrigin: false });
     this.#proxy.on('proxyRes', (answer, request, response) => {
+      // What Node reads but would not write ends the server, since nobody can catch it: a reason says no more than its number,
+      // and none is below 100.
+      delete answer.statusMessage;
+      if ((answer.statusCode ?? 0) < 100) answer.statusCode = 502;
       const passage = this.#passages.get(request);
       if (passage !== undefined) cleanResponse(answer.headers, passage.appPath, passage.cookie);
       answer.headers.connection = response.shouldKeepAlive ? 'keep-alive' : 'close';

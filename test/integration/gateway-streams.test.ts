@@ -564,6 +564,15 @@ test('the last words of an app before it closes a WebSocket arrive', async () =>
   await allGone();
 });
 
+test('an answer whose first line no server may send is one that may be sent, and not the end of the server', async () => {
+  for (const [line, status] of [['200 O\x01K', 200], ['404 \x7f', 404], ['099 Odd', 502], ['000 Odd', 502], ['201 Made', 201]] as const) {
+    upstream.handler = (_, response) => void response.socket?.end(`HTTP/1.1 ${line}\r\nContent-Length: 4\r\n\r\nfour`, 'latin1');
+    const answer = await ask('/apps/demo/x');
+    expect([line, answer.status, answer.body.toString()]).toEqual([line, status, 'four']);
+  }
+  await allGone();
+});
+
 test('an app that refuses an upgrade is heard, and both connections end', async () => {
   upstream.upgrader = (_, socket) => {
     socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nSet-Cookie: streamlit_host_session=stolen; Path=/\r\nSet-Cookie: a=1\r\n\r\nnope');
