@@ -56,7 +56,11 @@ export function loginRoutes(options: LoginOptions): Router {
 
 /** Where to go after the login: a place of our own, or the console's first page. */
 function nextOf(value: unknown): string {
-  return typeof value === 'string' && /^\/(console|api\/docs)(\/[\w\-./~%?=&]*)?$/.test(value) && !value.includes('//')
-    ? value
-    : '/console/';
+  // As a browser would read it: what leads elsewhere by "//", "\\" or ".." is seen to.
+  const url = typeof value === 'string' && URL.canParse(value, HERE) ? new URL(value, HERE) : undefined;
+  const ours = url?.origin === HERE && /^\/(console|api\/docs)(\/|$)/.test(url.pathname) && !url.pathname.includes('//');
+  return ours ? url.pathname + url.search : '/console/';
 }
+
+/** Stands for our own origin. */
+const HERE = 'http://here.invalid';

@@ -237,6 +237,8 @@ describe('the login', () => {
     const wrong = await post({ token: 'wrong' });
     expect([wrong.status, wrong.headers['set-cookie']]).toEqual([401, undefined]);
     const right = await post({ token: ` ${TOKEN} `, next: '/console/apps/x' });
+    const search = '/console/apps/x/logs?q=no+such+file,(1)';
+    expect((await post({ token: TOKEN, next: search })).headers.location).toBe(search);
     expect([right.status, right.headers.location]).toEqual([303, '/console/apps/x']);
     const [mine = ''] = right.headers['set-cookie']?.[0]?.split(';') ?? [];
     expect((await ask(`${web.url}/console/`, { headers: { cookie: mine } })).status).toBe(200);
