@@ -13,7 +13,9 @@ let dismissed = mine;
 /** `?frame=1` asks for a bar that leads back to the gallery; this tab remembers it for this app until the bar is closed. */
 function framed({ app, name, gallery }) {
   const address = new URL(location.href);
-  const asked = address.searchParams.get('frame');
+  const said = address.searchParams.get('frame');
+  // Any other value is the app's own.
+  const asked = said === '0' || said === '1' ? said : null;
   const key = `streamlit-host frame ${app}`;
   let wanted = asked === '1';
   if (asked !== null) {

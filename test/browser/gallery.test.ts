@@ -198,6 +198,9 @@ describe('the gallery', () => {
     await tab.goBack();
     await bar.getByRole('button', { name: 'Close this bar' }).click();
     expect(await bar.count()).toBe(0);
+    await tab.goto(`${host.url}/apps/churn-b/?frame=120`);
+    await tab.getByText("{'frame': '120'}").waitFor();
+    expect(await bar.count()).toBe(0);
     expect((await tab.getByTestId('stApp').boundingBox())?.y).toBe(0);
     await tab.reload();
     await tab.getByText('Who left').waitFor();
