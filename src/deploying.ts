@@ -30,6 +30,7 @@ import { Releases } from './deploy/releases.js';
 import { sealSecrets } from './deploy/seal-secrets.js';
 import { Serving } from './deploy/serving.js';
 import { Sleeper } from './deploy/sleeper.js';
+import { StoredBranches } from './deploy/stored-branches.js';
 import { Watcher } from './deploy/watcher.js';
 import { Turns } from './domain/turns.js';
 import type { RouteTable } from './gateway/routes.js';
@@ -175,9 +176,16 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
   const appFiles = new AppFiles({ store, paths, git, deploys, turns });
   const newApps = new NewApps({ store, paths, git, turns });
   const releases = new Releases({ store, paths, git, deploys, serving, configs, inPlace });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, newApps, releases, inPlace, inherited, previews: config.previews.on });
+  const branches = new StoredBranches({
+    store,
+    paths,
+    git,
+    deploys,
+    previews: { isOn: (app) => previews.isOn(app), find: (app, branch) => previews.find(app, branch), take: (app, branch) => previews.take(app, branch) },
+  });
+  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, newApps, branches, releases, inPlace, inherited, previews: config.previews.on });
   const pushed = new PushedApps({ store, paths, git, newApps });
-  const previews = new Previews({ store, routes, newApps, apps: platform, settings: config.previews, logger });
+  const previews: Previews = new Previews({ store, routes, newApps, apps: platform, settings: config.previews, logger });
   const queue = new DeployQueue({
     connection,
     prefix: `streamlit-host:${mark}`,

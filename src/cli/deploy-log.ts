@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.js';
-import { appPath, type Api, type App, type Deploy } from './api.js';
+import { appPath, type Api, type App, type Changed, type Deploy } from './api.js';
 import type { Context } from './context.js';
 import { follow } from './events.js';
 import { harmlessLine } from './text.js';
@@ -45,6 +45,14 @@ export async function afterChange(cli: Context, api: Api, id: string, deploy: De
   if (wait) return followDeploy(cli, api, id, deploy.release);
   if (cli.out.json) return cli.out.data(deploy);
   cli.out.print(`Release ${deploy.release} of ${id} is queued; follow it with: streamlit-host logs ${id} --release ${deploy.release} -f`);
+}
+
+/** Asks for a change of an app that deploys it, or another one that is made by it, and follows that deploy. */
+export async function changeAndFollow(cli: Context, path: string, { body, wait }: { body?: object; wait: boolean }): Promise<void> {
+  const api = await cli.api();
+  const { id, deploy } = await api.post<Changed>(path, body);
+  if (deploy === null) throw new Error('the server began no deploy');
+  await afterChange(cli, api, id, deploy, wait);
 }
 
 async function report(cli: Context, api: Api, id: string, release: number): Promise<void> {

@@ -135,6 +135,15 @@ export function createProgram(make: MakeContext): Command {
     .description('deploy the newest commit again, and follow it')
     .action(async (app: string, options: { wait: boolean }, command: Command) => (await import('./redeploy.js')).redeploy(cli(command), app, options));
   program
+    .command('preview')
+    .argument('<app>')
+    .argument('<branch>', 'a branch that was pushed before')
+    .option('--no-wait', WAIT)
+    .description('give a branch that was pushed before its preview')
+    .action(async (app: string, branch: string, options: { wait: boolean }, command: Command) =>
+      (await import('./preview.js')).preview(cli(command), app, branch, options),
+    );
+  program
     .command('rollback')
     .argument('<app>')
     .argument('[release]', 'its number (default: the one that was live before)', wholeNumber(1e9))

@@ -130,6 +130,10 @@ export interface Apps {
   describe(id: string, input: AppFacts): Promise<AppStatus>;
   /** The previews of an app's branches. @throws Refusal `app-not-found` */
   previews(id: string): AppPreviews;
+  /** The branches that were pushed and have no preview, where the app has previews. @throws Refusal `app-not-found` */
+  storedBranches(id: string): Promise<string[]>;
+  /** Gives a branch that was pushed before its preview. @throws Refusal `previews-off`, `branch-not-found`, `branch-deploys`, those of a commit that cannot become a release */
+  preview(id: string, branch: string, by: string): Promise<Deploy>;
   /**
    * Commits a change of files to the deploy branch and deploys it.
    * @throws Refusal where the files would not make an app: nothing is written then

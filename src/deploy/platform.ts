@@ -20,6 +20,7 @@ import type { InheritedConfig } from './inherited-config.js';
 import { demandName, type NewApps } from './new-apps.js';
 import { nothingDeployed, type Releases } from './releases.js';
 import type { Serving } from './serving.js';
+import type { StoredBranches } from './stored-branches.js';
 
 export interface PlatformOptions {
   store: AppStore;
@@ -30,6 +31,7 @@ export interface PlatformOptions {
   configs: Configs;
   files: AppFiles;
   newApps: NewApps;
+  branches: StoredBranches;
   releases: Releases;
   /** Work on one app happens one after the other. */
   turns: Turns;
@@ -89,6 +91,14 @@ export class Platform implements Apps {
   previews(id: string): AppPreviews {
     const { store, previews } = this.#options;
     return { on: previewsOn(store.get(id), previews), list: this.#previewsOf(id).map((app) => this.#status(app)) };
+  }
+
+  storedBranches(id: string): Promise<string[]> {
+    return this.#options.branches.list(id);
+  }
+
+  preview(id: string, branch: string, by: string): Promise<Deploy> {
+    return this.#options.branches.preview(id, branch, by);
   }
 
   async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {

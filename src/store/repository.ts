@@ -122,6 +122,11 @@ export class Repository {
     return (await this.run(['for-each-ref', '--count=1', '--format=%(refname)', 'refs/heads', 'refs/tags'])) !== '';
   }
 
+  /** The names of all branches, in order. */
+  async branches(): Promise<string[]> {
+    return (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads'])).split('\n').filter((name) => name !== '');
+  }
+
   /** The branch that keeps git from having this one too: no name is a branch and a folder of branches at once. */
   async branchInTheWay(branch: string): Promise<string | undefined> {
     const top = branch.replace(/\/.*/, '');

@@ -85,7 +85,7 @@ export interface Pages {
     field: string | undefined;
     example: string;
   };
-  'console/overview': AppPage & { previews: { on: boolean; list: AppView[] }; log: LogView; recent: ReleaseView[]; deployLog: LogView | undefined };
+  'console/overview': AppPage & { previews: { on: boolean; list: AppView[]; stored: string[] }; log: LogView; recent: ReleaseView[]; deployLog: LogView | undefined };
   'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
   'console/deploys': AppPage & { releases: ReleaseView[] };
   'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
-import { startHost, type TestHost } from '../helpers/host.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { byLabel, button, headState, keepPictures, logIn, seriousFaults } from './pages.js';
@@ -66,5 +66,13 @@ describe('previews in the console', () => {
     expect(await page.getByRole('button', { name: 'Remove the preview of other' }).count()).toBe(1);
     expect((await fetch(`${host.url}/apps/shop--feature-x/`)).status).toBe(404);
     expect((await host.app('shop')).state).toBe('running');
+
+    // Its branch is kept, and no push would do anything: it is asked for here.
+    await page.getByLabel('A branch that was pushed before').selectOption('feature/x');
+    expect(await seriousFaults(page)).toEqual([]);
+    await keepPictures(page, 'console-stored-branches');
+    await button(page, 'Preview it').click();
+    await page.getByRole('heading', { name: /Deploy 1/ }).waitFor();
+    await until('it is live again', async () => (await host.app('shop--feature-x')).release === 1);
   });
 });

@@ -71,7 +71,7 @@ export function appRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'The app, with its previews.', content: { 'application/json': answers.appWithPreviews } } },
       async handle(ctx, input) {
         const { id } = input.params;
-        ctx.body = { ...present(apps.get(id)), ...presentPreviews(apps.previews(id), api.publicBase()) };
+        ctx.body = { ...present(apps.get(id)), ...presentPreviews(apps.previews(id), api.publicBase()), stored_branches: await apps.storedBranches(id) };
       },
     }),
 
@@ -137,6 +137,25 @@ export function appRoutes(api: ApiContext): Route[] {
         const deploy = await apps.redeploy(input.params.id, signedIn(ctx).principal.name);
         ctx.status = 202;
         ctx.body = changed(apps.get(input.params.id), deploy);
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: '/apps/{id}/previews',
+      tag: 'apps',
+      summary: 'Give a branch that was pushed before its preview',
+      description: 'As a push of its newest commit would, which does nothing where git has that commit already.',
+      params: params.app,
+      body: { 'application/json': bodies.preview },
+      answers: {
+        202: { description: 'The preview, and the deploy to follow.', content: { 'application/json': answers.changed } },
+      },
+      async handle(ctx, { params: { id } }) {
+        const { branch } = await readJson(ctx, bodies.preview);
+        const deploy = await apps.preview(id, branch, signedIn(ctx).principal.name);
+        ctx.status = 202;
+        ctx.body = changed(apps.get(deploy.app), deploy);
       },
     }),
 

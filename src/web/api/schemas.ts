@@ -100,6 +100,7 @@ export const bodies = {
     tags: z.string().max(1_000).transform(splitTags).pipe(tagsSchema).optional().describe('Words, parted by commas.'),
     hidden: z.enum(['true', 'false']).transform((text) => text === 'true').optional(),
   }),
+  preview: z.strictObject({ branch: z.string().min(1).max(250).describe('A branch that was pushed.') }),
   rollback: z.strictObject({
     release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
   }),
@@ -213,6 +214,7 @@ export const answers = {
     .extend({
       previews_on: z.boolean().describe('True where other branches that are pushed get previews.'),
       previews: z.array(preview).describe('The previews that are there.'),
+      stored_branches: z.array(z.string()).describe('The branches that were pushed and have no preview, where there are previews.'),
     })
     .meta({ id: 'AppWithPreviews' }),
   apps: z.object({

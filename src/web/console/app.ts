@@ -57,6 +57,16 @@ export function appRoutes(add: AddRoute): void {
     ),
   );
 
+  add('post', '/apps/:id/previews', (page) =>
+    attempt(
+      async () => {
+        const deploy = await page.deps.apps.preview(page.status.app.id, page.field('branch'), page.by);
+        page.go(`apps/${deploy.app}/deploys/${deploy.release}`);
+      },
+      (refusal) => overview(page, refusal),
+    ),
+  );
+
   add('post', '/apps/:id/previews/:preview/remove', (page) =>
     attempt(
       async () => {
@@ -104,7 +114,11 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
     'console/overview',
     {
       ...(await page.app('overview', notice)),
-      previews: { on: previews.on, list: sortApps(await Promise.all(previews.list.map((status) => page.present(status)))) },
+      previews: {
+        on: previews.on,
+        list: sortApps(await Promise.all(previews.list.map((status) => page.present(status)))),
+        stored: await apps.storedBranches(app.id),
+      },
       recent: app.releases.slice(-RECENT).reverse().map((release) => presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id))),
       log: runLogView(app, lines, LINES),
       deployLog:

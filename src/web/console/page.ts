@@ -38,7 +38,7 @@ const DONE: Record<string, Notice> = {
   end: { tone: 'good', text: 'The release was ended; its open pages move to the live one.' },
   same: { tone: 'good', text: 'The file is as it was: there is nothing to save.' },
   create: { tone: 'good', text: 'The app was made. Push to it to give it something to run.' },
-  'remove-preview': { tone: 'good', text: 'The preview was removed. Its branch is kept, and the next push to it makes the preview again.' },
+  'remove-preview': { tone: 'good', text: 'The preview was removed. Its branch is kept, and can get another one.' },
   delete: { tone: 'good', text: 'The app was deleted.' },
 };
 

@@ -114,6 +114,19 @@ export class QuietApps implements Apps {
     return { on: this.get(id).app.previews ?? false, list: this.list().filter(({ app }) => app.preview?.of === id) };
   }
 
+  /** The branches of every app that have no preview. */
+  stored: string[] = [];
+
+  async storedBranches(id: string): Promise<string[]> {
+    this.get(id);
+    return this.stored;
+  }
+
+  async preview(id: string, branch: string, by: string): Promise<Deploy> {
+    this.asked.push(`preview ${id} ${branch} ${by}`);
+    return this.redeploy(id, by);
+  }
+
   async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
     if (this.refuse !== undefined) throw this.refuse;
     const files = change.replace ? new Map<string, Buffer>() : (this.#files.get(id) ?? new Map<string, Buffer>());

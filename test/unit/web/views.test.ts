@@ -44,7 +44,7 @@ const models: Pages = {
   'console/login': { next: '/console/', error: evil },
   'console/apps': { apps: [app, preview], summary: '1 app', example: links.git('hello'), notice: { tone: 'good', text: evil }, mistakes: [evil] },
   'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
-  'console/overview': { app, tab: 'overview', notice: undefined, previews: { on: true, list: [preview] }, log, recent: [release], deployLog: log },
+  'console/overview': { app, tab: 'overview', notice: undefined, previews: { on: true, list: [preview], stored: [evil] }, log, recent: [release], deployLog: log },
   'console/logs': { app, tab: 'logs', notice: undefined, log, q: evil, tail: 500, download: '/api/apps/hello/logs?download=1' },
   'console/deploys': { app, tab: 'deploys', notice: undefined, releases: [release] },
   'console/deploy': { app, tab: 'deploys', notice: undefined, release, log, download: '/api/apps/hello/logs?download=1' },

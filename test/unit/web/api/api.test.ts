@@ -245,6 +245,16 @@ describe('running an app', () => {
     expect(answer.json).toMatchObject({ deploy: { release: 2, by: 'admin' } });
   });
 
+  test('a branch that was pushed before gets its preview, and the answer is the deploy to follow', async () => {
+    web.apps.stored = ['feature/x'];
+    expect((await web.api('/apps/demo')).json).toMatchObject({ stored_branches: ['feature/x'] });
+    const json = { 'content-type': 'application/json' };
+    const answer = await web.api('/apps/demo/previews', { method: 'POST', headers: json, body: '{"branch":"feature/x"}' });
+    expect([answer.status, answer.json]).toMatchObject([202, { deploy: { by: 'admin' } }]);
+    expect(web.apps.asked).toContain('preview demo feature/x admin');
+    expect((await web.api('/apps/demo/previews', { method: 'POST', headers: json, body: '{"branch":""}' })).status).toBe(422);
+  });
+
   test('delete asks for the name', async () => {
     for (const query of ['', '?confirm=', '?confirm=other', '?confirm=demo&confirm=demo']) {
       expect((await web.api(`/apps/demo${query}`, { method: 'DELETE' })).json).toMatchObject({
