@@ -98,6 +98,8 @@ async function withFolder<T>(tmp: string, use: (folder: string) => Promise<T>): 
 }
 
 async function receiveForm(ctx: Context, folder: string, maxBytes: number): Promise<Upload> {
+  // The library waits for the end of whatever it is given, and the one of a sender who has left was before.
+  if (ctx.req.destroyed) throw Object.assign(new Error('the sender left'), { code: 'ECONNRESET' });
   const storage = new LimitedStorage(folder, maxBytes);
   const options = {
     storage: storage as unknown as koaMulter.StorageEngine,

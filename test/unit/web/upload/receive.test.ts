@@ -20,9 +20,12 @@ let url: string;
 let close: () => Promise<void>;
 let use: (upload: Upload) => Promise<void>;
 let ended: Promise<void>;
+/** What comes before a form is read. */
+let before: (request: IncomingMessage) => Promise<unknown>;
 beforeEach(async () => {
   tmp = await mkdtemp(join(tmpdir(), 'receive-'));
   use = async () => undefined;
+  before = async () => undefined;
   const app = new Koa();
   app.silent = true;
   let end: () => void;
@@ -30,6 +33,7 @@ beforeEach(async () => {
   app.use(answerErrors({ page: (status, sentence) => `${status} ${sentence}`, logger: pino({ level: 'silent' }) }));
   app.use(async (ctx) => {
     try {
+      await before(ctx.req);
       if (ctx.path === '/api/body')
         await withBody(ctx, { tmp, maxBytes: MAX }, async (file) => void (ctx.body = await readFile(file)));
       else
@@ -170,6 +174,17 @@ test('a sender who vanishes leaves nothing behind', async () => {
   socket.write('--x\r\nContent-Disposition: form-data; name="app"; filename="app.py"\r\n\r\nhalf of it');
   while ((await readdir(tmp)).length === 0) await new Promise((resolve) => setImmediate(resolve));
   socket.destroy();
+  await ended;
+});
+
+test('a sender who vanished before anybody looked at the form is not waited for', async () => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  before = (request) => {
+    socket.destroy();
+    request.on('error', () => undefined);
+    return new Promise((resolve) => request.once('close', resolve));
+  };
+  socket.write('POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x');
   await ended;
 });
 
