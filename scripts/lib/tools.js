@@ -82,9 +82,7 @@ async function ensureTool(tool, announcement, options) {
   const folder = join(tools, tool.requirement.replace('==', '-'));
   if (pointsInto(link, folder) && isExecutable(link)) return { path: link };
   options.say(announcement);
-  mkdirSync(join(tools, 'bin'), { recursive: true });
-  sweep(tools);
-  const work = mkdtempSync(join(tools, '.new-'));
+  const work = workFolder(options.data, tools);
   try {
     const { program, reason } = await install(tool, tools, work, options);
     if (program === undefined) return { reason };
@@ -97,6 +95,17 @@ async function ensureTool(tool, announcement, options) {
     return { path: link };
   } finally {
     rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** An empty folder on the disk of the tools. @throws SetupError where the data folder is not ours to write */
+function workFolder(data, tools) {
+  try {
+    mkdirSync(join(tools, 'bin'), { recursive: true });
+    sweep(tools);
+    return mkdtempSync(join(tools, '.new-'));
+  } catch (error) {
+    throw new SetupError(`The data folder ${data} cannot be written: ${error.message}`);
   }
 }
 

@@ -71,6 +71,8 @@ function sentence(url: string, error: unknown): string {
     ? 'nothing listens there'
     : hasCode(error, 'ENOTFOUND') || hasCode(error, 'EAI_AGAIN')
       ? 'its name is not known here'
-      : messageOf(error) || 'no connection';
+      : hasCode(error, 'EPROTO')
+        ? 'no https is spoken there; does its address begin with http://?'
+        : messageOf(error) || 'no connection';
   return `The server at ${url} cannot be reached: ${why}.`;
 }

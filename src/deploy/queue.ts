@@ -41,7 +41,9 @@ export class DeployQueue {
   constructor(options: DeployQueueOptions) {
     this.#options = options;
     // BullMQ itself waits for up to 20 s between two tries, and 15 s more before it takes jobs again: pushers would wait too.
-    const connection = { ...options.connection, retryStrategy: (times: number): number => Math.min(times * 100, RETRY_MS) };
+    // Once it is closed there is no next try: the tries would keep the process from its end for as long as Redis is away.
+    const retryStrategy = (times: number): number | null => (this.#closing ? null : Math.min(times * 100, RETRY_MS));
+    const connection = { ...options.connection, retryStrategy };
     this.#queue = new Queue('deploys', {
       connection,
       prefix: options.prefix,

@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import { signIn, signOut, type Access, type Base } from './auth.js';
+import { hasSession, signIn, signOut, type Access, type Base } from './auth.js';
 
 export interface LoginOptions {
   access: Access;
@@ -17,13 +17,15 @@ export function loginRoutes(options: LoginOptions): Router {
   router.get('/console/login', async (ctx) => {
     const next = nextOf(ctx.query.next);
     const { code } = ctx.query;
+    // The link stands in a terminal, and is clicked again by who is in already: it must not say that they are not.
+    if (ctx.method !== 'HEAD' && hasSession(ctx.headers.cookie, access.sessions)) return leave(ctx, next);
     // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
     if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, next);
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
     show(
       ctx,
       next,
-      'This login link was used already, or is older than 15 minutes. Make a new one, or paste your token.',
+      'This login link was used already, or is older than 15 minutes. Make a new one with "streamlit-host login-link", or paste your token.',
     );
   });
 

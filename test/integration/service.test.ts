@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { beforeEach, expect, inject, test } from 'vitest';
 import { isRunning, type ProcessIdentity } from '../../src/runtime/proc.js';
 import { endWithFile, scratch } from '../helpers/ends.js';
-import { ROOT, until } from '../helpers/host.js';
+import { ROOT, startHost, until } from '../helpers/host.js';
 
 // The server as docs/operations.md has systemd run it. KillMode=process: the service's own process is told to end, and
 // nobody else.
@@ -61,4 +61,10 @@ test('a server that is told to end while it starts leaves no Redis behind', asyn
   service.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
   expect(isRunning(redis)).toBe(false);
+});
+
+test('a server whose Redis is away ends all the same', async () => {
+  const host = await startHost({ data, env: { REDIS_URL: 'redis://127.0.0.1:1' } });
+  const ended = host.signal('SIGTERM');
+  expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 25_000, 'it did not end'))])).toBe(0);
 });

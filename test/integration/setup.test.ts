@@ -128,6 +128,20 @@ describe('the tools', () => {
   });
 });
 
+describe('npm start with a data folder that cannot be written', () => {
+  it('names it in one line and exits with 1', async () => {
+    await writeFile(join(base, 'file'), '');
+    const data = join(base, 'file', 'data');
+    const env = { ...process.env, STREAMLIT_HOST_DATA: data, PATH: [bin, '/usr/bin', '/bin'].join(':') };
+    await program('uv', 'exit 1');
+    const start = exec(process.execPath, [join(ROOT, 'scripts', 'start.js')], { env });
+    expect(await start.catch((error: unknown) => error)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`^The data folder ${data} cannot be written: ENOTDIR.*\n$`)) as string,
+    });
+  });
+});
+
 describe('npm start on a machine that is too old', () => {
   it('says so in one line, exits with 1, and has done nothing', async () => {
     await symlink(process.execPath, join(bin, 'node'));

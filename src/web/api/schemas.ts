@@ -279,7 +279,7 @@ export type DeployAnswer = z.infer<typeof answers.deploy>;
  * @throws Refusal `field-invalid`, naming the first field at fault
  */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: plainWords });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = issue?.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : (issue?.path.join('.') ?? '');
@@ -290,4 +290,19 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.in
     field === '' ? `The request is not right: ${why}.` : `"${field}" is not right: ${why}.`,
     { field },
   );
+}
+
+/** What is wrong, for people who do not know how it is checked; undefined where the check has words of its own. */
+function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'it is missing' : `it must be of the type ${issue.expected}`;
+    case 'too_small':
+      if (issue.origin !== 'string') return undefined;
+      return issue.minimum === 1 ? 'it must not be empty' : `it must have at least ${String(issue.minimum)} characters`;
+    case 'too_big':
+      return issue.origin === 'string' ? `it must have at most ${String(issue.maximum)} characters` : undefined;
+    default:
+      return undefined;
+  }
 }

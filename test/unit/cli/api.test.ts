@@ -94,6 +94,12 @@ describe('the API', () => {
     server = undefined;
   });
 
+  it('that was taken for one on https is told to be none, in one line', async () => {
+    const { target } = await apiOf(() => undefined);
+    const api = new Api({ ...target, url: target.url.replace('http:', 'https:') });
+    await expect(api.get('/apps')).rejects.toMatchObject({ code: 'not-reachable', message: expect.stringMatching(/^The server at https:.*: no https is spoken there.*$/) as string });
+  });
+
   it('is asked for its health without the token', async () => {
     const headers: (string | undefined)[] = [];
     const api = await apiOf((request, response) => {

@@ -253,6 +253,14 @@ describe('the login', () => {
     expect(second.text).toContain('used already');
   });
 
+  test('by a link that was used lets in who is in already', async () => {
+    const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
+    const [mine = ''] = (await ask(url)).headers['set-cookie']?.[0]?.split(';') ?? [];
+    const again = await ask(url, { headers: { cookie: mine } });
+    expect([again.status, again.headers.location]).toEqual([303, '/console/']);
+    expect((await ask(url, { headers: { cookie: `${mine}x` } })).status).toBe(401);
+  });
+
   test('by a link is not used up by whoever asks where it leads, as mail and chat programs do', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
     const looked = await ask(url, { method: 'HEAD' });

@@ -211,6 +211,16 @@ describe('changing an app', () => {
     expect(web.apps.get('demo').app.tags).toEqual([]);
   });
 
+  test.each([
+    [{}, 'name', '"name" is not right: it is missing.'],
+    [{ name: '  ' }, 'name', '"name" is not right: it must not be empty.'],
+    [{ name: 'x'.repeat(101) }, 'name', '"name" is not right: it must have at most 100 characters.'],
+    [{ name: 5 }, 'name', '"name" is not right: it must be of the type string.'],
+  ])('says in plain words what is wrong with %j', async (body, field, detail) => {
+    const refused = await sendJson('POST', '/apps', body);
+    expect(refused.json).toMatchObject({ status: 422, code: 'field-invalid', field, detail });
+  });
+
   test('with files that are refused changes its texts neither', async () => {
     web.apps.refuse = new Refusal('invalid', 'no-entrypoint', 'no');
     expect(
