@@ -5,7 +5,8 @@ const seconds = Number(document.querySelector('meta[name="wait"]').content);
 async function look() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, cache: 'no-store' });
-    if (answer.status !== 503) return location.reload();
+    // What stands before the server answers with the other two while that is away.
+    if (![502, 503, 504].includes(answer.status)) return location.reload();
     const fresh = new window.DOMParser().parseFromString(await answer.text(), 'text/html');
     const main = fresh.querySelector('main');
     if (main !== null && main.textContent !== document.querySelector('main').textContent) {

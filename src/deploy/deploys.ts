@@ -191,6 +191,7 @@ export class Deploys {
   async #runOne(app: App, release: Release): Promise<void> {
     const { store, headStarts, logger } = this.#options;
     const ongoing = await this.#ongoing.open(app.id, release.number);
+    ongoing.begin();
     const { signal } = ongoing.abort;
     try {
       signal.throwIfAborted();

@@ -9,11 +9,16 @@ import { DeployLog } from './deploy-log.js';
 export interface OngoingDeploy extends Deploy {
   log: DeployLog;
   abort: AbortController;
+  /** Says that it has begun: until then it waits for its turn, and tells so. */
+  begin(): void;
 }
 
 interface Entry extends OngoingDeploy {
   finish: (release: Release) => void;
 }
+
+/** A deploy that has not begun after so long (ms) says that it waits. */
+const PATIENCE_MS = 2_000;
 
 export interface OngoingDeploysOptions {
   paths: Paths;
@@ -53,7 +58,17 @@ export class OngoingDeploys {
     const done = new Promise<Release>((resolve) => {
       finish = resolve;
     });
-    const entry: Entry = { app, release: number, log, abort: new AbortController(), follow: (listener: LineListener) => log.follow(listener), done, finish };
+    const waiting = setTimeout(() => log.step('Waits for its turn: other deploys are under way, or the queue does not answer'), PATIENCE_MS);
+    const entry: Entry = {
+      app,
+      release: number,
+      log,
+      abort: new AbortController(),
+      begin: () => clearTimeout(waiting),
+      follow: (listener: LineListener) => log.follow(listener),
+      done,
+      finish,
+    };
     this.#entries.set(key(app, number), entry);
     return entry;
   }
@@ -61,6 +76,7 @@ export class OngoingDeploys {
   /** Ends it: whoever waits is told how it ended. */
   close(app: string, release: Release): void {
     const entry = this.#entries.get(key(app, release.number));
+    entry?.begin();
     this.#entries.delete(key(app, release.number));
     // Whoever reads the log to its end from here on finds its last line there.
     void entry?.log.written.then(() => entry.finish(release));

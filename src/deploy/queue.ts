@@ -8,6 +8,8 @@ const LOCK_MS = 60_000;
 const CLOSE_MS = 5_000;
 /** How long apart Redis is tried again when it went away, in ms. */
 const RETRY_MS = 1_000;
+/** For how long the same trouble is not told again, in ms. */
+const QUIET_MS = 60_000;
 /** How often what is wanted on disk is compared with what is queued, in ms. */
 const SWEEP_MS = 10_000;
 
@@ -37,6 +39,7 @@ export class DeployQueue {
   /** Of this server alone: a job that a killed server held counts as active for a minute, and must not hide ours. */
   readonly #session = randomUUID();
   #closing = false;
+  #trouble = { text: '', at: 0 };
 
   constructor(options: DeployQueueOptions) {
     this.#options = options;
@@ -91,8 +94,12 @@ export class DeployQueue {
       .catch((error: unknown) => this.#warn(error));
   }
 
+  /** Once for each kind of trouble, and again after a while: each of three connections tries every second. */
   #warn(error: unknown): void {
-    if (!this.#closing) this.#options.logger.warn({ error: messageOf(error) }, 'the queue of deploys has trouble');
+    const trouble = messageOf(error);
+    if (this.#closing || (trouble === this.#trouble.text && Date.now() - this.#trouble.at < QUIET_MS)) return;
+    this.#trouble = { text: trouble, at: Date.now() };
+    this.#options.logger.warn({ error: trouble }, 'the queue of deploys has trouble');
   }
 }
 

@@ -17,6 +17,8 @@ export const processSchema = z.object({
   /** Stands in the environment of the process and of all that it starts. */
   mark: z.string(),
   startedAt: z.string(),
+  /** Where its health check answers; records of older servers do not tell. */
+  healthPath: z.string().optional(),
 });
 
 /** One running Streamlit server of one release, as it is remembered on disk. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import type { ProcessRecord } from '../domain/process.js';
-import { messageOf, Refusal } from '../errors.js';
+import { hasCode, messageOf, Refusal } from '../errors.js';
 import { endMarked, MARK } from './marked.js';
 import { endGroup, isRunning, startTimeOf, type ProcessIdentity } from './proc.js';
 
@@ -77,7 +77,8 @@ export class Child {
       child.once('error', resolve);
     });
     if (failure !== undefined || child.pid === undefined || child.stdin === null) {
-      throw new Refusal('unavailable', 'app-not-started', `${command} could not be started: ${messageOf(failure)}`);
+      const gone = `${command} is not there: "streamlit-host rollback ${spec.app} ${spec.release}" makes it anew`;
+      throw new Refusal('unavailable', 'app-not-started', hasCode(failure, 'ENOENT') ? gone : `${command} could not be started: ${messageOf(failure)}`);
     }
     // It may end before it has heard its order: its end tells more than the broken pipe.
     child.stdin.on('error', () => undefined);

@@ -105,7 +105,7 @@ export class AppProcess {
   get record(): ProcessRecord | undefined {
     if (this.#child === undefined) return undefined;
     const { identity, mark, startedAt } = this.#child;
-    return { release: this.release, ...identity, port: this.port, mark, startedAt: startedAt.toISOString() };
+    return { release: this.release, ...identity, port: this.port, mark, startedAt: startedAt.toISOString(), healthPath: this.spec.healthPath };
   }
 
   /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
@@ -116,10 +116,12 @@ export class AppProcess {
 
   /**
    * Takes over a process that an earlier server started.
-   * @returns false where it does not run any more, or the record is not of this release; nothing was touched then
+   * @returns false where it does not run any more, is not of this release, or serves below another path, since the public base
+   *   has changed; nothing was touched then
    */
   adopt(record: ProcessRecord): boolean {
-    if (!record.mark.includes(`/${this.spec.app}/${this.release}/`)) return false;
+    const { app, healthPath } = this.spec;
+    if (!record.mark.includes(`/${app}/${this.release}/`) || (record.healthPath ?? healthPath) !== healthPath) return false;
     const child = Child.adopt(record);
     if (child === undefined) return false;
     this.#port.hold(record.port);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isRunning, type ProcessIdentity } from '../../src/runtime/proc.js';
 import { scratch } from '../helpers/ends.js';
-import { startHost, until, type TestHost } from '../helpers/host.js';
+import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 
@@ -22,7 +22,11 @@ test('a server on a copy of a data folder runs apps of its own, and leaves those
   const redis = JSON.parse(await readFile(join(host.data, 'run/redis.json'), 'utf8')) as ProcessIdentity;
 
   const data = join(await scratch('streamlit-host-copy-'), 'data');
-  await cp(host.data, data, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.sock') });
+  // Of the environments only its own: the others are lent to every host of the tests, and large.
+  const { releases } = (await readMeta(host, 'demo')) as { releases: { environment: string }[] };
+  const own = join(host.data, 'environments', releases[0]?.environment ?? 'none');
+  const foreign = (path: string): boolean => path.startsWith(join(host.data, 'environments/')) && !path.startsWith(own);
+  await cp(host.data, data, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.sock') && !foreign(path) });
   const copy = await startHost({ data });
   expect(await running(copy)).not.toBe(before);
   await copy.stop();

@@ -233,7 +233,7 @@ test('what only looks like an earlier server’s process is neither taken over n
   const { record } = first;
   if (record === undefined) throw new Error('it has no record');
   const next = prepare();
-  for (const wrong of [{ startTime: '1' }, { mark: '' }, { mark: `${mark}/other/1/x` }, { mark: `${mark}/demo/2/x` }]) {
+  for (const wrong of [{ startTime: '1' }, { mark: '' }, { mark: `${mark}/other/1/x` }, { mark: `${mark}/demo/2/x` }, { healthPath: '/another/base/health' }]) {
     expect(next.adopt({ ...record, ...wrong })).toBe(false);
   }
   await next.stop();

@@ -27,7 +27,7 @@ async function begin(serving: Partial<ReconcileOptions['serving']> = {}): Promis
     store,
     paths,
     git: new Git(process.env.PATH ?? ''),
-    deploys: { recover: async () => undefined },
+    deploys: { recover: async () => undefined, request: (asked) => Promise.reject(new Error(`nobody asked for ${asked.app}`)) },
     serving: { adopt: async () => undefined, start: async (app) => void started.push(app.id), ...serving },
     logger: { error: (facts) => void trouble.push((facts as { app: string }).app) },
   });
