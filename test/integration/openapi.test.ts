@@ -54,6 +54,7 @@ test('the document names every call that the API has', () => {
     'POST /apps/{id}/adopt',
     'POST /apps/{id}/deploys/{n}/cancel',
     'POST /apps/{id}/deploys/{n}/retire',
+    'POST /apps/{id}/previews',
     'POST /apps/{id}/redeploy',
     'POST /apps/{id}/restart',
     'POST /apps/{id}/rollback',
