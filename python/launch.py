@@ -48,7 +48,7 @@ def import_ahead():
 
 
 def obey(order):
-    """The order: `argv`, `cwd`, `environment` (added to what is there) and `log`, the file that hears all output from now on."""
+    """The order: `argv`, `cwd`, `environment` (what is not there yet) and `log`, the file that hears all output from now on."""
     log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):

@@ -11,7 +11,7 @@ import type { Ports } from '../runtime/ports.js';
 import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
-import type { Begun, ExpectedRelease } from './head-starts.js';
+import type { ExpectedRelease } from './head-starts.js';
 import type { ProcessConfig } from './process-config.js';
 
 /** In bytes. */
@@ -87,13 +87,12 @@ export class Processes {
   }
 
   /** Starts the interpreter of a release that does not exist yet: it waits for its order. @throws Refusal as a start does */
-  async startAhead(app: string, expected: ExpectedRelease): Promise<Begun> {
+  async startAhead(app: string, expected: ExpectedRelease): Promise<Child> {
     const { paths, launcher, mark, config } = this.#options;
     const folder = paths.environment(expected.environment);
-    const variables = readEarly(this.#variables(app, expected, folder, await config.vars(app, expected.config)));
+    const environment = readEarly(this.#variables(app, expected, folder, await config.vars(app, expected.config)));
     const command = launchCommand(pythonOf(folder), launcher, app);
-    const child = await Child.start({ app, release: expected.number, command, cwd: folder, environment: variables, mark, output: 'ignore' });
-    return { child, variables };
+    return Child.start({ app, release: expected.number, command, cwd: folder, environment, mark, output: 'ignore' });
   }
 
   /** @param environment the folder of the Python environment */

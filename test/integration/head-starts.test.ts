@@ -13,6 +13,7 @@ const app = (text: string): Record<string, string> => ({
     'print("printed by", os.environ["STREAMLIT_HOST_RELEASE"], flush=True)',
     `st.text("text:${text}")`,
     'st.text("release=" + os.environ["STREAMLIT_HOST_RELEASE"] + " zone=" + os.environ.get("ZONE", "none"))',
+    'st.text("backend=" + os.environ["MPLBACKEND"])',
     'st.text("theme=" + str(st.get_option("theme.primaryColor")) + " stdin=" + repr(sys.stdin.read()))',
   ].join('\n'),
   'requirements.txt': 'streamlit\n',
@@ -63,6 +64,12 @@ describe('a deploy of an app that has run before', () => {
     expect([await wasAhead(), /ZONE=/.test(await given())]).toEqual([true, false]);
     expect(await visit(host, 'swift')).toContain('release=4 zone=none');
     await onlyTheLiveOneRuns();
+  });
+
+  it('leaves what Streamlit sets in the environment for itself, whatever a config var says', async () => {
+    expect((await host.send('PATCH', '/apps/swift/config', { vars: { MPLBACKEND: 'TkAgg' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('swift')).release === 5);
+    expect(await visit(host, 'swift')).toContain('backend=Agg');
   });
 
   it('runs with its own packages where the push changes them, and nothing of the other interpreter is left', async () => {
