@@ -18,15 +18,15 @@ export interface ExpectedRelease {
 
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
-  /** Starts the interpreter of a release that does not exist yet. */
-  start: (app: string, expected: ExpectedRelease) => Promise<Child>;
+  /** Starts the interpreter of a release that does not exist yet. @returns undefined where it had better wait for that */
+  start: (app: string, expected: ExpectedRelease) => Promise<Child | undefined>;
   /** How many there may be at once. */
   limit: number;
 }
 
 interface HeadStart {
   expected: ExpectedRelease;
-  /** Nothing where it could not be started. */
+  /** Nothing where it was not started. */
   begun: Promise<Child | undefined>;
   timer: NodeJS.Timeout;
 }

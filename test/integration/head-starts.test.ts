@@ -79,6 +79,16 @@ describe('a deploy of an app that has run before', () => {
     await onlyTheLiveOneRuns();
   });
 
+  it('begins in the folder of its release where a config var speaks to Python itself', async () => {
+    expect((await host.send('PATCH', '/apps/swift/config', { vars: { PYTHONPATH: 'parts' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('swift')).state === 'running' && (await given()).includes('PYTHONPATH=parts'));
+    await project.commit({ 'parts/part.py': 'TEXT = "here"', 'app.py': 'import part, streamlit as st\nst.text("part=" + part.TEXT)' }, 'in parts');
+    await pushLive(project, host, 'swift');
+    expect(await visit(host, 'swift')).toContain('part=here');
+    expect(await wasAhead()).toBe(false);
+    await onlyTheLiveOneRuns();
+  });
+
   it('leaves nothing running where the push is refused, deploys nothing or is of what is live already', async () => {
     const before = await host.app('swift');
     await project.commit({ 'app.py': 'raise ValueError("no")' }, 'broken');
