@@ -23,10 +23,10 @@ def main():
     if not text:
         sys.exit(1)
     obey(json.loads(text.decode("utf-8")))
-    # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
-    sys.path.insert(0, os.getcwd())
     from streamlit.web.cli import main as streamlit
 
+    # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
+    sys.path.insert(0, os.getcwd())
     streamlit(prog_name="streamlit")
 
 

@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../helpers/ends.js';
 import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { processesWith, pushLive, refOf, visit } from '../helpers/pushing.js';
@@ -115,5 +117,20 @@ describe('what an app’s Python runs first', () => {
     const project = await Project.create({ ...textApp('mine'), 'typing_extensions.py': 'raise ImportError("not this one")', 'calendar.py': 'raise ImportError("nor this")' });
     await pushLive(project, host, 'shadow');
     expect(await visit(host, 'shadow')).toContain('mine');
+  });
+
+  it('lets none do so either where Streamlit is imported after the order, as an older one is', async () => {
+    const folder = await scratch('launch-');
+    const packages = join(folder, 'packages/streamlit/web');
+    await mkdir(packages, { recursive: true });
+    await mkdir(join(folder, 'app'));
+    for (const path of [join(packages, '__init__.py'), join(packages, '../__init__.py')]) await writeFile(path, '');
+    await writeFile(join(packages, 'cli.py'), 'import colorsys, sys\ndef main(prog_name):\n    import beside\n    print(prog_name, sys.argv, beside.TEXT)\n');
+    await writeFile(join(folder, 'app/colorsys.py'), 'raise ImportError("not this one")');
+    await writeFile(join(folder, 'app/beside.py'), 'TEXT = "beside"');
+    const log = join(folder, 'run.log');
+    const order = JSON.stringify({ argv: ['streamlit', 'run'], cwd: join(folder, 'app'), environment: {}, log });
+    execFileSync('python3', [launcher, 'hello'], { cwd: folder, input: order, env: { PATH: process.env.PATH, PYTHONPATH: join(folder, 'packages') } });
+    expect(await readFile(log, 'utf8')).toBe("streamlit ['streamlit', 'run'] beside\n");
   });
 });
