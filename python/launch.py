@@ -23,10 +23,10 @@ def main():
     if not text:
         sys.exit(1)
     obey(json.loads(text.decode("utf-8")))
-    # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
-    sys.path.insert(0, os.getcwd())
     from streamlit.web.cli import main as streamlit
 
+    # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
+    sys.path.insert(0, os.getcwd())
     streamlit(prog_name="streamlit")
 
 
@@ -48,7 +48,7 @@ def import_ahead():
 
 
 def obey(order):
-    """The order: `argv`, `cwd`, `environment` (added to what is there) and `log`, the file that hears all output from now on."""
+    """The order: `argv`, `cwd`, `environment` (what is not there yet) and `log`, the file that hears all output from now on."""
     log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):

@@ -16,24 +16,18 @@ export interface ExpectedRelease {
   config: number;
 }
 
-/** An interpreter that has begun, and the environment variables that it began with. */
-export interface Begun {
-  child: Child;
-  variables: Readonly<Record<string, string>>;
-}
-
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
-  /** Starts the interpreter of a release that does not exist yet. */
-  start: (app: string, expected: ExpectedRelease) => Promise<Begun>;
+  /** Starts the interpreter of a release that does not exist yet. @returns undefined where it had better wait for that */
+  start: (app: string, expected: ExpectedRelease) => Promise<Child | undefined>;
   /** How many there may be at once. */
   limit: number;
 }
 
 interface HeadStart {
   expected: ExpectedRelease;
-  /** Nothing where it could not be started. */
-  begun: Promise<Begun | undefined>;
+  /** Nothing where it was not started. */
+  begun: Promise<Child | undefined>;
   timer: NodeJS.Timeout;
 }
 
@@ -84,9 +78,9 @@ export class HeadStarts {
     const { number, environment } = headStart.expected;
     const begun = await headStart.begun;
     if (begun === undefined) return undefined;
-    const fits = number === release.number && environment === release.environment && canGoOnWith(begun.variables, variables);
-    if (fits && begun.child.running) return begun.child;
-    this.#inBackground(begun.child.end(GRACE_MS));
+    const fits = number === release.number && environment === release.environment && canGoOnWith(begun.environment, variables);
+    if (fits && begun.running) return begun;
+    this.#inBackground(begun.end(GRACE_MS));
     return undefined;
   }
 
@@ -108,7 +102,7 @@ export class HeadStarts {
     const headStart = this.#waiting.get(id);
     if (headStart === undefined) return;
     this.#forget(id, headStart);
-    this.#inBackground(headStart.begun.then((begun) => begun?.child.end(GRACE_MS)));
+    this.#inBackground(headStart.begun.then((begun) => begun?.end(GRACE_MS)));
   }
 
   #forget(id: string, headStart: HeadStart): void {

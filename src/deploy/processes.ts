@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ConfigVars } from '../domain/config-vars.js';
 import type { Place } from '../domain/place.js';
 import type { Release } from '../domain/release.js';
-import { launchCommand, readEarly, streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
+import { launchCommand, namesPlaces, readEarly, streamlitCommand, streamlitEnvironment } from '../domain/streamlit.js';
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
 import { Child } from '../runtime/child.js';
@@ -11,7 +11,7 @@ import type { Ports } from '../runtime/ports.js';
 import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
-import type { Begun, ExpectedRelease } from './head-starts.js';
+import type { ExpectedRelease } from './head-starts.js';
 import type { ProcessConfig } from './process-config.js';
 
 /** In bytes. */
@@ -86,14 +86,19 @@ export class Processes {
     );
   }
 
-  /** Starts the interpreter of a release that does not exist yet: it waits for its order. @throws Refusal as a start does */
-  async startAhead(app: string, expected: ExpectedRelease): Promise<Begun> {
+  /**
+   * Starts the interpreter of a release that does not exist yet: it waits for its order.
+   * @returns undefined where it must not begin elsewhere than in the folder of its release
+   * @throws Refusal as a start does
+   */
+  async startAhead(app: string, expected: ExpectedRelease): Promise<Child | undefined> {
     const { paths, launcher, mark, config } = this.#options;
+    const vars = await config.vars(app, expected.config);
+    if (namesPlaces(vars)) return undefined;
     const folder = paths.environment(expected.environment);
-    const variables = readEarly(this.#variables(app, expected, folder, await config.vars(app, expected.config)));
+    const environment = readEarly(this.#variables(app, expected, folder, vars));
     const command = launchCommand(pythonOf(folder), launcher, app);
-    const child = await Child.start({ app, release: expected.number, command, cwd: folder, environment: variables, mark, output: 'ignore' });
-    return { child, variables };
+    return Child.start({ app, release: expected.number, command, cwd: folder, environment, mark, output: 'ignore' });
   }
 
   /** @param environment the folder of the Python environment */

@@ -120,7 +120,21 @@ const PLAIN_APT = ['--yes', '--quiet', '-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Loc
 
 /** Installs Debian packages; files of the machine's own that differ from theirs stay as they are. */
 export function aptInstall(names: readonly string[]): string[] {
-  return ['apt-get', 'install', ...PLAIN_APT, '--no-install-recommends', '-o', 'Dpkg::Options::=--force-confold', '--', ...names];
+  return [
+    'apt-get',
+    'install',
+    ...PLAIN_APT,
+    '--no-install-recommends',
+    // Its "name-" removes a package, and so may one that conflicts with what the machine has.
+    '--no-remove',
+    // A name that it does not know would be a pattern of others: "." stands in many, and any character would match it.
+    '-o',
+    'APT::Cmd::Pattern-Only=true',
+    '-o',
+    'Dpkg::Options::=--force-confold',
+    '--',
+    ...names,
+  ];
 }
 
 /** Reads the lists of Debian packages anew. */

@@ -1,8 +1,8 @@
 import { Refusal } from '../errors.js';
 import { endsBelow } from './specifier.js';
 
-/** The oldest Streamlit whose health check and sessions are what this place expects. */
-const OLDEST_STREAMLIT = '1.12';
+/** The oldest Streamlit whose health check and sessions are where this place expects them: below _stcore. */
+const OLDEST_STREAMLIT = '1.18';
 
 /**
  * The text of a file that names dependencies.

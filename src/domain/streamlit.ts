@@ -32,6 +32,14 @@ export function readEarly(environment: Readonly<Record<string, string>>): Record
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('STREAMLIT_')));
 }
 
+/**
+ * True where config vars speak to Python or to the loader of programs: what those make of them as they begin, such as of
+ * `PYTHONPATH=src`, depends on the folder in which they do.
+ */
+export function namesPlaces(vars: Readonly<Record<string, string>>): boolean {
+  return Object.keys(vars).some((name) => /^(PYTHON|LD_)/.test(name));
+}
+
 /** True where a process that began with one environment can go on with the other, as if it had begun with it. */
 export function canGoOnWith(begun: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
   const early = readEarly(wanted);

@@ -28,6 +28,7 @@ export interface ChildSpec {
 export interface Order {
   argv: readonly string[];
   cwd: string;
+  /** What it shall have of the environment; told is what it did not begin with, lest that take back what was changed since. */
   environment: Readonly<Record<string, string>>;
   /** The file that hears all its output from now on. */
   log: string;
@@ -48,15 +49,18 @@ export class Child {
   readonly identity: ProcessIdentity;
   readonly mark: string;
   readonly startedAt: Date;
+  /** What it began with, except its mark; empty where an earlier server began it. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Resolves once it has ended by itself or was ended. */
   readonly ended: Promise<Exit>;
   readonly #stdin: Writable | undefined;
   #watched = true;
 
-  private constructor(parts: { identity: ProcessIdentity; mark: string; startedAt: Date; stdin?: Writable; ended?: Promise<Exit> }) {
+  private constructor(parts: { identity: ProcessIdentity; mark: string; startedAt: Date; environment?: ChildSpec['environment']; stdin?: Writable; ended?: Promise<Exit> }) {
     this.identity = parts.identity;
     this.mark = parts.mark;
     this.startedAt = parts.startedAt;
+    this.environment = parts.environment ?? {};
     this.#stdin = parts.stdin;
     this.ended = parts.ended ?? this.#watch();
   }
@@ -85,7 +89,7 @@ export class Child {
     child.unref();
     // A process that is gone already has no start time, and nothing is ever signalled without one.
     const identity = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '0' };
-    return new Child({ identity, mark, startedAt: new Date(), stdin: child.stdin, ended });
+    return new Child({ identity, mark, startedAt: new Date(), environment: spec.environment, stdin: child.stdin, ended });
   }
 
   /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
@@ -100,7 +104,8 @@ export class Child {
 
   /** Tells it what to run: once, and one that was adopted was told before. */
   tell(order: Order): void {
-    this.#stdin?.end(JSON.stringify(order));
+    const late = Object.entries(order.environment).filter(([name, value]) => this.environment[name] !== value);
+    this.#stdin?.end(JSON.stringify({ ...order, environment: Object.fromEntries(late) }));
   }
 
   /** Lets go of it without ending it. */

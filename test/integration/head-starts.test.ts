@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../helpers/ends.js';
 import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { processesWith, pushLive, refOf, visit } from '../helpers/pushing.js';
@@ -13,6 +15,7 @@ const app = (text: string): Record<string, string> => ({
     'print("printed by", os.environ["STREAMLIT_HOST_RELEASE"], flush=True)',
     `st.text("text:${text}")`,
     'st.text("release=" + os.environ["STREAMLIT_HOST_RELEASE"] + " zone=" + os.environ.get("ZONE", "none"))',
+    'st.text("backend=" + os.environ["MPLBACKEND"])',
     'st.text("theme=" + str(st.get_option("theme.primaryColor")) + " stdin=" + repr(sys.stdin.read()))',
   ].join('\n'),
   'requirements.txt': 'streamlit\n',
@@ -65,9 +68,25 @@ describe('a deploy of an app that has run before', () => {
     await onlyTheLiveOneRuns();
   });
 
+  it('leaves what Streamlit sets in the environment for itself, whatever a config var says', async () => {
+    expect((await host.send('PATCH', '/apps/swift/config', { vars: { MPLBACKEND: 'TkAgg' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('swift')).release === 5);
+    expect(await visit(host, 'swift')).toContain('backend=Agg');
+  });
+
   it('runs with its own packages where the push changes them, and nothing of the other interpreter is left', async () => {
     await project.commit({ 'requirements.txt': 'streamlit\nsix\n' }, 'more packages');
     await pushLive(project, host, 'swift');
+    expect(await wasAhead()).toBe(false);
+    await onlyTheLiveOneRuns();
+  });
+
+  it('begins in the folder of its release where a config var speaks to Python itself', async () => {
+    expect((await host.send('PATCH', '/apps/swift/config', { vars: { PYTHONPATH: 'parts' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('swift')).state === 'running' && (await given()).includes('PYTHONPATH=parts'));
+    await project.commit({ 'parts/part.py': 'TEXT = "here"', 'app.py': 'import part, streamlit as st\nst.text("part=" + part.TEXT)' }, 'in parts');
+    await pushLive(project, host, 'swift');
+    expect(await visit(host, 'swift')).toContain('part=here');
     expect(await wasAhead()).toBe(false);
     await onlyTheLiveOneRuns();
   });
@@ -98,5 +117,20 @@ describe('what an app’s Python runs first', () => {
     const project = await Project.create({ ...textApp('mine'), 'typing_extensions.py': 'raise ImportError("not this one")', 'calendar.py': 'raise ImportError("nor this")' });
     await pushLive(project, host, 'shadow');
     expect(await visit(host, 'shadow')).toContain('mine');
+  });
+
+  it('lets none do so either where Streamlit is imported after the order, as an older one is', async () => {
+    const folder = await scratch('launch-');
+    const packages = join(folder, 'packages/streamlit/web');
+    await mkdir(packages, { recursive: true });
+    await mkdir(join(folder, 'app'));
+    for (const path of [join(packages, '__init__.py'), join(packages, '../__init__.py')]) await writeFile(path, '');
+    await writeFile(join(packages, 'cli.py'), 'import colorsys, sys\ndef main(prog_name):\n    import beside\n    print(prog_name, sys.argv, beside.TEXT)\n');
+    await writeFile(join(folder, 'app/colorsys.py'), 'raise ImportError("not this one")');
+    await writeFile(join(folder, 'app/beside.py'), 'TEXT = "beside"');
+    const log = join(folder, 'run.log');
+    const order = JSON.stringify({ argv: ['streamlit', 'run'], cwd: join(folder, 'app'), environment: {}, log });
+    execFileSync('python3', [launcher, 'hello'], { cwd: folder, input: order, env: { PATH: process.env.PATH, PYTHONPATH: join(folder, 'packages') } });
+    expect(await readFile(log, 'utf8')).toBe("streamlit ['streamlit', 'run'] beside\n");
   });
 });

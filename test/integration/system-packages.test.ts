@@ -11,6 +11,8 @@ const root = process.getuid?.() === 0;
 
 /** Small, needs nothing, and no machine needs it. */
 const PACKAGE = 'hello';
+/** Another one that cannot be there beside it. */
+const OTHER = 'hello-traditional';
 
 async function provide(names: string[], options: Partial<SystemPackagesOptions> = {}): Promise<string[]> {
   const heard: string[] = [];
@@ -20,7 +22,7 @@ async function provide(names: string[], options: Partial<SystemPackagesOptions> 
 }
 
 function remove(): void {
-  execFileSync('apt-get', ['purge', '--yes', '--quiet', PACKAGE], { stdio: 'ignore' });
+  execFileSync('apt-get', ['purge', '--yes', '--quiet', PACKAGE, OTHER], { stdio: 'ignore' });
 }
 
 describe('packages.txt', () => {
@@ -59,6 +61,16 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
       code: 'packages-not-installed',
       message: 'packages.txt: no-such-package-of-ours could not be installed: Unable to locate package no-such-package-of-ours',
     });
+  });
+
+  it.each([
+    ['a name that apt-get takes for a removal', `${PACKAGE}-`, 'remove is disabled'],
+    ['a name that apt-get takes for a pattern', 'hello-trad.tional', "Couldn't find any package by glob 'hello-trad.tional'"],
+    ['what can only be there instead of another one', OTHER, 'remove is disabled'],
+  ])('removes nothing, and installs nothing that is not named: %s', async (_, name, why) => {
+    await provide([PACKAGE], { install: true });
+    await expect(provide([name], { install: true })).rejects.toMatchObject({ code: 'packages-not-installed', message: expect.stringContaining(why) as string });
+    expect(await provide([PACKAGE])).toEqual([`packages.txt: installed on this server is ${PACKAGE}.`]);
   });
 
   it('lets a push install what its app needs, with the output on the pusher’s terminal', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { HeadStarts, type Begun, type ExpectedRelease } from '../../../src/deploy/head-starts.js';
+import { HeadStarts, type ExpectedRelease } from '../../../src/deploy/head-starts.js';
 import { newApp, type App } from '../../../src/domain/app.js';
 import { Child } from '../../../src/runtime/child.js';
 import { findMarked } from '../../../src/runtime/marked.js';
@@ -13,7 +13,7 @@ const NEXT = releaseOf(4, 'starting', { environment: 'abc', config: 2 });
 
 let folder: string;
 let app: App;
-let started: (ExpectedRelease & Begun)[];
+let started: (ExpectedRelease & { child: Child })[];
 let headStarts: HeadStarts;
 
 beforeEach(async () => {
@@ -31,11 +31,10 @@ afterEach(async () => {
 });
 
 /** Something that waits for its order, as an interpreter does. */
-async function begin(id: string, expected: ExpectedRelease): Promise<Begun> {
-  const variables = { ZONE: 'north' };
-  const child = await Child.start({ app: id, release: expected.number, command: ['/bin/cat'], cwd: folder, environment: variables, mark: folder, output: 'ignore' });
-  started.push({ ...expected, child, variables });
-  return { child, variables };
+async function begin(id: string, expected: ExpectedRelease): Promise<Child> {
+  const child = await Child.start({ app: id, release: expected.number, command: ['/bin/cat'], cwd: folder, environment: { ZONE: 'north' }, mark: folder, output: 'ignore' });
+  started.push({ ...expected, child });
+  return child;
 }
 
 const take = (release = NEXT, environment: Record<string, string> = { ZONE: 'north', STREAMLIT_SERVER_PORT: '1' }): Promise<Child | undefined> =>

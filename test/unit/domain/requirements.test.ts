@@ -10,7 +10,8 @@ import {
 describe('refuseOldStreamlit', () => {
   it.each([
     'streamlit==1.10.0',
-    'Streamlit<1.12',
+    'Streamlit<1.18',
+    'streamlit==1.17.0',
     'streamlit[x]~=1.11.1',
     'streamlit==1.10.*',
     'streamlit (<=1.11)',
@@ -21,13 +22,13 @@ describe('refuseOldStreamlit', () => {
       expect.objectContaining({ code: 'streamlit-too-old' }),
     );
     expect(() => refuseOldStreamlit(text, 'requirements.txt')).toThrow(
-      /^requirements\.txt asks for .*, and the oldest Streamlit that can be served here is 1\.12: ask for a newer one\.$/,
+      /^requirements\.txt asks for .*, and the oldest Streamlit that can be served here is 1\.18: ask for a newer one\.$/,
     );
   });
 
   it.each([
     'streamlit',
-    'streamlit==1.12.0',
+    'streamlit==1.18.0',
     'streamlit>=1.0',
     'streamlit~=1.0',
     'streamlit<2',
