@@ -25,6 +25,8 @@ const LEVELS: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 4
  */
 export function createLogger(level: string, destination: NodeJS.WritableStream = process.stdout, copy?: (line: string) => void): Logger {
   const onTerminal = 'isTTY' in destination && destination.isTTY === true;
+  // The disk is full that it is kept on, or whoever read it has gone: the line is lost, and the server goes on.
+  destination.on('error', () => undefined);
   return pino(
     {
       level,

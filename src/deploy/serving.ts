@@ -49,6 +49,8 @@ export class Serving {
   readonly #live = new Map<string, Served>();
   readonly #draining = new Map<string, Set<Served>>();
   readonly #background = new Set<Promise<void>>();
+  /** The apps of which not every process that an earlier server left is known yet. */
+  readonly #adopting = new Set<string>();
   /** Whatever runs: also a process that is not live yet. */
   readonly #running = new Set<AppProcess>();
   readonly #closed = new AbortController();
@@ -132,29 +134,33 @@ export class Serving {
 
   /** Takes over what an earlier server left running; what is not wanted any more is ended. */
   async adopt(app: App): Promise<void> {
-    for (const record of app.processes) {
-      const release = findRelease(app, record.release);
-      const process = release === undefined || this.#options.paths.environmentOf(release) === undefined ? undefined : await this.prepare(app.id, release);
-      if (release === undefined || process?.adopt(record) !== true) {
-        await this.#sweep(app.id, record);
-        continue;
-      }
-      await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
-      const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
-      if (live) {
-        this.#serve(app.id, process, new Date());
-        this.#inBackground(process.run());
-      } else if (release.state === 'draining' && app.wanted === 'running') {
-        this.#inBackground(process.whenReady().catch(() => undefined));
-        // Its pages lost their connections with the earlier server, and come back in a moment.
-        const served = { process, target: new Target(process, new Date()) };
-        this.#options.routes.drainBehind(app.id, served.target);
-        this.#drain(app.id, served);
-      } else {
-        await process.stop();
-      }
+    this.#adopting.add(app.id);
+    try {
+      for (const record of app.processes) await this.#adoptOne(app, record);
+    } finally {
+      this.#adopting.delete(app.id);
     }
     await this.#record(app.id);
+  }
+
+  async #adoptOne(app: App, record: ProcessRecord): Promise<void> {
+    const release = findRelease(app, record.release);
+    const process = release === undefined || this.#options.paths.environmentOf(release) === undefined ? undefined : await this.prepare(app.id, release);
+    if (release === undefined || process?.adopt(record) !== true) return this.#sweep(app.id, record);
+    await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
+    const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
+    if (live) {
+      this.#serve(app.id, process, new Date());
+      this.#inBackground(process.run());
+    } else if (release.state === 'draining' && app.wanted === 'running') {
+      this.#inBackground(process.whenReady().catch(() => undefined));
+      // Its pages lost their connections with the earlier server, and come back in a moment.
+      const served = { process, target: new Target(process, new Date()) };
+      this.#options.routes.drainBehind(app.id, served.target);
+      this.#drain(app.id, served);
+    } else {
+      await process.stop();
+    }
   }
 
   /** Starts a new process of the live release beside the old one, which serves until the new one does. */
@@ -284,17 +290,9 @@ export class Serving {
     this.#draining.get(app)?.delete(served);
     served.target.close();
     await served.process.stop();
-    const record = store.find(app);
-    if (record === undefined) return;
-    const number = served.process.release;
-    await store.update(app, (current) => ({
-      ...current,
-      processes: current.processes.filter((one) => !(one.release === number && one.port === served.process.port)),
-      releases: current.releases.map((release) =>
-        release.number === number && release.state === 'draining' ? transition(release, 'retired') : release,
-      ),
-    }));
-    logger.info({ app, release: number }, 'a process ended');
+    if (store.find(app) === undefined) return;
+    await this.#record(app);
+    logger.info({ app, release: served.process.release }, 'a process ended');
   }
 
   #changed(app: string, process: AppProcess): void {
@@ -310,12 +308,18 @@ export class Serving {
     if (known && this.#options.store.find(app) !== undefined) this.#inBackground(this.#record(app));
   }
 
-  /** Writes down which processes run, as they are now. */
+  /** Writes down which processes run, as they are now; a release that was live and has none any more is retired. */
   async #record(app: string): Promise<void> {
-    if (this.#options.store.find(app) === undefined) return;
+    // An adoption ends with a record of its own.
+    if (this.#options.store.find(app) === undefined || this.#adopting.has(app)) return;
     await this.#options.store.update(app, (current) => {
-      const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])];
-      return { ...current, processes: served.flatMap((one) => one?.process.record ?? []) };
+      const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])].flatMap((one) => one?.process ?? []);
+      const running = new Set(served.map((process) => process.release));
+      return {
+        ...current,
+        processes: served.flatMap((process) => process.record ?? []),
+        releases: current.releases.map((one) => (one.state === 'draining' && !running.has(one.number) ? transition(one, 'retired') : one)),
+      };
     });
   }
 

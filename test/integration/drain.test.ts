@@ -76,3 +76,10 @@ it('an app may say by itself how long its older releases stay, also for what com
   expect([await stateOf(next), other.isOpen]).toEqual(['draining', true]);
   expect(await readMeta(host, 'drains')).not.toHaveProperty('drainLimitMinutes');
 });
+
+it('an app that was stopped, or asleep, when a release came has no older one that drains: nobody would ever end that', async () => {
+  const before = (await host.app('drains')).release as number;
+  await host.send('POST', '/apps/drains/stop', {});
+  await release('text:eight');
+  await until('it is retired', async () => (await stateOf(before)) === 'retired', 5_000);
+});

@@ -65,3 +65,10 @@ it('starts none of an app that is stopped in that moment, which nobody would end
   await serving.start(store.get('hello'));
   expect(serving.process('hello')).toBeUndefined();
 });
+
+it('knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
+  const gone = { release: 1, pid: 999_999_999, startTime: '1', port: 20_000, mark: `${paths.data}/hello/1/x`, startedAt: new Date(0).toISOString() };
+  await store.update('hello', (app) => ({ ...app, live: 2, processes: [gone], releases: [releaseOf(1, 'draining'), releaseOf(2, 'live')] }));
+  await serving.adopt(store.get('hello'));
+  expect(store.get('hello')).toMatchObject({ processes: [], releases: [{ number: 1, state: 'retired' }, { number: 2, state: 'live' }] });
+});
