@@ -6,7 +6,7 @@ import { Repository } from '../store/repository.js';
 import type { Deploy } from './apps.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
 import type { DeployLog } from './deploy-log.js';
-import { OngoingDeploys, type OngoingDeploysOptions } from './ongoing.js';
+import { OngoingDeploys, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
 
 /** A commit that shall become live. */
 export interface DeployRequest {
@@ -100,7 +100,7 @@ export class Deploys {
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
-    const ongoing = await this.#ongoing.open(request.app, number);
+    const ongoing = await this.#open(request.app, number);
     await this.#supersede(request.app, number);
     wake(request.app);
     return ongoing;
@@ -118,7 +118,7 @@ export class Deploys {
       throw new Refusal('not-found', 'release-not-found', `${app} has no release ${number}.`);
     }
     if (!isPending(release.state)) return release;
-    const ongoing = await this.#ongoing.open(app, number);
+    const ongoing = await this.#open(app, number);
     await this.#callOff(app, number, new CalledOff('cancelled', 'cancelled'));
     return ongoing.done;
   }
@@ -175,6 +175,14 @@ export class Deploys {
       const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
       if (release !== undefined) this.#ongoing.close(ongoing.app, release);
     }
+  }
+
+  /** The deploy of a release that was just asked for, which is told at once where something newer has ended it meanwhile. */
+  async #open(app: string, number: number): Promise<OngoingDeploy> {
+    const ongoing = await this.#ongoing.open(app, number);
+    const release = findRelease(this.#options.store.get(app), number);
+    if (release !== undefined && !isPending(release.state)) this.#ongoing.close(app, release);
+    return ongoing;
   }
 
   async #run(id: string): Promise<void> {
