@@ -66,10 +66,18 @@ export class Deploys {
    * `app-going` where the app is about to be removed
    */
   async request(request: DeployRequest): Promise<Deploy> {
-    const { store, paths, git, wake, headStarts } = this.#options;
+    const { headStarts } = this.#options;
     if (this.#stopping) throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
     if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
+    return this.#request(request, folder).catch((error: unknown) => {
+      headStarts.settle(request.app);
+      throw error;
+    });
+  }
+
+  async #request(request: DeployRequest, folder: Release['folder']): Promise<Deploy> {
+    const { store, paths, git, wake } = this.#options;
     // What is brought back moves no branch.
     const repository = folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
     const [message, previous] = await Promise.all([
@@ -256,7 +264,7 @@ export class Deploys {
   }
 
   async #callOff(app: string, number: number, why: CalledOff): Promise<void> {
-    const { store } = this.#options;
+    const { store, headStarts } = this.#options;
     this.#ongoing.find(app, number)?.abort.abort(why);
     const release = findRelease(store.get(app), number);
     // One that runs ends by itself, with its signal's reason; one that waits is ended here.
@@ -270,6 +278,7 @@ export class Deploys {
       ),
     }));
     const ended = findRelease(after, number);
+    headStarts.settle(app);
     if (ended !== undefined && !isPending(ended.state)) this.#ongoing.close(app, ended);
   }
 }

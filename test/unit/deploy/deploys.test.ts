@@ -14,6 +14,8 @@ let paths: Paths;
 let deploys: Deploys;
 /** What is waited for before an app's values can be hidden. */
 let masks: Promise<void>[];
+/** The head starts that were ended, unless a deploy is to come. */
+let settled: string[];
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'deploys-')));
@@ -21,10 +23,11 @@ beforeEach(async () => {
   await store.load();
   await store.create({ ...newApp('shop', 'Shop', new Date()), live: 1, lastRelease: 1, releases: [LIVE] });
   masks = [];
+  settled = [];
   const options: Partial<DeploysOptions> = {
     store,
     paths,
-    headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: () => undefined },
+    headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: (id) => void settled.push(id) },
     wake: () => undefined,
     mask: async () => {
       await masks.shift();
@@ -47,4 +50,14 @@ it('tells whoever asked for a deploy that it was superseded, also where it was s
   await request();
   go();
   expect(await (await first).done).toMatchObject({ number: 2, state: 'superseded', reason: 'superseded by release 3' });
+});
+
+it('keeps no head start for a deploy that cannot be asked for, or that is called off before its turn', async () => {
+  const unbar = deploys.bar('shop');
+  await expect(request()).rejects.toMatchObject({ code: 'app-going' });
+  expect(settled).toEqual(['shop']);
+  unbar();
+  const { release } = await request();
+  await deploys.cancel('shop', release);
+  expect(settled).toEqual(['shop', 'shop']);
 });
