@@ -6,7 +6,7 @@ import { Repository } from '../store/repository.js';
 import type { Deploy } from './apps.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
 import type { DeployLog } from './deploy-log.js';
-import { OngoingDeploys, type OngoingDeploysOptions } from './ongoing.js';
+import { OngoingDeploys, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
 
 /** A commit that shall become live. */
 export interface DeployRequest {
@@ -66,10 +66,18 @@ export class Deploys {
    * `app-going` where the app is about to be removed
    */
   async request(request: DeployRequest): Promise<Deploy> {
-    const { store, paths, git, wake, headStarts } = this.#options;
+    const { headStarts } = this.#options;
     if (this.#stopping) throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
     if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
+    return this.#request(request, folder).catch((error: unknown) => {
+      headStarts.settle(request.app);
+      throw error;
+    });
+  }
+
+  async #request(request: DeployRequest, folder: Release['folder']): Promise<Deploy> {
+    const { store, paths, git, wake } = this.#options;
     // What is brought back moves no branch.
     const repository = folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
     const [message, previous] = await Promise.all([
@@ -100,7 +108,7 @@ export class Deploys {
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
-    const ongoing = await this.#ongoing.open(request.app, number);
+    const ongoing = await this.#open(request.app, number);
     await this.#supersede(request.app, number);
     wake(request.app);
     return ongoing;
@@ -118,7 +126,7 @@ export class Deploys {
       throw new Refusal('not-found', 'release-not-found', `${app} has no release ${number}.`);
     }
     if (!isPending(release.state)) return release;
-    const ongoing = await this.#ongoing.open(app, number);
+    const ongoing = await this.#open(app, number);
     await this.#callOff(app, number, new CalledOff('cancelled', 'cancelled'));
     return ongoing.done;
   }
@@ -175,6 +183,14 @@ export class Deploys {
       const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
       if (release !== undefined) this.#ongoing.close(ongoing.app, release);
     }
+  }
+
+  /** The deploy of a release that was just asked for, which is told at once where something newer has ended it meanwhile. */
+  async #open(app: string, number: number): Promise<OngoingDeploy> {
+    const ongoing = await this.#ongoing.open(app, number);
+    const release = findRelease(this.#options.store.get(app), number);
+    if (release !== undefined && !isPending(release.state)) this.#ongoing.close(app, release);
+    return ongoing;
   }
 
   async #run(id: string): Promise<void> {
@@ -249,7 +265,7 @@ export class Deploys {
   }
 
   async #callOff(app: string, number: number, why: CalledOff): Promise<void> {
-    const { store } = this.#options;
+    const { store, headStarts } = this.#options;
     this.#ongoing.find(app, number)?.abort.abort(why);
     const release = findRelease(store.get(app), number);
     // One that runs ends by itself, with its signal's reason; one that waits is ended here.
@@ -263,6 +279,7 @@ export class Deploys {
       ),
     }));
     const ended = findRelease(after, number);
+    headStarts.settle(app);
     if (ended !== undefined && !isPending(ended.state)) this.#ongoing.close(app, ended);
   }
 }
