@@ -36,6 +36,21 @@ export class Refusal extends Error {
   }
 }
 
+/** What was expected of an error: a refusal is, and so is that the disk is full, wherever that is met. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (!isDiskFull(error)) return undefined;
+  const sentence = 'The disk of the server is full, so this could not be done: free some space on it, and try again.';
+  return new Refusal('unavailable', 'disk-full', sentence, { cause: error });
+}
+
+/** True where something failed because no space was left, as the system says it or a program that was run. */
+export function isDiskFull(error: unknown): boolean {
+  if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) return true;
+  const stderr = error instanceof Error && 'stderr' in error ? error.stderr : undefined;
+  return /\bENOSPC\b|\bEDQUOT\b|No space left on device|Disk quota exceeded/.test(`${messageOf(error)}\n${typeof stderr === 'string' ? stderr : ''}`);
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

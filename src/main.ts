@@ -8,7 +8,7 @@ import { ConfigError, readConfig, type Config } from './config.js';
 import { takeData } from './deploy/data-folder.js';
 import { Photographer } from './deploy/photographer.js';
 import { assembleDeploying } from './deploying.js';
-import { Refusal } from './errors.js';
+import { refusalOf } from './errors.js';
 import { Absent } from './gateway/absent.js';
 import { createEntry, type EntryOptions } from './gateway/entry.js';
 import { Frontends } from './gateway/frontend.js';
@@ -65,8 +65,8 @@ export async function main(): Promise<void> {
     if (typeof logs === 'string') logger.warn(logs);
     await serve(config, logger, typeof logs === 'string' ? undefined : logs);
   } catch (error) {
-    const expected = error instanceof Refusal || error instanceof ConfigError;
-    process.stderr.write(`streamlit-host: ${expected ? error.message : String((error as Error).stack ?? error)}\n`);
+    const expected = error instanceof ConfigError ? error : refusalOf(error);
+    process.stderr.write(`streamlit-host: ${expected?.message ?? String((error as Error).stack ?? error)}\n`);
     // What was started already (Redis, adopted apps) would keep the process alive; the next start takes it over.
     process.exit(error instanceof ConfigError ? 2 : 1);
   }

@@ -1,11 +1,10 @@
-import { hasCode, Refusal } from '../errors.js';
+import { isDiskFull as saysDiskFull, Refusal } from '../errors.js';
 import { reasonFrom } from './reasons.js';
 import { CommandFailed } from './run.js';
 
 /** True where something failed because no space was left on the disk. */
 export function isDiskFull(error: unknown): boolean {
-  if (error instanceof CommandFailed) return error.diskFull;
-  return hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT');
+  return error instanceof CommandFailed ? error.diskFull : saysDiskFull(error);
 }
 
 /** The refusal for a full disk. @param what what could not be done: "the files could not be written" */

@@ -1,7 +1,7 @@
 import { findRelease, pendingRelease, type App } from '../domain/app.js';
 import { usedAt } from '../domain/preview.js';
 import { canBecome, isPending, transition, type Release } from '../domain/release.js';
-import { messageOf, Refusal } from '../errors.js';
+import { isDiskFull, Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
 import type { Deploy } from './apps.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
@@ -295,8 +295,5 @@ const INTERNAL = 'something went wrong on the server; its log says what';
 /** The reason of a failure, in words for the pusher. */
 function describe(error: unknown): string {
   if (error instanceof CalledOff || error instanceof Refusal) return error.message;
-  if (/ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/.test(messageOf(error))) {
-    return 'the disk is full; what was begun is removed again';
-  }
-  return INTERNAL;
+  return isDiskFull(error) ? 'the disk is full; what was begun is removed again' : INTERNAL;
 }

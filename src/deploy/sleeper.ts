@@ -51,9 +51,15 @@ export class Sleeper {
 
   #look(): void {
     for (const app of this.#options.store.list()) {
-      if (app.asleep || app.wanted !== 'running' || app.live === null || this.#working.has(app.id)) continue;
-      if (this.#isUnused(app)) this.#work(app.id, () => this.#sleep(app.id));
+      if (app.wanted !== 'running' || app.live === null || this.#working.has(app.id)) continue;
+      if (app.asleep) this.#wakeCalled(app.id);
+      else if (this.#isUnused(app)) this.#work(app.id, () => this.#sleep(app.id));
     }
+  }
+
+  /** Somebody came while it was being put to sleep: a page that waits, or a touch that nobody repeats. */
+  #wakeCalled(id: string): void {
+    if (this.#called.delete(id) || this.#options.routes.hasWaiters(id)) this.wake(id);
   }
 
   /** An older release that still has open pages is somebody's work in progress: the app stays awake as a whole. */
@@ -76,14 +82,17 @@ export class Sleeper {
   }
 
   #work(id: string, work: () => Promise<void>): void {
-    const working = work()
-      .catch((error: unknown) => this.#options.logger.error({ app: id, err: error }, 'an app could not be put to sleep or woken'))
-      .finally(() => {
+    const working = work().then(
+      () => {
         this.#working.delete(id);
-        // Somebody came while it was being put to sleep: a page that waits, or a touch that nobody repeats.
-        const called = this.#called.delete(id);
-        if (called || this.#options.routes.hasWaiters(id)) this.wake(id);
-      });
+        this.#wakeCalled(id);
+      },
+      (error: unknown) => {
+        this.#options.logger.error({ app: id, err: error }, 'an app could not be put to sleep or woken');
+        // What failed (a full disk) would fail again at once, and again: the next look wakes it.
+        this.#working.delete(id);
+      },
+    );
     this.#working.set(id, working);
   }
 }

@@ -7,7 +7,7 @@ import { authenticate, type CheckToken, type Principal } from '../domain/access.
 import { parseAppId } from '../domain/app.js';
 import { isPreviewId } from '../domain/preview.js';
 import type { Attempts } from '../domain/attempts.js';
-import { messageOf, Refusal } from '../errors.js';
+import { messageOf, Refusal, refusalOf } from '../errors.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 
@@ -61,8 +61,9 @@ export class GitHandler {
   handle(request: IncomingMessage, response: ServerResponse, path: string, query: string): void {
     this.#handle(request, response, path, query).catch((error: unknown) => {
       if (!(error instanceof Refusal)) this.#options.logger.error({ path, err: error }, 'a git request failed');
+      const refusal = refusalOf(error);
       if (response.headersSent || response.destroyed) response.destroy();
-      else if (error instanceof Refusal) say(request, response, error.status, error.message);
+      else if (refusal !== undefined) say(request, response, refusal.status, refusal.message);
       else say(request, response, 500, 'Something went wrong here; the server\'s log says what.');
     });
   }

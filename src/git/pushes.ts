@@ -4,7 +4,7 @@ import type { HeadStarts } from '../deploy/head-starts.js';
 import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefPlan, type RefUpdate } from '../domain/push.js';
 import { printable, type App } from '../domain/app.js';
 import type { Principal } from '../domain/access.js';
-import { Refusal } from '../errors.js';
+import { Refusal, refusalOf } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
 import { Announcement } from './announcement.js';
 import type { HookCall } from './hook-server.js';
@@ -99,7 +99,7 @@ export class Pushes {
       call.exit(code);
     } catch (error) {
       this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
-      call.say(`streamlit-host: something went wrong with the push to ${push.app}; the server's log says what.`);
+      call.say(`streamlit-host: ${refusalOf(error)?.message ?? `something went wrong with the push to ${push.app}; the server's log says what.`}`);
       call.exit(1);
     }
   }
@@ -201,7 +201,8 @@ export class Pushes {
         ...(drainMinutes === undefined ? {} : { drainMinutes }),
       });
     } catch (error) {
-      if (error instanceof Refusal) return error.message;
+      const refusal = refusalOf(error);
+      if (refusal !== undefined) return refusal.message;
       throw error;
     }
     if (nowait) {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { TooManyAttempts } from '../domain/attempts.js';
-import { Refusal } from '../errors.js';
+import { Refusal, refusalOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 
 /** What went wrong, for programs. @see https://www.rfc-editor.org/rfc/rfc9457 */
@@ -29,7 +29,8 @@ export function isApi(path: string): boolean {
  * @param instance the path that was asked for
  */
 export function problemOf(error: unknown, instance: string): Problem {
-  if (error instanceof Refusal) return problem(error.status, error.code, error.message, instance, error.field);
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return problem(refusal.status, refusal.code, refusal.message, instance, refusal.field);
   if (isMulterError(error)) return multerProblem(error, instance);
   if (isHttpError(error)) return problem(error.status, httpCode(error.status), sentence(error.message), instance);
   return problem(500, 'internal-error', 'Something went wrong inside the server; its log has the details.', instance);

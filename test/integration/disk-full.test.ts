@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +19,11 @@ function mount(folder: string): boolean {
 
 const folder = await mkdtemp(join(tmpdir(), 'small-disk-'));
 const mounted = mount(folder);
+
+/** Fills it to the last byte. */
+async function fill(): Promise<void> {
+  await Promise.allSettled([writeFile(join(folder, 'filler'), Buffer.alloc(1400 * 1024 * 1024))]);
+}
 
 describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () => {
   let host: TestHost;
@@ -56,5 +61,28 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     await rm(join(folder, 'filler'));
     const again = await project.git('push', host.remote('full'), 'main');
     expect(again.code, again.output).toBe(0);
+  });
+
+  it('is what those are told whose change it refuses, and nothing is changed by halves', async () => {
+    const record = join(host.data, 'apps/full/meta.json');
+    const before = await readFile(record, 'utf8');
+    await fill();
+    const form = new FormData();
+    form.set('app', new Blob(['import streamlit as st\n']), 'app.py');
+    const answers = [
+      await host.api('/apps/full', { method: 'PATCH', body: form }),
+      await host.api('/apps/full/files/app.py', { method: 'PUT', body: '# edited\n' }),
+      await host.send('PATCH', '/apps/full/config', { vars: { MOOD: 'good' } }),
+      await host.send('POST', '/apps/full/redeploy', {}),
+      await host.send('POST', '/apps/full/restart', {}),
+      await host.send('POST', '/apps/full/stop', {}),
+      await host.send('POST', '/apps', { name: 'Another' }),
+    ];
+    await rm(join(folder, 'filler'));
+    const said = await Promise.all(answers.map(async (answer) => [answer.status, ((await answer.json()) as { detail: string }).detail]));
+    for (const one of said) expect(one).toEqual([503, expect.stringMatching(/^The disk of the server is full.*free some space/)]);
+    expect(await readFile(record, 'utf8')).toBe(before);
+    expect((await host.app('full')).state).toBe('running');
+    expect(await readdir(join(host.data, 'tmp'))).toEqual([]);
   });
 });

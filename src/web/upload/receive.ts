@@ -124,8 +124,8 @@ async function receiveForm(ctx: Context, folder: string, maxBytes: number): Prom
     await Promise.race([parsing, storage.exceeded]);
   } catch (error) {
     if (error instanceof Refusal) cutOff(ctx);
-    // What the form's parser says has no class of its own, and it is about the form.
-    if (error instanceof Error && error.constructor === Error)
+    // What the form's parser says has no class of its own, and it is about the form; a full disk is not.
+    if (error instanceof Error && error.constructor === Error && !('syscall' in error))
       ctx.throw(400, `The form cannot be read: ${error.message}.`);
     throw error;
   }

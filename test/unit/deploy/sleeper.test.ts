@@ -63,3 +63,22 @@ it('does not wake an app that nobody touched', async () => {
   expect(steps).toEqual(['stop']);
   expect(store.get('quiet').asleep).toBe(true);
 });
+
+it('tries to wake an app again that could not be woken, but not at once for as long as somebody waits: the disk may be full', async () => {
+  end();
+  await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true));
+  const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));
+  const target = routes.live('quiet');
+  if (target !== undefined) routes.drop('quiet', target);
+  let open = true;
+  const page = routes.whenReady('quiet', undefined, 10_000, () => open);
+  sleeper.wake('quiet');
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  // It looks four times a second here.
+  expect(disk.mock.calls.length).toBeGreaterThan(1);
+  expect(disk.mock.calls.length).toBeLessThan(10);
+  disk.mockRestore();
+  await vi.waitFor(() => expect(steps.at(-1)).toBe('start'), { timeout: 5_000 });
+  open = false;
+  await page;
+});
