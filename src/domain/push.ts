@@ -74,6 +74,7 @@ export function deployBranchOf(current: string | null, updates: readonly RefUpda
 
 /** What becomes of a ref. @param deployBranch as `deployBranchOf` says */
 export function planRef(update: RefUpdate, deployBranch: string | null, previews: PreviewRule): RefPlan {
+  if (isCreation(update) && isDeletion(update)) return { kind: 'refuse', reason: `${update.ref} is not there, so it cannot be deleted` };
   if (update.ref.startsWith(BRANCH)) {
     const branch = update.ref.slice(BRANCH.length);
     if (branch === deployBranch) {

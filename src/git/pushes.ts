@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Deploy } from '../deploy/apps.js';
 import type { HeadStarts } from '../deploy/head-starts.js';
-import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefPlan, type RefUpdate } from '../domain/push.js';
+import { deployBranchOf, isCreation, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefPlan, type RefUpdate } from '../domain/push.js';
 import { printable, type App } from '../domain/app.js';
 import type { Principal } from '../domain/access.js';
 import { Refusal, refusalOf } from '../errors.js';
@@ -259,7 +259,7 @@ async function readRequest(call: HookCall): Promise<Asked> {
       if (part === 0) withOptions = /\0.*\bpush-options\b/.test(text);
       else if (part === 1) {
         const update = parseUpdate(text);
-        if (update === undefined || (isDeletion(update) && update.old === update.new)) throw new Error(`git sent "${text}"`);
+        if (update === undefined) throw new Error(`git sent "${text}"`);
         updates.push(update);
       } else options.push(text);
     }

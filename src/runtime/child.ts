@@ -48,7 +48,6 @@ export interface Exit {
 export class Child {
   readonly identity: ProcessIdentity;
   readonly mark: string;
-  readonly startedAt: Date;
   /** What it began with, except its mark; empty where an earlier server began it. */
   readonly environment: Readonly<Record<string, string>>;
   /** Resolves once it has ended by itself or was ended. */
@@ -56,10 +55,9 @@ export class Child {
   readonly #stdin: Writable | undefined;
   #watched = true;
 
-  private constructor(parts: { identity: ProcessIdentity; mark: string; startedAt: Date; environment?: ChildSpec['environment']; stdin?: Writable; ended?: Promise<Exit> }) {
+  private constructor(parts: { identity: ProcessIdentity; mark: string; environment?: ChildSpec['environment']; stdin?: Writable; ended?: Promise<Exit> }) {
     this.identity = parts.identity;
     this.mark = parts.mark;
-    this.startedAt = parts.startedAt;
     this.environment = parts.environment ?? {};
     this.#stdin = parts.stdin;
     this.ended = parts.ended ?? this.#watch();
@@ -89,13 +87,13 @@ export class Child {
     child.unref();
     // A process that is gone already has no start time, and nothing is ever signalled without one.
     const identity = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '0' };
-    return new Child({ identity, mark, startedAt: new Date(), environment: spec.environment, stdin: child.stdin, ended });
+    return new Child({ identity, mark, environment: spec.environment, stdin: child.stdin, ended });
   }
 
   /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
   static adopt(record: ProcessRecord): Child | undefined {
     const identity = { pid: record.pid, startTime: record.startTime };
-    return isRunning(identity) ? new Child({ identity, mark: record.mark, startedAt: new Date(record.startedAt) }) : undefined;
+    return isRunning(identity) ? new Child({ identity, mark: record.mark }) : undefined;
   }
 
   get running(): boolean {

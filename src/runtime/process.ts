@@ -104,8 +104,8 @@ export class AppProcess {
   /** What to remember of it on disk, while it runs. */
   get record(): ProcessRecord | undefined {
     if (this.#child === undefined) return undefined;
-    const { identity, mark, startedAt } = this.#child;
-    return { release: this.release, ...identity, port: this.port, mark, startedAt: startedAt.toISOString(), healthPath: this.spec.healthPath };
+    const { identity, mark } = this.#child;
+    return { release: this.release, ...identity, port: this.port, mark, startedAt: this.#startedAt.toISOString(), healthPath: this.spec.healthPath };
   }
 
   /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
@@ -126,7 +126,7 @@ export class AppProcess {
     if (child === undefined) return false;
     this.#port.hold(record.port);
     this.#state = 'starting';
-    this.#own(child);
+    this.#own(child, new Date(record.startedAt));
     return true;
   }
 
@@ -268,22 +268,23 @@ export class AppProcess {
     const environment = await this.spec.environment(this.port);
     if (this.#over) return;
     const child = (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
-    this.#own(child);
+    // One that was started ahead has waited since.
+    this.#own(child, new Date());
     // Said before it is told anything, so that it stands before what the app prints.
     await this.#say(`started pid=${child.identity.pid} port=${this.port}`);
     child.tell({ argv: order, cwd, environment, log: log.path });
   }
 
-  #own(child: Child): void {
+  #own(child: Child, startedAt: Date): void {
     this.#child = child;
-    this.#startedAt = child.startedAt;
+    this.#startedAt = startedAt;
     void child.ended.then((exit) => this.#ended(child, exit));
   }
 
   #ended(child: Child, exit: Exit): void {
     if (this.#stopping !== undefined || this.#child !== child) return;
     this.#child = undefined;
-    const ranFor = Date.now() - child.startedAt.getTime();
+    const ranFor = Date.now() - this.#startedAt.getTime();
     this.#crashes = countCrash(this.#crashes, ranFor);
     this.#lastExit = this.#excess || howItEnded(exit);
     this.#excess = '';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ProcessState } from '../../src/domain/process.js';
 import { LogFile } from '../../src/logs/log-file.js';
+import { Child } from '../../src/runtime/child.js';
 import { findMarked } from '../../src/runtime/marked.js';
 import { Ports } from '../../src/runtime/ports.js';
 import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
@@ -209,6 +210,17 @@ test('one that is let go of goes on, and whoever waits for it is told at once', 
   app.leave();
   await expect(waiting).rejects.toMatchObject({ code: 'app-start-aborted' });
   expect(startTimeOf(app.pid ?? 0)).toBeDefined();
+});
+
+test('one that was started ahead counts from when it was told what to run', async () => {
+  const ahead = await Child.start({ app: 'demo', release: 1, command: [process.execPath, './app.cjs'], cwd: folder, environment: {}, mark, output: 'ignore' });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const begun = Date.now();
+  const app = prepare({ ahead: () => Promise.resolve(ahead) });
+  await app.start();
+  expect(app.pid).toBe(ahead.identity.pid);
+  expect(app.startedAt.getTime()).toBeGreaterThanOrEqual(begun);
+  expect(app.record?.startedAt).toBe(app.startedAt.toISOString());
 });
 
 test('an earlier server’s process is taken over, watched, and started again when it ends', async () => {

@@ -183,7 +183,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('the deploy branch cannot be deleted, another can', async () => {
+  it('the deploy branch cannot be deleted, another can, and once', async () => {
     const before = await serves(host, 'hello');
     const refused = await hello.git('push', host.remote('hello'), ':main');
     expect(refused.code).toBe(1);
@@ -192,6 +192,9 @@ describe('what is pushed to', () => {
     expect(deleted.output).toContain('Branch idea is deleted.');
     expect(deleted.code).toBe(0);
     expect(await refOf(host, 'hello', 'refs/heads/idea')).toBeUndefined();
+    const again = await hello.git('push', host.remote('hello'), ':refs/heads/idea');
+    expect(again.output).toContain('refs/heads/idea is not there, so it cannot be deleted');
+    expect(again.code).toBe(1);
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
