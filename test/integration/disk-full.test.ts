@@ -87,4 +87,16 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     expect(await readdir(join(host.data, 'tmp'))).toEqual([]);
     expect(await readdir(join(host.data, 'apps'))).toEqual(['full']);
   });
+
+  it('keeps nobody from the console, nor from removing an app, which is how room is made', async () => {
+    await fill();
+    const login = await fetch(host.loginUrl, { redirect: 'manual' });
+    expect([login.status, login.headers.get('set-cookie')]).toEqual([303, expect.stringContaining('session')]);
+    const { pid } = await host.app('full');
+    const removed = await host.api('/apps/full?confirm=full', { method: 'DELETE' });
+    expect(removed.status, await removed.text()).toBe(204);
+    expect(await readdir(join(host.data, 'apps'))).toEqual([]);
+    expect(() => process.kill(pid as number, 0)).toThrow('ESRCH');
+    await rm(join(folder, 'filler'));
+  });
 });
