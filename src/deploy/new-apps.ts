@@ -42,24 +42,33 @@ export class NewApps {
     await this.#inTurn(() => this.begin(app));
   }
 
-  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects. @throws Refusal `app-exists`, `app-unreadable` */
+  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects: both or none. @throws Refusal `app-exists`, `app-unreadable` */
   async begin(app: App): Promise<void> {
     const { store, paths } = this.#options;
     store.demandFree(app.id);
     await mkdir(paths.tmp, { recursive: true });
     await rm(paths.app(app.id), { recursive: true, force: true });
-    await mkdir(paths.app(app.id), { recursive: true });
-    const repository = this.#repository(app.id);
-    await repository.init(paths.tmp);
-    if (app.preview !== undefined) {
-      const parent = this.#repository(app.preview.of);
-      const ref = `refs/heads/${app.preview.branch}`;
-      await repository.borrow(parent);
-      await repository.setHead(app.preview.branch);
-      const commit = await parent.resolve(ref);
-      if (commit !== undefined) await repository.pointRef(ref, commit);
+    try {
+      await this.#makeRepository(app);
+      await store.create(app);
+    } catch (error) {
+      await rm(paths.app(app.id), { recursive: true, force: true });
+      throw error;
     }
-    await store.create(app);
+  }
+
+  async #makeRepository({ id, preview }: App): Promise<void> {
+    const { paths } = this.#options;
+    await mkdir(paths.app(id), { recursive: true });
+    const repository = this.#repository(id);
+    await repository.init(paths.tmp);
+    if (preview === undefined) return;
+    const parent = this.#repository(preview.of);
+    const ref = `refs/heads/${preview.branch}`;
+    await repository.borrow(parent);
+    await repository.setHead(preview.branch);
+    const commit = await parent.resolve(ref);
+    if (commit !== undefined) await repository.pointRef(ref, commit);
   }
 
   /** @param except the app that may have it @throws Refusal `app-name-taken` */

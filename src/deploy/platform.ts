@@ -223,6 +223,7 @@ export class Platform implements Apps {
       // First, so that whatever was asked for before is on record, and is called off with the rest.
       const unbar = deploys.bar(id);
       try {
+        await store.letGo(id);
         await this.#want(id, 'stopped');
         await deploys.abandon(id);
         await serving.stop(id);

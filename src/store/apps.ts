@@ -21,6 +21,8 @@ export class AppStore {
   readonly #turns = new Turns();
   readonly #listeners = new Set<StoreListener>();
   readonly #leftAlone = new Set<string>();
+  /** The apps whose records are gone from the disk, and which are to follow them. */
+  readonly #going = new Set<string>();
 
   constructor(paths: Paths) {
     this.#paths = paths;
@@ -102,14 +104,25 @@ export class AppStore {
     });
   }
 
+  /**
+   * Begins the removal of an app: its record goes first, and what is left of an interrupted removal is then swept up at the
+   * next start. What still changes of it is not written down any more: it is removed to make room on a full disk, too.
+   */
+  async letGo(id: string): Promise<void> {
+    await this.#turns.take(id, async () => {
+      await rm(this.#paths.meta(id), { force: true });
+      this.#going.add(id);
+    });
+  }
+
   /** Removes an app and everything of it; removing one that is gone is fine. */
   async remove(id: string): Promise<void> {
+    await this.letGo(id);
     await this.#turns.take(id, async () => {
-      // The record goes first: what is left of an interrupted removal is then swept up at the next start.
-      await rm(this.#paths.meta(id), { force: true });
       await rm(this.#paths.app(id), { recursive: true, force: true, maxRetries: 3 });
       // Its id is taken until nothing of it is left, or a new app of that name could lose what it was just given.
       this.#apps.delete(id);
+      this.#going.delete(id);
       this.#tell(id, undefined);
     });
   }
@@ -121,7 +134,7 @@ export class AppStore {
   }
 
   async #write(app: App): Promise<App> {
-    await writeFileAtomic(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, { mode: 0o600 });
+    if (!this.#going.has(app.id)) await writeFileAtomic(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, { mode: 0o600 });
     this.#apps.set(app.id, app);
     this.#tell(app.id, app);
     return app;

@@ -82,7 +82,8 @@ export class Sessions {
   }
 
   /**
-   * Begins a session, and has it on disk.
+   * Begins a session, and has it on disk; where that cannot be written, such as to a full one, which somebody may log in to
+   * make room on, it lasts until the server ends.
    * @param name whose it is
    * @returns its id, for a cookie
    */
@@ -92,7 +93,7 @@ export class Sessions {
     const hash = hashOf(id);
     this.#sessions.set(hash, { hash, name, createdAt: now, usedAt: now });
     this.#forgetOld();
-    await this.#save();
+    await this.#save().catch((error: unknown) => this.#cannotWrite(error));
     return id;
   }
 
@@ -108,7 +109,7 @@ export class Sessions {
     }
     if (now - session.usedAt > SLIDE_MS) {
       this.#sessions.set(hash, { ...session, usedAt: now });
-      this.#save().catch((error: unknown) => this.#warn(`${this.#file} cannot be written: ${messageOf(error)}`));
+      this.#save().catch((error: unknown) => this.#cannotWrite(error));
     }
     return { name: session.name, csrf: csrfOf(id) };
   }
@@ -170,6 +171,10 @@ export class Sessions {
     for (const [place, session] of newestFirst.entries()) {
       if (place >= MAX_SESSIONS || now - session.usedAt > SESSION_MS) this.#sessions.delete(session.hash);
     }
+  }
+
+  #cannotWrite(error: unknown): void {
+    this.#warn(`${this.#file} cannot be written: ${messageOf(error)}`);
   }
 
   /** One write after the other, each of what is true when its turn comes. */

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startHost, type TestHost } from '../helpers/host.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 
@@ -65,6 +65,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
 
   it('is what those are told whose change it refuses, and nothing is changed by halves', async () => {
     const record = join(host.data, 'apps/full/meta.json');
+    await until('nothing happens any more', async () => (await host.app('full')).state === 'running' && !(await readFile(record, 'utf8')).includes('"draining"'));
     const before = await readFile(record, 'utf8');
     await fill();
     const form = new FormData();
@@ -84,5 +85,18 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     expect(await readFile(record, 'utf8')).toBe(before);
     expect((await host.app('full')).state).toBe('running');
     expect(await readdir(join(host.data, 'tmp'))).toEqual([]);
+    expect(await readdir(join(host.data, 'apps'))).toEqual(['full']);
+  });
+
+  it('keeps nobody from the console, nor from removing an app, which is how room is made', async () => {
+    await fill();
+    const login = await fetch(host.loginUrl, { redirect: 'manual' });
+    expect([login.status, login.headers.get('set-cookie')]).toEqual([303, expect.stringContaining('session')]);
+    const { pid } = await host.app('full');
+    const removed = await host.api('/apps/full?confirm=full', { method: 'DELETE' });
+    expect(removed.status, await removed.text()).toBe(204);
+    expect(await readdir(join(host.data, 'apps'))).toEqual([]);
+    expect(() => process.kill(pid as number, 0)).toThrow('ESRCH');
+    await rm(join(folder, 'filler'));
   });
 });
