@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -106,6 +107,7 @@ export class GitHandler {
     const known = this.#options.repositories.find(app);
     if (known === undefined && service === 'git-upload-pack') throw noApp(app);
     const version = protocolOf(request);
+    const child = await this.#spawn(service, ['--http-backend-info-refs'], known ?? this.#options.repositories.empty, version, {});
     response.writeHead(200, {
       'content-type': `application/x-${service}-advertisement`,
       'cache-control': 'no-cache, max-age=0, must-revalidate',
@@ -113,7 +115,6 @@ export class GitHandler {
     if (!(service === 'git-upload-pack' && version === 'version=2')) {
       response.write(Buffer.concat([pkt(`# service=${service}\n`), FLUSH]));
     }
-    const child = this.#spawn(service, ['--http-backend-info-refs'], known ?? this.#options.repositories.empty, version, {});
     child.stdin?.end();
     await this.#answer(child, response, service);
     response.end();
@@ -134,12 +135,12 @@ export class GitHandler {
     if (folder === undefined) throw noApp(app);
     const secret = push ? pushes.open(app, by) : '';
     try {
-      response.writeHead(200, { 'content-type': `application/x-${service}-result`, 'cache-control': 'no-cache' });
-      response.flushHeaders();
       const hooks: Record<string, string> = push
         ? { STREAMLIT_HOST_HOOKS: this.#options.hookSocket, STREAMLIT_HOST_PUSH: secret, REMOTE_USER: by.name }
         : {};
-      const child = this.#spawn(service, [], folder, protocolOf(request), hooks);
+      const child = await this.#spawn(service, [], folder, protocolOf(request), hooks);
+      response.writeHead(200, { 'content-type': `application/x-${service}-result`, 'cache-control': 'no-cache' });
+      response.flushHeaders();
       // A pusher who leaves does not end the deploy; a cloner who leaves ends the clone.
       if (!push) response.once('close', () => child.kill('SIGTERM'));
       const fed = this.#feed(request, child, encoding !== 'identity', (chunk) => push && pushes.hear(secret, chunk));
@@ -155,7 +156,8 @@ export class GitHandler {
     response.end();
   }
 
-  #spawn(service: Service, args: string[], folder: string, protocol: string, env: Record<string, string>): ChildProcess {
+  /** @throws Error where it cannot be started, such as where no more files may be open: nothing is said to the client before */
+  async #spawn(service: Service, args: string[], folder: string, protocol: string, env: Record<string, string>): Promise<ChildProcess> {
     const settings = [
       `core.hooksPath=${this.#options.hooks}`,
       `receive.maxInputSize=${this.#options.maxPush}`,
@@ -168,6 +170,7 @@ export class GitHandler {
       // Of its own group, so that Ctrl-C on the server does not cut a push in two.
       detached: true,
     });
+    await once(child, 'spawn');
     child.stdin?.on('error', () => undefined); // git ended before it had read all: its exit code tells.
     return child;
   }

@@ -1,8 +1,11 @@
-import { execa, ExecaError } from 'execa';
+import { execFile } from 'node:child_process';
 import { gitEnvironment } from '../domain/commands.js';
+import { hasCode } from '../errors.js';
 
 /** The longest that a short git command may take, in ms. */
 const TIMEOUT_MS = 120_000;
+/** The most that is read from it unless told, in bytes. */
+const MAX_BYTES = 100 * 1024 * 1024;
 
 export interface GitOptions {
   /** Added to git's small environment, such as a temporary index or a push's quarantine. */
@@ -41,26 +44,18 @@ export class Git {
 
   /** What git printed, as bytes. @throws GitFailed */
   async bytes(argv: readonly string[], options: GitOptions = {}): Promise<Buffer> {
-    try {
-      const result = await execa('git', argv, {
-        env: { ...this.env, ...options.env },
-        extendEnv: false,
-        encoding: 'buffer',
-        input: options.input ?? '',
-        stripFinalNewline: false,
-        timeout: TIMEOUT_MS,
-        ...(options.maxBytes === undefined ? {} : { maxBuffer: options.maxBytes }),
-        ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    const { env, input = '', signal, maxBytes = MAX_BYTES, cut = false } = options;
+    return new Promise((resolve, reject) => {
+      const settings = { env: { ...this.env, ...env }, encoding: 'buffer' as const, maxBuffer: maxBytes, timeout: TIMEOUT_MS, ...(signal && { signal }) };
+      const child = execFile('git', argv, settings, (error, stdout, stderr) => {
+        if (error === null || (cut && hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'))) return resolve(stdout);
+        const [why = ''] = error.message.split('\n');
+        reject(new GitFailed(argv, typeof error.code === 'number' ? error.code : undefined, stderr.toString('utf8'), why));
       });
-      return Buffer.from(result.stdout);
-    } catch (error) {
-      if (!(error instanceof ExecaError)) throw error;
-      const stdout: unknown = error.stdout;
-      if (options.cut === true && error.isMaxBuffer && stdout instanceof Uint8Array) return Buffer.from(stdout);
-      const stderr: unknown = error.stderr;
-      const text = stderr instanceof Uint8Array ? Buffer.from(stderr).toString('utf8') : '';
-      throw new GitFailed(argv, error.exitCode, text, error.shortMessage);
-    }
+      // It may end before it has read all: its exit code tells. There is none where no more files may be open.
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.end(input);
+    });
   }
 
   /** What git printed, as text without the last newline. @throws GitFailed */

@@ -16,6 +16,8 @@ export interface HostOptions {
   data?: string;
   /** True where the host begins without the environments that earlier hosts have made, to see one made. */
   bare?: boolean;
+  /** What starts the server in its own place, such as a shell that sets a limit first. */
+  under?: readonly string[];
 }
 
 /** A real server in a process of its own, with a data folder of its own and a private Redis. */
@@ -94,7 +96,9 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   await mkdir(data, { recursive: true });
   const tools = inject('tools');
   if (options.data === undefined && options.bare !== true) await lendEnvironments(data);
-  const child = spawn(process.execPath, ['--input-type=module', '-e', `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`], {
+  const script = `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`;
+  const [command, ...argv] = [...(options.under ?? []), process.execPath, '--input-type=module', '-e', script];
+  const child = spawn(command ?? '', argv, {
     cwd: data,
     env: {
       ...process.env,
