@@ -51,6 +51,8 @@ export class Deploys {
   readonly #options: DeploysOptions;
   readonly #ongoing: OngoingDeploys;
   readonly #running = new Map<string, Promise<void>>();
+  /** Why deploys ended whose end could not be written down: they are not begun again, it is written later. */
+  readonly #unwritten = new Map<string, unknown>();
   /** The apps that are about to be removed. */
   readonly #barred = new Set<string>();
   #stopping = false;
@@ -209,7 +211,9 @@ export class Deploys {
     const ongoing = await this.#ongoing.open(app.id, release.number);
     ongoing.begin();
     const { signal } = ongoing.abort;
+    const key = `${app.id}/${release.number}/${release.createdAt}`;
     try {
+      if (this.#unwritten.has(key)) throw this.#unwritten.get(key);
       signal.throwIfAborted();
       // Found half-way where its end could not be written down: it starts over.
       if (release.state !== 'queued') await move(this.#options, app.id, release.number, 'queued');
@@ -217,11 +221,13 @@ export class Deploys {
       await deploy(this.#options, app, release, ongoing.log, signal);
       logger.info({ app: app.id, release: release.number, ms: ongoing.log.elapsed }, 'a release is live');
     } catch (error) {
-      const why: unknown = signal.aborted ? signal.reason : error;
+      const why: unknown = signal.aborted && !this.#unwritten.has(key) ? signal.reason : error;
       try {
         await this.#failed(app.id, release.number, why, ongoing.log);
+        this.#unwritten.delete(key);
       } catch (failure) {
-        // Not even that could be written down (a full disk): whoever waits is told, and the sweep comes back to it.
+        // Not even that could be written down (a full disk): whoever waits is told, and the sweep comes back to write it.
+        this.#unwritten.set(key, why);
         this.#ongoing.close(app.id, { ...release, state: 'failed', reason: describe(why) });
         throw failure;
       }
