@@ -16,9 +16,25 @@ const folders = Object.keys(allowed);
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'nobody-imports-main', severity: 'error', from: { pathNot: '^(src/main|test|bench)' }, to: { path: '^src/main\\.ts$' } },
-    { name: 'only-main-reads-config', severity: 'error', comment: 'Settings are handed down as values.', from: { path: '^src/', pathNot: '^src/(main|config)\\.ts$' }, to: { path: '^src/config\\.ts$', dependencyTypesNot: ['type-only'] } },
-    { name: 'forward-owns-the-proxy-library', severity: 'error', from: { path: '^src/', pathNot: '^src/gateway/forward\\.ts$' }, to: { path: 'node_modules/httpxy' } },
+    {
+      name: 'nobody-imports-main',
+      severity: 'error',
+      from: { pathNot: '^(src/main|test|bench)' },
+      to: { path: '^src/main\\.ts$' },
+    },
+    {
+      name: 'only-main-reads-config',
+      severity: 'error',
+      comment: 'Settings are handed down as values.',
+      from: { path: '^src/', pathNot: '^src/(main|config)\\.ts$' },
+      to: { path: '^src/config\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'forward-owns-the-proxy-library',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/gateway/forward\\.ts$' },
+      to: { path: 'node_modules/httpxy' },
+    },
     ...folders.map((folder) => ({
       name: `${folder}-imports`,
       severity: 'error',
@@ -27,5 +43,14 @@ module.exports = {
       to: { path: `^src/(${folders.filter((f) => f !== folder && !allowed[folder].includes(f)).join('|')})/` },
     })),
   ],
-  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node'], extensions: ['.ts', '.js'] } },
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node'],
+      extensions: ['.ts', '.js'],
+    },
+  },
 };

@@ -37,7 +37,17 @@ async function measure() {
   await push(project, remote('warm'));
 
   const bare = await bareRepository();
-  const times = { 'push to a bare folder': [], 'push that deploys nothing': [], 'process start to health': [], 'process start to script run': [], 'uv pip install': [], 'first deploy': [], 'code-only push': [], 'same requirements, new app': [], rollback: [] };
+  const times = {
+    'push to a bare folder': [],
+    'push that deploys nothing': [],
+    'process start to health': [],
+    'process start to script run': [],
+    'uv pip install': [],
+    'first deploy': [],
+    'code-only push': [],
+    'same requirements, new app': [],
+    rollback: [],
+  };
   const measured = async (name, action) => {
     // What the last measurement set off (old processes that end) is not this one's.
     await settled(server.url);
@@ -49,20 +59,42 @@ async function measure() {
     await commit(project, round);
     await measured('push to a bare folder', () => run('git', ['push', '--quiet', bare, 'main'], project));
     // The same commit, to a branch that is stored only: git, HTTP, both hooks and all that the server asks before it stores.
-    await measured('push that deploys nothing', () => run('git', ['push', '--quiet', remote('warm'), `main:stored-${round}`], project));
+    await measured('push that deploys nothing', () =>
+      run('git', ['push', '--quiet', remote('warm'), `main:stored-${round}`], project),
+    );
     const environment = join(work, 'bare-environment');
     await rm(environment, { recursive: true, force: true });
     await run(uv, ['venv', '--quiet', environment], work);
-    await measured('uv pip install', () => run(uv, ['pip', 'install', '--quiet', '--compile-bytecode', '--python', environment, '-r', join(project, 'requirements.txt')], work));
+    await measured('uv pip install', () =>
+      run(
+        uv,
+        [
+          'pip',
+          'install',
+          '--quiet',
+          '--compile-bytecode',
+          '--python',
+          environment,
+          '-r',
+          join(project, 'requirements.txt'),
+        ],
+        work,
+      ),
+    );
     await commit(project, `code ${round}`);
-    await measured('process start to script run', () => startToHealth(environment, project, '/_stcore/script-health-check'));
+    await measured('process start to script run', () =>
+      startToHealth(environment, project, '/_stcore/script-health-check'),
+    );
     await measured('code-only push', () => push(project, remote('warm')));
     await measured('process start to health', () => startToHealth(environment, project));
     await measured('rollback', () => rollback(server.url, 'warm'));
     await measured('same requirements, new app', () => push(project, remote(`same-${round}`)));
     await api(server.url, `same-${round}`);
     // A requirement that only this round has makes an environment of its own; uv's cache is as it was for the bare install.
-    await writeFile(join(project, 'requirements.txt'), `# ${round}\n${REQUIREMENTS}six==1.${17 - (round % 2)}.0 ; python_version >= "3.${round}"\n`);
+    await writeFile(
+      join(project, 'requirements.txt'),
+      `# ${round}\n${REQUIREMENTS}six==1.${17 - (round % 2)}.0 ; python_version >= "3.${round}"\n`,
+    );
     await commit(project, `first ${round}`);
     await measured('first deploy', () => push(project, remote(`first-${round}`)));
     await api(server.url, `first-${round}`);
@@ -74,15 +106,28 @@ async function measure() {
 }
 
 function report(ms) {
-  const [nothing, start, install] = [ms['push that deploys nothing'], ms['process start to health'], ms['uv pip install']];
+  const [nothing, start, install] = [
+    ms['push that deploys nothing'],
+    ms['process start to health'],
+    ms['uv pip install'],
+  ];
   // A push runs the script before it serves, which has to wait for Streamlit's own check of it.
   const run = ms['process start to script run'] - start;
-  const floors = { 'first deploy': install + start, 'code-only push': nothing + start, 'same requirements, new app': nothing + start, rollback: start };
+  const floors = {
+    'first deploy': install + start,
+    'code-only push': nothing + start,
+    'same requirements, new app': nothing + start,
+    rollback: start,
+  };
   console.log(`\nmedian of ${rounds}`);
   for (const [name, value] of Object.entries(ms)) {
     const floor = floors[name];
-    const ratio = floor === undefined ? '' : `   ${(value / floor).toFixed(2)} x (${floor.toFixed(0)} ms that nobody can save)`;
-    const checked = floor === undefined || name === 'rollback' ? '' : `, ${(value / (floor + run)).toFixed(2)} x with the script's run`;
+    const ratio =
+      floor === undefined ? '' : `   ${(value / floor).toFixed(2)} x (${floor.toFixed(0)} ms that nobody can save)`;
+    const checked =
+      floor === undefined || name === 'rollback'
+        ? ''
+        : `, ${(value / (floor + run)).toFixed(2)} x with the script's run`;
     console.log(`  ${name.padEnd(28)} ${value.toFixed(0).padStart(7)} ms${ratio}${checked}`);
   }
 }
@@ -90,9 +135,23 @@ function report(ms) {
 async function startServer() {
   const data = join(work, 'data');
   await mkdir(data);
-  const env = { ...process.env, PATH: `${join(uv, '..')}:${join(ROOT, 'data/tools/bin')}:${process.env.PATH}`, STREAMLIT_HOST_PORT: '0', STREAMLIT_HOST_DATA: data, STREAMLIT_HOST_TOKEN: TOKEN, STREAMLIT_HOST_PICTURES: 'off', REDIS_URL: '', UV_CACHE_DIR: cache, STREAMLIT_HOST_LOG_LEVEL: 'warn' };
+  const env = {
+    ...process.env,
+    PATH: `${join(uv, '..')}:${join(ROOT, 'data/tools/bin')}:${process.env.PATH}`,
+    STREAMLIT_HOST_PORT: '0',
+    STREAMLIT_HOST_DATA: data,
+    STREAMLIT_HOST_TOKEN: TOKEN,
+    STREAMLIT_HOST_PICTURES: 'off',
+    REDIS_URL: '',
+    UV_CACHE_DIR: cache,
+    STREAMLIT_HOST_LOG_LEVEL: 'warn',
+  };
   const code = `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: work, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: work,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.add(child);
   let output = '';
   for await (const chunk of child.stdout) {
@@ -135,14 +194,20 @@ async function stopServer(url) {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
   const answer = await fetch(`${url}/api/server/stop`, { method: 'POST', headers, body: '{"keep_apps":false}' });
   if (!answer.ok) throw new Error(`the server did not stop: ${answer.status}`);
-  await Promise.all([...children].map((child) => child.exitCode ?? new Promise((resolve) => child.once('exit', resolve))));
+  await Promise.all(
+    [...children].map((child) => child.exitCode ?? new Promise((resolve) => child.once('exit', resolve))),
+  );
 }
 
 /** Brings the release before the live one back, and waits until it serves. */
 async function rollback(url, app) {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
   const { release } = await (await fetch(`${url}/api/apps/${app}`, { headers })).json();
-  const asked = await fetch(`${url}/api/apps/${app}/rollback`, { method: 'POST', headers, body: JSON.stringify({ release: release - 1 }) });
+  const asked = await fetch(`${url}/api/apps/${app}/rollback`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ release: release - 1 }),
+  });
   const { log_url: log } = await asked.json();
   const said = await (await fetch(log, { headers })).text();
   if (!said.includes('"state":"live"')) throw new Error(`the rollback did not go live:\n${said}`);
@@ -160,7 +225,10 @@ async function settled(url) {
 
 /** Ends an app that was measured, so that the next measurement has the machine to itself. */
 async function api(url, app) {
-  const answer = await fetch(`${url}/api/apps/${app}?confirm=${app}`, { method: 'DELETE', headers: { authorization: `Bearer ${TOKEN}` } });
+  const answer = await fetch(`${url}/api/apps/${app}?confirm=${app}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
   if (!answer.ok) throw new Error(`${app} was not deleted: ${answer.status}`);
 }
 
@@ -169,13 +237,40 @@ async function startToHealth(environment, project, then) {
   const port = await freePort();
   const [library] = await readdir(join(environment, 'lib'));
   if (library === undefined) throw new Error('the environment is empty');
-  const child = spawn(join(environment, 'bin/python'), ['-m', 'streamlit', 'run', 'app.py', '--server.port', String(port), '--server.headless', 'true', '--server.address', '127.0.0.1', '--browser.gatherUsageStats', 'false', '--server.fileWatcherType', 'none', '--server.scriptHealthCheckEnabled', 'true', '--logger.hideWelcomeMessage', 'true'], { cwd: project, stdio: 'ignore' });
+  const child = spawn(
+    join(environment, 'bin/python'),
+    [
+      '-m',
+      'streamlit',
+      'run',
+      'app.py',
+      '--server.port',
+      String(port),
+      '--server.headless',
+      'true',
+      '--server.address',
+      '127.0.0.1',
+      '--browser.gatherUsageStats',
+      'false',
+      '--server.fileWatcherType',
+      'none',
+      '--server.scriptHealthCheckEnabled',
+      'true',
+      '--logger.hideWelcomeMessage',
+      'true',
+    ],
+    { cwd: project, stdio: 'ignore' },
+  );
   children.add(child);
   try {
     for (;;) {
-      const ok = await fetch(`http://127.0.0.1:${port}/_stcore/health`).then((answer) => answer.ok, () => false);
+      const ok = await fetch(`http://127.0.0.1:${port}/_stcore/health`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
       if (ok) {
-        if (then !== undefined && !(await fetch(`http://127.0.0.1:${port}${then}`)).ok) throw new Error(`${then} is not well`);
+        if (then !== undefined && !(await fetch(`http://127.0.0.1:${port}${then}`)).ok)
+          throw new Error(`${then} is not well`);
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -196,6 +291,14 @@ function freePort() {
 }
 
 function run(command, args, cwd) {
-  const env = { ...process.env, UV_CACHE_DIR: cache, UV_SYSTEM_CERTS: '1', GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' };
+  const env = {
+    ...process.env,
+    UV_CACHE_DIR: cache,
+    UV_SYSTEM_CERTS: '1',
+    GIT_AUTHOR_NAME: 'Ada',
+    GIT_AUTHOR_EMAIL: 'ada@example.com',
+    GIT_COMMITTER_NAME: 'Ada',
+    GIT_COMMITTER_EMAIL: 'ada@example.com',
+  };
   return runToEnd(command, args, { cwd, env });
 }

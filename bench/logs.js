@@ -31,9 +31,7 @@ try {
     times.push(await timed(() => tail(file, 200)));
     most = Math.max(most, process.memoryUsage().rss);
   }
-  print(
-    `tail 200: first ${ms(times[0])}, then median ${ms(median(times.slice(1)))}, worst ${ms(Math.max(...times))}`,
-  );
+  print(`tail 200: first ${ms(times[0])}, then median ${ms(median(times.slice(1)))}, worst ${ms(Math.max(...times))}`);
   print(`  memory grew by ${megabytes(most - before)}`);
   const command = Array.from({ length: 5 }, () => timedSync(() => execFileSync('tail', ['-n', '200', file])));
   print(`  for comparison, a whole "tail -n 200" process: median ${ms(median(command))}`);
@@ -78,7 +76,6 @@ function timedSync(work) {
   work();
   return performance.now() - start;
 }
-
 
 function ms(value) {
   return `${(value ?? NaN).toFixed(1)} ms`;

@@ -45,22 +45,34 @@ async function measure() {
   server = await startServer();
   await deployOne(server.url);
   const cli = [join(ROOT, 'scripts/streamlit-host.js'), 'status'];
-  const times = { 'node -e 0': [], 'streamlit-host status': [], 'streamlit-host --help': [], 'GET /api/apps, all pages': [] };
+  const times = {
+    'node -e 0': [],
+    'streamlit-host status': [],
+    'streamlit-host --help': [],
+    'GET /api/apps, all pages': [],
+  };
   for (let round = 0; round < rounds; round += 1) {
     times['node -e 0'].push((await timed(['-e', '0'])).ms);
     const { ms, output } = await timed(cli);
     times['streamlit-host status'].push(ms);
     const lines = output.trimEnd().split('\n');
-    if (lines.length !== APPS + 2 || !lines[0].includes('MEMORY')) throw new Error(`this is not the table of ${APPS + 1} apps:\n${output}`);
+    if (lines.length !== APPS + 2 || !lines[0].includes('MEMORY'))
+      throw new Error(`this is not the table of ${APPS + 1} apps:\n${output}`);
     times['streamlit-host --help'].push((await timed([cli[0], '--help'])).ms);
     times['GET /api/apps, all pages'].push(await listed(server.url));
   }
   const bare = median(times['node -e 0']);
   console.log(`\n${APPS + 1} apps with ${RELEASES} releases each, one of them running; ${rounds} rounds`);
   for (const [name, all] of Object.entries(times)) {
-    console.log(`  ${name.padEnd(28)} median ${median(all).toFixed(0).padStart(5)} ms   worst ${Math.max(...all).toFixed(0).padStart(5)} ms   ${(median(all) / bare).toFixed(2)} x node`);
+    console.log(
+      `  ${name.padEnd(28)} median ${median(all).toFixed(0).padStart(5)} ms   worst ${Math.max(...all)
+        .toFixed(0)
+        .padStart(5)} ms   ${(median(all) / bare).toFixed(2)} x node`,
+    );
   }
-  console.log(`  ${median(times['streamlit-host status']) <= LIMIT_MS ? 'within' : 'above'} the ${LIMIT_MS} ms that it may take`);
+  console.log(
+    `  ${median(times['streamlit-host status']) <= LIMIT_MS ? 'within' : 'above'} the ${LIMIT_MS} ms that it may take`,
+  );
 }
 
 /** The apps as a server would have left them: with their releases, and stopped, so that nothing starts. */
@@ -84,7 +96,17 @@ async function makeRecords() {
       entrypoint: 'app.py',
       environment: 'e'.repeat(32),
     }));
-    const record = { id, name: `App ${number}`, createdAt: at, updatedAt: at, deployBranch: 'main', wanted: 'stopped', live: RELEASES, lastRelease: RELEASES, releases };
+    const record = {
+      id,
+      name: `App ${number}`,
+      createdAt: at,
+      updatedAt: at,
+      deployBranch: 'main',
+      wanted: 'stopped',
+      live: RELEASES,
+      lastRelease: RELEASES,
+      releases,
+    };
     const folder = join(data, 'apps', id);
     await mkdir(folder, { recursive: true });
     await cp(bare, join(folder, 'repo.git'), { recursive: true });
@@ -94,7 +116,11 @@ async function makeRecords() {
 
 async function startServer() {
   const code = `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: work, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: work,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const url = await new Promise((resolve, reject) => {
     let output = '';
@@ -133,7 +159,10 @@ async function listed(url) {
 }
 
 async function ask(url, path, init = {}, raw = false) {
-  const answer = await fetch(typeof path === 'string' ? `${url}/api${path}` : path, { ...init, headers: { authorization: `Bearer ${TOKEN}` } });
+  const answer = await fetch(typeof path === 'string' ? `${url}/api${path}` : path, {
+    ...init,
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
   if (!answer.ok) throw new Error(`${String(path)}: ${answer.status} ${await answer.text()}`);
   return raw ? answer : answer.json();
 }

@@ -16,7 +16,9 @@ module.exports = function relay(hook) {
   const fail = () => {
     if (done) return;
     done = true;
-    process.stderr.write('streamlit-host: the server went away. What it had begun goes on when it is back; push again to see how it ended.\n');
+    process.stderr.write(
+      'streamlit-host: the server went away. What it had begun goes on when it is back; push again to see how it ended.\n',
+    );
     process.exitCode = 1;
     process.stdin.destroy();
   };

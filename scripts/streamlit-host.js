@@ -21,7 +21,10 @@ if (process.exitCode === undefined) {
     root: fileURLToPath(new URL('..', import.meta.url)),
     command: [process.execPath, fileURLToPath(import.meta.url)],
     async prepare({ env, say }) {
-      const [{ setUp, SetupError }, { Refusal }] = await Promise.all([import('./lib/setup.js'), import('../dist/errors.js')]);
+      const [{ setUp, SetupError }, { Refusal }] = await Promise.all([
+        import('./lib/setup.js'),
+        import('../dist/errors.js'),
+      ]);
       await setUp({ env, say }).catch((error) => {
         throw error instanceof SetupError ? new Refusal('unavailable', 'set-up-failed', error.message) : error;
       });

@@ -11,7 +11,10 @@ import { main, ROOT, setUp, SetupError } from './lib/setup.js';
 
 const CHECKS = [
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'] },
-  { name: 'types of the browser tests', args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'test/browser/tsconfig.json'] },
+  {
+    name: 'types of the browser tests',
+    args: ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'test/browser/tsconfig.json'],
+  },
   { name: 'lint', args: ['node_modules/eslint/bin/eslint.js', '.'] },
   {
     name: 'imports',

@@ -15,7 +15,14 @@ export function ask(port: number, path: string, timeoutMs: number, signal?: Abor
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const asked = request(
-      { host: '127.0.0.1', port, path, agent: false, headers: { host: 'localhost', connection: 'close' }, ...(signal && { signal }) },
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        agent: false,
+        headers: { host: 'localhost', connection: 'close' },
+        ...(signal && { signal }),
+      },
       (answer) => {
         const parts: Buffer[] = [];
         let size = 0;
@@ -23,7 +30,9 @@ export function ask(port: number, path: string, timeoutMs: number, signal?: Abor
           size += part.length;
           if (size <= 64 * 1024) parts.push(part);
         });
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }));
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') }),
+        );
         answer.on('error', reject);
       },
     );

@@ -66,7 +66,8 @@ export class ConfigError extends Error {
   }
 }
 
-const BUILD_ENV = /^(PIP_|UV_|HTTPS?_PROXY$|https?_proxy$|ALL_PROXY$|all_proxy$|NO_PROXY$|no_proxy$|SSL_CERT_(FILE|DIR)$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|NETRC$|XDG_CONFIG_(HOME|DIRS)$)/;
+const BUILD_ENV =
+  /^(PIP_|UV_|HTTPS?_PROXY$|https?_proxy$|ALL_PROXY$|all_proxy$|NO_PROXY$|no_proxy$|SSL_CERT_(FILE|DIR)$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|NETRC$|XDG_CONFIG_(HOME|DIRS)$)/;
 
 /**
  * The settings, read from the process environment.
@@ -96,8 +97,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of ${unit.word}, from 0.`);
     return fallback * unit.ms;
   };
-  const minutes = (name: string, fallback: number): number => span(name, fallback, { word: 'minutes', ms: 60_000, max: 525_600 });
-  const days = (name: string, fallback: number): number => span(name, fallback, { word: 'days', ms: 86_400_000, max: 3_650 });
+  const minutes = (name: string, fallback: number): number =>
+    span(name, fallback, { word: 'minutes', ms: 60_000, max: 525_600 });
+  const days = (name: string, fallback: number): number =>
+    span(name, fallback, { word: 'days', ms: 86_400_000, max: 3_650 });
 
   /** One of some words; the first one where none is said. */
   const oneOf = <Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word => {
@@ -140,7 +143,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     keptReleases: integer('KEEP_RELEASES', 10, 1, 1_000),
     systemPackages: oneOf('SYSTEM_PACKAGES', ['check', 'install']),
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
-    limits: { buildMs: minutes('BUILD_LIMIT_MINUTES', 30), startMs: integer('START_LIMIT_SECONDS', 120, 1, 3_600) * 1_000 },
+    limits: {
+      buildMs: minutes('BUILD_LIMIT_MINUTES', 30),
+      startMs: integer('START_LIMIT_SECONDS', 120, 1, 3_600) * 1_000,
+    },
     drain: {
       ttlMs: integer('SESSION_TTL_SECONDS', 120, 1, 86_400) * 1_000,
       limitMs: minutes('DRAIN_LIMIT_MINUTES', 60),
@@ -151,12 +157,16 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
     buildEnv: Object.fromEntries(
-      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && BUILD_ENV.test(entry[0])),
+      Object.entries(env).filter(
+        (entry): entry is [string, string] => entry[1] !== undefined && BUILD_ENV.test(entry[0]),
+      ),
     ),
     logLevel: read('LOG_LEVEL') ?? 'info',
   };
   if (!/^(trace|debug|info|warn|error|fatal|silent)$/.test(config.logLevel)) {
-    mistakes.push(`STREAMLIT_HOST_LOG_LEVEL=${config.logLevel}: must be one of trace, debug, info, warn, error, fatal, silent.`);
+    mistakes.push(
+      `STREAMLIT_HOST_LOG_LEVEL=${config.logLevel}: must be one of trace, debug, info, warn, error, fatal, silent.`,
+    );
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
@@ -175,6 +185,8 @@ function readPublicBase(text: string | undefined, bind: string, port: number, mi
     }
   }
   // What stands before an "@" may be a password.
-  mistakes.push(`STREAMLIT_HOST_PUBLIC_BASE=${text.replace(/[^/]*@/g, '••••@')}: must be an address such as https://apps.example.com, without user, query or fragment.`);
+  mistakes.push(
+    `STREAMLIT_HOST_PUBLIC_BASE=${text.replace(/[^/]*@/g, '••••@')}: must be an address such as https://apps.example.com, without user, query or fragment.`,
+  );
   return 'http://localhost';
 }

@@ -90,7 +90,18 @@ export interface Deploying {
 }
 
 /** Wires the deploying half. What an earlier server has left behind is cleared away first. */
-export async function assembleDeploying({ config, paths, launcher, file, mark, routes, publicBase, basePath, url, logger }: DeployingOptions): Promise<Deploying> {
+export async function assembleDeploying({
+  config,
+  paths,
+  launcher,
+  file,
+  mark,
+  routes,
+  publicBase,
+  basePath,
+  url,
+  logger,
+}: DeployingOptions): Promise<Deploying> {
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
   await forgetCopied({ store, data: await realpath(paths.data), mark });
@@ -113,12 +124,19 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
 
   const redis =
     config.redisUrl === undefined
-      ? await startRedis({ dir: paths.redis, runDir: paths.run, binaryDirs: [join(paths.tools, 'bin')], path: config.path, logger })
+      ? await startRedis({
+          dir: paths.redis,
+          runDir: paths.run,
+          binaryDirs: [join(paths.tools, 'bin')],
+          path: config.path,
+          logger,
+        })
       : undefined;
   const connection: ConnectionOptions = redis?.connection ?? connectionTo(config.redisUrl ?? '');
 
   const tools = await findTools(join(paths.tools, 'bin'), config.path);
-  if (tools.uv === undefined) logger.warn('uv was not found, so environments are made with venv and pip, which takes longer.');
+  if (tools.uv === undefined)
+    logger.warn('uv was not found, so environments are made with venv and pip, which takes longer.');
   const environments = new Environments({
     root: paths.environments,
     tmp: paths.tmp,
@@ -149,7 +167,16 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
     sessionTtlMs: config.drain.ttlMs,
     config: processConfig,
   });
-  const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, changed: (app) => platform.processChanged(app), logger });
+  const serving = new Serving({
+    store,
+    paths,
+    routes,
+    processes,
+    drain: config.drain,
+    config: processConfig,
+    changed: (app) => platform.processChanged(app),
+    logger,
+  });
   const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
   const keeper = new Keeper({ store, paths, git, environments, keep: config.keptReleases, logger });
   const deploys = new Deploys({
@@ -181,11 +208,37 @@ export async function assembleDeploying({ config, paths, launcher, file, mark, r
     paths,
     git,
     deploys,
-    previews: { isOn: (app) => previews.isOn(app), find: (app, branch) => previews.find(app, branch), take: (app, branch) => previews.take(app, branch) },
+    previews: {
+      isOn: (app) => previews.isOn(app),
+      find: (app, branch) => previews.find(app, branch),
+      take: (app, branch) => previews.take(app, branch),
+    },
   });
-  const platform = new Platform({ store, paths, git, deploys, serving, configs, turns, files: appFiles, newApps, branches, releases, inPlace, inherited, previews: config.previews.on });
+  const platform = new Platform({
+    store,
+    paths,
+    git,
+    deploys,
+    serving,
+    configs,
+    turns,
+    files: appFiles,
+    newApps,
+    branches,
+    releases,
+    inPlace,
+    inherited,
+    previews: config.previews.on,
+  });
   const pushed = new PushedApps({ store, paths, git, newApps });
-  const previews: Previews = new Previews({ store, routes, newApps, apps: platform, settings: config.previews, logger });
+  const previews: Previews = new Previews({
+    store,
+    routes,
+    newApps,
+    apps: platform,
+    settings: config.previews,
+    logger,
+  });
   const queue = new DeployQueue({
     connection,
     prefix: `streamlit-host:${mark}`,

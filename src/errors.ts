@@ -1,5 +1,6 @@
 /** What kind of refusal an error is; the shells (HTTP, git, CLI) turn it into their own code. */
-export type ErrorKind = 'invalid' | 'unauthorised' | 'forbidden' | 'not-found' | 'conflict' | 'too-large' | 'unavailable';
+export type ErrorKind =
+  'invalid' | 'unauthorised' | 'forbidden' | 'not-found' | 'conflict' | 'too-large' | 'unavailable';
 
 const STATUS: Record<ErrorKind, number> = {
   invalid: 422,
@@ -48,7 +49,9 @@ export function refusalOf(error: unknown): Refusal | undefined {
 export function isDiskFull(error: unknown): boolean {
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) return true;
   const stderr = error instanceof Error && 'stderr' in error ? error.stderr : undefined;
-  return /\bENOSPC\b|\bEDQUOT\b|No space left on device|Disk quota exceeded/.test(`${messageOf(error)}\n${typeof stderr === 'string' ? stderr : ''}`);
+  return /\bENOSPC\b|\bEDQUOT\b|No space left on device|Disk quota exceeded/.test(
+    `${messageOf(error)}\n${typeof stderr === 'string' ? stderr : ''}`,
+  );
 }
 
 /** The text of whatever was thrown. */

@@ -23,7 +23,11 @@ const LEVELS: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 4
  * @param destination where to; the standard output unless told
  * @param copy hears every line as well, made readable
  */
-export function createLogger(level: string, destination: NodeJS.WritableStream = process.stdout, copy?: (line: string) => void): Logger {
+export function createLogger(
+  level: string,
+  destination: NodeJS.WritableStream = process.stdout,
+  copy?: (line: string) => void,
+): Logger {
   const onTerminal = 'isTTY' in destination && destination.isTTY === true;
   // The disk is full that it is kept on, or whoever read it has gone: the line is lost, and the server goes on.
   destination.on('error', () => undefined);
@@ -37,7 +41,11 @@ export function createLogger(level: string, destination: NodeJS.WritableStream =
         censor: '[hidden]',
       },
     },
-    copy === undefined ? (onTerminal ? readable(destination) : destination) : both(onTerminal ? readable(destination) : destination, copy),
+    copy === undefined
+      ? onTerminal
+        ? readable(destination)
+        : destination
+      : both(onTerminal ? readable(destination) : destination, copy),
   );
 }
 

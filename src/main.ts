@@ -60,7 +60,10 @@ export async function main(): Promise<void> {
   try {
     const config = await settings();
     const logs = await LogFolder.open(config.controller.logs);
-    const copy = typeof logs === 'string' ? undefined : (line: string): void => void logs.controller.append(line).catch(() => undefined);
+    const copy =
+      typeof logs === 'string'
+        ? undefined
+        : (line: string): void => void logs.controller.append(line).catch(() => undefined);
     const logger = createLogger(config.logLevel, process.stdout, copy);
     if (typeof logs === 'string') logger.warn(logs);
     await serve(config, logger, typeof logs === 'string' ? undefined : logs);
@@ -90,8 +93,17 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   // Before anything is started that would be left behind.
   stop.hearSignals();
   // Said before anything else is started: nothing would end it again.
-  await close(await listen(config, { request: (_, response) => response.destroy(), upgrade: (_, socket) => socket.destroy(), closeSockets: () => undefined }));
-  const mark = createHash('sha256').update(await realpath(paths.data)).digest('hex').slice(0, 16);
+  await close(
+    await listen(config, {
+      request: (_, response) => response.destroy(),
+      upgrade: (_, socket) => socket.destroy(),
+      closeSockets: () => undefined,
+    }),
+  );
+  const mark = createHash('sha256')
+    .update(await realpath(paths.data))
+    .digest('hex')
+    .slice(0, 16);
 
   const base = { text: config.publicBase };
   const publicBase = (): string => base.text;
@@ -99,19 +111,39 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   const url = (app: string): string => `${publicBase()}/apps/${app}/`;
 
   const routes = new RouteTable();
-  const deploying = await assembleDeploying({ config, paths, launcher: join(ROOT, 'python/launch.py'), file: configFile(config), mark, routes, publicBase, basePath, url, logger });
-  const { store, git, deploys, platform, pushed, previews, headStarts, sleeper, folders, importer, adoption } = deploying;
+  const deploying = await assembleDeploying({
+    config,
+    paths,
+    launcher: join(ROOT, 'python/launch.py'),
+    file: configFile(config),
+    mark,
+    routes,
+    publicBase,
+    basePath,
+    url,
+    logger,
+  });
+  const { store, git, deploys, platform, pushed, previews, headStarts, sleeper, folders, importer, adoption } =
+    deploying;
   const credentials = await Credentials.load(paths.adminToken, config.token);
 
   const pushes = new Pushes({
     apps: store,
-    deploys: { inspect: pushed.inspect.bind(pushed), request: deploys.request.bind(deploys), adoptBranch: pushed.adoptBranch.bind(pushed) },
+    deploys: {
+      inspect: pushed.inspect.bind(pushed),
+      request: deploys.request.bind(deploys),
+      adoptBranch: pushed.adoptBranch.bind(pushed),
+    },
     previews,
     headStarts,
     url,
     logger,
   });
-  const hooks = new HookServer(paths.hookSocket, (call) => pushes.handle(call), (error) => logger.warn({ err: error }, 'a hook failed'));
+  const hooks = new HookServer(
+    paths.hookSocket,
+    (call) => pushes.handle(call),
+    (error) => logger.warn({ err: error }, 'a hook failed'),
+  );
   const attempts = new Attempts();
   const gitHandler = new GitHandler({
     check: (token) => credentials.check(token),
@@ -131,26 +163,39 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     logger,
   });
 
-  const files = new PublicFiles({ folder: join(ROOT, 'public'), highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets') });
+  const files = new PublicFiles({
+    folder: join(ROOT, 'public'),
+    highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets'),
+  });
   const views = new Views({ templates: join(ROOT, 'templates'), files });
   const gateway = new Gateway({
     apps: store,
     routes,
-    pages: new AppPages({ apps: store, paths, frontends: new Frontends(), basePath, module: `${basePath}${files.path('js/release.js')}` }),
+    pages: new AppPages({
+      apps: store,
+      paths,
+      frontends: new Frontends(),
+      basePath,
+      module: `${basePath}${files.path('js/release.js')}`,
+    }),
     files: new StaticFiles(join(paths.cache, 'frontend')),
     basePath,
     publicBase,
     wake: (app) => sleeper.wake(app),
     absent: new Absent({
       page: (page, app, facts) => views.renderGateway(page, linksOf(publicBase()), app, facts),
-      buildLog: async (app, release) => (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await platform.mask(app)),
+      buildLog: async (app, release) =>
+        (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await platform.mask(app)),
       isOperator: (request) => hasSession(request.headers.cookie, sessions),
       log: (text, facts) => logger.debug(facts, text),
     }),
     log: (text, facts) => logger.debug(facts, text),
   });
 
-  const sessions = await Sessions.open(paths.sessions, { fingerprint: credentials.fingerprint, warn: (text) => logger.warn(text) });
+  const sessions = await Sessions.open(paths.sessions, {
+    fingerprint: credentials.fingerprint,
+    warn: (text) => logger.warn(text),
+  });
   const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
   const usage = new UsageMeter();
   const pictures = new Pictures(paths);
@@ -175,9 +220,25 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
     closing: stop.asked,
     version: await versionOf(ROOT),
     open: [files.middleware(), galleryRouter({ ...common, pictures }).routes() as Middleware],
-    console: [consoleRouter({ ...common, mistakes, logs: paths, uploads, usage: (pid) => usage.of(pid), logger }).routes() as Middleware],
+    console: [
+      consoleRouter({
+        ...common,
+        mistakes,
+        logs: paths,
+        uploads,
+        usage: (pid) => usage.of(pid),
+        logger,
+      }).routes() as Middleware,
+    ],
   });
-  const entry = createEntry({ basePath, gateway, git: gitHandler.handle.bind(gitHandler), web, redirect: (path) => redirectOf(path, store.list()), ...seen(logFolder) });
+  const entry = createEntry({
+    basePath,
+    gateway,
+    git: gitHandler.handle.bind(gitHandler),
+    web,
+    redirect: (path) => redirectOf(path, store.list()),
+    ...seen(logFolder),
+  });
 
   await hooks.listen();
   const unfollow = logFolder?.follow(store, paths, (text) => logger.warn(text));
@@ -186,9 +247,23 @@ async function serve(config: Config, logger: Logger, logFolder: LogFolder | unde
   const { port } = server.address() as AddressInfo;
   if (config.port === 0 && config.publicBase.endsWith(':0')) base.text = config.publicBase.replace(/:0$/, `:${port}`);
   const local = `http://${localHost(config.bind)}:${port}${basePath}`;
-  await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: publicBase(), local });
+  await writeServerRecord(paths.server, {
+    pid: process.pid,
+    startTime: startTimeOf(process.pid) ?? '',
+    url: publicBase(),
+    local,
+  });
   const photographer = config.pictures
-    ? new Photographer({ apps: platform, pictures, chromium: () => findChromium(config.path), path: config.path, tmp: paths.tmp, mark: `${mark}/:picture`, local, logger })
+    ? new Photographer({
+        apps: platform,
+        pictures,
+        chromium: () => findChromium(config.path),
+        path: config.path,
+        tmp: paths.tmp,
+        mark: `${mark}/:picture`,
+        local,
+        logger,
+      })
     : undefined;
   const example = await offerExample(
     paths,
@@ -219,4 +294,3 @@ async function versionOf(root: string): Promise<string> {
   const text = await readFile(join(root, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
-

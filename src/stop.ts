@@ -29,7 +29,8 @@ export class Stop {
 
   /** Resolves when the server shall end. */
   async wanted(): Promise<{ keepApps: boolean }> {
-    if (!this.asked.aborted) await new Promise((resolve) => this.asked.addEventListener('abort', resolve, { once: true }));
+    if (!this.asked.aborted)
+      await new Promise((resolve) => this.asked.addEventListener('abort', resolve, { once: true }));
     return { keepApps: this.#keepApps };
   }
 }

@@ -23,6 +23,9 @@ if (matchMedia('(min-width: 960px)').matches) {
   for (const details of document.querySelectorAll('[data-open-wide]')) details.open = true;
 }
 for (const form of document.querySelectorAll('form[data-editor]')) {
-  import('./editor.js').then(({ edit }) => edit(form), (error) => console.error(error));
+  import('./editor.js').then(
+    ({ edit }) => edit(form),
+    (error) => console.error(error),
+  );
 }
 if (csrf !== '') watch();

@@ -69,7 +69,8 @@ function keys(form, area) {
 
 /** Puts text in as if it was typed, so that undo works; execCommand is old, and still the only way. */
 function insert(area, text) {
-  if (!document.execCommand('insertText', false, text)) area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
+  if (!document.execCommand('insertText', false, text))
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
 }
 
 function unindent(area) {

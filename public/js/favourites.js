@@ -10,8 +10,12 @@ export function favourites() {
   const cards = [...list.children];
   const show = () => {
     const chosen = new Set(read());
-    for (const card of cards) card.querySelector('[data-favourite]').setAttribute('aria-pressed', String(chosen.has(card.dataset.card)));
-    const order = [...cards.filter((card) => chosen.has(card.dataset.card)), ...cards.filter((card) => !chosen.has(card.dataset.card))];
+    for (const card of cards)
+      card.querySelector('[data-favourite]').setAttribute('aria-pressed', String(chosen.has(card.dataset.card)));
+    const order = [
+      ...cards.filter((card) => chosen.has(card.dataset.card)),
+      ...cards.filter((card) => !chosen.has(card.dataset.card)),
+    ];
     const focused = document.activeElement;
     if (order.some((card, place) => list.children[place] !== card)) list.replaceChildren(...order);
     if (list.contains(focused)) focused.focus();

@@ -18,7 +18,10 @@ export function filters(root) {
 }
 
 function apply(input) {
-  const words = input.value.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  const words = input.value
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   let shown = 0;
   for (const item of document.querySelectorAll(input.dataset.filter)) {
     const text = item.dataset.search ?? item.textContent.toLowerCase();

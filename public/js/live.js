@@ -35,7 +35,10 @@ export function watch() {
       say('The connection to the server is lost. Trying again …');
       if (source.readyState !== EventSource.CLOSED) return;
       // The browser gives up where it got an answer that is no stream; the server may only be starting.
-      setTimeout(() => source.readyState === EventSource.CLOSED && document.visibilityState === 'visible' && connect(), wait);
+      setTimeout(
+        () => source.readyState === EventSource.CLOSED && document.visibilityState === 'visible' && connect(),
+        wait,
+      );
       wait = Math.min(wait * 2, 30_000);
       refresh();
     });
@@ -57,7 +60,11 @@ async function refresh() {
   }
   fetching = true;
   try {
-    const answer = await fetch(location.href, { headers: { ...headers, Accept: 'text/html' }, credentials: 'same-origin', cache: 'no-store' });
+    const answer = await fetch(location.href, {
+      headers: { ...headers, Accept: 'text/html' },
+      credentials: 'same-origin',
+      cache: 'no-store',
+    });
     if (answer.redirected && new URL(answer.url).pathname.endsWith('/console/login')) {
       say('You were logged out. ', { text: 'Log in again', href: answer.url });
     } else if (answer.status === 404) {
@@ -107,7 +114,9 @@ function selecting(part) {
 function same(part, old) {
   if (old.id !== '') return part.querySelector(`#${old.id}`);
   const href = old.getAttribute('href');
-  return [...part.querySelectorAll(old.tagName)].find((element) => element.getAttribute('href') === href && element.textContent === old.textContent);
+  return [...part.querySelectorAll(old.tagName)].find(
+    (element) => element.getAttribute('href') === href && element.textContent === old.textContent,
+  );
 }
 
 function say(text, link) {

@@ -8,7 +8,12 @@ const viewers = new Map();
 /** What stood in a line before it was made easier to read. */
 const texts = new WeakMap();
 // Always eight characters, so that lines stand below each other.
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+});
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 /** Makes every log below the root a live one. */
@@ -47,7 +52,11 @@ class Viewer {
     for (const line of this.#list.children) if (!line.classList.contains('none')) decorate(line);
     this.#controls();
     this.#list.scrollTop = this.#list.scrollHeight;
-    if (section.dataset.follow !== undefined) whileSeen(() => this.#restart(), () => this.close());
+    if (section.dataset.follow !== undefined)
+      whileSeen(
+        () => this.#restart(),
+        () => this.close(),
+      );
   }
 
   close() {
@@ -147,9 +156,13 @@ class Viewer {
       this.#pinned = true;
       this.#list.scrollTop = this.#list.scrollHeight;
     });
-    this.#list.addEventListener('scroll', () => {
-      this.#pinned = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 24;
-    }, { passive: true });
+    this.#list.addEventListener(
+      'scroll',
+      () => {
+        this.#pinned = this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 24;
+      },
+      { passive: true },
+    );
     const search = bar.querySelector('[data-log-search]');
     let timer;
     search.addEventListener('input', () => {
@@ -173,7 +186,12 @@ class Viewer {
       line.textContent = text;
       texts.delete(line);
       if (at === -1) decorate(line);
-      else line.replaceChildren(text.slice(0, at), marked(text.slice(at, at + this.#query.length)), text.slice(at + this.#query.length));
+      else
+        line.replaceChildren(
+          text.slice(0, at),
+          marked(text.slice(at, at + this.#query.length)),
+          text.slice(at + this.#query.length),
+        );
     }
   }
 }
@@ -186,7 +204,12 @@ function marked(text) {
 
 /** The time of day in the reader's own zone, where the line tells its zone; the date too unless it is today. */
 function short(time) {
-  const date = new Date(time.replace(/^\[|\]$/g, '').replace(',', '.').replace(' ', 'T'));
+  const date = new Date(
+    time
+      .replace(/^\[|\]$/g, '')
+      .replace(',', '.')
+      .replace(' ', 'T'),
+  );
   if (Number.isNaN(date.getTime())) return time;
   const today = day.format(date) === day.format(new Date());
   return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
@@ -199,7 +222,11 @@ function decorate(line) {
   const time = TIME.exec(text)?.[0];
   const rest = time === undefined ? text : text.slice(time.length);
   const said = rest.replace(STEP, '');
-  if (/\b(?:ERROR|CRITICAL|FATAL|FAILED)\b/.test(rest) || /^(?:Traceback |\w*(?:Error|Exception): |error: |Failed: )/.test(said)) line.classList.add('err');
+  if (
+    /\b(?:ERROR|CRITICAL|FATAL|FAILED)\b/.test(rest) ||
+    /^(?:Traceback |\w*(?:Error|Exception): |error: |Failed: )/.test(said)
+  )
+    line.classList.add('err');
   else if (/\bWARN(?:ING)?\b/.test(rest) || /^(?:\w*Warning: |warning: )/.test(said)) line.classList.add('warn');
   else if (/^\s*\$ /.test(rest)) line.classList.add('cmd');
   if (time === undefined) return;

@@ -97,7 +97,8 @@ function wake() {
 }
 
 if (app !== '' && Number.isInteger(mine)) {
-  for (const event of ['pointerdown', 'keydown']) document.addEventListener(event, wake, { capture: true, passive: true });
+  for (const event of ['pointerdown', 'keydown'])
+    document.addEventListener(event, wake, { capture: true, passive: true });
   document.addEventListener('visibilitychange', wake);
   setInterval(check, CHECK_MS);
   document.addEventListener('visibilitychange', check);

@@ -3,7 +3,8 @@ import { base, headers } from './page.js';
 
 const ARCHIVE = /\.(?:zip|tar\.gz|tgz)$/i;
 /** Folders and files that a computer keeps beside a project, and that no app needs. */
-const LEFT_OUT = /(?:^|\/)(?:\.git|\.hg|__pycache__|\.venv|venv|env|node_modules|\.mypy_cache|\.pytest_cache|\.idea|\.vscode)\/|(?:^|\/)(?:\.DS_Store|Thumbs\.db)$|\.pyc$/;
+const LEFT_OUT =
+  /(?:^|\/)(?:\.git|\.hg|__pycache__|\.venv|venv|env|node_modules|\.mypy_cache|\.pytest_cache|\.idea|\.vscode)\/|(?:^|\/)(?:\.DS_Store|Thumbs\.db)$|\.pyc$/;
 
 export function uploads() {
   const form = document.querySelector('form[data-upload]');
@@ -15,8 +16,15 @@ export function uploads() {
 function followName(input) {
   const places = [...document.querySelectorAll('[data-git-url]')].map((place) => [place, place.textContent]);
   const show = () => {
-    const id = input.value.normalize('NFKD').replace(/\p{Mark}/gu, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 50).replace(/^-+|-+$/g, '');
-    for (const [place, before] of places) place.textContent = id.length > 1 ? before.replace(/[^/]+\.git$/, `${id}.git`) : before;
+    const id = input.value
+      .normalize('NFKD')
+      .replace(/\p{Mark}/gu, '')
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .slice(0, 50)
+      .replace(/^-+|-+$/g, '');
+    for (const [place, before] of places)
+      place.textContent = id.length > 1 ? before.replace(/[^/]+\.git$/, `${id}.git`) : before;
   };
   input.addEventListener('input', show);
   show();
@@ -46,14 +54,19 @@ class Uploader {
         this.#drop.classList.add('over');
       });
     }
-    for (const type of ['dragleave', 'drop']) this.#drop.addEventListener(type, () => this.#drop.classList.remove('over'));
+    for (const type of ['dragleave', 'drop'])
+      this.#drop.addEventListener(type, () => this.#drop.classList.remove('over'));
     this.#drop.addEventListener('drop', (event) => {
       event.preventDefault();
       // The list is emptied when this handler returns, so the entries are taken out of it at once.
       const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry);
       const plain = [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
-      const found = entries.length > 0 ? Promise.all(entries.map(walk)).then((lists) => lists.flat()) : Promise.resolve(plain);
-      found.then((files) => this.#take(files), (error) => this.#fail(`The files cannot be read: ${error.message}`));
+      const found =
+        entries.length > 0 ? Promise.all(entries.map(walk)).then((lists) => lists.flat()) : Promise.resolve(plain);
+      found.then(
+        (files) => this.#take(files),
+        (error) => this.#fail(`The files cannot be read: ${error.message}`),
+      );
     });
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -81,7 +94,10 @@ class Uploader {
 
   #show() {
     const list = this.#form.querySelector('[data-picked]');
-    const items = this.#archive !== undefined ? [[this.#archive.name, this.#archive]] : [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1));
+    const items =
+      this.#archive !== undefined
+        ? [[this.#archive.name, this.#archive]]
+        : [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1));
     list.hidden = items.length === 0;
     list.replaceChildren(...items.slice(0, 200).map(([path, file]) => row(path, bytes(file.size))));
     if (items.length > 200) list.append(row(`and ${items.length - 200} more`, ''));
@@ -117,13 +133,15 @@ class Uploader {
     request.open('POST', `${base}/api/apps`);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (event) => {
-      if (event.lengthComputable) this.#progress(event.loaded / event.total, `Uploading: ${bytes(event.loaded)} of ${bytes(event.total)}`);
+      if (event.lengthComputable)
+        this.#progress(event.loaded / event.total, `Uploading: ${bytes(event.loaded)} of ${bytes(event.total)}`);
     });
     request.upload.addEventListener('load', () => this.#progress(undefined, 'Making the first commit …'));
     request.addEventListener('error', () => this.#fail('The connection broke while the files were sent. Try again.'));
     request.addEventListener('load', () => {
       const answer = parse(request.responseText);
-      if (request.status !== 201) return this.#fail(answer.detail ?? answer.title ?? `The server answered ${request.status}.`, answer.field);
+      if (request.status !== 201)
+        return this.#fail(answer.detail ?? answer.title ?? `The server answered ${request.status}.`, answer.field);
       const deploy = answer.deploy?.release;
       const app = `${base}/console/apps/${encodeURIComponent(answer.id)}`;
       location.assign(Number.isInteger(deploy) ? `${app}/deploys/${deploy}` : app);

@@ -47,7 +47,11 @@ export function run(command, args, options = {}) {
   const { cwd, env = process.env, signal, timeout = 600_000, show = false } = options;
   return new Promise((resolve) => {
     const child = spawn(command, args, {
-      cwd, env, timeout, killSignal: 'SIGKILL', stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
+      cwd,
+      env,
+      timeout,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
       ...(signal === undefined ? {} : { signal }),
     });
     let stdout = '';
@@ -64,6 +68,12 @@ export function run(command, args, options = {}) {
 
 /** The last lines of what a command said, indented, for a message. @param {string} output */
 export function lastLines(output, count = 8) {
-  const lines = output.trimEnd().split('\n').filter((line) => line.trim() !== '');
-  return lines.slice(-count).map((line) => `  ${line}`).join('\n');
+  const lines = output
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return lines
+    .slice(-count)
+    .map((line) => `  ${line}`)
+    .join('\n');
 }

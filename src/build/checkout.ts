@@ -31,7 +31,8 @@ export interface CheckoutRequest {
  */
 export async function checkout(request: CheckoutRequest): Promise<number> {
   const { repository, commit, to, path, signal, onSpawn } = request;
-  if (await isThere(to)) return (await readdir(to, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory()).length;
+  if (await isThere(to))
+    return (await readdir(to, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory()).length;
   await mkdir(dirname(to), { recursive: true });
   await removeDrafts(to);
   const draft = `${to}.draft-${randomBytes(4).toString('hex')}`;

@@ -6,7 +6,8 @@ import { CommandFailed, runCommand } from './run.js';
 /** The longest that apt-get may take for one step, in ms: it may have to wait for another one. */
 const APT_LIMIT_MS = 15 * 60_000;
 /** What apt-get says where its lists are missing or older than the archive. */
-const OLD_LISTS = /Unable to locate package|has no installation candidate|404\s+Not Found|Unable to fetch some archives/;
+const OLD_LISTS =
+  /Unable to locate package|has no installation candidate|404\s+Not Found|Unable to fetch some archives/;
 
 export interface SystemPackagesOptions {
   /** PATH of dpkg-query and apt-get. */
@@ -47,7 +48,8 @@ export class SystemPackages {
       if (!(error instanceof CommandFailed) || error.reason === 'aborted') throw error;
       return onLine(`packages.txt was not checked: ${error.message}`);
     }
-    if (missing.length === 0) return onLine(`packages.txt: installed on this server ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`);
+    if (missing.length === 0)
+      return onLine(`packages.txt: installed on this server ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`);
     if (!this.#options.install) throw missingPackages(missing);
     // There is one set of packages for all apps.
     await this.#turns.take('', () => this.#install(wanted));
@@ -69,7 +71,11 @@ export class SystemPackages {
       });
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
-      throw packagesNotInstalled(missing, error.lines.findLast((line) => line.startsWith('E: '))?.slice(3) ?? error.message, error);
+      throw packagesNotInstalled(
+        missing,
+        error.lines.findLast((line) => line.startsWith('E: '))?.slice(3) ?? error.message,
+        error,
+      );
     }
   }
 

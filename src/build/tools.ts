@@ -16,7 +16,10 @@ export async function findTools(binaries: string, path: string): Promise<Tools> 
 async function findCommand(name: string, folders: readonly string[]): Promise<string | undefined> {
   for (const folder of folders) {
     const file = join(folder, name);
-    const usable = await access(file, constants.X_OK).then(() => true, () => false);
+    const usable = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
     if (folder !== '' && usable) return file;
   }
   return undefined;

@@ -82,7 +82,8 @@ export class Api {
   }
 
   async overview(): Promise<Overview> {
-    const page = (number: number): Promise<Overview & { total: number }> => this.get(`/apps?per_page=100&page=${number}`);
+    const page = (number: number): Promise<Overview & { total: number }> =>
+      this.get(`/apps?per_page=100&page=${number}`);
     const first = await page(1);
     const rest = Array.from({ length: Math.max(0, Math.ceil(first.total / 100) - 1) }, (_, place) => page(place + 2));
     const apps = [first, ...(await Promise.all(rest))].flatMap((each) => each.apps);
@@ -123,7 +124,8 @@ export class Api {
   async events(path: string, lastId?: string): Promise<AsyncIterable<Uint8Array>> {
     const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) };
     const answer = await this.#send('GET', path, headers, undefined, STREAM_SILENCE_MS);
-    if (answer.headers['content-type']?.startsWith('text/event-stream') === true) return answer as AsyncIterable<Uint8Array>;
+    if (answer.headers['content-type']?.startsWith('text/event-stream') === true)
+      return answer as AsyncIterable<Uint8Array>;
     answer.destroy();
     throw this.#stranger();
   }
@@ -131,7 +133,10 @@ export class Api {
   /** True where the server answers, whoever asks. */
   async isHealthy(): Promise<boolean> {
     try {
-      const answer = await send({ ...this.target, token: undefined }, { method: 'GET', path: '/healthz', silenceMs: 5_000 });
+      const answer = await send(
+        { ...this.target, token: undefined },
+        { method: 'GET', path: '/healthz', silenceMs: 5_000 },
+      );
       answer.resume();
       return answer.statusCode === 200;
     } catch {
@@ -153,7 +158,13 @@ export class Api {
     }
   }
 
-  async #send(method: string, path: string, headers?: Record<string, string>, body?: string | Readable, silenceMs?: number): Promise<IncomingMessage> {
+  async #send(
+    method: string,
+    path: string,
+    headers?: Record<string, string>,
+    body?: string | Readable,
+    silenceMs?: number,
+  ): Promise<IncomingMessage> {
     const answer = await send(this.target, {
       method,
       path: `/api${path}`,
@@ -165,7 +176,9 @@ export class Api {
     if (status >= 200 && status < 300) return answer;
     if (status >= 300 && status < 400) {
       answer.resume();
-      throw unreachable(`${this.target.url} sends everybody on to ${answer.headers.location ?? 'another address'}: give the address of the server itself.`);
+      throw unreachable(
+        `${this.target.url} sends everybody on to ${answer.headers.location ?? 'another address'}: give the address of the server itself.`,
+      );
     }
     throw await this.#refusal(answer, path);
   }
@@ -198,7 +211,9 @@ export class Api {
     const ids = (await this.apps()).map((app) => app.id);
     const meant = nearest(id, ids);
     if (meant !== undefined) return `There is no app "${id}". Did you mean "${meant}"?`;
-    return ids.length === 0 ? `There is no app "${id}"; there is none at all yet.` : `There is no app "${id}": "streamlit-host status" lists them all.`;
+    return ids.length === 0
+      ? `There is no app "${id}"; there is none at all yet.`
+      : `There is no app "${id}": "streamlit-host status" lists them all.`;
   }
 
   #stranger(): Refusal {

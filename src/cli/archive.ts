@@ -25,29 +25,38 @@ const LEFT_OUT = new Set(['.git', 'venv', '.venv', '__pycache__', 'node_modules'
  */
 export async function archiveOf(folder: string): Promise<Archive> {
   const found = await lstat(folder).catch((error: unknown) => {
-    throw new Refusal('not-found', 'folder-not-found', `The folder ${folder} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new Refusal('not-found', 'folder-not-found', `The folder ${folder} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
   });
-  if (!found.isDirectory() && !found.isSymbolicLink()) throw new Refusal('invalid', 'folder-not-found', `${folder} is not a folder.`);
+  if (!found.isDirectory() && !found.isSymbolicLink())
+    throw new Refusal('invalid', 'folder-not-found', `${folder} is not a folder.`);
 
   const known = await filesOfGit(folder);
   if (known !== undefined && known.length > 0) {
     const commit = await cleanCommit(folder);
     if (commit !== undefined) {
-      return { what: `commit ${commit.slice(0, 10)}`, content: streamGit(folder, ['archive', '--format=tar.gz', commit]) };
+      return {
+        what: `commit ${commit.slice(0, 10)}`,
+        content: streamGit(folder, ['archive', '--format=tar.gz', commit]),
+      };
     }
     return { what: `${count(known.length)}, with changes that are not committed,`, content: pack(folder, known) };
   }
   const files = await walk(folder);
-  if (files.length === 0) throw new Refusal('invalid', 'folder-empty', `There is no file in ${folder} that could be sent.`);
+  if (files.length === 0)
+    throw new Refusal('invalid', 'folder-empty', `There is no file in ${folder} that could be sent.`);
   return { what: count(files.length), content: pack(folder, files) };
 }
 
 /** The files that git tracks or would add, relative to the folder; undefined outside of a checkout. */
 async function filesOfGit(folder: string): Promise<string[] | undefined> {
-  const listed = await git(folder, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']).catch((error: unknown) => {
-    if (error instanceof Refusal && error.code === 'git-missing') return undefined; // Then it is a folder like any other.
-    throw error;
-  });
+  const listed = await git(folder, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']).catch(
+    (error: unknown) => {
+      if (error instanceof Refusal && error.code === 'git-missing') return undefined; // Then it is a folder like any other.
+      throw error;
+    },
+  );
   return listed === undefined ? undefined : [...new Set(listed.split('\0').filter((path) => path !== ''))];
 }
 

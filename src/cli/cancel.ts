@@ -7,5 +7,9 @@ export async function cancel(cli: Context, id: string, release: number): Promise
   const api = await cli.api();
   const deploy = await api.post<Deploy>(path);
   if (cli.out.json) return cli.out.data(deploy);
-  cli.out.print(deploy.state === 'cancelled' ? `Release ${release} of ${id} is cancelled.` : `Release ${release} of ${id} had ended already: it is ${deploy.state}.`);
+  cli.out.print(
+    deploy.state === 'cancelled'
+      ? `Release ${release} of ${id} is cancelled.`
+      : `Release ${release} of ${id} had ended already: it is ${deploy.state}.`,
+  );
 }

@@ -101,7 +101,10 @@ function fish(verbs: readonly Verb[]): string {
       ...(actions.length > 0 ? [`${seen} -f -a '${actions.join(' ')}'`] : []),
       ...(takes === 'shell' ? [`${seen} -f -a '${SHELLS.join(' ')}'`] : []),
       ...(takes === 'folder' ? [`${seen} -f -a '(__fish_complete_directories)'`] : []),
-      ...options.map(({ short, long, summary: about }) => `${seen} ${short === undefined ? '' : `-s ${short.slice(1)} `}-l ${long.slice(2)} -d ${quote(about)}`),
+      ...options.map(
+        ({ short, long, summary: about }) =>
+          `${seen} ${short === undefined ? '' : `-s ${short.slice(1)} `}-l ${long.slice(2)} -d ${quote(about)}`,
+      ),
     ];
   });
   return `# fish completion of streamlit-host: streamlit-host completion fish | source\n${lines.join('\n')}\n`;

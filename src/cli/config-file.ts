@@ -28,7 +28,8 @@ export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | un
     throw broken(file, messageOf(error));
   }
   const { url, token } = (found ?? {}) as Partial<Login>;
-  if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string') throw broken(file, 'it lacks "url" or "token"');
+  if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string')
+    throw broken(file, 'it lacks "url" or "token"');
   return { url, token };
 }
 
@@ -42,5 +43,9 @@ export async function writeConfigFile(env: NodeJS.ProcessEnv, login: Login): Pro
 }
 
 function broken(file: string, why: string): Refusal {
-  return new Refusal('invalid', 'config-broken', `${file} cannot be used (${why}): log in again with "streamlit-host login <url>", or remove it.`);
+  return new Refusal(
+    'invalid',
+    'config-broken',
+    `${file} cannot be used (${why}): log in again with "streamlit-host login <url>", or remove it.`,
+  );
 }

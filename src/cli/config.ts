@@ -26,7 +26,13 @@ export interface Stored {
 }
 
 /** The config vars of an app: their names, or a change of them. */
-export async function config(cli: Context, id: string, action: string | undefined, given: readonly string[], options: ChangeOptions): Promise<void> {
+export async function config(
+  cli: Context,
+  id: string,
+  action: string | undefined,
+  given: readonly string[],
+  options: ChangeOptions,
+): Promise<void> {
   const path = appPath(id, '/config');
   switch (action) {
     case undefined:
@@ -50,7 +56,13 @@ export async function config(cli: Context, id: string, action: string | undefine
 }
 
 /** What came of a change: the deploy that puts it into effect is followed. */
-export async function stored(cli: Context, api: Api, id: string, change: Stored, options: ChangeOptions): Promise<void> {
+export async function stored(
+  cli: Context,
+  api: Api,
+  id: string,
+  change: Stored,
+  options: ChangeOptions,
+): Promise<void> {
   if (change.deploy !== null) return afterChange(cli, api, id, change.deploy, options.wait);
   if (cli.out.json) return cli.out.data(change);
   cli.out.print(unchanged(id, change));
@@ -73,7 +85,10 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
     found.vars,
     [
       { title: 'name', value: ({ name }) => name, colour: () => 'bold' },
-      { title: 'changed', value: (each) => (each.changed_at === null ? null : duration((now - Date.parse(each.changed_at)) / 1_000)) },
+      {
+        title: 'changed',
+        value: (each) => (each.changed_at === null ? null : duration((now - Date.parse(each.changed_at)) / 1_000)),
+      },
       { title: 'by', value: (each) => each.changed_by },
     ],
     cli.out,
@@ -83,7 +98,8 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
 
 async function show(cli: Context, path: string, given: readonly string[]): Promise<void> {
   const [name, ...more] = given;
-  if (name === undefined || name === '' || more.length > 0) throw usage('Name the one var whose value you want to see.');
+  if (name === undefined || name === '' || more.length > 0)
+    throw usage('Name the one var whose value you want to see.');
   const api = await cli.api();
   const { vars } = await api.get<{ vars: Var[] }>(`${path}?reveal=1&name=${encodeURIComponent(name)}`);
   const value = vars[0]?.value ?? '';
@@ -91,24 +107,43 @@ async function show(cli: Context, path: string, given: readonly string[]): Promi
   cli.out.print(value);
 }
 
-async function unset(cli: Context, id: string, path: string, names: readonly string[], options: ChangeOptions): Promise<void> {
+async function unset(
+  cli: Context,
+  id: string,
+  path: string,
+  names: readonly string[],
+  options: ChangeOptions,
+): Promise<void> {
   if (names.length === 0) throw usage('Name the vars that are to go.');
   const api = await cli.api();
   const known = new Set((await api.get<{ vars: Var[] }>(path)).vars.map(({ name }) => name));
   const unknown = names.find((name) => !known.has(name));
   if (unknown !== undefined) throw usage(`${id} has no config var ${JSON.stringify(unknown)}; nothing was changed.`);
-  return stored(cli, api, id, await api.patch<Stored>(path, { vars: Object.fromEntries(names.map((name) => [name, null])) }), options);
+  return stored(
+    cli,
+    api,
+    id,
+    await api.patch<Stored>(path, { vars: Object.fromEntries(names.map((name) => [name, null])) }),
+    options,
+  );
 }
 
 /** `KEY=VALUE …`; of a `KEY` alone the value is asked for, or read from standard input, so that no other process sees it. */
 async function valuesOf(given: readonly string[]): Promise<Record<string, string>> {
   const words = given.filter((word) => word !== '-');
   const [bare, ...more] = words.filter((word) => !word.includes('='));
-  if (words.length === 0) throw usage('Name what is to be set: KEY=VALUE, or KEY alone to give the value on standard input.');
+  if (words.length === 0)
+    throw usage('Name what is to be set: KEY=VALUE, or KEY alone to give the value on standard input.');
   if (more.length > 0) throw usage('Only one value can come from standard input; "import" reads several.');
-  const vars = new Map(words.filter((word) => word.includes('=')).map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
+  const vars = new Map(
+    words
+      .filter((word) => word.includes('='))
+      .map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+  );
   if (bare !== undefined) {
-    const value = canAsk() ? await askHidden(`Value of ${bare}: `, 'Nothing was set.') : (await readStdin()).replace(/\r?\n$/, '');
+    const value = canAsk()
+      ? await askHidden(`Value of ${bare}: `, 'Nothing was set.')
+      : (await readStdin()).replace(/\r?\n$/, '');
     vars.set(bare, value);
   }
   return Object.fromEntries(vars);

@@ -2,10 +2,18 @@ import type { App } from './api.js';
 import type { Context } from './context.js';
 
 /** Makes an app that waits for its first push. */
-export async function create(cli: Context, name: string, options: { id?: string; description?: string }): Promise<void> {
+export async function create(
+  cli: Context,
+  name: string,
+  options: { id?: string; description?: string },
+): Promise<void> {
   const api = await cli.api();
   const { id, description } = options;
-  const app = await api.post<App>('/apps', { name, ...(id === undefined ? {} : { id }), ...(description === undefined ? {} : { description }) });
+  const app = await api.post<App>('/apps', {
+    name,
+    ...(id === undefined ? {} : { id }),
+    ...(description === undefined ? {} : { description }),
+  });
   if (cli.out.json) return cli.out.data(app);
   cli.out.print(`The app ${app.id} waits for its first push:`);
   cli.out.print(`  git remote add host ${app.git_url}`);

@@ -44,11 +44,17 @@ export async function followDeploy(cli: Context, api: Api, id: string, release: 
 export async function afterChange(cli: Context, api: Api, id: string, deploy: Deploy, wait: boolean): Promise<void> {
   if (wait) return followDeploy(cli, api, id, deploy.release);
   if (cli.out.json) return cli.out.data(deploy);
-  cli.out.print(`Release ${deploy.release} of ${id} is queued; follow it with: streamlit-host logs ${id} --release ${deploy.release} -f`);
+  cli.out.print(
+    `Release ${deploy.release} of ${id} is queued; follow it with: streamlit-host logs ${id} --release ${deploy.release} -f`,
+  );
 }
 
 /** Asks for a change of an app that deploys it, or another one that is made by it, and follows that deploy. */
-export async function changeAndFollow(cli: Context, path: string, { body, wait }: { body?: object; wait: boolean }): Promise<void> {
+export async function changeAndFollow(
+  cli: Context,
+  path: string,
+  { body, wait }: { body?: object; wait: boolean },
+): Promise<void> {
   const api = await cli.api();
   const { id, deploy } = await api.post<Changed>(path, body);
   if (deploy === null) throw new Error('the server began no deploy');
@@ -63,5 +69,9 @@ async function report(cli: Context, api: Api, id: string, release: number): Prom
   if (SERVED.includes(deploy.state)) return;
   const why = deploy.reason === null ? '' : `: ${deploy.reason.replace(/\.$/, '')}`;
   const still = app.release === null ? '' : ` Release ${app.release} goes on serving.`;
-  throw new Refusal('conflict', `deploy-${deploy.state}`, `Release ${release} of ${id} is not live, it is ${deploy.state}${why}.${still}`);
+  throw new Refusal(
+    'conflict',
+    `deploy-${deploy.state}`,
+    `Release ${release} of ${id} is not live, it is ${deploy.state}${why}.${still}`,
+  );
 }

@@ -25,8 +25,16 @@ export async function deploy(cli: Context, dir: string | undefined, options: Dep
   const archive = await archiveOf(folder);
   cli.out.note(known ? `Sends ${archive.what} to ${id} …` : `Makes the app ${id} and sends ${archive.what} …`);
   const fields: Record<string, string> = known ? {} : { id, name: options.app ?? name };
-  const form = formOf(fields, { field: 'archive', name: `${id}.tar.gz`, type: 'application/gzip', content: archive.content });
-  const changed = await api.form<Changed>(known ? 'PATCH' : 'POST', known ? path : '/apps', { boundary: form.boundary, body: Readable.from(form.body) });
+  const form = formOf(fields, {
+    field: 'archive',
+    name: `${id}.tar.gz`,
+    type: 'application/gzip',
+    content: archive.content,
+  });
+  const changed = await api.form<Changed>(known ? 'PATCH' : 'POST', known ? path : '/apps', {
+    boundary: form.boundary,
+    body: Readable.from(form.body),
+  });
   if (changed.deploy === null) throw new Error('the server took the files and began no deploy');
   await afterChange(cli, api, changed.id, changed.deploy, options.wait);
 }

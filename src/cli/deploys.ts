@@ -3,7 +3,13 @@ import type { Context } from './context.js';
 import { tableLines, type Colour, type Column } from './output.js';
 import { duration } from './text.js';
 
-const COLOURS: Record<string, Colour> = { live: 'green', failed: 'red', queued: 'yellow', building: 'yellow', starting: 'yellow' };
+const COLOURS: Record<string, Colour> = {
+  live: 'green',
+  failed: 'red',
+  queued: 'yellow',
+  building: 'yellow',
+  starting: 'yellow',
+};
 
 /** What was deployed to an app, and what came of it; the newest first. */
 export async function deploys(cli: Context, id: string, options: { lines: number }): Promise<void> {
@@ -24,6 +30,9 @@ function columns(now: Date): Column<Deploy>[] {
     { title: 'by', value: (deploy) => deploy.by.replace(/\s+/g, '_') },
     { title: 'age', value: (deploy) => duration((now.getTime() - Date.parse(deploy.created_at)) / 1_000) },
     { title: 'took', value: (deploy) => (deploy.seconds === null ? null : duration(deploy.seconds)) },
-    { title: 'message', value: (deploy) => (deploy.reason === null ? deploy.message : `${deploy.message} (${deploy.reason})`) },
+    {
+      title: 'message',
+      value: (deploy) => (deploy.reason === null ? deploy.message : `${deploy.message} (${deploy.reason})`),
+    },
   ];
 }

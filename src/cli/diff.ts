@@ -43,11 +43,19 @@ export function summaryLines(found: ReleaseDiff, out: Output): string[] {
 }
 
 function codeLines(text: string, out: Output): string[] {
-  return text === '' ? [] : text.split('\n').map((line) => {
-    const shown = out.terminal ? harmlessLine(line) : line;
-    const colour: Colour | undefined = /^\+(?!\+\+ )/.test(line) ? 'green' : /^-(?!-- )/.test(line) ? 'red' : line.startsWith('diff --git ') ? 'bold' : undefined;
-    return colour === undefined ? shown : out.paint(colour, shown);
-  });
+  return text === ''
+    ? []
+    : text.split('\n').map((line) => {
+        const shown = out.terminal ? harmlessLine(line) : line;
+        const colour: Colour | undefined = /^\+(?!\+\+ )/.test(line)
+          ? 'green'
+          : /^-(?!-- )/.test(line)
+            ? 'red'
+            : line.startsWith('diff --git ')
+              ? 'bold'
+              : undefined;
+        return colour === undefined ? shown : out.paint(colour, shown);
+      });
 }
 
 function configLines({ config, config_problem: problem }: ReleaseDiff, out: Output): string[] {
@@ -57,6 +65,11 @@ function configLines({ config, config_problem: problem }: ReleaseDiff, out: Outp
 }
 
 function namesOf({ added, removed, changed }: Names, what: string, out: Output): string[] {
-  const lines = (names: string[], sign: string, colour: Colour, note: string): string[] => names.map((name) => out.paint(colour, ` ${sign} ${harmlessLine(name)}${what}${note}`));
-  return [...lines(added, '+', 'green', ''), ...lines(removed, '-', 'red', ''), ...lines(changed, '~', 'yellow', ': another value')];
+  const lines = (names: string[], sign: string, colour: Colour, note: string): string[] =>
+    names.map((name) => out.paint(colour, ` ${sign} ${harmlessLine(name)}${what}${note}`));
+  return [
+    ...lines(added, '+', 'green', ''),
+    ...lines(removed, '-', 'red', ''),
+    ...lines(changed, '~', 'yellow', ': another value'),
+  ];
 }

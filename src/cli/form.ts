@@ -12,7 +12,10 @@ export interface FormFile {
  * person's own; what could end a header early is taken out all the same.
  * @see https://www.rfc-editor.org/rfc/rfc7578
  */
-export function formOf(fields: Record<string, string>, file: FormFile): { boundary: string; body: AsyncIterable<Uint8Array> } {
+export function formOf(
+  fields: Record<string, string>,
+  file: FormFile,
+): { boundary: string; body: AsyncIterable<Uint8Array> } {
   const boundary = `streamlit-host-${randomBytes(16).toString('hex')}`;
   return { boundary, body: body() };
 

@@ -8,12 +8,18 @@ const LIMIT_MS = 30_000;
 /** What git answers in a folder; undefined where it refuses. @throws Refusal `git-missing` */
 export async function git(folder: string, args: readonly string[], input?: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    const child = execFile('git', args, { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: LIMIT_MS }, (error, stdout) => {
-      if (error === null) resolve(stdout);
-      else if (hasCode(error, 'ENOENT')) reject(missing());
-      else if (hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')) reject(new Error(`git ${args[0] ?? ''} has too much to say`, { cause: error }));
-      else resolve(undefined);
-    });
+    const child = execFile(
+      'git',
+      args,
+      { cwd: folder, maxBuffer: 64 * 1024 * 1024, timeout: LIMIT_MS },
+      (error, stdout) => {
+        if (error === null) resolve(stdout);
+        else if (hasCode(error, 'ENOENT')) reject(missing());
+        else if (hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'))
+          reject(new Error(`git ${args[0] ?? ''} has too much to say`, { cause: error }));
+        else resolve(undefined);
+      },
+    );
     // It may end before it has read everything, which its exit code tells.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input ?? '');
@@ -30,7 +36,8 @@ export async function* streamGit(folder: string, args: readonly string[]): Async
   try {
     yield* child.stdout as AsyncIterable<Uint8Array>;
     const [code] = await ended;
-    if (code !== 0) throw new Refusal('invalid', 'git-failed', `git ${args[0] ?? ''} failed: ${said.trim() || `exit code ${code}`}`);
+    if (code !== 0)
+      throw new Refusal('invalid', 'git-failed', `git ${args[0] ?? ''} failed: ${said.trim() || `exit code ${code}`}`);
   } finally {
     child.kill();
   }

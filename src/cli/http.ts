@@ -28,11 +28,20 @@ export async function send(target: Target, sending: Sending): Promise<IncomingMe
   const url = new URL(target.url + sending.path);
   const secure = url.protocol === 'https:';
   const request = secure ? (await import('node:https')).request : requestHttp;
-  const headers: Record<string, string> = { 'user-agent': 'streamlit-host-cli', accept: 'application/json', ...sending.headers };
+  const headers: Record<string, string> = {
+    'user-agent': 'streamlit-host-cli',
+    accept: 'application/json',
+    ...sending.headers,
+  };
   if (target.token !== undefined) headers.authorization = `Bearer ${target.token}`;
   const { body, signal, silenceMs = SILENCE_MS } = sending;
   if (typeof body === 'string') headers['content-length'] = String(Buffer.byteLength(body));
-  const options: RequestOptions = { method: sending.method, headers, agent: false, ...(signal === undefined ? {} : { signal }) };
+  const options: RequestOptions = {
+    method: sending.method,
+    headers,
+    agent: false,
+    ...(signal === undefined ? {} : { signal }),
+  };
 
   return new Promise((resolve, reject) => {
     let source: Error | undefined;
@@ -41,7 +50,9 @@ export async function send(target: Target, sending: Sending): Promise<IncomingMe
       resolve(answer);
     });
     asked.setTimeout(silenceMs, () => asked.destroy(new Error(`it said nothing for ${silenceMs / 1_000} seconds`)));
-    asked.on('error', (error) => reject(source ?? (signal?.aborted === true ? error : unreachable(sentence(target.url, error), error))));
+    asked.on('error', (error) =>
+      reject(source ?? (signal?.aborted === true ? error : unreachable(sentence(target.url, error), error))),
+    );
     if (body === undefined || typeof body === 'string') {
       asked.end(body);
       return;

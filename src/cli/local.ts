@@ -44,7 +44,11 @@ export async function findLocal(data: string): Promise<LocalServer | undefined> 
 
 /** The server that runs on a data folder, once it serves; undefined where none does, or the limit (ms) is over first. */
 export async function findServing(data: string, limitMs: number): Promise<LocalServer | undefined> {
-  for (const deadline = Date.now() + limitMs; Date.now() <= deadline; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (
+    const deadline = Date.now() + limitMs;
+    Date.now() <= deadline;
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  ) {
     const server = await findLocal(data);
     if (server?.url !== '') return server;
   }
@@ -77,5 +81,7 @@ export async function localToken(env: NodeJS.ProcessEnv, data: string): Promise<
 }
 
 function notReadable(data: string, error: unknown): Refusal {
-  return new Refusal('forbidden', 'data-not-readable', `The data folder ${data} cannot be read: ${messageOf(error)}`, { cause: error });
+  return new Refusal('forbidden', 'data-not-readable', `The data folder ${data} cannot be read: ${messageOf(error)}`, {
+    cause: error,
+  });
 }

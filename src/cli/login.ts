@@ -16,20 +16,24 @@ export interface LoginOptions {
 /** Checks a token and keeps it for the commands to come, and for git where that is wanted. */
 export async function login(cli: Context, address: string, options: LoginOptions): Promise<void> {
   const url = parseUrl(address, '<url>');
-  if (url.startsWith('http:') && !isLoopback(url)) cli.out.note(`Careful: ${url} is not encrypted, and neither is the token on its way there.`);
+  if (url.startsWith('http:') && !isLoopback(url))
+    cli.out.note(`Careful: ${url} is not encrypted, and neither is the token on its way there.`);
   const token = await readToken(options.tokenStdin === true);
   const api = new Api({ url, token });
   await api.get('/apps?per_page=1');
   if (options.git === true) await approve(cli, url, token);
   const file = await writeConfigFile(cli.env, { url, token });
   if (cli.out.json) return cli.out.data({ url, config: file, git: options.git === true });
-  cli.out.print(`Logged in to ${url}; the token is in ${file}${options.git === true ? " and in git's credential helper" : ''}.`);
+  cli.out.print(
+    `Logged in to ${url}; the token is in ${file}${options.git === true ? " and in git's credential helper" : ''}.`,
+  );
 }
 
 async function readToken(piped: boolean): Promise<string> {
   if (!piped && !canAsk()) throw usage('There is no terminal to ask for the token: pipe it in and add --token-stdin.');
   const token = (piped ? await firstLine() : await askHidden('Token: ', 'Not logged in.')).trim();
-  if (!/^[\x21-\x7e]{1,256}$/.test(token)) throw usage('That is no token: it is one line of printable characters without spaces.');
+  if (!/^[\x21-\x7e]{1,256}$/.test(token))
+    throw usage('That is no token: it is one line of printable characters without spaces.');
   return token;
 }
 
@@ -50,8 +54,17 @@ async function approve(cli: Context, url: string, token: string): Promise<void> 
   const helper = await git(cli.cwd, ['config', '--get-urlmatch', 'credential.helper', origin]);
   if (helper === undefined || helper.trim() === '') {
     const hint = 'git config --global credential.helper store';
-    throw new Refusal('conflict', 'no-credential-helper', `git has no credential helper to keep the token in: set one, such as with "${hint}", and log in again.`);
+    throw new Refusal(
+      'conflict',
+      'no-credential-helper',
+      `git has no credential helper to keep the token in: set one, such as with "${hint}", and log in again.`,
+    );
   }
-  const said = await git(cli.cwd, ['credential', 'approve'], `protocol=${protocol.slice(0, -1)}\nhost=${host}\nusername=admin\npassword=${token}\n\n`);
-  if (said === undefined) throw new Refusal('conflict', 'git-failed', "git's credential helper did not take the token.");
+  const said = await git(
+    cli.cwd,
+    ['credential', 'approve'],
+    `protocol=${protocol.slice(0, -1)}\nhost=${host}\nusername=admin\npassword=${token}\n\n`,
+  );
+  if (said === undefined)
+    throw new Refusal('conflict', 'git-failed', "git's credential helper did not take the token.");
 }

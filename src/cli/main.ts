@@ -41,7 +41,9 @@ function contextOf(options: GlobalOptions, launcher: Launcher | undefined): Cont
     launcher,
     async api() {
       const [{ Api }, { findServer }] = await Promise.all([import('./api.js'), import('./where.js')]);
-      return new Api(await findServer({ env, cwd, root: launcher?.root, url: options.url, tokenFile: options.tokenFile }));
+      return new Api(
+        await findServer({ env, cwd, root: launcher?.root, url: options.url, tokenFile: options.tokenFile }),
+      );
     },
   };
 }
@@ -53,7 +55,9 @@ function tell(error: unknown, { json, verbose }: GlobalOptions): number {
   const expected = error instanceof Refusal;
   const code = exitCodeOf(error);
   if (json === true) {
-    process.stderr.write(`${JSON.stringify({ error: { code: expected ? error.code : 'unexpected', message: messageOf(error), exit: code } })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ error: { code: expected ? error.code : 'unexpected', message: messageOf(error), exit: code } })}\n`,
+    );
   } else {
     const hint = expected || verbose === true ? '' : ' (unexpected: --verbose tells more)';
     process.stderr.write(`streamlit-host: ${messageOf(error)}${hint}\n`);

@@ -33,7 +33,10 @@ export async function browse(url: string, env: NodeJS.ProcessEnv): Promise<boole
  * @see https://man7.org/linux/man-pages/man1/man.1.html which tells how BROWSER is read
  */
 export function browsers(url: string, setting: string | undefined): [string, ...string[]][] {
-  const given = (setting ?? '').split(':').map((command) => command.trim().split(/\s+/)).filter((words) => words[0] !== '');
+  const given = (setting ?? '')
+    .split(':')
+    .map((command) => command.trim().split(/\s+/))
+    .filter((words) => words[0] !== '');
   const commands = [...given, ['xdg-open'], ['open']] as [string, ...string[]][];
   return commands.map(([program, ...args]) => {
     const filled = args.map((word) => word.replaceAll('%s', () => url));
@@ -42,9 +45,20 @@ export function browsers(url: string, setting: string | undefined): [string, ...
 }
 
 async function findProgram(name: string, path: string): Promise<string | undefined> {
-  const files = isAbsolute(name) ? [name] : path.split(delimiter).filter(isAbsolute).map((folder) => join(folder, name));
+  const files = isAbsolute(name)
+    ? [name]
+    : path
+        .split(delimiter)
+        .filter(isAbsolute)
+        .map((folder) => join(folder, name));
   for (const file of files) {
-    if (await access(file, constants.X_OK).then(() => true, () => false)) return file;
+    if (
+      await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return file;
   }
   return undefined;
 }

@@ -23,7 +23,13 @@ export interface Output {
 
 export type Colour = 'green' | 'yellow' | 'red' | 'grey' | 'bold';
 
-const CODES: Record<Colour, [begin: number, end: number]> = { green: [32, 39], yellow: [33, 39], red: [31, 39], grey: [90, 39], bold: [1, 22] };
+const CODES: Record<Colour, [begin: number, end: number]> = {
+  green: [32, 39],
+  yellow: [33, 39],
+  red: [31, 39],
+  grey: [90, 39],
+  bold: [1, 22],
+};
 
 /** @see https://no-color.org for NO_COLOR */
 export function createOutput(options: { json: boolean; env: NodeJS.ProcessEnv }): Output {
@@ -61,8 +67,14 @@ export interface Column<T> {
 }
 
 /** The lines of a table, aligned; without colours in a pipe. */
-export function tableLines<T>(rows: readonly T[], columns: readonly Column<T>[], out: Pick<Output, 'columns' | 'paint'>): string[] {
-  const right = columns.map((column) => rows.length > 0 && rows.every((row) => typeof (column.value(row) ?? 0) === 'number'));
+export function tableLines<T>(
+  rows: readonly T[],
+  columns: readonly Column<T>[],
+  out: Pick<Output, 'columns' | 'paint'>,
+): string[] {
+  const right = columns.map(
+    (column) => rows.length > 0 && rows.every((row) => typeof (column.value(row) ?? 0) === 'number'),
+  );
   const cells = rows.map((row) => columns.map((column) => textOf(column.value(row))));
   const widths = columns.map((column, place) =>
     Math.max(widthOf(column.title), ...cells.map((line) => widthOf(line[place] ?? ''))),
@@ -74,7 +86,15 @@ export function tableLines<T>(rows: readonly T[], columns: readonly Column<T>[],
     if (place < columns.length - 1) return pad(text, widths[place] ?? 0, side);
     return cut(side === 'right' ? pad(text, widths[place] ?? 0, side) : text, room);
   };
-  const lines = [out.paint('grey', columns.map((column, place) => lay(column.title.toUpperCase(), place)).join('  ').trimEnd())];
+  const lines = [
+    out.paint(
+      'grey',
+      columns
+        .map((column, place) => lay(column.title.toUpperCase(), place))
+        .join('  ')
+        .trimEnd(),
+    ),
+  ];
   for (const [number, row] of rows.entries()) {
     const texts = columns.map((column, place) => {
       const text = lay(cells[number]?.[place] ?? '', place);

@@ -26,7 +26,10 @@ export function createProgram(make: MakeContext): Command {
     .configureHelp({ showGlobalOptions: true })
     .helpCommand(false)
     .showHelpAfterError('(add --help for what there is)')
-    .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 server not reachable, 4 not signed in, 5 no such app.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 server not reachable, 4 not signed in, 5 no such app.',
+    );
   const cli = (command: Command): Context => make(command.optsWithGlobals<GlobalOptions>());
 
   program
@@ -53,12 +56,16 @@ export function createProgram(make: MakeContext): Command {
     .command('restart')
     .argument('<app>')
     .description('restart an app; the old process serves until the new one does')
-    .action(async (app: string, _options: unknown, command: Command) => (await import('./app.js')).changeApp(cli(command), 'restart', app));
+    .action(async (app: string, _options: unknown, command: Command) =>
+      (await import('./app.js')).changeApp(cli(command), 'restart', app),
+    );
   program
     .command('status')
     .option('-w, --watch', 'go on, and show every change')
     .description('show all apps')
-    .action(async (options: { watch?: boolean }, command: Command) => (await import('./status.js')).status(cli(command), options));
+    .action(async (options: { watch?: boolean }, command: Command) =>
+      (await import('./status.js')).status(cli(command), options),
+    );
   program
     .command('refresh')
     .description('read config.json and the folder of apps again')
@@ -67,13 +74,17 @@ export function createProgram(make: MakeContext): Command {
     .command('import')
     .argument('<dir>', 'the folder of the installation, or its config.json')
     .description('take over the apps of another installation, to be run where they are')
-    .action(async (dir: string, _options: unknown, command: Command) => (await import('./import.js')).importFrom(cli(command), dir));
+    .action(async (dir: string, _options: unknown, command: Command) =>
+      (await import('./import.js')).importFrom(cli(command), dir),
+    );
   program
     .command('adopt')
     .argument('<app>')
     .option('--no-wait', WAIT)
     .description('give an app that runs in place a repository of its own')
-    .action(async (app: string, options: { wait: boolean }, command: Command) => (await import('./adopt.js')).adopt(cli(command), app, options));
+    .action(async (app: string, options: { wait: boolean }, command: Command) =>
+      (await import('./adopt.js')).adopt(cli(command), app, options),
+    );
   program
     .command('logs')
     .argument('<app>')
@@ -82,14 +93,20 @@ export function createProgram(make: MakeContext): Command {
     .option('--build', 'the log of the newest deploy')
     .option('--release <n>', 'the log of the deploy of this release', wholeNumber(1e9))
     .description('show what an app prints, or the log of a deploy')
-    .action(async (app: string, options: { follow?: boolean; lines: number; build?: boolean; release?: number }, command: Command) =>
-      (await import('./logs.js')).logs(cli(command), app, options),
+    .action(
+      async (
+        app: string,
+        options: { follow?: boolean; lines: number; build?: boolean; release?: number },
+        command: Command,
+      ) => (await import('./logs.js')).logs(cli(command), app, options),
     );
   program
     .command('open')
     .argument('<app>')
     .description('tell the address of an app, and open it in a browser')
-    .action(async (app: string, _options: unknown, command: Command) => (await import('./open.js')).open(cli(command), app));
+    .action(async (app: string, _options: unknown, command: Command) =>
+      (await import('./open.js')).open(cli(command), app),
+    );
   program
     .command('deploy')
     .argument('[dir]', 'the folder (default: this one)')
@@ -113,13 +130,17 @@ export function createProgram(make: MakeContext): Command {
     .argument('<app>')
     .option('--confirm <app>', 'its name once more')
     .description('remove an app with its releases, files and logs')
-    .action(async (app: string, options: { confirm?: string }, command: Command) => (await import('./destroy.js')).destroy(cli(command), app, options));
+    .action(async (app: string, options: { confirm?: string }, command: Command) =>
+      (await import('./destroy.js')).destroy(cli(command), app, options),
+    );
   program
     .command('deploys')
     .argument('<app>')
     .option('-n, --lines <n>', 'how many', wholeNumber(100), 20)
     .description('show what was deployed to an app')
-    .action(async (app: string, options: { lines: number }, command: Command) => (await import('./deploys.js')).deploys(cli(command), app, options));
+    .action(async (app: string, options: { lines: number }, command: Command) =>
+      (await import('./deploys.js')).deploys(cli(command), app, options),
+    );
   program
     .command('cancel')
     .argument('<app>')
@@ -133,7 +154,9 @@ export function createProgram(make: MakeContext): Command {
     .argument('<app>')
     .option('--no-wait', WAIT)
     .description('deploy the newest commit again, and follow it')
-    .action(async (app: string, options: { wait: boolean }, command: Command) => (await import('./redeploy.js')).redeploy(cli(command), app, options));
+    .action(async (app: string, options: { wait: boolean }, command: Command) =>
+      (await import('./redeploy.js')).redeploy(cli(command), app, options),
+    );
   program
     .command('preview')
     .argument('<app>')
@@ -150,24 +173,31 @@ export function createProgram(make: MakeContext): Command {
     .option('-y, --yes', 'do not ask')
     .option('--no-wait', WAIT)
     .description('bring a release back that was live, after a look at what that changes')
-    .action(async (app: string, release: number | undefined, options: { yes?: boolean; wait: boolean }, command: Command) =>
-      (await import('./rollback.js')).rollback(cli(command), app, release, options),
+    .action(
+      async (app: string, release: number | undefined, options: { yes?: boolean; wait: boolean }, command: Command) =>
+        (await import('./rollback.js')).rollback(cli(command), app, release, options),
     );
   program
     .command('diff')
     .argument('<app>')
     .argument('<release>', 'its number', wholeNumber(1e9))
     .description('show what a release changes against the live one: code, and names of config')
-    .action(async (app: string, release: number, _options: unknown, command: Command) => (await import('./diff.js')).diff(cli(command), app, release));
+    .action(async (app: string, release: number, _options: unknown, command: Command) =>
+      (await import('./diff.js')).diff(cli(command), app, release),
+    );
   program
     .command('config')
     .argument('<app>')
     .addArgument(new Argument('[action]', 'what to do (default: list the names)').choices(CONFIG_ACTIONS))
-    .argument('[words...]', 'set: KEY=VALUE, or KEY to read its value; unset: KEY; import: a .env file or "-"; show: KEY')
+    .argument(
+      '[words...]',
+      'set: KEY=VALUE, or KEY to read its value; unset: KEY; import: a .env file or "-"; show: KEY',
+    )
     .option('--no-wait', WAIT)
     .description('list, set and remove config vars')
-    .action(async (app: string, action: string | undefined, words: string[], options: { wait: boolean }, command: Command) =>
-      (await import('./config.js')).config(cli(command), app, action, words, options),
+    .action(
+      async (app: string, action: string | undefined, words: string[], options: { wait: boolean }, command: Command) =>
+        (await import('./config.js')).config(cli(command), app, action, words, options),
     );
   program
     .command('secrets')
@@ -176,15 +206,23 @@ export function createProgram(make: MakeContext): Command {
     .argument('[file]', 'set: the secrets.toml, or "-" for standard input')
     .option('--no-wait', WAIT)
     .description("list, set and remove an app's secrets.toml")
-    .action(async (app: string, action: string | undefined, file: string | undefined, options: { wait: boolean }, command: Command) =>
-      (await import('./secrets.js')).secrets(cli(command), app, action, file, options),
+    .action(
+      async (
+        app: string,
+        action: string | undefined,
+        file: string | undefined,
+        options: { wait: boolean },
+        command: Command,
+      ) => (await import('./secrets.js')).secrets(cli(command), app, action, file, options),
     );
   program
     .command('remote')
     .argument('<app>')
     .option('--new', 'also for an app that the first push is to make')
     .description('add the git remote "host" to the repository you stand in')
-    .action(async (app: string, options: { new?: boolean }, command: Command) => (await import('./remote.js')).remote(cli(command), app, options));
+    .action(async (app: string, options: { new?: boolean }, command: Command) =>
+      (await import('./remote.js')).remote(cli(command), app, options),
+    );
   program
     .command('login')
     .argument('<url>')
@@ -225,7 +263,13 @@ export function verbsOf(program: Command): Verb[] {
       const first = command.registeredArguments[0]?.name();
       const takes = first === 'app' || first === 'shell' ? first : first === 'dir' ? 'folder' : undefined;
       const actions = command.registeredArguments[1]?.argChoices ?? [];
-      return { name: command.name(), summary: command.description(), takes, actions, options: [...optionsOf(command), ...optionsOf(program)] };
+      return {
+        name: command.name(),
+        summary: command.description(),
+        takes,
+        actions,
+        options: [...optionsOf(command), ...optionsOf(program)],
+      };
     });
 }
 

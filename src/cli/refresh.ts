@@ -15,7 +15,15 @@ interface AppOutcome {
   sentence: string;
 }
 
-const COLOURS: Record<string, Colour> = { added: 'green', restarted: 'green', changed: 'green', removed: 'yellow', skipped: 'yellow', failed: 'red', unchanged: 'grey' };
+const COLOURS: Record<string, Colour> = {
+  added: 'green',
+  restarted: 'green',
+  changed: 'green',
+  removed: 'yellow',
+  skipped: 'yellow',
+  failed: 'red',
+  unchanged: 'grey',
+};
 
 /** Has config.json and the folder of apps read again, and tells what was done. @throws Refusal `refresh-failed` where an app failed */
 export async function refresh(cli: Context): Promise<void> {

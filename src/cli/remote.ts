@@ -7,7 +7,11 @@ import { git } from './git.js';
 export async function remote(cli: Context, id: string, options: { new?: boolean }): Promise<void> {
   const path = appPath(id);
   if ((await git(cli.cwd, ['rev-parse', '--git-dir'])) === undefined) {
-    throw new Refusal('conflict', 'no-checkout', `${cli.cwd} is not in a git repository: run "git init -b main" first.`);
+    throw new Refusal(
+      'conflict',
+      'no-checkout',
+      `${cli.cwd} is not in a git repository: run "git init -b main" first.`,
+    );
   }
   const api = await cli.api();
   const url = await addressOf(api, path, id, options.new === true);
@@ -25,13 +29,18 @@ async function addressOf(api: Api, path: string, id: string, isNew: boolean): Pr
   } catch (error) {
     if (!(error instanceof Refusal && error.code === 'app-not-found')) throw error;
     if (isNew) return `${api.target.url}/git/${encodeURIComponent(id)}.git`;
-    throw new Refusal('not-found', error.code, `${error.message} The first push makes an app: add --new to push to a new one.`);
+    throw new Refusal(
+      'not-found',
+      error.code,
+      `${error.message} The first push makes an app: add --new to push to a new one.`,
+    );
   }
 }
 
 async function set(folder: string, url: string, known: boolean): Promise<void> {
   const done = await git(folder, known ? ['remote', 'set-url', 'host', url] : ['remote', 'add', 'host', url]);
-  if (done === undefined) throw new Refusal('conflict', 'git-failed', `git could not set the remote "host" of ${folder}.`);
+  if (done === undefined)
+    throw new Refusal('conflict', 'git-failed', `git could not set the remote "host" of ${folder}.`);
 }
 
 function withoutPassword(address: string): string {

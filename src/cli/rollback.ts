@@ -7,7 +7,12 @@ import { diffOf, summaryLines } from './diff.js';
 import { usage } from './failures.js';
 
 /** Brings a release back that was live: tells what that changes, asks, and follows the deploy. */
-export async function rollback(cli: Context, id: string, release: number | undefined, options: { yes?: boolean; wait: boolean }): Promise<void> {
+export async function rollback(
+  cli: Context,
+  id: string,
+  release: number | undefined,
+  options: { yes?: boolean; wait: boolean },
+): Promise<void> {
   const { out } = cli;
   const path = appPath(id);
   const api = await cli.api();
@@ -17,8 +22,10 @@ export async function rollback(cli: Context, id: string, release: number | undef
   say(`Release ${number} of ${id}, against release ${found.live ?? '-'}, which is live:`);
   for (const line of summaryLines(found, out)) say(line);
   if (options.yes !== true) {
-    if (!canAsk()) throw usage(`There is no terminal to ask whether release ${number} shall come back: add --yes if you mean it.`);
-    if (!(await askYes(`Bring release ${number} back?`))) throw new Refusal('conflict', 'not-wanted', 'Nothing was brought back.');
+    if (!canAsk())
+      throw usage(`There is no terminal to ask whether release ${number} shall come back: add --yes if you mean it.`);
+    if (!(await askYes(`Bring release ${number} back?`)))
+      throw new Refusal('conflict', 'not-wanted', 'Nothing was brought back.');
   }
   const deploy = await api.post<Deploy>(`${path}/rollback`, { release: number });
   await afterChange(cli, api, id, deploy, options.wait);
@@ -26,9 +33,19 @@ export async function rollback(cli: Context, id: string, release: number | undef
 
 /** The newest release before the live one that was live as well. @throws Refusal `nothing-before` */
 async function before(api: Api, id: string, path: string): Promise<number> {
-  const [{ release: live }, { deploys }] = await Promise.all([api.get<App>(path), api.get<{ deploys: Deploy[] }>(`${path}/deploys?per_page=100`)]);
-  const served = deploys.filter(({ release, state }) => live !== null && release < live && (state === 'draining' || state === 'retired'));
+  const [{ release: live }, { deploys }] = await Promise.all([
+    api.get<App>(path),
+    api.get<{ deploys: Deploy[] }>(`${path}/deploys?per_page=100`),
+  ]);
+  const served = deploys.filter(
+    ({ release, state }) => live !== null && release < live && (state === 'draining' || state === 'retired'),
+  );
   const newest = Math.max(0, ...served.map(({ release }) => release));
-  if (newest === 0) throw new Refusal('conflict', 'nothing-before', `No release of ${id} was live before the one that is: there is nothing to go back to.`);
+  if (newest === 0)
+    throw new Refusal(
+      'conflict',
+      'nothing-before',
+      `No release of ${id} was live before the one that is: there is nothing to go back to.`,
+    );
   return newest;
 }

@@ -14,7 +14,13 @@ interface Secrets {
 }
 
 /** The secrets.toml of an app: its names, or a change of it. */
-export async function secrets(cli: Context, id: string, action: string | undefined, file: string | undefined, options: ChangeOptions): Promise<void> {
+export async function secrets(
+  cli: Context,
+  id: string,
+  action: string | undefined,
+  file: string | undefined,
+  options: ChangeOptions,
+): Promise<void> {
   const path = appPath(id, '/secrets');
   if (action !== 'set' && file !== undefined) throw usage('Only "set" takes a file.');
   switch (action) {
@@ -43,7 +49,9 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
   for (const name of names) cli.out.print(name);
   if (names.length === 0) cli.out.print(`${id} has no secrets.`);
   if (found.changed_at === null) return;
-  cli.out.note(`Changed ${duration((Date.now() - Date.parse(found.changed_at)) / 1_000)} ago by ${found.changed_by ?? '-'}.`);
+  cli.out.note(
+    `Changed ${duration((Date.now() - Date.parse(found.changed_at)) / 1_000)} ago by ${found.changed_by ?? '-'}.`,
+  );
 }
 
 async function show(cli: Context, id: string, path: string): Promise<void> {

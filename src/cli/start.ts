@@ -68,12 +68,24 @@ function nameOther(cli: Context, server: LocalServer, data: string): void {
  * @returns the server that serves: ours, or another that was quicker
  * @throws Refusal `start-failed`, `not-reachable`
  */
-async function detach(launcher: Launcher, data: string, env: NodeJS.ProcessEnv): Promise<{ server: LocalServer; ours: boolean }> {
+async function detach(
+  launcher: Launcher,
+  data: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ server: LocalServer; ours: boolean }> {
   await mkdir(data, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw new Refusal('unavailable', 'data-not-writable', `The data folder ${data} cannot be made: ${messageOf(error)}`, { cause: error });
+    throw new Refusal(
+      'unavailable',
+      'data-not-writable',
+      `The data folder ${data} cannot be made: ${messageOf(error)}`,
+      { cause: error },
+    );
   });
   const file = join(data, 'server.log');
-  const size = await stat(file).then((found) => found.size, () => 0);
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
   if (size > MAX_LOG) await rename(file, `${file}.1`);
   const from = size > MAX_LOG ? 0 : size;
   const log = await open(file, 'a', 0o600);
@@ -95,14 +107,21 @@ async function detach(launcher: Launcher, data: string, env: NodeJS.ProcessEnv):
     // Looked at first: who has written the record before it ended is no server any more.
     const gone = ended;
     const ours = await findLocal(data);
-    if (gone === undefined && ours !== undefined && ours.pid === child.pid && ours.url !== '') return { server: ours, ours: true };
+    if (gone === undefined && ours !== undefined && ours.pid === child.pid && ours.url !== '')
+      return { server: ours, ours: true };
     if (gone !== undefined) {
       const other = await findServing(data, START_LIMIT_MS);
       if (other !== undefined) return { server: other, ours: false };
-      throw new Refusal('unavailable', 'start-failed', `The server did not start (${gone}); ${file} has more:\n${await lastLines(file, from)}`);
+      throw new Refusal(
+        'unavailable',
+        'start-failed',
+        `The server did not start (${gone}); ${file} has more:\n${await lastLines(file, from)}`,
+      );
     }
     if (Date.now() > deadline) {
-      throw unreachable(`The server has not answered within ${START_LIMIT_MS / 1_000} seconds and goes on starting (pid ${child.pid ?? '?'}): see ${file}.`);
+      throw unreachable(
+        `The server has not answered within ${START_LIMIT_MS / 1_000} seconds and goes on starting (pid ${child.pid ?? '?'}): see ${file}.`,
+      );
     }
   }
 }
@@ -111,12 +130,16 @@ async function announce(cli: Context, server: LocalServer, data: string): Promis
   const api = new Api({ url: server.local ?? server.url, token: undefined });
   for (const deadline = Date.now() + ANSWER_LIMIT_MS; !(await api.isHealthy()); await pause()) {
     if (Date.now() < deadline) continue;
-    cli.out.note(`The server listens, but ${server.url} does not lead to it from here: see STREAMLIT_HOST_PUBLIC_BASE and what stands before the server.`);
+    cli.out.note(
+      `The server listens, but ${server.url} does not lead to it from here: see STREAMLIT_HOST_PUBLIC_BASE and what stands before the server.`,
+    );
     break;
   }
   if (cli.out.json) return cli.out.data({ url: server.url, pid: server.pid, data, started: true });
   cli.out.print(`streamlit-host runs at ${server.url}/ (pid ${server.pid})`);
-  cli.out.print(`Console: ${server.url}/console/ ("streamlit-host login-link" lets a browser in) · Log: ${join(data, 'server.log')}`);
+  cli.out.print(
+    `Console: ${server.url}/console/ ("streamlit-host login-link" lets a browser in) · Log: ${join(data, 'server.log')}`,
+  );
 }
 
 /** The end of what this server, and none before it, has said. */

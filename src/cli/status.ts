@@ -25,13 +25,19 @@ export async function status(cli: Context, options: { watch?: boolean }): Promis
   const { apps, config_mistakes: mistakes } = await api.overview();
   if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
-  if (mistakes.length > 0) cli.out.note(['', 'The last good config.json counts until this is mended:', ...mistakes.map(harmless)].join('\n'));
+  if (mistakes.length > 0)
+    cli.out.note(['', 'The last good config.json counts until this is mended:', ...mistakes.map(harmless)].join('\n'));
 }
 
 /** The table of the apps. @param since how many seconds ago it was true */
 export function statusLines(apps: readonly App[], out: Context['out'], since = (_app: App): number => 0): string[] {
   const memories: Column<App>[] = apps.some((app) => app.memory_bytes !== undefined)
-    ? [{ title: 'memory', value: ({ memory_bytes: bytes }) => (bytes === null || bytes === undefined ? null : memory(bytes)) }]
+    ? [
+        {
+          title: 'memory',
+          value: ({ memory_bytes: bytes }) => (bytes === null || bytes === undefined ? null : memory(bytes)),
+        },
+      ]
     : [];
   const columns: Column<App>[] = [
     { title: 'app', value: (app) => app.id, colour: () => 'bold' },
@@ -39,7 +45,10 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
     { title: 'release', value: (app) => app.release },
     { title: 'pid', value: (app) => app.pid },
     { title: 'port', value: (app) => app.port },
-    { title: 'uptime', value: (app) => (app.uptime_seconds === null ? null : duration(app.uptime_seconds + since(app))) },
+    {
+      title: 'uptime',
+      value: (app) => (app.uptime_seconds === null ? null : duration(app.uptime_seconds + since(app))),
+    },
     ...memories,
     { title: 'url', value: (app) => app.url },
     { title: 'name', value: (app) => app.name },
@@ -69,7 +78,8 @@ async function watch(cli: Context, api: Api): Promise<void> {
     const all = lines(list, cli, api, since);
     if (!out.terminal) return out.print(`${all.join('\n')}\n`);
     if (lost) all.push(out.paint('yellow', 'The connection is lost: trying again …'));
-    const shown = all.length < out.rows ? all : [...all.slice(0, out.rows - 2), `… and ${all.length - out.rows + 2} more`];
+    const shown =
+      all.length < out.rows ? all : [...all.slice(0, out.rows - 2), `… and ${all.length - out.rows + 2} more`];
     out.write(`\x1b[H${shown.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
   };
   const timer = out.terminal && !out.json ? setInterval(draw, TICK_MS) : undefined;
@@ -87,7 +97,11 @@ async function watch(cli: Context, api: Api): Promise<void> {
       for (const { event, data } of piece) {
         const told = JSON.parse(data) as unknown;
         if (event === 'snapshot') apps.clear();
-        for (const app of event === 'snapshot' ? (told as { apps: App[] }).apps : event === 'app' ? [told as App] : []) {
+        for (const app of event === 'snapshot'
+          ? (told as { apps: App[] }).apps
+          : event === 'app'
+            ? [told as App]
+            : []) {
           apps.set(app.id, { app, at: Date.now() });
         }
         if (event === 'removed') apps.delete((told as { id: string }).id);

@@ -23,18 +23,34 @@ export async function stopServer(cli: Context, options: { keepApps?: boolean }):
     if (cli.out.json) return cli.out.data({ stopped: false, data });
     return cli.out.print(`No server runs on ${data}.`);
   }
-  const target = await findServer({ env, cwd, root, url: cli.options.url, tokenFile: cli.options.tokenFile, loggedIn: false });
+  const target = await findServer({
+    env,
+    cwd,
+    root,
+    url: cli.options.url,
+    tokenFile: cli.options.tokenFile,
+    loggedIn: false,
+  });
   const api = new Api(target);
   await api.post('/server/stop', { keep_apps: options.keepApps === true });
   const isLocal = local !== undefined && [local.url, local.local].includes(target.url);
   await gone(api, isLocal ? local : undefined);
   if (cli.out.json) return cli.out.data({ stopped: true, url: target.url, keep_apps: options.keepApps === true });
-  cli.out.print(options.keepApps === true ? 'The server has ended; its apps go on.' : 'The server and its apps have ended.');
+  cli.out.print(
+    options.keepApps === true ? 'The server has ended; its apps go on.' : 'The server and its apps have ended.',
+  );
 }
 
 async function gone(api: Api, local: LocalServer | undefined): Promise<void> {
   const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isAlive(local));
-  for (const deadline = Date.now() + STOP_LIMIT_MS; await runs(); await new Promise((resolve) => setTimeout(resolve, 50))) {
-    if (Date.now() > deadline) throw unreachable(`The server at ${api.target.url} was told to end and has not after ${STOP_LIMIT_MS / 1_000} seconds.`);
+  for (
+    const deadline = Date.now() + STOP_LIMIT_MS;
+    await runs();
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  ) {
+    if (Date.now() > deadline)
+      throw unreachable(
+        `The server at ${api.target.url} was told to end and has not after ${STOP_LIMIT_MS / 1_000} seconds.`,
+      );
   }
 }

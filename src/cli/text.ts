@@ -1,7 +1,8 @@
 /** True where a text is nothing but printable ASCII, of which each character takes one column. */
 const PLAIN = /^[\x20-\x7e]*$/;
 /** Scripts whose characters take two columns, and the full-width forms. @see https://www.unicode.org/reports/tr11/ */
-const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u;
 const MARK = /^[\p{Mark}\p{Cf}]+$/u;
 

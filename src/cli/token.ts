@@ -6,7 +6,12 @@ import { dataFolder, localToken } from './local.js';
 export async function token(cli: Context): Promise<void> {
   const data = dataFolder(cli.env, cli.cwd, cli.launcher?.root);
   const found = await localToken(cli.env, data);
-  if (found === undefined) throw new Refusal('unavailable', 'no-server', `No server has kept a token in ${data}: start it once, or set STREAMLIT_HOST_DATA to its data folder.`);
+  if (found === undefined)
+    throw new Refusal(
+      'unavailable',
+      'no-server',
+      `No server has kept a token in ${data}: start it once, or set STREAMLIT_HOST_DATA to its data folder.`,
+    );
   if (cli.out.json) return cli.out.data({ token: found });
   cli.out.print(found);
 }

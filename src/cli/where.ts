@@ -33,7 +33,8 @@ export interface Surroundings {
  */
 export async function findServer(around: Surroundings): Promise<Target> {
   const named = around.url ?? set(around.env.STREAMLIT_HOST_URL);
-  const fromFile = around.tokenFile === undefined ? undefined : await readTokenFile(resolve(around.cwd, around.tokenFile));
+  const fromFile =
+    around.tokenFile === undefined ? undefined : await readTokenFile(resolve(around.cwd, around.tokenFile));
   if (named !== undefined) {
     const url = parseUrl(named, around.url === undefined ? 'STREAMLIT_HOST_URL' : '--url');
     return { url, token: fromFile ?? (await tokenFor(url, around)) };
@@ -43,13 +44,18 @@ export async function findServer(around: Surroundings): Promise<Target> {
 
   const local = await findHere(around);
   if (local !== undefined) return { ...local, token: fromFile ?? local.token };
-  throw new Refusal('unavailable', 'no-server', `No server runs on ${dataFolder(around.env, around.cwd, around.root)}. Start one with "streamlit-host start --detach", or name one with --url or "streamlit-host login <url>".`);
+  throw new Refusal(
+    'unavailable',
+    'no-server',
+    `No server runs on ${dataFolder(around.env, around.cwd, around.root)}. Start one with "streamlit-host start --detach", or name one with --url or "streamlit-host login <url>".`,
+  );
 }
 
 async function findHere({ env, cwd, root }: Surroundings): Promise<Target | undefined> {
   const data = dataFolder(env, cwd, root);
   const server = await findLocal(data);
-  if (server?.url === '') throw unreachable(`The server on ${data} is just starting (pid ${server.pid}): try again in a moment.`);
+  if (server?.url === '')
+    throw unreachable(`The server on ${data} is just starting (pid ${server.pid}): try again in a moment.`);
   return server === undefined ? undefined : { url: server.local ?? server.url, token: await localToken(env, data) };
 }
 
@@ -57,7 +63,8 @@ async function tokenFor(url: string, around: Surroundings): Promise<string | und
   const { env, cwd, root } = around;
   const envUrl = set(env.STREAMLIT_HOST_URL);
   const envToken = set(env.STREAMLIT_HOST_TOKEN);
-  if (envToken !== undefined && (envUrl === undefined || parseUrl(envUrl, 'STREAMLIT_HOST_URL') === url)) return envToken;
+  if (envToken !== undefined && (envUrl === undefined || parseUrl(envUrl, 'STREAMLIT_HOST_URL') === url))
+    return envToken;
   const login: Login | undefined = await readConfigFile(env);
   if (login?.url === url) return login.token;
   const data = dataFolder(env, cwd, root);

@@ -43,14 +43,21 @@ export class Adoption {
   async adopt(id: string, by: string): Promise<Deploy> {
     const { store, paths, appFiles } = this.#options;
     const { place } = store.get(id);
-    if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} has a repository of its own already.`);
+    if (place === undefined)
+      throw new Refusal('conflict', 'not-in-place', `${id} has a repository of its own already.`);
     const { main } = await inspectPlace(place).catch((error: unknown) => {
-      throw error instanceof Refusal ? new Refusal(error.kind, error.code, `${id} cannot be adopted: ${error.message}.`) : error;
+      throw error instanceof Refusal
+        ? new Refusal(error.kind, error.code, `${id} cannot be adopted: ${error.message}.`)
+        : error;
     });
     const files = await this.#filesOf(id, place.dir);
     const entrypoint = relative(place.dir, main);
     if (entrypoint.startsWith('..')) {
-      throw new Refusal('invalid', 'main-outside', `${id} cannot be adopted: its main file ${main} is outside of its folder ${place.dir}.`);
+      throw new Refusal(
+        'invalid',
+        'main-outside',
+        `${id} cannot be adopted: its main file ${main} is outside of its folder ${place.dir}.`,
+      );
     }
     const draft = await mkdtemp(join(paths.tmp, 'adopt-'));
     try {
@@ -82,7 +89,11 @@ export class Adoption {
     const all = await new Repository(paths.repository(id), git).unignored(dir, paths.tmp);
     const files = all.filter((path) => path !== SECRETS && known.has(path));
     if (files.length <= MAX_FILES) return files;
-    throw new Refusal('too-large', 'too-many-files', `${id} cannot be adopted: ${dir} holds more than ${MAX_FILES} files. Name what is not its code in a .gitignore there.`);
+    throw new Refusal(
+      'too-large',
+      'too-many-files',
+      `${id} cannot be adopted: ${dir} holds more than ${MAX_FILES} files. Name what is not its code in a .gitignore there.`,
+    );
   }
 
   async #keepSecrets(id: string, dir: string, by: string): Promise<void> {
@@ -100,7 +111,12 @@ export class Adoption {
         if (app === undefined || app.place !== undefined || findRelease(app, number)?.state !== 'live') return;
         await file.change((now) => ({ apps: key in now.raw ? { [key]: undefined } : {} }));
       })
-      .catch((error: unknown) => logger.error({ app: deploy.app, err: error }, `an adopted app could not be taken out of ${file.path}: take it out by hand`))
+      .catch((error: unknown) =>
+        logger.error(
+          { app: deploy.app, err: error },
+          `an adopted app could not be taken out of ${file.path}: take it out by hand`,
+        ),
+      )
       .finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }

@@ -39,9 +39,12 @@ export class AppFiles {
     const { place } = this.#options.store.get(id);
     if (place !== undefined) return readInPlace(id, place, path, MAX_SHOWN);
     const entry = (await this.#entries(id)).find((one) => one.path === path && one.mode !== '160000');
-    if (entry === undefined) throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
+    if (entry === undefined)
+      throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
     if (entry.size > MAX_SHOWN) {
-      throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: clone the repository to see it.`, { field: 'path' });
+      throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: clone the repository to see it.`, {
+        field: 'path',
+      });
     }
     return this.#repository(id).blob(entry.object);
   }
@@ -59,10 +62,19 @@ export class AppFiles {
       await mkdir(paths.tmp, { recursive: true });
       const before = parent === undefined ? [] : parseTree(await repository.tree(parent));
       if (!change.replace) demandRoom(change, before);
-      const commit = await repository.commit({ parent, ...change, set: withModes(change.set, before), author: by, message }, paths.tmp);
+      const commit = await repository.commit(
+        { parent, ...change, set: withModes(change.set, before), author: by, message },
+        paths.tmp,
+      );
       await inspectCommit(repository, commit);
       if (app.deployBranch === null) await adoptBranch(this.#options, id, branch);
-      return deploys.request({ app: id, commit, branch, by, source: parent === undefined || change.replace ? 'upload' : 'edit' });
+      return deploys.request({
+        app: id,
+        commit,
+        branch,
+        by,
+        source: parent === undefined || change.replace ? 'upload' : 'edit',
+      });
     });
   }
 
@@ -101,7 +113,11 @@ function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): 
   const folders = new Set([...files].flatMap(foldersOf));
   for (const { path } of set) {
     const above = foldersOf(path).find((folder) => files.has(folder));
-    const why = folders.has(path) ? `it is a folder of the project` : above === undefined ? undefined : `${printable(above)} is a file of the project`;
+    const why = folders.has(path)
+      ? `it is a folder of the project`
+      : above === undefined
+        ? undefined
+        : `${printable(above)} is a file of the project`;
     if (why === undefined) continue;
     const sentence = `${printable(path)} cannot be a file, since ${why}: remove that first, or choose another name.`;
     throw new Refusal('conflict', 'path-taken', sentence, { field: 'path' });

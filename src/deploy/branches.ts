@@ -15,7 +15,9 @@ export interface BranchKit {
 /** Writes down the branch that deploys, and makes a clone check it out; nothing changes once a release is live. */
 export async function adoptBranch({ store, paths, git }: BranchKit, id: string, branch: string): Promise<void> {
   const { deployBranch } = await store.update(id, (app) =>
-    app.deployBranch === branch || (app.deployBranch !== null && app.live !== null) ? app : { ...app, deployBranch: branch },
+    app.deployBranch === branch || (app.deployBranch !== null && app.live !== null)
+      ? app
+      : { ...app, deployBranch: branch },
   );
   await new Repository(paths.repository(id), git).setHead(deployBranch ?? branch);
 }

@@ -56,13 +56,21 @@ export async function checkScript(
       if (late) await tellExit(release, process, log);
       throw failure(process, late ? `the script did not end within ${limit} s` : 'the script raised an exception');
     }
-    if (settings.script !== 'all-pages') log.step('The script was not run: this version of Streamlit has no check for it');
+    if (settings.script !== 'all-pages')
+      log.step('The script was not run: this version of Streamlit has no check for it');
   }
   if (settings.script === 'all-pages') await checkPages(paths, release, process, limit, log, signal);
 }
 
 /** Runs every page, each once. */
-async function checkPages(paths: Paths, release: Release, process: AppProcess, limitS: number, log: DeployLog, signal: AbortSignal): Promise<void> {
+async function checkPages(
+  paths: Paths,
+  release: Release,
+  process: AppProcess,
+  limitS: number,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
   const begun = Date.now();
   const path = process.spec.healthPath.replace(/\/_stcore\/health$/, '');
   const runs = await runPages({ port: process.port, path, limitMs: limitS * 1_000, signal }).catch((error: unknown) => {
@@ -90,7 +98,10 @@ async function checkPages(paths: Paths, release: Release, process: AppProcess, l
 async function tellExit({ entrypoint }: Release, process: AppProcess, log: DeployLog): Promise<void> {
   if (entrypoint === undefined) return;
   const code = await readFile(join(process.spec.cwd, entrypoint), 'utf8');
-  if (mayExit(code)) log.step(`hint: ${entrypoint} calls sys.exit() or the like, of which Streamlit hears nothing: end a run with st.stop().`);
+  if (mayExit(code))
+    log.step(
+      `hint: ${entrypoint} calls sys.exit() or the like, of which Streamlit hears nothing: end a run with st.stop().`,
+    );
 }
 
 /** Why a release may not serve. */
@@ -128,7 +139,7 @@ async function namesOf(folder: string): Promise<string[]> {
 
 /** Waits a moment for a process to be seen ending. */
 async function ended(process: AppProcess): Promise<void> {
-  for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS; ) {
+  for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS;) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

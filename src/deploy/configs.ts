@@ -45,16 +45,26 @@ export class Configs {
       const { configs } = this.#options;
       const before = await this.of(id);
       const vars =
-        change.vars === undefined ? undefined : 'patch' in change.vars ? mergeVars(varsOf(before), change.vars.patch) : mergeVars({}, change.vars.replace);
+        change.vars === undefined
+          ? undefined
+          : 'patch' in change.vars
+            ? mergeVars(varsOf(before), change.vars.patch)
+            : mergeVars({}, change.vars.replace);
       if (vars !== undefined) checkVars(vars);
       if (change.secretsToml !== undefined) checkSecrets(change.secretsToml);
       const config = await configs.change(
         id,
         before.version,
-        { ...(vars === undefined ? {} : { vars }), ...(change.secretsToml === undefined ? {} : { secretsToml: change.secretsToml }) },
+        {
+          ...(vars === undefined ? {} : { vars }),
+          ...(change.secretsToml === undefined ? {} : { secretsToml: change.secretsToml }),
+        },
         by,
       );
-      return { config, deploy: config.version === before.version ? undefined : await this.#apply(id, config.version, by) };
+      return {
+        config,
+        deploy: config.version === before.version ? undefined : await this.#apply(id, config.version, by),
+      };
     });
   }
 
@@ -114,7 +124,9 @@ export class Configs {
           ...current,
           config: version,
           // Its process is not made yet.
-          releases: current.releases.map((one) => (one === pending && one.state !== 'starting' ? { ...one, config: version } : one)),
+          releases: current.releases.map((one) =>
+            one === pending && one.state !== 'starting' ? { ...one, config: version } : one,
+          ),
         };
       });
       const pending = pendingRelease(app);

@@ -20,6 +20,9 @@ export async function forgetCopied({ store, data, mark }: CopiedOptions): Promis
   for (const app of store.list()) {
     const foreign = await Promise.all(app.processes.map(isForeign));
     if (!foreign.includes(true)) continue;
-    await store.update(app.id, (now) => ({ ...now, processes: now.processes.filter((_, place) => foreign[place] !== true) }));
+    await store.update(app.id, (now) => ({
+      ...now,
+      processes: now.processes.filter((_, place) => foreign[place] !== true),
+    }));
   }
 }

@@ -13,7 +13,8 @@ export async function takeData(paths: Paths): Promise<void> {
   await prepare(paths);
   if (!(await claimData(paths.data))) {
     const other = await readServerRecord(paths.server);
-    const where = other === undefined || other.url === '' ? 'it is just starting' : `${other.url}/console/ (pid ${other.pid})`;
+    const where =
+      other === undefined || other.url === '' ? 'it is just starting' : `${other.url}/console/ (pid ${other.pid})`;
     throw new Refusal('conflict', 'already-running', `a server runs already on ${paths.data}: ${where}`);
   }
   await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: '' });
@@ -29,6 +30,10 @@ async function prepare(paths: Paths): Promise<void> {
     }
     await access(paths.data, constants.W_OK);
   } catch (error) {
-    throw new Refusal('unavailable', 'data-not-writable', `the data folder ${paths.data} cannot be written: ${messageOf(error)}`);
+    throw new Refusal(
+      'unavailable',
+      'data-not-writable',
+      `the data folder ${paths.data} cannot be written: ${messageOf(error)}`,
+    );
   }
 }

@@ -44,11 +44,19 @@ export interface DeployKit {
  * that serves is touched, in memory or on disk; whatever fails before it leaves nothing behind.
  * @throws Refusal with the reason, in a few words for the pusher's terminal
  */
-export async function deploy(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<void> {
+export async function deploy(
+  kit: DeployKit,
+  app: App,
+  release: Release,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
   log.step(`Release ${release.number} of ${app.id}: ${whatOf(release)}, by ${release.by}`);
   const { built, settings } = await build(kit, app, release, log, signal);
   await tellConfig(kit, app, built, log);
-  const process = await kit.serving.prepare(app.id, built, (variables) => kit.headStarts.take(app.id, built, variables));
+  const process = await kit.serving.prepare(app.id, built, (variables) =>
+    kit.headStarts.take(app.id, built, variables),
+  );
   try {
     await start(kit, built, process, log, signal);
     // Somebody wants back what worked, and at once; what ails the newer release may ail the check as well.
@@ -89,12 +97,19 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
     const { facts, settings } = await buildFolder(kit.environments, app, log, signal);
     return { built: await starting(kit, app, release, facts, settings), settings };
   }
-  if (release.of !== undefined && release.entrypoint !== undefined && (await isComplete(kit.paths.environment(release.environment ?? '-')))) {
+  if (
+    release.of !== undefined &&
+    release.entrypoint !== undefined &&
+    (await isComplete(kit.paths.environment(release.environment ?? '-')))
+  ) {
     return bringBack(kit, app, { ...release, of: release.of, entrypoint: release.entrypoint }, log, signal);
   }
   const repository = new Repository(kit.paths.repository(app.id), kit.git);
   // At once: what gets here was inspected before it was queued, so that it is refused now is rare.
-  const [found, { source, files }] = await both(inspectCommit(repository, release.commit, { signal }), checkOut(kit, app, release, signal));
+  const [found, { source, files }] = await both(
+    inspectCommit(repository, release.commit, { signal }),
+    checkOut(kit, app, release, signal),
+  );
   const { settings, entrypoint } = found;
   tellFiles(log, files, entrypoint);
   for (const note of found.dependencies.notes) log.step(note);
@@ -108,25 +123,47 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
     onLine: (line) => log.output(line),
     signal,
   });
-  log.step(environment.reused ? 'Environment ready: nothing to install' : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`);
-  return { built: await starting(kit, app, release, { entrypoint, environment: environment.hash }, settings), settings };
+  log.step(
+    environment.reused
+      ? 'Environment ready: nothing to install'
+      : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`,
+  );
+  return {
+    built: await starting(kit, app, release, { entrypoint, environment: environment.hash }, settings),
+    settings,
+  };
 }
 
 /** A release of what another one has built. */
 type BuiltBefore = Release & { of: number; entrypoint: string };
 
 /** What was built before: its code as it was committed, and nothing is looked for again. */
-async function bringBack(kit: DeployKit, app: App, release: BuiltBefore, log: DeployLog, signal: AbortSignal): Promise<Built> {
+async function bringBack(
+  kit: DeployKit,
+  app: App,
+  release: BuiltBefore,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<Built> {
   const { source, files } = await checkOut(kit, app, release, signal);
   tellFiles(log, files, release.entrypoint);
   const before = `release ${release.of}`;
-  log.step(release.source === 'config' ? `The code and the environment are those of ${before}` : `Brings back ${before}, with its environment as it was`);
+  log.step(
+    release.source === 'config'
+      ? `The code and the environment are those of ${before}`
+      : `Brings back ${before}, with its environment as it was`,
+  );
   const settings = await settingsIn(source);
   return { built: await starting(kit, app, release, {}, settings), settings };
 }
 
 /** Puts a release's files in their place, and keeps its commit from git's clean-up, for as long as the release is kept. */
-async function checkOut(kit: DeployKit, app: App, release: Release, signal: AbortSignal): Promise<{ source: string; files: number }> {
+async function checkOut(
+  kit: DeployKit,
+  app: App,
+  release: Release,
+  signal: AbortSignal,
+): Promise<{ source: string; files: number }> {
   const repository = new Repository(kit.paths.repository(app.id), kit.git);
   const source = kit.paths.source(app.id, release.number);
   const [files] = await both(
@@ -141,7 +178,13 @@ function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
 }
 
 /** Writes down what a release is made of, and that it is started now. @returns it; its config may have been changed since the deploy began */
-async function starting(kit: DeployKit, app: App, release: Release, built: Partial<Release>, { memory }: AppFile): Promise<Release> {
+async function starting(
+  kit: DeployKit,
+  app: App,
+  release: Release,
+  built: Partial<Release>,
+  { memory }: AppFile,
+): Promise<Release> {
   const facts = { ...built, ...(memory?.limit_mb === undefined ? {} : { memoryLimitMb: memory.limit_mb }) };
   const record = await move(kit, app.id, release.number, 'starting', facts);
   return findRelease(record, release.number) ?? { ...release, ...facts, state: 'starting' };
@@ -151,14 +194,21 @@ async function starting(kit: DeployKit, app: App, release: Release, built: Parti
 async function tellConfig(kit: DeployKit, app: App, release: Release, log: DeployLog): Promise<void> {
   const config = await kit.configs.read(app.id, release.config ?? 0);
   const own = config.version > 0 ? `version ${config.version}` : undefined;
-  if (app.preview !== undefined) log.step(`Config: that of ${app.preview.of}${own === undefined ? '' : `, with ${own} of its own over it`}`);
+  if (app.preview !== undefined)
+    log.step(`Config: that of ${app.preview.of}${own === undefined ? '' : `, with ${own} of its own over it`}`);
   else if (own !== undefined) log.step(`Config: ${own}`);
   // A folder that is not ours may hold much that is not the app's code.
   if (release.folder !== undefined) return;
   for (const hint of await hintsFor(kit.paths.source(app.id, release.number), config)) log.step(hint);
 }
 
-async function start(kit: DeployKit, release: Release, process: AppProcess, log: DeployLog, signal: AbortSignal): Promise<void> {
+async function start(
+  kit: DeployKit,
+  release: Release,
+  process: AppProcess,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
   const begun = Date.now();
   try {
     await process.start();
@@ -172,7 +222,13 @@ async function start(kit: DeployKit, release: Release, process: AppProcess, log:
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */
-async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, { description, tags, hidden, sleep, drain }: AppFile): Promise<void> {
+async function swap(
+  kit: DeployKit,
+  app: App,
+  release: Release,
+  process: AppProcess,
+  { description, tags, hidden, sleep, drain }: AppFile,
+): Promise<void> {
   const now = new Date().toISOString();
   await kit.serving.goLive(app.id, process, ({ drainLimitMinutes: _before, ...current }) => ({
     ...(release.folder === undefined ? withoutPlace(current) : current),
@@ -186,7 +242,8 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
     wanted: 'running',
     asleep: false,
     releases: current.releases.map((one) => {
-      if (one.number === release.number) return transition({ ...one, ...release, state: one.state }, 'live', { finishedAt: now });
+      if (one.number === release.number)
+        return transition({ ...one, ...release, state: one.state }, 'live', { finishedAt: now });
       return one.state === 'live' ? transition(one, 'draining') : one;
     }),
   }));
@@ -198,7 +255,13 @@ function withoutPlace({ place: _place, ...app }: App): App {
 }
 
 /** Writes a release's next state, from the newest record. */
-export async function move(kit: Pick<DeployKit, 'store'>, app: string, number: number, to: Release['state'], facts: Partial<Release> = {}): Promise<App> {
+export async function move(
+  kit: Pick<DeployKit, 'store'>,
+  app: string,
+  number: number,
+  to: Release['state'],
+  facts: Partial<Release> = {},
+): Promise<App> {
   return kit.store.update(app, (current) => ({
     ...current,
     releases: current.releases.map((one) => (one.number === number ? transition(one, to, facts) : one)),

@@ -69,7 +69,8 @@ export class Deploys {
    */
   async request(request: DeployRequest): Promise<Deploy> {
     const { headStarts } = this.#options;
-    if (this.#stopping) throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
+    if (this.#stopping)
+      throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
     if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
     return this.#request(request, folder).catch((error: unknown) => {
@@ -81,17 +82,23 @@ export class Deploys {
   async #request(request: DeployRequest, folder: Release['folder']): Promise<Deploy> {
     const { store, paths, git, wake } = this.#options;
     // What is brought back moves no branch.
-    const repository = folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
+    const repository =
+      folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
     const [message, previous] = await Promise.all([
       request.of?.message ?? repository?.subject(request.commit) ?? request.folder?.why ?? '',
       repository?.resolve(`refs/heads/${request.branch}`),
     ]);
     if (request.seen !== undefined && previous !== request.commit && previous !== (request.seen ?? undefined)) {
-      throw new Refusal('conflict', 'branch-moved', `${request.branch} was changed by somebody else meanwhile: fetch it, then push again`);
+      throw new Refusal(
+        'conflict',
+        'branch-moved',
+        `${request.branch} was changed by somebody else meanwhile: fetch it, then push again`,
+      );
     }
     let number = 0;
     await store.update(request.app, (app) => {
-      if (this.#barred.has(request.app)) throw new Refusal('conflict', 'app-going', `${request.app} is being removed: try again once it is gone`);
+      if (this.#barred.has(request.app))
+        throw new Refusal('conflict', 'app-going', `${request.app} is being removed: try again once it is gone`);
       number = app.lastRelease + 1;
       const release: Release = {
         number,
@@ -144,13 +151,17 @@ export class Deploys {
 
   /** Calls off everything that is under way for an app, such as before its removal. */
   async abandon(app: string): Promise<void> {
-    for (const release of this.#options.store.get(app).releases) if (isPending(release.state)) await this.cancel(app, release.number);
+    for (const release of this.#options.store.get(app).releases)
+      if (isPending(release.state)) await this.cancel(app, release.number);
     await this.#running.get(app);
   }
 
   /** The apps that have something pending. */
   wanted(): string[] {
-    return this.#options.store.list().filter((app) => pendingRelease(app) !== undefined && !this.#running.has(app.id)).map((app) => app.id);
+    return this.#options.store
+      .list()
+      .filter((app) => pendingRelease(app) !== undefined && !this.#running.has(app.id))
+      .map((app) => app.id);
   }
 
   /**
@@ -169,7 +180,8 @@ export class Deploys {
   async recover(): Promise<void> {
     for (const app of this.#options.store.list()) {
       for (const release of app.releases) {
-        if (release.state === 'building' || release.state === 'starting') await move(this.#options, app.id, release.number, 'queued');
+        if (release.state === 'building' || release.state === 'starting')
+          await move(this.#options, app.id, release.number, 'queued');
       }
     }
   }
@@ -235,7 +247,9 @@ export class Deploys {
     headStarts.settle(app.id);
     const after = findRelease(store.find(app.id) ?? app, release.number);
     if (after !== undefined) this.#ongoing.close(app.id, after);
-    await this.#options.tidy(app.id).catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
+    await this.#options
+      .tidy(app.id)
+      .catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
   }
 
   async #failed(app: string, number: number, error: unknown, log: DeployLog): Promise<void> {
@@ -244,7 +258,8 @@ export class Deploys {
     const release = record === undefined ? undefined : findRelease(record, number);
     if (release === undefined || !isPending(release.state)) {
       // It went live, and something after that failed: it stays live.
-      if (!(error instanceof CalledOff)) logger.error({ app, release: number, err: error }, 'work after a deploy failed');
+      if (!(error instanceof CalledOff))
+        logger.error({ app, release: number, err: error }, 'work after a deploy failed');
       return;
     }
     const to = error instanceof CalledOff ? error.to : 'failed';
@@ -252,7 +267,13 @@ export class Deploys {
     if (!(error instanceof CalledOff) && !(error instanceof Refusal) && reason === INTERNAL) {
       logger.error({ app, release: number, err: error }, 'a deploy failed for a reason of our own');
     }
-    log.step(to === 'failed' ? `Failed: ${reason}` : to === 'queued' ? 'Interrupted: the server is stopping' : `Ended: ${reason}`);
+    log.step(
+      to === 'failed'
+        ? `Failed: ${reason}`
+        : to === 'queued'
+          ? 'Interrupted: the server is stopping'
+          : `Ended: ${reason}`,
+    );
     await cleanUp(this.#options, app, number);
     if (to === 'queued') {
       if (release.state !== 'queued') await move(this.#options, app, number, 'queued');

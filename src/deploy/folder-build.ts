@@ -42,7 +42,11 @@ export async function buildFolder(
   const commit = await digestOf(place.dir, place.main);
   const { venv, main, settings } = found;
   log.step(`Runs in place: ${place.dir}; main file: ${relative(place.dir, main)}`);
-  const facts = { commit, entrypoint: relative(place.dir, main), folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) } };
+  const facts = {
+    commit,
+    entrypoint: relative(place.dir, main),
+    folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
+  };
   if (venv !== undefined) {
     log.step(`Environment: its own, ${venv}`);
     return { facts, settings };
@@ -58,7 +62,11 @@ export async function buildFolder(
     onLine: (line) => log.output(line),
     signal,
   });
-  log.step(environment.reused ? 'Environment ready: nothing to install' : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`);
+  log.step(
+    environment.reused
+      ? 'Environment ready: nothing to install'
+      : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`,
+  );
   return { facts: { ...facts, environment: environment.hash }, settings };
 }
 
@@ -67,10 +75,16 @@ export async function buildFolder(
  * @returns its main file and its own virtual environment, absolute, and what its streamlit-host.toml says
  * @throws Refusal `folder-missing`, `main-missing`, `venv-missing`, those of streamlit-host.toml
  */
-export async function inspectPlace(place: Place): Promise<{ main: string; venv: string | undefined; settings: AppFile }> {
+export async function inspectPlace(
+  place: Place,
+): Promise<{ main: string; venv: string | undefined; settings: AppFile }> {
   const { key, dir } = place;
   if (!(await isThere(dir, 'folder'))) {
-    throw new Refusal('invalid', 'folder-missing', `its folder ${dir} is not there: put it back, or change "${key}" in config.json`);
+    throw new Refusal(
+      'invalid',
+      'folder-missing',
+      `its folder ${dir} is not there: put it back, or change "${key}" in config.json`,
+    );
   }
   const settings = await settingsIn(dir);
   return { main: await mainOf(place, settings), venv: await venvOf(place), settings };
@@ -79,11 +93,22 @@ export async function inspectPlace(place: Place): Promise<{ main: string; venv: 
 async function mainOf({ key, dir, main }: Place, settings: AppFile): Promise<string> {
   if (main !== undefined) {
     if (await isThere(main, 'file')) return main;
-    throw new Refusal('invalid', 'main-missing', `its main file ${main} is not there: put it back, or change "app" of "${key}" in config.json`);
+    throw new Refusal(
+      'invalid',
+      'main-missing',
+      `its main file ${main} is not there: put it back, or change "app" of "${key}" in config.json`,
+    );
   }
-  const found = chooseEntrypoint((await filesIn(dir)).map((one) => one.path), settings.main);
+  const found = chooseEntrypoint(
+    (await filesIn(dir)).map((one) => one.path),
+    settings.main,
+  );
   if ('file' in found) return join(dir, found.file);
-  throw new Refusal('invalid', 'main-missing', `its folder ${dir} has no app.py, nor another file that must be the app: name it as "app" of "${key}" in config.json`);
+  throw new Refusal(
+    'invalid',
+    'main-missing',
+    `its folder ${dir} has no app.py, nor another file that must be the app: name it as "app" of "${key}" in config.json`,
+  );
 }
 
 async function venvOf({ key, dir, venv }: Place): Promise<string | undefined> {
@@ -92,10 +117,17 @@ async function venvOf({ key, dir, venv }: Place): Promise<string | undefined> {
   if (venv === undefined) return own[0];
   if (await isThere(join(venv, 'bin', 'python'))) return venv;
   const instead = own[0] === undefined ? 'make it, or change' : `there is ${own[0]}: make that the`;
-  throw new Refusal('invalid', 'venv-missing', `its virtual environment ${venv} is not there: ${instead} "venv" of "${key}" in config.json`);
+  throw new Refusal(
+    'invalid',
+    'venv-missing',
+    `its virtual environment ${venv} is not there: ${instead} "venv" of "${key}" in config.json`,
+  );
 }
 
-async function dependenciesOf({ dir }: Place, settings: AppFile): Promise<{ dependencies: Dependencies; python: PythonWish | undefined }> {
+async function dependenciesOf(
+  { dir }: Place,
+  settings: AppFile,
+): Promise<{ dependencies: Dependencies; python: PythonWish | undefined }> {
   const texts = new Map<string, string>();
   for (const file of [...DEPENDENCY_FILES, '.python-version', 'runtime.txt']) {
     const content = await readTopFile(dir, file, MAX_LIST);
@@ -113,5 +145,7 @@ const NO_LIST: Dependencies = {
   format: 'lines',
   text: 'streamlit\n',
   python: undefined,
-  notes: ['There is no virtual environment (venv, env or .venv) and no list of packages, so it gets Streamlit and nothing else.'],
+  notes: [
+    'There is no virtual environment (venv, env or .venv) and no list of packages, so it gets Streamlit and nothing else.',
+  ],
 };

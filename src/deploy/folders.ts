@@ -36,7 +36,11 @@ export interface FoldersOptions {
   ports: Pick<Ports, 'spare' | 'propose'>;
   /** Hears of the apps as they are now, once config.json was read. */
   settled: (apps: App[]) => void;
-  logger: { info(facts: object, text: string): void; warn(text: string): void; error(facts: object, text: string): void };
+  logger: {
+    info(facts: object, text: string): void;
+    warn(text: string): void;
+    error(facts: object, text: string): void;
+  };
 }
 
 /** What was begun with one app. */
@@ -59,7 +63,8 @@ export class Folders {
     const { logger } = this.#options;
     try {
       const { steps } = await this.#look('the server');
-      for (const { app, outcome, sentence } of steps) if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
+      for (const { app, outcome, sentence } of steps)
+        if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
     } catch (error) {
       // The apps that were pushed must not wait for it to be mended.
       logger.error({ err: error }, 'the apps in place could not be looked at');
@@ -93,7 +98,12 @@ export class Folders {
    * The apps of a folder that no entry names, as they would be written into config.json, by key.
    * @param notes hears of each that cannot be looked at, such as somebody's private one: it must not hide the others
    */
-  async discover(folder: string, entries: readonly Entry[], ports: ReadonlySet<number>, notes: string[]): Promise<Record<string, RawEntry>> {
+  async discover(
+    folder: string,
+    entries: readonly Entry[],
+    ports: ReadonlySet<number>,
+    notes: string[],
+  ): Promise<Record<string, RawEntry>> {
     const { file, store } = this.#options;
     const found: Record<string, RawEntry> = {};
     const taken = new Set(ports);
@@ -141,7 +151,11 @@ export class Folders {
         steps.push(
           await this.#guard(id, async () => {
             await platform.drop(id);
-            return { app: id, outcome: 'removed', sentence: `It is not in config.json any more; its files in ${place.dir} are untouched.` };
+            return {
+              app: id,
+              outcome: 'removed',
+              sentence: `It is not in config.json any more; its files in ${place.dir} are untouched.`,
+            };
           }),
         );
       }
@@ -171,14 +185,21 @@ export class Folders {
       const found = await this.discover(apps, state.config.entries, ports, notes);
       return Object.keys(found).length === 0 ? state : await file.change(() => ({ apps: found }));
     } catch (error) {
-      return { ...state, problems: [`${file.path} could not be written, so that new apps in ${apps} are left alone: ${messageOf(error)}`] };
+      return {
+        ...state,
+        problems: [
+          `${file.path} could not be written, so that new apps in ${apps} are left alone: ${messageOf(error)}`,
+        ],
+      };
     }
   }
 
   /** Says what is wrong with config.json, once and not at every look. */
   #tell(problems: readonly string[]): void {
     const isNew = problems.join('\n') !== this.#mistakes.join('\n');
-    if (isNew) for (const problem of problems) this.#options.logger.warn(`${problem} The last good config.json counts until that is mended.`);
+    if (isNew)
+      for (const problem of problems)
+        this.#options.logger.warn(`${problem} The last good config.json counts until that is mended.`);
     this.#mistakes = problems;
   }
 
@@ -187,25 +208,42 @@ export class Folders {
     const { store, newApps, inPlace, serving } = this.#options;
     const { id, place, path, name, description } = entry;
     const before = store.find(id);
-    const step = (outcome: Outcome, sentence: string, deploy?: Deploy): Step => ({ app: id, outcome, sentence, ...(deploy === undefined ? {} : { deploy }) });
+    const step = (outcome: Outcome, sentence: string, deploy?: Deploy): Step => ({
+      app: id,
+      outcome,
+      sentence,
+      ...(deploy === undefined ? {} : { deploy }),
+    });
     const facts = { name, description, place, ...(path === undefined ? {} : { path }) };
     if (before === undefined) {
       await newApps.add({ ...newApp(id, name, new Date()), ...facts });
       return step('added', `It runs in place, from ${place.dir}.`, await inPlace.start(id, by, 'added'));
     }
     if (before.place === undefined) {
-      return step('skipped', `${id} is deployed from its own repository: take "${place.key}" out of config.json, or give it another key.`);
+      return step(
+        'skipped',
+        `${id} is deployed from its own repository: take "${place.key}" out of config.json, or give it another key.`,
+      );
     }
     const told = changesOf(before, entry);
     if (told.length > 0) {
       await store.update(id, ({ path: _path, ...current }) => ({ ...current, ...facts }));
     }
     const changed = told.length === 0 ? '' : `Changed: ${told.join(', ')}.`;
-    if (before.wanted === 'stopped') return step(told.length === 0 ? 'unchanged' : 'changed', `${changed} It stays stopped.`.trim());
+    if (before.wanted === 'stopped')
+      return step(told.length === 0 ? 'unchanged' : 'changed', `${changed} It stays stopped.`.trim());
     const why = await this.#whyRestart(before, entry);
-    if (why === undefined) return step(told.length === 0 ? 'unchanged' : 'changed', changed === '' ? 'Nothing changed.' : `${changed} Nothing is restarted for that.`);
+    if (why === undefined)
+      return step(
+        told.length === 0 ? 'unchanged' : 'changed',
+        changed === '' ? 'Nothing changed.' : `${changed} Nothing is restarted for that.`,
+      );
     const runs = serving.process(id)?.state === 'ready' && before.live !== null;
-    return step('restarted', `Because ${why}.`, await (runs ? inPlace.deploy(id, by, why) : inPlace.start(id, by, why)));
+    return step(
+      'restarted',
+      `Because ${why}.`,
+      await (runs ? inPlace.deploy(id, by, why) : inPlace.start(id, by, why)),
+    );
   }
 
   /** Why an app that is wanted must be started anew; undefined where it need not. */
@@ -217,7 +255,9 @@ export class Folders {
     if (process?.state === 'crashed') return 'it had crashed';
     if (process === undefined && !before.asleep) return 'it did not run';
     const live = findRelease(before, before.live);
-    return live !== undefined && (await inPlace.hasChanged(store.get(before.id), live)) ? 'its code changed' : undefined;
+    return live !== undefined && (await inPlace.hasChanged(store.get(before.id), live))
+      ? 'its code changed'
+      : undefined;
   }
 
   /** What came of an app, once its deploy has ended. */
@@ -227,10 +267,19 @@ export class Folders {
     const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), WAIT_MS)));
     const release = await Promise.race([deploy.done, late]);
     clearTimeout(timer);
-    if (release === undefined) return { app, outcome, sentence: `${sentence} Its deploy goes on: streamlit-host logs ${app} --release ${deploy.release} -f` };
+    if (release === undefined)
+      return {
+        app,
+        outcome,
+        sentence: `${sentence} Its deploy goes on: streamlit-host logs ${app} --release ${deploy.release} -f`,
+      };
     if (release.state !== 'failed') return { app, outcome, sentence };
     const live = this.#options.store.find(app)?.live ?? null;
-    return { app, outcome: 'failed', sentence: `${sentenceOf(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} goes on.`}` };
+    return {
+      app,
+      outcome: 'failed',
+      sentence: `${sentenceOf(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} goes on.`}`,
+    };
   }
 }
 
@@ -268,7 +317,10 @@ async function isApp(place: Place): Promise<boolean> {
 async function foldersIn(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
-    return entries.filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.')).map((entry) => entry.name).sort();
+    return entries
+      .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
+      .map((entry) => entry.name)
+      .sort();
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return []; // No folder of apps: none are found.
     throw error;

@@ -78,7 +78,8 @@ export class HeadStarts {
     const { number, environment } = headStart.expected;
     const begun = await headStart.begun;
     if (begun === undefined) return undefined;
-    const fits = number === release.number && environment === release.environment && canGoOnWith(begun.environment, variables);
+    const fits =
+      number === release.number && environment === release.environment && canGoOnWith(begun.environment, variables);
     if (fits && begun.running) return begun;
     this.#inBackground(begun.end(GRACE_MS));
     return undefined;

@@ -13,7 +13,8 @@ const MAX_FILE_BYTES = 256 * 1024;
 const MAX_BYTES = 2 * 1024 * 1024;
 
 /** What is not the app itself: tests, other people's packages, tools. */
-const NOT_THE_APP = /(^|\/)(\.[^/]*|tests?|venv|env|node_modules|site-packages|__pycache__)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$/;
+const NOT_THE_APP =
+  /(^|\/)(\.[^/]*|tests?|venv|env|node_modules|site-packages|__pycache__)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$/;
 
 /** Where secrets stand that were committed. */
 const COMMITTED = '.streamlit/secrets.toml';
@@ -23,7 +24,9 @@ const COMMITTED = '.streamlit/secrets.toml';
  * @param source the release's files
  */
 export async function hintsFor(source: string, config: AppConfig): Promise<string[]> {
-  const sized = await Promise.all((await pythonFiles(source)).map(async (path) => ({ path, size: (await stat(join(source, path))).size })));
+  const sized = await Promise.all(
+    (await pythonFiles(source)).map(async (path) => ({ path, size: (await stat(join(source, path))).size })),
+  );
   const files = new Map<string, FileKeys>();
   for (const { path } of lookedAt(sized)) files.set(path, keysInCode(await readFile(join(source, path), 'utf8')));
   const committed = config.secretsToml === '' ? await committedSecrets(source) : '';
@@ -36,7 +39,10 @@ export async function missingIn(repository: Repository, commit: string, config: 
   const python = lookedAt(entries.filter(({ path }) => path.endsWith('.py') && !NOT_THE_APP.test(path)));
   const secrets = entries.filter(({ path, size }) => path === COMMITTED && size <= MAX_FILE_BYTES);
   const wanted = [...python, ...secrets];
-  const blobs = wanted.length === 0 ? new Map<string, Buffer>() : parseBlobs(await repository.blobs([...new Set(wanted.map(({ object }) => object))]));
+  const blobs =
+    wanted.length === 0
+      ? new Map<string, Buffer>()
+      : parseBlobs(await repository.blobs([...new Set(wanted.map(({ object }) => object))]));
   const textOf = (object: string): string => blobs.get(object)?.toString('utf8') ?? '';
   const files = new Map(python.map(({ path, object }) => [path, keysInCode(textOf(object))]));
   return missingKeys(files, knownOf(config, secrets.map(({ object }) => readable(textOf(object))).join('')));

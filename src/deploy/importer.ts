@@ -26,21 +26,31 @@ export class Importer {
     await this.#file.change((now) => {
       const apps: Record<string, RawEntry> = {};
       for (const entry of entries) {
-        const here = now.config.entries.find(({ place }) => place.dir === entry.place.dir && place.main === entry.place.main);
+        const here = now.config.entries.find(
+          ({ place }) => place.dir === entry.place.dir && place.main === entry.place.main,
+        );
         const clash = now.config.entries.find((other) => other.id === entry.id);
         if (here === undefined && clash !== undefined) {
-          skipped.push({ app: entry.id, outcome: 'skipped', sentence: `The key "${entry.place.key}" belongs to the app in ${clash.place.dir} here: change one of the two keys.` });
+          skipped.push({
+            app: entry.id,
+            outcome: 'skipped',
+            sentence: `The key "${entry.place.key}" belongs to the app in ${clash.place.dir} here: change one of the two keys.`,
+          });
           continue;
         }
         wanted.add(here?.id ?? entry.id);
         if (here === undefined) apps[entry.place.key] = moved(entry, raw[entry.place.key] ?? {}, now, notes);
       }
       const port = now.config.websitePort === undefined ? websitePort : undefined;
-      if (port !== undefined) notes.push(`website_port ${port} counts from the next start on, unless STREAMLIT_HOST_PORT is set.`);
+      if (port !== undefined)
+        notes.push(`website_port ${port} counts from the next start on, unless STREAMLIT_HOST_PORT is set.`);
       return { apps, ...(port === undefined ? {} : { websitePort: port }) };
     });
     const refreshed = await this.#folders.refresh(by);
-    return { notes: [...notes, ...refreshed.notes], apps: [...skipped, ...refreshed.apps.filter(({ app }) => wanted.has(app))] };
+    return {
+      notes: [...notes, ...refreshed.notes],
+      apps: [...skipped, ...refreshed.apps.filter(({ app }) => wanted.has(app))],
+    };
   }
 
   async #read(path: string, notes: string[]): Promise<ConfigJson & { raw: Record<string, RawEntry> }> {
@@ -50,10 +60,21 @@ export class Importer {
     const apps = join(base, 'apps');
     const text = (await isThere(source, 'file')) ? await read(source) : undefined;
     if (text === undefined && !((await isThere(given, 'folder')) && (await isThere(apps, 'folder')))) {
-      throw new Refusal('not-found', 'import-missing', `There is no config.json at ${path}, and no folder "apps": name the folder of the installation, or its config.json.`, { field: 'path' });
+      throw new Refusal(
+        'not-found',
+        'import-missing',
+        `There is no config.json at ${path}, and no folder "apps": name the folder of the installation, or its config.json.`,
+        { field: 'path' },
+      );
     }
     const reading = readConfigJson(text ?? '{}', { base, apps });
-    if ('mistakes' in reading) throw new Refusal('invalid', 'config-invalid', reading.mistakes.map((mistake) => `${source}, ${mistake}`).join(' '), { field: 'path' });
+    if ('mistakes' in reading)
+      throw new Refusal(
+        'invalid',
+        'config-invalid',
+        reading.mistakes.map((mistake) => `${source}, ${mistake}`).join(' '),
+        { field: 'path' },
+      );
     const raw = rawEntries(text ?? '{}');
     const ports = new Set(reading.config.entries.flatMap((entry) => entry.place.port ?? []));
     const found = await this.#folders.discover(apps, reading.config.entries, ports, notes);
@@ -85,6 +106,9 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new Refusal('forbidden', 'import-missing', `${path} cannot be read: ${messageOf(error)}.`, { field: 'path', cause: error });
+    throw new Refusal('forbidden', 'import-missing', `${path} cannot be read: ${messageOf(error)}.`, {
+      field: 'path',
+      cause: error,
+    });
   }
 }

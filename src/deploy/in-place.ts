@@ -36,12 +36,21 @@ export class InPlace {
   async deploy(id: string, by: string, why: string): Promise<Deploy> {
     const { store, deploys, logger } = this.#options;
     const { place } = store.get(id);
-    if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} does not run in place: it is deployed from its repository.`);
+    if (place === undefined)
+      throw new Refusal('conflict', 'not-in-place', `${id} does not run in place: it is deployed from its repository.`);
     const commit = (await codeOf(id, store)) ?? NO_COMMIT;
-    const deploy = await deploys.request({ app: id, commit, branch: 'folder', by, source: 'folder', folder: { dir: place.dir, why } });
+    const deploy = await deploys.request({
+      app: id,
+      commit,
+      branch: 'folder',
+      by,
+      source: 'folder',
+      folder: { dir: place.dir, why },
+    });
     void deploy.done.then(({ number, state, reason }) => {
       // Nobody may wait for it: the server's log is where its owner looks.
-      if (state === 'failed') logger.warn({ app: id, release: number }, `an app in place was not started: ${reason ?? ''}`);
+      if (state === 'failed')
+        logger.warn({ app: id, release: number }, `an app in place was not started: ${reason ?? ''}`);
     });
     return deploy;
   }
@@ -63,7 +72,9 @@ export class InPlace {
       wanted: 'running',
       asleep: false,
       live: null,
-      releases: current.releases.map((release) => (release.state === 'live' ? transition(release, 'retired') : release)),
+      releases: current.releases.map((release) =>
+        release.state === 'live' ? transition(release, 'retired') : release,
+      ),
     }));
     return this.deploy(id, by, why);
   }
@@ -80,7 +91,12 @@ export class InPlace {
     const runs = this.#options.serving.process(id)?.state === 'ready';
     const deploy = await (runs ? this.deploy(id, OPERATOR, 'restarted') : this.start(id, OPERATOR, 'restarted'));
     const release = await deploy.done;
-    if (release.state === 'failed') throw new Refusal('conflict', 'not-restarted', `${id} was not restarted: ${release.reason ?? 'its deploy failed'}.`);
+    if (release.state === 'failed')
+      throw new Refusal(
+        'conflict',
+        'not-restarted',
+        `${id} was not restarted: ${release.reason ?? 'its deploy failed'}.`,
+      );
   }
 
   /** True where the code in the folder is another than a release was made of; false where it cannot be told. */
@@ -109,8 +125,12 @@ export async function filesInPlace({ dir }: Place): Promise<RepositoryFile[]> {
 /** One of these files, up to so many bytes. @throws Refusal `file-not-found`, `file-too-large` */
 export async function readInPlace(id: string, place: Place, path: string, most: number): Promise<Buffer> {
   const found = (await filesInPlace(place)).find((file) => file.path === path);
-  if (found === undefined) throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
-  if (found.size > most) throw new Refusal('too-large', 'file-too-large', `${path} is too large to be shown: look at it in ${place.dir}.`, { field: 'path' });
+  if (found === undefined)
+    throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
+  if (found.size > most)
+    throw new Refusal('too-large', 'file-too-large', `${path} is too large to be shown: look at it in ${place.dir}.`, {
+      field: 'path',
+    });
   return readFile(join(place.dir, path));
 }
 

@@ -28,5 +28,10 @@ export class InheritedConfig {
 /** One config over another: each var by itself, the secrets as a whole. */
 export function laidOver(below: AppConfig, own: AppConfig): AppConfig {
   const secrets = own.secretsToml.trim() === '' ? below : own;
-  return { ...own, vars: { ...below.vars, ...own.vars }, secretsToml: secrets.secretsToml, secretsChanged: secrets.secretsChanged };
+  return {
+    ...own,
+    vars: { ...below.vars, ...own.vars },
+    secretsToml: secrets.secretsToml,
+    secretsChanged: secrets.secretsChanged,
+  };
 }

@@ -50,7 +50,10 @@ export class Keeper {
       await rm(paths.release(id, number), { recursive: true, force: true });
       await repository.dropRelease(number);
     }
-    await store.update(id, (current) => ({ ...current, releases: current.releases.filter((one) => !drop.includes(one.number)) }));
+    await store.update(id, (current) => ({
+      ...current,
+      releases: current.releases.filter((one) => !drop.includes(one.number)),
+    }));
     logger.info({ app: id, releases: drop }, 'old releases were removed');
   }
 

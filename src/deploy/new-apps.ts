@@ -73,9 +73,13 @@ export class NewApps {
 
   /** @param except the app that may have it @throws Refusal `app-name-taken` */
   demandFreeName(name: string, except: string | undefined): void {
-    const taken = this.#options.store.list().find((app) => app.id !== except && app.name.toLowerCase() === name.toLowerCase());
+    const taken = this.#options.store
+      .list()
+      .find((app) => app.id !== except && app.name.toLowerCase() === name.toLowerCase());
     if (taken !== undefined) {
-      throw new Refusal('conflict', 'app-name-taken', `There is an app called "${taken.name}" already.`, { field: 'name' });
+      throw new Refusal('conflict', 'app-name-taken', `There is an app called "${taken.name}" already.`, {
+        field: 'name',
+      });
     }
   }
 

@@ -42,10 +42,16 @@ const LOOK = `(() => {
  * @returns a JPEG of 640 × 400; undefined where the page is not there or shows an exception
  * @throws Error where the browser is gone, such as by the signal's end of it
  */
-export async function photograph(devtools: DevTools, address: string, allowed: readonly string[], signal: AbortSignal): Promise<Buffer | undefined> {
+export async function photograph(
+  devtools: DevTools,
+  address: string,
+  allowed: readonly string[],
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
   const { targetId } = await devtools.send('Target.createTarget', { url: 'about:blank' });
   const { sessionId } = await devtools.send('Target.attachToTarget', { targetId, flatten: true });
-  const page = (method: string, params: object = {}): Promise<Record<string, unknown>> => devtools.send(method, params, sessionId as string);
+  const page = (method: string, params: object = {}): Promise<Record<string, unknown>> =>
+    devtools.send(method, params, sessionId as string);
   devtools.on(({ method, params }) => {
     const answer = answerTo(method, params, allowed);
     // The page may have moved on and need no answer any more.
@@ -55,7 +61,10 @@ export async function photograph(devtools: DevTools, address: string, allowed: r
   await page('Page.enable');
   await page('Fetch.enable', { patterns: [{ urlPattern: '*' }] });
   await page('Emulation.setDeviceMetricsOverride', { ...WINDOW, deviceScaleFactor: 1, mobile: false });
-  const features = [{ name: 'prefers-color-scheme', value: 'light' }, { name: 'prefers-reduced-motion', value: 'reduce' }];
+  const features = [
+    { name: 'prefers-color-scheme', value: 'light' },
+    { name: 'prefers-reduced-motion', value: 'reduce' },
+  ];
   await page('Emulation.setEmulatedMedia', { features });
   await page('Page.navigate', { url: address });
   const last = await rest(page, signal);
@@ -67,7 +76,11 @@ export async function photograph(devtools: DevTools, address: string, allowed: r
 }
 
 /** What the page waits for: whether it may have an address, and what becomes of a dialog. */
-function answerTo(method: string, params: Record<string, unknown>, allowed: readonly string[]): [method: string, params: object] | undefined {
+function answerTo(
+  method: string,
+  params: Record<string, unknown>,
+  allowed: readonly string[],
+): [method: string, params: object] | undefined {
   if (method === 'Page.javascriptDialogOpening') return ['Page.handleJavaScriptDialog', { accept: false }];
   if (method !== 'Fetch.requestPaused') return undefined;
   const { requestId, request } = params as { requestId: string; request: { url: string } };
@@ -76,19 +89,25 @@ function answerTo(method: string, params: Record<string, unknown>, allowed: read
 }
 
 /** Waits until the page has come to rest, or long enough. @returns the last look at it */
-async function rest(page: (method: string, params: object) => Promise<Record<string, unknown>>, signal: AbortSignal): Promise<Look | undefined> {
+async function rest(
+  page: (method: string, params: object) => Promise<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Look | undefined> {
   const begun = performance.now();
   let last: Look | undefined;
   let since = begun;
   for (;;) {
     await delay(LOOK_MS, undefined, { signal });
-    const { result } = (await page('Runtime.evaluate', { expression: LOOK, returnByValue: true })) as { result?: { value?: Look } };
+    const { result } = (await page('Runtime.evaluate', { expression: LOOK, returnByValue: true })) as {
+      result?: { value?: Look };
+    };
     const look = result?.value;
     const now = performance.now();
     if (JSON.stringify(look) !== JSON.stringify(last)) since = now;
     last = look;
     if (look?.failed === true) return look;
-    const idle = look !== undefined && look.size > 0 && !look.busy && (look.script === 'notRunning' || look.script === null);
+    const idle =
+      look !== undefined && look.size > 0 && !look.busy && (look.script === 'notRunning' || look.script === null);
     if ((idle && now - since >= STILL_MS) || now - begun >= PATIENCE_MS) return last;
   }
 }

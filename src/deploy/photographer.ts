@@ -93,7 +93,8 @@ export class Photographer {
     const timer = setTimeout(() => abort.abort(new Error(`it took longer than ${LIMIT_MS / 1_000} s`)), LIMIT_MS);
     try {
       const picture = await this.#picture(id, abort.signal);
-      if (picture === undefined) return logger.debug({ app: id }, 'no picture was taken: the app shows none, or there is no Chromium');
+      if (picture === undefined)
+        return logger.debug({ app: id }, 'no picture was taken: the app shows none, or there is no Chromium');
       abort.signal.throwIfAborted();
       await pictures.keep(id, picture);
       logger.debug({ app: id, bytes: picture.length }, 'a picture was taken');

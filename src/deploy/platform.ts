@@ -10,7 +10,19 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import type { Rotation } from '../store/vault.js';
-import type { AppFacts, AppListener, AppPreviews, Apps, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, ReleaseDiff, RepositoryFile } from './apps.js';
+import type {
+  AppFacts,
+  AppListener,
+  AppPreviews,
+  Apps,
+  AppStatus,
+  ConfigChange,
+  ConfigChanged,
+  Deploy,
+  FileChange,
+  ReleaseDiff,
+  RepositoryFile,
+} from './apps.js';
 import type { AppFiles } from './app-files.js';
 import type { Configs } from './configs.js';
 import type { Deploys } from './deploys.js';
@@ -74,11 +86,15 @@ export class Platform implements Apps {
   async describe(id: string, input: AppFacts): Promise<AppStatus> {
     const name = input.name === undefined ? undefined : demandName(input.name);
     const before = this.#options.store.get(id);
-    const told = (name ?? before.name) !== before.name || (input.description ?? before.description).replace(/\r\n/g, '\n') !== before.description;
+    const told =
+      (name ?? before.name) !== before.name ||
+      (input.description ?? before.description).replace(/\r\n/g, '\n') !== before.description;
     if (told) demandRepository(before, 'change its name and description in config.json and run refresh');
     if (name !== undefined) this.#options.newApps.demandFreeName(name, id);
     if (input.previews !== undefined && this.#options.store.get(id).preview !== undefined) {
-      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, { field: 'previews_on' });
+      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, {
+        field: 'previews_on',
+      });
     }
     await this.#options.store.update(id, (app) => ({
       ...app,
@@ -161,7 +177,10 @@ export class Platform implements Apps {
   }
 
   async remove(id: string): Promise<void> {
-    demandRepository(this.#options.store.get(id), 'take it out of config.json, and its folder out of the folder of apps, and run refresh, which leaves its files alone');
+    demandRepository(
+      this.#options.store.get(id),
+      'take it out of config.json, and its folder out of the folder of apps, and run refresh, which leaves its files alone',
+    );
     await this.#removePreviews(id);
     await this.drop(id);
     // One that a push has made meanwhile.
@@ -244,7 +263,9 @@ export class Platform implements Apps {
   }
 
   async #want(id: string, wanted: App['wanted']): Promise<App> {
-    return this.#options.store.update(id, (app) => (app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false }));
+    return this.#options.store.update(id, (app) =>
+      app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false },
+    );
   }
 
   #repository(id: string): Repository {

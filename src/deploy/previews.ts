@@ -43,7 +43,10 @@ export class Previews {
   constructor(options: PreviewsOptions) {
     this.#options = options;
     const { idleMs } = options.settings;
-    this.#timer = setInterval(() => void this.look(), idleMs > 0 ? Math.max(250, Math.min(LOOK_MS, idleMs / 4)) : LOOK_MS);
+    this.#timer = setInterval(
+      () => void this.look(),
+      idleMs > 0 ? Math.max(250, Math.min(LOOK_MS, idleMs / 4)) : LOOK_MS,
+    );
     this.#timer.unref();
   }
 
@@ -96,7 +99,11 @@ export class Previews {
     if (app === undefined) store.demandFree(id);
     if (app?.preview !== undefined) {
       const { of, branch } = app.preview;
-      throw new Refusal('conflict', 'preview-not-pushable', `${id} is the preview of a branch: push ${branch} to ${of} instead.`);
+      throw new Refusal(
+        'conflict',
+        'preview-not-pushable',
+        `${id} is the preview of a branch: push ${branch} to ${of} instead.`,
+      );
     }
     if (app === undefined && isPreviewId(id)) {
       const sentence = `There is no app "${id}", and a push cannot make it: "--" stands in the ids of previews alone. Push a branch to its app, or choose another id.`;

@@ -29,13 +29,20 @@ export class ProcessConfig {
    * @param at the folder in which the process runs, and where a login comes back to
    * @throws Refusal where the config cannot be read
    */
-  async begin(place: ProcessPlace, version: number, at: { cwd: string; redirectUri: string }): Promise<{ vars: ConfigVars; cookieSecret: string }> {
+  async begin(
+    place: ProcessPlace,
+    version: number,
+    at: { cwd: string; redirectUri: string },
+  ): Promise<{ vars: ConfigVars; cookieSecret: string }> {
     const { configs, files } = this.#options;
     const config = await configs.read(place.app, version);
     const cookieSecret = await this.#cookieSecret(place.app);
     const vars = varsOf(config);
     if (config.secretsToml.trim() === '') return { vars, cookieSecret };
-    const path = await files.write(place, secretsFile(config.secretsToml, { redirectUri: at.redirectUri, cookieSecret }));
+    const path = await files.write(
+      place,
+      secretsFile(config.secretsToml, { redirectUri: at.redirectUri, cookieSecret }),
+    );
     return { vars: { ...vars, STREAMLIT_SECRETS_FILES: oneWord(path, at.cwd) }, cookieSecret };
   }
 

@@ -55,7 +55,12 @@ export class Processes {
    * @param ahead finds what was started for it by `startAhead`
    * @throws Refusal where the release was never built
    */
-  async prepare(app: string, release: Release, changed: ProcessListener, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
+  async prepare(
+    app: string,
+    release: Release,
+    changed: ProcessListener,
+    ahead?: ProcessSpec['ahead'],
+  ): Promise<AppProcess> {
     const { store, paths, ports, basePath, mark, launcher, memoryLimitMb, startLimitMs } = this.#options;
     const limitMb = release.memoryLimitMb ?? memoryLimitMb;
     const environment = paths.environmentOf(release);
@@ -102,7 +107,12 @@ export class Processes {
   }
 
   /** @param environment the folder of the Python environment */
-  async #environment(app: string, release: Release, environment: string, port: number): Promise<Record<string, string>> {
+  async #environment(
+    app: string,
+    release: Release,
+    environment: string,
+    port: number,
+  ): Promise<Record<string, string>> {
     const { paths, basePath, publicBase, sessionTtlMs, config } = this.#options;
     const { vars, cookieSecret } = await config.begin({ app, release: release.number, port }, release.config ?? 0, {
       cwd: paths.sourceOf(app, release),
@@ -122,7 +132,12 @@ export class Processes {
   }
 
   /** What does not depend on the port. */
-  #variables(app: string, release: Pick<Release, 'number' | 'folder'>, environment: string, vars: ConfigVars): Record<string, string> {
+  #variables(
+    app: string,
+    release: Pick<Release, 'number' | 'folder'>,
+    environment: string,
+    vars: ConfigVars,
+  ): Record<string, string> {
     const { paths, path, home } = this.#options;
     const storage = paths.storage(app);
     return {

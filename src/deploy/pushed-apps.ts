@@ -65,7 +65,11 @@ export class PushedApps {
     demandRepository(this.#options.store.get(id), 'change its files there');
     const repository = this.#repository(id);
     if ((await repository.resolve(commit, { env })) !== commit) {
-      throw new Refusal('invalid', 'commit-missing', 'a branch must point at a commit, and what was pushed to it is something else');
+      throw new Refusal(
+        'invalid',
+        'commit-missing',
+        'a branch must point at a commit, and what was pushed to it is something else',
+      );
     }
     await inspectCommit(repository, commit, { env });
   }

@@ -36,5 +36,12 @@ async function makeAnew({ paths, deploys }: ReconcileOptions, app: App): Promise
   const live = findRelease(app, app.live);
   if (live?.environment === undefined || live.folder !== undefined || pendingRelease(app) !== undefined) return;
   if (await isComplete(paths.environment(live.environment))) return;
-  await deploys.request({ app: app.id, commit: live.commit, branch: live.branch, by: 'streamlit-host', source: 'rollback', of: live });
+  await deploys.request({
+    app: app.id,
+    commit: live.commit,
+    branch: live.branch,
+    by: 'streamlit-host',
+    source: 'rollback',
+    of: live,
+  });
 }

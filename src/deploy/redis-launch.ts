@@ -21,7 +21,10 @@ export class StartError extends Error {
   constructor(words: string) {
     // A line is "pid:role day month year time level text".
     const last = beforeCrash(words).trimEnd().split('\n').at(-1) ?? '';
-    const text = last.replace(/^\d+:\w \d+ \w+ \d+ [\d:.]+ [*#.-] /, '').trim().replace(/\.$/, '');
+    const text = last
+      .replace(/^\d+:\w \d+ \w+ \d+ [\d:.]+ [*#.-] /, '')
+      .trim()
+      .replace(/\.$/, '');
     super(text === '' ? 'it ended without a word' : text);
     this.words = words;
   }
@@ -73,8 +76,18 @@ export async function spawnRedis(binary: string, dir: string, socket: string, lo
 /** Every append is on disk within a second, and a write that was cut off by a crash is dropped at the next start. */
 function settings(dir: string, socket: string, log: string): string[] {
   return Object.entries({
-    port: '0', unixsocket: socket, unixsocketperm: '700', dir, save: '', appendonly: 'yes', appendfsync: 'everysec',
-    'aof-load-truncated': 'yes', 'maxmemory-policy': 'noeviction', logfile: log, loglevel: 'warning', daemonize: 'no',
+    port: '0',
+    unixsocket: socket,
+    unixsocketperm: '700',
+    dir,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: 'everysec',
+    'aof-load-truncated': 'yes',
+    'maxmemory-policy': 'noeviction',
+    logfile: log,
+    loglevel: 'warning',
+    daemonize: 'no',
   }).flatMap(([name, value]) => [`--${name}`, value]);
 }
 

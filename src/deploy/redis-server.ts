@@ -7,7 +7,16 @@ import { backoff, countCrash } from '../domain/process.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { endGroup, isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/proc.js';
 import {
-  ask, findBinary, rotate, saysDataIsBroken, sizeOf, socketFor, spawnRedis, StartError, unavailable, wordsOf,
+  ask,
+  findBinary,
+  rotate,
+  saysDataIsBroken,
+  sizeOf,
+  socketFor,
+  spawnRedis,
+  StartError,
+  unavailable,
+  wordsOf,
 } from './redis-launch.js';
 
 /** What the private Redis needs to know. */
@@ -100,7 +109,8 @@ class PrivateRedis implements RedisServer {
     }
     const left = await this.#readRecord();
     // The record of a data folder that was copied tells of the Redis of the other.
-    if (left !== undefined && (await livesIn(left.pid, await realpath(this.#options.dir)))) await endGroup(left, GRACE_MS);
+    if (left !== undefined && (await livesIn(left.pid, await realpath(this.#options.dir))))
+      await endGroup(left, GRACE_MS);
     await rm(socket, { force: true });
     await rm(this.#record, { force: true });
     return false;
@@ -203,7 +213,7 @@ class PrivateRedis implements RedisServer {
     if (process !== undefined && isRunning(process)) {
       // Redis closes the connection instead of answering, or answers why it will not; then signals follow.
       await ask(this.connection.path, 'SHUTDOWN NOSAVE', /^-/, 2_000).catch(() => undefined);
-      for (const began = Date.now(); isRunning(process) && Date.now() - began < GRACE_MS; ) await sleep(20);
+      for (const began = Date.now(); isRunning(process) && Date.now() - began < GRACE_MS;) await sleep(20);
       await endGroup(process, GRACE_MS);
     }
     await rm(this.connection.path, { force: true });

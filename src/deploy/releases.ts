@@ -37,7 +37,13 @@ export class Releases {
     const branch = app.deployBranch ?? 'main';
     const commit = (await this.#repository(id).resolve(`refs/heads/${branch}`)) ?? newest?.commit;
     if (commit === undefined) throw nothingDeployed(id);
-    return this.#options.deploys.request({ app: id, commit, branch, by, source: app.live === null ? 'upload' : 'redeploy' });
+    return this.#options.deploys.request({
+      app: id,
+      commit,
+      branch,
+      by,
+      source: app.live === null ? 'upload' : 'redeploy',
+    });
   }
 
   /** Brings one back. @throws Refusal `release-not-found`, `release-in-place`, `release-never-live` */
@@ -45,13 +51,28 @@ export class Releases {
     const app = this.#options.store.get(id);
     const back = demandRelease(app, release);
     if (back.folder !== undefined) {
-      throw new Refusal('conflict', 'release-in-place', `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`);
+      throw new Refusal(
+        'conflict',
+        'release-in-place',
+        `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`,
+      );
     }
     demandRepository(app, 'it cannot go back to a release of its repository');
     if (!['live', 'draining', 'retired'].includes(back.state)) {
-      throw new Refusal('conflict', 'release-never-live', `Release ${release} of ${id} was never live: choose one that was.`);
+      throw new Refusal(
+        'conflict',
+        'release-never-live',
+        `Release ${release} of ${id} was never live: choose one that was.`,
+      );
     }
-    return this.#options.deploys.request({ app: id, commit: back.commit, branch: back.branch, by, source: 'rollback', of: back });
+    return this.#options.deploys.request({
+      app: id,
+      commit: back.commit,
+      branch: back.branch,
+      by,
+      source: 'rollback',
+      of: back,
+    });
   }
 
   /** What one changes against the live one. @throws Refusal `release-not-found` */
@@ -74,7 +95,11 @@ export class Releases {
   async retire(id: string, release: number): Promise<Release> {
     const found = demandRelease(this.#options.store.get(id), release);
     if (found.state === 'live') {
-      throw new Refusal('conflict', 'release-is-live', `Release ${release} of ${id} is the live one: stop the app instead.`);
+      throw new Refusal(
+        'conflict',
+        'release-is-live',
+        `Release ${release} of ${id} is the live one: stop the app instead.`,
+      );
     }
     await this.#options.serving.retire(id, release);
     return demandRelease(this.#options.store.get(id), release);

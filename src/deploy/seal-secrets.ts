@@ -11,8 +11,14 @@ export interface SealOptions {
 
 /** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */
 export async function sealSecrets({ store, cookies, files, logger }: SealOptions): Promise<void> {
-  await files.sweep(store.list().flatMap((app) => app.processes.map(({ release, port }) => ({ app: app.id, release, port }))));
+  await files.sweep(
+    store.list().flatMap((app) => app.processes.map(({ release, port }) => ({ app: app.id, release, port }))),
+  );
   for (const { id } of store.list()) {
-    await cookies.seal(id).catch((error: unknown) => logger.error({ app: id, err: error }, "an app's cookie secret could not be encrypted"));
+    await cookies
+      .seal(id)
+      .catch((error: unknown) =>
+        logger.error({ app: id, err: error }, "an app's cookie secret could not be encrypted"),
+      );
   }
 }

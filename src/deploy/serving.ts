@@ -145,7 +145,10 @@ export class Serving {
 
   async #adoptOne(app: App, record: ProcessRecord): Promise<void> {
     const release = findRelease(app, record.release);
-    const process = release === undefined || this.#options.paths.environmentOf(release) === undefined ? undefined : await this.prepare(app.id, release);
+    const process =
+      release === undefined || this.#options.paths.environmentOf(release) === undefined
+        ? undefined
+        : await this.prepare(app.id, release);
     if (release === undefined || process?.adopt(record) !== true) return this.#sweep(app.id, record);
     await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
     const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
@@ -304,7 +307,9 @@ export class Serving {
     }
     if (process.state === 'stopped') this.#running.delete(process);
     else this.#running.add(process);
-    const known = this.#live.get(app)?.process === process || [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
+    const known =
+      this.#live.get(app)?.process === process ||
+      [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
     if (known && this.#options.store.find(app) !== undefined) this.#inBackground(this.#record(app));
   }
 
@@ -318,7 +323,9 @@ export class Serving {
       return {
         ...current,
         processes: served.flatMap((process) => process.record ?? []),
-        releases: current.releases.map((one) => (one.state === 'draining' && !running.has(one.number) ? transition(one, 'retired') : one)),
+        releases: current.releases.map((one) =>
+          one.state === 'draining' && !running.has(one.number) ? transition(one, 'retired') : one,
+        ),
       };
     });
   }

@@ -38,7 +38,9 @@ export class Sleeper {
     if (app?.asleep !== true || app.wanted !== 'running') return;
     if (this.#working.has(id)) return void this.#called.add(id);
     this.#work(id, async () => {
-      const awake = await this.#options.store.update(id, (current) => usedAt({ ...current, asleep: false }, Date.now()));
+      const awake = await this.#options.store.update(id, (current) =>
+        usedAt({ ...current, asleep: false }, Date.now()),
+      );
       await this.#options.serving.start(awake);
       this.#options.logger.info({ app: id }, 'an app wakes');
     });

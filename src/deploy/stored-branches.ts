@@ -45,16 +45,27 @@ export class StoredBranches {
     const { store, deploys, previews } = this.#options;
     const app = store.get(id);
     if (app.preview !== undefined || !previews.isOn(app)) {
-      throw new Refusal('conflict', 'previews-off', `${id} has no previews: switch them on in its settings first.`, { field: 'branch' });
+      throw new Refusal('conflict', 'previews-off', `${id} has no previews: switch them on in its settings first.`, {
+        field: 'branch',
+      });
     }
     if (branch === app.deployBranch) {
-      throw new Refusal('conflict', 'branch-deploys', `${printable(branch)} is the branch that deploys ${id}: it needs no preview.`, { field: 'branch' });
+      throw new Refusal(
+        'conflict',
+        'branch-deploys',
+        `${printable(branch)} is the branch that deploys ${id}: it needs no preview.`,
+        { field: 'branch' },
+      );
     }
     const repository = this.#repository(app);
     // A name that a person typed is looked for among those that are there, and never handed to git.
-    const commit = (await repository.branches()).includes(branch) ? await repository.resolve(`refs/heads/${branch}`) : undefined;
+    const commit = (await repository.branches()).includes(branch)
+      ? await repository.resolve(`refs/heads/${branch}`)
+      : undefined;
     if (commit === undefined) {
-      throw new Refusal('not-found', 'branch-not-found', `${id} has no branch "${printable(branch)}": push it first.`, { field: 'branch' });
+      throw new Refusal('not-found', 'branch-not-found', `${id} has no branch "${printable(branch)}": push it first.`, {
+        field: 'branch',
+      });
     }
     await inspectCommit(repository, commit);
     return deploys.request({ app: await previews.take(id, branch), commit, branch, by, source: 'push' });

@@ -52,11 +52,17 @@ export class Watcher {
 
   #begin(id: string, dir: string): void {
     const { root, identity } = folderAt(dir);
-    const watcher = watch(root, { ignoreInitial: true, followSymlinks: false, ignored: (path, facts) => isIgnored(root, path, facts) });
+    const watcher = watch(root, {
+      ignoreInitial: true,
+      followSymlinks: false,
+      ignored: (path, facts) => isIgnored(root, path, facts),
+    });
     watcher.on('all', () => this.#seen(id));
     // What was changed while it was being looked over is told by nothing else.
     watcher.on('ready', () => this.#seen(id));
-    watcher.on('error', (error) => this.#options.logger.warn({ app: id, err: error }, 'a folder can be watched in part only'));
+    watcher.on('error', (error) =>
+      this.#options.logger.warn({ app: id, err: error }, 'a folder can be watched in part only'),
+    );
     this.#watched.set(id, { dir, identity, watcher });
   }
 
@@ -98,7 +104,9 @@ export class Watcher {
 
   #own(work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'a change of a watched folder could not be deployed'))
+      .catch((error: unknown) =>
+        this.#options.logger.warn({ err: error }, 'a change of a watched folder could not be deployed'),
+      )
       .finally(() => this.#working.delete(tracked));
     this.#working.add(tracked);
   }
@@ -119,7 +127,11 @@ function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
 }
 
 /** @param facts what is known of the path, where it is */
-function isIgnored(dir: string, path: string, facts: { isFile(): boolean; isDirectory(): boolean } | undefined): boolean {
+function isIgnored(
+  dir: string,
+  path: string,
+  facts: { isFile(): boolean; isDirectory(): boolean } | undefined,
+): boolean {
   const way = relative(dir, path).split(sep).join('/');
   if (way === '') return false;
   if (facts?.isFile() === true) return !isCode(way) || way.split('/').slice(0, -1).some(isForeignFolder);

@@ -57,13 +57,17 @@ export const appFileSchema = z.strictObject({
         script: z
           .enum(['main', 'all-pages', 'off'], 'must be "main", "all-pages" or "off"')
           .optional()
-          .describe('What is run once before a release may serve: "main" (the main file, as usual), "all-pages" or "off".'),
+          .describe(
+            'What is run once before a release may serve: "main" (the main file, as usual), "all-pages" or "off".',
+          ),
         timeout_s: z
           .int(`must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .min(1, `must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .max(CHECK_LIMIT_S, `must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .optional()
-          .describe('How long that run (of each page) may take, in seconds; 60 unless told, the limit of Streamlit itself.'),
+          .describe(
+            'How long that run (of each page) may take, in seconds; 60 unless told, the limit of Streamlit itself.',
+          ),
       },
       'must be a table: write [check] above its settings',
     )
@@ -99,7 +103,9 @@ export const appFileSchema = z.strictObject({
           .min(MIN_MEMORY_MB, MEMORY_RULE)
           .max(MAX_MEMORY_MB, MEMORY_RULE)
           .optional()
-          .describe('The most memory that the app and what it starts may use together, in MB; the one that uses more is ended and started again.'),
+          .describe(
+            'The most memory that the app and what it starts may use together, in MB; the one that uses more is ended and started again.',
+          ),
       },
       'must be a table: write [memory] above its settings',
     )

@@ -64,7 +64,16 @@ export type App = z.infer<typeof appSchema>;
  * starting, running, crashed: the live release's process · sleeping: nobody uses it, and a visit wakes it ·
  * stopped: the operator wants it so.
  */
-export const appStates = ['created', 'deploying', 'failed', 'starting', 'running', 'crashed', 'sleeping', 'stopped'] as const;
+export const appStates = [
+  'created',
+  'deploying',
+  'failed',
+  'starting',
+  'running',
+  'crashed',
+  'sleeping',
+  'stopped',
+] as const;
 
 export type AppState = (typeof appStates)[number];
 
@@ -124,9 +133,14 @@ export function dashed(text: string): string {
 export function parseNewAppId(text: string): string {
   const id = parseAppId(text);
   if (id.includes('--')) {
-    throw new Refusal('invalid', 'app-id-reserved', `"${id}" cannot be a new app's id: "--" stands in the ids of previews alone. Choose another id.`, {
-      field: 'id',
-    });
+    throw new Refusal(
+      'invalid',
+      'app-id-reserved',
+      `"${id}" cannot be a new app's id: "--" stands in the ids of previews alone. Choose another id.`,
+      {
+        field: 'id',
+      },
+    );
   }
   return id;
 }

@@ -24,7 +24,10 @@ export interface ConfigValues {
 
 /** What changes from one config to the other. */
 export function diffConfigs(from: ConfigValues, to: ConfigValues): ConfigDiff {
-  return { vars: diffNames(from.vars, to.vars), secrets: diffNames(secretTexts(from.secretsToml), secretTexts(to.secretsToml)) };
+  return {
+    vars: diffNames(from.vars, to.vars),
+    secrets: diffNames(secretTexts(from.secretsToml), secretTexts(to.secretsToml)),
+  };
 }
 
 function diffNames(from: Record<string, string>, to: Record<string, string>): NamesDiff {

@@ -34,7 +34,10 @@ export interface Folders {
 /** What was read, or every mistake, one sentence each. */
 export type Reading = { config: ConfigJson } | { mistakes: string[] };
 
-const port = z.int('must be a whole number from 1 to 65535').min(1, 'must be a whole number from 1 to 65535').max(65_535, 'must be a whole number from 1 to 65535');
+const port = z
+  .int('must be a whole number from 1 to 65535')
+  .min(1, 'must be a whole number from 1 to 65535')
+  .max(65_535, 'must be a whole number from 1 to 65535');
 const text = z.string('must be a text in quotes');
 const yes = z.boolean('must be true or false');
 
@@ -68,20 +71,25 @@ export function readConfigJson(source: string, folders: Folders): Reading {
   const plain = source.replace(/^\uFEFF/, '');
   const tree = jsonc.parseTree(plain, errors, { disallowComments: true, allowEmptyContent: false });
   const [first] = errors;
-  if (first !== undefined || tree === undefined) return { mistakes: [`${place(plain, first?.offset ?? 0)}: this is not JSON (${reason(first)}).`] };
+  if (first !== undefined || tree === undefined)
+    return { mistakes: [`${place(plain, first?.offset ?? 0)}: this is not JSON (${reason(first)}).`] };
   const parsed = configSchema.safeParse(jsonc.getNodeValue(tree));
   const twice = doubles(jsonc.findNodeAtLocation(tree, ['apps']), plain);
   if (!parsed.success) {
     const wrong = parsed.error.issues.map(({ path, message }) => {
       const key = path.map(String).join('.');
-      return key === '' ? `${message}.` : `${key}: ${message}${found(jsonc.findNodeAtLocation(tree, path as string[]))}.`;
+      return key === ''
+        ? `${message}.`
+        : `${key}: ${message}${found(jsonc.findNodeAtLocation(tree, path as string[]))}.`;
     });
     return { mistakes: [...wrong, ...twice] };
   }
   const mistakes = [...twice];
   const entries = Object.entries(parsed.data.apps ?? {}).map(([key, raw]) => entryOf(key, raw, folders, mistakes));
   mistakes.push(...clashes(entries));
-  return mistakes.length > 0 ? { mistakes } : { config: { websitePort: parsed.data.website_port ?? undefined, entries } };
+  return mistakes.length > 0
+    ? { mistakes }
+    : { config: { websitePort: parsed.data.website_port ?? undefined, entries } };
 }
 
 /** What is to be written of an app, with the names of the file. */
@@ -103,7 +111,10 @@ export interface RawEntry {
  * @param source a text that was read without a mistake; empty where there is no file yet
  * @param changes by key; undefined takes an app out
  */
-export function changeConfigJson(source: string, changes: { websitePort?: number; apps: Record<string, RawEntry | undefined> }): string {
+export function changeConfigJson(
+  source: string,
+  changes: { websitePort?: number; apps: Record<string, RawEntry | undefined> },
+): string {
   let result = source.trim() === '' ? '{}\n' : source;
   const formattingOptions = styleOf(source);
   const set = (path: string[], value: unknown): void => {
@@ -121,17 +132,24 @@ export function rawEntries(source: string): Record<string, RawEntry> {
 }
 
 function entryOf(key: string, raw: z.infer<typeof entrySchema>, { base, apps }: Folders, mistakes: string[]): Entry {
-  const given = (value: string | null | undefined): string | undefined => (value === null || value === undefined || value.trim() === '' ? undefined : value.trim());
+  const given = (value: string | null | undefined): string | undefined =>
+    value === null || value === undefined || value.trim() === '' ? undefined : value.trim();
   const dirText = given(raw.dir);
   const appText = given(raw.app);
   const fixed = dirText === undefined ? undefined : resolve(base, dirText);
   // As in the old system, a main file alone runs in its own folder.
-  const main = appText === undefined ? undefined : isAbsolute(appText) ? posix.normalize(appText) : resolve(fixed ?? base, appText);
+  const main =
+    appText === undefined
+      ? undefined
+      : isAbsolute(appText)
+        ? posix.normalize(appText)
+        : resolve(fixed ?? base, appText);
   const dir = fixed ?? (main === undefined ? join(apps, key) : posix.dirname(main));
   const venv = given(raw.venv);
   const url = given(raw.url);
   const extra = url === undefined ? undefined : parseExtraPath(url);
-  if (extra !== undefined && 'mistake' in extra) mistakes.push(`apps.${key}.url: ${extra.mistake}, and is "${printable(url ?? '')}".`);
+  if (extra !== undefined && 'mistake' in extra)
+    mistakes.push(`apps.${key}.url: ${extra.mistake}, and is "${printable(url ?? '')}".`);
   if (key.trim() === '') mistakes.push('apps: an app has an empty key.');
   return {
     id: idFromName(key),
@@ -153,7 +171,10 @@ function entryOf(key: string, raw: z.infer<typeof entrySchema>, { base, apps }: 
 /** One sentence for each two apps that want the same. */
 function clashes(entries: readonly Entry[]): string[] {
   const mistakes: string[] = [];
-  const look = (what: (entry: Entry) => string | number | undefined, say: (one: string, other: string, value: string) => string): void => {
+  const look = (
+    what: (entry: Entry) => string | number | undefined,
+    say: (one: string, other: string, value: string) => string,
+  ): void => {
     const seen = new Map<string | number, Entry>();
     for (const entry of entries) {
       const value = what(entry);
@@ -162,9 +183,18 @@ function clashes(entries: readonly Entry[]): string[] {
       else if (value !== undefined) seen.set(value, entry);
     }
   };
-  look((entry) => entry.id, (one, other, id) => `apps.${one} and apps.${other} would both be the app "${id}": change one of the keys.`);
-  look((entry) => entry.path, (one, other, path) => `apps.${one}.url and apps.${other}.url are both "${path}": change one of them.`);
-  look((entry) => entry.place.port, (one, other, value) => `apps.${one}.port and apps.${other}.port are both ${value}: change one of them.`);
+  look(
+    (entry) => entry.id,
+    (one, other, id) => `apps.${one} and apps.${other} would both be the app "${id}": change one of the keys.`,
+  );
+  look(
+    (entry) => entry.path,
+    (one, other, path) => `apps.${one}.url and apps.${other}.url are both "${path}": change one of them.`,
+  );
+  look(
+    (entry) => entry.place.port,
+    (one, other, value) => `apps.${one}.port and apps.${other}.port are both ${value}: change one of them.`,
+  );
   return mistakes;
 }
 
@@ -173,7 +203,8 @@ function doubles(apps: Node | undefined, source: string): string[] {
   const seen = new Set<string>();
   return (apps?.children ?? []).flatMap((property) => {
     const key = String(property.children?.[0]?.value);
-    if (apps?.type === 'object' && seen.has(key)) return [`${place(source, property.offset)}: apps.${key} stands here a second time.`];
+    if (apps?.type === 'object' && seen.has(key))
+      return [`${place(source, property.offset)}: apps.${key} stands here a second time.`];
     seen.add(key);
     return [];
   });
@@ -192,12 +223,21 @@ function place(source: string, offset: number): string {
 /** What the parser misses, in words. */
 function reason(error: ParseError | undefined): string {
   if (error === undefined) return 'it is empty';
-  const words = jsonc.printParseErrorCode(error.error).replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
-  return words.replace(/^value expected$/, 'a value is expected').replace(/^property name expected$/, 'a name in double quotes is expected');
+  const words = jsonc
+    .printParseErrorCode(error.error)
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase();
+  return words
+    .replace(/^value expected$/, 'a value is expected')
+    .replace(/^property name expected$/, 'a name in double quotes is expected');
 }
 
 /** How the file is laid out, so that what is added looks like the rest. */
 function styleOf(source: string): { insertSpaces: boolean; tabSize: number; eol: string } {
   const indent = /^([ \t]+)\S/m.exec(source)?.[1] ?? '  ';
-  return { insertSpaces: !indent.startsWith('\t'), tabSize: indent.startsWith('\t') ? 4 : indent.length, eol: source.includes('\r\n') ? '\r\n' : '\n' };
+  return {
+    insertSpaces: !indent.startsWith('\t'),
+    tabSize: indent.startsWith('\t') ? 4 : indent.length,
+    eol: source.includes('\r\n') ? '\r\n' : '\n',
+  };
 }

@@ -56,9 +56,14 @@ export function checkVars(vars: ConfigVars): void {
     const bytes = Buffer.byteLength(value);
     total += name.length + bytes + 2;
     if (value.includes('\0')) {
-      throw new Refusal('invalid', 'var-value-invalid', `The value of ${name} holds a NUL character, which no environment variable can.`, {
-        field: `vars.${name}`,
-      });
+      throw new Refusal(
+        'invalid',
+        'var-value-invalid',
+        `The value of ${name} holds a NUL character, which no environment variable can.`,
+        {
+          field: `vars.${name}`,
+        },
+      );
     }
     if (bytes > VAR_LIMITS.valueBytes) {
       throw new Refusal(

@@ -128,7 +128,12 @@ function parseYamlFile(file: string, text: string): unknown {
     // No aliases: a few lines of them can stand for gigabytes.
     return parseYaml(text, { maxAliasCount: 0 });
   } catch (error) {
-    throw new Refusal('invalid', 'requirements-unreadable', `${file} cannot be read: ${messageOf(error).split('\n', 1)[0] ?? ''}`, { field: file });
+    throw new Refusal(
+      'invalid',
+      'requirements-unreadable',
+      `${file} cannot be read: ${messageOf(error).split('\n', 1)[0] ?? ''}`,
+      { field: file },
+    );
   }
 }
 

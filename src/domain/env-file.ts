@@ -4,7 +4,8 @@ import type { ConfigVars } from './config-vars.js';
 /** `NAME=`, with what `.env` files of shells have before it. */
 const NAME = /[ \t]*(?:export[ \t]+)?(?<name>[^\s=#]+)[ \t]*=[ \t]*/y;
 /** A value in quotes, which may go on over lines, and nothing but a comment behind it; or the rest of the line. */
-const VALUE = /(?:"(?<double>(?:[^"\\]|\\[^])*)"|'(?<single>[^']*)'|`(?<back>[^`]*)`)[ \t]*(?:#[^\n]*)?(?:\n|$)|(?!["'`])(?<plain>[^\n]*)(?:\n|$)/y;
+const VALUE =
+  /(?:"(?<double>(?:[^"\\]|\\[^])*)"|'(?<single>[^']*)'|`(?<back>[^`]*)`)[ \t]*(?:#[^\n]*)?(?:\n|$)|(?!["'`])(?<plain>[^\n]*)(?:\n|$)/y;
 const NOTHING = /[ \t]*(?:#[^\n]*)?(?:\n|$)/y;
 
 const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\' };
@@ -28,14 +29,19 @@ export function parseEnvFile(text: string): ConfigVars {
     const value = name === undefined ? undefined : matchAt(VALUE, lines, at + name[0].length);
     if (name === undefined || value === undefined) {
       const line = lines.slice(0, at).split('\n').length;
-      const why = name === undefined ? 'is not of the form NAME=value' : 'begins a value in quotes that does not end as it should';
+      const why =
+        name === undefined
+          ? 'is not of the form NAME=value'
+          : 'begins a value in quotes that does not end as it should';
       throw new Refusal('invalid', 'env-file-invalid', `Nothing was saved: line ${line} ${why}.`, { field: 'env' });
     }
     vars.set(name.groups?.name ?? '', valueOf(value.groups ?? {}));
     at += name[0].length + value[0].length;
   }
   if (vars.size === 0) {
-    throw new Refusal('invalid', 'env-file-invalid', 'There is nothing of the form NAME=value in it.', { field: 'env' });
+    throw new Refusal('invalid', 'env-file-invalid', 'There is nothing of the form NAME=value in it.', {
+      field: 'env',
+    });
   }
   return Object.fromEntries(vars);
 }

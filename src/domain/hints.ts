@@ -29,7 +29,17 @@ export interface KnownKeys {
 const GIVEN = /^(PATH|HOME|LANG|PWD|VIRTUAL_ENV|PYTHONUNBUFFERED|MALLOC_ARENA_MAX|STREAMLIT_.*)$/;
 
 /** What `st.secrets.…` can be besides a key: its own methods. */
-const METHODS = new Set(['get', 'items', 'keys', 'values', 'to_dict', 'has_key', 'load_if_toml_exists', 'merge_programmatic_secrets', 'file_change_listener']);
+const METHODS = new Set([
+  'get',
+  'items',
+  'keys',
+  'values',
+  'to_dict',
+  'has_key',
+  'load_if_toml_exists',
+  'merge_programmatic_secrets',
+  'file_change_listener',
+]);
 
 /**
  * The keys that Python code names: `st.secrets["x"]`, `st.secrets.x`, `st.secrets.get("x")`, `os.environ["X"]`,
@@ -45,11 +55,13 @@ export function keysInCode(code: string): FileKeys {
     const found = subject(tokens, at, imported);
     if (found === undefined) continue;
     const { kind, text, next } = found;
-    const lookedFor = tokens[at - 1]?.text === 'in' ? tokens[tokens[at - 2]?.text === 'not' ? at - 3 : at - 2] : undefined;
+    const lookedFor =
+      tokens[at - 1]?.text === 'in' ? tokens[tokens[at - 2]?.text === 'not' ? at - 3 : at - 2] : undefined;
     if (lookedFor?.kind === 'string') minds.push(`${kind} ${lookedFor.text}`);
     const line = tokens[at]?.line ?? 1;
     const [first, second, third, fourth] = tokens.slice(next, next + 4);
-    const ask = (name: string, how: string, optional = false): void => void asks.push({ kind, name, text: `${text}${how}`, line, optional });
+    const ask = (name: string, how: string, optional = false): void =>
+      void asks.push({ kind, name, text: `${text}${how}`, line, optional });
     if (found.call) {
       // os.getenv("X") or os.getenv("X", "default")
       if (isOp(first, '(') && second?.kind === 'string') ask(second.text, `("${second.text}")`, isOp(third, ','));
@@ -61,7 +73,8 @@ export function keysInCode(code: string): FileKeys {
       const withDefault = isOp(tokens[next + 4], ',');
       if (second.text === 'get' && argument !== undefined) ask(argument, `.get("${argument}")`, withDefault);
       else if (second.text === 'setdefault' && argument !== undefined) minds.push(`env ${argument}`);
-      else if (kind === 'secret' && !METHODS.has(second.text) && !second.text.startsWith('_')) ask(second.text, `.${second.text}`);
+      else if (kind === 'secret' && !METHODS.has(second.text) && !second.text.startsWith('_'))
+        ask(second.text, `.${second.text}`);
     }
   }
   return { asks, minds };
@@ -131,7 +144,12 @@ function subject(tokens: readonly Token[], at: number, imported: ReadonlySet<str
     return { kind: 'env', text: `os.${member}`, next: at + 3, call: member === 'getenv' };
   }
   if (!imported.has(token.text)) return undefined;
-  return { kind: token.text === 'secrets' ? 'secret' : 'env', text: token.text, next: at + 1, call: token.text === 'getenv' };
+  return {
+    kind: token.text === 'secrets' ? 'secret' : 'env',
+    text: token.text,
+    next: at + 1,
+    call: token.text === 'getenv',
+  };
 }
 
 const IMPORTS = [

@@ -37,10 +37,15 @@ export function missingPackages(names: readonly string[]): Refusal {
 
 /** The refusal for packages that apt-get could not install. @param why in its own words */
 export function packagesNotInstalled(names: readonly string[], why: string, cause: unknown): Refusal {
-  return new Refusal('invalid', 'packages-not-installed', `${PACKAGES_FILE}: ${listed(names)} could not be installed: ${why}`, {
-    field: PACKAGES_FILE,
-    cause,
-  });
+  return new Refusal(
+    'invalid',
+    'packages-not-installed',
+    `${PACKAGES_FILE}: ${listed(names)} could not be installed: ${why}`,
+    {
+      field: PACKAGES_FILE,
+      cause,
+    },
+  );
 }
 
 function nameOf(word: string, line: number): string {

@@ -35,7 +35,8 @@ export function hear(message: Buffer): Heard {
     // A script that asked for another run (status 2) goes on with it.
     if (part.number === 6) return part.value === 2 ? {} : { finished: true };
     // Shown on the page, or a page that is no Python at all.
-    const shown = part.number === 5 ? pick(part.bytes, 3, 8)?.bytes : part.number === 10 ? pick(part.bytes, 3)?.bytes : undefined;
+    const shown =
+      part.number === 5 ? pick(part.bytes, 3, 8)?.bytes : part.number === 10 ? pick(part.bytes, 3)?.bytes : undefined;
     // A warning is no failure.
     if (shown !== undefined && (pick(shown, 5)?.value ?? 0) === 0) return { exception: linesOf(shown) };
   }
@@ -46,7 +47,11 @@ export function hear(message: Buffer): Heard {
 function pagesOf(message: Buffer, number: number): AppPage[] {
   const pages = [...fieldsOf(message)].filter((one) => one.number === number && textOf(one.bytes, 8) === '');
   // The only page of an app is not marked as its first one.
-  return pages.map(({ bytes }) => ({ hash: textOf(bytes, 1), name: textOf(bytes, 2), first: pages.length === 1 || (pick(bytes, 4)?.value ?? 0) !== 0 }));
+  return pages.map(({ bytes }) => ({
+    hash: textOf(bytes, 1),
+    name: textOf(bytes, 2),
+    first: pages.length === 1 || (pick(bytes, 4)?.value ?? 0) !== 0,
+  }));
 }
 
 /** streamlit/proto/Exception.proto */

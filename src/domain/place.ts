@@ -53,5 +53,9 @@ export function isForeignFolder(name: string): boolean {
 export function isCode(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (name === 'secrets.toml') return false;
-  return /\.(py|toml|lock)$/.test(name) || /^requirements.*\.txt$/.test(name) || /^(Pipfile|environment\.ya?ml|packages\.txt)$/.test(name);
+  return (
+    /\.(py|toml|lock)$/.test(name) ||
+    /^requirements.*\.txt$/.test(name) ||
+    /^(Pipfile|environment\.ya?ml|packages\.txt)$/.test(name)
+  );
 }

@@ -130,7 +130,11 @@ function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Aske
     extras.set(one, new Set([...had, ...chosen]));
     todo.push(one);
   };
-  const want = (name: string, condition: true | ReadonlySet<string>, { specifier, extras: chosen }: Omit<Asked, 'condition'>): void => {
+  const want = (
+    name: string,
+    condition: true | ReadonlySet<string>,
+    { specifier, extras: chosen }: Omit<Asked, 'condition'>,
+  ): void => {
     for (const one of meantBy(all, name, specifier)) wantOne(one, condition, chosen);
   };
   for (const [name, each] of asked)
@@ -148,7 +152,10 @@ function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Aske
         const marker = textOf(edge.markers);
         // Whether an extra is chosen was decided just now.
         const here = marker === undefined || marker.includes('extra ') ? condition : new Set([marker]);
-        want(packageName(key), here, { specifier: fromPoetry(textOf(edge.version) ?? '*'), extras: textsOf(edge.extras) });
+        want(packageName(key), here, {
+          specifier: fromPoetry(textOf(edge.version) ?? '*'),
+          extras: textsOf(edge.extras),
+        });
       }
     }
   }

@@ -37,14 +37,25 @@ export function previewId(app: string, branch: string, taken: (id: string) => bo
     const id = `${head}${BETWEEN}${between === '' ? '' : `${between}-`}${tail}`;
     if (!taken(id)) return id;
   }
-  throw new Refusal('conflict', 'preview-id-taken', `There is no free id for a preview of ${printable(branch)}: rename the branch.`);
+  throw new Refusal(
+    'conflict',
+    'preview-id-taken',
+    `There is no free id for a preview of ${printable(branch)}: rename the branch.`,
+  );
 }
 
 /** A new preview of an app's branch, used just now. */
 export function newPreview(id: string, app: App, branch: string, now: Date): App {
   return {
     // As long as a person may make a name, and never half a character.
-    ...newApp(id, `${app.name} (${printable(branch)})`.slice(0, MAX_NAME).replace(/\p{Cs}$/u, '').trimEnd(), now),
+    ...newApp(
+      id,
+      `${app.name} (${printable(branch)})`
+        .slice(0, MAX_NAME)
+        .replace(/\p{Cs}$/u, '')
+        .trimEnd(),
+      now,
+    ),
     deployBranch: branch,
     preview: { of: app.id, branch, lastUsedAt: now.toISOString() },
   };

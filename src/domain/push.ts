@@ -74,7 +74,8 @@ export function deployBranchOf(current: string | null, updates: readonly RefUpda
 
 /** What becomes of a ref. @param deployBranch as `deployBranchOf` says */
 export function planRef(update: RefUpdate, deployBranch: string | null, previews: PreviewRule): RefPlan {
-  if (isCreation(update) && isDeletion(update)) return { kind: 'refuse', reason: `${update.ref} is not there, so it cannot be deleted` };
+  if (isCreation(update) && isDeletion(update))
+    return { kind: 'refuse', reason: `${update.ref} is not there, so it cannot be deleted` };
   if (update.ref.startsWith(BRANCH)) {
     const branch = update.ref.slice(BRANCH.length);
     if (branch === deployBranch) {
@@ -83,14 +84,22 @@ export function planRef(update: RefUpdate, deployBranch: string | null, previews
         : { kind: 'deploy', branch };
     }
     if (isDeletion(update)) {
-      return previews.has(branch) ? { kind: 'end-preview', branch } : { kind: 'store', say: `Branch ${branch} is deleted.` };
+      return previews.has(branch)
+        ? { kind: 'end-preview', branch }
+        : { kind: 'store', say: `Branch ${branch} is deleted.` };
     }
     if (previews.on || previews.has(branch)) return { kind: 'preview', branch };
-    return { kind: 'store', say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is. ${previews.how}` };
+    return {
+      kind: 'store',
+      say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is. ${previews.how}`,
+    };
   }
   if (update.ref.startsWith('refs/tags/')) {
     const tag = update.ref.slice('refs/tags/'.length);
-    return { kind: 'store', say: isDeletion(update) ? `Tag ${tag} is deleted.` : `Tag ${tag} is stored; a tag does not deploy.` };
+    return {
+      kind: 'store',
+      say: isDeletion(update) ? `Tag ${tag} is deleted.` : `Tag ${tag} is stored; a tag does not deploy.`,
+    };
   }
   return { kind: 'refuse', reason: 'only branches and tags can be pushed here' };
 }
@@ -106,7 +115,12 @@ export function parsePushOptions(options: readonly string[]): PushOptions {
     if (option === 'nowait') parsed.nowait = true;
     else if (drain === undefined) parsed.unknown.push(option);
     else if (/^\d{1,5}$/.test(drain) && Number(drain) <= MAX_DRAIN_MINUTES) parsed.drainMinutes = Number(drain);
-    else throw new Refusal('invalid', 'push-option-invalid', `the push option drain takes minutes from 0 to ${MAX_DRAIN_MINUTES}, such as drain=0`);
+    else
+      throw new Refusal(
+        'invalid',
+        'push-option-invalid',
+        `the push option drain takes minutes from 0 to ${MAX_DRAIN_MINUTES}, such as drain=0`,
+      );
   }
   return parsed;
 }

@@ -97,8 +97,7 @@ export function mentionsSource(text: string): boolean {
 
 function parseLine(text: string): Requirement {
   const include = /^(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s*)(\S.*)$/.exec(text);
-  if (include?.[1] !== undefined)
-    return { kind: 'include', target: include[1], constraint: /^--?c/.test(text), text };
+  if (include?.[1] !== undefined) return { kind: 'include', target: include[1], constraint: /^--?c/.test(text), text };
   const editable = /^(?:-e|--editable)(?:\s*=\s*|\s*)(\S.*)$/.exec(text);
   if (editable?.[1] !== undefined)
     return /^[\w+]+:\/\//.test(editable[1]) && !editable[1].startsWith('file:')

@@ -9,9 +9,20 @@ import { isPending, type Release } from './release.js';
 export function releasesToDrop(app: App, keep: number): number[] {
   const served = app.releases.filter(hasServed).map((release) => release.number);
   // Before as many have served, nothing is old: what failed on the way to the first one is still to be read.
-  const oldest = served.length < keep ? 0 : (served.toSorted((a, b) => b - a).slice(0, keep).at(-1) ?? 0);
+  const oldest =
+    served.length < keep
+      ? 0
+      : (served
+          .toSorted((a, b) => b - a)
+          .slice(0, keep)
+          .at(-1) ?? 0);
   // A series of failures without a success between must not grow for ever either.
-  const newestFailures = new Set(app.releases.filter((release) => !hasServed(release)).slice(-keep).map((release) => release.number));
+  const newestFailures = new Set(
+    app.releases
+      .filter((release) => !hasServed(release))
+      .slice(-keep)
+      .map((release) => release.number),
+  );
   return app.releases
     .filter((release) => {
       if (release.state === 'live' || release.state === 'draining' || isPending(release.state)) return false;

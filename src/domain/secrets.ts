@@ -24,7 +24,9 @@ export interface AuthDefaults {
  */
 export function checkSecrets(text: string): void {
   if (Buffer.byteLength(text) > SECRETS_BYTES) {
-    throw new Refusal('too-large', 'secrets-too-large', `The secrets are larger than ${SECRETS_BYTES / 1024} KiB.`, { field: 'toml' });
+    throw new Refusal('too-large', 'secrets-too-large', `The secrets are larger than ${SECRETS_BYTES / 1024} KiB.`, {
+      field: 'toml',
+    });
   }
   try {
     read(text);
@@ -32,9 +34,14 @@ export function checkSecrets(text: string): void {
     if (!(error instanceof TomlError)) throw error;
     // The message's other lines quote the text.
     const why = (error.message.split('\n', 1)[0] ?? '').replace(/^Invalid TOML document: /, '');
-    throw new Refusal('invalid', 'secrets-invalid', `The secrets are not TOML: line ${error.line}, column ${error.column}: ${why}.`, {
-      field: 'toml',
-    });
+    throw new Refusal(
+      'invalid',
+      'secrets-invalid',
+      `The secrets are not TOML: line ${error.line}, column ${error.column}: ${why}.`,
+      {
+        field: 'toml',
+      },
+    );
   }
 }
 
@@ -42,13 +49,18 @@ export function checkSecrets(text: string): void {
 export function secretNames(text: string): SecretNames {
   const table = read(text);
   const names = Object.keys(table).sort();
-  return { keys: names.filter((name) => !isTable(table[name])), sections: names.filter((name) => isTable(table[name])) };
+  return {
+    keys: names.filter((name) => !isTable(table[name])),
+    sections: names.filter((name) => isTable(table[name])),
+  };
 }
 
 /** What stands under each name at the top of a secrets.toml, written in one way, so that two can be compared. */
 export function secretTexts(text: string): Record<string, string> {
   const table = read(text);
-  return Object.fromEntries(Object.keys(table).map((name) => [name, stringify({ value: table[name] }, { numbersAsFloat: true })]));
+  return Object.fromEntries(
+    Object.keys(table).map((name) => [name, stringify({ value: table[name] }, { numbersAsFloat: true })]),
+  );
 }
 
 /** Every value of a secrets.toml that is worth hiding in logs: text and numbers, at any depth. */
@@ -56,7 +68,8 @@ export function secretValues(text: string): string[] {
   const values: string[] = [];
   const collect = (value: unknown): void => {
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') values.push(String(value));
-    else if (typeof value === 'object' && value !== null && !(value instanceof Date)) Object.values(value).forEach(collect);
+    else if (typeof value === 'object' && value !== null && !(value instanceof Date))
+      Object.values(value).forEach(collect);
   };
   collect(read(text));
   return values;

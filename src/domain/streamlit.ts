@@ -41,7 +41,10 @@ export function namesPlaces(vars: Readonly<Record<string, string>>): boolean {
 }
 
 /** True where a process that began with one environment can go on with the other, as if it had begun with it. */
-export function canGoOnWith(begun: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+export function canGoOnWith(
+  begun: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
   const early = readEarly(wanted);
   return [...new Set([...Object.keys(begun), ...Object.keys(early)])].every((name) => begun[name] === early[name]);
 }

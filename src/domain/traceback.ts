@@ -25,7 +25,7 @@ const PACKAGES = /^lib(?:64)?\/python[\d.]+t?\/site-packages\//;
  */
 export function shortenTracebacks(lines: readonly string[], places: PlatformPlaces): string[] {
   const shown: string[] = [];
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const frames = framesFrom(lines, at);
     const own = frames.filter(({ path }) => !places.environment.some((folder) => path.startsWith(`${folder}/`)));
     const kept = own.length > 0 ? own : frames.slice(-1);
@@ -38,7 +38,7 @@ export function shortenTracebacks(lines: readonly string[], places: PlatformPlac
 /** The frames that stand one after the other from a line on. */
 function framesFrom(lines: readonly string[], start: number): Frame[] {
   const frames: Frame[] = [];
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const [first, indent = '', path = ''] = FRAME.exec(lines[at] ?? '') ?? [];
     if (first === undefined) return frames;
     let end = at + 1;

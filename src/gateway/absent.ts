@@ -51,7 +51,12 @@ export class Absent {
     const soon = page === 'starting' || page === 'building' || page === 'crashed';
     const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
     if (request.headers.accept?.includes('text/html') !== true) {
-      return plain(response, status, `${app === undefined ? 'There is no such app' : `${app.id}: ${page}`}.\n`, headers);
+      return plain(
+        response,
+        status,
+        `${app === undefined ? 'There is no such app' : `${app.id}: ${page}`}.\n`,
+        headers,
+      );
     }
     this.#facts(request, page, app)
       .then((facts) => {
@@ -76,7 +81,10 @@ export class Absent {
     const facts: AbsentFacts = { lines: [], reason: undefined };
     if (app === undefined || last === undefined) return facts;
     // The seconds since the deploy began stand in each line; the time of day says nothing to who waits.
-    if (page === 'building') facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) => line.replace(/^\[[^\]]+\] {0,4}/, ''));
+    if (page === 'building')
+      facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) =>
+        line.replace(/^\[[^\]]+\] {0,4}/, ''),
+      );
     // Only where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame.
     const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = request.headers;
     const opened = mode === 'navigate' && dest === 'document';
@@ -86,7 +94,16 @@ export class Absent {
 }
 
 /** Answers with a line of text. */
-export function plain(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', ...headers });
+export function plain(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
   response.end(text);
 }

@@ -34,7 +34,9 @@ export function createEntry(options: EntryOptions): Entry {
     if (whole !== undefined) [request.headers.host, request.url] = [whole.host, whole.url];
     request.url = withoutBase(request.url ?? '/', options.basePath);
     const mark = request.url.indexOf('?');
-    return mark === -1 ? { path: request.url, query: '' } : { path: request.url.slice(0, mark), query: request.url.slice(mark) };
+    return mark === -1
+      ? { path: request.url, query: '' }
+      : { path: request.url.slice(0, mark), query: request.url.slice(mark) };
   };
   return {
     request(request, response) {
@@ -43,7 +45,8 @@ export function createEntry(options: EntryOptions): Entry {
       response.on('error', () => undefined);
       const { path, query } = locate(request);
       const route = parseRoute(path);
-      if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest))) options.seen?.(request, response, path);
+      if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
+        options.seen?.(request, response, path);
       switch (route.kind) {
         case 'git':
           return options.git(request, response, route.path, query);
@@ -58,7 +61,9 @@ export function createEntry(options: EntryOptions): Entry {
         case 'web': {
           const to = request.method === 'GET' || request.method === 'HEAD' ? options.redirect?.(path) : undefined;
           if (to !== undefined) {
-            response.writeHead(302, { location: `${options.basePath}${to}${query}`, 'cache-control': 'no-store' }).end();
+            response
+              .writeHead(302, { location: `${options.basePath}${to}${query}`, 'cache-control': 'no-store' })
+              .end();
             return;
           }
           return options.web(request, response);

@@ -88,7 +88,13 @@ export class Forwarder {
    * Forwards one request whose target was claimed already.
    * @param failed hears of an error; whether the answer has begun can be seen on the response
    */
-  web(request: IncomingMessage, response: ServerResponse, target: Target, manner: Manner, failed: (error: Error) => void): void {
+  web(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+    manner: Manner,
+    failed: (error: Error) => void,
+  ): void {
     const passage: Passage = {
       ...manner,
       failed: (error) => {
@@ -101,14 +107,27 @@ export class Forwarder {
     this.#send(request, response, target, target.agent, passage);
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, target: Target, agent: Agent | false, passage: Passage): void {
+  #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+    agent: Agent | false,
+    passage: Passage,
+  ): void {
     void this.#proxy
       .web(request, response, { ...whereTo(target), agent, proxyTimeout: ANSWER_LIMIT_MS })
       .catch((error: Error) => passage.failed(error));
   }
 
   /** Forwards one WebSocket whose target was claimed already; both ends close together. */
-  socket(request: IncomingMessage, socket: Socket, head: Buffer, target: Target, appPath: string, failed: (error: Error) => void): void {
+  socket(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    target: Target,
+    appPath: string,
+    failed: (error: Error) => void,
+  ): void {
     this.#passages.set(request, { appPath, cookie: undefined, failed, touch: () => target.touch() });
     const release = target.hold(() => socket.destroy());
     socket.once('close', release);
@@ -128,11 +147,22 @@ function whereTo({ backend }: Target): { target: string; ssl: { maxHeaderSize: n
  * True where a kept connection was closed by the app just as the request came, and sending it again changes nothing: it
  * has no body, and its method is a safe one (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
  */
-function isRepeatable(error: Error, request: IncomingMessage, response: ServerResponse, asked: ClientRequest | undefined): boolean {
+function isRepeatable(
+  error: Error,
+  request: IncomingMessage,
+  response: ServerResponse,
+  asked: ClientRequest | undefined,
+): boolean {
   const { method = '', headers } = request;
   const bare = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
   const waiting = !response.headersSent && !response.destroyed;
-  return asked?.reusedSocket === true && hasCode(error, 'ECONNRESET') && ['GET', 'HEAD', 'OPTIONS'].includes(method) && bare && waiting;
+  return (
+    asked?.reusedSocket === true &&
+    hasCode(error, 'ECONNRESET') &&
+    ['GET', 'HEAD', 'OPTIONS'].includes(method) &&
+    bare &&
+    waiting
+  );
 }
 
 /** Neither end of a WebSocket outlives the other: a pipe passes on an end, but not a connection that broke. */

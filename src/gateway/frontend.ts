@@ -80,7 +80,11 @@ export function bindPage(binding: PageBinding): string {
     'HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false, enableCustomParentMessages: false } };',
     '})();',
     '</script>',
-    ...(binding.module === undefined ? [] : [`<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/"></script>`]),
+    ...(binding.module === undefined
+      ? []
+      : [
+          `<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/"></script>`,
+        ]),
   ].join('\n');
   return frontend.html
     .replace(/(href|src)="\.\/static\//g, `$1="${basePath}/_streamlit/${frontend.key}/static/`)

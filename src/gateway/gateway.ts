@@ -72,7 +72,13 @@ export class Gateway {
     }
     const answer = isNavigation(request, to.rest)
       ? this.#navigate(request, response, app, to, query)
-      : this.#forwardSoon(request, response, app, { ...to, release: to.release ?? releaseFromCookie(request, to.id) }, query);
+      : this.#forwardSoon(
+          request,
+          response,
+          app,
+          { ...to, release: to.release ?? releaseFromCookie(request, to.id) },
+          query,
+        );
     answer.catch((error: unknown) => {
       this.#options.log('a request could not be answered', { app: to.id, error: String(error) });
       response.destroy();
@@ -97,7 +103,13 @@ export class Gateway {
    * Answers a browser that opens a page: with the page itself, bound to the live release, also while the process starts;
    * where this Streamlit cannot be bound, by the process, with a cookie that binds the browser.
    */
-  async #navigate(request: IncomingMessage, response: ServerResponse, app: App, to: AppRequest, query: string): Promise<void> {
+  async #navigate(
+    request: IncomingMessage,
+    response: ServerResponse,
+    app: App,
+    to: AppRequest,
+    query: string,
+  ): Promise<void> {
     const { routes, pages } = this.#options;
     const live = routes.live(to.id);
     const state = this.#state(app);
@@ -120,7 +132,13 @@ export class Gateway {
   }
 
   /** Forwards a request, if need be once the app has woken. */
-  async #forwardSoon(request: IncomingMessage, response: ServerResponse, app: App, to: AppRequest, query: string): Promise<void> {
+  async #forwardSoon(
+    request: IncomingMessage,
+    response: ServerResponse,
+    app: App,
+    to: AppRequest,
+    query: string,
+  ): Promise<void> {
     const picked = this.#options.routes.pick(to.id, to.release);
     // In the same tick, where it serves: a target that is picked is counted before anything else can happen.
     const target = picked?.backend.state === 'ready' ? picked : await this.#ready(response, to.id, to.release);
@@ -181,7 +199,8 @@ export class Gateway {
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, to: AppRequest, query: string): Promise<void> {
     const { apps, routes, publicBase } = this.#options;
     if (apps.find(to.id) === undefined || isPrivate(to.rest)) return refuse(socket, '404 Not Found');
-    if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase())) return refuse(socket, '403 Forbidden');
+    if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase()))
+      return refuse(socket, '403 Forbidden');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !(socket instanceof Socket)) {
       return refuse(socket, '400 Bad Request');
     }
@@ -193,7 +212,11 @@ export class Gateway {
     // The page and its scripts load while the process starts; only this is held.
     const worth = (): boolean => {
       const app = apps.find(to.id);
-      return !socket.destroyed && app !== undefined && (this.#state(app) === 'crashed' || WORTH_WAITING.has(this.#state(app)));
+      return (
+        !socket.destroyed &&
+        app !== undefined &&
+        (this.#state(app) === 'crashed' || WORTH_WAITING.has(this.#state(app)))
+      );
     };
     const release = to.release ?? releaseFromCookie(request, to.id);
     const picked = routes.pick(to.id, release);
@@ -250,7 +273,9 @@ function comesBack(request: IncomingMessage): boolean {
 }
 
 function json(response: ServerResponse, value: object): void {
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' }).end(JSON.stringify(value));
+  response
+    .writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache' })
+    .end(JSON.stringify(value));
 }
 
 /** Ends an upgrade that leads nowhere with a status line, as HTTP asks. */

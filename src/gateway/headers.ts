@@ -18,7 +18,15 @@ const CLAIMS =
  * logging (https://www.w3.org/TR/network-error-logging/): it would report every address of the origin to the app, and in
  * those of the console's event streams stands the CSRF token.
  */
-const ORIGIN_WIDE = ['clear-site-data', 'cross-origin-opener-policy', 'service-worker-allowed', 'strict-transport-security', 'alt-svc', 'nel', 'report-to'];
+const ORIGIN_WIDE = [
+  'clear-site-data',
+  'cross-origin-opener-policy',
+  'service-worker-allowed',
+  'strict-transport-security',
+  'alt-svc',
+  'nel',
+  'report-to',
+];
 
 export interface Forwarded {
   /** The visitor's address. */
@@ -87,7 +95,12 @@ export function withoutCookie(header: string | undefined, name: string): string 
 
 /** A cookie without a name whose value reads like a pair comes back from browsers as that pair. */
 function cookieName(cookie: string): string {
-  return cookie.replace(/^[\s=]+/, '').split(/[=;]/, 1)[0]?.trim() ?? '';
+  return (
+    cookie
+      .replace(/^[\s=]+/, '')
+      .split(/[=;]/, 1)[0]
+      ?.trim() ?? ''
+  );
 }
 
 function connectionNames(headers: IncomingHttpHeaders): string[] {

@@ -18,7 +18,10 @@ export interface Address {
 /** Opens the one port. @throws Refusal `cannot-listen` */
 export async function listen(address: Address, entry: Entry): Promise<Server> {
   // A push or an upload may take as long as it takes; that headers come in time is still asked for.
-  const server = createServer({ requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 75_000, maxHeaderSize: MAX_HEADERS }, entry.request);
+  const server = createServer(
+    { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 75_000, maxHeaderSize: MAX_HEADERS },
+    entry.request,
+  );
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.toLowerCase() === 'websocket') entry.upgrade(request, socket, head);
     else declineUpgrade(server, request, socket, head);
@@ -73,7 +76,9 @@ function declineUpgrade(server: Server, request: IncomingMessage, socket: Duplex
     const [name = '', value = ''] = request.rawHeaders.slice(place, place + 2);
     if (!['upgrade', 'connection', 'http2-settings'].includes(name.toLowerCase())) lines.push(`${name}: ${value}`);
   }
-  const kept = (request.headers.connection ?? '').split(',').filter((token) => !/^\s*(upgrade|http2-settings)\s*$/i.test(token));
+  const kept = (request.headers.connection ?? '')
+    .split(',')
+    .filter((token) => !/^\s*(upgrade|http2-settings)\s*$/i.test(token));
   if (kept.length > 0) lines.push(`Connection: ${kept.join(',').trim()}`);
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
   server.emit('connection', socket);

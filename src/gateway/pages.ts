@@ -58,7 +58,9 @@ export class AppPages {
   /** The frontend that an address of a static file names. */
   async find(key: string): Promise<Frontend | undefined> {
     const { apps, paths, frontends } = this.#options;
-    const environments = apps.list().flatMap((app) => app.releases.flatMap((release) => paths.environmentOf(release) ?? []));
+    const environments = apps
+      .list()
+      .flatMap((app) => app.releases.flatMap((release) => paths.environmentOf(release) ?? []));
     return frontends.find(key, new Set(environments));
   }
 

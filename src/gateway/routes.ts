@@ -85,7 +85,12 @@ export class RouteTable {
    * @param go false once nobody waits any more, or there is nothing to wait for
    * @returns its target, or undefined when the time (ms) was over or `go` said no
    */
-  async whenReady(app: string, release: number | undefined, limitMs: number, go: () => boolean): Promise<Target | undefined> {
+  async whenReady(
+    app: string,
+    release: number | undefined,
+    limitMs: number,
+    go: () => boolean,
+  ): Promise<Target | undefined> {
     const deadline = Date.now() + limitMs;
     for (;;) {
       const target = this.pick(app, release);

@@ -87,7 +87,9 @@ export class StaticFiles {
 
 async function make(path: string, copy: string): Promise<string> {
   const bytes = await readFile(path);
-  const small = await compress(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
+  const small = await compress(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  });
   await mkdir(dirname(copy), { recursive: true });
   const draft = `${copy}.${randomUUID()}`;
   try {
@@ -111,6 +113,10 @@ async function within(folder: string, file: string): Promise<string | undefined>
 }
 
 function acceptsBrotli(request: IncomingMessage): boolean {
-  const offers = String(request.headers['accept-encoding'] ?? '').split(',').map((offer) => offer.replace(/\s/g, ''));
-  return offers.some((offer) => offer === 'br' || (offer.startsWith('br;q=') && Number(offer.slice('br;q='.length)) > 0));
+  const offers = String(request.headers['accept-encoding'] ?? '')
+    .split(',')
+    .map((offer) => offer.replace(/\s/g, ''));
+  return offers.some(
+    (offer) => offer === 'br' || (offer.startsWith('br;q=') && Number(offer.slice('br;q='.length)) > 0),
+  );
 }

@@ -65,7 +65,7 @@ export class GitHandler {
       const refusal = refusalOf(error);
       if (response.headersSent || response.destroyed) response.destroy();
       else if (refusal !== undefined) say(request, response, refusal.status, refusal.message);
-      else say(request, response, 500, 'Something went wrong here; the server\'s log says what.');
+      else say(request, response, 500, "Something went wrong here; the server's log says what.");
     });
   }
 
@@ -76,11 +76,14 @@ export class GitHandler {
       return say(request, response, 401, 'Log in with any user name and your token as the password.');
     }
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
-    if (match === null) return say(request, response, 404, 'There is nothing here. An app\'s repository is at /git/<id>.git.');
+    if (match === null)
+      return say(request, response, 404, "There is nothing here. An app's repository is at /git/<id>.git.");
     const app = parseAppId(match[1] ?? '');
-    if (match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query)) this.#options.repositories.demandPushable(app);
+    if (match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query))
+      this.#options.repositories.demandPushable(app);
     request.setTimeout(IDLE_MS, () => request.destroy());
-    if (match[2] === 'info/refs') return this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
+    if (match[2] === 'info/refs')
+      return this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
     return this.#serve(request, response, app, match[2] as Service, principal);
   }
 
@@ -99,15 +102,26 @@ export class GitHandler {
     return undefined;
   }
 
-  async #advertise(request: IncomingMessage, response: ServerResponse, app: string, service: string | null): Promise<void> {
+  async #advertise(
+    request: IncomingMessage,
+    response: ServerResponse,
+    app: string,
+    service: string | null,
+  ): Promise<void> {
     if (request.method !== 'GET') return say(request, response, 405, 'Only GET is answered here.');
     if (service !== 'git-upload-pack' && service !== 'git-receive-pack') {
-      return say(request, response, 403, 'Only git\'s smart protocol is spoken here; your git is too old.');
+      return say(request, response, 403, "Only git's smart protocol is spoken here; your git is too old.");
     }
     const known = this.#options.repositories.find(app);
     if (known === undefined && service === 'git-upload-pack') throw noApp(app);
     const version = protocolOf(request);
-    const child = await this.#spawn(service, ['--http-backend-info-refs'], known ?? this.#options.repositories.empty, version, {});
+    const child = await this.#spawn(
+      service,
+      ['--http-backend-info-refs'],
+      known ?? this.#options.repositories.empty,
+      version,
+      {},
+    );
     response.writeHead(200, {
       'content-type': `application/x-${service}-advertisement`,
       'cache-control': 'no-cache, max-age=0, must-revalidate',
@@ -120,7 +134,13 @@ export class GitHandler {
     response.end();
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, app: string, service: Service, by: Principal): Promise<void> {
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    app: string,
+    service: Service,
+    by: Principal,
+  ): Promise<void> {
     if (request.method !== 'POST') return say(request, response, 405, 'Only POST is answered here.');
     if (request.headers['content-type'] !== `application/x-${service}-request`) {
       return say(request, response, 415, `Only application/x-${service}-request is taken here.`);
@@ -157,7 +177,13 @@ export class GitHandler {
   }
 
   /** @throws Error where it cannot be started, such as where no more files may be open: nothing is said to the client before */
-  async #spawn(service: Service, args: string[], folder: string, protocol: string, env: Record<string, string>): Promise<ChildProcess> {
+  async #spawn(
+    service: Service,
+    args: string[],
+    folder: string,
+    protocol: string,
+    env: Record<string, string>,
+  ): Promise<ChildProcess> {
     const settings = [
       `core.hooksPath=${this.#options.hooks}`,
       `receive.maxInputSize=${this.#options.maxPush}`,
@@ -176,7 +202,12 @@ export class GitHandler {
   }
 
   /** Hands the body to git, unpacked and counted, never held whole. @param hear is told of it on the way */
-  async #feed(request: IncomingMessage, child: ChildProcess, gzip: boolean, hear: (chunk: Buffer) => void): Promise<void> {
+  async #feed(
+    request: IncomingMessage,
+    child: ChildProcess,
+    gzip: boolean,
+    hear: (chunk: Buffer) => void,
+  ): Promise<void> {
     if (child.stdin === null) return;
     let size = 0;
     const limit = this.#options.maxPush + 1024 * 1024;
@@ -228,7 +259,9 @@ export class GitHandler {
 }
 
 function noApp(app: string): Refusal {
-  const how = isPreviewId(app) ? 'a push of its branch to its app makes it, where previews are on' : 'git push makes it';
+  const how = isPreviewId(app)
+    ? 'a push of its branch to its app makes it, where previews are on'
+    : 'git push makes it';
   return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet: ${how}.`);
 }
 

@@ -78,7 +78,11 @@ async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>):
     head = Buffer.concat([head, next.value]);
   }
   const end = head.indexOf(0x0a);
-  const greeting = JSON.parse(head.subarray(0, end).toString('utf8')) as { hook?: unknown; push?: unknown; env?: unknown };
+  const greeting = JSON.parse(head.subarray(0, end).toString('utf8')) as {
+    hook?: unknown;
+    push?: unknown;
+    env?: unknown;
+  };
   if (greeting.hook !== 'pre-receive' && greeting.hook !== 'proc-receive') throw new Error('an unknown hook called');
   const rest = head.subarray(end + 1);
   const send = (channel: number, bytes: Uint8Array): void => {
@@ -113,5 +117,7 @@ async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>):
 
 function strings(value: unknown): Record<string, string> {
   if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }

@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Deploy } from '../deploy/apps.js';
 import type { HeadStarts } from '../deploy/head-starts.js';
-import { deployBranchOf, isCreation, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefPlan, type RefUpdate } from '../domain/push.js';
+import {
+  deployBranchOf,
+  isCreation,
+  parsePushOptions,
+  parseUpdate,
+  planRef,
+  type PreviewRule,
+  type RefPlan,
+  type RefUpdate,
+} from '../domain/push.js';
 import { printable, type App } from '../domain/app.js';
 import type { Principal } from '../domain/access.js';
 import { Refusal, refusalOf } from '../errors.js';
@@ -14,7 +23,14 @@ import { FLUSH, PktReader, pkt } from './pkt.js';
 export interface PushDeploys {
   /** @throws Refusal where this commit cannot become a release; `env` lets git see objects that are not accepted yet */
   inspect(app: string, commit: string, env: Record<string, string>): Promise<void>;
-  request(input: { app: string; commit: string; branch: string; by: string; source: 'push'; seen: string | null }): Promise<Deploy>;
+  request(input: {
+    app: string;
+    commit: string;
+    branch: string;
+    by: string;
+    source: 'push';
+    seen: string | null;
+  }): Promise<Deploy>;
   /** Writes down the branch that deploys. */
   adoptBranch(app: string, branch: string): Promise<void>;
 }
@@ -77,7 +93,11 @@ export class Pushes {
     const app = push === undefined ? undefined : apps.find(push.app);
     if (push === undefined || updates === undefined || app === undefined) return;
     push.deploys = this.#plans(app, updates).flatMap(({ plan }) =>
-      plan.kind === 'deploy' ? app.id : plan.kind === 'preview' ? (this.#options.previews.find(app.id, plan.branch)?.id ?? []) : [],
+      plan.kind === 'deploy'
+        ? app.id
+        : plan.kind === 'preview'
+          ? (this.#options.previews.find(app.id, plan.branch)?.id ?? [])
+          : [],
     );
     for (const id of push.deploys) headStarts.begin(id);
   }
@@ -95,11 +115,14 @@ export class Pushes {
       return call.exit(1);
     }
     try {
-      const code = call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call);
+      const code =
+        call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call);
       call.exit(code);
     } catch (error) {
       this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
-      call.say(`streamlit-host: ${refusalOf(error)?.message ?? `something went wrong with the push to ${push.app}; the server's log says what.`}`);
+      call.say(
+        `streamlit-host: ${refusalOf(error)?.message ?? `something went wrong with the push to ${push.app}; the server's log says what.`}`,
+      );
       call.exit(1);
     }
   }
@@ -133,7 +156,11 @@ export class Pushes {
     const asked = await readRequest(call);
     const app = this.#options.apps.get(push.app);
     const branch = deployBranchOf(app.deployBranch, asked.updates, app.live !== null);
-    if (branch !== null && branch !== app.deployBranch && asked.updates.some((update) => planRef(update, branch, this.#previewRule(app)).kind === 'deploy')) {
+    if (
+      branch !== null &&
+      branch !== app.deployBranch &&
+      asked.updates.some((update) => planRef(update, branch, this.#previewRule(app)).kind === 'deploy')
+    ) {
       await this.#options.deploys.adoptBranch(push.app, branch);
     }
     for (const update of asked.updates) {
@@ -143,7 +170,13 @@ export class Pushes {
     return 0;
   }
 
-  async #answer(push: Push, update: RefUpdate, branch: string | null, options: readonly string[], call: HookCall): Promise<string[]> {
+  async #answer(
+    push: Push,
+    update: RefUpdate,
+    branch: string | null,
+    options: readonly string[],
+    call: HookCall,
+  ): Promise<string[]> {
     const plan = planRef(update, branch, this.#previewRule(this.#options.apps.get(push.app)));
     switch (plan.kind) {
       case 'refuse':
@@ -153,7 +186,9 @@ export class Pushes {
         return [`ok ${update.ref}`, 'option fall-through'];
       case 'end-preview': {
         const ended = await this.#options.previews.end(push.app, plan.branch);
-        call.say(`Branch ${plan.branch} is deleted${ended === undefined ? '' : `, and its preview ${ended} is removed`}.`);
+        call.say(
+          `Branch ${plan.branch} is deleted${ended === undefined ? '' : `, and its preview ${ended} is removed`}.`,
+        );
         return [`ok ${update.ref}`, 'option fall-through'];
       }
       case 'preview':
@@ -181,14 +216,21 @@ export class Pushes {
   }
 
   /** @returns why the push is refused; undefined when it is not */
-  async #deploy(push: Push, update: RefUpdate, { kind, branch }: DeployPlan, options: readonly string[], call: HookCall): Promise<string | undefined> {
+  async #deploy(
+    push: Push,
+    update: RefUpdate,
+    { kind, branch }: DeployPlan,
+    options: readonly string[],
+    call: HookCall,
+  ): Promise<string | undefined> {
     let app: string;
     let deploy: Deploy;
     let nowait: boolean;
     try {
       const { unknown, drainMinutes, ...asked } = parsePushOptions(options);
       nowait = asked.nowait;
-      for (const option of unknown) call.say(`The push option "${printable(option)}" means nothing here; known are nowait and drain=<minutes>.`);
+      for (const option of unknown)
+        call.say(`The push option "${printable(option)}" means nothing here; known are nowait and drain=<minutes>.`);
       const seen = isCreation(update) ? null : update.old;
       app = kind === 'preview' ? await this.#options.previews.take(push.app, branch) : push.app;
       deploy = await this.#options.deploys.request({
@@ -251,7 +293,8 @@ async function readRequest(call: HookCall): Promise<Asked> {
     for (const packet of reader.push(chunk)) {
       if (packet === null) {
         part += 1;
-        if (part === 1) call.answer(Buffer.concat([pkt(withOptions ? 'version=1\0push-options\n' : 'version=1\n'), FLUSH]));
+        if (part === 1)
+          call.answer(Buffer.concat([pkt(withOptions ? 'version=1\0push-options\n' : 'version=1\n'), FLUSH]));
         if (part === (withOptions ? 3 : 2)) return { updates, options };
         continue;
       }

@@ -4,7 +4,10 @@ import { StringDecoder } from 'node:string_decoder';
 const KEPT_BACK = 256 * 1024;
 
 /** Hides secrets in a text that streams by, in bounded memory: line by line, whatever the pieces it comes in. */
-export async function* maskStream(pieces: AsyncIterable<Uint8Array>, hide: (text: string) => string): AsyncGenerator<string> {
+export async function* maskStream(
+  pieces: AsyncIterable<Uint8Array>,
+  hide: (text: string) => string,
+): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for await (const piece of pieces) {

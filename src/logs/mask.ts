@@ -30,7 +30,7 @@ export function createMask(secrets: readonly string[]): (text: string) => string
   return (text) => {
     let hidden = '';
     let from = 0;
-    for (let at = 0; at + SHORTEST <= text.length; ) {
+    for (let at = 0; at + SHORTEST <= text.length;) {
       const form =
         starts[startAt(text, at)] === 0
           ? undefined

@@ -55,7 +55,13 @@ export class Child {
   readonly #stdin: Writable | undefined;
   #watched = true;
 
-  private constructor(parts: { identity: ProcessIdentity; mark: string; environment?: ChildSpec['environment']; stdin?: Writable; ended?: Promise<Exit> }) {
+  private constructor(parts: {
+    identity: ProcessIdentity;
+    mark: string;
+    environment?: ChildSpec['environment'];
+    stdin?: Writable;
+    ended?: Promise<Exit>;
+  }) {
     this.identity = parts.identity;
     this.mark = parts.mark;
     this.environment = parts.environment ?? {};
@@ -80,7 +86,11 @@ export class Child {
     });
     if (failure !== undefined || child.pid === undefined || child.stdin === null) {
       const gone = `${command} is not there: "streamlit-host rollback ${spec.app} ${spec.release}" makes it anew`;
-      throw new Refusal('unavailable', 'app-not-started', hasCode(failure, 'ENOENT') ? gone : `${command} could not be started: ${messageOf(failure)}`);
+      throw new Refusal(
+        'unavailable',
+        'app-not-started',
+        hasCode(failure, 'ENOENT') ? gone : `${command} could not be started: ${messageOf(failure)}`,
+      );
     }
     // It may end before it has heard its order: its end tells more than the broken pipe.
     child.stdin.on('error', () => undefined);

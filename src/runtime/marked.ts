@@ -48,7 +48,7 @@ export async function endMarked(prefix: string, keep: ReadonlySet<string>): Prom
   const ended = new Set<number>();
   for (const stray of await findMarked(prefix)) if (!keep.has(stray.mark)) end(stray, ended);
   const deadline = Date.now() + LIMIT_MS;
-  for (let quiet = 0; ; ) {
+  for (let quiet = 0; ;) {
     quiet = endAtSight(prefix, keep, ended) ? 0 : quiet + 1;
     if (quiet >= (ended.size === 0 ? 1 : QUIET_ROUNDS) || Date.now() >= deadline) break;
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
@@ -66,7 +66,9 @@ function endAtSight(prefix: string, keep: ReadonlySet<string>, ended: Set<number
   let any = false;
   const seen = new Set([process.pid]);
   for (let lists = 0; lists < MAX_LISTS; lists += 1) {
-    const fresh = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) && !seen.has(Number(name)) ? Number(name) : []));
+    const fresh = readdirSync('/proc').flatMap((name) =>
+      /^\d+$/.test(name) && !seen.has(Number(name)) ? Number(name) : [],
+    );
     if (fresh.length === 0) break;
     // The newest first: it has the least time left.
     for (const pid of fresh.sort((a, b) => b - a)) {

@@ -130,7 +130,10 @@ function pageSize(): number {
 /** Resident memory (bytes) and processor time (clock ticks) of a process and its children; undefined when it is gone. */
 export async function usageOf(pid: number): Promise<{ memory: number; ticks: number } | undefined> {
   try {
-    const [status, stat] = await Promise.all([readFile(`/proc/${pid}/status`, 'utf8'), readFile(`/proc/${pid}/stat`, 'utf8')]);
+    const [status, stat] = await Promise.all([
+      readFile(`/proc/${pid}/status`, 'utf8'),
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+    ]);
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const kilobytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
     return { memory: kilobytes * 1024, ticks: Number(fields[11]) + Number(fields[12]) };
@@ -196,7 +199,8 @@ async function listenRows(pid: number, tables: readonly string[] = TABLES): Prom
       const fields = line.trim().split(/\s+/);
       const port = Number.parseInt(fields[1]?.split(':')[1] ?? '', 16);
       // 0A is LISTEN.
-      if (fields[3] === '0A' && fields[9] !== undefined && Number.isInteger(port)) rows.push({ port, inode: fields[9] });
+      if (fields[3] === '0A' && fields[9] !== undefined && Number.isInteger(port))
+        rows.push({ port, inode: fields[9] });
     }
   }
   return rows;

@@ -105,7 +105,14 @@ export class AppProcess {
   get record(): ProcessRecord | undefined {
     if (this.#child === undefined) return undefined;
     const { identity, mark } = this.#child;
-    return { release: this.release, ...identity, port: this.port, mark, startedAt: this.#startedAt.toISOString(), healthPath: this.spec.healthPath };
+    return {
+      release: this.release,
+      ...identity,
+      port: this.port,
+      mark,
+      startedAt: this.#startedAt.toISOString(),
+      healthPath: this.spec.healthPath,
+    };
   }
 
   /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
@@ -121,7 +128,8 @@ export class AppProcess {
    */
   adopt(record: ProcessRecord): boolean {
     const { app, healthPath } = this.spec;
-    if (!record.mark.includes(`/${app}/${this.release}/`) || (record.healthPath ?? healthPath) !== healthPath) return false;
+    if (!record.mark.includes(`/${app}/${this.release}/`) || (record.healthPath ?? healthPath) !== healthPath)
+      return false;
     const child = Child.adopt(record);
     if (child === undefined) return false;
     this.#port.hold(record.port);
@@ -267,7 +275,8 @@ export class AppProcess {
     const { app, release, command, order, cwd, mark, log, ahead } = this.spec;
     const environment = await this.spec.environment(this.port);
     if (this.#over) return;
-    const child = (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
+    const child =
+      (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
     // One that was started ahead has waited since.
     this.#own(child, new Date());
     // Said before it is told anything, so that it stands before what the app prints.

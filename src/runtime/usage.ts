@@ -46,7 +46,10 @@ export class UsageMeter {
     const memory = this.memoryOf(pid) ?? usage.memory;
     const before = this.#looks.get(pid);
     if (before !== undefined && now - before.at < MIN_GAP_MS) return { memory, cpu: before.cpu };
-    const cpu = before === undefined ? undefined : Math.max(0, (usage.ticks - before.ticks) / TICKS_PER_S / ((now - before.at) / 1000));
+    const cpu =
+      before === undefined
+        ? undefined
+        : Math.max(0, (usage.ticks - before.ticks) / TICKS_PER_S / ((now - before.at) / 1000));
     this.#looks.set(pid, { at: now, ticks: usage.ticks, cpu });
     return { memory, cpu };
   }

@@ -25,7 +25,14 @@ export type AppConfig = z.infer<typeof configSchema>;
 const fileSchema = z.object({ versions: z.array(configSchema) });
 
 /** What an app has before anything is set. */
-export const NO_CONFIG: AppConfig = { version: 0, vars: {}, secretsToml: '', secretsChanged: null, changedAt: '', changedBy: '' };
+export const NO_CONFIG: AppConfig = {
+  version: 0,
+  vars: {},
+  secretsToml: '',
+  secretsChanged: null,
+  changedAt: '',
+  changedBy: '',
+};
 
 /** The name of the encrypted file, without its ending. */
 const FILE = 'config';
@@ -49,7 +56,11 @@ export class AppConfigs {
     if (version === NO_CONFIG.version) return NO_CONFIG;
     const found = (await this.#load(app)).find((config) => config.version === version);
     if (found === undefined) {
-      throw new Refusal('conflict', 'config-missing', `Version ${version} of the config of ${app} is not kept any more: set the config anew.`);
+      throw new Refusal(
+        'conflict',
+        'config-missing',
+        `Version ${version} of the config of ${app} is not kept any more: set the config anew.`,
+      );
     }
     return found;
   }
@@ -59,7 +70,12 @@ export class AppConfigs {
    * @param from the version that is changed
    * @param next what it becomes; where that is the same, no version is made
    */
-  async change(app: string, from: number, next: { vars?: ConfigVars; secretsToml?: string }, by: string): Promise<AppConfig> {
+  async change(
+    app: string,
+    from: number,
+    next: { vars?: ConfigVars; secretsToml?: string },
+    by: string,
+  ): Promise<AppConfig> {
     return this.#turns.take(app, async () => {
       const before = await this.read(app, from);
       const stamp = { changedAt: new Date().toISOString(), changedBy: by };
@@ -135,7 +151,11 @@ function valuesOf(config: AppConfig): string[] {
 }
 
 /** Only what has another value has another time. */
-function stamped(before: AppConfig['vars'], values: ConfigVars, stamp: { changedAt: string; changedBy: string }): AppConfig['vars'] {
+function stamped(
+  before: AppConfig['vars'],
+  values: ConfigVars,
+  stamp: { changedAt: string; changedBy: string },
+): AppConfig['vars'] {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {
       const known = Object.hasOwn(before, name) ? before[name] : undefined;

@@ -46,7 +46,9 @@ export class AppStore {
         if (hasCode(error, 'ENOENT')) await rm(this.#paths.app(entry.name), { recursive: true, force: true });
         else {
           this.#leftAlone.add(entry.name);
-          problems.push(`${this.#paths.meta(entry.name)} cannot be read, so the app is left alone: ${messageOf(error)}`);
+          problems.push(
+            `${this.#paths.meta(entry.name)} cannot be read, so the app is left alone: ${messageOf(error)}`,
+          );
         }
       }
     }
@@ -60,7 +62,8 @@ export class AppStore {
 
   /** @throws Refusal `app-exists`, `app-unreadable` where a new app cannot have this id */
   demandFree(id: string): void {
-    if (this.#apps.has(id)) throw new Refusal('conflict', 'app-exists', `There is an app "${id}" already.`, { field: 'name' });
+    if (this.#apps.has(id))
+      throw new Refusal('conflict', 'app-exists', `There is an app "${id}" already.`, { field: 'name' });
     if (!this.#leftAlone.has(id)) return;
     const sentence = `There is an app "${id}" whose record ${this.#paths.meta(id)} cannot be read: restore that from a back-up and start the server again, or move the folder away.`;
     throw new Refusal('unavailable', 'app-unreadable', sentence, { field: 'name' });
@@ -134,7 +137,8 @@ export class AppStore {
   }
 
   async #write(app: App): Promise<App> {
-    if (!this.#going.has(app.id)) await writeFileAtomic(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, { mode: 0o600 });
+    if (!this.#going.has(app.id))
+      await writeFileAtomic(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, { mode: 0o600 });
     this.#apps.set(app.id, app);
     this.#tell(app.id, app);
     return app;

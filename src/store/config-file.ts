@@ -1,7 +1,14 @@
 import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
-import { changeConfigJson, rawEntries, readConfigJson, type ConfigJson, type Folders, type RawEntry } from '../domain/config-json.js';
+import {
+  changeConfigJson,
+  rawEntries,
+  readConfigJson,
+  type ConfigJson,
+  type Folders,
+  type RawEntry,
+} from '../domain/config-json.js';
 import { Turns } from '../domain/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 
@@ -46,7 +53,9 @@ export class ConfigFile {
    * @param change by key, given what stands there now; undefined takes an app out
    * @throws Refusal `config-invalid` where the file has mistakes: nothing is written then
    */
-  async change(change: (now: ConfigState) => { websitePort?: number; apps: Record<string, RawEntry | undefined> }): Promise<ConfigState> {
+  async change(
+    change: (now: ConfigState) => { websitePort?: number; apps: Record<string, RawEntry | undefined> },
+  ): Promise<ConfigState> {
     return this.#turns.take('', async () => {
       const now = await this.#read();
       if (now.problems.length > 0) throw new Refusal('conflict', 'config-invalid', now.problems.join(' '));
@@ -82,7 +91,8 @@ export class ConfigFile {
   async #instead(problems: string[]): Promise<ConfigState> {
     const last = await textOf(this.#lastGood);
     const reading = last === undefined ? undefined : readConfigJson(last, this.#folders);
-    if (last === undefined || reading === undefined || 'mistakes' in reading) return { ...NOTHING, there: false, problems };
+    if (last === undefined || reading === undefined || 'mistakes' in reading)
+      return { ...NOTHING, there: false, problems };
     return { config: reading.config, raw: rawEntries(last), there: true, problems };
   }
 
@@ -95,7 +105,10 @@ export class ConfigFile {
   /** By one rename, with the rights that it had; where it is a link, what it leads to is replaced. */
   async #write(text: string): Promise<void> {
     const target = await realpath(this.path).catch(() => this.path); // There is none yet.
-    const mode = await stat(target).then((facts) => facts.mode & 0o777, () => 0o644);
+    const mode = await stat(target).then(
+      (facts) => facts.mode & 0o777,
+      () => 0o644,
+    );
     await writeFileAtomic(target, text, { mode });
   }
 }

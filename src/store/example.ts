@@ -20,7 +20,10 @@ export interface ExampleOptions {
  * file that only this user can read, so that the first push asks no questions and the token stands in no address.
  */
 export async function makeExample(git: Git, options: ExampleOptions): Promise<void> {
-  const there = await access(join(options.to, '.git')).then(() => true, () => false);
+  const there = await access(join(options.to, '.git')).then(
+    () => true,
+    () => false,
+  );
   if (!there) {
     const draft = await mkdtemp(join(options.tmp, 'example-'));
     try {
@@ -37,7 +40,14 @@ export async function makeExample(git: Git, options: ExampleOptions): Promise<vo
   }
   if (options.tokenFile === undefined) return;
   const helper = `!f() { test "$1" = get && echo username=admin && echo "password=$(cat '${options.tokenFile.replace(/'/g, `'\\''`)}')"; }; f`;
-  await git.text(['-C', options.to, 'config', '--replace-all', `credential.${new URL(options.url).origin}.helper`, helper]);
+  await git.text([
+    '-C',
+    options.to,
+    'config',
+    '--replace-all',
+    `credential.${new URL(options.url).origin}.helper`,
+    helper,
+  ]);
 }
 
 const AUTHOR = {

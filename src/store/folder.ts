@@ -54,7 +54,9 @@ export async function filesIn(dir: string): Promise<FolderFile[]> {
  */
 export async function digestOf(dir: string, main?: string): Promise<string> {
   const digest = createHash('sha256');
-  const code = (await filesIn(dir)).filter((file) => isCode(file.path)).map((file) => ({ ...file, file: join(dir, file.path) }));
+  const code = (await filesIn(dir))
+    .filter((file) => isCode(file.path))
+    .map((file) => ({ ...file, file: join(dir, file.path) }));
   if (main !== undefined && !code.some((one) => one.file === main)) {
     const facts = await stat(main).catch(() => undefined); // That it is missing is told where it is to be run.
     if (facts?.isFile() === true) code.push({ path: main, file: main, size: facts.size, mtimeMs: facts.mtimeMs });

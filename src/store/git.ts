@@ -46,11 +46,19 @@ export class Git {
   async bytes(argv: readonly string[], options: GitOptions = {}): Promise<Buffer> {
     const { env, input = '', signal, maxBytes = MAX_BYTES, cut = false } = options;
     return new Promise((resolve, reject) => {
-      const settings = { env: { ...this.env, ...env }, encoding: 'buffer' as const, maxBuffer: maxBytes, timeout: TIMEOUT_MS, ...(signal && { signal }) };
+      const settings = {
+        env: { ...this.env, ...env },
+        encoding: 'buffer' as const,
+        maxBuffer: maxBytes,
+        timeout: TIMEOUT_MS,
+        ...(signal && { signal }),
+      };
       const child = execFile('git', argv, settings, (error, stdout, stderr) => {
         if (error === null || (cut && hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'))) return resolve(stdout);
         const [why = ''] = error.message.split('\n');
-        reject(new GitFailed(argv, typeof error.code === 'number' ? error.code : undefined, stderr.toString('utf8'), why));
+        reject(
+          new GitFailed(argv, typeof error.code === 'number' ? error.code : undefined, stderr.toString('utf8'), why),
+        );
       });
       // It may end before it has read all: its exit code tells. There is none where no more files may be open.
       child.stdin?.on('error', () => undefined);

@@ -15,7 +15,8 @@ export async function linkLive(paths: Paths, app: string, release: Release): Pro
     venv: paths.environmentOf(release),
     'run.log': paths.runLog(app, release.number),
   };
-  for (const [name, target] of Object.entries(links)) if (target !== undefined) await link(join(folder, name), relative(folder, target));
+  for (const [name, target] of Object.entries(links))
+    if (target !== undefined) await link(join(folder, name), relative(folder, target));
 }
 
 /** Makes a symbolic link, or points one anew, by one rename. */

@@ -73,11 +73,15 @@ export class Repository {
   /** The commit that a ref or an id names, or undefined. */
   async resolve(name: string, options: GitOptions = {}): Promise<string | undefined> {
     try {
-      const commit = await this.run(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`], options);
+      const commit = await this.run(
+        ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
+        options,
+      );
       return COMMIT.test(commit) ? commit : undefined;
     } catch (error) {
       if (error instanceof GitFailed && error.exitCode === 1) return undefined;
-      if (error instanceof GitFailed && /not a valid object|Needed a single revision|bad object/i.test(error.stderr)) return undefined;
+      if (error instanceof GitFailed && /not a valid object|Needed a single revision|bad object/i.test(error.stderr))
+        return undefined;
       throw error;
     }
   }
@@ -104,7 +108,9 @@ export class Repository {
     const argv = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)];
     // A character has four bytes at the most: whatever is cut off by git is longer than what is shown.
     const patch = await this.run(argv, { maxBytes: 4 * MAX_DIFF, cut: true });
-    return patch.length > MAX_DIFF ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n` : patch;
+    return patch.length > MAX_DIFF
+      ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n`
+      : patch;
   }
 
   /** The bytes of a blob. */
@@ -124,7 +130,9 @@ export class Repository {
 
   /** The names of all branches, in order. */
   async branches(): Promise<string[]> {
-    return (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads'])).split('\n').filter((name) => name !== '');
+    return (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads']))
+      .split('\n')
+      .filter((name) => name !== '');
   }
 
   /** The branch that keeps git from having this one too: no name is a branch and a folder of branches at once. */
@@ -163,14 +171,18 @@ export class Repository {
     const folder = await mkdtemp(join(tmp, 'commit-'));
     const env = { GIT_INDEX_FILE: join(folder, 'index') };
     try {
-      if (request.parent !== undefined && !request.replace) await this.run(['read-tree', hash(request.parent)], { env });
+      if (request.parent !== undefined && !request.replace)
+        await this.run(['read-tree', hash(request.parent)], { env });
       const lines: string[] = request.remove.map((path) => `0 ${NO_COMMIT}\t${path}`);
       const ids = await this.#keep(request.set.map(({ file }) => file));
       for (const [place, source] of request.set.entries()) {
         lines.push(`${source.executable === true ? '100755' : '100644'} ${ids[place] ?? ''}\t${source.path}`);
       }
       if (lines.length > 0) {
-        await this.run(['update-index', '-z', '--index-info'], { env, input: lines.map((line) => `${line}\0`).join('') });
+        await this.run(['update-index', '-z', '--index-info'], {
+          env,
+          input: lines.map((line) => `${line}\0`).join(''),
+        });
       }
       const tree = await this.run(['write-tree'], { env });
       if (request.parent !== undefined) {
@@ -202,10 +214,27 @@ export class Repository {
   async unignored(dir: string, tmp: string): Promise<string[]> {
     const folder = await mkdtemp(join(tmp, 'index-'));
     try {
-      const argv = ['-C', dir, '--git-dir', this.path, '--work-tree', dir, 'ls-files', '--others', '--exclude-standard', '-z'];
-      const output = await this.#git.bytes(argv, { env: { GIT_INDEX_FILE: join(folder, 'index') }, maxBytes: 64 * 1024 * 1024 });
+      const argv = [
+        '-C',
+        dir,
+        '--git-dir',
+        this.path,
+        '--work-tree',
+        dir,
+        'ls-files',
+        '--others',
+        '--exclude-standard',
+        '-z',
+      ];
+      const output = await this.#git.bytes(argv, {
+        env: { GIT_INDEX_FILE: join(folder, 'index') },
+        maxBytes: 64 * 1024 * 1024,
+      });
       // A repository within is told as a folder, and is none of the app's files.
-      return output.toString('utf8').split('\0').filter((path) => path !== '' && !path.endsWith('/'));
+      return output
+        .toString('utf8')
+        .split('\0')
+        .filter((path) => path !== '' && !path.endsWith('/'));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -216,7 +245,9 @@ export class Repository {
     if (files.length === 0) return [];
     // As git quotes names in C's way, so that one may hold a line break.
     const names = files.map((file) => `"${file.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"\n`);
-    return (await this.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: names.join('') })).split('\n');
+    return (await this.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: names.join('') })).split(
+      '\n',
+    );
   }
 
   async run(argv: readonly string[], options: GitOptions = {}): Promise<string> {
@@ -244,6 +275,7 @@ const SETTINGS: readonly (readonly [string, string])[] = [
 
 function hash(text: string): string {
   // A name that begins with "-" would be read as an option, so only full ids get this far.
-  if (!COMMIT.test(text)) throw new Refusal('invalid', 'commit-invalid', `"${text.slice(0, 64)}" is not a full commit id.`);
+  if (!COMMIT.test(text))
+    throw new Refusal('invalid', 'commit-invalid', `"${text.slice(0, 64)}" is not a full commit id.`);
   return text;
 }

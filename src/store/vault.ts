@@ -155,10 +155,18 @@ export class Vault {
     } catch (error) {
       // What the parser says may quote the key.
       if (!(error instanceof SyntaxError || error instanceof z.ZodError)) {
-        throw new Refusal('unavailable', 'vault-key-unreadable', `The key file ${path} cannot be read: ${messageOf(error)}.`);
+        throw new Refusal(
+          'unavailable',
+          'vault-key-unreadable',
+          `The key file ${path} cannot be read: ${messageOf(error)}.`,
+        );
       }
     }
-    throw new Refusal('unavailable', 'vault-key-unreadable', `${path} is not a key file: put back the one that belongs to this data folder.`);
+    throw new Refusal(
+      'unavailable',
+      'vault-key-unreadable',
+      `${path} is not a key file: put back the one that belongs to this data folder.`,
+    );
   }
 
   async #writeRing(ring: Ring): Promise<void> {
@@ -184,7 +192,8 @@ export class Vault {
   async #sweep(): Promise<void> {
     const path = this.#paths.vaultKey;
     for (const file of await readdir(dirname(path)).catch(ifThere<string[]>([]))) {
-      if (/^\.\d+$/.test(file.slice(basename(path).length)) && file.startsWith(basename(path))) await rm(join(dirname(path), file), { force: true });
+      if (/^\.\d+$/.test(file.slice(basename(path).length)) && file.startsWith(basename(path)))
+        await rm(join(dirname(path), file), { force: true });
     }
   }
 
@@ -200,7 +209,9 @@ function withNewKey(keys: Ring['keys']): Ring {
 
 function seal(text: string, app: string, name: string, ring: Ring): string {
   const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv(CIPHER, Buffer.from(ring.keys[ring.current] ?? '', 'base64'), nonce, { authTagLength: TAG_BYTES });
+  const cipher = createCipheriv(CIPHER, Buffer.from(ring.keys[ring.current] ?? '', 'base64'), nonce, {
+    authTagLength: TAG_BYTES,
+  });
   cipher.setAAD(bindingOf(app, name));
   const data = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
   return `${JSON.stringify({ version: 1, key: ring.current, nonce: nonce.toString('base64'), data: data.toString('base64') })}\n`;
@@ -224,7 +235,10 @@ function unseal(sealed: string, app: string, name: string, ring: Ring): { text: 
   decipher.setAAD(bindingOf(app, name));
   decipher.setAuthTag(data.subarray(-TAG_BYTES));
   try {
-    return { text: Buffer.concat([decipher.update(data.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8'), key: file.key };
+    return {
+      text: Buffer.concat([decipher.update(data.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8'),
+      key: file.key,
+    };
   } catch {
     throw damaged(app, name); // All that OpenSSL says is that the tag does not fit.
   }

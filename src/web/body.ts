@@ -39,7 +39,9 @@ export async function readForm(ctx: Context, most: number): Promise<Record<strin
   const body = await readBody(ctx, most);
   let form: FormData;
   try {
-    form = await new Response(new Uint8Array(body), { headers: { 'content-type': ctx.get('content-type') } }).formData();
+    form = await new Response(new Uint8Array(body), {
+      headers: { 'content-type': ctx.get('content-type') },
+    }).formData();
   } catch {
     return ctx.throw(400, 'The form is not one.'); // Its message may show a part of it.
   }

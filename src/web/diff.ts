@@ -37,7 +37,8 @@ export function presentDiff({ code, config }: ReleaseDiff, limit = LINES): DiffV
   return {
     lines: all.slice(0, limit).map((text, place) => ({ text, kind: kinds[place] ?? 'same' })),
     more: Math.max(0, all.length - limit),
-    config: config instanceof Refusal ? [] : [...namesOf(config.vars, 'config var'), ...namesOf(config.secrets, 'secret')],
+    config:
+      config instanceof Refusal ? [] : [...namesOf(config.vars, 'config var'), ...namesOf(config.secrets, 'secret')],
     configProblem: config instanceof Refusal ? config.message : undefined,
   };
 }

@@ -55,7 +55,8 @@ export function galleryRouter(deps: GalleryDeps): Router {
     const { id } = ctx.params;
     const status = deps.apps.list().find(({ app }) => app.id === id);
     const version = status === undefined || !isShown(status) ? undefined : await deps.pictures.version(status.app.id);
-    if (status === undefined || version === undefined) throw new Refusal('not-found', 'picture-not-found', 'There is no such picture.');
+    if (status === undefined || version === undefined)
+      throw new Refusal('not-found', 'picture-not-found', 'There is no such picture.');
     ctx.set('Cache-Control', ctx.query.v === version ? 'public, max-age=31536000, immutable' : 'no-cache');
     ctx.etag = version;
     ctx.status = 200;
@@ -95,14 +96,20 @@ export function presentCard({ app, state }: AppStatus, links: Links, sought: Sou
 }
 
 function presentTags(shown: AppStatus[], links: Links, sought: Sought): TagView[] {
-  const names = [...new Set(shown.flatMap(({ app }) => app.tags))].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const names = [...new Set(shown.flatMap(({ app }) => app.tags))].sort((a, b) =>
+    a.localeCompare(b, 'en', { numeric: true }),
+  );
   return names.length === 0 ? [] : ['', ...names].map((name) => presentTag(name, links, sought));
 }
 
 /** A tag as a link; what is searched for stays. @param name empty for all apps */
 function presentTag(name: string, links: Links, { tag, q }: Sought): TagView {
   const query = new URLSearchParams({ ...(name === '' ? {} : { tag: name }), ...(q === '' ? {} : { q }) }).toString();
-  return { name: name === '' ? 'All' : name, href: `${links.base}/${query === '' ? '' : `?${query}`}`, current: name === tag };
+  return {
+    name: name === '' ? 'All' : name,
+    href: `${links.base}/${query === '' ? '' : `?${query}`}`,
+    current: name === tag,
+  };
 }
 
 /** A word of the address's query, no longer than anybody would type it. */

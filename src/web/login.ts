@@ -60,7 +60,8 @@ export function loginRoutes(options: LoginOptions): Router {
 function nextOf(value: unknown): string {
   // As a browser would read it: what leads elsewhere by "//", "\\" or ".." is seen to.
   const url = typeof value === 'string' && URL.canParse(value, HERE) ? new URL(value, HERE) : undefined;
-  const ours = url?.origin === HERE && /^\/(console|api\/docs)(\/|$)/.test(url.pathname) && !url.pathname.includes('//');
+  const ours =
+    url?.origin === HERE && /^\/(console|api\/docs)(\/|$)/.test(url.pathname) && !url.pathname.includes('//');
   return ours ? url.pathname + url.search : '/console/';
 }
 

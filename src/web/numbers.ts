@@ -8,7 +8,11 @@ export interface TimeView {
 /** A moment seen from another: "3 minutes ago". */
 export function presentTime(iso: string, now: Date): TimeView {
   const date = new Date(iso);
-  return { iso, text: ago(now.getTime() - date.getTime(), date), title: `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC` };
+  return {
+    iso,
+    text: ago(now.getTime() - date.getTime(), date),
+    title: `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+  };
 }
 
 /** A span of time in ms: "850 ms", "4.2 s", "3 min 5 s", "2 h 10 min". */

@@ -7,7 +7,8 @@ import type { Views } from './views.js';
 export function createPages(views: Views, publicBase: () => string): WebPages {
   const site = (csrf?: string) => ({ links: linksOf(publicBase()), csrf });
   return {
-    error: (status, message) => views.render('error', site(), { status, title: TITLES[status] ?? STATUS_CODES[status] ?? 'Error', message }),
+    error: (status, message) =>
+      views.render('error', site(), { status, title: TITLES[status] ?? STATUS_CODES[status] ?? 'Error', message }),
     login: (next, error) => views.render('console/login', site(), { next, error }),
     apiDocs: (docs, csrf) => views.render('api-docs', site(csrf), docs),
   };

@@ -159,7 +159,11 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
   };
 }
 
-function presentPreview(id: string, { of, branch }: NonNullable<App['preview']>, links: Links): NonNullable<AppView['preview']> {
+function presentPreview(
+  id: string,
+  { of, branch }: NonNullable<App['preview']>,
+  links: Links,
+): NonNullable<AppView['preview']> {
   const href = links.console(`apps/${of}`);
   return { of, href, branch, remove: `${href}/previews/${id}/remove` };
 }
@@ -177,7 +181,13 @@ export function sortApps(views: readonly AppView[]): AppView[] {
 }
 
 /** A release as a line of an app's deploys. @param pages how many are open on each release */
-export function presentRelease(app: App, release: Release, links: Links, now: Date, pages?: ReadonlyMap<number, number>): ReleaseView {
+export function presentRelease(
+  app: App,
+  release: Release,
+  links: Links,
+  now: Date,
+  pages?: ReadonlyMap<number, number>,
+): ReleaseView {
   const open = release.state === 'draining' ? pages?.get(release.number) : undefined;
   return {
     number: release.number,
@@ -186,15 +196,23 @@ export function presentRelease(app: App, release: Release, links: Links, now: Da
     shortCommit: release.commit.slice(0, 7),
     message: release.message,
     by: release.by,
-    verb: release.of === undefined || release.source === 'config' ? VERBS[release.source] : `rolled back to ${release.of}`,
+    verb:
+      release.of === undefined || release.source === 'config' ? VERBS[release.source] : `rolled back to ${release.of}`,
     branch: release.branch,
     // What the state says already is not said twice.
     reason: release.reason === release.state ? undefined : release.reason,
     created: presentTime(release.createdAt, now),
-    took: release.finishedAt === undefined ? undefined : presentSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
+    took:
+      release.finishedAt === undefined
+        ? undefined
+        : presentSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
     pending: isPending(release.state),
     live: release.number === app.live,
-    canReturn: release.folder === undefined && app.place === undefined && release.number !== app.live && (release.state === 'retired' || release.state === 'draining'),
+    canReturn:
+      release.folder === undefined &&
+      app.place === undefined &&
+      release.number !== app.live &&
+      (release.state === 'retired' || release.state === 'draining'),
     open: open === undefined ? undefined : `${open} ${open === 1 ? 'page is' : 'pages are'} open on it`,
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };

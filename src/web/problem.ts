@@ -61,7 +61,10 @@ export function answerErrors(options: ErrorOptions): Middleware {
       if (found.status >= 500 && !(error instanceof Refusal)) {
         // A sender who left in the middle of a body is an everyday event.
         const left = ctx.req.destroyed && !ctx.req.readableEnded;
-        options.logger[left ? 'debug' : 'error']({ err: error, method: ctx.method, path: ctx.path }, left ? 'a sender left' : 'a request failed');
+        options.logger[left ? 'debug' : 'error'](
+          { err: error, method: ctx.method, path: ctx.path },
+          left ? 'a sender left' : 'a request failed',
+        );
       }
       if (ctx.headerSent) throw error;
       if (error instanceof TooManyAttempts) ctx.set('Retry-After', String(error.retryAfter));

@@ -53,7 +53,8 @@ export class PublicFiles {
       this.#add(`highlight/${language}.js`, join(options.highlight, 'es', 'languages', `${language}.min.js`));
     }
     const all = createHash('sha256');
-    for (const [name, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) all.update(`${name} ${file.etag}\n`);
+    for (const [name, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1)))
+      all.update(`${name} ${file.etag}\n`);
     this.version = all.digest('hex').slice(0, 12);
   }
 

@@ -6,7 +6,13 @@ import { signedIn } from './auth.js';
  * @param what whose values: "config vars", "secrets"
  * @param name of the one that was asked for, where it was not all of them
  */
-export function noteRevealed(logger: { info(facts: object, text: string): void }, ctx: Context, app: string, what: string, name?: string): void {
+export function noteRevealed(
+  logger: { info(facts: object, text: string): void },
+  ctx: Context,
+  app: string,
+  what: string,
+  name?: string,
+): void {
   const facts = { app, by: signedIn(ctx).principal.name, ip: ctx.ip, ...(name === undefined ? {} : { name }) };
   logger.info(facts, `the ${what} of an app were revealed`);
 }

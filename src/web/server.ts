@@ -59,8 +59,8 @@ export function createWeb(options: WebOptions): RequestListener {
   app.silent = true;
   app.on('error', (error: unknown) => {
     // Who left in the middle of an answer, or of a body, is nothing to worry about.
-    const left = ['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'].some((code) =>
-      hasCode(error, code),
+    const left = ['ECONNRESET', 'EPIPE', 'ECANCELED', 'ERR_STREAM_PREMATURE_CLOSE', 'HPE_INVALID_EOF_STATE'].some(
+      (code) => hasCode(error, code),
     );
     logger[left ? 'debug' : 'error'](
       { err: error },

@@ -77,7 +77,13 @@ export interface GatewayFacts {
 /** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
 export interface Pages {
   'console/login': { next: string; error: string | undefined };
-  'console/apps': { apps: AppView[]; summary: string; example: string; notice: Notice | undefined; mistakes: readonly string[] };
+  'console/apps': {
+    apps: AppView[];
+    summary: string;
+    example: string;
+    notice: Notice | undefined;
+    mistakes: readonly string[];
+  };
   'console/new': {
     name: string;
     description: string;
@@ -85,7 +91,12 @@ export interface Pages {
     field: string | undefined;
     example: string;
   };
-  'console/overview': AppPage & { previews: { on: boolean; list: AppView[]; stored: string[] }; log: LogView; recent: ReleaseView[]; deployLog: LogView | undefined };
+  'console/overview': AppPage & {
+    previews: { on: boolean; list: AppView[]; stored: string[] };
+    log: LogView;
+    recent: ReleaseView[];
+    deployLog: LogView | undefined;
+  };
   'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
   'console/deploys': AppPage & { releases: ReleaseView[] };
   'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
@@ -135,8 +146,23 @@ export interface Pages {
     error: string | undefined;
     download: string;
   };
-  'console/new-file': AppPage & { path: string; text: string; message: string; error: string | undefined; field: string | undefined };
-  'console/settings': AppPage & { clone: string; error: string | undefined; field: string | undefined; name: string; description: string; tags: string; hidden: boolean; previews: boolean };
+  'console/new-file': AppPage & {
+    path: string;
+    text: string;
+    message: string;
+    error: string | undefined;
+    field: string | undefined;
+  };
+  'console/settings': AppPage & {
+    clone: string;
+    error: string | undefined;
+    field: string | undefined;
+    name: string;
+    description: string;
+    tags: string;
+    hidden: boolean;
+    previews: boolean;
+  };
   'console/delete': AppPage & { error: string | undefined };
   'api-docs': ApiDocs;
   gallery: {
@@ -204,10 +230,21 @@ export class Views {
    * A page that the gateway shows instead of an app. It is for visitors: it tells the app's name and state, no more.
    * @param app the app, where there is one at this address
    */
-  renderGateway(page: GatewayPage, links: Links, app: { id: string; name: string } | undefined, facts: GatewayFacts = {}): string {
+  renderGateway(
+    page: GatewayPage,
+    links: Links,
+    app: { id: string; name: string } | undefined,
+    facts: GatewayFacts = {},
+  ): string {
     const name = app?.name ?? '';
     const href = app === undefined ? '' : links.console(`apps/${app.id}`);
-    return this.#render(`gateway/${page}`, { name, href, lines: facts.lines ?? [], reason: facts.reason, site: { links, csrf: undefined } });
+    return this.#render(`gateway/${page}`, {
+      name,
+      href,
+      lines: facts.lines ?? [],
+      reason: facts.reason,
+      site: { links, csrf: undefined },
+    });
   }
 
   #render(name: string, model: object): string {
@@ -248,6 +285,12 @@ function* readTemplates(folder: string): Generator<[string, string]> {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith('.hbs')) continue;
     const path = join(entry.parentPath, entry.name);
-    yield [relative(folder, path).split(sep).join('/').replace(/\.hbs$/, ''), readFileSync(path, 'utf8')];
+    yield [
+      relative(folder, path)
+        .split(sep)
+        .join('/')
+        .replace(/\.hbs$/, ''),
+      readFileSync(path, 'utf8'),
+    ];
   }
 }

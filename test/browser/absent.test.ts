@@ -55,7 +55,9 @@ it('why a first deploy failed is told to the operator and to nobody else', async
   await operator.getByText('the script raised an exception').waitFor();
   await keepPictures(operator, 'gateway-failed-reason');
   // What a script of another app fetches with the operator's cookie does not tell it.
-  const fetched = await operator.evaluate<string>(`fetch('/apps/broken/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`);
+  const fetched = await operator.evaluate<string>(
+    `fetch('/apps/broken/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`,
+  );
   expect(fetched).toContain('is not ready yet');
   expect(fetched).not.toContain('exception');
   // Nor does what it puts into a frame, or opens in a window of its own.
@@ -71,6 +73,10 @@ it('why a first deploy failed is told to the operator and to nobody else', async
   const popup = context.waitForEvent('page');
   await operator.evaluate(`void (window.opened = window.open('/apps/broken/'))`);
   await (await popup).getByText('the script raised an exception').waitFor();
-  expect(await operator.evaluate<string>(`(() => { try { return window.opened.document.body.textContent; } catch (error) { return ''; } })()`)).not.toContain('exception');
+  expect(
+    await operator.evaluate<string>(
+      `(() => { try { return window.opened.document.body.textContent; } catch (error) { return ''; } })()`,
+    ),
+  ).not.toContain('exception');
   await context.close();
 });

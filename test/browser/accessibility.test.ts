@@ -54,12 +54,33 @@ describe('nothing serious or critical is found by axe', () => {
     expect(await seriousFaults(page)).toEqual([]);
 
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
-    await host.api('/apps/sales', { method: 'PATCH', body: formOf({ 'app.py': 'import streamlit as st\nst.write("new")\n' }) });
+    await host.api('/apps/sales', {
+      method: 'PATCH',
+      body: formOf({ 'app.py': 'import streamlit as st\nst.write("new")\n' }),
+    });
     await until('the second release is live', async () => (await host.app('sales')).release === 2);
-    await host.api('/apps/sales', { method: 'PATCH', body: formOf({ 'requirements.txt': 'streamlit\nno-such-package-anywhere-at-all\n' }) });
-    await until('the third has failed', async () => ((await host.app('sales')).last_deploy as { state?: string }).state === 'failed');
+    await host.api('/apps/sales', {
+      method: 'PATCH',
+      body: formOf({ 'requirements.txt': 'streamlit\nno-such-package-anywhere-at-all\n' }),
+    });
+    await until(
+      'the third has failed',
+      async () => ((await host.app('sales')).last_deploy as { state?: string }).state === 'failed',
+    );
     const app = `${host.url}/console/apps/sales`;
-    for (const path of ['', '/logs', '/deploys', '/deploys/3', '/deploys/1', '/deploys/1/bring-back', '/config', '/files', '/new-file', '/settings', '/delete']) {
+    for (const path of [
+      '',
+      '/logs',
+      '/deploys',
+      '/deploys/3',
+      '/deploys/1',
+      '/deploys/1/bring-back',
+      '/config',
+      '/files',
+      '/new-file',
+      '/settings',
+      '/delete',
+    ]) {
       await page.goto(app + path);
       expect(await seriousFaults(page), path).toEqual([]);
     }
@@ -96,11 +117,21 @@ describe('nothing serious or critical is found by axe', () => {
   it.each(['building', 'crashed', 'failed', 'not-found', 'starting', 'stopped'] satisfies GatewayPage[])(
     'where an app cannot answer: %s',
     async (name) => {
-      const files = new PublicFiles({ folder: join(ROOT, 'public'), highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets') });
-      const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(name, linksOf(host.url), { id: 'sales', name: 'Sales' }, { lines: ['    0.1s  Release 1 of sales', '    0.2s  Environment:'], reason: undefined });
+      const files = new PublicFiles({
+        folder: join(ROOT, 'public'),
+        highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets'),
+      });
+      const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(
+        name,
+        linksOf(host.url),
+        { id: 'sales', name: 'Sales' },
+        { lines: ['    0.1s  Release 1 of sales', '    0.2s  Environment:'], reason: undefined },
+      );
       const address = `${host.url}/apps/sales/`;
       // Some of these states pass too quickly to be looked at, so the page itself is put in the app's place.
-      await visitor.route(address, (route) => route.fulfill({ status: 503, contentType: 'text/html; charset=utf-8', body }));
+      await visitor.route(address, (route) =>
+        route.fulfill({ status: 503, contentType: 'text/html; charset=utf-8', body }),
+      );
       await visitor.goto(address);
       expect(await seriousFaults(visitor)).toEqual([]);
       await keepPictures(visitor, `gateway-${name}`);

@@ -33,7 +33,10 @@ describe("the console's page of config vars and secrets", () => {
     browser = await openBrowser();
     page = await openTab(browser);
     page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && faults.push(message.text()));
+    page.on(
+      'console',
+      (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && faults.push(message.text()),
+    );
     await logIn(page, host);
     await host.send('POST', '/apps', { name: 'Empty' });
     expect(await makeApp(host, 'Sales', { 'app.py': APP, 'requirements.txt': 'streamlit\n' })).toBe('live');
@@ -42,7 +45,10 @@ describe("the console's page of config vars and secrets", () => {
   tellFailures(() => ({ host, page }));
 
   it('stores what is set where nothing is live, without JavaScript too', async () => {
-    const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await page.context().storageState() });
+    const plain = await browser.newContext({
+      javaScriptEnabled: false,
+      storageState: await page.context().storageState(),
+    });
     const simple = await plain.newPage();
     await simple.goto(`${host.url}/console/apps/empty/config`);
     await simple.getByText('what you save is stored').waitFor();
@@ -50,7 +56,13 @@ describe("the console's page of config vars and secrets", () => {
     await byLabel(simple, 'Value').fill(KEY);
     await button(simple, 'Save the var').click();
     await simple.getByRole('status').getByText('Stored. The next deploy takes it along.').waitFor();
-    await simple.locator('input[type=file]').setInputFiles({ name: 'secrets.toml', mimeType: 'text/plain', buffer: Buffer.from(`[db]\npassword = "${PASSWORD}"\n`) });
+    await simple
+      .locator('input[type=file]')
+      .setInputFiles({
+        name: 'secrets.toml',
+        mimeType: 'text/plain',
+        buffer: Buffer.from(`[db]\npassword = "${PASSWORD}"\n`),
+      });
     await button(simple, 'Save the secrets').click();
     await simple.locator('.names').getByText('[db]').waitFor();
     expect(await simple.content()).not.toMatch(ANY);
@@ -82,12 +94,18 @@ describe("the console's page of config vars and secrets", () => {
     await byLabel(page, 'Value').fill(KEY);
     await button(page, 'Save the var').click();
     await page.getByRole('alert').getByText('PATH cannot be set').waitFor();
-    expect([await byLabel(page, 'Name').inputValue(), await byLabel(page, 'Value').inputValue()]).toEqual(['PATH', KEY]);
+    expect([await byLabel(page, 'Name').inputValue(), await byLabel(page, 'Value').inputValue()]).toEqual([
+      'PATH',
+      KEY,
+    ]);
 
     const toml = `\n[db]\npassword = ${PASSWORD} 5\n`;
     await page.locator('#toml').fill(toml);
     await button(page, 'Save the secrets').click();
-    await page.getByRole('alert').getByText(/not TOML: line 3, column \d+/).waitFor();
+    await page
+      .getByRole('alert')
+      .getByText(/not TOML: line 3, column \d+/)
+      .waitFor();
     expect(await page.locator('#toml').inputValue()).toBe(toml);
     expect(await seriousFaults(page)).toEqual([]);
 
@@ -140,7 +158,8 @@ describe("the console's page of config vars and secrets", () => {
   });
 
   it('gives the secrets out to be edited, and does not overwrite what somebody else has saved meanwhile', async () => {
-    const put = (toml: string): Promise<Response> => host.api('/apps/empty/secrets', { method: 'PUT', headers: { 'content-type': 'text/plain' }, body: toml });
+    const put = (toml: string): Promise<Response> =>
+      host.api('/apps/empty/secrets', { method: 'PUT', headers: { 'content-type': 'text/plain' }, body: toml });
     await put(`[db]\npassword = "${PASSWORD}"\n`);
     await page.goto(`${host.url}/console/apps/empty/config`);
     expect(await page.content()).not.toMatch(ANY);
@@ -153,7 +172,9 @@ describe("the console's page of config vars and secrets", () => {
     expect(await (await host.api('/apps/empty/secrets')).json()).toMatchObject({ sections: ['mail'] });
     await button(page, 'Save the secrets').click();
     await page.locator('.names').getByText('[db]').waitFor();
-    expect(await (await host.api('/apps/empty/secrets?reveal=1')).json()).toMatchObject({ toml: `[db]\npassword = "${PASSWORD}-2"\n` });
+    expect(await (await host.api('/apps/empty/secrets?reveal=1')).json()).toMatchObject({
+      toml: `[db]\npassword = "${PASSWORD}-2"\n`,
+    });
   });
 
   it('tells of open pages on an older release, which can be ended', async () => {
@@ -191,7 +212,10 @@ describe("the console's page of config vars and secrets", () => {
     await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
     expect(await seriousFaults(page)).toEqual([]);
     await keepPictures(page, 'console-bring-back-config');
-    expect(await page.locator('.changes li').allInnerTexts()).toEqual([expect.stringMatching(/Added\s+API_KEY/), expect.stringMatching(/Another value\s+REGION/)]);
+    expect(await page.locator('.changes li').allInnerTexts()).toEqual([
+      expect.stringMatching(/Added\s+API_KEY/),
+      expect.stringMatching(/Another value\s+REGION/),
+    ]);
     expect(await page.content()).not.toMatch(ANY);
     await page.goto(`${host.url}/console/apps/sales/deploys/4/bring-back`);
     await page.getByText('This release is live').waitFor();
@@ -201,7 +225,10 @@ describe("the console's page of config vars and secrets", () => {
     const key = join(host.data, 'vault.key');
     await rename(key, `${key}.away`);
     await page.goto(config());
-    await page.getByRole('alert').getByText(/The key file .* is missing/).waitFor();
+    await page
+      .getByRole('alert')
+      .getByText(/The key file .* is missing/)
+      .waitFor();
     expect(await page.locator('textarea').count()).toBe(0);
     expect(await seriousFaults(page)).toEqual([]);
     await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);

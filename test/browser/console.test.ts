@@ -61,7 +61,12 @@ describe('the console', () => {
     await second.getByRole('heading', { name: 'Push your first app' }).waitFor();
 
     await page.goto(`${host.url}/console/new`);
-    const folder = await folderOf('My words', { 'app.py': app('First words'), 'requirements.txt': 'streamlit\n', '.DS_Store': 'x', '__pycache__/a.pyc': 'x' });
+    const folder = await folderOf('My words', {
+      'app.py': app('First words'),
+      'requirements.txt': 'streamlit\n',
+      '.DS_Store': 'x',
+      '__pycache__/a.pyc': 'x',
+    });
     await drop(page.locator('[data-drop]'), [folder]);
     await page.locator('[data-picked]').getByText('app.py').waitFor();
     expect(await page.locator('[data-picked] li span').allTextContents()).toEqual(['app.py', 'requirements.txt']);
@@ -212,7 +217,10 @@ describe('the console', () => {
     await button(page, 'Save and deploy').click();
     await page.waitForURL('**/deploys/7');
     await page.locator('.deploy-head').getByText('Failed', { exact: true }).waitFor(LIVE);
-    await page.locator('.deploy-head .notice.bad').getByText(/no-such-package-anywhere-at-all/).waitFor();
+    await page
+      .locator('.deploy-head .notice.bad')
+      .getByText(/no-such-package-anywhere-at-all/)
+      .waitFor();
     await page.locator('.log-lines .line.err').filter({ hasText: 'error: No solution found' }).waitFor();
     // The time in the reader's zone, short; the whole of it where one points.
     const time = page.locator('.log-lines .at').first();
@@ -250,7 +258,8 @@ describe('the console', () => {
     await page.goto(`${host.url}/console/apps/my-words/deploys`);
     await keepPictures(page, 'console-deploys');
     // The live one, the failed one and the cancelled one are nothing to come back to.
-    for (const number of [6, 7, 8]) expect(await page.getByRole('link', { name: `Bring back release ${number}` }).count()).toBe(0);
+    for (const number of [6, 7, 8])
+      expect(await page.getByRole('link', { name: `Bring back release ${number}` }).count()).toBe(0);
     await page.getByRole('link', { name: 'Bring back release 1' }).click();
     await page.getByRole('heading', { name: 'Bring release 1 back?' }).waitFor();
     await page.locator('.patch .added').getByText('First words').waitFor();
@@ -401,7 +410,10 @@ describe('a public base with a path of its own', () => {
   beforeAll(async () => {
     const [port] = await freePorts(1);
     host = await startHost({
-      env: { STREAMLIT_HOST_PORT: String(port), STREAMLIT_HOST_PUBLIC_BASE: `http://127.0.0.1:${port}/tools/streamlit` },
+      env: {
+        STREAMLIT_HOST_PORT: String(port),
+        STREAMLIT_HOST_PUBLIC_BASE: `http://127.0.0.1:${port}/tools/streamlit`,
+      },
     });
     page = await openTab(await openBrowser());
   });
@@ -414,12 +426,20 @@ describe('a public base with a path of its own', () => {
     const outside: string[] = [];
     const failed: string[] = [];
     page.on('request', (request) => void (request.url().startsWith(`${base}/`) || outside.push(request.url())));
-    page.on('response', (response) => void (response.status() < 400 || failed.push(`${response.status()} ${response.url()}`)));
-    page.on('websocket', (socket) => void (socket.url().startsWith(`${base.replace('http', 'ws')}/apps/`) || outside.push(socket.url())));
+    page.on(
+      'response',
+      (response) => void (response.status() < 400 || failed.push(`${response.status()} ${response.url()}`)),
+    );
+    page.on(
+      'websocket',
+      (socket) => void (socket.url().startsWith(`${base.replace('http', 'ws')}/apps/`) || outside.push(socket.url())),
+    );
     await page.goto(host.loginUrl);
     expect(page.url()).toBe(`${base}/console/`);
     await page.getByText(`git remote add host ${base}/git/hello.git`).waitFor();
-    expect(await makeApp(host, 'Words', { 'app.py': app('Below a path'), 'requirements.txt': 'streamlit\n' })).toBe('live');
+    expect(await makeApp(host, 'Words', { 'app.py': app('Below a path'), 'requirements.txt': 'streamlit\n' })).toBe(
+      'live',
+    );
 
     await page.getByRole('row').filter({ hasText: 'Words' }).getByText('Running').waitFor();
     await page.getByRole('link', { name: 'Open Words' }).click();
@@ -440,7 +460,11 @@ describe('a public base with a path of its own', () => {
     await page.getByRole('heading', { name: 'Below a path' }).waitFor();
     expect(page.url()).toBe(`${base}/apps/words/`);
 
-    const clone = await run('git', ['ls-remote', `${base.replace('http://', `http://x:${TOKEN}@`)}/git/words.git`, 'refs/heads/main'], host.data);
+    const clone = await run(
+      'git',
+      ['ls-remote', `${base.replace('http://', `http://x:${TOKEN}@`)}/git/words.git`, 'refs/heads/main'],
+      host.data,
+    );
     expect(clone.output).toMatch(/^[0-9a-f]{40}\trefs\/heads\/main/);
     expect(outside).toEqual([]);
     expect(failed).toEqual([]);

@@ -33,7 +33,13 @@ describe('the gallery', () => {
 
   it('shows what was ever live, with its state, and nothing of what never was', async () => {
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
-    expect(await makeApp(host, 'Churn <b>', { ...textApp('Who left'), 'app.py': 'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\nst.sidebar.write("Aside")\nst.chat_input("Ask")\n' })).toBe('live');
+    expect(
+      await makeApp(host, 'Churn <b>', {
+        ...textApp('Who left'),
+        'app.py':
+          'import streamlit as st\nst.write("Who left")\nst.text(st.query_params.to_dict())\nst.sidebar.write("Aside")\nst.chat_input("Ask")\n',
+      }),
+    ).toBe('live');
     expect(await makeApp(host, 'Maps', textApp('Where'), 'Every place on one map')).toBe('live');
     await host.send('POST', '/apps', { name: 'Never' });
     await host.api('/apps/maps/stop', { method: 'POST' });
@@ -153,7 +159,11 @@ describe('the gallery', () => {
     expect((await patch('sales', { hidden: true })).hidden).toBe(true);
     await page.goto(`${host.url}/?q=sold`);
     expect(await page.locator('.card h2').allInnerTexts()).toEqual(['Churn <b>', 'Maps']);
-    expect(await page.getByRole('navigation', { name: 'Tags' }).getByRole('link').allInnerTexts()).toEqual(['All', 'geo', 'the north']);
+    expect(await page.getByRole('navigation', { name: 'Tags' }).getByRole('link').allInnerTexts()).toEqual([
+      'All',
+      'geo',
+      'the north',
+    ]);
     await page.getByText('No app matches.').waitFor();
     expect((await fetch(`${host.url}/pictures/sales`)).status).toBe(404);
     await page.goto(`${host.url}/apps/sales/`);
@@ -172,7 +182,11 @@ describe('the gallery', () => {
     expect(new URL(tab.url()).search).toBe('?year=2026');
     for (const width of [375, 1280]) {
       await tab.setViewportSize({ width, height: 800 });
-      const [room, header, text] = await Promise.all([bar.boundingBox(), tab.getByTestId('stHeader').boundingBox(), tab.getByTestId('stApp').boundingBox()]);
+      const [room, header, text] = await Promise.all([
+        bar.boundingBox(),
+        tab.getByTestId('stHeader').boundingBox(),
+        tab.getByTestId('stApp').boundingBox(),
+      ]);
       expect(room).toMatchObject({ x: 0, y: 0, width, height: 44 });
       expect(header?.y).toBe(44);
       expect([text?.y, text?.height]).toEqual([44, 756]);
@@ -211,10 +225,15 @@ describe('the gallery', () => {
   it('shows what an app looks like, captured after its deploy, and draws what was not', async () => {
     const file = join(host.data, 'apps/sales/picture.jpg');
     const jpeg = await until('a picture of Sales', () => readFile(file).catch(() => undefined));
-    await until('a picture of Churn', () => readFile(join(host.data, 'apps/churn-b/picture.jpg')).catch(() => undefined));
+    await until('a picture of Churn', () =>
+      readFile(join(host.data, 'apps/churn-b/picture.jpg')).catch(() => undefined),
+    );
     await page.goto(`${host.url}/`);
     const photo = page.locator('[data-card=sales] img');
-    const size = (): Promise<string> => page.evaluate('(({ naturalWidth, naturalHeight }) => `${naturalWidth} x ${naturalHeight}`)(document.querySelector("[data-card=sales] img"))');
+    const size = (): Promise<string> =>
+      page.evaluate(
+        '(({ naturalWidth, naturalHeight }) => `${naturalWidth} x ${naturalHeight}`)(document.querySelector("[data-card=sales] img"))',
+      );
     await until('it is shown', async () => (await size()) === '640 x 400');
     // It was stopped before its turn came.
     expect(await page.locator('[data-card=maps] svg').count()).toBeGreaterThan(0);
@@ -225,7 +244,9 @@ describe('the gallery', () => {
     const answer = await fetch(address);
     expect(answer.headers.get('content-type')).toBe('image/jpeg');
     expect(Buffer.from(await answer.arrayBuffer()).equals(jpeg)).toBe(true);
-    const again = await fetch(address, { headers: { 'if-none-match': answer.headers.get('etag') ?? '', 'cache-control': 'max-age=0' } });
+    const again = await fetch(address, {
+      headers: { 'if-none-match': answer.headers.get('etag') ?? '', 'cache-control': 'max-age=0' },
+    });
     expect(again.status).toBe(304);
 
     // A page that shows an exception does not replace it. What the project says of itself wins with the release.
@@ -253,7 +274,9 @@ st.exception(RuntimeError("no sales today"))
 `,
       'streamlit-host.toml': 'tags = ["From the File"]\nhidden = false\n',
     };
-    const { deploy } = (await (await host.api('/apps/sales', { method: 'PATCH', body: formOf(files) })).json()) as { deploy: { log_url: string } };
+    const { deploy } = (await (await host.api('/apps/sales', { method: 'PATCH', body: formOf(files) })).json()) as {
+      deploy: { log_url: string };
+    };
     expect(await deployed(deploy.log_url)).toBe('live');
     expect((await host.app('sales')).tags).toEqual(['from the file']);
     await until('it was tried', () => /"app":"sales"[^\n]*no picture was taken/.test(host.output));
@@ -267,8 +290,15 @@ st.exception(RuntimeError("no sales today"))
   });
 
   it('leaves no Chromium behind when the server ends in the middle of a picture', async () => {
-    const busy = 'import time\nimport streamlit as st\nplace = st.empty()\nfor number in range(200):\n    place.write(number)\n    time.sleep(0.2)\n';
-    expect(await makeApp(host, 'Busy', { ...textApp(''), 'app.py': busy, 'streamlit-host.toml': '[check]\nscript = "off"\n' })).toBe('live');
+    const busy =
+      'import time\nimport streamlit as st\nplace = st.empty()\nfor number in range(200):\n    place.write(number)\n    time.sleep(0.2)\n';
+    expect(
+      await makeApp(host, 'Busy', {
+        ...textApp(''),
+        'app.py': busy,
+        'streamlit-host.toml': '[check]\nscript = "off"\n',
+      }),
+    ).toBe('live');
     await until('its picture is being taken', async () => (await browsersOf(host)).length > 0);
     await host.stop({ keepData: true });
     expect(await browsersOf(host)).toEqual([]);

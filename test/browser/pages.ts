@@ -12,11 +12,13 @@ import { TOKEN, type TestHost } from '../helpers/host.js';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Fields and buttons of a page, found as a person finds them. */
-export const byLabel = (page: Page, label: string | RegExp): Locator => page.getByLabel(label, { exact: typeof label === 'string' });
+export const byLabel = (page: Page, label: string | RegExp): Locator =>
+  page.getByLabel(label, { exact: typeof label === 'string' });
 export const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true });
 
 /** The state that the head of an app's page tells. */
-export const headState = (page: Page, word: string): Locator => page.locator('.state-now').getByText(word, { exact: true });
+export const headState = (page: Page, word: string): Locator =>
+  page.locator('.state-now').getByText(word, { exact: true });
 
 /** Logs in with the token and stays on the console's first page. */
 export async function logIn(page: Page, host: TestHost): Promise<void> {
@@ -32,7 +34,12 @@ export function baseOf(host: TestHost): string {
 }
 
 /** Makes an app of files through the API and waits until its deploy has ended. @returns the state it ended in */
-export async function makeApp(host: TestHost, name: string, files: Record<string, string>, description = ''): Promise<string> {
+export async function makeApp(
+  host: TestHost,
+  name: string,
+  files: Record<string, string>,
+  description = '',
+): Promise<string> {
   const made = await host.api('/apps', { method: 'POST', body: formOf(files, { name, description }) });
   const answer = (await made.json()) as { id: string; deploy: { log_url: string } };
   expect(made.status, JSON.stringify(answer)).toBe(201);
@@ -46,7 +53,10 @@ const DEPLOY_MS = 150_000;
 export async function deployed(logUrl: string): Promise<string> {
   let log = '';
   try {
-    const answer = await fetch(logUrl, { headers: { authorization: `Bearer ${TOKEN}` }, signal: AbortSignal.timeout(DEPLOY_MS) });
+    const answer = await fetch(logUrl, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+      signal: AbortSignal.timeout(DEPLOY_MS),
+    });
     for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) log += chunk;
   } catch (error) {
     log += `\n${String(error)}`;
@@ -76,7 +86,8 @@ export async function drop(target: Locator, paths: string[]): Promise<void> {
   if (box === null) throw new Error('there is nothing to drop on');
   const session = await target.page().context().newCDPSession(target.page());
   const at = { x: box.x + box.width / 2, y: box.y + 12, data: { items: [], files: paths, dragOperationsMask: 1 } };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await session.send('Input.dispatchDragEvent', { type, ...at });
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await session.send('Input.dispatchDragEvent', { type, ...at });
   await session.detach();
 }
 
@@ -97,18 +108,25 @@ export async function keepPictures(page: Page, name: string): Promise<void> {
 /** What axe finds of serious or critical faults, by day and by night, on a desk and on a telephone. */
 export async function seriousFaults(page: Page): Promise<string[]> {
   const faults = new Set<string>();
-  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [375, 'light']] as const) {
+  for (const [width, colorScheme] of [
+    [1280, 'light'],
+    [1280, 'dark'],
+    [375, 'light'],
+  ] as const) {
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await page.evaluate(AXE);
     // By night only the colours are others.
     const rules = colorScheme === 'dark' ? ", runOnly: ['color-contrast']" : '';
-    const { violations, passes } = await page.evaluate<axe.AxeResults>(`axe.run(document, { resultTypes: ['violations', 'passes']${rules} })`);
+    const { violations, passes } = await page.evaluate<axe.AxeResults>(
+      `axe.run(document, { resultTypes: ['violations', 'passes']${rules} })`,
+    );
     // A run that looked at nothing would find nothing.
     expect(passes.length).toBeGreaterThan(0);
     for (const { id, impact, nodes } of violations) {
       if (impact !== 'serious' && impact !== 'critical') continue;
-      for (const node of nodes) faults.add(`${id}: ${node.html} (${width} px, ${colorScheme}) ${node.failureSummary ?? ''}`);
+      for (const node of nodes)
+        faults.add(`${id}: ${node.html} (${width} px, ${colorScheme}) ${node.failureSummary ?? ''}`);
     }
   }
   return [...faults];

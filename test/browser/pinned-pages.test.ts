@@ -52,7 +52,9 @@ describe('a page stays with its release', () => {
     await old.getByRole('button', { name: 'Add', exact: true }).click();
     await old.getByText('Count: 3').waitFor();
     expect(await old.getByRole('heading', { name: 'Release one' }).isVisible()).toBe(true);
-    await old.locator('input[type=file]').setInputFiles({ name: 'a.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(70_000, 7) });
+    await old
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'a.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(70_000, 7) });
     await old.getByText('Uploaded 70000 bytes').waitFor();
     const download = old.waitForEvent('download');
     await old.getByRole('button', { name: 'Download' }).click();

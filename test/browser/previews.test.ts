@@ -49,7 +49,11 @@ describe('previews in the console', () => {
 
     await page.goto(`${host.url}/console/`);
     const rows = await page.locator('#apps tbody tr').all();
-    expect(await Promise.all(rows.map((row) => row.getAttribute('data-app')))).toEqual(['shop', 'shop--feature-x', 'shop--other']);
+    expect(await Promise.all(rows.map((row) => row.getAttribute('data-app')))).toEqual([
+      'shop',
+      'shop--feature-x',
+      'shop--other',
+    ]);
     expect(await seriousFaults(page)).toEqual([]);
     await keepPictures(page, 'console-apps-previews');
 

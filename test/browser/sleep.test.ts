@@ -23,7 +23,9 @@ describe('an app that nobody uses', () => {
 
   beforeAll(async () => {
     // 12 s without a visitor, more than a tab takes to try again; 15 s for a page that is open.
-    host = await startHost({ env: { STREAMLIT_HOST_SLEEP_AFTER_MINUTES: '0.2', STREAMLIT_HOST_IDLE_PAGE_MINUTES: '0.25' } });
+    host = await startHost({
+      env: { STREAMLIT_HOST_SLEEP_AFTER_MINUTES: '0.2', STREAMLIT_HOST_IDLE_PAGE_MINUTES: '0.25' },
+    });
     browser = await openBrowser();
     await pushLive(await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' }), host, 'sleepy');
   });

@@ -25,49 +25,56 @@ describe('every Streamlit from 1.28 on', () => {
     browser = await openBrowser();
   });
 
-  it.each(VERSIONS)('version $version runs whole, and keeps an open page through a deploy', async ({ version, with: others }) => {
-    const id = `version-${version.replaceAll('.', '-')}`;
-    const pinned = version !== 'newest';
-    const project = await fixture('everything');
-    await project.commit({ 'requirements.txt': `streamlit${pinned ? `==${version}` : ''}\n${others}` }, 'Require');
-    await pushLive(project, host, id);
+  it.each(VERSIONS)(
+    'version $version runs whole, and keeps an open page through a deploy',
+    async ({ version, with: others }) => {
+      const id = `version-${version.replaceAll('.', '-')}`;
+      const pinned = version !== 'newest';
+      const project = await fixture('everything');
+      await project.commit({ 'requirements.txt': `streamlit${pinned ? `==${version}` : ''}\n${others}` }, 'Require');
+      await pushLive(project, host, id);
 
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    const failures = listenForFailures(page);
-    await page.goto(`${host.url}/apps/${id}`);
-    await page.getByRole('heading', { name: 'Everything' }).waitFor();
-    if (pinned) await page.getByText(version).waitFor();
-    const add = page.getByRole('button', { name: 'Count up', exact: true });
-    await add.click();
-    await page.getByText('Count: 1').waitFor();
-    await uploadAndLook(page, 5_000);
-    await page.frameLocator('iframe').getByText('The component says hi').waitFor();
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const failures = listenForFailures(page);
+      await page.goto(`${host.url}/apps/${id}`);
+      await page.getByRole('heading', { name: 'Everything' }).waitFor();
+      if (pinned) await page.getByText(version).waitFor();
+      const add = page.getByRole('button', { name: 'Count up', exact: true });
+      await add.click();
+      await page.getByText('Count: 1').waitFor();
+      await uploadAndLook(page, 5_000);
+      await page.frameLocator('iframe').getByText('The component says hi').waitFor();
 
-    await project.commit({ 'note.txt': 'second\n' }, 'Second');
-    await pushLive(project, host, id);
-    await add.click();
-    await page.getByText('Count: 2').waitFor();
-    await uploadAndLook(page, 6_000);
+      await project.commit({ 'note.txt': 'second\n' }, 'Second');
+      await pushLive(project, host, id);
+      await add.click();
+      await page.getByText('Count: 2').waitFor();
+      await uploadAndLook(page, 6_000);
 
-    await page.getByRole('link', { name: 'More' }).click();
-    await page.getByRole('heading', { name: 'More to see' }).waitFor();
-    expect(page.url()).toBe(`${host.url}/apps/${id}/More`);
-    await page.reload();
-    await page.getByRole('heading', { name: 'More to see' }).waitFor();
-    if (version !== BEFORE_NAVIGATION) await navigate(project, host, id, page);
-    expect(failures).toEqual([]);
-    await context.close();
-  });
+      await page.getByRole('link', { name: 'More' }).click();
+      await page.getByRole('heading', { name: 'More to see' }).waitFor();
+      expect(page.url()).toBe(`${host.url}/apps/${id}/More`);
+      await page.reload();
+      await page.getByRole('heading', { name: 'More to see' }).waitFor();
+      if (version !== BEFORE_NAVIGATION) await navigate(project, host, id, page);
+      expect(failures).toEqual([]);
+      await context.close();
+    },
+  );
 });
 
 /** The same app with its pages by `st.navigation`, which came with 1.36. */
 async function navigate(project: Project, host: TestHost, id: string, page: Page): Promise<void> {
   await project.git('mv', 'app.py', 'home.py');
-  await project.commit({
-    'app.py': 'import streamlit as st\n\nst.navigation([st.Page("home.py", default=True), st.Page("views/deep.py", title="Deep")]).run()\n',
-    'views/deep.py': 'import streamlit as st\n\nst.title("Deep down")\n',
-  }, 'Navigate');
+  await project.commit(
+    {
+      'app.py':
+        'import streamlit as st\n\nst.navigation([st.Page("home.py", default=True), st.Page("views/deep.py", title="Deep")]).run()\n',
+      'views/deep.py': 'import streamlit as st\n\nst.title("Deep down")\n',
+    },
+    'Navigate',
+  );
   await pushLive(project, host, id);
   await page.goto(`${host.url}/apps/${id}/`);
   await page.getByRole('button', { name: 'Count up', exact: true }).click();
@@ -80,7 +87,9 @@ async function navigate(project: Project, host: TestHost, id: string, page: Page
 }
 
 async function uploadAndLook(page: Page, size: number): Promise<void> {
-  await page.locator('input[type=file]').setInputFiles({ name: `${size}.bin`, mimeType: 'application/octet-stream', buffer: Buffer.alloc(size, 1) });
+  await page
+    .locator('input[type=file]')
+    .setInputFiles({ name: `${size}.bin`, mimeType: 'application/octet-stream', buffer: Buffer.alloc(size, 1) });
   await page.getByText(`Uploaded ${size} bytes`).waitFor();
   await page.waitForFunction('[...document.images].some((image) => image.naturalWidth === 64)');
   const download = page.waitForEvent('download');

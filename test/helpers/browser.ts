@@ -8,7 +8,9 @@ import { ROOT, type TestHost } from './host.js';
 
 /** Debian's Chromium, without what reaches out to the internet by itself. It ends with the test file. */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) => existsSync(file));
+  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
+    existsSync(file),
+  );
   if (executablePath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
   const browser = await chromium.launch({
     executablePath,

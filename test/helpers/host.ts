@@ -30,7 +30,14 @@ export class TestHost {
   readonly #exited: Promise<number | null>;
   #output: string;
 
-  constructor(parts: { data: string; url: string; loginUrl: string; child: ChildProcess; exited: Promise<number | null>; output: string }) {
+  constructor(parts: {
+    data: string;
+    url: string;
+    loginUrl: string;
+    child: ChildProcess;
+    exited: Promise<number | null>;
+    output: string;
+  }) {
     this.data = parts.data;
     this.url = parts.url;
     this.loginUrl = parts.loginUrl;
@@ -82,7 +89,9 @@ export class TestHost {
   /** Ends the server and its apps. The data folder stays where it is to be used again. */
   async stop(options: { keepData?: boolean; keepApps?: boolean } = {}): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      await this.send('POST', '/server/stop', { keep_apps: options.keepApps === true }).catch(() => this.#child.kill('SIGKILL'));
+      await this.send('POST', '/server/stop', { keep_apps: options.keepApps === true }).catch(() =>
+        this.#child.kill('SIGKILL'),
+      );
       await this.#exited;
     }
     await keepEnvironments(this.data);
@@ -190,7 +199,11 @@ export async function readMeta(host: TestHost, id: string): Promise<Record<strin
 }
 
 /** Waits until a condition holds, asking often. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined | false> | T | undefined | false, limitMs = 60_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+  limitMs = 60_000,
+): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     const answer = await ask();

@@ -80,5 +80,8 @@ export function run(command: string, args: string[], cwd: string, env: Record<st
 
 /** A small app: what a visitor sees is the text. */
 export function textApp(text: string): Record<string, string> {
-  return { 'app.py': `import streamlit as st\n\nst.write(${JSON.stringify(text)})\n`, 'requirements.txt': 'streamlit\n' };
+  return {
+    'app.py': `import streamlit as st\n\nst.write(${JSON.stringify(text)})\n`,
+    'requirements.txt': 'streamlit\n',
+  };
 }

@@ -92,7 +92,12 @@ export class Signals {
 
   /** Waits until it has begun. @returns what it wrote: the pid of a build, nothing of a script */
   hasBegun(): Promise<{ said: string }> {
-    return until('the fixture has begun', () => readFile(this.begun, 'utf8').then((said) => ({ said }), () => undefined));
+    return until('the fixture has begun', () =>
+      readFile(this.begun, 'utf8').then(
+        (said) => ({ said }),
+        () => undefined,
+      ),
+    );
   }
 
   async go(): Promise<void> {
@@ -116,12 +121,19 @@ export async function visit(host: TestHost, id: string): Promise<string> {
 
 /** The commit of a ref in the app's repository on the server; undefined where there is none. */
 export async function refOf(host: TestHost, id: string, ref = 'refs/heads/main'): Promise<string | undefined> {
-  const found = await run('git', ['-C', join(host.data, 'apps', id, 'repo.git'), 'rev-parse', '--verify', '--quiet', ref], tmpdir());
+  const found = await run(
+    'git',
+    ['-C', join(host.data, 'apps', id, 'repo.git'), 'rev-parse', '--verify', '--quiet', ref],
+    tmpdir(),
+  );
   return found.code === 0 ? found.output.trim() : undefined;
 }
 
 /** What must not change while something else fails: which release serves, in which process, and what a clone gets. */
-export async function serves(host: TestHost, id: string): Promise<{ release: unknown; pid: unknown; state: unknown; ref: string | undefined; text: string }> {
+export async function serves(
+  host: TestHost,
+  id: string,
+): Promise<{ release: unknown; pid: unknown; state: unknown; ref: string | undefined; text: string }> {
   const { release, pid, state } = await host.app(id);
   return { release, pid, state, ref: await refOf(host, id), text: textOf(await visit(host, id)) };
 }
@@ -136,7 +148,9 @@ export async function processesWith(text: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const parts = await Promise.all(['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '')));
+      const parts = await Promise.all(
+        ['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '')),
+      );
       return pid !== process.pid && parts.some((part) => part.includes(text)) ? [pid] : [];
     }),
   );
@@ -150,8 +164,12 @@ export const BASIC = `Basic ${Buffer.from(`x:${TOKEN}`).toString('base64')}`;
 export function packOf(project: Project, commit: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const argv = ['pack-objects', '--revs', '--stdout', '-q'];
-    const child = execFile('git', argv, { cwd: project.folder, encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 }, (error, stdout) =>
-      error === null ? resolve(stdout) : reject(new Error('git pack-objects failed', { cause: error })),
+    const child = execFile(
+      'git',
+      argv,
+      { cwd: project.folder, encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 },
+      (error, stdout) =>
+        error === null ? resolve(stdout) : reject(new Error('git pack-objects failed', { cause: error })),
     );
     child.stdin?.end(`${commit}\n`);
   });

@@ -45,7 +45,11 @@ export class StreamlitClient {
     const url = new URL(app);
     const path = options.path ?? url.pathname.replace(/\/$/, '');
     const { origin = url.origin, ...headers } = options.headers ?? {};
-    const protocols = ['streamlit', 'PLACEHOLDER_AUTH_TOKEN', ...(options.session === undefined ? [] : [options.session])];
+    const protocols = [
+      'streamlit',
+      'PLACEHOLDER_AUTH_TOKEN',
+      ...(options.session === undefined ? [] : [options.session]),
+    ];
     const socket = new WebSocket(`${url.origin.replace('http', 'ws')}${path}/_stcore/stream`, protocols, {
       origin,
       maxPayload: 256 * 1024 * 1024,
@@ -97,7 +101,8 @@ export class StreamlitClient {
   /** The text that begins like this, without its beginning. @throws Error where the last run showed none */
   text(prefix: string): string {
     const found = this.#texts.find((text) => text.startsWith(prefix));
-    if (found === undefined) throw new Error(`there is no text "${prefix}…" among: ${this.#texts.join(' | ').slice(0, 2_000)}`);
+    if (found === undefined)
+      throw new Error(`there is no text "${prefix}…" among: ${this.#texts.join(' | ').slice(0, 2_000)}`);
     return found.slice(prefix.length);
   }
 
@@ -108,7 +113,10 @@ export class StreamlitClient {
   }
 
   #send(query: string, widget: string | undefined): void {
-    const state = widget === undefined ? Buffer.alloc(0) : field(2, field(1, Buffer.concat([field(1, 'a-widget'), field(6, widget)])));
+    const state =
+      widget === undefined
+        ? Buffer.alloc(0)
+        : field(2, field(1, Buffer.concat([field(1, 'a-widget'), field(6, widget)])));
     this.socket.send(field(11, Buffer.concat([field(1, query), state])));
   }
 

@@ -170,7 +170,10 @@ describe('an app that is made by a form', () => {
       ['app.py/x.txt', 'app.py/x.txt cannot be a file, since app.py is a file of the project'],
     ] as const) {
       const refused = await host.api(`/apps/demo/files/${path}`, { method: 'PUT', body: 'text' });
-      expect([refused.status, ((await refused.json()) as { detail: string }).detail]).toEqual([409, expect.stringContaining(why)]);
+      expect([refused.status, ((await refused.json()) as { detail: string }).detail]).toEqual([
+        409,
+        expect.stringContaining(why),
+      ]);
     }
     expect(await paths()).toEqual(before);
   });
@@ -313,7 +316,9 @@ test('neither the token nor a login code is in what the server printed later, or
 
 /** What the whole events "app" of a stream say. */
 function eventsOf(text: string): { id: string; release: number | null }[] {
-  return [...text.matchAll(/^event: app\ndata: (.*)\n\n/gm)].map(([, data]) => JSON.parse(data ?? '') as { id: string; release: number | null });
+  return [...text.matchAll(/^event: app\ndata: (.*)\n\n/gm)].map(
+    ([, data]) => JSON.parse(data ?? '') as { id: string; release: number | null },
+  );
 }
 
 function raise(what: string): never {

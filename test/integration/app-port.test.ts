@@ -38,7 +38,9 @@ it('tells who has the one that was wanted', async () => {
   const stranger = await holdAs(wanted);
   const port = new AppPort(ports, wanted);
   await port.take();
-  expect(port.note).toMatch(new RegExp(`^port ${wanted} is used by \\S+ \\(pid ${process.pid}\\): this process gets port ${port.number}$`));
+  expect(port.note).toMatch(
+    new RegExp(`^port ${wanted} is used by \\S+ \\(pid ${process.pid}\\): this process gets port ${port.number}$`),
+  );
   await once(stranger.close(), 'close');
 });
 

@@ -40,7 +40,11 @@ async function names(): Promise<string[]> {
 describe('the config of an app that was not pushed yet', () => {
   it('is set from standard input, from files and from words, and only stored', async () => {
     expect((await cli(['config', 'conf'])).stdout).toBe('conf has no config vars.\n');
-    expect(await cli(['config', 'conf', 'set', 'API_KEY', '-', 'REGION=north'], `${ONE}\n`)).toEqual({ code: 0, stdout: 'Stored; the next deploy of conf takes it along.\n', stderr: '' });
+    expect(await cli(['config', 'conf', 'set', 'API_KEY', '-', 'REGION=north'], `${ONE}\n`)).toEqual({
+      code: 0,
+      stdout: 'Stored; the next deploy of conf takes it along.\n',
+      stderr: '',
+    });
     await writeFile(join(person.home, 'more.env'), `# what else there is\nexport SECOND="${TWO}"\nEMPTY=\n`);
     expect((await cli(['config', 'conf', 'import', 'more.env'])).code).toBe(0);
     await writeFile(join(person.home, 'secrets.toml'), `key = 1\n\n[db]\npassword = "${PASSWORD}"\n`);
@@ -50,9 +54,20 @@ describe('the config of an app that was not pushed yet', () => {
 
   it('is told by its names', async () => {
     const list = await cli(['config', 'conf']);
-    expect(list.stdout.split('\n').map((line) => line.split(/\s+/)[0])).toEqual(['NAME', 'API_KEY', 'EMPTY', 'REGION', 'SECOND', '']);
+    expect(list.stdout.split('\n').map((line) => line.split(/\s+/)[0])).toEqual([
+      'NAME',
+      'API_KEY',
+      'EMPTY',
+      'REGION',
+      'SECOND',
+      '',
+    ]);
     const json = await cli(['config', 'conf', '--json']);
-    expect(parse(json.stdout)).toMatchObject({ version: 3, live_version: null, vars: [{ name: 'API_KEY', changed_by: 'admin' }, {}, {}, {}] });
+    expect(parse(json.stdout)).toMatchObject({
+      version: 3,
+      live_version: null,
+      vars: [{ name: 'API_KEY', changed_by: 'admin' }, {}, {}, {}],
+    });
     const secrets = await cli(['secrets', 'conf']);
     expect(secrets.stdout).toBe('key\n[db]\n');
     expect(secrets.stderr).toMatch(/^Changed \d+s ago by admin\.\n$/);
@@ -63,12 +78,20 @@ describe('the config of an app that was not pushed yet', () => {
 
   it('is shown one value at a time, which is written down', async () => {
     expect((await cli(['config', 'conf', 'show', 'API_KEY'])).stdout).toBe(`${ONE}\n`);
-    expect(parse((await cli(['config', 'conf', 'show', 'SECOND', '--json'])).stdout)).toEqual({ name: 'SECOND', value: TWO });
-    await until('it is in the log', () => /"app":"conf","by":"admin".*"name":"SECOND".*the config vars of an app were revealed/.test(host.output));
+    expect(parse((await cli(['config', 'conf', 'show', 'SECOND', '--json'])).stdout)).toEqual({
+      name: 'SECOND',
+      value: TWO,
+    });
+    await until('it is in the log', () =>
+      /"app":"conf","by":"admin".*"name":"SECOND".*the config vars of an app were revealed/.test(host.output),
+    );
     expect((await cli(['secrets', 'conf', 'show'])).stdout).toContain(`password = "${PASSWORD}"\n`);
     await until('it is in the log', () => host.output.includes('the secrets of an app were revealed'));
     expect(host.output).not.toMatch(ANY);
-    expect(await cli(['config', 'conf', 'show', 'NOT_THERE'])).toMatchObject({ code: 1, stderr: 'streamlit-host: conf has no config var NOT_THERE.\n' });
+    expect(await cli(['config', 'conf', 'show', 'NOT_THERE'])).toMatchObject({
+      code: 1,
+      stderr: 'streamlit-host: conf has no config var NOT_THERE.\n',
+    });
   });
 
   it('that cannot be is refused, and stays as it was', async () => {
@@ -101,7 +124,11 @@ describe('the config of a live app', () => {
   it('makes a release that is followed, and is asked for without being shown or passed on', async () => {
     const { child, ended, printed } = person.beginOnTerminal(['config', 'conf', 'set', 'API_KEY']);
     await until('the question', () => printed().includes('Value of API_KEY: '));
-    const lines = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+    const lines = await Promise.all(
+      (await readdir('/proc'))
+        .filter((name) => /^\d+$/.test(name))
+        .map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+    );
     child.stdin?.write(`${TWO}x\r`);
     const { code, stdout } = await ended;
     expect(code, stdout).toBe(0);
@@ -109,7 +136,10 @@ describe('the config of a live app', () => {
     expect(stdout).toContain('Live: ');
     expect(stdout + lines.join('\n')).not.toMatch(ANY);
     expect((await host.app('conf')).release).toBe(2);
-    expect(await cli(['config', 'conf', 'set', 'REGION=north'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing changed') as string });
+    expect(await cli(['config', 'conf', 'set', 'REGION=north'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Nothing changed') as string,
+    });
   });
 
   it('is taken away by name', async () => {
@@ -133,17 +163,26 @@ describe('a rollback', () => {
       release: 1,
       live: 4,
       patch: expect.stringMatching(/^diff --git a\/app.py/) as string,
-      config: { vars: { added: ['EMPTY', 'SECOND'], removed: [], changed: ['API_KEY'] }, secrets: { added: [], removed: [], changed: [] } },
+      config: {
+        vars: { added: ['EMPTY', 'SECOND'], removed: [], changed: ['API_KEY'] },
+        secrets: { added: [], removed: [], changed: [] },
+      },
       config_problem: null,
     });
     expect(difference.stdout).not.toMatch(ANY);
 
-    expect(await cli(['rollback', 'conf'])).toMatchObject({ code: 2, stderr: expect.stringContaining('add --yes') as string });
+    expect(await cli(['rollback', 'conf'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('add --yes') as string,
+    });
     const { child, ended, printed } = person.beginOnTerminal(['rollback', 'conf', '1']);
     await until('the question', () => printed().includes('Bring release 1 back? [y/N]'));
     child.stdin?.write('\r');
     const { code, stdout } = await ended;
-    expect([code, stdout]).toEqual([1, expect.stringMatching(/ app\.py \| 1 -[^]*API_KEY: another value[^]*Nothing was brought back/)]);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/ app\.py \| 1 -[^]*API_KEY: another value[^]*Nothing was brought back/),
+    ]);
     expect((await host.app('conf')).release).toBe(4);
     expect(await refOf(host, 'conf')).toBe(head);
   });
@@ -151,7 +190,12 @@ describe('a rollback', () => {
   it('goes to the release that was live before, and is followed', async () => {
     const back = await cli(['rollback', 'conf', '--yes', '--json']);
     expect(back.code, back.stderr).toBe(0);
-    expect(parse(back.stdout)).toMatchObject({ release: 5, source: 'rollback', state: 'live', app_url: `${host.url}/apps/conf/` });
+    expect(parse(back.stdout)).toMatchObject({
+      release: 5,
+      source: 'rollback',
+      state: 'live',
+      app_url: `${host.url}/apps/conf/`,
+    });
     expect(back.stderr).toContain('Release 3 of conf, against release 4, which is live:');
     expect(back.stderr).toContain('Config: the same');
     expect(await visit(host, 'conf')).toContain('text:north-key');
@@ -161,15 +205,23 @@ describe('a rollback', () => {
 
 describe('a release whose pages are open', () => {
   it('tells how many while it drains, and ends when somebody says so', async () => {
-    const open = async (n: number): Promise<number | undefined> => ((await (await host.api(`/apps/conf/deploys/${n}`)).json()) as { open_pages?: number }).open_pages;
+    const open = async (n: number): Promise<number | undefined> =>
+      ((await (await host.api(`/apps/conf/deploys/${n}`)).json()) as { open_pages?: number }).open_pages;
     const page = await StreamlitClient.connect(`${host.url}/apps/conf/~5/`);
     try {
       await page.run('', { limitMs: 15_000 });
       expect(await open(5)).toBe(1);
       expect((await cli(['config', 'conf', 'set', 'REGION=south'])).code).toBe(0);
       expect([await open(5), await open(6), await open(1)]).toEqual([1, 0, undefined]);
-      const { deploys } = (await (await host.api('/apps/conf/deploys')).json()) as { deploys: { release: number; open_pages?: number }[] };
-      expect(deploys.filter((each) => each.open_pages !== undefined).map(({ release, open_pages }) => [release, open_pages])).toEqual([[6, 0], [5, 1]]);
+      const { deploys } = (await (await host.api('/apps/conf/deploys')).json()) as {
+        deploys: { release: number; open_pages?: number }[];
+      };
+      expect(
+        deploys.filter((each) => each.open_pages !== undefined).map(({ release, open_pages }) => [release, open_pages]),
+      ).toEqual([
+        [6, 0],
+        [5, 1],
+      ]);
       await host.api('/apps/conf/deploys/5/retire', { method: 'POST' });
       expect(await open(5)).toBeUndefined();
       expect((await host.app('conf')).release).toBe(6);
@@ -187,7 +239,10 @@ describe('a change with which the app did not start', () => {
     const set = ['config', 'conf', 'set', 'REGION=nowhere'];
     expect((await cli(set)).code).toBe(1);
     const again = await cli(set);
-    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('"streamlit-host redeploy conf" puts it into effect')]);
+    expect([again.code, again.stdout]).toEqual([
+      0,
+      expect.stringContaining('"streamlit-host redeploy conf" puts it into effect'),
+    ]);
     expect(await visit(host, 'conf')).toContain('text:south-key');
   });
 });

@@ -18,7 +18,10 @@ beforeAll(async () => {
   person = await Person.of(host);
 });
 afterAll(async () => {
-  const answers = await fetch(`${host.url}/healthz`).then((answer) => answer.ok, () => false);
+  const answers = await fetch(`${host.url}/healthz`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
   if (!answers) throw new Error(`the server ended by itself:\n${host.output}`);
 });
 
@@ -76,7 +79,10 @@ describe('login', () => {
     const first = await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN });
     expect(first.code).toBe(1);
     expect(first.stderr).toContain('credential helper');
-    await writeFile(join(person.home, 'gitconfig'), `[credential]\n\thelper = store --file=${join(person.home, 'passwords')}\n`);
+    await writeFile(
+      join(person.home, 'gitconfig'),
+      `[credential]\n\thelper = store --file=${join(person.home, 'passwords')}\n`,
+    );
     expect((await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN })).code).toBe(0);
     expect(await readFile(join(person.home, 'passwords'), 'utf8')).toContain(`http://admin:${TOKEN}@`);
   });
@@ -123,7 +129,9 @@ describe('an app', () => {
     expect((await cli(['logs', 'my-hello', '--release', '2'])).stdout).toContain('Live: ');
     const followed = await cli(['logs', 'my-hello', '--build', '-f', '--json']);
     expect(followed.code).toBe(0);
-    expect(parse(followed.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({ end: expect.objectContaining({ release: 2, state: 'live' }) as object });
+    expect(parse(followed.stdout.trimEnd().split('\n').at(-1) ?? '')).toEqual({
+      end: expect.objectContaining({ release: 2, state: 'live' }) as object,
+    });
 
     const { child, ended, printed } = person.begin(['logs', 'my-hello', '-f']);
     await until('the first lines', () => printed().includes('started pid='));
@@ -164,7 +172,9 @@ describe('an app', () => {
   });
 
   it('lists its deploys', async () => {
-    const { deploys } = parse((await cli(['deploys', 'my-hello', '--json'])).stdout) as { deploys: { release: number; state: string }[] };
+    const { deploys } = parse((await cli(['deploys', 'my-hello', '--json'])).stdout) as {
+      deploys: { release: number; state: string }[];
+    };
     const states = Object.fromEntries(deploys.map(({ release, state }) => [release, state]));
     expect(states).toMatchObject({ 1: 'cancelled', 2: 'live' });
     const { stdout } = await cli(['deploys', 'my-hello', '-n', '1']);
@@ -179,7 +189,9 @@ describe('an app', () => {
     expect((await cli(['remote', 'brand-new', '--new'], { cwd: project.folder })).code).toBe(0);
     expect((await cli(['remote', 'my-hello'], { cwd: project.folder })).code).toBe(0);
     expect((await project.git('remote', 'get-url', 'host')).output.trim()).toBe(`${host.url}/git/my-hello.git`);
-    const pushed = await runCommand('git', ['push', '--force', 'host', 'main'], project.folder, { GIT_CONFIG_GLOBAL: join(person.home, 'gitconfig') });
+    const pushed = await runCommand('git', ['push', '--force', 'host', 'main'], project.folder, {
+      GIT_CONFIG_GLOBAL: join(person.home, 'gitconfig'),
+    });
     expect(pushed.code, pushed.output).toBe(0);
     // From a checkout without changes the commit itself is sent.
     const sent = await cli(['deploy', '--app', 'my-hello'], { cwd: project.folder });
@@ -195,10 +207,22 @@ describe('an app', () => {
 
   it('that is unknown is told with the nearest that is not, and nothing else is touched', async () => {
     const before = await host.app('my-hello');
-    const verbs = [['stop'], ['restart'], ['logs'], ['open'], ['deploys'], ['redeploy'], ['destroy', '--confirm', 'my-helo']];
+    const verbs = [
+      ['stop'],
+      ['restart'],
+      ['logs'],
+      ['open'],
+      ['deploys'],
+      ['redeploy'],
+      ['destroy', '--confirm', 'my-helo'],
+    ];
     const told = await Promise.all(verbs.map(([verb = '', ...rest]) => cli([verb, 'my-helo', ...rest])));
     for (const one of told) {
-      expect(one).toEqual({ code: 5, stdout: '', stderr: 'streamlit-host: There is no app "my-helo". Did you mean "my-hello"?\n' });
+      expect(one).toEqual({
+        code: 5,
+        stdout: '',
+        stderr: 'streamlit-host: There is no app "my-helo". Did you mean "my-hello"?\n',
+      });
     }
     expect(await host.app('my-hello')).toMatchObject({ state: 'running', pid: before.pid, release: before.release });
   });
@@ -211,11 +235,16 @@ describe('an app', () => {
   });
 
   it('is made for a push to come, and destroyed only when it is named twice', async () => {
-    expect((await cli(['create', 'Sales Report', '--description', 'Numbers'])).stdout).toContain(`git remote add host ${host.url}/git/sales-report.git`);
+    expect((await cli(['create', 'Sales Report', '--description', 'Numbers'])).stdout).toContain(
+      `git remote add host ${host.url}/git/sales-report.git`,
+    );
     expect((await cli(['destroy', 'sales-report'])).code).toBe(2);
     expect((await cli(['destroy', 'sales-report', '--confirm', 'my-hello'])).code).toBe(2);
     expect(await host.app('sales-report')).toMatchObject({ name: 'Sales Report', state: 'created' });
-    expect(await cli(['destroy', 'sales-report', '--confirm', 'sales-report'])).toMatchObject({ code: 0, stdout: 'sales-report is gone.\n' });
+    expect(await cli(['destroy', 'sales-report', '--confirm', 'sales-report'])).toMatchObject({
+      code: 0,
+      stdout: 'sales-report is gone.\n',
+    });
     expect((await host.api('/apps/sales-report')).status).toBe(404);
     expect((await cli(['__apps'])).stdout).toBe('my-hello\n');
   });
@@ -253,7 +282,11 @@ describe('the server of this machine', () => {
       const token = (await cli(['token'], { env })).stdout.trim();
       expect(token).toBe((await readFile(join(data, 'admin-token'), 'utf8')).trim());
       const local = { ...env, XDG_CONFIG_HOME: join(person.home, 'no-login') };
-      expect(parse((await cli(['status', '--json'], { env: local })).stdout)).toEqual({ url: told[0]?.url, apps: [], config_mistakes: [] });
+      expect(parse((await cli(['status', '--json'], { env: local })).stdout)).toEqual({
+        url: told[0]?.url,
+        apps: [],
+        config_mistakes: [],
+      });
     } finally {
       const stopped = await cli(['stop', '--json'], { env });
       expect(stopped.code, stopped.stderr).toBe(0);
@@ -267,7 +300,9 @@ describe('the server of this machine', () => {
     const wrong = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_PORT: 'eighty' } });
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain('STREAMLIT_HOST_PORT=eighty');
-    const file = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_DATA: join(ROOT, 'package.json', 'data') } });
+    const file = await cli(['start', '--detach'], {
+      env: { ...env, STREAMLIT_HOST_DATA: join(ROOT, 'package.json', 'data') },
+    });
     expect(file.code).toBe(1);
     expect(file.stderr).toMatch(/^streamlit-host: .*data.*\n$/);
   });

@@ -44,23 +44,41 @@ let host: TestHost;
 let project: Project;
 
 /** A host that ends older releases soon after their last page was left. */
-const start = (data?: string): Promise<TestHost> => startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '1' }, ...(data === undefined ? {} : { data }) });
+const start = (data?: string): Promise<TestHost> =>
+  startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '1' }, ...(data === undefined ? {} : { data }) });
 
 beforeAll(async () => {
   host = await start();
-  project = await Project.create({ 'app.py': `${APP}if False:\n    st.secrets["mail"], os.environ["REGION"]\n`, 'requirements.txt': 'streamlit\n' });
+  project = await Project.create({
+    'app.py': `${APP}if False:\n    st.secrets["mail"], os.environ["REGION"]\n`,
+    'requirements.txt': 'streamlit\n',
+  });
 });
 
 const json = { 'content-type': 'application/json' };
 
-async function set(method: string, path: string, body: unknown, headers: Record<string, string> = json): Promise<{ status: number; text: string; body: Changed }> {
-  const answer = await host.api(path, { method, headers, body: typeof body === 'string' ? body : JSON.stringify(body) });
+async function set(
+  method: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = json,
+): Promise<{ status: number; text: string; body: Changed }> {
+  const answer = await host.api(path, {
+    method,
+    headers,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
   const text = await answer.text();
   return { status: answer.status, text, body: JSON.parse(text) as Changed };
 }
 
 /** Sets something of a live app, and waits until the release that it makes is live. */
-async function setLive(method: string, path: string, body: unknown, headers?: Record<string, string>): Promise<Changed> {
+async function setLive(
+  method: string,
+  path: string,
+  body: unknown,
+  headers?: Record<string, string>,
+): Promise<Changed> {
   const { status, text, body: changed } = await set(method, path, body, headers);
   expect(status, text).toBe(200);
   const number = changed.deploy?.release;
@@ -76,7 +94,8 @@ async function filesWith(text: string): Promise<string[]> {
     const path = join(entry.parentPath, entry.name);
     if (!entry.isFile() || path.startsWith(join(host.data, 'environments'))) continue;
     const bytes = await readFile(path).catch(() => Buffer.alloc(0)); // It may be gone by now.
-    if (bytes.includes(text) || bytes.includes(Buffer.from(text).toString('base64').slice(0, -4))) found.push(relative(host.data, path));
+    if (bytes.includes(text) || bytes.includes(Buffer.from(text).toString('base64').slice(0, -4)))
+      found.push(relative(host.data, path));
   }
   return found;
 }
@@ -95,8 +114,18 @@ describe('what is set before the first push', () => {
   it('is only stored, and told by its names', async () => {
     await set('POST', '/apps', { name: 'conf' });
     const vars = await set('PATCH', '/apps/conf/config', { vars: { API_KEY: ONE, EMPTY: '' } });
-    expect(vars).toMatchObject({ status: 200, body: { version: 1, live_version: null, deploy: null, vars: [{ name: 'API_KEY', changed_by: 'admin' }, { name: 'EMPTY' }] } });
-    const secrets = await set('PUT', '/apps/conf/secrets', `[db]\npassword = "${TWO}"\n`, { 'content-type': 'text/plain' });
+    expect(vars).toMatchObject({
+      status: 200,
+      body: {
+        version: 1,
+        live_version: null,
+        deploy: null,
+        vars: [{ name: 'API_KEY', changed_by: 'admin' }, { name: 'EMPTY' }],
+      },
+    });
+    const secrets = await set('PUT', '/apps/conf/secrets', `[db]\npassword = "${TWO}"\n`, {
+      'content-type': 'text/plain',
+    });
     expect(secrets).toMatchObject({ status: 200, body: { version: 2, deploy: null, keys: [], sections: ['db'] } });
     expect(`${vars.text}${secrets.text}`).not.toMatch(new RegExp(`${ONE}|${TWO}`));
     expect((await host.app('conf')).state).toBe('created');
@@ -106,8 +135,12 @@ describe('what is set before the first push', () => {
     const push = await project.git('push', host.remote('conf'), 'main');
     expect(push.code, push.output).toBe(0);
     expect(push.output).toContain('Config: version 2');
-    expect(push.output).toContain(`hint: app.py asks for st.secrets["mail"], which is not set: add it to the app's secrets.`);
-    expect(push.output).toContain(`hint: app.py asks for os.environ["REGION"], which is not set: add it to the app's config vars.`);
+    expect(push.output).toContain(
+      `hint: app.py asks for st.secrets["mail"], which is not set: add it to the app's secrets.`,
+    );
+    expect(push.output).toContain(
+      `hint: app.py asks for os.environ["REGION"], which is not set: add it to the app's config vars.`,
+    );
     expect(push.output.match(/hint:/g)).toHaveLength(2);
     expect(await visit(host, 'conf')).toContain(`text:${hash(ONE)}-${hash(TWO)}`);
   });
@@ -118,7 +151,8 @@ describe('what is set before the first push', () => {
     const file = join('run', 'secrets', 'conf', '1', String(port), 'secrets.toml');
     expect(await filesWith(TWO)).toEqual([file]);
     expect((await stat(join(host.data, file))).mode & 0o777).toBe(0o600);
-    for (let folder = join(host.data, file, '..'); folder !== join(host.data, 'run'); folder = join(folder, '..')) expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    for (let folder = join(host.data, file, '..'); folder !== join(host.data, 'run'); folder = join(folder, '..'))
+      expect((await stat(folder)).mode & 0o777).toBe(0o700);
     expect(await commandLines()).not.toMatch(new RegExp(`${ONE}|${TWO}`));
     // Only the server and the app itself may know.
     const { pid } = await host.app('conf');
@@ -128,14 +162,31 @@ describe('what is set before the first push', () => {
   });
 
   it('is told only where somebody asks for the values, which is written down', async () => {
-    for (const path of ['/apps/conf', '/apps/conf/config', '/apps/conf/secrets', '/apps/conf/deploys', '/apps/conf/deploys/1', '/apps/conf/logs', '/apps']) {
+    for (const path of [
+      '/apps/conf',
+      '/apps/conf/config',
+      '/apps/conf/secrets',
+      '/apps/conf/deploys',
+      '/apps/conf/deploys/1',
+      '/apps/conf/logs',
+      '/apps',
+    ]) {
       expect(await (await host.api(path)).text()).not.toMatch(new RegExp(`${ONE}|${TWO}`));
     }
     expect(host.output).not.toContain('revealed');
-    const vars = (await (await host.api('/apps/conf/config?reveal=1')).json()) as { vars: { name: string; value: string }[] };
-    expect(vars.vars).toMatchObject([{ name: 'API_KEY', value: ONE }, { name: 'EMPTY', value: '' }]);
-    expect(await (await host.api('/apps/conf/secrets?reveal=1')).json()).toMatchObject({ toml: `[db]\npassword = "${TWO}"\n` });
-    await until('it is in the log', () => /"app":"conf","by":"admin".*the secrets of an app were revealed/.test(host.output));
+    const vars = (await (await host.api('/apps/conf/config?reveal=1')).json()) as {
+      vars: { name: string; value: string }[];
+    };
+    expect(vars.vars).toMatchObject([
+      { name: 'API_KEY', value: ONE },
+      { name: 'EMPTY', value: '' },
+    ]);
+    expect(await (await host.api('/apps/conf/secrets?reveal=1')).json()).toMatchObject({
+      toml: `[db]\npassword = "${TWO}"\n`,
+    });
+    await until('it is in the log', () =>
+      /"app":"conf","by":"admin".*the secrets of an app were revealed/.test(host.output),
+    );
     expect(host.output).toMatch(/"app":"conf","by":"admin".*the config vars of an app were revealed/);
     expect(host.output).not.toMatch(new RegExp(`${ONE}|${TWO}`));
     expect((await fetch(`${host.url}/api/apps/conf/config?reveal=1`)).status).toBe(401);
@@ -189,18 +240,27 @@ describe('a change of a live app', () => {
       expect([answer.status, answer.text]).toEqual([status, expect.stringMatching(says)]);
       expect(answer.text).not.toContain(TWO);
     }
-    expect((await host.api('/apps/none/config', { method: 'PUT', headers: json, body: '{"vars":{}}' })).status).toBe(404);
+    expect((await host.api('/apps/none/config', { method: 'PUT', headers: json, body: '{"vars":{}}' })).status).toBe(
+      404,
+    );
     expect(await serves(host, 'conf')).toEqual(before);
     expect(await (await host.api('/apps/conf/config')).json()).toMatchObject({ version: 3 });
   });
 
   it('that makes the script fail leaves the old release serving, and is taken back by another change', async () => {
-    const fragile = await Project.create({ 'app.py': 'import os\nimport streamlit as st\n\nst.write("text:" + str(int(os.environ.get("NUMBER", "1"))))\n', 'requirements.txt': 'streamlit\n' });
+    const fragile = await Project.create({
+      'app.py': 'import os\nimport streamlit as st\n\nst.write("text:" + str(int(os.environ.get("NUMBER", "1"))))\n',
+      'requirements.txt': 'streamlit\n',
+    });
     await pushLive(fragile, host, 'fragile');
     const before = await serves(host, 'fragile');
     const { body } = await set('PUT', '/apps/fragile/config', { vars: { NUMBER: 'seven-is-no-number' } });
     const failed = await until('the deploy has failed', async () => {
-      const deploy = (await (await host.api(`/apps/fragile/deploys/${body.deploy?.release}`)).json()) as { state: string; reason: string; log: { lines: string[] } };
+      const deploy = (await (await host.api(`/apps/fragile/deploys/${body.deploy?.release}`)).json()) as {
+        state: string;
+        reason: string;
+        log: { lines: string[] };
+      };
       return deploy.state === 'failed' && deploy;
     });
     expect(failed.reason).toContain('the script raised an exception');
@@ -223,7 +283,10 @@ describe('a change of a live app', () => {
     const changed = await setLive('PATCH', '/apps/conf/config', { vars: { REGION: 'north' } });
     const { code, output } = await second.done;
     expect(code, output).toBe(0);
-    const meta = (await readMeta(host, 'conf')) as { live: number; releases: { number: number; config: number; state: string }[] };
+    const meta = (await readMeta(host, 'conf')) as {
+      live: number;
+      releases: { number: number; config: number; state: string }[];
+    };
     expect(meta.releases.find(({ number }) => number === meta.live)?.config).toBe(changed.version);
     expect(meta.releases.some(({ state }) => state === 'superseded')).toBe(false);
     expect(await refOf(host, 'conf')).toBe((await project.git('rev-parse', 'HEAD')).output.trim());
@@ -232,7 +295,9 @@ describe('a change of a live app', () => {
 
 describe('[auth] in the secrets', () => {
   it('gets its redirect_uri from the public address, and a cookie_secret that stays', async () => {
-    await setLive('PUT', '/apps/conf/secrets', { toml: `[db]\npassword = "${TWO}"\n\n[auth]\nclient_id = "an-id"\nclient_secret = "its-secret-0b1c"\n` });
+    await setLive('PUT', '/apps/conf/secrets', {
+      toml: `[db]\npassword = "${TWO}"\n\n[auth]\nclient_id = "an-id"\nclient_secret = "its-secret-0b1c"\n`,
+    });
     expect(await visit(host, 'conf')).toContain(`auth:${host.url}/apps/conf/oauth2callback:64`);
     const [file = ''] = await until('only the live process is left', async () => {
       const files = await secretFiles();
@@ -257,7 +322,10 @@ describe('a value that the app says', () => {
     await set('PUT', '/apps/loud/config', { vars: { API_KEY: ONE, SHORT: 'abc' } });
     await set('PUT', '/apps/loud/secrets', { toml: `password = "${TWO}"\n` });
     const code = `import base64, os\nimport streamlit as st\n\nprint("key is", os.environ["API_KEY"], os.environ["SHORT"], flush=True)\nprint("coded", base64.b64encode(("user:" + st.secrets["password"]).encode()).decode(), flush=True)\nst.write("text:loud")\n`;
-    const loud = await Project.create({ 'app.py': `${code}raise RuntimeError("cannot log in with " + os.environ["password"])\n`, 'requirements.txt': 'streamlit\n' });
+    const loud = await Project.create({
+      'app.py': `${code}raise RuntimeError("cannot log in with " + os.environ["password"])\n`,
+      'requirements.txt': 'streamlit\n',
+    });
     const failed = await loud.git('push', host.remote('loud'), 'main');
     expect(failed.code).toBe(1);
     expect(failed.output).toContain('RuntimeError: cannot log in with ••••');
@@ -266,14 +334,27 @@ describe('a value that the app says', () => {
     const push = await loud.git('push', host.remote('loud'), 'main');
     expect(push.code, push.output).toBe(0);
     await visit(host, 'loud');
-    const bad = new RegExp(`${ONE}|${TWO}|${Buffer.from(TWO).toString('base64').slice(0, 20)}|${Buffer.from(`user:${TWO}`).toString('base64').slice(8, 28)}`);
-    const logs = ['?tail=500', '?download=1', '?source=build&release=1', '?source=build&release=1&download=1', '?source=build', '?q=key'];
+    const bad = new RegExp(
+      `${ONE}|${TWO}|${Buffer.from(TWO).toString('base64').slice(0, 20)}|${Buffer.from(`user:${TWO}`).toString('base64').slice(8, 28)}`,
+    );
+    const logs = [
+      '?tail=500',
+      '?download=1',
+      '?source=build&release=1',
+      '?source=build&release=1&download=1',
+      '?source=build',
+      '?q=key',
+    ];
     const said = await Promise.all(logs.map(async (query) => (await host.api(`/apps/loud/logs${query}`)).text()));
     said.push(await (await host.api('/apps/loud/logs', { headers: { accept: 'text/plain' } })).text());
-    said.push(await (await host.api('/apps/loud/deploys/1')).text(), await followed('/apps/loud/logs?follow=1&tail=500', 'key is'));
+    said.push(
+      await (await host.api('/apps/loud/deploys/1')).text(),
+      await followed('/apps/loud/logs?follow=1&tail=500', 'key is'),
+    );
     const login = await fetch(host.loginUrl, { redirect: 'manual' });
     const cookie = (login.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
-    for (const page of ['', '/logs', '/deploys/1', '/logs?q=key']) said.push(await page200(`${host.url}/console/apps/loud${page}`, cookie));
+    for (const page of ['', '/logs', '/deploys/1', '/logs?q=key'])
+      said.push(await page200(`${host.url}/console/apps/loud${page}`, cookie));
     for (const text of [...said, push.output, failed.output]) expect(text).not.toMatch(bad);
     expect(said.filter((text) => text.includes('key is •••• abc')).length).toBe(12);
     const guess = async (text: string): Promise<unknown> => (await host.api(`/apps/loud/logs?q=${text}&tail=1`)).json();
@@ -291,7 +372,9 @@ describe('a value that the app says', () => {
 describe('the config of a release', () => {
   it('comes back with a rollback, and stays over a crash, a restart of the server and a stop', async () => {
     const live = (await host.app('conf')).release;
-    const deploy = (await (await host.api('/apps/conf/rollback', { method: 'POST', headers: json, body: '{"release":1}' })).json()) as { release: number };
+    const deploy = (await (
+      await host.api('/apps/conf/rollback', { method: 'POST', headers: json, body: '{"release":1}' })
+    ).json()) as { release: number };
     await until('it is back', async () => (await host.app('conf')).release === deploy.release);
     const old = `text:${hash(ONE)}-${hash(TWO)}`;
     expect(await visit(host, 'conf')).toContain(old);
@@ -313,7 +396,9 @@ describe('the config of a release', () => {
     host = await start(host.data);
     expect((await host.app('conf')).pid).toBe(kept);
     expect(await visit(host, 'conf')).toContain(old);
-    expect(await secretFiles()).toEqual([join('run', 'secrets', 'conf', String(deploy.release), String(port), 'secrets.toml')]);
+    expect(await secretFiles()).toEqual([
+      join('run', 'secrets', 'conf', String(deploy.release), String(port), 'secrets.toml'),
+    ]);
     expect(await filesWith('a-plain-secret-of-before')).toEqual([]);
 
     await host.stop({ keepData: true });
@@ -321,15 +406,22 @@ describe('the config of a release', () => {
     host = await start(host.data);
     await until('it runs', async () => (await host.app('conf')).state === 'running');
     expect(await visit(host, 'conf')).toContain(old);
-    expect(await readFile(`/proc/${Number((await host.app('conf')).pid)}/environ`, 'utf8')).toContain('STREAMLIT_SERVER_COOKIE_SECRET=a-plain-secret-of-before');
+    expect(await readFile(`/proc/${Number((await host.app('conf')).pid)}/environ`, 'utf8')).toContain(
+      'STREAMLIT_SERVER_COOKIE_SECRET=a-plain-secret-of-before',
+    );
 
     await set('POST', '/apps/conf/stop', '', {});
     await until('the secrets are gone', async () => (await secretFiles()).length === 0);
     await set('POST', '/apps/conf/start', '', {});
     await until('it runs', async () => (await host.app('conf')).state === 'running');
     expect(await visit(host, 'conf')).toContain(old);
-    const redeployed = (await (await host.api('/apps/conf/redeploy', { method: 'POST' })).json()) as { deploy: { release: number } };
-    await until('the newest config is back', async () => (await host.app('conf')).release === redeployed.deploy.release);
+    const redeployed = (await (await host.api('/apps/conf/redeploy', { method: 'POST' })).json()) as {
+      deploy: { release: number };
+    };
+    await until(
+      'the newest config is back',
+      async () => (await host.app('conf')).release === redeployed.deploy.release,
+    );
     expect(redeployed.deploy.release).toBeGreaterThan(Number(live));
     expect(await visit(host, 'conf')).toContain(`text:${hash(THREE)}-${hash(TWO)}`);
   });
@@ -354,11 +446,15 @@ describe('the key', () => {
     await host.stop({ keepData: true });
     const file = join(host.data, 'vault.key');
     const right = await readFile(file);
-    await writeFile(file, JSON.stringify({ version: 1, current: 'other', keys: { other: Buffer.alloc(32, 7).toString('base64') } }));
+    await writeFile(
+      file,
+      JSON.stringify({ version: 1, current: 'other', keys: { other: Buffer.alloc(32, 7).toString('base64') } }),
+    );
     host = await start(host.data);
     await until('the other app runs', async () => (await host.app('plain')).state === 'running');
     expect(await visit(host, 'plain')).toContain('text:plain');
-    const sentence = 'The file config.enc of conf was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.';
+    const sentence =
+      'The file config.enc of conf was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.';
     await until('the app says why', async () => (await host.app('conf')).state === 'crashed');
     for (const path of ['/apps/conf/config', '/apps/conf/secrets', '/apps/conf/logs']) {
       const answer = await host.api(path);
@@ -383,7 +479,10 @@ describe('the key', () => {
       await writeFile(join(host.data, 'apps', app, 'meta.json'), await metaOf(app));
     }
     await host.stop({ keepData: true });
-    await vaultDoes(host.data, `await Promise.all(${JSON.stringify(apps)}.map((app) => vault.write(app, 'config', app)));`);
+    await vaultDoes(
+      host.data,
+      `await Promise.all(${JSON.stringify(apps)}.map((app) => vault.write(app, 'config', app)));`,
+    );
     const before = await ringOf(host.data);
     const child = spawnVault(host.data, 'await vault.rotate();');
     const ended = once(child, 'exit');
@@ -439,7 +538,10 @@ async function page200(url: string, cookie: string): Promise<string> {
 /** Reads an event stream until it holds a text. */
 async function followed(path: string, text: string): Promise<string> {
   const stop = new AbortController();
-  const answer = await fetch(`${host.url}/api${path}`, { headers: { authorization: `Bearer ${TOKEN}` }, signal: stop.signal });
+  const answer = await fetch(`${host.url}/api${path}`, {
+    headers: { authorization: `Bearer ${TOKEN}` },
+    signal: stop.signal,
+  });
   let said = '';
   for await (const chunk of answer.body ?? []) {
     said += Buffer.from(chunk as Uint8Array).toString('utf8');
@@ -460,11 +562,17 @@ async function ringOf(data: string): Promise<Ring> {
 
 /** The ids of the keys that the files of these apps are under. */
 async function keysOf(data: string, apps: string[]): Promise<string[]> {
-  return Promise.all(apps.map(async (app) => (JSON.parse(await readFile(join(data, 'apps', app, 'config.enc'), 'utf8')) as { key: string }).key));
+  return Promise.all(
+    apps.map(
+      async (app) => (JSON.parse(await readFile(join(data, 'apps', app, 'config.enc'), 'utf8')) as { key: string }).key,
+    ),
+  );
 }
 
 async function metaOf(id: string): Promise<string> {
-  const { newApp } = (await import(join(ROOT, 'dist/domain/app.js'))) as { newApp: (id: string, name: string, now: Date) => object };
+  const { newApp } = (await import(join(ROOT, 'dist/domain/app.js'))) as {
+    newApp: (id: string, name: string, now: Date) => object;
+  };
   return JSON.stringify(newApp(id, id, new Date()));
 }
 

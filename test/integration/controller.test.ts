@@ -33,7 +33,10 @@ let busy: Server;
 beforeAll(async () => {
   [old, ours, ports] = [await Installation.create(), await Installation.create(), await freePorts(3)];
   // Somebody's script beside the apps is none, and must not be run.
-  await ours.write({ ...below('apps/plain', fileApp('the plain one')), 'apps/scripts/clean_up.py': 'open("was-run", "w")\n' });
+  await ours.write({
+    ...below('apps/plain', fileApp('the plain one')),
+    'apps/scripts/clean_up.py': 'open("was-run", "w")\n',
+  });
   host = await startHost({ env: ours.env });
 });
 
@@ -41,7 +44,10 @@ afterAll(async () => {
   busy?.close();
 });
 
-async function post(path: string, body?: object): Promise<{ status: number; json: Refreshed & { detail?: string; code?: string } }> {
+async function post(
+  path: string,
+  body?: object,
+): Promise<{ status: number; json: Refreshed & { detail?: string; code?: string } }> {
   const answer = body === undefined ? await host.api(path, { method: 'POST' }) : await host.send('POST', path, body);
   return { status: answer.status, json: (await answer.json()) as Refreshed & { detail?: string } };
 }
@@ -80,7 +86,14 @@ describe('a folder of apps', () => {
     const { pid, port, folder } = await running('plain');
     const { apps } = await ours.config();
     expect(Object.keys(apps)).toEqual(['plain']);
-    expect(apps.plain).toEqual({ name: 'plain', url: '/plain/', dir: 'apps/plain', port, description: '', restart_on_crash: true });
+    expect(apps.plain).toEqual({
+      name: 'plain',
+      url: '/plain/',
+      dir: 'apps/plain',
+      port,
+      description: '',
+      restart_on_crash: true,
+    });
     expect(folder).toBe(ours.path('apps/plain'));
     expect(await readlink(`/proc/${pid}/cwd`)).toBe(ours.path('apps/plain'));
     expect(await shown('plain')).toContain('the plain one');
@@ -102,9 +115,34 @@ describe('an old installation', () => {
       website_port: 5000,
       owner: 'Ada',
       apps: {
-        sales: { name: 'Sales', url: '/sales/', app: old.path('apps/sales/app.py'), venv: '', port: ports[0], description: 'What was sold', restart_on_crash: true, contact: 'ada@example.com' },
-        own: { name: 'Own', url: '/tools/own/', app: 'apps/own/dash.py', venv: 'elsewhere/env', port: ports[1], description: '', restart_on_crash: true },
-        fragile: { name: 'Fragile', url: '/fragile/', dir: old.path('apps/fragile'), venv: null, port: ports[2], description: '', restart_on_crash: false },
+        sales: {
+          name: 'Sales',
+          url: '/sales/',
+          app: old.path('apps/sales/app.py'),
+          venv: '',
+          port: ports[0],
+          description: 'What was sold',
+          restart_on_crash: true,
+          contact: 'ada@example.com',
+        },
+        own: {
+          name: 'Own',
+          url: '/tools/own/',
+          app: 'apps/own/dash.py',
+          venv: 'elsewhere/env',
+          port: ports[1],
+          description: '',
+          restart_on_crash: true,
+        },
+        fragile: {
+          name: 'Fragile',
+          url: '/fragile/',
+          dir: old.path('apps/fragile'),
+          venv: null,
+          port: ports[2],
+          description: '',
+          restart_on_crash: false,
+        },
       },
     });
   });
@@ -121,7 +159,11 @@ describe('an old installation', () => {
     ]);
     expect(json.notes.join()).toContain('website_port 5000 counts from the next start on');
     const sales = await running('sales');
-    expect([sales.folder, sales.port, await readlink(`/proc/${sales.pid}/cwd`)]).toEqual([old.path('apps/sales'), ports[0], old.path('apps/sales')]);
+    expect([sales.folder, sales.port, await readlink(`/proc/${sales.pid}/cwd`)]).toEqual([
+      old.path('apps/sales'),
+      ports[0],
+      old.path('apps/sales'),
+    ]);
     const own = await running('own');
     expect(await readFile(`/proc/${own.pid}/cmdline`, 'utf8')).toContain(old.path('elsewhere/env/bin/python'));
     expect([await shown('sales'), await shown('own'), await shown('fragile')]).toEqual([
@@ -132,7 +174,11 @@ describe('an old installation', () => {
 
     const written = await ours.config();
     expect(Object.keys(written.apps)).toEqual(['plain', 'sales', 'own', 'fragile']);
-    expect(written.apps.sales).toMatchObject({ contact: 'ada@example.com', dir: old.path('apps/sales'), app: old.path('apps/sales/app.py') });
+    expect(written.apps.sales).toMatchObject({
+      contact: 'ada@example.com',
+      dir: old.path('apps/sales'),
+      app: old.path('apps/sales/app.py'),
+    });
     const again = (await post('/import', { path: old.path('config.json') })).json;
     expect(again.apps.map(({ outcome }) => outcome)).toEqual(['unchanged', 'unchanged', 'unchanged']);
     expect(await ours.config()).toEqual(written);
@@ -143,13 +189,19 @@ describe('an old installation', () => {
   it('says who holds a port that an app should have, and gives it the next one', async () => {
     expect((await running('own')).port).not.toBe(ports[1]);
     const { log } = (await (await host.api('/apps/own/deploys/1')).json()) as { log: { lines: string[] } };
-    expect(log.lines.join('\n')).toMatch(new RegExp(`Port ${ports[1]} is used by \\S.* \\(pid ${process.pid}\\): this process gets port \\d+`));
+    expect(log.lines.join('\n')).toMatch(
+      new RegExp(`Port ${ports[1]} is used by \\S.* \\(pid ${process.pid}\\): this process gets port \\d+`),
+    );
   });
 
   it('has its logs where people look for them', async () => {
-    const log = await until('the log of sales is linked', () => readFile(ours.path('logs/sales.log'), 'utf8').catch(() => undefined));
+    const log = await until('the log of sales is linked', () =>
+      readFile(ours.path('logs/sales.log'), 'utf8').catch(() => undefined),
+    );
     expect(log).toMatch(/started pid=\d+ port=\d+/);
-    expect(await readFile(ours.path('logs/controller.log'), 'utf8')).toMatch(/^\[[^\]]+\] info .*a release is live app=sales/m);
+    expect(await readFile(ours.path('logs/controller.log'), 'utf8')).toMatch(
+      /^\[[^\]]+\] info .*a release is live app=sales/m,
+    );
     await host.api('/apps?q=secret');
     const line = await until('the request is written down', async () => {
       const text = await readFile(ours.path('logs/website.log'), 'utf8');
@@ -172,14 +224,23 @@ describe('refresh', () => {
     const open = await page('sales');
     await open.run();
     await post('/apps/plain/stop');
-    await old.write({ 'apps/sales/app.py': 'import streamlit as st\n\nst.text("new: " + open("data/text.txt").read())\n', 'apps/own/data.csv': 'a,b\n', 'apps/sales/data/text.txt': 'more sales' });
+    await old.write({
+      'apps/sales/app.py': 'import streamlit as st\n\nst.text("new: " + open("data/text.txt").read())\n',
+      'apps/own/data.csv': 'a,b\n',
+      'apps/sales/data/text.txt': 'more sales',
+    });
     const config = await ours.config();
     config.apps.own = { ...config.apps.own, name: 'Our own', restart_on_crash: false };
     config.apps.plain = { ...config.apps.plain, description: 'Stopped by a person' };
     await ours.setConfig(config);
 
     const { apps } = await refresh();
-    expect(Object.fromEntries(apps.map(({ app: id, outcome }) => [id, outcome]))).toEqual({ plain: 'changed', sales: 'restarted', own: 'changed', fragile: 'unchanged' });
+    expect(Object.fromEntries(apps.map(({ app: id, outcome }) => [id, outcome]))).toEqual({
+      plain: 'changed',
+      sales: 'restarted',
+      own: 'changed',
+      fragile: 'unchanged',
+    });
     expect(apps.find(({ app: id }) => id === 'sales')?.sentence).toBe('Because its code changed.');
     expect((await app('own')).pid).toBe(own?.pid);
     expect(await app('plain')).toMatchObject({ state: 'stopped', pid: null });
@@ -197,7 +258,10 @@ describe('refresh', () => {
     const good = await readFile(old.path('apps/sales/app.py'), 'utf8');
     await old.write({ 'apps/sales/app.py': 'import streamlit as st\nraise SystemError("no")\n' });
     const failed = (await refresh()).apps.find(({ app: id }) => id === 'sales');
-    expect(failed).toMatchObject({ outcome: 'failed', sentence: expect.stringMatching(/the script raised an exception.*goes on\.$/i) as unknown });
+    expect(failed).toMatchObject({
+      outcome: 'failed',
+      sentence: expect.stringMatching(/the script raised an exception.*goes on\.$/i) as unknown,
+    });
     expect(await app('sales')).toMatchObject({ state: 'running', pid });
     await old.write({ 'apps/sales/app.py': good });
     expect((await refresh()).apps.find(({ app: id }) => id === 'sales')?.outcome).toBe('unchanged');
@@ -211,15 +275,27 @@ describe('refresh', () => {
     const broken = await refresh();
     expect(broken.notes).toEqual([expect.stringMatching(/config\.json, line \d+, column \d+: this is not JSON/)]);
     // Who did not start that look sees it as well.
-    expect(((await (await host.api('/apps')).json()) as { config_mistakes: string[] }).config_mistakes).toEqual(broken.notes);
+    expect(((await (await host.api('/apps')).json()) as { config_mistakes: string[] }).config_mistakes).toEqual(
+      broken.notes,
+    );
     const config = JSON.parse(good) as { apps: Record<string, Record<string, unknown>> };
-    await ours.setConfig({ ...config, apps: { ...config.apps, sales: { ...config.apps.sales, port: 'eighty', url: '/console/x' }, own: { ...config.apps.own, url: '/plain/' } } });
+    await ours.setConfig({
+      ...config,
+      apps: {
+        ...config.apps,
+        sales: { ...config.apps.sales, port: 'eighty', url: '/console/x' },
+        own: { ...config.apps.own, url: '/plain/' },
+      },
+    });
     const wrong = await refresh();
-    expect(wrong.notes.join('\n')).toContain('apps.sales.port: must be a whole number from 1 to 65535, and is "eighty"');
+    expect(wrong.notes.join('\n')).toContain(
+      'apps.sales.port: must be a whole number from 1 to 65535, and is "eighty"',
+    );
     await rm(ours.path('config.json'));
     const gone = await refresh();
     expect(gone.notes).toEqual([expect.stringMatching(/config\.json is gone\.$/)]);
-    for (const { apps } of [broken, wrong, gone]) expect(apps.every(({ outcome }) => outcome === 'unchanged')).toBe(true);
+    for (const { apps } of [broken, wrong, gone])
+      expect(apps.every(({ outcome }) => outcome === 'unchanged')).toBe(true);
     expect(await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await app(id)).pid))).toEqual(before);
     await ours.write({ 'config.json': good });
     expect((await refresh()).notes).toEqual([]);
@@ -235,13 +311,18 @@ describe('refresh', () => {
     };
     await ours.setConfig({ ...config, apps: { ...config.apps, ...lacking } });
     const { apps } = await refresh();
-    const said = Object.fromEntries(apps.filter(({ outcome }) => outcome === 'failed').map(({ app: id, sentence }) => [id, sentence]));
+    const said = Object.fromEntries(
+      apps.filter(({ outcome }) => outcome === 'failed').map(({ app: id, sentence }) => [id, sentence]),
+    );
     expect(said).toEqual({
       nofolder: expect.stringMatching(/^Its folder \S+not\/there is not there: /) as unknown,
       nofile: expect.stringMatching(/^Its main file \S+gone\.py is not there: /) as unknown,
       novenv: expect.stringMatching(/^Its virtual environment \S+no\/env is not there: /) as unknown,
     });
-    expect(await app('novenv')).toMatchObject({ state: 'failed', last_deploy: { reason: expect.stringContaining('no/env is not there') as unknown } });
+    expect(await app('novenv')).toMatchObject({
+      state: 'failed',
+      last_deploy: { reason: expect.stringContaining('no/env is not there') as unknown },
+    });
     await running('sales');
     await ours.setConfig(config);
     const removed = (await refresh()).apps.filter(({ outcome }) => outcome === 'removed').map(({ app: id }) => id);
@@ -253,7 +334,10 @@ describe('refresh', () => {
 
 describe('a folder that cannot be looked at', () => {
   it('is left alone, which is told, and hides no other app', async () => {
-    await ours.write({ ...below('apps/ashore', fileApp('found all the same')), ...below('apps/adrift', fileApp('never seen')) });
+    await ours.write({
+      ...below('apps/ashore', fileApp('found all the same')),
+      ...below('apps/adrift', fileApp('never seen')),
+    });
     await symlink('streamlit-host.toml', ours.path('apps/adrift/streamlit-host.toml'));
     const { notes, apps } = await refresh();
     expect(notes).toEqual([expect.stringMatching(/apps\/adrift cannot be looked at, and is left alone: ELOOP/)]);
@@ -265,19 +349,32 @@ describe('a folder that cannot be looked at', () => {
 
 describe('the command line', () => {
   const cli = (...args: string[]): ReturnType<typeof run> =>
-    run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), ...args], old.folder, { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, HOME: old.folder });
+    run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), ...args], old.folder, {
+      STREAMLIT_HOST_URL: host.url,
+      STREAMLIT_HOST_TOKEN: TOKEN,
+      HOME: old.folder,
+    });
 
   it('tells in a table what was done with each app, and ends with 1 where one failed', async () => {
     const done = await cli('import', '.');
-    expect([done.code, done.output]).toEqual([0, expect.stringMatching(/^APP +OUTCOME +WHY\nsales +unchanged +Nothing changed\.\nown /)]);
+    expect([done.code, done.output]).toEqual([
+      0,
+      expect.stringMatching(/^APP +OUTCOME +WHY\nsales +unchanged +Nothing changed\.\nown /),
+    ]);
     const config = await ours.config();
     await ours.setConfig({ ...config, apps: { ...config.apps, gone: { dir: old.path('gone') } } });
     const failed = await cli('refresh');
-    expect([failed.code, failed.output]).toEqual([1, expect.stringMatching(/gone +failed +Its folder \S+ is not there/)]);
+    expect([failed.code, failed.output]).toEqual([
+      1,
+      expect.stringMatching(/gone +failed +Its folder \S+ is not there/),
+    ]);
     expect((await cli('status')).output).toMatch(/\n\ngone: its folder \S+ is not there/);
     await ours.setConfig(config);
     expect((await cli('refresh')).code).toBe(0);
-    expect(await cli('adopt', 'sails')).toEqual({ code: 5, output: expect.stringContaining('Did you mean "sales"?') as unknown });
+    expect(await cli('adopt', 'sails')).toEqual({
+      code: 5,
+      output: expect.stringContaining('Did you mean "sales"?') as unknown,
+    });
   });
 });
 
@@ -321,7 +418,11 @@ describe('an app in place', () => {
     const script = async (): Promise<string> => {
       // fetch says of itself that it opens no page.
       const html = await new Promise<string>((resolve, reject) => {
-        get(`${host.url}/apps/own/`, { headers: { accept: 'text/html' } }, (answer) => void text(answer).then(resolve, reject)).once('error', reject);
+        get(
+          `${host.url}/apps/own/`,
+          { headers: { accept: 'text/html' } },
+          (answer) => void text(answer).then(resolve, reject),
+        ).once('error', reject);
       });
       const path = /src="(\/_streamlit\/[^"]+\/index\.[^"]+\.js)"/.exec(html)?.[1];
       if (path === undefined) throw new Error(`the page names no script:\n${html}`);
@@ -364,7 +465,10 @@ describe('an app in place', () => {
       await until(`"${text}" is deployed`, async () => (await app('fragile')).release === (release ?? 0) + by);
       expect(await shown('fragile')).toContain(text);
     };
-    const says = (text: string): Record<string, string> => ({ 'app.py': `import streamlit as st\n\nst.text("${text}")\n`, 'requirements.txt': 'streamlit\n' });
+    const says = (text: string): Record<string, string> => ({
+      'app.py': `import streamlit as st\n\nst.text("${text}")\n`,
+      'requirements.txt': 'streamlit\n',
+    });
     await old.write(below('apps/second', says('the second folder')));
     await rename(old.path('apps/fragile'), old.path('apps/first'));
     await rename(old.path('apps/second'), old.path('apps/fragile'));
@@ -380,7 +484,10 @@ describe('an app in place', () => {
   });
 
   it('is adopted: its files are the first commit, what serves goes on until that is live, and config.json forgets it', async () => {
-    await old.write({ 'apps/own/.gitignore': 'data.csv\n', 'apps/own/.streamlit/secrets.toml': 'password = "of the old one"\n' });
+    await old.write({
+      'apps/own/.gitignore': 'data.csv\n',
+      'apps/own/.streamlit/secrets.toml': 'password = "of the old one"\n',
+    });
     // Without a list of packages it cannot become a release; it goes on as it is.
     const refused = await post('/apps/own/adopt');
     expect([refused.status, refused.json.code]).toEqual([422, 'no-requirements']);

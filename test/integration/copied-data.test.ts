@@ -16,7 +16,10 @@ async function running(host: TestHost): Promise<number> {
 
 test('a server on a copy of a data folder runs apps of its own, and leaves those of the first server alone', async () => {
   const host = await startHost();
-  const project = await Project.create({ 'app.py': 'import streamlit as st\nst.text("hello")\n', 'requirements.txt': 'streamlit\n' });
+  const project = await Project.create({
+    'app.py': 'import streamlit as st\nst.text("hello")\n',
+    'requirements.txt': 'streamlit\n',
+  });
   await pushLive(project, host, 'demo');
   const before = await running(host);
   const redis = JSON.parse(await readFile(join(host.data, 'run/redis.json'), 'utf8')) as ProcessIdentity;
@@ -26,7 +29,11 @@ test('a server on a copy of a data folder runs apps of its own, and leaves those
   const { releases } = (await readMeta(host, 'demo')) as { releases: { environment: string }[] };
   const own = join(host.data, 'environments', releases[0]?.environment ?? 'none');
   const foreign = (path: string): boolean => path.startsWith(join(host.data, 'environments/')) && !path.startsWith(own);
-  await cp(host.data, data, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.sock') && !foreign(path) });
+  await cp(host.data, data, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !path.endsWith('.sock') && !foreign(path),
+  });
   const copy = await startHost({ data });
   expect(await running(copy)).not.toBe(before);
   await copy.stop();

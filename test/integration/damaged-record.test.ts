@@ -17,7 +17,8 @@ test('an app whose record cannot be read loses nothing to a push or to a new app
   const good = await readFile(record);
   await writeFile(record, good.subarray(0, 20));
   const long = new Date(Date.now() - 3 * 86_400_000);
-  for (const name of await readdir(join(data, 'environments'))) await utimes(join(data, 'environments', name), long, long);
+  for (const name of await readdir(join(data, 'environments')))
+    await utimes(join(data, 'environments', name), long, long);
   host = await startHost({ data });
   await project.commit(textApp('text:newer'), 'Newer');
   const push = await project.git('push', host.remote('lost'), 'main');

@@ -36,61 +36,73 @@ describe('deploys under load', () => {
     await pushLive(project, host, 'load');
   });
 
-  it('fail no request and lose no session, and leave no process behind once their pages have closed', { timeout: 600_000 }, async () => {
-    const url = `${host.url}/apps/load/`;
-    const liveRelease = async (): Promise<number> => ((await (await fetch(`${url}_host/live`)).json()) as { live: number }).live;
-    const visit = async (): Promise<Visitor> => {
-      const release = await liveRelease();
-      const client = await StreamlitClient.connect(url, { path: `/apps/load/~${release}` });
-      return { client, release, count: 0 };
-    };
-    const look = async (visitor: Visitor): Promise<void> => {
-      await visitor.client.run();
-      visitor.count += 1;
-      expect(visitor.client.text('count=')).toBe(String(visitor.count));
-      expect(visitor.client.text('round=')).toBe(String(visitor.release - 1));
-    };
+  it(
+    'fail no request and lose no session, and leave no process behind once their pages have closed',
+    { timeout: 600_000 },
+    async () => {
+      const url = `${host.url}/apps/load/`;
+      const liveRelease = async (): Promise<number> =>
+        ((await (await fetch(`${url}_host/live`)).json()) as { live: number }).live;
+      const visit = async (): Promise<Visitor> => {
+        const release = await liveRelease();
+        const client = await StreamlitClient.connect(url, { path: `/apps/load/~${release}` });
+        return { client, release, count: 0 };
+      };
+      const look = async (visitor: Visitor): Promise<void> => {
+        await visitor.client.run();
+        visitor.count += 1;
+        expect(visitor.client.text('count=')).toBe(String(visitor.count));
+        expect(visitor.client.text('round=')).toBe(String(visitor.release - 1));
+      };
 
-    const visitors = await Promise.all(Array.from({ length: SESSIONS }, visit));
-    await Promise.all(visitors.map(look));
-
-    const failed: string[] = [];
-    let asked = 0;
-    let going = true;
-    const asking = (async () => {
-      const paths = ['', '_stcore/health', '_stcore/host-config', 'More'];
-      const answers: Promise<void>[] = [];
-      while (going) {
-        const path = paths[asked++ % paths.length] ?? '';
-        const ask = fetch(url + path, { headers: { accept: path === '' ? 'text/html' : '*/*' } });
-        answers.push(ask.then(async (answer) => {
-          await answer.arrayBuffer();
-          if (answer.status !== 200) failed.push(`${path}: ${answer.status}`);
-        }, (error: unknown) => void failed.push(`${path}: ${String(error)}`)));
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      }
-      await Promise.all(answers);
-    })();
-
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      await project.commit({ 'app.py': app(round) }, `Round ${round}`);
-      await pushLive(project, host, 'load');
-      // One visitor in each round leaves, and another one comes; the others stay with what they have.
-      const leaving = visitors.shift();
-      await leaving?.client.close();
-      visitors.push(await visit());
+      const visitors = await Promise.all(Array.from({ length: SESSIONS }, visit));
       await Promise.all(visitors.map(look));
-    }
-    going = false;
-    await asking;
-    expect(failed).toEqual([]);
-    expect(asked).toBeGreaterThan(ROUNDS * 5);
-    expect(new Set(visitors.map((visitor) => visitor.release)).size).toBeGreaterThan(2);
 
-    await Promise.all(visitors.map((visitor) => visitor.client.close()));
-    await until('only the live process is left', async () => {
-      const meta = (await (await host.api('/apps/load/deploys?per_page=100')).json()) as { deploys: { state: string }[] };
-      return meta.deploys.every((deploy) => deploy.state !== 'draining');
-    });
-  });
+      const failed: string[] = [];
+      let asked = 0;
+      let going = true;
+      const asking = (async () => {
+        const paths = ['', '_stcore/health', '_stcore/host-config', 'More'];
+        const answers: Promise<void>[] = [];
+        while (going) {
+          const path = paths[asked++ % paths.length] ?? '';
+          const ask = fetch(url + path, { headers: { accept: path === '' ? 'text/html' : '*/*' } });
+          answers.push(
+            ask.then(
+              async (answer) => {
+                await answer.arrayBuffer();
+                if (answer.status !== 200) failed.push(`${path}: ${answer.status}`);
+              },
+              (error: unknown) => void failed.push(`${path}: ${String(error)}`),
+            ),
+          );
+          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        }
+        await Promise.all(answers);
+      })();
+
+      for (let round = 1; round <= ROUNDS; round += 1) {
+        await project.commit({ 'app.py': app(round) }, `Round ${round}`);
+        await pushLive(project, host, 'load');
+        // One visitor in each round leaves, and another one comes; the others stay with what they have.
+        const leaving = visitors.shift();
+        await leaving?.client.close();
+        visitors.push(await visit());
+        await Promise.all(visitors.map(look));
+      }
+      going = false;
+      await asking;
+      expect(failed).toEqual([]);
+      expect(asked).toBeGreaterThan(ROUNDS * 5);
+      expect(new Set(visitors.map((visitor) => visitor.release)).size).toBeGreaterThan(2);
+
+      await Promise.all(visitors.map((visitor) => visitor.client.close()));
+      await until('only the live process is left', async () => {
+        const meta = (await (await host.api('/apps/load/deploys?per_page=100')).json()) as {
+          deploys: { state: string }[];
+        };
+        return meta.deploys.every((deploy) => deploy.state !== 'draining');
+      });
+    },
+  );
 });

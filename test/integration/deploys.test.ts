@@ -165,7 +165,10 @@ describe('a client that vanishes', () => {
     await until('it is live', async () => (await host.app('vanished')).state === 'running');
     expect(await until('the branch moves', () => refOf(host, 'vanished'))).toBe(commit);
     expect(await visit(host, 'vanished')).toContain('text:alone');
-    await until('no git is left', async () => (await processesWith(`${join(host.data, 'apps', 'vanished')}/repo.git`)).length === 0);
+    await until(
+      'no git is left',
+      async () => (await processesWith(`${join(host.data, 'apps', 'vanished')}/repo.git`)).length === 0,
+    );
     const again = await project.git('push', host.remote('vanished'), 'main');
     expect(again.code).toBe(0);
     expect(again.output).toContain('Everything up-to-date');
@@ -219,7 +222,10 @@ describe('a Redis that fails', () => {
     await Promise.all(busy.map(({ signals }) => signals.hasBegun()));
     const project = await Project.create(textApp('text:forgotten'));
     const waiting = startPush(project, host, 'forgotten');
-    await until('it waits', async () => (await host.api('/apps/forgotten')).ok && (await host.app('forgotten')).state === 'deploying');
+    await until(
+      'it waits',
+      async () => (await host.api('/apps/forgotten')).ok && (await host.app('forgotten')).state === 'deploying',
+    );
     const redis = new Redis({ path: join(host.data, 'redis', 'redis.sock') });
     try {
       await redis.flushall();
@@ -283,7 +289,11 @@ describe('a server that ends in the middle of a deploy', () => {
     const repository = join(host.data, 'apps', 'survived', 'repo.git');
     const { releases } = await record('survived');
     await host.stop({ keepData: true });
-    const back = await run('git', ['-C', repository, 'update-ref', 'refs/heads/main', releases[0]?.commit ?? ''], tmpdir());
+    const back = await run(
+      'git',
+      ['-C', repository, 'update-ref', 'refs/heads/main', releases[0]?.commit ?? ''],
+      tmpdir(),
+    );
     expect(back.code).toBe(0);
     host = await startHost({ data: host.data });
     expect(await refOf(host, 'survived')).toBe(releases[1]?.commit);

@@ -55,7 +55,11 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     expect(await readdir(join(host.data, 'environments'))).toEqual(environments);
     expect((await readdir(join(host.data, 'tmp'))).filter((name) => name.startsWith('environment-'))).toEqual([]);
     const after = await host.app('full');
-    expect({ pid: after.pid, release: after.release, state: after.state }).toEqual({ pid: before.pid, release: before.release, state: 'running' });
+    expect({ pid: after.pid, release: after.release, state: after.state }).toEqual({
+      pid: before.pid,
+      release: before.release,
+      state: 'running',
+    });
     expect((await fetch(`${host.url}/apps/full/_stcore/health`)).status).toBe(200);
 
     await rm(join(folder, 'filler'));
@@ -65,7 +69,11 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
 
   it('is what those are told whose change it refuses, and nothing is changed by halves', async () => {
     const record = join(host.data, 'apps/full/meta.json');
-    await until('nothing happens any more', async () => (await host.app('full')).state === 'running' && !(await readFile(record, 'utf8')).includes('"draining"'));
+    await until(
+      'nothing happens any more',
+      async () =>
+        (await host.app('full')).state === 'running' && !(await readFile(record, 'utf8')).includes('"draining"'),
+    );
     const before = await readFile(record, 'utf8');
     await fill();
     const form = new FormData();
@@ -80,8 +88,11 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
       await host.send('POST', '/apps', { name: 'Another' }),
     ];
     await rm(join(folder, 'filler'));
-    const said = await Promise.all(answers.map(async (answer) => [answer.status, ((await answer.json()) as { detail: string }).detail]));
-    for (const one of said) expect(one).toEqual([503, expect.stringMatching(/^The disk of the server is full.*free some space/)]);
+    const said = await Promise.all(
+      answers.map(async (answer) => [answer.status, ((await answer.json()) as { detail: string }).detail]),
+    );
+    for (const one of said)
+      expect(one).toEqual([503, expect.stringMatching(/^The disk of the server is full.*free some space/)]);
     expect(await readFile(record, 'utf8')).toBe(before);
     expect((await host.app('full')).state).toBe('running');
     expect(await readdir(join(host.data, 'tmp'))).toEqual([]);

@@ -6,15 +6,23 @@ import { parse } from 'yaml';
 import { ROOT } from '../helpers/host.js';
 
 /** Compose as a part of docker, or as the program of its own that Debian has. */
-const compose = [['docker', 'compose'], ['docker-compose']].find(([command = '', ...args]) => spawnSync(command, [...args, 'version']).status === 0);
+const compose = [['docker', 'compose'], ['docker-compose']].find(
+  ([command = '', ...args]) => spawnSync(command, [...args, 'version']).status === 0,
+);
 
 interface Composed {
-  services: Record<string, { ports?: unknown[]; environment?: Record<string, string>; volumes?: unknown[]; command?: string[] }>;
+  services: Record<
+    string,
+    { ports?: unknown[]; environment?: Record<string, string>; volumes?: unknown[]; command?: string[] }
+  >;
 }
 
 function config(env: Record<string, string>): Composed {
   const [command = '', ...args] = compose ?? [];
-  const answer = spawnSync(command, [...args, '-f', join(ROOT, 'docker-compose.yml'), 'config'], { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' });
+  const answer = spawnSync(command, [...args, '-f', join(ROOT, 'docker-compose.yml'), 'config'], {
+    env: { PATH: process.env.PATH, ...env },
+    encoding: 'utf8',
+  });
   expect(answer.status, answer.stderr).toBe(0);
   return parse(answer.stdout) as Composed;
 }
@@ -31,6 +39,8 @@ describe.skipIf(compose === undefined)('docker-compose.yml (needs docker compose
   });
 
   it('has a Redis that forgets nothing', () => {
-    expect(config({}).services.redis?.command?.join(' ')).toBe('redis-server --appendonly yes --maxmemory-policy noeviction');
+    expect(config({}).services.redis?.command?.join(' ')).toBe(
+      'redis-server --appendonly yes --maxmemory-policy noeviction',
+    );
   });
 });

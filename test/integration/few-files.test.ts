@@ -38,15 +38,18 @@ async function leave(files: number): Promise<void> {
   });
 }
 
-it.each([12, 10, 8, 4])('a server that may open only %i more files survives pushes, clones and restarts, and does it all once it may', async (files) => {
-  await project.commit(textApp(`text:with-${files}`), 'Change');
-  await leave(files);
-  await project.git('ls-remote', host.remote('narrow'));
-  await project.git('push', host.remote('narrow'), 'main');
-  await host.send('POST', '/apps/narrow/restart', {}).catch(() => undefined);
-  letGo();
-  await until('they are free again', async () => (await openFiles()) < LIMIT / 2);
-  const pushed = await project.git('push', host.remote('narrow'), 'main');
-  expect(pushed.code, `${pushed.output}\n${host.output.slice(-2_000)}`).toBe(0);
-  expect(await visit(host, 'narrow')).toContain(`text:with-${files}`);
-});
+it.each([12, 10, 8, 4])(
+  'a server that may open only %i more files survives pushes, clones and restarts, and does it all once it may',
+  async (files) => {
+    await project.commit(textApp(`text:with-${files}`), 'Change');
+    await leave(files);
+    await project.git('ls-remote', host.remote('narrow'));
+    await project.git('push', host.remote('narrow'), 'main');
+    await host.send('POST', '/apps/narrow/restart', {}).catch(() => undefined);
+    letGo();
+    await until('they are free again', async () => (await openFiles()) < LIMIT / 2);
+    const pushed = await project.git('push', host.remote('narrow'), 'main');
+    expect(pushed.code, `${pushed.output}\n${host.output.slice(-2_000)}`).toBe(0);
+    expect(await visit(host, 'narrow')).toContain(`text:with-${files}`);
+  },
+);

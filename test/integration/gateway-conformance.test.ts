@@ -89,7 +89,10 @@ interface Answer {
 }
 
 /** Asks with the path and the headers just as they are given. */
-async function ask(path: string, options: { headers?: Record<string, string>; method?: string; to?: number } = {}): Promise<Answer> {
+async function ask(
+  path: string,
+  options: { headers?: Record<string, string>; method?: string; to?: number } = {},
+): Promise<Answer> {
   const asked = httpRequest({
     host: '127.0.0.1',
     port: options.to ?? Number(new URL(host.url).port),
@@ -120,7 +123,9 @@ async function echo(path: string, headers: Record<string, string> = {}, method =
 }
 
 /** What the script sees of a page that connects with these headers. */
-async function seen(headers: Record<string, string>): Promise<{ headers: Record<string, string>; cookies: Record<string, string> }> {
+async function seen(
+  headers: Record<string, string>,
+): Promise<{ headers: Record<string, string>; cookies: Record<string, string> }> {
   const page = await StreamlitClient.connect(app, { headers });
   try {
     await page.run();
@@ -144,7 +149,11 @@ test('2: the subprotocols reach the app whole, and its choice comes back', async
   await page.run();
   expect(page.socket.protocol).toBe('streamlit');
   const headers = JSON.parse(page.text('headers=')) as Record<string, string>;
-  expect(headers['sec-websocket-protocol']?.split(/, ?/)).toEqual(['streamlit', 'PLACEHOLDER_AUTH_TOKEN', 'no-such-session']);
+  expect(headers['sec-websocket-protocol']?.split(/, ?/)).toEqual([
+    'streamlit',
+    'PLACEHOLDER_AUTH_TOKEN',
+    'no-such-session',
+  ]);
   await page.close();
 });
 
@@ -170,7 +179,8 @@ test('4: the prefix stays on, and the app opens with and without a slash at its 
       expect(await answer.text()).toMatch(/<div id="root">/);
     }
   }
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) expect((await echo('x', {}, method)).method).toBe(method);
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+    expect((await echo('x', {}, method)).method).toBe(method);
 });
 
 test('4: an address of one release is for what its pages ask: a person who opens it comes to the app itself', async () => {
@@ -179,7 +189,8 @@ test('4: an address of one release is for what its pages ask: a person who opens
     return [status, headers.location];
   };
   for (const release of ['~1', '~99']) {
-    for (const slash of ['', '/']) expect(await to(`${release}${slash}?a=1`, 'text/html')).toEqual([307, '/apps/demo/?a=1']);
+    for (const slash of ['', '/'])
+      expect(await to(`${release}${slash}?a=1`, 'text/html')).toEqual([307, '/apps/demo/?a=1']);
     expect(await to(`${release}/P%C3%A1gina?a=1`, 'text/html')).toEqual([307, '/apps/demo/P%C3%A1gina?a=1']);
     expect(await to(`${release}?a=1`, '*/*')).toEqual([307, `/apps/demo/${release}/?a=1`]);
     expect(await to(`${release}/_stcore/health`, 'text/html')).toEqual([200, undefined]);
@@ -189,7 +200,10 @@ test('4: an address of one release is for what its pages ask: a person who opens
 test('a page that can be bound to its release by itself gets no cookie that binds the browser', async () => {
   const headers = { accept: 'text/html' };
   for (const path of ['', 'P%C3%A1gina', 'P%C3%A1gina/', 'echo/x', 'echo/x/']) {
-    expect([path, (await ask(`/apps/demo/${path}`, { headers })).headers['set-cookie'] ?? []]).toEqual([path, expect.not.arrayContaining([expect.stringContaining('streamlit_host_release')])]);
+    expect([path, (await ask(`/apps/demo/${path}`, { headers })).headers['set-cookie'] ?? []]).toEqual([
+      path,
+      expect.not.arrayContaining([expect.stringContaining('streamlit_host_release')]),
+    ]);
   }
 });
 
@@ -294,7 +308,11 @@ test('10: what a visitor says of himself is replaced, and no foreign page gets a
   };
   for (const headers of [(await echo('x', claims)).headers, (await seen(claims)).headers]) {
     const own = new URL(host.url).host;
-    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http', 'x-forwarded-host': own });
+    expect(headers).toMatchObject({
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': own,
+    });
     expect(JSON.stringify(headers)).not.toMatch(/boss|6\.6\.6\.6|evil/);
   }
   for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1', `${host.url}.evil.example`]) {
@@ -340,7 +358,12 @@ test('14: a stopped app is a page that says so, and a page that opens while it s
 });
 
 test('15: an upgrade that ends in an error leaves no connection behind', async () => {
-  const paths = ['/apps/demo/echo/x', '/apps/demo/_stcore/nowhere', '/apps/nobody/_stcore/stream', '/apps/demo/_stcore/health'];
+  const paths = [
+    '/apps/demo/echo/x',
+    '/apps/demo/_stcore/nowhere',
+    '/apps/nobody/_stcore/stream',
+    '/apps/demo/_stcore/health',
+  ];
   for (const path of paths) {
     const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
     socket.on('error', () => undefined);
@@ -359,8 +382,18 @@ test('15: an upgrade that ends in an error leaves no connection behind', async (
 
 test('a client that offers another protocol than WebSocket is answered in this one, on a connection that goes on', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const say = async (path: string, options: { method?: string; body?: string; headers?: Record<string, string> }): Promise<[number, string]> => {
-    const asked = httpRequest({ port: Number(new URL(host.url).port), host: '127.0.0.1', agent, path, method: options.method ?? 'GET', headers: options.headers });
+  const say = async (
+    path: string,
+    options: { method?: string; body?: string; headers?: Record<string, string> },
+  ): Promise<[number, string]> => {
+    const asked = httpRequest({
+      port: Number(new URL(host.url).port),
+      host: '127.0.0.1',
+      agent,
+      path,
+      method: options.method ?? 'GET',
+      headers: options.headers,
+    });
     asked.end(options.body);
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     return [answer.statusCode ?? 0, await text(answer)];
@@ -370,7 +403,11 @@ test('a client that offers another protocol than WebSocket is answered in this o
   try {
     expect(await say('/', { headers })).toEqual([200, expect.stringContaining('<html')]);
     expect((await say('/api/apps', { headers: { ...headers, authorization: `Bearer ${TOKEN}` } }))[0]).toBe(200);
-    const [status, said] = await say('/apps/demo/echo/x', { method: 'POST', body: 'twelve bytes', headers: { ...headers, 'content-length': '12' } });
+    const [status, said] = await say('/apps/demo/echo/x', {
+      method: 'POST',
+      body: 'twelve bytes',
+      headers: { ...headers, 'content-length': '12' },
+    });
     expect([status, JSON.parse(said)]).toEqual([200, expect.objectContaining({ method: 'POST', size: 12 })]);
     expect((JSON.parse(said) as { headers: object }).headers).not.toHaveProperty('http2-settings');
     expect((await say('/apps/demo/_stcore/health', {}))[1]).toBe('ok');
@@ -388,7 +425,9 @@ test('16: three hundred sessions at once each get their own state', async () => 
 });
 
 test('17: the logins of two apps in one browser do not overwrite each other', async () => {
-  const cookies = await Promise.all(['demo', 'other'].map(async (id) => (await ask(`/apps/${id}/cookies`)).headers['set-cookie']?.[0]));
+  const cookies = await Promise.all(
+    ['demo', 'other'].map(async (id) => (await ask(`/apps/${id}/cookies`)).headers['set-cookie']?.[0]),
+  );
   expect(cookies).toEqual([
     '_streamlit_session=state-of-demo; Path=/apps/demo; HttpOnly',
     '_streamlit_session=state-of-other; Path=/apps/other; HttpOnly',
@@ -417,5 +456,7 @@ async function memory(pid: number): Promise<number> {
 /** Connections that are established to a local port, by the kernel's table. */
 async function connectionsTo(to: number): Promise<number> {
   const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1);
-  return rows.map((row) => row.trim().split(/\s+/)).filter((row) => row[3] === '01' && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === to).length;
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter((row) => row[3] === '01' && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === to).length;
 }

@@ -1,6 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
@@ -83,7 +90,12 @@ beforeAll(async () => {
     basePath: '',
     publicBase: () => `http://127.0.0.1:${port}`,
     wake: () => undefined,
-    absent: new Absent({ page: (page) => page, buildLog: async () => [], isOperator: () => false, log: () => undefined }),
+    absent: new Absent({
+      page: (page) => page,
+      buildLog: async () => [],
+      isOperator: () => false,
+      log: () => undefined,
+    }),
     log: () => undefined,
   };
   const nowhere = (_: IncomingMessage, response: ServerResponse): void => void response.writeHead(404).end();
@@ -125,8 +137,19 @@ interface Answer {
 }
 
 /** Asks the gateway as a plain client, on a connection of its own. */
-async function ask(path: string, options: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {}): Promise<Answer> {
-  const asked = httpRequest({ port, host: '127.0.0.1', path, agent: false, method: options.method ?? 'GET', headers: options.headers, maxHeaderSize: 64 * 1024 });
+async function ask(
+  path: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string | Buffer } = {},
+): Promise<Answer> {
+  const asked = httpRequest({
+    port,
+    host: '127.0.0.1',
+    path,
+    agent: false,
+    method: options.method ?? 'GET',
+    headers: options.headers,
+    maxHeaderSize: 64 * 1024,
+  });
   asked.end(options.body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   const parts: Buffer[] = [];
@@ -150,14 +173,21 @@ const UPGRADE =
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
 async function page(protocols: string[] = ['streamlit']): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/apps/demo/_stcore/stream`, protocols, { maxPayload: 256 * MB, perMessageDeflate: false });
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/apps/demo/_stcore/stream`, protocols, {
+    maxPayload: 256 * MB,
+    perMessageDeflate: false,
+  });
   await once(socket, 'open');
   socket.on('error', () => undefined);
   return socket;
 }
 
 function allGone(): Promise<true> {
-  return until('everything is closed', () => target.claims === 0 && target.sockets === 0 && open.size === 0 && upstream.connections.size === 0, 10_000);
+  return until(
+    'everything is closed',
+    () => target.claims === 0 && target.sockets === 0 && open.size === 0 && upstream.connections.size === 0,
+    10_000,
+  );
 }
 
 /** The resident memory of this very process, which holds both ends and the gateway. */
@@ -191,7 +221,14 @@ test('an upload of 200 MB to an app that reads slowly waits outside, and arrives
     };
   };
   const chunk = Buffer.alloc(MB, 7);
-  const asked = httpRequest({ port, host: '127.0.0.1', path: '/apps/demo/u', method: 'PUT', agent: false, headers: { 'content-length': 200 * MB } });
+  const asked = httpRequest({
+    port,
+    host: '127.0.0.1',
+    path: '/apps/demo/u',
+    method: 'PUT',
+    agent: false,
+    headers: { 'content-length': 200 * MB },
+  });
   let sent = 0;
   const send = (): void => {
     while (sent < 200 * MB) {
@@ -262,7 +299,14 @@ test('headers of one connection stay on it, both ways, and so does what Connecti
     response.end('ok');
   };
   const answer = await ask('/apps/demo/x', {
-    headers: { connection: 'close, X-Hop, Cookie', 'x-hop': '1', te: 'trailers', 'proxy-authorization': 'Basic eDp5', cookie: 'a=1', 'x-end': 'stays' },
+    headers: {
+      connection: 'close, X-Hop, Cookie',
+      'x-hop': '1',
+      te: 'trailers',
+      'proxy-authorization': 'Basic eDp5',
+      cookie: 'a=1',
+      'x-end': 'stays',
+    },
   });
   expect(seen).not.toHaveProperty('x-hop');
   expect(seen).not.toHaveProperty('te');
@@ -296,7 +340,10 @@ test('fifty visitors who leave in the middle of an answer, or before it, leave n
       if (begun) response.write('begun');
     };
     const clients = Array.from({ length: 50 }, () => raw('GET /apps/demo/x HTTP/1.1\r\nHost: h\r\n\r\n'));
-    await until('all are under way', () => asked === 50 && (!begun || clients.every((client) => client.text().includes('begun'))));
+    await until(
+      'all are under way',
+      () => asked === 50 && (!begun || clients.every((client) => client.text().includes('begun'))),
+    );
     expect(target.claims).toBe(50);
     for (const client of clients) client.socket.destroy();
     await allGone();
@@ -330,7 +377,9 @@ test('visitors who leave while their request is held for a start are let go, and
   backend.state = 'starting';
   const clients = [
     ...Array.from({ length: 10 }, () => raw('GET /apps/demo/x HTTP/1.1\r\nHost: h\r\n\r\n')),
-    ...Array.from({ length: 10 }, () => raw('PUT /apps/demo/x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\na part')),
+    ...Array.from({ length: 10 }, () =>
+      raw('PUT /apps/demo/x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\na part'),
+    ),
   ];
   await until('all are held', () => open.size === clients.length && routes.hasWaiters(app.id));
   for (const client of clients) client.socket.destroy();
@@ -394,7 +443,11 @@ test('an app that never answers an upgrade, or whose end never comes, is not wai
     leaving.write(UPGRADE);
     await once(leaving, 'data');
     leaving.resume().end();
-    await until('the app is let go', () => ended && closed && target.sockets === 0 && upstream.connections.size === 0, 5_000);
+    await until(
+      'the app is let go',
+      () => ended && closed && target.sockets === 0 && upstream.connections.size === 0,
+      5_000,
+    );
   } finally {
     await once(server.close(), 'close');
   }
@@ -441,7 +494,10 @@ test('connections to the app are kept and used again, and Connection: close of a
 });
 
 test('an answer with as many cookies as a login leaves arrives whole, also where it opens a WebSocket', async () => {
-  const cookies = Array.from({ length: 8 }, (_, number) => `_streamlit_user_${number}=${'x'.repeat(4_000)}; Path=/apps/demo`);
+  const cookies = Array.from(
+    { length: 8 },
+    (_, number) => `_streamlit_user_${number}=${'x'.repeat(4_000)}; Path=/apps/demo`,
+  );
   upstream.handler = (_, response) => response.writeHead(200, { 'set-cookie': cookies }).end('ok');
   const answer = await ask('/apps/demo/oauth2callback');
   expect([answer.status, answer.headers['set-cookie']]).toEqual([200, cookies]);
@@ -475,7 +531,9 @@ test('a visitor who waits for 100 Continue is told to go on', async () => {
     expected = request.headers.expect;
     request.pipe(response);
   };
-  const client = raw('PUT /apps/demo/x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\n');
+  const client = raw(
+    'PUT /apps/demo/x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\n',
+  );
   await until('the go-ahead', () => client.text().startsWith('HTTP/1.1 100 Continue\r\n\r\n'));
   client.socket.write('body');
   await client.closed;
@@ -492,7 +550,9 @@ test('HEAD, 204 and 304 have no body and do not hold the connection', async () =
     response.end(request.method === 'HEAD' ? undefined : 'whole');
   };
   const client = raw('HEAD /apps/demo/x HTTP/1.1\r\nHost: h\r\n\r\nGET /apps/demo/204 HTTP/1.1\r\nHost: h\r\n\r\n');
-  client.socket.write('GET /apps/demo/304 HTTP/1.1\r\nHost: h\r\n\r\nGET /apps/demo/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+  client.socket.write(
+    'GET /apps/demo/304 HTTP/1.1\r\nHost: h\r\n\r\nGET /apps/demo/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n',
+  );
   await client.closed;
   const statuses = client.text().match(/HTTP\/1.1 \d+/g);
   expect(statuses).toEqual(['HTTP/1.1 200', 'HTTP/1.1 204', 'HTTP/1.1 304', 'HTTP/1.1 200']);
@@ -507,7 +567,9 @@ test('chunks pass as they come, both ways, each before the next one is there', a
     response.flushHeaders();
     request.pipe(response);
   };
-  const client = raw('POST /apps/demo/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n');
+  const client = raw(
+    'POST /apps/demo/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n',
+  );
   for (const word of ['one', 'two', 'six']) {
     client.socket.write(`3\r\n${word}\r\n`);
     await until(`"${word}" is back`, () => client.text().includes(word), 5_000);
@@ -565,8 +627,15 @@ test('the last words of an app before it closes a WebSocket arrive', async () =>
 });
 
 test('an answer whose first line no server may send is one that may be sent, and not the end of the server', async () => {
-  for (const [line, status] of [['200 O\x01K', 200], ['404 \x7f', 404], ['099 Odd', 502], ['000 Odd', 502], ['201 Made', 201]] as const) {
-    upstream.handler = (_, response) => void response.socket?.end(`HTTP/1.1 ${line}\r\nContent-Length: 4\r\n\r\nfour`, 'latin1');
+  for (const [line, status] of [
+    ['200 O\x01K', 200],
+    ['404 \x7f', 404],
+    ['099 Odd', 502],
+    ['000 Odd', 502],
+    ['201 Made', 201],
+  ] as const) {
+    upstream.handler = (_, response) =>
+      void response.socket?.end(`HTTP/1.1 ${line}\r\nContent-Length: 4\r\n\r\nfour`, 'latin1');
     const answer = await ask('/apps/demo/x');
     expect([line, answer.status, answer.body.toString()]).toEqual([line, status, 'four']);
   }
@@ -575,7 +644,9 @@ test('an answer whose first line no server may send is one that may be sent, and
 
 test('an app that refuses an upgrade is heard, and both connections end', async () => {
   upstream.upgrader = (_, socket) => {
-    socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nSet-Cookie: streamlit_host_session=stolen; Path=/\r\nSet-Cookie: a=1\r\n\r\nnope');
+    socket.end(
+      'HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nSet-Cookie: streamlit_host_session=stolen; Path=/\r\nSet-Cookie: a=1\r\n\r\nnope',
+    );
   };
   const client = raw(UPGRADE);
   await client.closed;
@@ -623,7 +694,9 @@ test('a request that names the whole address, as to a proxy, is one for its path
     seen = [request.url, request.headers.host];
     response.end('ok');
   };
-  expect((await ask('http://apps.example.com:8443/apps/demo/x?a=http://b/', { headers: { host: 'other.example' } })).status).toBe(200);
+  expect(
+    (await ask('http://apps.example.com:8443/apps/demo/x?a=http://b/', { headers: { host: 'other.example' } })).status,
+  ).toBe(200);
   expect(seen).toEqual(['/apps/demo/x?a=http://b/', 'apps.example.com:8443']);
   expect((await ask('HTTP://apps.example.com')).status).toBe(404);
   const client = raw(UPGRADE.replace('GET ', 'GET http://h'));

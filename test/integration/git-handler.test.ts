@@ -37,21 +37,43 @@ beforeEach(async () => {
   ended = [];
   warnings = [];
   making = Promise.resolve();
-  hooks = new HookServer(join(folder, 'run', 'hooks.sock'), async (call) => call.exit(0), () => undefined);
+  hooks = new HookServer(
+    join(folder, 'run', 'hooks.sock'),
+    async (call) => call.exit(0),
+    () => undefined,
+  );
   await hooks.listen();
-  const logger = { warn: (facts: object) => void warnings.push(facts), error: (facts: object) => void warnings.push(facts) };
+  const logger = {
+    warn: (facts: object) => void warnings.push(facts),
+    error: (facts: object) => void warnings.push(facts),
+  };
   const handler = new GitHandler({
     attempts: new Attempts(),
     check: (token) => (token === 'secret' ? { name: 'ada' } : undefined),
-    repositories: { find: () => bare, empty: bare, demandPushable: () => undefined, begin: () => making.then(() => bare), end: async (app) => void ended.push(app) },
-    pushes: new Pushes({ apps: { find: () => undefined } as never, deploys: undefined as never, previews: undefined as never, headStarts: undefined as never, url: () => '', logger }),
+    repositories: {
+      find: () => bare,
+      empty: bare,
+      demandPushable: () => undefined,
+      begin: () => making.then(() => bare),
+      end: async (app) => void ended.push(app),
+    },
+    pushes: new Pushes({
+      apps: { find: () => undefined } as never,
+      deploys: undefined as never,
+      previews: undefined as never,
+      headStarts: undefined as never,
+      url: () => '',
+      logger,
+    }),
     env: gitEnvironment(process.env.PATH ?? ''),
     hooks: HOOKS,
     hookSocket: join(folder, 'run', 'hooks.sock'),
     maxPush: 200_000,
     logger,
   });
-  server = createServer((request, response) => handler.handle(request, response, request.url?.split('?')[0] ?? '', `?${request.url?.split('?')[1] ?? ''}`));
+  server = createServer((request, response) =>
+    handler.handle(request, response, request.url?.split('?')[0] ?? '', `?${request.url?.split('?')[1] ?? ''}`),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   remote = `http://x:secret@127.0.0.1:${(server.address() as AddressInfo).port}/git/hello.git`;
 });
@@ -65,7 +87,10 @@ afterEach(async () => {
 /** A repository with one commit that holds so many random bytes. */
 function project(bytes: number): string {
   const work = mkdtempSync(join(folder, 'work-'));
-  const git = (...args: string[]): void => void execFileSync('git', ['-C', work, '-c', 'user.name=Ada', '-c', 'user.email=a@example.com', ...args], { env: ENV });
+  const git = (...args: string[]): void =>
+    void execFileSync('git', ['-C', work, '-c', 'user.name=Ada', '-c', 'user.email=a@example.com', ...args], {
+      env: ENV,
+    });
   git('init', '--quiet', '-b', 'main');
   // Random bytes only cost time to pack.
   git('config', 'core.compression', '0');
@@ -84,13 +109,15 @@ async function push(work: string): Promise<{ failed: boolean; output: string }> 
 }
 
 describe('a push over the limit', () => {
-  it('is refused in git\'s own words, though its rest is still on the way, and leaves nothing behind', async () => {
+  it("is refused in git's own words, though its rest is still on the way, and leaves nothing behind", async () => {
     const { failed, output } = await push(project(8_000_000));
     expect(failed).toBe(true);
     expect(output).toContain('pack exceeds maximum allowed size');
     // Before a large push git sends an empty one, to see whether it may.
     expect(ended).toEqual(['hello', 'hello']);
-    const objects = spawnSync('git', ['-C', join(folder, 'hello.git'), 'count-objects', '-v'], { env: ENV }).stdout.toString();
+    const objects = spawnSync('git', ['-C', join(folder, 'hello.git'), 'count-objects', '-v'], {
+      env: ENV,
+    }).stdout.toString();
     expect(objects).toMatch(/^count: 0$/m);
     expect(objects).toMatch(/^in-pack: 0$/m);
 
@@ -103,17 +130,25 @@ describe('a push over the limit', () => {
 });
 
 describe('a client that leaves while its app is being made', () => {
-  it.each(['a part of its push', 'all of its push'])('with %s on the way leaves no git behind, and the push ends', async (what) => {
-    const { port } = new URL(remote);
-    const client = connect(Number(port), '127.0.0.1');
-    making = once(server, 'request').then(async ([request]: IncomingMessage[]) => {
-      client.destroy();
-      await new Promise((resolve) => request?.once('close', resolve));
-    });
-    const head = ['POST /git/hello.git/git-receive-pack HTTP/1.1', 'Host: localhost', `Authorization: Basic ${btoa('x:secret')}`, 'Content-Type: application/x-git-receive-pack-request'];
-    client.write([...head, `Content-Length: ${what.startsWith('all') ? 4 : 4_000}`, '', '0000'].join('\r\n'));
-    await until('the push ends', () => ended.length === 1, 10_000);
-    expect(warnings).toContainEqual({ error: 'the client left' });
-    expect(await processesWith(join(folder, 'hello.git'))).toEqual([]);
-  });
+  it.each(['a part of its push', 'all of its push'])(
+    'with %s on the way leaves no git behind, and the push ends',
+    async (what) => {
+      const { port } = new URL(remote);
+      const client = connect(Number(port), '127.0.0.1');
+      making = once(server, 'request').then(async ([request]: IncomingMessage[]) => {
+        client.destroy();
+        await new Promise((resolve) => request?.once('close', resolve));
+      });
+      const head = [
+        'POST /git/hello.git/git-receive-pack HTTP/1.1',
+        'Host: localhost',
+        `Authorization: Basic ${btoa('x:secret')}`,
+        'Content-Type: application/x-git-receive-pack-request',
+      ];
+      client.write([...head, `Content-Length: ${what.startsWith('all') ? 4 : 4_000}`, '', '0000'].join('\r\n'));
+      await until('the push ends', () => ended.length === 1, 10_000);
+      expect(warnings).toContainEqual({ error: 'the client left' });
+      expect(await processesWith(join(folder, 'hello.git'))).toEqual([]);
+    },
+  );
 });

@@ -48,9 +48,24 @@ describe('who may not come in', () => {
   const requests: [string, string, string, RequestInit][] = [
     ['reading what is there', 'GET', '/git/kept.git/info/refs?service=git-upload-pack', {}],
     ['the begin of a push', 'GET', '/git/kept.git/info/refs?service=git-receive-pack', {}],
-    ['a push without its begin', 'POST', '/git/kept.git/git-receive-pack', { body: '0000', headers: { 'content-type': RECEIVE } }],
-    ['a push that would make an app', 'POST', '/git/new-one.git/git-receive-pack', { body: '0000', headers: { 'content-type': RECEIVE } }],
-    ['a clone without its begin', 'POST', '/git/kept.git/git-upload-pack', { body: '0000', headers: { 'content-type': UPLOAD } }],
+    [
+      'a push without its begin',
+      'POST',
+      '/git/kept.git/git-receive-pack',
+      { body: '0000', headers: { 'content-type': RECEIVE } },
+    ],
+    [
+      'a push that would make an app',
+      'POST',
+      '/git/new-one.git/git-receive-pack',
+      { body: '0000', headers: { 'content-type': RECEIVE } },
+    ],
+    [
+      'a clone without its begin',
+      'POST',
+      '/git/kept.git/git-upload-pack',
+      { body: '0000', headers: { 'content-type': UPLOAD } },
+    ],
     ['a file of the repository', 'GET', '/git/kept.git/HEAD', {}],
     ['an app that does not exist', 'GET', '/git/nobody.git/info/refs?service=git-upload-pack', {}],
     ['a name that is none', 'GET', '/git/..%2f..%2fetc/info/refs?service=git-upload-pack', {}],
@@ -63,7 +78,9 @@ describe('who may not come in', () => {
   // One each: who guesses too often has to wait.
   it.each(wrong)('%s', async (_name, authorization) => {
     const headers = { authorization, 'content-type': RECEIVE };
-    await isShutOut(await fetch(`${host.url}/git/new-one.git/git-receive-pack`, { method: 'POST', body: '0000', headers }));
+    await isShutOut(
+      await fetch(`${host.url}/git/new-one.git/git-receive-pack`, { method: 'POST', body: '0000', headers }),
+    );
   });
 
   async function isShutOut(answer: Response): Promise<void> {
@@ -82,7 +99,9 @@ describe('who may not come in', () => {
   });
 
   it('an Authorization header of 100 kB is refused without a harm', async () => {
-    const answer = await raw(`GET /git/kept.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${'A'.repeat(100_000)}\r\n\r\n`);
+    const answer = await raw(
+      `GET /git/kept.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${'A'.repeat(100_000)}\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
 });
@@ -123,30 +142,27 @@ describe('with the token', () => {
     expect(answer).not.toContain('service=');
   });
 
-  it.each([['git-upload-archive'], [''], ['git-receive-pack;rm']])('the service "%s" is not spoken', async (service) => {
-    const answer = await ask(`/git/kept.git/info/refs?service=${encodeURIComponent(service)}`);
-    expect(answer.status).toBe(403);
-    expect(await answer.text()).toContain('Only git\'s smart protocol is spoken here');
-  });
+  it.each([['git-upload-archive'], [''], ['git-receive-pack;rm']])(
+    'the service "%s" is not spoken',
+    async (service) => {
+      const answer = await ask(`/git/kept.git/info/refs?service=${encodeURIComponent(service)}`);
+      expect(answer.status).toBe(403);
+      expect(await answer.text()).toContain("Only git's smart protocol is spoken here");
+    },
+  );
 
   it('the dumb protocol is refused', async () => {
     expect((await ask('/git/kept.git/info/refs')).status).toBe(403);
   });
 
-  it.each([
-    ['Hello'],
-    ['a'],
-    ['under_score'],
-    ['-dash'],
-    ['dash-'],
-    ['with.dot'],
-    ['x'.repeat(64)],
-    ['caf%C3%A9'],
-  ])('git shows a sentence for the id %s', async (id) => {
-    const push = await project.git('push', host.remote(id), 'main');
-    expect(push.code).not.toBe(0);
-    expect(push.output).toContain('cannot be an app\'s id: use 2 to 63 of a-z, 0-9 and "-"');
-  });
+  it.each([['Hello'], ['a'], ['under_score'], ['-dash'], ['dash-'], ['with.dot'], ['x'.repeat(64)], ['caf%C3%A9']])(
+    'git shows a sentence for the id %s',
+    async (id) => {
+      const push = await project.git('push', host.remote(id), 'main');
+      expect(push.code).not.toBe(0);
+      expect(push.output).toContain('cannot be an app\'s id: use 2 to 63 of a-z, 0-9 and "-"');
+    },
+  );
 
   it('git shows a sentence for a word of the platform', async () => {
     const push = await project.git('push', host.remote('console'), 'main');
@@ -162,7 +178,9 @@ describe('with the token', () => {
 
   it('the wrong method or type is refused before anything is made', async () => {
     expect((await ask('/git/new-one.git/git-receive-pack')).status).toBe(405);
-    expect((await ask('/git/kept.git/info/refs?service=git-receive-pack', { method: 'POST', body: '0000' })).status).toBe(405);
+    expect(
+      (await ask('/git/kept.git/info/refs?service=git-receive-pack', { method: 'POST', body: '0000' })).status,
+    ).toBe(405);
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', UPLOAD, `${RECEIVE}x`]) {
       expect((await send('new-one', Buffer.from('0000'), { 'content-type': type })).status).toBe(415);
     }
@@ -178,19 +196,47 @@ describe('a body that is garbage', () => {
     ['what says that it is gzip', Buffer.from('no gzip at all'), { 'content-encoding': 'gzip' }],
     ['gzip that is cut off', gzipSync(Buffer.alloc(100_000, 'x')).subarray(0, 60), { 'content-encoding': 'gzip' }],
     ['a packet longer than the body', Buffer.from('ffff1234'), {}],
-    ['a command without a pack', Buffer.concat([pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/main\0report-status`), FLUSH]), {}],
-    ['a pack that is broken', Buffer.concat([pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/main\0report-status`), FLUSH, Buffer.from('PACK\x00\x00\x00\x02\x00\x00\x00\x07broken')]), {}],
-    ['a ref outside of refs', Buffer.concat([pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} ../../x\0report-status`), FLUSH]), {}],
+    [
+      'a command without a pack',
+      Buffer.concat([pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/main\0report-status`), FLUSH]),
+      {},
+    ],
+    [
+      'a pack that is broken',
+      Buffer.concat([
+        pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/main\0report-status`),
+        FLUSH,
+        Buffer.from('PACK\x00\x00\x00\x02\x00\x00\x00\x07broken'),
+      ]),
+      {},
+    ],
+    [
+      'a ref outside of refs',
+      Buffer.concat([pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} ../../x\0report-status`), FLUSH]),
+      {},
+    ],
   ])('%s makes no app', async (_name, body, headers) => {
-    const answer = await send('new-one', body, headers).then((one) => one.text(), () => '');
+    const answer = await send('new-one', body, headers).then(
+      (one) => one.text(),
+      () => '',
+    );
     expect(answer).not.toContain('ok refs/heads/main');
     await until('the app is gone again', async () => (await readdir(join(host.data, 'apps'))).length === 1);
   });
 
   it('a body that is cut into single bytes is understood like any other', async () => {
-    const clean = Buffer.concat([pkt(`${'0'.repeat(40)} ${commit} refs/notes/x\0report-status push-options`), FLUSH, pkt('some-option'), FLUSH, await packOf(project, commit)]);
+    const clean = Buffer.concat([
+      pkt(`${'0'.repeat(40)} ${commit} refs/notes/x\0report-status push-options`),
+      FLUSH,
+      pkt('some-option'),
+      FLUSH,
+      await packOf(project, commit),
+    ]);
     const head = `POST /git/kept.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: ${BASIC}\r\nContent-Type: ${RECEIVE}\r\nContent-Length: ${clean.length}\r\nConnection: close\r\n\r\n`;
-    const answer = await raw(head, [...clean].map((byte) => Uint8Array.of(byte)));
+    const answer = await raw(
+      head,
+      [...clean].map((byte) => Uint8Array.of(byte)),
+    );
     expect(answer).toContain('unpack ok');
     expect(answer).toContain('ng refs/notes/x only branches and tags can be pushed here');
   });
@@ -204,7 +250,10 @@ describe('a body that is garbage', () => {
     );
     socket.write(start);
     socket.write((await packOf(project, commit)).subarray(0, 50));
-    await until('git receives the pack', async () => (await readdir(join(host.data, 'apps'))).includes('new-one') && (await receivers()) > 0);
+    await until(
+      'git receives the pack',
+      async () => (await readdir(join(host.data, 'apps'))).includes('new-one') && (await receivers()) > 0,
+    );
     socket.destroy();
     await until('git is gone', async () => (await receivers()) === 0);
     await until('the app is gone again', async () => (await readdir(join(host.data, 'apps'))).length === 1);
@@ -214,7 +263,9 @@ describe('a body that is garbage', () => {
 describe('who guesses', () => {
   it('has to wait after some wrong tokens, and is told so', async () => {
     const guess = (): Promise<Response> =>
-      fetch(`${host.url}/git/kept.git/info/refs?service=git-receive-pack`, { headers: { authorization: `Basic ${Buffer.from('x:guess-guess-guess').toString('base64')}` } });
+      fetch(`${host.url}/git/kept.git/info/refs?service=git-receive-pack`, {
+        headers: { authorization: `Basic ${Buffer.from('x:guess-guess-guess').toString('base64')}` },
+      });
     const answer = await until('it has to wait', async () => {
       const one = await guess();
       return one.status === 429 && one;
@@ -237,7 +288,11 @@ function ask(path: string, init: RequestInit = {}): Promise<Response> {
 }
 
 function send(id: string, body: Buffer, headers: Record<string, string>): Promise<Response> {
-  return ask(`/git/${id}.git/git-receive-pack`, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': RECEIVE, ...headers } });
+  return ask(`/git/${id}.git/git-receive-pack`, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers: { 'content-type': RECEIVE, ...headers },
+  });
 }
 
 /** Speaks HTTP by hand. @returns everything that came back until the connection ended */

@@ -33,7 +33,8 @@ describe('a deploy of an app that has run before', () => {
   });
 
   /** What the process of the live release was given as it began. */
-  const given = async (): Promise<string> => readFile(`/proc/${String((await host.app('swift')).pid)}/environ`, 'latin1');
+  const given = async (): Promise<string> =>
+    readFile(`/proc/${String((await host.app('swift')).pid)}/environ`, 'latin1');
   /** True where it began before its release was there, and was told later what to run. */
   const wasAhead = async (): Promise<boolean> => !(await given()).includes('STREAMLIT_HOST_RELEASE=');
   const onlyTheLiveOneRuns = (): Promise<unknown> =>
@@ -83,8 +84,14 @@ describe('a deploy of an app that has run before', () => {
 
   it('begins in the folder of its release where a config var speaks to Python itself', async () => {
     expect((await host.send('PATCH', '/apps/swift/config', { vars: { PYTHONPATH: 'parts' } })).ok).toBe(true);
-    await until('the change is live', async () => (await host.app('swift')).state === 'running' && (await given()).includes('PYTHONPATH=parts'));
-    await project.commit({ 'parts/part.py': 'TEXT = "here"', 'app.py': 'import part, streamlit as st\nst.text("part=" + part.TEXT)' }, 'in parts');
+    await until(
+      'the change is live',
+      async () => (await host.app('swift')).state === 'running' && (await given()).includes('PYTHONPATH=parts'),
+    );
+    await project.commit(
+      { 'parts/part.py': 'TEXT = "here"', 'app.py': 'import part, streamlit as st\nst.text("part=" + part.TEXT)' },
+      'in parts',
+    );
     await pushLive(project, host, 'swift');
     expect(await visit(host, 'swift')).toContain('part=here');
     expect(await wasAhead()).toBe(false);
@@ -114,7 +121,11 @@ describe('what an app’s Python runs first', () => {
 
   it('lets no file of the app take the place of one that Streamlit imports', async () => {
     const host = await startHost();
-    const project = await Project.create({ ...textApp('mine'), 'typing_extensions.py': 'raise ImportError("not this one")', 'calendar.py': 'raise ImportError("nor this")' });
+    const project = await Project.create({
+      ...textApp('mine'),
+      'typing_extensions.py': 'raise ImportError("not this one")',
+      'calendar.py': 'raise ImportError("nor this")',
+    });
     await pushLive(project, host, 'shadow');
     expect(await visit(host, 'shadow')).toContain('mine');
   });
@@ -125,12 +136,19 @@ describe('what an app’s Python runs first', () => {
     await mkdir(packages, { recursive: true });
     await mkdir(join(folder, 'app'));
     for (const path of [join(packages, '__init__.py'), join(packages, '../__init__.py')]) await writeFile(path, '');
-    await writeFile(join(packages, 'cli.py'), 'import colorsys, sys\ndef main(prog_name):\n    import beside\n    print(prog_name, sys.argv, beside.TEXT)\n');
+    await writeFile(
+      join(packages, 'cli.py'),
+      'import colorsys, sys\ndef main(prog_name):\n    import beside\n    print(prog_name, sys.argv, beside.TEXT)\n',
+    );
     await writeFile(join(folder, 'app/colorsys.py'), 'raise ImportError("not this one")');
     await writeFile(join(folder, 'app/beside.py'), 'TEXT = "beside"');
     const log = join(folder, 'run.log');
     const order = JSON.stringify({ argv: ['streamlit', 'run'], cwd: join(folder, 'app'), environment: {}, log });
-    execFileSync('python3', [launcher, 'hello'], { cwd: folder, input: order, env: { PATH: process.env.PATH, PYTHONPATH: join(folder, 'packages') } });
+    execFileSync('python3', [launcher, 'hello'], {
+      cwd: folder,
+      input: order,
+      env: { PATH: process.env.PATH, PYTHONPATH: join(folder, 'packages') },
+    });
     expect(await readFile(log, 'utf8')).toBe("streamlit ['streamlit', 'run'] beside\n");
   });
 });

@@ -34,7 +34,13 @@ async function listen(handle: (call: HookCall) => Promise<void>): Promise<void> 
 /** Runs a hook as git does. */
 function hook(name: 'pre-receive' | 'proc-receive'): ChildProcess {
   return spawn(join(HOOKS, name), [], {
-    env: { PATH: process.env.PATH, STREAMLIT_HOST_HOOKS: socket, STREAMLIT_HOST_PUSH: 'the-secret', GIT_QUARANTINE_PATH: '/q', HOME: '/nowhere' },
+    env: {
+      PATH: process.env.PATH,
+      STREAMLIT_HOST_HOOKS: socket,
+      STREAMLIT_HOST_PUSH: 'the-secret',
+      GIT_QUARANTINE_PATH: '/q',
+      HOME: '/nowhere',
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 }

@@ -48,12 +48,21 @@ def home():
 
 st.navigation([st.Page(home, default=True), st.Page("views/more.py")]).run()`;
   await project.git('rm', '-rq', 'pages');
-  await project.commit({ 'app.py': page(navigation), 'views/more.py': 'import streamlit as st\nst.write(\n' }, 'No Python');
+  await project.commit(
+    { 'app.py': page(navigation), 'views/more.py': 'import streamlit as st\nst.write(\n' },
+    'No Python',
+  );
   const broken = await push();
   expect(broken.code).toBe(1);
   expect(broken.output).toContain('SyntaxError');
   expect(broken.output).toMatch(/page "more" raised an exception/i);
-  await project.commit({ 'views/more.py': page('import time\nwhile True: time.sleep(0.1)'), 'streamlit-host.toml': `${SETTINGS}timeout_s = 2\n` }, 'Without an end');
+  await project.commit(
+    {
+      'views/more.py': page('import time\nwhile True: time.sleep(0.1)'),
+      'streamlit-host.toml': `${SETTINGS}timeout_s = 2\n`,
+    },
+    'Without an end',
+  );
   const endless = await push();
   expect(endless.code).toBe(1);
   expect(endless.output).toMatch(/page "more" did not end within 2 s; paged was not changed/i);

@@ -62,7 +62,9 @@ test('a branch is only stored while previews are off, and the pusher is told how
   await commit('feature/x', { 'app.py': app('early') });
   const push = await project.git('push', host.remote('shop'), 'feature/x');
   expect(push.code).toBe(0);
-  expect(push.output).toContain('Branch feature/x is stored, not deployed: only main is. Previews would give it an address of its own');
+  expect(push.output).toContain(
+    'Branch feature/x is stored, not deployed: only main is. Previews would give it an address of its own',
+  );
   expect(await apps()).toEqual(['shop']);
   expect(await host.app('shop')).toMatchObject({ previews_on: false, previews: [], preview: null });
 });
@@ -71,7 +73,9 @@ test('a branch that git cannot have beside another is refused before it is deplo
   await send('PATCH', '/apps/shop', { previews_on: true });
   for (const branch of ['feature', 'feature/x/y']) {
     const push = await project.git('push', host.remote('shop'), `main:refs/heads/${branch}`);
-    expect(push.output).toContain(`(git cannot have ${branch} beside the branch feature/x: delete that one first, or rename yours)`);
+    expect(push.output).toContain(
+      `(git cannot have ${branch} beside the branch feature/x: delete that one first, or rename yours)`,
+    );
     expect(push.code).toBe(1);
   }
   expect(await apps()).toEqual(['shop']);
@@ -93,8 +97,16 @@ test('with previews on, a branch is served at an address of its own, with the co
   expect(preview.pid).not.toBe(before.pid);
   expect(await serves(host, 'shop')).toEqual(before);
   expect(await refOf(host, 'shop', 'refs/heads/feature/x')).toBe(head);
-  expect(await host.app(FEATURE)).toMatchObject({ preview: { of: 'shop', branch: 'feature/x' }, deploy_branch: 'feature/x', previews: [], previews_on: false });
-  expect(await host.app('shop')).toMatchObject({ previews_on: true, previews: [{ id: FEATURE, branch: 'feature/x', state: 'running', release: 1 }] });
+  expect(await host.app(FEATURE)).toMatchObject({
+    preview: { of: 'shop', branch: 'feature/x' },
+    deploy_branch: 'feature/x',
+    previews: [],
+    previews_on: false,
+  });
+  expect(await host.app('shop')).toMatchObject({
+    previews_on: true,
+    previews: [{ id: FEATURE, branch: 'feature/x', state: 'running', release: 1 }],
+  });
 
   const gallery = await (await fetch(host.url)).text();
   expect(gallery).toContain('/apps/shop/');
@@ -102,7 +114,9 @@ test('with previews on, a branch is served at an address of its own, with the co
   // It can be cloned by itself, though its objects are those of its app.
   const clone = await run('git', ['clone', '--quiet', host.remote(FEATURE), 'clone'], clones);
   expect(clone).toMatchObject({ code: 0 });
-  expect((await run('git', ['rev-parse', 'HEAD', 'origin/feature/x'], join(clones, 'clone'))).output).toBe(`${head}\n${head}\n`);
+  expect((await run('git', ['rev-parse', 'HEAD', 'origin/feature/x'], join(clones, 'clone'))).output).toBe(
+    `${head}\n${head}\n`,
+  );
 });
 
 test("a preview's own config lies over that of its app, and hides nothing less", async () => {
@@ -163,11 +177,20 @@ test('with nowait, the branch moves once the preview is live', async () => {
 
 test('an edit of a preview is a commit on the branch of its app', async () => {
   const main = await refOf(host, 'shop');
-  const answer = await host.api('/apps/shop--later/files/app.py', { method: 'PUT', body: app('edited'), headers: { 'content-type': 'text/plain' } });
+  const answer = await host.api('/apps/shop--later/files/app.py', {
+    method: 'PUT',
+    body: app('edited'),
+    headers: { 'content-type': 'text/plain' },
+  });
   expect(answer.status).toBe(200);
   await until('it is live', async () => (await host.app('shop--later')).release === 2);
   expect(await serves(host, 'shop--later')).toMatchObject({ text: 'text:edited-eu' });
-  await until('the branch has moved', async () => (await project.git('fetch', host.remote('shop'), 'later')).code === 0 && (await project.git('show', 'FETCH_HEAD:app.py')).output.includes('text:edited'));
+  await until(
+    'the branch has moved',
+    async () =>
+      (await project.git('fetch', host.remote('shop'), 'later')).code === 0 &&
+      (await project.git('show', 'FETCH_HEAD:app.py')).output.includes('text:edited'),
+  );
   expect(await refOf(host, 'shop')).toBe(main);
 });
 
@@ -179,8 +202,12 @@ test('nobody pushes to a preview itself, or makes an app that looks like one', a
   const made = await project.git('push', host.remote('new--thing'), 'main');
   expect(made.code).not.toBe(0);
   expect(made.output).toContain('"--" stands in the ids of previews alone');
-  expect(await send('POST', '/apps', { name: 'Thing', id: 'new--thing' }, 422)).toMatchObject({ code: 'app-id-reserved' });
-  expect(await send('PATCH', `/apps/${FEATURE}`, { previews_on: true }, 409)).toMatchObject({ code: 'preview-of-preview' });
+  expect(await send('POST', '/apps', { name: 'Thing', id: 'new--thing' }, 422)).toMatchObject({
+    code: 'app-id-reserved',
+  });
+  expect(await send('PATCH', `/apps/${FEATURE}`, { previews_on: true }, 409)).toMatchObject({
+    code: 'preview-of-preview',
+  });
   expect(await serves(host, FEATURE)).toEqual(before);
   expect(await apps()).not.toContain('new--thing');
 });

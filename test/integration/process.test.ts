@@ -145,7 +145,11 @@ test('a command that cannot be run is refused, and its port can be given back', 
   const app = prepare({ command: [join(folder, 'nothing-here')] });
   await expect(app.start()).rejects.toMatchObject({ code: 'app-not-started' });
   await app.stop();
-  expect((await Promise.allSettled(Array.from({ length: 10 }, () => ports.reserve()))).filter((one) => one.status === 'fulfilled')).toHaveLength(10);
+  expect(
+    (await Promise.allSettled(Array.from({ length: 10 }, () => ports.reserve()))).filter(
+      (one) => one.status === 'fulfilled',
+    ),
+  ).toHaveLength(10);
 });
 
 test('one that is kept is started again after a crash, at once and where it was', async () => {
@@ -213,7 +217,15 @@ test('one that is let go of goes on, and whoever waits for it is told at once', 
 });
 
 test('one that was started ahead counts from when it was told what to run', async () => {
-  const ahead = await Child.start({ app: 'demo', release: 1, command: [process.execPath, './app.cjs'], cwd: folder, environment: {}, mark, output: 'ignore' });
+  const ahead = await Child.start({
+    app: 'demo',
+    release: 1,
+    command: [process.execPath, './app.cjs'],
+    cwd: folder,
+    environment: {},
+    mark,
+    output: 'ignore',
+  });
   await new Promise((resolve) => setTimeout(resolve, 300));
   const begun = Date.now();
   const app = prepare({ ahead: () => Promise.resolve(ahead) });
@@ -245,7 +257,13 @@ test('what only looks like an earlier server’s process is neither taken over n
   const { record } = first;
   if (record === undefined) throw new Error('it has no record');
   const next = prepare();
-  for (const wrong of [{ startTime: '1' }, { mark: '' }, { mark: `${mark}/other/1/x` }, { mark: `${mark}/demo/2/x` }, { healthPath: '/another/base/health' }]) {
+  for (const wrong of [
+    { startTime: '1' },
+    { mark: '' },
+    { mark: `${mark}/other/1/x` },
+    { mark: `${mark}/demo/2/x` },
+    { healthPath: '/another/base/health' },
+  ]) {
     expect(next.adopt({ ...record, ...wrong })).toBe(false);
   }
   await next.stop();

@@ -33,15 +33,35 @@ async function pushOver(project: Project): Promise<{ code: number; output: strin
 describe('what cannot become a release is refused before it is queued', () => {
   const good = textApp('text:never');
   const cases: [string, () => Promise<Project>, RegExp][] = [
-    ['a project without an app', () => Project.create({ 'readme.md': '# Hello', 'requirements.txt': 'streamlit\n' }), /There is no app\.py or streamlit_app\.py at the top of the project/],
-    ['a project with two candidates', () => Project.create({ 'one.py': '', 'two.py': '', 'requirements.txt': 'streamlit\n' }), /one\.py and two\.py could each be the app/],
+    [
+      'a project without an app',
+      () => Project.create({ 'readme.md': '# Hello', 'requirements.txt': 'streamlit\n' }),
+      /There is no app\.py or streamlit_app\.py at the top of the project/,
+    ],
+    [
+      'a project with two candidates',
+      () => Project.create({ 'one.py': '', 'two.py': '', 'requirements.txt': 'streamlit\n' }),
+      /one\.py and two\.py could each be the app/,
+    ],
     ['a project without requirements', () => Project.create({ 'app.py': good['app.py'] ?? '' }), /requirements\.txt/],
-    ['requirements in bytes that are no text', () => Project.create({ ...good, 'requirements.txt': Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x81]) }), /requirements\.txt .*(UTF-8|text)/],
-    ['requirements in UTF-16', () => Project.create({ ...good, 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') }), /requirements\.txt .*UTF-(8|16)/],
+    [
+      'requirements in bytes that are no text',
+      () => Project.create({ ...good, 'requirements.txt': Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x81]) }),
+      /requirements\.txt .*(UTF-8|text)/,
+    ],
+    [
+      'requirements in UTF-16',
+      () => Project.create({ ...good, 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') }),
+      /requirements\.txt .*UTF-(8|16)/,
+    ],
     ['a file over the limit', tooLarge, /data\.bin has 101 MB, and .*100 MB/],
     ['a submodule', withSubmodule, /part is a submodule/],
     ['a name that is not UTF-8', withLatinName, /caf\ufffd\.csv has a name that is not UTF-8 text: rename it/],
-    ['a link out of the tree', withLink, /data is a link to \.\.\/\.\.\/\.\.\/admin-token, which is outside of the project/],
+    [
+      'a link out of the tree',
+      withLink,
+      /data is a link to \.\.\/\.\.\/\.\.\/admin-token, which is outside of the project/,
+    ],
     ['a pointer of Git LFS', withPointer, /model\.bin is kept in Git LFS/],
     ['an empty commit', () => Project.create(), /The project is empty/],
   ];
@@ -86,13 +106,42 @@ describe('what cannot become a release is refused before it is queued', () => {
 
 describe('what fails on the way leaves the old release as it is', () => {
   const cases: [string, string, RegExp[], RegExp][] = [
-    ['a requirement that nobody has', 'unknown-requirement', [/no-such-package-of-anybody-1f3a/, /was not found/], /no package named no-such-package-of-anybody-1f3a was found/],
-    ['requirements that contradict each other', 'version-conflict', [/packaging<22/, /packaging>=23/], /contradict each other/],
+    [
+      'a requirement that nobody has',
+      'unknown-requirement',
+      [/no-such-package-of-anybody-1f3a/, /was not found/],
+      /no package named no-such-package-of-anybody-1f3a was found/,
+    ],
+    [
+      'requirements that contradict each other',
+      'version-conflict',
+      [/packaging<22/, /packaging>=23/],
+      /contradict each other/,
+    ],
     ['a syntax error', 'syntax-error', [/File "app\.py", line 3/, /SyntaxError/], /raised an exception/],
-    ['an import of what is not there', 'import-error', [/File "app\.py", line 2, in <module>/, /ModuleNotFoundError: No module named 'a_module_that_nobody_has'/], /raised an exception/],
-    ['an exception', 'exception', [/File "app\.py", line 8, in <module>/, /File "app\.py", line 5, in divide/, /ZeroDivisionError: division by zero/], /raised an exception/],
+    [
+      'an import of what is not there',
+      'import-error',
+      [/File "app\.py", line 2, in <module>/, /ModuleNotFoundError: No module named 'a_module_that_nobody_has'/],
+      /raised an exception/,
+    ],
+    [
+      'an exception',
+      'exception',
+      [
+        /File "app\.py", line 8, in <module>/,
+        /File "app\.py", line 5, in divide/,
+        /ZeroDivisionError: division by zero/,
+      ],
+      /raised an exception/,
+    ],
     ['a secret that is missing', 'missing-secret', [/secrets/i], /raised an exception/],
-    ['a script that leaves by itself', 'leaves', [/hint: app\.py calls sys\.exit\(\)[^\n]*st\.stop\(\)/], /the script did not end within 3 s/],
+    [
+      'a script that leaves by itself',
+      'leaves',
+      [/hint: app\.py calls sys\.exit\(\)[^\n]*st\.stop\(\)/],
+      /the script did not end within 3 s/,
+    ],
     ['an app that exits', 'exits', [/I do not like it here/], /the app exited with code 3/],
   ];
 
@@ -106,10 +155,14 @@ describe('what fails on the way leaves the old release as it is', () => {
     // Nobody wants to read where the platform keeps things.
     expect(output).not.toContain(host.data);
     expect(output).not.toContain('site-packages');
-    const { releases } = (await readMeta(host, 'steady')) as { releases: { number: number; state: string; reason: string }[] };
+    const { releases } = (await readMeta(host, 'steady')) as {
+      releases: { number: number; state: string; reason: string }[];
+    };
     expect(releases.at(-1)).toMatchObject({ state: 'failed' });
     expect(releases.at(-1)?.reason).toMatch(reason);
-    expect(existsSync(join(host.data, 'apps', 'steady', 'releases', String(releases.at(-1)?.number), 'source'))).toBe(false);
+    expect(existsSync(join(host.data, 'apps', 'steady', 'releases', String(releases.at(-1)?.number), 'source'))).toBe(
+      false,
+    );
   });
 
   it('an app that prints 50 MB: neither its log nor the push grow with it', async () => {
@@ -161,12 +214,14 @@ describe('what is mended', () => {
     expect((await serves(host, 'heals')).ref).not.toBe(commit);
   });
 
-  it('settings of the app\'s own that would lead it elsewhere are overruled', async () => {
+  it("settings of the app's own that would lead it elsewhere are overruled", async () => {
     const project = await fixture('own-port');
     await pushLive(project, host, 'own-port');
     expect(await visit(host, 'own-port')).toContain('on the port that it was given');
     // The file itself is not changed.
-    expect(await readFile(join(host.data, 'apps', 'own-port', 'current', '.streamlit', 'config.toml'), 'utf8')).toContain('port = 9');
+    expect(
+      await readFile(join(host.data, 'apps', 'own-port', 'current', '.streamlit', 'config.toml'), 'utf8'),
+    ).toContain('port = 9');
   });
 });
 

@@ -73,7 +73,9 @@ describe('git push', () => {
     expect(push.code).toBe(1);
     expect(push.output).toContain('[rejected]');
     expect(await serves(host, 'hello')).toEqual(before);
-    expect((await hello.git('pull', '--quiet', '--rebase', '--strategy-option=theirs', host.remote('hello'), 'main')).code).toBe(0);
+    expect(
+      (await hello.git('pull', '--quiet', '--rebase', '--strategy-option=theirs', host.remote('hello'), 'main')).code,
+    ).toBe(0);
   });
 
   it('deploys a forced push, though it takes back what was there', async () => {
@@ -91,13 +93,28 @@ describe('git push', () => {
     for (let number = 0; number < 60; number += 1) await hello.git('tag', `many-${number}`, 'HEAD');
     expect((await hello.git('push', '--quiet', host.remote('hello'), '--tags')).code).toBe(0);
     const env = { GIT_TRACE_CURL: '1', GIT_TRACE_PACKET: '1' };
-    const fetched = await run('git', ['-c', 'protocol.version=2', 'clone', '--quiet', host.remote('hello'), 'v2'], clones, env);
+    const fetched = await run(
+      'git',
+      ['-c', 'protocol.version=2', 'clone', '--quiet', host.remote('hello'), 'v2'],
+      clones,
+      env,
+    );
     expect(fetched.code).toBe(0);
     expect(fetched.output).toContain('< version 2');
-    const listed = await run('git', ['-c', 'protocol.version=0', 'ls-remote', host.remote('hello'), 'main'], clones, env);
+    const listed = await run(
+      'git',
+      ['-c', 'protocol.version=0', 'ls-remote', host.remote('hello'), 'main'],
+      clones,
+      env,
+    );
     expect(listed.output).not.toContain('< version 2');
     expect(listed.code).toBe(0);
-    const behind = await run('git', ['-C', join(clones, 'first'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'], clones, env);
+    const behind = await run(
+      'git',
+      ['-C', join(clones, 'first'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'],
+      clones,
+      env,
+    );
     expect(behind.code).toBe(0);
     expect(`${fetched.output}${behind.output}`).toMatch(/content-encoding: gzip/i);
   });
@@ -176,7 +193,9 @@ describe('what is pushed to', () => {
     await hello.git('notes', 'add', '-m', 'a note', 'HEAD');
     const push = await hello.git('push', host.remote('hello'), 'refs/notes/commits', 'HEAD:refs/releases/99');
     expect(push.code).toBe(1);
-    expect(push.output).toContain('! [remote rejected] refs/notes/commits -> refs/notes/commits (only branches and tags can be pushed here)');
+    expect(push.output).toContain(
+      '! [remote rejected] refs/notes/commits -> refs/notes/commits (only branches and tags can be pushed here)',
+    );
     expect(push.output).toContain('! [remote rejected] HEAD -> refs/releases/99');
     expect(await refOf(host, 'hello', 'refs/notes/commits')).toBeUndefined();
     expect(await refOf(host, 'hello', 'refs/releases/99')).toBeUndefined();

@@ -86,10 +86,14 @@ async function runsBullMQ(server: RedisServer): Promise<void> {
   const { connection } = server;
   const queue = new Queue('deploys', { connection });
   const events = new QueueEvents('deploys', { connection });
-  const worker = new Worker('deploys', async (job) => {
-    seen.push(job.data);
-    return `${job.name} done`;
-  }, { connection });
+  const worker = new Worker(
+    'deploys',
+    async (job) => {
+      seen.push(job.data);
+      return `${job.name} done`;
+    },
+    { connection },
+  );
   const onError = (): void => undefined; // Connections end with the test.
   queue.on('error', onError);
   events.on('error', onError);
@@ -111,7 +115,11 @@ describe('the private Redis', () => {
     const server = await start();
     await runsBullMQ(server);
     const wanted = {
-      port: '0', save: '', appendonly: 'yes', appendfsync: 'everysec', 'maxmemory-policy': 'noeviction',
+      port: '0',
+      save: '',
+      appendonly: 'yes',
+      appendfsync: 'everysec',
+      'maxmemory-policy': 'noeviction',
     };
     const found = await on(server, (redis) => settingsOf(redis, Object.keys(wanted)));
     expect(found).toEqual(wanted);
@@ -189,9 +197,11 @@ describe('the private Redis', () => {
     await on(server, (redis) => redis.set('kept', 'yes'));
     const first = await recorded();
     // A second passes at most until every write is on disk; WAITAOF would tell, but is not in every version.
-    await on(server, (redis) => vi.waitFor(async () => {
-      expect(await redis.info('persistence')).toContain('aof_pending_bio_fsync:0');
-    }, until));
+    await on(server, (redis) =>
+      vi.waitFor(async () => {
+        expect(await redis.info('persistence')).toContain('aof_pending_bio_fsync:0');
+      }, until),
+    );
     process.kill(first.pid, 'SIGKILL');
     await vi.waitFor(() => expect(lines).toContain('Redis runs again.'), until);
     expect((await recorded()).pid).not.toBe(first.pid);
@@ -245,8 +255,9 @@ describe('the private Redis', () => {
   it('is refused with its own last words where it cannot start', async () => {
     const bin = join(base, 'bin');
     await mkdir(bin);
-    const says = 'if (process.argv[2] === "--version") console.log("Redis server v=7.0.0");\n'
-      + 'else console.error("7:M 21 Nov 2026 23:02:29.887 # Cannot allocate memory.");\n';
+    const says =
+      'if (process.argv[2] === "--version") console.log("Redis server v=7.0.0");\n' +
+      'else console.error("7:M 21 Nov 2026 23:02:29.887 # Cannot allocate memory.");\n';
     await writeFile(join(bin, 'redis-server'), `#!${process.execPath}\n${says}`, { mode: 0o755 });
     const failure = await startRedis(options({ binaryDirs: [bin], path: '' })).catch((error: unknown) => error);
     expect(failure).toMatchObject({
@@ -299,7 +310,13 @@ async function runsOn(binary: string): Promise<void> {
 
 async function findFolder(name: string, path: string): Promise<string | undefined> {
   for (const folder of path.split(':')) {
-    if (await run(join(folder, name), ['--version']).then(() => true, () => false)) return folder;
+    if (
+      await run(join(folder, name), ['--version']).then(
+        () => true,
+        () => false,
+      )
+    )
+      return folder;
   }
   return undefined;
 }

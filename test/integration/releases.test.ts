@@ -91,7 +91,9 @@ describe('releases', () => {
     await symlink('/nonexistent/python3', join(environment, 'bin/python'));
     expect((await host.send('POST', '/apps/moved/rollback', { release: 1 })).status).toBe(202);
     const app = await until('the rollback has ended', async () => {
-      const { deploys } = (await (await host.api('/apps/moved/deploys')).json()) as { deploys: { release: number; state: string; reason: string | null }[] };
+      const { deploys } = (await (await host.api('/apps/moved/deploys')).json()) as {
+        deploys: { release: number; state: string; reason: string | null }[];
+      };
       const last = deploys.find(({ release }) => release === 3);
       return last !== undefined && ['live', 'failed'].includes(last.state) ? last : undefined;
     });

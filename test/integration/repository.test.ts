@@ -29,7 +29,10 @@ async function blob(path: string, content: string, executable = false): Promise<
   return { path, file, executable };
 }
 
-async function commit(set: BlobSource[], options: { parent?: string; remove?: string[]; replace?: boolean; message?: string; author?: string } = {}): Promise<string> {
+async function commit(
+  set: BlobSource[],
+  options: { parent?: string; remove?: string[]; replace?: boolean; message?: string; author?: string } = {},
+): Promise<string> {
   const { parent, remove = [], replace = false, message = 'Change', author = 'ada' } = options;
   return repository.commit({ parent, set, remove, replace, author, message }, tmp);
 }
@@ -40,11 +43,16 @@ async function filesOf(id: string): Promise<string> {
 
 describe('a commit of the server', () => {
   it('holds exactly the files that it was given, with who made it', async () => {
-    const id = await commit([await blob('app.py', 'one'), await blob('bin/run', '#!', true), await blob('näme mit "Zeichen"\t.txt', 'x')], { author: 'Ada <x@y>\n' });
+    const id = await commit(
+      [await blob('app.py', 'one'), await blob('bin/run', '#!', true), await blob('näme mit "Zeichen"\t.txt', 'x')],
+      { author: 'Ada <x@y>\n' },
+    );
     expect((await filesOf(id)).split('\n')).toHaveLength(3);
     expect(await filesOf(id)).toContain('100644 app.py');
     expect(await filesOf(id)).toContain('100755 bin/run');
-    expect(await repository.run(['log', '-1', '--format=%an|%cn|%ae|%s', id])).toBe('Ada x@y|streamlit-host|noreply@streamlit-host.invalid|Change');
+    expect(await repository.run(['log', '-1', '--format=%an|%cn|%ae|%s', id])).toBe(
+      'Ada x@y|streamlit-host|noreply@streamlit-host.invalid|Change',
+    );
   });
 
   it('changes, adds and removes on top of its parent', async () => {
@@ -103,7 +111,8 @@ describe('a repository', () => {
     await repository.pointRef('refs/heads/main', id);
     expect(await repository.resolve('refs/heads/main')).toBe(id);
     expect(await repository.resolve(id)).toBe(id);
-    for (const name of ['refs/heads/none', 'f'.repeat(40), '--help', 'main..', '']) expect(await repository.resolve(name)).toBeUndefined();
+    for (const name of ['refs/heads/none', 'f'.repeat(40), '--help', 'main..', ''])
+      expect(await repository.resolve(name)).toBeUndefined();
     // What is not a commit is none.
     expect(await repository.resolve(await repository.run(['rev-parse', `${id}^{tree}`]))).toBeUndefined();
   });
@@ -129,9 +138,11 @@ describe('a repository', () => {
   it('knows the branch that keeps git from having another one', async () => {
     const id = await commit([await blob('a', 'branch')]);
     await repository.pointRef('refs/heads/way/in', id);
-    expect(await Promise.all(['way', 'way/in/x', 'way/in', 'way/out', 'way2', 'w'].map((name) => repository.branchInTheWay(name)))).toEqual([
-      'way/in', 'way/in', undefined, undefined, undefined, undefined,
-    ]);
+    expect(
+      await Promise.all(
+        ['way', 'way/in/x', 'way/in', 'way/out', 'way2', 'w'].map((name) => repository.branchInTheWay(name)),
+      ),
+    ).toEqual(['way/in', 'way/in', undefined, undefined, undefined, undefined]);
   });
 
   it('moves a ref only from where it was thought to be', async () => {
@@ -148,7 +159,10 @@ describe('a repository', () => {
     const fresh = new Repository(join(folder, 'fresh.git'), git);
     await fresh.init(tmp);
     expect(await fresh.hasRefs()).toBe(false);
-    const id = await fresh.commit({ parent: undefined, set: [await blob('a', '1')], remove: [], replace: true, author: 'ada', message: 'One' }, tmp);
+    const id = await fresh.commit(
+      { parent: undefined, set: [await blob('a', '1')], remove: [], replace: true, author: 'ada', message: 'One' },
+      tmp,
+    );
     await fresh.keepRelease(1, id);
     expect(await fresh.hasRefs()).toBe(false);
     expect(await git.text(['ls-remote', fresh.path])).toBe('');
@@ -177,7 +191,9 @@ describe('git', () => {
   });
 
   it('fails with its own last words', async () => {
-    await expect(git.text(['-C', repository.path, 'cat-file', 'blob', 'f'.repeat(40)])).rejects.toThrow(/^git cat-file failed: fatal: /);
+    await expect(git.text(['-C', repository.path, 'cat-file', 'blob', 'f'.repeat(40)])).rejects.toThrow(
+      /^git cat-file failed: fatal: /,
+    );
   });
 
   it('ends when the work is called off', async () => {

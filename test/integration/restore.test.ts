@@ -27,7 +27,8 @@ test('what docs/operations.md backs up comes back by itself: what was live, with
 
   const data = join(await scratch('streamlit-host-restore-'), 'data');
   await mkdir(data);
-  for (const part of ['apps', 'vault.key']) await cp(join(host.data, part), join(data, part), { recursive: true, verbatimSymlinks: true });
+  for (const part of ['apps', 'vault.key'])
+    await cp(join(host.data, part), join(data, part), { recursive: true, verbatimSymlinks: true });
   await host.stop();
   // Without the environments that the helper would give it.
   const restored = await startHost({ data, bare: true });

@@ -36,8 +36,15 @@ let ports: number[];
 
 beforeAll(async () => {
   [place, home, ports] = [await Installation.create(), await scratch('home-'), await freePorts(2)];
-  await place.write({ ...below('apps/reports', fileApp('a report')), ...below('apps/parent', { 'app.py': PARENT, 'requirements.txt': 'streamlit\n' }) });
-  await place.setConfig({ apps: { reports: { name: 'Reports', url: '/reports/', dir: 'apps/reports', port: ports[0], restart_on_crash: true } } });
+  await place.write({
+    ...below('apps/reports', fileApp('a report')),
+    ...below('apps/parent', { 'app.py': PARENT, 'requirements.txt': 'streamlit\n' }),
+  });
+  await place.setConfig({
+    apps: {
+      reports: { name: 'Reports', url: '/reports/', dir: 'apps/reports', port: ports[0], restart_on_crash: true },
+    },
+  });
   host = await startHost({ env: env() });
   await Promise.all(['reports', 'parent'].map(running));
 });
@@ -79,8 +86,15 @@ async function shown(id: string): Promise<string> {
 /** The addresses at which something listens on a port, as the kernel writes them. */
 async function listening(port: number): Promise<string[]> {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const rows = (await Promise.all(['tcp', 'tcp6'].map((table) => readFile(`/proc/net/${table}`, 'utf8').catch(() => '')))).join('\n').split('\n');
-  return rows.map((row) => row.trim().split(/\s+/)).filter((fields) => fields[3] === '0A' && fields[1]?.endsWith(`:${hex}`)).map((fields) => fields[1] ?? '');
+  const rows = (
+    await Promise.all(['tcp', 'tcp6'].map((table) => readFile(`/proc/net/${table}`, 'utf8').catch(() => '')))
+  )
+    .join('\n')
+    .split('\n');
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter((fields) => fields[3] === '0A' && fields[1]?.endsWith(`:${hex}`))
+    .map((fields) => fields[1] ?? '');
 }
 
 async function environmentOf(pid: number): Promise<string[]> {
@@ -116,21 +130,33 @@ test('2: a virtual environment is found by each of its usual names, and one that
   const files = { 'app.py': 'import streamlit as st\nst.text("ok")\n' };
   await place.write({ ...below('apps/with-env', files), ...below('apps/with-venv', files) });
   expect(await refresh()).toMatchObject({ 'with-env': 'added', 'with-venv': 'added' });
-  for (const [id, name] of [['with-env', 'env'], ['with-venv', 'venv']] as const) {
+  for (const [id, name] of [
+    ['with-env', 'env'],
+    ['with-venv', 'venv'],
+  ] as const) {
     const { pid } = await running(id);
     expect(await readFile(`/proc/${pid}/cmdline`, 'utf8')).toContain(place.path('apps', id, name, 'bin/python'));
   }
   const config = await place.config();
   config.apps['with-env'] = { ...config.apps['with-env'], venv: place.path('apps/with-env/venv') };
   await place.setConfig(config);
-  const { apps } = (await (await post('/refresh')).json()) as { apps: { app: string; outcome: string; sentence: string }[] };
-  expect(apps.find(({ app: id }) => id === 'with-env')).toMatchObject({ outcome: 'failed', sentence: expect.stringContaining(`there is ${place.path('apps/with-env/env')}`) as unknown });
+  const { apps } = (await (await post('/refresh')).json()) as {
+    apps: { app: string; outcome: string; sentence: string }[];
+  };
+  expect(apps.find(({ app: id }) => id === 'with-env')).toMatchObject({
+    outcome: 'failed',
+    sentence: expect.stringContaining(`there is ${place.path('apps/with-env/env')}`) as unknown,
+  });
   expect((await app('with-env')).state).toBe('running');
 });
 
 test('3: an unknown key is an error that names the nearest app, and stops nothing', async () => {
   const before = await Promise.all(['reports', 'parent'].map(async (id) => (await running(id)).pid));
-  const asked = await run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), 'restart', 'reprots'], home, { STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN, HOME: home });
+  const asked = await run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), 'restart', 'reprots'], home, {
+    STREAMLIT_HOST_URL: host.url,
+    STREAMLIT_HOST_TOKEN: TOKEN,
+    HOME: home,
+  });
   expect(asked).toEqual({ code: 5, output: expect.stringContaining('Did you mean "reports"?') as unknown });
   expect(await Promise.all(['reports', 'parent'].map(async (id) => (await app(id)).pid))).toEqual(before);
 });
@@ -141,7 +167,10 @@ test('4: config.json is found from wherever the server runs, and one that is gon
   const good = await readFile(place.path('config.json'), 'utf8');
   await rm(place.path('config.json'));
   const answer = await post('/refresh');
-  expect([answer.status, ((await answer.json()) as { notes: string[] }).notes]).toEqual([200, [expect.stringContaining('config.json is gone')]]);
+  expect([answer.status, ((await answer.json()) as { notes: string[] }).notes]).toEqual([
+    200,
+    [expect.stringContaining('config.json is gone')],
+  ]);
   expect((await running('reports')).pid).toBe(before);
   await place.write({ 'config.json': good });
 });
@@ -275,7 +304,12 @@ test('13: an app asks nobody for an e-mail address, looks up no address of its o
   await expect(stat(join(home, '.streamlit'))).rejects.toThrow('ENOENT');
   const { pid } = await running('late');
   expect(await environmentOf(pid)).toEqual(
-    expect.arrayContaining(['STREAMLIT_SERVER_HEADLESS=true', 'STREAMLIT_SERVER_ADDRESS=127.0.0.1', 'STREAMLIT_BROWSER_GATHER_USAGE_STATS=false', `HOME=${home}`]),
+    expect.arrayContaining([
+      'STREAMLIT_SERVER_HEADLESS=true',
+      'STREAMLIT_SERVER_ADDRESS=127.0.0.1',
+      'STREAMLIT_BROWSER_GATHER_USAGE_STATS=false',
+      `HOME=${home}`,
+    ]),
   );
   expect(await readFile(place.path('logs/late.log'), 'utf8')).not.toMatch(/e-?mail|External URL|Network URL/i);
 });
@@ -293,6 +327,8 @@ test('14: an app without an environment gets one, its secrets reach it alone, th
   expect(await readFile(place.path('logs/controller.log'), 'utf8')).not.toContain('only-for-late');
   expect((await fetch(`${host.url}/console/`, { redirect: 'manual' })).status).toBe(302);
   for (let look = 0; look < 5; look += 1) await refresh();
-  const open = await Promise.all((await readdir(`/proc/${host.pid}/fd`)).map((fd) => readlink(`/proc/${host.pid}/fd/${fd}`).catch(() => '')));
+  const open = await Promise.all(
+    (await readdir(`/proc/${host.pid}/fd`)).map((fd) => readlink(`/proc/${host.pid}/fd/${fd}`).catch(() => '')),
+  );
   expect(open.filter((path) => path.endsWith('.log'))).toEqual([]);
 });

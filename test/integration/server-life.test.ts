@@ -32,7 +32,10 @@ const strangers: ChildProcess[] = [];
 beforeAll(async () => {
   host = await startHost();
   data = host.data;
-  mark = createHash('sha256').update(await realpath(data)).digest('hex').slice(0, 16);
+  mark = createHash('sha256')
+    .update(await realpath(data))
+    .digest('hex')
+    .slice(0, 16);
   project = await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' });
   await pushLive(project, host, 'demo');
 });
@@ -65,7 +68,11 @@ async function marked(): Promise<number[]> {
 
 /** A process that is not the platform's child. */
 function stranger(env: Record<string, string> = {}): number {
-  const child = spawn('sleep', ['600'], { env: { PATH: process.env.PATH ?? '', ...env }, detached: true, stdio: 'ignore' });
+  const child = spawn('sleep', ['600'], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    detached: true,
+    stdio: 'ignore',
+  });
   strangers.push(child);
   return child.pid ?? 0;
 }
@@ -184,10 +191,15 @@ test('a server that is told to end while an app starts does not wait for it, and
   // An app that is a server itself is imported before it serves, so that it can take its time.
   const main = join(source, 'app.py');
   const before = await readFile(main, 'utf8');
-  await writeFile(main, 'import time\nimport streamlit as st\nprint("taking my time", flush=True)\ntime.sleep(600)\napp = st.App("page.py")\n');
+  await writeFile(
+    main,
+    'import time\nimport streamlit as st\nprint("taking my time", flush=True)\ntime.sleep(600)\napp = st.App("page.py")\n',
+  );
   await host.api('/apps/demo/start', { method: 'POST' });
   const starting = await until('it is being started', async () => Number((await host.app('demo')).pid) || undefined);
-  await until('it takes its time', async () => (await readFile(join(data, 'apps/demo/run.log'), 'utf8')).includes('taking my time'));
+  await until('it takes its time', async () =>
+    (await readFile(join(data, 'apps/demo/run.log'), 'utf8')).includes('taking my time'),
+  );
   const begun = Date.now();
   expect(await host.signal('SIGTERM')).toBe(0);
   expect(Date.now() - begun).toBeLessThan(15_000);
@@ -221,14 +233,23 @@ test('a server whose data folder or settings are wrong says so, one line for eac
   const folder = await scratch('streamlit-host-');
   await writeFile(join(folder, 'file'), '');
   const unwritable = await failure({ data: folder, env: { STREAMLIT_HOST_DATA: join(folder, 'file') } });
-  expect(unwritable).toEqual({ code: 1, lines: [expect.stringMatching(/^streamlit-host: the data folder .*file cannot be written: /)] });
+  expect(unwritable).toEqual({
+    code: 1,
+    lines: [expect.stringMatching(/^streamlit-host: the data folder .*file cannot be written: /)],
+  });
   const wrong = await failure({
     data: folder,
-    env: { STREAMLIT_HOST_PORT: 'eighty', STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000', STREAMLIT_HOST_TOKEN: 'short' },
+    env: {
+      STREAMLIT_HOST_PORT: 'eighty',
+      STREAMLIT_HOST_PORT_MIN: '9000',
+      STREAMLIT_HOST_PORT_MAX: '8000',
+      STREAMLIT_HOST_TOKEN: 'short',
+    },
   });
   expect(wrong.code).toBe(2);
   expect(wrong.lines).toHaveLength(3);
-  for (const name of ['PORT=eighty', 'PORT_MIN=9000', 'TOKEN']) expect(wrong.lines.join('\n')).toContain(`STREAMLIT_HOST_${name}`);
+  for (const name of ['PORT=eighty', 'PORT_MIN=9000', 'TOKEN'])
+    expect(wrong.lines.join('\n')).toContain(`STREAMLIT_HOST_${name}`);
 });
 
 test('stop with the apps leaves nothing of ours in the process table', async () => {

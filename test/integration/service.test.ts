@@ -37,7 +37,10 @@ async function begin(): Promise<ChildProcess> {
 /** The process that the server has written down, once it has; it ends with the file whatever happens. */
 async function written(name: string, ready: (record: Record<string, unknown>) => boolean): Promise<ProcessIdentity> {
   const record = await until(`${name} is written`, async () => {
-    const found = JSON.parse(await readFile(join(data, 'run', name), 'utf8').catch(() => '{}')) as Record<string, unknown>;
+    const found = JSON.parse(await readFile(join(data, 'run', name), 'utf8').catch(() => '{}')) as Record<
+      string,
+      unknown
+    >;
     return ready(found) && (found as unknown as ProcessIdentity);
   });
   endWithFile(() => isRunning(record) && process.kill(record.pid, 'SIGKILL'));

@@ -20,7 +20,9 @@ beforeAll(async () => {
   expect((await project.git('push', host.remote('shop'), 'broken')).code).toBe(0);
 });
 
-const preview = async (branch: string): Promise<{ status: number; code?: string; deploy?: { release: number } | null }> => {
+const preview = async (
+  branch: string,
+): Promise<{ status: number; code?: string; deploy?: { release: number } | null }> => {
   const answer = await host.send('POST', '/apps/shop/previews', { branch });
   return { ...((await answer.json()) as object), status: answer.status };
 };
@@ -51,7 +53,8 @@ test('one whose preview was removed gets another one, and is where it was', asyn
 test('what cannot be previewed is refused with what is wrong, and makes nothing', async () => {
   expect(await preview('broken')).toMatchObject({ status: 422, code: 'no-entrypoint' });
   expect(await preview('main')).toMatchObject({ status: 409, code: 'branch-deploys' });
-  for (const branch of ['nowhere', '--help', '../main', 'feature']) expect(await preview(branch)).toMatchObject({ status: 404, code: 'branch-not-found' });
+  for (const branch of ['nowhere', '--help', '../main', 'feature'])
+    expect(await preview(branch)).toMatchObject({ status: 404, code: 'branch-not-found' });
   const { apps } = (await (await host.api('/apps')).json()) as { apps: { id: string }[] };
   expect(apps.map(({ id }) => id)).toEqual(['shop', 'shop--feature-x']);
 });

@@ -118,7 +118,9 @@ test('an app that crashes is started again as it was, and whoever watches sees e
   process.kill(before.pid, 'SIGKILL');
   const after = await running('steady', (app) => app.pid !== before.pid);
   expect(await readlink(`/proc/${after.pid}/cwd`)).toBe(cwd);
-  await until('all states were told', () => ['crashed', 'starting', 'running'].every((state) => heard.includes(`"state":"${state}"`)));
+  await until('all states were told', () =>
+    ['crashed', 'starting', 'running'].every((state) => heard.includes(`"state":"${state}"`)),
+  );
   const told = [...heard.matchAll(/"state":"(crashed|starting|running)"/g)].map((match) => match[1]);
   expect(told.indexOf('crashed')).toBeLessThan(told.indexOf('starting', told.indexOf('crashed')));
   expect(told.at(-1)).toBe('running');
@@ -132,7 +134,10 @@ test('an app that crashes is started again as it was, and whoever watches sees e
 test('what a crashed app had started is ended before it is started again', async () => {
   const page = await StreamlitClient.connect(address('steady'));
   await page.run('family=1');
-  const [plain, , daemon] = page.text('family=').split(',').map((pid) => identity(Number(pid)));
+  const [plain, , daemon] = page
+    .text('family=')
+    .split(',')
+    .map((pid) => identity(Number(pid)));
   if (plain === undefined || daemon === undefined) throw new Error('the family is not whole');
   expect([plain, daemon].map(isRunning)).toEqual([true, true]);
   const before = await running('steady');
@@ -148,7 +153,9 @@ test('an app that cannot start is tried less and less often, heals by itself, an
   const offset = (await runLog('second')).length;
   process.kill(before.pid, 'SIGKILL');
   const starts = async (): Promise<number[]> =>
-    [...(await runLog('second')).slice(offset).matchAll(/\[([^\]]+)\] started pid/g)].map((match) => Date.parse(match[1] ?? ''));
+    [...(await runLog('second')).slice(offset).matchAll(/\[([^\]]+)\] started pid/g)].map((match) =>
+      Date.parse(match[1] ?? ''),
+    );
   const times = await until('it was tried three times', async () => {
     const all = await starts();
     return all.length >= 3 && all;
@@ -182,7 +189,10 @@ test('an app that cannot start is tried less and less often, heals by itself, an
 test('stop ends the whole family of an app: children, those that hide, and those that do not listen', async () => {
   const page = await StreamlitClient.connect(address('steady'));
   await page.run('family=1');
-  const family = page.text('family=').split(',').map((pid) => identity(Number(pid)));
+  const family = page
+    .text('family=')
+    .split(',')
+    .map((pid) => identity(Number(pid)));
   const other = await running('second');
   const { pid } = await running('steady');
   const all = [identity(pid), ...family];
@@ -240,7 +250,8 @@ test('a restart serves all the while, finishes what it answers, and leaves one p
 
 test('a restart of an app that does not exist touches no other', async () => {
   const before = await Promise.all(['steady', 'second'].map((id) => running(id)));
-  for (const id of ['nobody', 'stead', 'steady-', '..%2fsteady', '%2A']) expect([404, 422]).toContain(await post(`/apps/${id}/restart`));
+  for (const id of ['nobody', 'stead', 'steady-', '..%2fsteady', '%2A'])
+    expect([404, 422]).toContain(await post(`/apps/${id}/restart`));
   expect(await Promise.all(['steady', 'second'].map((id) => running(id)))).toEqual(before);
   expect(new Set(before.map((app) => app.port)).size).toBe(2);
 });
@@ -257,10 +268,13 @@ test('an app that prints 60 MB at once fills neither the disk nor the platformâ€
   await until('the log is small again', async () => (await stat(log)).size < 11 * MB);
   const folder = join(host.data, 'apps', 'steady', 'releases', '1');
   let total = 0;
-  for (const name of await readdir(folder)) if (name.startsWith('run.log')) total += (await stat(join(folder, name))).size;
+  for (const name of await readdir(folder))
+    if (name.startsWith('run.log')) total += (await stat(join(folder, name))).size;
   expect(total).toBeLessThan(35 * MB);
   expect((await memory()) - before).toBeLessThan(60 * MB);
-  const kept = await Promise.all([log, join(folder, 'run.log.1')].filter((path) => existsSync(path)).map((path) => readFile(path, 'utf8')));
+  const kept = await Promise.all(
+    [log, join(folder, 'run.log.1')].filter((path) => existsSync(path)).map((path) => readFile(path, 'utf8')),
+  );
   expect(kept.join('')).toContain('the last words');
   await page.close();
 });

@@ -28,7 +28,9 @@ function remove(): void {
 describe('packages.txt', () => {
   it.runIf(debian)('is met by what is installed, and refused with the names of what is not', async () => {
     expect(await provide([])).toEqual([]);
-    expect(await provide(['dpkg', 'base-files'])).toEqual(['packages.txt: installed on this server are dpkg, base-files.']);
+    expect(await provide(['dpkg', 'base-files'])).toEqual([
+      'packages.txt: installed on this server are dpkg, base-files.',
+    ]);
     await expect(provide(['dpkg', 'no-such-package-of-ours'])).rejects.toMatchObject({
       code: 'packages-missing',
       message: expect.stringMatching(/^packages\.txt names no-such-package-of-ours, which is not installed/) as string,
@@ -51,25 +53,37 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
     const heard: string[] = [];
     const wanted = { names: ['dpkg', PACKAGE], onLine: (line: string): void => void heard.push(line) };
     await Promise.all([packages.provide(wanted), packages.provide(wanted)]);
-    expect(heard.filter((line) => line.startsWith('packages.txt: installing'))).toEqual([`packages.txt: installing ${PACKAGE}`]);
+    expect(heard.filter((line) => line.startsWith('packages.txt: installing'))).toEqual([
+      `packages.txt: installing ${PACKAGE}`,
+    ]);
     expect(execFileSync(PACKAGE, { encoding: 'utf8' })).toContain('Hello');
-    expect(await provide([PACKAGE], { install: true })).toEqual([`packages.txt: installed on this server is ${PACKAGE}.`]);
+    expect(await provide([PACKAGE], { install: true })).toEqual([
+      `packages.txt: installed on this server is ${PACKAGE}.`,
+    ]);
   });
 
   it('says in apt-get’s own words why it could not be', async () => {
     await expect(provide(['no-such-package-of-ours'], { install: true })).rejects.toMatchObject({
       code: 'packages-not-installed',
-      message: 'packages.txt: no-such-package-of-ours could not be installed: Unable to locate package no-such-package-of-ours',
+      message:
+        'packages.txt: no-such-package-of-ours could not be installed: Unable to locate package no-such-package-of-ours',
     });
   });
 
   it.each([
     ['a name that apt-get takes for a removal', `${PACKAGE}-`, 'remove is disabled'],
-    ['a name that apt-get takes for a pattern', 'hello-trad.tional', "Couldn't find any package by glob 'hello-trad.tional'"],
+    [
+      'a name that apt-get takes for a pattern',
+      'hello-trad.tional',
+      "Couldn't find any package by glob 'hello-trad.tional'",
+    ],
     ['what can only be there instead of another one', OTHER, 'remove is disabled'],
   ])('removes nothing, and installs nothing that is not named: %s', async (_, name, why) => {
     await provide([PACKAGE], { install: true });
-    await expect(provide([name], { install: true })).rejects.toMatchObject({ code: 'packages-not-installed', message: expect.stringContaining(why) as string });
+    await expect(provide([name], { install: true })).rejects.toMatchObject({
+      code: 'packages-not-installed',
+      message: expect.stringContaining(why) as string,
+    });
     expect(await provide([PACKAGE])).toEqual([`packages.txt: installed on this server is ${PACKAGE}.`]);
   });
 

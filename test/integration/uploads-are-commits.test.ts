@@ -15,15 +15,25 @@ beforeAll(async () => {
 });
 
 /** Makes or changes an app by a form. */
-async function upload(method: 'POST' | 'PATCH', path: string, files: Record<string, string>, fields: Record<string, string> = {}): Promise<Response> {
+async function upload(
+  method: 'POST' | 'PATCH',
+  path: string,
+  files: Record<string, string>,
+  fields: Record<string, string> = {},
+): Promise<Response> {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
-  for (const [name, content] of Object.entries(files)) form.append(name, new Blob([content]), name === 'app' ? 'app.py' : 'requirements.txt');
+  for (const [name, content] of Object.entries(files))
+    form.append(name, new Blob([content]), name === 'app' ? 'app.py' : 'requirements.txt');
   return host.api(path, { method, body: form });
 }
 
 function put(id: string, path: string, content: string): Promise<Response> {
-  return host.api(`/apps/${id}/files/${path}`, { method: 'PUT', body: content, headers: { 'content-type': 'text/plain' } });
+  return host.api(`/apps/${id}/files/${path}`, {
+    method: 'PUT',
+    body: content,
+    headers: { 'content-type': 'text/plain' },
+  });
 }
 
 async function isLive(id: string, release: number): Promise<void> {
@@ -69,7 +79,9 @@ describe('an app that is made by an upload', () => {
     await isLive('sales', 3);
     const project = new Project(join(clones, 'uploaded'));
     expect(await project.git('pull', '--quiet')).toMatchObject({ code: 0 });
-    expect((await project.git('log', '--format=%s')).output).toBe('Edit app.py\nPushed\nUpload app.py, requirements.txt\n');
+    expect((await project.git('log', '--format=%s')).output).toBe(
+      'Edit app.py\nPushed\nUpload app.py, requirements.txt\n',
+    );
     expect(await readFile(join(project.folder, 'app.py'), 'utf8')).toContain('text:edited');
     expect(await readFile(join(project.folder, 'requirements.txt'), 'utf8')).toBe('streamlit\n');
     // What could be run before, still can.
@@ -104,7 +116,9 @@ describe('an app that is made by an upload', () => {
 describe('an edit that does not work', () => {
   it('leaves the branch and the app as they are, and the next edit goes on from what works', async () => {
     const before = await serves(host, 'sales');
-    const { deploy } = (await (await put('sales', 'app.py', 'raise RuntimeError("no")\n')).json()) as { deploy: { release: number } };
+    const { deploy } = (await (await put('sales', 'app.py', 'raise RuntimeError("no")\n')).json()) as {
+      deploy: { release: number };
+    };
     await until('it failed', async () => {
       const one = (await (await host.api(`/apps/sales/deploys/${deploy.release}`)).json()) as { state: string };
       return one.state === 'failed';
@@ -146,7 +160,10 @@ describe('an edit while another change is on its way', () => {
 
 it('a file that was pushed under a name that no upload may have is read, edited and removed by the API like any other', async () => {
   const names = ['U\u0308berblick.txt', 'a\\b.txt', 'two\nlines.txt', '__pycache__/kept.txt'];
-  const project = await Project.create({ ...textApp('text:names'), ...Object.fromEntries(names.map((name) => [name, `it is ${name}`])) });
+  const project = await Project.create({
+    ...textApp('text:names'),
+    ...Object.fromEntries(names.map((name) => [name, `it is ${name}`])),
+  });
   await pushLive(project, host, 'names');
   const { files } = (await (await host.api('/apps/names/files')).json()) as { files: { path: string; url: string }[] };
   for (const name of names) {
@@ -157,9 +174,17 @@ it('a file that was pushed under a name that no upload may have is read, edited 
     expect([name, edited.status]).toEqual([name, 200]);
     expect(await (await host.api(path)).text()).toBe('edited');
     expect([name, (await host.api(path, { method: 'DELETE' })).status]).toEqual([name, 200]);
-    expect([name, (await host.api(path)).status]).toEqual([name, name.includes('\\') || name.includes('\n') ? 422 : 404]);
+    expect([name, (await host.api(path)).status]).toEqual([
+      name,
+      name.includes('\\') || name.includes('\n') ? 422 : 404,
+    ]);
   }
-  await until('all of it is live', async () => (await (await host.api('/apps/names/deploys?per_page=1')).json() as { deploys: { state: string }[] }).deploys[0]?.state === 'live');
+  await until(
+    'all of it is live',
+    async () =>
+      ((await (await host.api('/apps/names/deploys?per_page=1')).json()) as { deploys: { state: string }[] }).deploys[0]
+        ?.state === 'live',
+  );
   await project.git('pull', '--quiet', host.remote('names'), 'main');
   expect((await project.git('ls-files')).output).toBe('app.py\nrequirements.txt\n');
 });

@@ -15,7 +15,9 @@ function mistakesOf(env: Record<string, string>): string[] {
 describe('the settings', () => {
   it('stand in the README, every one', async () => {
     const [source, readme] = await Promise.all(['src/config.ts', 'README.md'].map((file) => readFile(file, 'utf8')));
-    const names = [...(source ?? '').matchAll(/\b(?:read|integer|minutes|days|beside|oneOf|readPublicBase\(read)\('([A-Z_]+)'/g)].map(([, name]) => name ?? '');
+    const names = [
+      ...(source ?? '').matchAll(/\b(?:read|integer|minutes|days|beside|oneOf|readPublicBase\(read)\('([A-Z_]+)'/g),
+    ].map(([, name]) => name ?? '');
     expect(names.length).toBeGreaterThan(10);
     for (const name of names) expect(readme).toContain(`STREAMLIT_HOST_${name}`);
   });
@@ -68,7 +70,9 @@ describe('the settings', () => {
 
   it('say whether branches get previews, and for how long', () => {
     expect(readConfig({}, '/work').previews).toEqual({ on: false, idleMs: 14 * 86_400_000 });
-    expect(readConfig({ STREAMLIT_HOST_PREVIEWS: 'on', STREAMLIT_HOST_PREVIEW_DAYS: '0.5' }, '/work').previews).toEqual({ on: true, idleMs: 43_200_000 });
+    expect(readConfig({ STREAMLIT_HOST_PREVIEWS: 'on', STREAMLIT_HOST_PREVIEW_DAYS: '0.5' }, '/work').previews).toEqual(
+      { on: true, idleMs: 43_200_000 },
+    );
     expect(mistakesOf({ STREAMLIT_HOST_PREVIEWS: 'yes', STREAMLIT_HOST_PREVIEW_DAYS: '-1' })).toEqual([
       'STREAMLIT_HOST_PREVIEWS=yes: must be off or on.',
       'STREAMLIT_HOST_PREVIEW_DAYS=-1: must be a number of days, from 0.',
@@ -77,8 +81,16 @@ describe('the settings', () => {
 
   it('say how much is kept, how much memory an app may use, and what becomes of Debian packages', () => {
     expect(readConfig({}, '/work')).toMatchObject({ keptReleases: 10, memoryLimitMb: 0, systemPackages: 'check' });
-    const told = { STREAMLIT_HOST_KEEP_RELEASES: '3', STREAMLIT_HOST_MEMORY_LIMIT_MB: '2000', STREAMLIT_HOST_SYSTEM_PACKAGES: 'install' };
-    expect(readConfig(told, '/work')).toMatchObject({ keptReleases: 3, memoryLimitMb: 2_000, systemPackages: 'install' });
+    const told = {
+      STREAMLIT_HOST_KEEP_RELEASES: '3',
+      STREAMLIT_HOST_MEMORY_LIMIT_MB: '2000',
+      STREAMLIT_HOST_SYSTEM_PACKAGES: 'install',
+    };
+    expect(readConfig(told, '/work')).toMatchObject({
+      keptReleases: 3,
+      memoryLimitMb: 2_000,
+      systemPackages: 'install',
+    });
     expect(mistakesOf({ STREAMLIT_HOST_KEEP_RELEASES: '0', STREAMLIT_HOST_SYSTEM_PACKAGES: 'yes' })).toEqual([
       'STREAMLIT_HOST_KEEP_RELEASES=0: must be a whole number from 1 to 1000.',
       'STREAMLIT_HOST_SYSTEM_PACKAGES=yes: must be check or install.',
@@ -86,8 +98,14 @@ describe('the settings', () => {
   });
 
   it('find config.json where the server is started, and the folders of apps and logs beside it', () => {
-    expect(readConfig({}, '/srv/here').controller).toEqual({ config: '/srv/here/config.json', apps: '/srv/here/apps', logs: '/srv/here/logs' });
-    expect(readConfig({ STREAMLIT_HOST_CONFIG: 'old/config.json', STREAMLIT_HOST_LOGS: '/var/log/apps' }, '/srv').controller).toEqual({
+    expect(readConfig({}, '/srv/here').controller).toEqual({
+      config: '/srv/here/config.json',
+      apps: '/srv/here/apps',
+      logs: '/srv/here/logs',
+    });
+    expect(
+      readConfig({ STREAMLIT_HOST_CONFIG: 'old/config.json', STREAMLIT_HOST_LOGS: '/var/log/apps' }, '/srv').controller,
+    ).toEqual({
       config: '/srv/old/config.json',
       apps: '/srv/old/apps',
       logs: '/var/log/apps',
@@ -100,7 +118,11 @@ describe('the settings', () => {
   });
 
   it('take what is empty for what is not set', () => {
-    expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({ port: 8080, token: undefined, redisUrl: undefined });
+    expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({
+      port: 8080,
+      token: undefined,
+      redisUrl: undefined,
+    });
   });
 
   it.each([
@@ -117,7 +139,10 @@ describe('the settings', () => {
     [{ STREAMLIT_HOST_PORT: '70000' }, /STREAMLIT_HOST_PORT/],
     [{ STREAMLIT_HOST_PORT: '-1' }, /STREAMLIT_HOST_PORT/],
     [{ STREAMLIT_HOST_PORT: '1.5' }, /STREAMLIT_HOST_PORT/],
-    [{ STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000' }, /PORT_MIN=9000 is above STREAMLIT_HOST_PORT_MAX=8000/],
+    [
+      { STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000' },
+      /PORT_MIN=9000 is above STREAMLIT_HOST_PORT_MAX=8000/,
+    ],
     [{ STREAMLIT_HOST_DEPLOYS: '0' }, /STREAMLIT_HOST_DEPLOYS/],
     [{ STREAMLIT_HOST_TOKEN: 'short' }, /STREAMLIT_HOST_TOKEN: must be 16 to 256 printable characters/],
     [{ STREAMLIT_HOST_TOKEN: 'with spaces in the token' }, /STREAMLIT_HOST_TOKEN/],
@@ -138,14 +163,33 @@ describe('the settings', () => {
   });
 
   it('never repeat a secret', () => {
-    expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'my secret', REDIS_URL: 'my:secret@redis' }).join()).not.toContain('secret@');
+    expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'my secret', REDIS_URL: 'my:secret@redis' }).join()).not.toContain(
+      'secret@',
+    );
     expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'hunter two' }).join()).not.toContain('hunter');
-    expect(mistakesOf({ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:hunter2@apps.example.com' }).join()).not.toContain('hunter2');
+    expect(mistakesOf({ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:hunter2@apps.example.com' }).join()).not.toContain(
+      'hunter2',
+    );
   });
 
   it('hand builds what installs need of the surroundings, and no more', () => {
-    const needed = { PIP_INDEX_URL: 'a', UV_INDEX: 'b', HTTPS_PROXY: 'c', https_proxy: 'd', NO_PROXY: 'e', SSL_CERT_FILE: 'f', REQUESTS_CA_BUNDLE: 'g' };
-    const others = { STREAMLIT_HOST_TOKEN: 'a-token-that-is-long', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--x', LD_PRELOAD: 'x', PYTHONPATH: 'x', MY_HTTPS_PROXY: 'x' };
+    const needed = {
+      PIP_INDEX_URL: 'a',
+      UV_INDEX: 'b',
+      HTTPS_PROXY: 'c',
+      https_proxy: 'd',
+      NO_PROXY: 'e',
+      SSL_CERT_FILE: 'f',
+      REQUESTS_CA_BUNDLE: 'g',
+    };
+    const others = {
+      STREAMLIT_HOST_TOKEN: 'a-token-that-is-long',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      NODE_OPTIONS: '--x',
+      LD_PRELOAD: 'x',
+      PYTHONPATH: 'x',
+      MY_HTTPS_PROXY: 'x',
+    };
     expect(readConfig({ ...needed, ...others }, '/work').buildEnv).toEqual(needed);
   });
 });

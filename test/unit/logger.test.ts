@@ -38,15 +38,18 @@ describe('createLogger', () => {
     expect(text()).toBe('');
   });
 
-  it.each([true, false])('goes on where what it says cannot be written, such as to a full disk (terminal: %s)', async (isTTY) => {
-    const full = Object.assign(createWriteStream('/dev/full'), { isTTY });
-    const failed = new Promise<void>((resolve) => full.once('close', () => resolve()));
-    const logger = createLogger('info', full, () => undefined);
-    logger.info('nobody will read this');
-    await failed;
-    expect(full.errored).toMatchObject({ code: 'ENOSPC' });
-    logger.info('nor this');
-  });
+  it.each([true, false])(
+    'goes on where what it says cannot be written, such as to a full disk (terminal: %s)',
+    async (isTTY) => {
+      const full = Object.assign(createWriteStream('/dev/full'), { isTTY });
+      const failed = new Promise<void>((resolve) => full.once('close', () => resolve()));
+      const logger = createLogger('info', full, () => undefined);
+      logger.info('nobody will read this');
+      await failed;
+      expect(full.errored).toMatchObject({ code: 'ENOSPC' });
+      logger.info('nor this');
+    },
+  );
 
   it.each([true, false])('hides secrets at any of three levels (terminal: %s)', (isTTY) => {
     const { stream, text } = memory(isTTY);

@@ -38,7 +38,13 @@ export function appRoutes(api: ApiContext): Route[] {
         }
         const { part, link } = paginate(found, query.page, query.per_page, address);
         ctx.set('Link', link);
-        ctx.body = { apps: part.map(present), page: query.page, per_page: query.per_page, total: found.length, config_mistakes: api.controller.mistakes() };
+        ctx.body = {
+          apps: part.map(present),
+          page: query.page,
+          per_page: query.per_page,
+          total: found.length,
+          config_mistakes: api.controller.mistakes(),
+        };
       },
     }),
 
@@ -68,10 +74,16 @@ export function appRoutes(api: ApiContext): Route[] {
       tag: 'apps',
       summary: 'One app',
       params: params.app,
-      answers: { 200: { description: 'The app, with its previews.', content: { 'application/json': answers.appWithPreviews } } },
+      answers: {
+        200: { description: 'The app, with its previews.', content: { 'application/json': answers.appWithPreviews } },
+      },
       async handle(ctx, input) {
         const { id } = input.params;
-        ctx.body = { ...present(apps.get(id)), ...presentPreviews(apps.previews(id), api.publicBase()), stored_branches: await apps.storedBranches(id) };
+        ctx.body = {
+          ...present(apps.get(id)),
+          ...presentPreviews(apps.previews(id), api.publicBase()),
+          stored_branches: await apps.storedBranches(id),
+        };
       },
     }),
 
@@ -149,7 +161,10 @@ export function appRoutes(api: ApiContext): Route[] {
       params: params.app,
       body: { 'application/json': bodies.preview },
       answers: {
-        202: { description: 'The preview, and the deploy to follow.', content: { 'application/json': answers.changed } },
+        202: {
+          description: 'The preview, and the deploy to follow.',
+          content: { 'application/json': answers.changed },
+        },
       },
       async handle(ctx, { params: { id } }) {
         const { branch } = await readJson(ctx, bodies.preview);

@@ -18,7 +18,10 @@ const MAX_BODY = 4 * SECRETS_BYTES;
 
 const value = z.string().describe('Any text without NUL characters.');
 
-const reveal = z.enum(['0', '1']).default('0').describe('1: with the values. Who asked for them is written to the log of the server.');
+const reveal = z
+  .enum(['0', '1'])
+  .default('0')
+  .describe('1: with the values. Who asked for them is written to the log of the server.');
 
 const queries = {
   vars: z.object({ reveal, name: z.string().max(200).optional().describe('Only this var.') }),
@@ -26,8 +29,12 @@ const queries = {
 };
 
 const bodies = {
-  replace: z.strictObject({ vars: z.record(z.string(), value).describe('Every var, by name; those that are not here go.') }),
-  patch: z.strictObject({ vars: z.record(z.string(), value.nullable()).describe('Some vars, by name; null takes one away.') }),
+  replace: z.strictObject({
+    vars: z.record(z.string(), value).describe('Every var, by name; those that are not here go.'),
+  }),
+  patch: z.strictObject({
+    vars: z.record(z.string(), value.nullable()).describe('Some vars, by name; null takes one away.'),
+  }),
   secrets: z.strictObject({ toml: z.string().describe('The whole secrets.toml; empty takes it away.') }),
 };
 
@@ -41,33 +48,44 @@ const versions = {
   live_version: z.number().int().nullable().describe('What the live release runs with; null where nothing is live.'),
 };
 
-const vars = z.object({
-  ...versions,
-  vars: z.array(z.object({ name: z.string(), value: z.string().optional().describe('Only with reveal=1.'), ...moment })),
-  ...moment,
-}).meta({ id: 'ConfigVars' });
+const vars = z
+  .object({
+    ...versions,
+    vars: z.array(
+      z.object({ name: z.string(), value: z.string().optional().describe('Only with reveal=1.'), ...moment }),
+    ),
+    ...moment,
+  })
+  .meta({ id: 'ConfigVars' });
 
-const secrets = z.object({
-  ...versions,
-  keys: z.array(z.string()).describe('Top-level keys with a plain value; they become environment variables as well.'),
-  sections: z.array(z.string()).describe('Top-level sections.'),
-  toml: z.string().optional().describe('Only with reveal=1.'),
-  ...moment,
-}).meta({ id: 'Secrets' });
+const secrets = z
+  .object({
+    ...versions,
+    keys: z.array(z.string()).describe('Top-level keys with a plain value; they become environment variables as well.'),
+    sections: z.array(z.string()).describe('Top-level sections.'),
+    toml: z.string().optional().describe('Only with reveal=1.'),
+    ...moment,
+  })
+  .meta({ id: 'Secrets' });
 
-const deploy = answers.deploy.nullable().describe('The deploy that puts it into effect; null where nothing changes for visitors yet.');
+const deploy = answers.deploy
+  .nullable()
+  .describe('The deploy that puts it into effect; null where nothing changes for visitors yet.');
 const changedVars = vars.extend({ deploy }).meta({ id: 'ChangedConfigVars' });
 const changedSecrets = secrets.extend({ deploy }).meta({ id: 'ChangedSecrets' });
-const rotation = z.object({
-  key: z.string().describe('The id of the new key.'),
-  files: z.number().int().describe('How many files were encrypted anew.'),
-  problems: z.array(z.string()).describe('What could not be read, in sentences; empty where all went well.'),
-}).meta({ id: 'KeyRotation' });
+const rotation = z
+  .object({
+    key: z.string().describe('The id of the new key.'),
+    files: z.number().int().describe('How many files were encrypted anew.'),
+    problems: z.array(z.string()).describe('What could not be read, in sentences; empty where all went well.'),
+  })
+  .meta({ id: 'KeyRotation' });
 
 /** The calls about config vars and secrets. Values go in, and come out only where somebody asks for them by name. */
 export function configRoutes(api: ApiContext): Route[] {
   const { apps } = api;
-  const inEffect = 'A live app gets a new release with the same code and environment, checked as any other before it serves.';
+  const inEffect =
+    'A live app gets a new release with the same code and environment, checked as any other before it serves.';
 
   return [
     route({
@@ -82,7 +100,9 @@ export function configRoutes(api: ApiContext): Route[] {
         const config = await apps.config(id);
         const { name } = query;
         if (name !== undefined && !Object.hasOwn(config.vars, name)) {
-          throw new Refusal('not-found', 'var-not-found', `${id} has no config var ${printable(name)}.`, { field: 'name' });
+          throw new Refusal('not-found', 'var-not-found', `${id} has no config var ${printable(name)}.`, {
+            field: 'name',
+          });
         }
         if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'config vars', name);
         const all = presentVars(id, config, query.reveal === '1');
@@ -115,7 +135,10 @@ export function configRoutes(api: ApiContext): Route[] {
       body: { 'application/json': bodies.patch, 'text/plain': { type: 'string', format: 'binary' } },
       answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
       async handle(ctx, { params: { id } }) {
-        const patch = ctx.request.type === 'text/plain' ? parseEnvFile(await readText(ctx)) : (await readJson(ctx, bodies.patch)).vars;
+        const patch =
+          ctx.request.type === 'text/plain'
+            ? parseEnvFile(await readText(ctx))
+            : (await readJson(ctx, bodies.patch)).vars;
         ctx.body = await changeVars(ctx, id, { vars: { patch } });
       },
     }),
@@ -127,7 +150,9 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'Take away all config vars of an app',
       description: `The secrets stay. ${inEffect}`,
       params: params.app,
-      answers: { 200: { description: 'The vars as they are now: none.', content: { 'application/json': changedVars } } },
+      answers: {
+        200: { description: 'The vars as they are now: none.', content: { 'application/json': changedVars } },
+      },
       async handle(ctx, { params: { id } }) {
         ctx.body = await changeVars(ctx, id, { vars: { replace: {} } });
       },
@@ -140,7 +165,9 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'The secrets of an app: names and last change',
       params: params.app,
       query: queries.secrets,
-      answers: { 200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } } },
+      answers: {
+        200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } },
+      },
       async handle(ctx, { params: { id }, query }) {
         const config = await apps.config(id);
         if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'secrets');
@@ -158,7 +185,9 @@ export function configRoutes(api: ApiContext): Route[] {
         `\`[auth]\` gets redirect_uri and cookie_secret from the server where it lacks them. ${inEffect}`,
       params: params.app,
       body: { 'text/plain': { type: 'string', format: 'binary' }, 'application/json': bodies.secrets },
-      answers: { 200: { description: 'The secrets as they are now.', content: { 'application/json': changedSecrets } } },
+      answers: {
+        200: { description: 'The secrets as they are now.', content: { 'application/json': changedSecrets } },
+      },
       async handle(ctx, { params: { id } }) {
         ctx.body = await changeSecrets(ctx, id, await readToml(ctx));
       },
@@ -171,7 +200,9 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'Take away the secrets of an app',
       description: `The config vars stay. ${inEffect}`,
       params: params.app,
-      answers: { 200: { description: 'The secrets as they are now: none.', content: { 'application/json': changedSecrets } } },
+      answers: {
+        200: { description: 'The secrets as they are now: none.', content: { 'application/json': changedSecrets } },
+      },
       async handle(ctx, { params: { id } }) {
         ctx.body = await changeSecrets(ctx, id, '');
       },
@@ -182,11 +213,15 @@ export function configRoutes(api: ApiContext): Route[] {
       path: '/config/rotate-key',
       tag: 'config',
       summary: 'Encrypt the config of all apps with a new key',
-      description: 'The old key is thrown away. Nothing restarts, and an interrupted change of keys is ended at the next start.',
+      description:
+        'The old key is thrown away. Nothing restarts, and an interrupted change of keys is ended at the next start.',
       answers: { 200: { description: 'What was done.', content: { 'application/json': rotation } } },
       async handle(ctx) {
         const done = await apps.rotateKey();
-        api.logger.info({ by: signedIn(ctx).principal.name, files: done.files }, 'the config of all apps was encrypted with a new key');
+        api.logger.info(
+          { by: signedIn(ctx).principal.name, files: done.files },
+          'the config of all apps was encrypted with a new key',
+        );
         ctx.body = done;
       },
     }),
@@ -215,7 +250,12 @@ export function configRoutes(api: ApiContext): Route[] {
       changed_at: changedAt,
       changed_by: changedBy,
     }));
-    return { ...versionsOf(id, config), vars: list, changed_at: config.changedAt || null, changed_by: config.changedBy || null };
+    return {
+      ...versionsOf(id, config),
+      vars: list,
+      changed_at: config.changedAt || null,
+      changed_by: config.changedBy || null,
+    };
   }
 
   function presentSecrets(id: string, config: AppConfig, reveal: boolean): z.infer<typeof secrets> {

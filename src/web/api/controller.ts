@@ -18,7 +18,9 @@ export function controllerRoutes(api: ApiContext): Route[] {
       description:
         'What is new is added; what changed, or died though it is wanted, is restarted beside the old process; what is gone is ' +
         'removed, its files left alone. What a person stopped stays stopped. Where config.json has mistakes, the last good one counts.',
-      answers: { 200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } } },
+      answers: {
+        200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } },
+      },
       async handle(ctx) {
         ctx.body = await controller.refresh(signedIn(ctx).principal.name);
       },
@@ -29,9 +31,12 @@ export function controllerRoutes(api: ApiContext): Route[] {
       path: '/import',
       tag: 'server',
       summary: 'Take the apps of another installation over, to be run where they are',
-      description: 'They are added to config.json with full paths. It can be done again: what is there already is left as it is.',
+      description:
+        'They are added to config.json with full paths. It can be done again: what is there already is left as it is.',
       body: { 'application/json': bodies.import },
-      answers: { 200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } } },
+      answers: {
+        200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } },
+      },
       async handle(ctx) {
         const { path } = await readJson(ctx, bodies.import);
         ctx.body = await controller.import(path, signedIn(ctx).principal.name);
@@ -43,7 +48,8 @@ export function controllerRoutes(api: ApiContext): Route[] {
       path: '/apps/{id}/adopt',
       tag: 'apps',
       summary: 'Make the files of an app in place the first commit of its repository',
-      description: 'Once that commit is live, the app runs from its repository like any other. Until then it goes on in place.',
+      description:
+        'Once that commit is live, the app runs from its repository like any other. Until then it goes on in place.',
       params: params.app,
       answers: {
         202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },

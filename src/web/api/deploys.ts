@@ -20,10 +20,17 @@ const names = z.object({
 const diff = z
   .object({
     release: z.number().int(),
-    live: z.number().int().nullable().describe('The live release, which it is compared with; null where there is none.'),
+    live: z
+      .number()
+      .int()
+      .nullable()
+      .describe('The live release, which it is compared with; null where there is none.'),
     stat: z.string().describe('The files and how many lines of each change, as `git diff --stat` tells it.'),
     patch: z.string().describe('As `git diff` tells it.'),
-    config: z.object({ vars: names, secrets: names }).nullable().describe('By name, never a value; null where it cannot be told.'),
+    config: z
+      .object({ vars: names, secrets: names })
+      .nullable()
+      .describe('By name, never a value; null where it cannot be told.'),
     config_problem: z.string().nullable().describe('Why not.'),
   })
   .meta({ id: 'ReleaseDiff' });
@@ -88,7 +95,12 @@ export function deployRoutes(api: ApiContext): Route[] {
         'From the live release to this one: what a rollback to it would do. As text, the code as `git diff` tells it; as JSON ' +
         '(`Accept: application/json`), with the names of the config vars and secrets that differ.',
       params: params.deploy,
-      answers: { 200: { description: 'The difference.', content: { 'text/plain': { type: 'string' }, 'application/json': diff } } },
+      answers: {
+        200: {
+          description: 'The difference.',
+          content: { 'text/plain': { type: 'string' }, 'application/json': diff },
+        },
+      },
       async handle(ctx, { params: { id, n } }) {
         const found = await apps.diff(id, n);
         ctx.vary('Accept');
@@ -106,7 +118,8 @@ export function deployRoutes(api: ApiContext): Route[] {
       path: '/apps/{id}/rollback',
       tag: 'deploys',
       summary: 'Bring a kept release back, as a new release',
-      description: 'With its code and its environment as they were; nothing is installed. The branch stays where it is.',
+      description:
+        'With its code and its environment as they were; nothing is installed. The branch stays where it is.',
       params: params.app,
       body: { 'application/json': bodies.rollback },
       answers: { 202: { description: 'The deploy to follow.', content: { 'application/json': answers.deploy } } },

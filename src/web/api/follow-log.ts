@@ -30,7 +30,12 @@ export function pathOf({ logs }: Pick<ApiContext, 'logs'>, { app, source, releas
  * app prints for as long as there is the app, one release after the other.
  * @param wanted how many lines of the end, and the text that lines must hold
  */
-export function followLog(ctx: Context, api: ApiContext, asked: Source, wanted: { tail: number; q?: string | undefined }): void {
+export function followLog(
+  ctx: Context,
+  api: ApiContext,
+  asked: Source,
+  wanted: { tail: number; q?: string | undefined },
+): void {
   const last = placeOf(ctx.get('last-event-id'), asked);
   const text = wanted.q?.toLowerCase();
 
@@ -42,7 +47,9 @@ export function followLog(ctx: Context, api: ApiContext, asked: Source, wanted: 
       // Only the last line of a piece has an id: what is behind a place was sent whole, also when the line to the
       // reader breaks here.
       for (const [place, data] of chosen.entries()) {
-        await stream.send(place === chosen.length - 1 ? { id: source.goesOn ? `${source.release}-${offset}` : offset, data } : { data });
+        await stream.send(
+          place === chosen.length - 1 ? { id: source.goesOn ? `${source.release}-${offset}` : offset, data } : { data },
+        );
       }
     };
     let offset = last?.offset ?? 0;
@@ -119,7 +126,10 @@ function recordOf(api: ApiContext, id: string): App | undefined {
 
 function endEvent(app: App | undefined, number: number): { event: string; data: string } {
   const release = app === undefined ? undefined : findRelease(app, number);
-  return { event: 'end', data: JSON.stringify({ release: number, state: release?.state ?? null, reason: release?.reason ?? null }) };
+  return {
+    event: 'end',
+    data: JSON.stringify({ release: number, state: release?.state ?? null, reason: release?.reason ?? null }),
+  };
 }
 
 /** The end of a file that nobody writes to any more: known once it was read to where it ended. */

@@ -19,7 +19,8 @@ export function jsonReader(): ReadJson {
       if (error instanceof SyntaxError) ctx.throw(400, `The body is not JSON: ${messageOf(error)}.`);
       // What the readers refuse themselves says so; all else comes from unpacking it.
       const refused = error instanceof Error && 'expose' in error;
-      if (!refused && ctx.get('content-encoding') !== '') ctx.throw(415, 'The body cannot be unpacked: send it as it is, or as gzip.');
+      if (!refused && ctx.get('content-encoding') !== '')
+        ctx.throw(415, 'The body cannot be unpacked: send it as it is, or as gzip.');
       throw error;
     }
     return parseInput(schema, (ctx.request as { body?: unknown }).body ?? {});

@@ -62,7 +62,12 @@ export function presentPreviews(previews: AppPreviews, base: string): PreviewsAn
 }
 
 /** A release as the deploy that made it. @param pages how many are open on each release, where that is to be told */
-export function presentDeploy(app: App, release: Release, base: string, pages?: ReadonlyMap<number, number>): DeployAnswer {
+export function presentDeploy(
+  app: App,
+  release: Release,
+  base: string,
+  pages?: ReadonlyMap<number, number>,
+): DeployAnswer {
   const open = pages?.get(release.number);
   const ended =
     release.finishedAt === undefined ? undefined : Date.parse(release.finishedAt) - Date.parse(release.createdAt);

@@ -70,10 +70,7 @@ export const queries = {
     release: release.optional().describe('Which one; the live release, for source=build the newest, unless told.'),
     tail: z.coerce.number().int().min(1).max(10_000).default(200).describe('How many lines from the end.'),
     q: z.string().min(1).max(200).optional().describe('Only lines that hold this text, whatever its case.'),
-    follow: z
-      .enum(['0', '1'])
-      .default('0')
-      .describe('1: server-sent events that go on; resumable by Last-Event-ID.'),
+    follow: z.enum(['0', '1']).default('0').describe('1: server-sent events that go on; resumable by Last-Event-ID.'),
     download: z.enum(['0', '1']).default('0').describe('1: the whole log as a file.'),
   }),
   commit: z.object({ message: z.string().trim().min(1).max(200).optional().describe('The message of the commit.') }),
@@ -98,14 +95,22 @@ export const bodies = {
     name: name.optional(),
     description: description.optional(),
     tags: z.string().max(1_000).transform(splitTags).pipe(tagsSchema).optional().describe('Words, parted by commas.'),
-    hidden: z.enum(['true', 'false']).transform((text) => text === 'true').optional(),
+    hidden: z
+      .enum(['true', 'false'])
+      .transform((text) => text === 'true')
+      .optional(),
   }),
   preview: z.strictObject({ branch: z.string().min(1).max(250).describe('A branch that was pushed.') }),
   rollback: z.strictObject({
     release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
   }),
   import: z.strictObject({
-    path: z.string().min(1).max(4_000).regex(/^\//, 'must be a full path, from "/" on').describe('The folder of the installation, or its config.json, on the machine of the server.'),
+    path: z
+      .string()
+      .min(1)
+      .max(4_000)
+      .regex(/^\//, 'must be a full path, from "/" on')
+      .describe('The folder of the installation, or its config.json, on the machine of the server.'),
   }),
   stop: z.strictObject({
     keep_apps: z.boolean().default(false).describe('true: only the server ends, and the apps go on serving.'),
@@ -152,7 +157,9 @@ const deploy = z
       .number()
       .int()
       .optional()
-      .describe('How many pages are open on it now; told with a deploy, or a list of them, where a process of it runs.'),
+      .describe(
+        'How many pages are open on it now; told with a deploy, or a list of them, where a process of it runs.',
+      ),
     url: z.string().describe('This deploy in the API.'),
     log_url: z.string().describe('Its log, as server-sent events that end with the deploy.'),
   })
@@ -172,7 +179,10 @@ const app = z
     git_url: z.string().describe('The remote to push to and to clone from.'),
     console_url: z.string(),
     release: z.number().int().nullable().describe('The live release.'),
-    folder: z.string().nullable().describe('The folder that it runs from, in place; null where it is deployed from its repository.'),
+    folder: z
+      .string()
+      .nullable()
+      .describe('The folder that it runs from, in place; null where it is deployed from its repository.'),
     path: z.string().nullable().describe('An extra path that leads to it.'),
     port: z.number().int().nullable(),
     pid: z.number().int().nullable(),
@@ -181,7 +191,11 @@ const app = z
       .int()
       .nullable()
       .describe('Resident memory of its process and of what that started; at most a second old.'),
-    memory_limit_bytes: z.number().int().nullable().describe('The most memory that its process may use with what that started; null where it has no limit.'),
+    memory_limit_bytes: z
+      .number()
+      .int()
+      .nullable()
+      .describe('The most memory that its process may use with what that started; null where it has no limit.'),
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Starts after a crash.'),
     deploy_branch: z.string().nullable(),
@@ -214,7 +228,9 @@ export const answers = {
     .extend({
       previews_on: z.boolean().describe('True where other branches that are pushed get previews.'),
       previews: z.array(preview).describe('The previews that are there.'),
-      stored_branches: z.array(z.string()).describe('The branches that were pushed and have no preview, where there are previews.'),
+      stored_branches: z
+        .array(z.string())
+        .describe('The branches that were pushed and have no preview, where there are previews.'),
     })
     .meta({ id: 'AppWithPreviews' }),
   apps: z.object({
@@ -222,7 +238,9 @@ export const answers = {
     page: z.number().int(),
     per_page: z.number().int(),
     total: z.number().int(),
-    config_mistakes: z.array(z.string()).describe('What is wrong with config.json, a sentence each; the last good one counts until it is mended.'),
+    config_mistakes: z
+      .array(z.string())
+      .describe('What is wrong with config.json, a sentence each; the last good one counts until it is mended.'),
   }),
   changed: app
     .extend({ deploy: deploy.nullable().describe('The deploy that was begun, where files came.') })
@@ -249,10 +267,12 @@ export const answers = {
     })
     .meta({ id: 'Log' }),
   files: z.object({ files: z.array(z.object({ path: z.string(), size: z.number().int(), url: z.string() })) }),
-  refreshed: z.object({
-    notes: z.array(z.string()).describe('What is to be known of the whole, such as the mistakes in config.json.'),
-    apps: z.array(z.object({ app: z.string(), outcome: z.enum(outcomes), sentence: z.string() })),
-  }).meta({ id: 'Refreshed' }),
+  refreshed: z
+    .object({
+      notes: z.array(z.string()).describe('What is to be known of the whole, such as the mistakes in config.json.'),
+      apps: z.array(z.object({ app: z.string(), outcome: z.enum(outcomes), sentence: z.string() })),
+    })
+    .meta({ id: 'Refreshed' }),
   saved: z.object({ path: z.string(), etag: z.string(), deploy }),
   loginLink: z.object({ url: z.string(), expires_at: z.string() }),
   stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),

@@ -17,7 +17,9 @@ export function appRoutes(add: AddRoute): void {
 
   add('post', '/apps/:id/start', (page) => act(page, 'start', async (id) => void (await page.deps.apps.start(id))));
   add('post', '/apps/:id/stop', (page) => act(page, 'stop', async (id) => void (await page.deps.apps.stop(id))));
-  add('post', '/apps/:id/restart', (page) => act(page, 'restart', async (id) => void (await page.deps.apps.restart(id))));
+  add('post', '/apps/:id/restart', (page) =>
+    act(page, 'restart', async (id) => void (await page.deps.apps.restart(id))),
+  );
 
   add('post', '/apps/:id/redeploy', (page) =>
     attempt(
@@ -72,7 +74,8 @@ export function appRoutes(add: AddRoute): void {
       async () => {
         const { id } = page.status.app;
         const { app } = page.deps.apps.get(page.param('preview'));
-        if (app.preview?.of !== id) throw new Refusal('not-found', 'preview-not-found', `${id} has no preview "${app.id}".`);
+        if (app.preview?.of !== id)
+          throw new Refusal('not-found', 'preview-not-found', `${id} has no preview "${app.id}".`);
         await page.deps.apps.remove(app.id);
         page.go(`apps/${id}?done=remove-preview`);
       },
@@ -80,7 +83,9 @@ export function appRoutes(add: AddRoute): void {
     ),
   );
 
-  add('get', '/apps/:id/delete', async (page) => page.show('console/delete', { ...(await page.app('settings')), error: undefined }));
+  add('get', '/apps/:id/delete', async (page) =>
+    page.show('console/delete', { ...(await page.app('settings')), error: undefined }),
+  );
   add('post', '/apps/:id/delete', async (page) => {
     const { id } = page.status.app;
     if (page.field('confirm').trim() !== id) {
@@ -119,7 +124,10 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
         list: sortApps(await Promise.all(previews.list.map((status) => page.present(status)))),
         stored: await apps.storedBranches(app.id),
       },
-      recent: app.releases.slice(-RECENT).reverse().map((release) => presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id))),
+      recent: app.releases
+        .slice(-RECENT)
+        .reverse()
+        .map((release) => presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id))),
       log: runLogView(app, lines, LINES),
       deployLog:
         pending === undefined

@@ -11,7 +11,13 @@ export function appsRoutes(add: AddRoute): void {
   add('get', '/', async (page) => {
     const list = page.deps.apps.list();
     const apps = sortApps(await Promise.all(list.map((status) => page.present(status))));
-    page.show('console/apps', { apps, summary: presentSummary(list), example: page.links.git('hello'), notice: page.notice, mistakes: page.deps.mistakes() });
+    page.show('console/apps', {
+      apps,
+      summary: presentSummary(list),
+      example: page.links.git('hello'),
+      notice: page.notice,
+      mistakes: page.deps.mistakes(),
+    });
   });
 
   add('get', '/new', (page) => form(page, {}));

@@ -46,22 +46,37 @@ export function configRoutes(add: AddRoute): void {
       case 'reveal':
         return reveal(page, name);
       case 'remove':
-        return attempt(() => change(page, { vars: { patch: { [name]: null } } }), (refusal) => show(page, { refusal, about: 'var' }));
+        return attempt(
+          () => change(page, { vars: { patch: { [name]: null } } }),
+          (refusal) => show(page, { refusal, about: 'var' }),
+        );
       case 'env': {
         const env = field('env');
-        return attempt(() => change(page, { vars: { patch: parseEnvFile(env) } }), (refusal) => show(page, { refusal, about: 'env', env }));
+        return attempt(
+          () => change(page, { vars: { patch: parseEnvFile(env) } }),
+          (refusal) => show(page, { refusal, about: 'env', env }),
+        );
       }
       case 'reveal-secrets':
         return revealSecrets(page);
       case 'remove-secrets':
-        return attempt(() => change(page, { secretsToml: '' }), (refusal) => show(page, { refusal, about: 'secrets' }));
+        return attempt(
+          () => change(page, { secretsToml: '' }),
+          (refusal) => show(page, { refusal, about: 'secrets' }),
+        );
       case 'secrets': {
         const toml = lines(field('file') === '' ? field('toml') : field('file'));
-        return attempt(() => saveSecrets(page, toml, field('was')), (refusal) => show(page, { refusal, about: 'secrets', toml }));
+        return attempt(
+          () => saveSecrets(page, toml, field('was')),
+          (refusal) => show(page, { refusal, about: 'secrets', toml }),
+        );
       }
       default: {
         const value = lines(field('value'));
-        return attempt(() => change(page, { vars: { patch: { [name]: value } } }), (refusal) => show(page, { refusal, about: 'var', name, value }));
+        return attempt(
+          () => change(page, { vars: { patch: { [name]: value } } }),
+          (refusal) => show(page, { refusal, about: 'var', name, value }),
+        );
       }
     }
   });
@@ -80,7 +95,9 @@ async function change(page: Page, what: ConfigChange): Promise<void> {
 /** @param was which secrets the person saw, so that nobody's change is overwritten unseen */
 async function saveSecrets(page: Page, toml: string, was: string): Promise<void> {
   if (toml.trim() === '') {
-    throw new Refusal('invalid', 'secrets-missing', 'Nothing was saved: paste the secrets, or choose a file.', { field: 'toml' });
+    throw new Refusal('invalid', 'secrets-missing', 'Nothing was saved: paste the secrets, or choose a file.', {
+      field: 'toml',
+    });
   }
   if (stampOf(await page.deps.apps.config(page.status.app.id)) !== was) {
     throw new Refusal(
@@ -96,7 +113,11 @@ async function reveal(page: Page, name: string): Promise<void> {
   const { id } = page.status.app;
   const { vars } = await page.deps.apps.config(id);
   const found = Object.hasOwn(vars, name) ? vars[name] : undefined;
-  if (found === undefined) return show(page, { refusal: new Refusal('not-found', 'var-not-found', 'There is no such config var any more.'), about: 'var' });
+  if (found === undefined)
+    return show(page, {
+      refusal: new Refusal('not-found', 'var-not-found', 'There is no such config var any more.'),
+      about: 'var',
+    });
   noteRevealed(page.deps.logger, page.ctx, id, 'config vars', name);
   await show(page, { revealed: { name, value: found.value } });
 }
@@ -128,7 +149,12 @@ async function show(page: Page, told: Told): Promise<void> {
       stopped: live !== undefined && app.wanted === 'stopped',
       missing: missing.map((key) => ({
         ...key,
-        href: key.kind === 'env' ? `${href}?name=${encodeURIComponent(key.name)}#value` : config.secretsToml === '' ? `${href}?secret=${encodeURIComponent(key.name)}#toml` : `${href}#secrets`,
+        href:
+          key.kind === 'env'
+            ? `${href}?name=${encodeURIComponent(key.name)}#value`
+            : config.secretsToml === ''
+              ? `${href}?secret=${encodeURIComponent(key.name)}#toml`
+              : `${href}#secrets`,
         fills: key.kind === 'env' || config.secretsToml === '',
       })),
       vars: Object.entries(config.vars).map(([name, { changedAt, changedBy }]) => ({
@@ -147,7 +173,10 @@ async function show(page: Page, told: Told): Promise<void> {
       secrets: {
         set: config.secretsToml !== '',
         names: [...names.keys, ...names.sections.map((name) => `[${name}]`)],
-        changed: config.secretsChanged === null ? undefined : { time: presentTime(config.secretsChanged.changedAt, page.now), by: config.secretsChanged.changedBy },
+        changed:
+          config.secretsChanged === null
+            ? undefined
+            : { time: presentTime(config.secretsChanged.changedAt, page.now), by: config.secretsChanged.changedBy },
         toml: told.toml ?? '',
         was: stampOf(config),
         error: error('secrets'),
@@ -164,7 +193,8 @@ async function read(page: Page): Promise<{ config: AppConfig; missing: MissingKe
   try {
     return { config: await apps.config(id), missing: await apps.missing(id), problem: undefined };
   } catch (error) {
-    if (error instanceof Refusal && error.kind !== 'not-found') return { config: NO_CONFIG, missing: [], problem: error.message };
+    if (error instanceof Refusal && error.kind !== 'not-found')
+      return { config: NO_CONFIG, missing: [], problem: error.message };
     throw error;
   }
 }

@@ -13,16 +13,30 @@ import type { AddRoute } from './route.js';
 /** What changes an app's files. Each change is one commit and one deploy. */
 export function editRoutes(add: AddRoute): void {
   add('get', '/apps/:id/new-file', (page) => form(page));
-  add('post', '/apps/:id/new-file', (page) => attempt(() => create(page), (refusal) => form(page, refusal)));
+  add('post', '/apps/:id/new-file', (page) =>
+    attempt(
+      () => create(page),
+      (refusal) => form(page, refusal),
+    ),
+  );
 
   add('post', '/apps/:id/files/*path', (page) => {
     switch (page.field('do')) {
       case 'move':
-        return attempt(() => move(page), ({ message, status }) => showFile(page, { error: message, status, to: page.field('to') }));
+        return attempt(
+          () => move(page),
+          ({ message, status }) => showFile(page, { error: message, status, to: page.field('to') }),
+        );
       case 'remove':
-        return attempt(() => remove(page), ({ message, status }) => showFile(page, { error: message, status }));
+        return attempt(
+          () => remove(page),
+          ({ message, status }) => showFile(page, { error: message, status }),
+        );
       default:
-        return attempt(() => save(page), ({ message, status }) => showFile(page, { error: message, status, text: page.field('content') }));
+        return attempt(
+          () => save(page),
+          ({ message, status }) => showFile(page, { error: message, status, text: page.field('content') }),
+        );
     }
   });
 }
@@ -87,9 +101,18 @@ async function remove(page: Page): Promise<void> {
   await done(page, await commit(page, { remove: [path] }, `Delete ${path}`));
 }
 
-async function commit(page: Page, change: { set?: StagedFile[]; remove?: string[] }, otherwise: string): Promise<Deploy> {
+async function commit(
+  page: Page,
+  change: { set?: StagedFile[]; remove?: string[] },
+  otherwise: string,
+): Promise<Deploy> {
   const message = page.field('message').trim().slice(0, 200) || otherwise;
-  return page.deps.apps.commit(page.status.app.id, { set: [], remove: [], ...change, replace: false }, page.by, message);
+  return page.deps.apps.commit(
+    page.status.app.id,
+    { set: [], remove: [], ...change, replace: false },
+    page.by,
+    message,
+  );
 }
 
 /** Sends the browser to where the deploy is to be watched. */
@@ -119,7 +142,9 @@ async function freePath(page: Page, typed: string, field: string, leaving?: stri
   const files = await page.deps.apps.files(page.status.app.id);
   const others = files.map((file) => file.path).filter((other) => other !== leaving);
   if (others.includes(path)) {
-    throw new Refusal('conflict', 'file-exists', `There is a file "${printable(path)}" already: choose another name.`, { field });
+    throw new Refusal('conflict', 'file-exists', `There is a file "${printable(path)}" already: choose another name.`, {
+      field,
+    });
   }
   checkTree([...others, path], field);
   return path;

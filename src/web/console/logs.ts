@@ -17,7 +17,10 @@ export function logRoutes(add: AddRoute): void {
     const path = page.deps.logs.runLog(app.id, printingRelease(app));
     const q = page.field('q', page.ctx.query).slice(0, 200);
     const count = countOf(page.field('tail', page.ctx.query));
-    const found = q === '' ? (await tail(path, count)).lines : (await search(path, q, { limit: count })).matches.map(({ line }) => line).reverse();
+    const found =
+      q === ''
+        ? (await tail(path, count)).lines
+        : (await search(path, q, { limit: count })).matches.map(({ line }) => line).reverse();
     // What is hidden cannot be searched for either.
     const lines = (await shown(page, app.id, found)).filter((line) => line.toLowerCase().includes(q.toLowerCase()));
     const view = runLogView(app, lines, count);
@@ -60,7 +63,9 @@ export function buildLogView(app: App, release: Release, lines: string[], count:
     id: 'build-log',
     label: `Log of deploy ${release.number}`,
     lines,
-    follow: pending ? `/api/apps/${app.id}/logs?source=build&release=${release.number}&tail=${count}&follow=1` : undefined,
+    follow: pending
+      ? `/api/apps/${app.id}/logs?source=build&release=${release.number}&tail=${count}&follow=1`
+      : undefined,
     empty: pending ? 'Waiting for the first line …' : 'There is no log of this deploy.',
   };
 }

@@ -95,7 +95,10 @@ export class Page {
   }
 
   /** What the pages of one app share. */
-  async app<Tab extends string>(tab: Tab, notice = this.notice): Promise<{ app: AppView; tab: Tab; notice: Notice | undefined }> {
+  async app<Tab extends string>(
+    tab: Tab,
+    notice = this.notice,
+  ): Promise<{ app: AppView; tab: Tab; notice: Notice | undefined }> {
     return { app: await this.present(this.status), tab, notice };
   }
 

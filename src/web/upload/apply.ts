@@ -13,7 +13,9 @@ export interface NewApp {
 }
 
 /** What changes of an app. */
-export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews'>]: AppFacts[Fact] | undefined } & { previews_on?: boolean | undefined };
+export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews'>]: AppFacts[Fact] | undefined } & {
+  previews_on?: boolean | undefined;
+};
 
 /**
  * Makes an app of a form with files: creates, commits, deploys. Where the files are refused, there is no app either.

@@ -21,7 +21,10 @@ async function apiOf(listener: RequestListener, token: string | undefined = 'the
 }
 
 function problem(status: number, code: string, detail: string): RequestListener {
-  return (_request, response) => response.writeHead(status, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ status, code, detail }));
+  return (_request, response) =>
+    response
+      .writeHead(status, { 'content-type': 'application/problem+json' })
+      .end(JSON.stringify({ status, code, detail }));
 }
 
 describe('the API', () => {
@@ -47,12 +50,19 @@ describe('the API', () => {
 
   it('refuses in its own words, and with its own codes', async () => {
     const api = await apiOf(problem(409, 'app-exists', 'There is an app of that name.'));
-    await expect(api.post('/apps', {})).rejects.toMatchObject({ code: 'app-exists', kind: 'conflict', message: 'There is an app of that name.' });
+    await expect(api.post('/apps', {})).rejects.toMatchObject({
+      code: 'app-exists',
+      kind: 'conflict',
+      message: 'There is an app of that name.',
+    });
   });
 
   it('that does not know us tells where to log in', async () => {
     const api = await apiOf(problem(401, 'token-wrong', 'x'));
-    await expect(api.get('/apps')).rejects.toMatchObject({ kind: 'unauthorised', message: expect.stringContaining('streamlit-host login') as string });
+    await expect(api.get('/apps')).rejects.toMatchObject({
+      kind: 'unauthorised',
+      message: expect.stringContaining('streamlit-host login') as string,
+    });
   });
 
   it('names the nearest app, and asks for nothing else', async () => {
@@ -62,13 +72,19 @@ describe('the API', () => {
       if (request.method === 'GET') response.end('{"apps":[{"id":"hello"},{"id":"other"}],"total":2}');
       else problem(404, 'app-not-found', 'x')(request, response);
     });
-    await expect(api.post('/apps/helo/stop')).rejects.toMatchObject({ code: 'app-not-found', message: 'There is no app "helo". Did you mean "hello"?' });
+    await expect(api.post('/apps/helo/stop')).rejects.toMatchObject({
+      code: 'app-not-found',
+      message: 'There is no app "helo". Did you mean "hello"?',
+    });
     expect(asked).toEqual(['POST /tools/api/apps/helo/stop', 'GET /tools/api/apps']);
   });
 
   it('is told from any other website', async () => {
     const page = await apiOf((_request, response) => response.end('<html>Welcome</html>'));
-    await expect(page.get('/apps')).rejects.toMatchObject({ code: 'not-reachable', message: expect.stringContaining('is the address right?') as string });
+    await expect(page.get('/apps')).rejects.toMatchObject({
+      code: 'not-reachable',
+      message: expect.stringContaining('is the address right?') as string,
+    });
   });
 
   it('is told from a proxy whose server is away', async () => {
@@ -82,14 +98,20 @@ describe('the API', () => {
       asked.push(request.url ?? '');
       response.writeHead(302, { location: 'http://elsewhere.invalid/' }).end();
     });
-    await expect(api.get('/apps')).rejects.toMatchObject({ code: 'not-reachable', message: expect.stringContaining('http://elsewhere.invalid/') as string });
+    await expect(api.get('/apps')).rejects.toMatchObject({
+      code: 'not-reachable',
+      message: expect.stringContaining('http://elsewhere.invalid/') as string,
+    });
     expect(asked).toHaveLength(1);
   });
 
   it('that cannot be reached is named', async () => {
     const api = await apiOf(() => undefined);
     await new Promise((resolve) => server?.close(resolve));
-    await expect(api.get('/apps')).rejects.toMatchObject({ code: 'not-reachable', message: expect.stringContaining('nothing listens there') as string });
+    await expect(api.get('/apps')).rejects.toMatchObject({
+      code: 'not-reachable',
+      message: expect.stringContaining('nothing listens there') as string,
+    });
     expect(await api.isHealthy()).toBe(false);
     server = undefined;
   });
@@ -97,7 +119,10 @@ describe('the API', () => {
   it('that was taken for one on https is told to be none, in one line', async () => {
     const { target } = await apiOf(() => undefined);
     const api = new Api({ ...target, url: target.url.replace('http:', 'https:') });
-    await expect(api.get('/apps')).rejects.toMatchObject({ code: 'not-reachable', message: expect.stringMatching(/^The server at https:.*: no https is spoken there.*$/) as string });
+    await expect(api.get('/apps')).rejects.toMatchObject({
+      code: 'not-reachable',
+      message: expect.stringMatching(/^The server at https:.*: no https is spoken there.*$/) as string,
+    });
   });
 
   it('is asked for its health without the token', async () => {
@@ -122,7 +147,9 @@ describe('what is sent', () => {
       problem(413, 'upload-too-large', 'Too large.')(request, response);
     });
     const body = Readable.from(endless());
-    await expect(api.form('POST', '/apps', { boundary: 'x', body })).rejects.toMatchObject({ code: 'upload-too-large' });
+    await expect(api.form('POST', '/apps', { boundary: 'x', body })).rejects.toMatchObject({
+      code: 'upload-too-large',
+    });
     expect(body.destroyed).toBe(true);
   });
 
@@ -140,7 +167,9 @@ describe('what is sent', () => {
       await part;
       throw new Error('the disk is gone');
     }
-    await expect(api.form('POST', '/apps', { boundary: 'x', body: Readable.from(failing()) })).rejects.toThrow('the disk is gone');
+    await expect(api.form('POST', '/apps', { boundary: 'x', body: Readable.from(failing()) })).rejects.toThrow(
+      'the disk is gone',
+    );
     const [whole] = await closed;
     expect(whole).toBe(false);
   });

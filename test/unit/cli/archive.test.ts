@@ -38,7 +38,10 @@ async function unpacked(content: AsyncIterable<Uint8Array>): Promise<Record<stri
       for await (const part of entry) parts.push(part as Buffer);
       if (entry.header.type === 'directory') continue;
       const mode = ((entry.header.mode ?? 0) & 0o100) === 0 ? '' : ' (executable)';
-      found[entry.header.name] = entry.header.type === 'symlink' ? `-> ${entry.header.linkname ?? ''}` : Buffer.concat(parts).toString('utf8') + mode;
+      found[entry.header.name] =
+        entry.header.type === 'symlink'
+          ? `-> ${entry.header.linkname ?? ''}`
+          : Buffer.concat(parts).toString('utf8') + mode;
     }
   })();
   await Promise.all([pipeline(Readable.from(content), createGunzip(), entries), reading]);
@@ -125,6 +128,8 @@ describe('a checkout', () => {
   });
 
   it('that git cannot archive fails as a whole, not as an archive that is cut off', async () => {
-    await expect(unpacked(streamGit(folder, ['archive', '--format=tar.gz', 'no-such-commit']))).rejects.toMatchObject({ code: 'git-failed' });
+    await expect(unpacked(streamGit(folder, ['archive', '--format=tar.gz', 'no-such-commit']))).rejects.toMatchObject({
+      code: 'git-failed',
+    });
   });
 });

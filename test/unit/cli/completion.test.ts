@@ -31,7 +31,10 @@ async function scriptFor(shell: string): Promise<string> {
 async function offered(...words: string[]): Promise<string[]> {
   const script = `source ./completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _streamlit_host; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ''}` };
-  const { stdout } = await exec('bash', ['--norc', '-c', script, 'bash', 'streamlit-host', ...words], { cwd: folder, env });
+  const { stdout } = await exec('bash', ['--norc', '-c', script, 'bash', 'streamlit-host', ...words], {
+    cwd: folder,
+    env,
+  });
   return stdout.split('\n').filter((word) => word !== '');
 }
 

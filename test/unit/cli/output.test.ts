@@ -21,15 +21,14 @@ const plain = { columns: undefined, paint: (_colour: string, text: string) => te
 
 describe('tableLines', () => {
   it('aligns wide characters, numbers to the right, and says "-" where there is nothing', () => {
-    expect(tableLines(rows, columns, plain)).toEqual([
-      'NAME   PORT  NOTE',
-      '売上   8501  one',
-      'hello     -  -',
-    ]);
+    expect(tableLines(rows, columns, plain)).toEqual(['NAME   PORT  NOTE', '売上   8501  one', 'hello     -  -']);
   });
 
   it('paints cells without moving them', () => {
-    const painted = tableLines(rows, columns, { columns: undefined, paint: (colour, text) => (colour === 'bold' ? `<${text}>` : text) });
+    const painted = tableLines(rows, columns, {
+      columns: undefined,
+      paint: (colour, text) => (colour === 'bold' ? `<${text}>` : text),
+    });
     expect(painted[1]).toBe('<売上 >  8501  one');
   });
 

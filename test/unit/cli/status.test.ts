@@ -4,7 +4,16 @@ import type { Context } from '../../../src/cli/context.js';
 import { status } from '../../../src/cli/status.js';
 
 const app = (id: string, state: string, reason: string | null): App => ({
-  id, name: id, state, url: `http://x/apps/${id}/`, git_url: '', release: null, pid: null, port: null, uptime_seconds: null, last_deploy: { state: 'failed', reason },
+  id,
+  name: id,
+  state,
+  url: `http://x/apps/${id}/`,
+  git_url: '',
+  release: null,
+  pid: null,
+  port: null,
+  uptime_seconds: null,
+  last_deploy: { state: 'failed', reason },
 });
 
 /** What is printed of this, the table and what is not part of the result. */
@@ -12,8 +21,13 @@ async function shown(overview: Overview): Promise<{ printed: string[]; noted: st
   const printed: string[] = [];
   const noted: string[] = [];
   const out = {
-    json: false, terminal: false, columns: undefined, rows: 24,
-    print: (line: string) => printed.push(line), note: (line: string) => noted.push(line), paint: (_: string, text: string) => text,
+    json: false,
+    terminal: false,
+    columns: undefined,
+    rows: 24,
+    print: (line: string) => printed.push(line),
+    note: (line: string) => noted.push(line),
+    paint: (_: string, text: string) => text,
   };
   const api = { target: { url: 'http://x' }, overview: async () => overview };
   await status({ out, api: async () => api as unknown as Api } as unknown as Context, {});
@@ -21,7 +35,11 @@ async function shown(overview: Overview): Promise<{ printed: string[]; noted: st
 }
 
 it('tells below the table why an app failed, without what would steer the terminal', async () => {
-  const apps = [app('one', 'failed', 'its folder /x\u001b[2J is not there'), app('two', 'running', 'an older failure'), app('three', 'failed', null)];
+  const apps = [
+    app('one', 'failed', 'its folder /x\u001b[2J is not there'),
+    app('two', 'running', 'an older failure'),
+    app('three', 'failed', null),
+  ];
   const { printed, noted } = await shown({ apps, config_mistakes: [] });
   expect(printed.slice(-2)).toEqual(['', 'one: its folder /x?[2J is not there']);
   expect(printed.join('\n')).not.toContain('an older failure');
@@ -30,5 +48,7 @@ it('tells below the table why an app failed, without what would steer the termin
 
 it('tells what is wrong with config.json, whoever has written it', async () => {
   const { noted } = await shown({ apps: [], config_mistakes: ['config.json, line 3: this is not JSON\u001b[2J'] });
-  expect(noted).toEqual(['\nThe last good config.json counts until this is mended:\nconfig.json, line 3: this is not JSON?[2J']);
+  expect(noted).toEqual([
+    '\nThe last good config.json counts until this is mended:\nconfig.json, line 3: this is not JSON?[2J',
+  ]);
 });

@@ -57,9 +57,12 @@ describe('the path of an app', () => {
 });
 
 describe("an app's id made from a folder's name", () => {
-  it.each(['hello', 'My App', 'Ünï_côdé', '--x--y--', 'a'.repeat(80), `${'a'.repeat(49)}-b`])('is the one that the server would make of %s', (name) => {
-    expect(idOf(name)).toBe(idFromName(name));
-  });
+  it.each(['hello', 'My App', 'Ünï_côdé', '--x--y--', 'a'.repeat(80), `${'a'.repeat(49)}-b`])(
+    'is the one that the server would make of %s',
+    (name) => {
+      expect(idOf(name)).toBe(idFromName(name));
+    },
+  );
 
   it('is none where nothing is left of the name', () => {
     expect(idOf('売上')).toBe('');
@@ -88,10 +91,15 @@ describe('a form', () => {
   }
 
   it('is read by any server as it was meant', async () => {
-    const form = formOf({ id: 'hello', name: 'Größe "売上"\r\nx: y' }, { field: 'archive', name: 'a"b.tar.gz', type: 'application/gzip', content: content() });
+    const form = formOf(
+      { id: 'hello', name: 'Größe "売上"\r\nx: y' },
+      { field: 'archive', name: 'a"b.tar.gz', type: 'application/gzip', content: content() },
+    );
     const parts: Uint8Array[] = [];
     for await (const part of form.body) parts.push(part);
-    const answer = new Response(Buffer.concat(parts), { headers: { 'content-type': `multipart/form-data; boundary=${form.boundary}` } });
+    const answer = new Response(Buffer.concat(parts), {
+      headers: { 'content-type': `multipart/form-data; boundary=${form.boundary}` },
+    });
     const read = await answer.formData();
     expect(read.get('id')).toBe('hello');
     expect(read.get('name')).toBe('Größe "売上"\r\nx: y');

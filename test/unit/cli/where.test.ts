@@ -50,12 +50,18 @@ describe('which server is meant', () => {
   });
 
   it('is nobody where nothing is known, and the sentence says what to do', async () => {
-    await expect(findServer(around)).rejects.toMatchObject({ code: 'no-server', message: expect.stringContaining('streamlit-host start') as string });
+    await expect(findServer(around)).rejects.toMatchObject({
+      code: 'no-server',
+      message: expect.stringContaining('streamlit-host start') as string,
+    });
   });
 
   it('is not one that is just starting', async () => {
     await serverOn(join(base, 'root', 'data'), '');
-    await expect(findServer(around)).rejects.toMatchObject({ code: 'not-reachable', message: expect.stringContaining('just starting') as string });
+    await expect(findServer(around)).rejects.toMatchObject({
+      code: 'not-reachable',
+      message: expect.stringContaining('just starting') as string,
+    });
   });
 
   it.each(['ftp://x', 'apps.example.com', 'https://u:p@x', 'https://x/?a=1'])('is never at %s', async (url) => {
@@ -92,7 +98,10 @@ describe('the server of this machine', () => {
     const data = join(base, 'data');
     await serverOn(data);
     expect(await findLocal(data)).toMatchObject({ pid: process.pid });
-    await writeFile(join(data, 'run', 'server.json'), JSON.stringify({ pid: process.pid, startTime: '1', url: 'http://x' }));
+    await writeFile(
+      join(data, 'run', 'server.json'),
+      JSON.stringify({ pid: process.pid, startTime: '1', url: 'http://x' }),
+    );
     expect(await findLocal(data)).toBeUndefined();
   });
 
@@ -130,6 +139,8 @@ describe('the config file', () => {
 
   it('is in HOME where XDG_CONFIG_HOME is unset or relative', () => {
     expect(configFile({ HOME: '/home/ada' })).toBe('/home/ada/.config/streamlit-host/config.json');
-    expect(configFile({ HOME: '/home/ada', XDG_CONFIG_HOME: 'config' })).toBe('/home/ada/.config/streamlit-host/config.json');
+    expect(configFile({ HOME: '/home/ada', XDG_CONFIG_HOME: 'config' })).toBe(
+      '/home/ada/.config/streamlit-host/config.json',
+    );
   });
 });

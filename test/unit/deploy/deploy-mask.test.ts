@@ -5,7 +5,11 @@ const said: unknown[] = [];
 const logger = { error: (facts: object, text: string): void => void said.push({ ...facts, text }) };
 
 it("hides an app's values, and passwords in addresses, in the log of its deploy", async () => {
-  const hide = await deployMask({ mask: () => Promise.resolve((text) => text.replaceAll('hunter2', '••••')) }, 'hello', logger);
+  const hide = await deployMask(
+    { mask: () => Promise.resolve((text) => text.replaceAll('hunter2', '••••')) },
+    'hello',
+    logger,
+  );
   expect(hide('hunter2 at https://ada:pass@example.com/')).toBe('•••• at https://••••@example.com/');
 });
 

@@ -26,7 +26,17 @@ beforeEach(async () => {
   await repository.init(paths.tmp);
   const file = join(paths.tmp, 'notes.txt');
   await writeFile(file, 'none');
-  commit = await repository.commit({ parent: undefined, set: [{ path: 'notes.txt', file }], remove: [], replace: true, author: 'ada', message: 'Notes' }, paths.tmp);
+  commit = await repository.commit(
+    {
+      parent: undefined,
+      set: [{ path: 'notes.txt', file }],
+      remove: [],
+      replace: true,
+      author: 'ada',
+      message: 'Notes',
+    },
+    paths.tmp,
+  );
   deploys = new Deploys({
     store,
     paths,
@@ -51,7 +61,8 @@ it('a deploy whose failure was told and could not be written down is not begun a
   const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: 'ada', source: 'push' });
   const update = store.update.bind(store);
   const disk = vi.spyOn(store, 'update').mockImplementation(async (id, change) => {
-    if (change(store.get(id)).releases.some(({ state }) => state === 'failed')) throw new Error('ENOSPC: no space left on device, write');
+    if (change(store.get(id)).releases.some(({ state }) => state === 'failed'))
+      throw new Error('ENOSPC: no space left on device, write');
     return update(id, change);
   });
   await expect(deploys.run('hello')).rejects.toThrow('ENOSPC');

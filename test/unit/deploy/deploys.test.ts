@@ -27,7 +27,11 @@ beforeEach(async () => {
   const options: Partial<DeploysOptions> = {
     store,
     paths,
-    headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: (id) => void settled.push(id) },
+    headStarts: {
+      begin: () => undefined,
+      take: () => Promise.resolve(undefined),
+      settle: (id) => void settled.push(id),
+    },
     wake: () => undefined,
     mask: async () => {
       await masks.shift();

@@ -17,7 +17,10 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 it('refuses a list of packages that is no UTF-8, as of an app that is pushed', async () => {
   const dir = join(folder, 'app');
   await writeFiles(dir, { 'app.py': '', 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') });
-  const app = { ...newApp('demo', 'Demo', new Date()), place: { key: 'demo', dir, restartOnCrash: true, watch: false } };
+  const app = {
+    ...newApp('demo', 'Demo', new Date()),
+    place: { key: 'demo', dir, restartOnCrash: true, watch: false },
+  };
   const log = new DeployLog(new LogFile(join(folder, 'build.log')), (text) => text);
   const environments = { ensure: () => Promise.reject(new Error('nothing can be installed of that')) };
   await expect(buildFolder(environments, app, log, new AbortController().signal)).rejects.toMatchObject({

@@ -20,7 +20,11 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'head-starts-'));
   app = { ...newApp('hello', 'Hello', new Date(0)), live: 3, lastRelease: 3, config: 2, releases: [LIVE] };
   started = [];
-  headStarts = new HeadStarts({ store: { find: (id) => (id === 'gone' ? undefined : { ...app, id }) }, limit: 2, start: begin });
+  headStarts = new HeadStarts({
+    store: { find: (id) => (id === 'gone' ? undefined : { ...app, id }) },
+    limit: 2,
+    start: begin,
+  });
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -32,13 +36,23 @@ afterEach(async () => {
 
 /** Something that waits for its order, as an interpreter does. */
 async function begin(id: string, expected: ExpectedRelease): Promise<Child> {
-  const child = await Child.start({ app: id, release: expected.number, command: ['/bin/cat'], cwd: folder, environment: { ZONE: 'north' }, mark: folder, output: 'ignore' });
+  const child = await Child.start({
+    app: id,
+    release: expected.number,
+    command: ['/bin/cat'],
+    cwd: folder,
+    environment: { ZONE: 'north' },
+    mark: folder,
+    output: 'ignore',
+  });
   started.push({ ...expected, child });
   return child;
 }
 
-const take = (release = NEXT, environment: Record<string, string> = { ZONE: 'north', STREAMLIT_SERVER_PORT: '1' }): Promise<Child | undefined> =>
-  headStarts.take('hello', release, environment);
+const take = (
+  release = NEXT,
+  environment: Record<string, string> = { ZONE: 'north', STREAMLIT_SERVER_PORT: '1' },
+): Promise<Child | undefined> => headStarts.take('hello', release, environment);
 const begun = (count: number): Promise<void> => vi.waitFor(() => expect(started).toHaveLength(count));
 
 it('begins what the next release is expected to be, once, and hands it over once', async () => {
@@ -123,7 +137,11 @@ it('begins nothing for an app of which nothing is known, above the limit, or onc
 });
 
 it('fails nothing where it cannot be started', async () => {
-  headStarts = new HeadStarts({ store: { find: () => app }, limit: 1, start: () => Promise.reject(new Error('no Python')) });
+  headStarts = new HeadStarts({
+    store: { find: () => app },
+    limit: 1,
+    start: () => Promise.reject(new Error('no Python')),
+  });
   headStarts.begin('hello');
   expect(await take()).toBeUndefined();
 });

@@ -19,8 +19,14 @@ const kept: Record<string, AppConfig> = {
   'shop--x 1': config(1, { REGION: 'test', EXTRA: 'yes' }),
   'shop--x 2': config(2, {}, 'b = 2\n'),
 };
-const configs = { read: async (id: string, version: number): Promise<AppConfig> => kept[`${id} ${version}`] ?? NO_CONFIG };
-const read = (id: string, version: number, apps: App[] = [shop, newPreview('shop--x', shop, 'x', new Date())]): Promise<AppConfig> =>
+const configs = {
+  read: async (id: string, version: number): Promise<AppConfig> => kept[`${id} ${version}`] ?? NO_CONFIG,
+};
+const read = (
+  id: string,
+  version: number,
+  apps: App[] = [shop, newPreview('shop--x', shop, 'x', new Date())],
+): Promise<AppConfig> =>
   new InheritedConfig({ store: { find: (other) => apps.find((app) => app.id === other) }, configs }).read(id, version);
 
 describe('the config of a process', () => {

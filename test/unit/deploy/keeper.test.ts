@@ -24,8 +24,21 @@ beforeEach(async () => {
   for (const folder of [paths.environments, paths.tmp]) await mkdir(folder);
   store = new AppStore(paths);
   await store.load();
-  const environments = new Environments({ root: paths.environments, cache: paths.cache, tmp: paths.tmp, tools: { python: 'python3' }, env: {} });
-  keeper = new Keeper({ store, paths, git: new Git(process.env.PATH ?? ''), environments, keep: 10, logger: { info: () => undefined } });
+  const environments = new Environments({
+    root: paths.environments,
+    cache: paths.cache,
+    tmp: paths.tmp,
+    tools: { python: 'python3' },
+    env: {},
+  });
+  keeper = new Keeper({
+    store,
+    paths,
+    git: new Git(process.env.PATH ?? ''),
+    environments,
+    keep: 10,
+    logger: { info: () => undefined },
+  });
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
@@ -39,8 +52,16 @@ async function environment(hash: string, ago: number): Promise<string> {
 }
 
 it('removes behind every deploy the environments that no release has used for a day, and no others', async () => {
-  const [unused, fresh, used] = [await environment('unused', 25 * HOUR), await environment('fresh', 23 * HOUR), await environment('used', 99 * HOUR)];
-  await store.create({ ...newApp('shop', 'Shop', new Date()), releases: [releaseOf(1, 'live', { environment: 'used' })], live: 1 });
+  const [unused, fresh, used] = [
+    await environment('unused', 25 * HOUR),
+    await environment('fresh', 23 * HOUR),
+    await environment('used', 99 * HOUR),
+  ];
+  await store.create({
+    ...newApp('shop', 'Shop', new Date()),
+    releases: [releaseOf(1, 'live', { environment: 'used' })],
+    live: 1,
+  });
   await keeper.tidyAfter('shop');
   expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
 });

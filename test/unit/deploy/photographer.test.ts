@@ -4,7 +4,12 @@ import { Photographer } from '../../../src/deploy/photographer.js';
 import { newApp, type App } from '../../../src/domain/app.js';
 
 /** A photographer on a machine without a Chromium: what it would have taken is what it asked for one for. */
-function start(...apps: App[]): { tell: (id: string, facts?: Partial<App>) => void; lines: string[]; asked: () => number; close: () => Promise<void> } {
+function start(...apps: App[]): {
+  tell: (id: string, facts?: Partial<App>) => void;
+  lines: string[];
+  asked: () => number;
+  close: () => Promise<void>;
+} {
   const known = new Map<string, AppStatus>(apps.map((app) => [app.id, { app, state: 'running', process: undefined }]));
   const listeners = new Set<AppListener>();
   const lines: string[] = [];
@@ -23,7 +28,11 @@ function start(...apps: App[]): { tell: (id: string, facts?: Partial<App>) => vo
       asked += 1;
       return undefined;
     },
-    path: '', tmp: '/nowhere', mark: 'none', local: 'http://127.0.0.1:1', afterMs: 20,
+    path: '',
+    tmp: '/nowhere',
+    mark: 'none',
+    local: 'http://127.0.0.1:1',
+    afterMs: 20,
     logger: { debug: say, warn: say },
   });
   onTestFinished(() => photographer.close());
@@ -66,7 +75,12 @@ test('it is given up for an app that goes to sleep, is stopped or removed, and b
   tell('three', { live: 1 });
   tell('three');
   await vi.waitFor(() => expect(lines).toHaveLength(4), 20_000);
-  expect(lines).toEqual(['one: a picture was given up', 'two: a picture was given up', `two: ${NONE}`, 'three: a picture was given up']);
+  expect(lines).toEqual([
+    'one: a picture was given up',
+    'two: a picture was given up',
+    `two: ${NONE}`,
+    'three: a picture was given up',
+  ]);
   expect(asked()).toBe(1);
 });
 

@@ -99,7 +99,10 @@ it('writes down a visit, once an hour, and takes the start of a process for none
 
 it('does not remove a preview that is just being pushed to', async () => {
   const id = await used('shop--branch', 15 * DAY);
-  await store.update(id, (app) => ({ ...app, preview: { of: 'shop', branch: 'branch', lastUsedAt: app.preview?.lastUsedAt ?? '' } }));
+  await store.update(id, (app) => ({
+    ...app,
+    preview: { of: 'shop', branch: 'branch', lastUsedAt: app.preview?.lastUsedAt ?? '' },
+  }));
   const open14 = open(14 * DAY);
   const [taken] = await Promise.all([open14.take('shop', 'branch'), open14.look()]);
   expect(taken).toBe(id);
@@ -110,7 +113,9 @@ it('makes one preview for two pushes at once, and tells who asks for another kin
   const open14 = open(14 * DAY);
   const both = await Promise.all([open14.take('shop', 'a/b'), open14.take('shop', 'a/b')]);
   expect(both).toEqual(['shop--a-b', 'shop--a-b']);
-  expect(() => open14.demandPushable('shop--a-b')).toThrow('shop--a-b is the preview of a branch: push a/b to shop instead.');
+  expect(() => open14.demandPushable('shop--a-b')).toThrow(
+    'shop--a-b is the preview of a branch: push a/b to shop instead.',
+  );
   expect(() => open14.demandPushable('shop--other')).toThrow('"--" stands in the ids of previews alone');
   open14.demandPushable('shop');
   open14.demandPushable('new');

@@ -83,9 +83,17 @@ describe('the process of a release', () => {
   it('asks for the config of its release at each start, and no var overrules what is ours', async () => {
     const spec = await specOf(BUILT);
     vars = { REGION: 'north', LANG: 'de_DE.UTF-8', STREAMLIT_HOST_APP: 'another', STREAMLIT_SERVER_PORT: '1' };
-    expect(await spec.environment(9_000)).toMatchObject({ REGION: 'north', LANG: 'de_DE.UTF-8', STREAMLIT_HOST_APP: 'hello', STREAMLIT_SERVER_PORT: '9000' });
+    expect(await spec.environment(9_000)).toMatchObject({
+      REGION: 'north',
+      LANG: 'de_DE.UTF-8',
+      STREAMLIT_HOST_APP: 'hello',
+      STREAMLIT_SERVER_PORT: '9000',
+    });
     await spec.environment(9_001);
-    const at = { cwd: paths.source('hello', 3), redirectUri: 'https://apps.example.com/tools/apps/hello/oauth2callback' };
+    const at = {
+      cwd: paths.source('hello', 3),
+      redirectUri: 'https://apps.example.com/tools/apps/hello/oauth2callback',
+    };
     expect(asked).toEqual([9_000, 9_001].map((port) => [{ app: 'hello', release: 3, port }, 7, at]));
   });
 
@@ -93,7 +101,12 @@ describe('the process of a release', () => {
     const place = { key: 'hello', dir: '/srv/hello', port: 8_501, restartOnCrash: true, watch: false };
     app = { ...app, place };
     const spec = await specOf({ ...BUILT, folder: { dir: '/srv/hello', venv: '/srv/hello/venv' } });
-    expect(spec).toMatchObject({ command: ['/srv/hello/venv/bin/python', '/host/python/launch.py', 'hello'], order: ['streamlit', 'run', './app.py'], cwd: '/srv/hello', port: 8_501 });
+    expect(spec).toMatchObject({
+      command: ['/srv/hello/venv/bin/python', '/host/python/launch.py', 'hello'],
+      order: ['streamlit', 'run', './app.py'],
+      cwd: '/srv/hello',
+      port: 8_501,
+    });
     expect(await spec.environment(8_501)).toMatchObject({ HOME: '/home/ada', VIRTUAL_ENV: '/srv/hello/venv' });
     expect(spec.restarts?.()).toBe(true);
     app = { ...app, place: { ...place, restartOnCrash: false } };
@@ -101,7 +114,10 @@ describe('the process of a release', () => {
   });
 
   it('may use as much memory as its release says, else as the server does, else as there is', async () => {
-    const limits = async (): Promise<unknown[]> => Promise.all([BUILT, { ...BUILT, memoryLimitMb: 512 }].map(async (release) => (await specOf(release)).memoryLimit));
+    const limits = async (): Promise<unknown[]> =>
+      Promise.all(
+        [BUILT, { ...BUILT, memoryLimitMb: 512 }].map(async (release) => (await specOf(release)).memoryLimit),
+      );
     expect(await limits()).toEqual([undefined, 512_000_000]);
     memoryLimitMb = 1_000;
     expect(await limits()).toEqual([1_000_000_000, 512_000_000]);
@@ -109,6 +125,9 @@ describe('the process of a release', () => {
 
   it('is refused where the release was never built', async () => {
     const { environment: _, ...bare } = BUILT;
-    await expect(specOf(bare)).rejects.toMatchObject({ code: 'release-not-built', message: 'release 3 of hello was never built' });
+    await expect(specOf(bare)).rejects.toMatchObject({
+      code: 'release-not-built',
+      message: 'release 3 of hello was never built',
+    });
   });
 });

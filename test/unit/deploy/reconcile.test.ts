@@ -27,7 +27,10 @@ async function begin(serving: Partial<ReconcileOptions['serving']> = {}): Promis
     store,
     paths,
     git: new Git(process.env.PATH ?? ''),
-    deploys: { recover: async () => undefined, request: (asked) => Promise.reject(new Error(`nobody asked for ${asked.app}`)) },
+    deploys: {
+      recover: async () => undefined,
+      request: (asked) => Promise.reject(new Error(`nobody asked for ${asked.app}`)),
+    },
     serving: { adopt: async () => undefined, start: async (app) => void started.push(app.id), ...serving },
     logger: { error: (facts) => void trouble.push((facts as { app: string }).app) },
   });
@@ -52,7 +55,11 @@ it('tells of an app that cannot be taken up, and starts the others all the same'
   await store.create(live('without-repository'));
   await store.create(live('broken', { releases: [] }));
   await store.create(live('fine', { releases: [] }));
-  await begin({ adopt: async (app) => { if (app.id === 'broken') throw new Error('its record makes no sense'); } });
+  await begin({
+    adopt: async (app) => {
+      if (app.id === 'broken') throw new Error('its record makes no sense');
+    },
+  });
   expect(started.sort()).toEqual(['fine', 'without-repository']);
   expect(trouble.sort()).toEqual(['broken', 'without-repository']);
 });

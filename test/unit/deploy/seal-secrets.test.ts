@@ -7,9 +7,13 @@ it('keeps the secrets of processes that are known, and encrypts those of every a
   const steps: unknown[] = [];
   const error = new Error('no key');
   await sealSecrets({
-    store: { list: () => [{ ...newApp('one', 'One', new Date(0)), processes: [process] }, newApp('two', 'Two', new Date(0))] },
+    store: {
+      list: () => [{ ...newApp('one', 'One', new Date(0)), processes: [process] }, newApp('two', 'Two', new Date(0))],
+    },
     files: { sweep: (running) => Promise.resolve(void steps.push(running)) },
-    cookies: { seal: (app) => (app === 'one' ? Promise.reject(error) : Promise.resolve(void steps.push(`seal ${app}`))) },
+    cookies: {
+      seal: (app) => (app === 'one' ? Promise.reject(error) : Promise.resolve(void steps.push(`seal ${app}`))),
+    },
     logger: { error: (facts) => void steps.push(facts) },
   });
   expect(steps).toEqual([[{ app: 'one', release: 2, port: 9_000 }], { app: 'one', err: error }, 'seal two']);

@@ -22,7 +22,12 @@ beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'serving-')));
   store = new AppStore(paths);
   await store.load();
-  await store.create({ ...newApp('hello', 'Hello', new Date(0)), live: 1, wanted: 'running', releases: [releaseOf(1, 'live')] });
+  await store.create({
+    ...newApp('hello', 'Hello', new Date(0)),
+    live: 1,
+    wanted: 'running',
+    releases: [releaseOf(1, 'live')],
+  });
   meanwhile = () => Promise.resolve();
   const ports = new Ports({ min: 20_000, max: 60_000 });
   serving = new Serving({
@@ -33,7 +38,18 @@ beforeEach(async () => {
       async prepare(app, release, changed) {
         await meanwhile();
         const log = new LogFile(paths.runLog(app, release.number));
-        const spec = { app, release: release.number, command: ['/bin/sleep', '60'], order: [], cwd: '/', environment: () => ({}), mark: paths.data, healthPath: '/', startLimitMs: 60_000, log };
+        const spec = {
+          app,
+          release: release.number,
+          command: ['/bin/sleep', '60'],
+          order: [],
+          cwd: '/',
+          environment: () => ({}),
+          mark: paths.data,
+          healthPath: '/',
+          startLimitMs: 60_000,
+          log,
+        };
         return new AppProcess(spec, ports, changed);
       },
     },
@@ -67,8 +83,26 @@ it('starts none of an app that is stopped in that moment, which nobody would end
 });
 
 it('knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
-  const gone = { release: 1, pid: 999_999_999, startTime: '1', port: 20_000, mark: `${paths.data}/hello/1/x`, startedAt: new Date(0).toISOString() };
-  await store.update('hello', (app) => ({ ...app, live: 2, processes: [gone], releases: [releaseOf(1, 'draining'), releaseOf(2, 'live')] }));
+  const gone = {
+    release: 1,
+    pid: 999_999_999,
+    startTime: '1',
+    port: 20_000,
+    mark: `${paths.data}/hello/1/x`,
+    startedAt: new Date(0).toISOString(),
+  };
+  await store.update('hello', (app) => ({
+    ...app,
+    live: 2,
+    processes: [gone],
+    releases: [releaseOf(1, 'draining'), releaseOf(2, 'live')],
+  }));
   await serving.adopt(store.get('hello'));
-  expect(store.get('hello')).toMatchObject({ processes: [], releases: [{ number: 1, state: 'retired' }, { number: 2, state: 'live' }] });
+  expect(store.get('hello')).toMatchObject({
+    processes: [],
+    releases: [
+      { number: 1, state: 'retired' },
+      { number: 2, state: 'live' },
+    ],
+  });
 });

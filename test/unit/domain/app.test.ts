@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { APP_ID, appSchema, appState, findRelease, idFromName, newApp, parseAppId, pendingRelease, printable, type App } from '../../../src/domain/app.js';
+import {
+  APP_ID,
+  appSchema,
+  appState,
+  findRelease,
+  idFromName,
+  newApp,
+  parseAppId,
+  pendingRelease,
+  printable,
+  type App,
+} from '../../../src/domain/app.js';
 import type { ReleaseState } from '../../../src/domain/release.js';
 import { Refusal } from '../../../src/errors.js';
 import { releaseOf } from '../../helpers/release.js';
@@ -15,10 +26,13 @@ describe('the id of an app', () => {
     expect(parseAppId(id)).toBe(id);
   });
 
-  it.each(['', 'a', '-ab', 'ab-', 'Ab', 'a_b', 'a.b', 'a/b', '..', 'ä', 'a b', 'a'.repeat(64), 'ab\n', 'a\0b'])('may not be %j', (id) => {
-    expect(() => parseAppId(id)).toThrow(Refusal);
-    expect(() => parseAppId(id)).toThrow('cannot be an app\'s id: use 2 to 63 of a-z, 0-9 and "-"');
-  });
+  it.each(['', 'a', '-ab', 'ab-', 'Ab', 'a_b', 'a.b', 'a/b', '..', 'ä', 'a b', 'a'.repeat(64), 'ab\n', 'a\0b'])(
+    'may not be %j',
+    (id) => {
+      expect(() => parseAppId(id)).toThrow(Refusal);
+      expect(() => parseAppId(id)).toThrow('cannot be an app\'s id: use 2 to 63 of a-z, 0-9 and "-"');
+    },
+  );
 
   it.each(['api', 'console', 'git', 'apps'])('may not be the word %s', (id) => {
     expect(() => parseAppId(id)).toThrow(`"${id}" is a word of the platform itself: choose another id.`);

@@ -20,7 +20,16 @@ describe('a config.json', () => {
       website_port: 5000,
       owner: 'Ada',
       apps: {
-        sales: { name: 'Sales', url: '/sales/', app: '/srv/apps/sales/app.py', venv: '/srv/venvs/a', port: 8501, description: 'What was sold', restart_on_crash: false, contact: 'x' },
+        sales: {
+          name: 'Sales',
+          url: '/sales/',
+          app: '/srv/apps/sales/app.py',
+          venv: '/srv/venvs/a',
+          port: 8501,
+          description: 'What was sold',
+          restart_on_crash: false,
+          contact: 'x',
+        },
         'My Map': { dir: 'maps', app: 'src/map.py', venv: 'env' },
         plain: { name: '', url: '', venv: '', app: null },
       },
@@ -33,16 +42,37 @@ describe('a config.json', () => {
           name: 'Sales',
           description: 'What was sold',
           path: '/sales/',
-          place: { key: 'sales', dir: '/srv/apps/sales', main: '/srv/apps/sales/app.py', venv: '/srv/venvs/a', port: 8501, restartOnCrash: false, watch: false },
+          place: {
+            key: 'sales',
+            dir: '/srv/apps/sales',
+            main: '/srv/apps/sales/app.py',
+            venv: '/srv/venvs/a',
+            port: 8501,
+            restartOnCrash: false,
+            watch: false,
+          },
         },
         {
           id: 'my-map',
           name: 'My Map',
           description: '',
           path: undefined,
-          place: { key: 'My Map', dir: '/srv/host/maps', main: '/srv/host/maps/src/map.py', venv: '/srv/host/maps/env', restartOnCrash: true, watch: false },
+          place: {
+            key: 'My Map',
+            dir: '/srv/host/maps',
+            main: '/srv/host/maps/src/map.py',
+            venv: '/srv/host/maps/env',
+            restartOnCrash: true,
+            watch: false,
+          },
         },
-        { id: 'plain', name: 'plain', description: '', path: undefined, place: { key: 'plain', dir: '/srv/host/apps/plain', restartOnCrash: true, watch: false } },
+        {
+          id: 'plain',
+          name: 'plain',
+          description: '',
+          path: undefined,
+          place: { key: 'plain', dir: '/srv/host/apps/plain', restartOnCrash: true, watch: false },
+        },
       ],
     });
   });
@@ -53,7 +83,10 @@ describe('a config.json', () => {
   });
 
   it.each([
-    ['{\n  "apps": {\n    "a": {"port": 1,}\n  }\n}', 'line 3, column 21: this is not JSON (a name in double quotes is expected).'],
+    [
+      '{\n  "apps": {\n    "a": {"port": 1,}\n  }\n}',
+      'line 3, column 21: this is not JSON (a name in double quotes is expected).',
+    ],
     ['{"apps": {} ', 'line 1, column 13: this is not JSON (close brace expected).'],
     ['// mine\n{}', 'line 1, column 1: this is not JSON (invalid comment token).'],
     ['', 'line 1, column 1: this is not JSON (a value is expected).'],
@@ -92,7 +125,8 @@ describe('a config.json', () => {
 });
 
 describe('a change of config.json', () => {
-  const text = '{\n\t"note": "mine",\n\t"apps": {\n\t\t"2": {"name": "two",   "extra": [1, 2]},\n\t\t"1": {"name": "one"}\n\t},\n\t"website_port": 5000\n}\n';
+  const text =
+    '{\n\t"note": "mine",\n\t"apps": {\n\t\t"2": {"name": "two",   "extra": [1, 2]},\n\t\t"1": {"name": "one"}\n\t},\n\t"website_port": 5000\n}\n';
 
   it('leaves everything else as it stands: order, spaces, what is not known', () => {
     const after = changeConfigJson(text, { apps: { new: { name: 'new', port: 8502 } } });
@@ -105,7 +139,9 @@ describe('a change of config.json', () => {
   });
 
   it('makes a file of nothing', () => {
-    expect(changeConfigJson('', { websitePort: 80, apps: { a: { name: 'a' } } })).toBe('{\n  "website_port": 80,\n  "apps": {\n    "a": {\n      "name": "a"\n    }\n  }\n}\n');
+    expect(changeConfigJson('', { websitePort: 80, apps: { a: { name: 'a' } } })).toBe(
+      '{\n  "website_port": 80,\n  "apps": {\n    "a": {\n      "name": "a"\n    }\n  }\n}\n',
+    );
     expect(rawEntries(changeConfigJson('{}', { apps: { a: { name: 'a' } } }))).toEqual({ a: { name: 'a' } });
   });
 });

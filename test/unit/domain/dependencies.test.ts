@@ -109,7 +109,9 @@ describe('chooseDependencies', () => {
   });
 
   it("takes the pip part of conda's file, and names what is ignored", () => {
-    const chosen = choose({ 'environment.yml': 'dependencies:\n  - python=3.11\n  - numpy\n  - pip:\n      - streamlit\n      - six==1.16\n' });
+    const chosen = choose({
+      'environment.yml': 'dependencies:\n  - python=3.11\n  - numpy\n  - pip:\n      - streamlit\n      - six==1.16\n',
+    });
     expect(chosen.text).toContain('six==1.16');
     expect(chosen.text).not.toContain('numpy');
     expect(chosen.notes.join('\n')).toContain('numpy');
@@ -370,7 +372,11 @@ numpy = [
   {version = ">=2.1,<3", markers = "python_version >= \\"3.12\\""},
 ]
 `;
-    const both = ['numpy==1.26.4 ; python_version < "3.12"', 'numpy==2.1.0 ; python_version >= "3.12"', 'streamlit==1.64.0'];
+    const both = [
+      'numpy==1.26.4 ; python_version < "3.12"',
+      'numpy==2.1.0 ; python_version >= "3.12"',
+      'streamlit==1.64.0',
+    ];
     expect(lines({ 'poetry.lock': lock, 'pyproject.toml': POETRY })).toEqual(both);
     const direct = `${POETRY}numpy = [{ version = "^1.26", python = "<3.12" }, { version = "^2.1", python = ">=3.12" }]\n`;
     expect(lines({ 'poetry.lock': lock, 'pyproject.toml': direct })).toEqual([

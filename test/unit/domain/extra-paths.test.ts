@@ -11,13 +11,31 @@ describe('an extra path', () => {
     expect(parseExtraPath(text)).toEqual({ path });
   });
 
-  it.each(['/', '', '/console/', '/API/x', '/apps/sales/', '/healthz', '/_host/x', '/a b/', '/a?b', '/../x', '/%2e/', '/a//../b'])('%s is none', (text) => {
+  it.each([
+    '/',
+    '',
+    '/console/',
+    '/API/x',
+    '/apps/sales/',
+    '/healthz',
+    '/_host/x',
+    '/a b/',
+    '/a?b',
+    '/../x',
+    '/%2e/',
+    '/a//../b',
+  ])('%s is none', (text) => {
     expect(parseExtraPath(text)).toHaveProperty('mistake');
   });
 });
 
 describe('a redirect', () => {
-  const apps = [{ id: 'one', path: '/sales/' }, { id: 'two', path: '/sales/map/' }, { id: 'three', path: '/größe/' }, { id: 'four' }];
+  const apps = [
+    { id: 'one', path: '/sales/' },
+    { id: 'two', path: '/sales/map/' },
+    { id: 'three', path: '/größe/' },
+    { id: 'four' },
+  ];
 
   it.each([
     ['/sales', '/apps/one/'],

@@ -60,7 +60,8 @@ describe('the keys that code names', () => {
 
   it('are looked for quickly, also in code that makes no sense', () => {
     const begun = performance.now();
-    for (const odd of ['"', "'''", '\\', 'from os import ', 'st.secrets[', '"""a', "secrets 'x' in ", '\u{1f600}']) keysInCode(odd.repeat(20_000));
+    for (const odd of ['"', "'''", '\\', 'from os import ', 'st.secrets[', '"""a', "secrets 'x' in ", '\u{1f600}'])
+      keysInCode(odd.repeat(20_000));
     expect(performance.now() - begun).toBeLessThan(5_000);
   });
 });
@@ -93,12 +94,22 @@ describe('a hint', () => {
   });
 
   it('is not given for what every app has', () => {
-    expect(hints(files('os.environ["HOME"], os.environ["STREAMLIT_HOST_STORAGE"], os.getenv("PATH")'), { vars: [], secretsToml: '' })).toEqual([]);
+    expect(
+      hints(files('os.environ["HOME"], os.environ["STREAMLIT_HOST_STORAGE"], os.getenv("PATH")'), {
+        vars: [],
+        secretsToml: '',
+      }),
+    ).toEqual([]);
   });
 
   it('is not given where the code sets it, or looks before it asks, in whichever file', () => {
     const both = new Map([
-      ['app.py', keysInCode('os.environ["A"]\nos.environ["B"]\nif "db" in st.secrets:\n  st.secrets["db"]\nif "C" not in os.environ: pass\nos.environ["C"]\n')],
+      [
+        'app.py',
+        keysInCode(
+          'os.environ["A"]\nos.environ["B"]\nif "db" in st.secrets:\n  st.secrets["db"]\nif "C" not in os.environ: pass\nos.environ["C"]\n',
+        ),
+      ],
       ['b.py', keysInCode('os.environ["A"] = "1"\nos.environ.setdefault("B", "2")\n')],
     ]);
     expect(hints(both, { vars: [], secretsToml: '' })).toEqual([]);

@@ -4,7 +4,8 @@ import { field } from '../../../src/domain/proto.js';
 
 /** A field that is a number. */
 const number = (at: number, value: number): Buffer => Buffer.from([at * 8, value]);
-const page = (hash: string, name: string, ...more: Buffer[]): Buffer => Buffer.concat([field(1, hash), field(2, name), ...more]);
+const page = (hash: string, name: string, ...more: Buffer[]): Buffer =>
+  Buffer.concat([field(1, hash), field(2, name), ...more]);
 
 describe('a run of a page', () => {
   it('is asked for by the hash of the page, or without one', () => {
@@ -13,8 +14,17 @@ describe('a run of a page', () => {
   });
 
   it('tells of the pages, by the navigation or as older versions do, without links that lead elsewhere', () => {
-    const pages = [page('h1', 'Home', number(4, 1)), page('h2', 'Más'), page('h3', 'Docs', field(8, 'https://example.com'))];
-    const expected = { pages: [{ hash: 'h1', name: 'Home', first: true }, { hash: 'h2', name: 'Más', first: false }] };
+    const pages = [
+      page('h1', 'Home', number(4, 1)),
+      page('h2', 'Más'),
+      page('h3', 'Docs', field(8, 'https://example.com')),
+    ];
+    const expected = {
+      pages: [
+        { hash: 'h1', name: 'Home', first: true },
+        { hash: 'h2', name: 'Más', first: false },
+      ],
+    };
     expect(hear(field(23, Buffer.concat(pages.map((one) => field(2, one)))))).toEqual(expected);
     expect(hear(field(4, Buffer.concat(pages.map((one) => field(8, one)))))).toEqual(expected);
   });
@@ -30,7 +40,11 @@ describe('a run of a page', () => {
   });
 
   it('shows an exception, or could not be read at all; a warning is none', () => {
-    const exception = Buffer.concat([field(1, 'ValueError'), field(2, 'no such\ncolumn'), field(3, 'File "a.py", line 2')]);
+    const exception = Buffer.concat([
+      field(1, 'ValueError'),
+      field(2, 'no such\ncolumn'),
+      field(3, 'File "a.py", line 2'),
+    ]);
     const lines = ['File "a.py", line 2', 'ValueError: no such', 'column'];
     expect(hear(field(5, field(3, field(8, exception))))).toEqual({ exception: lines });
     expect(hear(field(10, field(3, exception)))).toEqual({ exception: lines });
@@ -38,7 +52,10 @@ describe('a run of a page', () => {
     expect(hear(field(5, field(3, field(1, 'text'))))).toEqual({});
   });
 
-  it.each([Buffer.alloc(0), Buffer.from([0xff]), Buffer.from([0x2a, 0xff, 0xff, 0xff]), Buffer.alloc(64, 0xff)])('of garbage says nothing: %#', (bytes) => {
-    expect(hear(bytes)).toEqual({});
-  });
+  it.each([Buffer.alloc(0), Buffer.from([0xff]), Buffer.from([0x2a, 0xff, 0xff, 0xff]), Buffer.alloc(64, 0xff)])(
+    'of garbage says nothing: %#',
+    (bytes) => {
+      expect(hear(bytes)).toEqual({});
+    },
+  );
 });

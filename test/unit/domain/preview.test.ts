@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { APP_ID, appSchema, idFromName, newApp, parseNewAppId } from '../../../src/domain/app.js';
-import { isIdle, isPreviewId, newPreview, previewId, previewsOn, sleepsAfterMs, usedAt } from '../../../src/domain/preview.js';
+import {
+  isIdle,
+  isPreviewId,
+  newPreview,
+  previewId,
+  previewsOn,
+  sleepsAfterMs,
+  usedAt,
+} from '../../../src/domain/preview.js';
 
 const now = new Date('2026-05-01T12:00:00.000Z');
 const shop = newApp('shop', 'Shop', now);
@@ -21,7 +29,9 @@ describe('the id of a preview', () => {
   it('has a hash where another branch has the same slug, or where none is left', () => {
     const id = previewId('shop', 'feature-x', (other) => other === 'shop--feature-x');
     expect(id).toMatch(/^shop--feature-x-[0-9a-f]{6}$/);
-    expect(previewId('shop', 'feature-x', (other) => other === 'shop--feature-x' || other === id)).toMatch(/^shop--feature-x-[0-9a-f]{12}$/);
+    expect(previewId('shop', 'feature-x', (other) => other === 'shop--feature-x' || other === id)).toMatch(
+      /^shop--feature-x-[0-9a-f]{12}$/,
+    );
     expect(previewId('shop', '日本', nothing)).toMatch(/^shop--[0-9a-f]{6}$/);
     expect(previewId('shop', '日本', nothing)).not.toBe(previewId('shop', '中国', nothing));
   });
@@ -29,7 +39,9 @@ describe('the id of a preview', () => {
   it('is one that an app may have, at most 63 characters long, and another for each branch', () => {
     for (const length of [2, 10, 31, 54, 55, 56, 61, 63]) {
       const app = 'a'.repeat(length);
-      const ids = ['x', 'y', '日', 'b'.repeat(60), 'b'.repeat(61), `${'b'.repeat(20)}/${'c'.repeat(200)}`].map((branch) => previewId(app, branch, nothing));
+      const ids = ['x', 'y', '日', 'b'.repeat(60), 'b'.repeat(61), `${'b'.repeat(20)}/${'c'.repeat(200)}`].map(
+        (branch) => previewId(app, branch, nothing),
+      );
       for (const id of ids) {
         expect(id).toMatch(APP_ID);
         expect(isPreviewId(id)).toBe(true);
@@ -44,14 +56,19 @@ describe('the id of a preview', () => {
   it('is none that a person or a name gives a new app', () => {
     expect(() => parseNewAppId('shop--x')).toThrow('"--" stands in the ids of previews alone');
     expect(parseNewAppId('shop-x')).toBe('shop-x');
-    for (const name of ['Shop -- X', 'a--b', '--', 'shop – x', `${'a'.repeat(49)}--b`]) expect(isPreviewId(idFromName(name))).toBe(false);
+    for (const name of ['Shop -- X', 'a--b', '--', 'shop – x', `${'a'.repeat(49)}--b`])
+      expect(isPreviewId(idFromName(name))).toBe(false);
   });
 });
 
 describe('a preview', () => {
   it('follows its branch and says what it belongs to', () => {
     expect(appSchema.parse(preview)).toEqual(preview);
-    expect(preview).toMatchObject({ name: 'Shop (feature/x)', deployBranch: 'feature/x', preview: { of: 'shop', branch: 'feature/x' } });
+    expect(preview).toMatchObject({
+      name: 'Shop (feature/x)',
+      deployBranch: 'feature/x',
+      preview: { of: 'shop', branch: 'feature/x' },
+    });
   });
 
   it('has a name that a person could save again', () => {

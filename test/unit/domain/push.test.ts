@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { deployBranchOf, isCreation, isDeletion, parsePushOptions, parseUpdate, planRef, type PreviewRule, type RefUpdate } from '../../../src/domain/push.js';
+import {
+  deployBranchOf,
+  isCreation,
+  isDeletion,
+  parsePushOptions,
+  parseUpdate,
+  planRef,
+  type PreviewRule,
+  type RefUpdate,
+} from '../../../src/domain/push.js';
 
 const OLD = 'a'.repeat(40);
 const NEW = 'b'.repeat(40);
@@ -66,10 +75,22 @@ const off: PreviewRule = { on: false, has: () => false, how: 'Switch them on.' }
 describe('what becomes of a ref', () => {
   it.each([
     ['refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
-    ['refs/heads/main', NONE, { kind: 'refuse', reason: 'main is the branch that deploys: delete the app itself instead' }],
-    ['refs/heads/idea', NEW, { kind: 'store', say: 'Branch idea is stored, not deployed: only main is. Switch them on.' }],
+    [
+      'refs/heads/main',
+      NONE,
+      { kind: 'refuse', reason: 'main is the branch that deploys: delete the app itself instead' },
+    ],
+    [
+      'refs/heads/idea',
+      NEW,
+      { kind: 'store', say: 'Branch idea is stored, not deployed: only main is. Switch them on.' },
+    ],
     ['refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
-    ['refs/heads/main/sub', NEW, { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is. Switch them on.' }],
+    [
+      'refs/heads/main/sub',
+      NEW,
+      { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is. Switch them on.' },
+    ],
     ['refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
     ['refs/tags/v1', NONE, { kind: 'store', say: 'Tag v1 is deleted.' }],
     ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
@@ -85,10 +106,22 @@ describe('what becomes of a ref', () => {
     ['where previews are on', on, 'refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
     ['where previews are on', on, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
     ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
-    ['where previews are on', on, 'refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
+    [
+      'where previews are on',
+      on,
+      'refs/tags/v1',
+      NEW,
+      { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' },
+    ],
     ['where the branch has one', one, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
     ['where the branch has one', one, 'refs/heads/idea', NONE, { kind: 'end-preview', branch: 'idea' }],
-    ['where another branch has one', one, 'refs/heads/other', NEW, { kind: 'store', say: 'Branch other is stored, not deployed: only main is. Switch them on.' }],
+    [
+      'where another branch has one',
+      one,
+      'refs/heads/other',
+      NEW,
+      { kind: 'store', say: 'Branch other is stored, not deployed: only main is. Switch them on.' },
+    ],
   ])('%s: %#', (_where, rule, ref, to, plan) => {
     expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
   });
@@ -97,10 +130,19 @@ describe('what becomes of a ref', () => {
 describe('the options of a push', () => {
   it('are read, and what is meant for others is told apart', () => {
     expect(parsePushOptions([])).toEqual({ nowait: false, unknown: [] });
-    expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({ nowait: true, drainMinutes: 0, unknown: ['ci.skip'] });
+    expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
+      nowait: true,
+      drainMinutes: 0,
+      unknown: ['ci.skip'],
+    });
   });
 
-  it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])('are refused where they are wrong: %s', (option) => {
-    expect(() => parsePushOptions([option])).toThrow('the push option drain takes minutes from 0 to 10080, such as drain=0');
-  });
+  it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
+    'are refused where they are wrong: %s',
+    (option) => {
+      expect(() => parsePushOptions([option])).toThrow(
+        'the push option drain takes minutes from 0 to 10080, such as drain=0',
+      );
+    },
+  );
 });

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { canBecome, isPending, movesBranch, releaseSources, releaseStates, transition, type Release } from '../../../src/domain/release.js';
+import {
+  canBecome,
+  isPending,
+  movesBranch,
+  releaseSources,
+  releaseStates,
+  transition,
+  type Release,
+} from '../../../src/domain/release.js';
 import { releaseOf } from '../../helpers/release.js';
 
 function release(state: Release['state'], source: Release['source'] = 'push'): Release {

@@ -37,12 +37,15 @@ describe('a secrets.toml', () => {
   });
 
   it('tells its names, and none of its values', () => {
-    const names = secretNames('key = "hunter2"\nlist = ["hunter3"]\nday = 1979-05-27\n[db]\npassword = "hunter4"\n[auth.google]\nid = 1\n[[many]]\na = 1\n');
+    const names = secretNames(
+      'key = "hunter2"\nlist = ["hunter3"]\nday = 1979-05-27\n[db]\npassword = "hunter4"\n[auth.google]\nid = 1\n[[many]]\na = 1\n',
+    );
     expect(names).toEqual({ keys: ['day', 'key', 'list', 'many'], sections: ['auth', 'db'] });
   });
 
   it('gives every text and number to be hidden, at any depth', () => {
-    const text = 'a = "one"\nn = 123456\nf = 1.5\nyes = true\n[b]\nc = ["two", ["three"]]\n[b.d]\ne = { f = "four" }\n[[g]]\nh = "five"\n';
+    const text =
+      'a = "one"\nn = 123456\nf = 1.5\nyes = true\n[b]\nc = ["two", ["three"]]\n[b.d]\ne = { f = "four" }\n[[g]]\nh = "five"\n';
     expect(secretValues(text).sort()).toEqual(['1.5', '123456', 'five', 'four', 'one', 'three', 'two']);
   });
 });

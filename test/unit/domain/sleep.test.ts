@@ -3,7 +3,8 @@ import { isHeartbeat, maySleep, type SleepRule } from '../../../src/domain/sleep
 
 const MINUTE = 60_000;
 const rule: SleepRule = { afterMs: 10 * MINUTE, idlePageMs: 60 * MINUTE };
-const quietFor = (ms: number, sockets = 0, claims = sockets) => maySleep({ lastActivity: 1_000, sockets, claims }, rule, 1_000 + ms);
+const quietFor = (ms: number, sockets = 0, claims = sockets) =>
+  maySleep({ lastActivity: 1_000, sockets, claims }, rule, 1_000 + ms);
 
 describe('maySleep', () => {
   it('lets an app sleep that nobody has asked for anything for long enough', () => {
@@ -21,7 +22,9 @@ describe('maySleep', () => {
   });
 
   it('never lets an app sleep whose rule is never', () => {
-    expect(maySleep({ lastActivity: 0, sockets: 0, claims: 0 }, { ...rule, afterMs: 0 }, Number.MAX_SAFE_INTEGER)).toBe(false);
+    expect(maySleep({ lastActivity: 0, sockets: 0, claims: 0 }, { ...rule, afterMs: 0 }, Number.MAX_SAFE_INTEGER)).toBe(
+      false,
+    );
   });
 });
 

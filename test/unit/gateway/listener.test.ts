@@ -9,7 +9,11 @@ let server: Server;
 let answer: Entry['request'];
 beforeEach(async () => {
   answer = (_, response) => response.end('ok');
-  const entry: Entry = { request: (request, response) => answer(request, response), upgrade: (_, socket) => socket.destroy(), closeSockets: () => undefined };
+  const entry: Entry = {
+    request: (request, response) => answer(request, response),
+    upgrade: (_, socket) => socket.destroy(),
+    closeSockets: () => undefined,
+  };
   server = await listen({ port: 0, bind: '127.0.0.1' }, entry);
 });
 afterEach(() => close(server));
@@ -32,8 +36,13 @@ async function say(request: string, then?: string): Promise<string> {
 
 test('who sends headers or an address that are too long is told that, and not that the request is no request', async () => {
   const long = 'x'.repeat(70 * 1024);
-  for (const request of [`GET / HTTP/1.1\r\nHost: h\r\nCookie: a=${long}\r\n\r\n`, `GET /?${long} HTTP/1.1\r\nHost: h\r\n\r\n`]) {
-    expect(await say(request)).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n[^]*\r\n\r\nThe address and the headers of this request have more than 64 KiB/);
+  for (const request of [
+    `GET / HTTP/1.1\r\nHost: h\r\nCookie: a=${long}\r\n\r\n`,
+    `GET /?${long} HTTP/1.1\r\nHost: h\r\n\r\n`,
+  ]) {
+    expect(await say(request)).toMatch(
+      /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n[^]*\r\n\r\nThe address and the headers of this request have more than 64 KiB/,
+    );
   }
   expect(await say('no request at all\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   expect(await say('GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 [^]*ok/);

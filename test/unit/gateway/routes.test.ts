@@ -12,7 +12,12 @@ test('new visitors get the live release, a page gets its own while that drains, 
   const [one, two] = [target(1), target(2)];
   expect(routes.swap('demo', one)).toBeUndefined();
   expect(routes.swap('demo', two)).toBe(one);
-  expect([routes.pick('demo', undefined), routes.pick('demo', 2), routes.pick('demo', 1), routes.pick('demo', 7)]).toEqual([two, two, one, two]);
+  expect([
+    routes.pick('demo', undefined),
+    routes.pick('demo', 2),
+    routes.pick('demo', 1),
+    routes.pick('demo', 7),
+  ]).toEqual([two, two, one, two]);
   expect(routes.draining('demo')).toEqual([one]);
   routes.drop('demo', one);
   expect(routes.pick('demo', 1)).toBe(two);

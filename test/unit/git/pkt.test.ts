@@ -28,7 +28,9 @@ describe('a reader of packets', () => {
           got.push(...reader.push(bytes.subarray(at, at + size)));
           at += size;
         }
-        expect(got.map((packet) => packet?.toString('hex') ?? null)).toEqual(sent.map((payload) => (payload === null ? null : Buffer.from(payload).toString('hex'))));
+        expect(got.map((packet) => packet?.toString('hex') ?? null)).toEqual(
+          sent.map((payload) => (payload === null ? null : Buffer.from(payload).toString('hex'))),
+        );
       }),
     );
   });

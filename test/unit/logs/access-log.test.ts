@@ -24,6 +24,9 @@ it('a request is one line: method, path, status and time, whatever the path hold
   await (await fetch(`${url}/a%0A%1b%5b2J`, { method: 'POST' })).text();
   await new Promise((resolve) => server.close(resolve));
   await file.append('end');
-  const lines = (await readFile(file.path, 'utf8')).trim().split('\n').map((line) => line.replace(/^\[[^\]]+\] /, '').replace(/\d+ ms$/, 'n ms'));
+  const lines = (await readFile(file.path, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => line.replace(/^\[[^\]]+\] /, '').replace(/\d+ ms$/, 'n ms'));
   expect(lines).toEqual(['GET /console/ 200 n ms', 'POST /a??[2J 404 n ms', 'end']);
 });

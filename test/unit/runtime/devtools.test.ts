@@ -6,7 +6,16 @@ function browser(): { devtools: DevTools; to: PassThrough; from: PassThrough; se
   const [to, from] = [new PassThrough(), new PassThrough()];
   let text = '';
   to.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  return { devtools: new DevTools(to, from), to, from, sent: () => text.split('\0').slice(0, -1).map((one) => JSON.parse(one) as unknown) };
+  return {
+    devtools: new DevTools(to, from),
+    to,
+    from,
+    sent: () =>
+      text
+        .split('\0')
+        .slice(0, -1)
+        .map((one) => JSON.parse(one) as unknown),
+  };
 }
 
 test('every answer finds its question, in whatever order and pieces they come', async () => {
@@ -19,7 +28,10 @@ test('every answer finds its question, in whatever order and pieces they come', 
   for (let at = 0; at < bytes.length; at += 5) from.write(bytes.subarray(at, at + 5));
   expect(await Promise.all([first, second])).toEqual([{ a: 1 }, { b: 'ü' }]);
   expect(events).toEqual([{ method: 'C.three', params: { y: 2 } }]);
-  expect(sent()).toEqual([{ id: 1, method: 'A.one', params: { x: 1 } }, { id: 2, method: 'B.two', params: {}, sessionId: 'page' }]);
+  expect(sent()).toEqual([
+    { id: 1, method: 'A.one', params: { x: 1 } },
+    { id: 2, method: 'B.two', params: {}, sessionId: 'page' },
+  ]);
 });
 
 test('what the browser refuses is an error with its words', async () => {

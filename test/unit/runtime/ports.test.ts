@@ -16,7 +16,9 @@ test('callers at the same moment get different ports, and the last one is told t
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => ports.reserve()));
   const given = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   expect(new Set(given).size).toBe(5);
-  expect(results.filter((result) => result.status === 'rejected')).toMatchObject([{ reason: { code: 'ports-used-up' } }]);
+  expect(results.filter((result) => result.status === 'rejected')).toMatchObject([
+    { reason: { code: 'ports-used-up' } },
+  ]);
   ports.release(given[0] ?? 0);
   expect(await ports.reserve()).toBe(given[0]);
 });

@@ -3,7 +3,18 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { endMarked, findMarked, MARK } from '../../../src/runtime/marked.js';
-import { endGroup, holderOf, isRunning, listeningPorts, listensOn, memoryOfGroups, signalGroup, startTimeOf, usageOf, type ProcessIdentity } from '../../../src/runtime/proc.js';
+import {
+  endGroup,
+  holderOf,
+  isRunning,
+  listeningPorts,
+  listensOn,
+  memoryOfGroups,
+  signalGroup,
+  startTimeOf,
+  usageOf,
+  type ProcessIdentity,
+} from '../../../src/runtime/proc.js';
 import { UsageMeter } from '../../../src/runtime/usage.js';
 
 const children: ChildProcess[] = [];
@@ -18,11 +29,21 @@ afterEach(() => {
 });
 
 /** Runs a script in a group of its own; resolves with what it prints first. */
-async function run(script: string, env: Record<string, string> = {}): Promise<{ leader: ProcessIdentity; said: string }> {
-  const child = spawn('bash', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env.PATH ?? '', ...env } });
+async function run(
+  script: string,
+  env: Record<string, string> = {},
+): Promise<{ leader: ProcessIdentity; said: string }> {
+  const child = spawn('bash', ['-c', script], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env.PATH ?? '', ...env },
+  });
   children.push(child);
   const [said] = (await once(child.stdout ?? child, 'data')) as [Buffer];
-  return { leader: { pid: child.pid ?? 0, startTime: startTimeOf(child.pid ?? 0) ?? '' }, said: said.toString().trim() };
+  return {
+    leader: { pid: child.pid ?? 0, startTime: startTimeOf(child.pid ?? 0) ?? '' },
+    said: said.toString().trim(),
+  };
 }
 
 const identity = (pid: number): ProcessIdentity => ({ pid, startTime: startTimeOf(pid) ?? 'gone' });
@@ -79,7 +100,12 @@ test('what carries a mark is found and ended wherever it hides, and nothing else
   const found = await findMarked(`${mark}/`);
   expect(new Set(found.map((one) => one.mark))).toEqual(new Set([`${mark}/a/1`, `${mark}/b/1`]));
   expect(await endMarked(`${mark}/`, new Set([`${mark}/b/1`]))).toBe(2);
-  expect([hidden.leader, identity(Number(hidden.said)), kept.leader, foreign.leader].map(isRunning)).toEqual([false, false, true, true]);
+  expect([hidden.leader, identity(Number(hidden.said)), kept.leader, foreign.leader].map(isRunning)).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
   expect(await endMarked(`${mark}/`, new Set())).toBe(1);
   expect([kept.leader, foreign.leader].map(isRunning)).toEqual([false, true]);
 });

@@ -43,7 +43,12 @@ describe('the config of an app', () => {
     await configs.change('demo', 0, { vars: { A: '1', B: '2' } }, 'ada');
     await configs.change('demo', 1, { secretsToml: 'a = 1' }, 'eve');
     const { vars, secretsChanged, changedBy } = await configs.change('demo', 2, { vars: { A: '1', B: 'two' } }, 'bob');
-    expect([vars.A?.changedBy, vars.B?.changedBy, secretsChanged?.changedBy, changedBy]).toEqual(['ada', 'bob', 'eve', 'bob']);
+    expect([vars.A?.changedBy, vars.B?.changedBy, secretsChanged?.changedBy, changedBy]).toEqual([
+      'ada',
+      'bob',
+      'eve',
+      'bob',
+    ]);
   });
 
   it('has no new version where nothing changes', async () => {
@@ -56,7 +61,9 @@ describe('the config of an app', () => {
   });
 
   it('takes changes that come at once one after the other', async () => {
-    const made = await Promise.all(Array.from({ length: 8 }, (_, at) => configs.change('demo', 0, { vars: { A: String(at) } }, 'ada')));
+    const made = await Promise.all(
+      Array.from({ length: 8 }, (_, at) => configs.change('demo', 0, { vars: { A: String(at) } }, 'ada')),
+    );
     expect(made.map(({ version }) => version).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     for (const each of made) expect(await configs.read('demo', each.version)).toEqual(each);
   });
@@ -65,7 +72,9 @@ describe('the config of an app', () => {
     for (let from = 0; from < 5; from += 1) await configs.change('demo', from, { vars: { A: String(from) } }, 'ada');
     await configs.tidy('demo', () => [2, 4]);
     await expect(configs.read('demo', 1)).rejects.toMatchObject({ code: 'config-missing' });
-    await expect(configs.read('demo', 3)).rejects.toThrow('Version 3 of the config of demo is not kept any more: set the config anew.');
+    await expect(configs.read('demo', 3)).rejects.toThrow(
+      'Version 3 of the config of demo is not kept any more: set the config anew.',
+    );
     expect(varsOf(await configs.read('demo', 2))).toEqual({ A: '1' });
     expect(varsOf(await configs.read('demo', 5))).toEqual({ A: '4' });
     expect((await configs.change('demo', 2, { vars: {} }, 'ada')).version).toBe(6);
@@ -74,7 +83,9 @@ describe('the config of an app', () => {
   it('that cannot be read stops its change, and leaves the file as it is', async () => {
     await configs.change('demo', 0, { vars: { A: '1' } }, 'ada');
     await writeFile(join(paths.app('demo'), 'config.enc'), 'damaged');
-    await expect(configs.change('demo', 0, { vars: { A: '2' } }, 'ada')).rejects.toMatchObject({ code: 'vault-file-damaged' });
+    await expect(configs.change('demo', 0, { vars: { A: '2' } }, 'ada')).rejects.toMatchObject({
+      code: 'vault-file-damaged',
+    });
     expect(await readFile(join(paths.app('demo'), 'config.enc'), 'utf8')).toBe('damaged');
     await expect(configs.mask('demo')).rejects.toMatchObject({ code: 'vault-file-damaged' });
   });
@@ -83,7 +94,12 @@ describe('the config of an app', () => {
 describe('the mask of an app', () => {
   it('hides the values of every version, also those that are set after it was made', async () => {
     await configs.change('demo', 0, { vars: { A: 'first-value', SHORT: 'abc' } }, 'ada');
-    await configs.change('demo', 1, { vars: { A: 'second-value' }, secretsToml: '[db]\npassword = "third-value"\nport = 54321\n' }, 'ada');
+    await configs.change(
+      'demo',
+      1,
+      { vars: { A: 'second-value' }, secretsToml: '[db]\npassword = "third-value"\nport = 54321\n' },
+      'ada',
+    );
     const hide = await configs.mask('demo');
     expect(hide('first-value second-value third-value 54321 abc')).toBe('•••• •••• •••• •••• abc');
     expect(hide('later-value')).toBe('later-value');
@@ -119,7 +135,11 @@ describe('the cookie secret of an app', () => {
 });
 
 describe('the secrets of running processes', () => {
-  const place = (port: number, release = 1): { app: string; release: number; port: number } => ({ app: 'demo', release, port });
+  const place = (port: number, release = 1): { app: string; release: number; port: number } => ({
+    app: 'demo',
+    release,
+    port,
+  });
 
   it('are for their owner alone, and each process has its own', async () => {
     const files = new SecretFiles(paths);
@@ -128,7 +148,8 @@ describe('the secrets of running processes', () => {
     expect(first).not.toBe(second);
     expect(await readFile(first, 'utf8')).toBe('a = 1\n');
     expect((await stat(first)).mode & 0o777).toBe(0o600);
-    for (let folder = join(first, '..'); folder !== paths.run; folder = join(folder, '..')) expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    for (let folder = join(first, '..'); folder !== paths.run; folder = join(folder, '..'))
+      expect((await stat(folder)).mode & 0o777).toBe(0o700);
     await files.remove(place(8501));
     await expect(stat(first)).rejects.toThrow('ENOENT');
     expect(await readFile(second, 'utf8')).toBe('a = 1\n');
@@ -148,7 +169,12 @@ describe('the secrets of running processes', () => {
     await files.write({ app: 'gone', release: 3, port: 8503 }, 'a = 1\n');
     await new SecretFiles(paths).sweep([place(8501), place(8600)]);
     expect(await readFile(kept, 'utf8')).toBe('a = 1\n');
-    expect(await readdir(paths.secrets, { recursive: true })).toEqual(['demo', 'demo/1', 'demo/1/8501', 'demo/1/8501/secrets.toml']);
+    expect(await readdir(paths.secrets, { recursive: true })).toEqual([
+      'demo',
+      'demo/1',
+      'demo/1/8501',
+      'demo/1/8501/secrets.toml',
+    ]);
     await rm(paths.run, { recursive: true });
     await files.sweep([]);
   });

@@ -54,7 +54,9 @@ describe('an app in the store', () => {
 
   it('has no two changes lost to each other', async () => {
     await make('hello');
-    await Promise.all(Array.from({ length: 50 }, () => store.update('hello', (app) => ({ ...app, lastRelease: app.lastRelease + 1 }))));
+    await Promise.all(
+      Array.from({ length: 50 }, () => store.update('hello', (app) => ({ ...app, lastRelease: app.lastRelease + 1 }))),
+    );
     expect(store.get('hello').lastRelease).toBe(50);
     expect((await onDisk('hello')).lastRelease).toBe(50);
   });

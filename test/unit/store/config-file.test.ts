@@ -26,7 +26,11 @@ describe('config.json on disk', () => {
     await writeFile(path, '{"website_port": 5000, "apps": {"a": {}}}');
     expect(await keys()).toEqual(['a']);
     await writeFile(path, '{"apps": {"a": {}, "b": }}');
-    expect(await file.read()).toMatchObject({ there: true, problems: [`${path}, line 1, column 25: this is not JSON (a value is expected).`], config: { websitePort: 5000 } });
+    expect(await file.read()).toMatchObject({
+      there: true,
+      problems: [`${path}, line 1, column 25: this is not JSON (a value is expected).`],
+      config: { websitePort: 5000 },
+    });
     expect(await keys()).toEqual(['a']);
     await rm(path);
     expect((await file.read()).problems).toEqual([`${path} is gone.`]);
@@ -37,7 +41,11 @@ describe('config.json on disk', () => {
 
   it('is bad from the beginning: nothing is known then', async () => {
     await writeFile(path, 'apps:\n');
-    expect(await file.read()).toMatchObject({ there: false, config: { entries: [] }, problems: [expect.stringContaining('not JSON')] });
+    expect(await file.read()).toMatchObject({
+      there: false,
+      config: { entries: [] },
+      problems: [expect.stringContaining('not JSON')],
+    });
   });
 });
 
@@ -50,7 +58,9 @@ describe('a change of config.json', () => {
     await file.change(() => ({ apps: { a: { name: 'A' } } }));
     expect(await readlink(path)).toBe('real.json');
     expect((await stat(real)).mode & 0o777).toBe(0o640);
-    expect(await readFile(path, 'utf8')).toBe('{\n    "apps": {\n        "a": {\n            "name": "A"\n        }\n    }\n}\n');
+    expect(await readFile(path, 'utf8')).toBe(
+      '{\n    "apps": {\n        "a": {\n            "name": "A"\n        }\n    }\n}\n',
+    );
     expect((await readdir(folder)).sort()).toEqual(['config.json', 'data', 'real.json']);
   });
 
@@ -64,7 +74,15 @@ describe('a change of config.json', () => {
   });
 
   it('is made one after the other, each of what the one before has left', async () => {
-    await Promise.all(['a', 'b', 'c'].map((key) => file.change((now) => ({ apps: { [key]: { port: 9_000 + now.config.entries.length } } }))));
-    expect((await file.read()).config.entries.map(({ place }) => [place.key, place.port])).toEqual([['a', 9000], ['b', 9001], ['c', 9002]]);
+    await Promise.all(
+      ['a', 'b', 'c'].map((key) =>
+        file.change((now) => ({ apps: { [key]: { port: 9_000 + now.config.entries.length } } })),
+      ),
+    );
+    expect((await file.read()).config.entries.map(({ place }) => [place.key, place.port])).toEqual([
+      ['a', 9000],
+      ['b', 9001],
+      ['c', 9002],
+    ]);
   });
 });

@@ -8,7 +8,16 @@ import { writeFiles } from '../../helpers/files.js';
 let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'folder-'));
-  await write({ 'app.py': 'x = 1\n', 'pages/1_Map.py': '', 'data/big.csv': '1,2\n', '.streamlit/config.toml': '', 'venv/lib/a.py': '', '.git/HEAD': '', 'my-python/pyvenv.cfg': '', 'my-python/b.py': '' });
+  await write({
+    'app.py': 'x = 1\n',
+    'pages/1_Map.py': '',
+    'data/big.csv': '1,2\n',
+    '.streamlit/config.toml': '',
+    'venv/lib/a.py': '',
+    '.git/HEAD': '',
+    'my-python/pyvenv.cfg': '',
+    'my-python/b.py': '',
+  });
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
@@ -17,21 +26,39 @@ const write = (files: Record<string, string>): Promise<void> => writeFiles(dir, 
 describe('the files of a folder', () => {
   it('are those of the app, without environments of any name, git and links', async () => {
     await symlink('/etc', join(dir, 'etc'));
-    expect((await filesIn(dir)).map((file) => file.path)).toEqual(['.streamlit/config.toml', 'app.py', 'data/big.csv', 'pages/1_Map.py']);
+    expect((await filesIn(dir)).map((file) => file.path)).toEqual([
+      '.streamlit/config.toml',
+      'app.py',
+      'data/big.csv',
+      'pages/1_Map.py',
+    ]);
     await expect(filesIn(join(dir, 'nowhere'))).rejects.toThrow('ENOENT');
   });
 
   it('at its top can be read up to a size', async () => {
     expect(String(await readTopFile(dir, 'app.py', 100))).toBe('x = 1\n');
-    expect([await readTopFile(dir, 'app.py', 2), await readTopFile(dir, 'none', 2), await readTopFile(dir, 'data', 100)]).toEqual([undefined, undefined, undefined]);
-    expect([await isThere(join(dir, 'data'), 'folder'), await isThere(join(dir, 'data'), 'file'), await isThere(join(dir, 'app.py', 'x'))]).toEqual([true, false, false]);
+    expect([
+      await readTopFile(dir, 'app.py', 2),
+      await readTopFile(dir, 'none', 2),
+      await readTopFile(dir, 'data', 100),
+    ]).toEqual([undefined, undefined, undefined]);
+    expect([
+      await isThere(join(dir, 'data'), 'folder'),
+      await isThere(join(dir, 'data'), 'file'),
+      await isThere(join(dir, 'app.py', 'x')),
+    ]).toEqual([true, false, false]);
   });
 });
 
 describe('the digest of the code in a folder', () => {
   it('changes with the code: its text, its names, what is added and removed', async () => {
     const seen = new Set([await digestOf(dir)]);
-    for (const change of [{ 'app.py': 'x = 2\n' }, { 'pages/2.py': '' }, { '.streamlit/config.toml': '[theme]\n' }, { 'requirements.txt': 'streamlit\n' }]) {
+    for (const change of [
+      { 'app.py': 'x = 2\n' },
+      { 'pages/2.py': '' },
+      { '.streamlit/config.toml': '[theme]\n' },
+      { 'requirements.txt': 'streamlit\n' },
+    ]) {
       await write(change);
       seen.add(await digestOf(dir));
     }
@@ -42,7 +69,13 @@ describe('the digest of the code in a folder', () => {
 
   it('does not change with data, environments, caches and times', async () => {
     const before = await digestOf(dir);
-    await write({ 'data/big.csv': '3,4\n', 'venv/lib/a.py': 'new', '__pycache__/app.pyc': 'x', 'my-python/c.py': '', '.streamlit/secrets.toml': 'a = 1\n' });
+    await write({
+      'data/big.csv': '3,4\n',
+      'venv/lib/a.py': 'new',
+      '__pycache__/app.pyc': 'x',
+      'my-python/c.py': '',
+      '.streamlit/secrets.toml': 'a = 1\n',
+    });
     await utimes(join(dir, 'app.py'), new Date(0), new Date(0));
     expect(await digestOf(dir)).toBe(before);
   });

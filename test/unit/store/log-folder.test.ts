@@ -23,8 +23,20 @@ it('links lead to what is live, else to the newest deploy, and go with their app
   await writeFile(join(logs, 'Sales.log'), 'of the old system\n');
   const warnings: string[] = [];
   const end = opened.follow(store, paths, (text) => warnings.push(text));
-  const release = { number: 1, commit: 'a'.repeat(40), branch: 'folder', source: 'folder', by: 'x', message: '', state: 'building', createdAt: '' } as const;
-  const app: App = { ...newApp('sales', 'Sales', new Date()), place: { key: 'Sales', dir: '/x', restartOnCrash: true, watch: false } };
+  const release = {
+    number: 1,
+    commit: 'a'.repeat(40),
+    branch: 'folder',
+    source: 'folder',
+    by: 'x',
+    message: '',
+    state: 'building',
+    createdAt: '',
+  } as const;
+  const app: App = {
+    ...newApp('sales', 'Sales', new Date()),
+    place: { key: 'Sales', dir: '/x', restartOnCrash: true, watch: false },
+  };
   await store.create(app);
   await store.create({ ...newApp('website', 'Website', new Date()), releases: [release] });
   await store.update('sales', (current) => ({ ...current, releases: [release] }));

@@ -32,7 +32,9 @@ const sealed = async (app: string): Promise<Sealed> => JSON.parse(await readFile
 /** Everything below the data folder as one text. */
 async function everything(): Promise<string> {
   const entries = await readdir(paths.data, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8'));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8'));
   return (await Promise.all(files)).join('\n');
 }
 
@@ -81,13 +83,25 @@ describe('what is put into the vault', () => {
     for (let at = 0; at < flipped.length; at += 1) {
       flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
       await writeFile(fileOf('one'), JSON.stringify({ ...whole, data: flipped.toString('base64') }));
-      await expect(vault.read('one', 'config')).rejects.toMatchObject({ code: 'vault-file-damaged', kind: 'unavailable' });
+      await expect(vault.read('one', 'config')).rejects.toMatchObject({
+        code: 'vault-file-damaged',
+        kind: 'unavailable',
+      });
       flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
     }
     const text = JSON.stringify(whole);
-    for (const cut of ['', '{', text.slice(0, 40), JSON.stringify({ ...whole, data: whole.data.slice(0, 4) }), JSON.stringify({ ...whole, nonce: 'AAAA' }), JSON.stringify({ ...whole, version: 2 })]) {
+    for (const cut of [
+      '',
+      '{',
+      text.slice(0, 40),
+      JSON.stringify({ ...whole, data: whole.data.slice(0, 4) }),
+      JSON.stringify({ ...whole, nonce: 'AAAA' }),
+      JSON.stringify({ ...whole, version: 2 }),
+    ]) {
       await writeFile(fileOf('one'), cut);
-      await expect(vault.read('one', 'config')).rejects.toThrow('The file config.enc of one was damaged or changed on disk: restore it from a backup.');
+      await expect(vault.read('one', 'config')).rejects.toThrow(
+        'The file config.enc of one was damaged or changed on disk: restore it from a backup.',
+      );
     }
   });
 
@@ -123,7 +137,9 @@ describe('the key file', () => {
     await rm(paths.vaultKey);
     const next = new Vault(paths);
     const [problem, ...more] = await next.open();
-    expect(problem).toBe(`The key file ${paths.vaultKey} is missing, and apps have files that are encrypted with it: put back the one that belongs to this data folder.`);
+    expect(problem).toBe(
+      `The key file ${paths.vaultKey} is missing, and apps have files that are encrypted with it: put back the one that belongs to this data folder.`,
+    );
     expect(more).toEqual([]);
     await expect(next.read('one', 'config')).rejects.toThrow(problem);
     await expect(next.write('two', 'config', 'x')).rejects.toThrow(problem);
@@ -142,23 +158,30 @@ describe('the key file', () => {
     await rm(other, { recursive: true });
     await expect(vault.read('one', 'config')).rejects.toMatchObject({
       code: 'vault-key-wrong',
-      message: 'The file config.enc of one was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.',
+      message:
+        'The file config.enc of one was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.',
     });
     await vault.write('two', 'config', 'fine');
     expect(await vault.read('two', 'config')).toBe('fine');
   });
 
-  it.each(['', 'junk', '{}', '{"version":1,"current":"a","keys":{}}', '{"version":1,"current":"a","keys":{"a":"c2hvcnQ="}}'])(
-    'that is none (%j) is refused without being quoted or replaced',
-    async (text) => {
-      await vault.write('one', 'config', 'text');
-      await writeFile(paths.vaultKey, text);
-      const [problem] = await new Vault(paths).open();
-      expect(problem).toBe(`${paths.vaultKey} is not a key file: put back the one that belongs to this data folder.`);
-      await expect(vault.read('one', 'config')).rejects.toMatchObject({ code: 'vault-key-unreadable', kind: 'unavailable' });
-      expect(await readFile(paths.vaultKey, 'utf8')).toBe(text);
-    },
-  );
+  it.each([
+    '',
+    'junk',
+    '{}',
+    '{"version":1,"current":"a","keys":{}}',
+    '{"version":1,"current":"a","keys":{"a":"c2hvcnQ="}}',
+  ])('that is none (%j) is refused without being quoted or replaced', async (text) => {
+    await vault.write('one', 'config', 'text');
+    await writeFile(paths.vaultKey, text);
+    const [problem] = await new Vault(paths).open();
+    expect(problem).toBe(`${paths.vaultKey} is not a key file: put back the one that belongs to this data folder.`);
+    await expect(vault.read('one', 'config')).rejects.toMatchObject({
+      code: 'vault-key-unreadable',
+      kind: 'unavailable',
+    });
+    expect(await readFile(paths.vaultKey, 'utf8')).toBe(text);
+  });
 });
 
 describe('a change of keys', () => {
@@ -174,7 +197,11 @@ describe('a change of keys', () => {
     expect(Object.keys(after.keys)).toEqual([after.current]);
     expect(after.keys[after.current]).not.toBe(before.keys[before.current]);
     expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
-    expect([await vault.read('one', 'config'), await vault.read('two', 'config'), await vault.read('two', 'cookie-secret')]).toEqual(['of one', 'of two', 'cookies']);
+    expect([
+      await vault.read('one', 'config'),
+      await vault.read('two', 'config'),
+      await vault.read('two', 'cookie-secret'),
+    ]).toEqual(['of one', 'of two', 'cookies']);
     // What somebody copied before is worth nothing without the old key.
     await writeFile(fileOf('one'), old);
     await expect(vault.read('one', 'config')).rejects.toMatchObject({ code: 'vault-key-wrong' });
@@ -209,7 +236,9 @@ describe('a change of keys', () => {
     await writeFile(fileOf('two'), JSON.stringify({ ...broken, nonce: Buffer.alloc(12).toString('base64') }));
     const done = await vault.rotate();
     expect(done.files).toBe(1);
-    expect(done.problems).toEqual(['The file config.enc of two was damaged or changed on disk: restore it from a backup.']);
+    expect(done.problems).toEqual([
+      'The file config.enc of two was damaged or changed on disk: restore it from a backup.',
+    ]);
     expect(Object.keys((await ring()).keys).sort()).toEqual([old.current, done.key].sort());
     expect(await vault.read('one', 'config')).toBe('of one');
     // The backup comes back: it can still be read, and the next start ends the change.

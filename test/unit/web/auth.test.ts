@@ -311,7 +311,10 @@ describe('the login', () => {
       return asked;
     };
     const rest = [
-      await listen('the other session', { cookie: `streamlit_host_session=${other}`, 'x-csrf-token': web.sessions.find(other)?.csrf ?? '' }),
+      await listen('the other session', {
+        cookie: `streamlit_host_session=${other}`,
+        'x-csrf-token': web.sessions.find(other)?.csrf ?? '',
+      }),
       await listen('a token', { authorization: `Bearer ${TOKEN}` }),
     ];
     await listen('the session', { cookie, 'x-csrf-token': csrf });

@@ -19,7 +19,19 @@ index 1..2 100644
 describe('what a release changes', () => {
   it('is shown by its kinds, and the head of a file is not taken for a change', () => {
     const { lines, more } = presentDiff({ live: 2, code, config: { vars: same, secrets: same } });
-    expect(lines.map(({ kind }) => kind)).toEqual(['same', 'same', 'same', 'file', 'same', 'same', 'same', 'place', 'removed', 'added', 'same']);
+    expect(lines.map(({ kind }) => kind)).toEqual([
+      'same',
+      'same',
+      'same',
+      'file',
+      'same',
+      'same',
+      'same',
+      'place',
+      'removed',
+      'added',
+      'same',
+    ]);
     expect(lines.map(({ text }) => `${text}\n`).join('')).toBe(code);
     expect(more).toBe(0);
   });
@@ -30,7 +42,10 @@ describe('what a release changes', () => {
   });
 
   it('has the names of the config, or why they cannot be told', () => {
-    const config = { vars: { added: ['A'], removed: [], changed: ['B'] }, secrets: { added: [], removed: ['db'], changed: [] } };
+    const config = {
+      vars: { added: ['A'], removed: [], changed: ['B'] },
+      secrets: { added: [], removed: ['db'], changed: [] },
+    };
     expect(presentDiff({ live: 2, code: '', config })).toEqual({
       lines: [],
       more: 0,

@@ -36,8 +36,12 @@ function ask(path: string, headers: Record<string, string> = {}, method = 'GET')
     request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }));
-    }).on('error', reject).end();
+      response.on('end', () =>
+        resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }),
+      );
+    })
+      .on('error', reject)
+      .end();
   });
 }
 
@@ -54,7 +58,7 @@ describe('a public file', () => {
     expect(answer.body.equals(css)).toBe(true);
   });
 
-  it('under an older version is today\'s file, which may not be kept', async () => {
+  it("under an older version is today's file, which may not be kept", async () => {
     const answer = await ask('/_host/0123456789ab/css/host.css');
     expect(answer.status).toBe(200);
     expect(answer.headers['cache-control']).toBe('no-cache');
@@ -93,14 +97,19 @@ describe('a public file', () => {
     expect((await ask(files.path('css/host.css'), {}, 'POST')).status).toBe(405);
   });
 
-  it.each(['/_host/x/nothing.css', '/_host/x/../../package.json', '/_host/x/..%2f..%2fpackage.json', '/_host/x/css/', '/_host/', '/_host/x', '/_host/x/__proto__'])(
-    'at %s is not there',
-    async (path) => {
-      const answer = await ask(path);
-      expect(answer.status).toBe(404);
-      expect(answer.headers['cache-control'] ?? '').not.toContain('immutable');
-    },
-  );
+  it.each([
+    '/_host/x/nothing.css',
+    '/_host/x/../../package.json',
+    '/_host/x/..%2f..%2fpackage.json',
+    '/_host/x/css/',
+    '/_host/',
+    '/_host/x',
+    '/_host/x/__proto__',
+  ])('at %s is not there', async (path) => {
+    const answer = await ask(path);
+    expect(answer.status).toBe(404);
+    expect(answer.headers['cache-control'] ?? '').not.toContain('immutable');
+  });
 
   it('that no page may ask for is a defect of the page', () => {
     expect(() => files.path('css/none.css')).toThrow('css/none.css');

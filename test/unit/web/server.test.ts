@@ -42,7 +42,9 @@ test('a sender who leaves in the middle of a body is not logged as a defect', as
   await web.api('/apps', { method: 'POST', body: '{"name":"demo"}', headers: { 'content-type': 'application/json' } });
   const { hostname, port } = new URL(web.url);
   const socket = connect(Number(port), hostname);
-  socket.write(`PUT /api/apps/demo/files/app.py HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf`);
+  socket.write(
+    `PUT /api/apps/demo/files/app.py HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf`,
+  );
   await vi.waitFor(() => expect(web.logged.join('')).toBe(''));
   socket.end();
   await vi.waitFor(() => expect(web.logged.join('')).toContain('a sender left'));

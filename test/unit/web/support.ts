@@ -5,7 +5,18 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { AppPreviews, Apps, AppListener, AppStatus, ConfigChange, ConfigChanged, Deploy, FileChange, ReleaseDiff, RepositoryFile } from '../../../src/deploy/apps.js';
+import type {
+  AppPreviews,
+  Apps,
+  AppListener,
+  AppStatus,
+  ConfigChange,
+  ConfigChanged,
+  Deploy,
+  FileChange,
+  ReleaseDiff,
+  RepositoryFile,
+} from '../../../src/deploy/apps.js';
 import type { Refreshed } from '../../../src/deploy/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app.js';
 import { Attempts } from '../../../src/domain/attempts.js';
@@ -163,11 +174,18 @@ export class QuietApps implements Apps {
   }
 
   /** What is different in the config of every release. */
-  configDiff: ReleaseDiff['config'] = { vars: { added: [], removed: [], changed: [] }, secrets: { added: [], removed: [], changed: [] } };
+  configDiff: ReleaseDiff['config'] = {
+    vars: { added: [], removed: [], changed: [] },
+    secrets: { added: [], removed: [], changed: [] },
+  };
 
   async diff(id: string, release: number): Promise<ReleaseDiff> {
     const { app } = this.get(id);
-    return { live: app.live, code: ` app.py | 2 +-\n\ndiff --git a/app.py b/app.py\n+release ${release}\n`, config: this.configDiff };
+    return {
+      live: app.live,
+      code: ` app.py | 2 +-\n\ndiff --git a/app.py b/app.py\n+release ${release}\n`,
+      config: this.configDiff,
+    };
   }
 
   openPages(): ReadonlyMap<number, number> {
@@ -219,7 +237,12 @@ export class QuietApps implements Apps {
   async configure(id: string, change: ConfigChange, by: string): Promise<ConfigChanged> {
     const before = await this.config(id);
     const stamp = { changedAt: '2026-01-02T03:04:05.000Z', changedBy: by };
-    const values = change.vars === undefined ? varsOf(before) : 'patch' in change.vars ? mergeVars(varsOf(before), change.vars.patch) : change.vars.replace;
+    const values =
+      change.vars === undefined
+        ? varsOf(before)
+        : 'patch' in change.vars
+          ? mergeVars(varsOf(before), change.vars.patch)
+          : change.vars.replace;
     checkVars(values);
     checkSecrets(change.secretsToml ?? '');
     const config: AppConfig = {

@@ -13,7 +13,10 @@ import { PublicFiles } from '../../../src/web/public.js';
 import { Views, type GatewayPage, type LogView, type Pages } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const files = new PublicFiles({ folder: join(root, 'public'), highlight: join(root, 'node_modules/@highlightjs/cdn-assets') });
+const files = new PublicFiles({
+  folder: join(root, 'public'),
+  highlight: join(root, 'node_modules/@highlightjs/cdn-assets'),
+});
 const views = new Views({ templates: join(root, 'templates'), files });
 
 const links = linksOf('https://intranet.example/tools');
@@ -23,58 +26,230 @@ const evil = '<script>alert("x")</script>';
 
 const status: AppStatus = {
   state: 'running',
-  process: { state: 'ready', release: 1, pid: 4_242, port: 8_501, startedAt: now.toISOString(), restarts: 1, memoryLimit: undefined },
+  process: {
+    state: 'ready',
+    release: 1,
+    pid: 4_242,
+    port: 8_501,
+    startedAt: now.toISOString(),
+    restarts: 1,
+    memoryLimit: undefined,
+  },
   app: {
     ...newApp('hello', evil, now, `about ${evil}`),
     live: 1,
     releases: [
-      { number: 1, commit: 'a'.repeat(40), branch: 'main', source: 'push', by: evil, message: evil, state: 'live', createdAt: now.toISOString(), finishedAt: now.toISOString() },
-      { number: 2, commit: 'b'.repeat(40), branch: 'main', source: 'edit', by: 'admin', message: '', state: 'building', createdAt: now.toISOString() },
+      {
+        number: 1,
+        commit: 'a'.repeat(40),
+        branch: 'main',
+        source: 'push',
+        by: evil,
+        message: evil,
+        state: 'live',
+        createdAt: now.toISOString(),
+        finishedAt: now.toISOString(),
+      },
+      {
+        number: 2,
+        commit: 'b'.repeat(40),
+        branch: 'main',
+        source: 'edit',
+        by: 'admin',
+        message: '',
+        state: 'building',
+        createdAt: now.toISOString(),
+      },
     ],
   },
 };
 const app = presentApp(status, links, now, { memory: 1e8, cpu: 0.5 });
-const preview = presentApp({ ...status, app: { ...status.app, preview: { of: 'hello', branch: evil, lastUsedAt: now.toISOString() } } }, links, now);
-const log: LogView = { id: 'run-log', label: evil, lines: [evil, '', '  indented'], follow: '/api/apps/hello/logs?follow=1', empty: 'Nothing yet.' };
+const preview = presentApp(
+  { ...status, app: { ...status.app, preview: { of: 'hello', branch: evil, lastUsedAt: now.toISOString() } } },
+  links,
+  now,
+);
+const log: LogView = {
+  id: 'run-log',
+  label: evil,
+  lines: [evil, '', '  indented'],
+  follow: '/api/apps/hello/logs?follow=1',
+  empty: 'Nothing yet.',
+};
 const release = app.last;
 if (release === undefined) throw new Error('the app of this test has releases');
 const folders = presentFiles([{ path: `${evil}.py`, size: 1 }], 'hello', links);
 
 const models: Pages = {
   'console/login': { next: '/console/', error: evil },
-  'console/apps': { apps: [app, preview], summary: '1 app', example: links.git('hello'), notice: { tone: 'good', text: evil }, mistakes: [evil] },
+  'console/apps': {
+    apps: [app, preview],
+    summary: '1 app',
+    example: links.git('hello'),
+    notice: { tone: 'good', text: evil },
+    mistakes: [evil],
+  },
   'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
-  'console/overview': { app, tab: 'overview', notice: undefined, previews: { on: true, list: [preview], stored: [evil] }, log, recent: [release], deployLog: log },
-  'console/logs': { app, tab: 'logs', notice: undefined, log, q: evil, tail: 500, download: '/api/apps/hello/logs?download=1' },
+  'console/overview': {
+    app,
+    tab: 'overview',
+    notice: undefined,
+    previews: { on: true, list: [preview], stored: [evil] },
+    log,
+    recent: [release],
+    deployLog: log,
+  },
+  'console/logs': {
+    app,
+    tab: 'logs',
+    notice: undefined,
+    log,
+    q: evil,
+    tail: 500,
+    download: '/api/apps/hello/logs?download=1',
+  },
   'console/deploys': { app, tab: 'deploys', notice: undefined, releases: [release] },
-  'console/deploy': { app, tab: 'deploys', notice: undefined, release, log, download: '/api/apps/hello/logs?download=1' },
+  'console/deploy': {
+    app,
+    tab: 'deploys',
+    notice: undefined,
+    release,
+    log,
+    download: '/api/apps/hello/logs?download=1',
+  },
   'console/bring-back': {
-    app, tab: 'deploys', notice: undefined, release: { ...release, number: 1, canReturn: true },
-    diff: { lines: [{ text: `+${evil}`, kind: 'added' }], more: 3, config: [{ word: 'Added', name: evil, what: 'secret', kind: 'added' }], configProblem: undefined },
+    app,
+    tab: 'deploys',
+    notice: undefined,
+    release: { ...release, number: 1, canReturn: true },
+    diff: {
+      lines: [{ text: `+${evil}`, kind: 'added' }],
+      more: 3,
+      config: [{ word: 'Added', name: evil, what: 'secret', kind: 'added' }],
+      configProblem: undefined,
+    },
   },
   'console/config': {
-    app, tab: 'config', notice: undefined, problem: undefined, behind: true, stopped: true,
-    missing: [{ name: evil, text: evil, path: evil, href: links.console('apps/hello/config?name=x#value'), fills: true }],
-    vars: [{ name: evil, changed: presentTime(now.toISOString(), now), by: evil, revealed: true, value: evil, href: links.console('apps/hello/config?name=x#value') }],
-    name: evil, value: `\n${evil}`, varError: evil, env: evil, envError: evil,
-    secrets: { set: true, names: [evil], changed: { time: presentTime(now.toISOString(), now), by: evil }, toml: `\n${evil}`, was: 'x', error: evil },
+    app,
+    tab: 'config',
+    notice: undefined,
+    problem: undefined,
+    behind: true,
+    stopped: true,
+    missing: [
+      { name: evil, text: evil, path: evil, href: links.console('apps/hello/config?name=x#value'), fills: true },
+    ],
+    vars: [
+      {
+        name: evil,
+        changed: presentTime(now.toISOString(), now),
+        by: evil,
+        revealed: true,
+        value: evil,
+        href: links.console('apps/hello/config?name=x#value'),
+      },
+    ],
+    name: evil,
+    value: `\n${evil}`,
+    varError: evil,
+    env: evil,
+    envError: evil,
+    secrets: {
+      set: true,
+      names: [evil],
+      changed: { time: presentTime(now.toISOString(), now), by: evil },
+      toml: `\n${evil}`,
+      was: 'x',
+      error: evil,
+    },
   },
   'console/files': { app, tab: 'files', notice: undefined, folders, count: 1, clone: 'git clone x' },
   'console/file': {
-    app, tab: 'files', notice: undefined, folders, count: 1, path: `${evil}.py`, editable: true, text: `\n  ${evil}\n</textarea>${evil}`,
-    language: 'python', size: '1 B', was: 'abc', message: evil, newPath: evil, moving: true, error: evil, download: '/x?raw',
+    app,
+    tab: 'files',
+    notice: undefined,
+    folders,
+    count: 1,
+    path: `${evil}.py`,
+    editable: true,
+    text: `\n  ${evil}\n</textarea>${evil}`,
+    language: 'python',
+    size: '1 B',
+    was: 'abc',
+    message: evil,
+    newPath: evil,
+    moving: true,
+    error: evil,
+    download: '/x?raw',
   },
-  'console/new-file': { app, tab: 'files', notice: undefined, path: evil, text: evil, message: evil, error: evil, field: 'path' },
-  'console/settings': { app, tab: 'settings', notice: undefined, clone: 'git clone x', error: evil, field: 'name', name: evil, description: evil, tags: evil, hidden: true, previews: true },
+  'console/new-file': {
+    app,
+    tab: 'files',
+    notice: undefined,
+    path: evil,
+    text: evil,
+    message: evil,
+    error: evil,
+    field: 'path',
+  },
+  'console/settings': {
+    app,
+    tab: 'settings',
+    notice: undefined,
+    clone: 'git clone x',
+    error: evil,
+    field: 'name',
+    name: evil,
+    description: evil,
+    tags: evil,
+    hidden: true,
+    previews: true,
+  },
   'console/delete': { app, tab: 'settings', notice: undefined, error: evil },
   gallery: {
-    cards: [{ id: 'hello', name: evil, description: evil, tags: [{ name: evil, href: '/tools/?tag=x', current: false }], state: app.state, url: app.url, photo: undefined, search: evil, out: false }],
-    summary: '1 app', tags: [{ name: evil, href: '/tools/?tag=x', current: true }], tag: evil, q: evil, none: false,
+    cards: [
+      {
+        id: 'hello',
+        name: evil,
+        description: evil,
+        tags: [{ name: evil, href: '/tools/?tag=x', current: false }],
+        state: app.state,
+        url: app.url,
+        photo: undefined,
+        search: evil,
+        out: false,
+      },
+    ],
+    summary: '1 app',
+    tags: [{ name: evil, href: '/tools/?tag=x', current: true }],
+    tag: evil,
+    q: evil,
+    none: false,
   },
   error: { status: 404, title: evil, message: evil },
   'api-docs': {
-    title: 'API', version: '1', description: evil, server: 'https://intranet.example/tools/api',
-    groups: [{ name: 'apps', description: evil, calls: [{ id: 'one', method: 'GET', path: '/apps', summary: evil, description: evil, parameters: [{ name: evil, where: 'query', type: 'string', required: true, description: evil }], bodies: [{ type: 'application/json', fields: [] }], answers: [{ status: '200', description: evil, types: '' }] }] }],
+    title: 'API',
+    version: '1',
+    description: evil,
+    server: 'https://intranet.example/tools/api',
+    groups: [
+      {
+        name: 'apps',
+        description: evil,
+        calls: [
+          {
+            id: 'one',
+            method: 'GET',
+            path: '/apps',
+            summary: evil,
+            description: evil,
+            parameters: [{ name: evil, where: 'query', type: 'string', required: true, description: evil }],
+            bodies: [{ type: 'application/json', fields: [] }],
+            answers: [{ status: '200', description: evil, types: '' }],
+          },
+        ],
+      },
+    ],
   },
 };
 const pages = Object.keys(models) as (keyof Pages)[];
@@ -136,15 +311,28 @@ describe('a release that was live', () => {
 
   it('can be brought back from the deploys and from its own page, and not from the overview', () => {
     const address = 'href="/tools/console/apps/hello/deploys/1/bring-back"';
-    expect(views.render('console/deploys', site, { ...models['console/deploys'], releases: [returning, release] }).split(address)).toHaveLength(2);
-    expect(views.render('console/deploy', site, { ...models['console/deploy'], release: returning })).toContain(address);
+    expect(
+      views
+        .render('console/deploys', site, { ...models['console/deploys'], releases: [returning, release] })
+        .split(address),
+    ).toHaveLength(2);
+    expect(views.render('console/deploy', site, { ...models['console/deploy'], release: returning })).toContain(
+      address,
+    );
     expect(views.render('console/deploy', site, models['console/deploy'])).not.toContain('/bring-back"');
-    expect(views.render('console/overview', site, { ...models['console/overview'], recent: [returning] })).not.toContain('/bring-back"');
+    expect(
+      views.render('console/overview', site, { ...models['console/overview'], recent: [returning] }),
+    ).not.toContain('/bring-back"');
   });
 });
 
 describe('a release that drains', () => {
-  const draining = { ...release, number: 1, open: '2 pages are open on it', href: links.console('apps/hello/deploys/1') };
+  const draining = {
+    ...release,
+    number: 1,
+    open: '2 pages are open on it',
+    href: links.console('apps/hello/deploys/1'),
+  };
 
   it('tells how many pages are open on it, what becomes of them, and can be ended', () => {
     const lists = [
@@ -164,7 +352,8 @@ describe('the values of config vars and secrets', () => {
   it('are on the page only where they were asked for', () => {
     const model = models['console/config'];
     const html = views.render('console/config', site, {
-      ...model, vars: model.vars.map((each) => ({ ...each, revealed: false, value: 'never-shown' })),
+      ...model,
+      vars: model.vars.map((each) => ({ ...each, revealed: false, value: 'never-shown' })),
     });
     expect(html).not.toContain('never-shown');
   });

@@ -176,10 +176,22 @@ describe('changing an app', () => {
     const answer = await sendJson('PATCH', '/apps/demo', { previews_on: true });
     expect(answer).toMatchObject({ status: 200, json: { id: 'demo', deploy: null } });
     web.apps.put(newPreview('demo--a-b', web.apps.get('demo').app, 'a/b', new Date()));
-    expect((await web.api('/apps/demo')).json).toMatchObject({ previews_on: true, previews: [{ id: 'demo--a-b', branch: 'a/b', state: 'created', release: null, last_deploy: null }] });
-    expect((await web.api('/apps/demo--a-b')).json).toMatchObject({ preview: { of: 'demo', branch: 'a/b' }, previews_on: false });
-    expect((await sendJson('PATCH', '/apps/demo', { previews_on: 'yes' })).json).toMatchObject({ status: 422, field: 'previews_on' });
-    expect((await send('PATCH', '/apps/demo', [['previews_on', 'true']])).json).toMatchObject({ status: 422, field: 'previews_on' });
+    expect((await web.api('/apps/demo')).json).toMatchObject({
+      previews_on: true,
+      previews: [{ id: 'demo--a-b', branch: 'a/b', state: 'created', release: null, last_deploy: null }],
+    });
+    expect((await web.api('/apps/demo--a-b')).json).toMatchObject({
+      preview: { of: 'demo', branch: 'a/b' },
+      previews_on: false,
+    });
+    expect((await sendJson('PATCH', '/apps/demo', { previews_on: 'yes' })).json).toMatchObject({
+      status: 422,
+      field: 'previews_on',
+    });
+    expect((await send('PATCH', '/apps/demo', [['previews_on', 'true']])).json).toMatchObject({
+      status: 422,
+      field: 'previews_on',
+    });
   });
 
   test('one file leaves the others; an archive replaces them all', async () => {
@@ -204,7 +216,13 @@ describe('changing an app', () => {
     ]);
     expect(formed.json).toMatchObject({ tags: ['one', 'two'], hidden: false, name: 'demo', deploy: null });
     expect((await sendJson('PATCH', '/apps/demo', { tags: [] })).json).toMatchObject({ tags: [], hidden: false });
-    for (const tags of [['a'.repeat(25)], [''], Array.from({ length: 9 }, (_, place) => `tag ${place}`), 'sales', ['a,b']]) {
+    for (const tags of [
+      ['a'.repeat(25)],
+      [''],
+      Array.from({ length: 9 }, (_, place) => `tag ${place}`),
+      'sales',
+      ['a,b'],
+    ]) {
       const refused = await sendJson('PATCH', '/apps/demo', { tags });
       expect(refused.json, JSON.stringify(tags)).toMatchObject({ status: 422, code: 'field-invalid' });
     }
@@ -259,10 +277,16 @@ describe('running an app', () => {
     web.apps.stored = ['feature/x'];
     expect((await web.api('/apps/demo')).json).toMatchObject({ stored_branches: ['feature/x'] });
     const json = { 'content-type': 'application/json' };
-    const answer = await web.api('/apps/demo/previews', { method: 'POST', headers: json, body: '{"branch":"feature/x"}' });
+    const answer = await web.api('/apps/demo/previews', {
+      method: 'POST',
+      headers: json,
+      body: '{"branch":"feature/x"}',
+    });
     expect([answer.status, answer.json]).toMatchObject([202, { deploy: { by: 'admin' } }]);
     expect(web.apps.asked).toContain('preview demo feature/x admin');
-    expect((await web.api('/apps/demo/previews', { method: 'POST', headers: json, body: '{"branch":""}' })).status).toBe(422);
+    expect(
+      (await web.api('/apps/demo/previews', { method: 'POST', headers: json, body: '{"branch":""}' })).status,
+    ).toBe(422);
   });
 
   test('delete asks for the name', async () => {
@@ -297,7 +321,11 @@ describe('running an app', () => {
 test('a body that is packed is unpacked, and where that cannot be, the sender is told and nobody else', async () => {
   await make();
   const patch = async (encoding: string, body: string | Buffer) =>
-    web.api('/apps/demo', { method: 'PATCH', body, headers: { 'content-type': 'application/json', 'content-encoding': encoding } });
+    web.api('/apps/demo', {
+      method: 'PATCH',
+      body,
+      headers: { 'content-type': 'application/json', 'content-encoding': encoding },
+    });
   expect((await patch('gzip', gzipSync('{"description":"packed"}'))).status).toBe(200);
   expect(web.apps.get('demo').app.description).toBe('packed');
   for (const encoding of ['gzip', 'br', 'deflate', 'nonsense']) {
@@ -381,7 +409,9 @@ describe('logs', () => {
   test('whose head alone is asked for is not left open', async () => {
     const head = await web.api('/apps/demo/logs?download=1', { method: 'HEAD' });
     expect([head.status, head.text]).toEqual([200, '']);
-    const open = await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    const open = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
     expect(open).not.toContain(join(web.folder, 'demo.log'));
   });
 
@@ -420,7 +450,9 @@ describe('logs', () => {
     expect(await named.until('first')).not.toContain('second');
     // One that lost its connection before the change misses nothing of either.
     const again = await stream('/apps/demo/logs?follow=1', { 'last-event-id': '1-15' });
-    expect(await again.until('second')).toContain('data: three\n\nid: 1-34\ndata: of the first\n\nid: 2-14\ndata: of the second');
+    expect(await again.until('second')).toContain(
+      'data: three\n\nid: 1-34\ndata: of the first\n\nid: 2-14\ndata: of the second',
+    );
     await web.api('/apps/demo?confirm=demo', { method: 'DELETE' });
     for (const each of [followed, named, again]) await each.end();
   });

@@ -159,7 +159,9 @@ test('a sender who goes on after the refusal is heard out, and the next request 
         return answer.statusCode;
       };
       expect(await say({ method: 'PUT', headers: { ...headers, 'transfer-encoding': 'chunked' } }, body)).toBe(413);
-      expect(await say({ method: 'PUT', headers: { 'content-type': 'text/plain', 'content-length': 0 } })).toBe(path === '/api/body' ? 200 : 415);
+      expect(await say({ method: 'PUT', headers: { 'content-type': 'text/plain', 'content-length': 0 } })).toBe(
+        path === '/api/body' ? 200 : 415,
+      );
     } finally {
       agent.destroy();
     }
@@ -184,7 +186,9 @@ test('a sender who vanished before anybody looked at the form is not waited for'
     request.on('error', () => undefined);
     return new Promise((resolve) => request.once('close', resolve));
   };
-  socket.write('POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x');
+  socket.write(
+    'POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x',
+  );
   await ended;
 });
 
