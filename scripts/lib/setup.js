@@ -11,7 +11,7 @@ export { ensureBuild, ensurePackages, ensureRedis, ensureUv, ensureValkey, Setup
 /** The folder of package.json. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** The data folder, as src/config.ts reads it. @param {import('./command.js').Env} env */
+/** The data folder, as src/settings.ts reads it. @param {import('./command.js').Env} env */
 export function dataFolder(env, cwd = process.cwd()) {
   return resolve(cwd, env.STREAMLIT_HOST_DATA?.trim() || 'data');
 }

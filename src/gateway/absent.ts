@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { App, AppState } from '../domain/app.js';
+import type { App, AppState } from '../domain/app/app.js';
 
 /** The pages a visitor sees where no app can answer. */
 export type AbsentPage = 'not-found' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { parseRoute, parseWhole, withoutBase } from '../domain/route.js';
+import { parseRoute, parseWhole, withoutBase } from '../domain/app/route.js';
 import { refuse, type Gateway } from './gateway.js';
 import { isNavigation } from './pages.js';
 

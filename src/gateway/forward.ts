@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'httpxy';
 import { hasCode } from '../errors.js';
 import { cleanResponse, cleanUpgrade } from './headers.js';
-import { isHeartbeat } from '../domain/sleep.js';
+import { isHeartbeat } from '../domain/app/sleep.js';
 import type { Target } from './target.js';
 
 /** How long an app may be silent before its answer's headers, in ms: a cell that computes for minutes is not an error. */

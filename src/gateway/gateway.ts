@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
-import { appState, type App, type AppState } from '../domain/app.js';
-import { isOwnOrigin, isPrivate } from '../domain/route.js';
+import { appState, type App, type AppState } from '../domain/app/app.js';
+import { isOwnOrigin, isPrivate } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';

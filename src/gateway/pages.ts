@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { ask } from '../ask.js';
-import { findRelease, type App } from '../domain/app.js';
+import { ask } from '../lib/ask.js';
+import { findRelease, type App } from '../domain/app/app.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import { bindPage, type Frontend, type Frontends } from './frontend.js';

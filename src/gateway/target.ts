@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import type { ProcessState } from '../domain/process.js';
+import type { ProcessState } from '../domain/app/process.js';
 
 /** What the gateway must know of a process; its port and state may change under its feet. */
 export interface Backend {

@@ -1,4 +1,4 @@
-import { parseUpdate, type RefUpdate } from '../domain/push.js';
+import { parseUpdate, type RefUpdate } from '../domain/app/push.js';
 import { PktReader } from './pkt.js';
 
 /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Deploy } from '../deploy/apps.js';
-import type { HeadStarts } from '../deploy/head-starts.js';
+import type { Deploy } from '../host/apps.js';
+import type { HeadStarts } from '../deploys/head-starts.js';
 import {
   deployBranchOf,
   isCreation,
@@ -10,9 +10,9 @@ import {
   type PreviewRule,
   type RefPlan,
   type RefUpdate,
-} from '../domain/push.js';
-import { printable, type App } from '../domain/app.js';
-import type { Principal } from '../domain/access.js';
+} from '../domain/app/push.js';
+import { printable, type App } from '../domain/app/app.js';
+import type { Principal } from '../domain/access/principal.js';
 import { Refusal, refusalOf } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
 import { Announcement } from './announcement.js';

@@ -1,4 +1,4 @@
-import { ask } from '../ask.js';
+import { ask } from '../lib/ask.js';
 
 /** How long apart it is asked, in ms. */
 const PAUSE_MS = 10;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { ConfigVars } from '../domain/config-vars.js';
-import { secretValues } from '../domain/secrets.js';
-import { Turns } from '../domain/turns.js';
+import type { ConfigVars } from '../domain/config/vars.js';
+import { secretValues } from '../domain/config/secrets.js';
+import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import { createMask } from '../logs/mask.js';
 import type { Vault } from './vault.js';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
-import { APP_ID, appSchema, type App } from '../domain/app.js';
-import { Turns } from '../domain/turns.js';
+import { APP_ID, appSchema, type App } from '../domain/app/app.js';
+import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
 

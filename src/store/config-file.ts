@@ -8,8 +8,8 @@ import {
   type ConfigJson,
   type Folders,
   type RawEntry,
-} from '../domain/config-json.js';
-import { Turns } from '../domain/turns.js';
+} from '../domain/in-place/config-json.js';
+import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 
 /** What was read of a config.json. */

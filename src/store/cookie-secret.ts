@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Turns } from '../domain/turns.js';
+import { Turns } from '../lib/turns.js';
 import { hasCode } from '../errors.js';
 import type { Paths } from './paths.js';
 import type { Vault } from './vault.js';

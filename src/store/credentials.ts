@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
-import type { Principal } from '../domain/access.js';
+import type { Principal } from '../domain/access/principal.js';
 import { hasCode } from '../errors.js';
 
 /** What a token in the file looks like; the same as for one that is given in the settings. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isCode, isForeignFolder } from '../domain/place.js';
+import { isCode, isForeignFolder } from '../domain/in-place/place.js';
 import { hasCode } from '../errors.js';
 
 /** A file of an app's own folder. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { gitEnvironment } from '../domain/commands.js';
+import { gitEnvironment } from '../domain/project/commands.js';
 import { hasCode } from '../errors.js';
 
 /** The longest that a short git command may take, in ms. */

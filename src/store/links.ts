@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Release } from '../domain/release.js';
+import type { Release } from '../domain/app/release.js';
 import type { Paths } from './paths.js';
 
 /**

@@ -1,6 +1,6 @@
 import { access, constants, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findRelease, type App } from '../domain/app.js';
+import { findRelease, type App } from '../domain/app/app.js';
 import { hasCode, messageOf } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
 import type { AppStore } from './apps.js';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Release } from '../domain/release.js';
+import type { Release } from '../domain/app/release.js';
 
 /** Where everything is below the data folder; the only place that knows. */
 export class Paths {

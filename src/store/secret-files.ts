@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
-import { Turns } from '../domain/turns.js';
+import { Turns } from '../lib/turns.js';
 import { hasCode } from '../errors.js';
 import type { Paths } from './paths.js';
 

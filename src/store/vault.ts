@@ -3,7 +3,7 @@ import { chmod, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
-import { Turns } from '../domain/turns.js';
+import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
 

@@ -1,7 +1,7 @@
 import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
-import { authenticate, type CheckToken, type Principal } from '../domain/access.js';
-import type { Attempts } from '../domain/attempts.js';
+import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
+import type { Attempts } from '../domain/access/attempts.js';
 import { sameSecret, SESSION_MS, type Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
 

@@ -1,5 +1,5 @@
-import type { ReleaseDiff } from '../deploy/apps.js';
-import type { NamesDiff } from '../domain/config-diff.js';
+import type { ReleaseDiff } from '../host/apps.js';
+import type { NamesDiff } from '../domain/config/diff.js';
 import { Refusal } from '../errors.js';
 
 /** How many lines of a patch a page shows. */

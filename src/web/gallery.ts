@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import type { Apps, AppStatus } from '../deploy/apps.js';
+import type { Apps, AppStatus } from '../host/apps.js';
 import { Refusal } from '../errors.js';
 import type { Pictures } from '../store/pictures.js';
 import { linksOf, type Links } from './links.js';

@@ -1,6 +1,6 @@
-import { findRelease, pendingRelease, type App, type AppState } from '../domain/app.js';
-import { isPending, type Release, type ReleaseState } from '../domain/release.js';
-import type { AppStatus, RepositoryFile } from '../deploy/apps.js';
+import { findRelease, pendingRelease, type App, type AppState } from '../domain/app/app.js';
+import { isPending, type Release, type ReleaseState } from '../domain/app/release.js';
+import type { AppStatus, RepositoryFile } from '../host/apps.js';
 import { encodePath, type Links } from './links.js';
 import { presentBytes, presentShare, presentSpan, presentTime, type TimeView } from './numbers.js';
 

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
-import { TooManyAttempts } from '../domain/attempts.js';
+import { TooManyAttempts } from '../domain/access/attempts.js';
 import { Refusal, refusalOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 

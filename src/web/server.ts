@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
-import type { Apps } from '../deploy/apps.js';
-import type { Controller } from '../deploy/controller.js';
+import type { Apps } from '../host/apps.js';
+import type { Controller } from '../in-place/controller.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Paths } from '../store/paths.js';

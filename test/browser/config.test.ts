@@ -56,13 +56,11 @@ describe("the console's page of config vars and secrets", () => {
     await byLabel(simple, 'Value').fill(KEY);
     await button(simple, 'Save the var').click();
     await simple.getByRole('status').getByText('Stored. The next deploy takes it along.').waitFor();
-    await simple
-      .locator('input[type=file]')
-      .setInputFiles({
-        name: 'secrets.toml',
-        mimeType: 'text/plain',
-        buffer: Buffer.from(`[db]\npassword = "${PASSWORD}"\n`),
-      });
+    await simple.locator('input[type=file]').setInputFiles({
+      name: 'secrets.toml',
+      mimeType: 'text/plain',
+      buffer: Buffer.from(`[db]\npassword = "${PASSWORD}"\n`),
+    });
     await button(simple, 'Save the secrets').click();
     await simple.locator('.names').getByText('[db]').waitFor();
     expect(await simple.content()).not.toMatch(ANY);

@@ -1,4 +1,4 @@
-import type { Release } from '../../src/domain/release.js';
+import type { Release } from '../../src/domain/app/release.js';
 
 /** A release as a record has it: pushed by Ada, and otherwise as a test says. */
 export function releaseOf(number: number, state: Release['state'], facts: Partial<Release> = {}): Release {

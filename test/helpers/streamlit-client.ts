@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
-import { field, fieldsOf, pick, textOf } from '../../src/domain/proto.js';
+import { field, fieldsOf, pick, textOf } from '../../src/domain/streamlit/proto.js';
 
 // The few messages that a visitor's page cannot do without, from streamlit/proto/{BackMsg,ForwardMsg,NewSession,Delta}.proto.
 

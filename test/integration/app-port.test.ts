@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { LogFile } from '../../src/logs/log-file.js';
-import { AppPort } from '../../src/runtime/app-port.js';
-import { Ports } from '../../src/runtime/ports.js';
+import { AppPort } from '../../src/runtime/process/app-port.js';
+import { Ports } from '../../src/runtime/process/ports.js';
 import { scratch } from '../helpers/ends.js';
 import { portRange } from '../helpers/ports.js';
 

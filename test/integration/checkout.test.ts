@@ -4,7 +4,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkout } from '../../src/build/checkout.js';
+import { checkout } from '../../src/environments/checkout.js';
 
 const path = process.env.PATH ?? '';
 let folder: string;

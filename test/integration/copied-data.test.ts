@@ -1,7 +1,7 @@
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { isRunning, type ProcessIdentity } from '../../src/runtime/proc.js';
+import { isRunning, type ProcessIdentity } from '../../src/runtime/process/proc.js';
 import { scratch } from '../helpers/ends.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';

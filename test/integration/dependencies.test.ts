@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Environments, type EnvironmentRequest } from '../../src/build/environment.js';
-import { findPythons } from '../../src/build/pythons.js';
-import { chooseDependencies } from '../../src/domain/dependencies.js';
-import { parsePythonWish } from '../../src/domain/python-version.js';
+import { Environments, type EnvironmentRequest } from '../../src/environments/environments.js';
+import { findPythons } from '../../src/environments/pythons.js';
+import { chooseDependencies } from '../../src/domain/python/dependencies.js';
+import { parsePythonWish } from '../../src/domain/python/python-version.js';
 import { writeFiles } from '../helpers/files.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTimeOf } from '../../src/runtime/proc.js';
+import { startTimeOf } from '../../src/runtime/process/proc.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { fixture, processesWith, pushLive, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';

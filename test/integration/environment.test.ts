@@ -5,7 +5,11 @@ import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Environments, type EnvironmentRequest, type EnvironmentsOptions } from '../../src/build/environment.js';
+import {
+  Environments,
+  type EnvironmentRequest,
+  type EnvironmentsOptions,
+} from '../../src/environments/environments.js';
 import { writeFiles } from '../helpers/files.js';
 
 const { uv, cacheDir } = inject('tools');

@@ -4,13 +4,13 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { ProcessState } from '../../src/domain/process.js';
+import type { ProcessState } from '../../src/domain/app/process.js';
 import { LogFile } from '../../src/logs/log-file.js';
-import { Child } from '../../src/runtime/child.js';
-import { findMarked } from '../../src/runtime/marked.js';
-import { Ports } from '../../src/runtime/ports.js';
-import { isRunning, startTimeOf } from '../../src/runtime/proc.js';
-import { AppProcess, type ProcessSpec } from '../../src/runtime/process.js';
+import { Child } from '../../src/runtime/process/child.js';
+import { findMarked } from '../../src/runtime/process/marked.js';
+import { Ports } from '../../src/runtime/process/ports.js';
+import { isRunning, startTimeOf } from '../../src/runtime/process/proc.js';
+import { AppProcess, type ProcessSpec } from '../../src/runtime/app-process.js';
 import { portRange } from '../helpers/ports.js';
 
 // A small server in the place of Streamlit: it is up in a moment once it has its order, and does as a test wishes.

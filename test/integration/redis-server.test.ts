@@ -8,9 +8,9 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureValkey, ROOT } from '../../scripts/lib/setup.js';
-import { startRedis, type RedisOptions, type RedisServer } from '../../src/deploy/redis-server.js';
+import { startRedis, type RedisOptions, type RedisServer } from '../../src/redis/server.js';
 import { Refusal } from '../../src/errors.js';
-import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/proc.js';
+import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/process/proc.js';
 
 const run = promisify(execFile);
 const until = { timeout: 20_000, interval: 20 };

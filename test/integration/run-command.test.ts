@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CommandFailed, runCommand, type Command } from '../../src/build/run.js';
+import { CommandFailed, runCommand, type Command } from '../../src/environments/run.js';
 
 let folder: string;
 beforeEach(async () => {

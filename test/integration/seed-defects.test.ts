@@ -1,7 +1,7 @@
 import { chmod, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { startTimeOf } from '../../src/runtime/proc.js';
+import { startTimeOf } from '../../src/runtime/process/proc.js';
 import { scratch } from '../helpers/ends.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { below, fileApp, freePorts, Installation } from '../helpers/installation.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, inject, test } from 'vitest';
-import { isRunning, type ProcessIdentity } from '../../src/runtime/proc.js';
+import { isRunning, type ProcessIdentity } from '../../src/runtime/process/proc.js';
 import { endWithFile, scratch } from '../helpers/ends.js';
 import { ROOT, startHost, until } from '../helpers/host.js';
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensureBuild, ensurePackages, ensureRedis, ensureUv, ROOT } from '../../scripts/lib/setup.js';
-import { startRedis } from '../../src/deploy/redis-server.js';
+import { startRedis } from '../../src/redis/server.js';
 
 const exec = promisify(execFile);
 /** What a network of one's own needs; nothing else of the surroundings reaches these tests. */

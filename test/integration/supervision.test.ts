@@ -4,7 +4,7 @@ import { readdir, readFile, readlink, rename, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/proc.js';
+import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/process/proc.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { SystemPackages, type SystemPackagesOptions } from '../../src/build/system-packages.js';
+import { SystemPackages, type SystemPackagesOptions } from '../../src/environments/system-packages.js';
 import { startHost } from '../helpers/host.js';
 import { scratch } from '../helpers/ends.js';
 import { Project, textApp } from '../helpers/project.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Context } from 'koa';
-import type { AppStatus, Deploy } from '../../deploy/apps.js';
-import { findRelease } from '../../domain/app.js';
+import type { AppStatus, Deploy } from '../../host/apps.js';
+import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
 import { createFrom, updateFrom } from '../upload/apply.js';

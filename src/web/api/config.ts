@@ -1,10 +1,10 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { findRelease, printable } from '../../domain/app.js';
-import { parseEnvFile } from '../../domain/env-file.js';
-import { SECRETS_BYTES, secretNames } from '../../domain/secrets.js';
+import { findRelease, printable } from '../../domain/app/app.js';
+import { parseEnvFile } from '../../domain/config/env-file.js';
+import { SECRETS_BYTES, secretNames } from '../../domain/config/secrets.js';
 import { Refusal } from '../../errors.js';
-import type { ConfigChange, ConfigChanged } from '../../deploy/apps.js';
+import type { ConfigChange, ConfigChanged } from '../../host/apps.js';
 import type { AppConfig } from '../../store/app-config.js';
 import { signedIn } from '../auth.js';
 import { readBody, textOf } from '../body.js';

@@ -1,4 +1,4 @@
-import { findRelease } from '../../domain/app.js';
+import { findRelease } from '../../domain/app/app.js';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { presentApp, presentDeploy } from './present.js';

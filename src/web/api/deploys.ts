@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { tail } from '../../logs/tail.js';
-import { findRelease } from '../../domain/app.js';
-import type { App } from '../../domain/app.js';
-import type { Release } from '../../domain/release.js';
-import type { ReleaseDiff } from '../../deploy/apps.js';
+import { findRelease } from '../../domain/app/app.js';
+import type { App } from '../../domain/app/app.js';
+import type { Release } from '../../domain/app/release.js';
+import type { ReleaseDiff } from '../../host/apps.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';

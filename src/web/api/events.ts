@@ -1,4 +1,4 @@
-import type { AppStatus } from '../../deploy/apps.js';
+import type { AppStatus } from '../../host/apps.js';
 import { presentApp } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { streamEvents } from './sse.js';

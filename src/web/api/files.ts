@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Context } from 'koa';
-import type { Apps, FileChange } from '../../deploy/apps.js';
-import { findRelease } from '../../domain/app.js';
+import type { Apps, FileChange } from '../../host/apps.js';
+import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
 import { isJunk, safePath } from '../upload/path.js';

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Context } from 'koa';
-import { findRelease, printingRelease, type App } from '../../domain/app.js';
+import { findRelease, printingRelease, type App } from '../../domain/app/app.js';
 import { follow } from '../../logs/follow.js';
 import { tail } from '../../logs/tail.js';
 import type { ApiContext } from './route.js';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import { printingRelease, type App } from '../../domain/app.js';
+import { printingRelease, type App } from '../../domain/app/app.js';
 import { hasCode, Refusal } from '../../errors.js';
 import { maskStream } from '../../logs/mask-stream.js';
 import { search } from '../../logs/search.js';

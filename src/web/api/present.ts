@@ -1,6 +1,6 @@
-import type { AppPreviews, AppStatus } from '../../deploy/apps.js';
-import type { App } from '../../domain/app.js';
-import type { Release } from '../../domain/release.js';
+import type { AppPreviews, AppStatus } from '../../host/apps.js';
+import type { App } from '../../domain/app/app.js';
+import type { Release } from '../../domain/app/release.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 
 /** Resident memory, in bytes, of a process and what it started; undefined where it cannot be told. */

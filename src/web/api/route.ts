@@ -1,8 +1,8 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import type { Apps } from '../../deploy/apps.js';
-import type { Controller } from '../../deploy/controller.js';
+import type { Apps } from '../../host/apps.js';
+import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { outcomes } from '../../deploy/controller.js';
-import { appStates } from '../../domain/app.js';
-import { releaseSources, releaseStates } from '../../domain/release.js';
-import { splitTags, tagsSchema } from '../../domain/tags.js';
+import { outcomes } from '../../in-place/controller.js';
+import { appStates } from '../../domain/app/app.js';
+import { releaseSources, releaseStates } from '../../domain/app/release.js';
+import { splitTags, tagsSchema } from '../../domain/app/tags.js';
 import { Refusal } from '../../errors.js';
 
 export { appStates };

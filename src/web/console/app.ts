@@ -1,4 +1,4 @@
-import { pendingRelease, printingRelease } from '../../domain/app.js';
+import { pendingRelease, printingRelease } from '../../domain/app/app.js';
 import { tail } from '../../logs/tail.js';
 import { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';

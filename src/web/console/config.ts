@@ -1,8 +1,8 @@
-import { findRelease } from '../../domain/app.js';
-import { parseEnvFile } from '../../domain/env-file.js';
-import type { MissingKey } from '../../domain/hints.js';
-import { SECRETS_BYTES, secretNames } from '../../domain/secrets.js';
-import type { ConfigChange } from '../../deploy/apps.js';
+import { findRelease } from '../../domain/app/app.js';
+import { parseEnvFile } from '../../domain/config/env-file.js';
+import type { MissingKey } from '../../domain/project/hints.js';
+import { SECRETS_BYTES, secretNames } from '../../domain/config/secrets.js';
+import type { ConfigChange } from '../../host/apps.js';
 import { Refusal } from '../../errors.js';
 import { NO_CONFIG, type AppConfig } from '../../store/app-config.js';
 import { readForm } from '../body.js';

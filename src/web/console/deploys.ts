@@ -1,5 +1,5 @@
-import { findRelease, type App } from '../../domain/app.js';
-import type { Release } from '../../domain/release.js';
+import { findRelease, type App } from '../../domain/app/app.js';
+import type { Release } from '../../domain/app/release.js';
 import { Refusal } from '../../errors.js';
 import { tail } from '../../logs/tail.js';
 import { presentDiff } from '../diff.js';

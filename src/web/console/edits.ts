@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Deploy, StagedFile } from '../../deploy/apps.js';
-import { printable } from '../../domain/app.js';
+import type { Deploy, StagedFile } from '../../host/apps.js';
+import { printable } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { encodePath } from '../links.js';
 import { checkTree, safePath } from '../upload/path.js';

@@ -1,5 +1,5 @@
-import { printingRelease, type App } from '../../domain/app.js';
-import { isPending, type Release } from '../../domain/release.js';
+import { printingRelease, type App } from '../../domain/app/app.js';
+import { isPending, type Release } from '../../domain/app/release.js';
 import { search } from '../../logs/search.js';
 import { tail } from '../../logs/tail.js';
 import { Refusal } from '../../errors.js';

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
-import type { Apps, AppStatus } from '../../deploy/apps.js';
+import type { Apps, AppStatus } from '../../host/apps.js';
 import type { Paths } from '../../store/paths.js';
 import { signedIn } from '../auth.js';
 import { linksOf, type Links } from '../links.js';

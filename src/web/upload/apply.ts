@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { AppFacts, Apps, AppStatus, Deploy, FileChange, StagedFile } from '../../deploy/apps.js';
+import type { AppFacts, Apps, AppStatus, Deploy, FileChange, StagedFile } from '../../host/apps.js';
 import { Refusal } from '../../errors.js';
 import { unpack } from './archive.js';
 import { checkTree, isJunk, safePath, withoutTopFolder } from './path.js';

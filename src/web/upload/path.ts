@@ -1,4 +1,4 @@
-import { printable } from '../../domain/app.js';
+import { printable } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 
 const MAX_PATH = 1_024;

@@ -4,7 +4,7 @@ import { idOf } from '../../../src/cli/deploy.js';
 import { exitCodeOf, kindOf, unreachable, usage } from '../../../src/cli/failures.js';
 import { formOf } from '../../../src/cli/form.js';
 import { browsers } from '../../../src/cli/open.js';
-import { idFromName } from '../../../src/domain/app.js';
+import { idFromName } from '../../../src/domain/app/app.js';
 import { Refusal } from '../../../src/errors.js';
 import type { AppAnswer, ChangedAnswer, DeployAnswer } from '../../../src/web/api/schemas.js';
 

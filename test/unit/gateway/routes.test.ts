@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ProcessState } from '../../../src/domain/process.js';
+import type { ProcessState } from '../../../src/domain/app/process.js';
 import { RouteTable } from '../../../src/gateway/routes.js';
 import { Target } from '../../../src/gateway/target.js';
 

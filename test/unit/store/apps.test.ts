@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { newApp, type App } from '../../../src/domain/app.js';
+import { newApp, type App } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { Paths } from '../../../src/store/paths.js';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { newApp, type App } from '../../../src/domain/app.js';
+import { newApp, type App } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { LogFolder } from '../../../src/store/log-folder.js';
 import { Paths } from '../../../src/store/paths.js';

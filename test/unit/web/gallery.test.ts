@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newApp } from '../../../src/domain/app.js';
-import type { AppStatus } from '../../../src/deploy/apps.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import type { AppStatus } from '../../../src/host/apps.js';
 import { presentCard } from '../../../src/web/gallery.js';
 import { linksOf } from '../../../src/web/links.js';
 

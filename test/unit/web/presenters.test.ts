@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { AppStatus } from '../../../src/deploy/apps.js';
-import { newApp } from '../../../src/domain/app.js';
-import type { Release } from '../../../src/domain/release.js';
+import type { AppStatus } from '../../../src/host/apps.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import type { Release } from '../../../src/domain/app/release.js';
 import { linksOf } from '../../../src/web/links.js';
 import {
   presentApp,

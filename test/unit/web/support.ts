@@ -16,14 +16,14 @@ import type {
   FileChange,
   ReleaseDiff,
   RepositoryFile,
-} from '../../../src/deploy/apps.js';
-import type { Refreshed } from '../../../src/deploy/controller.js';
-import { appState, idFromName, newApp, type App } from '../../../src/domain/app.js';
-import { Attempts } from '../../../src/domain/attempts.js';
-import { checkVars, mergeVars } from '../../../src/domain/config-vars.js';
-import type { MissingKey } from '../../../src/domain/hints.js';
-import type { Release } from '../../../src/domain/release.js';
-import { checkSecrets } from '../../../src/domain/secrets.js';
+} from '../../../src/host/apps.js';
+import type { Refreshed } from '../../../src/in-place/controller.js';
+import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
+import { Attempts } from '../../../src/domain/access/attempts.js';
+import { checkVars, mergeVars } from '../../../src/domain/config/vars.js';
+import type { MissingKey } from '../../../src/domain/project/hints.js';
+import type { Release } from '../../../src/domain/app/release.js';
+import { checkSecrets } from '../../../src/domain/config/secrets.js';
 import { Refusal } from '../../../src/errors.js';
 import { createMask } from '../../../src/logs/mask.js';
 import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';

@@ -1,0 +1,15 @@
+import { maskUrls } from '../logs/mask.js';
+import type { Configs } from '../apps/config.js';
+
+/** Hides in a deploy's log what must not be read. Where an app's values cannot be read, its process cannot say them either. */
+export async function deployMask(
+  configs: Pick<Configs, 'mask'>,
+  app: string,
+  logger: { error(facts: object, text: string): void },
+): Promise<(text: string) => string> {
+  const hide = await configs.mask(app).catch((error: unknown) => {
+    logger.error({ app, err: error }, "an app's config cannot be read");
+    return (text: string): string => text;
+  });
+  return (text) => maskUrls(hide(text));
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
+import type { ConfigVars } from '../domain/config/vars.js';
+import { secretsFile } from '../domain/config/secrets.js';
+import { Refusal } from '../errors.js';
+import { varsOf } from '../store/app-config.js';
+import type { CookieSecrets } from '../store/cookie-secret.js';
+import type { ProcessPlace, SecretFiles } from '../store/secret-files.js';
+import type { InheritedConfig } from './effective.js';
+
+export interface ProcessConfigOptions {
+  configs: Pick<InheritedConfig, 'read'>;
+  cookies: CookieSecrets;
+  files: SecretFiles;
+  logger: { warn(facts: object, text: string): void };
+}
+
+/** What a process gets of its app's config, each time it starts. */
+export class ProcessConfig {
+  readonly #options: ProcessConfigOptions;
+
+  constructor(options: ProcessConfigOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The config vars as the process shall have them, with the place of its secrets.toml, which is written now.
+   * @param version of the config, as the release has recorded it
+   * @param at the folder in which the process runs, and where a login comes back to
+   * @throws Refusal where the config cannot be read
+   */
+  async begin(
+    place: ProcessPlace,
+    version: number,
+    at: { cwd: string; redirectUri: string },
+  ): Promise<{ vars: ConfigVars; cookieSecret: string }> {
+    const { configs, files } = this.#options;
+    const config = await configs.read(place.app, version);
+    const cookieSecret = await this.#cookieSecret(place.app);
+    const vars = varsOf(config);
+    if (config.secretsToml.trim() === '') return { vars, cookieSecret };
+    const path = await files.write(
+      place,
+      secretsFile(config.secretsToml, { redirectUri: at.redirectUri, cookieSecret }),
+    );
+    return { vars: { ...vars, STREAMLIT_SECRETS_FILES: oneWord(path, at.cwd) }, cookieSecret };
+  }
+
+  /** The config vars alone. @throws Refusal where the config cannot be read */
+  async vars(app: string, version: number): Promise<ConfigVars> {
+    return varsOf(await this.#options.configs.read(app, version));
+  }
+
+  /** Removes what a process that has ended leaves of its secrets. */
+  async end(place: ProcessPlace): Promise<void> {
+    await this.#options.files.remove(place);
+  }
+
+  /** An app that needs nothing else of the vault starts without it: its visitors log in anew then, which is all. */
+  async #cookieSecret(app: string): Promise<string> {
+    try {
+      return await this.#options.cookies.of(app);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#options.logger.warn({ app }, `the logins of an app's visitors end with its process: ${error.message}`);
+      return randomBytes(32).toString('hex');
+    }
+  }
+}
+
+/**
+ * Streamlit reads the variable as a list, split at white space
+ * (https://click.palletsprojects.com/en/stable/options/#multiple-options-from-environment-values); the way from the
+ * process's own folder has none.
+ */
+function oneWord(path: string, cwd: string): string {
+  return /\s/.test(path) ? relative(cwd, path) : path;
+}

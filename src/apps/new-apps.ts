@@ -1,0 +1,118 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { APP_ID, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app/app.js';
+import type { Turns } from '../lib/turns.js';
+import { Refusal } from '../errors.js';
+import type { AppStore } from '../store/apps.js';
+import type { Git } from '../store/git.js';
+import type { Paths } from '../store/paths.js';
+import { Repository } from '../store/repository.js';
+
+export interface NewAppsOptions {
+  store: AppStore;
+  paths: Paths;
+  git: Git;
+  turns: Turns;
+}
+
+/** Makes apps. */
+export class NewApps {
+  readonly #options: NewAppsOptions;
+
+  constructor(options: NewAppsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes one as a person asks for it, under a free id where none is named.
+   * @returns its id
+   * @throws Refusal `app-name-missing`, `app-name-taken`, `app-id-invalid`, `app-id-reserved`, `app-exists`
+   */
+  async create(input: { id?: string; name: string; description?: string }): Promise<string> {
+    const name = demandName(input.name);
+    return this.#inTurn(async () => {
+      this.demandFreeName(name, undefined);
+      const id = input.id === undefined ? this.#freeId(name) : parseNewAppId(input.id);
+      await this.begin(newApp(id, name, new Date(), input.description ?? ''));
+      return id;
+    });
+  }
+
+  /** Makes one that nobody can be making at the same time. @throws Refusal `app-exists` */
+  async add(app: App): Promise<void> {
+    await this.#inTurn(() => this.begin(app));
+  }
+
+  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects: both or none. @throws Refusal `app-exists`, `app-unreadable` */
+  async begin(app: App): Promise<void> {
+    const { store, paths } = this.#options;
+    store.demandFree(app.id);
+    await mkdir(paths.tmp, { recursive: true });
+    await rm(paths.app(app.id), { recursive: true, force: true });
+    try {
+      await this.#makeRepository(app);
+      await store.create(app);
+    } catch (error) {
+      await rm(paths.app(app.id), { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async #makeRepository({ id, preview }: App): Promise<void> {
+    const { paths } = this.#options;
+    await mkdir(paths.app(id), { recursive: true });
+    const repository = this.#repository(id);
+    await repository.init(paths.tmp);
+    if (preview === undefined) return;
+    const parent = this.#repository(preview.of);
+    const ref = `refs/heads/${preview.branch}`;
+    await repository.borrow(parent);
+    await repository.setHead(preview.branch);
+    const commit = await parent.resolve(ref);
+    if (commit !== undefined) await repository.pointRef(ref, commit);
+  }
+
+  /** @param except the app that may have it @throws Refusal `app-name-taken` */
+  demandFreeName(name: string, except: string | undefined): void {
+    const taken = this.#options.store
+      .list()
+      .find((app) => app.id !== except && app.name.toLowerCase() === name.toLowerCase());
+    if (taken !== undefined) {
+      throw new Refusal('conflict', 'app-name-taken', `There is an app called "${taken.name}" already.`, {
+        field: 'name',
+      });
+    }
+  }
+
+  /** @throws Refusal `branch-in-the-way` where git cannot have this branch beside those that an app has */
+  async demandBranch(id: string, branch: string): Promise<void> {
+    const other = await this.#repository(id).branchInTheWay(branch);
+    if (other === undefined) return;
+    const sentence = `git cannot have ${printable(branch)} beside the branch ${printable(other)}: delete that one first, or rename yours`;
+    throw new Refusal('conflict', 'branch-in-the-way', sentence);
+  }
+
+  /** One turn for all: two at once must not find the same id free. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#options.turns.take(' create', work);
+  }
+
+  #freeId(name: string): string {
+    const { store } = this.#options;
+    const base = idFromName(name);
+    for (let number = 1; ; number += 1) {
+      const id = number === 1 ? base : `${base}-${number}`;
+      if (APP_ID.test(id) && store.find(id) === undefined && !store.leftAlone.has(id)) return id;
+    }
+  }
+
+  #repository(id: string): Repository {
+    return new Repository(this.#options.paths.repository(id), this.#options.git);
+  }
+}
+
+/** The name itself. @throws Refusal `app-name-missing` */
+export function demandName(text: string): string {
+  const name = text.trim();
+  if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
+  return name;
+}

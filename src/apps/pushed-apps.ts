@@ -1,0 +1,85 @@
+import { newApp } from '../domain/app/app.js';
+import { Turns } from '../lib/turns.js';
+import { Refusal } from '../errors.js';
+import { Repository } from '../store/repository.js';
+import { adoptBranch, type BranchKit } from '../deploys/branches.js';
+import { demandRepository } from '../in-place/in-place.js';
+import { inspectCommit } from '../deploys/inspect.js';
+import type { NewApps } from './new-apps.js';
+
+export interface PushedAppsOptions extends BranchKit {
+  newApps: Pick<NewApps, 'add'>;
+}
+
+/** The apps as pushes need them: made by the first one, and gone again where nothing of it was kept. */
+export class PushedApps {
+  readonly #options: PushedAppsOptions;
+  readonly #turns = new Turns();
+  /** How many pushes are under way to each app. */
+  readonly #pushes = new Map<string, number>();
+  /** The apps that a push made, until something of it is kept. */
+  readonly #made = new Set<string>();
+
+  constructor(options: PushedAppsOptions) {
+    this.#options = options;
+  }
+
+  /** The repository that a push goes to; the app is made where it does not exist. @returns the repository's folder */
+  async begin(id: string): Promise<string> {
+    const { store, paths, newApps } = this.#options;
+    this.#pushes.set(id, (this.#pushes.get(id) ?? 0) + 1);
+    try {
+      await this.#turns.take(id, async () => {
+        if (store.find(id) !== undefined) return;
+        await newApps.add(newApp(id, id, new Date()));
+        this.#made.add(id);
+      });
+    } catch (error) {
+      await this.end(id);
+      // Made by somebody else in the same moment: so much the better.
+      if (!(error instanceof Refusal && error.code === 'app-exists')) throw error;
+      return this.begin(id);
+    }
+    return paths.repository(id);
+  }
+
+  /** Ends a push: an app of which nothing was kept was made for it alone, and goes again. */
+  async end(id: string): Promise<void> {
+    const left = (this.#pushes.get(id) ?? 1) - 1;
+    if (left > 0) {
+      this.#pushes.set(id, left);
+      return;
+    }
+    this.#pushes.delete(id);
+    await this.#turns.take(id, async () => {
+      if (this.#pushes.has(id) || !this.#made.delete(id)) return;
+      const { store } = this.#options;
+      const app = store.find(id);
+      if (app === undefined || app.lastRelease > 0 || (await this.#repository(id).hasRefs())) return;
+      await store.remove(id);
+    });
+  }
+
+  /** @throws Refusal where this commit of a push cannot become a release */
+  async inspect(id: string, commit: string, env: Record<string, string>): Promise<void> {
+    demandRepository(this.#options.store.get(id), 'change its files there');
+    const repository = this.#repository(id);
+    if ((await repository.resolve(commit, { env })) !== commit) {
+      throw new Refusal(
+        'invalid',
+        'commit-missing',
+        'a branch must point at a commit, and what was pushed to it is something else',
+      );
+    }
+    await inspectCommit(repository, commit, { env });
+  }
+
+  /** Makes a branch the one that deploys. */
+  async adoptBranch(id: string, branch: string): Promise<void> {
+    await adoptBranch(this.#options, id, branch);
+  }
+
+  #repository(id: string): Repository {
+    return new Repository(this.#options.paths.repository(id), this.#options.git);
+  }
+}

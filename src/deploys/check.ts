@@ -1,0 +1,150 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ask } from '../lib/ask.js';
+import type { AppFile } from '../domain/project/app-file.js';
+import type { Release } from '../domain/app/release.js';
+import { mayExit } from '../domain/streamlit/script-exit.js';
+import { shortenTracebacks } from '../domain/streamlit/traceback.js';
+import { messageOf, Refusal } from '../errors.js';
+import { tail } from '../logs/tail.js';
+import type { AppProcess } from '../runtime/app-process.js';
+import { runPages } from './run-pages.js';
+import type { Paths } from '../store/paths.js';
+import type { DeployLog } from './log.js';
+
+/** How long the main script may take when it is run as a check, in ms; Streamlit's own limit is 60 s. */
+const CHECK_LIMIT_MS = 75_000;
+/** The same in words, and for each page. */
+const LIMIT_S = 60;
+/** How many of an app's last lines are shown when it does not start, and how many are looked at for that. */
+const LAST_LINES = 40;
+const LAST_LINES_READ = 400;
+/** How long a process that answers no more may take to be seen ending, in ms. */
+const END_SEEN_MS = 1_000;
+
+/**
+ * Runs the main script once, as a visitor's page would, before any visitor does; all pages, where the app says so.
+ * @throws Refusal `script-failed` or `app-exited`, in a few words for the pusher's terminal
+ */
+export async function checkScript(
+  paths: Paths,
+  release: Release,
+  process: AppProcess,
+  settings: NonNullable<AppFile['check']>,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
+  if (settings.script === 'off') return log.step('The script was not checked: streamlit-host.toml says so');
+  const begun = Date.now();
+  const limitMs = settings.timeout_s === undefined ? CHECK_LIMIT_MS : settings.timeout_s * 1_000;
+  const path = process.spec.healthPath.replace(/health$/, 'script-health-check');
+  const answer = await ask(process.port, path, limitMs, signal).catch((error: unknown) => ({
+    status: 0,
+    body: messageOf(error),
+  }));
+  const limit = settings.timeout_s ?? LIMIT_S;
+  if (answer.status === 200 && answer.body.trim() === 'ok') {
+    log.step(`The script ran without an exception (${secondsSince(begun)})`);
+  } else {
+    signal.throwIfAborted();
+    // An older Streamlit has no check: its answer is a page that is not found.
+    if (answer.status !== 404 && answer.status !== 405) {
+      // A process that ended is seen to end a little later than its connection breaks.
+      if (answer.status === 0) await ended(process);
+      await lastLines(paths, release, process, log);
+      const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
+      if (late) await tellExit(release, process, log);
+      throw failure(process, late ? `the script did not end within ${limit} s` : 'the script raised an exception');
+    }
+    if (settings.script !== 'all-pages')
+      log.step('The script was not run: this version of Streamlit has no check for it');
+  }
+  if (settings.script === 'all-pages') await checkPages(paths, release, process, limit, log, signal);
+}
+
+/** Runs every page, each once. */
+async function checkPages(
+  paths: Paths,
+  release: Release,
+  process: AppProcess,
+  limitS: number,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<void> {
+  const begun = Date.now();
+  const path = process.spec.healthPath.replace(/\/_stcore\/health$/, '');
+  const runs = await runPages({ port: process.port, path, limitMs: limitS * 1_000, signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new Refusal('invalid', 'script-failed', `the pages could not be checked: ${messageOf(error)}`);
+  });
+  signal.throwIfAborted();
+  const bad = runs.find((run) => run.late || run.exception !== undefined);
+  if (bad === undefined) {
+    const count = runs.length === 1 ? 'The only page' : `All ${runs.length} pages`;
+    return log.step(`${count} ran without an exception (${secondsSince(begun)})`);
+  }
+  const page = bad.page === '' ? 'the first page' : `page "${bad.page}"`;
+  if (bad.exception === undefined) {
+    await ended(process);
+    await lastLines(paths, release, process, log);
+    throw failure(process, `${page} did not end within ${limitS} s`);
+  }
+  log.step(`On ${page}:`);
+  for (const line of await shorten(paths, release, process, bad.exception)) log.output(line);
+  throw failure(process, `${page} raised an exception`);
+}
+
+/** A script that leaves by itself says nothing, and its author has seen it end everywhere else. */
+async function tellExit({ entrypoint }: Release, process: AppProcess, log: DeployLog): Promise<void> {
+  if (entrypoint === undefined) return;
+  const code = await readFile(join(process.spec.cwd, entrypoint), 'utf8');
+  if (mayExit(code))
+    log.step(
+      `hint: ${entrypoint} calls sys.exit() or the like, of which Streamlit hears nothing: end a run with st.stop().`,
+    );
+}
+
+/** Why a release may not serve. */
+function failure(process: AppProcess, reason: string): Refusal {
+  if (process.state !== 'ready') return new Refusal('invalid', 'app-exited', process.lastExit);
+  return new Refusal('invalid', 'script-failed', reason);
+}
+
+/** What the app printed last, as its author wants to read it. */
+export async function lastLines(paths: Paths, release: Release, process: AppProcess, log: DeployLog): Promise<void> {
+  const file = paths.runLog(process.spec.app, process.release);
+  const { lines } = await tail(file, LAST_LINES_READ);
+  // It may have been rotated a moment ago.
+  if (lines.length < LAST_LINES) lines.unshift(...(await tail(`${file}.1`, LAST_LINES_READ)).lines);
+  // Our own lines carry a time, and Streamlit's first one tells of a port that is ours; what is left is the app's.
+  const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
+  const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
+  if (shown.length === 0) return;
+  log.step('The app said:');
+  for (const line of shown) log.output(line);
+}
+
+async function shorten(paths: Paths, release: Release, process: AppProcess, lines: string[]): Promise<string[]> {
+  return shortenTracebacks(lines, {
+    source: await namesOf(process.spec.cwd),
+    environment: await namesOf(paths.environmentOf(release) ?? paths.environments),
+    home: await namesOf(paths.storage(process.spec.app)),
+  });
+}
+
+/** A folder's path as we write it, and as Python finds it where a part of it is a link. */
+async function namesOf(folder: string): Promise<string[]> {
+  return [...new Set([folder, await realpath(folder).catch(() => folder)])];
+}
+
+/** Waits a moment for a process to be seen ending. */
+async function ended(process: AppProcess): Promise<void> {
+  for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS;) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** How long it took, for people. @param begun ms since 1970 */
+export function secondsSince(begun: number): string {
+  return `${((Date.now() - begun) / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,326 @@
+import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
+import { usedAt } from '../domain/app/preview.js';
+import { canBecome, isPending, transition, type Release } from '../domain/app/release.js';
+import { isDiskFull, Refusal } from '../errors.js';
+import { Repository } from '../store/repository.js';
+import type { Deploy } from '../host/apps.js';
+import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
+import type { DeployLog } from './log.js';
+import { OngoingDeploys, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
+
+/** A commit that shall become live. */
+export interface DeployRequest {
+  app: string;
+  commit: string;
+  branch: string;
+  by: string;
+  source: Release['source'];
+  /** The folder of an app in place, whose repository has nothing to do with it then, and why it is deployed. */
+  folder?: { dir: string; why: string };
+  /** Where the one who asks saw the branch: a commit, or null for nowhere. Not told = whoever asks does not care. */
+  seen?: string | null;
+  /** For how long (minutes) the release before is kept for its open pages; not told = as the app says. */
+  drainMinutes?: number;
+  /** The release that is brought back, with its environment as it was; a rollback brings its config back as well. */
+  of?: Release;
+}
+
+/** Why a deploy was called off; its message is the release's reason. */
+class CalledOff extends Error {
+  readonly to: 'superseded' | 'cancelled' | 'queued';
+  constructor(to: 'superseded' | 'cancelled' | 'queued', reason: string) {
+    super(reason);
+    this.name = 'CalledOff';
+    this.to = to;
+  }
+}
+
+export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
+  /** Wakes the queue for an app. */
+  wake: (app: string) => void;
+  /** Called after a release went live, to tidy up behind it. */
+  tidy: (app: string) => Promise<void>;
+  logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
+}
+
+/**
+ * The deploys of all apps: asked for, superseded by newer ones, cancelled, run. What is wanted is on disk before anything
+ * else happens, and the newest wins.
+ */
+export class Deploys {
+  readonly #options: DeploysOptions;
+  readonly #ongoing: OngoingDeploys;
+  readonly #running = new Map<string, Promise<void>>();
+  /** Why deploys ended whose end could not be written down: they are not begun again, it is written later. */
+  readonly #unwritten = new Map<string, unknown>();
+  /** The apps that are about to be removed. */
+  readonly #barred = new Set<string>();
+  #stopping = false;
+
+  constructor(options: DeploysOptions) {
+    this.#options = options;
+    this.#ongoing = new OngoingDeploys(options);
+  }
+
+  /**
+   * Writes down what is wanted and wakes the queue.
+   * @throws Refusal `branch-moved` where the branch is not where it was seen, so that nobody's change is lost unseen;
+   * `app-going` where the app is about to be removed
+   */
+  async request(request: DeployRequest): Promise<Deploy> {
+    const { headStarts } = this.#options;
+    if (this.#stopping)
+      throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
+    const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
+    if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
+    return this.#request(request, folder).catch((error: unknown) => {
+      headStarts.settle(request.app);
+      throw error;
+    });
+  }
+
+  async #request(request: DeployRequest, folder: Release['folder']): Promise<Deploy> {
+    const { store, paths, git, wake } = this.#options;
+    // What is brought back moves no branch.
+    const repository =
+      folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
+    const [message, previous] = await Promise.all([
+      request.of?.message ?? repository?.subject(request.commit) ?? request.folder?.why ?? '',
+      repository?.resolve(`refs/heads/${request.branch}`),
+    ]);
+    if (request.seen !== undefined && previous !== request.commit && previous !== (request.seen ?? undefined)) {
+      throw new Refusal(
+        'conflict',
+        'branch-moved',
+        `${request.branch} was changed by somebody else meanwhile: fetch it, then push again`,
+      );
+    }
+    let number = 0;
+    await store.update(request.app, (app) => {
+      if (this.#barred.has(request.app))
+        throw new Refusal('conflict', 'app-going', `${request.app} is being removed: try again once it is gone`);
+      number = app.lastRelease + 1;
+      const release: Release = {
+        number,
+        commit: request.commit,
+        branch: request.branch,
+        source: request.source,
+        by: request.by,
+        message: message.slice(0, 200),
+        state: 'queued',
+        createdAt: new Date().toISOString(),
+        config: request.source === 'rollback' ? (request.of?.config ?? 0) : app.config,
+        ...(previous === undefined ? {} : { previous }),
+        ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
+        ...(folder === undefined ? {} : { folder }),
+        ...(request.of === undefined ? {} : broughtBack(request.of)),
+      };
+      return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
+    });
+    const ongoing = await this.#open(request.app, number);
+    await this.#supersede(request.app, number);
+    wake(request.app);
+    return ongoing;
+  }
+
+  /** A deploy that has not ended, to be followed. */
+  find(app: string, number: number): Deploy | undefined {
+    return this.#ongoing.find(app, number);
+  }
+
+  /** Calls a deploy off; fine when it has ended. @throws Refusal `release-not-found` */
+  async cancel(app: string, number: number): Promise<Release> {
+    const release = findRelease(this.#options.store.get(app), number);
+    if (release === undefined) {
+      throw new Refusal('not-found', 'release-not-found', `${app} has no release ${number}.`);
+    }
+    if (!isPending(release.state)) return release;
+    const ongoing = await this.#open(app, number);
+    await this.#callOff(app, number, new CalledOff('cancelled', 'cancelled'));
+    return ongoing.done;
+  }
+
+  /**
+   * Lets no deploy of an app begin any more, since it is about to be removed: its process would outlive the removal.
+   * @returns what takes that back
+   */
+  bar(app: string): () => void {
+    this.#barred.add(app);
+    return () => void this.#barred.delete(app);
+  }
+
+  /** Calls off everything that is under way for an app, such as before its removal. */
+  async abandon(app: string): Promise<void> {
+    for (const release of this.#options.store.get(app).releases)
+      if (isPending(release.state)) await this.cancel(app, release.number);
+    await this.#running.get(app);
+  }
+
+  /** The apps that have something pending. */
+  wanted(): string[] {
+    return this.#options.store
+      .list()
+      .filter((app) => pendingRelease(app) !== undefined && !this.#running.has(app.id))
+      .map((app) => app.id);
+  }
+
+  /**
+   * Deploys whatever is pending for an app, the newest first; the body of the queue's job. Run twice at once, the second
+   * waits for the first and finds nothing to do.
+   */
+  async run(app: string): Promise<void> {
+    await this.#running.get(app);
+    if (this.#running.has(app)) return this.run(app);
+    const work = this.#run(app).finally(() => this.#running.delete(app));
+    this.#running.set(app, work);
+    return work;
+  }
+
+  /** Puts what an earlier server had begun back to the queue's beginning; called before anything runs. */
+  async recover(): Promise<void> {
+    for (const app of this.#options.store.list()) {
+      for (const release of app.releases) {
+        if (release.state === 'building' || release.state === 'starting')
+          await move(this.#options, app.id, release.number, 'queued');
+      }
+    }
+  }
+
+  /** Calls everything off so that the next server takes it up again, and waits until nothing is left running. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const pause = new CalledOff('queued', 'the server is stopping');
+    for (const ongoing of this.#ongoing.list()) ongoing.abort.abort(pause);
+    await Promise.allSettled(this.#running.values());
+    // Those that still waited are told as well.
+    for (const ongoing of this.#ongoing.list()) {
+      const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
+      if (release !== undefined) this.#ongoing.close(ongoing.app, release);
+    }
+  }
+
+  /** The deploy of a release that was just asked for, which is told at once where something newer has ended it meanwhile. */
+  async #open(app: string, number: number): Promise<OngoingDeploy> {
+    const ongoing = await this.#ongoing.open(app, number);
+    const release = findRelease(this.#options.store.get(app), number);
+    if (release !== undefined && !isPending(release.state)) this.#ongoing.close(app, release);
+    return ongoing;
+  }
+
+  async #run(id: string): Promise<void> {
+    const { store } = this.#options;
+    for (;;) {
+      const app = store.find(id);
+      const release = app === undefined ? undefined : pendingRelease(app);
+      if (app === undefined || release === undefined || this.#stopping) return;
+      await this.#supersede(id, release.number);
+      await this.#runOne(app, release);
+    }
+  }
+
+  async #runOne(app: App, release: Release): Promise<void> {
+    const { store, headStarts, logger } = this.#options;
+    const ongoing = await this.#ongoing.open(app.id, release.number);
+    ongoing.begin();
+    const { signal } = ongoing.abort;
+    const key = `${app.id}/${release.number}/${release.createdAt}`;
+    try {
+      if (this.#unwritten.has(key)) throw this.#unwritten.get(key);
+      signal.throwIfAborted();
+      // Found half-way where its end could not be written down: it starts over.
+      if (release.state !== 'queued') await move(this.#options, app.id, release.number, 'queued');
+      await move(this.#options, app.id, release.number, 'building');
+      await deploy(this.#options, app, release, ongoing.log, signal);
+      logger.info({ app: app.id, release: release.number, ms: ongoing.log.elapsed }, 'a release is live');
+    } catch (error) {
+      const why: unknown = signal.aborted && !this.#unwritten.has(key) ? signal.reason : error;
+      try {
+        await this.#failed(app.id, release.number, why, ongoing.log);
+        this.#unwritten.delete(key);
+      } catch (failure) {
+        // Not even that could be written down (a full disk): whoever waits is told, and the sweep comes back to write it.
+        this.#unwritten.set(key, why);
+        this.#ongoing.close(app.id, { ...release, state: 'failed', reason: describe(why) });
+        throw failure;
+      }
+    }
+    headStarts.settle(app.id);
+    const after = findRelease(store.find(app.id) ?? app, release.number);
+    if (after !== undefined) this.#ongoing.close(app.id, after);
+    await this.#options
+      .tidy(app.id)
+      .catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
+  }
+
+  async #failed(app: string, number: number, error: unknown, log: DeployLog): Promise<void> {
+    const { store, logger } = this.#options;
+    const record = store.find(app);
+    const release = record === undefined ? undefined : findRelease(record, number);
+    if (release === undefined || !isPending(release.state)) {
+      // It went live, and something after that failed: it stays live.
+      if (!(error instanceof CalledOff))
+        logger.error({ app, release: number, err: error }, 'work after a deploy failed');
+      return;
+    }
+    const to = error instanceof CalledOff ? error.to : 'failed';
+    const reason = describe(error);
+    if (!(error instanceof CalledOff) && !(error instanceof Refusal) && reason === INTERNAL) {
+      logger.error({ app, release: number, err: error }, 'a deploy failed for a reason of our own');
+    }
+    log.step(
+      to === 'failed'
+        ? `Failed: ${reason}`
+        : to === 'queued'
+          ? 'Interrupted: the server is stopping'
+          : `Ended: ${reason}`,
+    );
+    await cleanUp(this.#options, app, number);
+    if (to === 'queued') {
+      if (release.state !== 'queued') await move(this.#options, app, number, 'queued');
+    } else {
+      await move(this.#options, app, number, to, { reason, finishedAt: new Date().toISOString() });
+    }
+  }
+
+  /** Ends everything of an app that is older than a release and not live yet. */
+  async #supersede(app: string, number: number): Promise<void> {
+    for (const older of this.#options.store.get(app).releases) {
+      if (older.number < number && isPending(older.state)) {
+        await this.#callOff(app, older.number, new CalledOff('superseded', `superseded by release ${number}`));
+      }
+    }
+  }
+
+  async #callOff(app: string, number: number, why: CalledOff): Promise<void> {
+    const { store, headStarts } = this.#options;
+    this.#ongoing.find(app, number)?.abort.abort(why);
+    const release = findRelease(store.get(app), number);
+    // One that runs ends by itself, with its signal's reason; one that waits is ended here.
+    if (release?.state !== 'queued') return;
+    const after = await store.update(app, (current) => ({
+      ...current,
+      releases: current.releases.map((one) =>
+        one.number === number && one.state === 'queued' && canBecome(one.state, why.to)
+          ? transition(one, why.to, { reason: why.message, finishedAt: new Date().toISOString() })
+          : one,
+      ),
+    }));
+    const ended = findRelease(after, number);
+    headStarts.settle(app);
+    if (ended !== undefined && !isPending(ended.state)) this.#ongoing.close(app, ended);
+  }
+}
+
+/** What a release that is brought back keeps of itself. */
+function broughtBack(release: Release): Partial<Release> {
+  const { number, entrypoint, environment } = release;
+  return { of: number, ...(entrypoint && { entrypoint }), ...(environment && { environment }) };
+}
+
+const INTERNAL = 'something went wrong on the server; its log says what';
+
+/** The reason of a failure, in words for the pusher. */
+function describe(error: unknown): string {
+  if (error instanceof CalledOff || error instanceof Refusal) return error.message;
+  return isDiskFull(error) ? 'the disk is full; what was begun is removed again' : INTERNAL;
+}

@@ -1,0 +1,151 @@
+import { join, relative } from 'node:path';
+import type { Environments } from '../environments/environments.js';
+import { DEPENDENCY_FILES, type AppFile } from '../domain/project/app-file.js';
+import type { App } from '../domain/app/app.js';
+import { chooseDependencies, type Dependencies } from '../domain/python/dependencies.js';
+import { chooseEntrypoint } from '../domain/project/entrypoint.js';
+import { VENV_NAMES, type Folder, type Place } from '../domain/in-place/place.js';
+import type { PythonWish } from '../domain/python/python-version.js';
+import type { Release } from '../domain/app/release.js';
+import { readRequirements } from '../domain/python/requirements.js';
+import { pythonOf } from '../domain/project/tree.js';
+import { Refusal } from '../errors.js';
+import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
+import type { DeployLog } from './log.js';
+import { settingsIn } from './inspect.js';
+
+/** The largest list of packages that is read, in bytes. */
+const MAX_LIST = 5 * 1024 * 1024;
+
+/** What a release of an app in place runs, as its record keeps it. */
+export interface FolderFacts extends Partial<Release> {
+  commit: string;
+  entrypoint: string;
+  folder: Folder;
+}
+
+/**
+ * Makes a release of an app's own folder, where it is: nothing is copied, and nothing is written there. Its own virtual
+ * environment is taken as it is; where it has none, one is made of its list of packages.
+ * @throws Refusal with one sentence on what is missing, those of environments
+ */
+export async function buildFolder(
+  environments: Pick<Environments, 'ensure'>,
+  app: App,
+  log: DeployLog,
+  signal: AbortSignal,
+): Promise<{ facts: FolderFacts; settings: AppFile }> {
+  const { place } = app;
+  if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${app.id} does not run in place any more`);
+  const found = await inspectPlace(place);
+  // Before the process reads it: what is changed from here on is another release.
+  const commit = await digestOf(place.dir, place.main);
+  const { venv, main, settings } = found;
+  log.step(`Runs in place: ${place.dir}; main file: ${relative(place.dir, main)}`);
+  const facts = {
+    commit,
+    entrypoint: relative(place.dir, main),
+    folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
+  };
+  if (venv !== undefined) {
+    log.step(`Environment: its own, ${venv}`);
+    return { facts, settings };
+  }
+  const { dependencies, python } = await dependenciesOf(place, settings);
+  for (const note of dependencies.notes) log.step(note);
+  log.step('Environment:');
+  const environment = await environments.ensure({
+    dependencies,
+    python,
+    sourceDir: place.dir,
+    localKey: commit,
+    onLine: (line) => log.output(line),
+    signal,
+  });
+  log.step(
+    environment.reused
+      ? 'Environment ready: nothing to install'
+      : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`,
+  );
+  return { facts: { ...facts, environment: environment.hash }, settings };
+}
+
+/**
+ * Looks whether an app in place can be started at all.
+ * @returns its main file and its own virtual environment, absolute, and what its streamlit-host.toml says
+ * @throws Refusal `folder-missing`, `main-missing`, `venv-missing`, those of streamlit-host.toml
+ */
+export async function inspectPlace(
+  place: Place,
+): Promise<{ main: string; venv: string | undefined; settings: AppFile }> {
+  const { key, dir } = place;
+  if (!(await isThere(dir, 'folder'))) {
+    throw new Refusal(
+      'invalid',
+      'folder-missing',
+      `its folder ${dir} is not there: put it back, or change "${key}" in config.json`,
+    );
+  }
+  const settings = await settingsIn(dir);
+  return { main: await mainOf(place, settings), venv: await venvOf(place), settings };
+}
+
+async function mainOf({ key, dir, main }: Place, settings: AppFile): Promise<string> {
+  if (main !== undefined) {
+    if (await isThere(main, 'file')) return main;
+    throw new Refusal(
+      'invalid',
+      'main-missing',
+      `its main file ${main} is not there: put it back, or change "app" of "${key}" in config.json`,
+    );
+  }
+  const found = chooseEntrypoint(
+    (await filesIn(dir)).map((one) => one.path),
+    settings.main,
+  );
+  if ('file' in found) return join(dir, found.file);
+  throw new Refusal(
+    'invalid',
+    'main-missing',
+    `its folder ${dir} has no app.py, nor another file that must be the app: name it as "app" of "${key}" in config.json`,
+  );
+}
+
+async function venvOf({ key, dir, venv }: Place): Promise<string | undefined> {
+  const own = [];
+  for (const name of VENV_NAMES) if (await isThere(join(dir, name, 'bin', 'python'))) own.push(join(dir, name));
+  if (venv === undefined) return own[0];
+  if (await isThere(join(venv, 'bin', 'python'))) return venv;
+  const instead = own[0] === undefined ? 'make it, or change' : `there is ${own[0]}: make that the`;
+  throw new Refusal(
+    'invalid',
+    'venv-missing',
+    `its virtual environment ${venv} is not there: ${instead} "venv" of "${key}" in config.json`,
+  );
+}
+
+async function dependenciesOf(
+  { dir }: Place,
+  settings: AppFile,
+): Promise<{ dependencies: Dependencies; python: PythonWish | undefined }> {
+  const texts = new Map<string, string>();
+  for (const file of [...DEPENDENCY_FILES, '.python-version', 'runtime.txt']) {
+    const content = await readTopFile(dir, file, MAX_LIST);
+    if (content !== undefined) texts.set(file, readRequirements(content, file));
+  }
+  const files = { has: (file: string) => texts.has(file), text: (file: string) => texts.get(file) ?? '' };
+  const named = DEPENDENCY_FILES.some((file) => texts.has(file));
+  const dependencies = named ? chooseDependencies(files, settings.dependencies) : NO_LIST;
+  return { dependencies, python: pythonOf(files, settings) ?? dependencies.python };
+}
+
+/** Of an app that names no packages, its imports are all that is known, and one of them is Streamlit. */
+const NO_LIST: Dependencies = {
+  file: 'requirements.txt',
+  format: 'lines',
+  text: 'streamlit\n',
+  python: undefined,
+  notes: [
+    'There is no virtual environment (venv, env or .venv) and no list of packages, so it gets Streamlit and nothing else.',
+  ],
+};

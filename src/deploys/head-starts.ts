@@ -1,0 +1,123 @@
+import { findRelease, pendingRelease } from '../domain/app/app.js';
+import type { Release } from '../domain/app/release.js';
+import { canGoOnWith } from '../domain/streamlit/streamlit.js';
+import type { Child } from '../runtime/process/child.js';
+import type { AppStore } from '../store/apps.js';
+
+/** How long one waits for its deploy, in ms: a push may take long to arrive. */
+const LIMIT_MS = 60_000;
+/** How long one may take to end by itself, in ms: it has nothing to tidy up. */
+const GRACE_MS = 500;
+
+/** What is expected of the next release of an app. */
+export interface ExpectedRelease {
+  number: number;
+  environment: string;
+  config: number;
+}
+
+export interface HeadStartsOptions {
+  store: Pick<AppStore, 'find'>;
+  /** Starts the interpreter of a release that does not exist yet. @returns undefined where it had better wait for that */
+  start: (app: string, expected: ExpectedRelease) => Promise<Child | undefined>;
+  /** How many there may be at once. */
+  limit: number;
+}
+
+interface HeadStart {
+  expected: ExpectedRelease;
+  /** Nothing where it was not started. */
+  begun: Promise<Child | undefined>;
+  timer: NodeJS.Timeout;
+}
+
+/**
+ * Most of a start is Python importing Streamlit, which can be done before it is known what to run. So when something
+ * comes that will end in a deploy, the interpreter is started at once, on the guess that environment and config will be
+ * the ones that the app has. Where the guess was right, the deploy goes on with it; where not, it is ended and nothing is
+ * lost but its work.
+ */
+export class HeadStarts {
+  readonly #options: HeadStartsOptions;
+  readonly #waiting = new Map<string, HeadStart>();
+  /** Those that are being ended. */
+  readonly #ending = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(options: HeadStartsOptions) {
+    this.#options = options;
+  }
+
+  /** Starts one for the next release of an app, where there is something to guess by. @param back the release that comes back */
+  begin(id: string, back?: Release): void {
+    const app = this.#options.store.find(id);
+    const like = app === undefined ? undefined : (back ?? findRelease(app, app.live));
+    if (this.#closed || app === undefined || like?.environment === undefined || like.folder !== undefined) return;
+    const expected = { number: app.lastRelease + 1, environment: like.environment, config: back?.config ?? app.config };
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined && isSame(waiting.expected, expected)) return;
+    this.#end(id);
+    if (this.#waiting.size >= this.#options.limit) return;
+    this.#waiting.set(id, {
+      expected,
+      // The deploy will start its own, and say what is wrong with it.
+      begun: this.#options.start(id, expected).catch(() => undefined),
+      timer: setTimeout(() => this.#end(id), LIMIT_MS).unref(),
+    });
+  }
+
+  /**
+   * The one that was started for a release, which is the caller's from here on.
+   * @param variables the environment variables of the process that the release shall have
+   * @returns undefined where there is none that can become that process
+   */
+  async take(id: string, release: Release, variables: Readonly<Record<string, string>>): Promise<Child | undefined> {
+    const headStart = this.#waiting.get(id);
+    if (headStart === undefined || headStart.expected.number > release.number) return undefined;
+    this.#forget(id, headStart);
+    const { number, environment } = headStart.expected;
+    const begun = await headStart.begun;
+    if (begun === undefined) return undefined;
+    const fits =
+      number === release.number && environment === release.environment && canGoOnWith(begun.environment, variables);
+    if (fits && begun.running) return begun;
+    this.#inBackground(begun.end(GRACE_MS));
+    return undefined;
+  }
+
+  /** Ends an app's, unless the deploy that it was started for is still to come. */
+  settle(id: string): void {
+    const app = this.#options.store.find(id);
+    const pending = app === undefined ? undefined : pendingRelease(app);
+    if (pending === undefined || pending.number !== this.#waiting.get(id)?.expected.number) this.#end(id);
+  }
+
+  /** Ends all, and lets no other begin. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const id of [...this.#waiting.keys()]) this.#end(id);
+    while (this.#ending.size > 0) await Promise.allSettled(this.#ending);
+  }
+
+  #end(id: string): void {
+    const headStart = this.#waiting.get(id);
+    if (headStart === undefined) return;
+    this.#forget(id, headStart);
+    this.#inBackground(headStart.begun.then((begun) => begun?.end(GRACE_MS)));
+  }
+
+  #forget(id: string, headStart: HeadStart): void {
+    clearTimeout(headStart.timer);
+    this.#waiting.delete(id);
+  }
+
+  /** It has an owner until it has ended; that the machine would not tell us of it is no reason to fail anything else. */
+  #inBackground(end: Promise<void>): void {
+    const tracked = end.catch(() => undefined).finally(() => this.#ending.delete(tracked));
+    this.#ending.add(tracked);
+  }
+}
+
+function isSame(one: ExpectedRelease, other: ExpectedRelease): boolean {
+  return one.number === other.number && one.environment === other.environment && one.config === other.config;
+}

@@ -1,0 +1,66 @@
+import type { LogFile } from '../logs/log-file.js';
+import type { LineListener } from '../host/apps.js';
+
+/** How much of a tool's output is passed on, in characters: enough to read, not enough to drown in. */
+const MAX_OUTPUT = 2 * 1024 * 1024;
+/** How many lines are kept for who joins later. */
+const MAX_LINES = 5_000;
+
+/**
+ * What a deploy says: written to its file, and heard at once by everybody who follows it. Steps carry the time since the
+ * deploy began; what a tool prints stands indented below its step.
+ */
+export class DeployLog {
+  readonly #file: LogFile;
+  readonly #mask: (text: string) => string;
+  readonly #begun = Date.now();
+  readonly #listeners = new Set<LineListener>();
+  #lines: string[] = [];
+  #output = 0;
+  #cut = false;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(file: LogFile, mask: (text: string) => string) {
+    this.#file = file;
+    this.#mask = mask;
+  }
+
+  /** ms since the deploy began */
+  get elapsed(): number {
+    return Date.now() - this.#begun;
+  }
+
+  /** Resolves when all that was said is in the file, or could not be written. */
+  get written(): Promise<void> {
+    return this.#written;
+  }
+
+  /** A step, or its outcome. */
+  step(text: string): void {
+    this.#write(`${`${(this.elapsed / 1000).toFixed(1)}s`.padStart(7)}  ${text}`);
+  }
+
+  /** A line that a tool or the app printed. */
+  output(text: string): void {
+    if (this.#cut) return;
+    this.#output += text.length + 1;
+    this.#cut = this.#output > MAX_OUTPUT;
+    this.#write(`         ${this.#cut ? '… there is more; what follows is left out.' : text}`);
+  }
+
+  /** Hears every line so far, then every new one. @returns what ends that */
+  follow(listener: LineListener): () => void {
+    for (const line of this.#lines) listener(line);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #write(raw: string): void {
+    const line = this.#mask(raw);
+    this.#lines.push(line);
+    if (this.#lines.length > MAX_LINES) this.#lines = this.#lines.slice(-MAX_LINES / 2);
+    // The deploy's own result is in meta.json: a log that cannot be written (a full disk) must not change it.
+    this.#written = this.#file.append(line).catch(() => undefined);
+    for (const listener of this.#listeners) listener(line);
+  }
+}

@@ -1,0 +1,70 @@
+import { readdir, rm } from 'node:fs/promises';
+import type { Environments } from '../environments/environments.js';
+import { releasesToDrop } from '../domain/app/retention.js';
+import type { AppStore } from '../store/apps.js';
+import type { Git } from '../store/git.js';
+import type { Paths } from '../store/paths.js';
+import { Repository } from '../store/repository.js';
+
+/** An environment that no release names is kept this long (ms) after its last use: a deploy may be about to name it. */
+const SPARE_MS = 24 * 3_600_000;
+
+export interface KeeperOptions {
+  store: AppStore;
+  paths: Paths;
+  git: Git;
+  environments: Pick<Environments, 'discard'>;
+  /** How many releases of an app that once served are kept, the live one included. */
+  keep: number;
+  logger: { info(facts: object, text: string): void };
+}
+
+/** Removes what nobody can come back to: old releases, and environments that no release uses. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Tidies up behind a deploy of an app. */
+  async tidyAfter(id: string): Promise<void> {
+    await this.#tidyApp(id);
+    await this.#tidyEnvironments();
+  }
+
+  /** Tidies everything. */
+  async tidy(): Promise<void> {
+    for (const app of this.#options.store.list()) await this.#tidyApp(app.id);
+    await this.#tidyEnvironments();
+  }
+
+  async #tidyApp(id: string): Promise<void> {
+    const { store, paths, git, keep, logger } = this.#options;
+    const app = store.find(id);
+    const drop = app === undefined ? [] : releasesToDrop(app, keep);
+    if (drop.length === 0) return;
+    const repository = new Repository(paths.repository(id), git);
+    // The record goes last: what is left of an interrupted clean-up is found by it again.
+    for (const number of drop) {
+      await rm(paths.release(id, number), { recursive: true, force: true });
+      await repository.dropRelease(number);
+    }
+    await store.update(id, (current) => ({
+      ...current,
+      releases: current.releases.filter((one) => !drop.includes(one.number)),
+    }));
+    logger.info({ app: id, releases: drop }, 'old releases were removed');
+  }
+
+  async #tidyEnvironments(): Promise<void> {
+    const { store, paths, environments, logger } = this.#options;
+    // An app whose record is mended at the next start shall find its environment.
+    if (store.leftAlone.size > 0) return;
+    const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
+    for (const name of await readdir(paths.environments)) {
+      if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
+      logger.info({ environment: name }, 'an environment that no release uses was removed');
+    }
+  }
+}

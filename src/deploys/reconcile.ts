@@ -1,0 +1,47 @@
+import { isComplete } from '../environments/places.js';
+import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
+import { mendBranch, type BranchKit } from './branches.js';
+import type { Deploys } from './deploys.js';
+import type { Serving } from '../serving/serving.js';
+
+export interface ReconcileOptions extends BranchKit {
+  deploys: Pick<Deploys, 'recover' | 'request'>;
+  serving: Pick<Serving, 'adopt' | 'start'>;
+  logger: { error(facts: object, text: string): void };
+}
+
+/** Makes what runs be what is wanted, after a start of the server. What is wrong with one app keeps no other from running. */
+export async function reconcile(options: ReconcileOptions): Promise<void> {
+  const { store, serving, deploys, logger } = options;
+  await deploys.recover();
+  await Promise.all(
+    store.list().map(async (app) => {
+      try {
+        await serving.adopt(app);
+        // What is in the folder of an app in place may not be what ran: only a deploy can tell, and config.json comes first.
+        if (app.place === undefined && app.live !== null && app.wanted === 'running') {
+          if (!app.asleep) await serving.start(store.get(app.id));
+          await makeAnew(options, store.get(app.id));
+        }
+        await mendBranch(options, app);
+      } catch (error) {
+        logger.error({ app: app.id, err: error }, 'an app could not be taken up again');
+      }
+    }),
+  );
+}
+
+/** A back-up holds no environments, and an upgrade of the machine may take their Python away: what is live is built again then. */
+async function makeAnew({ paths, deploys }: ReconcileOptions, app: App): Promise<void> {
+  const live = findRelease(app, app.live);
+  if (live?.environment === undefined || live.folder !== undefined || pendingRelease(app) !== undefined) return;
+  if (await isComplete(paths.environment(live.environment))) return;
+  await deploys.request({
+    app: app.id,
+    commit: live.commit,
+    branch: live.branch,
+    by: 'streamlit-host',
+    source: 'rollback',
+    of: live,
+  });
+}

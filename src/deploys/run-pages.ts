@@ -1,0 +1,91 @@
+import WebSocket from 'ws';
+import { hear, rerun, type AppPage } from '../domain/streamlit/page-run.js';
+
+/** How a page of an app ran. */
+export interface PageRun {
+  /** The page's name; empty for the first one. */
+  page: string;
+  /** The exception that a visitor would see, by lines; undefined where there is none. */
+  exception?: string[];
+  /** True where it did not end in its time, or its process went away. */
+  late: boolean;
+}
+
+export interface RunPagesOptions {
+  port: number;
+  /** The path of the app on its process, such as `/apps/hello`. */
+  path: string;
+  /** For each page, in ms. */
+  limitMs: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Opens an app as a visitor's browser does, and runs its pages one after the other in one visit.
+ * @returns what became of each, in their order, up to the first that did not end well
+ * @throws Error where there is no connection
+ */
+export async function runPages({ port, path, limitMs, signal }: RunPagesOptions): Promise<PageRun[]> {
+  const visit = new Visit(`ws://127.0.0.1:${port}${path}/_stcore/stream`, limitMs, signal);
+  try {
+    await visit.opened;
+    const runs = [await visit.run('', '')];
+    for (const { hash, name } of visit.pages.filter((page) => !page.first)) {
+      if (runs.some((run) => run.late || run.exception !== undefined)) break;
+      runs.push(await visit.run(hash, name));
+    }
+    return runs;
+  } finally {
+    visit.end();
+  }
+}
+
+class Visit {
+  readonly opened: Promise<void>;
+  pages: AppPage[] = [];
+  readonly #socket: WebSocket;
+  readonly #limitMs: number;
+  readonly #signal: AbortSignal;
+  #exception: string[] | undefined;
+  /** Ends the run that is under way: true where the script ended. */
+  #settle: (ended: boolean) => void = () => undefined;
+  readonly #gone = (): void => this.#settle(false);
+
+  constructor(url: string, limitMs: number, signal: AbortSignal) {
+    this.#limitMs = limitMs;
+    this.#signal = signal;
+    this.#socket = new WebSocket(url, ['streamlit'], { maxPayload: 256 * 1024 * 1024, handshakeTimeout: limitMs });
+    this.opened = new Promise((resolve, reject) => {
+      this.#socket.once('open', resolve);
+      this.#socket.on('error', reject);
+    });
+    this.#socket.on('message', (message: Buffer) => this.#hear(message));
+    this.#socket.on('close', this.#gone);
+    signal.addEventListener('abort', this.#gone);
+  }
+
+  async run(hash: string, page: string): Promise<PageRun> {
+    this.#exception = undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const ended = await new Promise<boolean>((resolve) => {
+      this.#settle = resolve;
+      timer = setTimeout(this.#gone, this.#limitMs);
+      if (this.#signal.aborted || this.#socket.readyState !== WebSocket.OPEN) resolve(false);
+      else this.#socket.send(rerun(hash));
+    });
+    clearTimeout(timer);
+    return { page, late: !ended, ...(this.#exception !== undefined && { exception: this.#exception }) };
+  }
+
+  end(): void {
+    this.#signal.removeEventListener('abort', this.#gone);
+    this.#socket.terminate();
+  }
+
+  #hear(message: Buffer): void {
+    const heard = hear(message);
+    if (heard.pages !== undefined) this.pages = heard.pages;
+    this.#exception ??= heard.exception;
+    if (heard.finished === true) this.#settle(true);
+  }
+}

@@ -1,0 +1,79 @@
+import { Refusal } from '../../errors.js';
+
+/** What one address may still try. */
+interface Budget {
+  left: number;
+  /** When it was counted, ms. */
+  at: number;
+}
+
+/** Wrong tokens in a row before an address has to wait. */
+const BURST = 20;
+
+/** How long it takes (ms) until one more attempt is allowed. */
+const REFILL_MS = 3_000;
+
+/** Addresses remembered; the one heard of longest ago is forgotten first. */
+const MAX_ADDRESSES = 10_000;
+
+/** Too many wrong tokens from one address. */
+export class TooManyAttempts extends Refusal {
+  /** seconds */
+  readonly retryAfter: number;
+
+  constructor(retryAfter: number) {
+    super(
+      'unavailable',
+      'too-many-attempts',
+      `Too many wrong tokens came from this address: wait ${retryAfter} seconds and try again.`,
+    );
+    this.retryAfter = retryAfter;
+  }
+
+  override get status(): number {
+    return 429;
+  }
+}
+
+/**
+ * Slows down whoever guesses tokens or login codes. Only wrong ones are counted, and sessions that are open go on: a
+ * guesser behind the same reverse proxy as everybody else locks the others out no longer than the guessing lasts.
+ */
+export class Attempts {
+  readonly #budgets = new Map<string, Budget>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** @throws TooManyAttempts where the address has used up its budget */
+  demand(address: string): void {
+    const left = this.#left(address);
+    if (left < 1) throw new TooManyAttempts(Math.ceil(((1 - left) * REFILL_MS) / 1_000));
+  }
+
+  /** Counts a wrong one. */
+  failed(address: string): void {
+    const left = Math.max(0, this.#left(address) - 1);
+    this.#budgets.delete(address);
+    this.#budgets.set(address, { left, at: this.#now() });
+    if (this.#budgets.size > MAX_ADDRESSES) {
+      for (const oldest of this.#budgets.keys()) {
+        this.#budgets.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  /** How many addresses are remembered. */
+  get size(): number {
+    return this.#budgets.size;
+  }
+
+  #left(address: string): number {
+    const budget = this.#budgets.get(address);
+    if (budget === undefined) return BURST;
+    return Math.min(BURST, budget.left + Math.max(0, this.#now() - budget.at) / REFILL_MS);
+  }
+}

@@ -1,0 +1,126 @@
+import { Refusal } from '../../errors.js';
+
+/** The longest time that a release may be kept for its open pages, in minutes: a week. */
+export const MAX_DRAIN_MINUTES = 10_080;
+
+/** One ref that a push wants to change. */
+export interface RefUpdate {
+  old: string;
+  new: string;
+  ref: string;
+}
+
+/** What becomes of one ref of a push. */
+export type RefPlan =
+  | { kind: 'deploy'; branch: string }
+  /** Deployed at an address of its own. */
+  | { kind: 'preview'; branch: string }
+  /** The branch goes, and its preview with it. */
+  | { kind: 'end-preview'; branch: string }
+  /** Stored and not deployed; the sentence says so. */
+  | { kind: 'store'; say: string }
+  | { kind: 'refuse'; reason: string };
+
+/** What a pusher asks for with `git push -o`. */
+export interface PushOptions {
+  /** The push ends once the deploy is queued. */
+  nowait: boolean;
+  /** For how long (minutes) the release before is kept for its open pages; undefined = as the app says. */
+  drainMinutes?: number;
+  /** What nobody here knows, such as what is meant for another server. */
+  unknown: string[];
+}
+
+/** What a push must know of an app's previews. */
+export interface PreviewRule {
+  /** True where branches get new ones. */
+  on: boolean;
+  /** True where the branch has one: it follows its branch for as long as it is there. */
+  has(branch: string): boolean;
+  /** How they are switched on, as a sentence for the pusher. */
+  how: string;
+}
+
+const BRANCH = 'refs/heads/';
+const NOTHING = /^0+$/;
+
+/** A line `<old> <new> <ref>` as git's hooks get it. */
+export function parseUpdate(line: string): RefUpdate | undefined {
+  const match = /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) (refs\/[^\0\n]+)$/.exec(line);
+  return match === null ? undefined : { old: match[1] ?? '', new: match[2] ?? '', ref: match[3] ?? '' };
+}
+
+/** True where the ref was not there when the pusher looked. */
+export function isCreation(update: RefUpdate): boolean {
+  return NOTHING.test(update.old);
+}
+
+/** True where the ref shall go. */
+export function isDeletion(update: RefUpdate): boolean {
+  return NOTHING.test(update.new);
+}
+
+/**
+ * The branch that deploys: the one the app has, else main or master where this push brings it, else the first branch of it.
+ * @param settled true once a release is live: until then a first try from another branch does not outweigh main or master
+ */
+export function deployBranchOf(current: string | null, updates: readonly RefUpdate[], settled: boolean): string | null {
+  if (current !== null && settled) return current;
+  const branches = updates
+    .filter((update) => update.ref.startsWith(BRANCH) && !isDeletion(update))
+    .map((update) => update.ref.slice(BRANCH.length));
+  return ['main', 'master'].find((name) => branches.includes(name)) ?? current ?? branches[0] ?? null;
+}
+
+/** What becomes of a ref. @param deployBranch as `deployBranchOf` says */
+export function planRef(update: RefUpdate, deployBranch: string | null, previews: PreviewRule): RefPlan {
+  if (isCreation(update) && isDeletion(update))
+    return { kind: 'refuse', reason: `${update.ref} is not there, so it cannot be deleted` };
+  if (update.ref.startsWith(BRANCH)) {
+    const branch = update.ref.slice(BRANCH.length);
+    if (branch === deployBranch) {
+      return isDeletion(update)
+        ? { kind: 'refuse', reason: `${branch} is the branch that deploys: delete the app itself instead` }
+        : { kind: 'deploy', branch };
+    }
+    if (isDeletion(update)) {
+      return previews.has(branch)
+        ? { kind: 'end-preview', branch }
+        : { kind: 'store', say: `Branch ${branch} is deleted.` };
+    }
+    if (previews.on || previews.has(branch)) return { kind: 'preview', branch };
+    return {
+      kind: 'store',
+      say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is. ${previews.how}`,
+    };
+  }
+  if (update.ref.startsWith('refs/tags/')) {
+    const tag = update.ref.slice('refs/tags/'.length);
+    return {
+      kind: 'store',
+      say: isDeletion(update) ? `Tag ${tag} is deleted.` : `Tag ${tag} is stored; a tag does not deploy.`,
+    };
+  }
+  return { kind: 'refuse', reason: 'only branches and tags can be pushed here' };
+}
+
+/**
+ * Reads the options of a push (https://git-scm.com/docs/git-push#Documentation/git-push.txt---push-optionltoptiongt).
+ * @throws Refusal `push-option-invalid`
+ */
+export function parsePushOptions(options: readonly string[]): PushOptions {
+  const parsed: PushOptions = { nowait: false, unknown: [] };
+  for (const option of options) {
+    const drain = /^drain=(.*)$/.exec(option)?.[1];
+    if (option === 'nowait') parsed.nowait = true;
+    else if (drain === undefined) parsed.unknown.push(option);
+    else if (/^\d{1,5}$/.test(drain) && Number(drain) <= MAX_DRAIN_MINUTES) parsed.drainMinutes = Number(drain);
+    else
+      throw new Refusal(
+        'invalid',
+        'push-option-invalid',
+        `the push option drain takes minutes from 0 to ${MAX_DRAIN_MINUTES}, such as drain=0`,
+      );
+  }
+  return parsed;
+}

@@ -1,0 +1,103 @@
+import { parse, stringify, TomlError, type TomlTable } from 'smol-toml';
+import { Refusal } from '../../errors.js';
+
+/** The most that a secrets.toml may have, in bytes. */
+export const SECRETS_BYTES = 256 * 1024;
+
+/** What may be told of secrets: never a value. */
+export interface SecretNames {
+  /** Top-level keys with a plain value, which Streamlit makes environment variables as well. */
+  keys: string[];
+  /** Top-level sections. */
+  sections: string[];
+}
+
+/** What `[auth]` gets where it does not say it itself. */
+export interface AuthDefaults {
+  redirectUri: string;
+  cookieSecret: string;
+}
+
+/**
+ * Refuses a text that Streamlit could not read as secrets.toml.
+ * @throws Refusal `secrets-invalid` that tells line and column, and nothing of what stands there; `secrets-too-large`
+ */
+export function checkSecrets(text: string): void {
+  if (Buffer.byteLength(text) > SECRETS_BYTES) {
+    throw new Refusal('too-large', 'secrets-too-large', `The secrets are larger than ${SECRETS_BYTES / 1024} KiB.`, {
+      field: 'toml',
+    });
+  }
+  try {
+    read(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    // The message's other lines quote the text.
+    const why = (error.message.split('\n', 1)[0] ?? '').replace(/^Invalid TOML document: /, '');
+    throw new Refusal(
+      'invalid',
+      'secrets-invalid',
+      `The secrets are not TOML: line ${error.line}, column ${error.column}: ${why}.`,
+      {
+        field: 'toml',
+      },
+    );
+  }
+}
+
+/** The names at the top of a secrets.toml. */
+export function secretNames(text: string): SecretNames {
+  const table = read(text);
+  const names = Object.keys(table).sort();
+  return {
+    keys: names.filter((name) => !isTable(table[name])),
+    sections: names.filter((name) => isTable(table[name])),
+  };
+}
+
+/** What stands under each name at the top of a secrets.toml, written in one way, so that two can be compared. */
+export function secretTexts(text: string): Record<string, string> {
+  const table = read(text);
+  return Object.fromEntries(
+    Object.keys(table).map((name) => [name, stringify({ value: table[name] }, { numbersAsFloat: true })]),
+  );
+}
+
+/** Every value of a secrets.toml that is worth hiding in logs: text and numbers, at any depth. */
+export function secretValues(text: string): string[] {
+  const values: string[] = [];
+  const collect = (value: unknown): void => {
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') values.push(String(value));
+    else if (typeof value === 'object' && value !== null && !(value instanceof Date))
+      Object.values(value).forEach(collect);
+  };
+  collect(read(text));
+  return values;
+}
+
+/**
+ * The secrets.toml that an app gets. It is written anew from what was read, so that Python's reader, which knows TOML 1.0
+ * only, gets what was checked here. `[auth]` gets what it lacks and the server knows
+ * (https://docs.streamlit.io/develop/api-reference/user/st.login).
+ */
+export function secretsFile(text: string, auth: AuthDefaults): string {
+  const table = read(text);
+  const section = table.auth;
+  if (isTable(section)) {
+    section.redirect_uri ??= auth.redirectUri;
+    section.cookie_secret ??= auth.cookieSecret;
+  }
+  return stringify(table, { numbersAsFloat: true });
+}
+
+/**
+ * Whole numbers as bigint, so that 1 and 1.0 stay what they are; and the ends of lines as Python's reader takes them, so that
+ * a key of several lines from a file made on Windows is what it is there.
+ */
+function read(text: string): TomlTable {
+  return parse(text.replace(/\r\n/g, '\n'), { integersAsBigInt: true });
+}
+
+function isTable(value: unknown): value is TomlTable {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}

@@ -1,0 +1,63 @@
+import { Refusal } from '../../errors.js';
+import { printable } from '../app/app.js';
+
+export const PACKAGES_FILE = 'packages.txt';
+
+/** What Debian allows as a name, with an architecture where one is named (https://www.debian.org/doc/debian-policy/ch-controlfields.html#source). */
+const NAME = /^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?$/;
+
+/**
+ * The Debian packages that an app names in packages.txt, as Streamlit Community Cloud reads it: a name a line, with
+ * comments and blank lines.
+ * @throws Refusal `packages-invalid` with the line where one is no name
+ */
+export function parsePackages(text: string): string[] {
+  const names = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r\n?|\n/)
+    .flatMap((line, index) =>
+      line
+        .replace(/#.*$/, '')
+        .split(/\s+/)
+        .filter((word) => word !== '')
+        .map((word) => nameOf(word, index + 1)),
+    );
+  return [...new Set(names)];
+}
+
+/** The refusal for packages that this machine does not have. */
+export function missingPackages(names: readonly string[]): Refusal {
+  const what =
+    names.length === 1
+      ? `${listed(names)}, which is not installed on this server`
+      : `${listed(names)}, which are not installed on this server`;
+  const sentence = `${PACKAGES_FILE} names ${what}: its operator can install ${names.length === 1 ? 'it' : 'them'} with "apt-get install ${names.join(' ')}", then push again.`;
+  return new Refusal('invalid', 'packages-missing', sentence, { field: PACKAGES_FILE });
+}
+
+/** The refusal for packages that apt-get could not install. @param why in its own words */
+export function packagesNotInstalled(names: readonly string[], why: string, cause: unknown): Refusal {
+  return new Refusal(
+    'invalid',
+    'packages-not-installed',
+    `${PACKAGES_FILE}: ${listed(names)} could not be installed: ${why}`,
+    {
+      field: PACKAGES_FILE,
+      cause,
+    },
+  );
+}
+
+function nameOf(word: string, line: number): string {
+  if (NAME.test(word) && word.length <= 100) return word;
+  throw new Refusal(
+    'invalid',
+    'packages-invalid',
+    `${PACKAGES_FILE}, line ${line}: "${printable(word)}" cannot be the name of a Debian package: write one name a line, such as ffmpeg.`,
+    { field: PACKAGES_FILE },
+  );
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}

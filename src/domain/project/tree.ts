@@ -1,0 +1,250 @@
+import { Refusal } from '../../errors.js';
+import { printable } from '../app/app.js';
+import { APP_FILE, DEPENDENCY_FILES, parseAppFile, type AppFile } from './app-file.js';
+import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
+import { chooseEntrypoint } from './entrypoint.js';
+import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
+import { parsePythonWish, readPythonVersionFile, type PythonWish } from '../python/python-version.js';
+import { readRequirements } from '../python/requirements.js';
+
+/** One entry of a commit, as `git ls-tree -r -l -z` tells it. */
+export interface TreeEntry {
+  /** 100644, 100755, 120000 (a symbolic link) or 160000 (a submodule). */
+  mode: string;
+  object: string;
+  /** bytes; 0 for a submodule */
+  size: number;
+  path: string;
+}
+
+export interface TreeLimits {
+  /** The most that one file may have, in bytes. */
+  fileBytes: number;
+  /** The most that all of them may have, in bytes. */
+  totalBytes: number;
+}
+
+export const TREE_LIMITS: TreeLimits = { fileBytes: 100 * 1024 * 1024, totalBytes: 1024 * 1024 * 1024 };
+
+/** What is known of a commit that may be deployed. */
+export interface Inspection {
+  /** The file Streamlit runs. */
+  entrypoint: string;
+  dependencies: Dependencies;
+  /** Which Python it asks for, where it does. */
+  python: PythonWish | undefined;
+  /** The Debian packages that it needs. */
+  packages: string[];
+  /** What its streamlit-host.toml says. */
+  settings: AppFile;
+  files: number;
+  bytes: number;
+}
+
+const LINK = '120000';
+const SUBMODULE = '160000';
+
+/** What stands for bytes that are no UTF-8 once they are text: such a name leads to no file any more. */
+const NOT_UTF8 = '\uFFFD';
+
+/** The files at the top of a project that say how it is to be made ready, and the most that each may have, in bytes. */
+const READ = new Map<string, number>([
+  ...DEPENDENCY_FILES.map((file): [string, number] => [file, (file.endsWith('.lock') ? 16 : 1) * 1024 * 1024]),
+  ...[APP_FILE, PACKAGES_FILE, '.python-version', 'runtime.txt'].map((file): [string, number] => [file, 64 * 1024]),
+]);
+
+/** How a pointer to a file of Git LFS begins; it has less than 1,024 bytes (https://git-lfs.com/spec/v1). */
+const LFS = 'version https://git-lfs.github.com/spec/v1';
+
+/** The entries that `git ls-tree -r -l -z` printed. @throws Error where it is something else */
+export function parseTree(output: Buffer | string): TreeEntry[] {
+  return output
+    .toString('utf8')
+    .split('\0')
+    .filter((record) => record !== '')
+    .map((record) => {
+      const found = /^(\d{6}) \w+ ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(record);
+      if (found === null) throw new Error(`not a line of git ls-tree -l: ${printable(record)}`);
+      const [, mode = '', object = '', size = '', path = ''] = found;
+      return { mode, object, size: size === '-' ? 0 : Number(size), path };
+    });
+}
+
+/** The blobs that `inspectTree` must see: links, the files it reads, and what has the size of an LFS pointer. */
+export function blobsToRead(entries: readonly TreeEntry[]): string[] {
+  const wanted = entries.filter(
+    ({ mode, size, path }) =>
+      mode !== SUBMODULE &&
+      (mode === LINK ? size <= 4_096 : size <= (READ.get(path) ?? 0) || (size > LFS.length && size < 1_024)),
+  );
+  return [...new Set(wanted.map(({ object }) => object))];
+}
+
+/** The blobs that `git cat-file --batch` printed, by their ids. */
+export function parseBlobs(output: Buffer): Map<string, Buffer> {
+  const blobs = new Map<string, Buffer>();
+  for (let at = 0; at < output.length;) {
+    const newline = output.indexOf(0x0a, at);
+    const [object = '', type, size] = output.toString('latin1', at, newline).split(' ');
+    if (newline === -1 || type !== 'blob') throw new Error(`git cat-file --batch: no blob ${object}`);
+    const start = newline + 1;
+    blobs.set(object, output.subarray(start, start + Number(size)));
+    at = start + Number(size) + 1;
+  }
+  return blobs;
+}
+
+/**
+ * Looks at a commit before anything is done with it.
+ * @param contents those of `blobsToRead`, by their ids
+ * @throws Refusal that names the file at fault: `no-entrypoint`, `no-requirements`, `requirements-unreadable`,
+ *   `requirements-unsupported`, `streamlit-too-old`, `python-invalid`, `python-too-old`, `packages-invalid`,
+ *   `app-file-invalid`, `path-not-utf8`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`, `project-too-large`
+ */
+export function inspectTree(
+  entries: readonly TreeEntry[],
+  contents: ReadonlyMap<string, Buffer>,
+  limits: TreeLimits = TREE_LIMITS,
+): Inspection {
+  const links = new Map<string, string>();
+  let bytes = 0;
+  for (const entry of entries) {
+    const { mode, path, size } = entry;
+    const text = contents.get(entry.object);
+    if (path.includes(NOT_UTF8)) {
+      throw refusal('path-not-utf8', path, 'has a name that is not UTF-8 text: rename it, and push again.');
+    }
+    if (mode === SUBMODULE) {
+      throw refusal(
+        'submodule',
+        path,
+        'is a submodule, whose files are not part of the push: add its files to the project itself.',
+      );
+    }
+    if (mode === LINK) links.set(path, text?.toString('utf8') ?? '/');
+    else if (text?.subarray(0, LFS.length).toString('latin1') === LFS) {
+      throw refusal(
+        'lfs-pointer',
+        path,
+        'is kept in Git LFS, whose files are not part of the push: ' +
+          'run "git lfs migrate export --include=<path>" and push again.',
+      );
+    }
+    if (size > limits.fileBytes) {
+      throw refusal(
+        'file-too-large',
+        path,
+        `has ${megabytes(size)}, and ${megabytes(limits.fileBytes)} is the limit for a file: keep it elsewhere.`,
+        'too-large',
+      );
+    }
+    bytes += size;
+  }
+  if (bytes > limits.totalBytes) {
+    throw new Refusal(
+      'too-large',
+      'project-too-large',
+      `The project has ${megabytes(bytes)}, and ${megabytes(limits.totalBytes)} is the limit: keep large files elsewhere.`,
+    );
+  }
+  for (const [path, target] of links) {
+    if (leadsOutside(path, links)) {
+      throw refusal(
+        'link-outside',
+        path,
+        `is a link to ${printable(target)}, which is outside of the project: put the file itself there.`,
+      );
+    }
+  }
+  return { ...appOf(entries, contents), files: entries.length, bytes };
+}
+
+/**
+ * True where following a symbolic link leaves the tree, at any step of the way, or never ends.
+ * @param links every link of the tree with its target
+ */
+export function leadsOutside(path: string, links: ReadonlyMap<string, string>): boolean {
+  const todo = path.split('/').reverse();
+  const at: string[] = [];
+  let followed = 0;
+  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      if (at.pop() === undefined) return true;
+      continue;
+    }
+    at.push(part);
+    const target = links.get(at.join('/'));
+    if (target === undefined) continue;
+    // Linux itself gives up after 40 (https://man7.org/linux/man-pages/man7/path_resolution.7.html).
+    followed += 1;
+    if (target.startsWith('/') || followed > 40) return true;
+    at.pop();
+    todo.push(...target.split('/').reverse());
+  }
+  return false;
+}
+
+function appOf(
+  entries: readonly TreeEntry[],
+  contents: ReadonlyMap<string, Buffer>,
+): Omit<Inspection, 'files' | 'bytes'> {
+  const files = filesOf(entries, contents);
+  const settings = files.has(APP_FILE) ? parseAppFile(files.text(APP_FILE)) : {};
+  const entrypoint = chooseEntrypoint(
+    entries.map(({ path }) => path),
+    settings.main,
+  );
+  if ('refusal' in entrypoint)
+    throw new Refusal('invalid', 'no-entrypoint', entrypoint.refusal, {
+      field: settings.main === undefined ? 'app.py' : APP_FILE,
+    });
+  const dependencies = chooseDependencies(files, settings.dependencies);
+  return {
+    entrypoint: entrypoint.file,
+    dependencies,
+    python: pythonOf(files, settings) ?? dependencies.python,
+    packages: files.has(PACKAGES_FILE) ? parsePackages(files.text(PACKAGES_FILE)) : [],
+    settings,
+  };
+}
+
+/** What asks for a Python by itself; the first that does counts. */
+/** Which Python a project asks for outside of its list of packages. @throws Refusal `python-invalid`, `python-too-old` */
+export function pythonOf(files: ProjectFiles, settings: AppFile): PythonWish | undefined {
+  if (settings.python !== undefined) return parsePythonWish(APP_FILE, settings.python);
+  const found = files.has('.python-version')
+    ? readPythonVersionFile('.python-version', files.text('.python-version'))
+    : undefined;
+  return (
+    found ?? (files.has('runtime.txt') ? readPythonVersionFile('runtime.txt', files.text('runtime.txt')) : undefined)
+  );
+}
+
+function filesOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Buffer>): ProjectFiles {
+  const top = new Map(entries.filter(({ path }) => READ.has(path)).map((entry) => [entry.path, entry]));
+  return {
+    has: (file) => top.has(file),
+    text: (file) => {
+      const entry = top.get(file);
+      if (entry?.mode === LINK) {
+        throw refusal('requirements-unreadable', file, 'is a symbolic link: put the file itself there.');
+      }
+      const bytes = contents.get(entry?.object ?? '');
+      if (bytes === undefined) {
+        const what = `is larger than ${megabytes(READ.get(file) ?? 0)}, which is more than such a file should have.`;
+        throw refusal('requirements-unreadable', file, what);
+      }
+      return readRequirements(bytes, file);
+    },
+  };
+}
+
+function refusal(code: string, path: string, what: string, kind: 'invalid' | 'too-large' = 'invalid'): Refusal {
+  return new Refusal(kind, code, `${printable(path)} ${what}`, { field: printable(path) });
+}
+
+function megabytes(bytes: number): string {
+  const value = bytes / 1024 / 1024;
+  return `${value < 10 ? Number(value.toFixed(1)) : Math.ceil(value)} MB`;
+}

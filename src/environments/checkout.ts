@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, lstat, mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { gitCheckoutIndex, gitEnvironment, gitReadTree } from '../domain/project/commands.js';
+import { leadsOutside } from '../domain/project/tree.js';
+import { hasCode, Refusal } from '../errors.js';
+import { diskFull, isDiskFull } from './failures.js';
+import { runCommand } from './run.js';
+
+/** The longest that git may take for one step, in ms. */
+const TIMEOUT_MS = 10 * 60_000;
+
+export interface CheckoutRequest {
+  /** The bare repository. */
+  repository: string;
+  /** The full commit id. */
+  commit: string;
+  /** The folder to be made; the one above it is made where it is missing. */
+  to: string;
+  /** PATH of git. */
+  path: string;
+  signal?: AbortSignal | undefined;
+  onSpawn?: ((pid: number) => void) | undefined;
+}
+
+/**
+ * Puts the files of a commit into a new folder, read-only: the complete folder or none. No hook, no filter and no other
+ * program runs. Where the folder is there already, it is complete, and stays as it is.
+ * @returns how many files it has
+ * @throws Refusal `link-outside`, `disk-full`; CommandFailed where git fails or is aborted
+ */
+export async function checkout(request: CheckoutRequest): Promise<number> {
+  const { repository, commit, to, path, signal, onSpawn } = request;
+  if (await isThere(to))
+    return (await readdir(to, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory()).length;
+  await mkdir(dirname(to), { recursive: true });
+  await removeDrafts(to);
+  const draft = `${to}.draft-${randomBytes(4).toString('hex')}`;
+  const index = `${draft}.index`;
+  try {
+    await mkdir(draft);
+    const env = { ...gitEnvironment(path), GIT_INDEX_FILE: index };
+    for (const argv of [gitReadTree(repository, commit), gitCheckoutIndex(repository, draft)]) {
+      await runCommand({ argv, cwd: draft, env, timeoutMs: TIMEOUT_MS, signal, onSpawn });
+    }
+    const files = await makeReadOnly(draft);
+    await rename(draft, to);
+    return files;
+  } catch (error) {
+    if (isDiskFull(error)) throw diskFull('the files could not be written', error);
+    throw error;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+    await Promise.all([index, `${index}.lock`].map((file) => rm(file, { force: true })));
+  }
+}
+
+/** What an interrupted checkout left behind. */
+async function removeDrafts(to: string): Promise<void> {
+  const names = (await readdir(dirname(to))).filter((name) => name.startsWith(`${basename(to)}.draft-`));
+  await Promise.all(names.map((name) => rm(join(dirname(to), name), { recursive: true, force: true })));
+}
+
+/**
+ * Takes the right to write from every file, following no link. Folders stay writable: Python keeps its bytecode there.
+ * @returns how many files and links there are
+ * @throws Refusal `link-outside` where a link leaves the folder
+ */
+async function makeReadOnly(root: string): Promise<number> {
+  let files = 0;
+  const links = new Map<string, string>();
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (!entry.isDirectory()) files += 1;
+    if (entry.isSymbolicLink()) links.set(relative(root, file).split(sep).join('/'), await readlink(file));
+    else if (entry.isFile()) await chmod(file, (await lstat(file)).mode & 0o555);
+  }
+  for (const [path, target] of links) {
+    if (!leadsOutside(path, links)) continue;
+    throw new Refusal(
+      'invalid',
+      'link-outside',
+      `${path} is a link to ${target}, which is outside of the project: put the file itself there.`,
+      {
+        field: path,
+      },
+    );
+  }
+  return files;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,304 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Dependencies } from '../domain/python/dependencies.js';
+import { choosePython, type PythonWish } from '../domain/python/python-version.js';
+import { mentionsStreamlit } from '../domain/python/requirements.js';
+import { satisfies } from '../domain/python/specifier.js';
+import { Turns } from '../lib/turns.js';
+import { cancelled, installFailure } from './failures.js';
+import type { Variables } from './indexes.js';
+import { Installer, type PythonFacts, type Tools } from './installer.js';
+import { discard, FACTS, isComplete, placeOf, replace } from './places.js';
+import { gatherRequirements, type Requirements } from './requirements.js';
+import { Shared } from '../lib/shared.js';
+
+/** Raised whenever environments are made in another way, so that none of the old way is reused. */
+const FORMAT = 1;
+
+const DRAFT = 'environment-';
+
+/** How many lines of an install somebody gets who joins it later. */
+const HISTORY = 1_000;
+
+export interface EnvironmentsOptions {
+  /** Where environments are. */
+  root: string;
+  /** What installers may keep between builds; best on the same file system. */
+  cache: string;
+  /** For work in progress; on the same file system as the root. */
+  tmp: string;
+  tools: Tools;
+  /** PATH, HOME and what the surroundings say of indexes, proxies and certificates: all that installs get to see. */
+  env: Variables;
+  /** How long an install may take, and how long it may print nothing, in ms; 30 min and 10 min unless told. */
+  limits?: { totalMs: number; idleMs: number };
+}
+
+export interface EnvironmentRequest {
+  /** The file that names the dependencies, with its lines; a requirements file unless told. */
+  dependencies: Pick<Dependencies, 'file' | 'text'> & { format?: Dependencies['format'] };
+  /** Which Python the app asks for, where it does. */
+  python?: PythonWish | undefined;
+  /** The project's files. */
+  sourceDir: string;
+  /** What tells this state of the project from others (its commit), where requirements install the project itself. */
+  localKey: string;
+  signal?: AbortSignal | undefined;
+  /** Hears what the install prints. While it takes its time, the install waits. */
+  onLine: (line: string) => void | Promise<void>;
+  /** Hears the process groups of the install. */
+  onSpawn?: ((pid: number) => void) | undefined;
+}
+
+/** A virtual environment that is complete and never changes. */
+export interface Environment {
+  hash: string;
+  path: string;
+  /** Its Python. */
+  python: string;
+  /** True where it was there already. */
+  reused: boolean;
+  /** How long it took, in ms. */
+  ms: number;
+}
+
+interface Audience {
+  onLine: (line: string) => void | Promise<void>;
+  onSpawn: (pid: number) => void;
+}
+
+/** What is to be made. */
+interface Plan {
+  hash: string;
+  request: EnvironmentRequest;
+  requirements: Requirements;
+  python: PythonFacts;
+}
+
+interface Job {
+  work: Shared<void>;
+  /** The project's files, where they are installed too: they go when the deploy that they belong to gives up. */
+  source: string | undefined;
+  audience: Set<Audience>;
+  history: string[];
+  pid: number | undefined;
+}
+
+/** The environments of all apps: one for each distinct (Python, dependencies), shared by all releases that want it. */
+export class Environments {
+  readonly #options: EnvironmentsOptions;
+  readonly #installer: Installer;
+  readonly #jobs = new Map<string, Job>();
+  /** By hash, so that none is removed between the moment it is found for a deploy and the note that it was wanted. */
+  readonly #turns = new Turns();
+  #python: Promise<PythonFacts> | undefined;
+
+  constructor(options: EnvironmentsOptions) {
+    this.#options = options;
+    this.#installer = new Installer(options.tools, options.cache, options.env);
+  }
+
+  /** The Python that the environments are made from. @throws Refusal `python-unusable` */
+  async python(): Promise<PythonFacts> {
+    this.#python ??= this.#installer.python();
+    try {
+      return await this.#python;
+    } catch (error) {
+      // It may have been installed by the next time.
+      this.#python = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The environment for these dependencies: the one that is there, or a new one, installed once however many want it.
+   * @throws Refusal `build-failed` (its message is a short reason), `build-cancelled`, `disk-full`, `python-unusable`,
+   *   `python-missing`, `requirements-missing`, `requirements-unreadable`, `streamlit-too-old`, `uv-missing`, `command-missing`
+   */
+  async ensure(request: EnvironmentRequest): Promise<Environment> {
+    const { sourceDir, signal } = request;
+    const started = performance.now();
+    if (signal?.aborted === true) throw cancelled(signal.reason);
+    const python = await this.#pythonFor(request);
+    const requirements = await this.#requirementsOf(request, python);
+    const hash = this.#hashOf(requirements, python, request);
+    const path = join(this.#options.root, hash);
+    const done = (reused: boolean): Environment => {
+      return { hash, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
+    };
+    const source = requirements.local ? sourceDir : undefined;
+    for (;;) {
+      if (await this.#find(hash)) {
+        await request.onLine(`Environment ${hash.slice(0, 12)} reused: the dependencies did not change.`);
+        return done(true);
+      }
+      const job = this.#jobs.get(hash) ?? this.#start({ hash, request, requirements, python }, source);
+      if (!job.work.closed && job.source === source) {
+        const audience: Audience = { onLine: request.onLine, onSpawn: request.onSpawn ?? (() => undefined) };
+        await this.#join(job, audience, signal);
+        return done(false);
+      }
+      await endOf(job, signal);
+    }
+  }
+
+  /** Removes one that was not wanted for so long (ms). @returns false where it stays, or is gone already */
+  async discard(hash: string, unusedMs: number): Promise<boolean> {
+    return this.#turns.take(hash, () => discard(join(this.#options.root, hash), this.#options.tmp, unusedMs));
+  }
+
+  /** True where one is there; its time tells that it is wanted, so that the clean-up spares what a deploy is about to name. */
+  async #find(hash: string): Promise<boolean> {
+    const path = join(this.#options.root, hash);
+    return this.#turns.take(hash, async () => {
+      if (!(await isComplete(path))) return false;
+      await utimes(path, new Date(), new Date());
+      return true;
+    });
+  }
+
+  /** Removes what interrupted installs left behind. To be called while none is under way. */
+  async sweep(): Promise<void> {
+    await mkdir(this.#options.tmp, { recursive: true });
+    const drafts = (await readdir(this.#options.tmp)).filter((name) => name.startsWith(DRAFT));
+    await Promise.all(drafts.map((name) => rm(join(this.#options.tmp, name), { recursive: true, force: true })));
+  }
+
+  async #pythonFor({ python: wish, signal, onLine }: EnvironmentRequest): Promise<PythonFacts> {
+    const usual = await this.python();
+    if (wish === undefined) return usual;
+    const fits = satisfies(usual.version, wish.specifier) && (wish.exact ?? usual.version) === usual.version;
+    const { python, note } = choosePython(wish, fits ? [] : await this.#installer.pythons(signal), usual);
+    await onLine(note);
+    return python.executable === usual.executable ? usual : this.#installer.python(python.executable);
+  }
+
+  async #requirementsOf(
+    { dependencies, sourceDir, signal }: EnvironmentRequest,
+    python: PythonFacts,
+  ): Promise<Requirements> {
+    const { file, text, format } = dependencies;
+    if (format !== 'uv') return gatherRequirements(file, text, sourceDir);
+    await mkdir(this.#options.tmp, { recursive: true });
+    const folder = await mkdtemp(join(this.#options.tmp, DRAFT));
+    try {
+      const lines = await this.#installer.exportLock(folder, sourceDir, python, signal);
+      const requirements = await gatherRequirements(file, text + lines, sourceDir);
+      // uv checks the hashes that are there, and does not mind a package without.
+      return { ...requirements, lacksStreamlit: !mentionsStreamlit(lines) };
+    } catch (error) {
+      throw installFailure(error, file);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  #hashOf(requirements: Requirements, python: PythonFacts, { sourceDir, localKey }: EnvironmentRequest): string {
+    const facts = {
+      format: FORMAT,
+      python: [python.version, python.implementation, python.platform],
+      requirements: requirements.normal,
+      streamlit: requirements.lacksStreamlit,
+      source: requirements.local ? [localKey, this.#installer.copiesSource ? '' : sourceDir] : [],
+    };
+    return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+  }
+
+  async #join(job: Job, audience: Audience, signal: AbortSignal | undefined): Promise<void> {
+    if (job.pid !== undefined) audience.onSpawn(job.pid);
+    const before = [...job.history];
+    job.audience.add(audience);
+    try {
+      if (before.length > 0) {
+        for (const line of ['Another deploy installs the same environment already.', ...before])
+          await audience.onLine(line);
+      }
+      await job.work.join(signal);
+    } catch (error) {
+      if (signal?.aborted === true) throw cancelled(error);
+      throw error;
+    } finally {
+      job.audience.delete(audience);
+    }
+  }
+
+  #start(plan: Plan, source: string | undefined): Job {
+    const job: Job = {
+      source,
+      audience: new Set(),
+      history: [],
+      pid: undefined,
+      work: new Shared(async (signal) => {
+        // Only after this job is in the map, so that it takes itself out of it again.
+        await Promise.resolve();
+        try {
+          await this.#make(plan, job, signal);
+        } finally {
+          this.#jobs.delete(plan.hash);
+        }
+      }),
+    };
+    this.#jobs.set(plan.hash, job);
+    return job;
+  }
+
+  async #make({ hash, request, requirements, python }: Plan, job: Job, signal: AbortSignal): Promise<void> {
+    const { root, tmp, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
+    const path = join(root, hash);
+    // The one who made it may have finished between our look and now.
+    if (await isComplete(path)) return;
+    const tell = async (line: string): Promise<void> => {
+      job.history.push(line);
+      if (job.history.length > HISTORY) job.history.shift();
+      await Promise.all([...job.audience].map(async (one) => one.onLine(line)));
+    };
+    const onSpawn = (pid: number): void => {
+      job.pid = pid;
+      for (const one of job.audience) one.onSpawn(pid);
+    };
+    let draft: string | undefined;
+    try {
+      await Promise.all([mkdir(tmp, { recursive: true }), mkdir(root, { recursive: true })]);
+      draft = await mkdtemp(join(tmp, DRAFT));
+      const { file, format } = request.dependencies;
+      const more = requirements.lacksStreamlit ? ['streamlit'] : [];
+      if (more.length > 0) await tell(`${file} does not name streamlit: its newest version is added.`);
+      const made = await this.#installer.install({
+        draft,
+        path,
+        ...(await placeOf(requirements, request.dependencies, request.sourceDir, join(draft, 'requirements'))),
+        more,
+        allIndexes:
+          format !== undefined && format !== 'requirements' && /^--extra-index-url /m.test(requirements.normal),
+        python,
+        limits,
+        signal,
+        onLine: tell,
+        onSpawn,
+      });
+      await writeFile(
+        join(made, FACTS),
+        `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
+      );
+      await replace(path, made, join(draft, 'old'));
+    } catch (error) {
+      throw installFailure(error, request.dependencies.file);
+    } finally {
+      if (draft !== undefined) await rm(draft, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+}
+
+/** Waits for the end of a job that this one cannot join. */
+async function endOf(job: Job, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const giveUp = (): void => reject(cancelled(signal?.reason));
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
+    void job.work.settled().then(() => {
+      signal?.removeEventListener('abort', giveUp);
+      resolve();
+    });
+  });
+}

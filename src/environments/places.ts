@@ -1,0 +1,78 @@
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Dependencies } from '../domain/python/dependencies.js';
+import { hasCode } from '../errors.js';
+import type { Requirements } from './requirements.js';
+
+/** The file that an environment keeps about itself. */
+export const FACTS = 'streamlit-host.json';
+
+/** The name of a requirements file that was not written by the app's author. */
+const WRITTEN = 'streamlit-host-requirements.txt';
+
+/**
+ * Where an install runs, and the file it reads. What several deploys may want must not need the files of one of them,
+ * which go when it gives up; so the requirements are copied, unless they name files of the project.
+ * @param copies a folder to be made for them
+ */
+export async function placeOf(
+  requirements: Requirements,
+  dependencies: { file: string; format?: Dependencies['format'] },
+  sourceDir: string,
+  copies: string,
+): Promise<{ folder: string; requirements: string }> {
+  const written = (dependencies.format ?? 'requirements') !== 'requirements';
+  if (requirements.local && !written) return { folder: sourceDir, requirements: dependencies.file };
+  for (const [path, text] of requirements.files) {
+    const copy = join(copies, written && path === dependencies.file ? WRITTEN : path);
+    await mkdir(dirname(copy), { recursive: true });
+    await writeFile(copy, text);
+  }
+  const file = written ? WRITTEN : dependencies.file;
+  return requirements.local
+    ? { folder: sourceDir, requirements: join(copies, file) }
+    : { folder: copies, requirements: file };
+}
+
+/** Environments are moved into place when they are complete; what can happen to one later is that its Python goes. */
+export async function isComplete(path: string): Promise<boolean> {
+  try {
+    await Promise.all([stat(join(path, FACTS)), stat(join(path, 'bin', 'python'))]);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Moves a folder into its place; one that is there, and cannot be used, goes aside. */
+export async function replace(path: string, made: string, aside: string): Promise<void> {
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+  await rename(made, path);
+}
+
+/**
+ * Removes an environment that was not wanted for so long (ms). It leaves its place whole and at once: the half of one that
+ * a kill leaves there would be taken for a whole one.
+ * @param aside a folder that is emptied at every start, on the same file system
+ * @returns false where it stays, or is gone already
+ */
+export async function discard(path: string, aside: string, unusedMs: number): Promise<boolean> {
+  const facts = await stat(path).catch(ifGone);
+  if (facts === undefined || Date.now() - facts.mtimeMs < unusedMs) return false;
+  await mkdir(aside, { recursive: true });
+  const folder = await mkdtemp(join(aside, 'discarded-'));
+  try {
+    return (await rename(path, join(folder, 'environment')).then(() => true, ifGone)) === true;
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+function ifGone(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT')) throw error;
+}

@@ -1,0 +1,86 @@
+import { readdir } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { pythonProbe, uvPythons } from '../domain/project/commands.js';
+import type { Interpreter } from '../domain/python/python-version.js';
+import type { Variables } from './indexes.js';
+import { CommandFailed, runCommand } from './run.js';
+
+/** The longest that one look may take, in ms. */
+const TIMEOUT_MS = 60_000;
+
+/**
+ * The Pythons of this machine: on PATH, pyenv's, and what uv itself has installed before. Nothing is downloaded.
+ * @param uv where it is; without it, every Python is asked
+ * @throws CommandFailed where that takes too long
+ */
+export async function findPythons(
+  uv: string | undefined,
+  env: Variables,
+  signal?: AbortSignal,
+): Promise<Interpreter[]> {
+  const folders = await foldersOf(env);
+  if (uv === undefined) return askEach(folders, env, signal);
+  const lines: string[] = [];
+  await runCommand({
+    argv: uvPythons(uv),
+    cwd: '/',
+    env: { ...env, PATH: folders.join(delimiter), UV_PYTHON_DOWNLOADS: 'never', UV_NO_CONFIG: '1', NO_COLOR: '1' },
+    timeoutMs: TIMEOUT_MS,
+    signal,
+    onLine: (line) => void lines.push(line),
+  });
+  // cpython-3.12.1-linux-x86_64-gnu    /usr/bin/python3 -> python3.12; other kinds have more to their version.
+  return lines.flatMap((line) => {
+    const [, version, executable] = /^cpython-(\d+\.\d+\.\d+)-\S+\s+(\/.*?)(?: -> .*)?$/.exec(line) ?? [];
+    return version === undefined || executable === undefined ? [] : { version, executable };
+  });
+}
+
+/** PATH, with the folders of pyenv's versions in place of its shims, which only answer for the version of the day. */
+async function foldersOf(env: Variables): Promise<string[]> {
+  const path = (env.PATH ?? '').split(delimiter).filter((folder) => folder.startsWith('/'));
+  const roots = [
+    ...path.filter((folder) => basename(folder) === 'shims').map(dirname),
+    ...(env.HOME === undefined ? [] : [join(env.HOME, '.pyenv')]),
+  ];
+  const found = await Promise.all(
+    [...new Set(roots)].map(async (root) => {
+      const versions = await readdir(join(root, 'versions')).catch(() => []);
+      return versions.map((version) => join(root, 'versions', version, 'bin'));
+    }),
+  );
+  return [...path.filter((folder) => basename(folder) !== 'shims'), ...found.flat()];
+}
+
+async function askEach(
+  folders: readonly string[],
+  env: Variables,
+  signal: AbortSignal | undefined,
+): Promise<Interpreter[]> {
+  const found: Interpreter[] = [];
+  for (const folder of folders) {
+    // A folder of PATH that is not there is no news.
+    const names = (await readdir(folder).catch(() => [])).filter((name) => /^python3\.\d+$/.test(name));
+    for (const name of names) {
+      const lines: string[] = [];
+      const argv = pythonProbe(join(folder, name));
+      try {
+        await runCommand({
+          argv,
+          cwd: '/',
+          env,
+          timeoutMs: TIMEOUT_MS,
+          signal,
+          onLine: (line) => void lines.push(line),
+        });
+      } catch (error) {
+        // One that cannot be run is none that could be chosen.
+        if (error instanceof CommandFailed && error.reason !== 'aborted') continue;
+        throw error;
+      }
+      const { version } = JSON.parse(lines.at(-1) ?? '{}') as { version?: string };
+      if (version !== undefined && /^[\d.]+$/.test(version)) found.push({ version, executable: join(folder, name) });
+    }
+  }
+  return found;
+}

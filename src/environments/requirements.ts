@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import {
+  mentionsStreamlit,
+  parseRequirements,
+  readRequirements,
+  refuseOldStreamlit,
+} from '../domain/python/requirements.js';
+import { hasCode, Refusal } from '../errors.js';
+
+/** The most files that one requirements file may bring in. */
+const MOST_FILES = 50;
+
+/** Everything that requirements say, with the files that they include. */
+export interface Requirements {
+  /** The same for files that mean the same: without comments, blank lines and spaces that mean nothing. */
+  normal: string;
+  /** True where what they install depends on the project's own files. */
+  local: boolean;
+  /** True where streamlit must be added, because they do not name it. */
+  lacksStreamlit: boolean;
+  /** The text of each file, by its path in the project. */
+  files: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads requirements, and what they include by `-r` and `-c`.
+ * @param file its path in the project
+ * @throws Refusal `requirements-unreadable`, `requirements-missing` where an included file is not in the project,
+ *   `streamlit-too-old`
+ */
+export async function gatherRequirements(file: string, text: string, sourceDir: string): Promise<Requirements> {
+  const texts = new Map<string, string>([[file, text]]);
+  // What is added while this goes on is visited too.
+  for (const [path, content] of texts) {
+    for (const line of parseRequirements(content)) {
+      if (line.kind !== 'include' || /^[a-z]+:\/\//i.test(line.target)) continue;
+      const target = posix.join(posix.dirname(path), line.target);
+      if (texts.has(target)) continue;
+      if (posix.isAbsolute(line.target) || target.startsWith('../') || texts.size >= MOST_FILES) {
+        throw refusal(`${path} includes ${line.target}, which is not a file of the project.`, path);
+      }
+      texts.set(target, await readIncluded(path, target, sourceDir));
+    }
+  }
+  for (const [path, content] of texts) refuseOldStreamlit(content, path);
+  const lines = [...texts.values()].flatMap(parseRequirements);
+  const hashed = lines.some(({ text: words }) => /--require-hashes|--hash[= ]/.test(words));
+  return {
+    normal: [...texts]
+      .map(([path, content]) => [`# ${path}`, ...parseRequirements(content).map((line) => line.text)].join('\n'))
+      .join('\n'),
+    local: lines.some(({ kind }) => kind === 'local'),
+    // A file with hashes names everything; a package without one would be refused.
+    lacksStreamlit: !hashed && !installed(file, texts).some(mentionsStreamlit),
+    files: texts,
+  };
+}
+
+/** The texts of the files that say what is installed: those that are included by `-c` only say in which version. */
+function installed(file: string, texts: ReadonlyMap<string, string>): string[] {
+  const found = new Set([file]);
+  for (const path of found) {
+    for (const line of parseRequirements(texts.get(path) ?? '')) {
+      if (line.kind === 'include' && !line.constraint) found.add(posix.join(posix.dirname(path), line.target));
+    }
+  }
+  return [...found].flatMap((path) => texts.get(path) ?? []);
+}
+
+async function readIncluded(from: string, target: string, sourceDir: string): Promise<string> {
+  try {
+    return readRequirements(await readFile(join(sourceDir, target)), target);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EISDIR') && !hasCode(error, 'ENOTDIR')) throw error;
+    throw refusal(`${from} includes ${target}, which is not in the project: add it, or remove that line.`, from);
+  }
+}
+
+function refusal(sentence: string, field: string): Refusal {
+  return new Refusal('invalid', 'requirements-missing', sentence, { field });
+}

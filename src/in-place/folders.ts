@@ -1,0 +1,338 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join, relative, sep } from 'node:path';
+import { findRelease, idFromName, newApp, pendingRelease, type App } from '../domain/app/app.js';
+import type { Entry, RawEntry } from '../domain/in-place/config-json.js';
+import { isAppName } from '../domain/project/entrypoint.js';
+import { parseExtraPath } from '../domain/in-place/extra-paths.js';
+import { runsAlike, type Place } from '../domain/in-place/place.js';
+import { Turns } from '../lib/turns.js';
+import { hasCode, messageOf, Refusal } from '../errors.js';
+import type { Ports } from '../runtime/process/ports.js';
+import type { AppStore } from '../store/apps.js';
+import type { ConfigFile, ConfigState } from '../store/config-file.js';
+import type { Deploy } from '../host/apps.js';
+import type { AppOutcome, Outcome, Refreshed } from './controller.js';
+import { inspectPlace } from '../deploys/folder-build.js';
+import type { InPlace } from './in-place.js';
+import type { NewApps } from '../apps/new-apps.js';
+import type { Platform } from '../host/platform.js';
+import type { Serving } from '../serving/serving.js';
+
+/** How long an answer waits for the deploys that it has begun, in ms; they go on without it. */
+const WAIT_MS = 45_000;
+
+/** Who deploys what a watcher has seen. */
+const WATCHER = "the folder's watcher";
+
+export interface FoldersOptions {
+  file: ConfigFile;
+  /** The folder in which apps are found; undefined for none. */
+  apps: string | undefined;
+  store: AppStore;
+  newApps: Pick<NewApps, 'add'>;
+  platform: Pick<Platform, 'drop'>;
+  inPlace: InPlace;
+  serving: Pick<Serving, 'process'>;
+  ports: Pick<Ports, 'spare' | 'propose'>;
+  /** Hears of the apps as they are now, once config.json was read. */
+  settled: (apps: App[]) => void;
+  logger: {
+    info(facts: object, text: string): void;
+    warn(text: string): void;
+    error(facts: object, text: string): void;
+  };
+}
+
+/** What was begun with one app. */
+interface Step extends AppOutcome {
+  deploy?: Deploy;
+}
+
+/** The apps that config.json and the folder of apps tell of, and that what runs is what they say. One look at a time. */
+export class Folders {
+  readonly #options: FoldersOptions;
+  readonly #turns = new Turns();
+  #mistakes: readonly string[] = [];
+
+  constructor(options: FoldersOptions) {
+    this.#options = options;
+  }
+
+  /** The first look, at the start of the server: nobody waits for what it begins. */
+  async begin(): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      const { steps } = await this.#look('the server');
+      for (const { app, outcome, sentence } of steps)
+        if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
+    } catch (error) {
+      // The apps that were pushed must not wait for it to be mended.
+      logger.error({ err: error }, 'the apps in place could not be looked at');
+    }
+  }
+
+  /** As `Controller.mistakes` says. */
+  get mistakes(): readonly string[] {
+    return this.#mistakes;
+  }
+
+  /** As `Controller.refresh` says. */
+  async refresh(by: string): Promise<Refreshed> {
+    const { notes, steps } = await this.#look(by);
+    return { notes, apps: await Promise.all(steps.map((step) => this.#ended(step))) };
+  }
+
+  /** Deploys an app whose watched folder has changed, unless this state of it was tried already. */
+  async changed(id: string): Promise<void> {
+    const { store, inPlace } = this.#options;
+    const app = store.find(id);
+    if (app?.place?.watch !== true || app.wanted === 'stopped' || app.asleep) return;
+    const newest = app.releases.at(-1);
+    if (newest !== undefined && !(await inPlace.hasChanged(app, newest))) return;
+    const live = findRelease(app, app.live);
+    if (live !== undefined && pendingRelease(app) === undefined && !(await inPlace.hasChanged(app, live))) return;
+    await inPlace.deploy(id, WATCHER, 'its code changed');
+  }
+
+  /**
+   * The apps of a folder that no entry names, as they would be written into config.json, by key.
+   * @param notes hears of each that cannot be looked at, such as somebody's private one: it must not hide the others
+   */
+  async discover(
+    folder: string,
+    entries: readonly Entry[],
+    ports: ReadonlySet<number>,
+    notes: string[],
+  ): Promise<Record<string, RawEntry>> {
+    const { file, store } = this.#options;
+    const found: Record<string, RawEntry> = {};
+    const taken = new Set(ports);
+    for (const key of await foldersIn(folder)) {
+      const place: Place = { key, dir: join(folder, key), restartOnCrash: true, watch: false };
+      const id = idFromName(key);
+      if (entries.some((entry) => entry.id === id || entry.place.dir === place.dir)) continue;
+      if (Object.keys(found).some((other) => idFromName(other) === id)) continue;
+      // One that was adopted, or pushed under this name, is deployed from its repository.
+      if (store.find(id) !== undefined && store.find(id)?.place === undefined) continue;
+      const meant = await isApp(place).catch((error: unknown) => {
+        notes.push(`${place.dir} cannot be looked at, and is left alone: ${messageOf(error)}.`);
+        return false;
+      });
+      if (!meant) continue;
+      const port = await this.#options.ports.propose(taken);
+      if (port !== undefined) taken.add(port);
+      const url = parseExtraPath(`/${key}/`);
+      const free = 'path' in url && !entries.some((entry) => entry.path === url.path);
+      found[key] = {
+        name: key,
+        ...(free ? { url: url.path } : {}),
+        dir: within(join(file.path, '..'), place.dir),
+        ...(port === undefined ? {} : { port }),
+        description: '',
+        restart_on_crash: true,
+      };
+    }
+    return found;
+  }
+
+  async #look(by: string): Promise<{ notes: string[]; steps: Step[] }> {
+    return this.#turns.take('', async () => {
+      const { store, ports, platform, settled } = this.#options;
+      const notes: string[] = [];
+      const state = await this.#read(notes);
+      this.#tell(state.problems);
+      for (const note of notes) this.#options.logger.warn(note);
+      const { entries } = state.config;
+      ports.spare(entries.flatMap((entry) => entry.place.port ?? []));
+      const steps: Step[] = [];
+      for (const entry of entries) steps.push(await this.#guard(entry.id, () => this.#apply(entry, by)));
+      for (const { id, place } of store.list()) {
+        if (!state.there || place === undefined || entries.some((entry) => entry.id === id)) continue;
+        steps.push(
+          await this.#guard(id, async () => {
+            await platform.drop(id);
+            return {
+              app: id,
+              outcome: 'removed',
+              sentence: `It is not in config.json any more; its files in ${place.dir} are untouched.`,
+            };
+          }),
+        );
+      }
+      settled(store.list());
+      return { notes: [...state.problems, ...notes], steps };
+    });
+  }
+
+  /** What is wrong with one app must not keep the others from running. */
+  async #guard(app: string, work: () => Promise<Step>): Promise<Step> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Refusal) return { app, outcome: 'failed', sentence: error.message };
+      this.#options.logger.error({ app, err: error }, 'an app in place could not be set up');
+      return { app, outcome: 'failed', sentence: 'Something went wrong on the server; its log says what.' };
+    }
+  }
+
+  /** What config.json says, with the apps that were found in their folder. */
+  async #read(notes: string[]): Promise<ConfigState> {
+    const { file, apps } = this.#options;
+    const state = await file.read();
+    if (apps === undefined || state.problems.length > 0) return state;
+    try {
+      const ports = new Set(state.config.entries.flatMap((entry) => entry.place.port ?? []));
+      const found = await this.discover(apps, state.config.entries, ports, notes);
+      return Object.keys(found).length === 0 ? state : await file.change(() => ({ apps: found }));
+    } catch (error) {
+      return {
+        ...state,
+        problems: [
+          `${file.path} could not be written, so that new apps in ${apps} are left alone: ${messageOf(error)}`,
+        ],
+      };
+    }
+  }
+
+  /** Says what is wrong with config.json, once and not at every look. */
+  #tell(problems: readonly string[]): void {
+    const isNew = problems.join('\n') !== this.#mistakes.join('\n');
+    if (isNew)
+      for (const problem of problems)
+        this.#options.logger.warn(`${problem} The last good config.json counts until that is mended.`);
+    this.#mistakes = problems;
+  }
+
+  /** Makes one app what config.json says of it. */
+  async #apply(entry: Entry, by: string): Promise<Step> {
+    const { store, newApps, inPlace, serving } = this.#options;
+    const { id, place, path, name, description } = entry;
+    const before = store.find(id);
+    const step = (outcome: Outcome, sentence: string, deploy?: Deploy): Step => ({
+      app: id,
+      outcome,
+      sentence,
+      ...(deploy === undefined ? {} : { deploy }),
+    });
+    const facts = { name, description, place, ...(path === undefined ? {} : { path }) };
+    if (before === undefined) {
+      await newApps.add({ ...newApp(id, name, new Date()), ...facts });
+      return step('added', `It runs in place, from ${place.dir}.`, await inPlace.start(id, by, 'added'));
+    }
+    if (before.place === undefined) {
+      return step(
+        'skipped',
+        `${id} is deployed from its own repository: take "${place.key}" out of config.json, or give it another key.`,
+      );
+    }
+    const told = changesOf(before, entry);
+    if (told.length > 0) {
+      await store.update(id, ({ path: _path, ...current }) => ({ ...current, ...facts }));
+    }
+    const changed = told.length === 0 ? '' : `Changed: ${told.join(', ')}.`;
+    if (before.wanted === 'stopped')
+      return step(told.length === 0 ? 'unchanged' : 'changed', `${changed} It stays stopped.`.trim());
+    const why = await this.#whyRestart(before, entry);
+    if (why === undefined)
+      return step(
+        told.length === 0 ? 'unchanged' : 'changed',
+        changed === '' ? 'Nothing changed.' : `${changed} Nothing is restarted for that.`,
+      );
+    const runs = serving.process(id)?.state === 'ready' && before.live !== null;
+    return step(
+      'restarted',
+      `Because ${why}.`,
+      await (runs ? inPlace.deploy(id, by, why) : inPlace.start(id, by, why)),
+    );
+  }
+
+  /** Why an app that is wanted must be started anew; undefined where it need not. */
+  async #whyRestart(before: App, { place }: Entry): Promise<string | undefined> {
+    const { serving, inPlace, store } = this.#options;
+    if (before.place !== undefined && !runsAlike(before.place, place)) return 'its settings changed';
+    if (pendingRelease(before) !== undefined) return undefined;
+    const process = serving.process(before.id);
+    if (process?.state === 'crashed') return 'it had crashed';
+    if (process === undefined && !before.asleep) return 'it did not run';
+    const live = findRelease(before, before.live);
+    return live !== undefined && (await inPlace.hasChanged(store.get(before.id), live))
+      ? 'its code changed'
+      : undefined;
+  }
+
+  /** What came of an app, once its deploy has ended. */
+  async #ended({ app, outcome, sentence, deploy }: Step): Promise<AppOutcome> {
+    if (deploy === undefined) return { app, outcome, sentence };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), WAIT_MS)));
+    const release = await Promise.race([deploy.done, late]);
+    clearTimeout(timer);
+    if (release === undefined)
+      return {
+        app,
+        outcome,
+        sentence: `${sentence} Its deploy goes on: streamlit-host logs ${app} --release ${deploy.release} -f`,
+      };
+    if (release.state !== 'failed') return { app, outcome, sentence };
+    const live = this.#options.store.find(app)?.live ?? null;
+    return {
+      app,
+      outcome: 'failed',
+      sentence: `${sentenceOf(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} goes on.`}`,
+    };
+  }
+}
+
+/** The names in config.json of what is another than before. */
+function changesOf(app: App, { name, description, path, place }: Entry): string[] {
+  const pairs: [string, unknown, unknown][] = [
+    ['name', app.name, name],
+    ['description', app.description, description],
+    ['url', app.path, path],
+    ['key', app.place?.key, place.key],
+    ['dir', app.place?.dir, place.dir],
+    ['app', app.place?.main, place.main],
+    ['venv', app.place?.venv, place.venv],
+    ['port', app.place?.port, place.port],
+    ['restart_on_crash', app.place?.restartOnCrash, place.restartOnCrash],
+    ['watch', app.place?.watch, place.watch],
+  ];
+  return pairs.filter(([, was, is]) => was !== is).map(([what]) => what);
+}
+
+/**
+ * True where a folder says that it is an app: nobody's other scripts shall be run because they lie there. What the app lacks
+ * besides is told where it is deployed.
+ */
+async function isApp(place: Place): Promise<boolean> {
+  try {
+    const { main, settings } = await inspectPlace(place);
+    return settings.main !== undefined || isAppName(basename(main));
+  } catch (error) {
+    if (error instanceof Refusal) return error.code !== 'main-missing' && error.code !== 'folder-missing';
+    throw error;
+  }
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
+      .map((entry) => entry.name)
+      .sort();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return []; // No folder of apps: none are found.
+    throw error;
+  }
+}
+
+/** A path as it stands in config.json: from there where it is below, so that the whole may be moved. */
+function within(base: string, path: string): string {
+  const way = relative(base, path);
+  return way.startsWith('..') || way === '' ? path : way.split(sep).join('/');
+}
+
+function sentenceOf(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
+}

@@ -1,0 +1,241 @@
+import { chmod, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+import { backoff, countCrash } from '../domain/app/process.js';
+import { hasCode, messageOf, Refusal } from '../errors.js';
+import { endGroup, isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
+import {
+  ask,
+  findBinary,
+  rotate,
+  saysDataIsBroken,
+  sizeOf,
+  socketFor,
+  spawnRedis,
+  StartError,
+  unavailable,
+  wordsOf,
+} from './launch.js';
+
+/** What the private Redis needs to know. */
+export interface RedisOptions {
+  /** Its own folder: the data, the log and, where the path is short enough, the socket. */
+  dir: string;
+  /** Where the record of its process is kept. */
+  runDir: string;
+  /** Folders to look for `redis-server` or `valkey-server` in, before PATH. */
+  binaryDirs: string[];
+  /** A PATH. */
+  path: string;
+  logger: { info(message: string): void; warn(message: string): void; error(message: string): void };
+}
+
+/** A Redis of our own, kept running until it is stopped. */
+export interface RedisServer {
+  /** What ioredis and BullMQ connect to; stays the same when Redis is restarted. */
+  connection: { path: string };
+  /** Ends Redis with everything on disk. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a private Redis on a unix socket, or adopts the one that an earlier server left behind. Redis is started again
+ * when it dies. Data that it cannot load is moved aside: the queue holds work in progress, the truth is in meta.json.
+ * @throws Refusal `redis-unavailable`
+ */
+export async function startRedis(options: RedisOptions): Promise<RedisServer> {
+  await mkdir(options.dir, { recursive: true, mode: 0o700 });
+  await chmod(options.dir, 0o700);
+  await mkdir(options.runDir, { recursive: true, mode: 0o700 });
+  const redis = new PrivateRedis(options, await socketFor(options.dir));
+  await redis.start();
+  return redis;
+}
+
+const WATCH_MS = 500;
+/** How long Redis may take to end by itself. */
+const GRACE_MS = 5_000;
+/** Until the first answer, and until a large file is loaded. */
+const ANSWER_MS = 15_000;
+const LOAD_MS = 300_000;
+const identity = z.object({ pid: z.number().int().min(2), startTime: z.string() });
+
+class PrivateRedis implements RedisServer {
+  readonly connection: { path: string };
+  readonly #options: RedisOptions;
+  readonly #log: string;
+  readonly #record: string;
+  readonly #ending = new AbortController();
+  #process: ProcessIdentity | undefined;
+  #watching: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: RedisOptions, socket: string) {
+    this.#options = options;
+    this.connection = { path: socket };
+    this.#log = join(options.dir, 'redis.log');
+    this.#record = join(options.runDir, 'redis.json');
+  }
+
+  async start(): Promise<void> {
+    if (!(await this.#adopt())) await this.#launchOrMend();
+    this.#watching = this.#watch();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  /** Takes over a Redis that answers on our socket; nobody else can have put one where only we may enter. */
+  async #adopt(): Promise<boolean> {
+    const socket = this.connection.path;
+    try {
+      const pid = Number((await ask(socket, 'INFO server', /process_id:(\d+)\r/, 3_000))[1]);
+      const startTime = startTimeOf(pid);
+      if (startTime !== undefined) {
+        await this.#own({ pid, startTime });
+        await this.#answers({ pid, startTime }, 0);
+        this.#options.logger.info(`Found our Redis still running (pid ${pid}).`);
+        return true;
+      }
+    } catch (error) {
+      // Nobody listens: the usual case. Anything else is a Redis that hangs, and is replaced.
+      if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ECONNREFUSED')) {
+        this.#options.logger.warn(`Our earlier Redis does not answer and is replaced: ${messageOf(error)}`);
+      }
+    }
+    const left = await this.#readRecord();
+    // The record of a data folder that was copied tells of the Redis of the other.
+    if (left !== undefined && (await livesIn(left.pid, await realpath(this.#options.dir))))
+      await endGroup(left, GRACE_MS);
+    await rm(socket, { force: true });
+    await rm(this.#record, { force: true });
+    return false;
+  }
+
+  async #launchOrMend(): Promise<void> {
+    const { dir, logger } = this.#options;
+    try {
+      await this.#launch();
+    } catch (error) {
+      if (!(error instanceof StartError) || !saysDataIsBroken(error.words)) throw refusal(error, this.#log);
+      const aside = `${dir}.broken-${new Date().toISOString().replace(/\.\d+Z$|[-:]/g, '')}`;
+      await removeEarlier(dir);
+      await rename(dir, aside);
+      logger.warn(`Redis could not load its data (${error.message}); it was moved to ${aside} and Redis starts empty.`);
+      try {
+        await this.#launch();
+      } catch (again) {
+        throw refusal(again, this.#log);
+      }
+    }
+  }
+
+  async #launch(): Promise<void> {
+    const { dir, binaryDirs, path } = this.#options;
+    const binary = await findBinary([...binaryDirs, ...path.split(':')]);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await rotate(this.#log);
+    const from = await sizeOf(this.#log);
+    const pid = await spawnRedis(binary, dir, this.connection.path, this.#log);
+    const startTime = startTimeOf(pid);
+    if (startTime === undefined) throw new StartError(await wordsOf(this.#log, from));
+    await this.#own({ pid, startTime });
+    await this.#answers({ pid, startTime }, from);
+  }
+
+  async #own(process: ProcessIdentity): Promise<void> {
+    this.#process = process;
+    await writeFileAtomic(this.#record, `${JSON.stringify(process)}\n`, { mode: 0o600 });
+  }
+
+  async #readRecord(): Promise<ProcessIdentity | undefined> {
+    try {
+      return identity.safeParse(JSON.parse(await readFile(this.#record, 'utf8'))).data;
+    } catch (error) {
+      if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Resolves when Redis serves; ends it where it does not get there. */
+  async #answers(process: ProcessIdentity, logFrom: number): Promise<void> {
+    const began = Date.now();
+    let loading = false;
+    while (Date.now() - began < (loading ? LOAD_MS : ANSWER_MS) && !this.#ending.signal.aborted) {
+      if (!isRunning(process)) throw new StartError(await wordsOf(this.#log, logFrom));
+      try {
+        const [answer] = await ask(this.connection.path, 'PING', /^(\+PONG|-\w+)/, 2_000);
+        if (answer === '+PONG') return;
+        loading = answer === '-LOADING';
+      } catch {
+        // Not listening yet; the loop's time-out and the look at the process decide.
+      }
+      await sleep(20);
+    }
+    await endGroup(process, GRACE_MS);
+    throw new StartError('it did not answer in time');
+  }
+
+  /** Starts Redis again whenever it has ended by itself; the same way for a child as for an adopted process. */
+  async #watch(): Promise<void> {
+    const { logger } = this.#options;
+    let crashes = 0;
+    let since = Date.now();
+    for (;;) {
+      await this.#pause(WATCH_MS);
+      if (this.#ending.signal.aborted) return;
+      try {
+        await rotate(this.#log);
+        if (this.#process !== undefined && isRunning(this.#process)) continue;
+        crashes = countCrash(crashes, Date.now() - since);
+        const wait = backoff(crashes);
+        logger.warn(`Redis ended by itself; it is started again${wait === 0 ? '' : ` in ${wait / 1_000} s`}.`);
+        await this.#pause(wait);
+        if (this.#ending.signal.aborted) return;
+        since = Date.now();
+        await rm(this.connection.path, { force: true });
+        await this.#launchOrMend();
+        logger.info('Redis runs again.');
+      } catch (error) {
+        if (!this.#ending.signal.aborted) logger.error(messageOf(error));
+      }
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#ending.abort();
+    await this.#watching;
+    const process = this.#process;
+    if (process !== undefined && isRunning(process)) {
+      // Redis closes the connection instead of answering, or answers why it will not; then signals follow.
+      await ask(this.connection.path, 'SHUTDOWN NOSAVE', /^-/, 2_000).catch(() => undefined);
+      for (const began = Date.now(); isRunning(process) && Date.now() - began < GRACE_MS;) await sleep(20);
+      await endGroup(process, GRACE_MS);
+    }
+    await rm(this.connection.path, { force: true });
+    await rm(this.#record, { force: true });
+    const folder = dirname(this.connection.path);
+    if (folder !== this.#options.dir) await rm(folder, { recursive: true, force: true });
+  }
+
+  async #pause(ms: number): Promise<void> {
+    // The only rejection is the abort that stop() asks for.
+    await sleep(ms, undefined, { signal: this.#ending.signal, ref: false }).catch(() => undefined);
+  }
+}
+
+function refusal(error: unknown, log: string): Refusal {
+  return error instanceof Refusal ? error : unavailable(`${messageOf(error)}. Its log is ${log}.`, error);
+}
+
+/** One set of broken data is kept, so that they do not pile up. */
+async function removeEarlier(dir: string): Promise<void> {
+  const prefix = `${basename(dir)}.broken-`;
+  for (const name of await readdir(dirname(dir))) {
+    if (name.startsWith(prefix)) await rm(join(dirname(dir), name), { recursive: true, force: true });
+  }
+}

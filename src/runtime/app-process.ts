@@ -1,0 +1,361 @@
+import { Refusal } from '../errors.js';
+import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
+import type { LogFile } from '../logs/log-file.js';
+import { AppPort } from './process/app-port.js';
+import { Child, type Exit } from './process/child.js';
+import { listeningPorts, listensOn } from './process/proc.js';
+import type { Ports } from './process/ports.js';
+import { waitForHealth } from './ready.js';
+
+/** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
+const GRACE_MS = 5_000;
+/** How often a start is tried on another port when its own was taken meanwhile. */
+const PORT_RETRIES = 3;
+
+/** What is to be run for a release. */
+export interface ProcessSpec {
+  app: string;
+  release: number;
+  /** argv of what is started, which reads its order on stdin. */
+  command: readonly string[];
+  /** argv of what it is told to run. */
+  order: readonly string[];
+  cwd: string;
+  /** The whole environment of the process on this port, except its mark; asked for at each start. */
+  environment(port: number): Record<string, string> | Promise<Record<string, string>>;
+  /** A child that was started ahead for this process and waits for its order, where there is one that fits. */
+  ahead?: (environment: Readonly<Record<string, string>>) => Promise<Child | undefined>;
+  /** What the process's mark begins with. */
+  mark: string;
+  /** The port that it gets where that is free; another one otherwise. */
+  port?: number | undefined;
+  /** Whether it is started again after a crash, asked at each; true unless told. */
+  restarts?: () => boolean;
+  /** Where the health check answers, such as `/apps/hello/_stcore/health`. */
+  healthPath: string;
+  /** How long a start may take until the health check answers, in ms. */
+  startLimitMs: number;
+  /** The most resident memory that it may use with all that it starts, in bytes; not told = as much as there is. */
+  memoryLimit?: number | undefined;
+  log: LogFile;
+}
+
+/** Hears that the process has another state, pid or port. */
+export type ProcessListener = (process: AppProcess) => void;
+
+/**
+ * One running Streamlit server of one release: started, watched, started again after a crash, and ended. It runs in a
+ * process group of its own and writes to its own log file, so it outlives this server.
+ */
+export class AppProcess {
+  readonly spec: ProcessSpec;
+  readonly #port: AppPort;
+  readonly #changed: ProcessListener;
+  #state: ProcessState = 'starting';
+  #child: Child | undefined;
+  #startedAt = new Date(0);
+  #crashes = 0;
+  #restarts = 0;
+  #kept = false;
+  #left = false;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  #swept: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #lastExit = '';
+  /** Why it was ended, where it was not to stop. */
+  #excess = '';
+
+  constructor(spec: ProcessSpec, ports: Ports, changed: ProcessListener) {
+    this.spec = spec;
+    this.#port = new AppPort(ports, spec.port);
+    this.#changed = changed;
+  }
+
+  get release(): number {
+    return this.spec.release;
+  }
+  get state(): ProcessState {
+    return this.#state;
+  }
+  get port(): number {
+    return this.#port.number;
+  }
+  get pid(): number | undefined {
+    return this.#child?.identity.pid;
+  }
+  get startedAt(): Date {
+    return this.#startedAt;
+  }
+  /** Starts after a crash. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+  /** How the process ended last, in words; empty while it never did. */
+  get lastExit(): string {
+    return this.#lastExit;
+  }
+
+  /** One sentence on why it has another port than the one it should have; empty where it has that. */
+  get portNote(): string {
+    return this.#port.note;
+  }
+
+  /** What to remember of it on disk, while it runs. */
+  get record(): ProcessRecord | undefined {
+    if (this.#child === undefined) return undefined;
+    const { identity, mark } = this.#child;
+    return {
+      release: this.release,
+      ...identity,
+      port: this.port,
+      mark,
+      startedAt: this.#startedAt.toISOString(),
+      healthPath: this.spec.healthPath,
+    };
+  }
+
+  /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
+  async start(): Promise<void> {
+    this.#starting = this.#start();
+    await this.#starting;
+  }
+
+  /**
+   * Takes over a process that an earlier server started.
+   * @returns false where it does not run any more, is not of this release, or serves below another path, since the public base
+   *   has changed; nothing was touched then
+   */
+  adopt(record: ProcessRecord): boolean {
+    const { app, healthPath } = this.spec;
+    if (!record.mark.includes(`/${app}/${this.release}/`) || (record.healthPath ?? healthPath) !== healthPath)
+      return false;
+    const child = Child.adopt(record);
+    if (child === undefined) return false;
+    this.#port.hold(record.port);
+    this.#state = 'starting';
+    this.#own(child, new Date(record.startedAt));
+    return true;
+  }
+
+  /**
+   * Waits until it serves.
+   * @throws Refusal `app-exited`, `app-not-listening` or `app-start-aborted`, in words for the one who pushed
+   */
+  async whenReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}, retries = PORT_RETRIES): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? this.spec.startLimitMs;
+    const deadline = Date.now() + timeoutMs;
+    while (this.#state === 'starting') {
+      const healthy = await waitForHealth(this.port, this.spec.healthPath, {
+        timeoutMs: deadline - Date.now(),
+        still: () => this.#state === 'starting' && !this.#left,
+        ...(options.signal && { signal: options.signal }),
+      });
+      if (options.signal?.aborted === true || this.#left) {
+        throw new Refusal('conflict', 'app-start-aborted', 'the start was called off');
+      }
+      if (!healthy) break;
+      const pid = this.pid;
+      if (pid !== undefined && (await listensOn(pid, this.port))) {
+        if (this.#state === 'starting') this.#set('ready');
+        return;
+      }
+      // Somebody else answers on this port; our process will fail to bind it and exit.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (Date.now() >= deadline) break;
+    }
+    if (this.#state === 'ready') return;
+    if (await this.#lostPort(retries)) {
+      await this.start();
+      return this.whenReady({ ...options, timeoutMs: deadline - Date.now() }, retries - 1);
+    }
+    if (this.#state !== 'starting') {
+      throw new Refusal('invalid', 'app-exited', this.#lastExit || 'the app was stopped while it started');
+    }
+    const where = whereItListens(this.port, this.pid === undefined ? [] : await listeningPorts(this.pid));
+    throw new Refusal(
+      'invalid',
+      'app-not-listening',
+      `the app did not answer on the port it was given within ${Math.round(timeoutMs / 1000)} s (${where})`,
+    );
+  }
+
+  /** True where it ended because it did not get its port, and another one may be tried. */
+  async #lostPort(retries: number): Promise<boolean> {
+    if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
+    if (!(await this.#port.wasLost(this.spec.log))) return false;
+    await this.#say(`port ${this.port} was taken by another program meanwhile; trying another`);
+    return true;
+  }
+
+  /** From now on it is started again whenever it ends by itself. */
+  keep(): void {
+    this.#kept = true;
+    if (this.#state === 'crashed') this.#scheduleStart();
+  }
+
+  /** Starts one that has crashed and is kept up, now; fine where it runs. */
+  retry(): void {
+    if (!this.#kept || this.#state !== 'crashed') return;
+    clearTimeout(this.#timer);
+    void this.#startAgain();
+  }
+
+  /** Starts it, or goes on with one that was adopted, and keeps it up from now on, whatever happens to it. */
+  async run(): Promise<void> {
+    this.#kept = true;
+    await this.#bringUp(this.#child === undefined);
+  }
+
+  /**
+   * Ends it for good: its group gets TERM, then KILL, and its port is given back.
+   * @param graceMs how long it may take after TERM
+   */
+  async stop(graceMs = GRACE_MS): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs);
+    await this.#stopping;
+  }
+
+  /** Ends one that uses more memory than it may, at once; its end is a crash like any other. @param used resident, of its whole group, in bytes */
+  async limitMemory(used: number): Promise<void> {
+    const { memoryLimit } = this.spec;
+    if (memoryLimit === undefined || used <= memoryLimit || this.#child === undefined || this.#over) return;
+    const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
+    this.#excess = `the app used ${has} MB of memory, and may use ${may}`;
+    await this.#child.end(0);
+  }
+
+  /** Lets go of it without ending it: the next server adopts it. */
+  leave(): void {
+    this.#left = true;
+    this.#kept = false;
+    clearTimeout(this.#timer);
+    this.#child?.leave();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#over) return;
+    if ((await this.#port.take()) && this.portNote !== '') await this.#say(this.portNote);
+    if (this.#over) return;
+    this.#set('starting');
+    const output = await this.spec.log.openForChild();
+    try {
+      if (!this.#over) await this.#launch(output.fd);
+    } finally {
+      await output.close();
+    }
+    if (this.#child !== undefined) this.#changed(this);
+  }
+
+  /** True once nothing may be started any more. */
+  get #over(): boolean {
+    return this.#stopping !== undefined || this.#left;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#kept = false;
+    clearTimeout(this.#timer);
+    // A start that is under way is waited for, or it would leave behind what nobody sees.
+    await this.#starting?.catch(() => undefined);
+    const child = this.#child;
+    if (child !== undefined) {
+      await this.#say(`stopping pid=${child.identity.pid}`);
+      await child.end(graceMs);
+      await this.#say('stopped');
+    }
+    await this.#swept;
+    this.#child = undefined;
+    // What it printed in its last moment must not stay large either; a full disk keeps nobody from stopping.
+    await this.spec.log.rotateIfLarge().catch(() => undefined);
+    this.#port.giveBack();
+    this.#set('stopped');
+  }
+
+  async #launch(output: number): Promise<void> {
+    const { app, release, command, order, cwd, mark, log, ahead } = this.spec;
+    const environment = await this.spec.environment(this.port);
+    if (this.#over) return;
+    const child =
+      (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
+    // One that was started ahead has waited since.
+    this.#own(child, new Date());
+    // Said before it is told anything, so that it stands before what the app prints.
+    await this.#say(`started pid=${child.identity.pid} port=${this.port}`);
+    child.tell({ argv: order, cwd, environment, log: log.path });
+  }
+
+  #own(child: Child, startedAt: Date): void {
+    this.#child = child;
+    this.#startedAt = startedAt;
+    void child.ended.then((exit) => this.#ended(child, exit));
+  }
+
+  #ended(child: Child, exit: Exit): void {
+    if (this.#stopping !== undefined || this.#child !== child) return;
+    this.#child = undefined;
+    const ranFor = Date.now() - this.#startedAt.getTime();
+    this.#crashes = countCrash(this.#crashes, ranFor);
+    this.#lastExit = this.#excess || howItEnded(exit);
+    this.#excess = '';
+    void this.#say(`${this.#lastExit} (pid ${child.identity.pid}, after ${(ranFor / 1000).toFixed(1)} s)`);
+    this.#swept = this.#swept.then(() => child.sweep()).catch(() => undefined);
+    this.#set('crashed');
+    if (this.#kept) this.#scheduleStart();
+  }
+
+  #scheduleStart(): void {
+    clearTimeout(this.#timer);
+    if (this.spec.restarts?.() === false) return;
+    const wait = backoff(this.#crashes);
+    this.#timer = setTimeout(() => void this.#startAgain(), wait);
+    this.#timer.unref();
+  }
+
+  async #startAgain(): Promise<void> {
+    await this.#swept;
+    if (!this.#kept || this.#over) return;
+    this.#restarts += 1;
+    await this.#bringUp(true);
+  }
+
+  async #bringUp(start: boolean): Promise<void> {
+    let started = false;
+    try {
+      if (start) await this.start();
+      started = true;
+      await this.whenReady();
+    } catch (error) {
+      if (!this.#kept || this.#over) return;
+      await this.#say(`not started: ${error instanceof Error ? error.message : String(error)}`);
+      if (!started) {
+        this.#crashes += 1;
+        this.#set('crashed');
+        this.#scheduleStart();
+      } else {
+        // It runs and serves nothing: end it, and its end is a crash like any other.
+        await this.#child?.end(GRACE_MS);
+      }
+    }
+  }
+
+  #set(state: ProcessState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#changed(this);
+  }
+
+  /** The log is for people: that it cannot be written (a full disk) must not end an app. */
+  async #say(text: string): Promise<void> {
+    await this.spec.log.append(text).catch(() => undefined);
+  }
+}
+
+function whereItListens(port: number, ports: readonly number[]): string {
+  if (ports.includes(port)) return 'it listens there and is silent';
+  return ports.length === 0 ? 'it listens nowhere' : `it listens on ${ports.join(', ')} instead`;
+}
+
+function howItEnded({ code, signal }: Exit): string {
+  if (signal !== null) return `the app was ended by ${signal}`;
+  return code === null ? 'the app ended' : `the app exited with code ${code}`;
+}

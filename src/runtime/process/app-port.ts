@@ -1,0 +1,71 @@
+import type { LogFile } from '../../logs/log-file.js';
+import { tail } from '../../logs/tail.js';
+import { holderOf } from './proc.js';
+import { isFree, type Ports } from './ports.js';
+
+/** How Streamlit's versions, and the servers in them, say that they did not get their port; and how many lines are looked at for it. */
+const PORT_TAKEN = /is not available|already in use/i;
+const LAST_LINES = 20;
+
+/** The port of one process: reserved at its first start, and kept over its restarts for as long as nobody else takes it. */
+export class AppPort {
+  readonly #ports: Ports;
+  readonly #wanted: number | undefined;
+  #number = 0;
+  #note = '';
+
+  /** @param wanted the one that it gets where that is free */
+  constructor(ports: Ports, wanted: number | undefined) {
+    this.#ports = ports;
+    this.#wanted = wanted;
+  }
+
+  /** 0 = there was none yet. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** One sentence on why it is another one than the one that was wanted; empty where it is that. */
+  get note(): string {
+    return this.#note;
+  }
+
+  /** Has the port of a process that runs already. */
+  hold(port: number): void {
+    this.#ports.hold(port);
+    this.#number = port;
+  }
+
+  /** Sees to it that it is free. @returns true where it is another one than before @throws Refusal `ports-used-up` */
+  async take(): Promise<boolean> {
+    if (this.#number !== 0 && (await isFree(this.#number))) return false;
+    const port = await this.#ports.reserve(this.#wanted);
+    this.#note = this.#wanted === undefined || port === this.#wanted ? '' : await noteOn(this.#wanted, port);
+    this.giveBack();
+    this.#number = port;
+    return true;
+  }
+
+  /** Others may have it now; it stays the number by which the process is known. */
+  giveBack(): void {
+    if (this.#number !== 0) this.#ports.release(this.#number);
+  }
+
+  /**
+   * True where a process that has ended did not get it, since somebody else took it after it was found free. Between the look
+   * and Streamlit's own bind lies half a second, and the port's range is not ours alone: a connection that lasted a moment is
+   * gone by now, and only what Streamlit said tells of it.
+   */
+  async wasLost(log: LogFile): Promise<boolean> {
+    if (!(await isFree(this.#number))) return true;
+    const { lines } = await tail(log.path, LAST_LINES);
+    const itself = new RegExp(`\\b${this.#number}\\b`);
+    return lines.some((line) => itself.test(line) && PORT_TAKEN.test(line));
+  }
+}
+
+async function noteOn(wanted: number, port: number): Promise<string> {
+  const holder = await holderOf(wanted);
+  const who = holder === undefined ? 'another program' : `${holder.name} (pid ${holder.pid})`;
+  return `port ${wanted} is used by ${who}: this process gets port ${port}`;
+}

@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
+import type { ProcessRecord } from '../../domain/app/process.js';
+import { hasCode, messageOf, Refusal } from '../../errors.js';
+import { endMarked, MARK } from './marked.js';
+import { endGroup, isRunning, startTimeOf, type ProcessIdentity } from './proc.js';
+
+/** How often a process that is not our child is looked at, in ms. */
+const WATCH_MS = 500;
+
+/** What is started. */
+export interface ChildSpec {
+  app: string;
+  release: number;
+  /** argv */
+  command: readonly string[];
+  cwd: string;
+  /** Its whole environment, except its mark. */
+  environment: Readonly<Record<string, string>>;
+  /** What its mark begins with. */
+  mark: string;
+  /** What its stdout and stderr are: an open file, or nothing until its order names one. */
+  output: number | 'ignore';
+}
+
+/** What a child is told to run, as `python/launch.py` reads it. */
+export interface Order {
+  argv: readonly string[];
+  cwd: string;
+  /** What it shall have of the environment; told is what it did not begin with, lest that take back what was changed since. */
+  environment: Readonly<Record<string, string>>;
+  /** The file that hears all its output from now on. */
+  log: string;
+}
+
+/** How a child ended; both null where nobody saw it, since it was an earlier server's. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/**
+ * One running process of an app, from its start to its end. It leads a process group of its own and carries a mark, so it
+ * outlives this server, and whatever it starts is found. Once started it waits for its order; where the server ends before
+ * it gives one, it ends as well.
+ */
+export class Child {
+  readonly identity: ProcessIdentity;
+  readonly mark: string;
+  /** What it began with, except its mark; empty where an earlier server began it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Resolves once it has ended by itself or was ended. */
+  readonly ended: Promise<Exit>;
+  readonly #stdin: Writable | undefined;
+  #watched = true;
+
+  private constructor(parts: {
+    identity: ProcessIdentity;
+    mark: string;
+    environment?: ChildSpec['environment'];
+    stdin?: Writable;
+    ended?: Promise<Exit>;
+  }) {
+    this.identity = parts.identity;
+    this.mark = parts.mark;
+    this.environment = parts.environment ?? {};
+    this.#stdin = parts.stdin;
+    this.ended = parts.ended ?? this.#watch();
+  }
+
+  /** @throws Refusal `app-not-started` where the command cannot be run */
+  static async start(spec: ChildSpec): Promise<Child> {
+    const [command = '', ...args] = spec.command;
+    const mark = `${spec.mark}/${spec.app}/${spec.release}/${randomUUID()}`;
+    const child = spawn(command, args, {
+      cwd: spec.cwd,
+      env: { ...spec.environment, [MARK]: mark },
+      detached: true,
+      stdio: ['pipe', spec.output, spec.output],
+    });
+    const ended = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    const failure = await new Promise<unknown>((resolve) => {
+      child.once('spawn', () => resolve(undefined));
+      child.once('error', resolve);
+    });
+    if (failure !== undefined || child.pid === undefined || child.stdin === null) {
+      const gone = `${command} is not there: "streamlit-host rollback ${spec.app} ${spec.release}" makes it anew`;
+      throw new Refusal(
+        'unavailable',
+        'app-not-started',
+        hasCode(failure, 'ENOENT') ? gone : `${command} could not be started: ${messageOf(failure)}`,
+      );
+    }
+    // It may end before it has heard its order: its end tells more than the broken pipe.
+    child.stdin.on('error', () => undefined);
+    child.unref();
+    // A process that is gone already has no start time, and nothing is ever signalled without one.
+    const identity = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '0' };
+    return new Child({ identity, mark, environment: spec.environment, stdin: child.stdin, ended });
+  }
+
+  /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
+  static adopt(record: ProcessRecord): Child | undefined {
+    const identity = { pid: record.pid, startTime: record.startTime };
+    return isRunning(identity) ? new Child({ identity, mark: record.mark }) : undefined;
+  }
+
+  get running(): boolean {
+    return isRunning(this.identity);
+  }
+
+  /** Tells it what to run: once, and one that was adopted was told before. */
+  tell(order: Order): void {
+    const late = Object.entries(order.environment).filter(([name, value]) => this.environment[name] !== value);
+    this.#stdin?.end(JSON.stringify({ ...order, environment: Object.fromEntries(late) }));
+  }
+
+  /** Lets go of it without ending it. */
+  leave(): void {
+    this.#watched = false;
+  }
+
+  /**
+   * Ends it: its group gets TERM, then KILL, and whatever carries its mark is ended with it.
+   * @param graceMs how long it may take after TERM
+   */
+  async end(graceMs: number): Promise<void> {
+    await endGroup(this.identity, graceMs);
+    await this.sweep();
+  }
+
+  /** What left its group (a daemon that an app started), or outlived its crash, is found by its mark and ended. */
+  async sweep(): Promise<void> {
+    await endMarked(this.mark, new Set());
+  }
+
+  /** A process that an earlier server started is nobody's child here, so its end is seen by looking. */
+  #watch(): Promise<Exit> {
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        if (this.#watched && this.running) return;
+        clearInterval(timer);
+        // Of one that was let go of, nobody wants to know.
+        if (this.#watched) resolve({ code: null, signal: null });
+      }, WATCH_MS);
+      timer.unref();
+    });
+  }
+}

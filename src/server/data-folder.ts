@@ -1,0 +1,39 @@
+import { access, constants, mkdir, rm } from 'node:fs/promises';
+import { messageOf, Refusal } from '../errors.js';
+import { startTimeOf } from '../runtime/process/proc.js';
+import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js';
+import type { Paths } from '../store/paths.js';
+
+/**
+ * Makes the data folder where there is none, takes it for this server for as long as it runs, and empties it of an earlier
+ * server's work in progress.
+ * @throws Refusal `data-not-writable`, `already-running`
+ */
+export async function takeData(paths: Paths): Promise<void> {
+  await prepare(paths);
+  if (!(await claimData(paths.data))) {
+    const other = await readServerRecord(paths.server);
+    const where =
+      other === undefined || other.url === '' ? 'it is just starting' : `${other.url}/console/ (pid ${other.pid})`;
+    throw new Refusal('conflict', 'already-running', `a server runs already on ${paths.data}: ${where}`);
+  }
+  await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: '' });
+  // Only now: another server's work in progress may lie there.
+  await rm(paths.tmp, { recursive: true, force: true });
+  await mkdir(paths.tmp, { mode: 0o700 });
+}
+
+async function prepare(paths: Paths): Promise<void> {
+  try {
+    for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    }
+    await access(paths.data, constants.W_OK);
+  } catch (error) {
+    throw new Refusal(
+      'unavailable',
+      'data-not-writable',
+      `the data folder ${paths.data} cannot be written: ${messageOf(error)}`,
+    );
+  }
+}

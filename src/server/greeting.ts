@@ -1,0 +1,47 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Logger } from '../logger.js';
+import { makeExample } from '../store/example.js';
+import type { Git } from '../store/git.js';
+import type { Paths } from '../store/paths.js';
+
+/** The example's repository, ready to be pushed; a server without one is a server all the same. */
+export async function offerExample(
+  paths: Paths,
+  git: Git,
+  example: { from: string; url: string; ownToken: boolean },
+  logger: Logger,
+): Promise<string | undefined> {
+  try {
+    await mkdir(dirname(paths.example), { recursive: true });
+    const tokenFile = example.ownToken ? paths.adminToken : undefined;
+    await makeExample(git, { from: example.from, to: paths.example, tmp: paths.tmp, url: example.url, tokenFile });
+    return paths.example;
+  } catch (error) {
+    logger.warn({ err: error }, 'the example app could not be prepared');
+    return undefined;
+  }
+}
+
+/** What the person who started it needs next, at the end of what they see. */
+export function greet(base: string, code: string, example: string | undefined): void {
+  const lines = [
+    '',
+    `  streamlit-host runs at ${base}/`,
+    '',
+    '  Console (this link logs you in, once):',
+    '',
+    `    ${base}/console/login?code=${code}`,
+  ];
+  if (example !== undefined) {
+    lines.push(
+      '',
+      '  Push the example app:',
+      '',
+      `    cd ${example}`,
+      `    git remote add host ${base}/git/hello.git`,
+      '    git push host main',
+    );
+  }
+  process.stdout.write(`${lines.join('\n')}\n\n`);
+}

@@ -1,0 +1,169 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConfigVars } from '../domain/config/vars.js';
+import type { Place } from '../domain/in-place/place.js';
+import type { Release } from '../domain/app/release.js';
+import {
+  launchCommand,
+  namesPlaces,
+  readEarly,
+  streamlitCommand,
+  streamlitEnvironment,
+} from '../domain/streamlit/streamlit.js';
+import { Refusal } from '../errors.js';
+import { LogFile } from '../logs/log-file.js';
+import { Child } from '../runtime/process/child.js';
+import type { Ports } from '../runtime/process/ports.js';
+import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/app-process.js';
+import type { AppStore } from '../store/apps.js';
+import type { Paths } from '../store/paths.js';
+import type { ExpectedRelease } from '../deploys/head-starts.js';
+import type { ProcessConfig } from '../app-config/process-config.js';
+
+/** In bytes. */
+const MB = 1_000_000;
+
+export interface ProcessesOptions {
+  store: Pick<AppStore, 'find'>;
+  paths: Paths;
+  ports: Ports;
+  /** The public base's own path; empty where it has none. */
+  basePath: string;
+  publicBase: () => string;
+  /** PATH for apps. */
+  path: string;
+  /** HOME for apps in place; the others get one of their own. */
+  home: string;
+  /** By which our children are known. */
+  mark: string;
+  /** The place of what an app's Python runs first. */
+  launcher: string;
+  /** The most memory (MB) that a process may use whose release says nothing itself; 0 = as much as there is. */
+  memoryLimitMb: number;
+  /** How long a process may take to answer its health check, in ms. */
+  startLimitMs: number;
+  /** For how long Streamlit keeps the state of a page that lost its connection, in ms. */
+  sessionTtlMs: number;
+  /** What a process gets of its app's config vars and secrets. */
+  config: Pick<ProcessConfig, 'begin' | 'vars'>;
+}
+
+/** Makes the process of a release: what it runs, where, and with which environment. */
+export class Processes {
+  readonly #options: ProcessesOptions;
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A process of a release, not started yet.
+   * @param ahead finds what was started for it by `startAhead`
+   * @throws Refusal where the release was never built
+   */
+  async prepare(
+    app: string,
+    release: Release,
+    changed: ProcessListener,
+    ahead?: ProcessSpec['ahead'],
+  ): Promise<AppProcess> {
+    const { store, paths, ports, basePath, mark, launcher, memoryLimitMb, startLimitMs } = this.#options;
+    const limitMb = release.memoryLimitMb ?? memoryLimitMb;
+    const environment = paths.environmentOf(release);
+    if (environment === undefined || release.entrypoint === undefined) {
+      throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
+    }
+    await mkdir(paths.storage(app), { recursive: true });
+    const place = (): Place | undefined => store.find(app)?.place;
+    return new AppProcess(
+      {
+        app,
+        release: release.number,
+        command: launchCommand(pythonOf(environment), launcher, app),
+        order: streamlitCommand(release.entrypoint),
+        cwd: paths.sourceOf(app, release),
+        environment: (port) => this.#environment(app, release, environment, port),
+        port: release.folder === undefined ? undefined : place()?.port,
+        restarts: () => place()?.restartOnCrash ?? true,
+        healthPath: `${basePath}/apps/${app}/_stcore/health`,
+        startLimitMs,
+        memoryLimit: limitMb === 0 ? undefined : limitMb * MB,
+        mark,
+        log: new LogFile(paths.runLog(app, release.number)),
+        ...(ahead && { ahead }),
+      },
+      ports,
+      changed,
+    );
+  }
+
+  /**
+   * Starts the interpreter of a release that does not exist yet: it waits for its order.
+   * @returns undefined where it must not begin elsewhere than in the folder of its release
+   * @throws Refusal as a start does
+   */
+  async startAhead(app: string, expected: ExpectedRelease): Promise<Child | undefined> {
+    const { paths, launcher, mark, config } = this.#options;
+    const vars = await config.vars(app, expected.config);
+    if (namesPlaces(vars)) return undefined;
+    const folder = paths.environment(expected.environment);
+    const environment = readEarly(this.#variables(app, expected, folder, vars));
+    const command = launchCommand(pythonOf(folder), launcher, app);
+    return Child.start({ app, release: expected.number, command, cwd: folder, environment, mark, output: 'ignore' });
+  }
+
+  /** @param environment the folder of the Python environment */
+  async #environment(
+    app: string,
+    release: Release,
+    environment: string,
+    port: number,
+  ): Promise<Record<string, string>> {
+    const { paths, basePath, publicBase, sessionTtlMs, config } = this.#options;
+    const { vars, cookieSecret } = await config.begin({ app, release: release.number, port }, release.config ?? 0, {
+      cwd: paths.sourceOf(app, release),
+      redirectUri: `${publicBase()}/apps/${app}/oauth2callback`,
+    });
+    return {
+      ...this.#variables(app, release, environment, vars),
+      ...streamlitEnvironment({
+        port,
+        basePath: `${basePath}/apps/${app}`.slice(1),
+        publicHost: new URL(publicBase()).hostname,
+        disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),
+        maxUploadMb: 200,
+        cookieSecret,
+      }),
+    };
+  }
+
+  /** What does not depend on the port. */
+  #variables(
+    app: string,
+    release: Pick<Release, 'number' | 'folder'>,
+    environment: string,
+    vars: ConfigVars,
+  ): Record<string, string> {
+    const { paths, path, home } = this.#options;
+    const storage = paths.storage(app);
+    return {
+      LANG: 'C.UTF-8',
+      // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
+      MALLOC_ARENA_MAX: '2',
+      ...vars,
+      // What stands from here on is the server's, whatever the vars say.
+      PATH: `${join(environment, 'bin')}:${path}`,
+      // An app in place keeps the home that it had.
+      HOME: release.folder === undefined ? storage : home,
+      VIRTUAL_ENV: environment,
+      PYTHONUNBUFFERED: '1',
+      STREAMLIT_HOST_APP: app,
+      STREAMLIT_HOST_RELEASE: String(release.number),
+      STREAMLIT_HOST_STORAGE: storage,
+    };
+  }
+}
+
+function pythonOf(environment: string): string {
+  return join(environment, 'bin', 'python');
+}

@@ -1,0 +1,347 @@
+import { drainMinutesOf, findRelease, type App } from '../domain/app/app.js';
+import type { ProcessRecord } from '../domain/app/process.js';
+import { transition, type Release } from '../domain/app/release.js';
+import { Refusal } from '../errors.js';
+import { Target } from '../gateway/target.js';
+import type { RouteTable } from '../gateway/routes.js';
+import { endMarked } from '../runtime/process/marked.js';
+import { memoryOfGroups } from '../runtime/process/proc.js';
+import type { AppProcess, ProcessSpec } from '../runtime/app-process.js';
+import type { AppStore } from '../store/apps.js';
+import { linkLive } from '../store/links.js';
+import type { Paths } from '../store/paths.js';
+import { drained, type DrainLimits } from './drain.js';
+import type { ProcessConfig } from '../app-config/process-config.js';
+import type { Processes } from './processes.js';
+
+export interface ServingOptions {
+  store: AppStore;
+  paths: Paths;
+  routes: RouteTable;
+  processes: Pick<Processes, 'prepare'>;
+  drain: DrainLimits;
+  /** Takes back what a process got of its app's secrets. */
+  config: Pick<ProcessConfig, 'end'>;
+  /** Hears that an app's process has another state. */
+  changed: (app: string) => void;
+  logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
+}
+
+/** How often the logs and the memory of processes are looked at, in ms: an app in a loop fills a lot in a second. */
+const LOOK_MS = 1_000;
+/** How long requests that are under way may take when their process is replaced by one of the same release, in ms. */
+const FINISH_MS = 10_000;
+/** How long the start of the server waits for a process that it adopts to answer, in ms. */
+const ADOPT_MS = 2_000;
+
+/** A process with the route that leads to it. */
+interface Served {
+  process: AppProcess;
+  target: Target;
+}
+
+/**
+ * Which processes run for which app, and that the gateway's routes and the records on disk say the same. The live
+ * release's process is kept up; an older one is kept until its pages are gone.
+ */
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #live = new Map<string, Served>();
+  readonly #draining = new Map<string, Set<Served>>();
+  readonly #background = new Set<Promise<void>>();
+  /** The apps of which not every process that an earlier server left is known yet. */
+  readonly #adopting = new Set<string>();
+  /** Whatever runs: also a process that is not live yet. */
+  readonly #running = new Set<AppProcess>();
+  readonly #closed = new AbortController();
+  readonly #looks: NodeJS.Timeout;
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+    this.#looks = setInterval(() => this.#look(), LOOK_MS);
+    this.#looks.unref();
+  }
+
+  /** The live release's process. */
+  process(app: string): AppProcess | undefined {
+    return this.#live.get(app)?.process;
+  }
+
+  /** The numbers of the older releases that still have open pages. */
+  draining(app: string): number[] {
+    return [...(this.#draining.get(app) ?? [])].map((served) => served.process.release);
+  }
+
+  /** How many pages are open on each release that has a process. */
+  openPages(app: string): Map<number, number> {
+    const live = this.#live.get(app);
+    const pages = new Map<number, number>();
+    for (const { process, target } of [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])]) {
+      pages.set(process.release, (pages.get(process.release) ?? 0) + target.sockets);
+    }
+    return pages;
+  }
+
+  /**
+   * Prepares a process of a release, not started yet.
+   * @param ahead finds what was started for it already
+   * @throws Refusal where the release was never built
+   */
+  async prepare(app: string, release: Release, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
+    return this.#options.processes.prepare(app, release, (process) => this.#changed(app, process), ahead);
+  }
+
+  /**
+   * Makes a process that serves the one that new visitors get: written down, then swapped in one assignment. The process
+   * before it drains where it is another release's, and ends where it is the same one's.
+   * @param record the app's record as it shall be, given the newest one
+   */
+  async goLive(app: string, process: AppProcess, record: (app: App) => App): Promise<void> {
+    const { store, routes } = this.#options;
+    const target = new Target(process);
+    await store.update(app, (current) => withProcess(record(current), process.record));
+    // From here to the next wait nothing else can come in between: what was live is known, and has an owner again.
+    const before = this.#live.get(app);
+    routes.swap(app, target);
+    this.#live.set(app, { process, target });
+    process.keep();
+    if (before !== undefined) {
+      if (before.process.release === process.release) this.#inBackground(this.#replace(app, before));
+      else this.#drain(app, before);
+    }
+    this.#inBackground(this.#record(app));
+    await this.#link(app);
+  }
+
+  /**
+   * Starts the live release in the background, and keeps it up from now on. Fine when it runs.
+   * @throws Refusal where the app has no release to run
+   */
+  async start(app: App): Promise<void> {
+    const before = this.#live.get(app.id);
+    // One that has crashed need not wait for its turn, or for somebody.
+    if (before !== undefined) return before.process.retry();
+    const release = findRelease(app, app.live);
+    if (release === undefined) {
+      throw new Refusal('conflict', 'nothing-deployed', `${app.id} has nothing to run yet: push to it first.`);
+    }
+    const process = await this.prepare(app.id, release);
+    // Two starts at once: the first one is under way. Stopped meanwhile, or about to be removed: nobody would end it.
+    if (this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
+    this.#serve(app.id, process);
+    this.#inBackground(process.run());
+  }
+
+  /** Takes over what an earlier server left running; what is not wanted any more is ended. */
+  async adopt(app: App): Promise<void> {
+    this.#adopting.add(app.id);
+    try {
+      for (const record of app.processes) await this.#adoptOne(app, record);
+    } finally {
+      this.#adopting.delete(app.id);
+    }
+    await this.#record(app.id);
+  }
+
+  async #adoptOne(app: App, record: ProcessRecord): Promise<void> {
+    const release = findRelease(app, record.release);
+    const process =
+      release === undefined || this.#options.paths.environmentOf(release) === undefined
+        ? undefined
+        : await this.prepare(app.id, release);
+    if (release === undefined || process?.adopt(record) !== true) return this.#sweep(app.id, record);
+    await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
+    const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
+    if (live) {
+      this.#serve(app.id, process, new Date());
+      this.#inBackground(process.run());
+    } else if (release.state === 'draining' && app.wanted === 'running') {
+      this.#inBackground(process.whenReady().catch(() => undefined));
+      // Its pages lost their connections with the earlier server, and come back in a moment.
+      const served = { process, target: new Target(process, new Date()) };
+      this.#options.routes.drainBehind(app.id, served.target);
+      this.#drain(app.id, served);
+    } else {
+      await process.stop();
+    }
+  }
+
+  /** Starts a new process of the live release beside the old one, which serves until the new one does. */
+  async restart(app: App): Promise<void> {
+    const release = findRelease(app, app.live);
+    const before = this.#live.get(app.id);
+    if (before === undefined || release === undefined) return this.start(app);
+    const process = await this.prepare(app.id, release);
+    try {
+      await process.start();
+      await process.whenReady();
+      await this.goLive(app.id, process, (current) => {
+        if (current.live !== release.number || current.wanted !== 'running') throw new Overtaken();
+        return current;
+      });
+    } catch (error) {
+      await process.stop();
+      // A deploy has put a newer release in its place meanwhile: that one is fresh as well.
+      if (!(error instanceof Overtaken)) throw error;
+    }
+  }
+
+  /** Ends the processes of an older release, whoever still has a page open on it. */
+  async retire(app: string, release: number): Promise<void> {
+    const old = [...(this.#draining.get(app) ?? [])].filter((served) => served.process.release === release);
+    await Promise.all(old.map((served) => this.#replace(app, served)));
+  }
+
+  /** Ends every process of an app. */
+  async stop(app: string): Promise<void> {
+    const live = this.#live.get(app);
+    const all = [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])];
+    await Promise.all(all.map((served) => this.#end(app, served)));
+  }
+
+  /** Ends every process of every app; what is wanted stays as it is, so the next server starts them again. */
+  async end(): Promise<void> {
+    this.#closed.abort();
+    clearInterval(this.#looks);
+    await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
+    await this.#settled();
+  }
+
+  /** Lets go of every process without ending it: the next server adopts them. */
+  async leave(): Promise<void> {
+    this.#closed.abort();
+    clearInterval(this.#looks);
+    for (const { process } of this.#all()) process.leave();
+    await this.#settled();
+    for (const { target } of this.#all()) target.agent.destroy();
+  }
+
+  /** What runs in the background may begin more of it. */
+  async #settled(): Promise<void> {
+    while (this.#background.size > 0) await Promise.allSettled(this.#background);
+  }
+
+  /** Sees to it that no process fills the disk or the memory. */
+  #look(): void {
+    const limited = [...this.#running].some((process) => process.spec.memoryLimit !== undefined);
+    const memory = limited ? memoryOfGroups() : new Map<number, number>();
+    for (const process of this.#running) {
+      this.#inBackground(process.spec.log.rotateIfLarge().then(() => undefined));
+      this.#inBackground(process.limitMemory(memory.get(process.pid ?? 0) ?? 0));
+    }
+  }
+
+  *#all(): Iterable<Served> {
+    yield* this.#live.values();
+    for (const set of this.#draining.values()) yield* set;
+  }
+
+  /** For people who look at the disk; that it fails must not undo a deploy. */
+  async #link(app: string): Promise<void> {
+    const { store, paths, logger } = this.#options;
+    const record = store.find(app);
+    const release = record === undefined ? undefined : findRelease(record, record.live);
+    if (release === undefined) return;
+    await linkLive(paths, app, release).catch((error: unknown) => {
+      logger.warn({ app, err: error }, 'the links to the live release could not be renewed');
+    });
+  }
+
+  /** @param socketsUntil when its pages lost their connections; undefined where it has none */
+  #serve(app: string, process: AppProcess, socketsUntil?: Date): void {
+    const target = new Target(process, socketsUntil);
+    this.#live.set(app, { process, target });
+    this.#options.routes.swap(app, target);
+  }
+
+  #drain(app: string, served: Served): void {
+    const set = this.#draining.get(app) ?? new Set<Served>();
+    this.#draining.set(app, set.add(served));
+    if (this.#live.get(app)?.process === served.process) this.#live.delete(app);
+    this.#inBackground(
+      drained(served.target, this.#drainLimits(app), this.#closed.signal).then(async (over) => {
+        if (over) await this.#replace(app, served);
+      }),
+    );
+  }
+
+  #drainLimits(app: string): DrainLimits {
+    const { store, drain } = this.#options;
+    const record = store.find(app);
+    const minutes = record === undefined ? undefined : drainMinutesOf(record);
+    return minutes === undefined ? drain : { ...drain, limitMs: minutes * 60_000 };
+  }
+
+  /** Ends a process that another one has replaced: its pages go over at once, its answers are finished. */
+  async #replace(app: string, served: Served): Promise<void> {
+    this.#options.routes.drop(app, served.target);
+    served.target.closeSockets();
+    await served.target.whenIdle(FINISH_MS, this.#closed.signal);
+    await this.#end(app, served);
+  }
+
+  /** What a process that is gone, or belongs to no release any more, has left running; its mark is its alone. */
+  async #sweep(app: string, record: ProcessRecord): Promise<void> {
+    if (record.mark.includes(`/${app}/${record.release}/`)) await endMarked(record.mark, new Set());
+    await this.#options.config.end({ app, release: record.release, port: record.port });
+  }
+
+  async #end(app: string, served: Served): Promise<void> {
+    const { routes, store, logger } = this.#options;
+    routes.drop(app, served.target);
+    if (this.#live.get(app) === served) this.#live.delete(app);
+    this.#draining.get(app)?.delete(served);
+    served.target.close();
+    await served.process.stop();
+    if (store.find(app) === undefined) return;
+    await this.#record(app);
+    logger.info({ app, release: served.process.release }, 'a process ended');
+  }
+
+  #changed(app: string, process: AppProcess): void {
+    this.#options.routes.changed(app);
+    this.#options.changed(app);
+    // A process that comes back after a crash gets its secrets anew.
+    if (process.state === 'stopped' || process.state === 'crashed') {
+      this.#inBackground(this.#options.config.end({ app, release: process.release, port: process.port }));
+    }
+    if (process.state === 'stopped') this.#running.delete(process);
+    else this.#running.add(process);
+    const known =
+      this.#live.get(app)?.process === process ||
+      [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
+    if (known && this.#options.store.find(app) !== undefined) this.#inBackground(this.#record(app));
+  }
+
+  /** Writes down which processes run, as they are now; a release that was live and has none any more is retired. */
+  async #record(app: string): Promise<void> {
+    // An adoption ends with a record of its own.
+    if (this.#options.store.find(app) === undefined || this.#adopting.has(app)) return;
+    await this.#options.store.update(app, (current) => {
+      const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])].flatMap((one) => one?.process ?? []);
+      const running = new Set(served.map((process) => process.release));
+      return {
+        ...current,
+        processes: served.flatMap((process) => process.record ?? []),
+        releases: current.releases.map((one) =>
+          one.state === 'draining' && !running.has(one.number) ? transition(one, 'retired') : one,
+        ),
+      };
+    });
+  }
+
+  /** Work that nobody waits for still has an owner: it is awaited at the end, and its errors are heard. */
+  #inBackground(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'work on a process failed'))
+      .finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+}
+
+/** A restart's process is not needed: something newer is live. */
+class Overtaken extends Error {}
+
+function withProcess(app: App, record: ProcessRecord | undefined): App {
+  return record === undefined ? app : { ...app, processes: [...app.processes, record] };
+}

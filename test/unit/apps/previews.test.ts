@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { newApp, type App } from '../../../src/domain/app/app.js';
+import { newPreview } from '../../../src/domain/app/preview.js';
+import { Previews } from '../../../src/apps/previews.js';
+import { RouteTable } from '../../../src/gateway/routes.js';
+import { Target } from '../../../src/gateway/target.js';
+import { AppStore } from '../../../src/store/apps.js';
+import { Paths } from '../../../src/store/paths.js';
+
+const DAY = 86_400_000;
+let paths: Paths;
+let store: AppStore;
+let routes: RouteTable;
+let previews: Previews | undefined;
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'previews-')));
+  store = new AppStore(paths);
+  await store.load();
+  await store.create(newApp('shop', 'Shop', new Date()));
+  routes = new RouteTable();
+});
+
+afterEach(async () => {
+  await previews?.close();
+  await rm(paths.data, { recursive: true, force: true });
+});
+
+function open(idleMs: number, begin = async (app: App): Promise<void> => void (await store.create(app))): Previews {
+  previews = new Previews({
+    store,
+    routes,
+    newApps: { begin, demandBranch: () => Promise.resolve() },
+    apps: { remove: (id) => store.remove(id) },
+    settings: { on: true, idleMs },
+    logger: { info: () => undefined, error: (facts) => expect.fail(JSON.stringify(facts)) },
+  });
+  return previews;
+}
+
+/** A preview that was last used so long ago (ms). */
+async function used(id: string, ago: number): Promise<string> {
+  await store.create(newPreview(id, store.get('shop'), id, new Date(Date.now() - ago)));
+  return id;
+}
+
+const lastUse = (id: string): number => Date.parse(store.get(id).preview?.lastUsedAt ?? '');
+const ids = (): string[] => store.list().map(({ id }) => id);
+
+it('removes previews that nobody uses, and nothing else, however old it is', async () => {
+  await store.create(newApp('old', 'Old', new Date(0)));
+  await used('shop--idle', 15 * DAY);
+  await used('shop--fresh', 13 * DAY);
+  await open(14 * DAY).look();
+  expect(ids()).toEqual(['old', 'shop', 'shop--fresh']);
+});
+
+it('makes none for an app that is removed in that moment', async () => {
+  const begin = async (app: App): Promise<void> => {
+    await store.remove('shop');
+    await store.create(app);
+  };
+  await expect(open(0, begin).take('shop', 'late')).rejects.toThrow('There is no app "shop" any more.');
+  expect(ids()).toEqual([]);
+});
+
+it('looks by itself', async () => {
+  await used('shop--soon', 0);
+  open(100);
+  await vi.waitFor(() => expect(ids()).toEqual(['shop']), { timeout: 10_000 });
+});
+
+it('keeps them all where they may stay for ever', async () => {
+  await used('shop--idle', 1_000 * DAY);
+  await open(0).look();
+  expect(ids()).toEqual(['shop', 'shop--idle']);
+});
+
+it('writes down a visit, once an hour, and takes the start of a process for none', async () => {
+  const id = await used('shop--visited', 15 * DAY);
+  const started = await used('shop--started', 15 * DAY);
+  for (const each of [id, started]) routes.swap(each, new Target({ release: 1, port: 1, state: 'ready' }));
+  routes.live(id)?.touch();
+  await open(14 * DAY).look();
+  expect(ids()).toEqual(['shop', id]);
+  const noted = lastUse(id);
+  expect(Date.now() - noted).toBeLessThan(60_000);
+  // The next visit is too soon after it to be worth a write.
+  await vi.waitFor(() => {
+    routes.live(id)?.touch();
+    expect(routes.live(id)?.visitedAt).toBeGreaterThan(noted);
+  });
+  await previews?.look();
+  expect(lastUse(id)).toBe(noted);
+});
+
+it('does not remove a preview that is just being pushed to', async () => {
+  const id = await used('shop--branch', 15 * DAY);
+  await store.update(id, (app) => ({
+    ...app,
+    preview: { of: 'shop', branch: 'branch', lastUsedAt: app.preview?.lastUsedAt ?? '' },
+  }));
+  const open14 = open(14 * DAY);
+  const [taken] = await Promise.all([open14.take('shop', 'branch'), open14.look()]);
+  expect(taken).toBe(id);
+  expect(ids()).toEqual(['shop', id]);
+});
+
+it('makes one preview for two pushes at once, and tells who asks for another kind of id', async () => {
+  const open14 = open(14 * DAY);
+  const both = await Promise.all([open14.take('shop', 'a/b'), open14.take('shop', 'a/b')]);
+  expect(both).toEqual(['shop--a-b', 'shop--a-b']);
+  expect(() => open14.demandPushable('shop--a-b')).toThrow(
+    'shop--a-b is the preview of a branch: push a/b to shop instead.',
+  );
+  expect(() => open14.demandPushable('shop--other')).toThrow('"--" stands in the ids of previews alone');
+  open14.demandPushable('shop');
+  open14.demandPushable('new');
+  expect(await open14.end('shop', 'a/b')).toBe('shop--a-b');
+  expect(await open14.end('shop', 'a/b')).toBeUndefined();
+  expect(ids()).toEqual(['shop']);
+});

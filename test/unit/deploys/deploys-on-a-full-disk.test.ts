@@ -1,0 +1,79 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Deploys } from '../../../src/deploys/deploys.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { AppStore } from '../../../src/store/apps.js';
+import { Git } from '../../../src/store/git.js';
+import { Paths } from '../../../src/store/paths.js';
+import { Repository } from '../../../src/store/repository.js';
+
+let paths: Paths;
+let store: AppStore;
+let deploys: Deploys;
+let commit: string;
+
+/** The deploys of one app, and a commit that cannot become a release: it has no main file. */
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'deploys-')));
+  store = new AppStore(paths);
+  await store.load();
+  await store.create(newApp('hello', 'Hello', new Date(0)));
+  await mkdir(paths.tmp);
+  const git = new Git(process.env.PATH ?? '');
+  const repository = new Repository(paths.repository('hello'), git);
+  await repository.init(paths.tmp);
+  const file = join(paths.tmp, 'notes.txt');
+  await writeFile(file, 'none');
+  commit = await repository.commit(
+    {
+      parent: undefined,
+      set: [{ path: 'notes.txt', file }],
+      remove: [],
+      replace: true,
+      author: 'ada',
+      message: 'Notes',
+    },
+    paths.tmp,
+  );
+  deploys = new Deploys({
+    store,
+    paths,
+    git,
+    environments: undefined as never,
+    systemPackages: undefined as never,
+    serving: undefined as never,
+    configs: undefined as never,
+    headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: () => undefined },
+    url: () => '',
+    wake: () => undefined,
+    tidy: () => Promise.resolve(),
+    mask: () => Promise.resolve((text: string) => text),
+    logger: { info: () => undefined, error: () => undefined },
+  });
+});
+afterEach(() => rm(paths.data, { recursive: true, force: true }));
+
+const states = (): string[] => store.get('hello').releases.map(({ number, state }) => `${number} ${state}`);
+
+it('a deploy whose failure was told and could not be written down is not begun again: what was refused must not go live later', async () => {
+  const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: 'ada', source: 'push' });
+  const update = store.update.bind(store);
+  const disk = vi.spyOn(store, 'update').mockImplementation(async (id, change) => {
+    if (change(store.get(id)).releases.some(({ state }) => state === 'failed'))
+      throw new Error('ENOSPC: no space left on device, write');
+    return update(id, change);
+  });
+  await expect(deploys.run('hello')).rejects.toThrow('ENOSPC');
+  const told = await done;
+  expect(told).toMatchObject({ state: 'failed', reason: expect.stringContaining('app.py') as string });
+  expect(states()).toEqual(['1 building']);
+
+  disk.mockRestore();
+  const seen: string[] = [];
+  store.subscribe(() => seen.push(...states()));
+  await deploys.run('hello');
+  expect(seen).toEqual(['1 failed']);
+  expect(store.get('hello').releases[0]?.reason).toBe(told.reason);
+});

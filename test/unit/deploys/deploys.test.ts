@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Deploys, type DeploysOptions } from '../../../src/deploys/deploys.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { AppStore } from '../../../src/store/apps.js';
+import { Paths } from '../../../src/store/paths.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const LIVE = releaseOf(1, 'live', { entrypoint: 'app.py', environment: 'abc' });
+
+let paths: Paths;
+let deploys: Deploys;
+/** What is waited for before an app's values can be hidden. */
+let masks: Promise<void>[];
+/** The head starts that were ended, unless a deploy is to come. */
+let settled: string[];
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'deploys-')));
+  const store = new AppStore(paths);
+  await store.load();
+  await store.create({ ...newApp('shop', 'Shop', new Date()), live: 1, lastRelease: 1, releases: [LIVE] });
+  masks = [];
+  settled = [];
+  const options: Partial<DeploysOptions> = {
+    store,
+    paths,
+    headStarts: {
+      begin: () => undefined,
+      take: () => Promise.resolve(undefined),
+      settle: (id) => void settled.push(id),
+    },
+    wake: () => undefined,
+    mask: async () => {
+      await masks.shift();
+      return (text) => text;
+    },
+  };
+  // Nothing is deployed here.
+  deploys = new Deploys(options as DeploysOptions);
+});
+afterEach(() => rm(paths.data, { recursive: true, force: true }));
+
+const request = (): ReturnType<Deploys['request']> =>
+  deploys.request({ app: 'shop', commit: LIVE.commit, branch: 'main', by: 'ada', source: 'config', of: LIVE });
+
+it('tells whoever asked for a deploy that it was superseded, also where it was so before it could be followed', async () => {
+  let go = (): void => undefined;
+  masks = [new Promise((resolve) => (go = resolve))];
+  const first = request();
+  await vi.waitFor(() => expect(masks).toEqual([]));
+  await request();
+  go();
+  expect(await (await first).done).toMatchObject({ number: 2, state: 'superseded', reason: 'superseded by release 3' });
+});
+
+it('keeps no head start for a deploy that cannot be asked for, or that is called off before its turn', async () => {
+  const unbar = deploys.bar('shop');
+  await expect(request()).rejects.toMatchObject({ code: 'app-going' });
+  expect(settled).toEqual(['shop']);
+  unbar();
+  const { release } = await request();
+  await deploys.cancel('shop', release);
+  expect(settled).toEqual(['shop', 'shop']);
+});

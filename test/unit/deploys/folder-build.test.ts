@@ -1,0 +1,31 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { DeployLog } from '../../../src/deploys/log.js';
+import { buildFolder } from '../../../src/deploys/folder-build.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { LogFile } from '../../../src/logs/log-file.js';
+import { writeFiles } from '../../helpers/files.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'folder-build-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+it('refuses a list of packages that is no UTF-8, as of an app that is pushed', async () => {
+  const dir = join(folder, 'app');
+  await writeFiles(dir, { 'app.py': '', 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') });
+  const app = {
+    ...newApp('demo', 'Demo', new Date()),
+    place: { key: 'demo', dir, restartOnCrash: true, watch: false },
+  };
+  const log = new DeployLog(new LogFile(join(folder, 'build.log')), (text) => text);
+  const environments = { ensure: () => Promise.reject(new Error('nothing can be installed of that')) };
+  await expect(buildFolder(environments, app, log, new AbortController().signal)).rejects.toMatchObject({
+    code: 'requirements-unreadable',
+    message: expect.stringMatching(/^requirements\.txt is written as UTF-16/) as string,
+  });
+  await log.written;
+});

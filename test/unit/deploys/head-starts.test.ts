@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { HeadStarts, type ExpectedRelease } from '../../../src/deploys/head-starts.js';
+import { newApp, type App } from '../../../src/domain/app/app.js';
+import { Child } from '../../../src/runtime/process/child.js';
+import { findMarked } from '../../../src/runtime/process/marked.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const LIVE = releaseOf(3, 'live', { environment: 'abc', config: 1 });
+const NEXT = releaseOf(4, 'starting', { environment: 'abc', config: 2 });
+
+let folder: string;
+let app: App;
+let started: (ExpectedRelease & { child: Child })[];
+let headStarts: HeadStarts;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'head-starts-'));
+  app = { ...newApp('hello', 'Hello', new Date(0)), live: 3, lastRelease: 3, config: 2, releases: [LIVE] };
+  started = [];
+  headStarts = new HeadStarts({
+    store: { find: (id) => (id === 'gone' ? undefined : { ...app, id }) },
+    limit: 2,
+    start: begin,
+  });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await headStarts.close();
+  for (const { child } of started) await child.end(0);
+  expect(await findMarked(folder)).toEqual([]);
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Something that waits for its order, as an interpreter does. */
+async function begin(id: string, expected: ExpectedRelease): Promise<Child> {
+  const child = await Child.start({
+    app: id,
+    release: expected.number,
+    command: ['/bin/cat'],
+    cwd: folder,
+    environment: { ZONE: 'north' },
+    mark: folder,
+    output: 'ignore',
+  });
+  started.push({ ...expected, child });
+  return child;
+}
+
+const take = (
+  release = NEXT,
+  environment: Record<string, string> = { ZONE: 'north', STREAMLIT_SERVER_PORT: '1' },
+): Promise<Child | undefined> => headStarts.take('hello', release, environment);
+const begun = (count: number): Promise<void> => vi.waitFor(() => expect(started).toHaveLength(count));
+
+it('begins what the next release is expected to be, once, and hands it over once', async () => {
+  headStarts.begin('hello');
+  headStarts.begin('hello');
+  const child = await take();
+  expect(started).toEqual([expect.objectContaining({ number: 4, environment: 'abc', config: 2, child })]);
+  expect(child?.running).toBe(true);
+  expect(await take()).toBeUndefined();
+});
+
+it('expects the config of a release that comes back', async () => {
+  headStarts.begin('hello', { ...LIVE, environment: 'older', config: 0 });
+  await begun(1);
+  expect(started[0]).toMatchObject({ number: 4, environment: 'older', config: 0 });
+});
+
+it.each([
+  ['has another number', releaseOf(5, 'starting', { environment: 'abc' }), undefined],
+  ['has another environment', releaseOf(4, 'starting', { environment: 'new' }), undefined],
+  ['has other config vars', NEXT, { ZONE: 'south' }],
+])('is ended where the release %s', async (_, release, environment) => {
+  headStarts.begin('hello');
+  expect(await take(release, environment)).toBeUndefined();
+  await started[0]?.child.ended;
+});
+
+it('leaves alone what a newer push has begun', async () => {
+  headStarts.begin('hello');
+  expect(await take(LIVE)).toBeUndefined();
+  expect(await take()).toBe(started[0]?.child);
+});
+
+it('is not handed over where it has ended by itself', async () => {
+  headStarts.begin('hello');
+  await begun(1);
+  await started[0]?.child.end(0);
+  expect(await take()).toBeUndefined();
+});
+
+it('is ended where no deploy waits for it, and only then', async () => {
+  headStarts.begin('hello');
+  app = { ...app, lastRelease: 4, releases: [LIVE, { ...NEXT, state: 'queued' }] };
+  headStarts.settle('hello');
+  expect((await take())?.running).toBe(true);
+  headStarts.begin('hello');
+  await begun(2);
+  headStarts.settle('hello');
+  await started[1]?.child.ended;
+});
+
+it('is ended where the next release is expected to be another one by now', async () => {
+  headStarts.begin('hello');
+  app = { ...app, config: 3 };
+  headStarts.begin('hello');
+  await started[0]?.child.ended;
+  expect((await take())?.running).toBe(true);
+});
+
+it('is ended where its deploy does not come in time', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  headStarts.begin('hello');
+  vi.advanceTimersByTime(60_000);
+  vi.useRealTimers();
+  await begun(1);
+  await started[0]?.child.ended;
+  expect(await take()).toBeUndefined();
+});
+
+it('begins nothing for an app of which nothing is known, above the limit, or once it is closed', async () => {
+  headStarts.begin('gone');
+  app = { ...app, live: null };
+  headStarts.begin('hello');
+  app = { ...app, live: 3, releases: [{ ...LIVE, folder: { dir: '/srv' } }] };
+  headStarts.begin('hello');
+  app = { ...app, releases: [LIVE] };
+  for (const id of ['one', 'two', 'three']) headStarts.begin(id);
+  await begun(2);
+  await headStarts.close();
+  headStarts.begin('hello');
+  expect(started.map(({ child }) => child.running)).toEqual([false, false]);
+});
+
+it('fails nothing where it cannot be started', async () => {
+  headStarts = new HeadStarts({
+    store: { find: () => app },
+    limit: 1,
+    start: () => Promise.reject(new Error('no Python')),
+  });
+  headStarts.begin('hello');
+  expect(await take()).toBeUndefined();
+});

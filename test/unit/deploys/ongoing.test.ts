@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { OngoingDeploys } from '../../../src/deploys/ongoing.js';
+import { Paths } from '../../../src/store/paths.js';
+import { releaseOf } from '../../helpers/release.js';
+
+let paths: Paths;
+let deploys: OngoingDeploys;
+let said: string[];
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'ongoing-')));
+  deploys = new OngoingDeploys({ paths, mask: () => Promise.resolve((text) => text.replace('secret', '••••')) });
+  said = [];
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await rm(paths.data, { recursive: true, force: true });
+});
+
+it('are each one for all who ask, until they end, which they hear', async () => {
+  const [one, same] = await Promise.all([deploys.open('hello', 3), deploys.open('hello', 3)]);
+  expect(same).toBe(one);
+  expect(deploys.find('hello', 3)).toBe(one);
+  one.follow((line) => said.push(line));
+  one.log.output('the secret');
+  const ended = releaseOf(3, 'live');
+  deploys.close('hello', ended);
+  expect(await one.done).toBe(ended);
+  expect([deploys.find('hello', 3), deploys.list()]).toEqual([undefined, []]);
+  expect(said).toEqual(['         the ••••']);
+});
+
+it('say that they wait for their turn where they do, and not once they have begun or ended', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const [waits, begins, ends] = await Promise.all([1, 2, 3].map((number) => deploys.open('hello', number)));
+  for (const one of [waits, begins, ends]) one?.follow((line) => said.push(`${one.release}: ${line.trim()}`));
+  begins?.begin();
+  deploys.close('hello', releaseOf(3, 'cancelled'));
+  vi.advanceTimersByTime(10_000);
+  expect(said).toEqual([expect.stringMatching(/^1: .*Waits for its turn/)]);
+  deploys.close('hello', releaseOf(1, 'live'));
+  await Promise.all([waits?.done, ends?.done]);
+});

@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Environments } from '../../../src/environments/environments.js';
+import { Keeper } from '../../../src/deploys/pruner.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { AppStore } from '../../../src/store/apps.js';
+import { Git } from '../../../src/store/git.js';
+import { Paths } from '../../../src/store/paths.js';
+import { writeFiles } from '../../helpers/files.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const HOUR = 3_600_000;
+const FILES = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`lib/${at}.py`, '']));
+let paths: Paths;
+let store: AppStore;
+let keeper: Keeper;
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'keeper-')));
+  for (const folder of [paths.environments, paths.tmp]) await mkdir(folder);
+  store = new AppStore(paths);
+  await store.load();
+  const environments = new Environments({
+    root: paths.environments,
+    cache: paths.cache,
+    tmp: paths.tmp,
+    tools: { python: 'python3' },
+    env: {},
+  });
+  keeper = new Keeper({
+    store,
+    paths,
+    git: new Git(process.env.PATH ?? ''),
+    environments,
+    keep: 10,
+    logger: { info: () => undefined },
+  });
+});
+afterEach(() => rm(paths.data, { recursive: true, force: true }));
+
+/** An environment that was last wanted so long ago (ms). @returns its folder */
+async function environment(hash: string, ago: number): Promise<string> {
+  const folder = paths.environment(hash);
+  await writeFiles(folder, { 'streamlit-host.json': '{}', 'bin/python': '', ...FILES });
+  const then = new Date(Date.now() - ago);
+  await utimes(folder, then, then);
+  return folder;
+}
+
+it('removes behind every deploy the environments that no release has used for a day, and no others', async () => {
+  const [unused, fresh, used] = [
+    await environment('unused', 25 * HOUR),
+    await environment('fresh', 23 * HOUR),
+    await environment('used', 99 * HOUR),
+  ];
+  await store.create({
+    ...newApp('shop', 'Shop', new Date()),
+    releases: [releaseOf(1, 'live', { environment: 'used' })],
+    live: 1,
+  });
+  await keeper.tidyAfter('shop');
+  expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
+});
+
+it('removes none while there is an app whose record cannot be read, and which may need it', async () => {
+  const folder = await environment('perhaps', 25 * HOUR);
+  await writeFiles(paths.app('damaged'), { 'meta.json': '{' });
+  expect(await store.load()).toEqual([expect.stringContaining('so the app is left alone')]);
+  await keeper.tidy();
+  expect(existsSync(folder)).toBe(true);
+});
+
+it('leaves no half of an environment in its place, at no moment of its removal', async () => {
+  const folder = await environment('unused', 25 * HOUR);
+  let done = false;
+  const tidied = keeper.tidy().finally(() => (done = true));
+  const halves: number[] = [];
+  while (!done) {
+    const left = Object.keys(FILES).filter((file) => existsSync(join(folder, file))).length;
+    if (existsSync(folder) && left < Object.keys(FILES).length) halves.push(left);
+    await setImmediate();
+  }
+  await tidied;
+  expect(halves).toEqual([]);
+  expect(existsSync(folder)).toBe(false);
+});

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { Attempts, TooManyAttempts } from '../../../../src/domain/access/attempts.js';
+
+test('after twenty wrong ones an address has to wait, and others need not', () => {
+  const attempts = new Attempts(() => 0);
+  for (let i = 0; i < 20; i += 1) {
+    attempts.demand('10.0.0.1');
+    attempts.failed('10.0.0.1');
+  }
+  expect(() => attempts.demand('10.0.0.1')).toThrow(TooManyAttempts);
+  expect(() => attempts.demand('10.0.0.2')).not.toThrow();
+});
+
+test('one more is allowed after the time that the refusal names', () => {
+  let now = 0;
+  const attempts = new Attempts(() => now);
+  for (let i = 0; i < 20; i += 1) attempts.failed('a');
+  let refusal: unknown;
+  try {
+    attempts.demand('a');
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal).toMatchObject({ status: 429, code: 'too-many-attempts', retryAfter: 3 });
+  now = 3_000;
+  expect(() => attempts.demand('a')).not.toThrow();
+  attempts.failed('a');
+  expect(() => attempts.demand('a')).toThrow(TooManyAttempts);
+});
+
+test('only so many addresses are remembered', () => {
+  const attempts = new Attempts(() => 0);
+  for (let i = 0; i < 10_050; i += 1) attempts.failed(`address ${i}`);
+  expect(attempts.size).toBe(10_000);
+});

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import {
+  deployBranchOf,
+  isCreation,
+  isDeletion,
+  parsePushOptions,
+  parseUpdate,
+  planRef,
+  type PreviewRule,
+  type RefUpdate,
+} from '../../../../src/domain/app/push.js';
+
+const OLD = 'a'.repeat(40);
+const NEW = 'b'.repeat(40);
+const NONE = '0'.repeat(40);
+
+function update(ref: string, to = NEW, from = OLD): RefUpdate {
+  return { ref, new: to, old: from };
+}
+
+describe('a line of git', () => {
+  it('says what is to change', () => {
+    expect(parseUpdate(`${OLD} ${NEW} refs/heads/main`)).toEqual(update('refs/heads/main'));
+    expect(parseUpdate(`${'a'.repeat(64)} ${'b'.repeat(64)} refs/heads/ä b`)).toMatchObject({ ref: 'refs/heads/ä b' });
+  });
+
+  it.each([
+    '',
+    `${OLD} ${NEW}`,
+    `${OLD} ${NEW} main`,
+    `${OLD} ${NEW} ../refs/heads/main`,
+    `${OLD.slice(1)} ${NEW} refs/heads/main`,
+    `${OLD} ${NEW.toUpperCase()} refs/heads/main`,
+    `${OLD} ${NEW} refs/heads/ma\nin`,
+    `${OLD} ${NEW} refs/heads/main\0report-status`,
+  ])('is none: %j', (line) => {
+    expect(parseUpdate(line)).toBeUndefined();
+  });
+
+  it('tells what begins and what ends', () => {
+    expect(isCreation(update('refs/heads/main', NEW, NONE))).toBe(true);
+    expect(isCreation(update('refs/heads/main'))).toBe(false);
+    expect(isDeletion(update('refs/heads/main', NONE))).toBe(true);
+    expect(isDeletion(update('refs/heads/main', NEW, NONE))).toBe(false);
+  });
+});
+
+describe('the branch that deploys', () => {
+  const branches = (...names: string[]): RefUpdate[] => names.map((name) => update(`refs/heads/${name}`));
+
+  it('is main, then master, then the first branch of the first push', () => {
+    expect(deployBranchOf(null, branches('aaa', 'master', 'main'), false)).toBe('main');
+    expect(deployBranchOf(null, branches('aaa', 'master'), false)).toBe('master');
+    expect(deployBranchOf(null, branches('trunk', 'aaa'), false)).toBe('trunk');
+  });
+
+  it('is none where a push brings no branch', () => {
+    expect(deployBranchOf(null, [update('refs/tags/v1'), update('refs/heads/gone', NONE)], false)).toBeNull();
+  });
+
+  it('stays what it is once a release is live', () => {
+    expect(deployBranchOf('trunk', branches('main'), true)).toBe('trunk');
+    expect(deployBranchOf('trunk', [], true)).toBe('trunk');
+  });
+
+  it('gives way to main or master, and to nothing else, while nothing is live', () => {
+    expect(deployBranchOf('attempt', branches('main'), false)).toBe('main');
+    expect(deployBranchOf('attempt', branches('other'), false)).toBe('attempt');
+    expect(deployBranchOf('attempt', [], false)).toBe('attempt');
+  });
+});
+
+const off: PreviewRule = { on: false, has: () => false, how: 'Switch them on.' };
+
+describe('what becomes of a ref', () => {
+  it.each([
+    ['refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
+    [
+      'refs/heads/main',
+      NONE,
+      { kind: 'refuse', reason: 'main is the branch that deploys: delete the app itself instead' },
+    ],
+    [
+      'refs/heads/idea',
+      NEW,
+      { kind: 'store', say: 'Branch idea is stored, not deployed: only main is. Switch them on.' },
+    ],
+    ['refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
+    [
+      'refs/heads/main/sub',
+      NEW,
+      { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is. Switch them on.' },
+    ],
+    ['refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
+    ['refs/tags/v1', NONE, { kind: 'store', say: 'Tag v1 is deleted.' }],
+    ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+    ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+    ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+  ])('%s to %s', (ref, to, plan) => {
+    expect(planRef(update(ref, to), 'main', off)).toEqual(plan);
+  });
+
+  const on: PreviewRule = { ...off, on: true };
+  const one: PreviewRule = { ...off, has: (branch) => branch === 'idea' };
+  it.each([
+    ['where previews are on', on, 'refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
+    ['where previews are on', on, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
+    ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
+    [
+      'where previews are on',
+      on,
+      'refs/tags/v1',
+      NEW,
+      { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' },
+    ],
+    ['where the branch has one', one, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
+    ['where the branch has one', one, 'refs/heads/idea', NONE, { kind: 'end-preview', branch: 'idea' }],
+    [
+      'where another branch has one',
+      one,
+      'refs/heads/other',
+      NEW,
+      { kind: 'store', say: 'Branch other is stored, not deployed: only main is. Switch them on.' },
+    ],
+  ])('%s: %#', (_where, rule, ref, to, plan) => {
+    expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
+  });
+});
+
+describe('the options of a push', () => {
+  it('are read, and what is meant for others is told apart', () => {
+    expect(parsePushOptions([])).toEqual({ nowait: false, unknown: [] });
+    expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
+      nowait: true,
+      drainMinutes: 0,
+      unknown: ['ci.skip'],
+    });
+  });
+
+  it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
+    'are refused where they are wrong: %s',
+    (option) => {
+      expect(() => parsePushOptions([option])).toThrow(
+        'the push option drain takes minutes from 0 to 10080, such as drain=0',
+      );
+    },
+  );
+});

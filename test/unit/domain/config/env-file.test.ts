@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { parseEnvFile } from '../../../../src/domain/config/env-file.js';
+import { Refusal } from '../../../../src/errors.js';
+
+describe('an .env file', () => {
+  it.each<[string, Record<string, string>]>([
+    ['A=1\nB=two words\n', { A: '1', B: 'two words' }],
+    ['# a comment\n\n  \nexport A = 1  # why\r\nB=2', { A: '1', B: '2' }],
+    ['A=\nB=""\nC=#none', { A: '', B: '', C: '' }],
+    ['PASSWORD=pa#ss=w"ord', { PASSWORD: 'pa#ss=w"ord' }],
+    ['A="x # y"  # z\nB=\'$HOME \\n\'\nC=`it\'s "so"`', { A: 'x # y', B: '$HOME \\n', C: `it's "so"` }],
+    ['KEY="-----BEGIN\nabc\n-----END"\nB=2', { KEY: '-----BEGIN\nabc\n-----END', B: '2' }],
+    ['A="one\\ntwo \\"three\\" \\\\ \\$"', { A: 'one\ntwo "three" \\ \\$' }],
+    ['A=1\nA=2', { A: '2' }],
+    ['\ufeffA=1', { A: '1' }],
+  ])('%j is read', (text, vars) => {
+    expect(parseEnvFile(text)).toEqual(vars);
+  });
+
+  it('is refused with the line that is not right, and nothing of what stands there', () => {
+    for (const [text, says] of [
+      ['A=1\n\nnothing-here-secret\nB=2', /line 3 is not of the form NAME=value/],
+      ['A="x\ny"\n=secret', /line 3 is not/],
+      ['A=1\nB="secret\nC=3', /line 2 begins a value in quotes/],
+      ['B="a" secret', /line 1 begins a value in quotes/],
+      ['# only a comment', /nothing of the form/],
+    ] as const) {
+      expect(() => parseEnvFile(text)).toThrow(Refusal);
+      expect(() => parseEnvFile(text)).toThrow(says);
+      expect(() => parseEnvFile(text)).not.toThrow(/secret/);
+    }
+  });
+
+  it('is read quickly, also where it makes no sense', () => {
+    const begun = performance.now();
+    for (const odd of ['A="', ' ', 'A= ', '"', 'A=#', '\\', "A='\n"]) {
+      try {
+        parseEnvFile(odd.repeat(100_000));
+      } catch (error) {
+        expect(error).toBeInstanceOf(Refusal);
+      }
+    }
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
+});

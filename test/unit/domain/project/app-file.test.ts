@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { appFileJsonSchema, parseAppFile } from '../../../../src/domain/project/app-file.js';
+
+const FULL = `# all of it
+main = "src/dashboard.py"
+python = "3.12"
+dependencies = "requirements.txt"
+description = "What we sold, by week"
+tags = ["Sales", " north  west ", "sales"]
+hidden = true
+
+[check]
+script = "off"
+timeout_s = 30
+
+[sleep]
+after_minutes = 60
+
+`;
+
+describe('parseAppFile', () => {
+  it('reads every setting, and needs none', () => {
+    expect(parseAppFile(FULL)).toEqual({
+      main: 'src/dashboard.py',
+      python: '3.12',
+      dependencies: 'requirements.txt',
+      description: 'What we sold, by week',
+      tags: ['sales', 'north west'],
+      hidden: true,
+      check: { script: 'off', timeout_s: 30 },
+      sleep: { after_minutes: 60 },
+    });
+    expect(parseAppFile('\uFEFF# nothing yet\r\n')).toEqual({});
+  });
+
+  it.each([
+    [
+      '\nmian = "app.py"\n',
+      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
+    ],
+    [
+      '[check]\nscript = "main"\ntimeout = 3\n',
+      'streamlit-host.toml, line 3: there is no setting check.timeout; there is script, timeout_s.',
+    ],
+    [
+      '[chek]\nscript = "main"\n',
+      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
+    ],
+    ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
+    [
+      '[check]\n\ntimeout_s = 61\n',
+      'streamlit-host.toml, line 3: check.timeout_s must be a whole number from 1 to 60.',
+    ],
+    [
+      'check = { timeout_s = "3" }\n',
+      'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.',
+    ],
+    ['check.timeout_s = 0.5\n', 'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.'],
+    ['check = "off"\n', 'streamlit-host.toml, line 1: check must be a table: write [check] above its settings.'],
+    ['python = 3.10\n', 'streamlit-host.toml, line 1: python must be a version in quotes, such as "3.12".'],
+    ['tags = "sales"\n', 'streamlit-host.toml, line 1: tags must be a list of words, such as ["sales", "north"].'],
+    ['\ntags = ["sales", " "]\n', 'streamlit-host.toml, line 2: tags.1 must have 1 to 24 characters.'],
+    ['hidden = "yes"\n', 'streamlit-host.toml, line 1: hidden must be true or false.'],
+    ['main = "../app.py"\nmain_ = 1', /there is no setting main_|main must be/],
+    [
+      'main = "/etc/x.py"\n',
+      'streamlit-host.toml, line 1: main must be the path of a Python file of the project, such as "src/app.py".',
+    ],
+    ['main = "-x.py"\n', /main must be the path/],
+    ['main = "app.sh"\n', /main must be the path/],
+    ['dependencies = "setup.py"\n', /dependencies must be one of uv\.lock, /],
+    [
+      '[sleep]\nafter_minutes = -1\n',
+      'streamlit-host.toml, line 2: sleep.after_minutes must be a whole number of minutes from 1 to 10080.',
+    ],
+    ['a = 1\nb = = 2\n', 'streamlit-host.toml, line 2: this is not TOML: invalid value.'],
+    ['"evil\\u001b[31m" = 1\n', /^streamlit-host\.toml(, line 1)?: there is no setting evil\?\[31m; /],
+  ])('refuses %j, and says where and what', (text, sentence) => {
+    expect(() => parseAppFile(text)).toThrow(sentence);
+    expect(() => parseAppFile(text)).toThrow(
+      expect.objectContaining({ code: 'app-file-invalid', kind: 'invalid', field: 'streamlit-host.toml' }),
+    );
+  });
+});
+
+describe('docs', () => {
+  it('hold the schema of the file as it is', async () => {
+    // To write it anew: remove the file, then run this test.
+    await expect(`${JSON.stringify(appFileJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(
+      '../../../../docs/streamlit-host.schema.json',
+    );
+  });
+
+  it('tell of every setting', async () => {
+    const text = await readFile(new URL('../../../../docs/app-file.md', import.meta.url), 'utf8');
+    const schema = appFileJsonSchema() as { properties: Record<string, { properties?: Record<string, unknown> }> };
+    for (const [name, { properties }] of Object.entries(schema.properties)) {
+      expect(text).toContain(properties === undefined ? name : `[${name}]`);
+      for (const key of Object.keys(properties ?? {})) expect(text).toContain(key);
+    }
+    const example = /```toml\n([\s\S]*?)```/.exec(text)?.[1] ?? 'none = 1';
+    expect(Object.keys(parseAppFile(example))).toEqual(Object.keys(schema.properties));
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import {
+  dpkgPackages,
+  gitCheckoutIndex,
+  gitEnvironment,
+  gitReadTree,
+  pipInstall,
+  uvExport,
+  uvInstall,
+  uvPythons,
+  uvVenv,
+} from '../../../../src/domain/project/commands.js';
+
+const COMMIT = 'a'.repeat(40);
+
+describe('the commands of a build', () => {
+  it('take nothing but a full commit id for a commit', () => {
+    expect(gitReadTree('/r.git', COMMIT).at(-1)).toBe(COMMIT);
+    for (const commit of ['main', '--output=/x', COMMIT.slice(1), `${COMMIT}\n`, COMMIT.toUpperCase()]) {
+      expect(() => gitReadTree('/r.git', commit)).toThrow('not a full commit id');
+    }
+  });
+
+  it('keep hooks, filters and the settings of the machine out of git', () => {
+    const argv = gitCheckoutIndex('/r.git', '/to');
+    expect(argv).toEqual(
+      expect.arrayContaining(['core.hooksPath=/dev/null', 'filter.lfs.smudge=', '--git-dir=/r.git', '--work-tree=/to']),
+    );
+    expect(gitEnvironment('/bin')).toMatchObject({
+      PATH: '/bin',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_CONFIG_NOSYSTEM: '1',
+    });
+  });
+
+  it('install a requirements file and what is added, into one Python', () => {
+    expect(uvVenv('/uv', '/python', '/env')).toEqual([
+      '/uv',
+      'venv',
+      '--quiet',
+      '--relocatable',
+      '--no-project',
+      '--python',
+      '/python',
+      '/env',
+    ]);
+    expect(uvInstall('/uv', '/env/bin/python', 'requirements.txt', ['streamlit'], ['--no-index'])).toEqual([
+      '/uv',
+      'pip',
+      'install',
+      '--python',
+      '/env/bin/python',
+      '--compile-bytecode',
+      '--no-index',
+      '-r',
+      'requirements.txt',
+      'streamlit',
+    ]);
+    expect(pipInstall('/env/bin/python', 'requirements.txt', []).slice(-2)).toEqual(['-r', 'requirements.txt']);
+  });
+
+  it('download no Python, ask no index for a lock, and take no name of an app', () => {
+    expect(uvPythons('/uv')).toEqual(['/uv', 'python', 'list', '--only-installed', '--no-python-downloads']);
+    expect(uvExport('/uv', '/source', '/python', '/out.txt')).toEqual(
+      expect.arrayContaining([
+        'export',
+        '--frozen',
+        '--offline',
+        '--no-dev',
+        '--no-emit-project',
+        '/source',
+        '/out.txt',
+      ]),
+    );
+    expect(dpkgPackages()).toHaveLength(4);
+  });
+});

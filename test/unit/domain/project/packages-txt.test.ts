@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { missingPackages, parsePackages } from '../../../../src/domain/project/packages-txt.js';
+
+describe('parsePackages', () => {
+  it('takes the names, with comments, blank lines and several in a line', () => {
+    expect(
+      parsePackages('\uFEFF# sound\r\nffmpeg  # video too\r\n\r\nlibgl1 libstdc++6\nlibc6:amd64\nffmpeg\n'),
+    ).toEqual(['ffmpeg', 'libgl1', 'libstdc++6', 'libc6:amd64']);
+    expect(parsePackages('')).toEqual([]);
+  });
+
+  it.each([
+    '-o',
+    '--purge',
+    '../x.deb',
+    './x.deb',
+    '/etc/passwd',
+    'a;reboot',
+    '$(id)',
+    'Ffmpeg',
+    'x=1.0',
+    'a',
+    '\u001b[31mx',
+    `a${'b'.repeat(200)}`,
+  ])('refuses %j with its line', (name) => {
+    expect(() => parsePackages(`ffmpeg\n${name}\n`)).toThrow(
+      /^packages\.txt, line 2: "[^\p{Cc}]*" cannot be the name of a Debian package: /u,
+    );
+    expect(() => parsePackages(name)).toThrow(
+      expect.objectContaining({ code: 'packages-invalid', field: 'packages.txt' }),
+    );
+  });
+});
+
+describe('missingPackages', () => {
+  it('names them, and says who can do what', () => {
+    expect(missingPackages(['ffmpeg']).message).toBe(
+      'packages.txt names ffmpeg, which is not installed on this server: its operator can install it with "apt-get install ffmpeg", then push again.',
+    );
+    expect(missingPackages(['a1', 'b2', 'c3']).message).toMatch(
+      /names a1, b2 and c3, which are not installed .* "apt-get install a1 b2 c3"/,
+    );
+  });
+});

@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  blobsToRead,
+  inspectTree,
+  leadsOutside,
+  parseBlobs,
+  parseTree,
+  type TreeEntry,
+  type TreeLimits,
+} from '../../../../src/domain/project/tree.js';
+
+const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 12345\n`;
+
+interface File {
+  path: string;
+  text?: string;
+  mode?: string;
+  size?: number;
+}
+
+function inspect(files: File[], limits?: TreeLimits): ReturnType<typeof inspectTree> {
+  const contents = new Map<string, Buffer>();
+  const entries = files.map(({ path, text = '', mode = '100644', size }, index): TreeEntry => {
+    const object = index.toString(16).padStart(40, '0');
+    contents.set(object, Buffer.from(text));
+    return { mode, object, path, size: size ?? Buffer.byteLength(text) };
+  });
+  const wanted = new Set(blobsToRead(entries));
+  for (const object of contents.keys()) if (!wanted.has(object)) contents.delete(object);
+  return inspectTree(entries, contents, limits);
+}
+
+const APP: File[] = [
+  { path: 'app.py', text: 'import streamlit' },
+  { path: 'requirements.txt', text: 'streamlit\n' },
+];
+
+describe('inspectTree', () => {
+  it('tells what a good project is', () => {
+    expect(inspect([...APP, { path: 'data/link.csv', text: '../app.py', mode: '120000' }])).toEqual({
+      entrypoint: 'app.py',
+      dependencies: {
+        file: 'requirements.txt',
+        format: 'requirements',
+        text: 'streamlit\n',
+        python: undefined,
+        notes: ['Dependencies come from requirements.txt.'],
+      },
+      python: undefined,
+      packages: [],
+      settings: {},
+      files: 3,
+      bytes: 35,
+    });
+  });
+
+  it.each<[string, File[], string, RegExp]>([
+    ['no app', [{ path: 'README.md' }, { path: 'requirements.txt' }], 'no-entrypoint', /^There is no app\.py/],
+    ['no requirements', [{ path: 'app.py' }], 'no-requirements', /no requirements\.txt/],
+    [
+      'unreadable requirements',
+      [{ path: 'app.py' }, { path: 'requirements.txt', text: 'a\0b' }],
+      'requirements-unreadable',
+      /not a text file/,
+    ],
+    [
+      'requirements that are a link',
+      [{ path: 'app.py' }, { path: 'r.txt' }, { path: 'requirements.txt', text: 'r.txt', mode: '120000' }],
+      'requirements-unreadable',
+      /symbolic link/,
+    ],
+    [
+      'endless requirements',
+      [{ path: 'app.py' }, { path: 'requirements.txt', size: 2_000_000 }],
+      'requirements-unreadable',
+      /larger than 1 MB/,
+    ],
+    [
+      'a main file that is not there',
+      [...APP, { path: 'streamlit-host.toml', text: 'main = "dash.py"' }],
+      'no-entrypoint',
+      /^streamlit-host\.toml names dash\.py as the main file/,
+    ],
+    [
+      'settings that nobody knows',
+      [...APP, { path: 'streamlit-host.toml', text: 'port = 80' }],
+      'app-file-invalid',
+      /^streamlit-host\.toml, line 1: there is no setting port/,
+    ],
+    [
+      'settings that are a link',
+      [...APP, { path: 'streamlit-host.toml', text: 'app.py', mode: '120000' }],
+      'requirements-unreadable',
+      /^streamlit-host\.toml is a symbolic link/,
+    ],
+    [
+      'a Python of long ago',
+      [...APP, { path: 'runtime.txt', text: 'python-2.7.18' }],
+      'python-too-old',
+      /^runtime\.txt asks for Python/,
+    ],
+    [
+      'no name of a package',
+      [...APP, { path: 'packages.txt', text: '; reboot' }],
+      'packages-invalid',
+      /^packages\.txt, line 1:/,
+    ],
+    ['a submodule', [...APP, { path: 'lib/x', mode: '160000' }], 'submodule', /^lib\/x is a submodule/],
+    [
+      'a link to a place on the machine',
+      [...APP, { path: 'x', text: '/etc/passwd', mode: '120000' }],
+      'link-outside',
+      /^x is a link to \/etc\/passwd/,
+    ],
+    [
+      'a link out of the project',
+      [...APP, { path: 'a/x', text: '../../y', mode: '120000' }],
+      'link-outside',
+      /^a\/x is a link/,
+    ],
+    ['an LFS pointer', [...APP, { path: 'model.bin', text: POINTER }], 'lfs-pointer', /^model\.bin is kept in Git LFS/],
+    [
+      'a large file',
+      [...APP, { path: 'big.csv', size: 101 * 1024 * 1024 }],
+      'file-too-large',
+      /^big\.csv has 101 MB, and 100 MB is the limit/,
+    ],
+  ])('refuses %s', (_what, files, code, sentence) => {
+    expect(() => inspect(files)).toThrow(expect.objectContaining({ code }));
+    expect(() => inspect(files)).toThrow(sentence);
+  });
+
+  it('reads what the project says of itself: its settings, its Python, its Debian packages', () => {
+    const found = inspect([
+      { path: 'src/dash.py' },
+      { path: 'pyproject.toml', text: '[project]\nrequires-python = ">=3.10"\ndependencies = ["streamlit"]\n' },
+      { path: 'packages.txt', text: 'ffmpeg\n' },
+      { path: 'streamlit-host.toml', text: 'main = "src/dash.py"\n[check]\nscript = "off"\n' },
+    ]);
+    expect(found).toMatchObject({
+      entrypoint: 'src/dash.py',
+      dependencies: { file: 'pyproject.toml', format: 'lines', text: 'streamlit\n' },
+      python: { file: 'pyproject.toml', specifier: '>=3.10' },
+      packages: ['ffmpeg'],
+      settings: { main: 'src/dash.py', check: { script: 'off' } },
+    });
+  });
+
+  it('asks for the Python of the first file that names one', () => {
+    const files = [
+      { path: 'streamlit-host.toml', text: 'python = "3.13"\n' },
+      { path: '.python-version', text: '3.12\n' },
+      { path: 'runtime.txt', text: 'python-3.11.4\n' },
+      { path: 'pyproject.toml', text: '[project]\nrequires-python = ">=3.10"\n' },
+    ];
+    const asked = files.map((_file, index) => inspect([...APP, ...files.slice(index)]).python);
+    expect(asked.map((wish) => [wish?.file, wish?.text])).toEqual([
+      ['streamlit-host.toml', '3.13'],
+      ['.python-version', '3.12'],
+      ['runtime.txt', '3.11.4'],
+      ['pyproject.toml', '>=3.10'],
+    ]);
+  });
+
+  it('refuses many files that are too large together', () => {
+    const files = [...APP, { path: 'a', size: 60 }, { path: 'b', size: 60 }];
+    expect(() => inspect(files, { fileBytes: 100, totalBytes: 100 })).toThrow(
+      expect.objectContaining({ code: 'project-too-large', kind: 'too-large' }),
+    );
+    expect(inspect(files, { fileBytes: 100, totalBytes: 1_000 }).files).toBe(4);
+  });
+
+  it('takes a text that speaks of LFS for no pointer', () => {
+    expect(inspect([...APP, { path: 'notes.md', text: `What LFS writes:\n${POINTER}` }]).files).toBe(3);
+  });
+});
+
+describe('leadsOutside', () => {
+  it.each<[Record<string, string>, string, boolean]>([
+    [{ a: 'b' }, 'a', false],
+    [{ 'x/a': '../b/../c' }, 'x/a', false],
+    [{ a: '..' }, 'a', true],
+    [{ a: '.' }, 'a', false],
+    [{ a: '/b' }, 'a', true],
+    [{ a: 'b', b: 'a' }, 'a', true],
+    // Read as text these stay within the project; followed on disk they do not.
+    [{ 'x/y/b': '../../..', c: 'x/y/b/../etc' }, 'c', true],
+    [{ up: 'x/y', c: 'up/../../z' }, 'c', false],
+    [{ a: 'b/c', b: '../out' }, 'a', true],
+  ])('of %j is %s: %s', (links, path, outside) => {
+    expect(leadsOutside(path, new Map(Object.entries(links)))).toBe(outside);
+  });
+
+  it('ends for any links', () => {
+    const part = fc.constantFrom('a', 'b', 'c', '..', '.');
+    const path = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom('a', 'b', 'c', 'a/b', 'b/c'), path), (links) => {
+        for (const link of Object.keys(links))
+          expect(typeof leadsOutside(link, new Map(Object.entries(links)))).toBe('boolean');
+      }),
+    );
+  });
+});
+
+describe('what git prints', () => {
+  it('is read as it is, with any file name', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tree-'));
+    try {
+      const env = {
+        PATH: process.env.PATH,
+        GIT_CONFIG_GLOBAL: '/dev/null',
+        GIT_CONFIG_NOSYSTEM: '1',
+        GIT_DIR: join(folder, 'r.git'),
+      };
+      const git = (argv: string[], input = ''): Buffer => execFileSync('git', argv, { env, input, cwd: folder });
+      git(['init', '-q', '--bare', join(folder, 'r.git')]);
+      const blob = git(['hash-object', '-w', '--stdin'], 'one\ntwo').toString().trim();
+      const empty = git(['hash-object', '-w', '--stdin'], '').toString().trim();
+      const names = ['app.py', 'dir/tab\there.txt', 'é "quoted"\nname'];
+      git(
+        ['update-index', '--add', '-z', '--index-info'],
+        names.map((name) => `100644 ${blob}\t${name}\0`).join('') +
+          `160000 ${'1'.repeat(40)}\tsub\0` +
+          `120000 ${empty}\tlink\0`,
+      );
+      const tree = git(['write-tree']).toString().trim();
+      const entries = parseTree(git(['ls-tree', '-r', '-l', '-z', '--full-tree', tree]));
+      expect(new Set(entries.map(({ path }) => path))).toEqual(new Set([...names, 'sub', 'link']));
+      expect(entries.find(({ path }) => path === 'app.py')).toEqual({
+        mode: '100644',
+        object: blob,
+        size: 7,
+        path: 'app.py',
+      });
+      expect(entries.find(({ path }) => path === 'sub')).toMatchObject({ mode: '160000', size: 0 });
+      const blobs = parseBlobs(git(['cat-file', '--batch'], `${blob}\n${empty}\n`));
+      expect([...blobs].map(([id, bytes]) => [id, bytes.toString()])).toEqual([
+        [blob, 'one\ntwo'],
+        [empty, ''],
+      ]);
+      expect(() => parseBlobs(git(['cat-file', '--batch'], `${'2'.repeat(40)}\n`))).toThrow('no blob');
+      expect(() => parseTree('nonsense')).toThrow('not a line');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { translateConda } from '../../../../src/domain/python/conda.js';
+
+describe('translateConda', () => {
+  it('takes the pip part, and says what of conda is ignored and where it could go', () => {
+    const document = {
+      name: 'x',
+      channels: ['conda-forge'],
+      dependencies: ['python=3.11', 'pip', 'conda-forge::numpy>=2', 'gdal=3.8', { pip: ['streamlit==1.64.0', 'six'] }],
+    };
+    expect(translateConda(document)).toEqual({
+      lines: ['streamlit==1.64.0', 'six'],
+      python: { text: '=3.11', specifier: '==3.11.*' },
+      notes: [
+        'Packages that conda would install are ignored: numpy, gdal.',
+        'Move these to the "pip:" part of environment.yml, where they have the same name: numpy.',
+      ],
+    });
+  });
+
+  it.each([
+    ['python', undefined],
+    ['python>=3.10,<3.13', '>=3.10,<3.13'],
+    ['python==3.12.1', '==3.12.*'],
+    ['python 3.10.*', '==3.10.*'],
+  ])('of %j asks for %s', (text, specifier) => {
+    expect(translateConda({ dependencies: [text] }).python?.specifier).toBe(specifier);
+  });
+
+  it.each([undefined, null, 'text', [], { dependencies: 'x' }, { dependencies: [null, 3, { pip: 'x' }] }])(
+    'finds nothing in %j',
+    (document) => {
+      expect(translateConda(document)).toEqual({ lines: [], python: undefined, notes: [] });
+    },
+  );
+});

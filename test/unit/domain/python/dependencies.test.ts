@@ -1,0 +1,433 @@
+import { describe, expect, it } from 'vitest';
+import { chooseDependencies, type Dependencies } from '../../../../src/domain/python/dependencies.js';
+
+function choose(files: Record<string, string>, preferred?: string): Dependencies {
+  return chooseDependencies({ has: (file) => file in files, text: (file) => files[file] ?? '' }, preferred);
+}
+
+function lines(files: Record<string, string>): string[] {
+  return choose(files).text.split('\n').slice(0, -1);
+}
+
+const PROJECT = '[project]\nname = "demo"\nrequires-python = ">=3.10"\ndependencies = ["streamlit>=1.40", "six"]\n';
+const POETRY = '[tool.poetry.dependencies]\npython = "^3.10"\nstreamlit = "^1.40"\n';
+const UV_LOCK = '[[package]]\nname = "streamlit"\nversion = "1.64.0"\n[[package]]\nname = "six"\nversion = "1.17.0"\n';
+const ALL = {
+  'uv.lock': UV_LOCK,
+  'pyproject.toml': PROJECT,
+  'requirements.txt': 'streamlit\n',
+  Pipfile: '[packages]\nstreamlit = "*"\n',
+  'Pipfile.lock': '{"default": {"streamlit": {"version": "==1.64.0"}}}',
+  'environment.yml': 'dependencies: [python]\n',
+};
+
+describe('chooseDependencies', () => {
+  it('takes requirements.txt as it is', () => {
+    expect(choose({ 'requirements.txt': '# ours\nstreamlit\n' })).toEqual({
+      file: 'requirements.txt',
+      format: 'requirements',
+      text: '# ours\nstreamlit\n',
+      python: undefined,
+      notes: ['Dependencies come from requirements.txt.'],
+    });
+  });
+
+  it('takes the first of its order, and says which, why, and which not', () => {
+    const left: Record<string, string> = { ...ALL };
+    const taken: string[] = [];
+    for (const file of ['uv.lock', 'pyproject.toml', 'requirements.txt', 'Pipfile.lock', 'Pipfile']) {
+      taken.push(choose(left).notes[0] ?? '');
+      expect(choose(left).file).toBe(file);
+      delete left[file];
+    }
+    expect(taken).toEqual([
+      'Dependencies come from uv.lock (it holds every version); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.',
+      "Dependencies come from pyproject.toml (it is the project's own list); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.",
+      "Dependencies come from requirements.txt (it is pip's own list); not used: Pipfile.lock, Pipfile, environment.yml.",
+      'Dependencies come from Pipfile.lock (it holds every version); not used: environment.yml.',
+      "Dependencies come from Pipfile (it is pipenv's list); not used: environment.yml.",
+    ]);
+  });
+
+  it('takes the one that streamlit-host.toml names', () => {
+    const chosen = choose(ALL, 'requirements.txt');
+    expect(chosen.file).toBe('requirements.txt');
+    expect(chosen.notes[0]).toMatch(
+      /^Dependencies come from requirements\.txt \(streamlit-host\.toml says so\); not used: uv\.lock, /,
+    );
+    expect(() => choose({ 'requirements.txt': '' }, 'uv.lock')).toThrow(
+      /names uv\.lock for the dependencies, and that is not at the top/,
+    );
+  });
+
+  it('passes over a pyproject.toml that only holds the settings of tools', () => {
+    for (const [text, why] of [
+      ['[tool.ruff]\nline-length = 100\n', 'names no dependencies'],
+      ['[project]\nname = "x"\ndynamic = ["dependencies"]\n', 'leaves its dependencies to a build'],
+    ] as const) {
+      const chosen = choose({ 'pyproject.toml': text, 'requirements.txt': 'streamlit\n' });
+      expect(chosen.notes).toEqual([
+        `Dependencies come from requirements.txt (it is pip's own list); not used: pyproject.toml (${why}).`,
+      ]);
+    }
+  });
+
+  it('refuses a project where nothing names its packages, and says what was looked at', () => {
+    expect(() => choose({})).toThrow(
+      'There is no requirements.txt at the top of the project, nor another file that names its packages: add one that names the packages the app imports, such as streamlit.',
+    );
+    expect(() => choose({ 'pyproject.toml': '[tool.ruff]\n' })).toThrow(
+      /and pyproject\.toml names no dependencies: add one/,
+    );
+    expect(() => choose({ 'uv.lock': UV_LOCK })).toThrow(
+      expect.objectContaining({
+        code: 'no-requirements',
+        message: expect.stringContaining('uv.lock needs its pyproject.toml') as string,
+      }),
+    );
+  });
+
+  it('refuses the file that streamlit-host.toml names where that says nothing, whatever else is there', () => {
+    const files = { 'pyproject.toml': '[tool.ruff]\n', 'requirements.txt': 'streamlit\n' };
+    expect(() => choose(files, 'pyproject.toml')).toThrow(
+      'streamlit-host.toml names pyproject.toml for the dependencies, which names no dependencies: change that line, or that file.',
+    );
+  });
+
+  it.each([
+    [
+      { 'pyproject.toml': 'a = 1\nb = = 2\n' },
+      /^pyproject\.toml cannot be read, line 2: this is not TOML: invalid value\.$/,
+    ],
+    [{ Pipfile: '[packages\n' }, /^Pipfile cannot be read, line 1:/],
+    [{ 'Pipfile.lock': '{' }, /^Pipfile\.lock cannot be read, it is not JSON\.$/],
+  ])('refuses what it cannot read: %j', (files, sentence) => {
+    expect(() => choose(files as Record<string, string>)).toThrow(sentence);
+    expect(() => choose(files as Record<string, string>)).toThrow(
+      expect.objectContaining({ code: 'requirements-unreadable' }),
+    );
+  });
+
+  it("takes the pip part of conda's file, and names what is ignored", () => {
+    const chosen = choose({
+      'environment.yml': 'dependencies:\n  - python=3.11\n  - numpy\n  - pip:\n      - streamlit\n      - six==1.16\n',
+    });
+    expect(chosen.text).toContain('six==1.16');
+    expect(chosen.text).not.toContain('numpy');
+    expect(chosen.notes.join('\n')).toContain('numpy');
+  });
+
+  it("refuses conda's file where it is not YAML", () => {
+    expect(() => choose({ 'environment.yml': 'dependencies: [numpy' })).toThrow(/^environment\.yml cannot be read: /);
+  });
+
+  it.each([
+    { 'requirements.txt': 'streamlit==1.10\n' },
+    { 'pyproject.toml': '[project]\ndependencies = ["streamlit<1.12"]\n' },
+    { 'pyproject.toml': PROJECT, 'uv.lock': UV_LOCK.replace('1.64.0', '1.11.0') },
+    { 'Pipfile.lock': '{"default": {"streamlit": {"version": "==1.2.0"}}}' },
+  ])('refuses a streamlit that is too old, in %j', (files) => {
+    expect(() => choose(files as Record<string, string>)).toThrow(
+      expect.objectContaining({ code: 'streamlit-too-old' }),
+    );
+  });
+});
+
+describe('uv.lock', () => {
+  it('is left to uv, with the indexes that the project brings along', () => {
+    const pyproject = `${PROJECT}[[tool.uv.index]]\nname = "torch"\nurl = "https://host/cpu"\nexplicit = true\n`;
+    expect(choose({ 'uv.lock': UV_LOCK, 'pyproject.toml': pyproject })).toMatchObject({
+      format: 'uv',
+      text: '--extra-index-url https://host/cpu\n',
+      python: { file: 'pyproject.toml', specifier: '>=3.10' },
+    });
+  });
+
+  it('is refused where it does not hold what pyproject.toml names', () => {
+    const pyproject = PROJECT.replace('"six"', '"six", "Pandas>=2"');
+    expect(() => choose({ 'uv.lock': UV_LOCK, 'pyproject.toml': pyproject })).toThrow(
+      /^uv\.lock cannot be used as it is: it does not hold Pandas, .* run "uv lock" and push it again\./,
+    );
+  });
+});
+
+describe('pyproject.toml', () => {
+  it('of the standard kind gives its lines, its Python, and says that groups are left out', () => {
+    const chosen = choose({
+      'pyproject.toml': `${PROJECT.replace('"six"', '"six[x, y] >=1.16 ; python_version < \'4\'", "a @ https://host/a.whl"')}[dependency-groups]\ndev = ["pytest"]\n`,
+    });
+    expect(chosen.text).toBe("streamlit>=1.40\nsix[x,y]>=1.16 ; python_version < '4'\na @ https://host/a.whl\n");
+    expect(chosen.python).toEqual({ file: 'pyproject.toml', text: '>=3.10', specifier: '>=3.10' });
+    expect(chosen.notes).toContain('Only the main dependencies of pyproject.toml are installed, not its groups: dev.');
+  });
+
+  it("follows uv's sources where they are simple, and refuses the others", () => {
+    const sources = (text: string): Record<string, string> => ({
+      'pyproject.toml': `${PROJECT}[tool.uv.sources]\n${text}\n`,
+    });
+    expect(lines(sources('six = { git = "https://host/six", tag = "v1", subdirectory = "a" }'))).toContain(
+      'six @ git+https://host/six@v1#subdirectory=a',
+    );
+    expect(lines(sources('six = { path = "libs/six", editable = true }'))).toContain('./libs/six');
+    expect(lines(sources('six = { url = "https://host/six.whl" }'))).toContain('six @ https://host/six.whl');
+    expect(
+      lines(
+        sources(
+          'six = { index = "ours" }\n[[tool.uv.index]]\nname = "ours"\nurl = "https://host/simple"\nexplicit = true',
+        ),
+      ),
+    ).toEqual(['--extra-index-url https://host/simple', 'streamlit>=1.40', 'six']);
+    expect(() => lines(sources('six = { workspace = true }'))).toThrow(
+      /the source of six .* run "uv lock" and push it too\./,
+    );
+  });
+
+  it("of Poetry's kind gives the same in pip's words", () => {
+    const text = `${POETRY}
+pandas = { version = "~2.1", extras = ["excel"], python = ">=3.9,<3.13" }
+six = [{ version = "1.16.0", python = "<3.12" }, { version = "1.17.0", markers = "python_version >= '3.12'" }]
+extra = { version = "*", optional = true }
+tool = { git = "git@host:us/tool.git", rev = "abc" }
+own = { path = "./own" }
+private = { version = "*", source = "ours" }
+[[tool.poetry.source]]
+name = "ours"
+url = "https://host/simple"
+[tool.poetry.group.dev.dependencies]
+pytest = "*"
+`;
+    const chosen = choose({ 'pyproject.toml': text });
+    expect(chosen.text.split('\n')).toEqual([
+      '--extra-index-url https://host/simple',
+      'streamlit>=1.40,<2',
+      'pandas[excel]>=2.1,<2.2 ; python_version >= "3.9" and python_version < "3.13"',
+      'six==1.16.0 ; python_version < "3.12"',
+      "six==1.17.0 ; python_version >= '3.12'",
+      'tool @ git+ssh://git@host/us/tool.git@abc',
+      './own',
+      'private',
+      '',
+    ]);
+    expect(chosen.python).toEqual({ file: 'pyproject.toml', text: '^3.10', specifier: '>=3.10,<4' });
+    expect(chosen.notes.at(-1)).toContain('not its groups: dev.');
+  });
+
+  it.each([
+    ['six = "^1 || ^2"', /"\^1 \|\| \^2", the version of six, has no form that pip knows/],
+    ['six = { version = "*", source = "ours" }', /six is to come from "ours", and the file does not say where/],
+    ['"-r x" = "*"', /"-r x" cannot be the name of a package/],
+    ['six = { version = "*", markers = "a\\nb" }', /what it says of six cannot be one requirement/],
+    ['six = { git = "https://host/x # y" }', /what it says of six cannot be one requirement/],
+  ])('refuses %s, and says what', (line, sentence) => {
+    const files = { 'pyproject.toml': `${POETRY}${line}\n` };
+    expect(() => choose(files)).toThrow(sentence);
+    expect(() => choose(files)).toThrow(
+      expect.objectContaining({ code: 'requirements-unsupported', field: 'pyproject.toml' }),
+    );
+  });
+});
+
+describe('poetry.lock', () => {
+  const newer = `
+[[package]]
+name = "streamlit"
+version = "1.64.0"
+optional = false
+groups = ["main"]
+[[package]]
+name = "colorama"
+version = "0.4.6"
+optional = false
+groups = ["main", "dev"]
+[package.markers]
+main = "platform_system == 'Windows'"
+[[package]]
+name = "pytest"
+version = "8.0"
+optional = false
+groups = ["dev"]
+[[package]]
+name = "maybe"
+version = "1.0"
+optional = true
+groups = ["main"]
+[[package]]
+name = "tool"
+version = "1.0"
+optional = false
+groups = ["main"]
+[package.source]
+type = "git"
+url = "https://host/tool.git"
+resolved_reference = "abc"
+[metadata]
+python-versions = "^3.10"
+`;
+
+  it('gives the versions of the main group, before pyproject.toml', () => {
+    const chosen = choose({ 'poetry.lock': newer, 'pyproject.toml': POETRY, 'requirements.txt': '' });
+    expect(chosen.text).toBe(
+      "streamlit==1.64.0\ncolorama==0.4.6 ; platform_system == 'Windows'\ntool @ git+https://host/tool.git@abc\n",
+    );
+    expect(chosen.notes[0]).toBe(
+      'Dependencies come from poetry.lock (it holds every version); not used: requirements.txt.',
+    );
+  });
+
+  it('is the last resort where no pyproject.toml stands beside it', () => {
+    expect(choose({ 'poetry.lock': newer, 'requirements.txt': '' }).file).toBe('requirements.txt');
+    expect(choose({ 'poetry.lock': newer })).toMatchObject({ file: 'poetry.lock', python: { text: '^3.10' } });
+  });
+
+  it('of older kinds is walked from what pyproject.toml names', () => {
+    const older = `
+[[package]]
+name = "streamlit"
+version = "1.64.0"
+optional = false
+[package.dependencies]
+Click = ">=7"
+watchdog = { version = "*", markers = "platform_system != \\"Darwin\\"" }
+snow = { version = "*", optional = true, markers = "extra == \\"snowflake\\"" }
+[package.extras]
+snowflake = ["snow (>=1)"]
+[[package]]
+name = "click"
+version = "8.0"
+optional = false
+[package.dependencies]
+colorama = { version = "*", markers = "platform_system == \\"Windows\\"" }
+[[package]]
+name = "colorama"
+version = "0.4"
+optional = false
+[[package]]
+name = "watchdog"
+version = "6.0"
+optional = false
+[package.dependencies]
+below = "*"
+[[package]]
+name = "below"
+version = "1.0"
+optional = false
+[package.dependencies]
+watchdog = "*"
+[[package]]
+name = "snow"
+version = "3.0"
+optional = true
+[[package]]
+name = "pytest"
+version = "8.0"
+optional = false
+[metadata]
+lock-version = "2.0"
+`;
+    expect(lines({ 'poetry.lock': older, 'pyproject.toml': POETRY })).toEqual([
+      'streamlit==1.64.0',
+      'click==8.0',
+      'colorama==0.4 ; platform_system == "Windows"',
+      'watchdog==6.0 ; platform_system != "Darwin"',
+      'below==1.0 ; platform_system != "Darwin"',
+    ]);
+    const withExtra = POETRY.replace('"^1.40"', '{ version = "^1.40", extras = ["snowflake"] }');
+    expect(lines({ 'poetry.lock': older, 'pyproject.toml': withExtra })).toContain('snow==3.0');
+    expect(() => choose({ 'poetry.lock': older })).toThrow(/it needs its pyproject\.toml beside it/);
+    expect(() => choose({ 'poetry.lock': older, 'pyproject.toml': `${POETRY}pandas = "*"\n` })).toThrow(
+      /it does not hold pandas, .* run "poetry lock"/,
+    );
+  });
+});
+
+describe('poetry.lock with a package in several versions', () => {
+  const versions = (...more: string[]): string =>
+    [
+      ['1.26.4', more[0] ?? ''],
+      ['2.1.0', more[1] ?? ''],
+    ]
+      .map(([version, rest]) => `[[package]]\nname = "numpy"\nversion = "${version}"\noptional = false\n${rest}\n`)
+      .join('');
+
+  it('takes each where its own marker says so', () => {
+    const lock = versions(
+      'groups = ["main"]\nmarkers = "python_version < \\"3.12\\""',
+      'groups = ["main"]\nmarkers = "python_version >= \\"3.12\\""',
+    );
+    const pyproject = '[project]\ndependencies = ["numpy"]\n';
+    expect(lines({ 'poetry.lock': lock, 'pyproject.toml': pyproject })).toEqual([
+      'numpy==1.26.4 ; python_version < "3.12"',
+      'numpy==2.1.0 ; python_version >= "3.12"',
+    ]);
+  });
+
+  it('takes each where the one who asks for that version says so, in the older kind', () => {
+    const lock = `${versions()}[[package]]
+name = "streamlit"
+version = "1.64.0"
+optional = false
+[package.dependencies]
+numpy = [
+  {version = ">=1.20,<2", markers = "python_version < \\"3.12\\""},
+  {version = ">=2.1,<3", markers = "python_version >= \\"3.12\\""},
+]
+`;
+    const both = [
+      'numpy==1.26.4 ; python_version < "3.12"',
+      'numpy==2.1.0 ; python_version >= "3.12"',
+      'streamlit==1.64.0',
+    ];
+    expect(lines({ 'poetry.lock': lock, 'pyproject.toml': POETRY })).toEqual(both);
+    const direct = `${POETRY}numpy = [{ version = "^1.26", python = "<3.12" }, { version = "^2.1", python = ">=3.12" }]\n`;
+    expect(lines({ 'poetry.lock': lock, 'pyproject.toml': direct })).toEqual([
+      'numpy==1.26.4 ; (python_version < "3.12") or python_version < "3.12"',
+      'numpy==2.1.0 ; (python_version >= "3.12") or python_version >= "3.12"',
+      'streamlit==1.64.0',
+    ]);
+  });
+});
+
+describe('Pipfile', () => {
+  it('gives its packages, its Python and its own index', () => {
+    const chosen = choose({
+      Pipfile: `
+[[source]]
+name = "pypi"
+url = "https://index.example/simple"
+[[source]]
+url = "https://host/simple"
+[packages]
+streamlit = "*"
+six = {version = ">=1.16", markers = "python_version > '3'", extras = ["x"]}
+win = {version = "*", sys_platform = "== 'win32'"}
+own = {path = "./own", editable = true}
+[dev-packages]
+pytest = "*"
+[requires]
+python_version = "3.11"
+`,
+    });
+    expect(chosen.text).toBe(
+      "--extra-index-url https://host/simple\nstreamlit\nsix[x]>=1.16 ; python_version > '3'\nwin ; sys_platform == 'win32'\n./own\n",
+    );
+    expect(chosen.python).toEqual({ file: 'Pipfile', text: '3.11', specifier: '==3.11.*' });
+  });
+
+  it('is replaced by its lock, which must hold what it names', () => {
+    const lock = JSON.stringify({
+      _meta: { requires: { python_version: '3.12' }, sources: [] },
+      default: {
+        streamlit: { version: '==1.64.0', hashes: ['sha256:00'], index: 'pypi' },
+        tool: { git: 'https://host/tool', ref: 'abc' },
+      },
+      develop: { pytest: { version: '==8' } },
+    });
+    expect(choose({ 'Pipfile.lock': lock, Pipfile: '[packages]\nstreamlit = "*"\n' })).toMatchObject({
+      text: 'streamlit==1.64.0\ntool @ git+https://host/tool@abc\n',
+      python: { file: 'Pipfile.lock', specifier: '==3.12.*' },
+    });
+    expect(() => choose({ 'Pipfile.lock': lock, Pipfile: '[packages]\nsix = "*"\n' })).toThrow(
+      /it does not hold six, which the Pipfile names/,
+    );
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { choosePython, parsePythonWish, readPythonVersionFile } from '../../../../src/domain/python/python-version.js';
+
+const FILE = '.python-version';
+
+describe('parsePythonWish', () => {
+  it.each([
+    ['3.11', '==3.11.*', undefined],
+    ['3.11.4', '==3.11.*', '3.11.4'],
+    ['python-3.11.4', '==3.11.*', '3.11.4'],
+    ['cpython@3.12', '==3.12.*', undefined],
+    ['3', '==3.*', undefined],
+    ['>=3.10,<3.13', '>=3.10,<3.13', undefined],
+    [' 3.13\n', '==3.13.*', undefined],
+  ])('of %j asks for %s', (text, specifier, exact) => {
+    const wish = parsePythonWish(FILE, text);
+    expect([wish.specifier, wish.exact]).toEqual([specifier, exact]);
+  });
+
+  it.each(['pypy3.10', '3.13t', 'myenv', '', '3.x', '--help', '3.11\u001b[31m'])(
+    'refuses %j with a sentence',
+    (text) => {
+      expect(() => parsePythonWish(FILE, text)).toThrow(
+        expect.objectContaining({ code: 'python-invalid', field: FILE }),
+      );
+      expect(() => parsePythonWish(FILE, text)).toThrow(
+        /^\.python-version asks for "[^\p{Cc}]*", which is not a version of CPython such as 3\.12: /u,
+      );
+    },
+  );
+
+  it.each(['3.8', '2.7.18', '<3.9', '~=3.8.1', '==3.7.*'])('refuses %j, which is too old', (text) => {
+    expect(() => parsePythonWish(FILE, text)).toThrow(expect.objectContaining({ code: 'python-too-old' }));
+  });
+});
+
+describe('readPythonVersionFile', () => {
+  it.each([
+    ['\uFEFF# ours\r\n\r\n3.11 # the old one\r\n3.12\r\n', '3.11'],
+    ['3.9', '3.9'],
+    ['python-3.12.1\n', '3.12.1'],
+  ])('of %j takes %s', (text, wanted) => {
+    expect(readPythonVersionFile(FILE, text)?.text).toBe(wanted);
+  });
+
+  it.each(['', '# nothing\n', 'system\n'])('of %j asks for nothing', (text) => {
+    expect(readPythonVersionFile(FILE, text)).toBeUndefined();
+  });
+});
+
+describe('choosePython', () => {
+  const usual = { version: '3.11.2', executable: '/usr/bin/python3' };
+  const there = ['3.13.0', '3.12.1', '3.11.7', '3.11.2', '3.8.18', '3.9.18'].map((version) => ({
+    version,
+    executable: `/py/${version}`,
+  }));
+  const chosen = (text: string): string[] => {
+    const { python, note } = choosePython(parsePythonWish(FILE, text), there, usual);
+    return [python.executable, note];
+  };
+
+  it('takes the exact version where it is there', () => {
+    expect(chosen('3.11.7')).toEqual(['/py/3.11.7', 'Python 3.11.7, as .python-version asks (3.11.7).']);
+  });
+
+  it('takes the usual one where it fits, else the newest that does', () => {
+    expect(chosen('3.11')[0]).toBe('/usr/bin/python3');
+    expect(chosen('>=3.9')[0]).toBe('/usr/bin/python3');
+    expect(chosen('>=3.12')).toEqual(['/py/3.13.0', 'Python 3.13.0, as .python-version asks (>=3.12).']);
+  });
+
+  it('passes over a patch that is not there, and says so', () => {
+    expect(chosen('python-3.12.9')).toEqual([
+      '/py/3.12.1',
+      'Python 3.12.1: .python-version asks for 3.12.9, and this is the nearest one here.',
+    ]);
+  });
+
+  it.each([
+    ['requires-python', '==3.12.9', undefined],
+    ["Poetry's python", '3.12.9', '==3.12.9'],
+    ["conda's python", '==3.12.9', '==3.12.*'],
+  ])('passes over the patch of %s as well', (_file, text, meaning) => {
+    const { python, note } = choosePython(parsePythonWish(FILE, text, meaning), there, usual);
+    expect([python.executable, note]).toEqual([
+      '/py/3.12.1',
+      'Python 3.12.1: .python-version asks for 3.12.9, and this is the nearest one here.',
+    ]);
+    expect(parsePythonWish(FILE, '==3.11').specifier).toBe('==3.11.*');
+  });
+
+  it('refuses a version that is not there, with those that are', () => {
+    expect(() => chosen('3.10')).toThrow(
+      '.python-version asks for Python 3.10, which this server does not have: there is 3.13.0, 3.12.1, 3.11.7, 3.11.2, 3.9.18. Ask for one of those, or have its operator install it.',
+    );
+    expect(() => chosen('3.10')).toThrow(expect.objectContaining({ code: 'python-missing', field: FILE }));
+  });
+});

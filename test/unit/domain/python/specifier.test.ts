@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  compareVersions,
+  endsBelow,
+  fromPoetry,
+  isSpecifier,
+  satisfies,
+} from '../../../../src/domain/python/specifier.js';
+
+describe('satisfies', () => {
+  it.each([
+    ['3.11.4', '', true],
+    ['3.11.4', '>=3.10,<3.12', true],
+    ['3.12.0', '>=3.10,<3.12', false],
+    ['3.11.4', '==3.11.*', true],
+    ['3.1.4', '==3.11.*', false],
+    ['3.11.4', '==3.11', false],
+    ['3.11.0', '==3.11', true],
+    ['3.11.4', '~=3.10', true],
+    ['3.11.4', '~=3.10.1', false],
+    ['3.11.4', '!=3.11.*', false],
+    ['3.11.4', '>3.11', true],
+    ['3.11.4', '<= 3.11.4', true],
+    ['3.11.4', 'nonsense', false],
+  ])('of %s and %j is %s', (version, specifier, met) => {
+    expect(satisfies(version, specifier)).toBe(met);
+  });
+
+  it('meets what a version asks of itself, and what begins like it', () => {
+    const version = fc.array(fc.nat(40), { minLength: 2, maxLength: 4 });
+    fc.assert(
+      fc.property(version, (parts) => {
+        const text = parts.join('.');
+        expect(satisfies(text, `==${text}`) && satisfies(text, `>=${text}`) && satisfies(text, `~=${text}`)).toBe(true);
+        expect(satisfies(text, `==${parts.slice(0, -1).join('.')}.*`)).toBe(true);
+        expect(satisfies(text, `<${text}`)).toBe(false);
+        expect(compareVersions(text, text)).toBe(0);
+      }),
+    );
+  });
+});
+
+describe('endsBelow', () => {
+  it.each([
+    ['<1.12', true],
+    ['<1.13', false],
+    ['==1.11.*', true],
+    ['==1.*', false],
+    ['~=1.11.0', true],
+    ['~=1.11', false],
+    ['<=1.11.9', true],
+    ['>=0.1', false],
+    ['', false],
+    ['nonsense', false],
+  ])('1.12, of %j is %s', (specifier, below) => {
+    expect(endsBelow(specifier, '1.12')).toBe(below);
+  });
+});
+
+describe('fromPoetry', () => {
+  it.each([
+    ['^1.2.3', '>=1.2.3,<2'],
+    ['^0.2.3', '>=0.2.3,<0.3'],
+    ['^0.0.3', '>=0.0.3,<0.0.4'],
+    ['^0', '>=0,<1'],
+    ['^3.10', '>=3.10,<4'],
+    ['~1.2.3', '>=1.2.3,<1.3'],
+    ['~1', '>=1,<2'],
+    ['1.2.3', '==1.2.3'],
+    ['1.2.*', '==1.2.*'],
+    ['*', ''],
+    ['>=3.10,<3.13', '>=3.10,<3.13'],
+    ['>= 3.10 <4', '>=3.10,<4'],
+    ['~=1.2', '~=1.2'],
+    ['!=1.5', '!=1.5'],
+    ['^3.8 || ^3.11', undefined],
+    ['latest', undefined],
+    ['^', undefined],
+  ])('of %j is %j', (text, specifier) => {
+    expect(fromPoetry(text)).toBe(specifier);
+  });
+
+  it('gives what pip understands, or nothing, and ends for any text', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('^', '~', '=', '>', '<', '1', '2', '.', ',', ' ', '*', 'x', '|') }),
+        (text) => {
+          const specifier = fromPoetry(text);
+          expect(specifier === undefined || isSpecifier(specifier)).toBe(true);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { hear, rerun } from '../../../../src/domain/streamlit/page-run.js';
+import { field } from '../../../../src/domain/streamlit/proto.js';
+
+/** A field that is a number. */
+const number = (at: number, value: number): Buffer => Buffer.from([at * 8, value]);
+const page = (hash: string, name: string, ...more: Buffer[]): Buffer =>
+  Buffer.concat([field(1, hash), field(2, name), ...more]);
+
+describe('a run of a page', () => {
+  it('is asked for by the hash of the page, or without one', () => {
+    expect(rerun('')).toEqual(Buffer.from([11 * 8 + 2, 0]));
+    expect(rerun('ab')).toEqual(Buffer.from([11 * 8 + 2, 4, 3 * 8 + 2, 2, 0x61, 0x62]));
+  });
+
+  it('tells of the pages, by the navigation or as older versions do, without links that lead elsewhere', () => {
+    const pages = [
+      page('h1', 'Home', number(4, 1)),
+      page('h2', 'Más'),
+      page('h3', 'Docs', field(8, 'https://example.com')),
+    ];
+    const expected = {
+      pages: [
+        { hash: 'h1', name: 'Home', first: true },
+        { hash: 'h2', name: 'Más', first: false },
+      ],
+    };
+    expect(hear(field(23, Buffer.concat(pages.map((one) => field(2, one)))))).toEqual(expected);
+    expect(hear(field(4, Buffer.concat(pages.map((one) => field(8, one)))))).toEqual(expected);
+  });
+
+  it('knows the only page for the first one, which is not marked then', () => {
+    expect(hear(field(23, field(2, page('h1', ''))))).toEqual({ pages: [{ hash: 'h1', name: '', first: true }] });
+  });
+
+  it('has ended once it does not run again by itself', () => {
+    expect(hear(number(6, 0))).toEqual({ finished: true });
+    expect(hear(number(6, 1))).toEqual({ finished: true });
+    expect(hear(number(6, 2))).toEqual({});
+  });
+
+  it('shows an exception, or could not be read at all; a warning is none', () => {
+    const exception = Buffer.concat([
+      field(1, 'ValueError'),
+      field(2, 'no such\ncolumn'),
+      field(3, 'File "a.py", line 2'),
+    ]);
+    const lines = ['File "a.py", line 2', 'ValueError: no such', 'column'];
+    expect(hear(field(5, field(3, field(8, exception))))).toEqual({ exception: lines });
+    expect(hear(field(10, field(3, exception)))).toEqual({ exception: lines });
+    expect(hear(field(5, field(3, field(8, Buffer.concat([exception, number(5, 1)])))))).toEqual({});
+    expect(hear(field(5, field(3, field(1, 'text'))))).toEqual({});
+  });
+
+  it.each([Buffer.alloc(0), Buffer.from([0xff]), Buffer.from([0x2a, 0xff, 0xff, 0xff]), Buffer.alloc(64, 0xff)])(
+    'of garbage says nothing: %#',
+    (bytes) => {
+      expect(hear(bytes)).toEqual({});
+    },
+  );
+});

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import {
+  canGoOnWith,
+  launchCommand,
+  readEarly,
+  streamlitCommand,
+  streamlitEnvironment,
+} from '../../../../src/domain/streamlit/streamlit.js';
+
+const options = {
+  port: 8501,
+  basePath: 'apps/demo',
+  publicHost: 'apps.example.com',
+  disconnectedSessionTtl: 120,
+  maxUploadMb: 200,
+  cookieSecret: 's3cret',
+};
+
+test('a main file is never taken for an option, and nothing secret stands in the command', () => {
+  expect(streamlitCommand('--help.py')).toEqual(['streamlit', 'run', './--help.py']);
+  expect(launchCommand('/env/bin/python', '/host/launch.py', 'demo')).toEqual([
+    '/env/bin/python',
+    '/host/launch.py',
+    'demo',
+  ]);
+});
+
+test('the server listens on loopback alone, under its path, and asks nobody anything', () => {
+  expect(streamlitEnvironment(options)).toMatchObject({
+    STREAMLIT_SERVER_ADDRESS: '127.0.0.1',
+    STREAMLIT_SERVER_PORT: '8501',
+    STREAMLIT_SERVER_HEADLESS: 'true',
+    STREAMLIT_SERVER_BASE_URL_PATH: 'apps/demo',
+    STREAMLIT_BROWSER_SERVER_ADDRESS: 'apps.example.com',
+    STREAMLIT_BROWSER_GATHER_USAGE_STATS: 'false',
+  });
+});
+
+test('what protects an app’s visitors is never switched off', () => {
+  expect(streamlitEnvironment(options)).toMatchObject({
+    STREAMLIT_SERVER_ENABLE_CORS: 'true',
+    STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION: 'true',
+    STREAMLIT_SERVER_COOKIE_SECRET: 's3cret',
+  });
+});
+
+test('a page that lost its connection may come back for as long as it is told', () => {
+  expect(streamlitEnvironment(options)).toMatchObject({
+    STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: '120',
+    STREAMLIT_SERVER_MAX_UPLOAD_SIZE: '200',
+  });
+});
+
+test('a process that has begun goes on with another environment where only what Streamlit reads by itself is new or different', () => {
+  const begun = { LANG: 'C.UTF-8', TZ: 'Asia/Tokyo' };
+  expect(canGoOnWith(begun, { ...begun, ...streamlitEnvironment(options) })).toBe(true);
+  for (const wanted of [{ LANG: 'C.UTF-8' }, { ...begun, TZ: 'UTC' }, { ...begun, OMP_NUM_THREADS: '1' }])
+    expect(canGoOnWith(begun, wanted)).toBe(false);
+  expect(readEarly({ ...begun, ...streamlitEnvironment(options) })).toEqual(begun);
+});

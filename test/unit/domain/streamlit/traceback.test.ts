@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { shortenTracebacks } from '../../../../src/domain/streamlit/traceback.js';
+
+const SOURCE = '/data/apps/hello/releases/3/source';
+const ENVIRONMENT = '/data/environments/109df881';
+const PLACES = { source: [SOURCE], environment: [ENVIRONMENT], home: ['/data/apps/hello/storage'] };
+const PACKAGES = `${ENVIRONMENT}/lib/python3.11/site-packages`;
+
+const shorten = (text: string): string => shortenTracebacks(text.split('\n'), PLACES).join('\n');
+
+describe('what an app printed', () => {
+  it('keeps the frames of the project, with paths that begin there, and drops those of packages', () => {
+    const text = `2026-11-21 23:30:34.300 Uncaught app execution
+Traceback (most recent call last):
+  File "${PACKAGES}/streamlit/runtime/scriptrunner/exec_code.py", line 136, in exec_func_with_error_handling
+    result = func()
+             ^^^^^^
+  File "${PACKAGES}/streamlit/runtime/scriptrunner/script_runner.py", line 936, in code_to_exec
+    exec(code, module.__dict__)  # noqa: S102
+    ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "${SOURCE}/app.py", line 6, in <module>
+    load()
+  File "${PACKAGES}/streamlit/runtime/caching/cache_utils.py", line 762, in __call__
+    return self._get(args)
+  File "${SOURCE}/lib/data.py", line 4, in load
+    raise ValueError("no")
+ValueError: no`;
+    expect(shorten(text)).toBe(`2026-11-21 23:30:34.300 Uncaught app execution
+Traceback (most recent call last):
+  File "app.py", line 6, in <module>
+    load()
+  File "lib/data.py", line 4, in load
+    raise ValueError("no")
+ValueError: no`);
+  });
+
+  it('keeps the place of a syntax error, which is a frame without a function', () => {
+    const text = `Traceback (most recent call last):
+  File "${PACKAGES}/streamlit/runtime/scriptrunner/script_runner.py", line 700, in _run_script
+    code = self._script_cache.get_bytecode(script_path)
+  File "${SOURCE}/app.py", line 3
+    def broken(:
+               ^
+SyntaxError: invalid syntax`;
+    expect(shorten(text)).toBe(`Traceback (most recent call last):
+  File "app.py", line 3
+    def broken(:
+               ^
+SyntaxError: invalid syntax`);
+  });
+
+  it('keeps the last frame of a traceback that lies wholly in packages, named from the package on', () => {
+    const text = `Traceback (most recent call last):
+  File "${ENVIRONMENT}/bin/streamlit", line 4, in <module>
+    main()
+  File "${PACKAGES}/streamlit/config.py", line 9, in get
+    raise RuntimeError("bad option")
+RuntimeError: bad option`;
+    expect(shorten(text)).toBe(`Traceback (most recent call last):
+  File "streamlit/config.py", line 9, in get
+    raise RuntimeError("bad option")
+RuntimeError: bad option`);
+  });
+
+  it('treats each traceback of a chain for itself', () => {
+    const text = `Traceback (most recent call last):
+  File "${SOURCE}/app.py", line 2, in <module>
+    {}["a"]
+KeyError: 'a'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "${PACKAGES}/streamlit/x.py", line 1, in f
+    g()
+  File "${SOURCE}/app.py", line 4, in <module>
+    raise RuntimeError("b")
+RuntimeError: b`;
+    expect(shorten(text)).toBe(`Traceback (most recent call last):
+  File "app.py", line 2, in <module>
+    {}["a"]
+KeyError: 'a'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "app.py", line 4, in <module>
+    raise RuntimeError("b")
+RuntimeError: b`);
+  });
+
+  it('drops a repetition with the frame that it counts, and keeps the one of the project', () => {
+    const text = `  File "${PACKAGES}/a.py", line 1, in f
+    f()
+  [Previous line repeated 10 more times]
+  File "${SOURCE}/app.py", line 3, in g
+    g()
+  [Previous line repeated 995 more times]
+RecursionError: maximum recursion depth exceeded`;
+    expect(shorten(text)).toBe(`  File "app.py", line 3, in g
+    g()
+  [Previous line repeated 995 more times]
+RecursionError: maximum recursion depth exceeded`);
+  });
+
+  it('reads an exception group, whose lines stand behind bars', () => {
+    const text = `  + Exception Group Traceback (most recent call last):
+  |   File "${PACKAGES}/streamlit/x.py", line 1, in f
+  |     run()
+  |   File "${SOURCE}/app.py", line 2, in <module>
+  |     raise ExceptionGroup("two", [a, b])
+  | ExceptionGroup: two (2 sub-exceptions)`;
+    expect(shorten(text)).toBe(`  + Exception Group Traceback (most recent call last):
+  |   File "app.py", line 2, in <module>
+  |     raise ExceptionGroup("two", [a, b])
+  | ExceptionGroup: two (2 sub-exceptions)`);
+  });
+
+  it('takes the folders out of other lines too, and leaves everything else as it is', () => {
+    const text = `${PACKAGES}/pandas/core.py:12: FutureWarning: old
+reading ${SOURCE}/data/a.csv and ${SOURCE}/b.csv
+no secrets in /data/apps/hello/storage/.streamlit/secrets.toml, nor in /data/apps/other/storage/x
+
+  indented: File of a person, line 3
+/data/apps/other/releases/1/source/app.py`;
+    expect(shorten(text)).toBe(`pandas/core.py:12: FutureWarning: old
+reading data/a.csv and b.csv
+no secrets in ~/.streamlit/secrets.toml, nor in /data/apps/other/storage/x
+
+  indented: File of a person, line 3
+/data/apps/other/releases/1/source/app.py`);
+  });
+
+  it('keeps frames of Python itself, whose paths belong to nobody', () => {
+    const text = `  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode
+    raise JSONDecodeError("Expecting value", s, err.value) from None
+json.decoder.JSONDecodeError: Expecting value`;
+    expect(shorten(text)).toBe(text);
+  });
+
+  it('says nothing of nothing', () => {
+    expect(shortenTracebacks([], PLACES)).toEqual([]);
+  });
+});

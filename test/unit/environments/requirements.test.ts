@@ -1,0 +1,85 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gatherRequirements, type Requirements } from '../../../src/environments/requirements.js';
+import { writeFiles } from '../../helpers/files.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'requirements-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function gather(text: string, others: Record<string, string> = {}): Promise<Requirements> {
+  await writeFiles(folder, others);
+  return gatherRequirements('requirements.txt', text, folder);
+}
+
+describe('gatherRequirements', () => {
+  it('is the same for files that mean the same', async () => {
+    const plain = await gather('streamlit==1.64\nsix\n');
+    const same = await gather('# ours\r\nstreamlit==1.64   # the newest\r\n\r\nsix');
+    expect({ ...same, files: plain.files }).toEqual(plain);
+    expect((await gather('streamlit==1.65\nsix\n')).normal).not.toBe(plain.normal);
+  });
+
+  it('takes in what is included, from the folder of the file that says so', async () => {
+    const files = { 'req/base.txt': '-c pins.txt\nStreamlit\n', 'req/pins.txt': 'six==1.17\n' };
+    const before = await gather('-r req/base.txt\n', files);
+    expect(before).toMatchObject({ lacksStreamlit: false, local: false });
+    const after = await gather('-r req/base.txt\n', { ...files, 'req/pins.txt': 'six==1.16\n' });
+    expect(after.normal).not.toBe(before.normal);
+  });
+
+  it('knows where streamlit must be added', async () => {
+    expect((await gather('six')).lacksStreamlit).toBe(true);
+    expect((await gather('streamlit')).lacksStreamlit).toBe(false);
+    expect((await gather('six==1.17.0 --hash=sha256:00')).lacksStreamlit).toBe(false);
+  });
+
+  it('adds streamlit where only constraints name it, which install nothing', async () => {
+    const pins = { 'pins.txt': 'streamlit==1.64.0\nsix==1.17.0\n' };
+    expect((await gather('-c pins.txt\nsix\n', pins)).lacksStreamlit).toBe(true);
+    expect((await gather('--constraint=pins.txt\nsix\n', pins)).lacksStreamlit).toBe(true);
+    expect((await gather('-c pins.txt\n-r pins.txt\n', pins)).lacksStreamlit).toBe(false);
+  });
+
+  it('knows where the project itself is installed', async () => {
+    expect((await gather('-r more.txt', { 'more.txt': '-e .' })).local).toBe(true);
+  });
+
+  it('ends where files include each other', async () => {
+    expect((await gather('-r a.txt', { 'a.txt': '-r requirements.txt\nsix' })).normal).toContain('six');
+  });
+
+  it.each(['-r missing.txt', '-r ../other.txt', '-r /etc/hostname', '-r req'])(
+    'refuses %s with a sentence',
+    async (line) => {
+      await mkdir(join(folder, 'req'));
+      await expect(gather(line)).rejects.toMatchObject({
+        code: 'requirements-missing',
+        message: expect.stringContaining('requirements.txt includes') as string,
+      });
+    },
+  );
+
+  it('refuses a streamlit that is too old, wherever it is named', async () => {
+    await expect(gather('-r base.txt', { 'base.txt': 'streamlit==1.2' })).rejects.toMatchObject({
+      code: 'streamlit-too-old',
+      field: 'base.txt',
+    });
+  });
+
+  it('keeps the text of each file', async () => {
+    const { files } = await gather('-r req/base.txt\n', { 'req/base.txt': 'six\n' });
+    expect([...files]).toEqual([
+      ['requirements.txt', '-r req/base.txt\n'],
+      ['req/base.txt', 'six\n'],
+    ]);
+  });
+
+  it('leaves addresses to the installer', async () => {
+    expect((await gather('-r https://host/r.txt')).normal).toContain('https://host/r.txt');
+  });
+});

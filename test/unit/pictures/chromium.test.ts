@@ -1,0 +1,18 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { findChromium } from '../../../src/pictures/chromium.js';
+
+test('a Chromium is found by its names on the path of programs, where it can be run', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'path-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  for (const each of [one, two]) await mkdir(each);
+  expect(await findChromium(`${one}:${two}`)).toBeUndefined();
+  await writeFile(join(one, 'chromium'), '');
+  await chmod(join(one, 'chromium'), 0o644);
+  await writeFile(join(two, 'google-chrome-stable'), '');
+  await chmod(join(two, 'google-chrome-stable'), 0o755);
+  expect(await findChromium(`relative:${one}:${two}`)).toBe(join(two, 'google-chrome-stable'));
+});

@@ -1,0 +1,57 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from 'vitest';
+import { DevTools, type DevToolsEvent } from '../../../src/pictures/devtools.js';
+
+function browser(): { devtools: DevTools; to: PassThrough; from: PassThrough; sent: () => unknown[] } {
+  const [to, from] = [new PassThrough(), new PassThrough()];
+  let text = '';
+  to.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return {
+    devtools: new DevTools(to, from),
+    to,
+    from,
+    sent: () =>
+      text
+        .split('\0')
+        .slice(0, -1)
+        .map((one) => JSON.parse(one) as unknown),
+  };
+}
+
+test('every answer finds its question, in whatever order and pieces they come', async () => {
+  const { devtools, from, sent } = browser();
+  const events: DevToolsEvent[] = [];
+  devtools.on((event) => events.push(event));
+  const [first, second] = [devtools.send('A.one', { x: 1 }), devtools.send('B.two', {}, 'page')];
+  const answers = `{"id":2,"result":{"b":"ü"}}\0{"method":"C.three","params":{"y":2}}\0{"id":1,"result":{"a":1}}\0`;
+  const bytes = Buffer.from(answers);
+  for (let at = 0; at < bytes.length; at += 5) from.write(bytes.subarray(at, at + 5));
+  expect(await Promise.all([first, second])).toEqual([{ a: 1 }, { b: 'ü' }]);
+  expect(events).toEqual([{ method: 'C.three', params: { y: 2 } }]);
+  expect(sent()).toEqual([
+    { id: 1, method: 'A.one', params: { x: 1 } },
+    { id: 2, method: 'B.two', params: {}, sessionId: 'page' },
+  ]);
+});
+
+test('what the browser refuses is an error with its words', async () => {
+  const { devtools, from } = browser();
+  const asked = devtools.send('A.one');
+  from.write('{"id":1,"error":{"code":-32000,"message":"Cannot do that"}}\0');
+  await expect(asked).rejects.toThrow('Cannot do that');
+});
+
+test('what is no message ends the connection, and nothing else', async () => {
+  const { devtools, from } = browser();
+  const asked = devtools.send('A.one');
+  from.write('Segmentation fault\0');
+  await expect(asked).rejects.toThrow('the browser is gone');
+});
+
+test('nobody waits for a browser that is gone', async () => {
+  const { devtools, from } = browser();
+  const asked = devtools.send('A.one');
+  from.destroy();
+  await expect(asked).rejects.toThrow('the browser is gone');
+  await expect(devtools.send('A.two')).rejects.toThrow('A.two: the browser is gone');
+});

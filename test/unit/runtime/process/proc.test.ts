@@ -1,0 +1,174 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { endMarked, findMarked, MARK } from '../../../../src/runtime/process/marked.js';
+import {
+  endGroup,
+  holderOf,
+  isRunning,
+  listeningPorts,
+  listensOn,
+  memoryOfGroups,
+  signalGroup,
+  startTimeOf,
+  usageOf,
+  type ProcessIdentity,
+} from '../../../../src/runtime/process/proc.js';
+import { UsageMeter } from '../../../../src/runtime/process/usage.js';
+
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+    } catch {
+      // It has ended, as it should.
+    }
+  }
+});
+
+/** Runs a script in a group of its own; resolves with what it prints first. */
+async function run(
+  script: string,
+  env: Record<string, string> = {},
+): Promise<{ leader: ProcessIdentity; said: string }> {
+  const child = spawn('bash', ['-c', script], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: process.env.PATH ?? '', ...env },
+  });
+  children.push(child);
+  const [said] = (await once(child.stdout ?? child, 'data')) as [Buffer];
+  return {
+    leader: { pid: child.pid ?? 0, startTime: startTimeOf(child.pid ?? 0) ?? '' },
+    said: said.toString().trim(),
+  };
+}
+
+const identity = (pid: number): ProcessIdentity => ({ pid, startTime: startTimeOf(pid) ?? 'gone' });
+
+test('a process is known by its pid and its start time together', () => {
+  const own = identity(process.pid);
+  expect(own.startTime).toMatch(/^\d+$/);
+  expect(isRunning(own)).toBe(true);
+  expect(isRunning({ ...own, startTime: `${own.startTime}0` })).toBe(false);
+  expect(startTimeOf(2 ** 22 + 1)).toBeUndefined();
+});
+
+test('a name with brackets and spaces does not hide the start time', async () => {
+  const { said } = await run(`exec -a 'x' bash -c 'printf "a) R 1 (b" > /proc/$$/comm; echo $$; sleep 60 & wait'`);
+  expect(startTimeOf(Number(said))).toMatch(/^\d{3,}$/);
+});
+
+test('nothing is signalled whose start time does not fit', async () => {
+  const { leader } = await run('echo ready; exec sleep 60');
+  const other = { ...leader, startTime: '1' };
+  expect(signalGroup(other, 'SIGKILL')).toBe(false);
+  await endGroup(other, 0);
+  expect(isRunning(leader)).toBe(true);
+});
+
+test('a group ends by TERM, with its children', async () => {
+  const { leader, said } = await run('sleep 60 & echo $!; wait');
+  const child = identity(Number(said));
+  const begun = Date.now();
+  await endGroup(leader, 5_000);
+  expect([isRunning(leader), isRunning(child)]).toEqual([false, false]);
+  expect(Date.now() - begun).toBeLessThan(4_000);
+});
+
+test('a leader that ignores TERM is killed after its time, with its children', async () => {
+  const { leader, said } = await run(`trap '' TERM; sleep 60 & echo $!; while :; do sleep 1; done`);
+  const child = identity(Number(said));
+  await endGroup(leader, 100);
+  expect([isRunning(leader), isRunning(child)]).toEqual([false, false]);
+});
+
+test('a child that ignores TERM does not outlive a leader that heard it', async () => {
+  const { leader, said } = await run(`(trap '' TERM; exec sleep 60) & echo $!; wait`);
+  const child = identity(Number(said));
+  await endGroup(leader, 100);
+  expect([isRunning(leader), isRunning(child)]).toEqual([false, false]);
+});
+
+test('what carries a mark is found and ended wherever it hides, and nothing else', async () => {
+  const mark = `test-${process.pid}-${Date.now()}`;
+  const hidden = await run('setsid sleep 60 & echo $!; wait', { [MARK]: `${mark}/a/1` });
+  const kept = await run('echo ready; exec sleep 60', { [MARK]: `${mark}/b/1` });
+  const foreign = await run('echo ready; exec sleep 60', { [MARK]: `other-${mark}` });
+  const found = await findMarked(`${mark}/`);
+  expect(new Set(found.map((one) => one.mark))).toEqual(new Set([`${mark}/a/1`, `${mark}/b/1`]));
+  expect(await endMarked(`${mark}/`, new Set([`${mark}/b/1`]))).toBe(2);
+  expect([hidden.leader, identity(Number(hidden.said)), kept.leader, foreign.leader].map(isRunning)).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
+  expect(await endMarked(`${mark}/`, new Set())).toBe(1);
+  expect([kept.leader, foreign.leader].map(isRunning)).toEqual([false, true]);
+});
+
+test('what starts others faster than it is ended is ended all the same', async () => {
+  const mark = `test-${process.pid}-${Date.now()}-fast`;
+  await run('chain() { sleep 0.01; ( chain ) & }; echo ready; chain; wait', { [MARK]: mark });
+  await endMarked(mark, new Set());
+  expect(await findMarked(mark)).toEqual([]);
+});
+
+test('without a mark nothing at all is ended', async () => {
+  await expect(endMarked('', new Set())).rejects.toThrow('without a mark');
+});
+
+test('who listens on a port is read from the kernel, not from an answer', async () => {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const { leader } = await run('echo ready; exec sleep 60');
+  expect(await listensOn(process.pid, port)).toBe(true);
+  expect(await listensOn(leader.pid, port)).toBe(false);
+  expect(await listeningPorts(process.pid)).toContain(port);
+  expect(await listeningPorts(leader.pid)).toEqual([]);
+  await once(server.close(), 'close');
+  expect(await listensOn(process.pid, port)).toBe(false);
+});
+
+test('the memory of a group is that of all its members, and one look is told for a second', async () => {
+  const { leader } = await run('sleep 60 & sleep 60 & echo ready; wait');
+  const alone = (await usageOf(leader.pid))?.memory ?? 0;
+  const group = memoryOfGroups().get(leader.pid) ?? 0;
+  expect(group).toBeGreaterThan(alone);
+  expect(group).toBeLessThan(alone + 50 * 1024 * 1024);
+  const meter = new UsageMeter();
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000_000);
+  onTestFinished(() => clock.mockRestore());
+  expect(meter.memoryOf(leader.pid)).toBeGreaterThan(alone);
+  expect(meter.memoryOf(2 ** 22 + 1)).toBeUndefined();
+  await endGroup(leader, 1_000);
+  expect(memoryOfGroups().has(leader.pid)).toBe(false);
+  clock.mockReturnValue(1_000_900);
+  expect(meter.memoryOf(leader.pid)).toBeGreaterThan(alone);
+  clock.mockReturnValue(1_001_100);
+  expect(meter.memoryOf(leader.pid)).toBeUndefined();
+});
+
+test('memory and processor time are those of the process, and of none there are none', async () => {
+  const usage = await usageOf(process.pid);
+  expect(usage?.memory).toBeGreaterThan(10 * 1024 * 1024);
+  expect(usage?.ticks).toBeGreaterThan(0);
+  expect(await usageOf(2 ** 22 + 1)).toBeUndefined();
+  const meter = new UsageMeter();
+  expect(await meter.of(process.pid)).toMatchObject({ cpu: undefined });
+  expect(await meter.of(2 ** 22 + 1)).toBeUndefined();
+});
+
+test('who holds a port is known by pid and name', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  expect(await holderOf(port)).toEqual({ pid: process.pid, name: expect.stringMatching(/./) as unknown });
+  await new Promise((resolve) => server.close(resolve));
+  expect(await holderOf(port)).toBeUndefined();
+});

@@ -1,0 +1,133 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Processes } from '../../../src/serving/processes.js';
+import { newApp, type App } from '../../../src/domain/app/app.js';
+import type { Release } from '../../../src/domain/app/release.js';
+import type { ProcessSpec } from '../../../src/runtime/app-process.js';
+import { Ports } from '../../../src/runtime/process/ports.js';
+import { Paths } from '../../../src/store/paths.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const BUILT = releaseOf(3, 'starting', { entrypoint: 'app.py', environment: 'abc', config: 7 });
+
+let paths: Paths;
+let app: App;
+/** The config vars of the app. */
+let vars: Record<string, string>;
+/** For which process, version and folder the config was asked. */
+let asked: unknown[];
+/** The server's own limit. */
+let memoryLimitMb: number;
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'processes-')));
+  app = newApp('hello', 'Hello', new Date(0));
+  vars = {};
+  asked = [];
+  memoryLimitMb = 0;
+});
+afterEach(() => rm(paths.data, { recursive: true, force: true }));
+
+async function specOf(release: Release): Promise<ProcessSpec> {
+  const processes = new Processes({
+    store: { find: () => app },
+    paths,
+    ports: new Ports({ min: 1, max: 1 }),
+    basePath: '/tools',
+    publicBase: () => 'https://apps.example.com/tools',
+    path: '/usr/bin',
+    home: '/home/ada',
+    mark: 'mark',
+    launcher: '/host/python/launch.py',
+    memoryLimitMb,
+    startLimitMs: 1_000,
+    sessionTtlMs: 1_500,
+    config: {
+      begin: (...of) => {
+        asked.push(of);
+        return Promise.resolve({ vars, cookieSecret: 'secret' });
+      },
+      vars: () => Promise.resolve(vars),
+    },
+  });
+  return (await processes.prepare('hello', release, () => undefined)).spec;
+}
+
+describe('the process of a release', () => {
+  it('runs its main file in its source, with its environment, below the public base', async () => {
+    const spec = await specOf(BUILT);
+    expect(spec).toMatchObject({
+      app: 'hello',
+      release: 3,
+      command: [join(paths.environment('abc'), 'bin/python'), '/host/python/launch.py', 'hello'],
+      order: ['streamlit', 'run', './app.py'],
+      cwd: paths.source('hello', 3),
+      healthPath: '/tools/apps/hello/_stcore/health',
+      port: undefined,
+    });
+    expect(await spec.environment(9_000)).toMatchObject({
+      PATH: `${join(paths.environment('abc'), 'bin')}:/usr/bin`,
+      HOME: paths.storage('hello'),
+      STREAMLIT_HOST_RELEASE: '3',
+      STREAMLIT_SERVER_PORT: '9000',
+      STREAMLIT_SERVER_BASE_URL_PATH: 'tools/apps/hello',
+      STREAMLIT_SERVER_COOKIE_SECRET: 'secret',
+      STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: '2',
+      STREAMLIT_BROWSER_SERVER_ADDRESS: 'apps.example.com',
+    });
+    expect((await stat(paths.storage('hello'))).isDirectory()).toBe(true);
+  });
+
+  it('asks for the config of its release at each start, and no var overrules what is ours', async () => {
+    const spec = await specOf(BUILT);
+    vars = { REGION: 'north', LANG: 'de_DE.UTF-8', STREAMLIT_HOST_APP: 'another', STREAMLIT_SERVER_PORT: '1' };
+    expect(await spec.environment(9_000)).toMatchObject({
+      REGION: 'north',
+      LANG: 'de_DE.UTF-8',
+      STREAMLIT_HOST_APP: 'hello',
+      STREAMLIT_SERVER_PORT: '9000',
+    });
+    await spec.environment(9_001);
+    const at = {
+      cwd: paths.source('hello', 3),
+      redirectUri: 'https://apps.example.com/tools/apps/hello/oauth2callback',
+    };
+    expect(asked).toEqual([9_000, 9_001].map((port) => [{ app: 'hello', release: 3, port }, 7, at]));
+  });
+
+  it('of an app in place keeps the home, the port and the rule for crashes that the app has there, as they are now', async () => {
+    const place = { key: 'hello', dir: '/srv/hello', port: 8_501, restartOnCrash: true, watch: false };
+    app = { ...app, place };
+    const spec = await specOf({ ...BUILT, folder: { dir: '/srv/hello', venv: '/srv/hello/venv' } });
+    expect(spec).toMatchObject({
+      command: ['/srv/hello/venv/bin/python', '/host/python/launch.py', 'hello'],
+      order: ['streamlit', 'run', './app.py'],
+      cwd: '/srv/hello',
+      port: 8_501,
+    });
+    expect(await spec.environment(8_501)).toMatchObject({ HOME: '/home/ada', VIRTUAL_ENV: '/srv/hello/venv' });
+    expect(spec.restarts?.()).toBe(true);
+    app = { ...app, place: { ...place, restartOnCrash: false } };
+    expect(spec.restarts?.()).toBe(false);
+  });
+
+  it('may use as much memory as its release says, else as the server does, else as there is', async () => {
+    const limits = async (): Promise<unknown[]> =>
+      Promise.all(
+        [BUILT, { ...BUILT, memoryLimitMb: 512 }].map(async (release) => (await specOf(release)).memoryLimit),
+      );
+    expect(await limits()).toEqual([undefined, 512_000_000]);
+    memoryLimitMb = 1_000;
+    expect(await limits()).toEqual([1_000_000_000, 512_000_000]);
+  });
+
+  it('is refused where the release was never built', async () => {
+    const { environment: _, ...bare } = BUILT;
+    await expect(specOf(bare)).rejects.toMatchObject({
+      code: 'release-not-built',
+      message: 'release 3 of hello was never built',
+    });
+  });
+});

@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Serving } from '../../../src/serving/serving.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { RouteTable } from '../../../src/gateway/routes.js';
+import { LogFile } from '../../../src/logs/log-file.js';
+import { Ports } from '../../../src/runtime/process/ports.js';
+import { AppProcess } from '../../../src/runtime/app-process.js';
+import { AppStore } from '../../../src/store/apps.js';
+import { Paths } from '../../../src/store/paths.js';
+import { releaseOf } from '../../helpers/release.js';
+
+let paths: Paths;
+let store: AppStore;
+let serving: Serving;
+/** What happens while a process is prepared. */
+let meanwhile: () => Promise<unknown>;
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'serving-')));
+  store = new AppStore(paths);
+  await store.load();
+  await store.create({
+    ...newApp('hello', 'Hello', new Date(0)),
+    live: 1,
+    wanted: 'running',
+    releases: [releaseOf(1, 'live')],
+  });
+  meanwhile = () => Promise.resolve();
+  const ports = new Ports({ min: 20_000, max: 60_000 });
+  serving = new Serving({
+    store,
+    paths,
+    routes: new RouteTable(),
+    processes: {
+      async prepare(app, release, changed) {
+        await meanwhile();
+        const log = new LogFile(paths.runLog(app, release.number));
+        const spec = {
+          app,
+          release: release.number,
+          command: ['/bin/sleep', '60'],
+          order: [],
+          cwd: '/',
+          environment: () => ({}),
+          mark: paths.data,
+          healthPath: '/',
+          startLimitMs: 60_000,
+          log,
+        };
+        return new AppProcess(spec, ports, changed);
+      },
+    },
+    drain: { ttlMs: 0, limitMs: 0 },
+    config: { end: () => Promise.resolve() },
+    changed: () => undefined,
+    logger: { info: () => undefined, warn: (facts, text) => expect.fail(`${text} ${JSON.stringify(facts)}`) },
+  });
+});
+
+afterEach(async () => {
+  await serving.end();
+  await rm(paths.data, { recursive: true, force: true });
+});
+
+it('starts one process, however often it is asked to', async () => {
+  await Promise.all([serving.start(store.get('hello')), serving.start(store.get('hello'))]);
+  const process = serving.process('hello');
+  expect(process).toBeDefined();
+  await serving.start(store.get('hello'));
+  expect(serving.process('hello')).toBe(process);
+});
+
+it('starts none of an app that is stopped in that moment, which nobody would end', async () => {
+  meanwhile = async () => {
+    await store.update('hello', (app) => ({ ...app, wanted: 'stopped' }));
+    await serving.stop('hello');
+  };
+  await serving.start(store.get('hello'));
+  expect(serving.process('hello')).toBeUndefined();
+});
+
+it('knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
+  const gone = {
+    release: 1,
+    pid: 999_999_999,
+    startTime: '1',
+    port: 20_000,
+    mark: `${paths.data}/hello/1/x`,
+    startedAt: new Date(0).toISOString(),
+  };
+  await store.update('hello', (app) => ({
+    ...app,
+    live: 2,
+    processes: [gone],
+    releases: [releaseOf(1, 'draining'), releaseOf(2, 'live')],
+  }));
+  await serving.adopt(store.get('hello'));
+  expect(store.get('hello')).toMatchObject({
+    processes: [],
+    releases: [
+      { number: 1, state: 'retired' },
+      { number: 2, state: 'live' },
+    ],
+  });
+});

@@ -1,0 +1,195 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from '../../src/settings.js';
+
+function mistakesOf(env: Record<string, string>): string[] {
+  try {
+    readConfig(env, '/work');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings', () => {
+  it('stand in the README, every one', async () => {
+    const [source, readme] = await Promise.all(['src/settings.ts', 'README.md'].map((file) => readFile(file, 'utf8')));
+    const names = [
+      ...(source ?? '').matchAll(/\b(?:read|integer|minutes|days|beside|oneOf|readPublicBase\(read)\('([A-Z_]+)'/g),
+    ].map(([, name]) => name ?? '');
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) expect(readme).toContain(`STREAMLIT_HOST_${name}`);
+  });
+
+  it('need nothing to be set', () => {
+    expect(readConfig({}, '/srv/here')).toMatchObject({
+      port: 8080,
+      bind: '127.0.0.1',
+      data: '/srv/here/data',
+      publicBase: 'http://127.0.0.1:8080',
+      token: undefined,
+      redisUrl: undefined,
+      keptReleases: 10,
+      systemPackages: 'check',
+      memoryLimitMb: 0,
+      pictures: true,
+      buildEnv: {},
+      logLevel: 'info',
+    });
+  });
+
+  it('are read from the environment', () => {
+    const config = readConfig(
+      {
+        STREAMLIT_HOST_PORT: '9000',
+        STREAMLIT_HOST_BIND: '0.0.0.0',
+        STREAMLIT_HOST_DATA: '/srv/data',
+        STREAMLIT_HOST_PUBLIC_BASE: 'https://intranet.example.com/tools/streamlit/',
+        STREAMLIT_HOST_TOKEN: 'a-token-that-is-long',
+        STREAMLIT_HOST_PORT_MIN: '20000',
+        STREAMLIT_HOST_PORT_MAX: '20010',
+        STREAMLIT_HOST_DEPLOYS: '3',
+        STREAMLIT_HOST_PICTURES: 'off',
+        REDIS_URL: 'redis://redis:6379',
+      },
+      '/work',
+    );
+    expect(config).toMatchObject({
+      port: 9000,
+      bind: '0.0.0.0',
+      data: '/srv/data',
+      publicBase: 'https://intranet.example.com/tools/streamlit',
+      token: 'a-token-that-is-long',
+      ports: { min: 20_000, max: 20_010 },
+      deploys: 3,
+      pictures: false,
+      redisUrl: 'redis://redis:6379',
+    });
+  });
+
+  it('say whether branches get previews, and for how long', () => {
+    expect(readConfig({}, '/work').previews).toEqual({ on: false, idleMs: 14 * 86_400_000 });
+    expect(readConfig({ STREAMLIT_HOST_PREVIEWS: 'on', STREAMLIT_HOST_PREVIEW_DAYS: '0.5' }, '/work').previews).toEqual(
+      { on: true, idleMs: 43_200_000 },
+    );
+    expect(mistakesOf({ STREAMLIT_HOST_PREVIEWS: 'yes', STREAMLIT_HOST_PREVIEW_DAYS: '-1' })).toEqual([
+      'STREAMLIT_HOST_PREVIEWS=yes: must be off or on.',
+      'STREAMLIT_HOST_PREVIEW_DAYS=-1: must be a number of days, from 0.',
+    ]);
+  });
+
+  it('say how much is kept, how much memory an app may use, and what becomes of Debian packages', () => {
+    expect(readConfig({}, '/work')).toMatchObject({ keptReleases: 10, memoryLimitMb: 0, systemPackages: 'check' });
+    const told = {
+      STREAMLIT_HOST_KEEP_RELEASES: '3',
+      STREAMLIT_HOST_MEMORY_LIMIT_MB: '2000',
+      STREAMLIT_HOST_SYSTEM_PACKAGES: 'install',
+    };
+    expect(readConfig(told, '/work')).toMatchObject({
+      keptReleases: 3,
+      memoryLimitMb: 2_000,
+      systemPackages: 'install',
+    });
+    expect(mistakesOf({ STREAMLIT_HOST_KEEP_RELEASES: '0', STREAMLIT_HOST_SYSTEM_PACKAGES: 'yes' })).toEqual([
+      'STREAMLIT_HOST_KEEP_RELEASES=0: must be a whole number from 1 to 1000.',
+      'STREAMLIT_HOST_SYSTEM_PACKAGES=yes: must be check or install.',
+    ]);
+  });
+
+  it('find config.json where the server is started, and the folders of apps and logs beside it', () => {
+    expect(readConfig({}, '/srv/here').controller).toEqual({
+      config: '/srv/here/config.json',
+      apps: '/srv/here/apps',
+      logs: '/srv/here/logs',
+    });
+    expect(
+      readConfig({ STREAMLIT_HOST_CONFIG: 'old/config.json', STREAMLIT_HOST_LOGS: '/var/log/apps' }, '/srv').controller,
+    ).toEqual({
+      config: '/srv/old/config.json',
+      apps: '/srv/old/apps',
+      logs: '/var/log/apps',
+    });
+  });
+
+  it('take the port of config.json where nothing else names one', () => {
+    expect(readConfig({}, '/srv', { port: 5000 })).toMatchObject({ port: 5000, publicBase: 'http://127.0.0.1:5000' });
+    expect(readConfig({ STREAMLIT_HOST_PORT: '9000' }, '/srv', { port: 5000 }).port).toBe(9000);
+  });
+
+  it('take what is empty for what is not set', () => {
+    expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({
+      port: 8080,
+      token: undefined,
+      redisUrl: undefined,
+    });
+  });
+
+  it.each([
+    ['0.0.0.0', 'http://localhost:8080'],
+    ['::', 'http://localhost:8080'],
+    ['::1', 'http://[::1]:8080'],
+    ['192.0.2.7', 'http://192.0.2.7:8080'],
+  ])('link to an address that can be opened when they bind to %s', (bind, base) => {
+    expect(readConfig({ STREAMLIT_HOST_BIND: bind }, '/work').publicBase).toBe(base);
+  });
+
+  it.each([
+    [{ STREAMLIT_HOST_PORT: '80a' }, /STREAMLIT_HOST_PORT=80a: must be a whole number from 0 to 65535/],
+    [{ STREAMLIT_HOST_PORT: '70000' }, /STREAMLIT_HOST_PORT/],
+    [{ STREAMLIT_HOST_PORT: '-1' }, /STREAMLIT_HOST_PORT/],
+    [{ STREAMLIT_HOST_PORT: '1.5' }, /STREAMLIT_HOST_PORT/],
+    [
+      { STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000' },
+      /PORT_MIN=9000 is above STREAMLIT_HOST_PORT_MAX=8000/,
+    ],
+    [{ STREAMLIT_HOST_DEPLOYS: '0' }, /STREAMLIT_HOST_DEPLOYS/],
+    [{ STREAMLIT_HOST_TOKEN: 'short' }, /STREAMLIT_HOST_TOKEN: must be 16 to 256 printable characters/],
+    [{ STREAMLIT_HOST_TOKEN: 'with spaces in the token' }, /STREAMLIT_HOST_TOKEN/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'ftp://apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:secret@apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ STREAMLIT_HOST_PUBLIC_BASE: 'https://apps.example.com/?x=1' }, /STREAMLIT_HOST_PUBLIC_BASE/],
+    [{ REDIS_URL: 'localhost:6379' }, /REDIS_URL: must begin with redis:\/\//],
+    [{ STREAMLIT_HOST_LOG_LEVEL: 'loud' }, /STREAMLIT_HOST_LOG_LEVEL=loud/],
+  ])('say what is wrong with %j', (env, sentence) => {
+    const mistakes = mistakesOf(env);
+    expect(mistakes).toHaveLength(1);
+    expect(mistakes[0]).toMatch(sentence);
+  });
+
+  it('tell all mistakes at once', () => {
+    expect(mistakesOf({ STREAMLIT_HOST_PORT: 'x', STREAMLIT_HOST_TOKEN: 'x', REDIS_URL: 'x' })).toHaveLength(3);
+  });
+
+  it('never repeat a secret', () => {
+    expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'my secret', REDIS_URL: 'my:secret@redis' }).join()).not.toContain(
+      'secret@',
+    );
+    expect(mistakesOf({ STREAMLIT_HOST_TOKEN: 'hunter two' }).join()).not.toContain('hunter');
+    expect(mistakesOf({ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:hunter2@apps.example.com' }).join()).not.toContain(
+      'hunter2',
+    );
+  });
+
+  it('hand builds what installs need of the surroundings, and no more', () => {
+    const needed = {
+      PIP_INDEX_URL: 'a',
+      UV_INDEX: 'b',
+      HTTPS_PROXY: 'c',
+      https_proxy: 'd',
+      NO_PROXY: 'e',
+      SSL_CERT_FILE: 'f',
+      REQUESTS_CA_BUNDLE: 'g',
+    };
+    const others = {
+      STREAMLIT_HOST_TOKEN: 'a-token-that-is-long',
+      AWS_SECRET_ACCESS_KEY: 'x',
+      NODE_OPTIONS: '--x',
+      LD_PRELOAD: 'x',
+      PYTHONPATH: 'x',
+      MY_HTTPS_PROXY: 'x',
+    };
+    expect(readConfig({ ...needed, ...others }, '/work').buildEnv).toEqual(needed);
+  });
+});
