@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { git, streamGit } from './git.js';
+import { counted } from '../lib/words.js';
 
 /** A folder on its way to the server. */
 export interface Archive {
@@ -41,12 +42,15 @@ export async function archiveOf(folder: string): Promise<Archive> {
         content: streamGit(folder, ['archive', '--format=tar.gz', commit]),
       };
     }
-    return { what: `${count(known.length)}, with changes that are not committed,`, content: pack(folder, known) };
+    return {
+      what: `${counted(known.length, 'file')}, with changes that are not committed,`,
+      content: pack(folder, known),
+    };
   }
   const files = await walk(folder);
   if (files.length === 0)
     throw new Refusal('invalid', 'folder-empty', `There is no file in ${folder} that could be sent.`);
-  return { what: count(files.length), content: pack(folder, files) };
+  return { what: counted(files.length, 'file'), content: pack(folder, files) };
 }
 
 /** The files that git tracks or would add, relative to the folder; undefined outside of a checkout. */
@@ -120,8 +124,4 @@ async function* pack(folder: string, paths: readonly string[]): AsyncGenerator<U
       }
     }
   }
-}
-
-function count(files: number): string {
-  return files === 1 ? '1 file' : `${files} files`;
 }

@@ -4,7 +4,7 @@ import type { Context } from './context.js';
 import { afterChange } from './deploy-log.js';
 import { usage } from './failures.js';
 import { tableLines } from './output.js';
-import { duration } from './text.js';
+import { compactSpan } from '../lib/units.js';
 
 export interface ChangeOptions {
   /** False: return once the deploy is queued. */
@@ -87,7 +87,7 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
       { title: 'name', value: ({ name }) => name, colour: () => 'bold' },
       {
         title: 'changed',
-        value: (each) => (each.changed_at === null ? null : duration((now - Date.parse(each.changed_at)) / 1_000)),
+        value: (each) => (each.changed_at === null ? null : compactSpan((now - Date.parse(each.changed_at)) / 1_000)),
       },
       { title: 'by', value: (each) => each.changed_by },
     ],

@@ -1,7 +1,7 @@
 import { appPath, type Deploy } from './api.js';
 import type { Context } from './context.js';
 import { tableLines, type Colour, type Column } from './output.js';
-import { duration } from './text.js';
+import { compactSpan } from '../lib/units.js';
 
 const COLOURS: Record<string, Colour> = {
   live: 'green',
@@ -28,8 +28,8 @@ function columns(now: Date): Column<Deploy>[] {
     { title: 'commit', value: (deploy) => deploy.commit.slice(0, 10) },
     { title: 'branch', value: (deploy) => deploy.branch },
     { title: 'by', value: (deploy) => deploy.by.replace(/\s+/g, '_') },
-    { title: 'age', value: (deploy) => duration((now.getTime() - Date.parse(deploy.created_at)) / 1_000) },
-    { title: 'took', value: (deploy) => (deploy.seconds === null ? null : duration(deploy.seconds)) },
+    { title: 'age', value: (deploy) => compactSpan((now.getTime() - Date.parse(deploy.created_at)) / 1_000) },
+    { title: 'took', value: (deploy) => (deploy.seconds === null ? null : compactSpan(deploy.seconds)) },
     {
       title: 'message',
       value: (deploy) => (deploy.reason === null ? deploy.message : `${deploy.message} (${deploy.reason})`),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../errors.js';
 
 /** A server-sent event. @see https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -72,7 +73,7 @@ export async function* follow(options: Following): AsyncGenerator<ServerEvent[]>
     options.lost?.();
     const deadline = Date.now() + patienceMs;
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await sleep(pauseMs);
       try {
         stream = await open(lastId);
         break;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 
 /** The server that works on a data folder of this machine, as it has written it down. */
@@ -44,11 +45,7 @@ export async function findLocal(data: string): Promise<LocalServer | undefined> 
 
 /** The server that runs on a data folder, once it serves; undefined where none does, or the limit (ms) is over first. */
 export async function findServing(data: string, limitMs: number): Promise<LocalServer | undefined> {
-  for (
-    const deadline = Date.now() + limitMs;
-    Date.now() <= deadline;
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  ) {
+  for (const deadline = Date.now() + limitMs; Date.now() <= deadline; await sleep(50)) {
     const server = await findLocal(data);
     if (server?.url !== '') return server;
   }

@@ -3,7 +3,7 @@ import { readInput } from './ask.js';
 import { stored, type ChangeOptions, type Stored } from './config.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
-import { duration } from './text.js';
+import { compactSpan } from '../lib/units.js';
 
 interface Secrets {
   keys: string[];
@@ -50,7 +50,7 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
   if (names.length === 0) cli.out.print(`${id} has no secrets.`);
   if (found.changed_at === null) return;
   cli.out.note(
-    `Changed ${duration((Date.now() - Date.parse(found.changed_at)) / 1_000)} ago by ${found.changed_by ?? '-'}.`,
+    `Changed ${compactSpan((Date.now() - Date.parse(found.changed_at)) / 1_000)} ago by ${found.changed_by ?? '-'}.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Refusal } from '../errors.js';
 import { Api } from './api.js';
 import type { Context, Launcher } from './context.js';
@@ -103,7 +104,7 @@ async function detach(
   child.once('exit', (code, signal) => (ended = signal ?? `exit code ${code ?? 0}`));
   child.unref();
 
-  for (const deadline = Date.now() + START_LIMIT_MS; ; await pause()) {
+  for (const deadline = Date.now() + START_LIMIT_MS; ; await sleep(50)) {
     // Looked at first: who has written the record before it ended is no server any more.
     const gone = ended;
     const ours = await findLocal(data);
@@ -128,7 +129,7 @@ async function detach(
 
 async function announce(cli: Context, server: LocalServer, data: string): Promise<void> {
   const api = new Api({ url: server.local ?? server.url, token: undefined });
-  for (const deadline = Date.now() + ANSWER_LIMIT_MS; !(await api.isHealthy()); await pause()) {
+  for (const deadline = Date.now() + ANSWER_LIMIT_MS; !(await api.isHealthy()); await sleep(50)) {
     if (Date.now() < deadline) continue;
     cli.out.note(
       `The server listens, but ${server.url} does not lead to it from here: see STREAMLIT_HOST_PUBLIC_BASE and what stands before the server.`,
@@ -153,8 +154,4 @@ async function lastLines(file: string, from: number): Promise<string> {
   } finally {
     await log.close();
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -2,7 +2,8 @@ import type { App, Api } from './api.js';
 import type { Context } from './context.js';
 import { follow } from './events.js';
 import { tableLines, type Colour, type Column } from './output.js';
-import { duration, harmless, memory } from './text.js';
+import { harmless } from './text.js';
+import { compactBytes, compactSpan } from '../lib/units.js';
 
 /** How often (ms) the table is drawn anew while it is watched, so that the uptime goes on. */
 const TICK_MS = 1_000;
@@ -35,7 +36,7 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
     ? [
         {
           title: 'memory',
-          value: ({ memory_bytes: bytes }) => (bytes === null || bytes === undefined ? null : memory(bytes)),
+          value: ({ memory_bytes: bytes }) => (bytes === null || bytes === undefined ? null : compactBytes(bytes)),
         },
       ]
     : [];
@@ -47,7 +48,7 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
     { title: 'port', value: (app) => app.port },
     {
       title: 'uptime',
-      value: (app) => (app.uptime_seconds === null ? null : duration(app.uptime_seconds + since(app))),
+      value: (app) => (app.uptime_seconds === null ? null : compactSpan(app.uptime_seconds + since(app))),
     },
     ...memories,
     { title: 'url', value: (app) => app.url },

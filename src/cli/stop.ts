@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from './api.js';
 import type { Context } from './context.js';
 import { unreachable } from './failures.js';
@@ -43,11 +44,7 @@ export async function stopServer(cli: Context, options: { keepApps?: boolean }):
 
 async function gone(api: Api, local: LocalServer | undefined): Promise<void> {
   const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isAlive(local));
-  for (
-    const deadline = Date.now() + STOP_LIMIT_MS;
-    await runs();
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  ) {
+  for (const deadline = Date.now() + STOP_LIMIT_MS; await runs(); await sleep(50)) {
     if (Date.now() > deadline)
       throw unreachable(
         `The server at ${api.target.url} was told to end and has not after ${STOP_LIMIT_MS / 1_000} seconds.`,

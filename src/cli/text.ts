@@ -44,21 +44,6 @@ export function harmlessLine(line: string): string {
   return line.replace(/(\x1b\[[\d;]*m)|\x1b\[[\d;?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, '$1');
 }
 
-/** A time as people say it: "45s", "5m12s", "3h4m", "2d5h". One word, so that columns can be counted. */
-export function duration(seconds: number): string {
-  const s = Math.max(0, Math.floor(seconds));
-  if (s < 60) return `${s}s`;
-  if (s < 3_600) return `${Math.floor(s / 60)}m${s % 60}s`;
-  if (s < 86_400) return `${Math.floor(s / 3_600)}h${Math.floor((s % 3_600) / 60)}m`;
-  return `${Math.floor(s / 86_400)}d${Math.floor((s % 86_400) / 3_600)}h`;
-}
-
-/** Memory as people say it: "58MB". */
-export function memory(bytes: number): string {
-  const mb = bytes / 1024 / 1024;
-  return mb < 1_000 ? `${Math.round(mb)}MB` : `${(mb / 1024).toFixed(1)}GB`;
-}
-
 function clusters(text: string): string[] {
   return Array.from(new Intl.Segmenter('en').segment(text), (part) => part.segment);
 }

@@ -1,5 +1,6 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../lib/ask.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import type { Release } from '../domain/app/release.js';
@@ -11,6 +12,7 @@ import type { AppProcess } from '../runtime/app-process.js';
 import { runPages } from './run-pages.js';
 import type { Paths } from '../store/paths.js';
 import type { DeployLog } from './log.js';
+import { formatSeconds } from '../lib/units.js';
 
 /** How long the main script may take when it is run as a check, in ms; Streamlit's own limit is 60 s. */
 const CHECK_LIMIT_MS = 75_000;
@@ -44,7 +46,7 @@ export async function checkScript(
   }));
   const limit = settings.timeout_s ?? LIMIT_S;
   if (answer.status === 200 && answer.body.trim() === 'ok') {
-    log.step(`The script ran without an exception (${secondsSince(begun)})`);
+    log.step(`The script ran without an exception (${formatSeconds(Date.now() - begun)})`);
   } else {
     signal.throwIfAborted();
     // An older Streamlit has no check: its answer is a page that is not found.
@@ -81,7 +83,7 @@ async function checkPages(
   const bad = runs.find((run) => run.late || run.exception !== undefined);
   if (bad === undefined) {
     const count = runs.length === 1 ? 'The only page' : `All ${runs.length} pages`;
-    return log.step(`${count} ran without an exception (${secondsSince(begun)})`);
+    return log.step(`${count} ran without an exception (${formatSeconds(Date.now() - begun)})`);
   }
   const page = bad.page === '' ? 'the first page' : `page "${bad.page}"`;
   if (bad.exception === undefined) {
@@ -140,11 +142,6 @@ async function namesOf(folder: string): Promise<string[]> {
 /** Waits a moment for a process to be seen ending. */
 async function ended(process: AppProcess): Promise<void> {
   for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS;) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
-}
-
-/** How long it took, for people. @param begun ms since 1970 */
-export function secondsSince(begun: number): string {
-  return `${((Date.now() - begun) / 1000).toFixed(1)} s`;
 }

@@ -13,7 +13,7 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { moveBranch } from './branches.js';
-import { checkScript, lastLines, secondsSince } from './check.js';
+import { checkScript, lastLines } from './check.js';
 import type { DeployLog } from './log.js';
 import { buildFolder } from './folder-build.js';
 import type { HeadStarts } from './head-starts.js';
@@ -21,6 +21,8 @@ import { hintsFor } from './hints.js';
 import type { InheritedConfig } from '../app-config/effective.js';
 import { inspectCommit, settingsIn } from './inspect.js';
 import type { Serving } from '../serving/serving.js';
+import { formatSeconds } from '../lib/units.js';
+import { capitalise, counted } from '../lib/words.js';
 
 /** How long a process that never served may take to end by itself, in ms. */
 const FAILED_GRACE_MS = 500;
@@ -126,7 +128,7 @@ async function build(kit: DeployKit, app: App, release: Release, log: DeployLog,
   log.step(
     environment.reused
       ? 'Environment ready: nothing to install'
-      : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`,
+      : `Environment ready after ${formatSeconds(environment.ms)}`,
   );
   return {
     built: await starting(kit, app, release, { entrypoint, environment: environment.hash }, settings),
@@ -174,7 +176,7 @@ async function checkOut(
 }
 
 function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
-  log.step(`Checked out ${files} ${files === 1 ? 'file' : 'files'}; main file: ${entrypoint}`);
+  log.step(`Checked out ${counted(files, 'file')}; main file: ${entrypoint}`);
 }
 
 /** Writes down what a release is made of, and that it is started now. @returns it; its config may have been changed since the deploy began */
@@ -217,8 +219,8 @@ async function start(
     if (!signal.aborted) await lastLines(kit.paths, release, process, log);
     throw error;
   }
-  if (process.portNote !== '') log.step(sentence(process.portNote));
-  log.step(`Started on port ${process.port}: answers its health check after ${secondsSince(begun)}`);
+  if (process.portNote !== '') log.step(capitalise(process.portNote));
+  log.step(`Started on port ${process.port}: answers its health check after ${formatSeconds(Date.now() - begun)}`);
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */
@@ -271,8 +273,4 @@ export async function move(
 /** Removes what a deploy that did not become live has left on disk, except its logs. */
 export async function cleanUp(kit: Pick<DeployKit, 'paths'>, app: string, number: number): Promise<void> {
   await rm(kit.paths.source(app, number), { recursive: true, force: true });
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

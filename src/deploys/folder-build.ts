@@ -13,6 +13,7 @@ import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
 import type { DeployLog } from './log.js';
 import { settingsIn } from './inspect.js';
+import { formatSeconds } from '../lib/units.js';
 
 /** The largest list of packages that is read, in bytes. */
 const MAX_LIST = 5 * 1024 * 1024;
@@ -65,7 +66,7 @@ export async function buildFolder(
   log.step(
     environment.reused
       ? 'Environment ready: nothing to install'
-      : `Environment ready after ${(environment.ms / 1000).toFixed(1)} s`,
+      : `Environment ready after ${formatSeconds(environment.ms)}`,
   );
   return { facts: { ...facts, environment: environment.hash }, settings };
 }

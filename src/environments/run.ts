@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { hasCode, Refusal, type ErrorKind } from '../errors.js';
 import { LineSplitter } from '../logs/lines.js';
 import { endGroup } from '../runtime/process/group.js';
+import { formatSpan } from '../lib/units.js';
 
 /** How long is waited for output of strangers who hold our pipe after the command has ended, in ms. */
 const PATIENCE_MS = 2_000;
@@ -202,11 +203,7 @@ async function cannotStart(argv: readonly string[], cwd: string, cause: unknown)
 }
 
 function sentence(name: string, reason: FailureReason, command: Command): string {
-  if (reason === 'timeout') return `${name} took longer than ${span(command.timeoutMs)} and was ended.`;
-  if (reason === 'idle') return `${name} printed nothing for ${span(command.idleMs ?? 0)} and was ended.`;
+  if (reason === 'timeout') return `${name} took longer than ${formatSpan(command.timeoutMs)} and was ended.`;
+  if (reason === 'idle') return `${name} printed nothing for ${formatSpan(command.idleMs ?? 0)} and was ended.`;
   return `${name} was ended, because the work was cancelled.`;
-}
-
-function span(ms: number): string {
-  return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${Number((ms / 1_000).toFixed(1))} s`;
 }

@@ -1,7 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-
-/** The console's session cookie: no app ever sees it or may set it. */
-export const SESSION_COOKIE = 'streamlit_host_session';
+import { SESSION_COOKIE } from '../store/sessions.js';
 
 /** Headers of one connection, not of the message (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1). */
 const HOP_BY_HOP = ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'];

@@ -6,6 +6,7 @@ import { dirname, extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
+import { contentType } from '../lib/mime.js';
 import type { Frontend } from './frontend.js';
 
 const compress = promisify(brotliCompress);
@@ -13,19 +14,8 @@ const compress = promisify(brotliCompress);
 /** Most of the gain for a tenth of the time that the best level takes. */
 const QUALITY = 6;
 
-const TYPES: Record<string, string> = {
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.json': 'application/json',
-  '.map': 'application/json',
-  '.svg': 'image/svg+xml',
-  '.wasm': 'application/wasm',
-  '.ttf': 'font/ttf',
-  '.woff': 'font/woff',
-  '.woff2': 'font/woff2',
-  '.png': 'image/png',
-  '.ico': 'image/x-icon',
-};
+/** The kinds of files that Streamlit's frontend is made of; nothing else is served. */
+const SERVED = /^\.(js|css|json|map|svg|wasm|ttf|woff2?|png|ico)$/;
 const COMPRESSIBLE = /^\.(js|css|json|map|svg|wasm|ttf)$/;
 
 /**
@@ -46,7 +36,7 @@ export class StaticFiles {
    * @param file its path in the frontend's folder, such as `static/js/index.abc.js`
    */
   async answer(request: IncomingMessage, response: ServerResponse, frontend: Frontend, file: string): Promise<void> {
-    const type = TYPES[extname(file)];
+    const type = SERVED.test(extname(file)) ? contentType(file) : undefined;
     const path = type === undefined ? undefined : await within(frontend.folder, file);
     if (path === undefined || type === undefined) {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found.\n');

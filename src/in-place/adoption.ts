@@ -9,6 +9,7 @@ import type { ConfigFile } from '../store/config-file.js';
 import { filesIn, isThere } from '../store/folder.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
+import { Background } from '../lib/background.js';
 import { Repository } from '../store/repository.js';
 import type { AppFiles } from '../apps/files.js';
 import type { Deploy, StagedFile } from '../host/apps.js';
@@ -33,10 +34,16 @@ export interface AdoptionOptions {
 /** How an app in place becomes one with a repository of its own. */
 export class Adoption {
   readonly #options: AdoptionOptions;
-  readonly #ending = new Set<Promise<void>>();
+  readonly #ending: Background;
 
   constructor(options: AdoptionOptions) {
     this.#options = options;
+    this.#ending = new Background((error, facts) =>
+      options.logger.error(
+        { ...facts, err: error },
+        `an adopted app could not be taken out of ${options.file.path}: take it out by hand`,
+      ),
+    );
   }
 
   /** As `Controller.adopt` says. */
@@ -79,7 +86,7 @@ export class Adoption {
 
   /** Waits until nothing is left to be written. */
   async close(): Promise<void> {
-    await Promise.all(this.#ending);
+    await this.#ending.settled();
   }
 
   /** What the folder holds of the app: what git would, without environments and caches. */
@@ -104,20 +111,12 @@ export class Adoption {
 
   /** Once the repository is live, config.json has nothing more to say of the app. */
   #finish(deploy: Deploy, key: string): void {
-    const { store, file, logger } = this.#options;
-    const ending = deploy.done
-      .then(async ({ number }) => {
-        const app = store.find(deploy.app);
-        if (app === undefined || app.place !== undefined || findRelease(app, number)?.state !== 'live') return;
-        await file.change((now) => ({ apps: key in now.raw ? { [key]: undefined } : {} }));
-      })
-      .catch((error: unknown) =>
-        logger.error(
-          { app: deploy.app, err: error },
-          `an adopted app could not be taken out of ${file.path}: take it out by hand`,
-        ),
-      )
-      .finally(() => this.#ending.delete(ending));
-    this.#ending.add(ending);
+    const { store, file } = this.#options;
+    const ending = deploy.done.then(async ({ number }) => {
+      const app = store.find(deploy.app);
+      if (app === undefined || app.place !== undefined || findRelease(app, number)?.state !== 'live') return;
+      await file.change((now) => ({ apps: key in now.raw ? { [key]: undefined } : {} }));
+    });
+    this.#ending.own(ending, { app: deploy.app });
   }
 }

@@ -17,6 +17,7 @@ import type { InPlace } from './in-place.js';
 import type { NewApps } from '../apps/new-apps.js';
 import type { Platform } from '../host/platform.js';
 import type { Serving } from '../serving/serving.js';
+import { asSentence } from '../lib/words.js';
 
 /** How long an answer waits for the deploys that it has begun, in ms; they go on without it. */
 const WAIT_MS = 45_000;
@@ -278,7 +279,7 @@ export class Folders {
     return {
       app,
       outcome: 'failed',
-      sentence: `${sentenceOf(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} goes on.`}`,
+      sentence: `${asSentence(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} goes on.`}`,
     };
   }
 }
@@ -331,8 +332,4 @@ async function foldersIn(folder: string): Promise<string[]> {
 function within(base: string, path: string): string {
   const way = relative(base, path);
   return way.startsWith('..') || way === '' ? path : way.split(sep).join('/');
-}
-
-function sentenceOf(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, '')}.`;
 }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { watch, type FSWatcher } from 'chokidar';
 import type { App } from '../domain/app/app.js';
+import { Background } from '../lib/background.js';
 import { isCode, isForeignFolder } from '../domain/in-place/place.js';
 
 /** How long nothing may change before what changed counts, in ms: an editor, or git, writes several files. */
@@ -23,14 +24,17 @@ export class Watcher {
   readonly #options: WatcherOptions;
   readonly #watched = new Map<string, { dir: string; identity: string; watcher: FSWatcher }>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
-  readonly #working = new Set<Promise<void>>();
+  readonly #work: Background;
   readonly #looks: NodeJS.Timeout;
   #looking = false;
   #closed = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
-    this.#looks = setInterval(() => this.#own(this.#look()), LOOK_MS);
+    this.#work = new Background((error) =>
+      options.logger.warn({ err: error }, 'a change of a watched folder could not be deployed'),
+    );
+    this.#looks = setInterval(() => this.#work.own(this.#look()), LOOK_MS);
     this.#looks.unref();
   }
 
@@ -47,7 +51,7 @@ export class Watcher {
     this.#closed = true;
     clearInterval(this.#looks);
     for (const id of [...this.#watched.keys()]) this.#leave(id);
-    while (this.#working.size > 0) await Promise.all(this.#working);
+    await this.#work.settled();
   }
 
   #begin(id: string, dir: string): void {
@@ -87,7 +91,7 @@ export class Watcher {
     this.#watched.delete(id);
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);
-    if (found !== undefined) this.#own(found.watcher.close());
+    if (found !== undefined) this.#work.own(found.watcher.close());
   }
 
   #seen(id: string): void {
@@ -97,18 +101,9 @@ export class Watcher {
       id,
       setTimeout(() => {
         this.#timers.delete(id);
-        this.#own(this.#options.changed(id));
+        this.#work.own(this.#options.changed(id));
       }, QUIET_MS),
     );
-  }
-
-  #own(work: Promise<void>): void {
-    const tracked = work
-      .catch((error: unknown) =>
-        this.#options.logger.warn({ err: error }, 'a change of a watched folder could not be deployed'),
-      )
-      .finally(() => this.#working.delete(tracked));
-    this.#working.add(tracked);
   }
 }
 

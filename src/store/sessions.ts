@@ -6,6 +6,9 @@ import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { hasCode, messageOf } from '../errors.js';
 
+/** The cookie of a console session. No app ever sees it or may set it. */
+export const SESSION_COOKIE = 'streamlit_host_session';
+
 /** How long a session lasts (ms) after it was last used. */
 export const SESSION_MS = 30 * 24 * 3_600_000;
 

@@ -2,7 +2,7 @@ import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import type { Attempts } from '../domain/access/attempts.js';
-import { sameSecret, SESSION_MS, type Sessions } from '../store/sessions.js';
+import { sameSecret, SESSION_COOKIE, SESSION_MS, type Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
 
 /** What is needed to know who asks. */
@@ -18,8 +18,6 @@ export interface SignedIn {
   /** The session of a browser; undefined for a token in a header. */
   session: { id: string; csrf: string } | undefined;
 }
-
-const COOKIE = 'streamlit_host_session';
 
 /** More cookies of our name than this are not looked at: an app on our origin may set as many as it likes. */
 const MAX_COOKIES = 4;
@@ -119,7 +117,7 @@ export function hasSession(cookie: string | undefined, sessions: Access['session
 /** Ends this browser's session. */
 export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
   for (const id of cookies(ctx)) await access.sessions.end(id);
-  ctx.append('Set-Cookie', `${COOKIE}=; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=0`);
+  ctx.append('Set-Cookie', `${SESSION_COOKIE}=; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=0`);
 }
 
 function byToken(ctx: Context, access: Access, header: string): SignedIn {
@@ -223,9 +221,9 @@ function sessionsIn(header: string): string[] {
   return header
     .split(';')
     .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${COOKIE}=`))
+    .filter((pair) => pair.startsWith(`${SESSION_COOKIE}=`))
     .slice(0, MAX_COOKIES)
-    .map((pair) => pair.slice(COOKIE.length + 1))
+    .map((pair) => pair.slice(SESSION_COOKIE.length + 1))
     .filter((id) => id !== '');
 }
 
@@ -233,6 +231,6 @@ function setCookie(ctx: Context, id: string, base: Base): void {
   const secure = base.https ? '; Secure' : '';
   ctx.append(
     'Set-Cookie',
-    `${COOKIE}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_MS / 1_000}${secure}`,
+    `${SESSION_COOKIE}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_MS / 1_000}${secure}`,
   );
 }

@@ -6,6 +6,7 @@ import type { Pictures } from '../store/pictures.js';
 import { linksOf, type Links } from './links.js';
 import { presentState } from './presenters.js';
 import type { GalleryCard, TagView, Views } from './views.js';
+import { counted } from '../lib/words.js';
 
 export interface GalleryDeps {
   apps: Apps;
@@ -40,7 +41,7 @@ export function galleryRouter(deps: GalleryDeps): Router {
     );
     ctx.type = 'text/html; charset=utf-8';
     ctx.set('Cache-Control', 'no-cache');
-    const all = shown.length === 1 ? '1 app' : `${shown.length} apps`;
+    const all = counted(shown.length, 'app');
     const model = {
       cards,
       summary: tagged.length === shown.length ? all : `${tagged.length} of ${all}`,

@@ -2,7 +2,9 @@ import { findRelease, pendingRelease, type App, type AppState } from '../domain/
 import { isPending, type Release, type ReleaseState } from '../domain/app/release.js';
 import type { AppStatus, RepositoryFile } from '../host/apps.js';
 import { encodePath, type Links } from './links.js';
-import { presentBytes, presentShare, presentSpan, presentTime, type TimeView } from './numbers.js';
+import { formatBytes, formatSpan } from '../lib/units.js';
+import { counted } from '../lib/words.js';
+import { presentShare, presentTime, type TimeView } from './numbers.js';
 
 /** How a state looks: well, under way, in trouble, or at rest. */
 export type Tone = 'good' | 'busy' | 'bad' | 'idle';
@@ -141,8 +143,8 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     git: links.git(app.id),
     href,
     inPlace: app.place === undefined ? undefined : { folder: app.place.dir, adopt: `streamlit-host adopt ${app.id}` },
-    memory: usage === undefined ? undefined : presentBytes(usage.memory),
-    memoryLimit: process?.memoryLimit === undefined ? undefined : presentBytes(process.memoryLimit),
+    memory: usage === undefined ? undefined : formatBytes(usage.memory),
+    memoryLimit: process?.memoryLimit === undefined ? undefined : formatBytes(process.memoryLimit),
     cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
     pid: process?.pid,
     port: process?.port,
@@ -205,7 +207,7 @@ export function presentRelease(
     took:
       release.finishedAt === undefined
         ? undefined
-        : presentSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
+        : formatSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
     pending: isPending(release.state),
     live: release.number === app.live,
     canReturn:
@@ -229,8 +231,8 @@ export function presentSummary(all: AppStatus[]): string {
     const count = counts.get(state);
     return count === undefined ? [] : [`${count} ${presentState(state).word.toLowerCase()}`];
   });
-  if (previews > 0) parts.push(`${previews} ${previews === 1 ? 'preview' : 'previews'}`);
-  return [`${list.length} ${list.length === 1 ? 'app' : 'apps'}`, ...parts].join(' · ');
+  if (previews > 0) parts.push(counted(previews, 'preview'));
+  return [counted(list.length, 'app'), ...parts].join(' · ');
 }
 
 export interface FolderView {
@@ -250,7 +252,7 @@ export function presentFiles(files: RepositoryFile[], app: string, links: Links,
     folder.files.push({
       name: file.path.slice(cut + 1),
       path: file.path,
-      size: presentBytes(file.size),
+      size: formatBytes(file.size),
       href: links.console(`apps/${app}/files/${encodePath(file.path)}`),
       current: file.path === current,
     });

@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa';
 import { TooManyAttempts } from '../domain/access/attempts.js';
 import { Refusal, refusalOf } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { asSentence } from '../lib/words.js';
 
 /** What went wrong, for programs. @see https://www.rfc-editor.org/rfc/rfc9457 */
 export interface Problem {
@@ -32,7 +33,8 @@ export function problemOf(error: unknown, instance: string): Problem {
   const refusal = refusalOf(error);
   if (refusal !== undefined) return problem(refusal.status, refusal.code, refusal.message, instance, refusal.field);
   if (isMulterError(error)) return multerProblem(error, instance);
-  if (isHttpError(error)) return problem(error.status, httpCode(error.status), sentence(error.message), instance);
+  if (isHttpError(error))
+    return problem(error.status, httpCode(error.status), asSentence(error.message.slice(0, 300)), instance);
   return problem(500, 'internal-error', 'Something went wrong inside the server; its log has the details.', instance);
 }
 
@@ -158,9 +160,4 @@ function headersOf(error: unknown): Record<string, string> {
   if (!isHttpError(error) || !('headers' in error) || typeof error.headers !== 'object' || error.headers === null)
     return {};
   return error.headers as Record<string, string>;
-}
-
-function sentence(message: string): string {
-  const text = message.slice(0, 300);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -3,18 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { Context, Middleware } from 'koa';
+import { contentType } from '../lib/mime.js';
 
 /** The languages of an app's files that the editor colours. */
 const LANGUAGES = ['bash', 'css', 'ini', 'javascript', 'json', 'markdown', 'python', 'sql', 'xml', 'yaml'];
 
-const TYPES: Record<string, string> = {
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.ico': 'image/x-icon',
-  '.webmanifest': 'application/manifest+json',
-};
+/** The kinds of files that are served; whatever else lies in the folder is not. */
+const SERVED = /^\.(css|js|svg|png|ico|webmanifest)$/;
 
 /** Bytes that are worth compressing; below it the headers weigh more than what is saved. */
 const WORTH_COMPRESSING = 1_000;
@@ -118,7 +113,7 @@ export class PublicFiles {
 
   #add(name: string, path: string): void {
     const plain = readFileSync(path);
-    const type = TYPES[extname(name)];
+    const type = SERVED.test(extname(name)) ? contentType(name) : undefined;
     if (type === undefined) return;
     const compress = plain.length >= WORTH_COMPRESSING && !type.startsWith('image/png');
     this.#files.set(name, {

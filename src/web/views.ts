@@ -8,6 +8,7 @@ import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
+import { counted } from '../lib/words.js';
 
 /** What every page knows of the site and of the person who looks. */
 export interface Site {
@@ -276,7 +277,7 @@ export class Views {
         ),
       picture: (name: string) => new Handlebars.SafeString(drawPicture(name)),
       eq: (a: unknown, b: unknown) => a === b,
-      count: (number: number, one: string, many: string) => `${number} ${number === 1 ? one : many}`,
+      count: (number: number, one: string, many: string) => counted(number, one, many),
     });
   }
 }

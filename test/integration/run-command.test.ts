@@ -107,11 +107,11 @@ describe('runCommand', () => {
   it('ends what takes too long, and what prints nothing for too long, and says which', async () => {
     expect(await failureOf(node('setInterval(() => console.log(1), 10)', { timeoutMs: 700 }))).toMatchObject({
       reason: 'timeout',
-      message: 'node took longer than 0.7 s and was ended.',
+      message: 'node took longer than 700 ms and was ended.',
     });
     expect(await failureOf(node('setInterval(() => {}, 10)', { idleMs: 600 }))).toMatchObject({
       reason: 'idle',
-      message: 'node printed nothing for 0.6 s and was ended.',
+      message: 'node printed nothing for 600 ms and was ended.',
     });
   });
 

@@ -1,5 +1,6 @@
 import { APP_FILE } from './app-file.js';
 import { printable } from '../app/app.js';
+import { listed } from '../../lib/words.js';
 
 /** The names that are looked for first, in this order. */
 const PREFERRED = ['app.py', 'streamlit_app.py'];
@@ -33,7 +34,7 @@ export function chooseEntrypoint(paths: readonly string[], named?: string): Entr
   const python = paths.filter((path) => path.endsWith('.py')).sort();
   if (named !== undefined) {
     if (python.includes(named)) return { file: named };
-    const instead = python.length === 0 ? 'there is no Python file' : `there is ${listed(python)}`;
+    const instead = python.length === 0 ? 'there is no Python file' : `there is ${someOf(python)}`;
     return {
       refusal: `${APP_FILE} names ${printable(named)} as the main file, and that is not in the project; ${instead}: change that line.`,
     };
@@ -47,20 +48,20 @@ export function chooseEntrypoint(paths: readonly string[], named?: string): Entr
   const looked = `There is no ${PREFERRED.join(' or ')} at the top of the project`;
   if (candidates.length > 1) {
     return {
-      refusal: `${looked}, and ${listed(candidates)} could each be the app: rename the one to run to app.py, or name it in ${APP_FILE} (main = "…").`,
+      refusal: `${looked}, and ${someOf(candidates)} could each be the app: rename the one to run to app.py, or name it in ${APP_FILE} (main = "…").`,
     };
   }
   const below = python.filter((path) => PREFERRED.some((name) => path.endsWith(`/${name}`)));
   if (below[0] !== undefined) {
     return {
-      refusal: `${looked}, only ${listed(below)}: push the folder that holds it as the project itself, or name it in ${APP_FILE} (main = "${printable(below[0])}").`,
+      refusal: `${looked}, only ${someOf(below)}: push the folder that holds it as the project itself, or name it in ${APP_FILE} (main = "${printable(below[0])}").`,
     };
   }
-  if (top.length > 0) return { refusal: `${looked}, and ${listed(top)} is not an app: add app.py.` };
+  if (top.length > 0) return { refusal: `${looked}, and ${someOf(top)} is not an app: add app.py.` };
   const there = [...new Set(paths.map((path) => path.replace(/\/.*/s, '/')))].sort();
   if (there.length === 0) return { refusal: 'The project is empty: add app.py and requirements.txt.' };
   return {
-    refusal: `${looked}, nor any other Python file that could be the app; there is ${listed(there)}: add app.py.`,
+    refusal: `${looked}, nor any other Python file that could be the app; there is ${someOf(there)}: add app.py.`,
   };
 }
 
@@ -73,9 +74,6 @@ function mayBeApp(name: string): boolean {
   return !NEVER.has(name) && !/^[._]/.test(name) && !/^test_|_tests?\.py$|^tests?\.py$/.test(name);
 }
 
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map(printable);
-  const more = names.length - shown.length;
-  if (more > 0) return `${shown.join(', ')} and ${more} more`;
-  return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
+function someOf(names: readonly string[]): string {
+  return listed(names.map(printable), 5);
 }

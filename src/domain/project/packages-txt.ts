@@ -1,5 +1,6 @@
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
+import { listed } from '../../lib/words.js';
 
 export const PACKAGES_FILE = 'packages.txt';
 
@@ -56,8 +57,4 @@ function nameOf(word: string, line: number): string {
     `${PACKAGES_FILE}, line ${line}: "${printable(word)}" cannot be the name of a Debian package: write one name a line, such as ffmpeg.`,
     { field: PACKAGES_FILE },
   );
-}
-
-function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

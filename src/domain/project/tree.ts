@@ -6,6 +6,7 @@ import { chooseEntrypoint } from './entrypoint.js';
 import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
 import { parsePythonWish, readPythonVersionFile, type PythonWish } from '../python/python-version.js';
 import { readRequirements } from '../python/requirements.js';
+import { formatMebibytes } from '../../lib/units.js';
 
 /** One entry of a commit, as `git ls-tree -r -l -z` tells it. */
 export interface TreeEntry {
@@ -134,7 +135,7 @@ export function inspectTree(
       throw refusal(
         'file-too-large',
         path,
-        `has ${megabytes(size)}, and ${megabytes(limits.fileBytes)} is the limit for a file: keep it elsewhere.`,
+        `has ${formatMebibytes(size)}, and ${formatMebibytes(limits.fileBytes)} is the limit for a file: keep it elsewhere.`,
         'too-large',
       );
     }
@@ -144,7 +145,7 @@ export function inspectTree(
     throw new Refusal(
       'too-large',
       'project-too-large',
-      `The project has ${megabytes(bytes)}, and ${megabytes(limits.totalBytes)} is the limit: keep large files elsewhere.`,
+      `The project has ${formatMebibytes(bytes)}, and ${formatMebibytes(limits.totalBytes)} is the limit: keep large files elsewhere.`,
     );
   }
   for (const [path, target] of links) {
@@ -232,7 +233,7 @@ function filesOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Bu
       }
       const bytes = contents.get(entry?.object ?? '');
       if (bytes === undefined) {
-        const what = `is larger than ${megabytes(READ.get(file) ?? 0)}, which is more than such a file should have.`;
+        const what = `is larger than ${formatMebibytes(READ.get(file) ?? 0)}, which is more than such a file should have.`;
         throw refusal('requirements-unreadable', file, what);
       }
       return readRequirements(bytes, file);
@@ -242,9 +243,4 @@ function filesOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Bu
 
 function refusal(code: string, path: string, what: string, kind: 'invalid' | 'too-large' = 'invalid'): Refusal {
   return new Refusal(kind, code, `${printable(path)} ${what}`, { field: printable(path) });
-}
-
-function megabytes(bytes: number): string {
-  const value = bytes / 1024 / 1024;
-  return `${value < 10 ? Number(value.toFixed(1)) : Math.ceil(value)} MB`;
 }

@@ -4,6 +4,7 @@ import type { Context } from 'koa';
 import type { Apps, FileChange } from '../../host/apps.js';
 import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
+import { Turns } from '../../lib/turns.js';
 import { signedIn } from '../auth.js';
 import { isJunk, safePath } from '../upload/path.js';
 import { withBody } from '../upload/receive.js';
@@ -24,7 +25,8 @@ class Changed extends Refusal {
 /** The calls that read and edit single files of an app's repository. */
 export function fileRoutes(api: ApiContext): Route[] {
   const { apps } = api;
-  const inTurn = turns();
+  /** Between reading a file of an app and committing it, no other edit of that app falls. */
+  const edits = new Turns();
 
   return [
     route({
@@ -91,7 +93,7 @@ export function fileRoutes(api: ApiContext): Route[] {
         apps.get(id);
         const path = await pathIn(id, asked, writable);
         await withBody(ctx, { tmp: api.uploads.tmp, maxBytes: MAX_FILE }, (file) =>
-          inTurn(id, async () => {
+          edits.take(id, async () => {
             const before = await contentOf(apps, id, path);
             demandUnchanged(ctx, path, before);
             const message = query.message ?? `${before === undefined ? 'Add' : 'Edit'} ${path}`;
@@ -117,7 +119,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       async handle(ctx, { params: { id, path: asked }, query }) {
         apps.get(id);
         const path = await pathIn(id, asked, writable);
-        await inTurn(id, async () => {
+        await edits.take(id, async () => {
           demandUnchanged(ctx, path, await apps.readFile(id, path));
           ctx.body = await commit(
             ctx,
@@ -198,19 +200,4 @@ function isText(content: Buffer): boolean {
     // Not UTF-8: bytes.
     return false;
   }
-}
-
-/** Lets the edits of an app happen one after the other: between reading a file and committing it, no other falls. */
-function turns(): <T>(id: string, work: () => Promise<T>) => Promise<T> {
-  const last = new Map<string, Promise<unknown>>();
-  return async (id, work) => {
-    const mine = (last.get(id) ?? Promise.resolve()).then(work);
-    const settled = mine.catch(() => undefined);
-    last.set(id, settled);
-    try {
-      return await mine;
-    } finally {
-      if (last.get(id) === settled) last.delete(id);
-    }
-  };
 }

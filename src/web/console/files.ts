@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { extname } from 'node:path';
 import { encodePath } from '../links.js';
-import { presentBytes } from '../numbers.js';
+import { formatBytes } from '../../lib/units.js';
 import { presentFiles } from '../presenters.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
@@ -77,7 +77,7 @@ export async function showFile(page: Page, refused?: Refused): Promise<void> {
       editable: text !== undefined,
       text: refused?.text ?? text ?? '',
       language: languageOf(path),
-      size: presentBytes(size),
+      size: formatBytes(size),
       was: bytes === undefined ? '' : fingerprint(bytes),
       message: refused?.text === undefined ? '' : page.field('message'),
       newPath: refused?.to ?? path,

@@ -9,6 +9,7 @@ import koaMulter from '@koa/multer';
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
 import { meter } from './meter.js';
+import { formatBytes } from '../../lib/units.js';
 
 /** A file of a form, on disk. */
 export interface UploadedFile {
@@ -202,12 +203,8 @@ function tooLarge(maxBytes: number): Refusal {
   return new Refusal(
     'too-large',
     'upload-too-large',
-    `The upload is larger than the ${size(maxBytes)} that are allowed: leave out what the app does not need.`,
+    `The upload is larger than the ${formatBytes(maxBytes)} that are allowed: leave out what the app does not need.`,
   );
-}
-
-function size(bytes: number): string {
-  return bytes >= 1_000_000 ? `${Math.round(bytes / 1_000_000)} MB` : `${Math.round(bytes / 1_000)} kB`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cut, duration, harmless, harmlessLine, memory, pad, widthOf } from '../../../src/cli/text.js';
+import { cut, harmless, harmlessLine, pad, widthOf } from '../../../src/cli/text.js';
 
 describe('widthOf', () => {
   it.each([
@@ -42,23 +42,5 @@ describe('what others wrote', () => {
   it('keeps its colours and tabs in a log, and nothing else', () => {
     expect(harmlessLine('\x1b[31mred\x1b[0m\tx')).toBe('\x1b[31mred\x1b[0m\tx');
     expect(harmlessLine('a\x1b[2Jb\x1b[1;1Hc\x07d\x1b]0;title\x07e')).toBe('abcd]0;titlee');
-  });
-});
-
-describe('duration and memory', () => {
-  it.each([
-    [0, '0s'],
-    [59.9, '59s'],
-    [312, '5m12s'],
-    [3 * 3_600 + 240, '3h4m'],
-    [2 * 86_400 + 5 * 3_600, '2d5h'],
-    [-3, '0s'],
-  ])('%d seconds are %s', (seconds, text) => {
-    expect(duration(seconds)).toBe(text);
-  });
-
-  it('memory has one unit and no space', () => {
-    expect(memory(58 * 1024 * 1024)).toBe('58MB');
-    expect(memory(1_536 * 1024 * 1024)).toBe('1.5GB');
   });
 });

@@ -1,13 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import {
-  cleanRequest,
-  cleanResponse,
-  cleanUpgrade,
-  scopeCookie,
-  SESSION_COOKIE,
-  withoutCookie,
-} from '../../../src/gateway/headers.js';
+import { cleanRequest, cleanResponse, cleanUpgrade, scopeCookie, withoutCookie } from '../../../src/gateway/headers.js';
+import { SESSION_COOKIE } from '../../../src/store/sessions.js';
 
 function request(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   cleanRequest({ headers } as IncomingMessage, { address: '10.0.0.9', proto: 'https' });

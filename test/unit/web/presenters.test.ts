@@ -192,7 +192,7 @@ describe('files', () => {
       ['b.py', false],
     ]);
     expect(folders[0]?.files[0]).toMatchObject({
-      size: '2.0 kB',
+      size: '2 kB',
       href: '/tools/streamlit/console/apps/hello/files/app.py',
     });
   });
