@@ -1,9 +1,8 @@
 import { maskUrls } from '../logs/mask.js';
-import type { Configs } from '../apps/config.js';
 
 /** Hides in a deploy's log what must not be read. Where an app's values cannot be read, its process cannot say them either. */
 export async function deployMask(
-  configs: Pick<Configs, 'mask'>,
+  configs: { mask(app: string): Promise<(text: string) => string> },
   app: string,
   logger: { error(facts: object, text: string): void },
 ): Promise<(text: string) => string> {
