@@ -21,7 +21,8 @@ async function program(name: string, script: string): Promise<void> {
 
 /** An apt-get that writes down how it was called, and installs what it is told to. */
 async function apt(exitCode = 0): Promise<void> {
-  const install = `case "$2" in install) : > "${bin}/chromium"; /bin/chmod 755 "${bin}/chromium";; esac`;
+  const programs = ['chromium', 'bwrap'].map((name) => `"${bin}/${name}"`).join(' ');
+  const install = `case "$2" in install) for program in ${programs}; do : > "$program"; /bin/chmod 755 "$program"; done;; esac`;
   const lines = [
     `echo "$DEBIAN_FRONTEND $*" >> "${bin}/calls"`,
     exitCode === 0 ? install : 'echo no network',
@@ -33,6 +34,7 @@ async function apt(exitCode = 0): Promise<void> {
 describe('the packages that the tests need of Debian', () => {
   it('are left alone where they are installed', async () => {
     await program('chromium', 'exit 0');
+    await program('bwrap', 'exit 0');
     await program('redis-server', 'exit 0');
     await apt();
     expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
@@ -45,21 +47,25 @@ describe('the packages that the tests need of Debian', () => {
     expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
     expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
       'noninteractive -q update',
-      'noninteractive -q install -y --no-install-recommends chromium redis-server',
+      'noninteractive -q install -y --no-install-recommends chromium bubblewrap redis-server',
     ]);
-    expect(said).toEqual(['Installing chromium and redis-server (once) …']);
+    expect(said).toEqual(['Installing chromium and bubblewrap and redis-server (once) …']);
   });
 
   it('are named in a sentence to anybody else', async () => {
     await apt();
     const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
-    expect(missing).toEqual(['The tests need chromium: apt-get install chromium (as root), then start them again.']);
+    expect(missing).toEqual(
+      ['chromium', 'bubblewrap'].map(
+        (name) => `The tests need ${name}: apt-get install ${name} (as root), then start them again.`,
+      ),
+    );
     await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
   });
 
   it("are still missing where apt-get fails, which is told in apt-get's own words", async () => {
     await apt(100);
-    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(1);
-    expect(said.at(-1)).toBe('apt-get could not install chromium and redis-server:\n  no network');
+    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(2);
+    expect(said.at(-1)).toBe('apt-get could not install chromium and bubblewrap and redis-server:\n  no network');
   });
 });

@@ -1,0 +1,166 @@
+"""The last step into a cage: `python -I -S cage.py`, with what is to be run as JSON on descriptor 3.
+
+Everything that a process can only do to itself happens here, before any code of an app's runs: its user, its rights, its
+limits and Landlock. It is run by the Python that an environment was made from and never by the environment's own, which
+executes what packages put there (`.pth` files) as it begins. Variables of the app's reach the app alone: what runs before it
+would obey those that speak to the loader of programs. Runs with every Python that an app may have: 3.7 is enough.
+"""
+import ctypes
+import json
+import os
+import platform
+import resource
+import stat
+import struct
+import sys
+
+# https://docs.kernel.org/userspace-api/landlock.html; the same numbers on every architecture.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+READ = EXECUTE | READ_FILE | READ_DIR
+OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+# How many rights of files each version of Landlock knows, from the first one on.
+RIGHTS = (13, 14, 15, 15, 16)
+SCOPED_VERSION, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 6, 1, 2
+PATH_BENEATH = 1
+
+# https://man7.org/linux/man-pages/man2/prctl.2.html
+SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS, CAP_AMBIENT, CLEAR_ALL = 22, 24, 38, 47, 4
+LAST_CAPABILITY = 63
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main():
+    with open(3, "rb") as pipe:
+        order = json.loads(pipe.read().decode("utf-8"))
+    limit()
+    become(order.get("uid"))
+    version = landlock_version()
+    if order["landlock"] is None:
+        hide_abstract_sockets(version)
+    else:
+        restrict(version, order["landlock"])
+        refuse_unix_sockets()
+    argv = order["argv"]
+    os.execve(argv[0], argv, order["environment"])
+
+
+def limit():
+    """No core dumps, which would hold secrets, and files that nobody else reads. The limits only stop what runs away."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind, most in ((resource.RLIMIT_NOFILE, 65536), (resource.RLIMIT_NPROC, 8192)):
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        # Of open files, few more than usual at first: some programs close every descriptor that there may be.
+        resource.setrlimit(kind, (min(most, 8192) if kind == resource.RLIMIT_NOFILE else most, most))
+
+
+def become(uid):
+    """Another user where one is named, and no capability, now or later. All of it is refused to who has no rights: fine."""
+    if os.geteuid() == 0:
+        for capability in range(LAST_CAPABILITY + 1):
+            libc.prctl(CAPBSET_DROP, capability, 0, 0, 0)
+    libc.prctl(CAP_AMBIENT, CLEAR_ALL, 0, 0, 0)
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    need(libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    # Of one who stays root as well; `version 3, this process`, then three empty sets of two words each.
+    header = struct.pack("=II", 0x20080522, 0)
+    need(libc.capset(header, bytes(24)), "capset")
+
+
+def landlock_version():
+    """0 where the kernel has none, or it is switched off."""
+    return max(0, libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+
+
+def hide_abstract_sockets(version):
+    """Where files are hidden otherwise. An older kernel has no means against it."""
+    if version >= SCOPED_VERSION:
+        enforce(ruleset(0, SCOPE_ABSTRACT_SOCKETS, version))
+
+
+def restrict(version, rules):
+    """Files alone: what is named may be read, or written, and nothing else."""
+    if version < 1:
+        sys.exit("cage: this kernel has no Landlock")
+    known = (1 << RIGHTS[min(version, len(RIGHTS)) - 1]) - 1
+    rules_fd = ruleset(known, SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS, version)
+    for path in rules["read"]:
+        allow(rules_fd, path, READ & known)
+    for path in rules["write"]:
+        allow(rules_fd, path, known)
+    enforce(rules_fd)
+
+
+def ruleset(files, scoped, version):
+    attributes = struct.pack("=QQQ", files, 0, scoped)[: 24 if version >= SCOPED_VERSION else 16 if version >= 4 else 8]
+    fd = libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
+    need(fd, "landlock_create_ruleset")
+    return fd
+
+
+def allow(rules_fd, path, rights):
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:  # Not every machine has it all.
+        return
+    if not stat.S_ISDIR(os.fstat(fd).st_mode):
+        rights &= OF_FILES
+    rule = struct.pack("=Qi", rights, fd)
+    need(libc.syscall(ADD_RULE, rules_fd, PATH_BENEATH, rule, 0), "landlock_add_rule " + path)
+    os.close(fd)
+
+
+def enforce(rules_fd):
+    need(libc.syscall(RESTRICT_SELF, rules_fd, 0), "landlock_restrict_self")
+    os.close(rules_fd)
+
+
+# The audit number of each architecture, and its numbers of socket and io_uring_setup.
+ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
+
+
+def refuse_unix_sockets():
+    """Landlock does not hide sockets that have a path, so none is made that could reach them; pairs go on working.
+
+    https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
+    """
+    known = ARCHITECTURES.get(platform.machine())
+    if known is None:
+        return
+    audit, socket, io_uring = known
+    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
+    allowed, refused, killed = 0x7FFF0000, 0x00050000 | 13, 0x80000000
+    program = (
+        (load, 0, 0, 4),
+        (equal, 1, 0, audit),
+        (answer, 0, 0, killed),
+        (load, 0, 0, 0),
+        # The other numbering of x86-64 (x32), and sockets by way of io_uring.
+        (at_least, 5, 0, 0x40000000),
+        (equal, 4, 0, io_uring),
+        (equal, 0, 2, socket),
+        (load, 0, 0, 16),
+        (equal, 1, 0, 1),
+        (answer, 0, 0, allowed),
+        (answer, 0, 0, refused),
+    )
+    code = b"".join(struct.pack("=HBBI", *line) for line in program)
+    held = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("@HP", len(program), ctypes.addressof(held))
+    need(libc.prctl(SET_SECCOMP, 2, filter_, 0, 0), "seccomp")
+
+
+def need(result, what):
+    if result < 0:
+        sys.exit("cage: %s: %s" % (what, os.strerror(ctypes.get_errno())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+import { mkdtemp, realpath, rm, writeFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, Refusal } from '../../../errors.js';
+import { inBubblewrap } from './bubblewrap.js';
+import { inLandlock } from './landlock.js';
+import { readMachine } from './machine.js';
+import type { Caged, CageKind, CageSpec, Machine } from './spec.js';
+import { tryCage } from './try.js';
+
+/** What an operator may ask for: one kind, or the strongest that works. */
+export const cageWishes = ['auto', 'bubblewrap', 'landlock', 'none'] as const;
+
+export type CageWish = (typeof cageWishes)[number];
+
+export interface CageOptions {
+  wish: CageWish;
+  /** PATH, where bubblewrap is looked for. */
+  path: string;
+  /** The place of `python/cage.py`. */
+  inner: string;
+  /** The server's data: hidden from whatever runs in a cage, as far as it is not named. */
+  data: string;
+  /** A folder for the try. */
+  tmp: string;
+  /** A Python that a try can run. */
+  python: string;
+}
+
+/** What keeps apps from each other and from the server, and what it was chosen for. */
+export class Cage {
+  readonly kind: CageKind;
+  /** One sentence for whoever runs the server. */
+  readonly sentence: string;
+  readonly #machine: Machine;
+
+  private constructor(kind: CageKind, sentence: string, machine: Machine) {
+    this.kind = kind;
+    this.sentence = sentence;
+    this.#machine = machine;
+  }
+
+  /**
+   * The cage that works here: each is tried, since whether one does depends on kernel, container and rights together.
+   * @throws Refusal `cage-unavailable` where one was asked for that does not
+   */
+  static async open(options: CageOptions): Promise<Cage> {
+    const { wish } = options;
+    const machine = await readMachine({ path: options.path, inner: options.inner, hidden: [options.data] });
+    if (wish === 'none') return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine);
+    const failures: string[] = [];
+    for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
+      const cage = new Cage(kind, sentenceOf(kind, machine), machine);
+      const failure = await cage.#fails(options);
+      if (failure === undefined) return cage;
+      failures.push(`${kind}: ${failure}`);
+    }
+    if (wish !== 'auto') {
+      throw new Refusal(
+        'unavailable',
+        'cage-unavailable',
+        `STREAMLIT_HOST_CAGE=${wish} does not work on this machine (${failures.join('; ')}).`,
+      );
+    }
+    const sentence = `No cage works on this machine, so every app can read what the server can (${failures.join('; ')}). Install bubblewrap.`;
+    return new Cage('none', sentence, machine);
+  }
+
+  /** True where every app becomes a user of its own. */
+  get changesUser(): boolean {
+    return this.kind === 'bubblewrap' && this.#machine.root;
+  }
+
+  /** What is to be started so that the spec's command runs caged; not to be asked without a cage. */
+  wrap(spec: CageSpec): Caged {
+    return this.kind === 'landlock' ? inLandlock(spec, this.#machine) : inBubblewrap(spec, this.#machine);
+  }
+
+  /** Runs something that must be able to write one folder and must not be able to read another. @returns what is wrong */
+  async #fails({ tmp, python, data }: CageOptions): Promise<string | undefined> {
+    if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
+    const folder = await mkdtemp(join(tmp, 'cage-'));
+    try {
+      const [own, secret] = [join(folder, 'own'), join(folder, 'secret')];
+      await mkdir(own, { mode: 0o777 });
+      await writeFile(secret, 'secret');
+      const executable = await realpath(python);
+      const answer = await tryCage(
+        this.wrap({
+          command: [executable, '-I', '-S', '-c', TRY, own, secret],
+          cwd: '/',
+          environment: {},
+          python: executable,
+          readOnly: [],
+          writable: [own],
+        }),
+        {},
+      );
+      return answer === 'caged' ? undefined : `it reads ${data}`;
+    } catch (error) {
+      return messageOf(error).split('\n').at(-1);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+const TRY = `
+import sys
+open(sys.argv[1] + "/written", "w").close()
+try:
+    open(sys.argv[2])
+    print("open")
+except OSError:
+    print("caged")
+`;
+
+function sentenceOf(kind: 'bubblewrap' | 'landlock', { root }: Machine): string {
+  if (kind === 'landlock') return 'Apps run caged by Landlock.';
+  return root ? 'Apps run caged by bubblewrap, each as a user of its own.' : 'Apps run caged by bubblewrap.';
+}

@@ -1,0 +1,18 @@
+import type { CageSpec, Machine } from './spec.js';
+
+/** What Landlock lets a process read, and write. */
+export interface Rules {
+  read: readonly string[];
+  write: readonly string[];
+}
+
+/** argv of the cage's last step. It ignores what the environment says to Python, and runs no package's code. */
+export function innerCommand(spec: CageSpec, machine: Machine): string[] {
+  return [spec.python, '-I', '-S', machine.inner];
+}
+
+/** What the last step is told: on a descriptor, since the environment holds secrets and argv is for all to see. */
+export function innerOrder(spec: CageSpec, landlock: Rules | null): string {
+  const { command, environment, uid } = spec;
+  return JSON.stringify({ argv: command, environment, landlock, ...(uid === undefined ? {} : { uid }) });
+}

@@ -1,0 +1,29 @@
+import { homeOf } from './bubblewrap.js';
+import { innerCommand, innerOrder } from './inner.js';
+import { isWithin, type Caged, type CageSpec, type Machine } from './spec.js';
+
+/** What everybody may write. */
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts', 'shm'].map(
+  (name) => `/dev/${name}`,
+);
+
+/** Where the kernel tells of itself. */
+const KERNEL = ['/proc', '/sys', '/dev'];
+
+/**
+ * A process under rules that the kernel applies to it and to all that it starts: it reads and writes what its spec names, and
+ * nothing else. It sees other processes, and may neither signal nor trace them.
+ */
+export function inLandlock(spec: CageSpec, machine: Machine): Caged {
+  const read = [machine.inner, homeOf(spec.python), ...spec.readOnly].filter(
+    // Rules only ever add: what lies around the server's data cannot be allowed without it.
+    (path) => !machine.hidden.some((one) => isWithin(one, path)),
+  );
+  return {
+    command: innerCommand(spec, machine),
+    order: innerOrder(spec, {
+      read: [...machine.system.folders, ...KERNEL, ...read],
+      write: [...DEVICES, ...spec.writable],
+    }),
+  };
+}

@@ -1,0 +1,59 @@
+import { access, constants, lstat, readlink } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import type { Machine } from './spec.js';
+
+/**
+ * What programs of every kind read of a system: themselves, their libraries and settings, fonts, time zones, certificates,
+ * and how names are found. Nothing of people's, and nothing that other services keep.
+ */
+const SYSTEM = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/etc',
+  '/opt',
+  '/nix',
+  '/gnu',
+  '/sys',
+  '/run/systemd/resolve',
+  '/var/cache/fontconfig',
+];
+
+/** Looks at the machine. @param options.inner the place of `cage.py` */
+export async function readMachine(options: {
+  path: string;
+  inner: string;
+  hidden: readonly string[];
+}): Promise<Machine> {
+  const links = new Map<string, string>();
+  const folders: string[] = [];
+  for (const path of SYSTEM) {
+    const facts = await lstat(path).catch(() => undefined); // No machine has them all.
+    if (facts?.isSymbolicLink() === true) links.set(path, await readlink(path));
+    else if (facts?.isDirectory() === true) folders.push(path);
+  }
+  return {
+    root: process.getuid?.() === 0,
+    bubblewrap: (await find('bwrap', options.path)) ?? '',
+    inner: options.inner,
+    hidden: options.hidden,
+    system: { links, folders },
+  };
+}
+
+/** The place of a program on PATH. */
+async function find(name: string, path: string): Promise<string | undefined> {
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder, name);
+    const usable = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (folder.startsWith('/') && usable) return file;
+  }
+  return undefined;
+}

@@ -1,0 +1,53 @@
+/** How processes are kept apart here: by namespaces of their own, by rules on files, or not at all. */
+export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
+
+export type CageKind = (typeof cageKinds)[number];
+
+/** What is to run in a cage, and all that it may reach there besides the system's own folders. Every path is absolute. */
+export interface CageSpec {
+  /** argv of what runs; its first word is a path. */
+  command: readonly string[];
+  cwd: string;
+  /** The whole environment of what runs. */
+  environment: Readonly<Record<string, string>>;
+  /** The Python that puts on the last of the cage: one of the machine's own, never one that an app could have written. */
+  python: string;
+  /** Files and folders that it may read and execute; those that are missing are left out. */
+  readOnly: readonly string[];
+  /** Folders that it may write as well; each must be there. */
+  writable: readonly string[];
+  /** The user that it becomes, with a group of the same number, where the server may choose. */
+  uid?: number | undefined;
+}
+
+/** What the machine is like, as far as a cage depends on it. */
+export interface Machine {
+  /** True where the server may become any user. */
+  root: boolean;
+  /** The place of bubblewrap. */
+  bubblewrap: string;
+  /** The place of `python/cage.py`. */
+  inner: string;
+  /** Folders that stay hidden, whatever lies around them: the server's own data. */
+  hidden: readonly string[];
+  /** Top folders that are links, with where they lead (`/lib` → `usr/lib`), and the system's folders that are none. */
+  system: { links: ReadonlyMap<string, string>; folders: readonly string[] };
+}
+
+/** What is started instead of the command. */
+export interface Caged {
+  command: string[];
+  /** What stands on its descriptor 3. */
+  order: string;
+}
+
+/** The folders above a path, the outermost first, without the root. */
+export function parentsOf(path: string): string[] {
+  const parts = path.split('/').filter((part) => part !== '');
+  return parts.slice(0, -1).map((_, place) => `/${parts.slice(0, place + 1).join('/')}`);
+}
+
+/** True where a path is a folder or lies in it. */
+export function isWithin(path: string, folder: string): boolean {
+  return folder === '/' || path === folder || path.startsWith(`${folder}/`);
+}

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { hasCode } from '../errors.js';
+import { Turns } from '../lib/turns.js';
+import type { Paths } from './paths.js';
+
+/** The first user of apps. Systems leave these numbers alone, up to 2^31 (https://systemd.io/UIDS-GIDS/). */
+const FIRST = 1_879_048_193;
+const LAST = FIRST + 0xff_ffff;
+
+/**
+ * Whose an app's files are. Where the server may become any user, each app is one of its own, with a group of the same number;
+ * the owner of its storage is the record of which. Elsewhere everything is the server's.
+ */
+export class Owners {
+  readonly #paths: Paths;
+  readonly #separate: boolean;
+  /** One after the other: no two apps shall find the same number free. */
+  readonly #turns = new Turns();
+
+  /** @param separate whether each app is a user of its own */
+  constructor(paths: Paths, separate: boolean) {
+    this.#paths = paths;
+    this.#separate = separate;
+  }
+
+  /** Sees to it that an app has a storage and owns all of it. @returns its user; undefined where that is the server's own */
+  async settle(app: string): Promise<number | undefined> {
+    const storage = this.#paths.storage(app);
+    await mkdir(storage, { recursive: true, mode: 0o700 });
+    return this.#turns.take('', async () => {
+      const { uid } = await stat(storage);
+      const wanted = this.#separate ? (isOurs(uid) ? uid : await this.#next()) : process.getuid?.();
+      // Of a server that is nobody special, no file can be anybody else's.
+      if (wanted !== undefined && uid !== wanted && process.getuid?.() === 0) await giveAll(storage, wanted);
+      return this.#separate ? wanted : undefined;
+    });
+  }
+
+  /** Makes a folder that an app may read, and nobody else but the server. */
+  async makeFolder(folder: string, uid: number | undefined): Promise<void> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (uid !== undefined) await chown(folder, uid, uid);
+  }
+
+  async #next(): Promise<number> {
+    const owners = await Promise.all(
+      (await readdir(this.#paths.apps)).map(async (app) => {
+        try {
+          return (await stat(this.#paths.storage(app))).uid;
+        } catch (error) {
+          if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return 0;
+          throw error;
+        }
+      }),
+    );
+    return Math.max(FIRST - 1, ...owners.filter(isOurs)) + 1;
+  }
+}
+
+function isOurs(uid: number): boolean {
+  return uid >= FIRST && uid <= LAST;
+}
+
+/** No link is followed: whoever could make one there may be the one that the files are taken from. */
+async function giveAll(folder: string, uid: number): Promise<void> {
+  await promisify(execFile)('chown', ['-R', '-h', '-P', `${uid}:${uid}`, '--', folder]);
+}

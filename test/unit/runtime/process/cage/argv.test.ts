@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { homeOf, inBubblewrap } from '../../../../../src/runtime/process/cage/bubblewrap.js';
+import { inLandlock } from '../../../../../src/runtime/process/cage/landlock.js';
+import { isWithin, parentsOf, type CageSpec, type Machine } from '../../../../../src/runtime/process/cage/spec.js';
+
+const machine: Machine = {
+  root: true,
+  bubblewrap: '/usr/bin/bwrap',
+  inner: '/srv/host/python/cage.py',
+  hidden: ['/srv/data'],
+  system: { links: new Map([['/bin', 'usr/bin']]), folders: ['/usr', '/etc', '/run/systemd/resolve'] },
+};
+
+const spec: CageSpec = {
+  command: ['/srv/data/environments/abc/bin/python', '/srv/host/python/launch.py', 'demo'],
+  cwd: '/srv/data/apps/demo/releases/1/source',
+  environment: { PATH: '/usr/bin', SECRET: 'do-not-show' },
+  python: '/root/.pyenv/versions/3.12.1/bin/python3.12',
+  readOnly: ['/srv/data/environments/abc', '/srv/data/apps/demo/releases', '/srv/host/python'],
+  writable: ['/srv/data/apps/demo/storage'],
+  uid: 1_879_048_193,
+};
+
+/** The places of what is bound or made, in order. */
+function mounts(argv: readonly string[]): string[] {
+  return argv.flatMap((word, at) => {
+    const target = argv[word === '--dir' || word === '--tmpfs' ? at + 1 : at + 2] ?? '';
+    return ['--dir', '--tmpfs', '--bind', '--ro-bind-try', '--symlink'].includes(word)
+      ? `${word.slice(2)} ${target}`
+      : [];
+  });
+}
+
+describe('a cage of bubblewrap', () => {
+  const { command, order } = inBubblewrap(spec, machine);
+
+  it('shows what is named, read-only or not, and no folder around it', () => {
+    const shown = mounts(command);
+    expect(shown).toContain('ro-bind-try /srv/data/environments/abc');
+    expect(shown).toContain('ro-bind-try /srv/data/apps/demo/releases');
+    expect(shown).toContain('bind /srv/data/apps/demo/storage');
+    expect(shown).toContain('ro-bind-try /root/.pyenv/versions/3.12.1');
+    expect(shown).toContain('symlink /bin');
+    for (const folder of ['/', '/srv', '/srv/data', '/srv/data/apps', '/root', '/srv/host'])
+      expect(shown.filter((mount) => mount.includes('bind'))).not.toContainEqual(expect.stringMatching(` ${folder}$`));
+  });
+
+  it('makes every folder on the way so that others than its maker can pass it', () => {
+    const at = command.indexOf('/srv/data/apps');
+    expect(command.slice(at - 3, at + 1)).toEqual(['--perms', '0755', '--dir', '/srv/data/apps']);
+    expect(mounts(command)).toContain('dir /run/systemd');
+    expect(mounts(command)).toContain('dir /root/.pyenv/versions');
+  });
+
+  it('mounts outer folders before those in them, and ends with a root that cannot be written', () => {
+    const shown = mounts(command).filter((mount) => !mount.startsWith('symlink'));
+    const depths = shown.map((mount) => mount.split('/').length);
+    expect(depths).toEqual([...depths].sort((a, b) => a - b));
+    expect(command.indexOf('--remount-ro')).toBeGreaterThan(command.lastIndexOf('--ro-bind-try'));
+  });
+
+  it('keeps of all rights those with which the last step becomes the app’s user', () => {
+    expect(command.slice(command.indexOf('--cap-drop'), command.indexOf('--symlink'))).toEqual(
+      '--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP'.split(' '),
+    );
+    expect(JSON.parse(order)).toMatchObject({ uid: spec.uid, argv: spec.command, landlock: null });
+  });
+
+  it('uses a namespace of users where the server is not root, and allows no further one', () => {
+    const argv = inBubblewrap({ ...spec, uid: undefined }, { ...machine, root: false });
+    expect(argv.command).toEqual(expect.arrayContaining(['--unshare-user', '--disable-userns']));
+    expect(argv.command).not.toContain('--cap-add');
+    expect(JSON.parse(argv.order)).not.toHaveProperty('uid');
+  });
+
+  it('does not end with the server, and hands variables on where nobody sees them', () => {
+    expect(command).not.toContain('--die-with-parent');
+    expect(command.join(' ')).not.toContain('do-not-show');
+    expect(JSON.parse(order)).toMatchObject({ environment: spec.environment });
+  });
+
+  it('runs a Python of the machine for the last step, which obeys no variable and no package', () => {
+    expect(command.slice(command.indexOf('--') + 1)).toEqual([spec.python, '-I', '-S', machine.inner]);
+  });
+
+  it('hides the server’s data where it lies in a folder that is shown, and shows what is named of it', () => {
+    const shown = mounts(inBubblewrap({ ...spec, readOnly: ['/srv', ...spec.readOnly] }, machine).command);
+    expect(shown.indexOf('tmpfs /srv/data')).toBeGreaterThan(shown.indexOf('ro-bind-try /srv'));
+    expect(shown.indexOf('bind /srv/data/apps/demo/storage')).toBeGreaterThan(shown.indexOf('tmpfs /srv/data'));
+  });
+});
+
+describe('a cage of Landlock', () => {
+  const { command, order } = inLandlock(spec, machine);
+  const { landlock } = JSON.parse(order) as { landlock: { read: string[]; write: string[] } };
+
+  it('allows what is named, and of the rest only the system’s folders', () => {
+    expect(command).toEqual([spec.python, '-I', '-S', machine.inner]);
+    expect(landlock.read).toEqual(expect.arrayContaining(['/usr', '/etc', '/proc', ...spec.readOnly]));
+    expect(landlock.write).toEqual(expect.arrayContaining(['/dev/null', '/srv/data/apps/demo/storage']));
+    expect(landlock.write).not.toContain('/proc');
+  });
+
+  it('allows no folder that the server’s data lies in', () => {
+    const wide = inLandlock({ ...spec, readOnly: ['/srv', '/srv/data', ...spec.readOnly] }, machine);
+    const { read } = (JSON.parse(wide.order) as { landlock: { read: string[] } }).landlock;
+    expect(read).not.toContain('/srv');
+    expect(read).not.toContain('/srv/data');
+    expect(read).toContain('/srv/data/environments/abc');
+  });
+});
+
+describe('paths', () => {
+  it('lie in a folder or beside it', () => {
+    expect([isWithin('/a/b', '/a'), isWithin('/a', '/a'), isWithin('/ab', '/a'), isWithin('/a', '/')]).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(parentsOf('/a/b/c')).toEqual(['/a', '/a/b']);
+    expect(homeOf('/usr/bin/python3.12')).toBe('/usr');
+  });
+});
