@@ -28,10 +28,9 @@ export async function makeExample(git: Git, options: ExampleOptions): Promise<vo
     const draft = await mkdtemp(join(options.tmp, 'example-'));
     try {
       await cp(options.from, draft, { recursive: true });
-      const run = (...argv: string[]): Promise<string> => git.text(['-C', draft, ...argv], { env: AUTHOR });
-      await run('init', '--quiet', '--initial-branch=main', '--template=');
-      await run('add', '--all');
-      await run('commit', '--quiet', '-m', 'Say hello');
+      await git.run(draft, ['init', '--quiet', '--initial-branch=main', '--template=']);
+      await git.run(draft, ['add', '--all']);
+      await git.text(draft, ['commit', '-m', 'Say hello'], { env: AUTHOR });
       await rm(options.to, { recursive: true, force: true });
       await rename(draft, options.to);
     } finally {
@@ -40,14 +39,8 @@ export async function makeExample(git: Git, options: ExampleOptions): Promise<vo
   }
   if (options.tokenFile === undefined) return;
   const helper = `!f() { test "$1" = get && echo username=admin && echo "password=$(cat '${options.tokenFile.replace(/'/g, `'\\''`)}')"; }; f`;
-  await git.text([
-    '-C',
-    options.to,
-    'config',
-    '--replace-all',
-    `credential.${new URL(options.url).origin}.helper`,
-    helper,
-  ]);
+  const key = `credential.${new URL(options.url).origin}.helper`;
+  await git.run(options.to, ['config', '--replace-all', key, helper]);
 }
 
 const AUTHOR = {

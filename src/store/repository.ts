@@ -1,7 +1,7 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Refusal } from '../errors.js';
-import { GitFailed, type Git, type GitOptions } from './git.js';
+import { GitFailed, type BytesOptions, type Git, type GitOptions } from './git.js';
 
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
@@ -49,10 +49,8 @@ export class Repository {
   async init(tmp: string): Promise<void> {
     const draft = await mkdtemp(join(tmp, 'repository-'));
     try {
-      await this.#git.text(['init', '--quiet', '--bare', '--initial-branch=main', '--template=', draft]);
-      for (const [key, value] of SETTINGS) {
-        await this.#git.text(['-C', draft, 'config', '--add', key, value]);
-      }
+      await this.#git.run(draft, ['init', '--quiet', '--bare', '--initial-branch=main', '--template=']);
+      for (const [key, value] of SETTINGS) await this.#git.run(draft, ['config', '--add', key, value]);
       await rename(draft, this.path);
     } finally {
       await rm(draft, { recursive: true, force: true });
@@ -64,7 +62,7 @@ export class Repository {
    * (https://git-scm.com/docs/gitrepository-layout). The other one then never throws any away.
    */
   async borrow(from: Repository): Promise<void> {
-    await from.run(['config', 'gc.pruneExpire', 'never']);
+    await from.#run(['config', 'gc.pruneExpire', 'never']);
     // Relative to the objects, so that the data folder can be moved.
     const way = relative(join(this.path, 'objects'), join(from.path, 'objects'));
     await writeFile(join(this.path, 'objects', 'info', 'alternates'), `${way}\n`);
@@ -73,13 +71,9 @@ export class Repository {
   /** The commit that a ref or an id names, or undefined. */
   async resolve(name: string, options: GitOptions = {}): Promise<string | undefined> {
     try {
-      const commit = await this.run(
-        ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`],
-        options,
-      );
+      const commit = await this.ask(['rev-parse', '--verify', '--end-of-options', `${name}^{commit}`], options);
       return COMMIT.test(commit) ? commit : undefined;
     } catch (error) {
-      if (error instanceof GitFailed && error.exitCode === 1) return undefined;
       if (error instanceof GitFailed && /not a valid object|Needed a single revision|bad object/i.test(error.stderr))
         return undefined;
       throw error;
@@ -87,16 +81,16 @@ export class Repository {
   }
 
   /** `git ls-tree -r -l -z` of a commit, as it is. */
-  async tree(commit: string, options: GitOptions = {}): Promise<Buffer> {
-    return this.#git.bytes(['-C', this.path, 'ls-tree', '-r', '-l', '-z', '--full-tree', hash(commit)], {
+  async tree(commit: string, options: BytesOptions = {}): Promise<Buffer> {
+    return this.#git.bytes(this.path, ['ls-tree', '-r', '-l', '-z', '--full-tree', hash(commit)], {
       maxBytes: 64 * 1024 * 1024,
       ...options,
     });
   }
 
   /** `git cat-file --batch` of these blobs, as it is. */
-  async blobs(ids: readonly string[], options: GitOptions = {}): Promise<Buffer> {
-    return this.#git.bytes(['-C', this.path, 'cat-file', '--batch'], {
+  async blobs(ids: readonly string[], options: BytesOptions = {}): Promise<Buffer> {
+    return this.#git.bytes(this.path, ['cat-file', '--batch'], {
       maxBytes: 256 * 1024 * 1024,
       ...options,
       input: ids.map((id) => `${hash(id)}\n`).join(''),
@@ -107,44 +101,43 @@ export class Repository {
   async diff(from: string, to: string): Promise<string> {
     const argv = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)];
     // A character has four bytes at the most: whatever is cut off by git is longer than what is shown.
-    const patch = await this.run(argv, { maxBytes: 4 * MAX_DIFF, cut: true });
+    const patch = (await this.#git.bytes(this.path, argv, { maxBytes: 4 * MAX_DIFF, cut: true })).toString('utf8');
     return patch.length > MAX_DIFF
       ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n`
       : patch;
   }
 
   /** The bytes of a blob. */
-  async blob(id: string, options: GitOptions = {}): Promise<Buffer> {
-    return this.#git.bytes(['-C', this.path, 'cat-file', 'blob', hash(id)], { maxBytes: 64 * 1024 * 1024, ...options });
+  async blob(id: string, options: BytesOptions = {}): Promise<Buffer> {
+    return this.#git.bytes(this.path, ['cat-file', 'blob', hash(id)], { maxBytes: 64 * 1024 * 1024, ...options });
   }
 
   /** The subject line of a commit. */
   async subject(commit: string, options: GitOptions = {}): Promise<string> {
-    return this.run(['log', '-1', '--format=%s', hash(commit)], options);
+    return this.ask(['log', '-1', '--format=%s', hash(commit)], options);
   }
 
   /** True where any branch or tag exists. */
   async hasRefs(): Promise<boolean> {
-    return (await this.run(['for-each-ref', '--count=1', '--format=%(refname)', 'refs/heads', 'refs/tags'])) !== '';
+    return (await this.ask(['for-each-ref', '--count=1', '--format=%(refname)', 'refs/heads', 'refs/tags'])) !== '';
   }
 
   /** The names of all branches, in order. */
   async branches(): Promise<string[]> {
-    return (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads']))
+    return (await this.ask(['for-each-ref', '--format=%(refname:lstrip=2)', 'refs/heads']))
       .split('\n')
       .filter((name) => name !== '');
   }
 
   /** The branch that keeps git from having this one too: no name is a branch and a folder of branches at once. */
   async branchInTheWay(branch: string): Promise<string | undefined> {
-    const top = branch.replace(/\/.*/, '');
-    const names = (await this.run(['for-each-ref', '--format=%(refname:lstrip=2)', `refs/heads/${top}`])).split('\n');
-    return names.find((name) => name !== '' && (branch.startsWith(`${name}/`) || name.startsWith(`${branch}/`)));
+    const names = await this.branches();
+    return names.find((name) => branch.startsWith(`${name}/`) || name.startsWith(`${branch}/`));
   }
 
   /** Points a ref at a commit. @param old what it must point at now; undefined = whatever it does */
   async pointRef(ref: string, commit: string, old?: string): Promise<void> {
-    await this.run(['update-ref', '--create-reflog', ref, hash(commit), ...(old === undefined ? [] : [old])]);
+    await this.#run(['update-ref', '--create-reflog', ref, hash(commit), ...(old === undefined ? [] : [old])]);
   }
 
   /** Keeps a release's commit from git's own clean-up, for as long as the release is kept. */
@@ -154,12 +147,12 @@ export class Repository {
 
   /** Lets git's clean-up have a release's commit, where nothing else names it. */
   async dropRelease(number: number): Promise<void> {
-    await this.run(['update-ref', '-d', `refs/releases/${number}`]);
+    await this.#run(['update-ref', '-d', `refs/releases/${number}`]);
   }
 
   /** Makes `git clone` check out this branch. */
   async setHead(branch: string): Promise<void> {
-    await this.run(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
+    await this.#run(['symbolic-ref', 'HEAD', `refs/heads/${branch}`]);
   }
 
   /**
@@ -172,25 +165,25 @@ export class Repository {
     const env = { GIT_INDEX_FILE: join(folder, 'index') };
     try {
       if (request.parent !== undefined && !request.replace)
-        await this.run(['read-tree', hash(request.parent)], { env });
+        await this.#run(['read-tree', hash(request.parent)], { env });
       const lines: string[] = request.remove.map((path) => `0 ${NO_COMMIT}\t${path}`);
       const ids = await this.#keep(request.set.map(({ file }) => file));
       for (const [place, source] of request.set.entries()) {
         lines.push(`${source.executable === true ? '100755' : '100644'} ${ids[place] ?? ''}\t${source.path}`);
       }
       if (lines.length > 0) {
-        await this.run(['update-index', '-z', '--index-info'], {
+        await this.#run(['update-index', '-z', '--index-info'], {
           env,
           input: lines.map((line) => `${line}\0`).join(''),
         });
       }
-      const tree = await this.run(['write-tree'], { env });
+      const tree = await this.ask(['write-tree'], { env });
       if (request.parent !== undefined) {
-        const before = await this.run(['rev-parse', '--verify', `${hash(request.parent)}^{tree}`]);
+        const before = await this.ask(['rev-parse', '--verify', `${hash(request.parent)}^{tree}`]);
         if (before === tree) return request.parent;
       }
       const who = request.author.replace(/[<>\n\0]/g, '').trim() || 'streamlit-host';
-      return await this.run(
+      return await this.ask(
         ['commit-tree', tree, ...(request.parent === undefined ? [] : ['-p', hash(request.parent)]), '-F', '-'],
         {
           env: {
@@ -214,19 +207,8 @@ export class Repository {
   async unignored(dir: string, tmp: string): Promise<string[]> {
     const folder = await mkdtemp(join(tmp, 'index-'));
     try {
-      const argv = [
-        '-C',
-        dir,
-        '--git-dir',
-        this.path,
-        '--work-tree',
-        dir,
-        'ls-files',
-        '--others',
-        '--exclude-standard',
-        '-z',
-      ];
-      const output = await this.#git.bytes(argv, {
+      const argv = ['--git-dir', this.path, '--work-tree', dir, 'ls-files', '--others', '--exclude-standard', '-z'];
+      const output = await this.#git.bytes(dir, argv, {
         env: { GIT_INDEX_FILE: join(folder, 'index') },
         maxBytes: 64 * 1024 * 1024,
       });
@@ -245,13 +227,19 @@ export class Repository {
     if (files.length === 0) return [];
     // As git quotes names in C's way, so that one may hold a line break.
     const names = files.map((file) => `"${file.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n')}"\n`);
-    return (await this.run(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: names.join('') })).split(
+    return (await this.ask(['hash-object', '-w', '--no-filters', '--stdin-paths'], { input: names.join('') })).split(
       '\n',
     );
   }
 
-  async run(argv: readonly string[], options: GitOptions = {}): Promise<string> {
-    return this.#git.text(['-C', this.path, ...argv], options);
+  /** What git says about this repository. @throws GitFailed */
+  async ask(argv: readonly string[], options: GitOptions = {}): Promise<string> {
+    return this.#git.text(this.path, argv, options);
+  }
+
+  /** Lets git change this repository, about which it says nothing. */
+  async #run(argv: readonly string[], options: GitOptions = {}): Promise<void> {
+    await this.#git.run(this.path, argv, options);
   }
 }
 

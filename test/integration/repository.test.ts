@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Git, GitFailed } from '../../src/store/git.js';
 import { Repository, type BlobSource } from '../../src/store/repository.js';
+
+/** What was built of src/store/git.ts. */
+const GIT_MODULE = new URL('../../dist/store/git.js', import.meta.url).href;
 
 let folder: string;
 let tmp: string;
@@ -38,7 +43,7 @@ async function commit(
 }
 
 async function filesOf(id: string): Promise<string> {
-  return repository.run(['ls-tree', '-r', '--format=%(objectmode) %(path)', id]);
+  return repository.ask(['ls-tree', '-r', '--format=%(objectmode) %(path)', id]);
 }
 
 describe('a commit of the server', () => {
@@ -50,7 +55,7 @@ describe('a commit of the server', () => {
     expect((await filesOf(id)).split('\n')).toHaveLength(3);
     expect(await filesOf(id)).toContain('100644 app.py');
     expect(await filesOf(id)).toContain('100755 bin/run');
-    expect(await repository.run(['log', '-1', '--format=%an|%cn|%ae|%s', id])).toBe(
+    expect(await repository.ask(['log', '-1', '--format=%an|%cn|%ae|%s', id])).toBe(
       'Ada x@y|streamlit-host|noreply@streamlit-host.invalid|Change',
     );
   });
@@ -59,7 +64,7 @@ describe('a commit of the server', () => {
     const parent = await commit([await blob('a', '1'), await blob('b', '1'), await blob('c/d', '1')]);
     const id = await commit([await blob('b', '2'), await blob('e', '2')], { parent, remove: ['a', 'c/d'] });
     expect(await filesOf(id)).toBe('100644 b\n100644 e');
-    expect(await repository.run(['rev-parse', `${id}^`])).toBe(parent);
+    expect(await repository.ask(['rev-parse', `${id}^`])).toBe(parent);
     expect(await filesOf(parent)).toBe('100644 a\n100644 b\n100644 c/d');
   });
 
@@ -67,7 +72,7 @@ describe('a commit of the server', () => {
     const parent = await commit([await blob('old', '1')]);
     const id = await commit([await blob('new', '1')], { parent, replace: true });
     expect(await filesOf(id)).toBe('100644 new');
-    expect(await repository.run(['rev-parse', `${id}^`])).toBe(parent);
+    expect(await repository.ask(['rev-parse', `${id}^`])).toBe(parent);
   });
 
   it('is its parent where nothing changes', async () => {
@@ -83,7 +88,7 @@ describe('a commit of the server', () => {
 
   it('keeps bytes as they are, line ends included', async () => {
     const id = await commit([await blob('.gitattributes', '* text eol=lf\n'), await blob('crlf.txt', 'a\r\nb\r\n')]);
-    const object = await repository.run(['rev-parse', `${id}:crlf.txt`]);
+    const object = await repository.ask(['rev-parse', `${id}:crlf.txt`]);
     expect((await repository.blob(object)).toString()).toBe('a\r\nb\r\n');
   });
 
@@ -94,8 +99,8 @@ describe('a commit of the server', () => {
     const begun = performance.now();
     const id = await commit([{ path: 'odd', file: odd }, ...many]);
     expect(performance.now() - begun).toBeLessThan(5_000);
-    expect(await repository.run(['show', `${id}:odd`])).toBe('odd');
-    expect(await repository.run(['show', `${id}:data/1999.csv`])).toBe('1999');
+    expect(await repository.ask(['show', `${id}:odd`])).toBe('odd');
+    expect(await repository.ask(['show', `${id}:data/1999.csv`])).toBe('1999');
   });
 
   it('leaves nothing in the temporary folder', async () => {
@@ -114,7 +119,7 @@ describe('a repository', () => {
     for (const name of ['refs/heads/none', 'f'.repeat(40), '--help', 'main..', ''])
       expect(await repository.resolve(name)).toBeUndefined();
     // What is not a commit is none.
-    expect(await repository.resolve(await repository.run(['rev-parse', `${id}^{tree}`]))).toBeUndefined();
+    expect(await repository.resolve(await repository.ask(['rev-parse', `${id}^{tree}`]))).toBeUndefined();
   });
 
   it('takes only full ids for commits, so that none can be an option', async () => {
@@ -165,10 +170,10 @@ describe('a repository', () => {
     );
     await fresh.keepRelease(1, id);
     expect(await fresh.hasRefs()).toBe(false);
-    expect(await git.text(['ls-remote', fresh.path])).toBe('');
+    expect(await git.text(folder, ['ls-remote', fresh.path])).toBe('');
     await fresh.pointRef('refs/heads/main', id);
     expect(await fresh.hasRefs()).toBe(true);
-    expect(await git.text(['ls-remote', fresh.path])).toContain('refs/heads/main');
+    expect(await git.text(folder, ['ls-remote', fresh.path])).toContain('refs/heads/main');
     await fresh.dropRelease(1);
     expect(await fresh.resolve('refs/releases/1')).toBeUndefined();
   });
@@ -191,14 +196,60 @@ describe('git', () => {
   });
 
   it('fails with its own last words', async () => {
-    await expect(git.text(['-C', repository.path, 'cat-file', 'blob', 'f'.repeat(40)])).rejects.toThrow(
+    await expect(git.text(repository.path, ['cat-file', 'blob', 'f'.repeat(40)])).rejects.toThrow(
       /^git cat-file failed: fatal: /,
     );
+  });
+
+  it('takes a temporary index, a quarantine and an author, and no variable by which it would run another program', async () => {
+    const file = join(folder, 'quarantined.txt');
+    await writeFile(file, 'not accepted yet');
+    const quarantine = join(repository.path, 'objects', 'incoming');
+    await mkdir(quarantine);
+    const env = {
+      GIT_OBJECT_DIRECTORY: quarantine,
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository.path, 'objects'),
+      GIT_QUARANTINE_PATH: quarantine,
+    };
+    const id = await repository.ask(['hash-object', '-w', file], { env });
+    expect(await repository.ask(['cat-file', 'blob', id], { env })).toBe('not accepted yet');
+    await expect(repository.ask(['cat-file', 'blob', id])).rejects.toThrow(GitFailed);
+    for (const name of ['GIT_SSH_COMMAND', 'GIT_EXTERNAL_DIFF', 'GIT_PAGER', 'GIT_CONFIG_COUNT'])
+      await expect(repository.ask(['version'], { env: { [name]: '1' } })).rejects.toThrow(/not permitted|blocked/);
+  });
+
+  it('says so where it cannot be started, and the process goes on', async () => {
+    const missing = new Git(join(folder, 'no-programs'));
+    await expect(missing.text(folder, ['version'])).rejects.toThrow(/^git version failed: spawn git ENOENT/);
+    await expect(missing.run(folder, ['version'])).rejects.toThrow(/^git version failed: spawn git ENOENT/);
+    await expect(git.text(join(folder, 'no-folder'), ['version'])).rejects.toThrow(GitFailed);
+  });
+
+  it('does not end the process where no more files may be open, and answers again once they may', async () => {
+    const script = `
+      import { closeSync, openSync } from 'node:fs';
+      import { Git } from ${JSON.stringify(GIT_MODULE)};
+      const git = new Git(process.env.PATH);
+      await git.text('/', ['version']);
+      const open = [];
+      try { for (;;) open.push(openSync('/dev/null')); } catch {}
+      for (let free = 0; free < 12; free += 1) {
+        await git.text('/', ['version']).then(() => 'answered', ({ message }) => message).then(console.log);
+        closeSync(open.pop());
+      }
+      for (const file of open) closeSync(file);
+      console.log(await git.text('/', ['version']));
+    `;
+    const argv = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', script];
+    const lines = (await promisify(execFile)('sh', argv)).stdout.trim().split('\n');
+    expect(lines).toHaveLength(13);
+    expect(lines[0]).toBe('git version failed: spawn git EMFILE');
+    expect(lines.at(-1)).toMatch(/^git version 2/);
   });
 
   it('ends when the work is called off', async () => {
     const abort = new AbortController();
     abort.abort();
-    await expect(git.text(['-C', repository.path, 'log'], { signal: abort.signal })).rejects.toThrow();
+    await expect(git.text(repository.path, ['log'], { signal: abort.signal })).rejects.toThrow();
   });
 });
