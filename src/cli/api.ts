@@ -177,7 +177,7 @@ export class Api {
     if (status >= 300 && status < 400) {
       answer.resume();
       throw unreachable(
-        `${this.target.url} sends everybody on to ${answer.headers.location ?? 'another address'}: give the address of the server itself.`,
+        `${this.target.url} redirects to ${answer.headers.location ?? 'another URL'}. Use the URL of the server itself.`,
       );
     }
     throw await this.#refusal(answer, path);
@@ -200,8 +200,8 @@ export class Api {
 
   #signedOut(code: string): Refusal {
     const { url, token } = this.target;
-    const why = token === undefined ? `No token is known for ${url}` : `The token is not the one of ${url}`;
-    return new Refusal('unauthorised', code, `${why}: log in with "streamlit-host login ${url}".`);
+    const why = token === undefined ? `No token is stored for ${url}.` : `${url} rejected the token.`;
+    return new Refusal('unauthorised', code, `${why} Log in with "streamlit-host login ${url}".`);
   }
 
   /** The sentence for an app that does not exist: it names the nearest that does. */
@@ -212,19 +212,19 @@ export class Api {
     const meant = nearest(id, ids);
     if (meant !== undefined) return `There is no app "${id}". Did you mean "${meant}"?`;
     return ids.length === 0
-      ? `There is no app "${id}"; there is none at all yet.`
-      : `There is no app "${id}": "streamlit-host status" lists them all.`;
+      ? `There is no app "${id}". This server has no apps yet.`
+      : `There is no app "${id}". Run "streamlit-host status" to list all apps.`;
   }
 
   #stranger(): Refusal {
-    return unreachable(`${this.target.url} does not answer as a streamlit-host server does: is the address right?`);
+    return unreachable(`The response from ${this.target.url} is not from a streamlit-host server. Check the URL.`);
   }
 }
 
 /** The path of an app, and of what is below it, in the API. @throws Refusal `usage` where the id is empty */
 export function appPath(id: string, below = ''): string {
   // An empty variable of a script must not turn a call about one app into one about all.
-  if (id.trim() === '') throw usage('The name of the app is empty.');
-  if (id === '.' || id === '..') throw usage(`"${id}" is no app's id.`);
+  if (id.trim() === '') throw usage('The app id is empty.');
+  if (id === '.' || id === '..') throw usage(`"${id}" is not a valid app id.`);
   return `/apps/${encodeURIComponent(id)}${below}`;
 }

@@ -26,7 +26,7 @@ const LEFT_OUT = new Set(['.git', 'venv', '.venv', '__pycache__', 'node_modules'
  */
 export async function archiveOf(folder: string): Promise<Archive> {
   const found = await lstat(folder).catch((error: unknown) => {
-    throw new Refusal('not-found', 'folder-not-found', `The folder ${folder} cannot be read: ${messageOf(error)}`, {
+    throw new Refusal('not-found', 'folder-not-found', `Cannot read the folder ${folder}: ${messageOf(error)}.`, {
       cause: error,
     });
   });
@@ -43,13 +43,12 @@ export async function archiveOf(folder: string): Promise<Archive> {
       };
     }
     return {
-      what: `${counted(known.length, 'file')}, with changes that are not committed,`,
+      what: `${counted(known.length, 'file')}, including uncommitted changes,`,
       content: pack(folder, known),
     };
   }
   const files = await walk(folder);
-  if (files.length === 0)
-    throw new Refusal('invalid', 'folder-empty', `There is no file in ${folder} that could be sent.`);
+  if (files.length === 0) throw new Refusal('invalid', 'folder-empty', `There are no files to upload in ${folder}.`);
   return { what: counted(files.length, 'file'), content: pack(folder, files) };
 }
 

@@ -26,7 +26,7 @@ export async function askYes(question: string): Promise<boolean> {
   lines.setPrompt(`${question} [y/N] `);
   lines.prompt();
   try {
-    return /^y(es)?$/i.test((await answer(lines, 'Nothing was done.')).trim());
+    return /^y(es)?$/i.test((await answer(lines, 'Cancelled.')).trim());
   } finally {
     lines.close();
   }
@@ -49,18 +49,18 @@ export function canAsk(): boolean {
 export async function readStdin(): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin as AsyncIterable<Buffer>) parts.push(part);
-  return textOf(Buffer.concat(parts), 'What was piped in');
+  return textOf(Buffer.concat(parts), 'Standard input');
 }
 
 /** A file's text; "-" is standard input. @throws Refusal `usage` */
 export async function readInput(cwd: string, file: string | undefined, what: string): Promise<string> {
-  if (file === undefined) throw usage(`Name the file with ${what}, or "-" for standard input.`);
+  if (file === undefined) throw usage(`Name the file that holds ${what}, or use "-" for standard input.`);
   if (file === '-') return readStdin();
   let bytes: Buffer;
   try {
     bytes = await readFile(resolve(cwd, file));
   } catch (error) {
-    throw usage(`${file} cannot be read: ${messageOf(error)}`);
+    throw usage(`Cannot read ${file}: ${messageOf(error)}.`);
   }
   return textOf(bytes, file);
 }

@@ -10,6 +10,6 @@ export async function cancel(cli: Context, id: string, release: number): Promise
   cli.out.print(
     deploy.state === 'cancelled'
       ? `Release ${release} of ${id} is cancelled.`
-      : `Release ${release} of ${id} had ended already: it is ${deploy.state}.`,
+      : `Nothing to cancel: release ${release} of ${id} is already ${deploy.state}.`,
   );
 }

@@ -27,7 +27,7 @@ export async function completion(cli: Context, shell: string, verbs: readonly Ve
     case 'fish':
       return cli.out.write(fish(verbs));
     default:
-      throw usage(`There is no completion for "${shell}": choose one of ${SHELLS.join(', ')}.`);
+      throw usage(`Unknown shell "${shell}". Supported: ${SHELLS.join(', ')}.`);
   }
 }
 
@@ -44,7 +44,7 @@ function bash(verbs: readonly Verb[]): string {
     const folders = takes === 'folder' ? ' folders=1' : '';
     return `    ${name}) words="${words}${apps}"${folders} ;;`;
   });
-  return `# bash completion of streamlit-host: source <(streamlit-host completion bash)
+  return `# bash completion for streamlit-host: source <(streamlit-host completion bash)
 _streamlit_host() {
   local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} verb='' words='' folders='' i
   COMPREPLY=()
@@ -77,7 +77,7 @@ function zsh(verbs: readonly Verb[]): string {
     return `    ${name}) ${parts.join('; ')} ;;`;
   });
   return `#compdef streamlit-host
-# zsh completion of streamlit-host: source <(streamlit-host completion zsh), after compinit
+# zsh completion for streamlit-host: source <(streamlit-host completion zsh), after compinit
 _streamlit_host() {
   local -a verbs
   verbs=(
@@ -107,7 +107,7 @@ function fish(verbs: readonly Verb[]): string {
       ),
     ];
   });
-  return `# fish completion of streamlit-host: streamlit-host completion fish | source\n${lines.join('\n')}\n`;
+  return `# fish completion for streamlit-host: streamlit-host completion fish | source\n${lines.join('\n')}\n`;
 }
 
 function optionWords(options: Verb['options']): string[] {

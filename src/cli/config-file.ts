@@ -29,7 +29,7 @@ export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | un
   }
   const { url, token } = (found ?? {}) as Partial<Login>;
   if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string')
-    throw broken(file, 'it lacks "url" or "token"');
+    throw broken(file, '"url" or "token" is missing');
   return { url, token };
 }
 
@@ -46,6 +46,6 @@ function broken(file: string, why: string): Refusal {
   return new Refusal(
     'invalid',
     'config-broken',
-    `${file} cannot be used (${why}): log in again with "streamlit-host login <url>", or remove it.`,
+    `Cannot use ${file} (${why}). Log in again with "streamlit-host login <url>", or delete the file.`,
   );
 }

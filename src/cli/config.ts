@@ -41,7 +41,7 @@ export async function config(
       return show(cli, path, given);
     case 'import': {
       if (given.length > 1) throw usage('Import one file at a time.');
-      const text = await readInput(cli.cwd, given[0], 'the vars');
+      const text = await readInput(cli.cwd, given[0], 'the config vars');
       const api = await cli.api();
       return stored(cli, api, id, await api.sendText<Stored>('PATCH', path, text), options);
     }
@@ -70,9 +70,9 @@ export async function stored(
 
 /** That nothing is deployed has several reasons: what was stored before may never have gone live. */
 function unchanged(id: string, { version, live_version: live }: Stored): string {
-  if (live === null) return `Stored; the next deploy of ${id} takes it along.`;
-  if (live === version) return 'Nothing changed: that is how it was already.';
-  return `That is stored already, but the release that is live runs with another version of the config: "streamlit-host redeploy ${id}" puts it into effect.`;
+  if (live === null) return 'Saved. Applied on the next deploy.';
+  if (live === version) return 'No changes.';
+  return `No changes, but the live release still runs with an older config. Apply it with "streamlit-host redeploy ${id}".`;
 }
 
 async function list(cli: Context, id: string, path: string): Promise<void> {
@@ -98,8 +98,7 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
 
 async function show(cli: Context, path: string, given: readonly string[]): Promise<void> {
   const [name, ...more] = given;
-  if (name === undefined || name === '' || more.length > 0)
-    throw usage('Name the one var whose value you want to see.');
+  if (name === undefined || name === '' || more.length > 0) throw usage('Name the config var to show.');
   const api = await cli.api();
   const { vars } = await api.get<{ vars: Var[] }>(`${path}?reveal=1&name=${encodeURIComponent(name)}`);
   const value = vars[0]?.value ?? '';
@@ -114,11 +113,11 @@ async function unset(
   names: readonly string[],
   options: ChangeOptions,
 ): Promise<void> {
-  if (names.length === 0) throw usage('Name the vars that are to go.');
+  if (names.length === 0) throw usage('Name the config vars to unset.');
   const api = await cli.api();
   const known = new Set((await api.get<{ vars: Var[] }>(path)).vars.map(({ name }) => name));
   const unknown = names.find((name) => !known.has(name));
-  if (unknown !== undefined) throw usage(`${id} has no config var ${JSON.stringify(unknown)}; nothing was changed.`);
+  if (unknown !== undefined) throw usage(`${id} has no config var ${JSON.stringify(unknown)}. Nothing was changed.`);
   return stored(
     cli,
     api,
@@ -132,9 +131,8 @@ async function unset(
 async function valuesOf(given: readonly string[]): Promise<Record<string, string>> {
   const words = given.filter((word) => word !== '-');
   const [bare, ...more] = words.filter((word) => !word.includes('='));
-  if (words.length === 0)
-    throw usage('Name what is to be set: KEY=VALUE, or KEY alone to give the value on standard input.');
-  if (more.length > 0) throw usage('Only one value can come from standard input; "import" reads several.');
+  if (words.length === 0) throw usage('Give KEY=VALUE, or KEY alone to read the value from standard input.');
+  if (more.length > 0) throw usage('Only one value can come from standard input. Use "import" to set several.');
   const vars = new Map(
     words
       .filter((word) => word.includes('='))

@@ -15,7 +15,7 @@ export async function create(
     ...(description === undefined ? {} : { description }),
   });
   if (cli.out.json) return cli.out.data(app);
-  cli.out.print(`The app ${app.id} waits for its first push:`);
+  cli.out.print(`Created ${app.id}. Push to deploy it:`);
   cli.out.print(`  git remote add host ${app.git_url}`);
   cli.out.print('  git push host main');
 }

@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.js';
+import { asClause } from '../lib/words.js';
 import { appPath, type Api, type App, type Changed, type Deploy } from './api.js';
 import type { Context } from './context.js';
 import { follow } from './events.js';
@@ -23,7 +24,7 @@ export async function followDeploy(cli: Context, api: Api, id: string, release: 
   const pieces = follow({
     open: (lastId) => api.events(path, lastId),
     patienceMs: PATIENCE_MS,
-    lost: () => out.note('The connection is lost: trying again … (the deploy goes on)'),
+    lost: () => out.note('Connection lost, reconnecting … (the deploy continues)'),
   });
   const show = (line: string): void => {
     const text = out.terminal ? harmlessLine(line) : line;
@@ -45,7 +46,7 @@ export async function afterChange(cli: Context, api: Api, id: string, deploy: De
   if (wait) return followDeploy(cli, api, id, deploy.release);
   if (cli.out.json) return cli.out.data(deploy);
   cli.out.print(
-    `Release ${deploy.release} of ${id} is queued; follow it with: streamlit-host logs ${id} --release ${deploy.release} -f`,
+    `Release ${deploy.release} of ${id} is queued. Follow it with: streamlit-host logs ${id} --release ${deploy.release} -f`,
   );
 }
 
@@ -57,7 +58,7 @@ export async function changeAndFollow(
 ): Promise<void> {
   const api = await cli.api();
   const { id, deploy } = await api.post<Changed>(path, body);
-  if (deploy === null) throw new Error('the server began no deploy');
+  if (deploy === null) throw new Error('the server did not start a deploy');
   await afterChange(cli, api, id, deploy, wait);
 }
 
@@ -67,11 +68,13 @@ async function report(cli: Context, api: Api, id: string, release: number): Prom
   if (cli.out.json) cli.out.data({ ...deploy, app_url: app.url });
   // The last line of the log has told so.
   if (SERVED.includes(deploy.state)) return;
-  const why = deploy.reason === null ? '' : `: ${deploy.reason.replace(/\.$/, '')}`;
-  const still = app.release === null ? '' : ` Release ${app.release} goes on serving.`;
-  throw new Refusal(
-    'conflict',
-    `deploy-${deploy.state}`,
-    `Release ${release} of ${id} is not live, it is ${deploy.state}${why}.${still}`,
-  );
+  const still = app.release === null ? '' : ` Release ${app.release} is still live.`;
+  throw new Refusal('conflict', `deploy-${deploy.state}`, `Release ${release} of ${id} ${outcomeOf(deploy)}.${still}`);
+}
+
+/** What became of a deploy that is not live, to follow "Release 3 of sales". */
+function outcomeOf({ state, reason }: Deploy): string {
+  const outcome = state === 'failed' ? state : `${['superseded', 'cancelled'].includes(state) ? 'was' : 'is'} ${state}`;
+  if (reason === null || reason === state) return outcome;
+  return reason.startsWith(`${state} `) ? `was ${reason}` : `${outcome}: ${asClause(reason)}`;
 }

@@ -18,12 +18,14 @@ export async function deploy(cli: Context, dir: string | undefined, options: Dep
   const folder = resolve(cli.cwd, dir ?? '.');
   const name = basename(folder);
   const id = options.app ?? idOf(name);
-  if (id === '') throw usage(`No app's id can be made from the folder's name "${name}": name one with --app.`);
+  if (id === '') throw usage(`The folder name "${name}" does not make a valid app id. Name the app with --app.`);
   const path = appPath(id);
   const api = await cli.api();
   const known = await exists(api, path);
   const archive = await archiveOf(folder);
-  cli.out.note(known ? `Sends ${archive.what} to ${id} …` : `Makes the app ${id} and sends ${archive.what} …`);
+  cli.out.note(
+    known ? `Uploading ${archive.what} to ${id} …` : `Creating the app ${id} and uploading ${archive.what} …`,
+  );
   const fields: Record<string, string> = known ? {} : { id, name: options.app ?? name };
   const form = formOf(fields, {
     field: 'archive',
@@ -35,7 +37,7 @@ export async function deploy(cli: Context, dir: string | undefined, options: Dep
     boundary: form.boundary,
     body: Readable.from(form.body),
   });
-  if (changed.deploy === null) throw new Error('the server took the files and began no deploy');
+  if (changed.deploy === null) throw new Error('the server accepted the files but did not start a deploy');
   await afterChange(cli, api, changed.id, changed.deploy, options.wait);
 }
 

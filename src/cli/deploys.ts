@@ -17,7 +17,7 @@ export async function deploys(cli: Context, id: string, options: { lines: number
   const api = await cli.api();
   const found = await api.get<{ deploys: Deploy[]; total: number }>(path);
   if (cli.out.json) return cli.out.data(found);
-  if (found.deploys.length === 0) return cli.out.print(`Nothing was deployed to ${id} yet.`);
+  if (found.deploys.length === 0) return cli.out.print(`No deploys of ${id} yet.`);
   for (const line of tableLines(found.deploys, columns(new Date()), cli.out)) cli.out.print(line);
 }
 

@@ -27,7 +27,7 @@ export async function diff(cli: Context, id: string, release: number): Promise<v
   if (cli.out.json) return cli.out.data(found);
   for (const line of codeLines(`${found.stat}\n\n${found.patch}`.trim(), cli.out)) cli.out.print(line);
   for (const line of configLines(found, cli.out)) cli.out.print(line);
-  if (found.patch === '') cli.out.note(`The code of release ${release} is that of the live one.`);
+  if (found.patch === '') cli.out.note(`Release ${release} has the same code as the live release.`);
 }
 
 /** @param path the app's own path in the API */
@@ -37,9 +37,9 @@ export async function diffOf(api: Api, path: string, release: number): Promise<R
 
 /** What a rollback would do, in few lines. */
 export function summaryLines(found: ReleaseDiff, out: Output): string[] {
-  const code = found.stat === '' ? ['Code: the same'] : ['Code:', ...codeLines(found.stat, out)];
+  const code = found.stat === '' ? ['Code: no changes'] : ['Code:', ...codeLines(found.stat, out)];
   const config = configLines(found, out);
-  return [...code, ...(config.length === 0 ? ['Config: the same'] : config)];
+  return [...code, ...(config.length === 0 ? ['Config: no changes'] : config)];
 }
 
 function codeLines(text: string, out: Output): string[] {
@@ -59,7 +59,7 @@ function codeLines(text: string, out: Output): string[] {
 }
 
 function configLines({ config, config_problem: problem }: ReleaseDiff, out: Output): string[] {
-  if (config === null) return [`Config: it cannot be compared. ${problem ?? ''}`.trim()];
+  if (config === null) return [`Config: cannot be compared. ${problem ?? ''}`.trim()];
   const lines = [...namesOf(config.vars, '', out), ...namesOf(config.secrets, ' (secret)', out)];
   return lines.length === 0 ? [] : ['Config:', ...lines];
 }
@@ -70,6 +70,6 @@ function namesOf({ added, removed, changed }: Names, what: string, out: Output):
   return [
     ...lines(added, '+', 'green', ''),
     ...lines(removed, '-', 'red', ''),
-    ...lines(changed, '~', 'yellow', ': another value'),
+    ...lines(changed, '~', 'yellow', ': value differs'),
   ];
 }

@@ -16,7 +16,7 @@ export async function git(folder: string, args: readonly string[], input?: strin
         if (error === null) resolve(stdout);
         else if (hasCode(error, 'ENOENT')) reject(missing());
         else if (hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'))
-          reject(new Error(`git ${args[0] ?? ''} has too much to say`, { cause: error }));
+          reject(new Error(`git ${args[0] ?? ''} printed too much`, { cause: error }));
         else resolve(undefined);
       },
     );
@@ -37,12 +37,16 @@ export async function* streamGit(folder: string, args: readonly string[]): Async
     yield* child.stdout as AsyncIterable<Uint8Array>;
     const [code] = await ended;
     if (code !== 0)
-      throw new Refusal('invalid', 'git-failed', `git ${args[0] ?? ''} failed: ${said.trim() || `exit code ${code}`}`);
+      throw new Refusal(
+        'invalid',
+        'git-failed',
+        `Running git ${args[0] ?? ''} failed: ${said.trim().replace(/\.$/, '') || `exit code ${code}`}.`,
+      );
   } finally {
     child.kill();
   }
 }
 
 function missing(): Refusal {
-  return new Refusal('unavailable', 'git-missing', 'git is not installed, or not on PATH.');
+  return new Refusal('unavailable', 'git-missing', 'Cannot find git. Install it, or add it to PATH.');
 }

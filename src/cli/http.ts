@@ -49,7 +49,7 @@ export async function send(target: Target, sending: Sending): Promise<IncomingMe
       if (body !== undefined && typeof body !== 'string') body.destroy();
       resolve(answer);
     });
-    asked.setTimeout(silenceMs, () => asked.destroy(new Error(`it said nothing for ${silenceMs / 1_000} seconds`)));
+    asked.setTimeout(silenceMs, () => asked.destroy(new Error(`it sent nothing for ${silenceMs / 1_000} seconds`)));
     asked.on('error', (error) =>
       reject(source ?? (signal?.aborted === true ? error : unreachable(sentence(target.url, error), error))),
     );
@@ -79,11 +79,11 @@ export async function readText(target: Target, answer: IncomingMessage): Promise
 
 function sentence(url: string, error: unknown): string {
   const why = hasCode(error, 'ECONNREFUSED')
-    ? 'nothing listens there'
+    ? 'nothing is listening there'
     : hasCode(error, 'ENOTFOUND') || hasCode(error, 'EAI_AGAIN')
-      ? 'its name is not known here'
+      ? 'its host name cannot be resolved'
       : hasCode(error, 'EPROTO')
-        ? 'no https is spoken there; does its address begin with http://?'
-        : messageOf(error) || 'no connection';
-  return `The server at ${url} cannot be reached: ${why}.`;
+        ? 'it does not speak HTTPS; try http://'
+        : messageOf(error) || 'the connection failed';
+  return `Cannot reach the server at ${url}: ${why}.`;
 }

@@ -78,7 +78,7 @@ export async function localToken(env: NodeJS.ProcessEnv, data: string): Promise<
 }
 
 function notReadable(data: string, error: unknown): Refusal {
-  return new Refusal('forbidden', 'data-not-readable', `The data folder ${data} cannot be read: ${messageOf(error)}`, {
+  return new Refusal('forbidden', 'data-not-readable', `Cannot read the data folder ${data}: ${messageOf(error)}.`, {
     cause: error,
   });
 }

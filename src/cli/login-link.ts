@@ -6,5 +6,5 @@ export async function loginLink(cli: Context): Promise<void> {
   const link = await api.post<{ url: string; expires_at: string }>('/login-links');
   if (cli.out.json) return cli.out.data(link);
   cli.out.print(link.url);
-  cli.out.note('It works once, within 15 minutes.');
+  cli.out.note('The link works once and expires in 15 minutes.');
 }

@@ -17,7 +17,7 @@ export interface LoginOptions {
 export async function login(cli: Context, address: string, options: LoginOptions): Promise<void> {
   const url = parseUrl(address, '<url>');
   if (url.startsWith('http:') && !isLoopback(url))
-    cli.out.note(`Careful: ${url} is not encrypted, and neither is the token on its way there.`);
+    cli.out.note(`Warning: ${url} is not encrypted, so the token is sent in plain text.`);
   const token = await readToken(options.tokenStdin === true);
   const api = new Api({ url, token });
   await api.get('/apps?per_page=1');
@@ -25,15 +25,15 @@ export async function login(cli: Context, address: string, options: LoginOptions
   const file = await writeConfigFile(cli.env, { url, token });
   if (cli.out.json) return cli.out.data({ url, config: file, git: options.git === true });
   cli.out.print(
-    `Logged in to ${url}; the token is in ${file}${options.git === true ? " and in git's credential helper" : ''}.`,
+    `Logged in to ${url}. The token is stored in ${file}${options.git === true ? " and in git's credential helper" : ''}.`,
   );
 }
 
 async function readToken(piped: boolean): Promise<string> {
-  if (!piped && !canAsk()) throw usage('There is no terminal to ask for the token: pipe it in and add --token-stdin.');
+  if (!piped && !canAsk()) throw usage('Not a terminal. Pipe the token in and pass --token-stdin.');
   const token = (piped ? await firstLine() : await askHidden('Token: ', 'Not logged in.')).trim();
   if (!/^[\x21-\x7e]{1,256}$/.test(token))
-    throw usage('That is no token: it is one line of printable characters without spaces.');
+    throw usage('Invalid token. A token is one line of printable characters without spaces.');
   return token;
 }
 
@@ -57,7 +57,7 @@ async function approve(cli: Context, url: string, token: string): Promise<void> 
     throw new Refusal(
       'conflict',
       'no-credential-helper',
-      `git has no credential helper to keep the token in: set one, such as with "${hint}", and log in again.`,
+      `No credential helper is configured in git. Set one, for example with "${hint}", and log in again.`,
     );
   }
   const said = await git(
@@ -66,5 +66,5 @@ async function approve(cli: Context, url: string, token: string): Promise<void> 
     `protocol=${protocol.slice(0, -1)}\nhost=${host}\nusername=admin\npassword=${token}\n\n`,
   );
   if (said === undefined)
-    throw new Refusal('conflict', 'git-failed', "git's credential helper did not take the token.");
+    throw new Refusal('conflict', 'git-failed', "Git's credential helper did not accept the token.");
 }

@@ -32,7 +32,7 @@ export async function logs(cli: Context, id: string, options: LogsOptions): Prom
   const pieces = follow({
     open: (lastId) => api.events(`${path}&follow=1`, lastId),
     patienceMs: Infinity,
-    lost: () => out.note('The connection is lost: trying again …'),
+    lost: () => out.note('Connection lost, reconnecting …'),
   });
   for await (const piece of pieces) {
     for (const { event, data } of piece) {

@@ -59,7 +59,7 @@ function tell(error: unknown, { json, verbose }: GlobalOptions): number {
       `${JSON.stringify({ error: { code: expected ? error.code : 'unexpected', message: messageOf(error), exit: code } })}\n`,
     );
   } else {
-    const hint = expected || verbose === true ? '' : ' (unexpected: --verbose tells more)';
+    const hint = expected || verbose === true ? '' : ' (unexpected error; pass --verbose for details)';
     process.stderr.write(`streamlit-host: ${messageOf(error)}${hint}\n`);
   }
   if (verbose === true && error instanceof Error) process.stderr.write(`${String(error.stack)}\n`);

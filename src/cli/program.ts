@@ -6,7 +6,7 @@ import { usage } from './failures.js';
 /** Makes what a verb works with, once its options are known. */
 export type MakeContext = (options: GlobalOptions) => Context;
 
-const WAIT = 'return once the deploy is queued';
+const WAIT = 'return as soon as the deploy is queued';
 
 /** What can be done with config vars and secrets; told here, so that nothing is loaded to tell it. */
 const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
@@ -18,62 +18,62 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
  */
 export function createProgram(make: MakeContext): Command {
   const program = new Command('streamlit-host')
-    .description('A self-hosted place for Streamlit apps.')
-    .addOption(new Option('--url <address>', 'the server that is meant'))
-    .addOption(new Option('--token-file <file>', 'a file with the token for it'))
+    .description('Self-hosted deploys for Streamlit apps.')
+    .addOption(new Option('--url <url>', 'the server to use'))
+    .addOption(new Option('--token-file <file>', 'file that holds the token'))
     .addOption(new Option('--json', 'print results as JSON'))
-    .addOption(new Option('--verbose', 'show where an unexpected error came from'))
+    .addOption(new Option('--verbose', 'show the stack trace of an unexpected error'))
     .configureHelp({ showGlobalOptions: true })
     .helpCommand(false)
-    .showHelpAfterError('(add --help for what there is)')
+    .showHelpAfterError('(see --help)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 refused or failed, 2 usage, 3 server not reachable, 4 not signed in, 5 no such app.',
+      '\nExit codes: 0 success, 1 refused or failed, 2 usage error, 3 server unreachable, 4 not logged in, 5 app not found',
     );
   const cli = (command: Command): Context => make(command.optsWithGlobals<GlobalOptions>());
 
   program
     .command('start')
-    .argument('[app]', 'an app; without one, the server of this machine')
-    .option('-d, --detach', 'the server: return when it answers, and leave it running')
-    .description('start the server of this machine, or an app')
+    .argument('[app]', 'the app; omit it for the local server')
+    .option('-d, --detach', 'run the server in the background and return once it is ready')
+    .description('start the local server, or an app')
     .action(async (app: string | undefined, options: { detach?: boolean }, command: Command) => {
       if (app === undefined) return (await import('./start.js')).startServer(cli(command), options);
-      if (options.detach === true) throw usage('--detach is for the server: leave the app out.');
+      if (options.detach === true) throw usage('--detach applies to the server. Omit the app.');
       await (await import('./app.js')).changeApp(cli(command), 'start', app);
     });
   program
     .command('stop')
-    .argument('[app]', 'an app; without one, the server of this machine')
-    .option('--keep-apps', 'the server: its apps go on, and the next start takes them over')
-    .description('stop the server with all apps, or one app')
+    .argument('[app]', 'the app; omit it for the local server')
+    .option('--keep-apps', 'stop only the server; its apps keep running until the next start takes them over')
+    .description('stop the local server and all its apps, or one app')
     .action(async (app: string | undefined, options: { keepApps?: boolean }, command: Command) => {
       if (app === undefined) return (await import('./stop.js')).stopServer(cli(command), options);
-      if (options.keepApps === true) throw usage('--keep-apps is for the server: leave the app out.');
+      if (options.keepApps === true) throw usage('--keep-apps applies to the server. Omit the app.');
       await (await import('./app.js')).changeApp(cli(command), 'stop', app);
     });
   program
     .command('restart')
     .argument('<app>')
-    .description('restart an app; the old process serves until the new one does')
+    .description('restart an app without downtime')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./app.js')).changeApp(cli(command), 'restart', app),
     );
   program
     .command('status')
-    .option('-w, --watch', 'go on, and show every change')
-    .description('show all apps')
+    .option('-w, --watch', 'keep running and show every change')
+    .description('list all apps and their states')
     .action(async (options: { watch?: boolean }, command: Command) =>
       (await import('./status.js')).status(cli(command), options),
     );
   program
     .command('refresh')
-    .description('read config.json and the folder of apps again')
+    .description('reload config.json and the apps folder')
     .action(async (_options: unknown, command: Command) => (await import('./refresh.js')).refresh(cli(command)));
   program
     .command('import')
-    .argument('<dir>', 'the folder of the installation, or its config.json')
-    .description('take over the apps of another installation, to be run where they are')
+    .argument('<dir>', 'the folder of the other installation, or its config.json')
+    .description('add the apps of another installation and run them in place')
     .action(async (dir: string, _options: unknown, command: Command) =>
       (await import('./import.js')).importFrom(cli(command), dir),
     );
@@ -81,18 +81,18 @@ export function createProgram(make: MakeContext): Command {
     .command('adopt')
     .argument('<app>')
     .option('--no-wait', WAIT)
-    .description('give an app that runs in place a repository of its own')
+    .description('give an in-place app its own repository')
     .action(async (app: string, options: { wait: boolean }, command: Command) =>
       (await import('./adopt.js')).adopt(cli(command), app, options),
     );
   program
     .command('logs')
     .argument('<app>')
-    .option('-f, --follow', 'go on with what is written')
-    .option('-n, --lines <n>', 'how many lines from the end', wholeNumber(10_000), 200)
-    .option('--build', 'the log of the newest deploy')
-    .option('--release <n>', 'the log of the deploy of this release', wholeNumber(1e9))
-    .description('show what an app prints, or the log of a deploy')
+    .option('-f, --follow', 'keep printing new lines')
+    .option('-n, --lines <n>', 'number of lines to show', wholeNumber(10_000), 200)
+    .option('--build', 'show the build log of the latest deploy')
+    .option('--release <n>', 'show the build log of this release', wholeNumber(1e9))
+    .description('show the output of an app, or a build log')
     .action(
       async (
         app: string,
@@ -103,49 +103,55 @@ export function createProgram(make: MakeContext): Command {
   program
     .command('open')
     .argument('<app>')
-    .description('tell the address of an app, and open it in a browser')
+    .description('print the URL of an app and open it in a browser')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./open.js')).open(cli(command), app),
     );
   program
     .command('deploy')
-    .argument('[dir]', 'the folder (default: this one)')
-    .option('--app <app>', "the app (default: the folder's name)")
+    .argument('[dir]', 'the folder to deploy (default: the current folder)')
+    .option('--app <app>', "the app to deploy to (default: the folder's name)")
     .option('--no-wait', WAIT)
-    .description('send a folder without git, and follow its deploy')
+    .description('deploy a folder without git, and follow the deploy')
     .action(async (dir: string | undefined, options: { app?: string; wait: boolean }, command: Command) =>
       (await import('./deploy.js')).deploy(cli(command), dir, options),
     );
   program
     .command('create')
     .argument('<name>')
-    .option('--id <app>', 'its id in addresses (default: made from the name)')
-    .option('--description <text>')
-    .description('make an app that waits for its first push')
+    .option('--id <app>', 'the id used in its URL (default: derived from the name)')
+    .option('--description <text>', 'what the app is for')
+    .description('create an empty app to push to')
     .action(async (name: string, options: { id?: string; description?: string }, command: Command) =>
       (await import('./create.js')).create(cli(command), name, options),
     );
-  program
-    .command('destroy')
-    .argument('<app>')
-    .option('--confirm <app>', 'its name once more')
-    .description('remove an app with its releases, files and logs')
-    .action(async (app: string, options: { confirm?: string }, command: Command) =>
-      (await import('./destroy.js')).destroy(cli(command), app, options),
-    );
+  // "destroy" was its name before, and goes on working for the scripts that use it.
+  for (const [name, hidden] of [
+    ['delete', false],
+    ['destroy', true],
+  ] as const) {
+    program
+      .command(name, { hidden })
+      .argument('<app>')
+      .option('--confirm <app>', 'the app id again, to confirm')
+      .description('permanently delete an app with its releases, files and logs')
+      .action(async (app: string, options: { confirm?: string }, command: Command) =>
+        (await import('./delete.js')).deleteApp(cli(command), app, options),
+      );
+  }
   program
     .command('deploys')
     .argument('<app>')
-    .option('-n, --lines <n>', 'how many', wholeNumber(100), 20)
-    .description('show what was deployed to an app')
+    .option('-n, --lines <n>', 'number of deploys to show', wholeNumber(100), 20)
+    .description('list the deploys of an app')
     .action(async (app: string, options: { lines: number }, command: Command) =>
       (await import('./deploys.js')).deploys(cli(command), app, options),
     );
   program
     .command('cancel')
     .argument('<app>')
-    .argument('<release>', 'its number', wholeNumber(1e9))
-    .description('cancel a deploy that is not live yet')
+    .argument('<release>', 'the release number', wholeNumber(1e9))
+    .description('cancel a deploy before it goes live')
     .action(async (app: string, release: number, _options: unknown, command: Command) =>
       (await import('./cancel.js')).cancel(cli(command), app, release),
     );
@@ -153,26 +159,26 @@ export function createProgram(make: MakeContext): Command {
     .command('redeploy')
     .argument('<app>')
     .option('--no-wait', WAIT)
-    .description('deploy the newest commit again, and follow it')
+    .description('deploy the latest commit again, and follow the deploy')
     .action(async (app: string, options: { wait: boolean }, command: Command) =>
       (await import('./redeploy.js')).redeploy(cli(command), app, options),
     );
   program
     .command('preview')
     .argument('<app>')
-    .argument('<branch>', 'a branch that was pushed before')
+    .argument('<branch>', 'a branch that has been pushed')
     .option('--no-wait', WAIT)
-    .description('give a branch that was pushed before its preview')
+    .description('create a preview of a branch that has been pushed')
     .action(async (app: string, branch: string, options: { wait: boolean }, command: Command) =>
       (await import('./preview.js')).preview(cli(command), app, branch, options),
     );
   program
     .command('rollback')
     .argument('<app>')
-    .argument('[release]', 'its number (default: the one that was live before)', wholeNumber(1e9))
-    .option('-y, --yes', 'do not ask')
+    .argument('[release]', 'the release to roll back to (default: the previous one)', wholeNumber(1e9))
+    .option('-y, --yes', 'roll back without asking')
     .option('--no-wait', WAIT)
-    .description('bring a release back that was live, after a look at what that changes')
+    .description('roll back to an earlier release (shows the diff first)')
     .action(
       async (app: string, release: number | undefined, options: { yes?: boolean; wait: boolean }, command: Command) =>
         (await import('./rollback.js')).rollback(cli(command), app, release, options),
@@ -180,21 +186,21 @@ export function createProgram(make: MakeContext): Command {
   program
     .command('diff')
     .argument('<app>')
-    .argument('<release>', 'its number', wholeNumber(1e9))
-    .description('show what a release changes against the live one: code, and names of config')
+    .argument('<release>', 'the release number', wholeNumber(1e9))
+    .description('compare a release with the live one: code, and names of config vars and secrets')
     .action(async (app: string, release: number, _options: unknown, command: Command) =>
       (await import('./diff.js')).diff(cli(command), app, release),
     );
   program
     .command('config')
     .argument('<app>')
-    .addArgument(new Argument('[action]', 'what to do (default: list the names)').choices(CONFIG_ACTIONS))
+    .addArgument(new Argument('[action]', 'the action (default: list the names)').choices(CONFIG_ACTIONS))
     .argument(
       '[words...]',
-      'set: KEY=VALUE, or KEY to read its value; unset: KEY; import: a .env file or "-"; show: KEY',
+      'set: KEY=VALUE, or KEY to be asked for the value; unset: KEY; import: a .env file or "-"; show: KEY',
     )
     .option('--no-wait', WAIT)
-    .description('list, set and remove config vars')
+    .description('list, show, set, unset or import config vars')
     .action(
       async (app: string, action: string | undefined, words: string[], options: { wait: boolean }, command: Command) =>
         (await import('./config.js')).config(cli(command), app, action, words, options),
@@ -202,10 +208,10 @@ export function createProgram(make: MakeContext): Command {
   program
     .command('secrets')
     .argument('<app>')
-    .addArgument(new Argument('[action]', 'what to do (default: list the names)').choices(SECRETS_ACTIONS))
+    .addArgument(new Argument('[action]', 'the action (default: list the names)').choices(SECRETS_ACTIONS))
     .argument('[file]', 'set: the secrets.toml, or "-" for standard input')
     .option('--no-wait', WAIT)
-    .description("list, set and remove an app's secrets.toml")
+    .description("list, show, set or unset an app's secrets.toml")
     .action(
       async (
         app: string,
@@ -218,8 +224,8 @@ export function createProgram(make: MakeContext): Command {
   program
     .command('remote')
     .argument('<app>')
-    .option('--new', 'also for an app that the first push is to make')
-    .description('add the git remote "host" to the repository you stand in')
+    .option('--new', 'allow an app that does not exist yet; the first push creates it')
+    .description('add the git remote "host" to the current repository')
     .action(async (app: string, options: { new?: boolean }, command: Command) =>
       (await import('./remote.js')).remote(cli(command), app, options),
     );
@@ -227,23 +233,23 @@ export function createProgram(make: MakeContext): Command {
     .command('login')
     .argument('<url>')
     .option('--token-stdin', 'read the token from standard input')
-    .option('--git', "give it to git's credential helper too")
-    .description('keep the address and the token of a server')
+    .option('--git', "also store the token in git's credential helper")
+    .description('log in to a server and store its token')
     .action(async (url: string, options: { tokenStdin?: boolean; git?: boolean }, command: Command) =>
       (await import('./login.js')).login(cli(command), url, options),
     );
   program
     .command('login-link')
-    .description('make a link that lets a browser into the console, once')
+    .description('create a one-time link that logs a browser in to the console')
     .action(async (_options: unknown, command: Command) => (await import('./login-link.js')).loginLink(cli(command)));
   program
     .command('token')
-    .description("print the admin token of this machine's server, such as for git's password")
+    .description("print the local server's admin token, which is also git's password")
     .action(async (_options: unknown, command: Command) => (await import('./token.js')).token(cli(command)));
   program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')
-    .description('print what a shell reads to complete this command')
+    .description('print a shell completion script')
     .action(async (shell: string, _options: unknown, command: Command) =>
       (await import('./completion.js')).completion(cli(command), shell, verbsOf(program)),
     );
@@ -258,7 +264,7 @@ export function verbsOf(program: Command): Verb[] {
   const optionsOf = (command: Command): Verb['options'] =>
     command.options.map(({ short, long, description }) => ({ short, long: long ?? '', summary: description }));
   return program.commands
-    .filter((command) => !command.name().startsWith('_'))
+    .filter((command) => !command.name().startsWith('_') && command.name() !== 'destroy')
     .map((command) => {
       const first = command.registeredArguments[0]?.name();
       const takes = first === 'app' || first === 'shell' ? first : first === 'dir' ? 'folder' : undefined;

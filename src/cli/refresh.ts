@@ -37,11 +37,11 @@ export function tell(cli: Context, { notes, apps }: Refreshed): void {
   if (out.json) out.data({ notes, apps });
   else {
     for (const note of notes) out.note(note);
-    if (apps.length === 0) out.print('There is no app in config.json, and none in the folder of apps.');
+    if (apps.length === 0) out.print('No apps in config.json or in the apps folder.');
     else for (const line of tableLines(apps, columns, out)) out.print(line);
   }
   const failed = apps.filter(({ outcome }) => outcome === 'failed').map(({ app }) => app);
-  if (failed.length > 0) throw new Refusal('conflict', 'refresh-failed', `Not as it should be: ${failed.join(', ')}.`);
+  if (failed.length > 0) throw new Refusal('conflict', 'refresh-failed', `Failed: ${failed.join(', ')}.`);
 }
 
 const columns: Column<AppOutcome>[] = [

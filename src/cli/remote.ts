@@ -10,7 +10,7 @@ export async function remote(cli: Context, id: string, options: { new?: boolean 
     throw new Refusal(
       'conflict',
       'no-checkout',
-      `${cli.cwd} is not in a git repository: run "git init -b main" first.`,
+      `${cli.cwd} is not in a git repository. Run "git init -b main" first.`,
     );
   }
   const api = await cli.api();
@@ -18,9 +18,9 @@ export async function remote(cli: Context, id: string, options: { new?: boolean 
   const before = (await git(cli.cwd, ['config', '--get', 'remote.host.url']))?.trim();
   if (before !== url) await set(cli.cwd, url, before !== undefined);
   if (cli.out.json) return cli.out.data({ remote: 'host', url });
-  cli.out.print(`The remote "host" is ${url}`);
-  if (before !== undefined && before !== url) cli.out.note(`It was ${withoutPassword(before)} before.`);
-  cli.out.note('Push with: git push host main (any user name; the password is the token)');
+  cli.out.print(`Remote "host" set to ${url}`);
+  if (before !== undefined && before !== url) cli.out.note(`It was ${withoutPassword(before)}.`);
+  cli.out.note('Push with: git push host main (any user name works; the password is your token)');
 }
 
 async function addressOf(api: Api, path: string, id: string, isNew: boolean): Promise<string> {
@@ -29,18 +29,14 @@ async function addressOf(api: Api, path: string, id: string, isNew: boolean): Pr
   } catch (error) {
     if (!(error instanceof Refusal && error.code === 'app-not-found')) throw error;
     if (isNew) return `${api.target.url}/git/${encodeURIComponent(id)}.git`;
-    throw new Refusal(
-      'not-found',
-      error.code,
-      `${error.message} The first push makes an app: add --new to push to a new one.`,
-    );
+    throw new Refusal('not-found', error.code, `${error.message} Pass --new if the first push is to create it.`);
   }
 }
 
 async function set(folder: string, url: string, known: boolean): Promise<void> {
   const done = await git(folder, known ? ['remote', 'set-url', 'host', url] : ['remote', 'add', 'host', url]);
   if (done === undefined)
-    throw new Refusal('conflict', 'git-failed', `git could not set the remote "host" of ${folder}.`);
+    throw new Refusal('conflict', 'git-failed', `Could not set the git remote "host" in ${folder}.`);
 }
 
 function withoutPassword(address: string): string {

@@ -19,13 +19,12 @@ export async function rollback(
   const number = release ?? (await before(api, id, path));
   const found = await diffOf(api, path, number);
   const say = (line: string): void => (out.json ? out.note(line) : out.print(line));
-  say(`Release ${number} of ${id}, against release ${found.live ?? '-'}, which is live:`);
+  say(`Release ${number} of ${id}, compared with the live release ${found.live ?? '-'}:`);
   for (const line of summaryLines(found, out)) say(line);
   if (options.yes !== true) {
-    if (!canAsk())
-      throw usage(`There is no terminal to ask whether release ${number} shall come back: add --yes if you mean it.`);
-    if (!(await askYes(`Bring release ${number} back?`)))
-      throw new Refusal('conflict', 'not-wanted', 'Nothing was brought back.');
+    if (!canAsk()) throw usage(`Not a terminal. Pass --yes to roll back to release ${number}.`);
+    if (!(await askYes(`Roll back to release ${number}?`)))
+      throw new Refusal('conflict', 'not-wanted', 'Nothing was rolled back.');
   }
   const deploy = await api.post<Deploy>(`${path}/rollback`, { release: number });
   await afterChange(cli, api, id, deploy, options.wait);
@@ -42,10 +41,6 @@ async function before(api: Api, id: string, path: string): Promise<number> {
   );
   const newest = Math.max(0, ...served.map(({ release }) => release));
   if (newest === 0)
-    throw new Refusal(
-      'conflict',
-      'nothing-before',
-      `No release of ${id} was live before the one that is: there is nothing to go back to.`,
-    );
+    throw new Refusal('conflict', 'nothing-before', `There is no earlier release of ${id} to roll back to.`);
   return newest;
 }

@@ -30,7 +30,7 @@ export async function secrets(
       return show(cli, id, path);
     case 'set': {
       const text = await readInput(cli.cwd, file, 'the secrets');
-      if (text.trim() === '') throw usage('There is nothing in it; "unset" takes the secrets away.');
+      if (text.trim() === '') throw usage('The file is empty. Use "unset" to delete the secrets.');
       const api = await cli.api();
       return stored(cli, api, id, await api.sendText<Stored>('PUT', path, text), options);
     }

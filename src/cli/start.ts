@@ -23,7 +23,7 @@ const MAX_LOG = 5 * 1024 * 1024;
  */
 export async function startServer(cli: Context, options: { detach?: boolean }): Promise<void> {
   const launcher = cli.launcher;
-  if (launcher === undefined) throw new Error('the command line was started without the server that belongs to it');
+  if (launcher === undefined) throw new Error('the command line was started without its server');
   const data = dataFolder(cli.env, cli.cwd, launcher.root);
   const running = await findLocal(data);
   if (running !== undefined && options.detach !== true) throw alreadyRuns(running, data);
@@ -55,8 +55,8 @@ function foldersOf({ env, cwd }: Context): NodeJS.ProcessEnv {
 }
 
 function alreadyRuns({ url, pid }: LocalServer, data: string): Refusal {
-  const where = url === '' ? `it is just starting` : `${url}/`;
-  return new Refusal('conflict', 'already-running', `A server runs already on ${data}: ${where} (pid ${pid}).`);
+  const where = url === '' ? `it is starting up` : `${url}/`;
+  return new Refusal('conflict', 'already-running', `A server is already running on ${data}: ${where} (pid ${pid}).`);
 }
 
 function nameOther(cli: Context, server: LocalServer, data: string): void {
@@ -78,7 +78,7 @@ async function detach(
     throw new Refusal(
       'unavailable',
       'data-not-writable',
-      `The data folder ${data} cannot be made: ${messageOf(error)}`,
+      `Cannot create the data folder ${data}: ${messageOf(error)}.`,
       { cause: error },
     );
   });
@@ -116,12 +116,12 @@ async function detach(
       throw new Refusal(
         'unavailable',
         'start-failed',
-        `The server did not start (${gone}); ${file} has more:\n${await lastLines(file, from)}`,
+        `The server did not start (${gone}).\n${await lastLines(file, from)}\nThe full log is in ${file}.`,
       );
     }
     if (Date.now() > deadline) {
       throw unreachable(
-        `The server has not answered within ${START_LIMIT_MS / 1_000} seconds and goes on starting (pid ${child.pid ?? '?'}): see ${file}.`,
+        `The server did not respond within ${START_LIMIT_MS / 1_000} seconds and is still starting (pid ${child.pid ?? '?'}). See ${file}.`,
       );
     }
   }
@@ -132,14 +132,14 @@ async function announce(cli: Context, server: LocalServer, data: string): Promis
   for (const deadline = Date.now() + ANSWER_LIMIT_MS; !(await api.isHealthy()); await sleep(50)) {
     if (Date.now() < deadline) continue;
     cli.out.note(
-      `The server listens, but ${server.url} does not lead to it from here: see STREAMLIT_HOST_PUBLIC_BASE and what stands before the server.`,
+      `The server is running, but ${server.url} does not reach it from here. Check STREAMLIT_HOST_PUBLIC_BASE and your reverse proxy.`,
     );
     break;
   }
   if (cli.out.json) return cli.out.data({ url: server.url, pid: server.pid, data, started: true });
-  cli.out.print(`streamlit-host runs at ${server.url}/ (pid ${server.pid})`);
+  cli.out.print(`streamlit-host is running at ${server.url}/ (pid ${server.pid})`);
   cli.out.print(
-    `Console: ${server.url}/console/ ("streamlit-host login-link" lets a browser in) · Log: ${join(data, 'server.log')}`,
+    `Console: ${server.url}/console/ (log in with "streamlit-host login-link") · Log: ${join(data, 'server.log')}`,
   );
 }
 

@@ -27,7 +27,9 @@ export async function status(cli: Context, options: { watch?: boolean }): Promis
   if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
   if (mistakes.length > 0)
-    cli.out.note(['', 'The last good config.json counts until this is mended:', ...mistakes.map(harmless)].join('\n'));
+    cli.out.note(
+      ['', 'config.json has errors. The last valid version stays in effect.', ...mistakes.map(harmless)].join('\n'),
+    );
 }
 
 /** The table of the apps. @param since how many seconds ago it was true */
@@ -65,7 +67,7 @@ function failures(apps: readonly App[]): string[] {
 
 function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) => number): string[] {
   if (apps.length > 0) return [...statusLines(apps, cli.out, since), ...failures(apps)];
-  return [`No apps yet. Push one: git push ${api.target.url}/git/<name>.git main`];
+  return [`No apps yet. Push one with: git push ${api.target.url}/git/<name>.git main`];
 }
 
 /** Tells of every change until the person has seen enough: a table that stays in its place, or a line of JSON a change. */
@@ -78,7 +80,7 @@ async function watch(cli: Context, api: Api): Promise<void> {
     const list = [...apps.values()].map((each) => each.app).sort((a, b) => (a.id < b.id ? -1 : 1));
     const all = lines(list, cli, api, since);
     if (!out.terminal) return out.print(`${all.join('\n')}\n`);
-    if (lost) all.push(out.paint('yellow', 'The connection is lost: trying again …'));
+    if (lost) all.push(out.paint('yellow', 'Connection lost, reconnecting …'));
     const shown =
       all.length < out.rows ? all : [...all.slice(0, out.rows - 2), `… and ${all.length - out.rows + 2} more`];
     out.write(`\x1b[H${shown.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`);
@@ -89,7 +91,7 @@ async function watch(cli: Context, api: Api): Promise<void> {
     patienceMs: Infinity,
     lost: () => {
       lost = true;
-      if (!out.terminal) out.note('The connection is lost: trying again …');
+      if (!out.terminal) out.note('Connection lost, reconnecting …');
     },
   });
   try {

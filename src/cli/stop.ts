@@ -22,7 +22,7 @@ export async function stopServer(cli: Context, options: { keepApps?: boolean }):
   const local = await findServing(data, STOP_LIMIT_MS);
   if (!named && local === undefined) {
     if (cli.out.json) return cli.out.data({ stopped: false, data });
-    return cli.out.print(`No server runs on ${data}.`);
+    return cli.out.print(`No server is running on ${data}.`);
   }
   const target = await findServer({
     env,
@@ -38,7 +38,9 @@ export async function stopServer(cli: Context, options: { keepApps?: boolean }):
   await gone(api, isLocal ? local : undefined);
   if (cli.out.json) return cli.out.data({ stopped: true, url: target.url, keep_apps: options.keepApps === true });
   cli.out.print(
-    options.keepApps === true ? 'The server has ended; its apps go on.' : 'The server and its apps have ended.',
+    options.keepApps === true
+      ? 'The server has stopped. Its apps are still running.'
+      : 'The server and its apps have stopped.',
   );
 }
 
@@ -46,8 +48,6 @@ async function gone(api: Api, local: LocalServer | undefined): Promise<void> {
   const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isAlive(local));
   for (const deadline = Date.now() + STOP_LIMIT_MS; await runs(); await sleep(50)) {
     if (Date.now() > deadline)
-      throw unreachable(
-        `The server at ${api.target.url} was told to end and has not after ${STOP_LIMIT_MS / 1_000} seconds.`,
-      );
+      throw unreachable(`The server at ${api.target.url} did not stop within ${STOP_LIMIT_MS / 1_000} seconds.`);
   }
 }

@@ -10,7 +10,7 @@ export async function token(cli: Context): Promise<void> {
     throw new Refusal(
       'unavailable',
       'no-server',
-      `No server has kept a token in ${data}: start it once, or set STREAMLIT_HOST_DATA to its data folder.`,
+      `There is no token in ${data}. Start the server once, or set STREAMLIT_HOST_DATA to its data folder.`,
     );
   if (cli.out.json) return cli.out.data({ token: found });
   cli.out.print(found);

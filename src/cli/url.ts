@@ -9,7 +9,9 @@ export function parseUrl(text: string, what: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const plain = url !== undefined && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
   if (!plain || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw usage(`${what}: give an address such as https://apps.example.com, without user, query or fragment.`);
+    throw usage(
+      `Invalid URL in ${what}. Use one such as https://apps.example.com, without user name, query or fragment.`,
+    );
   }
   return url.href.replace(/\/+$/, '');
 }

@@ -47,7 +47,7 @@ export async function findServer(around: Surroundings): Promise<Target> {
   throw new Refusal(
     'unavailable',
     'no-server',
-    `No server runs on ${dataFolder(around.env, around.cwd, around.root)}. Start one with "streamlit-host start --detach", or name one with --url or "streamlit-host login <url>".`,
+    `No server is running on ${dataFolder(around.env, around.cwd, around.root)}. Start one with "streamlit-host start --detach", or choose another with --url or "streamlit-host login <url>".`,
   );
 }
 
@@ -55,7 +55,7 @@ async function findHere({ env, cwd, root }: Surroundings): Promise<Target | unde
   const data = dataFolder(env, cwd, root);
   const server = await findLocal(data);
   if (server?.url === '')
-    throw unreachable(`The server on ${data} is just starting (pid ${server.pid}): try again in a moment.`);
+    throw unreachable(`The server on ${data} is still starting (pid ${server.pid}). Try again in a moment.`);
   return server === undefined ? undefined : { url: server.local ?? server.url, token: await localToken(env, data) };
 }
 
@@ -76,10 +76,10 @@ async function readTokenFile(file: string): Promise<string> {
   const token = await readFile(file, 'utf8').then(
     (text) => text.trim(),
     (error: unknown) => {
-      throw usage(`--token-file cannot be read: ${messageOf(error)}`);
+      throw usage(`Cannot read --token-file: ${messageOf(error)}.`);
     },
   );
-  if (!/^[\x21-\x7e]+$/.test(token)) throw usage(`--token-file ${file} does not hold a token on one line.`);
+  if (!/^[\x21-\x7e]+$/.test(token)) throw usage(`The file of --token-file, ${file}, must hold a token on one line.`);
   return token;
 }
 

@@ -138,7 +138,7 @@ describe('the config of a live app', () => {
     expect((await host.app('conf')).release).toBe(2);
     expect(await cli(['config', 'conf', 'set', 'REGION=north'])).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('Nothing changed') as string,
+      stdout: expect.stringContaining('No changes.') as string,
     });
   });
 
@@ -158,7 +158,7 @@ describe('a rollback', () => {
     const difference = await cli(['diff', 'conf', '1']);
     expect(difference).toMatchObject({ code: 0, stderr: '' });
     expect(difference.stdout).toContain('-st.write("newer")');
-    expect(difference.stdout).toContain('Config:\n + EMPTY\n + SECOND\n ~ API_KEY: another value\n');
+    expect(difference.stdout).toContain('Config:\n + EMPTY\n + SECOND\n ~ API_KEY: value differs\n');
     expect(parse((await cli(['diff', 'conf', '1', '--json'])).stdout)).toMatchObject({
       release: 1,
       live: 4,
@@ -181,7 +181,7 @@ describe('a rollback', () => {
     const { code, stdout } = await ended;
     expect([code, stdout]).toEqual([
       1,
-      expect.stringMatching(/ app\.py \| 1 -[^]*API_KEY: another value[^]*Nothing was brought back/),
+      expect.stringMatching(/ app\.py \| 1 -[^]*API_KEY: value differs[^]*Nothing was rolled back/),
     ]);
     expect((await host.app('conf')).release).toBe(4);
     expect(await refOf(host, 'conf')).toBe(head);
@@ -197,7 +197,7 @@ describe('a rollback', () => {
       app_url: `${host.url}/apps/conf/`,
     });
     expect(back.stderr).toContain('Release 3 of conf, against release 4, which is live:');
-    expect(back.stderr).toContain('Config: the same');
+    expect(back.stderr).toContain('Config: no changes');
     expect(await visit(host, 'conf')).toContain('text:north-key');
     expect(await cli(['rollback', 'conf', '99', '--yes'])).toMatchObject({ code: 1, stdout: '' });
   });

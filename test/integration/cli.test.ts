@@ -33,7 +33,7 @@ describe('before anything is there', () => {
   it('says so where no server runs, with exit code 3', async () => {
     const { code, stderr, stdout } = await cli(['status'], { env: APART });
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
-    expect(stderr).toMatch(/^streamlit-host: No server runs on .*\/data\. Start one with .*\n$/);
+    expect(stderr).toMatch(/^streamlit-host: No server is running on .*\/data\. Start one with .*\n$/);
     expect((await cli(['stop'], { env: APART })).code).toBe(0);
     expect((await cli(['token'], { env: APART })).code).toBe(3);
   });
@@ -195,7 +195,7 @@ describe('an app', () => {
     expect(pushed.code, pushed.output).toBe(0);
     // From a checkout without changes the commit itself is sent.
     const sent = await cli(['deploy', '--app', 'my-hello'], { cwd: project.folder });
-    expect(sent.stderr).toMatch(/Sends commit [0-9a-f]{10} to my-hello/);
+    expect(sent.stderr).toMatch(/Uploading commit [0-9a-f]{10} to my-hello/);
     expect(sent.code).toBe(0);
   });
 
@@ -214,7 +214,7 @@ describe('an app', () => {
       ['open'],
       ['deploys'],
       ['redeploy'],
-      ['destroy', '--confirm', 'my-helo'],
+      ['delete', '--confirm', 'my-helo'],
     ];
     const told = await Promise.all(verbs.map(([verb = '', ...rest]) => cli([verb, 'my-helo', ...rest])));
     for (const one of told) {
@@ -228,22 +228,22 @@ describe('an app', () => {
   });
 
   it('whose name is empty never stands for the server or for all', async () => {
-    const verbs = ['start', 'stop', 'restart', 'logs', 'redeploy', 'destroy'];
+    const verbs = ['start', 'stop', 'restart', 'logs', 'redeploy', 'delete', 'destroy'];
     expect(await Promise.all(verbs.map(async (verb) => (await cli([verb, ''])).code))).toEqual(verbs.map(() => 2));
     expect((await host.api('/apps')).status).toBe(200);
     expect((await host.app('my-hello')).state).toBe('running');
   });
 
-  it('is made for a push to come, and destroyed only when it is named twice', async () => {
+  it('is made for a push to come, and deleted only when it is named twice', async () => {
     expect((await cli(['create', 'Sales Report', '--description', 'Numbers'])).stdout).toContain(
       `git remote add host ${host.url}/git/sales-report.git`,
     );
-    expect((await cli(['destroy', 'sales-report'])).code).toBe(2);
-    expect((await cli(['destroy', 'sales-report', '--confirm', 'my-hello'])).code).toBe(2);
+    expect((await cli(['delete', 'sales-report'])).code).toBe(2);
+    expect((await cli(['delete', 'sales-report', '--confirm', 'my-hello'])).code).toBe(2);
     expect(await host.app('sales-report')).toMatchObject({ name: 'Sales Report', state: 'created' });
     expect(await cli(['destroy', 'sales-report', '--confirm', 'sales-report'])).toMatchObject({
       code: 0,
-      stdout: 'sales-report is gone.\n',
+      stdout: 'Deleted sales-report.\n',
     });
     expect((await host.api('/apps/sales-report')).status).toBe(404);
     expect((await cli(['__apps'])).stdout).toBe('my-hello\n');
@@ -278,7 +278,7 @@ describe('the server of this machine', () => {
 
       const again = await cli(['start'], { env });
       expect(again.code).toBe(1);
-      expect(again.stderr).toContain(`A server runs already on ${data}: ${String(told[0]?.url)}/`);
+      expect(again.stderr).toContain(`A server is already running on ${data}: ${String(told[0]?.url)}/`);
       const token = (await cli(['token'], { env })).stdout.trim();
       expect(token).toBe((await readFile(join(data, 'admin-token'), 'utf8')).trim());
       const local = { ...env, XDG_CONFIG_HOME: join(person.home, 'no-login') };

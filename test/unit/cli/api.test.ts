@@ -83,7 +83,7 @@ describe('the API', () => {
     const page = await apiOf((_request, response) => response.end('<html>Welcome</html>'));
     await expect(page.get('/apps')).rejects.toMatchObject({
       code: 'not-reachable',
-      message: expect.stringContaining('is the address right?') as string,
+      message: expect.stringContaining('Check the URL.') as string,
     });
   });
 
@@ -110,7 +110,7 @@ describe('the API', () => {
     await new Promise((resolve) => server?.close(resolve));
     await expect(api.get('/apps')).rejects.toMatchObject({
       code: 'not-reachable',
-      message: expect.stringContaining('nothing listens there') as string,
+      message: expect.stringContaining('nothing is listening there') as string,
     });
     expect(await api.isHealthy()).toBe(false);
     server = undefined;
@@ -121,7 +121,7 @@ describe('the API', () => {
     const api = new Api({ ...target, url: target.url.replace('http:', 'https:') });
     await expect(api.get('/apps')).rejects.toMatchObject({
       code: 'not-reachable',
-      message: expect.stringMatching(/^The server at https:.*: no https is spoken there.*$/) as string,
+      message: expect.stringMatching(/^Cannot reach the server at https:.*: it does not speak HTTPS.*$/) as string,
     });
   });
 

@@ -112,7 +112,7 @@ describe('a checkout', () => {
     await write({ 'app.py': 'changed', 'new.py': 'new' });
     await rm(join(folder, 'sub/other.py'));
     const { what, content } = await archiveOf(folder);
-    expect(what).toContain('not committed');
+    expect(what).toContain('uncommitted');
     expect(await unpacked(content)).toEqual({ 'app.py': 'changed', 'new.py': 'new', '.gitignore': '*.secret\n' });
   });
 

@@ -52,7 +52,7 @@ describe('completion in bash', () => {
 
   it('offers the options of the verb, and those of all', async () => {
     expect(await offered('logs', '--f')).toEqual(['--follow']);
-    expect(await offered('destroy', '--con')).toEqual(['--confirm']);
+    expect(await offered('delete', '--con')).toEqual(['--confirm']);
     expect(await offered('status', '--js')).toEqual(['--json']);
     expect(await offered('status', '--follow')).toEqual([]);
   });
@@ -70,7 +70,7 @@ describe('completion in the other shells', () => {
   });
 
   it('quotes what a summary holds', async () => {
-    expect(await scriptFor('zsh')).toContain(`machine'\\''s server`);
+    expect(await scriptFor('zsh')).toContain(`local server'\\''s`);
   });
 
   it('is refused for a shell that nobody knows', async () => {

@@ -49,6 +49,6 @@ it('tells below the table why an app failed, without what would steer the termin
 it('tells what is wrong with config.json, whoever has written it', async () => {
   const { noted } = await shown({ apps: [], config_mistakes: ['config.json, line 3: this is not JSON\u001b[2J'] });
   expect(noted).toEqual([
-    '\nThe last good config.json counts until this is mended:\nconfig.json, line 3: this is not JSON?[2J',
+    '\nconfig.json has errors. The last valid version stays in effect.\nconfig.json, line 3: this is not JSON?[2J',
   ]);
 });

@@ -60,7 +60,7 @@ describe('which server is meant', () => {
     await serverOn(join(base, 'root', 'data'), '');
     await expect(findServer(around)).rejects.toMatchObject({
       code: 'not-reachable',
-      message: expect.stringContaining('just starting') as string,
+      message: expect.stringContaining('still starting') as string,
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asSentence, capitalise, counted, listed } from '../../../src/lib/words.js';
+import { asClause, asSentence, capitalise, counted, listed } from '../../../src/lib/words.js';
 
 describe('words', () => {
   it.each([
@@ -25,4 +25,20 @@ describe('words', () => {
     expect(asSentence('It ended.')).toBe('It ended.');
     expect(asSentence('did it end?')).toBe('Did it end?');
   });
+
+  it.each([
+    ['app.py has no code', 'app.py has no code.'],
+    ['sales-2 failed', 'sales-2 failed.'],
+    ['cut off …', 'Cut off …'],
+  ])('"%s" becomes the sentence "%s"', (clause, sentence) => expect(asSentence(clause)).toBe(sentence));
+
+  it.each([
+    ['The build was cancelled.', 'the build was cancelled'],
+    ['No app.py in the project root. Add one.', 'no app.py in the project root. Add one'],
+    ['Python 3.7 is too old.', 'Python 3.7 is too old'],
+    ['TOML is required.', 'TOML is required'],
+    ['README.md is a link.', 'README.md is a link'],
+    ['app.py is a link.', 'app.py is a link'],
+    ['"x" is unknown.', '"x" is unknown'],
+  ])('"%s" becomes a part of another sentence', (sentence, clause) => expect(asClause(sentence)).toBe(clause));
 });
