@@ -42,7 +42,7 @@ describe('the config of an app that was not pushed yet', () => {
     expect((await cli(['config', 'conf'])).stdout).toBe('conf has no config vars.\n');
     expect(await cli(['config', 'conf', 'set', 'API_KEY', '-', 'REGION=north'], `${ONE}\n`)).toEqual({
       code: 0,
-      stdout: 'Stored; the next deploy of conf takes it along.\n',
+      stdout: 'Saved. Applied on the next deploy.\n',
       stderr: '',
     });
     await writeFile(join(person.home, 'more.env'), `# what else there is\nexport SECOND="${TWO}"\nEMPTY=\n`);
@@ -98,16 +98,16 @@ describe('the config of an app that was not pushed yet', () => {
     const tries: [string[], string, number, RegExp][] = [
       [['config', 'conf', 'set'], '', 2, /KEY=VALUE/],
       [['config', 'conf', 'set', 'A', 'B'], 'x', 2, /Only one value/],
-      [['config', 'conf', 'set', 'PATH=/bin'], '', 1, /PATH cannot be set/],
+      [['config', 'conf', 'set', 'PATH=/bin'], '', 1, /PATH (cannot be set|is reserved)/],
       [['config', 'conf', 'frobnicate'], '', 2, /Allowed choices are set, unset, import, show/],
       [['config', 'conf', 'unset', 'API_KEY', 'NOPE'], '', 2, /has no config var "NOPE"/],
-      [['config', 'conf', 'import', '-'], `A=1\n${TWO}\n`, 1, /line 2 is not of the form/],
-      [['config', 'conf', 'import', 'no-such-file'], '', 2, /no-such-file cannot be read/],
+      [['config', 'conf', 'import', '-'], `A=1\n${TWO}\n`, 1, /[Ll]ine 2 /],
+      [['config', 'conf', 'import', 'no-such-file'], '', 2, /Cannot read no-such-file/],
       [['secrets', 'conf', 'set', '-'], `a = 1\nb = ${PASSWORD} 5\n`, 1, /line 2, column \d/],
-      [['secrets', 'conf', 'set', '-'], '', 2, /nothing in it/],
+      [['secrets', 'conf', 'set', '-'], '', 2, /file is empty/],
       [['config', 'konf', 'set', 'A=1'], '', 5, /Did you mean "conf"/],
       [['config', '', 'set', 'A=1'], '', 2, /is empty/],
-      [['rollback', 'conf', '--yes'], '', 1, /nothing to go back to/],
+      [['rollback', 'conf', '--yes'], '', 1, /no earlier release/],
     ];
     for (const [args, input, code, says] of tries) {
       const ended = await cli(args, input);
@@ -173,10 +173,10 @@ describe('a rollback', () => {
 
     expect(await cli(['rollback', 'conf'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('add --yes') as string,
+      stderr: expect.stringContaining('Pass --yes') as string,
     });
     const { child, ended, printed } = person.beginOnTerminal(['rollback', 'conf', '1']);
-    await until('the question', () => printed().includes('Bring release 1 back? [y/N]'));
+    await until('the question', () => printed().includes('Roll back to release 1? [y/N]'));
     child.stdin?.write('\r');
     const { code, stdout } = await ended;
     expect([code, stdout]).toEqual([
@@ -196,7 +196,7 @@ describe('a rollback', () => {
       state: 'live',
       app_url: `${host.url}/apps/conf/`,
     });
-    expect(back.stderr).toContain('Release 3 of conf, against release 4, which is live:');
+    expect(back.stderr).toContain('Release 3 of conf, compared with the live release 4:');
     expect(back.stderr).toContain('Config: no changes');
     expect(await visit(host, 'conf')).toContain('text:north-key');
     expect(await cli(['rollback', 'conf', '99', '--yes'])).toMatchObject({ code: 1, stdout: '' });
@@ -232,7 +232,7 @@ describe('a release whose pages are open', () => {
 });
 
 describe('a change with which the app did not start', () => {
-  it('is not told to be in effect when it is made again, but how it gets there', async () => {
+  it('made again says that it is not live yet, and how to apply it', async () => {
     const strict = `${APP}if os.environ.get("REGION") == "nowhere":\n    raise SystemError("no such region")\n`;
     await project.commit({ 'app.py': strict }, 'Look at the region');
     await pushLive(project, host, 'conf');
@@ -241,7 +241,7 @@ describe('a change with which the app did not start', () => {
     const again = await cli(set);
     expect([again.code, again.stdout]).toEqual([
       0,
-      expect.stringContaining('"streamlit-host redeploy conf" puts it into effect'),
+      expect.stringContaining('Apply it with "streamlit-host redeploy conf".'),
     ]);
     expect(await visit(host, 'conf')).toContain('text:south-key');
   });
@@ -252,7 +252,7 @@ describe('a config that cannot be read', () => {
     await rm(join(host.data, 'vault.key'));
     const { stdout, code } = await cli(['diff', 'conf', '1']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Config: it cannot be compared\. The key file .*vault\.key is missing/);
+    expect(stdout).toMatch(/Config: cannot be compared\. The key file .*vault\.key is missing/);
     expect((await cli(['config', 'conf'])).stderr).toMatch(/The key file .*vault\.key is missing/);
   });
 });
