@@ -2,16 +2,16 @@ import type { App } from '../domain/app/app.js';
 import type { AppConfig, AppConfigs } from '../store/app-config.js';
 
 /** Where configs and the apps that they belong to are found. */
-export interface InheritedConfigOptions {
+export interface EffectiveConfigOptions {
   store: { find(id: string): App | undefined };
   configs: Pick<AppConfigs, 'read'>;
 }
 
 /** The config that processes get: an app's own or, for a preview, its own laid over that of its app as it is now. */
-export class InheritedConfig {
-  readonly #options: InheritedConfigOptions;
+export class EffectiveConfig {
+  readonly #options: EffectiveConfigOptions;
 
-  constructor(options: InheritedConfigOptions) {
+  constructor(options: EffectiveConfigOptions) {
     this.#options = options;
   }
 

@@ -6,10 +6,10 @@ import { Refusal } from '../errors.js';
 import { varsOf } from '../store/app-config.js';
 import type { CookieSecrets } from '../store/cookie-secret.js';
 import type { ProcessPlace, SecretFiles } from '../store/secret-files.js';
-import type { InheritedConfig } from './effective.js';
+import type { EffectiveConfig } from './effective.js';
 
 export interface ProcessConfigOptions {
-  configs: Pick<InheritedConfig, 'read'>;
+  configs: Pick<EffectiveConfig, 'read'>;
   cookies: CookieSecrets;
   files: SecretFiles;
   logger: { warn(facts: object, text: string): void };

@@ -3,19 +3,43 @@ import { diffConfigs, type ConfigDiff, type ConfigValues } from '../domain/confi
 import { checkVars, mergeVars } from '../domain/config/vars.js';
 import { checkSecrets } from '../domain/config/secrets.js';
 import { Turns } from '../lib/turns.js';
-import { Refusal } from '../errors.js';
 import { NO_CONFIG, varsOf, type AppConfig, type AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
-import type { CookieSecrets } from '../store/cookie-secret.js';
+import type { Git } from '../store/git.js';
+import type { Paths } from '../store/paths.js';
+import { Repository } from '../store/repository.js';
+import type { EffectiveConfig } from '../app-config/effective.js';
+import { missingIn } from '../deploys/hints.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import type { Principal } from '../domain/access/principal.js';
+import type { ConfigVars, VarsPatch } from '../domain/config/vars.js';
+import type { MissingKey } from '../domain/project/hints.js';
+import type { AppSources } from './source.js';
 import type { Rotation, Vault } from '../store/vault.js';
-import { createMask } from '../logs/mask.js';
-import type { ConfigChange, ConfigChanged, Deploy } from '../host/apps.js';
 import type { Deploys } from '../deploys/deploys.js';
+
+/** A change of an app's config; what is left out stays unchanged. */
+export interface ConfigChange {
+  /** All vars anew, or a change of some. */
+  vars?: { replace: ConfigVars } | { patch: VarsPatch };
+  /** secrets.toml; empty = none. */
+  secretsToml?: string;
+}
+
+/** A change that was stored, and the deploy that applies it, where there is one. */
+export interface ConfigChanged {
+  config: AppConfig;
+  deploy: Deploy | undefined;
+}
 
 export interface ConfigsOptions {
   store: AppStore;
+  paths: Paths;
+  git: Git;
   configs: AppConfigs;
-  cookies: CookieSecrets;
+  /** What processes get: a preview's config lies over its app's. */
+  effective: Pick<EffectiveConfig, 'read'>;
+  sources: AppSources;
   vault: Vault;
   deploys: Pick<Deploys, 'request' | 'find'>;
 }
@@ -40,7 +64,7 @@ export class Configs {
    * is under way and has not started its process yet takes the change along.
    * @throws Refusal of names, values and secrets that cannot be; nothing is changed then
    */
-  async change(id: string, change: ConfigChange, by: string): Promise<ConfigChanged> {
+  async change(id: string, change: ConfigChange, by: Principal): Promise<ConfigChanged> {
     return this.#turns.take(id, async () => {
       const { configs } = this.#options;
       const before = await this.of(id);
@@ -59,7 +83,7 @@ export class Configs {
           ...(vars === undefined ? {} : { vars }),
           ...(change.secretsToml === undefined ? {} : { secretsToml: change.secretsToml }),
         },
-        by,
+        by.name,
       );
       return {
         config,
@@ -79,43 +103,17 @@ export class Configs {
     return this.#options.vault.rotate();
   }
 
-  /**
-   * Hides an app's values in text, also those that are set later.
-   * @throws Refusal where they cannot be read, and so cannot be hidden
-   */
-  async mask(id: string): Promise<(text: string) => string> {
-    const { configs, cookies, store } = this.#options;
-    const hide = await configs.mask(id);
-    if (store.find(id) === undefined) return hide;
-    // An app whose cookie secret cannot be read runs with one of the moment.
-    const secret = await cookies.of(id).catch((error: unknown) => {
-      if (error instanceof Refusal) return undefined;
-      throw error;
-    });
-    const hideSecret = createMask(secret === undefined ? [] : [secret]);
-    // A preview knows what its app knows.
-    const { preview } = store.find(id) ?? {};
-    const hideBelow = preview === undefined ? (text: string): string => text : await this.mask(preview.of);
-    return (text) => hideBelow(hideSecret(hide(text)));
-  }
-
-  /** Forgets the versions that no kept release names. */
-  async tidy(id: string): Promise<void> {
-    const { store, configs } = this.#options;
-    if (store.find(id) === undefined) return;
-    await configs.tidy(id, () => {
-      const app = store.find(id);
-      return app === undefined ? [] : [app.config, ...app.releases.map((release) => release.config ?? 0)];
-    });
-  }
-
-  /** Forgets what is in memory of an app that was removed. */
-  forget(id: string): void {
-    this.#options.configs.forget(id);
+  /** The keys that the newest code asks for and that are not set. @throws Refusal `app-not-found`, those of the vault */
+  async missing(id: string): Promise<MissingKey[]> {
+    const { store, paths, git, effective, sources } = this.#options;
+    const app = store.get(id);
+    const config = await effective.read(id, app.config);
+    const commit = await sources.of(app).newest(app);
+    return commit === undefined ? [] : missingIn(new Repository(paths.repository(id), git), commit, config);
   }
 
   /** Makes a version the one that new releases get, and sees to it that what serves has it. */
-  async #apply(id: string, version: number, by: string): Promise<Deploy | undefined> {
+  async #apply(id: string, version: number, by: Principal): Promise<Deploy | undefined> {
     const { store, deploys } = this.#options;
     for (;;) {
       const app = await store.update(id, (current) => {

@@ -1,20 +1,37 @@
 import { mkdir } from 'node:fs/promises';
-import { pendingRelease, printable, type App } from '../domain/app/app.js';
-import { movesBranch, type Release } from '../domain/app/release.js';
-import { parseTree, type TreeEntry } from '../domain/project/tree.js';
-import type { Turns } from '../lib/turns.js';
-import { Refusal } from '../errors.js';
-import { Repository } from '../store/repository.js';
-import type { Deploy, FileChange, RepositoryFile, StagedFile } from '../host/apps.js';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
 import type { Deploys } from '../deploys/deploys.js';
-import { filesInPlace, readInPlace } from '../in-place/in-place.js';
 import { inspectCommit } from '../deploys/inspect.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import type { Principal } from '../domain/access/principal.js';
+import { demandRepository, printable } from '../domain/app/app.js';
+import { parseTree, type TreeEntry } from '../domain/project/tree.js';
+import { Refusal } from '../errors.js';
+import type { Turns } from '../lib/turns.js';
+import { Repository } from '../store/repository.js';
+import { onItsWay } from './repository-source.js';
+import type { AppSources, ProjectFile } from './source.js';
 
-/** The largest file that is shown or edited, in bytes. */
-const MAX_SHOWN = 5 * 1024 * 1024;
+/** A file of an upload, kept on disk until it is committed. */
+export interface StagedFile {
+  /** Its path in the app's repository, with "/". */
+  path: string;
+  /** Where its bytes are. */
+  file: string;
+  /** Not told = unchanged. */
+  executable?: boolean;
+}
+
+/** A change of an app's files, which becomes one commit. */
+export interface FileChange {
+  set: StagedFile[];
+  remove: string[];
+  /** True where `set` is the whole project, so that every other file goes. */
+  replace: boolean;
+}
 
 export interface AppFilesOptions extends BranchKit {
+  sources: AppSources;
   deploys: Pick<Deploys, 'request'>;
   /** Work on one app happens one after the other. */
   turns: Turns;
@@ -28,29 +45,33 @@ export class AppFiles {
     this.#options = options;
   }
 
-  async list(id: string): Promise<RepositoryFile[]> {
-    const { place } = this.#options.store.get(id);
-    if (place !== undefined) return filesInPlace(place);
-    return (await this.#entries(id)).map(({ path, size }) => ({ path, size }));
+  /** The files of the newest commit. @throws Refusal `app-not-found` */
+  async list(id: string): Promise<ProjectFile[]> {
+    const app = this.#options.store.get(id);
+    return this.#options.sources.of(app).files(app);
   }
 
-  /** @throws Refusal `file-not-found`, `file-too-large` */
+  /** One file of the newest commit. @throws Refusal `app-not-found`, `file-not-found`, `file-too-large` */
   async read(id: string, path: string): Promise<Buffer> {
-    const { place } = this.#options.store.get(id);
-    if (place !== undefined) return readInPlace(id, place, path, MAX_SHOWN);
-    const entry = (await this.#entries(id)).find((one) => one.path === path && one.mode !== '160000');
-    if (entry === undefined)
-      throw new Refusal('not-found', 'file-not-found', `${id} has no file "${path}".`, { field: 'path' });
-    if (entry.size > MAX_SHOWN) {
-      throw new Refusal('too-large', 'file-too-large', `${path} is larger than 5 MB: clone the repository to see it.`, {
-        field: 'path',
-      });
-    }
-    return this.#repository(id).blob(entry.object);
+    const app = this.#options.store.get(id);
+    return this.#options.sources.of(app).read(app, path);
   }
 
-  /** Commits a change of files and deploys it, also of an app that runs in place until that is live. @throws Refusal */
-  async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
+  /**
+   * Commits a change of files to the deploy branch and deploys it.
+   * @throws Refusal `app-in-place`, `path-taken`, and those of files that would not make an app: nothing is written then
+   */
+  async commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
+    demandRepository(this.#options.store.get(id), 'change its files there');
+    return this.#commit(id, change, by, message);
+  }
+
+  /** Makes files the whole project of an app that runs in place until their release is live. @throws Refusal as `commit` does */
+  async adopt(id: string, set: StagedFile[], by: Principal, message: string): Promise<Deploy> {
+    return this.#commit(id, { set, remove: [], replace: true }, by, message);
+  }
+
+  async #commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
     const { store, paths, deploys, turns } = this.#options;
     return turns.take(id, async () => {
       const app = store.get(id);
@@ -62,34 +83,13 @@ export class AppFiles {
       await mkdir(paths.tmp, { recursive: true });
       const before = parent === undefined ? [] : parseTree(await repository.tree(parent));
       if (!change.replace) demandRoom(change, before);
-      const commit = await repository.commit(
-        { parent, ...change, set: withModes(change.set, before), author: by, message },
-        paths.tmp,
-      );
+      const set = withModes(change.set, before);
+      const commit = await repository.commit({ parent, ...change, set, author: by.name, message }, paths.tmp);
       await inspectCommit(repository, commit);
       if (app.deployBranch === null) await adoptBranch(this.#options, id, branch);
-      return deploys.request({
-        app: id,
-        commit,
-        branch,
-        by,
-        source: parent === undefined || change.replace ? 'upload' : 'edit',
-      });
+      const source = parent === undefined || change.replace ? 'upload' : 'edit';
+      return deploys.request({ app: id, commit, branch, by, source });
     });
-  }
-
-  /** The commit that people see and edit: the deploy branch's, or the newest one where nothing went live yet. */
-  async newest(id: string): Promise<string | undefined> {
-    const app = this.#options.store.get(id);
-    // An app in place has none.
-    if (app.place !== undefined) return undefined;
-    const branch = await this.#repository(id).resolve(`refs/heads/${app.deployBranch ?? 'main'}`);
-    return onItsWay(app)?.commit ?? branch ?? app.releases.at(-1)?.commit;
-  }
-
-  async #entries(id: string): Promise<TreeEntry[]> {
-    const commit = await this.newest(id);
-    return commit === undefined ? [] : parseTree(await this.#repository(id).tree(commit));
   }
 
   #repository(id: string): Repository {
@@ -128,10 +128,4 @@ function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): 
 function foldersOf(path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, at) => parts.slice(0, at + 1).join('/'));
-}
-
-/** The change that is being deployed; a release that is brought back is none. */
-function onItsWay(app: App): Release | undefined {
-  const pending = pendingRelease(app);
-  return pending !== undefined && movesBranch(pending) ? pending : undefined;
 }

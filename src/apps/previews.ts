@@ -4,8 +4,8 @@ import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppStore } from '../store/apps.js';
-import type { Apps } from '../host/apps.js';
 import type { NewApps } from './new-apps.js';
+import type { Removal } from './removal.js';
 
 /** A visit is written down at most this often, in ms. */
 const NOTE_MS = 3_600_000;
@@ -24,7 +24,7 @@ export interface PreviewsOptions {
   store: AppStore;
   routes: Pick<RouteTable, 'live'>;
   newApps: Pick<NewApps, 'begin' | 'demandBranch'>;
-  apps: Pick<Apps, 'remove'>;
+  removal: Pick<Removal, 'remove'>;
   settings: PreviewSettings;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
@@ -66,7 +66,7 @@ export class Previews {
    * @throws Refusal `app-not-found`, `branch-in-the-way`
    */
   async take(app: string, branch: string): Promise<string> {
-    const { store, apps, newApps } = this.#options;
+    const { store, removal, newApps } = this.#options;
     return this.#turns.take(app, async () => {
       // It would go live, and then could not be moved.
       await newApps.demandBranch(app, branch);
@@ -76,7 +76,7 @@ export class Previews {
       await newApps.begin(newPreview(id, store.get(app), branch, new Date()));
       if (store.find(app) === undefined) {
         // Its app was removed meanwhile, and this one was not there yet to go with it.
-        await apps.remove(id);
+        await removal.remove(id);
         throw new Refusal('not-found', 'app-not-found', `There is no app "${app}" any more.`);
       }
       return id;
@@ -87,7 +87,7 @@ export class Previews {
   async end(app: string, branch: string): Promise<string | undefined> {
     return this.#turns.take(app, async () => {
       const preview = this.find(app, branch);
-      if (preview !== undefined) await this.#options.apps.remove(preview.id);
+      if (preview !== undefined) await this.#options.removal.remove(preview.id);
       return preview?.id;
     });
   }
@@ -146,10 +146,10 @@ export class Previews {
   }
 
   async #removeIdle(id: string): Promise<void> {
-    const { store, routes, settings, apps, logger } = this.#options;
+    const { store, routes, settings, removal, logger } = this.#options;
     const app = store.find(id);
     if (app === undefined || !isIdle(usedAt(app, routes.live(id)?.visitedAt ?? 0), settings.idleMs, Date.now())) return;
-    await apps.remove(id);
+    await removal.remove(id);
     logger.info({ app: id }, 'a preview that nobody used was removed');
   }
 }

@@ -1,9 +1,8 @@
-import { newApp } from '../domain/app/app.js';
+import { demandRepository, newApp } from '../domain/app/app.js';
 import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
-import { demandRepository } from '../in-place/in-place.js';
 import { inspectCommit } from '../deploys/inspect.js';
 import type { NewApps } from './new-apps.js';
 

@@ -2,27 +2,19 @@ import { rm } from 'node:fs/promises';
 import type { AppFile } from '../domain/project/app-file.js';
 import { findRelease, type App } from '../domain/app/app.js';
 import { transition, type Release } from '../domain/app/release.js';
-import { both } from '../lib/both.js';
-import { checkout } from '../environments/checkout.js';
-import { isComplete } from '../environments/places.js';
-import type { Environments } from '../environments/environments.js';
-import type { SystemPackages } from '../environments/system-packages.js';
 import type { AppProcess } from '../runtime/app-process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
-import { Repository } from '../store/repository.js';
 import { moveBranch } from './branches.js';
 import { checkScript, lastLines } from './check.js';
 import type { DeployLog } from './log.js';
-import { buildFolder } from './folder-build.js';
 import type { HeadStarts } from './head-starts.js';
-import { hintsFor } from './hints.js';
-import type { InheritedConfig } from '../app-config/effective.js';
-import { inspectCommit, settingsIn } from './inspect.js';
+import type { ReleaseSources } from './release-source.js';
+import type { EffectiveConfig } from '../app-config/effective.js';
 import type { Serving } from '../serving/serving.js';
 import { formatSeconds } from '../lib/units.js';
-import { capitalise, counted } from '../lib/words.js';
+import { capitalise } from '../lib/words.js';
 
 /** How long a process that never served may take to end by itself, in ms. */
 const FAILED_GRACE_MS = 500;
@@ -32,10 +24,9 @@ export interface DeployKit {
   store: AppStore;
   paths: Paths;
   git: Git;
-  environments: Environments;
-  systemPackages: Pick<SystemPackages, 'provide'>;
+  sources: ReleaseSources;
   serving: Serving;
-  configs: Pick<InheritedConfig, 'read'>;
+  configs: Pick<EffectiveConfig, 'read'>;
   headStarts: Pick<HeadStarts, 'begin' | 'take' | 'settle'>;
   /** An app's address for visitors. */
   url: (app: string) => string;
@@ -53,8 +44,10 @@ export async function deploy(
   log: DeployLog,
   signal: AbortSignal,
 ): Promise<void> {
-  log.step(`Release ${release.number} of ${app.id}: ${whatOf(release)}, by ${release.by}`);
-  const { built, settings } = await build(kit, app, release, log, signal);
+  const source = kit.sources.of(release);
+  log.step(`Release ${release.number} of ${app.id}: ${source.title(release)}, by ${release.by}`);
+  const { facts, settings } = await source.build(app, release, log, signal);
+  const built = await starting(kit, app, release, facts, settings);
   await tellConfig(kit, app, built, log);
   const process = await kit.serving.prepare(app.id, built, (variables) =>
     kit.headStarts.take(app.id, built, variables),
@@ -81,104 +74,6 @@ export async function deploy(
   }
 }
 
-/** What a release is of, as its log begins. */
-function whatOf({ branch, commit, message, folder }: Release): string {
-  if (folder !== undefined) return `${folder.dir} as it is${message === '' ? '' : ` (${message})`}`;
-  return `${branch} at ${commit.slice(0, 7)}${message === '' ? '' : ` "${message}"`}`;
-}
-
-/** A release that could be started, and what its own streamlit-host.toml says. */
-interface Built {
-  built: Release;
-  settings: AppFile;
-}
-
-/** Everything up to a release that could be started: its source, its main file and its environment. */
-async function build(kit: DeployKit, app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
-  if (release.folder !== undefined) {
-    const { facts, settings } = await buildFolder(kit.environments, app, log, signal);
-    return { built: await starting(kit, app, release, facts, settings), settings };
-  }
-  if (
-    release.of !== undefined &&
-    release.entrypoint !== undefined &&
-    (await isComplete(kit.paths.environment(release.environment ?? '-')))
-  ) {
-    return bringBack(kit, app, { ...release, of: release.of, entrypoint: release.entrypoint }, log, signal);
-  }
-  const repository = new Repository(kit.paths.repository(app.id), kit.git);
-  // At once: what gets here was inspected before it was queued, so that it is refused now is rare.
-  const [found, { source, files }] = await both(
-    inspectCommit(repository, release.commit, { signal }),
-    checkOut(kit, app, release, signal),
-  );
-  const { settings, entrypoint } = found;
-  tellFiles(log, files, entrypoint);
-  for (const note of found.dependencies.notes) log.step(note);
-  await kit.systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
-  log.step('Environment:');
-  const environment = await kit.environments.ensure({
-    dependencies: found.dependencies,
-    python: found.python,
-    sourceDir: source,
-    localKey: release.commit,
-    onLine: (line) => log.output(line),
-    signal,
-  });
-  log.step(
-    environment.reused
-      ? 'Environment ready: nothing to install'
-      : `Environment ready after ${formatSeconds(environment.ms)}`,
-  );
-  return {
-    built: await starting(kit, app, release, { entrypoint, environment: environment.hash }, settings),
-    settings,
-  };
-}
-
-/** A release of what another one has built. */
-type BuiltBefore = Release & { of: number; entrypoint: string };
-
-/** What was built before: its code as it was committed, and nothing is looked for again. */
-async function bringBack(
-  kit: DeployKit,
-  app: App,
-  release: BuiltBefore,
-  log: DeployLog,
-  signal: AbortSignal,
-): Promise<Built> {
-  const { source, files } = await checkOut(kit, app, release, signal);
-  tellFiles(log, files, release.entrypoint);
-  const before = `release ${release.of}`;
-  log.step(
-    release.source === 'config'
-      ? `The code and the environment are those of ${before}`
-      : `Brings back ${before}, with its environment as it was`,
-  );
-  const settings = await settingsIn(source);
-  return { built: await starting(kit, app, release, {}, settings), settings };
-}
-
-/** Puts a release's files in their place, and keeps its commit from git's clean-up, for as long as the release is kept. */
-async function checkOut(
-  kit: DeployKit,
-  app: App,
-  release: Release,
-  signal: AbortSignal,
-): Promise<{ source: string; files: number }> {
-  const repository = new Repository(kit.paths.repository(app.id), kit.git);
-  const source = kit.paths.source(app.id, release.number);
-  const [files] = await both(
-    checkout({ repository: repository.path, commit: release.commit, to: source, path: kit.git.env.PATH ?? '', signal }),
-    repository.keepRelease(release.number, release.commit),
-  );
-  return { source, files };
-}
-
-function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
-  log.step(`Checked out ${counted(files, 'file')}; main file: ${entrypoint}`);
-}
-
 /** Writes down what a release is made of, and that it is started now. @returns it; its config may have been changed since the deploy began */
 async function starting(
   kit: DeployKit,
@@ -199,9 +94,7 @@ async function tellConfig(kit: DeployKit, app: App, release: Release, log: Deplo
   if (app.preview !== undefined)
     log.step(`Config: that of ${app.preview.of}${own === undefined ? '' : `, with ${own} of its own over it`}`);
   else if (own !== undefined) log.step(`Config: ${own}`);
-  // A folder that is not ours may hold much that is not the app's code.
-  if (release.folder !== undefined) return;
-  for (const hint of await hintsFor(kit.paths.source(app.id, release.number), config)) log.step(hint);
+  for (const hint of await kit.sources.of(release).hints(app, release, config)) log.step(hint);
 }
 
 async function start(
@@ -224,36 +117,30 @@ async function start(
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */
-async function swap(
-  kit: DeployKit,
-  app: App,
-  release: Release,
-  process: AppProcess,
-  { description, tags, hidden, sleep, drain }: AppFile,
-): Promise<void> {
+async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, settings: AppFile): Promise<void> {
   const now = new Date().toISOString();
-  await kit.serving.goLive(app.id, process, ({ drainLimitMinutes: _before, ...current }) => ({
-    ...(release.folder === undefined ? withoutPlace(current) : current),
-    // An app in place is described in config.json.
-    ...(description === undefined || release.folder !== undefined ? {} : { description }),
-    ...(tags === undefined ? {} : { tags }),
-    ...(hidden === undefined ? {} : { hidden }),
-    ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
-    ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
+  const source = kit.sources.of(release);
+  await kit.serving.goLive(app.id, process, (before) => ({
+    ...withSettings(source.applied(before, settings), settings),
     live: release.number,
     wanted: 'running',
     asleep: false,
-    releases: current.releases.map((one) => {
-      if (one.number === release.number)
-        return transition({ ...one, ...release, state: one.state }, 'live', { finishedAt: now });
-      return one.state === 'live' ? transition(one, 'draining') : one;
+    releases: before.releases.map((one) => {
+      if (one.number !== release.number) return one.state === 'live' ? transition(one, 'draining') : one;
+      return transition({ ...one, ...release, state: one.state }, 'live', { finishedAt: now });
     }),
   }));
 }
 
-/** An app whose repository is live runs in place no more. */
-function withoutPlace({ place: _place, ...app }: App): App {
-  return app;
+/** What streamlit-host.toml says holds from the moment its release is live; what it no longer says of draining does not. */
+function withSettings({ drainLimitMinutes: _before, ...app }: App, { tags, hidden, sleep, drain }: AppFile): App {
+  return {
+    ...app,
+    ...(tags === undefined ? {} : { tags }),
+    ...(hidden === undefined ? {} : { hidden }),
+    ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
+    ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
+  };
 }
 
 /** Writes a release's next state, from the newest record. */

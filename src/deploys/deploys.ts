@@ -1,19 +1,20 @@
+import type { Principal } from '../domain/access/principal.js';
 import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
 import { usedAt } from '../domain/app/preview.js';
 import { canBecome, isPending, transition, type Release } from '../domain/app/release.js';
 import { isDiskFull, Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
-import type { Deploy } from '../host/apps.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
 import type { DeployLog } from './log.js';
-import { OngoingDeploys, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
+import type { Pruner } from './pruner.js';
+import { OngoingDeploys, type Deploy, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
 
 /** A commit that shall become live. */
 export interface DeployRequest {
   app: string;
   commit: string;
   branch: string;
-  by: string;
+  by: Principal;
   source: Release['source'];
   /** The folder of an app in place, whose repository has nothing to do with it then, and why it is deployed. */
   folder?: { dir: string; why: string };
@@ -36,10 +37,8 @@ class CalledOff extends Error {
 }
 
 export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
-  /** Wakes the queue for an app. */
-  wake: (app: string) => void;
-  /** Called after a release went live, to tidy up behind it. */
-  tidy: (app: string) => Promise<void>;
+  /** Tidies up behind each deploy. */
+  pruner: Pick<Pruner, 'tidyAfter'>;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
@@ -50,6 +49,7 @@ export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
 export class Deploys {
   readonly #options: DeploysOptions;
   readonly #ongoing: OngoingDeploys;
+  readonly #listeners = new Set<(app: string) => void>();
   readonly #running = new Map<string, Promise<void>>();
   /** Why deploys ended whose end could not be written down: they are not begun again, it is written later. */
   readonly #unwritten = new Map<string, unknown>();
@@ -80,7 +80,7 @@ export class Deploys {
   }
 
   async #request(request: DeployRequest, folder: Release['folder']): Promise<Deploy> {
-    const { store, paths, git, wake } = this.#options;
+    const { store, paths, git } = this.#options;
     // What is brought back moves no branch.
     const repository =
       folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
@@ -105,7 +105,7 @@ export class Deploys {
         commit: request.commit,
         branch: request.branch,
         source: request.source,
-        by: request.by,
+        by: request.by.name,
         message: message.slice(0, 200),
         state: 'queued',
         createdAt: new Date().toISOString(),
@@ -119,8 +119,14 @@ export class Deploys {
     });
     const ongoing = await this.#open(request.app, number);
     await this.#supersede(request.app, number);
-    wake(request.app);
+    for (const listener of this.#listeners) listener(request.app);
     return ongoing;
+  }
+
+  /** Calls the listener with each app that has something new to deploy, once that is on disk. @returns what ends the subscription */
+  subscribe(listener: (app: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** A deploy that has not ended, to be followed. */
@@ -247,8 +253,8 @@ export class Deploys {
     headStarts.settle(app.id);
     const after = findRelease(store.find(app.id) ?? app, release.number);
     if (after !== undefined) this.#ongoing.close(app.id, after);
-    await this.#options
-      .tidy(app.id)
+    await this.#options.pruner
+      .tidyAfter(app.id)
       .catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
   }
 

@@ -1,6 +1,7 @@
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import { canGoOnWith } from '../domain/streamlit/streamlit.js';
+import type { ExpectedRelease } from '../serving/processes.js';
 import type { Child } from '../runtime/process/child.js';
 import type { AppStore } from '../store/apps.js';
 
@@ -8,13 +9,6 @@ import type { AppStore } from '../store/apps.js';
 const LIMIT_MS = 60_000;
 /** How long one may take to end by itself, in ms: it has nothing to tidy up. */
 const GRACE_MS = 500;
-
-/** What is expected of the next release of an app. */
-export interface ExpectedRelease {
-  number: number;
-  environment: string;
-  config: number;
-}
 
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;

@@ -1,5 +1,7 @@
 import type { LogFile } from '../logs/log-file.js';
-import type { LineListener } from '../host/apps.js';
+
+/** A line of a deploy's log. */
+export type LineListener = (line: string) => void;
 
 /** How much of a tool's output is passed on, in characters: enough to read, not enough to drown in. */
 const MAX_OUTPUT = 2 * 1024 * 1024;

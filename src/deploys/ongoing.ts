@@ -2,8 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import type { Release } from '../domain/app/release.js';
 import { LogFile } from '../logs/log-file.js';
 import type { Paths } from '../store/paths.js';
-import type { Deploy, LineListener } from '../host/apps.js';
-import { DeployLog } from './log.js';
+import type { Masks } from '../app-config/masks.js';
+import { DeployLog, type LineListener } from './log.js';
+
+/** A deploy that was asked for. It goes on whether or not anybody follows it. */
+export interface Deploy {
+  app: string;
+  release: number;
+  /** Calls the listener with every line so far, then with every new one. @returns what ends the subscription */
+  follow(listener: LineListener): () => void;
+  /** The release as the deploy left it: live, failed, superseded or cancelled. Never rejects. */
+  done: Promise<Release>;
+}
 
 /** A deploy that has not ended: what it says, and how it is called off. */
 export interface OngoingDeploy extends Deploy {
@@ -23,7 +33,7 @@ const PATIENCE_MS = 2_000;
 export interface OngoingDeploysOptions {
   paths: Paths;
   /** Hides secrets in what a deploy of an app says. */
-  mask: (app: string) => Promise<(text: string) => string>;
+  masks: Pick<Masks, 'forDeploy'>;
 }
 
 /** The deploys that have not ended, for those who run them, follow them and call them off. */
@@ -47,9 +57,9 @@ export class OngoingDeploys {
   async open(app: string, number: number): Promise<OngoingDeploy> {
     const known = this.find(app, number);
     if (known !== undefined) return known;
-    const { paths, mask } = this.#options;
+    const { paths, masks } = this.#options;
     await mkdir(paths.release(app, number), { recursive: true });
-    const hide = await mask(app);
+    const hide = await masks.forDeploy(app);
     // Somebody else may have begun it meanwhile.
     const again = this.find(app, number);
     if (again !== undefined) return again;

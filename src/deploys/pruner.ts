@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import type { Environments } from '../environments/environments.js';
 import { releasesToDrop } from '../domain/app/retention.js';
+import type { AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
@@ -9,21 +10,22 @@ import { Repository } from '../store/repository.js';
 /** An environment that no release names is kept this long (ms) after its last use: a deploy may be about to name it. */
 const SPARE_MS = 24 * 3_600_000;
 
-export interface KeeperOptions {
+export interface PrunerOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
   environments: Pick<Environments, 'discard'>;
+  configs: Pick<AppConfigs, 'tidy'>;
   /** How many releases of an app that once served are kept, the live one included. */
   keep: number;
   logger: { info(facts: object, text: string): void };
 }
 
 /** Removes what nobody can come back to: old releases, and environments that no release uses. */
-export class Keeper {
-  readonly #options: KeeperOptions;
+export class Pruner {
+  readonly #options: PrunerOptions;
 
-  constructor(options: KeeperOptions) {
+  constructor(options: PrunerOptions) {
     this.#options = options;
   }
 
@@ -31,6 +33,7 @@ export class Keeper {
   async tidyAfter(id: string): Promise<void> {
     await this.#tidyApp(id);
     await this.#tidyEnvironments();
+    await this.#tidyConfig(id);
   }
 
   /** Tidies everything. */
@@ -55,6 +58,16 @@ export class Keeper {
       releases: current.releases.filter((one) => !drop.includes(one.number)),
     }));
     logger.info({ app: id, releases: drop }, 'old releases were removed');
+  }
+
+  /** Forgets the versions of an app's config that no kept release names. */
+  async #tidyConfig(id: string): Promise<void> {
+    const { store, configs } = this.#options;
+    if (store.find(id) === undefined) return;
+    await configs.tidy(id, () => {
+      const app = store.find(id);
+      return app === undefined ? [] : [app.config, ...app.releases.map((release) => release.config ?? 0)];
+    });
   }
 
   async #tidyEnvironments(): Promise<void> {

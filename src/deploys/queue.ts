@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, Worker, type ConnectionOptions } from 'bullmq';
 import { messageOf } from '../errors.js';
+import type { Deploys } from './deploys.js';
 
 /** A job whose server was killed is taken up again after this long at most, in ms. */
 const LOCK_MS = 60_000;
@@ -19,10 +20,8 @@ export interface DeployQueueOptions {
   prefix: string;
   /** Deploys at once. */
   concurrency: number;
-  /** Deploys whatever is pending for an app. */
-  run: (app: string) => Promise<void>;
-  /** The apps that have something pending. */
-  wanted: () => string[];
+  /** Runs what is pending, and says when there is more of it. */
+  deploys: Pick<Deploys, 'run' | 'wanted' | 'subscribe'>;
   logger: { warn(facts: object, text: string): void };
 }
 
@@ -52,10 +51,11 @@ export class DeployQueue {
       prefix: options.prefix,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: 100 },
     });
-    this.#worker = new Worker<{ app: string }>('deploys', async (job) => options.run(job.data.app), {
+    this.#worker = new Worker<{ app: string }>('deploys', async (job) => options.deploys.run(job.data.app), {
       connection,
       runRetryDelay: RETRY_MS,
       prefix: options.prefix,
+      autorun: false,
       concurrency: options.concurrency,
       lockDuration: LOCK_MS,
       // Taken up again as often as it takes: a deploy that is run twice has one effect.
@@ -63,9 +63,16 @@ export class DeployQueue {
     });
     this.#queue.on('error', (error) => this.#warn(error));
     this.#worker.on('error', (error) => this.#warn(error));
+    options.deploys.subscribe((app) => this.wake(app));
     // Redis holds nothing that is not on disk as well: a job that it lost is queued again.
     this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#timer.unref();
+  }
+
+  /** Begins to run deploys: what an earlier server left must be recovered before. */
+  begin(): void {
+    this.#worker.run().catch((error: unknown) => this.#warn(error));
+    for (const app of this.#options.deploys.wanted()) this.wake(app);
   }
 
   /** Sees to it that an app's pending deploy is run. Never waits: should Redis be away, the sweep asks again. */
@@ -84,7 +91,7 @@ export class DeployQueue {
 
   /** Under names of its own, lest it be taken for a job that Redis holds for active and has lost. */
   #sweep(): void {
-    for (const app of this.#options.wanted()) this.#add(app, `${this.#session}/${app}/again`);
+    for (const app of this.#options.deploys.wanted()) this.#add(app, `${this.#session}/${app}/again`);
   }
 
   #add(app: string, id: string): void {

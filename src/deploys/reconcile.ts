@@ -1,3 +1,4 @@
+import { system } from '../domain/access/principal.js';
 import { isComplete } from '../environments/places.js';
 import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
 import { mendBranch, type BranchKit } from './branches.js';
@@ -40,7 +41,7 @@ async function makeAnew({ paths, deploys }: ReconcileOptions, app: App): Promise
     app: app.id,
     commit: live.commit,
     branch: live.branch,
-    by: 'streamlit-host',
+    by: system(),
     source: 'rollback',
     of: live,
   });

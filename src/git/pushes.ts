@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Deploy } from '../host/apps.js';
+import type { Deploy } from '../deploys/ongoing.js';
 import type { HeadStarts } from '../deploys/head-starts.js';
 import {
   deployBranchOf,
@@ -27,7 +27,7 @@ export interface PushDeploys {
     app: string;
     commit: string;
     branch: string;
-    by: string;
+    by: Principal;
     source: 'push';
     seen: string | null;
   }): Promise<Deploy>;
@@ -237,7 +237,7 @@ export class Pushes {
         app,
         commit: update.new,
         branch,
-        by: push.by.name,
+        by: push.by,
         source: 'push',
         seen,
         ...(drainMinutes === undefined ? {} : { drainMinutes }),

@@ -1,14 +1,15 @@
-import type { App, AppState } from '../domain/app/app.js';
-import type { ConfigDiff } from '../domain/config/diff.js';
-import type { ConfigVars, VarsPatch } from '../domain/config/vars.js';
-import type { MissingKey } from '../domain/project/hints.js';
+import { demandName, type NewApps } from '../apps/new-apps.js';
+import type { Removal } from '../apps/removal.js';
+import type { AppSources } from '../apps/source.js';
+import type { Principal } from '../domain/access/principal.js';
+import { appState, demandRepository, type App, type AppState } from '../domain/app/app.js';
 import type { ProcessState } from '../domain/app/process.js';
-import type { Release } from '../domain/app/release.js';
-import type { Refusal } from '../errors.js';
-import type { AppConfig } from '../store/app-config.js';
-import type { Rotation } from '../store/vault.js';
+import { Refusal } from '../errors.js';
+import type { Turns } from '../lib/turns.js';
+import type { Serving } from '../serving/serving.js';
+import type { AppStore } from '../store/apps.js';
 
-/** The live release's process, as a person sees it. */
+/** The live release's process, as people see it. */
 export interface ProcessStatus {
   state: ProcessState;
   release: number;
@@ -18,7 +19,7 @@ export interface ProcessStatus {
   startedAt: string;
   /** Starts after a crash. */
   restarts: number;
-  /** The most memory that it may use, in bytes; undefined where it has no limit. */
+  /** The most memory it may use, in bytes; undefined = no limit. */
   memoryLimit: number | undefined;
 }
 
@@ -29,52 +30,7 @@ export interface AppStatus {
   process: ProcessStatus | undefined;
 }
 
-/** The previews of an app. */
-export interface AppPreviews {
-  /** True where branches that are pushed get new ones. */
-  on: boolean;
-  list: AppStatus[];
-}
-
-/** A file of an upload, kept on disk until it is committed. */
-export interface StagedFile {
-  /** Its path in the app's repository, with "/". */
-  path: string;
-  /** Where its bytes are. */
-  file: string;
-  /** Not told = as it was. */
-  executable?: boolean;
-}
-
-/** A change of an app's files, which becomes one commit. */
-export interface FileChange {
-  set: StagedFile[];
-  remove: string[];
-  /** True where `set` is the whole project, so that every other file goes. */
-  replace: boolean;
-}
-
-/** A file of an app's repository. */
-export interface RepositoryFile {
-  path: string;
-  /** bytes */
-  size: number;
-}
-
-/** A line of a deploy's log. */
-export type LineListener = (line: string) => void;
-
-/** A deploy that was asked for. It goes on whether or not anybody follows it. */
-export interface Deploy {
-  app: string;
-  release: number;
-  /** Hears every line so far, then every new one. @returns what ends the subscription */
-  follow(listener: LineListener): () => void;
-  /** The release as the deploy left it: live, failed, superseded or cancelled. Never rejects. */
-  done: Promise<Release>;
-}
-
-/** What people read of an app, and where they find it; what is not told stays as it is. */
+/** What people read of an app, and where they find it; what is left out stays unchanged. */
 export interface AppFacts {
   name?: string;
   description?: string;
@@ -86,97 +42,141 @@ export interface AppFacts {
   previews?: boolean;
 }
 
-/** A change of an app's config; what is not told stays as it is. */
-export interface ConfigChange {
-  /** All vars anew, or a change of some. */
-  vars?: { replace: ConfigVars } | { patch: VarsPatch };
-  /** secrets.toml; empty = none. */
-  secretsToml?: string;
-}
-
-/** A change that was stored, and the deploy that puts it into effect, where there is one. */
-export interface ConfigChanged {
-  config: AppConfig;
-  deploy: Deploy | undefined;
-}
-
-/** What a release changes against the live one. */
-export interface ReleaseDiff {
-  /** The live release; null where there is none, and so no difference. */
-  live: number | null;
-  /** As `git diff --stat --patch` tells it; empty where the code is the same. */
-  code: string;
-  /** The names of what is different in the config, or why that cannot be told. */
-  config: ConfigDiff | Refusal;
-}
-
-/** Something happened to an app: `undefined` = it was removed. */
+/** Called when something happened to an app; `undefined` = it was deleted. */
 export type AppListener = (id: string, status: AppStatus | undefined) => void;
 
-/** Everything that can be done with apps; what API, console and git call. */
-export interface Apps {
-  list(): AppStatus[];
+export interface AppsOptions {
+  store: AppStore;
+  serving: Pick<Serving, 'process' | 'stop' | 'subscribe'>;
+  newApps: NewApps;
+  removal: Pick<Removal, 'remove'>;
+  sources: AppSources;
+  /** Work on one app happens one after the other. */
+  turns: Turns;
+}
+
+/** The apps themselves: listed, created, described, started, stopped, restarted, deleted. */
+export class Apps {
+  readonly #options: AppsOptions;
+  readonly #listeners = new Set<AppListener>();
+
+  constructor(options: AppsOptions) {
+    this.#options = options;
+    options.store.subscribe((id) => this.#publish(id));
+    // The record does not change with the state of a process.
+    options.serving.subscribe((id) => {
+      if (options.store.find(id) !== undefined) this.#publish(id);
+    });
+  }
+
+  /** Every app, by id. */
+  list(): AppStatus[] {
+    return this.#options.store.list().map((app) => this.#status(app));
+  }
+
   /** @throws Refusal `app-not-found` */
-  get(id: string): AppStatus;
+  get(id: string): AppStatus {
+    return this.#status(this.#options.store.get(id));
+  }
+
   /**
-   * Makes an app that has nothing to run yet. Without an id, a free one is made from the name.
-   * @throws Refusal `app-id-invalid`, `app-id-reserved`, `app-exists`, `app-name-taken`
+   * Creates an app that has nothing to run yet. Without an id, a free one is made from the name.
+   * @throws Refusal `app-id-invalid`, `app-id-reserved`, `app-exists`, `app-name-missing`, `app-name-taken`
    */
-  create(input: { id?: string; name: string; description?: string }): Promise<AppStatus>;
+  async create(input: { id?: string; name: string; description?: string }): Promise<AppStatus> {
+    return this.get(await this.#options.newApps.create(input));
+  }
+
   /**
-   * Changes what people read of an app, and whether its branches get previews; restarts nothing.
-   * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`
+   * Changes what people read of an app, and whether its branches get previews. Restarts nothing.
+   * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`, `app-in-place`
    */
-  describe(id: string, input: AppFacts): Promise<AppStatus>;
-  /** The previews of an app's branches. @throws Refusal `app-not-found` */
-  previews(id: string): AppPreviews;
-  /** The branches that were pushed and have no preview, where the app has previews. @throws Refusal `app-not-found` */
-  storedBranches(id: string): Promise<string[]>;
-  /** Gives a branch that was pushed before its preview. @throws Refusal `previews-off`, `branch-not-found`, `branch-deploys`, those of a commit that cannot become a release */
-  preview(id: string, branch: string, by: string): Promise<Deploy>;
-  /**
-   * Commits a change of files to the deploy branch and deploys it.
-   * @throws Refusal where the files would not make an app: nothing is written then
-   */
-  commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy>;
-  /** Starts a stopped app; resolves when its start is under way. Fine when it runs. */
-  start(id: string): Promise<AppStatus>;
-  /** Stops an app, and keeps it stopped. Fine when it is. */
-  stop(id: string): Promise<AppStatus>;
-  /** Restarts the live release beside the old process, which serves until the new one does. */
-  restart(id: string): Promise<AppStatus>;
-  /** Deploys the deploy branch's newest commit again. */
-  redeploy(id: string, by: string): Promise<Deploy>;
-  /**
-   * Brings a kept release back, with its environment as it was, as a new release.
-   * @throws Refusal `release-not-found`, `release-never-live`
-   */
-  rollback(id: string, release: number, by: string): Promise<Deploy>;
-  /** What a release changes against the live one: what a rollback to it would do. @throws Refusal `release-not-found` */
-  diff(id: string, release: number): Promise<ReleaseDiff>;
-  /** How many pages are open now, by release: the live one and those that drain. */
-  openPages(id: string): ReadonlyMap<number, number>;
-  /** Ends an older release that still has open pages, which move to the live one. @throws Refusal `release-not-found`, `release-is-live` */
-  retire(id: string, release: number): Promise<Release>;
-  /** Cancels a deploy that is not live yet; fine when it has ended. @throws Refusal `release-not-found` */
-  cancel(id: string, release: number): Promise<Release>;
-  /** Stops an app and removes all of it. */
-  remove(id: string): Promise<void>;
-  /** A deploy that is under way, to be followed. */
-  deploying(id: string, release: number): Deploy | undefined;
-  /** The files of the newest commit. */
-  files(id: string): Promise<RepositoryFile[]>;
-  /** One file of the newest commit. @throws Refusal `file-not-found`, `too-large` */
-  readFile(id: string, path: string): Promise<Buffer>;
-  /** The config vars and secrets that new releases get. @throws Refusal `app-not-found`, those of the vault */
-  config(id: string): Promise<AppConfig>;
-  /** The keys that the newest code asks for and that are not set. @throws Refusal `app-not-found`, those of the vault */
-  missing(id: string): Promise<MissingKey[]>;
-  /** Changes them; where the app is live, with a deploy of the live commit as it is. @throws Refusal where it cannot be */
-  configure(id: string, change: ConfigChange, by: string): Promise<ConfigChanged>;
-  /** Encrypts everything anew, with a new key. @throws Refusal those of the vault */
-  rotateKey(): Promise<Rotation>;
-  /** Hides an app's config vars and secrets in text. @throws Refusal where they cannot be read */
-  mask(id: string): Promise<(text: string) => string>;
-  subscribe(listener: AppListener): () => void;
+  async describe(id: string, input: AppFacts): Promise<AppStatus> {
+    const { store, newApps } = this.#options;
+    const name = input.name === undefined ? undefined : demandName(input.name);
+    const before = store.get(id);
+    const told =
+      (name ?? before.name) !== before.name ||
+      (input.description ?? before.description).replace(/\r\n/g, '\n') !== before.description;
+    if (told) demandRepository(before, 'change its name and description in config.json and run refresh');
+    if (name !== undefined) newApps.demandFreeName(name, id);
+    if (input.previews !== undefined && before.preview !== undefined) {
+      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, {
+        field: 'previews_on',
+      });
+    }
+    await store.update(id, (app) => ({ ...app, ...input, ...(name === undefined ? {} : { name }) }));
+    return this.get(id);
+  }
+
+  /** Starts a stopped app; resolves when its start is under way. Does nothing where it runs. @throws Refusal `nothing-deployed` */
+  async start(id: string, by: Principal): Promise<AppStatus> {
+    return this.#options.turns.take(id, async () => {
+      const app = this.#options.store.get(id);
+      await this.#options.sources.of(app).start(app, by);
+      return this.get(id);
+    });
+  }
+
+  /** Stops an app, and keeps it stopped. Does nothing where it is. */
+  async stop(id: string): Promise<AppStatus> {
+    return this.#options.turns.take(id, async () => {
+      const { store, sources, serving } = this.#options;
+      const app = await store.want(id, 'stopped');
+      await sources.of(app).callOffStart(app);
+      await serving.stop(id);
+      return this.get(id);
+    });
+  }
+
+  /** Restarts the live release beside the old process, which serves until the new one does. @throws Refusal `nothing-deployed` */
+  async restart(id: string, by: Principal): Promise<AppStatus> {
+    return this.#options.turns.take(id, async () => {
+      const app = this.#options.store.get(id);
+      await this.#options.sources.of(app).restart(app, by);
+      return this.get(id);
+    });
+  }
+
+  /** Stops an app and deletes all of it, its previews included. @throws Refusal `app-not-found`, `app-in-place` */
+  async remove(id: string): Promise<void> {
+    const { store, removal } = this.#options;
+    demandRepository(
+      store.get(id),
+      'take it out of config.json, and its folder out of the folder of apps, and run refresh, which leaves its files alone',
+    );
+    await removal.remove(id);
+  }
+
+  /** @returns what ends the subscription */
+  subscribe(listener: AppListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #publish(id: string): void {
+    const app = this.#options.store.find(id);
+    const status = app === undefined ? undefined : this.#status(app);
+    for (const listener of this.#listeners) listener(id, status);
+  }
+
+  #status(app: App): AppStatus {
+    const process = this.#options.serving.process(app.id);
+    return {
+      app,
+      state: appState(app, process?.state),
+      process:
+        process === undefined
+          ? undefined
+          : {
+              state: process.state,
+              release: process.release,
+              pid: process.pid,
+              port: process.port,
+              startedAt: process.startedAt.toISOString(),
+              restarts: process.restarts,
+              memoryLimit: process.spec.memoryLimit,
+            },
+    };
+  }
 }

@@ -1,27 +1,39 @@
-import { findRelease, type App } from '../domain/app/app.js';
+import type { AppSources } from '../apps/source.js';
+import type { Configs } from '../apps/config.js';
+import type { Deploys } from '../deploys/deploys.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import type { Principal } from '../domain/access/principal.js';
+import { demandRepository, findRelease, type App } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
+import type { ConfigDiff } from '../domain/config/diff.js';
 import { Refusal } from '../errors.js';
+import type { Serving } from '../serving/serving.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
-import type { Deploy, ReleaseDiff } from './apps.js';
-import type { Configs } from '../apps/config.js';
-import type { Deploys } from '../deploys/deploys.js';
-import { demandRepository, type InPlace } from '../in-place/in-place.js';
-import type { Serving } from '../serving/serving.js';
+
+/** What a release changes against the live one. */
+export interface ReleaseDiff {
+  /** The live release; null where there is none, and so no difference. */
+  live: number | null;
+  /** As `git diff --stat --patch` prints it; empty where the code is the same. */
+  code: string;
+  /** The names of what is different in the config, or why that is unknown. */
+  config: ConfigDiff | Refusal;
+}
 
 export interface ReleasesOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
-  deploys: Deploys;
-  serving: Serving;
-  configs: Configs;
-  inPlace: InPlace;
+  deploys: Pick<Deploys, 'request' | 'cancel' | 'find'>;
+  serving: Pick<Serving, 'retire' | 'openPages'>;
+  configs: Pick<Configs, 'diff'>;
+  sources: AppSources;
 }
 
-/** The releases of apps: deployed again, brought back, compared, ended. */
+/** The releases of apps: deployed again, rolled back to, compared, cancelled, stopped. */
 export class Releases {
   readonly #options: ReleasesOptions;
 
@@ -29,50 +41,30 @@ export class Releases {
     this.#options = options;
   }
 
-  /** Deploys the deploy branch's newest commit again. @throws Refusal `nothing-deployed` */
-  async redeploy(id: string, by: string): Promise<Deploy> {
+  /** Deploys what is newest again. @throws Refusal `app-not-found`, `nothing-deployed` */
+  async redeploy(id: string, by: Principal): Promise<Deploy> {
     const app = this.#options.store.get(id);
-    if (app.place !== undefined) return this.#options.inPlace.deploy(id, by, 'deployed again');
-    const newest = findRelease(app, app.live) ?? app.releases.at(-1);
-    const branch = app.deployBranch ?? 'main';
-    const commit = (await this.#repository(id).resolve(`refs/heads/${branch}`)) ?? newest?.commit;
-    if (commit === undefined) throw nothingDeployed(id);
-    return this.#options.deploys.request({
-      app: id,
-      commit,
-      branch,
-      by,
-      source: app.live === null ? 'upload' : 'redeploy',
-    });
+    return this.#options.sources.of(app).redeploy(app, by);
   }
 
-  /** Brings one back. @throws Refusal `release-not-found`, `release-in-place`, `release-never-live` */
-  async rollback(id: string, release: number, by: string): Promise<Deploy> {
+  /**
+   * Rolls back to a kept release, with its environment and config unchanged, as a new release.
+   * @throws Refusal `release-not-found`, `release-in-place`, `release-never-live`, `app-in-place`
+   */
+  async rollback(id: string, release: number, by: Principal): Promise<Deploy> {
     const app = this.#options.store.get(id);
     const back = demandRelease(app, release);
     if (back.folder !== undefined) {
-      throw new Refusal(
-        'conflict',
-        'release-in-place',
-        `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`,
-      );
+      const sentence = `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`;
+      throw new Refusal('conflict', 'release-in-place', sentence);
     }
     demandRepository(app, 'it cannot go back to a release of its repository');
     if (!['live', 'draining', 'retired'].includes(back.state)) {
-      throw new Refusal(
-        'conflict',
-        'release-never-live',
-        `Release ${release} of ${id} was never live: choose one that was.`,
-      );
+      const sentence = `Release ${release} of ${id} was never live: choose one that was.`;
+      throw new Refusal('conflict', 'release-never-live', sentence);
     }
-    return this.#options.deploys.request({
-      app: id,
-      commit: back.commit,
-      branch: back.branch,
-      by,
-      source: 'rollback',
-      of: back,
-    });
+    const { commit, branch } = back;
+    return this.#options.deploys.request({ app: id, commit, branch, by, source: 'rollback', of: back });
   }
 
   /** What one changes against the live one. @throws Refusal `release-not-found` */
@@ -105,14 +97,25 @@ export class Releases {
     return demandRelease(this.#options.store.get(id), release);
   }
 
+  /** Cancels a deploy that is not live yet. Does nothing where it has ended. @throws Refusal `release-not-found` */
+  async cancel(id: string, release: number): Promise<Release> {
+    demandRelease(this.#options.store.get(id), release);
+    return this.#options.deploys.cancel(id, release);
+  }
+
+  /** A deploy that is under way, to be followed; undefined where it has ended. */
+  underWay(id: string, release: number): Deploy | undefined {
+    return this.#options.deploys.find(id, release);
+  }
+
+  /** How many pages are open now, by release: the live one and those that drain. */
+  openPages(id: string): ReadonlyMap<number, number> {
+    return this.#options.serving.openPages(id);
+  }
+
   #repository(id: string): Repository {
     return new Repository(this.#options.paths.repository(id), this.#options.git);
   }
-}
-
-/** The refusal for an app that has nothing to run. */
-export function nothingDeployed(id: string): Refusal {
-  return new Refusal('conflict', 'nothing-deployed', `${id} has nothing to run yet: push to it first.`);
 }
 
 function demandRelease(app: App, number: number): Release {

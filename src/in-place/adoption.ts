@@ -11,10 +11,11 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Background } from '../lib/background.js';
 import { Repository } from '../store/repository.js';
-import type { AppFiles } from '../apps/files.js';
-import type { Deploy, StagedFile } from '../host/apps.js';
+import type { AppFiles, StagedFile } from '../apps/files.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import type { Principal } from '../domain/access/principal.js';
 import type { Configs } from '../apps/config.js';
-import { inspectPlace } from '../deploys/folder-build.js';
+import { inspectPlace } from '../deploys/folder-release.js';
 
 /** More files than this are no app's code. */
 const MAX_FILES = 2_000;
@@ -26,7 +27,7 @@ export interface AdoptionOptions {
   paths: Paths;
   git: Git;
   file: ConfigFile;
-  appFiles: Pick<AppFiles, 'commit'>;
+  appFiles: Pick<AppFiles, 'adopt'>;
   configs: Pick<Configs, 'of' | 'change'>;
   logger: { error(facts: object, text: string): void };
 }
@@ -47,7 +48,7 @@ export class Adoption {
   }
 
   /** As `Controller.adopt` says. */
-  async adopt(id: string, by: string): Promise<Deploy> {
+  async adopt(id: string, by: Principal): Promise<Deploy> {
     const { store, paths, appFiles } = this.#options;
     const { place } = store.get(id);
     if (place === undefined)
@@ -74,7 +75,7 @@ export class Adoption {
         await writeFile(join(draft, APP_FILE), `main = ${JSON.stringify(entrypoint)}\n`);
         set.push({ path: APP_FILE, file: join(draft, APP_FILE) });
       }
-      const deploy = await appFiles.commit(id, { set, remove: [], replace: true }, by, `Adopt ${place.dir}`);
+      const deploy = await appFiles.adopt(id, set, by, `Adopt ${place.dir}`);
       this.#finish(deploy, place.key);
       // The deploy that is under way takes them along.
       await this.#keepSecrets(id, place.dir, by);
@@ -103,7 +104,7 @@ export class Adoption {
     );
   }
 
-  async #keepSecrets(id: string, dir: string, by: string): Promise<void> {
+  async #keepSecrets(id: string, dir: string, by: Principal): Promise<void> {
     const { configs } = this.#options;
     if (!(await isThere(join(dir, SECRETS), 'file')) || (await configs.of(id)).secretsToml !== '') return;
     await configs.change(id, { secretsToml: await readFile(join(dir, SECRETS), 'utf8') }, by);

@@ -1,4 +1,5 @@
-import type { Deploy } from '../host/apps.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import type { Principal } from '../domain/access/principal.js';
 
 /** What came of one app of a folder of apps. */
 export const outcomes = ['added', 'restarted', 'changed', 'removed', 'failed', 'skipped', 'unchanged'] as const;
@@ -27,17 +28,17 @@ export interface Controller {
    * Reads config.json and the folder of apps again: adds what is new, restarts what changed or died though it is wanted,
    * removes what is gone. What a person has stopped stays stopped. Bad input is told in the notes, and is no error.
    */
-  refresh(by: string): Promise<Refreshed>;
+  refresh(by: Principal): Promise<Refreshed>;
   /**
    * Takes the apps of another installation into config.json, to be run where they are.
    * @param path a folder with config.json or apps, or the config.json itself; absolute
    * @throws Refusal `import-missing`, `config-invalid`
    */
-  import(path: string, by: string): Promise<Refreshed>;
+  import(path: string, by: Principal): Promise<Refreshed>;
   /**
    * Makes the files of an app in place the first commit of a repository of its own, and deploys that. Once it is live, the
    * app runs in place no more; until then, and where the deploy fails, it does.
    * @throws Refusal `not-in-place`, and those of a commit that cannot become a release
    */
-  adopt(id: string, by: string): Promise<Deploy>;
+  adopt(id: string, by: Principal): Promise<Deploy>;
 }

@@ -10,12 +10,14 @@ import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Ports } from '../runtime/process/ports.js';
 import type { AppStore } from '../store/apps.js';
 import type { ConfigFile, ConfigState } from '../store/config-file.js';
-import type { Deploy } from '../host/apps.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import { system, type Principal } from '../domain/access/principal.js';
 import type { AppOutcome, Outcome, Refreshed } from './controller.js';
-import { inspectPlace } from '../deploys/folder-build.js';
-import type { InPlace } from './in-place.js';
+import type { Watcher } from './watcher.js';
+import { inspectPlace } from '../deploys/folder-release.js';
+import type { FolderSource } from './folder-source.js';
 import type { NewApps } from '../apps/new-apps.js';
-import type { Platform } from '../host/platform.js';
+import type { Removal } from '../apps/removal.js';
 import type { Serving } from '../serving/serving.js';
 import { asSentence } from '../lib/words.js';
 
@@ -23,7 +25,10 @@ import { asSentence } from '../lib/words.js';
 const WAIT_MS = 45_000;
 
 /** Who deploys what a watcher has seen. */
-const WATCHER = "the folder's watcher";
+const WATCHER = system("the folder's watcher");
+
+/** Who deploys what is found at the start of the server. */
+const SERVER = system('the server');
 
 export interface FoldersOptions {
   file: ConfigFile;
@@ -31,12 +36,12 @@ export interface FoldersOptions {
   apps: string | undefined;
   store: AppStore;
   newApps: Pick<NewApps, 'add'>;
-  platform: Pick<Platform, 'drop'>;
-  inPlace: InPlace;
+  removal: Pick<Removal, 'drop'>;
+  source: Pick<FolderSource, 'deploy' | 'bringUp' | 'hasChanged'>;
+  /** Watches the folders of the apps that ask for it. */
+  watcher: Pick<Watcher, 'follow' | 'subscribe'>;
   serving: Pick<Serving, 'process'>;
   ports: Pick<Ports, 'spare' | 'propose'>;
-  /** Hears of the apps as they are now, once config.json was read. */
-  settled: (apps: App[]) => void;
   logger: {
     info(facts: object, text: string): void;
     warn(text: string): void;
@@ -57,13 +62,14 @@ export class Folders {
 
   constructor(options: FoldersOptions) {
     this.#options = options;
+    options.watcher.subscribe((id) => this.changed(id));
   }
 
   /** The first look, at the start of the server: nobody waits for what it begins. */
   async begin(): Promise<void> {
     const { logger } = this.#options;
     try {
-      const { steps } = await this.#look('the server');
+      const { steps } = await this.#look(SERVER);
       for (const { app, outcome, sentence } of steps)
         if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
     } catch (error) {
@@ -78,21 +84,21 @@ export class Folders {
   }
 
   /** As `Controller.refresh` says. */
-  async refresh(by: string): Promise<Refreshed> {
+  async refresh(by: Principal): Promise<Refreshed> {
     const { notes, steps } = await this.#look(by);
     return { notes, apps: await Promise.all(steps.map((step) => this.#ended(step))) };
   }
 
   /** Deploys an app whose watched folder has changed, unless this state of it was tried already. */
   async changed(id: string): Promise<void> {
-    const { store, inPlace } = this.#options;
+    const { store, source } = this.#options;
     const app = store.find(id);
     if (app?.place?.watch !== true || app.wanted === 'stopped' || app.asleep) return;
     const newest = app.releases.at(-1);
-    if (newest !== undefined && !(await inPlace.hasChanged(app, newest))) return;
+    if (newest !== undefined && !(await source.hasChanged(app, newest))) return;
     const live = findRelease(app, app.live);
-    if (live !== undefined && pendingRelease(app) === undefined && !(await inPlace.hasChanged(app, live))) return;
-    await inPlace.deploy(id, WATCHER, 'its code changed');
+    if (live !== undefined && pendingRelease(app) === undefined && !(await source.hasChanged(app, live))) return;
+    await source.deploy(id, WATCHER, 'its code changed');
   }
 
   /**
@@ -136,9 +142,9 @@ export class Folders {
     return found;
   }
 
-  async #look(by: string): Promise<{ notes: string[]; steps: Step[] }> {
+  async #look(by: Principal): Promise<{ notes: string[]; steps: Step[] }> {
     return this.#turns.take('', async () => {
-      const { store, ports, platform, settled } = this.#options;
+      const { store, ports, removal, watcher } = this.#options;
       const notes: string[] = [];
       const state = await this.#read(notes);
       this.#tell(state.problems);
@@ -151,7 +157,7 @@ export class Folders {
         if (!state.there || place === undefined || entries.some((entry) => entry.id === id)) continue;
         steps.push(
           await this.#guard(id, async () => {
-            await platform.drop(id);
+            await removal.drop(id);
             return {
               app: id,
               outcome: 'removed',
@@ -160,7 +166,7 @@ export class Folders {
           }),
         );
       }
-      settled(store.list());
+      watcher.follow(store.list());
       return { notes: [...state.problems, ...notes], steps };
     });
   }
@@ -205,8 +211,8 @@ export class Folders {
   }
 
   /** Makes one app what config.json says of it. */
-  async #apply(entry: Entry, by: string): Promise<Step> {
-    const { store, newApps, inPlace, serving } = this.#options;
+  async #apply(entry: Entry, by: Principal): Promise<Step> {
+    const { store, newApps, source, serving } = this.#options;
     const { id, place, path, name, description } = entry;
     const before = store.find(id);
     const step = (outcome: Outcome, sentence: string, deploy?: Deploy): Step => ({
@@ -218,7 +224,7 @@ export class Folders {
     const facts = { name, description, place, ...(path === undefined ? {} : { path }) };
     if (before === undefined) {
       await newApps.add({ ...newApp(id, name, new Date()), ...facts });
-      return step('added', `It runs in place, from ${place.dir}.`, await inPlace.start(id, by, 'added'));
+      return step('added', `It runs in place, from ${place.dir}.`, await source.bringUp(id, by, 'added'));
     }
     if (before.place === undefined) {
       return step(
@@ -243,22 +249,20 @@ export class Folders {
     return step(
       'restarted',
       `Because ${why}.`,
-      await (runs ? inPlace.deploy(id, by, why) : inPlace.start(id, by, why)),
+      await (runs ? source.deploy(id, by, why) : source.bringUp(id, by, why)),
     );
   }
 
   /** Why an app that is wanted must be started anew; undefined where it need not. */
   async #whyRestart(before: App, { place }: Entry): Promise<string | undefined> {
-    const { serving, inPlace, store } = this.#options;
+    const { serving, source, store } = this.#options;
     if (before.place !== undefined && !runsAlike(before.place, place)) return 'its settings changed';
     if (pendingRelease(before) !== undefined) return undefined;
     const process = serving.process(before.id);
     if (process?.state === 'crashed') return 'it had crashed';
     if (process === undefined && !before.asleep) return 'it did not run';
     const live = findRelease(before, before.live);
-    return live !== undefined && (await inPlace.hasChanged(store.get(before.id), live))
-      ? 'its code changed'
-      : undefined;
+    return live !== undefined && (await source.hasChanged(store.get(before.id), live)) ? 'its code changed' : undefined;
   }
 
   /** What came of an app, once its deploy has ended. */

@@ -7,6 +7,7 @@ import {
   type Entry,
   type RawEntry,
 } from '../domain/in-place/config-json.js';
+import type { Principal } from '../domain/access/principal.js';
 import { messageOf, Refusal } from '../errors.js';
 import type { ConfigFile, ConfigState } from '../store/config-file.js';
 import { isThere } from '../store/folder.js';
@@ -24,7 +25,7 @@ export class Importer {
   }
 
   /** As `Controller.import` says; done twice, the second changes nothing. */
-  async import(path: string, by: string): Promise<Refreshed> {
+  async import(path: string, by: Principal): Promise<Refreshed> {
     const notes: string[] = [];
     const { entries, raw, websitePort } = await this.#read(path, notes);
     const skipped: AppOutcome[] = [];

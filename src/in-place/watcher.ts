@@ -13,9 +13,10 @@ const LOOK_MS = 1_000;
 /** The identity of a folder that cannot be found. */
 const NOT_THERE = '';
 
+/** Called when the code of an app has changed; its errors are logged. */
+export type ChangeListener = (app: string) => Promise<void>;
+
 export interface WatcherOptions {
-  /** Hears that the code of an app has changed. */
-  changed: (app: string) => Promise<void>;
   logger: { warn(facts: object, text: string): void };
 }
 
@@ -24,6 +25,7 @@ export class Watcher {
   readonly #options: WatcherOptions;
   readonly #watched = new Map<string, { dir: string; identity: string; watcher: FSWatcher }>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #listeners = new Set<ChangeListener>();
   readonly #work: Background;
   readonly #looks: NodeJS.Timeout;
   #looking = false;
@@ -44,6 +46,12 @@ export class Watcher {
     const wanted = new Map(apps.flatMap((app) => (app.place?.watch === true ? [[app.id, app.place.dir]] : [])));
     for (const [id, { dir }] of this.#watched) if (wanted.get(id) !== dir) this.#leave(id);
     for (const [id, dir] of wanted) if (!this.#watched.has(id)) this.#begin(id, dir);
+  }
+
+  /** @returns what ends the subscription */
+  subscribe(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Ends all watching, and waits for what it has begun. */
@@ -101,7 +109,7 @@ export class Watcher {
       id,
       setTimeout(() => {
         this.#timers.delete(id);
-        this.#work.own(this.#options.changed(id));
+        for (const listener of this.#listeners) this.#work.own(listener(id));
       }, QUIET_MS),
     );
   }

@@ -1,42 +1,48 @@
 import { realpath, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { ConnectionOptions } from 'bullmq';
+import { EffectiveConfig } from '../app-config/effective.js';
+import { Masks } from '../app-config/masks.js';
+import { ProcessConfig } from '../app-config/process-config.js';
+import { Configs } from '../apps/config.js';
+import { AppFiles } from '../apps/files.js';
+import { NewApps } from '../apps/new-apps.js';
+import { Previews } from '../apps/previews.js';
+import { PushedApps } from '../apps/pushed-apps.js';
+import { Removal } from '../apps/removal.js';
+import { RepositorySource } from '../apps/repository-source.js';
+import { AppSources } from '../apps/source.js';
+import { Deploys } from '../deploys/deploys.js';
+import { FolderReleases } from '../deploys/folder-release.js';
+import { HeadStarts } from '../deploys/head-starts.js';
+import { Pruner } from '../deploys/pruner.js';
+import { DeployQueue } from '../deploys/queue.js';
+import { reconcile } from '../deploys/reconcile.js';
+import { ReleaseSources } from '../deploys/release-source.js';
+import { RepositoryReleases } from '../deploys/repository-release.js';
 import { Environments } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
 import { findTools } from '../environments/tools.js';
-import type { Config } from '../settings.js';
-import { Adoption } from '../in-place/adoption.js';
-import { AppFiles } from '../apps/files.js';
-import { Configs } from '../apps/config.js';
-import { forgetCopied } from './copied.js';
-import { deployMask } from '../app-config/deploy-mask.js';
-import { Deploys } from '../deploys/deploys.js';
-import { Folders } from '../in-place/folders.js';
-import { HeadStarts } from '../deploys/head-starts.js';
-import { Importer } from '../in-place/importer.js';
-import { InPlace } from '../in-place/in-place.js';
-import { InheritedConfig } from '../app-config/effective.js';
-import { Keeper } from '../deploys/pruner.js';
-import { NewApps } from '../apps/new-apps.js';
-import { Platform } from '../host/platform.js';
-import { Previews } from '../apps/previews.js';
-import { ProcessConfig } from '../app-config/process-config.js';
-import { Processes } from '../serving/processes.js';
-import { PushedApps } from '../apps/pushed-apps.js';
-import { DeployQueue } from '../deploys/queue.js';
-import { reconcile } from '../deploys/reconcile.js';
-import { startRedis } from '../redis/server.js';
+import { RouteTable } from '../gateway/routes.js';
+import { Apps } from '../host/apps.js';
+import type { Host } from '../host/host.js';
+import { AppPreviews } from '../host/previews.js';
 import { Releases } from '../host/releases.js';
-import { sealSecrets } from './seal-secrets.js';
-import { Serving } from '../serving/serving.js';
-import { Sleeper } from '../serving/sleeper.js';
-import { StoredBranches } from '../apps/stored-branches.js';
+import { Adoption } from '../in-place/adoption.js';
+import type { Controller } from '../in-place/controller.js';
+import { FolderSource } from '../in-place/folder-source.js';
+import { Folders } from '../in-place/folders.js';
+import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
 import { Turns } from '../lib/turns.js';
-import type { RouteTable } from '../gateway/routes.js';
 import type { Logger } from '../logger.js';
+import { startRedis } from '../redis/server.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
+import { Processes } from '../serving/processes.js';
+import { Serving } from '../serving/serving.js';
+import { Sleeper } from '../serving/sleeper.js';
+import type { Config } from '../settings.js';
 import { AppConfigs } from '../store/app-config.js';
 import { AppStore } from '../store/apps.js';
 import type { ConfigFile } from '../store/config-file.js';
@@ -46,11 +52,13 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { SecretFiles } from '../store/secret-files.js';
 import { Vault } from '../store/vault.js';
+import { forgetCopied } from './copied.js';
+import { sealSecrets } from './seal-secrets.js';
 
 /** How long an install may print nothing, in ms. */
 const MAX_BUILD_IDLE = 10 * 60_000;
 
-export interface DeployingOptions {
+export interface ComposeOptions {
   config: Config;
   paths: Paths;
   /** The place of what an app's Python runs first. */
@@ -59,28 +67,27 @@ export interface DeployingOptions {
   file: ConfigFile;
   /** By which our children are known. */
   mark: string;
-  routes: RouteTable;
   /** Where visitors find the platform, and the path of that. */
   publicBase: () => string;
   basePath: string;
-  /** The address of an app. */
+  /** The URL of an app. */
   url: (app: string) => string;
   logger: Logger;
 }
 
-/** The half of the server that gets from a commit to a live release and keeps that up: all that it hands to the other half. */
-export interface Deploying {
+/** Everything behind the doors: what gets from a commit to a live release and keeps that up. */
+export interface Composed {
+  host: Host;
+  controller: Controller;
   store: AppStore;
   git: Git;
+  routes: RouteTable;
   deploys: Deploys;
-  platform: Platform;
   pushed: PushedApps;
   previews: Previews;
   headStarts: HeadStarts;
   sleeper: Sleeper;
-  folders: Folders;
-  importer: Importer;
-  adoption: Adoption;
+  url: (app: string) => string;
   /** Brings what runs in line with what is wanted. Before that nothing is deployed. */
   begin(): Promise<void>;
   /** Begins nothing new, and waits for what cannot be left in the middle. */
@@ -89,19 +96,12 @@ export interface Deploying {
   end(options: { keepApps: boolean }): Promise<void>;
 }
 
-/** Wires the deploying half. What an earlier server has left behind is cleared away first. */
-export async function assembleDeploying({
-  config,
-  paths,
-  launcher,
-  file,
-  mark,
-  routes,
-  publicBase,
-  basePath,
-  url,
-  logger,
-}: DeployingOptions): Promise<Deploying> {
+/**
+ * Wires everything behind the doors, each object after those it needs: an object that would need a later one subscribes to
+ * it instead. What an earlier server has left behind is cleared away first.
+ */
+export async function composeHost(options: ComposeOptions): Promise<Composed> {
+  const { config, paths, launcher, file, mark, publicBase, basePath, url, logger } = options;
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
   await forgetCopied({ store, data: await realpath(paths.data), mark });
@@ -112,7 +112,7 @@ export async function assembleDeploying({
   const vault = new Vault(paths);
   for (const problem of await vault.open()) logger.error(problem);
   const appConfigs = new AppConfigs(vault);
-  const inherited = new InheritedConfig({ store, configs: appConfigs });
+  const effective = new EffectiveConfig({ store, configs: appConfigs });
   const cookies = new CookieSecrets(paths, vault);
   const secretFiles = new SecretFiles(paths);
   await sealSecrets({ store, cookies, files: secretFiles, logger });
@@ -151,7 +151,7 @@ export async function assembleDeploying({
     as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
   });
   const ports = new Ports(config.ports);
-  const processConfig = new ProcessConfig({ configs: inherited, cookies, files: secretFiles, logger });
+  const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
   const processes = new Processes({
     store,
     paths,
@@ -167,124 +167,105 @@ export async function assembleDeploying({
     sessionTtlMs: config.drain.ttlMs,
     config: processConfig,
   });
-  const serving = new Serving({
-    store,
-    paths,
-    routes,
-    processes,
-    drain: config.drain,
-    config: processConfig,
-    changed: (app) => platform.processChanged(app),
-    logger,
-  });
+  const routes = new RouteTable();
+  const turns = new Turns();
+  const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, logger });
   const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
-  const keeper = new Keeper({ store, paths, git, environments, keep: config.keptReleases, logger });
-  const deploys = new Deploys({
+  const masks = new Masks({ store, configs: appConfigs, cookies, logger });
+  const pruner = new Pruner({
     store,
     paths,
     git,
     environments,
-    systemPackages,
-    serving,
-    headStarts,
-    url,
-    wake: (app) => queue.wake(app),
-    tidy: async (app): Promise<void> => {
-      await keeper.tidyAfter(app);
-      await configs.tidy(app);
-    },
-    mask: (app): Promise<(text: string) => string> => deployMask(configs, app, logger),
-    configs: inherited,
+    configs: appConfigs,
+    keep: config.keptReleases,
     logger,
   });
-  const configs: Configs = new Configs({ store, configs: appConfigs, cookies, vault, deploys });
-  const inPlace = new InPlace({ store, deploys, serving, logger });
-  const turns = new Turns();
-  const appFiles = new AppFiles({ store, paths, git, deploys, turns });
-  const newApps = new NewApps({ store, paths, git, turns });
-  const releases = new Releases({ store, paths, git, deploys, serving, configs, inPlace });
-  const branches = new StoredBranches({
+  const deploys = new Deploys({
     store,
     paths,
     git,
-    deploys,
-    previews: {
-      isOn: (app) => previews.isOn(app),
-      find: (app, branch) => previews.find(app, branch),
-      take: (app, branch) => previews.take(app, branch),
-    },
-  });
-  const platform = new Platform({
-    store,
-    paths,
-    git,
-    deploys,
+    sources: new ReleaseSources({
+      repository: new RepositoryReleases({ paths, git, environments, systemPackages }),
+      folder: new FolderReleases(environments),
+    }),
     serving,
-    configs,
-    turns,
-    files: appFiles,
-    newApps,
-    branches,
-    releases,
-    inPlace,
-    inherited,
-    previews: config.previews.on,
-  });
-  const pushed = new PushedApps({ store, paths, git, newApps });
-  const previews: Previews = new Previews({
-    store,
-    routes,
-    newApps,
-    apps: platform,
-    settings: config.previews,
+    headStarts,
+    configs: effective,
+    masks,
+    pruner,
+    url,
     logger,
   });
   const queue = new DeployQueue({
     connection,
     prefix: `streamlit-host:${mark}`,
     concurrency: config.deploys,
-    run: (app) => deploys.run(app),
-    wanted: () => deploys.wanted(),
+    deploys,
     logger,
   });
 
-  const folders: Folders = new Folders({
+  const folderSource = new FolderSource({ store, deploys, serving, logger });
+  const repositorySource = new RepositorySource({ store, paths, git, deploys, serving });
+  const sources = new AppSources({ repository: repositorySource, folder: folderSource });
+  const newApps = new NewApps({ store, paths, git, turns });
+  const pushed = new PushedApps({ store, paths, git, newApps });
+  const files = new AppFiles({ store, paths, git, sources, deploys, turns });
+  const configs = new Configs({ store, paths, git, configs: appConfigs, effective, sources, vault, deploys });
+  const removal = new Removal({ store, deploys, serving, configs: appConfigs, turns });
+  const previews = new Previews({ store, routes, newApps, removal, settings: config.previews, logger });
+
+  const watcher = new Watcher({ logger });
+  const folders = new Folders({
     file,
     // Our own records of apps are no apps.
     apps: config.controller.apps === paths.apps ? undefined : config.controller.apps,
     store,
     newApps,
-    platform,
-    inPlace,
+    removal,
+    source: folderSource,
     serving,
     ports,
-    settled: (apps) => watcher.follow(apps),
+    watcher,
     logger,
   });
-  const watcher = new Watcher({ changed: (app) => folders.changed(app), logger });
   const importer = new Importer(file, folders);
-  const adoption = new Adoption({ store, paths, git, file, appFiles, configs, logger });
+  const adoption = new Adoption({ store, paths, git, file, appFiles: files, configs, logger });
 
+  const apps = new Apps({ store, serving, newApps, removal, sources, turns });
+  const host: Host = {
+    apps,
+    files,
+    releases: new Releases({ store, paths, git, deploys, serving, configs, sources }),
+    config: configs,
+    previews: new AppPreviews({ store, apps, paths, git, deploys, previews }),
+    masks,
+  };
   const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
 
   return {
+    host,
+    controller: {
+      mistakes: () => folders.mistakes,
+      refresh: (by) => folders.refresh(by),
+      import: (path, by) => importer.import(path, by),
+      adopt: (id, by) => adoption.adopt(id, by),
+    },
     store,
     git,
+    routes,
     deploys,
-    platform,
     pushed,
     previews,
     headStarts,
     sleeper,
-    folders,
-    importer,
-    adoption,
+    url,
     async begin() {
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();
       await previews.look();
-      await keeper.tidy();
-      for (const app of deploys.wanted()) queue.wake(app);
+      await pruner.tidy();
+      queue.begin();
     },
     async rest() {
       await watcher.close();

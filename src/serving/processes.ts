@@ -17,11 +17,17 @@ import type { Ports } from '../runtime/process/ports.js';
 import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/app-process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
-import type { ExpectedRelease } from '../deploys/head-starts.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
 
 /** In bytes. */
 const MB = 1_000_000;
+
+/** What is expected of the next release of an app. */
+export interface ExpectedRelease {
+  number: number;
+  environment: string;
+  config: number;
+}
 
 export interface ProcessesOptions {
   store: Pick<AppStore, 'find'>;

@@ -1,7 +1,6 @@
-import { drainMinutesOf, findRelease, type App } from '../domain/app/app.js';
+import { drainMinutesOf, findRelease, nothingDeployed, type App } from '../domain/app/app.js';
 import type { ProcessRecord } from '../domain/app/process.js';
 import { transition, type Release } from '../domain/app/release.js';
-import { Refusal } from '../errors.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import { endMarked } from '../runtime/process/marked.js';
@@ -22,8 +21,6 @@ export interface ServingOptions {
   drain: DrainLimits;
   /** Takes back what a process got of its app's secrets. */
   config: Pick<ProcessConfig, 'end'>;
-  /** Hears that an app's process has another state. */
-  changed: (app: string) => void;
   logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
 }
 
@@ -46,6 +43,7 @@ interface Served {
  */
 export class Serving {
   readonly #options: ServingOptions;
+  readonly #listeners = new Set<(app: string) => void>();
   readonly #live = new Map<string, Served>();
   readonly #draining = new Map<string, Set<Served>>();
   readonly #background = new Set<Promise<void>>();
@@ -60,6 +58,12 @@ export class Serving {
     this.#options = options;
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#looks.unref();
+  }
+
+  /** Calls the listener whenever a process of an app has another state. @returns what ends the subscription */
+  subscribe(listener: (app: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The live release's process. */
@@ -123,7 +127,7 @@ export class Serving {
     if (before !== undefined) return before.process.retry();
     const release = findRelease(app, app.live);
     if (release === undefined) {
-      throw new Refusal('conflict', 'nothing-deployed', `${app.id} has nothing to run yet: push to it first.`);
+      throw nothingDeployed(app.id);
     }
     const process = await this.prepare(app.id, release);
     // Two starts at once: the first one is under way. Stopped meanwhile, or about to be removed: nobody would end it.
@@ -300,7 +304,7 @@ export class Serving {
 
   #changed(app: string, process: AppProcess): void {
     this.#options.routes.changed(app);
-    this.#options.changed(app);
+    for (const listener of this.#listeners) listener(app);
     // A process that comes back after a crash gets its secrets anew.
     if (process.state === 'stopped' || process.state === 'crashed') {
       this.#inBackground(this.#options.config.end({ app, release: process.release, port: process.port }));

@@ -107,6 +107,11 @@ export class AppStore {
     });
   }
 
+  /** Writes down whether an app is to run. An app that sleeps is awake from here on. @throws Refusal `app-not-found` */
+  async want(id: string, wanted: App['wanted']): Promise<App> {
+    return this.update(id, (app) => (app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false }));
+  }
+
   /**
    * Begins the removal of an app: its record goes first, and what is left of an interrupted removal is then swept up at the
    * next start. What still changes of it is not written down any more: it is removed to make room on a full disk, too.

@@ -34,7 +34,7 @@ export class Credentials {
 
   /** Who a token belongs to. */
   check(token: string): Principal | undefined {
-    return timingSafeEqual(sha256(token), this.#hash) ? { name: 'admin' } : undefined;
+    return timingSafeEqual(sha256(token), this.#hash) ? { kind: 'token', name: 'admin' } : undefined;
   }
 }
 

@@ -138,7 +138,8 @@ function byToken(ctx: Context, access: Access, header: string): SignedIn {
 function sessionOf(ctx: Context, access: Access): SignedIn | undefined {
   for (const id of cookies(ctx)) {
     const session = access.sessions.find(id);
-    if (session !== undefined) return { principal: { name: session.name }, session: { id, csrf: session.csrf } };
+    if (session !== undefined)
+      return { principal: { kind: 'person', name: session.name }, session: { id, csrf: session.csrf } };
   }
   return undefined;
 }

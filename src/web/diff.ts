@@ -1,4 +1,4 @@
-import type { ReleaseDiff } from '../host/apps.js';
+import type { ReleaseDiff } from '../host/releases.js';
 import type { NamesDiff } from '../domain/config/diff.js';
 import { Refusal } from '../errors.js';
 

@@ -9,7 +9,7 @@ import type { GalleryCard, TagView, Views } from './views.js';
 import { counted } from '../lib/words.js';
 
 export interface GalleryDeps {
-  apps: Apps;
+  apps: Pick<Apps, 'list'>;
   views: Views;
   pictures: Pick<Pictures, 'version' | 'read'>;
   /** The public base, such as `https://apps.example.com/tools`. */

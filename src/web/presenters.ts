@@ -1,6 +1,7 @@
 import { findRelease, pendingRelease, type App, type AppState } from '../domain/app/app.js';
 import { isPending, type Release, type ReleaseState } from '../domain/app/release.js';
-import type { AppStatus, RepositoryFile } from '../host/apps.js';
+import type { ProjectFile } from '../apps/source.js';
+import type { AppStatus } from '../host/apps.js';
 import { encodePath, type Links } from './links.js';
 import { formatBytes, formatSpan } from '../lib/units.js';
 import { counted } from '../lib/words.js';
@@ -242,7 +243,7 @@ export interface FolderView {
 }
 
 /** An app's files by folder, the top first. */
-export function presentFiles(files: RepositoryFile[], app: string, links: Links, current?: string): FolderView[] {
+export function presentFiles(files: ProjectFile[], app: string, links: Links, current?: string): FolderView[] {
   const folders = new Map<string, FolderView>();
   for (const file of [...files].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     const cut = file.path.lastIndexOf('/');

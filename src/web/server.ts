@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
-import type { Apps } from '../host/apps.js';
+import type { Host } from '../host/host.js';
 import type { Controller } from '../in-place/controller.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -24,7 +24,7 @@ export interface WebPages {
 }
 
 export interface WebOptions {
-  apps: Apps;
+  host: Host;
   controller: Controller;
   /** The one address everything links to, without a trailing slash; known once the server listens. */
   publicBase(): string;
@@ -74,7 +74,7 @@ export function createWeb(options: WebOptions): RequestListener {
   for (const middleware of options.open ?? []) app.use(middleware);
 
   const api = createApi({
-    apps: options.apps,
+    host: options.host,
     controller: options.controller,
     publicBase: () => options.publicBase(),
     logs: options.logs,

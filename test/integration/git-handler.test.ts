@@ -49,7 +49,7 @@ beforeEach(async () => {
   };
   const handler = new GitHandler({
     attempts: new Attempts(),
-    check: (token) => (token === 'secret' ? { name: 'ada' } : undefined),
+    check: (token) => (token === 'secret' ? { kind: 'person', name: 'ada' } : undefined),
     repositories: {
       find: () => bare,
       empty: bare,

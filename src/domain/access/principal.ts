@@ -1,7 +1,13 @@
-/** Who asks. Today there is one: the holder of the admin token. */
+/** Who acts: a person, a token (a script), or the server itself. Every door names one, and every record keeps its name. */
 export interface Principal {
-  /** As it stands in commits and in the list of deploys. */
-  name: string;
+  readonly kind: 'person' | 'token' | 'system';
+  /** As commits and the list of deploys show it. */
+  readonly name: string;
+}
+
+/** The server acting by itself. @param name what records show, such as `streamlit-host` */
+export function system(name = 'streamlit-host'): Principal {
+  return { kind: 'system', name };
 }
 
 /** Who a token belongs to; undefined where it is nobody's. Takes the same time for every token. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Context } from 'koa';
-import type { AppStatus, Deploy } from '../../host/apps.js';
+import type { Deploy } from '../../deploys/ongoing.js';
+import type { AppStatus } from '../../host/apps.js';
 import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
@@ -13,7 +14,7 @@ import { answers, appStates, bodies, formFiles, params, parseInput, queries, typ
 
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {
-  const { apps } = api;
+  const { host } = api;
   const readJson = jsonReader();
   const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date(), api.memoryOf);
 
@@ -31,7 +32,7 @@ export function appRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx, { query }) {
-        const found = sorted(filtered(apps.list(), query), query.sort);
+        const found = sorted(filtered(host.apps.list(), query), query.sort);
         const address = new URL(`${api.publicBase()}/api/apps`);
         for (const [key, value] of Object.entries({ state: query.state, q: query.q, sort: query.sort })) {
           if (value !== undefined) address.searchParams.set(key, value);
@@ -80,9 +81,9 @@ export function appRoutes(api: ApiContext): Route[] {
       async handle(ctx, input) {
         const { id } = input.params;
         ctx.body = {
-          ...present(apps.get(id)),
-          ...presentPreviews(apps.previews(id), api.publicBase()),
-          stored_branches: await apps.storedBranches(id),
+          ...present(host.apps.get(id)),
+          ...presentPreviews(host.previews.of(id), api.publicBase()),
+          stored_branches: await host.previews.stored(id),
         };
       },
     }),
@@ -106,12 +107,12 @@ export function appRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx, input) {
         const { id } = input.params;
-        apps.get(id);
-        const by = signedIn(ctx).principal.name;
+        host.apps.get(id);
+        const by = signedIn(ctx).principal;
         const { status, deploy } = ctx.is('json')
-          ? await updateFrom(apps, id, await readJson(ctx, bodies.update), undefined, by)
+          ? await updateFrom(host, id, await readJson(ctx, bodies.update), undefined, by)
           : await withUpload(ctx, api.uploads, (upload) =>
-              updateFrom(apps, id, parseInput(bodies.updateForm, upload.fields), upload, by),
+              updateFrom(host, id, parseInput(bodies.updateForm, upload.fields), upload, by),
             );
         ctx.body = changed(status, deploy);
       },
@@ -131,7 +132,9 @@ export function appRoutes(api: ApiContext): Route[] {
         params: params.app,
         answers: { 200: { description: 'The app.', content: { 'application/json': answers.app } } },
         async handle(ctx: Context, input: { params: z.infer<typeof params.app> }) {
-          ctx.body = present(await apps[verb](input.params.id));
+          const { id } = input.params;
+          const by = signedIn(ctx).principal;
+          ctx.body = present(await (verb === 'stop' ? host.apps.stop(id) : host.apps[verb](id, by)));
         },
       }),
     ),
@@ -146,9 +149,9 @@ export function appRoutes(api: ApiContext): Route[] {
         202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
       },
       async handle(ctx, input) {
-        const deploy = await apps.redeploy(input.params.id, signedIn(ctx).principal.name);
+        const deploy = await host.releases.redeploy(input.params.id, signedIn(ctx).principal);
         ctx.status = 202;
-        ctx.body = changed(apps.get(input.params.id), deploy);
+        ctx.body = changed(host.apps.get(input.params.id), deploy);
       },
     }),
 
@@ -168,9 +171,9 @@ export function appRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx, { params: { id } }) {
         const { branch } = await readJson(ctx, bodies.preview);
-        const deploy = await apps.preview(id, branch, signedIn(ctx).principal.name);
+        const deploy = await host.previews.create(id, branch, signedIn(ctx).principal);
         ctx.status = 202;
-        ctx.body = changed(apps.get(deploy.app), deploy);
+        ctx.body = changed(host.apps.get(deploy.app), deploy);
       },
     }),
 
@@ -183,7 +186,7 @@ export function appRoutes(api: ApiContext): Route[] {
       query: queries.remove,
       answers: { 204: { description: 'It is gone.' } },
       async handle(ctx, input) {
-        const { id } = apps.get(input.params.id).app;
+        const { id } = host.apps.get(input.params.id).app;
         if (input.query.confirm !== id) {
           throw new Refusal(
             'invalid',
@@ -192,7 +195,7 @@ export function appRoutes(api: ApiContext): Route[] {
             { field: 'confirm' },
           );
         }
-        await apps.remove(id);
+        await host.apps.remove(id);
         ctx.status = 204;
       },
     }),
@@ -200,7 +203,7 @@ export function appRoutes(api: ApiContext): Route[] {
 
   async function createEmpty(ctx: Context): Promise<{ status: AppStatus; deploy: undefined }> {
     const { name, id, description } = await readJson(ctx, bodies.create);
-    const status = await apps.create({
+    const status = await host.apps.create({
       name,
       ...(id === undefined ? {} : { id }),
       ...(description === undefined ? {} : { description }),
@@ -209,9 +212,9 @@ export function appRoutes(api: ApiContext): Route[] {
   }
 
   async function createFromForm(ctx: Context): Promise<{ status: AppStatus; deploy: Deploy }> {
-    const by = signedIn(ctx).principal.name;
+    const by = signedIn(ctx).principal;
     return withUpload(ctx, api.uploads, (upload) =>
-      createFrom(apps, parseInput(bodies.create, upload.fields), upload, by),
+      createFrom(host, parseInput(bodies.create, upload.fields), upload, by),
     );
   }
 

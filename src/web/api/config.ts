@@ -4,7 +4,7 @@ import { findRelease, printable } from '../../domain/app/app.js';
 import { parseEnvFile } from '../../domain/config/env-file.js';
 import { SECRETS_BYTES, secretNames } from '../../domain/config/secrets.js';
 import { Refusal } from '../../errors.js';
-import type { ConfigChange, ConfigChanged } from '../../host/apps.js';
+import type { ConfigChange, ConfigChanged } from '../../apps/config.js';
 import type { AppConfig } from '../../store/app-config.js';
 import { signedIn } from '../auth.js';
 import { readBody, textOf } from '../body.js';
@@ -83,7 +83,7 @@ const rotation = z
 
 /** The calls about config vars and secrets. Values go in, and come out only where somebody asks for them by name. */
 export function configRoutes(api: ApiContext): Route[] {
-  const { apps } = api;
+  const { host } = api;
   const inEffect =
     'A live app gets a new release with the same code and environment, checked as any other before it serves.';
 
@@ -97,7 +97,7 @@ export function configRoutes(api: ApiContext): Route[] {
       query: queries.vars,
       answers: { 200: { description: 'The vars that new releases get.', content: { 'application/json': vars } } },
       async handle(ctx, { params: { id }, query }) {
-        const config = await apps.config(id);
+        const config = await host.config.of(id);
         const { name } = query;
         if (name !== undefined && !Object.hasOwn(config.vars, name)) {
           throw new Refusal('not-found', 'var-not-found', `${id} has no config var ${printable(name)}.`, {
@@ -169,7 +169,7 @@ export function configRoutes(api: ApiContext): Route[] {
         200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } },
       },
       async handle(ctx, { params: { id }, query }) {
-        const config = await apps.config(id);
+        const config = await host.config.of(id);
         if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'secrets');
         ctx.body = presentSecrets(id, config, query.reveal === '1');
       },
@@ -217,7 +217,7 @@ export function configRoutes(api: ApiContext): Route[] {
         'The old key is thrown away. Nothing restarts, and an interrupted change of keys is ended at the next start.',
       answers: { 200: { description: 'What was done.', content: { 'application/json': rotation } } },
       async handle(ctx) {
-        const done = await apps.rotateKey();
+        const done = await host.config.rotateKey();
         api.logger.info(
           { by: signedIn(ctx).principal.name, files: done.files },
           'the config of all apps was encrypted with a new key',
@@ -228,17 +228,17 @@ export function configRoutes(api: ApiContext): Route[] {
   ];
 
   async function changeVars(ctx: Context, id: string, change: ConfigChange): Promise<object> {
-    const changed = await apps.configure(id, change, signedIn(ctx).principal.name);
+    const changed = await host.config.change(id, change, signedIn(ctx).principal);
     return { ...presentVars(id, changed.config, false), deploy: deployOf(id, changed) };
   }
 
   async function changeSecrets(ctx: Context, id: string, toml: string): Promise<object> {
-    const changed = await apps.configure(id, { secretsToml: toml }, signedIn(ctx).principal.name);
+    const changed = await host.config.change(id, { secretsToml: toml }, signedIn(ctx).principal);
     return { ...presentSecrets(id, changed.config, false), deploy: deployOf(id, changed) };
   }
 
   function deployOf(id: string, changed: ConfigChanged): DeployAnswer | null {
-    const { app } = apps.get(id);
+    const { app } = host.apps.get(id);
     const release = changed.deploy === undefined ? undefined : findRelease(app, changed.deploy.release);
     return release === undefined ? null : presentDeploy(app, release, api.publicBase());
   }
@@ -269,7 +269,7 @@ export function configRoutes(api: ApiContext): Route[] {
   }
 
   function versionsOf(id: string, config: AppConfig): { version: number; live_version: number | null } {
-    const { app } = apps.get(id);
+    const { app } = host.apps.get(id);
     const live = findRelease(app, app.live);
     return { version: config.version, live_version: live === undefined ? null : (live.config ?? 0) };
   }

@@ -7,7 +7,7 @@ import { answers, bodies, params } from './schemas.js';
 
 /** The calls about apps that run in place, of which config.json tells. */
 export function controllerRoutes(api: ApiContext): Route[] {
-  const { apps, controller } = api;
+  const { host, controller } = api;
   const readJson = jsonReader();
   return [
     route({
@@ -22,7 +22,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
         200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } },
       },
       async handle(ctx) {
-        ctx.body = await controller.refresh(signedIn(ctx).principal.name);
+        ctx.body = await controller.refresh(signedIn(ctx).principal);
       },
     }),
 
@@ -39,7 +39,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx) {
         const { path } = await readJson(ctx, bodies.import);
-        ctx.body = await controller.import(path, signedIn(ctx).principal.name);
+        ctx.body = await controller.import(path, signedIn(ctx).principal);
       },
     }),
 
@@ -55,8 +55,8 @@ export function controllerRoutes(api: ApiContext): Route[] {
         202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
       },
       async handle(ctx, { params: { id } }) {
-        const deploy = await controller.adopt(id, signedIn(ctx).principal.name);
-        const status = apps.get(id);
+        const deploy = await controller.adopt(id, signedIn(ctx).principal);
+        const status = host.apps.get(id);
         const release = findRelease(status.app, deploy.release);
         ctx.status = 202;
         ctx.body = {

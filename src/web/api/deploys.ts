@@ -3,7 +3,7 @@ import { tail } from '../../logs/tail.js';
 import { findRelease } from '../../domain/app/app.js';
 import type { App } from '../../domain/app/app.js';
 import type { Release } from '../../domain/app/release.js';
-import type { ReleaseDiff } from '../../host/apps.js';
+import type { ReleaseDiff } from '../../host/releases.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
@@ -40,7 +40,7 @@ const LOG_LINES = 200;
 
 /** The calls about what was deployed, and what came of it. */
 export function deployRoutes(api: ApiContext): Route[] {
-  const { apps } = api;
+  const { host } = api;
   const readJson = jsonReader();
   return [
     route({
@@ -57,13 +57,13 @@ export function deployRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx, { params: { id }, query }) {
-        const { app } = apps.get(id);
+        const { app } = host.apps.get(id);
         const newestFirst = [...app.releases].sort((a, b) => b.number - a.number);
         const address = new URL(`${api.publicBase()}/api/apps/${app.id}/deploys`);
         const { part, link } = paginate(newestFirst, query.page, query.per_page, address);
         ctx.set('Link', link);
         ctx.body = {
-          deploys: part.map((release) => presentDeploy(app, release, api.publicBase(), apps.openPages(id))),
+          deploys: part.map((release) => presentDeploy(app, release, api.publicBase(), host.releases.openPages(id))),
           page: query.page,
           per_page: query.per_page,
           total: newestFirst.length,
@@ -79,10 +79,13 @@ export function deployRoutes(api: ApiContext): Route[] {
       params: params.deploy,
       answers: { 200: { description: 'The deploy.', content: { 'application/json': answers.deployWithLog } } },
       async handle(ctx, { params: { id, n } }) {
-        const { app } = apps.get(id);
+        const { app } = host.apps.get(id);
         const release = releaseOf(app, n);
         const { lines, truncated } = await tail(api.logs.buildLog(app.id, n), LOG_LINES);
-        ctx.body = { ...presentDeploy(app, release, api.publicBase(), apps.openPages(id)), log: { lines, truncated } };
+        ctx.body = {
+          ...presentDeploy(app, release, api.publicBase(), host.releases.openPages(id)),
+          log: { lines, truncated },
+        };
       },
     }),
 
@@ -102,7 +105,7 @@ export function deployRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx, { params: { id, n } }) {
-        const found = await apps.diff(id, n);
+        const found = await host.releases.diff(id, n);
         ctx.vary('Accept');
         if (ctx.accepts('text/plain', 'application/json') === 'application/json') {
           ctx.body = presentDiff(n, found);
@@ -125,8 +128,8 @@ export function deployRoutes(api: ApiContext): Route[] {
       answers: { 202: { description: 'The deploy to follow.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id } }) {
         const { release } = await readJson(ctx, bodies.rollback);
-        const deploy = await apps.rollback(id, release, signedIn(ctx).principal.name);
-        const { app } = apps.get(id);
+        const deploy = await host.releases.rollback(id, release, signedIn(ctx).principal);
+        const { app } = host.apps.get(id);
         ctx.status = 202;
         ctx.body = presentDeploy(app, releaseOf(app, deploy.release), api.publicBase());
       },
@@ -141,8 +144,8 @@ export function deployRoutes(api: ApiContext): Route[] {
       params: params.deploy,
       answers: { 200: { description: 'The deploy as it is now.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, n } }) {
-        const release = await apps.retire(id, n);
-        ctx.body = presentDeploy(apps.get(id).app, release, api.publicBase());
+        const release = await host.releases.retire(id, n);
+        ctx.body = presentDeploy(host.apps.get(id).app, release, api.publicBase());
       },
     }),
 
@@ -155,8 +158,8 @@ export function deployRoutes(api: ApiContext): Route[] {
       params: params.deploy,
       answers: { 200: { description: 'The deploy as it is now.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, n } }) {
-        const release = await apps.cancel(id, n);
-        ctx.body = presentDeploy(apps.get(id).app, release, api.publicBase());
+        const release = await host.releases.cancel(id, n);
+        ctx.body = presentDeploy(host.apps.get(id).app, release, api.publicBase());
       },
     }),
   ];

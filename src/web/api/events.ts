@@ -21,13 +21,13 @@ export function eventRoutes(api: ApiContext): Route[] {
           const { signal } = stream;
           let changed = new Map<string, AppStatus | undefined>();
           let wake: () => void = () => undefined;
-          const unsubscribe = api.apps.subscribe((id, status) => {
+          const unsubscribe = api.host.apps.subscribe((id, status) => {
             changed.set(id, status);
             wake();
           });
           signal.addEventListener('abort', () => wake(), { once: true });
           try {
-            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: api.apps.list().map(present) }) });
+            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: api.host.apps.list().map(present) }) });
             while (!signal.aborted) {
               const batch = changed;
               changed = new Map();

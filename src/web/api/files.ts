@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Context } from 'koa';
-import type { Apps, FileChange } from '../../host/apps.js';
+import type { FileChange } from '../../apps/files.js';
+import type { Host } from '../../host/host.js';
 import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { Turns } from '../../lib/turns.js';
@@ -24,7 +25,7 @@ class Changed extends Refusal {
 
 /** The calls that read and edit single files of an app's repository. */
 export function fileRoutes(api: ApiContext): Route[] {
-  const { apps } = api;
+  const { host } = api;
   /** Between reading a file of an app and committing it, no other edit of that app falls. */
   const edits = new Turns();
 
@@ -37,10 +38,10 @@ export function fileRoutes(api: ApiContext): Route[] {
       params: params.app,
       answers: { 200: { description: 'The files.', content: { 'application/json': answers.files } } },
       async handle(ctx, { params: { id } }) {
-        apps.get(id);
+        host.apps.get(id);
         const url = (path: string): string =>
           `${api.publicBase()}/api/apps/${id}/files/${path.split('/').map(encodeURIComponent).join('/')}`;
-        ctx.body = { files: (await apps.files(id)).map(({ path, size }) => ({ path, size, url: url(path) })) };
+        ctx.body = { files: (await host.files.list(id)).map(({ path, size }) => ({ path, size, url: url(path) })) };
       },
     }),
 
@@ -60,8 +61,8 @@ export function fileRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx, { params: { id, path } }) {
-        apps.get(id);
-        const content = await apps.readFile(id, await pathIn(id, path, (asked) => safePath(asked, 'path')));
+        host.apps.get(id);
+        const content = await host.files.read(id, await pathIn(id, path, (asked) => safePath(asked, 'path')));
         ctx.status = 200;
         ctx.etag = etagOf(content);
         ctx.set('Cache-Control', 'no-cache');
@@ -90,11 +91,11 @@ export function fileRoutes(api: ApiContext): Route[] {
         201: { description: 'It was added.', content: { 'application/json': answers.saved } },
       },
       async handle(ctx, { params: { id, path: asked }, query }) {
-        apps.get(id);
+        host.apps.get(id);
         const path = await pathIn(id, asked, writable);
         await withBody(ctx, { tmp: api.uploads.tmp, maxBytes: MAX_FILE }, (file) =>
           edits.take(id, async () => {
-            const before = await contentOf(apps, id, path);
+            const before = await contentOf(host, id, path);
             demandUnchanged(ctx, path, before);
             const message = query.message ?? `${before === undefined ? 'Add' : 'Edit'} ${path}`;
             const deploy = await commit(ctx, id, { set: [{ path, file }], remove: [], replace: false }, message);
@@ -117,10 +118,10 @@ export function fileRoutes(api: ApiContext): Route[] {
       headers: conditions,
       answers: { 200: { description: 'It was removed.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, path: asked }, query }) {
-        apps.get(id);
+        host.apps.get(id);
         const path = await pathIn(id, asked, writable);
         await edits.take(id, async () => {
-          demandUnchanged(ctx, path, await apps.readFile(id, path));
+          demandUnchanged(ctx, path, await host.files.read(id, path));
           ctx.body = await commit(
             ctx,
             id,
@@ -134,12 +135,12 @@ export function fileRoutes(api: ApiContext): Route[] {
 
   /** The path of a file: git takes names that no upload may have, so one that is there has the name that it has. */
   async function pathIn(id: string, asked: string, otherwise: (asked: string) => string): Promise<string> {
-    return (await apps.files(id)).some(({ path }) => path === asked) ? asked : otherwise(asked);
+    return (await host.files.list(id)).some(({ path }) => path === asked) ? asked : otherwise(asked);
   }
 
   async function commit(ctx: Context, id: string, change: FileChange, message: string): Promise<DeployAnswer | null> {
-    const deploy = await apps.commit(id, change, signedIn(ctx).principal.name, message);
-    const { app } = apps.get(id);
+    const deploy = await host.files.commit(id, change, signedIn(ctx).principal, message);
+    const { app } = host.apps.get(id);
     const release = findRelease(app, deploy.release);
     return release === undefined ? null : presentDeploy(app, release, api.publicBase());
   }
@@ -157,9 +158,9 @@ function writable(asked: string): string {
   );
 }
 
-async function contentOf(apps: Apps, id: string, path: string): Promise<Buffer | undefined> {
+async function contentOf(host: Host, id: string, path: string): Promise<Buffer | undefined> {
   try {
-    return await apps.readFile(id, path);
+    return await host.files.read(id, path);
   } catch (error) {
     if (error instanceof Refusal && error.kind === 'not-found') return undefined;
     throw error;

@@ -102,7 +102,7 @@ async function followOne(
 
 /** Resolves when nothing is written to a log any more: its deploy has ended, or another release prints now. */
 function overOf(api: ApiContext, { app, source, release, goesOn }: Source, signal: AbortSignal): Promise<unknown> {
-  if (source === 'build') return api.apps.deploying(app, release)?.done ?? Promise.resolve();
+  if (source === 'build') return api.host.releases.underWay(app, release)?.done ?? Promise.resolve();
   return new Promise<void>((resolve) => {
     const over = (): void => {
       unsubscribe();
@@ -111,7 +111,7 @@ function overOf(api: ApiContext, { app, source, release, goesOn }: Source, signa
     const look = (record: App | undefined): void => {
       if (record === undefined || (goesOn && printingRelease(record) !== release)) over();
     };
-    const unsubscribe = api.apps.subscribe((id, status) => {
+    const unsubscribe = api.host.apps.subscribe((id, status) => {
       if (id === app) look(status?.app);
     });
     signal.addEventListener('abort', over, { once: true });
@@ -121,7 +121,7 @@ function overOf(api: ApiContext, { app, source, release, goesOn }: Source, signa
 }
 
 function recordOf(api: ApiContext, id: string): App | undefined {
-  return api.apps.list().find(({ app }) => app.id === id)?.app;
+  return api.host.apps.list().find(({ app }) => app.id === id)?.app;
 }
 
 function endEvent(app: App | undefined, number: number): { event: string; data: string } {

@@ -40,8 +40,8 @@ export function logRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx, { params: { id }, query }) {
-        const { app } = api.apps.get(id);
-        const source = { ...sourceOf(app, query), hide: await api.apps.mask(app.id) };
+        const { app } = api.host.apps.get(id);
+        const source = { ...sourceOf(app, query), hide: await api.host.masks.of(app.id) };
         if (query.follow === '1') return followLog(ctx, api, source, query);
         if (query.download === '1') return download(ctx, api, source);
         await answerLines(ctx, api, source, query);

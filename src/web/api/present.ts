@@ -1,4 +1,5 @@
-import type { AppPreviews, AppStatus } from '../../host/apps.js';
+import type { AppStatus } from '../../host/apps.js';
+import type { PreviewList } from '../../host/previews.js';
 import type { App } from '../../domain/app/app.js';
 import type { Release } from '../../domain/app/release.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
@@ -43,7 +44,7 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
 }
 
 /** The previews of an app, in short. */
-export function presentPreviews(previews: AppPreviews, base: string): PreviewsAnswer {
+export function presentPreviews(previews: PreviewList, base: string): PreviewsAnswer {
   return {
     previews_on: previews.on,
     previews: previews.list.map(({ app, state }) => {

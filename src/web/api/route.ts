@@ -1,7 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import type { Apps } from '../../host/apps.js';
+import type { Host } from '../../host/host.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
@@ -11,7 +11,7 @@ import { parseInput } from './schemas.js';
 
 /** What the calls of the API work with. */
 export interface ApiContext {
-  apps: Apps;
+  host: Host;
   /** The apps in place. */
   controller: Controller;
   /** The one address everything links to, without a trailing slash. */

@@ -15,17 +15,19 @@ const LINES = 100;
 export function appRoutes(add: AddRoute): void {
   add('get', '/apps/:id', (page) => overview(page));
 
-  add('post', '/apps/:id/start', (page) => act(page, 'start', async (id) => void (await page.deps.apps.start(id))));
-  add('post', '/apps/:id/stop', (page) => act(page, 'stop', async (id) => void (await page.deps.apps.stop(id))));
+  add('post', '/apps/:id/start', (page) =>
+    act(page, 'start', async (id) => void (await page.host.apps.start(id, page.by))),
+  );
+  add('post', '/apps/:id/stop', (page) => act(page, 'stop', async (id) => void (await page.host.apps.stop(id))));
   add('post', '/apps/:id/restart', (page) =>
-    act(page, 'restart', async (id) => void (await page.deps.apps.restart(id))),
+    act(page, 'restart', async (id) => void (await page.host.apps.restart(id, page.by))),
   );
 
   add('post', '/apps/:id/redeploy', (page) =>
     attempt(
       async () => {
         const { id } = page.status.app;
-        const deploy = await page.deps.apps.redeploy(id, page.by);
+        const deploy = await page.host.releases.redeploy(id, page.by);
         page.go(`apps/${id}/deploys/${deploy.release}`);
       },
       (refusal) => overview(page, refusal),
@@ -45,8 +47,8 @@ export function appRoutes(add: AddRoute): void {
         });
         const previews = page.field('previews') === 'on';
         // What is as it was stays the server's to say.
-        const switched = page.status.app.preview === undefined && previews !== page.deps.apps.previews(id).on;
-        await page.deps.apps.describe(id, {
+        const switched = page.status.app.preview === undefined && previews !== page.host.previews.of(id).on;
+        await page.host.apps.describe(id, {
           name: name ?? '',
           description: description ?? '',
           tags: tags ?? [],
@@ -62,7 +64,7 @@ export function appRoutes(add: AddRoute): void {
   add('post', '/apps/:id/previews', (page) =>
     attempt(
       async () => {
-        const deploy = await page.deps.apps.preview(page.status.app.id, page.field('branch'), page.by);
+        const deploy = await page.host.previews.create(page.status.app.id, page.field('branch'), page.by);
         page.go(`apps/${deploy.app}/deploys/${deploy.release}`);
       },
       (refusal) => overview(page, refusal),
@@ -73,10 +75,10 @@ export function appRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { id } = page.status.app;
-        const { app } = page.deps.apps.get(page.param('preview'));
+        const { app } = page.host.apps.get(page.param('preview'));
         if (app.preview?.of !== id)
           throw new Refusal('not-found', 'preview-not-found', `${id} has no preview "${app.id}".`);
-        await page.deps.apps.remove(app.id);
+        await page.host.apps.remove(app.id);
         page.go(`apps/${id}?done=remove-preview`);
       },
       (refusal) => overview(page, refusal),
@@ -92,7 +94,7 @@ export function appRoutes(add: AddRoute): void {
       const error = `Nothing was deleted: to delete the app, type ${id}.`;
       return page.show('console/delete', { ...(await page.app('settings')), error }, 422);
     }
-    await page.deps.apps.remove(id);
+    await page.host.apps.remove(id);
     page.go('?done=delete');
   });
 }
@@ -110,8 +112,8 @@ async function act(page: Page, name: string, work: (id: string) => Promise<void>
 
 async function overview(page: Page, refusal?: Refusal): Promise<void> {
   const { app } = page.status;
-  const { logs, apps } = page.deps;
-  const previews = apps.previews(app.id);
+  const { logs } = page.deps;
+  const previews = page.host.previews.of(app.id);
   const pending = pendingRelease(app);
   const lines = await shown(page, app.id, (await tail(logs.runLog(app.id, printingRelease(app)), LINES)).lines);
   const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
@@ -122,12 +124,12 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
       previews: {
         on: previews.on,
         list: sortApps(await Promise.all(previews.list.map((status) => page.present(status)))),
-        stored: await apps.storedBranches(app.id),
+        stored: await page.host.previews.stored(app.id),
       },
       recent: app.releases
         .slice(-RECENT)
         .reverse()
-        .map((release) => presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id))),
+        .map((release) => presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id))),
       log: runLogView(app, lines, LINES),
       deployLog:
         pending === undefined
@@ -149,7 +151,7 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
       field: refusal?.field,
       name: refusal === undefined ? app.name : page.field('name'),
       description: refusal === undefined ? app.description : page.field('description'),
-      previews: refusal === undefined ? page.deps.apps.previews(app.id).on : page.field('previews') === 'on',
+      previews: refusal === undefined ? page.host.previews.of(app.id).on : page.field('previews') === 'on',
       tags: refusal === undefined ? app.tags.join(', ') : page.field('tags'),
       hidden: refusal === undefined ? app.hidden : page.field('hidden') !== '',
     },

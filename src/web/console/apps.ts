@@ -9,7 +9,7 @@ import type { AddRoute } from './route.js';
 /** All apps, and how a new one is made. */
 export function appsRoutes(add: AddRoute): void {
   add('get', '/', async (page) => {
-    const list = page.deps.apps.list();
+    const list = page.host.apps.list();
     const apps = sortApps(await Promise.all(list.map((status) => page.present(status))));
     page.show('console/apps', {
       apps,
@@ -42,10 +42,10 @@ async function create(page: Page, upload: Upload): Promise<string> {
   const files = upload.files.filter(({ name, size }) => name !== '' || size > 0);
   if (files.length === 0) {
     const { name, description } = input;
-    const { app } = await page.deps.apps.create({ name, ...(description === undefined ? {} : { description }) });
+    const { app } = await page.host.apps.create({ name, ...(description === undefined ? {} : { description }) });
     return `apps/${app.id}?done=create`;
   }
-  const { status, deploy } = await createFrom(page.deps.apps, input, { ...upload, files }, page.by);
+  const { status, deploy } = await createFrom(page.host, input, { ...upload, files }, page.by);
   return `apps/${status.app.id}/deploys/${deploy.release}`;
 }
 

@@ -2,7 +2,7 @@ import { findRelease } from '../../domain/app/app.js';
 import { parseEnvFile } from '../../domain/config/env-file.js';
 import type { MissingKey } from '../../domain/project/hints.js';
 import { SECRETS_BYTES, secretNames } from '../../domain/config/secrets.js';
-import type { ConfigChange } from '../../host/apps.js';
+import type { ConfigChange } from '../../apps/config.js';
 import { Refusal } from '../../errors.js';
 import { NO_CONFIG, type AppConfig } from '../../store/app-config.js';
 import { readForm } from '../body.js';
@@ -84,10 +84,9 @@ export function configRoutes(add: AddRoute): void {
 
 /** Stores a change, and goes to the deploy that puts it into effect. */
 async function change(page: Page, what: ConfigChange): Promise<void> {
-  const { apps } = page.deps;
   const { id } = page.status.app;
-  const before = await apps.config(id);
-  const { config, deploy } = await apps.configure(id, what, page.by);
+  const before = await page.host.config.of(id);
+  const { config, deploy } = await page.host.config.change(id, what, page.by);
   if (deploy !== undefined) return page.go(`apps/${id}/deploys/${deploy.release}`);
   page.go(`apps/${id}/config?done=${config.version === before.version ? 'unchanged' : 'stored'}`);
 }
@@ -99,7 +98,7 @@ async function saveSecrets(page: Page, toml: string, was: string): Promise<void>
       field: 'toml',
     });
   }
-  if (stampOf(await page.deps.apps.config(page.status.app.id)) !== was) {
+  if (stampOf(await page.host.config.of(page.status.app.id)) !== was) {
     throw new Refusal(
       'conflict',
       'secrets-changed',
@@ -111,7 +110,7 @@ async function saveSecrets(page: Page, toml: string, was: string): Promise<void>
 
 async function reveal(page: Page, name: string): Promise<void> {
   const { id } = page.status.app;
-  const { vars } = await page.deps.apps.config(id);
+  const { vars } = await page.host.config.of(id);
   const found = Object.hasOwn(vars, name) ? vars[name] : undefined;
   if (found === undefined)
     return show(page, {
@@ -124,7 +123,7 @@ async function reveal(page: Page, name: string): Promise<void> {
 
 async function revealSecrets(page: Page): Promise<void> {
   const { id } = page.status.app;
-  const { secretsToml } = await page.deps.apps.config(id);
+  const { secretsToml } = await page.host.config.of(id);
   noteRevealed(page.deps.logger, page.ctx, id, 'secrets');
   await show(page, { toml: secretsToml });
 }
@@ -188,10 +187,9 @@ async function show(page: Page, told: Told): Promise<void> {
 
 /** What there is, or why it cannot be read. */
 async function read(page: Page): Promise<{ config: AppConfig; missing: MissingKey[]; problem: string | undefined }> {
-  const { apps } = page.deps;
   const { id } = page.status.app;
   try {
-    return { config: await apps.config(id), missing: await apps.missing(id), problem: undefined };
+    return { config: await page.host.config.of(id), missing: await page.host.config.missing(id), problem: undefined };
   } catch (error) {
     if (error instanceof Refusal && error.kind !== 'not-found')
       return { config: NO_CONFIG, missing: [], problem: error.message };

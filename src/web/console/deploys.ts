@@ -17,7 +17,7 @@ export function deployRoutes(add: AddRoute): void {
   add('get', '/apps/:id/deploys/:number', async (page) => {
     const { app, release } = find(page);
     const { lines } = await tail(page.deps.logs.buildLog(app.id, release.number), LINES);
-    const view = presentRelease(app, release, page.links, page.now, page.deps.apps.openPages(app.id));
+    const view = presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id));
     page.show('console/deploy', {
       ...(await page.app('deploys')),
       release: view,
@@ -28,7 +28,7 @@ export function deployRoutes(add: AddRoute): void {
 
   add('post', '/apps/:id/deploys/:number/cancel', async (page) => {
     const { app, release } = find(page);
-    const after = await page.deps.apps.cancel(app.id, release.number);
+    const after = await page.host.releases.cancel(app.id, release.number);
     page.go(`apps/${app.id}/deploys/${release.number}${after.state === 'cancelled' ? '?done=cancel' : ''}`);
   });
 
@@ -36,7 +36,7 @@ export function deployRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { app, release } = find(page);
-        await page.deps.apps.retire(app.id, release.number);
+        await page.host.releases.retire(app.id, release.number);
         page.go(`apps/${app.id}/deploys?done=end`);
       },
       (refusal) => list(page, refusal),
@@ -48,7 +48,7 @@ export function deployRoutes(add: AddRoute): void {
     page.show('console/bring-back', {
       ...(await page.app('deploys')),
       release: presentRelease(app, release, page.links, page.now),
-      diff: presentDiff(await page.deps.apps.diff(app.id, release.number)),
+      diff: presentDiff(await page.host.releases.diff(app.id, release.number)),
     });
   });
 
@@ -57,7 +57,7 @@ export function deployRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { app, release } = find(page);
-        const deploy = await page.deps.apps.rollback(app.id, release.number, page.by);
+        const deploy = await page.host.releases.rollback(app.id, release.number, page.by);
         page.go(`apps/${app.id}/deploys/${deploy.release}`);
       },
       (refusal) => list(page, refusal),
@@ -67,7 +67,7 @@ export function deployRoutes(add: AddRoute): void {
 
 async function list(page: Page, refusal?: Refusal): Promise<void> {
   const { app } = page.status;
-  const pages = page.deps.apps.openPages(app.id);
+  const pages = page.host.releases.openPages(app.id);
   const releases = app.releases.map((release) => presentRelease(app, release, page.links, page.now, pages)).reverse();
   const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
   page.show('console/deploys', { ...(await page.app('deploys', notice)), releases }, refusal?.status);

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Deploy, StagedFile } from '../../host/apps.js';
+import type { StagedFile } from '../../apps/files.js';
+import type { Deploy } from '../../deploys/ongoing.js';
 import { printable } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { encodePath } from '../links.js';
@@ -66,7 +67,7 @@ async function create(page: Page): Promise<void> {
 async function save(page: Page): Promise<void> {
   const { app } = page.status;
   const path = page.param('path');
-  const before = await page.deps.apps.readFile(app.id, path);
+  const before = await page.host.files.read(app.id, path);
   // The file keeps the ends of lines that it had.
   const text = lines(page.field('content'));
   const content = before.includes('\r\n') ? text.replace(/\n/g, '\r\n') : text;
@@ -86,7 +87,7 @@ async function save(page: Page): Promise<void> {
 async function move(page: Page): Promise<void> {
   const { app } = page.status;
   const from = page.param('path');
-  const bytes = await page.deps.apps.readFile(app.id, from);
+  const bytes = await page.host.files.read(app.id, from);
   if (page.field('to').trim() === from) return page.go(`apps/${app.id}/files/${encodePath(from)}?done=same`);
   const path = await freePath(page, page.field('to'), 'to', from);
   await stage(page, bytes, async (file) => {
@@ -97,7 +98,7 @@ async function move(page: Page): Promise<void> {
 async function remove(page: Page): Promise<void> {
   const path = page.param('path');
   // A file that is not there is answered as such, not by a commit without a change.
-  await page.deps.apps.readFile(page.status.app.id, path);
+  await page.host.files.read(page.status.app.id, path);
   await done(page, await commit(page, { remove: [path] }, `Delete ${path}`));
 }
 
@@ -107,7 +108,7 @@ async function commit(
   otherwise: string,
 ): Promise<Deploy> {
   const message = page.field('message').trim().slice(0, 200) || otherwise;
-  return page.deps.apps.commit(
+  return page.host.files.commit(
     page.status.app.id,
     { set: [], remove: [], ...change, replace: false },
     page.by,
@@ -139,7 +140,7 @@ async function freePath(page: Page, typed: string, field: string, leaving?: stri
     throw new Refusal('invalid', 'path-missing', 'Give the file a name, such as pages/2_Map.py.', { field });
   }
   const path = safePath(typed.trim(), field);
-  const files = await page.deps.apps.files(page.status.app.id);
+  const files = await page.host.files.list(page.status.app.id);
   const others = files.map((file) => file.path).filter((other) => other !== leaving);
   if (others.includes(path)) {
     throw new Refusal('conflict', 'file-exists', `There is a file "${printable(path)}" already: choose another name.`, {

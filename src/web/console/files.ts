@@ -33,7 +33,7 @@ const LANGUAGES: Record<string, string> = {
 export function fileRoutes(add: AddRoute): void {
   add('get', '/apps/:id/files', async (page) => {
     const { app } = page.status;
-    const files = await page.deps.apps.files(app.id);
+    const files = await page.host.files.list(app.id);
     page.show('console/files', {
       ...(await page.app('files')),
       folders: presentFiles(files, app.id, page.links),
@@ -62,10 +62,10 @@ export interface Refused {
 export async function showFile(page: Page, refused?: Refused): Promise<void> {
   const { app } = page.status;
   const path = page.param('path');
-  const files = await page.deps.apps.files(app.id);
+  const files = await page.host.files.list(app.id);
   const { size } = files.find((file) => file.path === path) ?? { size: 0 };
   // What is too large is not even read.
-  const bytes = size <= EDITABLE ? await page.deps.apps.readFile(app.id, path) : undefined;
+  const bytes = size <= EDITABLE ? await page.host.files.read(app.id, path) : undefined;
   const text = bytes === undefined ? undefined : textOf(bytes);
   page.show(
     'console/file',
@@ -97,7 +97,7 @@ export function fingerprint(bytes: Buffer): string {
 /** The file itself, always as a download: it is the app's, and must not run as a page of ours. */
 async function raw(page: Page): Promise<void> {
   const path = page.param('path');
-  const bytes = await page.deps.apps.readFile(page.status.app.id, path);
+  const bytes = await page.host.files.read(page.status.app.id, path);
   page.ctx.attachment(path.slice(path.lastIndexOf('/') + 1));
   page.ctx.type = 'application/octet-stream';
   page.ctx.body = bytes;

@@ -37,7 +37,7 @@ export function logRoutes(add: AddRoute): void {
 /** The lines without the app's config vars and secrets; where these cannot be read, nothing but why. */
 export async function shown(page: Page, id: string, lines: readonly string[]): Promise<string[]> {
   try {
-    const hide = await page.deps.apps.mask(id);
+    const hide = await page.host.masks.of(id);
     return lines.map(hide);
   } catch (error) {
     if (error instanceof Refusal && error.kind === 'unavailable') return [error.message];

@@ -1,6 +1,8 @@
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
-import type { Apps, AppStatus } from '../../host/apps.js';
+import type { AppStatus } from '../../host/apps.js';
+import type { Host } from '../../host/host.js';
+import type { Principal } from '../../domain/access/principal.js';
 import type { Paths } from '../../store/paths.js';
 import { signedIn } from '../auth.js';
 import { linksOf, type Links } from '../links.js';
@@ -10,7 +12,7 @@ import type { Notice, Pages, Site, Views } from '../views.js';
 
 /** What the console needs; `main` has all of it. */
 export interface ConsoleDeps {
-  apps: Apps;
+  host: Host;
   views: Views;
   /** What is wrong with config.json; one sentence each. */
   mistakes: () => readonly string[];
@@ -56,8 +58,12 @@ export class Page {
   }
 
   /** Who asks. */
-  get by(): string {
-    return signedIn(this.ctx).principal.name;
+  get by(): Principal {
+    return signedIn(this.ctx).principal;
+  }
+
+  get host(): Host {
+    return this.deps.host;
   }
 
   get site(): Site {
@@ -85,7 +91,7 @@ export class Page {
 
   /** The app that the path names. @throws Refusal `app-not-found` */
   get status(): AppStatus {
-    return this.deps.apps.get(this.param('id'));
+    return this.host.apps.get(this.param('id'));
   }
 
   async present(status: AppStatus): Promise<AppView> {

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
-import type { AppFacts, Apps, AppStatus, Deploy, FileChange, StagedFile } from '../../host/apps.js';
+import type { FileChange, StagedFile } from '../../apps/files.js';
+import type { Deploy } from '../../deploys/ongoing.js';
+import type { Principal } from '../../domain/access/principal.js';
+import type { AppFacts, AppStatus } from '../../host/apps.js';
+import type { Host } from '../../host/host.js';
 import { Refusal } from '../../errors.js';
 import { unpack } from './archive.js';
 import { checkTree, isJunk, safePath, withoutTopFolder } from './path.js';
@@ -23,10 +27,10 @@ export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews'>]: AppFacts[F
  * @throws Refusal
  */
 export async function createFrom(
-  apps: Apps,
+  host: Host,
   input: NewApp,
   upload: Upload,
-  by: string,
+  by: Principal,
 ): Promise<{ status: AppStatus; deploy: Deploy }> {
   const change = await changeOf(upload, true);
   if (change === undefined) {
@@ -37,12 +41,12 @@ export async function createFrom(
       { field: 'app' },
     );
   }
-  const { app } = await apps.create(given(input) as { name: string });
+  const { app } = await host.apps.create(given(input) as { name: string });
   try {
-    const deploy = await apps.commit(app.id, { ...change, replace: true }, by, messageOf(change));
-    return { status: apps.get(app.id), deploy };
+    const deploy = await host.files.commit(app.id, { ...change, replace: true }, by, messageOf(change));
+    return { status: host.apps.get(app.id), deploy };
   } catch (error) {
-    await apps.remove(app.id);
+    await host.apps.remove(app.id);
     throw error;
   }
 }
@@ -53,24 +57,24 @@ export async function createFrom(
  * @throws Refusal
  */
 export async function updateFrom(
-  apps: Apps,
+  host: Host,
   id: string,
   input: AppUpdate,
   upload: Upload | undefined,
-  by: string,
+  by: Principal,
 ): Promise<{ status: AppStatus; deploy: Deploy | undefined }> {
-  const { name, description, tags, hidden } = apps.get(id).app;
+  const { name, description, tags, hidden } = host.apps.get(id).app;
   const change = upload === undefined ? undefined : await changeOf(upload, false);
   const { previews_on: previews, ...texts } = input;
   const changes = given({ ...texts, previews });
   const describes = Object.keys(changes).length > 0;
-  if (describes) await apps.describe(id, changes);
-  if (change === undefined) return { status: apps.get(id), deploy: undefined };
+  if (describes) await host.apps.describe(id, changes);
+  if (change === undefined) return { status: host.apps.get(id), deploy: undefined };
   try {
-    const deploy = await apps.commit(id, change, by, messageOf(change));
-    return { status: apps.get(id), deploy };
+    const deploy = await host.files.commit(id, change, by, messageOf(change));
+    return { status: host.apps.get(id), deploy };
   } catch (error) {
-    if (describes) await apps.describe(id, { name, description, tags, hidden });
+    if (describes) await host.apps.describe(id, { name, description, tags, hidden });
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import yauzl from 'yauzl';
-import type { StagedFile } from '../../host/apps.js';
+import type { StagedFile } from '../../apps/files.js';
 import { printable } from '../../domain/app/app.js';
 import { messageOf, Refusal } from '../../errors.js';
 import { meter } from './meter.js';

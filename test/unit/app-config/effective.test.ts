@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InheritedConfig } from '../../../src/app-config/effective.js';
+import { EffectiveConfig } from '../../../src/app-config/effective.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import { newPreview } from '../../../src/domain/app/preview.js';
 import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';
@@ -27,7 +27,7 @@ const read = (
   version: number,
   apps: App[] = [shop, newPreview('shop--x', shop, 'x', new Date())],
 ): Promise<AppConfig> =>
-  new InheritedConfig({ store: { find: (other) => apps.find((app) => app.id === other) }, configs }).read(id, version);
+  new EffectiveConfig({ store: { find: (other) => apps.find((app) => app.id === other) }, configs }).read(id, version);
 
 describe('the config of a process', () => {
   it("is an app's own, at the version of the release", async () => {

@@ -34,7 +34,7 @@ function open(idleMs: number, begin = async (app: App): Promise<void> => void (a
     store,
     routes,
     newApps: { begin, demandBranch: () => Promise.resolve() },
-    apps: { remove: (id) => store.remove(id) },
+    removal: { remove: (id) => store.remove(id) },
     settings: { on: true, idleMs },
     logger: { info: () => undefined, error: (facts) => expect.fail(JSON.stringify(facts)) },
   });

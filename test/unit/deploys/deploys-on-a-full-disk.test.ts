@@ -2,6 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { ReleaseSources } from '../../../src/deploys/release-source.js';
+import { RepositoryReleases } from '../../../src/deploys/repository-release.js';
+import { system } from '../../../src/domain/access/principal.js';
 import { Deploys } from '../../../src/deploys/deploys.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
@@ -41,15 +44,21 @@ beforeEach(async () => {
     store,
     paths,
     git,
-    environments: undefined as never,
-    systemPackages: undefined as never,
+    sources: new ReleaseSources({
+      repository: new RepositoryReleases({
+        paths,
+        git,
+        environments: undefined as never,
+        systemPackages: undefined as never,
+      }),
+      folder: undefined as never,
+    }),
     serving: undefined as never,
     configs: undefined as never,
     headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: () => undefined },
     url: () => '',
-    wake: () => undefined,
-    tidy: () => Promise.resolve(),
-    mask: () => Promise.resolve((text: string) => text),
+    pruner: { tidyAfter: () => Promise.resolve() },
+    masks: { forDeploy: () => Promise.resolve((text: string) => text) },
     logger: { info: () => undefined, error: () => undefined },
   });
 });
@@ -58,7 +67,7 @@ afterEach(() => rm(paths.data, { recursive: true, force: true }));
 const states = (): string[] => store.get('hello').releases.map(({ number, state }) => `${number} ${state}`);
 
 it('a deploy whose failure was told and could not be written down is not begun again: what was refused must not go live later', async () => {
-  const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: 'ada', source: 'push' });
+  const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: system('ada'), source: 'push' });
   const update = store.update.bind(store);
   const disk = vi.spyOn(store, 'update').mockImplementation(async (id, change) => {
     if (change(store.get(id)).releases.some(({ state }) => state === 'failed'))

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { system } from '../../../src/domain/access/principal.js';
 import { Deploys, type DeploysOptions } from '../../../src/deploys/deploys.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
@@ -32,10 +33,11 @@ beforeEach(async () => {
       take: () => Promise.resolve(undefined),
       settle: (id) => void settled.push(id),
     },
-    wake: () => undefined,
-    mask: async () => {
-      await masks.shift();
-      return (text) => text;
+    masks: {
+      forDeploy: async () => {
+        await masks.shift();
+        return (text) => text;
+      },
     },
   };
   // Nothing is deployed here.
@@ -44,7 +46,7 @@ beforeEach(async () => {
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
 const request = (): ReturnType<Deploys['request']> =>
-  deploys.request({ app: 'shop', commit: LIVE.commit, branch: 'main', by: 'ada', source: 'config', of: LIVE });
+  deploys.request({ app: 'shop', commit: LIVE.commit, branch: 'main', by: system('ada'), source: 'config', of: LIVE });
 
 it('tells whoever asked for a deploy that it was superseded, also where it was so before it could be followed', async () => {
   let go = (): void => undefined;

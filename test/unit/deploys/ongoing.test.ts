@@ -12,7 +12,10 @@ let said: string[];
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'ongoing-')));
-  deploys = new OngoingDeploys({ paths, mask: () => Promise.resolve((text) => text.replace('secret', '••••')) });
+  deploys = new OngoingDeploys({
+    paths,
+    masks: { forDeploy: () => Promise.resolve((text) => text.replace('secret', '••••')) },
+  });
   said = [];
 });
 afterEach(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Environments } from '../../../src/environments/environments.js';
-import { Keeper } from '../../../src/deploys/pruner.js';
+import { Pruner } from '../../../src/deploys/pruner.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { Git } from '../../../src/store/git.js';
@@ -17,10 +17,12 @@ const HOUR = 3_600_000;
 const FILES = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`lib/${at}.py`, '']));
 let paths: Paths;
 let store: AppStore;
-let keeper: Keeper;
+let pruner: Pruner;
+/** The apps whose config was tidied, with the versions that are kept. */
+let tidied: string[];
 
 beforeEach(async () => {
-  paths = new Paths(await mkdtemp(join(tmpdir(), 'keeper-')));
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'pruner-')));
   for (const folder of [paths.environments, paths.tmp]) await mkdir(folder);
   store = new AppStore(paths);
   await store.load();
@@ -31,11 +33,13 @@ beforeEach(async () => {
     tools: { python: 'python3' },
     env: {},
   });
-  keeper = new Keeper({
+  tidied = [];
+  pruner = new Pruner({
     store,
     paths,
     git: new Git(process.env.PATH ?? ''),
     environments,
+    configs: { tidy: async (id, kept) => void tidied.push(`${id} ${kept().join()}`) },
     keep: 10,
     logger: { info: () => undefined },
   });
@@ -62,7 +66,9 @@ it('removes behind every deploy the environments that no release has used for a 
     releases: [releaseOf(1, 'live', { environment: 'used' })],
     live: 1,
   });
-  await keeper.tidyAfter('shop');
+  await pruner.tidyAfter('shop');
+  expect(tidied).toHaveLength(1);
+  expect(tidied[0]).toMatch(/^shop /);
   expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
 });
 
@@ -70,14 +76,14 @@ it('removes none while there is an app whose record cannot be read, and which ma
   const folder = await environment('perhaps', 25 * HOUR);
   await writeFiles(paths.app('damaged'), { 'meta.json': '{' });
   expect(await store.load()).toEqual([expect.stringContaining('so the app is left alone')]);
-  await keeper.tidy();
+  await pruner.tidy();
   expect(existsSync(folder)).toBe(true);
 });
 
 it('leaves no half of an environment in its place, at no moment of its removal', async () => {
   const folder = await environment('unused', 25 * HOUR);
   let done = false;
-  const tidied = keeper.tidy().finally(() => (done = true));
+  const tidied = pruner.tidy().finally(() => (done = true));
   const halves: number[] = [];
   while (!done) {
     const left = Object.keys(FILES).filter((file) => existsSync(join(folder, file))).length;

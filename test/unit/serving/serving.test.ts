@@ -55,7 +55,6 @@ beforeEach(async () => {
     },
     drain: { ttlMs: 0, limitMs: 0 },
     config: { end: () => Promise.resolve() },
-    changed: () => undefined,
     logger: { info: () => undefined, warn: (facts, text) => expect.fail(`${text} ${JSON.stringify(facts)}`) },
   });
 });

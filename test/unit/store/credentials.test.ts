@@ -18,17 +18,17 @@ describe('the admin token', () => {
     const token = (await readFile(file, 'utf8')).trim();
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(first.check(token)).toEqual({ name: 'admin' });
+    expect(first.check(token)).toEqual({ kind: 'token', name: 'admin' });
 
     const second = await Credentials.load(file);
-    expect(second.check(token)).toEqual({ name: 'admin' });
+    expect(second.check(token)).toEqual({ kind: 'token', name: 'admin' });
     expect(second.fingerprint).toBe(first.fingerprint);
     expect((await readFile(file, 'utf8')).trim()).toBe(token);
   });
 
   test('that was given is used, and no file is written', async () => {
     const credentials = await Credentials.load(file, 'given-token-of-mine');
-    expect(credentials.check('given-token-of-mine')).toEqual({ name: 'admin' });
+    expect(credentials.check('given-token-of-mine')).toEqual({ kind: 'token', name: 'admin' });
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 

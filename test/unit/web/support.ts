@@ -5,18 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type {
-  AppPreviews,
-  Apps,
-  AppListener,
-  AppStatus,
-  ConfigChange,
-  ConfigChanged,
-  Deploy,
-  FileChange,
-  ReleaseDiff,
-  RepositoryFile,
-} from '../../../src/host/apps.js';
+import type { ConfigChange, ConfigChanged } from '../../../src/apps/config.js';
+import type { FileChange } from '../../../src/apps/files.js';
+import type { ProjectFile } from '../../../src/apps/source.js';
+import type { Deploy } from '../../../src/deploys/ongoing.js';
+import type { Principal } from '../../../src/domain/access/principal.js';
+import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js';
+import type { Host } from '../../../src/host/host.js';
+import type { PreviewList } from '../../../src/host/previews.js';
+import type { ReleaseDiff } from '../../../src/host/releases.js';
 import type { Refreshed } from '../../../src/in-place/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
 import { Attempts } from '../../../src/domain/access/attempts.js';
@@ -87,7 +84,7 @@ export async function serve(
 }
 
 /** Apps that run nothing: what is asked of them is remembered. */
-export class QuietApps implements Apps {
+export class QuietApps {
   readonly asked: string[] = [];
   /** The last change that was committed, with the bytes of its files. */
   committed: { change: FileChange; content: Record<string, string>; by: string; message: string } | undefined;
@@ -115,13 +112,13 @@ export class QuietApps implements Apps {
     return this.get(id);
   }
 
-  async describe(id: string, input: { name?: string; description?: string; previews?: boolean }): Promise<AppStatus> {
+  async describe(id: string, input: AppFacts): Promise<AppStatus> {
     this.asked.push(`describe ${id} ${JSON.stringify(input)}`);
     this.put({ ...this.get(id).app, ...input });
     return this.get(id);
   }
 
-  previews(id: string): AppPreviews {
+  previews(id: string): PreviewList {
     return { on: this.get(id).app.previews ?? false, list: this.list().filter(({ app }) => app.preview?.of === id) };
   }
 
@@ -133,12 +130,12 @@ export class QuietApps implements Apps {
     return this.stored;
   }
 
-  async preview(id: string, branch: string, by: string): Promise<Deploy> {
-    this.asked.push(`preview ${id} ${branch} ${by}`);
+  async preview(id: string, branch: string, by: Principal): Promise<Deploy> {
+    this.asked.push(`preview ${id} ${branch} ${by.name}`);
     return this.redeploy(id, by);
   }
 
-  async commit(id: string, change: FileChange, by: string, message: string): Promise<Deploy> {
+  async commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
     if (this.refuse !== undefined) throw this.refuse;
     const files = change.replace ? new Map<string, Buffer>() : (this.#files.get(id) ?? new Map<string, Buffer>());
     for (const each of change.set) files.set(each.path, await readFile(each.file));
@@ -147,7 +144,7 @@ export class QuietApps implements Apps {
     this.committed = {
       change,
       content: Object.fromEntries([...files].map(([path, bytes]) => [path, bytes.toString()])),
-      by,
+      by: by.name,
       message,
     };
     return this.#release(id, by, message);
@@ -165,11 +162,11 @@ export class QuietApps implements Apps {
     this.asked.push(`restart ${id}`);
     return this.get(id);
   }
-  async redeploy(id: string, by: string): Promise<Deploy> {
+  async redeploy(id: string, by: Principal): Promise<Deploy> {
     return this.#release(id, by, 'again');
   }
 
-  async rollback(id: string, _release: number, by: string): Promise<Deploy> {
+  async rollback(id: string, _release: number, by: Principal): Promise<Deploy> {
     return this.#release(id, by, 'back');
   }
 
@@ -217,7 +214,7 @@ export class QuietApps implements Apps {
     return undefined;
   }
 
-  async files(id: string): Promise<RepositoryFile[]> {
+  async files(id: string): Promise<ProjectFile[]> {
     return [...(this.#files.get(id) ?? [])].map(([path, bytes]) => ({ path, size: bytes.length }));
   }
 
@@ -234,9 +231,9 @@ export class QuietApps implements Apps {
     return this.configs.get(this.get(id).app.id) ?? NO_CONFIG;
   }
 
-  async configure(id: string, change: ConfigChange, by: string): Promise<ConfigChanged> {
+  async configure(id: string, change: ConfigChange, by: Principal): Promise<ConfigChanged> {
     const before = await this.config(id);
-    const stamp = { changedAt: '2026-01-02T03:04:05.000Z', changedBy: by };
+    const stamp = { changedAt: '2026-01-02T03:04:05.000Z', changedBy: by.name };
     const values =
       change.vars === undefined
         ? varsOf(before)
@@ -272,6 +269,49 @@ export class QuietApps implements Apps {
     return () => this.#events.off('change', listener);
   }
 
+  /** What the web calls, by noun. */
+  get host(): Host {
+    return {
+      apps: {
+        list: () => this.list(),
+        get: (id) => this.get(id),
+        create: (input) => this.create(input),
+        describe: (id, input) => this.describe(id, input),
+        start: (id) => this.start(id),
+        stop: (id) => this.stop(id),
+        restart: (id) => this.restart(id),
+        remove: (id) => this.remove(id),
+        subscribe: (listener) => this.subscribe(listener),
+      },
+      files: {
+        list: (id) => this.files(id),
+        read: (id, path) => this.readFile(id, path),
+        commit: (id, change, by, message) => this.commit(id, change, by, message),
+      },
+      releases: {
+        redeploy: (id, by) => this.redeploy(id, by),
+        rollback: (id, release, by) => this.rollback(id, release, by),
+        diff: (id, release) => this.diff(id, release),
+        openPages: () => this.openPages(),
+        retire: (id, release) => this.retire(id, release),
+        cancel: (id, release) => this.cancel(id, release),
+        underWay: () => this.deploying(),
+      },
+      config: {
+        of: (id) => this.config(id),
+        change: (id, change, by) => this.configure(id, change, by),
+        missing: () => this.missing(),
+        rotateKey: () => this.rotateKey(),
+      },
+      previews: {
+        of: (id) => this.previews(id),
+        stored: (id) => this.storedBranches(id),
+        create: (id, branch, by) => this.preview(id, branch, by),
+      },
+      masks: { of: () => this.mask() },
+    };
+  }
+
   get listeners(): number {
     return this.#events.listenerCount('change');
   }
@@ -281,7 +321,7 @@ export class QuietApps implements Apps {
     this.#events.emit('change', app.id, this.get(app.id));
   }
 
-  #release(id: string, by: string, message: string): Deploy {
+  #release(id: string, by: Principal, message: string): Deploy {
     const { app } = this.get(id);
     const number = app.lastRelease + 1;
     const release: Release = {
@@ -289,7 +329,7 @@ export class QuietApps implements Apps {
       commit: 'c'.repeat(40),
       branch: 'main',
       source: 'upload',
-      by,
+      by: by.name,
       message,
       state: 'live',
       createdAt: app.createdAt,
@@ -330,7 +370,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
   let base = '';
   const served = await serve(
     createWeb({
-      apps,
+      host: apps.host,
       controller: { mistakes: () => [], refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
       publicBase: () => base,
       access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },

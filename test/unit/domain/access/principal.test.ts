@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { authenticate, tokenOf } from '../../../../src/domain/access/principal.js';
+import { authenticate, tokenOf, type Principal } from '../../../../src/domain/access/principal.js';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 
@@ -63,11 +63,11 @@ describe('the token of an Authorization header', () => {
 
 test('a header speaks for whom the check says, and for nobody without a token', () => {
   const seen: string[] = [];
-  const check = (token: string): { name: string } | undefined => {
+  const check = (token: string): Principal | undefined => {
     seen.push(token);
-    return token === 'right' ? { name: 'admin' } : undefined;
+    return token === 'right' ? { kind: 'token', name: 'admin' } : undefined;
   };
-  expect(authenticate('Bearer right', check)).toEqual({ name: 'admin' });
+  expect(authenticate('Bearer right', check)).toEqual({ kind: 'token', name: 'admin' });
   expect(authenticate('Bearer wrong', check)).toBeUndefined();
   expect(authenticate(undefined, check)).toBeUndefined();
   expect(authenticate('Bearer ', check)).toBeUndefined();

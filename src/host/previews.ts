@@ -1,16 +1,26 @@
+import type { Previews } from '../apps/previews.js';
+import type { Deploys } from '../deploys/deploys.js';
+import { inspectCommit } from '../deploys/inspect.js';
+import type { Deploy } from '../deploys/ongoing.js';
+import type { Principal } from '../domain/access/principal.js';
 import { printable, type App } from '../domain/app/app.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
-import type { Deploy } from '../host/apps.js';
-import type { Deploys } from '../deploys/deploys.js';
-import { inspectCommit } from '../deploys/inspect.js';
-import type { Previews } from './previews.js';
+import type { Apps, AppStatus } from './apps.js';
 
-export interface StoredBranchesOptions {
+/** The previews of an app. */
+export interface PreviewList {
+  /** True where branches that are pushed get new ones. */
+  on: boolean;
+  list: AppStatus[];
+}
+
+export interface AppPreviewsOptions {
   store: AppStore;
+  apps: Pick<Apps, 'list'>;
   paths: Paths;
   git: Git;
   deploys: Pick<Deploys, 'request'>;
@@ -18,18 +28,24 @@ export interface StoredBranchesOptions {
 }
 
 /**
- * The branches that were pushed and are served nowhere: pushed while previews were off, or with a preview that is gone. To
- * push them again does nothing, since git has them already.
+ * The previews that an app has and could have. A branch that was pushed while previews were off, or whose preview is gone,
+ * is stored and served nowhere; pushing it again does nothing, since git has it already.
  */
-export class StoredBranches {
-  readonly #options: StoredBranchesOptions;
+export class AppPreviews {
+  readonly #options: AppPreviewsOptions;
 
-  constructor(options: StoredBranchesOptions) {
+  constructor(options: AppPreviewsOptions) {
     this.#options = options;
   }
 
-  /** Those of an app, where it has previews at all; by name. */
-  async list(id: string): Promise<string[]> {
+  /** The previews of an app's branches. @throws Refusal `app-not-found` */
+  of(id: string): PreviewList {
+    const { store, apps, previews } = this.#options;
+    return { on: previews.isOn(store.get(id)), list: apps.list().filter(({ app }) => app.preview?.of === id) };
+  }
+
+  /** The stored branches without a preview, by name; none where the app has no previews at all. @throws Refusal `app-not-found` */
+  async stored(id: string): Promise<string[]> {
     const { store, previews } = this.#options;
     const app = store.get(id);
     if (app.preview !== undefined || !previews.isOn(app)) return [];
@@ -38,10 +54,10 @@ export class StoredBranches {
   }
 
   /**
-   * Gives one a preview, as a push of its newest commit would.
+   * Creates the preview of a stored branch, as a push of its newest commit would.
    * @throws Refusal `previews-off`, `branch-not-found`, `branch-deploys`, and those of a commit that cannot become a release
    */
-  async preview(id: string, branch: string, by: string): Promise<Deploy> {
+  async create(id: string, branch: string, by: Principal): Promise<Deploy> {
     const { store, deploys, previews } = this.#options;
     const app = store.get(id);
     if (app.preview !== undefined || !previews.isOn(app)) {

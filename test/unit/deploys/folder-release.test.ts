@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DeployLog } from '../../../src/deploys/log.js';
-import { buildFolder } from '../../../src/deploys/folder-build.js';
+import { FolderReleases } from '../../../src/deploys/folder-release.js';
+import { releaseOf } from '../../helpers/release.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { writeFiles } from '../../helpers/files.js';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'folder-build-'));
+  folder = await mkdtemp(join(tmpdir(), 'folder-release-'));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -23,7 +24,9 @@ it('refuses a list of packages that is no UTF-8, as of an app that is pushed', a
   };
   const log = new DeployLog(new LogFile(join(folder, 'build.log')), (text) => text);
   const environments = { ensure: () => Promise.reject(new Error('nothing can be installed of that')) };
-  await expect(buildFolder(environments, app, log, new AbortController().signal)).rejects.toMatchObject({
+  await expect(
+    new FolderReleases(environments).build(app, releaseOf(1, 'building'), log, new AbortController().signal),
+  ).rejects.toMatchObject({
     code: 'requirements-unreadable',
     message: expect.stringMatching(/^requirements\.txt is written as UTF-16/) as string,
   });

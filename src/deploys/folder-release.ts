@@ -4,7 +4,7 @@ import { DEPENDENCY_FILES, type AppFile } from '../domain/project/app-file.js';
 import type { App } from '../domain/app/app.js';
 import { chooseDependencies, type Dependencies } from '../domain/python/dependencies.js';
 import { chooseEntrypoint } from '../domain/project/entrypoint.js';
-import { VENV_NAMES, type Folder, type Place } from '../domain/in-place/place.js';
+import { VENV_NAMES, type Place } from '../domain/in-place/place.js';
 import type { PythonWish } from '../domain/python/python-version.js';
 import type { Release } from '../domain/app/release.js';
 import { readRequirements } from '../domain/python/requirements.js';
@@ -14,61 +14,70 @@ import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
 import type { DeployLog } from './log.js';
 import { settingsIn } from './inspect.js';
 import { formatSeconds } from '../lib/units.js';
+import type { Built, ReleaseSource } from './release-source.js';
 
 /** The largest list of packages that is read, in bytes. */
 const MAX_LIST = 5 * 1024 * 1024;
 
-/** What a release of an app in place runs, as its record keeps it. */
-export interface FolderFacts extends Partial<Release> {
-  commit: string;
-  entrypoint: string;
-  folder: Folder;
-}
+/** The releases of apps that run in place: nothing is copied, and nothing is written to the folder. */
+export class FolderReleases implements ReleaseSource {
+  readonly #environments: Pick<Environments, 'ensure'>;
 
-/**
- * Makes a release of an app's own folder, where it is: nothing is copied, and nothing is written there. Its own virtual
- * environment is taken as it is; where it has none, one is made of its list of packages.
- * @throws Refusal with one sentence on what is missing, those of environments
- */
-export async function buildFolder(
-  environments: Pick<Environments, 'ensure'>,
-  app: App,
-  log: DeployLog,
-  signal: AbortSignal,
-): Promise<{ facts: FolderFacts; settings: AppFile }> {
-  const { place } = app;
-  if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${app.id} does not run in place any more`);
-  const found = await inspectPlace(place);
-  // Before the process reads it: what is changed from here on is another release.
-  const commit = await digestOf(place.dir, place.main);
-  const { venv, main, settings } = found;
-  log.step(`Runs in place: ${place.dir}; main file: ${relative(place.dir, main)}`);
-  const facts = {
-    commit,
-    entrypoint: relative(place.dir, main),
-    folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
-  };
-  if (venv !== undefined) {
-    log.step(`Environment: its own, ${venv}`);
-    return { facts, settings };
+  constructor(environments: Pick<Environments, 'ensure'>) {
+    this.#environments = environments;
   }
-  const { dependencies, python } = await dependenciesOf(place, settings);
-  for (const note of dependencies.notes) log.step(note);
-  log.step('Environment:');
-  const environment = await environments.ensure({
-    dependencies,
-    python,
-    sourceDir: place.dir,
-    localKey: commit,
-    onLine: (line) => log.output(line),
-    signal,
-  });
-  log.step(
-    environment.reused
-      ? 'Environment ready: nothing to install'
-      : `Environment ready after ${formatSeconds(environment.ms)}`,
-  );
-  return { facts: { ...facts, environment: environment.hash }, settings };
+
+  title({ folder, message }: Release): string {
+    return `${folder?.dir ?? 'its folder'} as it is${message === '' ? '' : ` (${message})`}`;
+  }
+
+  /**
+   * Takes the folder's own virtual environment as it is; where it has none, one is made of its list of packages.
+   * @throws Refusal with one sentence on what is missing, those of environments
+   */
+  async build({ id, place }: App, _release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
+    if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} does not run in place any more`);
+    const { venv, main, settings } = await inspectPlace(place);
+    // Before the process reads it: what is changed from here on is another release.
+    const commit = await digestOf(place.dir, place.main);
+    log.step(`Runs in place: ${place.dir}; main file: ${relative(place.dir, main)}`);
+    const facts = {
+      commit,
+      entrypoint: relative(place.dir, main),
+      folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
+    };
+    if (venv !== undefined) {
+      log.step(`Environment: its own, ${venv}`);
+      return { facts, settings };
+    }
+    const { dependencies, python } = await dependenciesOf(place, settings);
+    for (const note of dependencies.notes) log.step(note);
+    log.step('Environment:');
+    const environment = await this.#environments.ensure({
+      dependencies,
+      python,
+      sourceDir: place.dir,
+      localKey: commit,
+      onLine: (line) => log.output(line),
+      signal,
+    });
+    log.step(
+      environment.reused
+        ? 'Environment ready: nothing to install'
+        : `Environment ready after ${formatSeconds(environment.ms)}`,
+    );
+    return { facts: { ...facts, environment: environment.hash }, settings };
+  }
+
+  /** None: a folder that is not ours may hold much that is not the app's code. */
+  async hints(): Promise<string[]> {
+    return [];
+  }
+
+  /** An app in place is described in config.json. */
+  applied(app: App): App {
+    return app;
+  }
 }
 
 /**

@@ -1,0 +1,57 @@
+import { Refusal } from '../errors.js';
+import { createMask, maskUrls } from '../logs/mask.js';
+import type { AppConfigs } from '../store/app-config.js';
+import type { AppStore } from '../store/apps.js';
+import type { CookieSecrets } from '../store/cookie-secret.js';
+
+/** Hides in a line of text what must not be read. */
+export type Mask = (text: string) => string;
+
+export interface MasksOptions {
+  store: Pick<AppStore, 'find'>;
+  configs: Pick<AppConfigs, 'mask'>;
+  cookies: Pick<CookieSecrets, 'of'>;
+  logger: { error(facts: object, text: string): void };
+}
+
+/** Hides the values of apps in what people read. */
+export class Masks {
+  readonly #options: MasksOptions;
+
+  constructor(options: MasksOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Hides an app's config vars and secrets, also those that are set later.
+   * @throws Refusal where they cannot be read, and so cannot be hidden
+   */
+  async of(id: string): Promise<Mask> {
+    const { configs, cookies, store } = this.#options;
+    const hide = await configs.mask(id);
+    if (store.find(id) === undefined) return hide;
+    // An app whose cookie secret cannot be read runs with one of the moment.
+    const secret = await cookies.of(id).catch((error: unknown) => {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    });
+    const hideSecret = createMask(secret === undefined ? [] : [secret]);
+    // A preview knows what its app knows.
+    const { preview } = store.find(id) ?? {};
+    const hideBelow = preview === undefined ? asItIs : await this.of(preview.of);
+    return (text) => hideBelow(hideSecret(hide(text)));
+  }
+
+  /** For a deploy's log, which hides URLs with credentials as well. Where an app's values cannot be read, its process cannot print them either. */
+  async forDeploy(id: string): Promise<Mask> {
+    const hide = await this.of(id).catch((error: unknown) => {
+      this.#options.logger.error({ app: id, err: error }, "an app's config cannot be read");
+      return asItIs;
+    });
+    return (text) => maskUrls(hide(text));
+  }
+}
+
+function asItIs(text: string): string {
+  return text;
+}

@@ -1,0 +1,115 @@
+import { checkout } from '../environments/checkout.js';
+import type { Environments } from '../environments/environments.js';
+import { isComplete } from '../environments/places.js';
+import type { SystemPackages } from '../environments/system-packages.js';
+import type { App } from '../domain/app/app.js';
+import type { Release } from '../domain/app/release.js';
+import type { AppFile } from '../domain/project/app-file.js';
+import { both } from '../lib/both.js';
+import { formatSeconds } from '../lib/units.js';
+import { counted } from '../lib/words.js';
+import type { AppConfig } from '../store/app-config.js';
+import type { Git } from '../store/git.js';
+import type { Paths } from '../store/paths.js';
+import { Repository } from '../store/repository.js';
+import { hintsFor } from './hints.js';
+import { inspectCommit, settingsIn } from './inspect.js';
+import type { DeployLog } from './log.js';
+import type { Built, ReleaseSource } from './release-source.js';
+
+export interface RepositoryReleasesOptions {
+  paths: Paths;
+  git: Git;
+  environments: Pick<Environments, 'ensure'>;
+  systemPackages: Pick<SystemPackages, 'provide'>;
+}
+
+/** A release that was made of what another one has built. */
+type BuiltBefore = Release & { of: number; entrypoint: string };
+
+/** The releases of commits: pushed, uploaded, edited, or rolled back to. */
+export class RepositoryReleases implements ReleaseSource {
+  readonly #options: RepositoryReleasesOptions;
+
+  constructor(options: RepositoryReleasesOptions) {
+    this.#options = options;
+  }
+
+  title({ branch, commit, message }: Release): string {
+    return `${branch} at ${commit.slice(0, 7)}${message === '' ? '' : ` "${message}"`}`;
+  }
+
+  async build(app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
+    const { paths, environments, systemPackages } = this.#options;
+    const { of, entrypoint: before } = release;
+    if (of !== undefined && before !== undefined && (await isComplete(paths.environment(release.environment ?? '-')))) {
+      return this.#reuse(app, { ...release, of, entrypoint: before }, log, signal);
+    }
+    // At once: what gets here was inspected before it was queued, so that it is refused now is rare.
+    const [found, { source, files }] = await both(
+      inspectCommit(this.#repository(app), release.commit, { signal }),
+      this.#checkOut(app, release, signal),
+    );
+    const { settings, entrypoint } = found;
+    tellFiles(log, files, entrypoint);
+    for (const note of found.dependencies.notes) log.step(note);
+    await systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
+    log.step('Environment:');
+    const environment = await environments.ensure({
+      dependencies: found.dependencies,
+      python: found.python,
+      sourceDir: source,
+      localKey: release.commit,
+      onLine: (line) => log.output(line),
+      signal,
+    });
+    log.step(
+      environment.reused
+        ? 'Environment ready: nothing to install'
+        : `Environment ready after ${formatSeconds(environment.ms)}`,
+    );
+    return { facts: { entrypoint, environment: environment.hash }, settings };
+  }
+
+  async hints(app: App, release: Release, config: AppConfig): Promise<string[]> {
+    return hintsFor(this.#options.paths.source(app.id, release.number), config);
+  }
+
+  /** An app whose repository is live runs in place no more. */
+  applied({ place: _place, ...app }: App, { description }: AppFile): App {
+    return description === undefined ? app : { ...app, description };
+  }
+
+  /** What was built before: its code as it was committed, and nothing is looked for again. */
+  async #reuse(app: App, release: BuiltBefore, log: DeployLog, signal: AbortSignal): Promise<Built> {
+    const { source, files } = await this.#checkOut(app, release, signal);
+    tellFiles(log, files, release.entrypoint);
+    const before = `release ${release.of}`;
+    log.step(
+      release.source === 'config'
+        ? `Code and environment are those of ${before}`
+        : `Rolls back to ${before}, with its environment unchanged`,
+    );
+    return { facts: {}, settings: await settingsIn(source) };
+  }
+
+  /** Puts a release's files in their place, and keeps its commit from git's clean-up for as long as the release is kept. */
+  async #checkOut(app: App, release: Release, signal: AbortSignal): Promise<{ source: string; files: number }> {
+    const { paths, git } = this.#options;
+    const repository = this.#repository(app);
+    const to = paths.source(app.id, release.number);
+    const [files] = await both(
+      checkout({ repository: repository.path, commit: release.commit, to, path: git.env.PATH ?? '', signal }),
+      repository.keepRelease(release.number, release.commit),
+    );
+    return { source: to, files };
+  }
+
+  #repository({ id }: App): Repository {
+    return new Repository(this.#options.paths.repository(id), this.#options.git);
+  }
+}
+
+function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
+  log.step(`Checked out ${counted(files, 'file')}; main file: ${entrypoint}`);
+}

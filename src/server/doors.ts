@@ -1,0 +1,187 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Middleware } from 'koa';
+import { Attempts } from '../domain/access/attempts.js';
+import { redirectOf } from '../domain/in-place/extra-paths.js';
+import { Absent } from '../gateway/absent.js';
+import { createEntry, type Entry } from '../gateway/entry.js';
+import { Frontends } from '../gateway/frontend.js';
+import { Gateway } from '../gateway/gateway.js';
+import { AppPages } from '../gateway/pages.js';
+import { StaticFiles } from '../gateway/static-files.js';
+import { GitHandler } from '../git/handler.js';
+import { HookServer } from '../git/hook-server.js';
+import { Pushes } from '../git/pushes.js';
+import type { Logger } from '../logger.js';
+import { accessLog } from '../logs/access-log.js';
+import { tail } from '../logs/tail.js';
+import { UsageMeter } from '../runtime/process/usage.js';
+import type { Config } from '../settings.js';
+import { Credentials } from '../store/credentials.js';
+import type { LogFolder } from '../store/log-folder.js';
+import type { Paths } from '../store/paths.js';
+import { Pictures } from '../store/pictures.js';
+import { Sessions } from '../store/sessions.js';
+import { hasSession } from '../web/auth.js';
+import { consoleRouter } from '../web/console/router.js';
+import { galleryRouter } from '../web/gallery.js';
+import { linksOf } from '../web/links.js';
+import { createPages } from '../web/pages.js';
+import { PublicFiles } from '../web/public.js';
+import { createWeb } from '../web/server.js';
+import { Views } from '../web/views.js';
+import type { Composed } from './compose.js';
+import type { Stop } from './stop.js';
+
+/** The largest push, in bytes. */
+const MAX_PUSH = 2 * 1024 * 1024 * 1024;
+/** The most bytes of one upload. */
+const MAX_UPLOAD = 500 * 1024 * 1024;
+/** How many lines of its first deploy are shown to who waits for an app. */
+const ABSENT_LINES = 14;
+
+export interface DoorsOptions {
+  config: Config;
+  paths: Paths;
+  /** The folder of the program itself. */
+  root: string;
+  composed: Composed;
+  /** Where visitors find the platform, and the path of that. */
+  publicBase: () => string;
+  basePath: string;
+  stop: Stop;
+  logFolder: LogFolder | undefined;
+  logger: Logger;
+}
+
+/** What people and their programs come in by, on one port: git, the gateway to the apps, API and console. */
+export interface Doors {
+  /** Answers every request of the one port. */
+  entry: Entry;
+  /** The other end of git's hooks; not listening yet. */
+  hooks: HookServer;
+  sessions: Sessions;
+  pictures: Pictures;
+}
+
+/** Builds the doors to what was composed. Nothing listens yet. */
+export async function openDoors(options: DoorsOptions): Promise<Doors> {
+  const { config, paths, root, composed, publicBase, basePath, stop, logFolder, logger } = options;
+  const { store, host } = composed;
+  const credentials = await Credentials.load(paths.adminToken, config.token);
+  const sessions = await Sessions.open(paths.sessions, {
+    fingerprint: credentials.fingerprint,
+    warn: (text) => logger.warn(text),
+  });
+  const attempts = new Attempts();
+  const check = credentials.check.bind(credentials);
+  const pictures = new Pictures(paths);
+  const files = new PublicFiles({
+    folder: join(root, 'public'),
+    highlight: join(root, 'node_modules/@highlightjs/cdn-assets'),
+  });
+  const views = new Views({ templates: join(root, 'templates'), files });
+
+  const { git, hooks } = openGit(options, { check, attempts });
+  const gateway = new Gateway({
+    apps: store,
+    routes: composed.routes,
+    pages: new AppPages({
+      apps: store,
+      paths,
+      frontends: new Frontends(),
+      basePath,
+      module: `${basePath}${files.path('js/release.js')}`,
+    }),
+    files: new StaticFiles(join(paths.cache, 'frontend')),
+    basePath,
+    publicBase,
+    wake: (app) => composed.sleeper.wake(app),
+    absent: new Absent({
+      page: (page, app, facts) => views.renderGateway(page, linksOf(publicBase()), app, facts),
+      buildLog: async (app, release) =>
+        (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await host.masks.of(app)),
+      isOperator: (request) => hasSession(request.headers.cookie, sessions),
+      log: (text, facts) => logger.debug(facts, text),
+    }),
+    log: (text, facts) => logger.debug(facts, text),
+  });
+
+  const usage = new UsageMeter();
+  const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
+  const mistakes = (): readonly string[] => composed.controller.mistakes();
+  const gallery = galleryRouter({ apps: host.apps, views, publicBase, pictures });
+  const usageOf = usage.of.bind(usage);
+  const pages = consoleRouter({ host, views, publicBase, mistakes, logs: paths, uploads, usage: usageOf, logger });
+  const web = createWeb({
+    host,
+    controller: composed.controller,
+    publicBase,
+    access: { check, sessions, attempts },
+    logs: paths,
+    memoryOf: (pid) => usage.memoryOf(pid),
+    logger,
+    pages: createPages(views, publicBase),
+    uploads,
+    stopServer: (how) => stop.ask(how),
+    closing: stop.asked,
+    version: await versionOf(root),
+    open: [files.middleware(), gallery.routes() as Middleware],
+    console: [pages.routes() as Middleware],
+  });
+  const entry = createEntry({
+    basePath,
+    gateway,
+    git: git.handle.bind(git),
+    web,
+    redirect: (path) => redirectOf(path, store.list()),
+    ...(logFolder === undefined ? {} : { seen: accessLog(logFolder.website) }),
+  });
+  return { entry, hooks, sessions, pictures };
+}
+
+function openGit(
+  { paths, root, composed, logger }: DoorsOptions,
+  access: { check: Credentials['check']; attempts: Attempts },
+): { git: GitHandler; hooks: HookServer } {
+  const { store, deploys, pushed, previews, headStarts, url } = composed;
+  const pushes = new Pushes({
+    apps: store,
+    deploys: {
+      inspect: pushed.inspect.bind(pushed),
+      request: deploys.request.bind(deploys),
+      adoptBranch: pushed.adoptBranch.bind(pushed),
+    },
+    previews,
+    headStarts,
+    url,
+    logger,
+  });
+  const hooks = new HookServer(
+    paths.hookSocket,
+    (call) => pushes.handle(call),
+    (error) => logger.warn({ err: error }, 'a hook failed'),
+  );
+  const git = new GitHandler({
+    ...access,
+    repositories: {
+      find: (app) => (store.find(app) === undefined ? undefined : paths.repository(app)),
+      empty: paths.emptyRepository,
+      demandPushable: previews.demandPushable.bind(previews),
+      begin: pushed.begin.bind(pushed),
+      end: pushed.end.bind(pushed),
+    },
+    pushes,
+    env: composed.git.env,
+    hooks: join(root, 'hooks'),
+    hookSocket: paths.hookSocket,
+    maxPush: MAX_PUSH,
+    logger,
+  });
+  return { git, hooks };
+}
+
+async function versionOf(root: string): Promise<string> {
+  const text = await readFile(join(root, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
