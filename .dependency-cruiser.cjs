@@ -17,7 +17,7 @@ const allowed = {
   pictures: ['host', 'runtime', 'store', 'domain', 'lib'],
   git: ['host', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
   web: ['host', 'in-place', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
-  cli: ['lib'],
+  cli: ['web', 'lib'],
   server: undefined,
 };
 const rooms = Object.keys(allowed);
@@ -45,6 +45,19 @@ module.exports = {
       comment: 'Settings are handed down as values.',
       from: { path: '^src/', pathNot: '^src/(main|settings)\\.ts$' },
       to: { path: '^src/settings\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'cli-takes-only-types-of-web',
+      severity: 'error',
+      comment: 'The command line shares the types of the API and loads none of its code, so that it starts at once.',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/web/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'cli-takes-only-the-api-of-web',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/web/(?!api/)' },
     },
     {
       name: 'forward-owns-the-proxy-library',

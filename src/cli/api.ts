@@ -1,65 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Refusal } from '../errors.js';
+import { Refusal, type RefusalCode } from '../errors.js';
 import { kindOf, unreachable, usage } from './failures.js';
 import { readText, send } from './http.js';
 import { nearest } from './nearest.js';
 import type { Target } from './where.js';
+import type { AppAnswer, DeployAnswer, OverviewAnswer, ProblemAnswer } from '../web/api/schemas.js';
 
 /**
- * An app as the API tells of it: no more than what is read here, so that this command line and an older or a newer
- * server understand each other.
+ * An app as the API answers it: no more than what is read here, so that this command line and an older or a newer server
+ * understand each other. What not every server tells is optional.
  */
-export interface App {
-  id: string;
-  name: string;
-  /** created, deploying, failed, starting, running, crashed, sleeping or stopped. */
-  state: string;
-  url: string;
-  git_url: string;
-  /** The live release. */
-  release: number | null;
-  pid: number | null;
-  port: number | null;
-  uptime_seconds: number | null;
-  /** What was deployed last, and why that failed. */
-  last_deploy?: Pick<Deploy, 'state' | 'reason'> | null;
-  /** Not every server tells it. */
-  memory_bytes?: number | null;
-}
+export type App = Pick<
+  AppAnswer,
+  'id' | 'name' | 'state' | 'url' | 'git_url' | 'release' | 'pid' | 'port' | 'uptime_seconds'
+> & { last_deploy?: Pick<Deploy, 'state' | 'reason'> | null } & Partial<Pick<AppAnswer, 'memory_bytes'>>;
 
-/** A deploy as the API tells of it. */
-export interface Deploy {
-  release: number;
-  commit: string;
-  branch: string;
-  by: string;
-  message: string;
-  /** queued, building, starting, live, draining, retired, failed, superseded or cancelled. */
-  state: string;
-  reason: string | null;
-  created_at: string;
-  /** How long it took. */
-  seconds: number | null;
-}
+/** A deploy as the API answers it. */
+export type Deploy = Pick<
+  DeployAnswer,
+  'release' | 'commit' | 'branch' | 'by' | 'message' | 'state' | 'reason' | 'created_at' | 'seconds'
+>;
 
 /** An app with the deploy that a change of it began. */
 export type Changed = App & { deploy: Deploy | null };
 
-/** What went wrong, as the API tells it. (https://www.rfc-editor.org/rfc/rfc9457) */
-interface Problem {
-  status: number;
-  /** A sentence for the person who reads it. */
-  detail: string;
-  code: string;
-  field?: string;
-}
-
 /** All apps, and what is wrong with the server's config.json, one sentence each. */
-export interface Overview {
-  apps: App[];
-  config_mistakes: string[];
-}
+export type Overview = Pick<OverviewAnswer, 'config_mistakes'> & { apps: App[] };
 
 /** How long (ms) a stream may be silent: the server gives a sign of life every 15 seconds. */
 const STREAM_SILENCE_MS = 45_000;
@@ -185,20 +152,23 @@ export class Api {
 
   async #refusal(answer: IncomingMessage, path: string): Promise<Refusal> {
     const text = await readText(this.target, answer);
-    let problem: Partial<Problem>;
+    let problem: Partial<ProblemAnswer>;
     try {
-      problem = JSON.parse(text) as Partial<Problem>;
+      problem = JSON.parse(text) as Partial<ProblemAnswer>;
     } catch {
       return this.#stranger();
     }
-    const { status, code, detail, field } = problem;
-    if (typeof status !== 'number' || typeof code !== 'string' || typeof detail !== 'string') return this.#stranger();
+    const { status, detail, field } = problem;
+    if (typeof status !== 'number' || typeof problem.code !== 'string' || typeof detail !== 'string')
+      return this.#stranger();
+    // A newer server may have codes that are not known here: they are passed on.
+    const code = problem.code as RefusalCode;
     if (status === 401) return this.#signedOut(code);
     const sentence = code === 'app-not-found' ? await this.#unknownApp(path, detail) : detail;
     return new Refusal(kindOf(status), code, sentence, field === undefined ? {} : { field });
   }
 
-  #signedOut(code: string): Refusal {
+  #signedOut(code: RefusalCode): Refusal {
     const { url, token } = this.target;
     const why = token === undefined ? `No token is stored for ${url}.` : `${url} rejected the token.`;
     return new Refusal('unauthorised', code, `${why} Log in with "streamlit-host login ${url}".`);

@@ -4,6 +4,7 @@ import type { Context } from './context.js';
 import { afterChange } from './deploy-log.js';
 import { usage } from './failures.js';
 import { tableLines } from './output.js';
+import type { ChangedConfigAnswer, VarsAnswer } from '../web/api/config.js';
 import { compactSpan } from '../lib/units.js';
 
 export interface ChangeOptions {
@@ -11,19 +12,8 @@ export interface ChangeOptions {
   wait: boolean;
 }
 
-interface Var {
-  name: string;
-  value?: string;
-  changed_at: string | null;
-  changed_by: string | null;
-}
-
-/** A change of config vars or secrets, as the API tells what came of it. */
-export interface Stored {
-  version: number;
-  live_version: number | null;
-  deploy: Deploy | null;
-}
+/** A change of config vars or secrets, as the API answers what came of it. */
+export type Stored = Pick<ChangedConfigAnswer, 'version' | 'live_version'> & { deploy: Deploy | null };
 
 /** The config vars of an app: their names, or a change of them. */
 export async function config(
@@ -77,7 +67,7 @@ function unchanged(id: string, { version, live_version: live }: Stored): string 
 
 async function list(cli: Context, id: string, path: string): Promise<void> {
   const api = await cli.api();
-  const found = await api.get<{ vars: Var[] }>(path);
+  const found = await api.get<Pick<VarsAnswer, 'vars'>>(path);
   if (cli.out.json) return cli.out.data(found);
   if (found.vars.length === 0) return cli.out.print(`${id} has no config vars.`);
   const now = Date.now();
@@ -100,7 +90,7 @@ async function show(cli: Context, path: string, given: readonly string[]): Promi
   const [name, ...more] = given;
   if (name === undefined || name === '' || more.length > 0) throw usage('Name the config var to show.');
   const api = await cli.api();
-  const { vars } = await api.get<{ vars: Var[] }>(`${path}?reveal=1&name=${encodeURIComponent(name)}`);
+  const { vars } = await api.get<Pick<VarsAnswer, 'vars'>>(`${path}?reveal=1&name=${encodeURIComponent(name)}`);
   const value = vars[0]?.value ?? '';
   if (cli.out.json) return cli.out.data({ name, value });
   cli.out.print(value);
@@ -115,7 +105,7 @@ async function unset(
 ): Promise<void> {
   if (names.length === 0) throw usage('Name the config vars to unset.');
   const api = await cli.api();
-  const known = new Set((await api.get<{ vars: Var[] }>(path)).vars.map(({ name }) => name));
+  const known = new Set((await api.get<Pick<VarsAnswer, 'vars'>>(path)).vars.map(({ name }) => name));
   const unknown = names.find((name) => !known.has(name));
   if (unknown !== undefined) throw usage(`${id} has no config var ${JSON.stringify(unknown)}. Nothing was changed.`);
   return stored(

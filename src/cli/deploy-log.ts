@@ -11,7 +11,7 @@ const PATIENCE_MS = 120_000;
 const ALL_LINES = 10_000;
 
 /** The states of a release that has been live: a newer one may have taken its place since. */
-const SERVED: readonly string[] = ['live', 'draining', 'retired'];
+const SERVED = ['live', 'draining', 'retired'] as const;
 
 /**
  * Shows the log of a deploy as it is written and tells what came of it. The deploy itself goes on whether or not
@@ -67,9 +67,10 @@ async function report(cli: Context, api: Api, id: string, release: number): Prom
   const app = await api.get<App>(appPath(id));
   if (cli.out.json) cli.out.data({ ...deploy, app_url: app.url });
   // The last line of the log has told so.
-  if (SERVED.includes(deploy.state)) return;
+  const { state } = deploy;
+  if (hasServed(state)) return;
   const still = app.release === null ? '' : ` Release ${app.release} is still live.`;
-  throw new Refusal('conflict', `deploy-${deploy.state}`, `Release ${release} of ${id} ${outcomeOf(deploy)}.${still}`);
+  throw new Refusal('conflict', `deploy-${state}`, `Release ${release} of ${id} ${outcomeOf(deploy)}.${still}`);
 }
 
 /** What became of a deploy that is not live, to follow "Release 3 of sales". */
@@ -77,4 +78,8 @@ function outcomeOf({ state, reason }: Deploy): string {
   const outcome = state === 'failed' ? state : `${['superseded', 'cancelled'].includes(state) ? 'was' : 'is'} ${state}`;
   if (reason === null || reason === state) return outcome;
   return reason.startsWith(`${state} `) ? `was ${reason}` : `${outcome}: ${asClause(reason)}`;
+}
+
+function hasServed(state: Deploy['state']): state is (typeof SERVED)[number] {
+  return SERVED.some((one) => one === state);
 }

@@ -2,22 +2,9 @@ import { appPath, type Api } from './api.js';
 import type { Context } from './context.js';
 import type { Colour, Output } from './output.js';
 import { harmlessLine } from './text.js';
+import type { DiffAnswer } from '../web/api/deploys.js';
 
-interface Names {
-  added: string[];
-  removed: string[];
-  changed: string[];
-}
-
-/** What a release changes against the live one, as the API tells it. */
-export interface ReleaseDiff {
-  release: number;
-  live: number | null;
-  stat: string;
-  patch: string;
-  config: { vars: Names; secrets: Names } | null;
-  config_problem: string | null;
-}
+type Names = NonNullable<DiffAnswer['config']>['vars'];
 
 /** Shows what a release changes against the live one: the code, and the names of config vars and secrets. */
 export async function diff(cli: Context, id: string, release: number): Promise<void> {
@@ -31,12 +18,12 @@ export async function diff(cli: Context, id: string, release: number): Promise<v
 }
 
 /** @param path the app's own path in the API */
-export async function diffOf(api: Api, path: string, release: number): Promise<ReleaseDiff> {
-  return api.get<ReleaseDiff>(`${path}/deploys/${release}/diff`);
+export async function diffOf(api: Api, path: string, release: number): Promise<DiffAnswer> {
+  return api.get<DiffAnswer>(`${path}/deploys/${release}/diff`);
 }
 
 /** What a rollback would do, in few lines. */
-export function summaryLines(found: ReleaseDiff, out: Output): string[] {
+export function summaryLines(found: DiffAnswer, out: Output): string[] {
   const code = found.stat === '' ? ['Code: no changes'] : ['Code:', ...codeLines(found.stat, out)];
   const config = configLines(found, out);
   return [...code, ...(config.length === 0 ? ['Config: no changes'] : config)];
@@ -58,7 +45,7 @@ function codeLines(text: string, out: Output): string[] {
       });
 }
 
-function configLines({ config, config_problem: problem }: ReleaseDiff, out: Output): string[] {
+function configLines({ config, config_problem: problem }: DiffAnswer, out: Output): string[] {
   if (config === null) return [`Config: cannot be compared. ${problem ?? ''}`.trim()];
   const lines = [...namesOf(config.vars, '', out), ...namesOf(config.secrets, ' (secret)', out)];
   return lines.length === 0 ? [] : ['Config:', ...lines];

@@ -1,21 +1,11 @@
 import { Refusal } from '../errors.js';
 import type { Context } from './context.js';
 import { tableLines, type Colour, type Column } from './output.js';
+import type { RefreshedAnswer } from '../web/api/schemas.js';
 
-/** What a look at config.json came to, as the API tells it. */
-export interface Refreshed {
-  notes: string[];
-  apps: AppOutcome[];
-}
+type AppOutcome = RefreshedAnswer['apps'][number];
 
-interface AppOutcome {
-  app: string;
-  /** added, restarted, changed, removed, failed, skipped or unchanged. */
-  outcome: string;
-  sentence: string;
-}
-
-const COLOURS: Record<string, Colour> = {
+const COLOURS: Record<AppOutcome['outcome'], Colour> = {
   added: 'green',
   restarted: 'green',
   changed: 'green',
@@ -28,11 +18,11 @@ const COLOURS: Record<string, Colour> = {
 /** Has config.json and the folder of apps read again, and tells what was done. @throws Refusal `refresh-failed` where an app failed */
 export async function refresh(cli: Context): Promise<void> {
   const api = await cli.api();
-  tell(cli, await api.post<Refreshed>('/refresh'));
+  tell(cli, await api.post<RefreshedAnswer>('/refresh'));
 }
 
 /** Tells what was done with each app. @throws Refusal `refresh-failed` where one failed */
-export function tell(cli: Context, { notes, apps }: Refreshed): void {
+export function tell(cli: Context, { notes, apps }: RefreshedAnswer): void {
   const { out } = cli;
   if (out.json) out.data({ notes, apps });
   else {

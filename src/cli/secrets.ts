@@ -3,15 +3,8 @@ import { readInput } from './ask.js';
 import { stored, type ChangeOptions, type Stored } from './config.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
+import type { SecretsAnswer } from '../web/api/config.js';
 import { compactSpan } from '../lib/units.js';
-
-interface Secrets {
-  keys: string[];
-  sections: string[];
-  toml?: string;
-  changed_at: string | null;
-  changed_by: string | null;
-}
 
 /** The secrets.toml of an app: its names, or a change of it. */
 export async function secrets(
@@ -43,7 +36,7 @@ export async function secrets(
 
 async function list(cli: Context, id: string, path: string): Promise<void> {
   const api = await cli.api();
-  const found = await api.get<Secrets>(path);
+  const found = await api.get<SecretsAnswer>(path);
   if (cli.out.json) return cli.out.data(found);
   const names = [...found.keys, ...found.sections.map((name) => `[${name}]`)];
   for (const name of names) cli.out.print(name);
@@ -56,7 +49,7 @@ async function list(cli: Context, id: string, path: string): Promise<void> {
 
 async function show(cli: Context, id: string, path: string): Promise<void> {
   const api = await cli.api();
-  const { toml = '' } = await api.get<Secrets>(`${path}?reveal=1`);
+  const { toml = '' } = await api.get<SecretsAnswer>(`${path}?reveal=1`);
   if (cli.out.json) return cli.out.data({ toml });
   if (toml === '') return cli.out.note(`${id} has no secrets.`);
   cli.out.write(toml.endsWith('\n') ? toml : `${toml}\n`);

@@ -9,6 +9,7 @@ import type { AppConfig } from '../../store/app-config.js';
 import { signedIn } from '../auth.js';
 import { readBody, textOf } from '../body.js';
 import { noteRevealed } from '../revealed.js';
+import { codes } from './codes.js';
 import { presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, params, parseInput, type DeployAnswer } from './schemas.js';
@@ -81,6 +82,10 @@ const rotation = z
   })
   .meta({ id: 'KeyRotation' });
 
+export type VarsAnswer = z.infer<typeof vars>;
+export type SecretsAnswer = z.infer<typeof secrets>;
+export type ChangedConfigAnswer = z.infer<typeof changedVars> | z.infer<typeof changedSecrets>;
+
 /** The calls about config vars and secrets. Values go in, and come out only where somebody asks for them by name. */
 export function configRoutes(api: ApiContext): Route[] {
   const { host } = api;
@@ -95,6 +100,7 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'The config vars of an app: names and last change',
       params: params.app,
       query: queries.vars,
+      codes: [...codes.vault, 'var-not-found'],
       answers: { 200: { description: 'The vars that new releases get.', content: { 'application/json': vars } } },
       async handle(ctx, { params: { id }, query }) {
         const config = await host.config.of(id);
@@ -118,6 +124,7 @@ export function configRoutes(api: ApiContext): Route[] {
       description: `They become environment variables of the app's process, never of its build. ${inEffect}`,
       params: params.app,
       body: { 'application/json': bodies.replace },
+      codes: [...codes.vault, ...codes.deploy, ...codes.vars],
       answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
       async handle(ctx, { params: { id } }) {
         const body = await readJson(ctx, bodies.replace);
@@ -133,6 +140,7 @@ export function configRoutes(api: ApiContext): Route[] {
       description: `As JSON, or as the text of an .env file: \`NAME=value\` a line; names that are not in it stay as they are. ${inEffect}`,
       params: params.app,
       body: { 'application/json': bodies.patch, 'text/plain': { type: 'string', format: 'binary' } },
+      codes: [...codes.vault, ...codes.deploy, ...codes.vars, 'env-file-invalid'],
       answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
       async handle(ctx, { params: { id } }) {
         const patch =
@@ -150,6 +158,7 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'Take away all config vars of an app',
       description: `The secrets stay. ${inEffect}`,
       params: params.app,
+      codes: [...codes.vault, ...codes.deploy],
       answers: {
         200: { description: 'The vars as they are now: none.', content: { 'application/json': changedVars } },
       },
@@ -165,6 +174,7 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'The secrets of an app: names and last change',
       params: params.app,
       query: queries.secrets,
+      codes: codes.vault,
       answers: {
         200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } },
       },
@@ -185,6 +195,7 @@ export function configRoutes(api: ApiContext): Route[] {
         `\`[auth]\` gets redirect_uri and cookie_secret from the server where it lacks them. ${inEffect}`,
       params: params.app,
       body: { 'text/plain': { type: 'string', format: 'binary' }, 'application/json': bodies.secrets },
+      codes: [...codes.vault, ...codes.deploy, ...codes.secrets],
       answers: {
         200: { description: 'The secrets as they are now.', content: { 'application/json': changedSecrets } },
       },
@@ -200,6 +211,7 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'Take away the secrets of an app',
       description: `The config vars stay. ${inEffect}`,
       params: params.app,
+      codes: [...codes.vault, ...codes.deploy],
       answers: {
         200: { description: 'The secrets as they are now: none.', content: { 'application/json': changedSecrets } },
       },
@@ -215,6 +227,7 @@ export function configRoutes(api: ApiContext): Route[] {
       summary: 'Encrypt the config of all apps with a new key',
       description:
         'The old key is thrown away. Nothing restarts, and an interrupted change of keys is ended at the next start.',
+      codes: codes.vault,
       answers: { 200: { description: 'What was done.', content: { 'application/json': rotation } } },
       async handle(ctx) {
         const done = await host.config.rotateKey();
@@ -243,7 +256,7 @@ export function configRoutes(api: ApiContext): Route[] {
     return release === undefined ? null : presentDeploy(app, release, api.publicBase());
   }
 
-  function presentVars(id: string, config: AppConfig, reveal: boolean): z.infer<typeof vars> {
+  function presentVars(id: string, config: AppConfig, reveal: boolean): VarsAnswer {
     const list = Object.entries(config.vars).map(([name, { value: text, changedAt, changedBy }]) => ({
       name,
       ...(reveal ? { value: text } : {}),
@@ -258,7 +271,7 @@ export function configRoutes(api: ApiContext): Route[] {
     };
   }
 
-  function presentSecrets(id: string, config: AppConfig, reveal: boolean): z.infer<typeof secrets> {
+  function presentSecrets(id: string, config: AppConfig, reveal: boolean): SecretsAnswer {
     return {
       ...versionsOf(id, config),
       ...secretNames(config.secretsToml),

@@ -6,6 +6,7 @@ import type { Release } from '../../domain/app/release.js';
 import type { ReleaseDiff } from '../../host/releases.js';
 import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
+import { codes } from './codes.js';
 import { jsonReader } from './json.js';
 import { paginate, presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -34,6 +35,8 @@ const diff = z
     config_problem: z.string().nullable().describe('Why not.'),
   })
   .meta({ id: 'ReleaseDiff' });
+
+export type DiffAnswer = z.infer<typeof diff>;
 
 /** How many lines of its log a deploy is answered with. */
 const LOG_LINES = 200;
@@ -77,6 +80,7 @@ export function deployRoutes(api: ApiContext): Route[] {
       tag: 'deploys',
       summary: 'One deploy, with the end of its log',
       params: params.deploy,
+      codes: ['release-not-found'],
       answers: { 200: { description: 'The deploy.', content: { 'application/json': answers.deployWithLog } } },
       async handle(ctx, { params: { id, n } }) {
         const { app } = host.apps.get(id);
@@ -98,6 +102,7 @@ export function deployRoutes(api: ApiContext): Route[] {
         'From the live release to this one: what a rollback to it would do. As text, the code as `git diff` tells it; as JSON ' +
         '(`Accept: application/json`), with the names of the config vars and secrets that differ.',
       params: params.deploy,
+      codes: ['release-not-found', 'not-acceptable'],
       answers: {
         200: {
           description: 'The difference.',
@@ -125,6 +130,7 @@ export function deployRoutes(api: ApiContext): Route[] {
         'With its code and its environment as they were; nothing is installed. The branch stays where it is.',
       params: params.app,
       body: { 'application/json': bodies.rollback },
+      codes: [...codes.deploy, 'release-not-found', 'release-in-place', 'release-never-live'],
       answers: { 202: { description: 'The deploy to follow.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id } }) {
         const { release } = await readJson(ctx, bodies.rollback);
@@ -142,6 +148,7 @@ export function deployRoutes(api: ApiContext): Route[] {
       summary: 'End an older release now that still has open pages',
       description: 'Its pages move to the live release. Fine where it has ended.',
       params: params.deploy,
+      codes: ['release-not-found', 'release-is-live'],
       answers: { 200: { description: 'The deploy as it is now.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, n } }) {
         const release = await host.releases.retire(id, n);
@@ -156,6 +163,7 @@ export function deployRoutes(api: ApiContext): Route[] {
       summary: 'Cancel a deploy that is not live yet',
       description: 'Fine when it has ended; what serves goes on serving.',
       params: params.deploy,
+      codes: ['release-not-found'],
       answers: { 200: { description: 'The deploy as it is now.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, n } }) {
         const release = await host.releases.cancel(id, n);
@@ -165,7 +173,7 @@ export function deployRoutes(api: ApiContext): Route[] {
   ];
 }
 
-function presentDiff(release: number, { live, code, config }: ReleaseDiff): z.infer<typeof diff> {
+function presentDiff(release: number, { live, code, config }: ReleaseDiff): DiffAnswer {
   // The lines of the first part begin with a space.
   const patch = Math.max(0, code.search(/^diff --git /m));
   const known = !(config instanceof Refusal);

@@ -289,10 +289,13 @@ export const answers = {
     .meta({ id: 'Problem' }),
 };
 
+export type OverviewAnswer = z.infer<typeof answers.apps>;
 export type AppAnswer = z.infer<typeof answers.app>;
 export type PreviewsAnswer = Pick<z.infer<typeof answers.appWithPreviews>, 'previews_on' | 'previews'>;
 export type ChangedAnswer = z.infer<typeof answers.changed>;
 export type DeployAnswer = z.infer<typeof answers.deploy>;
+export type RefreshedAnswer = z.infer<typeof answers.refreshed>;
+export type ProblemAnswer = z.infer<typeof answers.problem>;
 
 /**
  * What was sent, as the schema has it.

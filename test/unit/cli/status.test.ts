@@ -3,7 +3,7 @@ import type { Api, App, Overview } from '../../../src/cli/api.js';
 import type { Context } from '../../../src/cli/context.js';
 import { status } from '../../../src/cli/status.js';
 
-const app = (id: string, state: string, reason: string | null): App => ({
+const app = (id: string, state: App['state'], reason: string | null): App => ({
   id,
   name: id,
   state,
