@@ -1,9 +1,23 @@
 import { STATUS_CODES } from 'node:http';
 import type { Context, Middleware } from 'koa';
 import { TooManyAttempts } from '../domain/access/attempts.js';
-import { Refusal, refusalOf } from '../errors.js';
+import { Refusal, refusalOf, type RefusalCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { asSentence } from '../lib/words.js';
+
+/** The code of a problem: that of a Refusal, or of what the web's own libraries refuse. */
+export type ProblemCode =
+  | RefusalCode
+  | 'bad-request'
+  | 'field-too-large'
+  | 'form-invalid'
+  | 'form-too-many-fields'
+  | 'internal-error'
+  | 'method-not-allowed'
+  | 'not-acceptable'
+  | 'not-found'
+  | 'unsupported-media-type'
+  | 'upload-too-many-files';
 
 /** What went wrong, for programs. @see https://www.rfc-editor.org/rfc/rfc9457 */
 export interface Problem {
@@ -13,7 +27,7 @@ export interface Problem {
   /** A sentence for the person who reads it. */
   detail: string;
   /** Stable: scripts may rely on it. */
-  code: string;
+  code: ProblemCode;
   /** The input at fault, where there is one. */
   field?: string;
   /** The path that was asked for. */
@@ -89,7 +103,7 @@ function answer(ctx: Context, found: Problem, options: ErrorOptions): void {
   }
 }
 
-function problem(status: number, code: string, detail: string, instance: string, field?: string): Problem {
+function problem(status: number, code: ProblemCode, detail: string, instance: string, field?: string): Problem {
   return {
     type: `urn:streamlit-host:problem:${code}`,
     title: STATUS_CODES[status] ?? 'Error',
@@ -110,7 +124,7 @@ function isMulterError(error: unknown): error is MulterError {
   return error instanceof Error && error.name === 'MulterError' && 'code' in error && typeof error.code === 'string';
 }
 
-const MULTER: Record<string, [status: number, code: string, sentence: string]> = {
+const MULTER: Record<string, [status: number, code: ProblemCode, sentence: string]> = {
   LIMIT_FILE_SIZE: [
     413,
     'upload-too-large',
@@ -142,7 +156,7 @@ function isHttpError(error: unknown): error is HttpError {
   return typeof error.status === 'number' && error.status >= 400 && error.status < 500 && error.expose === true;
 }
 
-const HTTP_CODES: Record<number, string> = {
+const HTTP_CODES: Record<number, ProblemCode> = {
   400: 'bad-request',
   404: 'not-found',
   405: 'method-not-allowed',
@@ -151,7 +165,7 @@ const HTTP_CODES: Record<number, string> = {
   415: 'unsupported-media-type',
 };
 
-function httpCode(status: number): string {
+function httpCode(status: number): ProblemCode {
   return HTTP_CODES[status] ?? 'bad-request';
 }
 

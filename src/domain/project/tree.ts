@@ -1,4 +1,4 @@
-import { Refusal } from '../../errors.js';
+import { Refusal, type RefusalCode } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { APP_FILE, DEPENDENCY_FILES, parseAppFile, type AppFile } from './app-file.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
@@ -241,6 +241,6 @@ function filesOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Bu
   };
 }
 
-function refusal(code: string, path: string, what: string, kind: 'invalid' | 'too-large' = 'invalid'): Refusal {
+function refusal(code: RefusalCode, path: string, what: string, kind: 'invalid' | 'too-large' = 'invalid'): Refusal {
   return new Refusal(kind, code, `${printable(path)} ${what}`, { field: printable(path) });
 }

@@ -1,4 +1,4 @@
-import { Refusal } from '../../errors.js';
+import { Refusal, type RefusalCode } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { compareVersions, endsBelow, isSpecifier, satisfies } from './specifier.js';
 
@@ -97,6 +97,6 @@ export function choosePython(
   return { python, note };
 }
 
-function refusal(code: string, field: string, sentence: string): Refusal {
+function refusal(code: RefusalCode, field: string, sentence: string): Refusal {
   return new Refusal('invalid', code, sentence, { field });
 }

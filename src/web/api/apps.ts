@@ -7,6 +7,7 @@ import { Refusal } from '../../errors.js';
 import { signedIn } from '../auth.js';
 import { createFrom, updateFrom } from '../upload/apply.js';
 import { withUpload } from '../upload/receive.js';
+import { codes } from './codes.js';
 import { jsonReader } from './json.js';
 import { paginate, presentApp, presentDeploy, presentPreviews } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -58,6 +59,7 @@ export function appRoutes(api: ApiContext): Route[] {
         'A form with files creates the app, commits the files to its repository and deploys them. ' +
         'A JSON body creates an app that waits for its first git push.',
       body: { 'multipart/form-data': bodies.create.extend(formFiles), 'application/json': bodies.create },
+      codes: [...codes.newApp, ...codes.commit],
       answers: {
         201: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
       },
@@ -99,6 +101,7 @@ export function appRoutes(api: ApiContext): Route[] {
         '"previews_on", which a JSON body switches on or off: previews that are there stay until their branches are deleted.',
       params: params.app,
       body: { 'multipart/form-data': bodies.updateForm.extend(formFiles), 'application/json': bodies.update },
+      codes: [...codes.newApp, ...codes.commit, 'preview-of-preview'],
       answers: {
         200: {
           description: 'The app, and the deploy to follow where files came.',
@@ -130,6 +133,7 @@ export function appRoutes(api: ApiContext): Route[] {
           restart: 'The live release starts beside the old process, which serves until the new one does.',
         }[verb],
         params: params.app,
+        codes: codes.start,
         answers: { 200: { description: 'The app.', content: { 'application/json': answers.app } } },
         async handle(ctx: Context, input: { params: z.infer<typeof params.app> }) {
           const { id } = input.params;
@@ -145,6 +149,7 @@ export function appRoutes(api: ApiContext): Route[] {
       tag: 'apps',
       summary: 'Deploy the newest commit again',
       params: params.app,
+      codes: [...codes.deploy, ...codes.start],
       answers: {
         202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
       },
@@ -163,6 +168,17 @@ export function appRoutes(api: ApiContext): Route[] {
       description: 'As a push of its newest commit would, which does nothing where git has that commit already.',
       params: params.app,
       body: { 'application/json': bodies.preview },
+      codes: [
+        ...codes.newApp,
+        ...codes.commit,
+        ...codes.vault,
+        'previews-off',
+        'branch-not-found',
+        'branch-deploys',
+        'branch-in-the-way',
+        'preview-id-taken',
+        'preview-not-pushable',
+      ],
       answers: {
         202: {
           description: 'The preview, and the deploy to follow.',
@@ -184,6 +200,7 @@ export function appRoutes(api: ApiContext): Route[] {
       summary: 'Delete an app and all of it',
       params: params.app,
       query: queries.remove,
+      codes: ['confirm-missing'],
       answers: { 204: { description: 'It is gone.' } },
       async handle(ctx, input) {
         const { id } = host.apps.get(input.params.id).app;

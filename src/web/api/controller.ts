@@ -1,5 +1,6 @@
 import { findRelease } from '../../domain/app/app.js';
 import { signedIn } from '../auth.js';
+import { codes } from './codes.js';
 import { jsonReader } from './json.js';
 import { presentApp, presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -34,6 +35,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
       description:
         'They are added to config.json with full paths. It can be done again: what is there already is left as it is.',
       body: { 'application/json': bodies.import },
+      codes: ['import-missing', 'config-invalid'],
       answers: {
         200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } },
       },
@@ -51,6 +53,18 @@ export function controllerRoutes(api: ApiContext): Route[] {
       description:
         'Once that commit is live, the app runs from its repository like any other. Until then it goes on in place.',
       params: params.app,
+      codes: [
+        ...codes.commit,
+        ...codes.vault,
+        'not-in-place',
+        'folder-missing',
+        'main-missing',
+        'venv-missing',
+        'main-outside',
+        'too-many-files',
+        'secrets-invalid',
+        'secrets-too-large',
+      ],
       answers: {
         202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
       },

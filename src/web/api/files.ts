@@ -9,6 +9,7 @@ import { Turns } from '../../lib/turns.js';
 import { signedIn } from '../auth.js';
 import { isJunk, safePath } from '../upload/path.js';
 import { withBody } from '../upload/receive.js';
+import { codes } from './codes.js';
 import { presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, conditions, params, queries, type DeployAnswer } from './schemas.js';
@@ -51,6 +52,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       tag: 'files',
       summary: 'Read a file of the newest commit',
       params: params.file,
+      codes: ['file-not-found', 'file-too-large', 'path-unsafe'],
       answers: {
         200: {
           description: 'Its bytes; the ETag names them.',
@@ -86,6 +88,7 @@ export function fileRoutes(api: ApiContext): Route[] {
         'text/plain': { type: 'string', format: 'binary' },
         'application/octet-stream': { type: 'string', format: 'binary' },
       },
+      codes: [...codes.commit, 'file-changed', 'file-exists', 'path-reserved', 'path-unsafe', 'upload-too-large'],
       answers: {
         200: { description: 'It was changed.', content: { 'application/json': answers.saved } },
         201: { description: 'It was added.', content: { 'application/json': answers.saved } },
@@ -116,6 +119,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       params: params.file,
       query: queries.commit,
       headers: conditions,
+      codes: [...codes.commit, 'file-not-found', 'file-changed', 'file-exists', 'path-reserved', 'path-unsafe'],
       answers: { 200: { description: 'It was removed.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, path: asked }, query }) {
         host.apps.get(id);

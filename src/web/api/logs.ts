@@ -8,6 +8,7 @@ import { hasCode, Refusal } from '../../errors.js';
 import { maskStream } from '../../logs/mask-stream.js';
 import { search } from '../../logs/search.js';
 import { tail } from '../../logs/tail.js';
+import { codes } from './codes.js';
 import { releaseOf } from './deploys.js';
 import { followLog, pathOf, type Source } from './follow-log.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -29,6 +30,7 @@ export function logRoutes(api: ApiContext): Route[] {
       params: params.app,
       query: queries.logs,
       headers: resume,
+      codes: [...codes.vault, 'release-not-found'],
       answers: {
         200: {
           description: 'Lines, the oldest first.',

@@ -1,4 +1,6 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { codesOf } from './codes.js';
 import type { Route } from './route.js';
 import { answers } from './schemas.js';
 
@@ -53,7 +55,7 @@ function pathOf(each: Route): RouteConfig {
   }
   responses.default = {
     description: 'What went wrong.',
-    content: { 'application/problem+json': { schema: answers.problem } },
+    content: { 'application/problem+json': { schema: answers.problem.extend({ code: z.enum(codesOf(each)) }) } },
   };
   return {
     method: each.method,

@@ -6,6 +6,7 @@ import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
+import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
 import { parseInput } from './schemas.js';
 
@@ -55,6 +56,8 @@ export interface Route {
   headers?: z.ZodObject;
   body?: BodyContent;
   answers: Record<number, Answer>;
+  /** The codes of what can go wrong, besides those that follow from what it takes (`codesOf`). */
+  codes?: readonly ProblemCode[];
   handle(ctx: Context, input: { params: never; query: never }): Promise<void>;
 }
 

@@ -8,7 +8,7 @@ import tar from 'tar-stream';
 import yauzl from 'yauzl';
 import type { StagedFile } from '../../apps/files.js';
 import { printable } from '../../domain/app/app.js';
-import { messageOf, Refusal } from '../../errors.js';
+import { messageOf, Refusal, type RefusalCode } from '../../errors.js';
 import { meter } from './meter.js';
 import { checkTree, isJunk, safePath, withoutTopFolder } from './path.js';
 
@@ -242,6 +242,11 @@ function writer(file: string): NodeJS.WritableStream {
   return createWriteStream(file, { flags: 'wx', mode: 0o600 });
 }
 
-function refusal(code: string, message: string, cause?: unknown, kind: 'invalid' | 'too-large' = 'invalid'): Refusal {
+function refusal(
+  code: RefusalCode,
+  message: string,
+  cause?: unknown,
+  kind: 'invalid' | 'too-large' = 'invalid',
+): Refusal {
   return new Refusal(kind, code, message, cause === undefined ? { field: 'archive' } : { field: 'archive', cause });
 }

@@ -37,13 +37,13 @@ it('hides what it can where the values cannot be read, and logs that', async () 
 });
 
 it('a reader of logs is refused where the values cannot be read', async () => {
-  const unreadable = masks({ mask: () => Promise.reject(new Refusal('unavailable', 'vault-locked', 'No key.')) });
-  await expect(unreadable.of('hello')).rejects.toMatchObject({ code: 'vault-locked' });
+  const unreadable = masks({ mask: () => Promise.reject(new Refusal('unavailable', 'vault-key-missing', 'No key.')) });
+  await expect(unreadable.of('hello')).rejects.toMatchObject({ code: 'vault-key-missing' });
 });
 
 it('hides the cookie secret, and does without where that cannot be read', async () => {
   expect((await masks({}).of('hello'))('the-cookie-secret')).toBe('••••');
-  const locked = masks({ cookie: () => Promise.reject(new Refusal('unavailable', 'vault-locked', 'No key.')) });
+  const locked = masks({ cookie: () => Promise.reject(new Refusal('unavailable', 'vault-key-missing', 'No key.')) });
   expect((await locked.of('hello'))('the-cookie-secret')).toBe('the-cookie-secret');
 });
 

@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { Refusal, refusalCodes, refusalOf } from '../../src/errors.js';
+
+const SRC = join(import.meta.dirname, '..', '..', 'src');
+/** The files that only list codes. */
+const LISTS = ['errors.ts', join('web', 'api', 'codes.ts')];
+const source = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !LISTS.includes(name))
+  .map((name) => readFileSync(join(SRC, name), 'utf8'))
+  .join('\n');
+
+/** What a Refusal is made with: its kind, then its code, as a text or as a template that ends in a word. */
+const MADE =
+  /(?:Refusal|Changed|super)\(\s*'(?:invalid|unauthorised|forbidden|not-found|conflict|too-large|unavailable)',\s*'([^']+)'|\brefusal\(\s*'([^']+)'/g;
+
+it('every code that the source refuses with is listed', () => {
+  const made = [...source.matchAll(MADE)].map((match) => match[1] ?? match[2]);
+  expect(made.length).toBeGreaterThan(100);
+  expect(made.filter((code) => !(refusalCodes as readonly (string | undefined)[]).includes(code))).toEqual([]);
+});
+
+it('every code that is listed is used, and listed once, in order', () => {
+  // A command's and a deploy's end are put together from a word.
+  const put = refusalCodes.filter((code) => /^(command|deploy)-/.test(code));
+  expect(source).toContain('`command-${');
+  expect(source).toContain('`deploy-${');
+  expect(refusalCodes.filter((code) => !put.includes(code) && !source.includes(`'${code}'`))).toEqual([]);
+  expect([...new Set(refusalCodes)].sort()).toEqual(refusalCodes);
+});
+
+it('a full disk is a refusal wherever it is met, and a defect is none', () => {
+  expect(refusalOf(Object.assign(new Error('write'), { code: 'ENOSPC' }))?.code).toBe('disk-full');
+  expect(refusalOf(new Refusal('conflict', 'app-exists', 'There is one.'))?.status).toBe(409);
+  expect(refusalOf(new Error('defect'))).toBeUndefined();
+});
