@@ -11,6 +11,8 @@ export interface Config {
   controller: { config: string; apps: string; logs: string };
   /** The one address everything links to, without a trailing slash. */
   publicBase: string;
+  /** Names besides the public base's that requests may give as their host. */
+  hosts: readonly string[];
   /** The admin token, where it was given; otherwise the one kept under the data folder is used. */
   token: string | undefined;
   /** The first and last port that apps may get. */
@@ -110,6 +112,14 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return found ?? words[0];
   };
 
+  /** Words with commas between them, each of a form. */
+  const list = (name: string, form: RegExp, what: string): string[] => {
+    const words = (read(name) ?? '').split(',').flatMap((word) => (word.trim() === '' ? [] : word.trim()));
+    const wrong = words.filter((word) => !form.test(word));
+    if (wrong.length > 0) mistakes.push(`STREAMLIT_HOST_${name}: ${wrong.join(', ')} must be ${what}.`);
+    return words;
+  };
+
   const port = integer('PORT', defaults.port ?? 8080, 0, 65_535);
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
@@ -136,6 +146,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     data,
     controller: { config: configJson, apps: beside('APPS', 'apps'), logs: beside('LOGS', 'logs') },
     publicBase: readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes),
+    hosts: list('HOSTS', /^[^\s:/?#@[\]\\]+$/, 'a host name without scheme and port, such as apps.example.com'),
     token,
     ports,
     redisUrl,

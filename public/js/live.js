@@ -1,6 +1,7 @@
 // Parts of a page marked data-live are kept true: when the server tells of a change, the page is asked for again and the
 // parts that differ are exchanged. So a part has one template, on the server.
-import { base, headers, streamUrl, whileSeen } from './page.js';
+import { base, headers, whileSeen } from './page.js';
+import { Stream } from './stream.js';
 
 /** Memory and CPU change without an event. */
 const REFRESH_MS = 10_000;
@@ -21,7 +22,7 @@ export function watch() {
   let lost = false;
   let source;
   const connect = () => {
-    source = new EventSource(streamUrl(`${base}/api/events`));
+    source = new Stream(`${base}/api/events`);
     source.addEventListener('open', () => {
       wait = 1_000;
       if (!lost) return;
@@ -30,15 +31,12 @@ export function watch() {
       refresh();
     });
     for (const type of ['app', 'removed']) source.addEventListener(type, soon);
-    source.addEventListener('error', () => {
+    source.addEventListener('error', ({ closed }) => {
       lost = true;
       say('The connection to the server is lost. Trying again …');
-      if (source.readyState !== EventSource.CLOSED) return;
-      // The browser gives up where it got an answer that is no stream; the server may only be starting.
-      setTimeout(
-        () => source.readyState === EventSource.CLOSED && document.visibilityState === 'visible' && connect(),
-        wait,
-      );
+      if (!closed) return;
+      // It gives up where it got an answer that is no stream; the server may only be starting.
+      setTimeout(() => !source.live && document.visibilityState === 'visible' && connect(), wait);
       wait = Math.min(wait * 2, 30_000);
       refresh();
     });

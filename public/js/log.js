@@ -1,5 +1,6 @@
 // The log viewer: follows, searches, wraps. It shows what it has, and takes the oldest lines away when they are many.
-import { streamUrl, whileSeen } from './page.js';
+import { whileSeen } from './page.js';
+import { Stream } from './stream.js';
 
 const MOST_LINES = 10_000;
 const TIME = /^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?/;
@@ -65,16 +66,16 @@ class Viewer {
   }
 
   #follow() {
-    this.#source = new EventSource(streamUrl(this.#section.dataset.follow));
+    this.#source = new Stream(this.#section.dataset.follow);
     this.#source.addEventListener('message', (event) => this.#take(event.data));
     this.#source.addEventListener('end', () => {
       this.#ended = true;
       this.close();
       if (this.#following) this.#section.querySelector('[data-log-follow]').hidden = true;
     });
-    this.#source.addEventListener('error', () => {
-      // The browser connects again by itself, but gives up after an answer that is no stream.
-      if (this.#source.readyState === EventSource.CLOSED) this.#timer = setTimeout(() => this.#restart(), 3_000);
+    this.#source.addEventListener('error', ({ closed }) => {
+      // It connects again by itself, but gives up after an answer that is no stream.
+      if (closed) this.#timer = setTimeout(() => this.#restart(), 3_000);
     });
   }
 

@@ -8,13 +8,6 @@ export const csrf = meta('csrf');
 /** The headers of every request that this page makes by itself. */
 export const headers = { 'X-CSRF-Token': csrf, Accept: 'application/json' };
 
-/** The address of an event stream: an EventSource cannot send headers, so the token stands in the query. */
-export function streamUrl(path) {
-  const url = new URL(path, location.href);
-  url.searchParams.set('csrf', csrf);
-  return url.href;
-}
-
 /** Calls `enhance` for the whole page now, and for every part of it that is exchanged later. */
 export function onContent(enhance) {
   enhance(document);

@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isServiceWorker } from '../domain/access/browser.js';
 import { parseRoute, parseWhole, withoutBase } from '../domain/app/route.js';
+import { plain } from './absent.js';
 import { refuse, type Gateway } from './gateway.js';
 import { isNavigation } from './pages.js';
 
 export interface EntryOptions {
   basePath: string;
+  /** True for a host that a request may name; everything else is for another server. */
+  isOurHost: (host: string | undefined) => boolean;
   gateway: Gateway;
   /** Answers below /git/. @param path without the query */
   git: (request: IncomingMessage, response: ServerResponse, path: string, query: string) => void;
@@ -38,12 +42,32 @@ export function createEntry(options: EntryOptions): Entry {
       ? { path: request.url, query: '' }
       : { path: request.url.slice(0, mark), query: request.url.slice(mark) };
   };
+  /** Why a request is refused at the door, whatever it asks for; undefined where it may come in. */
+  const refusal = (request: IncomingMessage): { status: number; title: string; sentence: string } | undefined => {
+    if (countOf(request.rawHeaders, 'host') > 1)
+      return { status: 400, title: 'Bad Request', sentence: 'The request names two hosts.' };
+    if (!options.isOurHost(request.headers.host)) {
+      const sentence =
+        'This server does not answer under this name. If it should, add the name to STREAMLIT_HOST_HOSTS, or make it the host of STREAMLIT_HOST_PUBLIC_BASE.';
+      return { status: 421, title: 'Misdirected Request', sentence };
+    }
+    if (isServiceWorker(request.headers)) {
+      const sentence = 'Service workers are not allowed here: apps share this address.';
+      return { status: 403, title: 'Forbidden', sentence };
+    }
+    return undefined;
+  };
   return {
     request(request, response) {
       // A client that goes away is an everyday event; who reads or writes the streams notices by their end.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
       const { path, query } = locate(request);
+      const refused = refusal(request);
+      if (refused !== undefined) {
+        request.resume();
+        return plain(response, refused.status, `${refused.sentence}\n`, { 'cache-control': 'no-store' });
+      }
       const route = parseRoute(path);
       if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
         options.seen?.(request, response, path);
@@ -77,6 +101,8 @@ export function createEntry(options: EntryOptions): Entry {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
       const { path, query } = locate(request);
+      const refused = refusal(request);
+      if (refused !== undefined) return refuse(socket, `${refused.status} ${refused.title}`);
       const route = parseRoute(path);
       if (route.kind !== 'app') return refuse(socket, '404 Not Found');
       options.gateway.upgrade(request, socket, head, route, query).catch(() => socket.destroy());
@@ -86,4 +112,9 @@ export function createEntry(options: EntryOptions): Entry {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** How often a header stands in a message: of some, Node keeps the first alone. @param raw names and values in turn */
+function countOf(raw: readonly string[], name: string): number {
+  return raw.filter((text, place) => place % 2 === 0 && text.toLowerCase() === name).length;
 }

@@ -13,8 +13,7 @@ const CLAIMS =
 
 /**
  * What an app may not tell a browser about the origin that it shares with the platform. The last two are network error
- * logging (https://www.w3.org/TR/network-error-logging/): it would report every address of the origin to the app, and in
- * those of the console's event streams stands the CSRF token.
+ * logging (https://www.w3.org/TR/network-error-logging/): it would report every address of the origin to the app.
  */
 const ORIGIN_WIDE = [
   'clear-site-data',

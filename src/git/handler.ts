@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { isBrowser } from '../domain/access/browser.js';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
@@ -70,6 +71,9 @@ export class GitHandler {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
+    // Who logs in with a browser lends the login to every page of the origin: an app's script could clone and push with it.
+    if (isBrowser(request.headers))
+      return say(request, response, 403, 'This address is for git, not for a browser. The console shows every file.');
     const principal = this.#whoAsks(request);
     if (principal === undefined) {
       response.setHeader('www-authenticate', 'Basic realm="streamlit-host", charset="UTF-8"');

@@ -7,6 +7,7 @@ import { Absent } from '../gateway/absent.js';
 import { createEntry, type Entry } from '../gateway/entry.js';
 import { Frontends } from '../gateway/frontend.js';
 import { Gateway } from '../gateway/gateway.js';
+import { isOurHost } from '../gateway/hosts.js';
 import { AppPages } from '../gateway/pages.js';
 import { StaticFiles } from '../gateway/static-files.js';
 import { GitHandler } from '../git/handler.js';
@@ -131,6 +132,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const entry = createEntry({
     basePath,
+    isOurHost: (host) => isOurHost(host, { publicBase: publicBase(), bind: config.bind, named: config.hosts }),
     gateway,
     git: git.handle.bind(git),
     web,

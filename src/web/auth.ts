@@ -4,6 +4,7 @@ import { authenticate, type CheckToken, type Principal } from '../domain/access/
 import type { Attempts } from '../domain/access/attempts.js';
 import { sameSecret, SESSION_COOKIE, SESSION_MS, type Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
+import { formToken } from './form-token.js';
 
 /** What is needed to know who asks. */
 export interface Access {
@@ -41,6 +42,30 @@ export function signedIn(ctx: Context): SignedIn {
   const found = (ctx.state as { signedIn?: SignedIn }).signedIn;
   if (found === undefined) throw new Error(`${ctx.method} ${ctx.path} is not behind a guard`);
   return found;
+}
+
+/**
+ * The two forms with files. Their token is a field of a body that only their own routes read, which owe the proof
+ * (`proveForm`): until then the request is nobody's.
+ */
+const FILE_FORMS = /^\/console\/(new|apps\/[^/]+\/config)\/?$/;
+
+/**
+ * Takes the proof of a form with files, whose token is one of its fields.
+ * @throws Refusal `csrf-token-missing`, `csrf-token-wrong`
+ */
+export function proveForm(ctx: Context, field: unknown): void {
+  const state = ctx.state as { signedIn?: SignedIn; unproven?: SignedIn };
+  if (state.signedIn !== undefined) return;
+  const csrf = state.unproven?.session?.csrf;
+  if (csrf === undefined) throw new Error(`${ctx.method} ${ctx.path} is not behind a guard`);
+  demandToken(typeof field === 'string' && field !== '' ? { form: field } : undefined, csrf, ctx.path);
+  if (state.unproven !== undefined) state.signedIn = state.unproven;
+}
+
+/** True once the request has shown that it comes from a page of this session. */
+export function isProven(ctx: Context): boolean {
+  return (ctx.state as { signedIn?: SignedIn }).signedIn !== undefined;
 }
 
 /** Lets nobody into the API but the holder of a token, or a page of the console. */
@@ -84,6 +109,13 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
     }
     // Only now: a stranger's body is not read.
     if (!isSafe(ctx)) await parse(ctx, async () => undefined);
+    const owes = !isSafe(ctx) && FILE_FORMS.test(ctx.path) && ctx.is('multipart') === 'multipart';
+    if (owes && ctx.get('x-csrf-token') === '') {
+      demandOpened(ctx, base());
+      (ctx.state as { unproven?: SignedIn }).unproven = found;
+      await next();
+      return;
+    }
     demandPage(ctx, found.session.csrf, base());
     // The cookie lasts as long as the session, which lasts anew with every use.
     if (isSafe(ctx)) setCookie(ctx, found.session.id, base());
@@ -155,21 +187,36 @@ function sessionOf(ctx: Context, access: Access): SignedIn | undefined {
  */
 function demandPage(ctx: Context, csrf: string, base: Base): void {
   const sent = tokenSent(ctx);
-  if (sent !== undefined && !sameSecret(sent, csrf)) {
-    throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session: reload it and try again.');
+  if (sent !== undefined) demandToken(sent, csrf, ctx.path);
+  const navigates = demandOpened(ctx, base);
+  if (isSafe(ctx)) {
+    if (!navigates && ctx.get('sec-fetch-mode') !== '' && sent === undefined) throw foreign();
+    return;
   }
-  const mode = ctx.get('sec-fetch-mode');
+  demandToken(sent, csrf, ctx.path);
+}
+
+/**
+ * What can be told without the token: whether the browser itself opens the page, and that a change is of our origin.
+ * @returns true for a navigation
+ * @throws Refusal
+ */
+function demandOpened(ctx: Context, base: Base): boolean {
   const dest = ctx.get('sec-fetch-dest');
   // A download is a navigation to "empty"; frames have names of their own.
-  const navigates = mode === 'navigate' && (dest === 'document' || dest === 'empty');
+  const navigates = ctx.get('sec-fetch-mode') === 'navigate' && (dest === 'document' || dest === 'empty');
   // Not a proof, since a script can leave the referrer out: it only stops what makes no secret of itself.
   if (!navigates && ctx.get('upgrade-insecure-requests') !== '1' && isFromApp(ctx.get('referer'), base.path))
     throw foreign();
-  if (isSafe(ctx)) {
-    if (!navigates && mode !== '' && sent === undefined) throw foreign();
-    return;
-  }
-  if (!isSameOrigin(ctx, base)) throw foreign();
+  if (!isSafe(ctx) && !isSameOrigin(ctx, base)) throw foreign();
+  return navigates;
+}
+
+/** A CSRF token as it came: the session's from our scripts, or that of a form. */
+type SentToken = { header: string } | { form: string };
+
+/** @throws Refusal where it is missing or another one's */
+function demandToken(sent: SentToken | undefined, csrf: string, path: string): void {
   if (sent === undefined) {
     throw new Refusal(
       'forbidden',
@@ -177,15 +224,21 @@ function demandPage(ctx: Context, csrf: string, base: Base): void {
       'The request lacks the CSRF token of its page: reload the page and try again.',
     );
   }
+  const right = 'header' in sent ? sameSecret(sent.header, csrf) : sameSecret(sent.form, formToken(csrf, path));
+  if (!right)
+    throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session: reload it and try again.');
 }
 
-/** In a header from our scripts, in a form's field, or in the address for event streams and forms with files. */
-function tokenSent(ctx: Context): string | undefined {
+/**
+ * In a header from our scripts, or in a form's field: never in the address, which stays in histories, logs of proxies and
+ * referrers, and which a service worker of an app can read.
+ */
+function tokenSent(ctx: Context): SentToken | undefined {
   const header = ctx.get('x-csrf-token');
-  if (header !== '') return header;
+  if (header !== '') return { header };
   const body = (ctx.request as { body?: unknown }).body;
-  const field = typeof body === 'object' && body !== null && 'csrf' in body ? body.csrf : ctx.query.csrf;
-  return typeof field === 'string' && field !== '' ? field : undefined;
+  const field = typeof body === 'object' && body !== null && 'csrf' in body ? body.csrf : undefined;
+  return typeof field === 'string' && field !== '' ? { form: field } : undefined;
 }
 
 /** @see https://www.w3.org/TR/fetch-metadata/ and, for browsers and origins without it, the Origin header */

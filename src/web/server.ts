@@ -121,7 +121,8 @@ async function answerHealth(ctx: Koa.Context, next: Koa.Next): Promise<void> {
 
 /**
  * What browsers are told about every page. Cross-Origin-Opener-Policy keeps an app that opens the console in a window
- * from reaching into it; the referrer stays on our origin, since without one the Origin of a form would be "null".
+ * from reaching into it. A referrer names our origin alone: an app must not learn the console's addresses, and without any
+ * the Origin of a form would be "null".
  */
 function securityHeaders(): Middleware {
   return helmet({
@@ -141,7 +142,7 @@ function securityHeaders(): Middleware {
     crossOriginOpenerPolicy: { policy: 'same-origin' },
     // The apps on the same origin do not ask for it, and a browser decides once for the whole origin.
     originAgentCluster: false,
-    referrerPolicy: { policy: 'same-origin' },
+    referrerPolicy: { policy: 'strict-origin' },
     // Whoever ends TLS decides that; it holds for every other service on the same host.
     strictTransportSecurity: false,
     xFrameOptions: { action: 'deny' },

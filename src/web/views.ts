@@ -4,6 +4,7 @@ import Handlebars from 'handlebars';
 import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
 import type { PublicFiles } from './public.js';
+import { formToken } from './form-token.js';
 import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
 import type { TimeView } from './numbers.js';
@@ -15,6 +16,8 @@ export interface Site {
   links: Links;
   /** The session's CSRF token; undefined for a page that anybody may see. */
   csrf: string | undefined;
+  /** The page's own path below the public base: forms without an action are sent there. */
+  here?: string;
 }
 
 /** One sentence at the top of a page, after something was done or refused. */
@@ -259,7 +262,7 @@ export class Views {
       strict: true,
       preventIndent: true,
       knownHelpersOnly: true,
-      knownHelpers: { to: true, asset: true, icon: true, picture: true, eq: true, count: true },
+      knownHelpers: { to: true, asset: true, icon: true, picture: true, eq: true, count: true, csrf: true },
     });
   }
 
@@ -275,6 +278,14 @@ export class Views {
         new Handlebars.SafeString(
           `<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">${ICONS[name] ?? ''}</svg>`,
         ),
+      // The hidden field of a form, whose arguments together are where the form is sent to.
+      csrf: (...args: unknown[]) => {
+        const { data } = args.pop() as { data: { root: { site: Site } } };
+        const { csrf, here = '', links } = data.root.site;
+        if (csrf === undefined) return '';
+        const path = args.length === 0 ? here : args.join('').slice(links.base.length);
+        return new Handlebars.SafeString(`<input type="hidden" name="csrf" value="${formToken(csrf, path)}">`);
+      },
       picture: (name: string) => new Handlebars.SafeString(drawPicture(name)),
       eq: (a: unknown, b: unknown) => a === b,
       count: (number: number, one: string, many: string) => counted(number, one, many),

@@ -69,7 +69,7 @@ let app: string;
 let port: number;
 
 beforeAll(async () => {
-  host = await startHost();
+  host = await startHost({ env: { STREAMLIT_HOST_HOSTS: 'apps.example.com' } });
   project = await Project.create(FILES);
   for (const id of ['demo', 'other']) await pushLive(project, host, id);
   app = `${host.url}/apps/demo/`;

@@ -1,4 +1,5 @@
 import type { Refusal } from '../../errors.js';
+import { isProven, proveForm } from '../auth.js';
 import { bodies, parseInput } from '../api/schemas.js';
 import { presentSummary, sortApps } from '../presenters.js';
 import { createFrom } from '../upload/apply.js';
@@ -24,13 +25,19 @@ export function appsRoutes(add: AddRoute): void {
   // Browsers with JavaScript send the same files to the API instead, and show how far they are.
   add('post', '/new', async (page) => {
     let fields: Record<string, unknown> = {};
+    const first = ({ csrf }: Record<string, unknown>): void => proveForm(page.ctx, csrf);
     await attempt(
       () =>
-        withUpload(page.ctx, page.deps.uploads, async (upload) => {
+        withUpload(page.ctx, { ...page.deps.uploads, first }, async (upload) => {
+          delete upload.fields.csrf;
           fields = upload.fields;
           page.go(await create(page, upload));
         }),
-      async (refusal) => form(page, fields, refusal),
+      async (refusal) => {
+        // The page with its tokens is for who has shown one.
+        if (!isProven(page.ctx)) throw refusal;
+        form(page, fields, refusal);
+      },
     );
   });
 }
@@ -50,8 +57,6 @@ async function create(page: Page, upload: Upload): Promise<string> {
 }
 
 function form(page: Page, fields: Record<string, unknown>, refusal?: Refusal): void {
-  // The form's address holds the CSRF token, which no page that is visited from here may learn.
-  page.ctx.set('Referrer-Policy', 'origin');
   page.show(
     'console/new',
     {

@@ -5,6 +5,7 @@ import { SECRETS_BYTES, secretNames } from '../../domain/config/secrets.js';
 import type { ConfigChange } from '../../apps/config.js';
 import { Refusal } from '../../errors.js';
 import { NO_CONFIG, type AppConfig } from '../../store/app-config.js';
+import { proveForm } from '../auth.js';
 import { readForm } from '../body.js';
 import { presentTime } from '../numbers.js';
 import { noteRevealed } from '../revealed.js';
@@ -41,6 +42,7 @@ export function configRoutes(add: AddRoute): void {
   add('post', '/apps/:id/config', async (page) => {
     const form = page.ctx.is('multipart') === 'multipart' ? await readForm(page.ctx, MAX_FORM) : undefined;
     const field = (name: string): string => page.field(name, form);
+    if (form !== undefined) proveForm(page.ctx, field('csrf'));
     const name = field('name').trim();
     switch (field('do')) {
       case 'reveal':
@@ -136,8 +138,6 @@ async function show(page: Page, told: Told): Promise<void> {
   const error = (part: Told['about']): string | undefined => (about === part ? refusal?.message : undefined);
   const href = page.links.console(`apps/${app.id}/config`);
   const names = secretNames(config.secretsToml);
-  // The form with the file has its CSRF token in its address, which no page that is visited from here may learn.
-  page.ctx.set('Referrer-Policy', 'origin');
   page.show(
     'console/config',
     {

@@ -67,7 +67,7 @@ export class Page {
   }
 
   get site(): Site {
-    return { links: this.links, csrf: signedIn(this.ctx).session?.csrf };
+    return { links: this.links, csrf: signedIn(this.ctx).session?.csrf, here: this.ctx.path };
   }
 
   /** The sentence about what the person has just done, where they were sent here after it. */

@@ -36,6 +36,8 @@ export interface UploadOptions {
   tmp: string;
   /** The most bytes that all files of one upload may have. */
   maxBytes: number;
+  /** Sees the fields that came before the first file, before that is kept; throws to refuse the form. */
+  first?: (fields: Record<string, unknown>) => void;
 }
 
 /** How long (ms) a sender that was refused may go on before the line is cut. */
@@ -59,7 +61,7 @@ export async function withUpload<T>(
     ctx.throw(415, 'Send the files as a multipart/form-data form.');
   }
   demandLength(ctx, options.maxBytes + 1_000_000, options.maxBytes);
-  return withFolder(options.tmp, async (folder) => use(await receiveForm(ctx, folder, options.maxBytes)));
+  return withFolder(options.tmp, async (folder) => use(await receiveForm(ctx, folder, options)));
 }
 
 /**
@@ -98,10 +100,10 @@ async function withFolder<T>(tmp: string, use: (folder: string) => Promise<T>): 
   }
 }
 
-async function receiveForm(ctx: Context, folder: string, maxBytes: number): Promise<Upload> {
+async function receiveForm(ctx: Context, folder: string, { maxBytes, first }: UploadOptions): Promise<Upload> {
   // The library waits for the end of whatever it is given, and the one of a sender who has left was before.
   if (ctx.req.destroyed) throw Object.assign(new Error('the sender left'), { code: 'ECONNRESET' });
-  const storage = new LimitedStorage(folder, maxBytes);
+  const storage = new LimitedStorage(folder, maxBytes, first);
   const options = {
     storage: storage as unknown as koaMulter.StorageEngine,
     preservePath: true,
@@ -131,6 +133,8 @@ async function receiveForm(ctx: Context, folder: string, maxBytes: number): Prom
     throw error;
   }
   const request = ctx.request as unknown as { body?: Record<string, unknown>; files?: koaMulter.File[] };
+  // A form without files has shown none of its fields yet.
+  first?.(request.body ?? {});
   const files = (request.files ?? []).map(({ fieldname, originalname, path, size }) => ({
     field: fieldname,
     name: originalname,
@@ -142,29 +146,38 @@ async function receiveForm(ctx: Context, folder: string, maxBytes: number): Prom
 
 /** Keeps a form's files under numbers of its own, and counts the bytes of all of them together. */
 class LimitedStorage {
-  /** Rejects once the limit is passed; never resolves. */
+  /** Rejects once the limit is passed or the form is refused; never resolves. */
   readonly exceeded: Promise<never>;
   readonly #folder: string;
   readonly #limit: (bytes: number) => void;
+  readonly #first: UploadOptions['first'];
+  #fail: (error: unknown) => void = () => undefined;
   #count = 0;
 
-  constructor(folder: string, maxBytes: number) {
+  constructor(folder: string, maxBytes: number, first: UploadOptions['first']) {
     this.#folder = folder;
+    this.#first = first;
     const limit = limiter(maxBytes);
-    let reject: (error: unknown) => void = () => undefined;
-    this.exceeded = new Promise<never>((_resolve, fail) => (reject = fail));
+    this.exceeded = new Promise<never>((_resolve, fail) => (this.#fail = fail));
     this.exceeded.catch(() => undefined);
     this.#limit = (bytes) => {
       try {
         limit(bytes);
       } catch (error) {
-        reject(error);
+        this.#fail(error);
         throw error;
       }
     };
   }
 
-  _handleFile(_req: IncomingMessage, file: { stream: Readable }, done: (error: unknown, info?: object) => void): void {
+  _handleFile(req: IncomingMessage, file: { stream: Readable }, done: (error: unknown, info?: object) => void): void {
+    try {
+      if (this.#count === 0) this.#first?.((req as { body?: Record<string, unknown> }).body ?? {});
+    } catch (error) {
+      file.stream.resume();
+      this.#fail(error);
+      return done(error);
+    }
     const path = join(this.#folder, `part-${this.#count++}`);
     let size = 0;
     const count = (bytes: number): void => {

@@ -3,6 +3,7 @@ import { get, type ClientRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Middleware } from 'koa';
 import { signedIn } from '../../../src/web/auth.js';
+import { formToken } from '../../../src/web/form-token.js';
 import { ask, startWeb, TOKEN, type TestWeb } from './support.js';
 
 const page: Middleware = async (ctx) => {
@@ -78,7 +79,6 @@ describe('the API', () => {
     expect((await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'x-csrf-token': csrf } })).status).toBe(
       200,
     );
-    expect((await ask(`${web.url}/api/apps?csrf=${csrf}`, { headers: { cookie, ...SCRIPT } })).status).toBe(200);
     expect(
       (await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'x-csrf-token': 'wrong' } })).json,
     ).toMatchObject({ code: 'csrf-token-wrong' });
@@ -159,23 +159,26 @@ describe('the console', () => {
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
       'cross-origin-opener-policy': 'same-origin',
-      'referrer-policy': 'same-origin',
+      'referrer-policy': 'strict-origin',
       'cache-control': 'no-store',
     });
   });
 
-  test('takes the CSRF token of a form from a field, and of a form with files from the address', async () => {
+  test('takes the CSRF token of a form from a field, and only that of this very form', async () => {
     const post = (body: string, path = '/console/change', type = 'application/x-www-form-urlencoded') =>
       ask(web.url + path, {
         method: 'POST',
         body,
         headers: { cookie, ...NAVIGATION, 'content-type': type, origin: web.url },
       }).then(({ status }) => status);
-    expect(await post(`csrf=${csrf}&a=1`)).toBe(200);
+    const token = formToken(csrf, '/console/change');
+    expect(await post(`csrf=${token}&a=1`)).toBe(200);
+    expect(await post(`csrf=${csrf}&a=1`)).toBe(403);
+    expect(await post(`csrf=${formToken(csrf, '/console/logout')}`)).toBe(403);
     expect(await post('a=1')).toBe(403);
     expect(await post('csrf=wrong')).toBe(403);
     expect(await post('csrf[]=wrong')).toBe(403);
-    expect(await post('x', `/console/change?csrf=${csrf}`, 'multipart/form-data; boundary=x')).toBe(200);
+    expect(await post('x', `/console/change?csrf=${token}`, 'multipart/form-data; boundary=x')).toBe(403);
     expect(await post('x', '/console/change', 'multipart/form-data; boundary=x')).toBe(403);
   });
 
@@ -293,7 +296,7 @@ describe('the login', () => {
   test('ends with the button, for the server too', async () => {
     const answer = await ask(`${web.url}/console/logout`, {
       method: 'POST',
-      body: `csrf=${csrf}`,
+      body: `csrf=${formToken(csrf, '/console/logout')}`,
       headers: { cookie, origin: web.url, 'content-type': 'application/x-www-form-urlencoded' },
     });
     expect(answer.status).toBe(303);
@@ -320,7 +323,7 @@ describe('the login', () => {
     await listen('the session', { cookie, 'x-csrf-token': csrf });
     await ask(`${web.url}/console/logout`, {
       method: 'POST',
-      body: `csrf=${csrf}`,
+      body: `csrf=${formToken(csrf, '/console/logout')}`,
       headers: { cookie, origin: web.url, 'content-type': 'application/x-www-form-urlencoded' },
     });
     await vi.waitFor(() => expect(ended).toEqual(['the session']));

@@ -1,0 +1,23 @@
+/** A request's headers, their names in small letters. */
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * True for a script that a browser wants to keep as a service worker, by either header that says so
+ * (https://www.w3.org/TR/service-workers/#service-worker-script-request). One stays when its page is closed, answers in
+ * the app's name when the app is gone, and sees the addresses of every other page of the origin.
+ */
+export function isServiceWorker(headers: Headers): boolean {
+  return headers['service-worker'] !== undefined || headers['sec-fetch-dest'] === 'serviceworker';
+}
+
+/**
+ * True for a browser, which says what it asks for (https://www.w3.org/TR/fetch-metadata/), or at least which one it is
+ * where the address is not safe enough for that. Programs may say how they ask (Sec-Fetch-Mode), but for nobody's page.
+ */
+export function isBrowser(headers: Headers): boolean {
+  return (
+    headers['sec-fetch-site'] !== undefined ||
+    headers['sec-fetch-dest'] !== undefined ||
+    /^Mozilla\//i.test(String(headers['user-agent']))
+  );
+}

@@ -1,0 +1,34 @@
+import { isIP } from 'node:net';
+
+/** Under which names the server answers. */
+export interface HostRule {
+  publicBase: string;
+  /** The address it listens on. */
+  bind: string;
+  /** Names that the operator adds. */
+  named: readonly string[];
+}
+
+/**
+ * True where a request may name this host: the public base's, loopback's, and those that the operator adds. A page of
+ * another site whose name is made to lead here (DNS rebinding) gives itself away by that name. A number cannot be made
+ * to lead elsewhere, so any is fine where the server can be reached by numbers. Ports do not matter to any of this.
+ * @param host as in the Host header; undefined in HTTP/1.0, which no browser speaks
+ */
+export function isOurHost(host: string | undefined, { publicBase, bind, named }: HostRule): boolean {
+  if (host === undefined) return true;
+  const name = nameOf(host);
+  if (name === undefined) return false;
+  if (isLoopback(name) || (isIP(name) !== 0 && !isLoopback(bind))) return true;
+  return [new URL(publicBase).host, ...named].some((ours) => nameOf(ours) === name);
+}
+
+/** A host without its port and brackets; undefined where it is none. */
+export function nameOf(host: string): string | undefined {
+  const [, name] = /^(\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\,]+)(?::\d{1,5})?$/i.exec(host) ?? [];
+  return name?.replace(/^\[|\]$|\.$/g, '').toLowerCase();
+}
+
+function isLoopback(name: string): boolean {
+  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127\.\d+\.\d+\.\d+$/.test(name);
+}
