@@ -13,6 +13,8 @@ export interface Config {
   publicBase: string;
   /** Names besides the public base's that requests may give as their host. */
   hosts: readonly string[];
+  /** Headers that reach apps besides the kinds that always do, in small letters; "x-sso-*" for all that begin so. */
+  appHeaders: readonly string[];
   /** The admin token, where it was given; otherwise the one kept under the data folder is used. */
   token: string | undefined;
   /** The first and last port that apps may get. */
@@ -147,6 +149,9 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     controller: { config: configJson, apps: beside('APPS', 'apps'), logs: beside('LOGS', 'logs') },
     publicBase: readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes),
     hosts: list('HOSTS', /^[^\s:/?#@[\]\\]+$/, 'a host name without scheme and port, such as apps.example.com'),
+    appHeaders: list('APP_HEADERS', /^[\w-]+\*?$/, 'the name of a header, such as X-Sso-Email or X-Sso-*').map((name) =>
+      name.toLowerCase(),
+    ),
     token,
     ports,
     redisUrl,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
 import { appState, type App, type AppState } from '../domain/app/app.js';
-import { isOwnOrigin, isPrivate } from '../domain/app/route.js';
+import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
@@ -25,6 +25,8 @@ export interface GatewayOptions {
   /** The public base's own path; empty where it has none. */
   basePath: string;
   publicBase: () => string;
+  /** Headers that reach apps besides the kinds that always do, in small letters. */
+  appHeaders?: readonly string[];
   /** Somebody came for an app that sleeps. */
   wake: (app: string) => void;
   /** Says what a visitor sees where no app can answer. */
@@ -59,7 +61,14 @@ export class Gateway {
       response.writeHead(307, { location: `${this.#options.basePath}/apps/${to.id}${moved}${query}` }).end();
       return;
     }
-    if (to.rest === '/_stcore/host-config') return this.#hostConfig(response);
+    // As the WebSocket, it runs the app's script for who asks: a page of another site must not.
+    if (isAgentApi(to.rest) && !this.#isFromHere(request))
+      return plain(
+        response,
+        403,
+        'The agent API answers programs and pages of this origin, not those of another site.\n',
+      );
+    if (plainRest(to.rest) === '/_stcore/host-config') return this.#hostConfig(response);
     if (to.rest === '/_host/live') return json(response, { live: routes.live(to.id)?.backend.release ?? app.live });
     if (to.rest === '/_host/wake' && request.method === 'POST') {
       this.#options.wake(to.id);
@@ -236,11 +245,20 @@ export class Gateway {
     });
   }
 
+  /** True where no page of another origin asks. */
+  #isFromHere({ headers }: IncomingMessage): boolean {
+    const site = headers['sec-fetch-site'];
+    return (
+      (site === undefined || site === 'same-origin' || site === 'none') &&
+      isOwnOrigin(headers.origin, headers.host, this.#options.publicBase())
+    );
+  }
+
   /** @returns the app's path as browsers see it */
   #prepare(request: IncomingMessage, to: AppRequest, query: string): string {
     const base = new URL(this.#options.publicBase());
     const proto = request.headers.host === base.host ? base.protocol.slice(0, -1) : 'http';
-    cleanRequest(request, { address: request.socket.remoteAddress ?? '', proto });
+    cleanRequest(request, { address: request.socket.remoteAddress ?? '', proto, also: this.#options.appHeaders ?? [] });
     const appPath = `${this.#options.basePath}/apps/${to.id}`;
     request.url = `${appPath}${to.rest}${query}`;
     return appPath;

@@ -1,15 +1,30 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { SESSION_COOKIE } from '../store/sessions.js';
+import { SESSION_COOKIES } from '../store/sessions.js';
 
 /** Headers of one connection, not of the message (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1). */
 const HOP_BY_HOP = ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'];
 
+/**
+ * The kinds of headers that reach an app: what HTTP, browsers, Streamlit and its components need. Any other may be the
+ * name by which an app has somebody's word for who the visitor is, and then every visitor could say it.
+ */
+const PASSES = new RegExp(
+  `^(${[
+    // The message (RFC 9110 to 9112).
+    'host|connection|upgrade|transfer-encoding|content-.+|accept|accept-.+|range|if-.+|date|prefer|priority|want-.+',
+    'cache-control|pragma|cookie|user-agent|origin|referer|last-event-id|idempotency-key|max-forwards',
+    // Browsers.
+    'sec-websocket-.+|sec-fetch-.+|sec-ch-.+|sec-gpc|sec-purpose|dnt|save-data|upgrade-insecure-requests',
+    'access-control-request-.+|x-requested-with|x-http-method-override',
+    // Streamlit's and other frameworks' proof of their own page; its agent API.
+    'x-xsrftoken|x-xsrf-token|x-csrftoken|x-csrf-token|mcp-.+',
+    // Who follows a request through several programs.
+    'traceparent|tracestate|baggage|x-request-id|x-correlation-id',
+  ].join('|')})$`,
+);
+
 /** A message may not name these away: its framing, its target and its visitor's state. */
 const KEPT = ['host', 'content-length', 'transfer-encoding', 'cookie', 'set-cookie'];
-
-/** What a client may say about who it is and where it came from is replaced, never believed. */
-const CLAIMS =
-  /^(x-forwarded-.*|forwarded|x-real-ip|x-client-ip|true-client-ip|remote-user|x-remote-.*|x-auth.*|x-user-.*|x-streamlit-user.*)$/;
 
 /**
  * What an app may not tell a browser about the origin that it shares with the platform. The last two are network error
@@ -29,17 +44,18 @@ export interface Forwarded {
   /** The visitor's address. */
   address: string;
   proto: string;
+  /** Names in small letters that the operator lets pass besides, such as of what their proxy says; "x-sso-*" for a kind. */
+  also?: readonly string[];
 }
 
 /** Makes a request's headers those that an app may see, in place. */
 export function cleanRequest(request: IncomingMessage, forwarded: Forwarded): void {
   const headers = request.headers;
   removeHopByHop(headers, headers.upgrade !== undefined && connectionNames(headers).includes('upgrade'));
-  for (const name of Object.keys(headers)) if (CLAIMS.test(name)) delete headers[name];
-  delete headers.authorization;
-  // The server has said "100 Continue" already.
-  delete headers.expect;
-  const cookie = withoutCookie(headers.cookie, SESSION_COOKIE);
+  const also = (name: string): boolean =>
+    forwarded.also?.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : name === one)) ?? false;
+  for (const name of Object.keys(headers)) if (!PASSES.test(name) && !also(name)) delete headers[name];
+  const cookie = forApp(headers.cookie);
   if (cookie === undefined) delete headers.cookie;
   else headers.cookie = cookie;
   headers['x-forwarded-for'] = forwarded.address;
@@ -66,7 +82,7 @@ export function cleanUpgrade(headers: IncomingHttpHeaders, appPath: string): voi
 function cleanOrigin(headers: IncomingHttpHeaders, appPath: string, cookie: string | undefined): void {
   for (const name of ORIGIN_WIDE) delete headers[name];
   const kept = (headers['set-cookie'] ?? [])
-    .filter((one) => cookieName(one) !== SESSION_COOKIE)
+    .filter((one) => !SESSION_COOKIES.includes(cookieName(one)))
     .map((one) => scopeCookie(one, appPath))
     .concat(cookie ?? []);
   if (kept.length === 0) delete headers['set-cookie'];
@@ -74,18 +90,36 @@ function cleanOrigin(headers: IncomingHttpHeaders, appPath: string, cookie: stri
 }
 
 /**
- * Streamlit keeps a login's state in `_streamlit_session` with Path=/, so that two apps on one origin overwrite each
- * other's: its path becomes the app's. Every other cookie stays as it is, to the byte.
+ * Binds a cookie to its app: without a domain, and with the app's path unless it has one below that. So two apps do not
+ * overwrite each other's, and none can fill the browser's jar for the console. The rest of it stays as it is, to the byte.
+ * @param appPath such as `/apps/hello`
  */
 export function scopeCookie(cookie: string, appPath: string): string {
-  if (cookieName(cookie) !== '_streamlit_session') return cookie;
-  return cookie.replace(/;\s*path=\/(?=;|$)/i, `; Path=${appPath}`);
+  const [pair = '', ...attributes] = cookie.split(';');
+  let path: string | undefined;
+  const kept = attributes.filter((attribute) => {
+    const [, name = '', value = ''] = /^\s*([^=]*?)\s*(?:=([^]*))?$/.exec(attribute) ?? [];
+    if (/^path$/i.test(name)) path = value.trim();
+    return !/^(path|domain)$/i.test(name);
+  });
+  // The last one counts, as for browsers; without any they would take the folder of the request.
+  const own = path !== undefined && (path === appPath || path.startsWith(`${appPath}/`)) && !path.includes('..');
+  return [pair, ` Path=${own ? path : `${appPath}/`}`, ...kept].join(';');
 }
 
-/** A Cookie header without one cookie; undefined where nothing is left. */
-export function withoutCookie(header: string | undefined, name: string): string | undefined {
+/**
+ * A Cookie header as an app may see it: without the console's session, and of several cookies of one name only the first,
+ * which has the longest path (https://www.rfc-editor.org/rfc/rfc6265#section-5.4) and so is the app's own.
+ */
+export function forApp(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  const kept = header.split(';').filter((pair) => pair.split('=', 1)[0]?.trim() !== name);
+  const seen = new Set<string>();
+  const kept = header.split(';').filter((pair) => {
+    const name = pair.split('=', 1)[0]?.trim() ?? '';
+    if (SESSION_COOKIES.includes(name) || (name !== '' && seen.has(name))) return false;
+    seen.add(name);
+    return true;
+  });
   const text = kept.join(';').trim();
   return text === '' ? undefined : text;
 }

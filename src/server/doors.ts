@@ -97,6 +97,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     files: new StaticFiles(join(paths.cache, 'frontend')),
     basePath,
     publicBase,
+    appHeaders: config.appHeaders,
     wake: (app) => composed.sleeper.wake(app),
     absent: new Absent({
       page: (page, app, facts) => views.renderGateway(page, linksOf(publicBase()), app, facts),

@@ -9,6 +9,9 @@ import { hasCode, messageOf } from '../errors.js';
 /** The cookie of a console session. No app ever sees it or may set it. */
 export const SESSION_COOKIE = 'streamlit_host_session';
 
+/** The same under every name that it has, which depends on the public base. */
+export const SESSION_COOKIES: readonly string[] = ['', '__Host-', '__Secure-'].map((prefix) => prefix + SESSION_COOKIE);
+
 /** How long a session lasts (ms) after it was last used. */
 export const SESSION_MS = 30 * 24 * 3_600_000;
 

@@ -157,14 +157,14 @@ test('2: the subprotocols reach the app whole, and its choice comes back', async
   await page.close();
 });
 
-test('3: cookies of an app pass to the byte and one by one, and only the path of the login’s state is changed', async () => {
+test('3: cookies of an app pass to the byte and one by one, and only their path is changed', async () => {
   const direct = await ask('/apps/demo/cookies', { to: port });
   const through = await ask('/apps/demo/cookies');
   expect(direct.headers['set-cookie']).toHaveLength(4);
   expect(through.headers['set-cookie']).toEqual([
-    '_streamlit_session=state-of-demo; Path=/apps/demo; HttpOnly',
-    '_streamlit_xsrf=2|ab|cd|17; Path=/; SameSite=Lax',
-    'plain=a b"c,d; Expires=Wed, 21 Oct 2026 07:28:00 GMT; Path=/',
+    '_streamlit_session=state-of-demo; Path=/apps/demo/; HttpOnly',
+    '_streamlit_xsrf=2|ab|cd|17; Path=/apps/demo/; SameSite=Lax',
+    'plain=a b"c,d; Path=/apps/demo/; Expires=Wed, 21 Oct 2026 07:28:00 GMT',
   ]);
 });
 
@@ -429,8 +429,8 @@ test('17: the logins of two apps in one browser do not overwrite each other', as
     ['demo', 'other'].map(async (id) => (await ask(`/apps/${id}/cookies`)).headers['set-cookie']?.[0]),
   );
   expect(cookies).toEqual([
-    '_streamlit_session=state-of-demo; Path=/apps/demo; HttpOnly',
-    '_streamlit_session=state-of-other; Path=/apps/other; HttpOnly',
+    '_streamlit_session=state-of-demo; Path=/apps/demo/; HttpOnly',
+    '_streamlit_session=state-of-other; Path=/apps/other/; HttpOnly',
   ]);
 });
 

@@ -305,13 +305,13 @@ test('headers of one connection stay on it, both ways, and so does what Connecti
       te: 'trailers',
       'proxy-authorization': 'Basic eDp5',
       cookie: 'a=1',
-      'x-end': 'stays',
+      'x-requested-with': 'stays',
     },
   });
   expect(seen).not.toHaveProperty('x-hop');
   expect(seen).not.toHaveProperty('te');
   expect(seen).not.toHaveProperty('proxy-authorization');
-  expect(seen).toMatchObject({ 'x-end': 'stays', cookie: 'a=1' });
+  expect(seen).toMatchObject({ 'x-requested-with': 'stays', cookie: 'a=1' });
   expect(answer.headers).not.toHaveProperty('x-inner');
   expect(answer.headers).not.toHaveProperty('proxy-authenticate');
   expect(answer.headers['x-outer']).toBe('stays');

@@ -100,7 +100,7 @@ describe('who may not come in', () => {
 
   it('an Authorization header of 100 kB is refused without a harm', async () => {
     const answer = await raw(
-      `GET /git/kept.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: x\r\nAuthorization: Basic ${'A'.repeat(100_000)}\r\n\r\n`,
+      `GET /git/kept.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic ${'A'.repeat(100_000)}\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
   });
@@ -123,7 +123,7 @@ describe('with the token', () => {
     ['/git/x/kept.git/info/refs?service=git-upload-pack'],
   ])('%s is nothing that there is', async (path) => {
     // Written by hand: fetch would tidy the path up.
-    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`);
+    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 404 /);
     expect(answer).not.toContain(TOKEN);
   });
@@ -137,7 +137,7 @@ describe('with the token', () => {
     ['/git/-kept.git/info/refs?service=git-receive-pack'],
     ['/git/.git/info/refs?service=git-receive-pack'],
   ])('%s is no name of an app', async (path) => {
-    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`);
+    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 (404|422) /);
     expect(answer).not.toContain('service=');
   });
@@ -232,7 +232,7 @@ describe('a body that is garbage', () => {
       FLUSH,
       await packOf(project, commit),
     ]);
-    const head = `POST /git/kept.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: ${BASIC}\r\nContent-Type: ${RECEIVE}\r\nContent-Length: ${clean.length}\r\nConnection: close\r\n\r\n`;
+    const head = `POST /git/kept.git/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nContent-Type: ${RECEIVE}\r\nContent-Length: ${clean.length}\r\nConnection: close\r\n\r\n`;
     const answer = await raw(
       head,
       [...clean].map((byte) => Uint8Array.of(byte)),
@@ -246,7 +246,7 @@ describe('a body that is garbage', () => {
     const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(
-      `POST /git/new-one.git/git-receive-pack HTTP/1.1\r\nHost: x\r\nAuthorization: ${BASIC}\r\nContent-Type: ${RECEIVE}\r\nContent-Length: 9999999\r\n\r\n`,
+      `POST /git/new-one.git/git-receive-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nContent-Type: ${RECEIVE}\r\nContent-Length: 9999999\r\n\r\n`,
     );
     socket.write(start);
     socket.write((await packOf(project, commit)).subarray(0, 50));

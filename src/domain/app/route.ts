@@ -61,14 +61,21 @@ const PRIVATE = /(^|\/)(_stcore\/metrics|_stcore\/script-health-check|script-hea
  * @param rest as in an app's route, percent-encoded
  */
 export function isPrivate(rest: string): boolean {
+  return PRIVATE.test(plainRest(rest).toLowerCase());
+}
+
+/** True for Streamlit's agent API, which runs an app's script for programs. @param rest as in an app's route */
+export function isAgentApi(rest: string): boolean {
+  return /(^|\/)_stcore\/agent(\/|$)/.test(plainRest(rest).toLowerCase());
+}
+
+/** A path as the app's server reads it, however it is written: names are compared with this, never with what came. */
+export function plainRest(rest: string): string {
   // No browser sends a fragment, but servers that get one cut it off.
-  let path = rest.split('#', 1)[0] ?? '';
-  try {
-    path = decodeURIComponent(path);
-  } catch {
-    // Not decodable, so it cannot be one of these names in disguise either.
-  }
-  return PRIVATE.test(path.replace(/\/{2,}/g, '/').toLowerCase());
+  const path = rest.split('#', 1)[0] ?? '';
+  // Byte by byte, as servers decode: what is no UTF-8 elsewhere in the path must not hide the rest of it.
+  const plain = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return plain.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
 }
 
 /**

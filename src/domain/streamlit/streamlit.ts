@@ -64,6 +64,8 @@ export function streamlitEnvironment(options: StreamlitOptions): Record<string, 
     STREAMLIT_SERVER_RUN_ON_SAVE: 'false',
     STREAMLIT_SERVER_ENABLE_CORS: 'true',
     STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION: 'true',
+    // An app's own config.toml could take any header for a visitor's identity; none is vouched for here.
+    STREAMLIT_SERVER_TRUSTED_USER_HEADERS: '{}',
     STREAMLIT_SERVER_COOKIE_SECRET: options.cookieSecret,
     STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: String(options.disconnectedSessionTtl),
     STREAMLIT_SERVER_MAX_UPLOAD_SIZE: String(options.maxUploadMb),

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { cleanRequest, cleanResponse, cleanUpgrade, scopeCookie, withoutCookie } from '../../../src/gateway/headers.js';
+import { cleanRequest, cleanResponse, cleanUpgrade, forApp, scopeCookie } from '../../../src/gateway/headers.js';
 import { SESSION_COOKIE } from '../../../src/store/sessions.js';
 
 function request(headers: IncomingHttpHeaders): IncomingHttpHeaders {
@@ -88,21 +88,31 @@ test('an app cannot set the console’s session cookie, in whatever way it is wr
   const headers = response({
     'set-cookie': [`${SESSION_COOKIE}=a`, ` ${SESSION_COOKIE} =b; Path=/`, `=${SESSION_COOKIE}=c`, 'other=1; Path=/'],
   });
-  expect(headers['set-cookie']).toEqual(['other=1; Path=/']);
+  expect(headers['set-cookie']).toEqual(['other=1; Path=/apps/demo/']);
   expect(response({ 'set-cookie': [`${SESSION_COOKIE}=a`] })).not.toHaveProperty('set-cookie');
 });
 
-test('only the login’s state is bound to its app, every other cookie keeps each byte', () => {
-  expect(scopeCookie('_streamlit_session=s; Path=/; HttpOnly', '/apps/demo')).toBe(
-    '_streamlit_session=s; Path=/apps/demo; HttpOnly',
+test('a cookie is bound to its app, whatever it says, and keeps the rest of its bytes', () => {
+  const scoped = (cookie: string): string => scopeCookie(cookie, '/apps/demo');
+  expect(scoped('_streamlit_xsrf=2|a|b|3; Path=/; SameSite=Lax')).toBe(
+    '_streamlit_xsrf=2|a|b|3; Path=/apps/demo/; SameSite=Lax',
   );
-  expect(scopeCookie('_streamlit_session=s; path=/', '/apps/demo')).toBe('_streamlit_session=s; Path=/apps/demo');
-  expect(scopeCookie('_streamlit_session=s; Path=/x', '/apps/demo')).toBe('_streamlit_session=s; Path=/x');
-  expect(scopeCookie('_streamlit_xsrf=2|a|b|3; Path=/', '/apps/demo')).toBe('_streamlit_xsrf=2|a|b|3; Path=/');
+  for (const attributes of [
+    '',
+    '; path=/',
+    ';PATH = /console',
+    '; Path=/apps/demo/x; Path=/',
+    '; Path=/apps/demo2',
+    '; Path',
+  ])
+    expect(scoped(`a="b,c"${attributes}`)).toBe('a="b,c"; Path=/apps/demo/');
+  expect(scoped('a=1; Path=/apps/demo/../../console')).toBe('a=1; Path=/apps/demo/');
+  expect(scoped('a=1; Domain=example.com; Path=/apps/demo/x; HttpOnly')).toBe('a=1; Path=/apps/demo/x; HttpOnly');
+  expect(scoped('a=1; Path=/apps/demo')).toBe('a=1; Path=/apps/demo');
 });
 
 test('a cookie of ours is added to the app’s', () => {
-  expect(response({ 'set-cookie': ['a=1'] }, 'ours=2')['set-cookie']).toEqual(['a=1', 'ours=2']);
+  expect(response({ 'set-cookie': ['a=1'] }, 'ours=2')['set-cookie']).toEqual(['a=1; Path=/apps/demo/', 'ours=2']);
   expect(response({}, 'ours=2')['set-cookie']).toEqual(['ours=2']);
 });
 
@@ -114,11 +124,66 @@ test('the answer that opens a WebSocket keeps its upgrade and loses the rest tha
     'set-cookie': [`${SESSION_COOKIE}=a`, 'b=1'],
   };
   cleanUpgrade(headers, '/apps/demo');
-  expect(headers).toEqual({ connection: 'Upgrade', upgrade: 'websocket', 'set-cookie': ['b=1'] });
+  expect(headers).toEqual({ connection: 'Upgrade', upgrade: 'websocket', 'set-cookie': ['b=1; Path=/apps/demo/'] });
 });
 
-test('a cookie is taken out by its whole name alone', () => {
-  expect(withoutCookie('aa=1; a=2; a =3; b=a=4', 'a')).toBe('aa=1; b=a=4');
-  expect(withoutCookie('a=1', 'a')).toBeUndefined();
-  expect(withoutCookie(undefined, 'a')).toBeUndefined();
+test('an app sees every cookie but the console’s session, and of one name only the nearest', () => {
+  expect(forApp(`aa=1; a=2; ${SESSION_COOKIE}=x; a =3; b=a=4; __Host-${SESSION_COOKIE}=y`)).toBe('aa=1; a=2; b=a=4');
+  expect(forApp(`__Secure-${SESSION_COOKIE}=1`)).toBeUndefined();
+  expect(forApp(undefined)).toBeUndefined();
+});
+
+test('a header of no usual kind stays here, unless the operator lets it pass', () => {
+  const names = [
+    'x-email',
+    'x-anything',
+    'authorization',
+    'from',
+    'cf-access-jwt-assertion',
+    'x-amzn-oidc-identity',
+    'ssl-client-s-dn',
+  ];
+  const claims = Object.fromEntries(names.map((name) => [name, 'boss']));
+  expect(JSON.stringify(request({ ...claims }))).not.toContain('boss');
+  const headers: IncomingHttpHeaders = { ...claims, 'x-forwarded-for': '6.6.6.6' };
+  cleanRequest({ headers } as IncomingMessage, {
+    address: '10.0.0.9',
+    proto: 'https',
+    also: ['x-email', 'cf-*', 'x-forwarded-*'],
+  });
+  expect(headers).toEqual({
+    'x-email': 'boss',
+    'cf-access-jwt-assertion': 'boss',
+    'x-forwarded-for': '10.0.0.9',
+    'x-forwarded-proto': 'https',
+  });
+});
+
+test('what HTTP, browsers and Streamlit send passes', () => {
+  const names = [
+    'accept',
+    'accept-language',
+    'accept-encoding',
+    'content-type',
+    'content-length',
+    'range',
+    'if-none-match',
+    'if-range',
+    'user-agent',
+    'origin',
+    'referer',
+    'cache-control',
+    'sec-websocket-protocol',
+    'sec-fetch-mode',
+    'sec-ch-ua-mobile',
+    'x-requested-with',
+    'x-xsrftoken',
+    'last-event-id',
+    'traceparent',
+    'transfer-encoding',
+    'mcp-protocol-version',
+  ];
+  expect(request(Object.fromEntries(names.map((name) => [name, 'v'])))).toMatchObject(
+    Object.fromEntries(names.map((name) => [name, 'v'])),
+  );
 });

@@ -1,0 +1,89 @@
+import { beforeAll, expect, test } from 'vitest';
+import { startHost, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
+import { askRaw } from '../helpers/raw.js';
+import { StreamlitClient } from '../helpers/streamlit-client.js';
+
+// An app that would take any visitor's word for who they are, and the ways to Streamlit's own insides.
+
+const FILES = {
+  'requirements.txt': 'streamlit\n',
+  'app.py':
+    'import json\nimport streamlit as st\nst.text("user=" + json.dumps(st.user.to_dict()))\n' +
+    'st.text("headers=" + json.dumps(st.context.headers.to_dict()))\n',
+  '.streamlit/config.toml':
+    '[server]\nenableAgentApi = true\ntrustedUserHeaders = { "X-Email" = "email", "User-Agent" = "agent" }\n',
+};
+let host: TestHost;
+
+beforeAll(async () => {
+  host = await startHost({ env: { STREAMLIT_HOST_APP_HEADERS: 'X-Sso-*' } });
+  await pushLive(await Project.create(FILES), host, 'demo');
+});
+
+test('no header of a visitor becomes an identity, whatever the app’s config.toml says', async () => {
+  const names = [
+    'x-email',
+    'x-amzn-oidc-identity',
+    'cf-access-authenticated-user-email',
+    'x-goog-authenticated-user-email',
+    'x-ms-client-principal-name',
+    'ssl-client-s-dn',
+  ];
+  const claims = Object.fromEntries(names.map((name) => [name, 'boss']));
+  const page = await StreamlitClient.connect(`${host.url}/apps/demo/`, {
+    headers: { ...claims, 'user-agent': 'Friend', 'x-sso-email': 'told-by-the-proxy' },
+  });
+  await page.run();
+  expect(page.text('user=')).not.toMatch(/boss|Friend/);
+  expect(page.text('headers=')).not.toContain('boss');
+  expect(page.text('headers=')).toContain('told-by-the-proxy');
+  await page.close();
+});
+
+test.each([
+  '_stcore/agent/interact',
+  '%5fstcore/agent/interact',
+  '_stcore/%61gent/interact',
+  '_stcore//agent/mcp',
+  '~1/_stcore/agent/mcp',
+])('a page of another site cannot drive the app by %s', async (path) => {
+  const own = new URL(host.url).origin;
+  const post = async (headers: Record<string, string>): Promise<number> =>
+    (
+      await askRaw(host.url, `/apps/demo/${path}`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json', 'content-length': '2', ...headers },
+      })
+    ).status;
+  expect(await post({ origin: 'http://evil.example' })).toBe(403);
+  expect(await post({ origin: 'null' })).toBe(403);
+  expect(await post({ origin: own, 'sec-fetch-site': 'cross-site' })).toBe(403);
+  expect(await post({ 'sec-fetch-site': 'same-site' })).toBe(403);
+  expect(await post({ origin: own, 'sec-fetch-site': 'same-origin' })).not.toBe(403);
+});
+
+test.each([
+  '_stcore/host-config',
+  '%5fstcore/host-config',
+  '_stcore/host%2Dconfig',
+  '_stcore//host-config',
+  '%5Fstcore/host-config/',
+])('%s trusts this origin alone', async (path) => {
+  const answer = await askRaw(host.url, `/apps/demo/${path}`);
+  expect(answer.body).not.toContain('streamlit.app');
+  expect(JSON.parse(answer.body)).toMatchObject({ allowedOrigins: [host.url] });
+});
+
+test.each([
+  '%5fstcore/metrics',
+  '%5fstcore%2fmetrics',
+  '_stcore/metrics/%',
+  '_stcore/metrics%23',
+  'x%ff/../_stcore/metrics',
+])('%s is hidden or nothing', async (path) => {
+  const answer = await askRaw(host.url, `/apps/demo/${path}`);
+  expect(answer.body).not.toContain('# TYPE');
+});
