@@ -99,7 +99,13 @@ beforeAll(async () => {
     log: () => undefined,
   };
   const nowhere = (_: IncomingMessage, response: ServerResponse): void => void response.writeHead(404).end();
-  const entry = createEntry({ basePath: '', isOurHost: () => true, gateway: new Gateway(options), git: nowhere, web: nowhere });
+  const entry = createEntry({
+    basePath: '',
+    isOurHost: () => true,
+    gateway: new Gateway(options),
+    git: nowhere,
+    web: nowhere,
+  });
   gateway = createServer({ requestTimeout: 0, keepAliveTimeout: 75_000 }, entry.request);
   gateway.on('upgrade', entry.upgrade);
   gateway.on('connection', (socket) => {

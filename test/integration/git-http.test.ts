@@ -123,7 +123,9 @@ describe('with the token', () => {
     ['/git/x/kept.git/info/refs?service=git-upload-pack'],
   ])('%s is nothing that there is', async (path) => {
     // Written by hand: fetch would tidy the path up.
-    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`);
+    const answer = await raw(
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 404 /);
     expect(answer).not.toContain(TOKEN);
   });
@@ -137,7 +139,9 @@ describe('with the token', () => {
     ['/git/-kept.git/info/refs?service=git-receive-pack'],
     ['/git/.git/info/refs?service=git-receive-pack'],
   ])('%s is no name of an app', async (path) => {
-    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`);
+    const answer = await raw(
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 (404|422) /);
     expect(answer).not.toContain('service=');
   });
