@@ -8,7 +8,7 @@ const RETRY_MS = 2_000;
  * Listens like an EventSource and connects again by itself. Events: `open`, `error` (with `closed` true where the answer
  * was no stream, so that it is up to the listener to try again), `message`, and the server's own.
  */
-export class Stream extends EventTarget {
+export class Stream extends window.EventTarget {
   /** False once it has given up or was closed. */
   live = true;
   #url;
@@ -45,8 +45,8 @@ export class Stream extends EventTarget {
         answer.body?.cancel();
         return this.#lost(true);
       }
-      this.dispatchEvent(new Event('open'));
-      await this.#read(answer.body.pipeThrough(new TextDecoderStream()).getReader());
+      this.dispatchEvent(new window.Event('open'));
+      await this.#read(answer.body.pipeThrough(new window.TextDecoderStream()).getReader());
     } catch {
       // Not reached, or broken off: both are told below.
     }
@@ -84,13 +84,13 @@ export class Stream extends EventTarget {
           this.#retry = Number(value) || RETRY_MS;
       }
     }
-    if (data.length > 0) this.dispatchEvent(new MessageEvent(type, { data: data.join('\n') }));
+    if (data.length > 0) this.dispatchEvent(new window.MessageEvent(type, { data: data.join('\n') }));
   }
 
   #lost(closed) {
     if (!this.live) return;
     if (closed) this.live = false;
     else this.#timer = setTimeout(() => this.#run(), this.#retry);
-    this.dispatchEvent(Object.assign(new Event('error'), { closed }));
+    this.dispatchEvent(Object.assign(new window.Event('error'), { closed }));
   }
 }
