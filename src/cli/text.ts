@@ -1,17 +1,11 @@
+import stringWidth from 'string-width';
+
 /** True where a text is nothing but printable ASCII, of which each character takes one column. */
 const PLAIN = /^[\x20-\x7e]*$/;
-/** Scripts whose characters take two columns, and the full-width forms. @see https://www.unicode.org/reports/tr11/ */
-const WIDE =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
-const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u;
-const MARK = /^[\p{Mark}\p{Cf}]+$/u;
 
 /** How many columns of a terminal a text takes. */
 export function widthOf(text: string): number {
-  if (PLAIN.test(text)) return text.length;
-  let width = 0;
-  for (const cluster of clusters(text)) width += columnsOf(cluster);
-  return width;
+  return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
 /** The text, cut to a number of columns; what was cut off shows as "…". */
@@ -20,7 +14,7 @@ export function cut(text: string, columns: number): string {
   let kept = '';
   let width = 0;
   for (const cluster of clusters(text)) {
-    width += columnsOf(cluster);
+    width += stringWidth(cluster);
     if (width > columns - 1) break;
     kept += cluster;
   }
@@ -46,9 +40,4 @@ export function harmlessLine(line: string): string {
 
 function clusters(text: string): string[] {
   return Array.from(new Intl.Segmenter('en').segment(text), (part) => part.segment);
-}
-
-function columnsOf(cluster: string): number {
-  if (MARK.test(cluster)) return 0;
-  return WIDE.test(cluster) || EMOJI.test(cluster) ? 2 : 1;
 }

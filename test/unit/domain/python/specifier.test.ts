@@ -1,3 +1,4 @@
+import { satisfies as reference } from '@renovatebot/pep440';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -38,6 +39,39 @@ describe('satisfies', () => {
         expect(compareVersions(text, text)).toBe(0);
       }),
     );
+  });
+});
+
+describe('for releases, satisfies', () => {
+  const number = fc.nat(4);
+  // The library does not fill up a version that is shorter than a prefix: it finds that 3 is not ==3.0.*.
+  const version = fc.array(number, { minLength: 4, maxLength: 4 }).map((parts) => parts.join('.'));
+  const release = fc.array(number, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
+  const clause = fc.oneof(
+    fc.tuple(fc.constantFrom('==', '!=', '<=', '>=', '<', '>'), release).map((parts) => parts.join('')),
+    fc.tuple(fc.constantFrom('==', '!='), release).map(([operator, version]) => `${operator}${version}.*`),
+    fc.array(number, { minLength: 2, maxLength: 4 }).map((parts) => `~=${parts.join('.')}`),
+  );
+
+  it('says what an implementation of all of PEP 440 says', () => {
+    fc.assert(
+      fc.property(version, fc.array(clause, { minLength: 1, maxLength: 3 }), (version, clauses) => {
+        const specifier = clauses.join(',');
+        expect(satisfies(version, specifier), `${version} ${specifier}`).toBe(reference(version, specifier));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it.each([
+    ['3', '==3.0.*'],
+    ['3.11.4', '*'],
+    ['3.11.4', '>=3.10,'],
+    ['3.11.4', '>=3.9.*'],
+    ['3.13.0rc1', '>=3.13'],
+    ['3.14.0a1+', '>=3.13'],
+  ])('also takes %s for %j, which the library does not', (version, specifier) => {
+    expect(satisfies(version, specifier)).toBe(true);
   });
 });
 
