@@ -47,7 +47,7 @@ export class DeployLog {
     if (this.#cut) return;
     this.#output += text.length + 1;
     this.#cut = this.#output > MAX_OUTPUT;
-    this.#write(`         ${this.#cut ? '… there is more; what follows is left out.' : text}`);
+    this.#write(`         ${this.#cut ? '… truncated.' : text}`);
   }
 
   /** Hears every line so far, then every new one. @returns what ends that */

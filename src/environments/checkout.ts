@@ -80,7 +80,7 @@ async function makeReadOnly(root: string): Promise<number> {
     throw new Refusal(
       'invalid',
       'link-outside',
-      `${path} is a link to ${target}, which is outside of the project: put the file itself there.`,
+      `${path} is a symbolic link to ${target}, outside of the project. Replace it with the file itself.`,
       {
         field: path,
       },

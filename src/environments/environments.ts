@@ -130,7 +130,7 @@ export class Environments {
     const source = requirements.local ? sourceDir : undefined;
     for (;;) {
       if (await this.#find(hash)) {
-        await request.onLine(`Environment ${hash.slice(0, 12)} reused: the dependencies did not change.`);
+        await request.onLine(`Reusing environment ${hash.slice(0, 12)}: dependencies unchanged.`);
         return done(true);
       }
       const job = this.#jobs.get(hash) ?? this.#start({ hash, request, requirements, python }, source);
@@ -211,7 +211,7 @@ export class Environments {
     job.audience.add(audience);
     try {
       if (before.length > 0) {
-        for (const line of ['Another deploy installs the same environment already.', ...before])
+        for (const line of ['Waiting for another deploy that is installing the same environment.', ...before])
           await audience.onLine(line);
       }
       await job.work.join(signal);
@@ -263,7 +263,7 @@ export class Environments {
       draft = await mkdtemp(join(tmp, DRAFT));
       const { file, format } = request.dependencies;
       const more = requirements.lacksStreamlit ? ['streamlit'] : [];
-      if (more.length > 0) await tell(`${file} does not name streamlit: its newest version is added.`);
+      if (more.length > 0) await tell(`${file} does not list streamlit. Adding the latest version.`);
       const made = await this.#installer.install({
         draft,
         path,

@@ -1,4 +1,5 @@
 import { isDiskFull as saysDiskFull, Refusal } from '../errors.js';
+import { asSentence } from '../lib/words.js';
 import { reasonFrom } from './reasons.js';
 import { CommandFailed } from './run.js';
 
@@ -9,7 +10,7 @@ export function isDiskFull(error: unknown): boolean {
 
 /** The refusal for a full disk. @param what what could not be done: "the files could not be written" */
 export function diskFull(what: string, cause: unknown): Refusal {
-  const sentence = `The disk is full, so ${what}: free some space and deploy again.`;
+  const sentence = `The server's disk is full, so ${what}. Free some space and deploy again.`;
   return new Refusal('unavailable', 'disk-full', sentence, { cause });
 }
 
@@ -26,6 +27,6 @@ export function installFailure(error: unknown, file: string): unknown {
   if (isDiskFull(error)) return diskFull('the packages could not be installed', error);
   if (!(error instanceof CommandFailed) || error.reason === 'missing') return error;
   if (error.reason === 'aborted') return cancelled(error);
-  const reason = error.reason === 'exit' ? reasonFrom(error.lines) : error.message.replace(/\.$/, '');
+  const reason = error.reason === 'exit' ? asSentence(reasonFrom(error.lines)) : error.message;
   return new Refusal('invalid', 'build-failed', reason, { field: file, cause: error });
 }

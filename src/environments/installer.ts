@@ -108,7 +108,7 @@ export class Installer {
       throw new Refusal(
         'unavailable',
         'python-unusable',
-        `The Python at ${executable} cannot be run: install Python 3.10 or newer.`,
+        `Cannot run the Python at ${executable}. Install Python 3.10 or newer.`,
         {
           cause: error,
         },
@@ -131,7 +131,7 @@ export class Installer {
       throw new Refusal(
         'unavailable',
         'uv-missing',
-        'uv.lock can only be read by uv, which this server does not have: have its operator install it, or push a requirements.txt.',
+        'Only uv can read uv.lock, and it is not installed on this server. Ask the operator to install it, or push a requirements.txt.',
         { field: 'uv.lock' },
       );
     }

@@ -8,11 +8,11 @@ const KNOWN: [RegExp, (found: string[]) => string][] = [
   [/Because there (?:is|are) no versions? of (.+?) and you require/, ([name]) => `no version of ${name} was found`],
   [
     /Because only (.+?) (?:is|are) available and you require (.+?), we can conclude/,
-    ([there, wanted]) => `only ${there} is there, but ${wanted} is required`,
+    ([there, wanted]) => `only ${there} is available, but ${wanted} is required`,
   ],
   [
     /Because you require (.+?) and (?:you require )?(.+?), we can conclude/,
-    ([a, b]) => `the requirements contradict each other: ${a} and ${b}`,
+    ([a, b]) => `the requirements conflict: ${a} and ${b}`,
   ],
   [/Because (.+?), we can conclude/, ([why]) => `the requirements cannot be met: ${why}`],
   [
@@ -21,7 +21,7 @@ const KNOWN: [RegExp, (found: string[]) => string][] = [
   ],
   [
     /ERROR: Cannot install (.+?) because these package versions have conflicting dependencies/,
-    ([names]) => `the requirements contradict each other: ${names}`,
+    ([names]) => `the requirements conflict: ${names}`,
   ],
 ];
 
@@ -59,7 +59,7 @@ function summary(block: readonly string[], error: string): string {
 }
 
 function lastOf(lines: readonly string[]): string {
-  return lines.findLast((line) => line.trim() !== '')?.trim() ?? 'the install failed without a word';
+  return lines.findLast((line) => line.trim() !== '')?.trim() ?? 'the install failed without output';
 }
 
 function shortened(text: string): string {

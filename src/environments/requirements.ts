@@ -38,7 +38,7 @@ export async function gatherRequirements(file: string, text: string, sourceDir: 
       const target = posix.join(posix.dirname(path), line.target);
       if (texts.has(target)) continue;
       if (posix.isAbsolute(line.target) || target.startsWith('../') || texts.size >= MOST_FILES) {
-        throw refusal(`${path} includes ${line.target}, which is not a file of the project.`, path);
+        throw refusal(`${path} includes ${line.target}, which is outside of the project.`, path);
       }
       texts.set(target, await readIncluded(path, target, sourceDir));
     }
@@ -73,7 +73,7 @@ async function readIncluded(from: string, target: string, sourceDir: string): Pr
     return readRequirements(await readFile(join(sourceDir, target)), target);
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EISDIR') && !hasCode(error, 'ENOTDIR')) throw error;
-    throw refusal(`${from} includes ${target}, which is not in the project: add it, or remove that line.`, from);
+    throw refusal(`${from} includes ${target}, which is not in the project. Add it, or remove that line.`, from);
   }
 }
 

@@ -91,7 +91,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   const { argv, cwd, env, signal, graceMs = 5_000 } = command;
   const name = basename(argv[0] ?? '');
   if (signal?.aborted === true)
-    throw new CommandFailed(argv, 'aborted', `${name} was not started, because the work was cancelled.`);
+    throw new CommandFailed(argv, 'aborted', `${name} was not started because the work was cancelled.`);
 
   const started = performance.now();
   const child = spawn(argv[0] ?? '', argv.slice(1), { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -173,9 +173,14 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     const facts = { code, signal: exitSignal, lines: last };
     if (reason !== undefined) throw new CommandFailed(argv, reason, sentence(name, reason, command), facts);
     if (code !== 0) {
-      const how = code === null ? `was ended by ${exitSignal ?? 'a signal'}` : `ended with exit code ${code}`;
+      const how = code === null ? `was stopped by ${exitSignal ?? 'a signal'}` : `failed with exit code ${code}`;
       const word = last.findLast((line) => line.trim() !== '');
-      throw new CommandFailed(argv, 'exit', `${name} ${how}${word === undefined ? '.' : `: ${word.trim()}`}`, facts);
+      throw new CommandFailed(
+        argv,
+        'exit',
+        `${name} ${how}${word === undefined ? '' : `: ${word.trim().replace(/\.$/, '')}`}.`,
+        facts,
+      );
     }
     return { ms: performance.now() - started };
   } finally {
@@ -195,15 +200,20 @@ async function cannotStart(argv: readonly string[], cwd: string, cause: unknown)
     () => false,
   );
   if (!folder)
-    return new CommandFailed(argv, 'missing', `${name} could not be started, because its folder ${cwd} is gone.`, {
-      cause,
-    });
+    return new CommandFailed(
+      argv,
+      'missing',
+      `${name} could not be started because its folder ${cwd} no longer exists.`,
+      {
+        cause,
+      },
+    );
   const why = hasCode(cause, 'ENOENT') ? 'is not installed, or not on PATH' : `could not be started: ${String(cause)}`;
   return new CommandFailed(argv, 'missing', `${name} ${why}.`, { cause });
 }
 
 function sentence(name: string, reason: FailureReason, command: Command): string {
-  if (reason === 'timeout') return `${name} took longer than ${formatSpan(command.timeoutMs)} and was ended.`;
-  if (reason === 'idle') return `${name} printed nothing for ${formatSpan(command.idleMs ?? 0)} and was ended.`;
-  return `${name} was ended, because the work was cancelled.`;
+  if (reason === 'timeout') return `${name} took longer than ${formatSpan(command.timeoutMs)} and was stopped.`;
+  if (reason === 'idle') return `${name} printed nothing for ${formatSpan(command.idleMs ?? 0)} and was stopped.`;
+  return `${name} was stopped because the work was cancelled.`;
 }

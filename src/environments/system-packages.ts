@@ -1,6 +1,7 @@
 import { aptInstall, aptUpdate, dpkgPackages } from '../domain/project/commands.js';
 import { missingPackages, packagesNotInstalled } from '../domain/project/packages-txt.js';
 import { Turns } from '../lib/turns.js';
+import { asClause } from '../lib/words.js';
 import { CommandFailed, runCommand } from './run.js';
 
 /** The longest that apt-get may take for one step, in ms: it may have to wait for another one. */
@@ -46,10 +47,9 @@ export class SystemPackages {
       missing = await this.#missing(names, signal);
     } catch (error) {
       if (!(error instanceof CommandFailed) || error.reason === 'aborted') throw error;
-      return onLine(`packages.txt was not checked: ${error.message}`);
+      return onLine(`packages.txt was not checked: ${asClause(error.message)}.`);
     }
-    if (missing.length === 0)
-      return onLine(`packages.txt: installed on this server ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`);
+    if (missing.length === 0) return onLine(`packages.txt: already installed: ${names.join(', ')}`);
     if (!this.#options.install) throw missingPackages(missing);
     // There is one set of packages for all apps.
     await this.#turns.take('', () => this.#install(wanted));
@@ -65,7 +65,7 @@ export class SystemPackages {
     try {
       await this.#apt(aptInstall(missing), onLine).catch(async (error: unknown) => {
         if (!(error instanceof CommandFailed) || !error.lines.some((line) => OLD_LISTS.test(line))) throw error;
-        await onLine('packages.txt: reading the lists of packages anew');
+        await onLine('packages.txt: updating the package lists');
         await this.#apt(aptUpdate(), onLine);
         await this.#apt(aptInstall(missing), onLine);
       });

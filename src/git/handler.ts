@@ -66,7 +66,7 @@ export class GitHandler {
       const refusal = refusalOf(error);
       if (response.headersSent || response.destroyed) response.destroy();
       else if (refusal !== undefined) say(request, response, refusal.status, refusal.message);
-      else say(request, response, 500, "Something went wrong here; the server's log says what.");
+      else say(request, response, 500, 'Internal error; see the server log.');
     });
   }
 
@@ -80,8 +80,7 @@ export class GitHandler {
       return say(request, response, 401, 'Log in with any user name and your token as the password.');
     }
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
-    if (match === null)
-      return say(request, response, 404, "There is nothing here. An app's repository is at /git/<id>.git.");
+    if (match === null) return say(request, response, 404, 'Not found. App repositories are at /git/<id>.git.');
     const app = parseAppId(match[1] ?? '');
     if (match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query))
       this.#options.repositories.demandPushable(app);
@@ -112,9 +111,9 @@ export class GitHandler {
     app: string,
     service: string | null,
   ): Promise<void> {
-    if (request.method !== 'GET') return say(request, response, 405, 'Only GET is answered here.');
+    if (request.method !== 'GET') return say(request, response, 405, 'Only GET is allowed.');
     if (service !== 'git-upload-pack' && service !== 'git-receive-pack') {
-      return say(request, response, 403, "Only git's smart protocol is spoken here; your git is too old.");
+      return say(request, response, 403, "Only git's smart protocol is supported. Your git is too old.");
     }
     const known = this.#options.repositories.find(app);
     if (known === undefined && service === 'git-upload-pack') throw noApp(app);
@@ -145,13 +144,13 @@ export class GitHandler {
     service: Service,
     by: Principal,
   ): Promise<void> {
-    if (request.method !== 'POST') return say(request, response, 405, 'Only POST is answered here.');
+    if (request.method !== 'POST') return say(request, response, 405, 'Only POST is allowed.');
     if (request.headers['content-type'] !== `application/x-${service}-request`) {
-      return say(request, response, 415, `Only application/x-${service}-request is taken here.`);
+      return say(request, response, 415, `Only application/x-${service}-request is supported.`);
     }
     const encoding = request.headers['content-encoding'] ?? 'identity';
     if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
-      return say(request, response, 415, 'Only gzip is taken as an encoding here.');
+      return say(request, response, 415, 'Only gzip encoding is supported.');
     }
     const { repositories, pushes } = this.#options;
     const push = service === 'git-receive-pack';
@@ -264,9 +263,9 @@ export class GitHandler {
 
 function noApp(app: string): Refusal {
   const how = isPreviewId(app)
-    ? 'a push of its branch to its app makes it, where previews are on'
-    : 'git push makes it';
-  return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet: ${how}.`);
+    ? 'With previews on, pushing its branch to its app creates it'
+    : 'Create it with git push';
+  return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet. ${how}.`);
 }
 
 /** git's protocol version as the client asks for it; only what git itself would send is passed on. */

@@ -18,6 +18,7 @@ import type { AppStore } from '../store/apps.js';
 import { Announcement } from './announcement.js';
 import type { HookCall } from './hook-server.js';
 import { FLUSH, PktReader, pkt } from './pkt.js';
+import { asClause } from '../lib/words.js';
 
 /** What pushes need of those who deploy. */
 export interface PushDeploys {
@@ -111,7 +112,7 @@ export class Pushes {
   async handle(call: HookCall): Promise<void> {
     const push = this.#pushes.get(call.push);
     if (push === undefined) {
-      call.say('streamlit-host: this hook belongs to no push.');
+      call.say('streamlit-host: this hook does not belong to a push.');
       return call.exit(1);
     }
     try {
@@ -120,9 +121,7 @@ export class Pushes {
       call.exit(code);
     } catch (error) {
       this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
-      call.say(
-        `streamlit-host: ${refusalOf(error)?.message ?? `something went wrong with the push to ${push.app}; the server's log says what.`}`,
-      );
+      call.say(`streamlit-host: ${refusalOf(error)?.message ?? 'Internal error; see the server log.'}`);
       call.exit(1);
     }
   }
@@ -143,7 +142,7 @@ export class Pushes {
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         call.say('');
-        call.say(`${push.app} was not deployed: ${error.message}`);
+        call.say(`${push.app} was not deployed: ${asClause(error.message)}.`);
         call.say('');
         return 1;
       }
@@ -186,9 +185,7 @@ export class Pushes {
         return [`ok ${update.ref}`, 'option fall-through'];
       case 'end-preview': {
         const ended = await this.#options.previews.end(push.app, plan.branch);
-        call.say(
-          `Branch ${plan.branch} is deleted${ended === undefined ? '' : `, and its preview ${ended} is removed`}.`,
-        );
+        call.say(`Deleted branch ${plan.branch}${ended === undefined ? '' : ` and its preview ${ended}`}.`);
         return [`ok ${update.ref}`, 'option fall-through'];
       }
       case 'preview':
@@ -211,7 +208,7 @@ export class Pushes {
     return {
       on: previews.isOn(app),
       has: (branch) => previews.find(app.id, branch) !== undefined,
-      how: `Previews would give it an address of its own: the settings of ${app.id} in the console switch them on.`,
+      how: `To give each branch its own URL, turn on previews in the settings of ${app.id} in the console.`,
     };
   }
 
@@ -230,7 +227,7 @@ export class Pushes {
       const { unknown, drainMinutes, ...asked } = parsePushOptions(options);
       nowait = asked.nowait;
       for (const option of unknown)
-        call.say(`The push option "${printable(option)}" means nothing here; known are nowait and drain=<minutes>.`);
+        call.say(`Unknown push option "${printable(option)}". Supported: nowait, drain=<minutes>.`);
       const seen = isCreation(update) ? null : update.old;
       app = kind === 'preview' ? await this.#options.previews.take(push.app, branch) : push.app;
       deploy = await this.#options.deploys.request({
@@ -244,11 +241,11 @@ export class Pushes {
       });
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal !== undefined) return refusal.message;
+      if (refusal !== undefined) return asClause(refusal.message);
       throw error;
     }
     if (nowait) {
-      call.say(`Release ${deploy.release} of ${app} is queued; ${branch} moves here once it is live.`);
+      call.say(`Release ${deploy.release} of ${app} is queued. ${branch} is updated once it is live.`);
       return undefined;
     }
     const stop = deploy.follow((line) => call.say(line));
@@ -256,7 +253,7 @@ export class Pushes {
       const release = await deploy.done;
       switch (release.state) {
         case 'failed':
-          return `${release.reason ?? 'the deploy failed'}${typeof this.#options.apps.find(app)?.live === 'number' ? `; ${app} was not changed` : ''}`;
+          return `${asClause(release.reason ?? 'the deploy failed')}${typeof this.#options.apps.find(app)?.live === 'number' ? `; ${app} is unchanged` : ''}`;
         case 'superseded':
           return release.reason ?? 'superseded by a newer push';
         case 'cancelled':
@@ -264,7 +261,7 @@ export class Pushes {
         case 'queued':
         case 'building':
         case 'starting':
-          return 'the server is stopping; the deploy goes on when it is back';
+          return 'the server is stopping; the deploy continues once it is back';
         default:
           call.say('');
           call.say(`${app} is live: ${this.#options.url(app)}`);
@@ -307,7 +304,7 @@ async function readRequest(call: HookCall): Promise<Asked> {
       } else options.push(text);
     }
   }
-  throw new Error('git ended before it had said what is pushed');
+  throw new Error('git closed the connection before it said what is pushed');
 }
 
 function oneLine(text: string): string {

@@ -25,7 +25,7 @@ export class StartError extends Error {
       .replace(/^\d+:\w \d+ \w+ \d+ [\d:.]+ [*#.-] /, '')
       .trim()
       .replace(/\.$/, '');
-    super(text === '' ? 'it ended without a word' : text);
+    super(text === '' ? 'it exited without output' : text);
     this.words = words;
   }
 }

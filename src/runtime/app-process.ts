@@ -1,4 +1,5 @@
-import { Refusal } from '../errors.js';
+import { messageOf, Refusal } from '../errors.js';
+import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { LogFile } from '../logs/log-file.js';
 import { AppPort } from './process/app-port.js';
@@ -152,7 +153,7 @@ export class AppProcess {
         ...(options.signal && { signal: options.signal }),
       });
       if (options.signal?.aborted === true || this.#left) {
-        throw new Refusal('conflict', 'app-start-aborted', 'the start was called off');
+        throw new Refusal('conflict', 'app-start-aborted', 'The start was cancelled.');
       }
       if (!healthy) break;
       const pid = this.pid;
@@ -170,13 +171,13 @@ export class AppProcess {
       return this.whenReady({ ...options, timeoutMs: deadline - Date.now() }, retries - 1);
     }
     if (this.#state !== 'starting') {
-      throw new Refusal('invalid', 'app-exited', this.#lastExit || 'the app was stopped while it started');
+      throw new Refusal('invalid', 'app-exited', asSentence(this.#lastExit || 'the app was stopped while starting'));
     }
     const where = whereItListens(this.port, this.pid === undefined ? [] : await listeningPorts(this.pid));
     throw new Refusal(
       'invalid',
       'app-not-listening',
-      `the app did not answer on the port it was given within ${Math.round(timeoutMs / 1000)} s (${where})`,
+      `The app did not answer on its port within ${Math.round(timeoutMs / 1000)} s (${where}).`,
     );
   }
 
@@ -184,7 +185,7 @@ export class AppProcess {
   async #lostPort(retries: number): Promise<boolean> {
     if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
     if (!(await this.#port.wasLost(this.spec.log))) return false;
-    await this.#say(`port ${this.port} was taken by another program meanwhile; trying another`);
+    await this.#say(`port ${this.port} was taken by another program; trying another`);
     return true;
   }
 
@@ -221,7 +222,7 @@ export class AppProcess {
     const { memoryLimit } = this.spec;
     if (memoryLimit === undefined || used <= memoryLimit || this.#child === undefined || this.#over) return;
     const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
-    this.#excess = `the app used ${has} MB of memory, and may use ${may}`;
+    this.#excess = `the app used ${has} MB of memory; its limit is ${may} MB`;
     await this.#child.end(0);
   }
 
@@ -326,7 +327,7 @@ export class AppProcess {
       await this.whenReady();
     } catch (error) {
       if (!this.#kept || this.#over) return;
-      await this.#say(`not started: ${error instanceof Error ? error.message : String(error)}`);
+      await this.#say(`not started: ${asClause(messageOf(error))}`);
       if (!started) {
         this.#crashes += 1;
         this.#set('crashed');
@@ -351,11 +352,11 @@ export class AppProcess {
 }
 
 function whereItListens(port: number, ports: readonly number[]): string {
-  if (ports.includes(port)) return 'it listens there and is silent';
-  return ports.length === 0 ? 'it listens nowhere' : `it listens on ${ports.join(', ')} instead`;
+  if (ports.includes(port)) return 'listening, but not answering';
+  return ports.length === 0 ? 'not listening on any port' : `listening on ${ports.join(', ')} instead`;
 }
 
 function howItEnded({ code, signal }: Exit): string {
-  if (signal !== null) return `the app was ended by ${signal}`;
-  return code === null ? 'the app ended' : `the app exited with code ${code}`;
+  if (signal !== null) return `the app was stopped by ${signal}`;
+  return code === null ? 'the app exited' : `the app exited with code ${code}`;
 }

@@ -59,7 +59,7 @@ export class AppConfigs {
       throw new Refusal(
         'conflict',
         'config-missing',
-        `Version ${version} of the config of ${app} is not kept any more: set the config anew.`,
+        `Version ${version} of the config of ${app} is no longer stored. Set the config again.`,
       );
     }
     return found;

@@ -39,16 +39,14 @@ export class AppStore {
       if (!entry.isDirectory() || !APP_ID.test(entry.name)) continue;
       try {
         const parsed = appSchema.parse(JSON.parse(await readFile(this.#paths.meta(entry.name), 'utf8')));
-        if (parsed.id !== entry.name) throw new Error(`it says that its id is "${parsed.id}"`);
+        if (parsed.id !== entry.name) throw new Error(`it has the id "${parsed.id}"`);
         this.#apps.set(parsed.id, parsed);
       } catch (error) {
         // A folder without meta.json is the rest of a creation or removal that was interrupted.
         if (hasCode(error, 'ENOENT')) await rm(this.#paths.app(entry.name), { recursive: true, force: true });
         else {
           this.#leftAlone.add(entry.name);
-          problems.push(
-            `${this.#paths.meta(entry.name)} cannot be read, so the app is left alone: ${messageOf(error)}`,
-          );
+          problems.push(`cannot read ${this.#paths.meta(entry.name)}, so the app is skipped: ${messageOf(error)}`);
         }
       }
     }
@@ -63,9 +61,9 @@ export class AppStore {
   /** @throws Refusal `app-exists`, `app-unreadable` where a new app cannot have this id */
   demandFree(id: string): void {
     if (this.#apps.has(id))
-      throw new Refusal('conflict', 'app-exists', `There is an app "${id}" already.`, { field: 'name' });
+      throw new Refusal('conflict', 'app-exists', `An app "${id}" already exists.`, { field: 'name' });
     if (!this.#leftAlone.has(id)) return;
-    const sentence = `There is an app "${id}" whose record ${this.#paths.meta(id)} cannot be read: restore that from a back-up and start the server again, or move the folder away.`;
+    const sentence = `Cannot read ${this.#paths.meta(id)}, the record of the app "${id}". Restore it from a backup and restart the server, or move the folder away.`;
     throw new Refusal('unavailable', 'app-unreadable', sentence, { field: 'name' });
   }
 

@@ -75,11 +75,13 @@ export class ConfigFile {
     try {
       text = await textOf(this.path);
     } catch (error) {
-      return this.#instead([`${this.path} cannot be read: ${messageOf(error)}.`]);
+      return this.#instead([`Cannot read ${this.path}: ${messageOf(error)}.`]);
     }
     if (text === undefined) {
       const last = await textOf(this.#lastGood);
-      return last === undefined ? { ...NOTHING, there: false, problems: [] } : this.#instead([`${this.path} is gone.`]);
+      return last === undefined
+        ? { ...NOTHING, there: false, problems: [] }
+        : this.#instead([`${this.path} no longer exists.`]);
     }
     const reading = readConfigJson(text, this.#folders);
     if ('mistakes' in reading) return this.#instead(reading.mistakes.map((mistake) => `${this.path}, ${mistake}`));

@@ -50,9 +50,7 @@ async function readToken(file: string): Promise<string | undefined> {
   }
   const token = text.trim();
   if (!TOKEN.test(token)) {
-    throw new Error(
-      `${file} does not hold a token of 16 to 256 printable characters: remove it, and a new one is made.`,
-    );
+    throw new Error(`${file} does not hold a token of 16 to 256 printable characters. Delete it to get a new one.`);
   }
   return token;
 }

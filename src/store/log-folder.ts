@@ -43,7 +43,7 @@ export class LogFolder {
       await access(path, constants.W_OK);
       return new LogFolder(path);
     } catch (error) {
-      return `the folder ${path} cannot be written, so there are no logs in it: ${messageOf(error)}`;
+      return `cannot write the folder ${path}, so it has no logs: ${messageOf(error)}`;
     }
   }
 

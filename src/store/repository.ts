@@ -102,9 +102,7 @@ export class Repository {
     const argv = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)];
     // A character has four bytes at the most: whatever is cut off by git is longer than what is shown.
     const patch = (await this.#git.bytes(this.path, argv, { maxBytes: 4 * MAX_DIFF, cut: true })).toString('utf8');
-    return patch.length > MAX_DIFF
-      ? `${patch.slice(0, MAX_DIFF)}\n… there is more; what follows is left out.\n`
-      : patch;
+    return patch.length > MAX_DIFF ? `${patch.slice(0, MAX_DIFF)}\n… truncated.\n` : patch;
   }
 
   /** The bytes of a blob. */

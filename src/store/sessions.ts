@@ -167,7 +167,7 @@ export class Sessions {
       this.#forgetOld();
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return;
-      this.#warn(`${this.#file} cannot be read, so everybody has to sign in again: ${messageOf(error)}`);
+      this.#warn(`cannot read ${this.#file}, so everyone has to log in again: ${messageOf(error)}`);
     }
   }
 
@@ -180,7 +180,7 @@ export class Sessions {
   }
 
   #cannotWrite(error: unknown): void {
-    this.#warn(`${this.#file} cannot be written: ${messageOf(error)}`);
+    this.#warn(`cannot write ${this.#file}: ${messageOf(error)}`);
   }
 
   /** One write after the other, each of what is true when its turn comes. */

@@ -158,14 +158,14 @@ export class Vault {
         throw new Refusal(
           'unavailable',
           'vault-key-unreadable',
-          `The key file ${path} cannot be read: ${messageOf(error)}.`,
+          `Cannot read the key file ${path}: ${messageOf(error)}.`,
         );
       }
     }
     throw new Refusal(
       'unavailable',
       'vault-key-unreadable',
-      `${path} is not a key file: put back the one that belongs to this data folder.`,
+      `${path} is not a key file. Restore the one that belongs to this data folder.`,
     );
   }
 
@@ -225,7 +225,7 @@ function unseal(sealed: string, app: string, name: string, ring: Ring): { text: 
     throw new Refusal(
       'unavailable',
       'vault-key-wrong',
-      `The file ${name}${SEALED} of ${app} was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.`,
+      `The file ${name}${SEALED} of ${app} was encrypted with a key that is not in vault.key. Restore the key file that belongs to this data folder.`,
     );
   }
   const data = Buffer.from(file.data, 'base64');
@@ -265,7 +265,7 @@ function damaged(app: string, name: string): Refusal {
   return new Refusal(
     'unavailable',
     'vault-file-damaged',
-    `The file ${name}${SEALED} of ${app} was damaged or changed on disk: restore it from a backup.`,
+    `The file ${name}${SEALED} of ${app} was damaged or changed on disk. Restore it from a backup.`,
   );
 }
 
@@ -273,7 +273,7 @@ function missing(path: string): never {
   throw new Refusal(
     'unavailable',
     'vault-key-missing',
-    `The key file ${path} is missing, and apps have files that are encrypted with it: put back the one that belongs to this data folder.`,
+    `The key file ${path} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.`,
   );
 }
 

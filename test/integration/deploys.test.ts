@@ -247,7 +247,7 @@ describe('a server that ends in the middle of a deploy', () => {
     expect(await host.signal('SIGTERM')).toBe(0);
     const told = await push.done;
     expect(told.code).toBe(1);
-    expect(told.output).toContain('(the server is stopping; the deploy goes on when it is back)');
+    expect(told.output).toContain('(the server is stopping; the deploy continues once it is back)');
     expect((await record('resumed')).releases[0]?.state).toBe('queued');
     host = await startHost({ data: host.data });
     await signals.go();

@@ -177,7 +177,7 @@ describe('with the token', () => {
   it('git shows a sentence for an app that is not there', async () => {
     const clone = await run('git', ['clone', host.remote('nobody'), 'x'], project.folder);
     expect(clone.code).not.toBe(0);
-    expect(clone.output).toContain('There is no app "nobody" yet: git push makes it.');
+    expect(clone.output).toContain('There is no app "nobody" yet: Create it with git push.');
   });
 
   it('the wrong method or type is refused before anything is made', async () => {
@@ -242,7 +242,7 @@ describe('a body that is garbage', () => {
       [...clean].map((byte) => Uint8Array.of(byte)),
     );
     expect(answer).toContain('unpack ok');
-    expect(answer).toContain('ng refs/notes/x only branches and tags can be pushed here');
+    expect(answer).toContain('ng refs/notes/x only branches and tags can be pushed');
   });
 
   it('a client that vanishes in the middle of its pack leaves nothing behind', async () => {

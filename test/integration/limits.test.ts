@@ -28,7 +28,7 @@ it.each([
   [
     'a process that never answers',
     'never-ready',
-    /did not answer on the port it was given within 8 s \(it listens there and is silent\)/,
+    /did not answer on the port it was given within 8 s \(listening, but not answering\)/,
     'I take my time',
   ],
 ])(

@@ -194,7 +194,7 @@ describe('what is pushed to', () => {
     const push = await hello.git('push', host.remote('hello'), 'refs/notes/commits', 'HEAD:refs/releases/99');
     expect(push.code).toBe(1);
     expect(push.output).toContain(
-      '! [remote rejected] refs/notes/commits -> refs/notes/commits (only branches and tags can be pushed here)',
+      '! [remote rejected] refs/notes/commits -> refs/notes/commits (only branches and tags can be pushed)',
     );
     expect(push.output).toContain('! [remote rejected] HEAD -> refs/releases/99');
     expect(await refOf(host, 'hello', 'refs/notes/commits')).toBeUndefined();

@@ -25,7 +25,7 @@ export class TooManyAttempts extends Refusal {
     super(
       'unavailable',
       'too-many-attempts',
-      `Too many wrong tokens came from this address: wait ${retryAfter} seconds and try again.`,
+      `Too many wrong tokens from this address. Try again in ${retryAfter} seconds.`,
     );
     this.retryAfter = retryAfter;
   }

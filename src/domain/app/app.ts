@@ -104,12 +104,12 @@ export function parseAppId(text: string): string {
     throw new Refusal(
       'invalid',
       'app-id-invalid',
-      `"${printable(text)}" cannot be an app's id: use 2 to 63 of a-z, 0-9 and "-", beginning and ending with a letter or a digit.`,
+      `"${printable(text)}" is not a valid app id. Use 2 to 63 of a-z, 0-9 and "-", starting and ending with a letter or a digit.`,
       { field: 'id' },
     );
   }
   if (RESERVED.has(text)) {
-    throw new Refusal('invalid', 'app-id-reserved', `"${text}" is a word of the platform itself: choose another id.`, {
+    throw new Refusal('invalid', 'app-id-reserved', `The app id "${text}" is reserved. Choose another one.`, {
       field: 'id',
     });
   }
@@ -136,7 +136,7 @@ export function parseNewAppId(text: string): string {
     throw new Refusal(
       'invalid',
       'app-id-reserved',
-      `"${id}" cannot be a new app's id: "--" stands in the ids of previews alone. Choose another id.`,
+      `The app id "${id}" is reserved: only previews have "--" in their ids. Choose another one.`,
       {
         field: 'id',
       },

@@ -40,7 +40,7 @@ export function previewId(app: string, branch: string, taken: (id: string) => bo
   throw new Refusal(
     'conflict',
     'preview-id-taken',
-    `There is no free id for a preview of ${printable(branch)}: rename the branch.`,
+    `The ids that a preview of ${printable(branch)} could have are all taken. Rename the branch.`,
   );
 }
 

@@ -74,34 +74,36 @@ export function deployBranchOf(current: string | null, updates: readonly RefUpda
 
 /** What becomes of a ref. @param deployBranch as `deployBranchOf` says */
 export function planRef(update: RefUpdate, deployBranch: string | null, previews: PreviewRule): RefPlan {
-  if (isCreation(update) && isDeletion(update))
-    return { kind: 'refuse', reason: `${update.ref} is not there, so it cannot be deleted` };
+  if (isCreation(update) && isDeletion(update)) return { kind: 'refuse', reason: `${update.ref} does not exist` };
   if (update.ref.startsWith(BRANCH)) {
     const branch = update.ref.slice(BRANCH.length);
     if (branch === deployBranch) {
       return isDeletion(update)
-        ? { kind: 'refuse', reason: `${branch} is the branch that deploys: delete the app itself instead` }
+        ? {
+            kind: 'refuse',
+            reason: `${branch} is the deploy branch; to delete the app, use the console or "streamlit-host delete"`,
+          }
         : { kind: 'deploy', branch };
     }
     if (isDeletion(update)) {
       return previews.has(branch)
         ? { kind: 'end-preview', branch }
-        : { kind: 'store', say: `Branch ${branch} is deleted.` };
+        : { kind: 'store', say: `Deleted branch ${branch}.` };
     }
     if (previews.on || previews.has(branch)) return { kind: 'preview', branch };
     return {
       kind: 'store',
-      say: `Branch ${branch} is stored, not deployed: only ${deployBranch ?? 'main'} is. ${previews.how}`,
+      say: `Stored branch ${branch}. It is not deployed: this app deploys ${deployBranch ?? 'main'}. ${previews.how}`,
     };
   }
   if (update.ref.startsWith('refs/tags/')) {
     const tag = update.ref.slice('refs/tags/'.length);
     return {
       kind: 'store',
-      say: isDeletion(update) ? `Tag ${tag} is deleted.` : `Tag ${tag} is stored; a tag does not deploy.`,
+      say: isDeletion(update) ? `Deleted tag ${tag}.` : `Stored tag ${tag}. Tags do not deploy.`,
     };
   }
-  return { kind: 'refuse', reason: 'only branches and tags can be pushed here' };
+  return { kind: 'refuse', reason: 'only branches and tags can be pushed' };
 }
 
 /**
@@ -119,7 +121,7 @@ export function parsePushOptions(options: readonly string[]): PushOptions {
       throw new Refusal(
         'invalid',
         'push-option-invalid',
-        `the push option drain takes minutes from 0 to ${MAX_DRAIN_MINUTES}, such as drain=0`,
+        `Invalid push option drain. Use drain=<minutes>, with 0 to ${MAX_DRAIN_MINUTES} minutes.`,
       );
   }
   return parsed;

@@ -5,17 +5,17 @@ const MAX_TAGS = 8;
 const MAX_LENGTH = 24;
 
 const tag = z
-  .string('must be a word in quotes')
+  .string('must be a string')
   .overwrite((text) => text.trim().replace(/\s+/g, ' ').toLowerCase())
-  .min(1, `must have 1 to ${MAX_LENGTH} characters`)
-  .max(MAX_LENGTH, `must have 1 to ${MAX_LENGTH} characters`)
-  .regex(/^[^\p{Cc}\p{Cs},]*$/u, 'must not hold commas or control characters');
+  .min(1, `must be 1 to ${MAX_LENGTH} characters long`)
+  .max(MAX_LENGTH, `must be 1 to ${MAX_LENGTH} characters long`)
+  .regex(/^[^\p{Cc}\p{Cs},]*$/u, 'must not contain commas or control characters');
 
 /** The words by which visitors find an app: lower-cased and trimmed, each once, in the order in which they were given. */
 export const tagsSchema = z
-  .array(tag, 'must be a list of words, such as ["sales", "north"]')
+  .array(tag, 'must be a list of strings, such as ["sales", "north"]')
   .overwrite((tags) => [...new Set(tags)])
-  .max(MAX_TAGS, `must be ${MAX_TAGS} words at most`);
+  .max(MAX_TAGS, `must have at most ${MAX_TAGS} tags`);
 
 /** What a person typed into one field, as tags: commas part them. */
 export function splitTags(text: string): string[] {

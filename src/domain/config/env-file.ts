@@ -29,17 +29,14 @@ export function parseEnvFile(text: string): ConfigVars {
     const value = name === undefined ? undefined : matchAt(VALUE, lines, at + name[0].length);
     if (name === undefined || value === undefined) {
       const line = lines.slice(0, at).split('\n').length;
-      const why =
-        name === undefined
-          ? 'is not of the form NAME=value'
-          : 'begins a value in quotes that does not end as it should';
-      throw new Refusal('invalid', 'env-file-invalid', `Nothing was saved: line ${line} ${why}.`, { field: 'env' });
+      const why = name === undefined ? 'does not have the form NAME=value' : 'has a quoted value that is not closed';
+      throw new Refusal('invalid', 'env-file-invalid', `Line ${line} ${why}. Nothing was saved.`, { field: 'env' });
     }
     vars.set(name.groups?.name ?? '', valueOf(value.groups ?? {}));
     at += name[0].length + value[0].length;
   }
   if (vars.size === 0) {
-    throw new Refusal('invalid', 'env-file-invalid', 'There is nothing of the form NAME=value in it.', {
+    throw new Refusal('invalid', 'env-file-invalid', 'The file has no line of the form NAME=value.', {
       field: 'env',
     });
   }

@@ -37,7 +37,7 @@ export function checkSecrets(text: string): void {
     throw new Refusal(
       'invalid',
       'secrets-invalid',
-      `The secrets are not TOML: line ${error.line}, column ${error.column}: ${why}.`,
+      `The secrets are not valid TOML (line ${error.line}, column ${error.column}): ${why}.`,
       {
         field: 'toml',
       },

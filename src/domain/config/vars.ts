@@ -15,14 +15,14 @@ export const VAR_LIMITS = { count: 200, nameLength: 100, valueBytes: 64 * 1024, 
 
 /** Names that the server itself sets for an app, each kind with what to do instead. */
 const RESERVED: readonly (readonly [RegExp, string])[] = [
-  [/^STREAMLIT_HOST_/, 'with such names the server tells an app about itself'],
-  [/^STREAMLIT_SECRETS_/, "the server tells Streamlit with it where the secrets are: set them as the app's secrets"],
+  [/^STREAMLIT_HOST_/, 'the server sets variables with this prefix'],
+  [/^STREAMLIT_SECRETS_/, "the server sets it for Streamlit's secrets. Use the app's secrets instead"],
   [
     /^STREAMLIT_(SERVER|BROWSER|GLOBAL|RUN)_|^STREAMLIT_(CLIENT_TOOLBAR_MODE|LOGGER_HIDE_WELCOME_MESSAGE)$/,
-    'with it the server runs Streamlit',
+    'the server uses it to run Streamlit',
   ],
-  [/^(PATH|HOME|VIRTUAL_ENV|PYTHONHOME|PYTHONUNBUFFERED)$/, "the server sets it to the app's own environment"],
-  [/^__proto__$/, 'it is no name for a variable'],
+  [/^(PATH|HOME|VIRTUAL_ENV|PYTHONHOME|PYTHONUNBUFFERED)$/, "the server sets it for the app's environment"],
+  [/^__proto__$/, 'it is not a valid name'],
 ];
 
 /**
@@ -35,13 +35,13 @@ export function checkVarName(name: string): void {
     throw new Refusal(
       'invalid',
       'var-name-invalid',
-      `"${printable(name)}" cannot be the name of a config var: use up to ${VAR_LIMITS.nameLength} letters, digits and "_", and no digit first.`,
+      `"${printable(name)}" is not a valid name for a config var. Use up to ${VAR_LIMITS.nameLength} letters, digits and "_", not starting with a digit.`,
       { field },
     );
   }
   const reserved = RESERVED.find(([pattern]) => pattern.test(name));
   if (reserved !== undefined) {
-    throw new Refusal('invalid', 'var-name-reserved', `${name} cannot be set: ${reserved[1]}.`, { field });
+    throw new Refusal('invalid', 'var-name-reserved', `The name ${name} is reserved: ${reserved[1]}.`, { field });
   }
 }
 
@@ -59,7 +59,7 @@ export function checkVars(vars: ConfigVars): void {
       throw new Refusal(
         'invalid',
         'var-value-invalid',
-        `The value of ${name} holds a NUL character, which no environment variable can.`,
+        `The value of ${name} contains a NUL character, which environment variables cannot hold.`,
         {
           field: `vars.${name}`,
         },
@@ -69,7 +69,7 @@ export function checkVars(vars: ConfigVars): void {
       throw new Refusal(
         'too-large',
         'vars-too-large',
-        `The value of ${name} is larger than ${VAR_LIMITS.valueBytes / 1024} KiB: keep it in a file of the app's storage.`,
+        `The value of ${name} is larger than ${VAR_LIMITS.valueBytes / 1024} KiB. Keep it in a file in the app's storage instead.`,
         { field: `vars.${name}` },
       );
     }
@@ -78,7 +78,7 @@ export function checkVars(vars: ConfigVars): void {
     throw new Refusal(
       'too-large',
       'vars-too-large',
-      `An app may have ${VAR_LIMITS.count} config vars of ${VAR_LIMITS.totalBytes / 1024} KiB together: take some away first.`,
+      `An app can have at most ${VAR_LIMITS.count} config vars and ${VAR_LIMITS.totalBytes / 1024} KiB in total. Unset some first.`,
       { field: 'vars' },
     );
   }

@@ -38,19 +38,19 @@ const port = z
   .int('must be a whole number from 1 to 65535')
   .min(1, 'must be a whole number from 1 to 65535')
   .max(65_535, 'must be a whole number from 1 to 65535');
-const text = z.string('must be a text in quotes');
+const text = z.string('must be a string');
 const yes = z.boolean('must be true or false');
 
 // What is not known here stays in the file and is nobody's mistake: it may be a note of its owner's.
 const entrySchema = z.looseObject(
   {
-    name: text.max(100, 'must have 100 characters at most').nullish(),
+    name: text.max(100, 'must be at most 100 characters long').nullish(),
     url: text.nullish(),
     dir: text.nullish(),
     app: text.nullish(),
     venv: text.nullish(),
     port: port.nullish(),
-    description: text.max(2_000, 'must have 2000 characters at most').nullish(),
+    description: text.max(2_000, 'must be at most 2000 characters long').nullish(),
     restart_on_crash: yes.nullish(),
     watch: yes.nullish(),
   },
@@ -62,7 +62,7 @@ const configSchema = z.looseObject(
     website_port: port.nullish(),
     apps: z.record(z.string(), entrySchema, 'must be an object: { "key": { … } }').nullish(),
   },
-  'The file must hold an object: { "apps": { … } }',
+  'The file must contain an object: { "apps": { … } }',
 );
 
 /** Reads the text of a config.json. */
@@ -72,7 +72,7 @@ export function readConfigJson(source: string, folders: Folders): Reading {
   const tree = jsonc.parseTree(plain, errors, { disallowComments: true, allowEmptyContent: false });
   const [first] = errors;
   if (first !== undefined || tree === undefined)
-    return { mistakes: [`${place(plain, first?.offset ?? 0)}: this is not JSON (${reason(first)}).`] };
+    return { mistakes: [`${place(plain, first?.offset ?? 0)}: invalid JSON (${reason(first)}).`] };
   const parsed = configSchema.safeParse(jsonc.getNodeValue(tree));
   const twice = doubles(jsonc.findNodeAtLocation(tree, ['apps']), plain);
   if (!parsed.success) {
@@ -80,7 +80,7 @@ export function readConfigJson(source: string, folders: Folders): Reading {
       const key = path.map(String).join('.');
       return key === ''
         ? `${message}.`
-        : `${key}: ${message}${found(jsonc.findNodeAtLocation(tree, path as string[]))}.`;
+        : `${key} ${message}${found(jsonc.findNodeAtLocation(tree, path as string[]))}.`;
     });
     return { mistakes: [...wrong, ...twice] };
   }
@@ -149,8 +149,8 @@ function entryOf(key: string, raw: z.infer<typeof entrySchema>, { base, apps }: 
   const url = given(raw.url);
   const extra = url === undefined ? undefined : parseExtraPath(url);
   if (extra !== undefined && 'mistake' in extra)
-    mistakes.push(`apps.${key}.url: ${extra.mistake}, and is "${printable(url ?? '')}".`);
-  if (key.trim() === '') mistakes.push('apps: an app has an empty key.');
+    mistakes.push(`apps.${key}.url ${extra.mistake} (found "${printable(url ?? '')}").`);
+  if (key.trim() === '') mistakes.push('apps has an app with an empty key.');
   return {
     id: idFromName(key),
     name: given(raw.name) ?? key,
@@ -185,15 +185,15 @@ function clashes(entries: readonly Entry[]): string[] {
   };
   look(
     (entry) => entry.id,
-    (one, other, id) => `apps.${one} and apps.${other} would both be the app "${id}": change one of the keys.`,
+    (one, other, id) => `apps.${one} and apps.${other} both become the app "${id}". Change one of the keys.`,
   );
   look(
     (entry) => entry.path,
-    (one, other, path) => `apps.${one}.url and apps.${other}.url are both "${path}": change one of them.`,
+    (one, other, path) => `apps.${one}.url and apps.${other}.url are both "${path}". Change one of them.`,
   );
   look(
     (entry) => entry.place.port,
-    (one, other, value) => `apps.${one}.port and apps.${other}.port are both ${value}: change one of them.`,
+    (one, other, value) => `apps.${one}.port and apps.${other}.port are both ${value}. Change one of them.`,
   );
   return mistakes;
 }
@@ -204,7 +204,7 @@ function doubles(apps: Node | undefined, source: string): string[] {
   return (apps?.children ?? []).flatMap((property) => {
     const key = String(property.children?.[0]?.value);
     if (apps?.type === 'object' && seen.has(key))
-      return [`${place(source, property.offset)}: apps.${key} stands here a second time.`];
+      return [`${place(source, property.offset)}: duplicate key apps.${key}.`];
     seen.add(key);
     return [];
   });
@@ -212,7 +212,7 @@ function doubles(apps: Node | undefined, source: string): string[] {
 
 function found(node: Node | undefined): string {
   if (node === undefined || node.type === 'object' || node.type === 'array') return '';
-  return `, and is ${printable(JSON.stringify(node.value))}`;
+  return ` (found ${printable(JSON.stringify(node.value))})`;
 }
 
 function place(source: string, offset: number): string {
@@ -222,14 +222,14 @@ function place(source: string, offset: number): string {
 
 /** What the parser misses, in words. */
 function reason(error: ParseError | undefined): string {
-  if (error === undefined) return 'it is empty';
+  if (error === undefined) return 'the file is empty';
   const words = jsonc
     .printParseErrorCode(error.error)
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase();
   return words
-    .replace(/^value expected$/, 'a value is expected')
-    .replace(/^property name expected$/, 'a name in double quotes is expected');
+    .replace(/^value expected$/, 'expected a value')
+    .replace(/^property name expected$/, 'expected a name in double quotes');
 }
 
 /** How the file is laid out, so that what is added looks like the rest. */

@@ -25,12 +25,12 @@ export function parseExtraPath(text: string): { path: string } | { mistake: stri
     .trim()
     .split('/')
     .filter((segment) => segment !== '');
-  if (segments.length === 0) return { mistake: 'must name a path such as "/sales/": "/" is the gallery' };
+  if (segments.length === 0) return { mistake: 'must be a path such as "/sales/", since "/" is the gallery' };
   const strange = segments.find((segment) => !/^[\p{L}\p{N}._~-]{1,100}$/u.test(segment) || /^\.+$/.test(segment));
   if (strange !== undefined)
     return { mistake: 'must be a path of letters, digits, "-", "_" and ".", such as "/sales/"' };
   const [first = ''] = segments;
-  if (OWN.has(first.toLowerCase())) return { mistake: `must not begin with "/${first}", which is the platform's own` };
+  if (OWN.has(first.toLowerCase())) return { mistake: `must not begin with "/${first}", which is reserved` };
   return { path: `/${segments.join('/')}/` };
 }
 

@@ -29,28 +29,28 @@ const MEMORY_RULE = `must be a whole number of MB from ${MIN_MEMORY_MB} to ${MAX
 /** An app's settings, which it brings along in `streamlit-host.toml`. Every one may be left out. */
 export const appFileSchema = z.strictObject({
   main: z
-    .string('must be the path of a Python file, in quotes')
-    .regex(/^[^-/\s][^\0\\]*\.py$/, 'must be the path of a Python file of the project, such as "src/app.py"')
+    .string('must be the path of a Python file, as a string')
+    .regex(/^[^-/\s][^\0\\]*\.py$/, 'must be the path of a Python file in the project, such as "src/app.py"')
     .optional()
-    .describe('The file that Streamlit runs, by its path in the project; app.py or streamlit_app.py unless told.'),
+    .describe('The file that Streamlit runs, as a path in the project. Default: app.py or streamlit_app.py.'),
   python: z
-    .string('must be a version in quotes, such as "3.12"')
+    .string('must be a version as a string, such as "3.12"')
     .optional()
-    .describe('The version of Python, such as "3.12" or ">=3.10,<3.13".'),
+    .describe('The Python version, such as "3.12" or ">=3.10,<3.13".'),
   dependencies: z
     .enum(DEPENDENCY_FILES, `must be one of ${DEPENDENCY_FILES.join(', ')}`)
     .optional()
-    .describe('The file that names the packages to install, where another one than the first should be taken.'),
+    .describe('The file that lists the packages to install. Default: the first one found.'),
   description: z
-    .string('must be a text in quotes')
-    .max(500, 'must have 500 characters at most')
+    .string('must be a string')
+    .max(500, 'must be at most 500 characters long')
     .optional()
-    .describe('What the app is for, in a sentence for its visitors.'),
-  tags: tagsSchema.optional().describe('The words by which visitors find the app in the gallery, such as ["sales"].'),
+    .describe('What the app is for, in one sentence for its visitors.'),
+  tags: tagsSchema.optional().describe('The tags to find the app by in the gallery, such as ["sales"].'),
   hidden: z
     .boolean('must be true or false')
     .optional()
-    .describe('Whether the gallery leaves the app out; it opens by its address all the same.'),
+    .describe('Whether to hide the app from the gallery. Anyone with the link can still open it.'),
   check: z
     .strictObject(
       {
@@ -58,18 +58,16 @@ export const appFileSchema = z.strictObject({
           .enum(['main', 'all-pages', 'off'], 'must be "main", "all-pages" or "off"')
           .optional()
           .describe(
-            'What is run once before a release may serve: "main" (the main file, as usual), "all-pages" or "off".',
+            'What to run once before a release goes live: "main" (the main file, the default), "all-pages" or "off".',
           ),
         timeout_s: z
           .int(`must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .min(1, `must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .max(CHECK_LIMIT_S, `must be a whole number from 1 to ${CHECK_LIMIT_S}`)
           .optional()
-          .describe(
-            'How long that run (of each page) may take, in seconds; 60 unless told, the limit of Streamlit itself.',
-          ),
+          .describe("The time limit of that run, or of each page, in seconds. Default: 60, Streamlit's own limit."),
       },
-      'must be a table: write [check] above its settings',
+      'must be a table with the heading [check]',
     )
     .optional()
     .describe('The check of a new release.'),
@@ -77,21 +75,21 @@ export const appFileSchema = z.strictObject({
     .strictObject(
       {
         limit_minutes: minutes(0).describe(
-          'How long an older release is kept for its open pages once a newer one is live, in minutes; 0 = not at all.',
+          'How long an older release keeps running for its open pages once a newer one is live, in minutes; 0 stops it at once.',
         ),
       },
-      'must be a table: write [drain] above its settings',
+      'must be a table with the heading [drain]',
     )
     .optional()
-    .describe('What becomes of open pages when a newer release is live.'),
+    .describe('What happens to open pages when a newer release goes live.'),
   sleep: z
     .strictObject(
       {
         after_minutes: minutes(1).describe(
-          'After how many minutes without a visitor the app sleeps; a visit wakes it.',
+          'How many minutes without a visitor until the app sleeps. A visit wakes it.',
         ),
       },
-      'must be a table: write [sleep] above its settings',
+      'must be a table with the heading [sleep]',
     )
     .optional()
     .describe('When the app sleeps.'),
@@ -104,10 +102,10 @@ export const appFileSchema = z.strictObject({
           .max(MAX_MEMORY_MB, MEMORY_RULE)
           .optional()
           .describe(
-            'The most memory that the app and what it starts may use together, in MB; the one that uses more is ended and started again.',
+            'The memory limit of the app and its child processes together, in MB. An app that exceeds it is restarted.',
           ),
       },
-      'must be a table: write [memory] above its settings',
+      'must be a table with the heading [memory]',
     )
     .optional()
     .describe('How much memory the app may use.'),
@@ -135,23 +133,23 @@ export function parseAppFile(text: string): AppFile {
     const path = [...issue.path.map(String), issue.keys[0] ?? ''];
     throw refusal(
       place(text, path),
-      `there is no setting ${printable(path.join('.'))}; there is ${known(issue.path.map(String)).join(', ')}`,
+      `unknown setting ${printable(path.join('.'))}. Valid settings: ${known(issue.path.map(String)).join(', ')}`,
     );
   }
   const path = (issue?.path ?? []).map(String);
-  throw refusal(place(text, path), `${path.join('.')} ${issue?.message ?? 'is wrong'}`);
+  throw refusal(place(text, path), `${path.join('.')} ${issue?.message ?? 'is invalid'}`);
 }
 
 /** The settings as a JSON schema, for editors that complete and check them. */
 export function appFileJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(appFileSchema, { io: 'input' });
-  return { $schema, title: APP_FILE, description: 'What a Streamlit app tells the place that serves it.', ...schema };
+  return { $schema, title: APP_FILE, description: 'The settings of a Streamlit app on streamlit-host.', ...schema };
 }
 
 /** Why a text is no TOML, in one line. */
 export function tomlReason(error: TomlError): string {
   const [first = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
-  return `this is not TOML: ${first}`;
+  return `invalid TOML: ${first}`;
 }
 
 function minutes(least: number): z.ZodOptional<z.ZodInt> {

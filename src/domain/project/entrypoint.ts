@@ -34,9 +34,9 @@ export function chooseEntrypoint(paths: readonly string[], named?: string): Entr
   const python = paths.filter((path) => path.endsWith('.py')).sort();
   if (named !== undefined) {
     if (python.includes(named)) return { file: named };
-    const instead = python.length === 0 ? 'there is no Python file' : `there is ${someOf(python)}`;
+    const instead = python.length === 0 ? 'It has no Python files.' : `Its Python files: ${someOf(python)}.`;
     return {
-      refusal: `${APP_FILE} names ${printable(named)} as the main file, and that is not in the project; ${instead}: change that line.`,
+      refusal: `The main file ${printable(named)}, set in ${APP_FILE}, is not in the project. ${instead}`,
     };
   }
   const top = python.filter((path) => !path.includes('/'));
@@ -45,23 +45,23 @@ export function chooseEntrypoint(paths: readonly string[], named?: string): Entr
   const candidates = top.filter(mayBeApp);
   if (candidates.length === 1 && candidates[0] !== undefined) return { file: candidates[0] };
 
-  const looked = `There is no ${PREFERRED.join(' or ')} at the top of the project`;
+  const looked = `No ${PREFERRED.join(' or ')} in the project root`;
   if (candidates.length > 1) {
     return {
-      refusal: `${looked}, and ${someOf(candidates)} could each be the app: rename the one to run to app.py, or name it in ${APP_FILE} (main = "…").`,
+      refusal: `${looked}, and ${someOf(candidates)} could each be the app. Rename the right one to app.py, or set main = "…" in ${APP_FILE}.`,
     };
   }
   const below = python.filter((path) => PREFERRED.some((name) => path.endsWith(`/${name}`)));
   if (below[0] !== undefined) {
     return {
-      refusal: `${looked}, only ${someOf(below)}: push the folder that holds it as the project itself, or name it in ${APP_FILE} (main = "${printable(below[0])}").`,
+      refusal: `${looked}, only ${someOf(below)}. Push that folder as the project root, or set main = "${printable(below[0])}" in ${APP_FILE}.`,
     };
   }
-  if (top.length > 0) return { refusal: `${looked}, and ${someOf(top)} is not an app: add app.py.` };
+  if (top.length > 0) return { refusal: `${looked}, and ${someOf(top)} cannot be the app. Add app.py.` };
   const there = [...new Set(paths.map((path) => path.replace(/\/.*/s, '/')))].sort();
-  if (there.length === 0) return { refusal: 'The project is empty: add app.py and requirements.txt.' };
+  if (there.length === 0) return { refusal: 'The project is empty. Add app.py and requirements.txt.' };
   return {
-    refusal: `${looked}, nor any other Python file that could be the app; there is ${someOf(there)}: add app.py.`,
+    refusal: `${looked}, and no other Python file that could be the app. The project has ${someOf(there)}. Add app.py.`,
   };
 }
 

@@ -93,7 +93,7 @@ export interface MissingKey extends Pick<AskedKey, 'kind' | 'name' | 'text'> {
 export function hints(files: ReadonlyMap<string, FileKeys>, known: KnownKeys): string[] {
   return missingKeys(files, known).map(({ kind, path, text }) => {
     const what = kind === 'secret' ? "the app's secrets" : "the app's config vars";
-    return `hint: ${path} asks for ${text}, which is not set: add it to ${what}.`;
+    return `hint: ${path} reads ${text}, which is not set. Add it to ${what}.`;
   });
 }
 

@@ -1,4 +1,5 @@
 import { Refusal } from '../../errors.js';
+import { asClause } from '../../lib/words.js';
 import { printable } from '../app/app.js';
 import { listed } from '../../lib/words.js';
 
@@ -32,7 +33,7 @@ export function missingPackages(names: readonly string[]): Refusal {
     names.length === 1
       ? `${listed(names)}, which is not installed on this server`
       : `${listed(names)}, which are not installed on this server`;
-  const sentence = `${PACKAGES_FILE} names ${what}: its operator can install ${names.length === 1 ? 'it' : 'them'} with "apt-get install ${names.join(' ')}", then push again.`;
+  const sentence = `${PACKAGES_FILE} lists ${what}. Ask the operator to run "apt-get install ${names.join(' ')}", then push again.`;
   return new Refusal('invalid', 'packages-missing', sentence, { field: PACKAGES_FILE });
 }
 
@@ -41,7 +42,7 @@ export function packagesNotInstalled(names: readonly string[], why: string, caus
   return new Refusal(
     'invalid',
     'packages-not-installed',
-    `${PACKAGES_FILE}: ${listed(names)} could not be installed: ${why}`,
+    `Could not install ${listed(names)} from ${PACKAGES_FILE}: ${asClause(why)}.`,
     {
       field: PACKAGES_FILE,
       cause,
@@ -54,7 +55,7 @@ function nameOf(word: string, line: number): string {
   throw new Refusal(
     'invalid',
     'packages-invalid',
-    `${PACKAGES_FILE}, line ${line}: "${printable(word)}" cannot be the name of a Debian package: write one name a line, such as ffmpeg.`,
+    `"${printable(word)}" in line ${line} of ${PACKAGES_FILE} is not a valid name of a Debian package. Write one name per line, such as ffmpeg.`,
     { field: PACKAGES_FILE },
   );
 }

@@ -113,13 +113,13 @@ export function inspectTree(
     const { mode, path, size } = entry;
     const text = contents.get(entry.object);
     if (path.includes(NOT_UTF8)) {
-      throw refusal('path-not-utf8', path, 'has a name that is not UTF-8 text: rename it, and push again.');
+      throw refusal('path-not-utf8', path, 'has a name that is not valid UTF-8. Rename it and push again.');
     }
     if (mode === SUBMODULE) {
       throw refusal(
         'submodule',
         path,
-        'is a submodule, whose files are not part of the push: add its files to the project itself.',
+        'is a submodule, and git does not push its files. Add them to the project itself.',
       );
     }
     if (mode === LINK) links.set(path, text?.toString('utf8') ?? '/');
@@ -127,15 +127,15 @@ export function inspectTree(
       throw refusal(
         'lfs-pointer',
         path,
-        'is kept in Git LFS, whose files are not part of the push: ' +
-          'run "git lfs migrate export --include=<path>" and push again.',
+        'is stored in Git LFS, and git does not push its content. ' +
+          'Run "git lfs migrate export --include=<path>" and push again.',
       );
     }
     if (size > limits.fileBytes) {
       throw refusal(
         'file-too-large',
         path,
-        `has ${formatMebibytes(size)}, and ${formatMebibytes(limits.fileBytes)} is the limit for a file: keep it elsewhere.`,
+        `is ${formatMebibytes(size)}; the limit for one file is ${formatMebibytes(limits.fileBytes)}. Store it elsewhere.`,
         'too-large',
       );
     }
@@ -145,7 +145,7 @@ export function inspectTree(
     throw new Refusal(
       'too-large',
       'project-too-large',
-      `The project has ${formatMebibytes(bytes)}, and ${formatMebibytes(limits.totalBytes)} is the limit: keep large files elsewhere.`,
+      `The project is ${formatMebibytes(bytes)}; the limit is ${formatMebibytes(limits.totalBytes)}. Store large files elsewhere.`,
     );
   }
   for (const [path, target] of links) {
@@ -153,7 +153,7 @@ export function inspectTree(
       throw refusal(
         'link-outside',
         path,
-        `is a link to ${printable(target)}, which is outside of the project: put the file itself there.`,
+        `is a symbolic link to ${printable(target)}, outside of the project. Replace it with the file itself.`,
       );
     }
   }
@@ -210,7 +210,6 @@ function appOf(
   };
 }
 
-/** What asks for a Python by itself; the first that does counts. */
 /** Which Python a project asks for outside of its list of packages. @throws Refusal `python-invalid`, `python-too-old` */
 export function pythonOf(files: ProjectFiles, settings: AppFile): PythonWish | undefined {
   if (settings.python !== undefined) return parsePythonWish(APP_FILE, settings.python);
@@ -229,11 +228,11 @@ function filesOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Bu
     text: (file) => {
       const entry = top.get(file);
       if (entry?.mode === LINK) {
-        throw refusal('requirements-unreadable', file, 'is a symbolic link: put the file itself there.');
+        throw refusal('requirements-unreadable', file, 'is a symbolic link. Replace it with the file itself.');
       }
       const bytes = contents.get(entry?.object ?? '');
       if (bytes === undefined) {
-        const what = `is larger than ${formatMebibytes(READ.get(file) ?? 0)}, which is more than such a file should have.`;
+        const what = `is larger than ${formatMebibytes(READ.get(file) ?? 0)}, the limit for this file.`;
         throw refusal('requirements-unreadable', file, what);
       }
       return readRequirements(bytes, file);

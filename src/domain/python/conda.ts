@@ -32,9 +32,9 @@ export function translateConda(document: unknown, file = 'environment.yml'): Tra
   const ignored = conda.map(({ name }) => name).filter((name) => name !== '' && !ALWAYS.has(name));
   const known = ignored.filter((name) => SAME_NAME.has(name));
   const notes: string[] = [];
-  if (ignored.length > 0) notes.push(`Packages that conda would install are ignored: ${ignored.join(', ')}.`);
+  if (ignored.length > 0) notes.push(`Conda packages are ignored: ${ignored.join(', ')}.`);
   if (known.length > 0)
-    notes.push(`Move these to the "pip:" part of ${file}, where they have the same name: ${known.join(', ')}.`);
+    notes.push(`Move these to the "pip:" section of ${file}, under the same name: ${known.join(', ')}.`);
   return { lines, python: specifier === '' ? undefined : { text: asked, specifier }, notes };
 }
 

@@ -34,14 +34,14 @@ type DependencyFile = (typeof DEPENDENCY_FILES)[number];
 
 /** Why a file is taken before the others, and which ones belong to it. */
 const REASONS: Record<DependencyFile, { why: string; with?: DependencyFile }> = {
-  'uv.lock': { why: 'it holds every version', with: 'pyproject.toml' },
-  'poetry.lock': { why: 'it holds every version', with: 'pyproject.toml' },
+  'uv.lock': { why: 'it pins every version', with: 'pyproject.toml' },
+  'poetry.lock': { why: 'it pins every version', with: 'pyproject.toml' },
   'pyproject.toml': { why: "it is the project's own list" },
   'requirements.txt': { why: "it is pip's own list" },
-  'Pipfile.lock': { why: 'it holds every version', with: 'Pipfile' },
+  'Pipfile.lock': { why: 'it pins every version', with: 'Pipfile' },
   Pipfile: { why: "it is pipenv's list" },
-  'environment.yml': { why: 'there is no other list' },
-  'environment.yaml': { why: 'there is no other list' },
+  'environment.yml': { why: 'it is the only list' },
+  'environment.yaml': { why: 'it is the only list' },
 };
 
 /**
@@ -55,9 +55,12 @@ export function chooseDependencies(files: ProjectFiles, preferred?: string): Dep
   const named = pyproject !== undefined && namesDependencies(pyproject);
   const there = DEPENDENCY_FILES.filter((file) => files.has(file));
   const useless = new Map<string, string>();
-  if (pyproject === undefined) useless.set('uv.lock', 'needs its pyproject.toml');
+  if (pyproject === undefined) useless.set('uv.lock', 'has no pyproject.toml beside it');
   if (!named)
-    useless.set('pyproject.toml', dynamic(pyproject) ? 'leaves its dependencies to a build' : 'names no dependencies');
+    useless.set(
+      'pyproject.toml',
+      dynamic(pyproject) ? 'lists its dependencies only at build time' : 'lists no dependencies',
+    );
   // The lock belongs to the list in pyproject.toml; by itself it is the last resort.
   const rank = (file: DependencyFile): number =>
     file === 'poetry.lock' && !named ? there.length : there.indexOf(file);
@@ -65,12 +68,12 @@ export function chooseDependencies(files: ProjectFiles, preferred?: string): Dep
   const told = there.filter((file) => useless.has(file)).map((file) => `${file} ${useless.get(file)}`);
   if (preferred !== undefined && !there.some((file) => file === preferred)) {
     throw missing(
-      `${APP_FILE} names ${preferred} for the dependencies, and that is not at the top of the project: add it, or change that line.`,
+      `The dependency file ${preferred}, set in ${APP_FILE}, is not in the project root. Add it, or change the setting.`,
     );
   }
   const why = useless.get(preferred ?? '');
   if (why !== undefined)
-    throw missing(`${APP_FILE} names ${preferred} for the dependencies, which ${why}: change that line, or that file.`);
+    throw missing(`The dependency file ${preferred}, set in ${APP_FILE}, ${why}. Change the setting or the file.`);
   const file = preferred === undefined ? usable[0] : usable.find((one) => one === preferred);
   if (file === undefined) throw missing(nothing(told));
 
@@ -82,7 +85,7 @@ export function chooseDependencies(files: ProjectFiles, preferred?: string): Dep
   const ignored = there
     .filter((one) => one !== file && one !== reason.with)
     .map((one) => (useless.has(one) ? `${one} (${useless.get(one)})` : one));
-  const chosen = preferred === undefined ? reason.why : `${APP_FILE} says so`;
+  const chosen = preferred === undefined ? reason.why : `set in ${APP_FILE}`;
   const choice = ignored.length === 0 ? '' : ` (${chosen}); not used: ${ignored.join(', ')}`;
   return {
     file,
@@ -131,7 +134,7 @@ function parseYamlFile(file: string, text: string): unknown {
     throw new Refusal(
       'invalid',
       'requirements-unreadable',
-      `${file} cannot be read: ${messageOf(error).split('\n', 1)[0] ?? ''}`,
+      `Cannot read ${file}: ${(messageOf(error).split('\n', 1)[0] ?? '').replace(/[.:]$/, '')}.`,
       { field: file },
     );
   }
@@ -142,10 +145,7 @@ function readUvLock(lock: Record<string, unknown>, pyproject: Record<string, unk
   const held = new Map(tablesOf(lock.package).map((one) => [packageName(textOf(one.name) ?? ''), textOf(one.version)]));
   const lacking = standardNames(pyproject).find((name) => !held.has(packageName(name)));
   if (lacking !== undefined) {
-    throw unsupported(
-      'uv.lock',
-      `it does not hold ${lacking}, which pyproject.toml names: run "uv lock" and push it again`,
-    );
+    throw unsupported('uv.lock', `it lacks ${lacking}, which pyproject.toml requires. Run "uv lock" and push it again`);
   }
   const streamlit = held.get('streamlit');
   return {
@@ -162,8 +162,8 @@ function parse(file: string, text: string): Record<string, unknown> {
   try {
     return tableOf(file === 'Pipfile.lock' ? JSON.parse(plain) : parseToml(plain));
   } catch (error) {
-    const reason = error instanceof TomlError ? `line ${error.line}: ${tomlReason(error)}` : 'it is not JSON';
-    throw new Refusal('invalid', 'requirements-unreadable', `${file} cannot be read, ${reason}.`, {
+    const reason = error instanceof TomlError ? `line ${error.line}: ${tomlReason(error)}` : 'invalid JSON';
+    throw new Refusal('invalid', 'requirements-unreadable', `Cannot read ${file}: ${reason}.`, {
       field: file,
       cause: error,
     });
@@ -175,8 +175,11 @@ function dynamic(pyproject: Record<string, unknown> | undefined): boolean {
 }
 
 function nothing(told: readonly string[]): string {
-  const others = told.length === 0 ? 'nor another file that names its packages' : `and ${told.join(', ')}`;
-  return `There is no requirements.txt at the top of the project, ${others}: add one that names the packages the app imports, such as streamlit.`;
+  const others =
+    told.length === 0
+      ? 'No requirements.txt or other dependency file in the project root.'
+      : `No requirements.txt in the project root, and ${told.join(', ')}.`;
+  return `${others} Add a requirements.txt that lists the packages the app imports, such as streamlit.`;
 }
 
 function missing(sentence: string): Refusal {

@@ -37,7 +37,7 @@ export function translatePipfileLock(
     if (held.has(packageName(name))) continue;
     throw unsupported(
       'Pipfile.lock',
-      `it does not hold ${name}, which the Pipfile names: run "pipenv lock" and push it again`,
+      `it lacks ${name}, which the Pipfile requires. Run "pipenv lock" and push it again`,
     );
   }
   return translate('Pipfile.lock', packages, tablesOf(meta.sources), tableOf(meta.requires));

@@ -34,13 +34,10 @@ export function translatePoetryLock(
   const asked = pyproject === undefined ? undefined : mainOf(pyproject);
   for (const name of asked?.keys() ?? []) {
     if (all.some((one) => one.name === name)) continue;
-    throw unsupported(
-      FILE,
-      `it does not hold ${name}, which pyproject.toml names: run "poetry lock" and push it again`,
-    );
+    throw unsupported(FILE, `it lacks ${name}, which pyproject.toml requires. Run "poetry lock" and push it again`);
   }
   const grouped = all.some(({ table }) => Array.isArray(table.groups) || typeof table.category === 'string');
-  if (!grouped && asked === undefined) throw unsupported(FILE, 'it needs its pyproject.toml beside it');
+  if (!grouped && asked === undefined) throw unsupported(FILE, 'there is no pyproject.toml beside it');
   const conditions = grouped ? byGroup(all) : byWalk(all, asked ?? new Map());
   const indexes = new Set<string>();
   const lines = all.flatMap((one) => {

@@ -68,7 +68,7 @@ export function translatePyproject(pyproject: Record<string, unknown>): Translat
   const notes =
     groups.length === 0
       ? []
-      : [`Only the main dependencies of ${FILE} are installed, not its groups: ${groups.join(', ')}.`];
+      : [`Only the main dependencies in ${FILE} are installed, not the groups ${groups.join(', ')}.`];
   return { lines, python: pythonOf(pyproject), notes };
 }
 
@@ -81,8 +81,7 @@ export function poetryWanted(file: string, name: string, value: unknown): Wanted
   if (entry.optional === true) return undefined;
   const version = textOf(entry.version);
   const specifier = version === undefined ? '' : fromPoetry(version);
-  if (specifier === undefined)
-    throw unsupported(file, `"${version}", the version of ${name}, has no form that pip knows`);
+  if (specifier === undefined) throw unsupported(file, `pip does not support "${version}", the version of ${name}`);
   const python = textOf(entry.python);
   const platform = textOf(entry.platform);
   return {
@@ -131,7 +130,7 @@ function fromStandard(pyproject: Record<string, unknown>, dependencies: readonly
   const lines = dependencies.map((text) => {
     const [, name, extras, specifier, marker] =
       /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?\s*([^;]*?)\s*(?:;\s*(.*))?$/s.exec(text) ?? [];
-    if (name === undefined) throw unsupported(FILE, `"${text.slice(0, 80)}" is not a requirement`);
+    if (name === undefined) throw unsupported(FILE, `"${text.slice(0, 80)}" is not a valid requirement`);
     const source = sources.get(packageName(name));
     const entry = tableOf(source);
     const index = textOf(entry.index);
@@ -149,7 +148,7 @@ function fromStandard(pyproject: Record<string, unknown>, dependencies: readonly
     if (Array.isArray(source) || entry.marker !== undefined || Object.values(place).every((one) => one === undefined)) {
       throw unsupported(
         FILE,
-        `the source of ${name} in [tool.uv.sources] can only be followed with a uv.lock: run "uv lock" and push it too`,
+        `the source of ${name} in [tool.uv.sources] needs a uv.lock. Run "uv lock" and push it too`,
       );
     }
     const ref = textOf(entry.rev) ?? textOf(entry.tag) ?? textOf(entry.branch);
@@ -160,14 +159,14 @@ function fromStandard(pyproject: Record<string, unknown>, dependencies: readonly
 
 function addressOf(index: string, url: string | undefined, name: string): string {
   if (url === undefined || /\s/.test(url))
-    throw unsupported(FILE, `${name} is to come from "${index}", and the file does not say where that is`);
+    throw unsupported(FILE, `${name} comes from the index "${index}", which has no URL in the file`);
   return url;
 }
 
 function pythonMarker(file: string, name: string, python: string): string | undefined {
   const specifier = fromPoetry(python);
   if (specifier === undefined)
-    throw unsupported(file, `"${python}", the Python of ${name}, has no form that pip knows`);
+    throw unsupported(file, `pip does not support "${python}", the Python version of ${name}`);
   const parts = specifier.split(',').filter((part) => part !== '');
   return parts
     .map((part) => {

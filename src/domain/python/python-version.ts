@@ -42,14 +42,14 @@ export function parsePythonWish(file: string, text: string, meaning?: string): P
     throw refusal(
       'python-invalid',
       file,
-      `${file} asks for "${printable(text.trim())}", which is not a version of CPython such as 3.12: write one, or remove it.`,
+      `"${printable(text.trim())}" in ${file} is not a CPython version. Use one such as 3.12.`,
     );
   }
   if (endsBelow(specifier, OLDEST)) {
     throw refusal(
       'python-too-old',
       file,
-      `${file} asks for Python ${printable(plain)}, and apps need ${OLDEST} or newer here: ask for a newer one.`,
+      `${file} requires Python ${printable(plain)}, but apps need ${OLDEST} or newer. Require a newer version.`,
     );
   }
   return { file, text: plain, specifier, ...(patch === undefined ? {} : { exact: `${major}.${minor}.${patch}` }) };
@@ -87,13 +87,13 @@ export function choosePython(
     throw refusal(
       'python-missing',
       wish.file,
-      `${wish.file} asks for Python ${printable(wish.text)}, which this server does not have: there is ${list}. Ask for one of those, or have its operator install it.`,
+      `${wish.file} requires Python ${printable(wish.text)}, which is not installed on this server. Installed: ${list}. Require one of those, or ask the operator to install it.`,
     );
   }
   const note =
     wish.exact === undefined || wish.exact === python.version
-      ? `Python ${python.version}, as ${wish.file} asks (${printable(wish.text)}).`
-      : `Python ${python.version}: ${wish.file} asks for ${wish.exact}, and this is the nearest one here.`;
+      ? `Python ${python.version}, as required by ${wish.file} (${printable(wish.text)}).`
+      : `Python ${python.version}, the closest one installed to ${wish.exact}, which ${wish.file} requires.`;
   return { python, note };
 }
 

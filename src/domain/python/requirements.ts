@@ -12,15 +12,15 @@ export function readRequirements(bytes: Uint8Array, file = 'requirements.txt'): 
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
     throw unreadable(
       file,
-      `${file} is written as UTF-16, as PowerShell does with "pip freeze > ${file}": save it as UTF-8, ` +
+      `${file} is encoded as UTF-16, as PowerShell does with "pip freeze > ${file}". Save it as UTF-8, ` +
         `for example with "pip freeze | Out-File -Encoding ascii ${file}".`,
     );
   }
-  if (bytes.includes(0)) throw unreadable(file, `${file} is not a text file: save it as UTF-8 text and push again.`);
+  if (bytes.includes(0)) throw unreadable(file, `${file} is not a text file. Save it as UTF-8 text and push again.`);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw unreadable(file, `${file} is not valid UTF-8 text: save it as UTF-8 and push again.`, error);
+    throw unreadable(file, `${file} is not valid UTF-8 text. Save it as UTF-8 and push again.`, error);
   }
 }
 
@@ -84,7 +84,7 @@ export function refuseOldStreamlit(text: string, file: string): void {
     throw new Refusal(
       'invalid',
       'streamlit-too-old',
-      `${file} asks for ${asked.trim()}, and the oldest Streamlit that can be served here is ${OLDEST_STREAMLIT}: ask for a newer one.`,
+      `${file} requires ${asked.trim()}, but apps need Streamlit ${OLDEST_STREAMLIT} or newer. Require a newer version.`,
       { field: file },
     );
   }

@@ -32,7 +32,7 @@ export interface Translation {
  */
 export function requirementLine(file: string, name: string, wanted: Wanted): string {
   if (!/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name)) {
-    throw unsupported(file, `"${printable(name)}" cannot be the name of a package`);
+    throw unsupported(file, `"${printable(name)}" is not a valid package name`);
   }
   const extras = wanted.extras === undefined || wanted.extras.length === 0 ? '' : `[${wanted.extras.join(',')}]`;
   const markers = (wanted.markers ?? []).filter((marker) => marker !== undefined && marker.trim() !== '');
@@ -52,13 +52,13 @@ export function requirementLine(file: string, name: string, wanted: Wanted): str
     line = `${/^[./]/.test(wanted.path) ? wanted.path : `./${wanted.path}`}${extras}${condition}`;
   // More than one line, or a comment in the middle, would be something else than what the file says.
   // eslint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f]|\s#/.test(line)) throw unsupported(file, `what it says of ${name} cannot be one requirement`);
+  if (/[\u0000-\u001f]|\s#/.test(line)) throw unsupported(file, `its entry for ${name} is not a single requirement`);
   return line;
 }
 
 /** The refusal for what cannot be said in a requirements file. @param what "its package x is …" */
 export function unsupported(file: string, what: string): Refusal {
-  const sentence = `${file} cannot be used as it is: ${what}. Change that, or add a requirements.txt and name it in streamlit-host.toml (dependencies = "requirements.txt").`;
+  const sentence = `${file} is not supported as it is: ${what}. Change it, or add a requirements.txt and set dependencies = "requirements.txt" in streamlit-host.toml.`;
   return new Refusal('invalid', 'requirements-unsupported', sentence, { field: file });
 }
 

@@ -67,5 +67,5 @@ export class AppPort {
 async function noteOn(wanted: number, port: number): Promise<string> {
   const holder = await holderOf(wanted);
   const who = holder === undefined ? 'another program' : `${holder.name} (pid ${holder.pid})`;
-  return `port ${wanted} is used by ${who}: this process gets port ${port}`;
+  return `port ${wanted} is in use by ${who}; using port ${port} instead`;
 }

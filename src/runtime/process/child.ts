@@ -85,11 +85,11 @@ export class Child {
       child.once('error', resolve);
     });
     if (failure !== undefined || child.pid === undefined || child.stdin === null) {
-      const gone = `${command} is not there: "streamlit-host rollback ${spec.app} ${spec.release}" makes it anew`;
+      const gone = `${command} does not exist. Run "streamlit-host rollback ${spec.app} ${spec.release}" to build it again.`;
       throw new Refusal(
         'unavailable',
         'app-not-started',
-        hasCode(failure, 'ENOENT') ? gone : `${command} could not be started: ${messageOf(failure)}`,
+        hasCode(failure, 'ENOENT') ? gone : `Could not start ${command}: ${messageOf(failure)}.`,
       );
     }
     // It may end before it has heard its order: its end tells more than the broken pipe.

@@ -58,7 +58,7 @@ export class Ports {
     throw new Refusal(
       'unavailable',
       'ports-used-up',
-      `No port from ${this.#min} to ${this.#max} is free: stop an app, or widen STREAMLIT_HOST_PORT_MIN and STREAMLIT_HOST_PORT_MAX.`,
+      `All ports from ${this.#min} to ${this.#max} are in use. Stop an app, or widen the range with STREAMLIT_HOST_PORT_MIN and STREAMLIT_HOST_PORT_MAX.`,
     );
   }
 

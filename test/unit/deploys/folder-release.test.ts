@@ -28,7 +28,7 @@ it('refuses a list of packages that is no UTF-8, as of an app that is pushed', a
     new FolderReleases(environments).build(app, releaseOf(1, 'building'), log, new AbortController().signal),
   ).rejects.toMatchObject({
     code: 'requirements-unreadable',
-    message: expect.stringMatching(/^requirements\.txt is written as UTF-16/) as string,
+    message: expect.stringMatching(/^requirements\.txt is encoded as UTF-16/) as string,
   });
   await log.written;
 });

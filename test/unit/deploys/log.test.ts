@@ -63,7 +63,7 @@ describe('what a deploy says', () => {
     for (let number = 0; number < 10_000; number += 1) log.output(line);
     log.step('Failed');
     expect(heard.length).toBeLessThan(2_200);
-    expect(heard.at(-2)).toContain('… there is more; what follows is left out.');
+    expect(heard.at(-2)).toContain('… truncated.');
     expect(heard.at(-1)).toContain('Failed');
     expect(await written()).toHaveLength(heard.length);
   });

@@ -75,7 +75,7 @@ it('removes behind every deploy the environments that no release has used for a 
 it('removes none while there is an app whose record cannot be read, and which may need it', async () => {
   const folder = await environment('perhaps', 25 * HOUR);
   await writeFiles(paths.app('damaged'), { 'meta.json': '{' });
-  expect(await store.load()).toEqual([expect.stringContaining('so the app is left alone')]);
+  expect(await store.load()).toEqual([expect.stringContaining('so the app is skipped')]);
   await pruner.tidy();
   expect(existsSync(folder)).toBe(true);
 });

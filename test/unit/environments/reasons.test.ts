@@ -33,7 +33,7 @@ describe('reasonFrom', () => {
         'error: No solution found when resolving dependencies',
         `  cause: Because you require six>=1.16 and six<1.0${UNSATISFIABLE}`,
       ],
-      'the requirements contradict each other: six>=1.16 and six<1.0',
+      'the requirements conflict: six>=1.16 and six<1.0',
     ],
     [
       [
@@ -84,7 +84,7 @@ describe('reasonFrom', () => {
       'no version of nope was found',
     ],
     [['something', 'else', ''], 'else'],
-    [[], 'the install failed without a word'],
+    [[], 'the install failed without output'],
   ])('of %j is short', (lines, reason) => {
     expect(reasonFrom(lines)).toBe(reason);
   });

@@ -33,6 +33,6 @@ describe('the words of a Redis that did not start', () => {
     expect(new StartError(log('First.', 'Exiting now.')).message).toBe('Exiting now');
     expect(new StartError('*** FATAL CONFIG FILE ERROR ***\nBad directive\n').message).toBe('Bad directive');
     expect(new StartError(crash('main')).message).toBe('a.c:1: Assertion failed');
-    expect(new StartError('').message).toBe('it ended without a word');
+    expect(new StartError('').message).toBe('it exited without output');
   });
 });

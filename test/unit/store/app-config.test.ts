@@ -73,7 +73,7 @@ describe('the config of an app', () => {
     await configs.tidy('demo', () => [2, 4]);
     await expect(configs.read('demo', 1)).rejects.toMatchObject({ code: 'config-missing' });
     await expect(configs.read('demo', 3)).rejects.toThrow(
-      'Version 3 of the config of demo is not kept any more: set the config anew.',
+      'Version 3 of the config of demo is no longer stored. Set the config again.',
     );
     expect(varsOf(await configs.read('demo', 2))).toEqual({ A: '1' });
     expect(varsOf(await configs.read('demo', 5))).toEqual({ A: '4' });

@@ -121,7 +121,7 @@ describe('a data folder that something happened to', () => {
     const next = new AppStore(paths);
     const problems = await next.load();
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(`${paths.meta('broken')} cannot be read, so the app is left alone`);
+    expect(problems[0]).toContain(`cannot read ${paths.meta('broken')}, so the app is skipped`);
     expect(next.list().map((app) => app.id)).toEqual(['whole']);
     expect(await readFile(paths.meta('broken'), 'utf8')).toBe(text);
   });

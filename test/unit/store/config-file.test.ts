@@ -28,12 +28,12 @@ describe('config.json on disk', () => {
     await writeFile(path, '{"apps": {"a": {}, "b": }}');
     expect(await file.read()).toMatchObject({
       there: true,
-      problems: [`${path}, line 1, column 25: this is not JSON (a value is expected).`],
+      problems: [`${path}, line 1, column 25: invalid JSON (expected a value).`],
       config: { websitePort: 5000 },
     });
     expect(await keys()).toEqual(['a']);
     await rm(path);
-    expect((await file.read()).problems).toEqual([`${path} is gone.`]);
+    expect((await file.read()).problems).toEqual([`${path} no longer exists.`]);
     // Also for a server that has never seen it good.
     const other = new ConfigFile(path, join(folder, 'data/last-good.json'), folder);
     expect((await other.read()).config.entries).toHaveLength(1);
@@ -44,7 +44,7 @@ describe('config.json on disk', () => {
     expect(await file.read()).toMatchObject({
       there: false,
       config: { entries: [] },
-      problems: [expect.stringContaining('not JSON')],
+      problems: [expect.stringContaining('invalid JSON')],
     });
   });
 });

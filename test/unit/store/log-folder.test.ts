@@ -57,5 +57,5 @@ it('links lead to what is live, else to the newest deploy, and go with their app
 
 it('a folder that cannot be written is one sentence', async () => {
   await writeFile(logs, '');
-  expect(await LogFolder.open(logs)).toMatch(/^the folder \S+logs cannot be written, so there are no logs in it: /);
+  expect(await LogFolder.open(logs)).toMatch(/^cannot write the folder \S+logs, so it has no logs: /);
 });

@@ -100,7 +100,7 @@ describe('what is put into the vault', () => {
     ]) {
       await writeFile(fileOf('one'), cut);
       await expect(vault.read('one', 'config')).rejects.toThrow(
-        'The file config.enc of one was damaged or changed on disk: restore it from a backup.',
+        'The file config.enc of one was damaged or changed on disk. Restore it from a backup.',
       );
     }
   });
@@ -138,7 +138,7 @@ describe('the key file', () => {
     const next = new Vault(paths);
     const [problem, ...more] = await next.open();
     expect(problem).toBe(
-      `The key file ${paths.vaultKey} is missing, and apps have files that are encrypted with it: put back the one that belongs to this data folder.`,
+      `The key file ${paths.vaultKey} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.`,
     );
     expect(more).toEqual([]);
     await expect(next.read('one', 'config')).rejects.toThrow(problem);
@@ -159,7 +159,7 @@ describe('the key file', () => {
     await expect(vault.read('one', 'config')).rejects.toMatchObject({
       code: 'vault-key-wrong',
       message:
-        'The file config.enc of one was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.',
+        'The file config.enc of one was encrypted with a key that is not in vault.key. Restore the key file that belongs to this data folder.',
     });
     await vault.write('two', 'config', 'fine');
     expect(await vault.read('two', 'config')).toBe('fine');
@@ -175,7 +175,7 @@ describe('the key file', () => {
     await vault.write('one', 'config', 'text');
     await writeFile(paths.vaultKey, text);
     const [problem] = await new Vault(paths).open();
-    expect(problem).toBe(`${paths.vaultKey} is not a key file: put back the one that belongs to this data folder.`);
+    expect(problem).toBe(`${paths.vaultKey} is not a key file. Restore the one that belongs to this data folder.`);
     await expect(vault.read('one', 'config')).rejects.toMatchObject({
       code: 'vault-key-unreadable',
       kind: 'unavailable',
@@ -237,7 +237,7 @@ describe('a change of keys', () => {
     const done = await vault.rotate();
     expect(done.files).toBe(1);
     expect(done.problems).toEqual([
-      'The file config.enc of two was damaged or changed on disk: restore it from a backup.',
+      'The file config.enc of two was damaged or changed on disk. Restore it from a backup.',
     ]);
     expect(Object.keys((await ring()).keys).sort()).toEqual([old.current, done.key].sort());
     expect(await vault.read('one', 'config')).toBe('of one');

@@ -30,12 +30,12 @@ describe('the id of an app', () => {
     'may not be %j',
     (id) => {
       expect(() => parseAppId(id)).toThrow(Refusal);
-      expect(() => parseAppId(id)).toThrow('cannot be an app\'s id: use 2 to 63 of a-z, 0-9 and "-"');
+      expect(() => parseAppId(id)).toThrow('is not a valid app id. Use 2 to 63 of a-z, 0-9 and "-"');
     },
   );
 
   it.each(['api', 'console', 'git', 'apps'])('may not be the word %s', (id) => {
-    expect(() => parseAppId(id)).toThrow(`"${id}" is a word of the platform itself: choose another id.`);
+    expect(() => parseAppId(id)).toThrow(`The app id "${id}" is reserved. Choose another one.`);
   });
 
   it.each([

@@ -54,7 +54,7 @@ describe('the id of a preview', () => {
   });
 
   it('is none that a person or a name gives a new app', () => {
-    expect(() => parseNewAppId('shop--x')).toThrow('"--" stands in the ids of previews alone');
+    expect(() => parseNewAppId('shop--x')).toThrow('only previews have "--" in their ids');
     expect(parseNewAppId('shop-x')).toBe('shop-x');
     for (const name of ['Shop -- X', 'a--b', '--', 'shop – x', `${'a'.repeat(49)}--b`])
       expect(isPreviewId(idFromName(name))).toBe(false);

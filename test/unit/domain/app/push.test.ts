@@ -78,24 +78,27 @@ describe('what becomes of a ref', () => {
     [
       'refs/heads/main',
       NONE,
-      { kind: 'refuse', reason: 'main is the branch that deploys: delete the app itself instead' },
+      {
+        kind: 'refuse',
+        reason: 'main is the deploy branch; to delete the app, use the console or "streamlit-host delete"',
+      },
     ],
     [
       'refs/heads/idea',
       NEW,
-      { kind: 'store', say: 'Branch idea is stored, not deployed: only main is. Switch them on.' },
+      { kind: 'store', say: 'Stored branch idea. It is not deployed: this app deploys main. Switch them on.' },
     ],
-    ['refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
+    ['refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
     [
       'refs/heads/main/sub',
       NEW,
-      { kind: 'store', say: 'Branch main/sub is stored, not deployed: only main is. Switch them on.' },
+      { kind: 'store', say: 'Stored branch main/sub. It is not deployed: this app deploys main. Switch them on.' },
     ],
-    ['refs/tags/v1', NEW, { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' }],
-    ['refs/tags/v1', NONE, { kind: 'store', say: 'Tag v1 is deleted.' }],
-    ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
-    ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
-    ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed here' }],
+    ['refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
+    ['refs/tags/v1', NONE, { kind: 'store', say: 'Deleted tag v1.' }],
+    ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
+    ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
+    ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
   ])('%s to %s', (ref, to, plan) => {
     expect(planRef(update(ref, to), 'main', off)).toEqual(plan);
   });
@@ -105,14 +108,8 @@ describe('what becomes of a ref', () => {
   it.each([
     ['where previews are on', on, 'refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
     ['where previews are on', on, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
-    ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Branch idea is deleted.' }],
-    [
-      'where previews are on',
-      on,
-      'refs/tags/v1',
-      NEW,
-      { kind: 'store', say: 'Tag v1 is stored; a tag does not deploy.' },
-    ],
+    ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
+    ['where previews are on', on, 'refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
     ['where the branch has one', one, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
     ['where the branch has one', one, 'refs/heads/idea', NONE, { kind: 'end-preview', branch: 'idea' }],
     [
@@ -120,7 +117,7 @@ describe('what becomes of a ref', () => {
       one,
       'refs/heads/other',
       NEW,
-      { kind: 'store', say: 'Branch other is stored, not deployed: only main is. Switch them on.' },
+      { kind: 'store', say: 'Stored branch other. It is not deployed: this app deploys main. Switch them on.' },
     ],
   ])('%s: %#', (_where, rule, ref, to, plan) => {
     expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
@@ -141,7 +138,7 @@ describe('the options of a push', () => {
     'are refused where they are wrong: %s',
     (option) => {
       expect(() => parsePushOptions([option])).toThrow(
-        'the push option drain takes minutes from 0 to 10080, such as drain=0',
+        'Invalid push option drain. Use drain=<minutes>, with 0 to 10080 minutes.',
       );
     },
   );

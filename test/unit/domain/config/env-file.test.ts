@@ -19,10 +19,10 @@ describe('an .env file', () => {
 
   it('is refused with the line that is not right, and nothing of what stands there', () => {
     for (const [text, says] of [
-      ['A=1\n\nnothing-here-secret\nB=2', /line 3 is not of the form NAME=value/],
-      ['A="x\ny"\n=secret', /line 3 is not/],
-      ['A=1\nB="secret\nC=3', /line 2 begins a value in quotes/],
-      ['B="a" secret', /line 1 begins a value in quotes/],
+      ['A=1\n\nnothing-here-secret\nB=2', /Line 3 does not have the form NAME=value/],
+      ['A="x\ny"\n=secret', /Line 3 does not/],
+      ['A=1\nB="secret\nC=3', /Line 2 begins a value in quotes/],
+      ['B="a" secret', /Line 1 has a quoted value/],
       ['# only a comment', /nothing of the form/],
     ] as const) {
       expect(() => parseEnvFile(text)).toThrow(Refusal);

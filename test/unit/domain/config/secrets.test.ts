@@ -25,7 +25,7 @@ describe('a secrets.toml', () => {
   it('that is not TOML is refused with line and column, and nothing of it is told', () => {
     const { code, message, status, field } = refusal('good = "hunter1"\n\nbad = hunter2 hunter3\n');
     expect([code, status, field]).toEqual(['secrets-invalid', 422, 'toml']);
-    expect(message).toMatch(/^The secrets are not TOML: line 3, column \d+: [a-z -]+\.$/);
+    expect(message).toMatch(/^The secrets are not valid TOML \(line 3, column \d+\): [a-z -]+\.$/);
     expect(message).not.toMatch(/hunter/);
   });
 

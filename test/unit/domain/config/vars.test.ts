@@ -29,7 +29,7 @@ describe('the name of a config var', () => {
       expect(code).toBe('var-name-invalid');
       expect(kind).toBe('invalid');
       expect(message).toMatch(
-        /^".*" cannot be the name of a config var: use up to 100 letters, digits and "_", and no digit first\.$/,
+        /^".*" is not a valid name for a config var\. Use up to 100 letters, digits and "_", not starting with a digit\.$/,
       );
       expect(field).toMatch(/^vars\./);
     },
@@ -48,7 +48,7 @@ describe('the name of a config var', () => {
   ])('is refused with a sentence where the server itself sets it: %s', (name) => {
     const { code, message } = refusal(() => checkVarName(name));
     expect(code).toBe('var-name-reserved');
-    expect(message).toMatch(new RegExp(`^${name} cannot be set: [^:].*\\.$`));
+    expect(message).toMatch(new RegExp(`^The name ${name} is reserved: [^:].*\\.$`));
   });
 
   it('is refused for every setting with which the server runs Streamlit', () => {

@@ -90,11 +90,11 @@ describe('a config.json', () => {
   it.each([
     [
       '{\n  "apps": {\n    "a": {"port": 1,}\n  }\n}',
-      'line 3, column 21: this is not JSON (a name in double quotes is expected).',
+      'line 3, column 21: invalid JSON (expected a name in double quotes).',
     ],
-    ['{"apps": {} ', 'line 1, column 13: this is not JSON (close brace expected).'],
-    ['// mine\n{}', 'line 1, column 1: this is not JSON (invalid comment token).'],
-    ['', 'line 1, column 1: this is not JSON (a value is expected).'],
+    ['{"apps": {} ', 'line 1, column 13: invalid JSON (close brace expected).'],
+    ['// mine\n{}', 'line 1, column 1: invalid JSON (invalid comment token).'],
+    ['', 'line 1, column 1: invalid JSON (expected a value).'],
   ])('that is not JSON is refused with the line and the column: %j', (text, mistake) => {
     expect(mistakes(text)).toEqual([mistake]);
   });
@@ -103,28 +103,28 @@ describe('a config.json', () => {
     expect(
       mistakes({ website_port: 0, apps: { a: { port: 'eighty', restart_on_crash: 'yes' }, b: { name: 7 }, c: [] } }),
     ).toEqual([
-      'website_port: must be a whole number from 1 to 65535, and is 0.',
-      'apps.a.port: must be a whole number from 1 to 65535, and is "eighty".',
-      'apps.a.restart_on_crash: must be true or false, and is "yes".',
-      'apps.b.name: must be a text in quotes, and is 7.',
-      'apps.c: must be an object: { … }.',
+      'website_port must be a whole number from 1 to 65535 (found 0).',
+      'apps.a.port must be a whole number from 1 to 65535 (found "eighty").',
+      'apps.a.restart_on_crash must be true or false (found "yes").',
+      'apps.b.name must be a string (found 7).',
+      'apps.c must be an object: { … }.',
     ]);
-    expect(mistakes('[]')).toEqual(['The file must hold an object: { "apps": { … } }.']);
+    expect(mistakes('[]')).toEqual(['The file must contain an object: { "apps": { … } }.']);
   });
 
   it('names both where two apps want one url, one port or one id, or stand under one key', () => {
     expect(mistakes({ apps: { one: { url: '/x', port: 8501 }, two: { url: 'x/', port: 8501 }, ONE: {} } })).toEqual([
-      'apps.one and apps.ONE would both be the app "one": change one of the keys.',
-      'apps.one.url and apps.two.url are both "/x/": change one of them.',
-      'apps.one.port and apps.two.port are both 8501: change one of them.',
+      'apps.one and apps.ONE both become the app "one". Change one of the keys.',
+      'apps.one.url and apps.two.url are both "/x/". Change one of them.',
+      'apps.one.port and apps.two.port are both 8501. Change one of them.',
     ]);
-    expect(mistakes('{"apps": {"a": {},\n "a": {}}}')).toEqual(['line 2, column 2: apps.a stands here a second time.']);
+    expect(mistakes('{"apps": {"a": {},\n "a": {}}}')).toEqual(['line 2, column 2: duplicate key apps.a.']);
   });
 
   it('gives no app a path of the platform', () => {
     expect(mistakes({ apps: { a: { url: '/console/a' }, b: { url: '/' } } })).toEqual([
-      'apps.a.url: must not begin with "/console", which is the platform\'s own, and is "/console/a".',
-      'apps.b.url: must name a path such as "/sales/": "/" is the gallery, and is "/".',
+      'apps.a.url must not begin with "/console", which is reserved (found "/console/a").',
+      'apps.b.url must be a path such as "/sales/", since "/" is the gallery (found "/").',
     ]);
   });
 });

@@ -37,15 +37,15 @@ describe('parseAppFile', () => {
   it.each([
     [
       '\nmian = "app.py"\n',
-      'streamlit-host.toml, line 2: there is no setting mian; there is main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
+      'streamlit-host.toml, line 2: unknown setting mian. Valid settings: main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
     ],
     [
       '[check]\nscript = "main"\ntimeout = 3\n',
-      'streamlit-host.toml, line 3: there is no setting check.timeout; there is script, timeout_s.',
+      'streamlit-host.toml, line 3: unknown setting check.timeout. Valid settings: script, timeout_s.',
     ],
     [
       '[chek]\nscript = "main"\n',
-      'streamlit-host.toml, line 1: there is no setting chek; there is main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
+      'streamlit-host.toml, line 1: unknown setting chek. Valid settings: main, python, dependencies, description, tags, hidden, check, drain, sleep, memory.',
     ],
     ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
     [
@@ -57,15 +57,15 @@ describe('parseAppFile', () => {
       'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.',
     ],
     ['check.timeout_s = 0.5\n', 'streamlit-host.toml, line 1: check.timeout_s must be a whole number from 1 to 60.'],
-    ['check = "off"\n', 'streamlit-host.toml, line 1: check must be a table: write [check] above its settings.'],
-    ['python = 3.10\n', 'streamlit-host.toml, line 1: python must be a version in quotes, such as "3.12".'],
-    ['tags = "sales"\n', 'streamlit-host.toml, line 1: tags must be a list of words, such as ["sales", "north"].'],
-    ['\ntags = ["sales", " "]\n', 'streamlit-host.toml, line 2: tags.1 must have 1 to 24 characters.'],
+    ['check = "off"\n', 'streamlit-host.toml, line 1: check must be a table with the heading [check].'],
+    ['python = 3.10\n', 'streamlit-host.toml, line 1: python must be a version as a string, such as "3.12".'],
+    ['tags = "sales"\n', 'streamlit-host.toml, line 1: tags must be a list of strings, such as ["sales", "north"].'],
+    ['\ntags = ["sales", " "]\n', 'streamlit-host.toml, line 2: tags.1 must be 1 to 24 characters long.'],
     ['hidden = "yes"\n', 'streamlit-host.toml, line 1: hidden must be true or false.'],
-    ['main = "../app.py"\nmain_ = 1', /there is no setting main_|main must be/],
+    ['main = "../app.py"\nmain_ = 1', /unknown setting main_|main must be/],
     [
       'main = "/etc/x.py"\n',
-      'streamlit-host.toml, line 1: main must be the path of a Python file of the project, such as "src/app.py".',
+      'streamlit-host.toml, line 1: main must be the path of a Python file in the project, such as "src/app.py".',
     ],
     ['main = "-x.py"\n', /main must be the path/],
     ['main = "app.sh"\n', /main must be the path/],
@@ -74,8 +74,8 @@ describe('parseAppFile', () => {
       '[sleep]\nafter_minutes = -1\n',
       'streamlit-host.toml, line 2: sleep.after_minutes must be a whole number of minutes from 1 to 10080.',
     ],
-    ['a = 1\nb = = 2\n', 'streamlit-host.toml, line 2: this is not TOML: invalid value.'],
-    ['"evil\\u001b[31m" = 1\n', /^streamlit-host\.toml(, line 1)?: there is no setting evil\?\[31m; /],
+    ['a = 1\nb = = 2\n', 'streamlit-host.toml, line 2: invalid TOML: invalid value.'],
+    ['"evil\\u001b[31m" = 1\n', /^streamlit-host\.toml(, line 1)?: unknown setting evil\?\[31m\. /],
   ])('refuses %j, and says where and what', (text, sentence) => {
     expect(() => parseAppFile(text)).toThrow(sentence);
     expect(() => parseAppFile(text)).toThrow(

@@ -29,21 +29,18 @@ describe('chooseEntrypoint', () => {
   it.each([
     [
       ['main.py', 'utils.py'],
-      'There is no app.py or streamlit_app.py at the top of the project, and main.py and utils.py could each be the app: rename the one to run to app.py, or name it in streamlit-host.toml (main = "…").',
+      'No app.py or streamlit_app.py in the project root, and main.py and utils.py could each be the app. Rename the right one to app.py, or set main = "…" in streamlit-host.toml.',
     ],
     [
       ['src/app.py', 'README.md'],
-      'There is no app.py or streamlit_app.py at the top of the project, only src/app.py: push the folder that holds it as the project itself, or name it in streamlit-host.toml (main = "src/app.py").',
+      'No app.py or streamlit_app.py in the project root, only src/app.py. Push that folder as the project root, or set main = "src/app.py" in streamlit-host.toml.',
     ],
-    [
-      ['setup.py'],
-      'There is no app.py or streamlit_app.py at the top of the project, and setup.py is not an app: add app.py.',
-    ],
+    [['setup.py'], 'No app.py or streamlit_app.py in the project root, and setup.py cannot be the app. Add app.py.'],
     [
       ['README.md', 'data/x.csv', 'data/y.csv'],
-      'There is no app.py or streamlit_app.py at the top of the project, nor any other Python file that could be the app; there is README.md and data/: add app.py.',
+      'No app.py or streamlit_app.py in the project root, and no other Python file that could be the app. The project has README.md and data/. Add app.py.',
     ],
-    [[], 'The project is empty: add app.py and requirements.txt.'],
+    [[], 'The project is empty. Add app.py and requirements.txt.'],
   ])('of %j takes none, and says what it looked for and what is there', (paths, refusal) => {
     expect(chooseEntrypoint(paths)).toEqual({ refusal });
   });
@@ -51,8 +48,7 @@ describe('chooseEntrypoint', () => {
   it('takes the one that streamlit-host.toml names, wherever it is, and no other', () => {
     expect(chooseEntrypoint(['app.py', 'src/dash.py'], 'src/dash.py')).toEqual({ file: 'src/dash.py' });
     expect(chooseEntrypoint(['app.py', 'x.txt'], 'dash.py')).toEqual({
-      refusal:
-        'streamlit-host.toml names dash.py as the main file, and that is not in the project; there is app.py: change that line.',
+      refusal: 'The main file dash.py, set in streamlit-host.toml, is not in the project. Its Python files: app.py.',
     });
   });
 

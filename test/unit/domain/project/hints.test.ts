@@ -72,8 +72,8 @@ describe('a hint', () => {
   it('names the file and what it asks for, once', () => {
     const code = 'st.secrets["db"]\nst.secrets["db"]\nst.secrets.db\nos.environ["API_KEY"]\n';
     expect(hints(files(code), { vars: [], secretsToml: '' })).toEqual([
-      `hint: app.py asks for st.secrets["db"], which is not set: add it to the app's secrets.`,
-      `hint: app.py asks for os.environ["API_KEY"], which is not set: add it to the app's config vars.`,
+      `hint: app.py reads st.secrets["db"], which is not set. Add it to the app's secrets.`,
+      `hint: app.py reads os.environ["API_KEY"], which is not set. Add it to the app's config vars.`,
     ]);
   });
 

@@ -24,7 +24,7 @@ describe('parsePackages', () => {
     `a${'b'.repeat(200)}`,
   ])('refuses %j with its line', (name) => {
     expect(() => parsePackages(`ffmpeg\n${name}\n`)).toThrow(
-      /^packages\.txt, line 2: "[^\p{Cc}]*" cannot be the name of a Debian package: /u,
+      /^"[^\p{Cc}]*" in line 2 of packages\.txt is not a valid name of a Debian package\. /u,
     );
     expect(() => parsePackages(name)).toThrow(
       expect.objectContaining({ code: 'packages-invalid', field: 'packages.txt' }),
@@ -35,10 +35,10 @@ describe('parsePackages', () => {
 describe('missingPackages', () => {
   it('names them, and says who can do what', () => {
     expect(missingPackages(['ffmpeg']).message).toBe(
-      'packages.txt names ffmpeg, which is not installed on this server: its operator can install it with "apt-get install ffmpeg", then push again.',
+      'packages.txt lists ffmpeg, which is not installed on this server. Ask the operator to run "apt-get install ffmpeg", then push again.',
     );
     expect(missingPackages(['a1', 'b2', 'c3']).message).toMatch(
-      /names a1, b2 and c3, which are not installed .* "apt-get install a1 b2 c3"/,
+      /lists a1, b2 and c3, which are not installed .* "apt-get install a1 b2 c3"/,
     );
   });
 });

@@ -60,8 +60,8 @@ describe('inspectTree', () => {
   });
 
   it.each<[string, File[], string, RegExp]>([
-    ['no app', [{ path: 'README.md' }, { path: 'requirements.txt' }], 'no-entrypoint', /^There is no app\.py/],
-    ['no requirements', [{ path: 'app.py' }], 'no-requirements', /no requirements\.txt/],
+    ['no app', [{ path: 'README.md' }, { path: 'requirements.txt' }], 'no-entrypoint', /^No app\.py/],
+    ['no requirements', [{ path: 'app.py' }], 'no-requirements', /^No requirements\.txt/],
     [
       'unreadable requirements',
       [{ path: 'app.py' }, { path: 'requirements.txt', text: 'a\0b' }],
@@ -84,13 +84,13 @@ describe('inspectTree', () => {
       'a main file that is not there',
       [...APP, { path: 'streamlit-host.toml', text: 'main = "dash.py"' }],
       'no-entrypoint',
-      /^streamlit-host\.toml names dash\.py as the main file/,
+      /^The main file dash\.py, set in streamlit-host\.toml,/,
     ],
     [
       'settings that nobody knows',
       [...APP, { path: 'streamlit-host.toml', text: 'port = 80' }],
       'app-file-invalid',
-      /^streamlit-host\.toml, line 1: there is no setting port/,
+      /^streamlit-host\.toml, line 1: unknown setting port/,
     ],
     [
       'settings that are a link',
@@ -102,33 +102,38 @@ describe('inspectTree', () => {
       'a Python of long ago',
       [...APP, { path: 'runtime.txt', text: 'python-2.7.18' }],
       'python-too-old',
-      /^runtime\.txt asks for Python/,
+      /^runtime\.txt requires Python/,
     ],
     [
       'no name of a package',
       [...APP, { path: 'packages.txt', text: '; reboot' }],
       'packages-invalid',
-      /^packages\.txt, line 1:/,
+      /in line 1 of packages\.txt/,
     ],
     ['a submodule', [...APP, { path: 'lib/x', mode: '160000' }], 'submodule', /^lib\/x is a submodule/],
     [
       'a link to a place on the machine',
       [...APP, { path: 'x', text: '/etc/passwd', mode: '120000' }],
       'link-outside',
-      /^x is a link to \/etc\/passwd/,
+      /^x is a symbolic link to \/etc\/passwd/,
     ],
     [
       'a link out of the project',
       [...APP, { path: 'a/x', text: '../../y', mode: '120000' }],
       'link-outside',
-      /^a\/x is a link/,
+      /^a\/x is a symbolic link/,
     ],
-    ['an LFS pointer', [...APP, { path: 'model.bin', text: POINTER }], 'lfs-pointer', /^model\.bin is kept in Git LFS/],
+    [
+      'an LFS pointer',
+      [...APP, { path: 'model.bin', text: POINTER }],
+      'lfs-pointer',
+      /^model\.bin is stored in Git LFS/,
+    ],
     [
       'a large file',
       [...APP, { path: 'big.csv', size: 101 * 1024 * 1024 }],
       'file-too-large',
-      /^big\.csv has 101 MB, and 100 MB is the limit/,
+      /^big\.csv is 101 MB; the limit for one file is 100 MB/,
     ],
   ])('refuses %s', (_what, files, code, sentence) => {
     expect(() => inspect(files)).toThrow(expect.objectContaining({ code }));

@@ -12,8 +12,8 @@ describe('translateConda', () => {
       lines: ['streamlit==1.64.0', 'six'],
       python: { text: '=3.11', specifier: '==3.11.*' },
       notes: [
-        'Packages that conda would install are ignored: numpy, gdal.',
-        'Move these to the "pip:" part of environment.yml, where they have the same name: numpy.',
+        'Conda packages are ignored: numpy, gdal.',
+        'Move these to the "pip:" section of environment.yml, under the same name: numpy.',
       ],
     });
   });

@@ -41,10 +41,10 @@ describe('chooseDependencies', () => {
       delete left[file];
     }
     expect(taken).toEqual([
-      'Dependencies come from uv.lock (it holds every version); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.',
+      'Dependencies come from uv.lock (it pins every version); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.',
       "Dependencies come from pyproject.toml (it is the project's own list); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.",
       "Dependencies come from requirements.txt (it is pip's own list); not used: Pipfile.lock, Pipfile, environment.yml.",
-      'Dependencies come from Pipfile.lock (it holds every version); not used: environment.yml.',
+      'Dependencies come from Pipfile.lock (it pins every version); not used: environment.yml.',
       "Dependencies come from Pipfile (it is pipenv's list); not used: environment.yml.",
     ]);
   });
@@ -53,17 +53,17 @@ describe('chooseDependencies', () => {
     const chosen = choose(ALL, 'requirements.txt');
     expect(chosen.file).toBe('requirements.txt');
     expect(chosen.notes[0]).toMatch(
-      /^Dependencies come from requirements\.txt \(streamlit-host\.toml says so\); not used: uv\.lock, /,
+      /^Dependencies come from requirements\.txt \(set in streamlit-host\.toml\); not used: uv\.lock, /,
     );
     expect(() => choose({ 'requirements.txt': '' }, 'uv.lock')).toThrow(
-      /names uv\.lock for the dependencies, and that is not at the top/,
+      /dependency file uv\.lock, set in streamlit-host\.toml, is not in the project root/,
     );
   });
 
   it('passes over a pyproject.toml that only holds the settings of tools', () => {
     for (const [text, why] of [
-      ['[tool.ruff]\nline-length = 100\n', 'names no dependencies'],
-      ['[project]\nname = "x"\ndynamic = ["dependencies"]\n', 'leaves its dependencies to a build'],
+      ['[tool.ruff]\nline-length = 100\n', 'lists no dependencies'],
+      ['[project]\nname = "x"\ndynamic = ["dependencies"]\n', 'lists its dependencies only at build time'],
     ] as const) {
       const chosen = choose({ 'pyproject.toml': text, 'requirements.txt': 'streamlit\n' });
       expect(chosen.notes).toEqual([
@@ -74,15 +74,15 @@ describe('chooseDependencies', () => {
 
   it('refuses a project where nothing names its packages, and says what was looked at', () => {
     expect(() => choose({})).toThrow(
-      'There is no requirements.txt at the top of the project, nor another file that names its packages: add one that names the packages the app imports, such as streamlit.',
+      'No requirements.txt or other dependency file in the project root. Add a requirements.txt that lists the packages the app imports, such as streamlit.',
     );
     expect(() => choose({ 'pyproject.toml': '[tool.ruff]\n' })).toThrow(
-      /and pyproject\.toml names no dependencies: add one/,
+      /and pyproject\.toml lists no dependencies\. Add a requirements\.txt/,
     );
     expect(() => choose({ 'uv.lock': UV_LOCK })).toThrow(
       expect.objectContaining({
         code: 'no-requirements',
-        message: expect.stringContaining('uv.lock needs its pyproject.toml') as string,
+        message: expect.stringContaining('uv.lock has no pyproject.toml beside it') as string,
       }),
     );
   });
@@ -90,17 +90,14 @@ describe('chooseDependencies', () => {
   it('refuses the file that streamlit-host.toml names where that says nothing, whatever else is there', () => {
     const files = { 'pyproject.toml': '[tool.ruff]\n', 'requirements.txt': 'streamlit\n' };
     expect(() => choose(files, 'pyproject.toml')).toThrow(
-      'streamlit-host.toml names pyproject.toml for the dependencies, which names no dependencies: change that line, or that file.',
+      'The dependency file pyproject.toml, set in streamlit-host.toml, lists no dependencies. Change the setting or the file.',
     );
   });
 
   it.each([
-    [
-      { 'pyproject.toml': 'a = 1\nb = = 2\n' },
-      /^pyproject\.toml cannot be read, line 2: this is not TOML: invalid value\.$/,
-    ],
-    [{ Pipfile: '[packages\n' }, /^Pipfile cannot be read, line 1:/],
-    [{ 'Pipfile.lock': '{' }, /^Pipfile\.lock cannot be read, it is not JSON\.$/],
+    [{ 'pyproject.toml': 'a = 1\nb = = 2\n' }, /^Cannot read pyproject\.toml: line 2: invalid TOML: invalid value\.$/],
+    [{ Pipfile: '[packages\n' }, /^Cannot read Pipfile: line 1:/],
+    [{ 'Pipfile.lock': '{' }, /^Cannot read Pipfile\.lock: invalid JSON\.$/],
   ])('refuses what it cannot read: %j', (files, sentence) => {
     expect(() => choose(files as Record<string, string>)).toThrow(sentence);
     expect(() => choose(files as Record<string, string>)).toThrow(
@@ -118,7 +115,7 @@ describe('chooseDependencies', () => {
   });
 
   it("refuses conda's file where it is not YAML", () => {
-    expect(() => choose({ 'environment.yml': 'dependencies: [numpy' })).toThrow(/^environment\.yml cannot be read: /);
+    expect(() => choose({ 'environment.yml': 'dependencies: [numpy' })).toThrow(/^Cannot read environment\.yml: /);
   });
 
   it.each([
@@ -146,7 +143,7 @@ describe('uv.lock', () => {
   it('is refused where it does not hold what pyproject.toml names', () => {
     const pyproject = PROJECT.replace('"six"', '"six", "Pandas>=2"');
     expect(() => choose({ 'uv.lock': UV_LOCK, 'pyproject.toml': pyproject })).toThrow(
-      /^uv\.lock cannot be used as it is: it does not hold Pandas, .* run "uv lock" and push it again\./,
+      /^uv\.lock is not supported as it is: it lacks Pandas, .* Run "uv lock" and push it again\./,
     );
   });
 });
@@ -158,7 +155,7 @@ describe('pyproject.toml', () => {
     });
     expect(chosen.text).toBe("streamlit>=1.40\nsix[x,y]>=1.16 ; python_version < '4'\na @ https://host/a.whl\n");
     expect(chosen.python).toEqual({ file: 'pyproject.toml', text: '>=3.10', specifier: '>=3.10' });
-    expect(chosen.notes).toContain('Only the main dependencies of pyproject.toml are installed, not its groups: dev.');
+    expect(chosen.notes).toContain('Only the main dependencies in pyproject.toml are installed, not the groups dev.');
   });
 
   it("follows uv's sources where they are simple, and refuses the others", () => {
@@ -178,7 +175,7 @@ describe('pyproject.toml', () => {
       ),
     ).toEqual(['--extra-index-url https://host/simple', 'streamlit>=1.40', 'six']);
     expect(() => lines(sources('six = { workspace = true }'))).toThrow(
-      /the source of six .* run "uv lock" and push it too\./,
+      /the source of six .* Run "uv lock" and push it too\./,
     );
   });
 
@@ -209,15 +206,15 @@ pytest = "*"
       '',
     ]);
     expect(chosen.python).toEqual({ file: 'pyproject.toml', text: '^3.10', specifier: '>=3.10,<4' });
-    expect(chosen.notes.at(-1)).toContain('not its groups: dev.');
+    expect(chosen.notes.at(-1)).toContain('not the groups dev.');
   });
 
   it.each([
-    ['six = "^1 || ^2"', /"\^1 \|\| \^2", the version of six, has no form that pip knows/],
-    ['six = { version = "*", source = "ours" }', /six is to come from "ours", and the file does not say where/],
-    ['"-r x" = "*"', /"-r x" cannot be the name of a package/],
-    ['six = { version = "*", markers = "a\\nb" }', /what it says of six cannot be one requirement/],
-    ['six = { git = "https://host/x # y" }', /what it says of six cannot be one requirement/],
+    ['six = "^1 || ^2"', /pip does not support "\^1 \|\| \^2", the version of six/],
+    ['six = { version = "*", source = "ours" }', /six comes from the index "ours", which has no URL in the file/],
+    ['"-r x" = "*"', /"-r x" is not a valid package name/],
+    ['six = { version = "*", markers = "a\\nb" }', /its entry for six is not a single requirement/],
+    ['six = { git = "https://host/x # y" }', /its entry for six is not a single requirement/],
   ])('refuses %s, and says what', (line, sentence) => {
     const files = { 'pyproject.toml': `${POETRY}${line}\n` };
     expect(() => choose(files)).toThrow(sentence);
@@ -270,7 +267,7 @@ python-versions = "^3.10"
       "streamlit==1.64.0\ncolorama==0.4.6 ; platform_system == 'Windows'\ntool @ git+https://host/tool.git@abc\n",
     );
     expect(chosen.notes[0]).toBe(
-      'Dependencies come from poetry.lock (it holds every version); not used: requirements.txt.',
+      'Dependencies come from poetry.lock (it pins every version); not used: requirements.txt.',
     );
   });
 
@@ -333,9 +330,9 @@ lock-version = "2.0"
     ]);
     const withExtra = POETRY.replace('"^1.40"', '{ version = "^1.40", extras = ["snowflake"] }');
     expect(lines({ 'poetry.lock': older, 'pyproject.toml': withExtra })).toContain('snow==3.0');
-    expect(() => choose({ 'poetry.lock': older })).toThrow(/it needs its pyproject\.toml beside it/);
+    expect(() => choose({ 'poetry.lock': older })).toThrow(/there is no pyproject\.toml beside it/);
     expect(() => choose({ 'poetry.lock': older, 'pyproject.toml': `${POETRY}pandas = "*"\n` })).toThrow(
-      /it does not hold pandas, .* run "poetry lock"/,
+      /it lacks pandas, .* Run "poetry lock"/,
     );
   });
 });
@@ -427,7 +424,7 @@ python_version = "3.11"
       python: { file: 'Pipfile.lock', specifier: '==3.12.*' },
     });
     expect(() => choose({ 'Pipfile.lock': lock, Pipfile: '[packages]\nsix = "*"\n' })).toThrow(
-      /it does not hold six, which the Pipfile names/,
+      /it lacks six, which the Pipfile requires/,
     );
   });
 });

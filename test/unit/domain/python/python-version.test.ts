@@ -24,7 +24,7 @@ describe('parsePythonWish', () => {
         expect.objectContaining({ code: 'python-invalid', field: FILE }),
       );
       expect(() => parsePythonWish(FILE, text)).toThrow(
-        /^\.python-version asks for "[^\p{Cc}]*", which is not a version of CPython such as 3\.12: /u,
+        /^"[^\p{Cc}]*" in \.python-version is not a CPython version\. /u,
       );
     },
   );
@@ -60,19 +60,19 @@ describe('choosePython', () => {
   };
 
   it('takes the exact version where it is there', () => {
-    expect(chosen('3.11.7')).toEqual(['/py/3.11.7', 'Python 3.11.7, as .python-version asks (3.11.7).']);
+    expect(chosen('3.11.7')).toEqual(['/py/3.11.7', 'Python 3.11.7, as required by .python-version (3.11.7).']);
   });
 
   it('takes the usual one where it fits, else the newest that does', () => {
     expect(chosen('3.11')[0]).toBe('/usr/bin/python3');
     expect(chosen('>=3.9')[0]).toBe('/usr/bin/python3');
-    expect(chosen('>=3.12')).toEqual(['/py/3.13.0', 'Python 3.13.0, as .python-version asks (>=3.12).']);
+    expect(chosen('>=3.12')).toEqual(['/py/3.13.0', 'Python 3.13.0, as required by .python-version (>=3.12).']);
   });
 
   it('passes over a patch that is not there, and says so', () => {
     expect(chosen('python-3.12.9')).toEqual([
       '/py/3.12.1',
-      'Python 3.12.1: .python-version asks for 3.12.9, and this is the nearest one here.',
+      'Python 3.12.1, the closest one installed to 3.12.9, which .python-version requires.',
     ]);
   });
 
@@ -84,14 +84,14 @@ describe('choosePython', () => {
     const { python, note } = choosePython(parsePythonWish(FILE, text, meaning), there, usual);
     expect([python.executable, note]).toEqual([
       '/py/3.12.1',
-      'Python 3.12.1: .python-version asks for 3.12.9, and this is the nearest one here.',
+      'Python 3.12.1, the closest one installed to 3.12.9, which .python-version requires.',
     ]);
     expect(parsePythonWish(FILE, '==3.11').specifier).toBe('==3.11.*');
   });
 
   it('refuses a version that is not there, with those that are', () => {
     expect(() => chosen('3.10')).toThrow(
-      '.python-version asks for Python 3.10, which this server does not have: there is 3.13.0, 3.12.1, 3.11.7, 3.11.2, 3.9.18. Ask for one of those, or have its operator install it.',
+      '.python-version requires Python 3.10, which is not installed on this server. Installed: 3.13.0, 3.12.1, 3.11.7, 3.11.2, 3.9.18. Require one of those, or ask the operator to install it.',
     );
     expect(() => chosen('3.10')).toThrow(expect.objectContaining({ code: 'python-missing', field: FILE }));
   });

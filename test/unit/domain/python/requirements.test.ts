@@ -22,7 +22,7 @@ describe('refuseOldStreamlit', () => {
       expect.objectContaining({ code: 'streamlit-too-old' }),
     );
     expect(() => refuseOldStreamlit(text, 'requirements.txt')).toThrow(
-      /^requirements\.txt asks for .*, and the oldest Streamlit that can be served here is 1\.18: ask for a newer one\.$/,
+      /^requirements\.txt requires .*, but apps need Streamlit 1\.18 or newer\. Require a newer version\.$/,
     );
   });
 
