@@ -17,7 +17,7 @@ module.exports = function relay(hook) {
     if (done) return;
     done = true;
     process.stderr.write(
-      'streamlit-host: the server went away. What it had begun goes on when it is back; push again to see how it ended.\n',
+      'streamlit-host: lost the connection to the server. Any deploy continues once it is back; push again to see the result.\n',
     );
     process.exitCode = 1;
     process.stdin.destroy();

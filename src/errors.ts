@@ -194,7 +194,7 @@ export class Refusal extends Error {
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!isDiskFull(error)) return undefined;
-  const sentence = 'The disk of the server is full, so this could not be done: free some space on it, and try again.';
+  const sentence = "The server's disk is full. Free some space and try again.";
   return new Refusal('unavailable', 'disk-full', sentence, { cause: error });
 }
 

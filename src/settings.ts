@@ -89,7 +89,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     if (text === undefined) return fallback;
     const value = Number(text);
     if (Number.isInteger(value) && value >= min && value <= max) return value;
-    mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be a whole number from ${min} to ${max}.`);
+    mistakes.push(`STREAMLIT_HOST_${name} must be a whole number from ${min} to ${max} (found ${text}).`);
     return fallback;
   };
 
@@ -98,7 +98,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     const text = read(name);
     const value = text === undefined ? fallback : Number(text);
     if (value >= 0 && value <= unit.max) return value * unit.ms;
-    mistakes.push(`STREAMLIT_HOST_${name}=${text ?? ''}: must be a number of ${unit.word}, from 0.`);
+    mistakes.push(`STREAMLIT_HOST_${name} must be a number of ${unit.word}, 0 or more (found ${text ?? ''}).`);
     return fallback * unit.ms;
   };
   const minutes = (name: string, fallback: number): number =>
@@ -110,7 +110,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   const oneOf = <Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word => {
     const text = read(name) ?? words[0];
     const found = words.find((word) => word === text);
-    if (found === undefined) mistakes.push(`STREAMLIT_HOST_${name}=${text}: must be ${words.join(' or ')}.`);
+    if (found === undefined) mistakes.push(`STREAMLIT_HOST_${name} must be ${words.join(' or ')} (found ${text}).`);
     return found ?? words[0];
   };
 
@@ -126,15 +126,15 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
   if (ports.min > ports.max) {
-    mistakes.push(`STREAMLIT_HOST_PORT_MIN=${ports.min} is above STREAMLIT_HOST_PORT_MAX=${ports.max}.`);
+    mistakes.push(`STREAMLIT_HOST_PORT_MIN (${ports.min}) must not be above STREAMLIT_HOST_PORT_MAX (${ports.max}).`);
   }
   const token = read('TOKEN');
   if (token !== undefined && !/^[\x21-\x7e]{16,256}$/.test(token)) {
-    mistakes.push('STREAMLIT_HOST_TOKEN: must be 16 to 256 printable characters without spaces.');
+    mistakes.push('STREAMLIT_HOST_TOKEN must be 16 to 256 printable characters without spaces.');
   }
   const redisUrl = env.REDIS_URL?.trim() || undefined;
   if (redisUrl !== undefined && !/^(rediss?|unix):\/\//.test(redisUrl)) {
-    mistakes.push('REDIS_URL: must begin with redis://, rediss:// or unix://.');
+    mistakes.push('REDIS_URL must begin with redis://, rediss:// or unix://.');
   }
   const data = resolve(cwd, read('DATA') ?? 'data');
   const configJson = resolve(cwd, read('CONFIG') ?? 'config.json');
@@ -181,7 +181,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   };
   if (!/^(trace|debug|info|warn|error|fatal|silent)$/.test(config.logLevel)) {
     mistakes.push(
-      `STREAMLIT_HOST_LOG_LEVEL=${config.logLevel}: must be one of trace, debug, info, warn, error, fatal, silent.`,
+      `STREAMLIT_HOST_LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent (found ${config.logLevel}).`,
     );
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
@@ -202,7 +202,7 @@ function readPublicBase(text: string | undefined, bind: string, port: number, mi
   }
   // What stands before an "@" may be a password.
   mistakes.push(
-    `STREAMLIT_HOST_PUBLIC_BASE=${text.replace(/[^/]*@/g, '••••@')}: must be an address such as https://apps.example.com, without user, query or fragment.`,
+    `STREAMLIT_HOST_PUBLIC_BASE must be a URL such as https://apps.example.com, without user name, query or fragment (found ${text.replace(/[^/]*@/g, '••••@')}).`,
   );
   return 'http://localhost';
 }

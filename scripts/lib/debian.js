@@ -30,5 +30,5 @@ export async function ensureDebianPackages({ env, say, root = process.getuid?.()
   }
   return missing()
     .filter((wanted) => wanted.needed)
-    .map(({ package: name }) => `The tests need ${name}: apt-get install ${name} (as root), then start them again.`);
+    .map(({ package: name }) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`);
 }

@@ -17,7 +17,7 @@ export async function ensurePackages({ root, env, say }) {
   if (!isInstalled(root)) {
     const npm = which(['npm'], env);
     if (npm === undefined) throw new SetupError('streamlit-host needs npm. Install it and start again.');
-    say('Installing npm packages (once) …');
+    say('Installing npm packages (first run only) …');
     // The compiler's types are development packages, so NODE_ENV=production must not leave them out.
     const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
     const { code, output } = await run(npm, args, { cwd: root, env, timeout: 1_800_000 });

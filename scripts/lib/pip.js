@@ -13,7 +13,7 @@ const FINDER = fileURLToPath(new URL('./find_pip.py', import.meta.url));
  */
 export async function findPip({ env, keep, work, signal }) {
   const python = which(['python3'], env);
-  if (python === undefined) return { reason: 'there is no python3' };
+  if (python === undefined) return { reason: 'python3 is not installed' };
   const own = await run(python, ['-m', 'pip', '--version'], { env, signal, timeout: 60_000 });
   if (own.code === 0) return { argv: [python, '-m', 'pip'] };
   const kept = wheelIn(keep);

@@ -73,7 +73,7 @@ export async function ensureRedis(options) {
 export async function ensureValkey(options) {
   const { path, reason } = await ensureTool(VALKEY, 'Installing Valkey, a Redis (once) …', options);
   if (path !== undefined) return path;
-  throw new SetupError(`There is no Redis here: install redis-server, or set REDIS_URL. ${reason}`);
+  throw new SetupError(`Redis was not found. Install redis-server, or set REDIS_URL. ${reason}`);
 }
 
 async function isNew(file, least, { env, signal }) {
@@ -114,7 +114,7 @@ function workFolder(data, tools) {
     sweep(tools);
     return mkdtempSync(join(tools, '.new-'));
   } catch (error) {
-    throw new SetupError(`The data folder ${data} cannot be written: ${error.message}`);
+    throw new SetupError(`Cannot write to the data folder ${data}: ${error.message}`);
   }
 }
 
@@ -132,10 +132,10 @@ async function install(tool, tools, work, { env, signal }) {
   );
   if (code !== 0) return { reason: `${tool.requirement} could not be installed:\n${lastLines(output, 4)}` };
   const program = tool.find(target);
-  if (program === undefined || !existsSync(program)) return { reason: `${tool.requirement} is not for this machine.` };
+  if (program === undefined || !existsSync(program)) return { reason: `${tool.requirement} does not support this machine.` };
   chmodSync(program, 0o755);
   const tried = await run(program, ['--version'], { env, signal, timeout: 20_000 });
-  if (tried.code !== 0) return { reason: `${tool.requirement} does not run here:\n${lastLines(tried.output, 2)}` };
+  if (tried.code !== 0) return { reason: `${tool.requirement} does not run on this machine:\n${lastLines(tried.output, 2)}` };
   return { program: relative(target, program) };
 }
 

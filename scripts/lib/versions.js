@@ -34,9 +34,9 @@ export async function checkVersions(env, node = process.versions.node) {
   const labels = { node: 'Node.js', git: 'git', python: 'Python' };
   const missing = Object.keys(NEEDED)
     .filter((name) => !isAtLeast(found[name], NEEDED[name]))
-    .map((name) => `${labels[name]} ${show(NEEDED[name])} or newer (${found[name]?.join('.') ?? 'none'} is here)`);
+    .map((name) => `${labels[name]} ${show(NEEDED[name])} or newer (found ${found[name]?.join('.') ?? 'none'})`);
   if (missing.length === 0) return;
-  throw new SetupError(`streamlit-host needs ${missing.join(' and ')}. Install what is missing and start again.`);
+  throw new SetupError(`streamlit-host needs ${missing.join(' and ')}. Install what is missing, then start again.`);
 }
 
 async function versionOf(command, env) {

@@ -2,6 +2,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../lib/ask.js';
+import { asSentence } from '../lib/words.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import type { Release } from '../domain/app/release.js';
 import { mayExit } from '../domain/streamlit/script-exit.js';
@@ -36,7 +37,7 @@ export async function checkScript(
   log: DeployLog,
   signal: AbortSignal,
 ): Promise<void> {
-  if (settings.script === 'off') return log.step('The script was not checked: streamlit-host.toml says so');
+  if (settings.script === 'off') return log.step('Script check skipped, as set in streamlit-host.toml');
   const begun = Date.now();
   const limitMs = settings.timeout_s === undefined ? CHECK_LIMIT_MS : settings.timeout_s * 1_000;
   const path = process.spec.healthPath.replace(/health$/, 'script-health-check');
@@ -56,10 +57,10 @@ export async function checkScript(
       await lastLines(paths, release, process, log);
       const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
       if (late) await tellExit(release, process, log);
-      throw failure(process, late ? `the script did not end within ${limit} s` : 'the script raised an exception');
+      throw failure(process, late ? `The script did not finish within ${limit} s.` : 'The script raised an exception.');
     }
     if (settings.script !== 'all-pages')
-      log.step('The script was not run: this version of Streamlit has no check for it');
+      log.step('Script check skipped: this version of Streamlit does not support it');
   }
   if (settings.script === 'all-pages') await checkPages(paths, release, process, limit, log, signal);
 }
@@ -77,7 +78,7 @@ async function checkPages(
   const path = process.spec.healthPath.replace(/\/_stcore\/health$/, '');
   const runs = await runPages({ port: process.port, path, limitMs: limitS * 1_000, signal }).catch((error: unknown) => {
     signal.throwIfAborted();
-    throw new Refusal('invalid', 'script-failed', `the pages could not be checked: ${messageOf(error)}`);
+    throw new Refusal('invalid', 'script-failed', `Could not check the pages: ${messageOf(error)}.`);
   });
   signal.throwIfAborted();
   const bad = runs.find((run) => run.late || run.exception !== undefined);
@@ -85,30 +86,27 @@ async function checkPages(
     const count = runs.length === 1 ? 'The only page' : `All ${runs.length} pages`;
     return log.step(`${count} ran without an exception (${formatSeconds(Date.now() - begun)})`);
   }
-  const page = bad.page === '' ? 'the first page' : `page "${bad.page}"`;
+  const page = bad.page === '' ? 'The first page' : `Page "${bad.page}"`;
   if (bad.exception === undefined) {
     await ended(process);
     await lastLines(paths, release, process, log);
-    throw failure(process, `${page} did not end within ${limitS} s`);
+    throw failure(process, `${page} did not finish within ${limitS} s.`);
   }
-  log.step(`On ${page}:`);
+  log.step(`${page}:`);
   for (const line of await shorten(paths, release, process, bad.exception)) log.output(line);
-  throw failure(process, `${page} raised an exception`);
+  throw failure(process, `${page} raised an exception.`);
 }
 
 /** A script that leaves by itself says nothing, and its author has seen it end everywhere else. */
 async function tellExit({ entrypoint }: Release, process: AppProcess, log: DeployLog): Promise<void> {
   if (entrypoint === undefined) return;
   const code = await readFile(join(process.spec.cwd, entrypoint), 'utf8');
-  if (mayExit(code))
-    log.step(
-      `hint: ${entrypoint} calls sys.exit() or the like, of which Streamlit hears nothing: end a run with st.stop().`,
-    );
+  if (mayExit(code)) log.step(`hint: ${entrypoint} calls sys.exit(), which Streamlit does not notice. Use st.stop().`);
 }
 
 /** Why a release may not serve. */
 function failure(process: AppProcess, reason: string): Refusal {
-  if (process.state !== 'ready') return new Refusal('invalid', 'app-exited', process.lastExit);
+  if (process.state !== 'ready') return new Refusal('invalid', 'app-exited', asSentence(process.lastExit));
   return new Refusal('invalid', 'script-failed', reason);
 }
 
@@ -122,7 +120,7 @@ export async function lastLines(paths: Paths, release: Release, process: AppProc
   const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length === 0) return;
-  log.step('The app said:');
+  log.step('Output of the app:');
   for (const line of shown) log.output(line);
 }
 

@@ -55,7 +55,7 @@ export async function deploy(
   try {
     await start(kit, built, process, log, signal);
     // Somebody wants back what worked, and at once; what ails the newer release may ail the check as well.
-    if (built.source === 'rollback') log.step('The script was not run again: this release was live before');
+    if (built.source === 'rollback') log.step('Script check skipped: this release has been live before');
     else await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
     signal.throwIfAborted();
     await swap(kit, app, built, process, settings);
@@ -69,7 +69,7 @@ export async function deploy(
     await moveBranch(kit, app, built);
   } catch (error) {
     // It serves all the same, and the next start of the server moves the branch.
-    log.step(`Branch ${release.branch} could not be moved to ${release.commit.slice(0, 7)} yet`);
+    log.step(`Branch ${release.branch} could not be updated to ${release.commit.slice(0, 7)} yet`);
     throw error;
   }
 }
@@ -92,7 +92,9 @@ async function tellConfig(kit: DeployKit, app: App, release: Release, log: Deplo
   const config = await kit.configs.read(app.id, release.config ?? 0);
   const own = config.version > 0 ? `version ${config.version}` : undefined;
   if (app.preview !== undefined)
-    log.step(`Config: that of ${app.preview.of}${own === undefined ? '' : `, with ${own} of its own over it`}`);
+    log.step(
+      `Config: the config of ${app.preview.of}${own === undefined ? '' : `, overridden by ${own} of the preview`}`,
+    );
   else if (own !== undefined) log.step(`Config: ${own}`);
   for (const hint of await kit.sources.of(release).hints(app, release, config)) log.step(hint);
 }
@@ -113,7 +115,7 @@ async function start(
     throw error;
   }
   if (process.portNote !== '') log.step(capitalise(process.portNote));
-  log.step(`Started on port ${process.port}: answers its health check after ${formatSeconds(Date.now() - begun)}`);
+  log.step(`Started on port ${process.port}; healthy after ${formatSeconds(Date.now() - begun)}`);
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */

@@ -3,6 +3,7 @@ import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
 import { usedAt } from '../domain/app/preview.js';
 import { canBecome, isPending, transition, type Release } from '../domain/app/release.js';
 import { isDiskFull, Refusal } from '../errors.js';
+import { asClause, capitalise } from '../lib/words.js';
 import { Repository } from '../store/repository.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
 import type { DeployLog } from './log.js';
@@ -70,7 +71,7 @@ export class Deploys {
   async request(request: DeployRequest): Promise<Deploy> {
     const { headStarts } = this.#options;
     if (this.#stopping)
-      throw new Refusal('unavailable', 'stopping', 'the server is stopping; push again when it is back');
+      throw new Refusal('unavailable', 'stopping', 'The server is stopping. Push again once it is back.');
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
     if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
     return this.#request(request, folder).catch((error: unknown) => {
@@ -92,13 +93,13 @@ export class Deploys {
       throw new Refusal(
         'conflict',
         'branch-moved',
-        `${request.branch} was changed by somebody else meanwhile: fetch it, then push again`,
+        `The branch ${request.branch} has changed in the meantime. Fetch it, then push again.`,
       );
     }
     let number = 0;
     await store.update(request.app, (app) => {
       if (this.#barred.has(request.app))
-        throw new Refusal('conflict', 'app-going', `${request.app} is being removed: try again once it is gone`);
+        throw new Refusal('conflict', 'app-going', `The app ${request.app} is being deleted. Try again in a moment.`);
       number = app.lastRelease + 1;
       const release: Release = {
         number,
@@ -278,7 +279,7 @@ export class Deploys {
         ? `Failed: ${reason}`
         : to === 'queued'
           ? 'Interrupted: the server is stopping'
-          : `Ended: ${reason}`,
+          : capitalise(reason),
     );
     await cleanUp(this.#options, app, number);
     if (to === 'queued') {
@@ -323,10 +324,10 @@ function broughtBack(release: Release): Partial<Release> {
   return { of: number, ...(entrypoint && { entrypoint }), ...(environment && { environment }) };
 }
 
-const INTERNAL = 'something went wrong on the server; its log says what';
+const INTERNAL = 'internal error; see the server log';
 
 /** The reason of a failure, in words for the pusher. */
 function describe(error: unknown): string {
-  if (error instanceof CalledOff || error instanceof Refusal) return error.message;
-  return isDiskFull(error) ? 'the disk is full; what was begun is removed again' : INTERNAL;
+  if (error instanceof CalledOff || error instanceof Refusal) return asClause(error.message);
+  return isDiskFull(error) ? "the server's disk is full; the deploy was undone" : INTERNAL;
 }

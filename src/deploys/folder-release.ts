@@ -93,7 +93,7 @@ export async function inspectPlace(
     throw new Refusal(
       'invalid',
       'folder-missing',
-      `its folder ${dir} is not there: put it back, or change "${key}" in config.json`,
+      `The app folder ${dir} does not exist. Put it back, or change "${key}" in config.json.`,
     );
   }
   const settings = await settingsIn(dir);
@@ -106,7 +106,7 @@ async function mainOf({ key, dir, main }: Place, settings: AppFile): Promise<str
     throw new Refusal(
       'invalid',
       'main-missing',
-      `its main file ${main} is not there: put it back, or change "app" of "${key}" in config.json`,
+      `The main file ${main} does not exist. Put it back, or change "app" of "${key}" in config.json.`,
     );
   }
   const found = chooseEntrypoint(
@@ -117,7 +117,7 @@ async function mainOf({ key, dir, main }: Place, settings: AppFile): Promise<str
   throw new Refusal(
     'invalid',
     'main-missing',
-    `its folder ${dir} has no app.py, nor another file that must be the app: name it as "app" of "${key}" in config.json`,
+    `The app folder ${dir} has no app.py or other file that is clearly the app. Set "app" of "${key}" in config.json.`,
   );
 }
 
@@ -126,11 +126,11 @@ async function venvOf({ key, dir, venv }: Place): Promise<string | undefined> {
   for (const name of VENV_NAMES) if (await isThere(join(dir, name, 'bin', 'python'))) own.push(join(dir, name));
   if (venv === undefined) return own[0];
   if (await isThere(join(venv, 'bin', 'python'))) return venv;
-  const instead = own[0] === undefined ? 'make it, or change' : `there is ${own[0]}: make that the`;
+  const instead = own[0] === undefined ? 'Create it, or change' : `There is one in ${own[0]}; change`;
   throw new Refusal(
     'invalid',
     'venv-missing',
-    `its virtual environment ${venv} is not there: ${instead} "venv" of "${key}" in config.json`,
+    `The virtual environment ${venv} does not exist. ${instead} "venv" of "${key}" in config.json.`,
   );
 }
 
@@ -155,7 +155,5 @@ const NO_LIST: Dependencies = {
   format: 'lines',
   text: 'streamlit\n',
   python: undefined,
-  notes: [
-    'There is no virtual environment (venv, env or .venv) and no list of packages, so it gets Streamlit and nothing else.',
-  ],
+  notes: ['No virtual environment (venv, env or .venv) and no dependency file. Installing Streamlit only.'],
 };

@@ -68,10 +68,7 @@ export class OngoingDeploys {
     const done = new Promise<Release>((resolve) => {
       finish = resolve;
     });
-    const waiting = setTimeout(
-      () => log.step('Waits for its turn: other deploys are under way, or the queue does not answer'),
-      PATIENCE_MS,
-    );
+    const waiting = setTimeout(() => log.step('Queued behind other deploys'), PATIENCE_MS);
     const entry: Entry = {
       app,
       release: number,

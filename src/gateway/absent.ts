@@ -51,12 +51,7 @@ export class Absent {
     const soon = page === 'starting' || page === 'building' || page === 'crashed';
     const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
     if (request.headers.accept?.includes('text/html') !== true) {
-      return plain(
-        response,
-        status,
-        `${app === undefined ? 'There is no such app' : `${app.id}: ${page}`}.\n`,
-        headers,
-      );
+      return plain(response, status, `${app === undefined ? 'App not found' : `${app.id}: ${page}`}.\n`, headers);
     }
     this.#facts(request, page, app)
       .then((facts) => {

@@ -42,8 +42,8 @@ export async function listen(address: Address, entry: Entry): Promise<Server> {
     server.once('error', (error) => {
       const where = `${address.bind}:${address.port}`;
       const why = hasCode(error, 'EADDRINUSE')
-        ? `port ${address.port} is taken already: set STREAMLIT_HOST_PORT to another`
-        : `the server cannot listen on ${where}: ${messageOf(error)}`;
+        ? `Port ${address.port} is already in use. Set STREAMLIT_HOST_PORT to another port.`
+        : `Cannot listen on ${where}: ${messageOf(error)}.`;
       reject(new Refusal('unavailable', 'cannot-listen', why));
     });
     server.listen(address.port, address.bind, resolve);
@@ -56,7 +56,7 @@ function refusalOf(error: Error): string {
   if (!hasCode(error, 'HPE_HEADER_OVERFLOW')) return answer('400 Bad Request', '');
   return answer(
     '431 Request Header Fields Too Large',
-    `The address and the headers of this request have more than ${MAX_HEADERS / 1024} KiB: a shorter address may help, or fewer cookies of this site.\n`,
+    `The URL and headers of this request are larger than ${MAX_HEADERS / 1024} KiB. Try a shorter URL, or delete the cookies of this site.\n`,
   );
 }
 

@@ -4,6 +4,7 @@ import { APP_FILE } from '../domain/project/app-file.js';
 import { findRelease } from '../domain/app/app.js';
 import { chooseEntrypoint } from '../domain/project/entrypoint.js';
 import { Refusal } from '../errors.js';
+import { asClause } from '../lib/words.js';
 import type { AppStore } from '../store/apps.js';
 import type { ConfigFile } from '../store/config-file.js';
 import { filesIn, isThere } from '../store/folder.js';
@@ -55,7 +56,7 @@ export class Adoption {
       throw new Refusal('conflict', 'not-in-place', `${id} has a repository of its own already.`);
     const { main } = await inspectPlace(place).catch((error: unknown) => {
       throw error instanceof Refusal
-        ? new Refusal(error.kind, error.code, `${id} cannot be adopted: ${error.message}.`)
+        ? new Refusal(error.kind, error.code, `${id} cannot be adopted: ${asClause(error.message)}.`)
         : error;
     });
     const files = await this.#filesOf(id, place.dir);

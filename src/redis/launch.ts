@@ -104,7 +104,7 @@ export async function socketFor(dir: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await lstat(folder);
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
-    throw unavailable(`${folder} must be a folder of our own with mode 0700: remove it and start again.`);
+    throw unavailable(`${folder} must belong to the user of the server and have mode 0700. Delete it and start again.`);
   }
   return join(folder, 'redis.sock');
 }

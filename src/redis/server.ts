@@ -98,13 +98,13 @@ class PrivateRedis implements RedisServer {
       if (startTime !== undefined) {
         await this.#own({ pid, startTime });
         await this.#answers({ pid, startTime }, 0);
-        this.#options.logger.info(`Found our Redis still running (pid ${pid}).`);
+        this.#options.logger.info(`Adopted the Redis that is still running (pid ${pid}).`);
         return true;
       }
     } catch (error) {
       // Nobody listens: the usual case. Anything else is a Redis that hangs, and is replaced.
       if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ECONNREFUSED')) {
-        this.#options.logger.warn(`Our earlier Redis does not answer and is replaced: ${messageOf(error)}`);
+        this.#options.logger.warn(`The running Redis does not respond and is replaced: ${messageOf(error)}`);
       }
     }
     const left = await this.#readRecord();
@@ -125,7 +125,9 @@ class PrivateRedis implements RedisServer {
       const aside = `${dir}.broken-${new Date().toISOString().replace(/\.\d+Z$|[-:]/g, '')}`;
       await removeEarlier(dir);
       await rename(dir, aside);
-      logger.warn(`Redis could not load its data (${error.message}); it was moved to ${aside} and Redis starts empty.`);
+      logger.warn(
+        `Redis could not load its data (${error.message}). The data was moved to ${aside}, and Redis starts empty.`,
+      );
       try {
         await this.#launch();
       } catch (again) {
@@ -177,7 +179,7 @@ class PrivateRedis implements RedisServer {
       await sleep(20);
     }
     await endGroup(process, GRACE_MS);
-    throw new StartError('it did not answer in time');
+    throw new StartError('it did not respond in time');
   }
 
   /** Starts Redis again whenever it has ended by itself; the same way for a child as for an adopted process. */
@@ -193,13 +195,13 @@ class PrivateRedis implements RedisServer {
         if (this.#process !== undefined && isRunning(this.#process)) continue;
         crashes = countCrash(crashes, Date.now() - since);
         const wait = backoff(crashes);
-        logger.warn(`Redis ended by itself; it is started again${wait === 0 ? '' : ` in ${wait / 1_000} s`}.`);
+        logger.warn(`Redis exited unexpectedly. Restarting it${wait === 0 ? '' : ` in ${wait / 1_000} s`}.`);
         await this.#pause(wait);
         if (this.#ending.signal.aborted) return;
         since = Date.now();
         await rm(this.connection.path, { force: true });
         await this.#launchOrMend();
-        logger.info('Redis runs again.');
+        logger.info('Redis is running again.');
       } catch (error) {
         if (!this.#ending.signal.aborted) logger.error(messageOf(error));
       }

@@ -136,7 +136,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 
   const tools = await findTools(join(paths.tools, 'bin'), config.path);
   if (tools.uv === undefined)
-    logger.warn('uv was not found, so environments are made with venv and pip, which takes longer.');
+    logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const environments = new Environments({
     root: paths.environments,
     tmp: paths.tmp,

@@ -14,8 +14,8 @@ export async function takeData(paths: Paths): Promise<void> {
   if (!(await claimData(paths.data))) {
     const other = await readServerRecord(paths.server);
     const where =
-      other === undefined || other.url === '' ? 'it is just starting' : `${other.url}/console/ (pid ${other.pid})`;
-    throw new Refusal('conflict', 'already-running', `a server runs already on ${paths.data}: ${where}`);
+      other === undefined || other.url === '' ? 'it is starting up' : `${other.url}/console/ (pid ${other.pid})`;
+    throw new Refusal('conflict', 'already-running', `A server is already running on ${paths.data}: ${where}.`);
   }
   await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: '' });
   // Only now: another server's work in progress may lie there.
@@ -33,7 +33,7 @@ async function prepare(paths: Paths): Promise<void> {
     throw new Refusal(
       'unavailable',
       'data-not-writable',
-      `the data folder ${paths.data} cannot be written: ${messageOf(error)}`,
+      `Cannot write to the data folder ${paths.data}: ${messageOf(error)}.`,
     );
   }
 }

@@ -27,16 +27,16 @@ export async function offerExample(
 export function greet(base: string, code: string, example: string | undefined): void {
   const lines = [
     '',
-    `  streamlit-host runs at ${base}/`,
+    `  streamlit-host is running at ${base}/`,
     '',
-    '  Console (this link logs you in, once):',
+    '  Console (one-time login link):',
     '',
     `    ${base}/console/login?code=${code}`,
   ];
   if (example !== undefined) {
     lines.push(
       '',
-      '  Push the example app:',
+      '  To deploy the example app:',
       '',
       `    cd ${example}`,
       `    git remote add host ${base}/git/hello.git`,

@@ -77,7 +77,7 @@ export class Processes {
     const limitMb = release.memoryLimitMb ?? memoryLimitMb;
     const environment = paths.environmentOf(release);
     if (environment === undefined || release.entrypoint === undefined) {
-      throw new Refusal('conflict', 'release-not-built', `release ${release.number} of ${app} was never built`);
+      throw new Refusal('conflict', 'release-not-built', `Release ${release.number} of ${app} was never built.`);
     }
     await mkdir(paths.storage(app), { recursive: true });
     const place = (): Place | undefined => store.find(app)?.place;

@@ -91,7 +91,7 @@ describe("the console's page of config vars and secrets", () => {
     await byLabel(page, 'Name').fill('PATH');
     await byLabel(page, 'Value').fill(KEY);
     await button(page, 'Save the var').click();
-    await page.getByRole('alert').getByText('PATH cannot be set').waitFor();
+    await page.getByRole('alert').getByText('The name PATH is reserved').waitFor();
     expect([await byLabel(page, 'Name').inputValue(), await byLabel(page, 'Value').inputValue()]).toEqual([
       'PATH',
       KEY,

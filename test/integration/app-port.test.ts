@@ -39,7 +39,7 @@ it('tells who has the one that was wanted', async () => {
   const port = new AppPort(ports, wanted);
   await port.take();
   expect(port.note).toMatch(
-    new RegExp(`^port ${wanted} is used by \\S+ \\(pid ${process.pid}\\): this process gets port ${port.number}$`),
+    new RegExp(`^port ${wanted} is in use by \\S+ \\(pid ${process.pid}\\); using port ${port.number} instead$`),
   );
   await once(stranger.close(), 'close');
 });

@@ -136,10 +136,10 @@ describe('what is set before the first push', () => {
     expect(push.code, push.output).toBe(0);
     expect(push.output).toContain('Config: version 2');
     expect(push.output).toContain(
-      `hint: app.py asks for st.secrets["mail"], which is not set: add it to the app's secrets.`,
+      `hint: app.py reads st.secrets["mail"], which is not set. Add it to the app's secrets.`,
     );
     expect(push.output).toContain(
-      `hint: app.py asks for os.environ["REGION"], which is not set: add it to the app's config vars.`,
+      `hint: app.py reads os.environ["REGION"], which is not set. Add it to the app's config vars.`,
     );
     expect(push.output.match(/hint:/g)).toHaveLength(2);
     expect(await visit(host, 'conf')).toContain(`text:${hash(ONE)}-${hash(TWO)}`);
@@ -203,7 +203,7 @@ describe('a change of a live app', () => {
     expect(after).toMatchObject({ release: 2, ref: before.ref, text: `text:${hash(THREE)}-${hash(TWO)}` });
     expect(after.pid).not.toBe(before.pid);
     const { log } = (await (await host.api('/apps/conf/deploys/2')).json()) as { log: { lines: string[] } };
-    expect(log.lines.join('\n')).toContain('The code and the environment are those of release 1');
+    expect(log.lines.join('\n')).toContain('Reusing the code and environment of release 1');
     expect(log.lines.join('\n')).toContain('The script ran without an exception');
     expect(log.lines.join('\n')).not.toContain('Environment:');
     const meta = (await readMeta(host, 'conf')) as { releases: { environment: string; config: number }[] };
@@ -223,9 +223,9 @@ describe('a change of a live app', () => {
   it('that cannot be is refused with a sentence, and changes nothing', async () => {
     const before = await serves(host, 'conf');
     const tries: [string, string, unknown, Record<string, string>, number, RegExp][] = [
-      ['PATCH', 'config', { vars: { PATH: '/bin' } }, json, 422, /PATH cannot be set/],
-      ['PATCH', 'config', { vars: { STREAMLIT_SERVER_PORT: '1' } }, json, 422, /STREAMLIT_SERVER_PORT cannot be set/],
-      ['PUT', 'config', { vars: { 'A-B': TWO } }, json, 422, /cannot be the name/],
+      ['PATCH', 'config', { vars: { PATH: '/bin' } }, json, 422, /PATH is reserved/],
+      ['PATCH', 'config', { vars: { STREAMLIT_SERVER_PORT: '1' } }, json, 422, /STREAMLIT_SERVER_PORT is reserved/],
+      ['PUT', 'config', { vars: { 'A-B': TWO } }, json, 422, /is not a valid name/],
       ['PUT', 'config', { vars: { A: 5 } }, json, 422, /vars\.A/],
       ['PUT', 'config', { A: 'b' }, json, 422, /field-invalid/],
       ['PUT', 'config', `{"vars":{"A":"${TWO}`, json, 400, /not JSON/],
@@ -454,7 +454,7 @@ describe('the key', () => {
     await until('the other app runs', async () => (await host.app('plain')).state === 'running');
     expect(await visit(host, 'plain')).toContain('text:plain');
     const sentence =
-      'The file config.enc of conf was encrypted with another key than vault.key holds: put back the key file that belongs to this data folder.';
+      'The file config.enc of conf was encrypted with a key that is not in vault.key. Restore the key file that belongs to this data folder.';
     await until('the app says why', async () => (await host.app('conf')).state === 'crashed');
     for (const path of ['/apps/conf/config', '/apps/conf/secrets', '/apps/conf/logs']) {
       const answer = await host.api(path);

@@ -190,7 +190,7 @@ describe('an old installation', () => {
     expect((await running('own')).port).not.toBe(ports[1]);
     const { log } = (await (await host.api('/apps/own/deploys/1')).json()) as { log: { lines: string[] } };
     expect(log.lines.join('\n')).toMatch(
-      new RegExp(`Port ${ports[1]} is used by \\S.* \\(pid ${process.pid}\\): this process gets port \\d+`),
+      new RegExp(`Port ${ports[1]} is in use by \\S.* \\(pid ${process.pid}\\); using port \\d+ instead`),
     );
   });
 
@@ -293,7 +293,7 @@ describe('refresh', () => {
     );
     await rm(ours.path('config.json'));
     const gone = await refresh();
-    expect(gone.notes).toEqual([expect.stringMatching(/config\.json is gone\.$/)]);
+    expect(gone.notes).toEqual([expect.stringMatching(/config\.json no longer exists\.$/)]);
     for (const { apps } of [broken, wrong, gone])
       expect(apps.every(({ outcome }) => outcome === 'unchanged')).toBe(true);
     expect(await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await app(id)).pid))).toEqual(before);
@@ -315,13 +315,13 @@ describe('refresh', () => {
       apps.filter(({ outcome }) => outcome === 'failed').map(({ app: id, sentence }) => [id, sentence]),
     );
     expect(said).toEqual({
-      nofolder: expect.stringMatching(/^Its folder \S+not\/there is not there: /) as unknown,
-      nofile: expect.stringMatching(/^Its main file \S+gone\.py is not there: /) as unknown,
-      novenv: expect.stringMatching(/^Its virtual environment \S+no\/env is not there: /) as unknown,
+      nofolder: expect.stringMatching(/^The app folder \S+not\/there does not exist\. /) as unknown,
+      nofile: expect.stringMatching(/^The main file \S+gone\.py does not exist\. /) as unknown,
+      novenv: expect.stringMatching(/^The virtual environment \S+no\/env does not exist\. /) as unknown,
     });
     expect(await app('novenv')).toMatchObject({
       state: 'failed',
-      last_deploy: { reason: expect.stringContaining('no/env is not there') as unknown },
+      last_deploy: { reason: expect.stringContaining('no/env does not exist') as unknown },
     });
     await running('sales');
     await ours.setConfig(config);
@@ -366,9 +366,9 @@ describe('the command line', () => {
     const failed = await cli('refresh');
     expect([failed.code, failed.output]).toEqual([
       1,
-      expect.stringMatching(/gone +failed +Its folder \S+ is not there/),
+      expect.stringMatching(/gone +failed +The app folder \S+ does not exist/),
     ]);
-    expect((await cli('status')).output).toMatch(/\n\ngone: its folder \S+ is not there/);
+    expect((await cli('status')).output).toMatch(/\n\ngone: the app folder \S+ does not exist/);
     await ours.setConfig(config);
     expect((await cli('refresh')).code).toBe(0);
     expect(await cli('adopt', 'sails')).toEqual({

@@ -23,7 +23,7 @@ test('an app whose record cannot be read loses nothing to a push or to a new app
   await project.commit(textApp('text:newer'), 'Newer');
   const push = await project.git('push', host.remote('lost'), 'main');
   expect(push.code).not.toBe(0);
-  expect(push.output).toContain('There is an app "lost" whose record');
+  expect(push.output).toContain('the record of the app "lost"');
   const made = await host.send('POST', '/apps', { id: 'lost', name: 'Another' });
   expect([made.status, ((await made.json()) as { code: string }).code]).toEqual([503, 'app-unreadable']);
   // One that only has the same name gets an id that is free.

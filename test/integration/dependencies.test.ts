@@ -95,7 +95,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(made.reused).toBe(false);
     expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.16.0 1');
     expect(python(made, 'import importlib.util; print(importlib.util.find_spec("packaging"))')).toBe('None');
-    expect(asked.heard[0]).toBe('uv.lock does not name streamlit: its newest version is added.');
+    expect(asked.heard[0]).toBe('uv.lock does not list streamlit. Adding the latest version.');
     // Another project with the same lock has the same environment.
     expect(await environments().ensure(await request('b', files))).toMatchObject({ hash: made.hash, reused: true });
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
@@ -201,7 +201,7 @@ describe('the Python of an environment', () => {
     });
     await all.ensure(other);
     expect(other.heard[0]).toContain(
-      `: .python-version asks for ${major}.${minor}.${Number(patch) + 90}, and this is the nearest one here.`,
+      `, the closest one installed to ${major}.${minor}.${Number(patch) + 90}, which .python-version requires.`,
     );
     await expect(
       all.ensure(await request('a', files, { python: parsePythonWish('.python-version', '3.99') })),
@@ -252,7 +252,7 @@ describe('a push', () => {
       "Dependencies come from pyproject.toml (it is the project's own list); not used: Pipfile.",
     );
     expect(output).toMatch(/Python 3\.\d+\.\d+, as pyproject\.toml asks \(>=3\.9\)\./);
-    expect(output).toContain('The script was not checked: streamlit-host.toml says so');
+    expect(output).toContain('Script check skipped, as set in streamlit-host.toml');
     expect(code).toBe(0);
     expect(await host.app('own')).toMatchObject({ release: 1, description: 'What we sold' });
   });
@@ -269,12 +269,12 @@ describe('a push', () => {
     [
       'a Python that is not there',
       { '.python-version': '3.99\n' },
-      /\.python-version asks for Python 3\.99, which this server does not have: there is 3\./,
+      /\.python-version requires Python 3\.99, which is not installed on this server\. Installed: 3\./,
     ],
     [
       'settings that nobody knows',
       { 'streamlit-host.toml': '\nport = 80\n' },
-      /streamlit-host\.toml, line 2: there is no setting port/,
+      /streamlit-host\.toml, line 2: unknown setting port/,
     ],
   ])('is refused for %s, and the release before serves', async (_what, files, sentence) => {
     const before = await host.app('own');

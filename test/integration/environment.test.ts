@@ -114,7 +114,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
 
     const again = await project(`# the same\r\n\r\n${LOCAL}`);
     expect(await environments().ensure(again)).toMatchObject({ hash: made.hash, reused: true });
-    expect(again.heard).toEqual([`Environment ${made.hash.slice(0, 12)} reused: the dependencies did not change.`]);
+    expect(again.heard).toEqual([`Reusing environment ${made.hash.slice(0, 12)}: dependencies unchanged.`]);
     expect(again.pids).toEqual([]);
   });
 
@@ -168,7 +168,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
 
   it.each([
     ['six==99.0\nstreamlit', 'no version of six==99.0 was found'],
-    ['six>=1.16\nsix<1.0\nstreamlit', 'the requirements contradict each other: six>=1.16 and six<1.0'],
+    ['six>=1.16\nsix<1.0\nstreamlit', 'the requirements conflict: six>=1.16 and six<1.0'],
     ['streamlit ; nonsense', /Couldn't parse requirement/],
   ])('says in short why %j cannot be installed, and the rest in the log', async (text, reason) => {
     const request = await project(text);
@@ -239,11 +239,11 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     const idle = await project(LOCAL, {}, hang);
     await expect(environments({ limits: { totalMs: 60_000, idleMs: 3_000 } }).ensure(idle)).rejects.toMatchObject({
       code: 'build-failed',
-      message: 'uv printed nothing for 3 s and was ended',
+      message: 'uv printed nothing for 3 s and was stopped.',
     });
     const long = environments({ limits: { totalMs: 3_000, idleMs: 60_000 } }).ensure(await project(LOCAL));
     await expect(long).rejects.toMatchObject({
-      message: expect.stringMatching(/^uv took longer than [\d.]+ s and was ended$/) as string,
+      message: expect.stringMatching(/^uv took longer than [\d.]+ s and was stopped\.$/) as string,
     });
     expect(await left()).toEqual([]);
   });
@@ -309,7 +309,7 @@ describe('Environments', () => {
     const error: unknown = await environments({ env })
       .ensure(request)
       .catch((reason: unknown) => reason);
-    expect(request.heard[0]).toBe('requirements.txt does not name streamlit: its newest version is added.');
+    expect(request.heard[0]).toBe('requirements.txt does not list streamlit. Adding the latest version.');
     expect(error).toMatchObject({ code: 'build-failed', message: expect.stringContaining('streamlit') as string });
   });
 });

@@ -164,14 +164,14 @@ describe('with the token', () => {
     async (id) => {
       const push = await project.git('push', host.remote(id), 'main');
       expect(push.code).not.toBe(0);
-      expect(push.output).toContain('cannot be an app\'s id: use 2 to 63 of a-z, 0-9 and "-"');
+      expect(push.output).toContain('is not a valid app id. Use 2 to 63 of a-z, 0-9 and "-"');
     },
   );
 
   it('git shows a sentence for a word of the platform', async () => {
     const push = await project.git('push', host.remote('console'), 'main');
     expect(push.code).not.toBe(0);
-    expect(push.output).toContain('"console" is a word of the platform itself: choose another id.');
+    expect(push.output).toContain('The app id "console" is reserved. Choose another one.');
   });
 
   it('git shows a sentence for an app that is not there', async () => {

@@ -89,7 +89,7 @@ describe('a hook', () => {
   it('refuses the push with a sentence where no server listens', async () => {
     const { code, stderr } = await outcome(hook('pre-receive'));
     expect(code).toBe(1);
-    expect(stderr).toContain('streamlit-host: the server went away.');
+    expect(stderr).toContain('streamlit-host: lost the connection to the server.');
   });
 
   it('refuses the push with a sentence where the server goes away', async () => {
@@ -100,7 +100,7 @@ describe('a hook', () => {
     await server?.close();
     const { code, stderr } = await ended;
     expect(code).toBe(1);
-    expect(stderr).toContain('streamlit-host: the server went away.');
+    expect(stderr).toContain('streamlit-host: lost the connection to the server.');
   });
 });
 

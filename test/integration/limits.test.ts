@@ -22,13 +22,13 @@ it.each([
   [
     'an app that takes too much memory',
     'greedy',
-    /the app used [4-7]\d\d MB of memory, and may use 400/,
+    /the app used [4-7]\d\d MB of memory; its limit is 400 MB/,
     'I take what I can get',
   ],
   [
     'a process that never answers',
     'never-ready',
-    /did not answer on the port it was given within 8 s \(listening, but not answering\)/,
+    /did not answer on its port within 8 s \(listening, but not answering\)/,
     'I take my time',
   ],
 ])(

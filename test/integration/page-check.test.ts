@@ -33,7 +33,7 @@ it('a page that fails refuses the push with its traceback, by the paths of the p
   await project.commit({ 'pages/2_Último.py': page('table = {}\nst.write(table["nothing"])') }, 'A page fails');
   const pushed = await push();
   expect(pushed.code).toBe(1);
-  expect(pushed.output).toMatch(/\[remote rejected\].*page "\S*ltimo" raised an exception; paged was not changed/);
+  expect(pushed.output).toMatch(/\[remote rejected\].*page "\S*ltimo" raised an exception; paged is unchanged/);
   expect(pushed.output).toContain("KeyError: 'nothing'");
   expect(pushed.output).toContain('File "pages/2_Último.py", line 4');
   expect(pushed.output).not.toContain(host.data);
@@ -65,7 +65,7 @@ st.navigation([st.Page(home, default=True), st.Page("views/more.py")]).run()`;
   );
   const endless = await push();
   expect(endless.code).toBe(1);
-  expect(endless.output).toMatch(/page "more" did not end within 2 s; paged was not changed/i);
+  expect(endless.output).toMatch(/page "more" did not finish within 2 s; paged is unchanged/i);
   expect(await serves(host, 'paged')).toEqual(before);
   await project.commit({ 'views/more.py': page('st.write("more")') }, 'Mended');
   const mended = await push();

@@ -63,7 +63,7 @@ test('a branch is only stored while previews are off, and the pusher is told how
   const push = await project.git('push', host.remote('shop'), 'feature/x');
   expect(push.code).toBe(0);
   expect(push.output).toContain(
-    'Branch feature/x is stored, not deployed: only main is. Previews would give it an address of its own',
+    'Stored branch feature/x. It is not deployed: this app deploys main. To give each branch its own URL',
   );
   expect(await apps()).toEqual(['shop']);
   expect(await host.app('shop')).toMatchObject({ previews_on: false, previews: [], preview: null });
@@ -218,7 +218,7 @@ test('a preview goes with its branch: process, port and files', async () => {
   expect(await isListening(port)).toBe(true);
   const push = await project.git('push', host.remote('shop'), '--delete', 'later');
   expect(push).toMatchObject({ code: 0 });
-  expect(push.output).toContain('Branch later is deleted, and its preview shop--later is removed.');
+  expect(push.output).toContain('Deleted branch later and its preview shop--later.');
   expect(await apps()).not.toContain('shop--later');
   expect((await fetch(`${host.url}/apps/shop--later/`)).status).toBe(404);
   expect(await isListening(port)).toBe(false);

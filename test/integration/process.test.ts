@@ -113,7 +113,7 @@ test('one that listens elsewhere is told where', async () => {
   await writeFile(join(folder, 'app.cjs'), SERVER.replace('Number(process.env.PORT)', String(elsewhere)));
   const app = prepare();
   await app.start();
-  await expect(app.whenReady({ timeoutMs: 1_500 })).rejects.toThrow(`within 2 s (it listens on ${elsewhere} instead)`);
+  await expect(app.whenReady({ timeoutMs: 1_500 })).rejects.toThrow(`within 2 s (listening on ${elsewhere} instead)`);
 });
 
 test('a stranger’s answer on its port is not taken for its own', async () => {
@@ -169,10 +169,10 @@ test('one that uses more memory than it may is ended and started again; what it 
   expect([app.state, app.pid]).toEqual(['ready', pid]);
   await app.limitMemory(130_000_000);
   await until(() => app.state === 'ready' && app.pid !== pid);
-  expect([app.restarts, app.lastExit]).toEqual([1, 'the app used 130 MB of memory, and may use 100']);
+  expect([app.restarts, app.lastExit]).toEqual([1, 'the app used 130 MB of memory; its limit is 100 MB']);
   process.kill(app.pid ?? 0, 'SIGKILL');
   await until(() => app.restarts === 2);
-  expect(app.lastExit).toBe('the app was ended by SIGKILL');
+  expect(app.lastExit).toBe('the app was stopped by SIGKILL');
 });
 
 test('one that finds no free port after a crash goes on trying', async () => {
@@ -185,7 +185,7 @@ test('one that finds no free port after a crash goes on trying', async () => {
   await until(() => app.restarts === 1 && app.state === 'crashed');
   const stranger = await hold(min);
   await writeFile(join(folder, 'app.cjs'), SERVER);
-  await until(async () => (await log()).includes('not started: No port'));
+  await until(async () => (await log()).includes('not started: all ports'));
   await once(stranger.close(), 'close');
   await until(() => app.state === 'ready');
 });

@@ -160,7 +160,7 @@ describe('what is pushed to', () => {
     await hello.git('branch', '--force', 'idea');
     const push = await hello.git('push', host.remote('hello'), 'idea');
     expect(push.code).toBe(0);
-    expect(push.output).toContain('Branch idea is stored, not deployed: only main is.');
+    expect(push.output).toContain('Stored branch idea. It is not deployed: this app deploys main.');
     expect(await refOf(host, 'hello', 'refs/heads/idea')).toBe((await hello.git('rev-parse', 'idea')).output.trim());
     expect(await serves(host, 'hello')).toEqual(before);
   });
@@ -170,10 +170,10 @@ describe('what is pushed to', () => {
     await hello.git('tag', '-a', 'v1', '-m', 'One');
     const push = await hello.git('push', host.remote('hello'), 'v1');
     expect(push.code).toBe(0);
-    expect(push.output).toContain('Tag v1 is stored; a tag does not deploy.');
+    expect(push.output).toContain('Stored tag v1. Tags do not deploy.');
     expect(await refOf(host, 'hello', 'refs/tags/v1')).toBeDefined();
     const gone = await hello.git('push', host.remote('hello'), ':v1');
-    expect(gone.output).toContain('Tag v1 is deleted.');
+    expect(gone.output).toContain('Deleted tag v1.');
     expect(gone.code).toBe(0);
     expect(await refOf(host, 'hello', 'refs/tags/v1')).toBeUndefined();
     expect(await serves(host, 'hello')).toEqual(before);
@@ -206,13 +206,15 @@ describe('what is pushed to', () => {
     const before = await serves(host, 'hello');
     const refused = await hello.git('push', host.remote('hello'), ':main');
     expect(refused.code).toBe(1);
-    expect(refused.output).toContain('main is the branch that deploys: delete the app itself instead');
+    expect(refused.output).toContain(
+      'main is the deploy branch; to delete the app, use the console or "streamlit-host delete"',
+    );
     const deleted = await hello.git('push', host.remote('hello'), ':idea');
-    expect(deleted.output).toContain('Branch idea is deleted.');
+    expect(deleted.output).toContain('Deleted branch idea.');
     expect(deleted.code).toBe(0);
     expect(await refOf(host, 'hello', 'refs/heads/idea')).toBeUndefined();
     const again = await hello.git('push', host.remote('hello'), ':refs/heads/idea');
-    expect(again.output).toContain('refs/heads/idea is not there, so it cannot be deleted');
+    expect(again.output).toContain('refs/heads/idea does not exist');
     expect(again.code).toBe(1);
     expect(await serves(host, 'hello')).toEqual(before);
   });
@@ -235,7 +237,7 @@ describe('what is pushed to', () => {
     await project.git('branch', 'aaa');
     const push = await project.git('push', host.remote('two-branches'), 'aaa', 'main');
     expect(push.code).toBe(0);
-    expect(push.output).toContain('Branch aaa is stored, not deployed: only main is.');
+    expect(push.output).toContain('Stored branch aaa. It is not deployed: this app deploys main.');
     expect((await host.app('two-branches')).deploy_branch).toBe('main');
   });
 
@@ -248,7 +250,7 @@ describe('what is pushed to', () => {
     const branch = await run('git', ['branch', '--show-current'], join(clones, 'trunk'));
     expect(branch.output.trim()).toBe('trunk');
     const later = await project.git('push', host.remote('trunk-app'), 'trunk:main');
-    expect(later.output).toContain('Branch main is stored, not deployed: only trunk is.');
+    expect(later.output).toContain('Stored branch main. It is not deployed: this app deploys trunk.');
   });
 
   it('a first try from another branch that failed does not keep main from deploying', async () => {

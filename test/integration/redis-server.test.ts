@@ -151,7 +151,7 @@ describe('the private Redis', () => {
     expect(isRunning(left)).toBe(true);
     const server = await start();
     expect(await recorded()).toEqual(left);
-    expect(lines).toEqual([`Found our Redis still running (pid ${left.pid}).`]);
+    expect(lines).toEqual([`Adopted the Redis that is still running (pid ${left.pid}).`]);
     await runsBullMQ(server);
     await server.stop();
     expect(isRunning(left)).toBe(false);
@@ -203,7 +203,7 @@ describe('the private Redis', () => {
       }, until),
     );
     process.kill(first.pid, 'SIGKILL');
-    await vi.waitFor(() => expect(lines).toContain('Redis runs again.'), until);
+    await vi.waitFor(() => expect(lines).toContain('Redis is running again.'), until);
     expect((await recorded()).pid).not.toBe(first.pid);
     expect(await on(server, (redis) => redis.get('kept'))).toBe('yes');
   });

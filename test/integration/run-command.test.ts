@@ -60,7 +60,7 @@ describe('runCommand', () => {
       reason: 'exit',
       exitCode: 3,
       code: 'command-exit',
-      message: 'node ended with exit code 3: line 999',
+      message: 'node failed with exit code 3: line 999.',
     });
     expect(error.lines).toHaveLength(60);
   });
@@ -69,7 +69,7 @@ describe('runCommand', () => {
     const missing = await failureOf({ argv: ['no-such-program'], cwd: folder, env, timeoutMs: 1_000 });
     expect(missing).toMatchObject({ reason: 'missing', message: 'no-such-program is not installed, or not on PATH.' });
     const gone = await failureOf(node('', { cwd: join(folder, 'gone') }));
-    expect(gone.message).toMatch(/^node could not be started, because its folder .*gone is gone\.$/);
+    expect(gone.message).toMatch(/^node could not be started because its folder .*gone no longer exists\.$/);
   });
 
   it('ends the whole group when it is aborted', async () => {
@@ -107,11 +107,11 @@ describe('runCommand', () => {
   it('ends what takes too long, and what prints nothing for too long, and says which', async () => {
     expect(await failureOf(node('setInterval(() => console.log(1), 10)', { timeoutMs: 700 }))).toMatchObject({
       reason: 'timeout',
-      message: 'node took longer than 700 ms and was ended.',
+      message: 'node took longer than 700 ms and was stopped.',
     });
     expect(await failureOf(node('setInterval(() => {}, 10)', { idleMs: 600 }))).toMatchObject({
       reason: 'idle',
-      message: 'node printed nothing for 600 ms and was ended.',
+      message: 'node printed nothing for 600 ms and was stopped.',
     });
   });
 

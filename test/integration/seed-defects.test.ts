@@ -169,7 +169,7 @@ test('4: config.json is found from wherever the server runs, and one that is gon
   const answer = await post('/refresh');
   expect([answer.status, ((await answer.json()) as { notes: string[] }).notes]).toEqual([
     200,
-    [expect.stringContaining('config.json is gone')],
+    [expect.stringContaining('config.json no longer exists')],
   ]);
   expect((await running('reports')).pid).toBe(before);
   await place.write({ 'config.json': good });
@@ -226,7 +226,7 @@ test('7: a crash is followed by a start in the same folder, which is counted; or
   expect((await refresh()).reports).toBe('changed');
   process.kill(again.pid, 'SIGKILL');
   await until('it has crashed', async () => (await app('reports')).state === 'crashed');
-  expect(await readFile(place.path('logs/reports.log'), 'utf8')).toContain('the app was ended by SIGKILL');
+  expect(await readFile(place.path('logs/reports.log'), 'utf8')).toContain('the app was stopped by SIGKILL');
   // Long after another one would have been started: the first start after a crash does not wait.
   await until('the other app was asked', async () => (await shown('parent')).includes('child='));
   expect(await app('reports')).toMatchObject({ state: 'crashed', pid: null });
@@ -296,7 +296,7 @@ test('12: control is HTTP with a token, on the one port; whoever has none change
     () => 'it started',
     (error: unknown) => (error as Error).message,
   );
-  expect(second).toContain('a server runs already on');
+  expect(second).toContain('A server is already running on');
   expect((await running('reports')).pid).toBe(before);
 });
 

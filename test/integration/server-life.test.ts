@@ -135,7 +135,7 @@ test('a second server on the same data says that one runs already, and does it n
   const before = await pid();
   const { code, lines } = await failure({ data });
   expect(code).toBe(1);
-  expect(lines).toEqual([expect.stringMatching(/^streamlit-host: a server runs already on .*\(pid \d+\)$/)]);
+  expect(lines).toEqual([expect.stringMatching(/^streamlit-host: A server is already running on .*\(pid \d+\)\.$/)]);
   expect(await pid()).toBe(before);
   expect((await fetch(`${host.url}/apps/demo/_stcore/health`)).status).toBe(200);
 });
@@ -222,7 +222,7 @@ test('a server whose port is taken says so in one line, ends with 1, and has tou
   try {
     expect(await failure({ data: folder, env: { STREAMLIT_HOST_PORT: String(port) } })).toEqual({
       code: 1,
-      lines: [`streamlit-host: port ${port} is taken already: set STREAMLIT_HOST_PORT to another`],
+      lines: [`streamlit-host: Port ${port} is already in use. Set STREAMLIT_HOST_PORT to another port.`],
     });
   } finally {
     await once(taken.close(), 'close');
@@ -235,7 +235,7 @@ test('a server whose data folder or settings are wrong says so, one line for eac
   const unwritable = await failure({ data: folder, env: { STREAMLIT_HOST_DATA: join(folder, 'file') } });
   expect(unwritable).toEqual({
     code: 1,
-    lines: [expect.stringMatching(/^streamlit-host: the data folder .*file cannot be written: /)],
+    lines: [expect.stringMatching(/^streamlit-host: Cannot write to the data folder .*file/)],
   });
   const wrong = await failure({
     data: folder,

@@ -121,7 +121,7 @@ describe('the tools', () => {
     expect(await ensureUv(options)).toBeUndefined();
     expect(said.at(-1)).toMatch(/^Warning: without uv, .* could not be installed:\n {2}ERROR: No matching/s);
     await expect(ensureRedis(options)).rejects.toThrow(
-      /^There is no Redis here: install redis-server, or set REDIS_URL\. .*\n {2}ERROR: No matching distribution$/s,
+      /^Redis was not found\. Install redis-server, or set REDIS_URL\. .*\n {2}ERROR: No matching distribution$/s,
     );
     expect(await readdir(join(data, 'tools'))).toEqual(['bin']);
     expect(await readdir(join(data, 'tools', 'bin'))).toEqual([]);
@@ -153,8 +153,8 @@ describe('npm start on a machine that is too old', () => {
       code: 1,
       stdout: '',
       stderr:
-        'streamlit-host needs git 2.29 or newer (2.20 is here) and Python 3.10 or newer (3.8 is here). ' +
-        'Install what is missing and start again.\n',
+        'streamlit-host needs git 2.29 or newer (found 2.20) and Python 3.10 or newer (found 3.8). ' +
+        'Install what is missing, then start again.\n',
     });
     expect((await readdir(base)).sort()).toEqual(['bin', 'home']);
   });
@@ -179,7 +179,7 @@ describe('the npm packages', () => {
     await lock('1.0.1');
     expect(await ensurePackages({ root, env, say })).toBe(true);
     expect(await ensurePackages({ root, env, say })).toBe(false);
-    expect(said[0]).toBe('Installing npm packages (once) …');
+    expect(said[0]).toBe('Installing npm packages (first run only) …');
   });
 
   it("that cannot be installed are told in npm's own words", async () => {

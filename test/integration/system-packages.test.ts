@@ -66,7 +66,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
     await expect(provide(['no-such-package-of-ours'], { install: true })).rejects.toMatchObject({
       code: 'packages-not-installed',
       message:
-        'packages.txt: no-such-package-of-ours could not be installed: Unable to locate package no-such-package-of-ours',
+        'Could not install no-such-package-of-ours from packages.txt: unable to locate package no-such-package-of-ours.',
     });
   });
 

@@ -74,8 +74,8 @@ describe('the settings', () => {
       { on: true, idleMs: 43_200_000 },
     );
     expect(mistakesOf({ STREAMLIT_HOST_PREVIEWS: 'yes', STREAMLIT_HOST_PREVIEW_DAYS: '-1' })).toEqual([
-      'STREAMLIT_HOST_PREVIEWS=yes: must be off or on.',
-      'STREAMLIT_HOST_PREVIEW_DAYS=-1: must be a number of days, from 0.',
+      'STREAMLIT_HOST_PREVIEWS must be off or on (found yes).',
+      'STREAMLIT_HOST_PREVIEW_DAYS must be a number of days, 0 or more (found -1).',
     ]);
   });
 
@@ -92,8 +92,8 @@ describe('the settings', () => {
       systemPackages: 'install',
     });
     expect(mistakesOf({ STREAMLIT_HOST_KEEP_RELEASES: '0', STREAMLIT_HOST_SYSTEM_PACKAGES: 'yes' })).toEqual([
-      'STREAMLIT_HOST_KEEP_RELEASES=0: must be a whole number from 1 to 1000.',
-      'STREAMLIT_HOST_SYSTEM_PACKAGES=yes: must be check or install.',
+      'STREAMLIT_HOST_KEEP_RELEASES must be a whole number from 1 to 1000 (found 0).',
+      'STREAMLIT_HOST_SYSTEM_PACKAGES must be check or install (found yes).',
     ]);
   });
 
@@ -135,23 +135,23 @@ describe('the settings', () => {
   });
 
   it.each([
-    [{ STREAMLIT_HOST_PORT: '80a' }, /STREAMLIT_HOST_PORT=80a: must be a whole number from 0 to 65535/],
+    [{ STREAMLIT_HOST_PORT: '80a' }, /STREAMLIT_HOST_PORT must be a whole number from 0 to 65535/],
     [{ STREAMLIT_HOST_PORT: '70000' }, /STREAMLIT_HOST_PORT/],
     [{ STREAMLIT_HOST_PORT: '-1' }, /STREAMLIT_HOST_PORT/],
     [{ STREAMLIT_HOST_PORT: '1.5' }, /STREAMLIT_HOST_PORT/],
     [
       { STREAMLIT_HOST_PORT_MIN: '9000', STREAMLIT_HOST_PORT_MAX: '8000' },
-      /PORT_MIN=9000 is above STREAMLIT_HOST_PORT_MAX=8000/,
+      /PORT_MIN \(9000\) must not be above STREAMLIT_HOST_PORT_MAX \(8000\)/,
     ],
     [{ STREAMLIT_HOST_DEPLOYS: '0' }, /STREAMLIT_HOST_DEPLOYS/],
-    [{ STREAMLIT_HOST_TOKEN: 'short' }, /STREAMLIT_HOST_TOKEN: must be 16 to 256 printable characters/],
+    [{ STREAMLIT_HOST_TOKEN: 'short' }, /STREAMLIT_HOST_TOKEN must be 16 to 256 printable characters/],
     [{ STREAMLIT_HOST_TOKEN: 'with spaces in the token' }, /STREAMLIT_HOST_TOKEN/],
     [{ STREAMLIT_HOST_PUBLIC_BASE: 'apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
     [{ STREAMLIT_HOST_PUBLIC_BASE: 'ftp://apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
     [{ STREAMLIT_HOST_PUBLIC_BASE: 'https://me:secret@apps.example.com' }, /STREAMLIT_HOST_PUBLIC_BASE/],
     [{ STREAMLIT_HOST_PUBLIC_BASE: 'https://apps.example.com/?x=1' }, /STREAMLIT_HOST_PUBLIC_BASE/],
-    [{ REDIS_URL: 'localhost:6379' }, /REDIS_URL: must begin with redis:\/\//],
-    [{ STREAMLIT_HOST_LOG_LEVEL: 'loud' }, /STREAMLIT_HOST_LOG_LEVEL=loud/],
+    [{ REDIS_URL: 'localhost:6379' }, /REDIS_URL must begin with redis:\/\//],
+    [{ STREAMLIT_HOST_LOG_LEVEL: 'loud' }, /STREAMLIT_HOST_LOG_LEVEL must be .*found loud/],
   ])('say what is wrong with %j', (env, sentence) => {
     const mistakes = mistakesOf(env);
     expect(mistakes).toHaveLength(1);

@@ -43,7 +43,7 @@ it('say that they wait for their turn where they do, and not once they have begu
   begins?.begin();
   deploys.close('hello', releaseOf(3, 'cancelled'));
   vi.advanceTimersByTime(10_000);
-  expect(said).toEqual([expect.stringMatching(/^1: .*Waits for its turn/)]);
+  expect(said).toEqual([expect.stringMatching(/^1: .*Queued behind other deploys/)]);
   deploys.close('hello', releaseOf(1, 'live'));
   await Promise.all([waits?.done, ends?.done]);
 });

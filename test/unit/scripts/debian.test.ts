@@ -57,7 +57,7 @@ describe('the packages that the tests need of Debian', () => {
     const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
     expect(missing).toEqual(
       ['chromium', 'bubblewrap'].map(
-        (name) => `The tests need ${name}: apt-get install ${name} (as root), then start them again.`,
+        (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
       ),
     );
     await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');

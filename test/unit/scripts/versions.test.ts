@@ -42,8 +42,8 @@ describe('versions', () => {
   it('that are missing or too old are all named in one line', async () => {
     await program('python3', 'Python 3.9.2');
     await expect(checkVersions({ PATH: bin }, '18.19.0')).rejects.toThrow(
-      'streamlit-host needs Node.js 20 or newer (18.19 is here) and git 2.29 or newer (none is here) ' +
-        'and Python 3.10 or newer (3.9 is here). Install what is missing and start again.',
+      'streamlit-host needs Node.js 20 or newer (found 18.19) and git 2.29 or newer (found none) ' +
+        'and Python 3.10 or newer (found 3.9). Install what is missing, then start again.',
     );
   });
 });

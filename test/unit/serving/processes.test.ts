@@ -127,7 +127,7 @@ describe('the process of a release', () => {
     const { environment: _, ...bare } = BUILT;
     await expect(specOf(bare)).rejects.toMatchObject({
       code: 'release-not-built',
-      message: 'release 3 of hello was never built',
+      message: 'Release 3 of hello was never built.',
     });
   });
 });

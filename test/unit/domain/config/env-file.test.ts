@@ -21,7 +21,7 @@ describe('an .env file', () => {
     for (const [text, says] of [
       ['A=1\n\nnothing-here-secret\nB=2', /Line 3 does not have the form NAME=value/],
       ['A="x\ny"\n=secret', /Line 3 does not/],
-      ['A=1\nB="secret\nC=3', /Line 2 begins a value in quotes/],
+      ['A=1\nB="secret\nC=3', /Line 2 has a quoted value/],
       ['B="a" secret', /Line 1 has a quoted value/],
       ['# only a comment', /nothing of the form/],
     ] as const) {
