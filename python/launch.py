@@ -1,7 +1,7 @@
-"""What an app's Python runs first: `python launch.py <app>`, then its order on stdin, which says what to run and where.
+"""Entry point of an app's Python: `python launch.py <app>`, then its order on stdin, which says what to run and where.
 
-The order may come late. Until then, what takes longest is done: the import of Streamlit, which is the same for every
-release of an environment. Where no order comes, the server has gone or has thought better of it, and nothing is run.
+The order may come late. Until then, it does what takes longest: the import of Streamlit, which is the same for every
+release of an environment. Where no order comes, the server is gone or does not need this process, and nothing is run.
 Runs with every Python that an app may have: 3.7 is enough.
 """
 import json
@@ -31,12 +31,12 @@ def main():
 
 
 def streamlit_version():
-    """Major and minor; (0,) where it cannot be told."""
+    """Returns major and minor; (0,) where they are unknown."""
     try:
         from importlib.metadata import version
 
         return tuple(int(part) for part in version("streamlit").split(".")[:2])
-    except Exception:  # Not installed, or not under a number: whoever imports it hears of it.
+    except Exception:  # Not installed, or without a version number: the import will say so.
         return (0,)
 
 
@@ -48,7 +48,7 @@ def import_ahead():
 
 
 def obey(order):
-    """The order: `argv`, `cwd`, `environment` (what is not there yet) and `log`, the file that hears all output from now on."""
+    """The order: `argv`, `cwd`, `environment` (what is not there yet) and `log`, the file that receives all output from now on."""
     log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):

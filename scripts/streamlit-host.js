@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const cli = new URL('../dist/cli/main.js', import.meta.url);
 
-// Set-up is loaded where it is needed: the command shall be there at once.
+// Set-up is loaded where it is needed: the command must start at once.
 async function withSetUp(work) {
   const setup = await import('./lib/setup.js');
   await setup.main(() => work(setup));

@@ -21,7 +21,7 @@ const LEVELS: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 4
  * The platform's own log: JSON lines, or short readable lines where a person watches a terminal.
  * @param level the least level that is written: trace, debug, info, warn, error, fatal or silent
  * @param destination where to; the standard output unless told
- * @param copy hears every line as well, made readable
+ * @param copy receives every line as well, made readable
  */
 export function createLogger(
   level: string,
@@ -29,7 +29,7 @@ export function createLogger(
   copy?: (line: string) => void,
 ): Logger {
   const onTerminal = 'isTTY' in destination && destination.isTTY === true;
-  // The disk is full that it is kept on, or whoever read it has gone: the line is lost, and the server goes on.
+  // The disk is full that it is kept on, or its reader is gone: the line is lost, and the server continues.
   destination.on('error', () => undefined);
   return pino(
     {

@@ -41,7 +41,7 @@ export interface Config {
   sleep: {
     /** After this long without a visitor, in ms; 0 = never. */
     afterMs: number;
-    /** A page that is open and was not touched for this long (ms) is no visitor. */
+    /** A page that is open and was not used for this long (ms) does not count as a visitor. */
     idlePageMs: number;
   };
   /** Whether branches get previews, unless an app says otherwise, and when these go. */
@@ -200,7 +200,7 @@ function readPublicBase(text: string | undefined, bind: string, port: number, mi
       return url.href.replace(/\/+$/, '');
     }
   }
-  // What stands before an "@" may be a password.
+  // The part before an "@" may be a password.
   mistakes.push(
     `STREAMLIT_HOST_PUBLIC_BASE must be a URL such as https://apps.example.com, without user name, query or fragment (found ${text.replace(/[^/]*@/g, '••••@')}).`,
   );

@@ -56,6 +56,6 @@ function readStamp(stamp) {
   try {
     return JSON.parse(readFileSync(stamp, 'utf8'));
   } catch {
-    return undefined; // None, or one that was cut off: build anew.
+    return undefined; // None, or a truncated one: build again.
   }
 }

@@ -53,7 +53,7 @@ function parse(file) {
   try {
     return JSON.parse(text).packages;
   } catch {
-    return undefined; // Cut off by an interrupted install: npm makes it anew.
+    return undefined; // Cut off by an interrupted install: npm writes it again.
   }
 }
 

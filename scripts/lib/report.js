@@ -1,7 +1,7 @@
 /**
  * The counts in what vitest's JSON reporter wrote. A test file that could not even be loaded counts as one failure.
  * @param {string} text
- * @returns {{ passed: number, failed: number, skipped: number } | undefined} undefined where it is no report
+ * @returns {{ passed: number, failed: number, skipped: number } | undefined} undefined where it is not a report
  */
 export function countTests(text) {
   let report;

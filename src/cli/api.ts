@@ -97,7 +97,7 @@ export class Api {
     throw this.#stranger();
   }
 
-  /** True where the server answers, whoever asks. */
+  /** True where the server answers, with or without a token. */
   async isHealthy(): Promise<boolean> {
     try {
       const answer = await send(

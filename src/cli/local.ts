@@ -11,12 +11,12 @@ export interface LocalServer {
   startTime: string;
   /** Its public address; empty while it starts. */
   url: string;
-  /** Where it listens, for who is on the same machine; servers that tell no such thing are asked at their public address. */
+  /** Where it listens, for clients on the same machine; servers that do not record it are asked at their public address. */
   local?: string;
 }
 
 /**
- * The data folder of this machine's server, the same for whoever starts it and whoever looks for it: the one that
+ * The data folder of this machine's server, the same for the command that starts it and for those that look for it: the one that
  * STREAMLIT_HOST_DATA names, else `data` where one stands, if a server has lived there, else `data` of the checkout.
  * @param root the checkout
  */

@@ -11,7 +11,7 @@ import { createProgram } from './program.js';
  * @param launcher how a server is run from here; without it, the command line only talks to one
  */
 export async function run(argv: readonly string[], launcher?: Launcher): Promise<void> {
-  // Whoever reads our output may have seen enough: "| head".
+  // The reader of our output may have closed the pipe: "| head".
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(EXIT.ok);

@@ -14,7 +14,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
 /**
  * All verbs with their options. What a verb does is loaded when it is asked for, and not before: a command that only
- * tells something shall be there at once.
+ * prints something should return at once.
  */
 export function createProgram(make: MakeContext): Command {
   const program = new Command('streamlit-host')

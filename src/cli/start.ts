@@ -105,7 +105,7 @@ async function detach(
   child.unref();
 
   for (const deadline = Date.now() + START_LIMIT_MS; ; await sleep(50)) {
-    // Looked at first: who has written the record before it ended is no server any more.
+    // Read first: a process that wrote the record and then ended is not a server any more.
     const gone = ended;
     const ours = await findLocal(data);
     if (gone === undefined && ours !== undefined && ours.pid === child.pid && ours.url !== '')

@@ -5,7 +5,7 @@ import { tableLines, type Colour, type Column } from './output.js';
 import { harmless } from './text.js';
 import { compactBytes, compactSpan } from '../lib/units.js';
 
-/** How often (ms) the table is drawn anew while it is watched, so that the uptime goes on. */
+/** How often (ms) the table is redrawn while it is watched, so that the uptime goes on. */
 const TICK_MS = 1_000;
 
 const COLOURS: Record<string, Colour> = {
@@ -70,7 +70,7 @@ function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) 
   return [`No apps yet. Push one with: git push ${api.target.url}/git/<name>.git main`];
 }
 
-/** Tells of every change until the person has seen enough: a table that stays in its place, or a line of JSON a change. */
+/** Shows every change until interrupted: a table that stays in its place, or a line of JSON a change. */
 async function watch(cli: Context, api: Api): Promise<void> {
   const { out } = cli;
   const apps = new Map<string, { app: App; at: number }>();

@@ -116,7 +116,7 @@ export async function lastLines(paths: Paths, release: Release, process: AppProc
   const { lines } = await tail(file, LAST_LINES_READ);
   // It may have been rotated a moment ago.
   if (lines.length < LAST_LINES) lines.unshift(...(await tail(`${file}.1`, LAST_LINES_READ)).lines);
-  // Our own lines carry a time, and Streamlit's first one tells of a port that is ours; what is left is the app's.
+  // Our own lines carry a time, and Streamlit's first one names a port that is ours; what is left is the app's.
   const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length === 0) return;

@@ -87,7 +87,7 @@ async function starting(
   return findRelease(record, release.number) ?? { ...release, ...facts, state: 'starting' };
 }
 
-/** Says what the process gets of config, and what its code asks for besides. */
+/** Logs what config the process gets, and what its code reads that is missing. */
 async function tellConfig(kit: DeployKit, app: App, release: Release, log: DeployLog): Promise<void> {
   const config = await kit.configs.read(app.id, release.config ?? 0);
   const own = config.version > 0 ? `version ${config.version}` : undefined;

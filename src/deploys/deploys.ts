@@ -10,7 +10,7 @@ import type { DeployLog } from './log.js';
 import type { Pruner } from './pruner.js';
 import { OngoingDeploys, type Deploy, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
 
-/** A commit that shall become live. */
+/** A request to deploy a commit. */
 export interface DeployRequest {
   app: string;
   commit: string;
@@ -19,11 +19,11 @@ export interface DeployRequest {
   source: Release['source'];
   /** The folder of an app in place, whose repository has nothing to do with it then, and why it is deployed. */
   folder?: { dir: string; why: string };
-  /** Where the one who asks saw the branch: a commit, or null for nowhere. Not told = whoever asks does not care. */
+  /** The commit at which the requester last saw the branch, or null for none. Omitted = do not check. */
   seen?: string | null;
   /** For how long (minutes) the release before is kept for its open pages; not told = as the app says. */
   drainMinutes?: number;
-  /** The release that is brought back, with its environment as it was; a rollback brings its config back as well. */
+  /** The release to roll back to, with its environment; a rollback restores its config as well. */
   of?: Release;
 }
 
@@ -245,7 +245,7 @@ export class Deploys {
         await this.#failed(app.id, release.number, why, ongoing.log);
         this.#unwritten.delete(key);
       } catch (failure) {
-        // Not even that could be written down (a full disk): whoever waits is told, and the sweep comes back to write it.
+        // Not even that could be written down (a full disk): those who wait are told, and the sweep writes it later.
         this.#unwritten.set(key, why);
         this.#ongoing.close(app.id, { ...release, state: 'failed', reason: describe(why) });
         throw failure;

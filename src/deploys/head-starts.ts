@@ -62,7 +62,7 @@ export class HeadStarts {
 
   /**
    * The one that was started for a release, which is the caller's from here on.
-   * @param variables the environment variables of the process that the release shall have
+   * @param variables the environment variables of the release's process
    * @returns undefined where there is none that can become that process
    */
   async take(id: string, release: Release, variables: Readonly<Record<string, string>>): Promise<Child | undefined> {
@@ -105,7 +105,7 @@ export class HeadStarts {
     this.#waiting.delete(id);
   }
 
-  /** It has an owner until it has ended; that the machine would not tell us of it is no reason to fail anything else. */
+  /** It has an owner until it has ended; that the machine would not report it must not fail anything else. */
   #inBackground(end: Promise<void>): void {
     const tracked = end.catch(() => undefined).finally(() => this.#ending.delete(tracked));
     this.#ending.add(tracked);

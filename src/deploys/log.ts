@@ -5,7 +5,7 @@ export type LineListener = (line: string) => void;
 
 /** How much of a tool's output is passed on, in characters: enough to read, not enough to drown in. */
 const MAX_OUTPUT = 2 * 1024 * 1024;
-/** How many lines are kept for who joins later. */
+/** The number of lines that are kept for later followers. */
 const MAX_LINES = 5_000;
 
 /**
@@ -50,7 +50,7 @@ export class DeployLog {
     this.#write(`         ${this.#cut ? '… truncated.' : text}`);
   }
 
-  /** Hears every line so far, then every new one. @returns what ends that */
+  /** Calls back with every line so far, then with every new one. @returns a function that ends that */
   follow(listener: LineListener): () => void {
     for (const line of this.#lines) listener(line);
     this.#listeners.add(listener);

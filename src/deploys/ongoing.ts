@@ -83,12 +83,12 @@ export class OngoingDeploys {
     return entry;
   }
 
-  /** Ends it: whoever waits is told how it ended. */
+  /** Ends it, and tells those who wait how it ended. */
   close(app: string, release: Release): void {
     const entry = this.#entries.get(key(app, release.number));
     entry?.begin();
     this.#entries.delete(key(app, release.number));
-    // Whoever reads the log to its end from here on finds its last line there.
+    // From here on, the log on disk has its last line.
     void entry?.log.written.then(() => entry.finish(release));
   }
 }

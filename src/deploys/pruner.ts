@@ -72,7 +72,7 @@ export class Pruner {
 
   async #tidyEnvironments(): Promise<void> {
     const { store, paths, environments, logger } = this.#options;
-    // An app whose record is mended at the next start shall find its environment.
+    // An app whose record is repaired before the next start must find its environment.
     if (store.leftAlone.size > 0) return;
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {

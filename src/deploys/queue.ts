@@ -89,7 +89,7 @@ export class DeployQueue {
     await within(CLOSE_MS, this.#queue.close());
   }
 
-  /** Under names of its own, lest it be taken for a job that Redis holds for active and has lost. */
+  /** Under a name of its own, so that it is not taken for a job that Redis lists as active and has lost. */
   #sweep(): void {
     for (const app of this.#options.deploys.wanted()) this.#add(app, `${this.#session}/${app}/again`);
   }

@@ -18,7 +18,7 @@ const FORMAT = 1;
 
 const DRAFT = 'environment-';
 
-/** How many lines of an install somebody gets who joins it later. */
+/** The number of lines of an install that a later listener gets. */
 const HISTORY = 1_000;
 
 export interface EnvironmentsOptions {
@@ -45,9 +45,9 @@ export interface EnvironmentRequest {
   /** What tells this state of the project from others (its commit), where requirements install the project itself. */
   localKey: string;
   signal?: AbortSignal | undefined;
-  /** Hears what the install prints. While it takes its time, the install waits. */
+  /** Called with what the install prints. While it takes its time, the install waits. */
   onLine: (line: string) => void | Promise<void>;
-  /** Hears the process groups of the install. */
+  /** Called with the process groups of the install. */
   onSpawn?: ((pid: number) => void) | undefined;
 }
 

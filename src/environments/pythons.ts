@@ -59,7 +59,7 @@ async function askEach(
 ): Promise<Interpreter[]> {
   const found: Interpreter[] = [];
   for (const folder of folders) {
-    // A folder of PATH that is not there is no news.
+    // A folder of PATH that does not exist is normal.
     const names = (await readdir(folder).catch(() => [])).filter((name) => /^python3\.\d+$/.test(name));
     for (const name of names) {
       const lines: string[] = [];

@@ -26,9 +26,9 @@ export interface Command {
   /** How long its processes may take to end after TERM before they are killed, in ms; 5 s unless told. */
   graceMs?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Hears each line of stdout and stderr. While it takes its time, the command waits: nothing piles up. */
+  /** Called with each line of stdout and stderr. While it takes its time, the command waits: nothing piles up. */
   onLine?: ((line: string) => void | Promise<void>) | undefined;
-  /** Hears the process group's id, as soon as there is one. */
+  /** Called with the process group's id, as soon as there is one. */
   onSpawn?: ((pid: number) => void) | undefined;
 }
 
@@ -156,7 +156,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   try {
     command.onSpawn?.(pid);
     const pumps = Promise.all([child.stdout, child.stderr].map(pump));
-    // Whoever listens may fail; the command is ended then, and the failure told below.
+    // The listener may fail; the command is ended then, and the failure told below.
     pumps.catch(() => end('aborted'));
     const { code, signal: exitSignal } = await exit;
     clearTimeout(limit);

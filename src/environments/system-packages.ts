@@ -19,7 +19,7 @@ export interface SystemPackagesOptions {
   as: readonly string[];
 }
 
-/** What an app needs of this machine, and who hears about it. */
+/** The packages that an app needs of this machine, and where to report progress. */
 export interface WantedPackages {
   names: readonly string[];
   signal?: AbortSignal | undefined;

@@ -4,7 +4,7 @@ import type { App, AppState } from '../domain/app/app.js';
 /** The pages a visitor sees where no app can answer. */
 export type AbsentPage = 'not-found' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
 
-/** What such a page tells besides the app's name. */
+/** What such a page shows in addition to the app's name. */
 export interface AbsentFacts {
   /** The end of the log of the app's first deploy, while that is under way. */
   lines: string[];
@@ -75,7 +75,7 @@ export class Absent {
     const last = app?.releases.at(-1);
     const facts: AbsentFacts = { lines: [], reason: undefined };
     if (app === undefined || last === undefined) return facts;
-    // The seconds since the deploy began stand in each line; the time of day says nothing to who waits.
+    // Each line has the seconds since the deploy began; the time of day means nothing to a waiting visitor.
     if (page === 'building')
       facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) =>
         line.replace(/^\[[^\]]+\] {0,4}/, ''),

@@ -13,7 +13,7 @@ export interface EntryOptions {
   gateway: Gateway;
   /** Answers below /git/. @param path without the query */
   git: (request: IncomingMessage, response: ServerResponse, path: string, query: string) => void;
-  /** Where a path leads that an app has besides its own: another path; undefined for none. */
+  /** The target of an app's extra path; undefined where the path is not one. */
   redirect?: (path: string) => string | undefined;
   /** Sees every request for a page of ours or of an app before it is answered. @param path without the query */
   seen?: (request: IncomingMessage, response: ServerResponse, path: string) => void;
@@ -59,7 +59,7 @@ export function createEntry(options: EntryOptions): Entry {
   };
   return {
     request(request, response) {
-      // A client that goes away is an everyday event; who reads or writes the streams notices by their end.
+      // A client that goes away is an everyday event; readers and writers of the streams see it by their end.
       request.on('error', () => undefined);
       response.on('error', () => undefined);
       const { path, query } = locate(request);

@@ -13,7 +13,7 @@ const LIMITS = { upgradeMs: 30_000, lingerMs: 15_000 };
 /** After how long without a byte (ms) the system asks whether a visitor is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** The most bytes of an answer's headers: a login is kept in cookies, of which large ones are parted into several. */
+/** The most bytes of an answer's headers: a login is kept in cookies, of which large ones are split into several. */
 const MAX_HEADERS = 64 * 1024;
 
 /** How an app's answer is to be changed on its way. */
@@ -59,12 +59,12 @@ export class Forwarder {
     });
     this.#proxy.on('proxyReqWs', (asked, request, socket) => {
       const appPath = this.#passages.get(request)?.appPath ?? '';
-      // Until the app answers nobody reads from the visitor's end, and one who leaves is seen by this alone.
+      // Until the app answers, nobody reads from the visitor's end; only this event shows that they left.
       const leave = (): void => void socket.destroy();
       socket.once('end', leave);
       asked.once('upgrade', (answer, upstream) => {
         socket.off('end', leave);
-        // It flows from here on, into the app: who listens sees that somebody is there.
+        // It flows from here on, into the app: the app sees that somebody is there.
         const touch = this.#passages.get(request)?.touch;
         socket.on('data', (chunk: Buffer) => {
           if (!isHeartbeat(chunk)) touch?.();
@@ -86,7 +86,7 @@ export class Forwarder {
 
   /**
    * Forwards one request whose target was claimed already.
-   * @param failed hears of an error; whether the answer has begun can be seen on the response
+   * @param failed called with an error; whether the answer has begun can be seen on the response
    */
   web(
     request: IncomingMessage,

@@ -75,7 +75,7 @@ export class Gateway {
       return json(response, { woken: true });
     }
     if (app.asleep) {
-      // What a tab asks that was left open is no visitor: it would keep every app awake for ever.
+      // A request of a tab that was left open does not count as a visit: it would keep every app awake for ever.
       if (to.rest === '/_stcore/health') return plain(response, 503, `${to.id}: sleeping\n`, { 'retry-after': '10' });
       this.#options.wake(to.id);
     }
@@ -229,7 +229,7 @@ export class Gateway {
     };
     const release = to.release ?? releaseFromCookie(request, to.id);
     const picked = routes.pick(to.id, release);
-    // While it is held nobody reads from it, and a visitor who leaves is seen by the end alone.
+    // While it is held nobody reads from it; only its end shows that the visitor left.
     const leave = (): void => void socket.destroy();
     socket.once('end', leave);
     const target = picked?.backend.state === 'ready' ? picked : await routes.whenReady(to.id, release, HOLD_MS, worth);
@@ -282,7 +282,7 @@ function movedTo(request: IncomingMessage, { release, rest }: AppRequest): strin
   return release === undefined ? '/' : `/~${release}/`;
 }
 
-/** States that will soon be "running", whoever asks. */
+/** States that will soon be "running". */
 const WORTH_WAITING: ReadonlySet<AppState> = new Set<AppState>(['starting', 'running', 'sleeping']);
 
 /** True for a page that had a connection before: Streamlit's third subprotocol is the session it comes back to. */

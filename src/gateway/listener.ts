@@ -68,7 +68,7 @@ function answer(status: string, text: string): string {
 /**
  * Takes a request for what it is without its upgrade. Clients that would rather speak HTTP/2 (Java's, curl --http2) offer
  * that with their first request, and a server may go on as if they had not
- * (https://www.rfc-editor.org/rfc/rfc9110#section-7.8); Node has given up reading by then, so it is read anew.
+ * (https://www.rfc-editor.org/rfc/rfc9110#section-7.8); Node has stopped reading by then, so it is parsed again.
  */
 function declineUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/${request.httpVersion}`];

@@ -11,7 +11,7 @@ export class Announcement {
   readonly #updates: RefUpdate[] = [];
   #over = false;
 
-  /** Hears the next bytes of the body. @returns the refs, once, when all are known */
+  /** Reads the next bytes of the body. @returns the refs, once, when all are known */
   hear(bytes: Uint8Array): RefUpdate[] | undefined {
     if (this.#over) return undefined;
     try {

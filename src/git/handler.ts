@@ -22,7 +22,7 @@ type Service = 'git-upload-pack' | 'git-receive-pack';
 export interface GitRepositories {
   /** The repository's folder, where the app exists. */
   find(app: string): string | undefined;
-  /** The folder of an empty repository, shown to who is about to push an app that does not exist yet. */
+  /** The folder of an empty repository, served before the first push to an app that does not exist yet. */
   empty: string;
   /** @throws Refusal where nobody can push to this app */
   demandPushable(app: string): void;
@@ -93,7 +93,7 @@ export class GitHandler {
   /** @throws Refusal where an address has guessed too often */
   #whoAsks(request: IncomingMessage): Principal | undefined {
     const { authorization } = request.headers;
-    // git asks without credentials first, every time: that is no guess.
+    // git asks without credentials first, every time: that does not count as a guess.
     if (authorization === undefined) return undefined;
     const { attempts, check } = this.#options;
     const address = request.socket.remoteAddress ?? '';
@@ -175,7 +175,7 @@ export class GitHandler {
         await repositories.end(app);
       }
     }
-    // Not before: who sees the push end finds everything as it will stay.
+    // Not before: once the pusher sees the end, everything is in its final state.
     response.end();
   }
 
@@ -222,7 +222,7 @@ export class GitHandler {
       },
     });
     const body = gzip ? createGunzip() : count;
-    // Piped, lest its connection be taken down with the rest: git may have an answer that the client should see.
+    // Piped, so that its connection is not torn down with the rest: git may have an answer that the client should see.
     request.pipe(body);
     const left = (): void => {
       // Also where all of it had come: what was not read of it yet went with the client.

@@ -23,7 +23,7 @@ export class PktReader {
     return [...this.read(chunk)];
   }
 
-  /** The same one by one: whoever stops does not look at what comes after, which need not be packets. */
+  /** Yields the packets one by one: a reader that stops never parses what follows, which need not be packets. */
   *read(chunk: Uint8Array): Generator<Buffer | null> {
     this.#rest = Buffer.concat([this.#rest, chunk]);
     while (this.#rest.length >= 4) {

@@ -86,7 +86,7 @@ export class Pushes {
     return secret;
   }
 
-  /** Hears what a push sends, as it comes: what it will deploy is known before its objects are here. */
+  /** Reads what a push sends, as it comes: what it will deploy is known before its objects have arrived. */
   hear(secret: string, bytes: Uint8Array): void {
     const { apps, headStarts } = this.#options;
     const push = this.#pushes.get(secret);

@@ -1,5 +1,5 @@
 /**
- * Two pieces of work at once. Ends when both have ended, so that neither goes on behind whoever tidies up after them.
+ * Two pieces of work at once. Ends when both have ended, so that neither continues while the caller tidies up.
  * @throws what the first one threw, or else the second
  */
 export async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {

@@ -9,7 +9,7 @@ export class Shared<T> {
 
   constructor(work: (signal: AbortSignal) => Promise<T>) {
     this.#done = work(this.#controller.signal);
-    // Whoever waits is told; nobody waiting is no defect.
+    // Those who wait are told; that nobody waits is not a defect.
     this.#done.catch(() => undefined);
   }
 

@@ -21,7 +21,7 @@ export function capitalise(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Returns a sentence as a part of another one: without its capital, where that is no name, and without its full stop. */
+/** Returns a sentence as a part of another one: without its capital, unless it is a name, and without its full stop. */
 export function asClause(sentence: string): string {
   const [first = ''] = sentence.split(/[^\w.]/, 1);
   const lower = /^[A-Z][a-z]*$/.test(first) && !NAMES.has(first);

@@ -26,7 +26,7 @@ export interface FollowOptions {
   from: number;
   /** Ends it at once. */
   signal: AbortSignal;
-  /** How often (ms) the file is looked at even when the system tells of no change. */
+  /** How often (ms) the file is looked at even when the system reports no change. */
   pollMs?: number;
 }
 

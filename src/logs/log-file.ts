@@ -54,7 +54,7 @@ export class LogFile {
   }
 
   /**
-   * Where the file has grown too large, moves it to `.1` and begins anew; to be called every second. Children hold
+   * Where the file has grown too large, moves it to `.1` and starts a new one; to be called every second. Children hold
    * the file open, so it is copied and emptied; what a child writes between the two is lost. Of a flood only the last
    * part is kept, and where the disk is full, nothing is.
    * @returns whether it was rotated

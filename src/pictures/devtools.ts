@@ -58,7 +58,7 @@ export class DevTools {
     });
   }
 
-  /** Hears every event from now on. */
+  /** Calls back with every event from now on. */
   on(listener: (event: DevToolsEvent) => void): void {
     this.#listeners.add(listener);
   }
@@ -75,7 +75,7 @@ export class DevTools {
     this.#rest = messages.pop() ?? '';
     for (const text of messages) {
       const message = read(text);
-      // Whoever sends something else is no browser that could be spoken to.
+      // Anything else does not come from a browser that speaks this protocol.
       if (message === undefined) return this.close();
       const { id, method, params = {}, result = {}, error } = message;
       if (method !== undefined) for (const listener of this.#listeners) listener({ method, params });

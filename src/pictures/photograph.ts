@@ -12,7 +12,7 @@ const STILL_MS = 1_500;
 /** After how long (ms) a page that goes on changing is taken as it is. */
 const PATIENCE_MS = 25_000;
 
-/** What a page tells of itself. */
+/** What a page reports about itself. */
 interface Look {
   /** Streamlit's state of the script; "initial" before its first run, null where the page is not there, or an old one. */
   script: string | null;

@@ -29,7 +29,7 @@ export interface PhotographerOptions {
 
 /**
  * Takes a picture of an app for the gallery whenever a release of it went live: one at a time for the whole server, and
- * never so that anybody has to wait for it. What cannot be taken stays as it was.
+ * never so that anybody has to wait for it. Where none can be taken, the old one stays.
  */
 export class Photographer {
   readonly #options: PhotographerOptions;

@@ -145,7 +145,7 @@ export async function ask(path: string, command: string, answer: RegExp, timeout
   }
 }
 
-/** Redis opens its log anew for each line, so a rename is all it takes. */
+/** Rotates the log. Redis reopens it for each line, so a rename is enough. */
 export async function rotate(log: string): Promise<void> {
   if ((await sizeOf(log)) > LOG_MAX) await rename(log, `${log}.1`);
 }

@@ -108,7 +108,7 @@ class PrivateRedis implements RedisServer {
       }
     }
     const left = await this.#readRecord();
-    // The record of a data folder that was copied tells of the Redis of the other.
+    // The record of a data folder that was copied names the Redis of the other.
     if (left !== undefined && (await livesIn(left.pid, await realpath(this.#options.dir))))
       await endGroup(left, GRACE_MS);
     await rm(socket, { force: true });

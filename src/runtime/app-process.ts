@@ -41,7 +41,7 @@ export interface ProcessSpec {
   log: LogFile;
 }
 
-/** Hears that the process has another state, pid or port. */
+/** Called when the process has another state, pid or port. */
 export type ProcessListener = (process: AppProcess) => void;
 
 /**

@@ -218,7 +218,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const watcher = new Watcher({ logger });
   const folders = new Folders({
     file,
-    // Our own records of apps are no apps.
+    // Our own records of apps are not apps.
     apps: config.controller.apps === paths.apps ? undefined : config.controller.apps,
     store,
     newApps,

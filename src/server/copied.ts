@@ -12,7 +12,7 @@ export interface CopiedOptions {
 
 /**
  * Forgets the processes of another data folder. One that is a copy, such as a back-up that is tried beside the server
- * which it was taken of, tells of that server's processes as if they were its own; whoever adopted them would end them.
+ * which it was taken of, lists that server's processes as if they were its own; adopting them would end them.
  */
 export async function forgetCopied({ store, data, mark }: CopiedOptions): Promise<void> {
   const isForeign = async (record: App['processes'][number]): Promise<boolean> =>

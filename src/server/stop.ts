@@ -1,9 +1,9 @@
-/** That the server shall end, and how: told by a signal or by the API. */
+/** A request to stop the server, and how: made by a signal or through the API. */
 export class Stop {
   readonly #asked = new AbortController();
   #keepApps = true;
 
-  /** Aborted once the server shall end. */
+  /** Aborted once the server is to stop. */
   get asked(): AbortSignal {
     return this.#asked.signal;
   }
@@ -27,7 +27,7 @@ export class Stop {
     process.on('SIGINT', onSignal);
   }
 
-  /** Resolves when the server shall end. */
+  /** Resolves when the server is to stop. */
   async wanted(): Promise<{ keepApps: boolean }> {
     if (!this.asked.aborted)
       await new Promise((resolve) => this.asked.addEventListener('abort', resolve, { once: true }));

@@ -157,7 +157,7 @@ export class Processes {
       // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
       MALLOC_ARENA_MAX: '2',
       ...vars,
-      // What stands from here on is the server's, whatever the vars say.
+      // Everything below is set by the server, whatever the vars say.
       PATH: `${join(environment, 'bin')}:${path}`,
       // An app in place keeps the home that it had.
       HOME: release.folder === undefined ? storage : home,

@@ -98,7 +98,7 @@ export class Serving {
   /**
    * Makes a process that serves the one that new visitors get: written down, then swapped in one assignment. The process
    * before it drains where it is another release's, and ends where it is the same one's.
-   * @param record the app's record as it shall be, given the newest one
+   * @param record returns the app's new record, given the newest one
    */
   async goLive(app: string, process: AppProcess, record: (app: App) => App): Promise<void> {
     const { store, routes } = this.#options;
@@ -190,7 +190,7 @@ export class Serving {
     }
   }
 
-  /** Ends the processes of an older release, whoever still has a page open on it. */
+  /** Stops the processes of an older release, even where pages are still open on it. */
   async retire(app: string, release: number): Promise<void> {
     const old = [...(this.#draining.get(app) ?? [])].filter((served) => served.process.release === release);
     await Promise.all(old.map((served) => this.#replace(app, served)));

@@ -32,7 +32,7 @@ export class Sleeper {
     this.#timer.unref();
   }
 
-  /** Wakes an app, should it sleep; whoever waits for it hears from its route. Ten at once start one process. */
+  /** Wakes an app if it sleeps; waiting requests follow its route. Ten at once start one process. */
   wake(id: string): void {
     const app = this.#options.store.find(id);
     if (app?.asleep !== true || app.wanted !== 'running') return;

@@ -12,7 +12,7 @@ const configSchema = z.object({
   /** 1, 2, 3 … per app; 0 is the empty one that every app begins with. */
   version: z.number().int(),
   vars: z.record(z.string(), z.object({ value: z.string(), ...change })),
-  /** secrets.toml as it was set; empty where there is none. */
+  /** The secrets.toml as set; empty where there is none. */
   secretsToml: z.string(),
   /** The last change of the secrets, apart from that of the vars. */
   secretsChanged: z.object(change).nullable(),
@@ -41,7 +41,7 @@ const FILE = 'config';
 export class AppConfigs {
   readonly #vault: Vault;
   readonly #turns = new Turns();
-  /** Hides the values of all versions; renewed with every change, so that whoever hides text goes on to hide all of it. */
+  /** Hides the values of all versions; renewed with every change, so that long-lived log filters hide new values too. */
   readonly #masks = new Map<string, (text: string) => string>();
 
   constructor(vault: Vault) {

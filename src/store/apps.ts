@@ -5,10 +5,10 @@ import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
 
-/** A change to an app: the record as it shall be. It must not keep or alter the one it was given. */
+/** A change to an app: returns the new record. It must not keep or alter the one it was given. */
 export type Change = (app: App) => App;
 
-/** Hears of every change, after it is on disk; `undefined` = removed. */
+/** Called with every change, after it is on disk; `undefined` = removed. */
 export type StoreListener = (id: string, app: App | undefined) => void;
 
 /**

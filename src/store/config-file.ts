@@ -43,14 +43,14 @@ export class ConfigFile {
     this.#folders = { base: dirname(path), apps };
   }
 
-  /** Reads it anew. Nothing that it may hold is an error: the last good one stands in for it. */
+  /** Reads it again. No content is an error: the last valid version takes its place. */
   async read(): Promise<ConfigState> {
     return this.#turns.take('', () => this.#read());
   }
 
   /**
    * Sets apps or takes them out, with everything else left as it is. It is made where there is none.
-   * @param change by key, given what stands there now; undefined takes an app out
+   * @param change by key, given what it says now; undefined removes an app
    * @throws Refusal `config-invalid` where the file has mistakes: nothing is written then
    */
   async change(

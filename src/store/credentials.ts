@@ -26,7 +26,7 @@ export class Credentials {
   /**
    * The admin token's credentials.
    * @param file where a token that was not given is kept
-   * @throws Error where the file cannot be read or written, or holds something that is no token
+   * @throws Error where the file cannot be read or written, or does not hold a token
    */
   static async load(file: string, given?: string): Promise<Credentials> {
     return new Credentials(given ?? (await readToken(file)) ?? (await makeToken(file)));

@@ -125,7 +125,7 @@ const CHILDREN = 'child_process';
 
 /**
  * simple-git listens for a child's errors only after it has touched its pipes. Where no more files may be open there
- * are none: it rejects, and the error that nobody hears would end our whole process.
+ * are none: it rejects, and that unhandled error would end our whole process.
  */
 function hearErrors(message: unknown, call: Call): void {
   const { process: child } = message as { process?: unknown };

@@ -19,7 +19,7 @@ export async function linkLive(paths: Paths, app: string, release: Release): Pro
     if (target !== undefined) await link(join(folder, name), relative(folder, target));
 }
 
-/** Makes a symbolic link, or points one anew, by one rename. */
+/** Makes a symbolic link, or replaces one, by one rename. */
 export async function link(path: string, target: string): Promise<void> {
   const draft = join(dirname(path), `.${basename(path)}-${randomUUID()}`);
   try {

@@ -83,7 +83,7 @@ function targetOf(app: App, paths: Paths): string | undefined {
   return release.number === app.live ? paths.runLog(app.id, release.number) : paths.buildLog(app.id, release.number);
 }
 
-/** The key, as people know the app by; the id where the key is no name for a file or is taken. */
+/** The key, as people know the app by; the id where the key is not a valid file name or is taken. */
 function nameOf({ id, place }: App): string {
   const name = place !== undefined && /^[\w][\w.-]{0,99}$/.test(place.key) ? place.key : id;
   return OWN.includes(name) ? `app-${name}` : name;

@@ -41,7 +41,7 @@ export class Paths {
   get server(): string {
     return join(this.run, 'server.json');
   }
-  /** An empty repository, for who is about to push an app that does not exist yet. */
+  /** An empty repository, served before the first push to an app that does not exist yet. */
   get emptyRepository(): string {
     return join(this.run, 'empty.git');
   }
@@ -68,7 +68,7 @@ export class Paths {
     return join(this.secrets, app, String(release), String(port), 'secrets.toml');
   }
 
-  /** The config.json of apps in place as it was when it was last without mistakes. */
+  /** The last valid config.json of apps in place. */
   get lastConfig(): string {
     return join(this.data, 'config.last-good.json');
   }

@@ -8,7 +8,7 @@ const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 /** The longest patch that is shown, in characters. */
 const MAX_DIFF = 500_000;
 
-/** What stands for "no commit" in git's protocol. */
+/** The id that means "no commit" in git's protocol. */
 export const NO_COMMIT = '0'.repeat(40);
 
 /** A file to be put into a commit. */
@@ -23,7 +23,7 @@ export interface CommitRequest {
   parent: string | undefined;
   set: readonly BlobSource[];
   remove: readonly string[];
-  /** True where `set` is everything that the commit shall hold. */
+  /** True where `set` is the whole content of the commit. */
   replace: boolean;
   author: string;
   message: string;

@@ -52,7 +52,7 @@ type StoredSession = z.infer<typeof sessionSchema>;
 export interface SessionsOptions {
   /** Names the token that the sessions depend on: when it changes, they are over. */
   fingerprint: string;
-  /** Hears what could not be read or written. */
+  /** Called with what could not be read or written. */
   warn: (sentence: string) => void;
   now?: () => number;
 }
@@ -103,7 +103,7 @@ export class Sessions {
     return id;
   }
 
-  /** The session of an id, which lasts anew from now; undefined where there is none, or no more. */
+  /** The session of an id, whose lifetime starts again; undefined where there is none, or it has expired. */
   find(id: string): Session | undefined {
     const hash = hashOf(id);
     const session = this.#sessions.get(hash);

@@ -29,7 +29,7 @@ type Ring = z.infer<typeof ringSchema>;
 export interface Rotation {
   /** The id of the new key. */
   key: string;
-  /** How many files were encrypted anew. */
+  /** The number of files that were encrypted again. */
   files: number;
   /** One sentence for each file that could not be read; the key that it names is kept. */
   problems: string[];
@@ -99,7 +99,7 @@ export class Vault {
   }
 
   /**
-   * Makes a new key, encrypts everything anew with it and throws the old one away. Both keys are known until the last file
+   * Makes a new key, encrypts everything with it and throws the old one away. Both keys are known until the last file
    * is done, so everything can be read at every moment, and `open` ends what a crash interrupts.
    * @throws Refusal `vault-key-missing`, `vault-key-unreadable`
    */

@@ -36,7 +36,7 @@ export class TooManyAttempts extends Refusal {
 }
 
 /**
- * Slows down whoever guesses tokens or login codes. Only wrong ones are counted, and sessions that are open go on: a
+ * Slows down guessing of tokens and login codes. Only wrong ones are counted, and sessions that are open go on: a
  * guesser behind the same reverse proxy as everybody else locks the others out no longer than the guessing lasts.
  */
 export class Attempts {

@@ -18,7 +18,7 @@ const MAX_HEADER = 4_096;
 
 /**
  * The token that an `Authorization` header carries: `Bearer <token>`, or `Basic` with any user name and the token as
- * the password, which is what git and `curl -u` can send. Whatever else stands there is no token; nothing throws.
+ * the password, which is what git and `curl -u` can send. Anything else is not a token; nothing throws.
  * @see https://www.rfc-editor.org/rfc/rfc7617
  */
 export function tokenOf(header: string | undefined): string | undefined {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Refusal } from '../../errors.js';
 import { dashed, newApp, pendingRelease, printable, type App } from './app.js';
 
-/** What stands between an app's id and a branch in the id of a preview, and in no other id. */
+/** The separator of app id and branch in the id of a preview; no other id contains it. */
 const BETWEEN = '--';
 /** The longest that an id may be. */
 const MAX_ID = 63;

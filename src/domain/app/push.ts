@@ -55,7 +55,7 @@ export function isCreation(update: RefUpdate): boolean {
   return NOTHING.test(update.old);
 }
 
-/** True where the ref shall go. */
+/** True where the push deletes the ref. */
 export function isDeletion(update: RefUpdate): boolean {
   return NOTHING.test(update.new);
 }

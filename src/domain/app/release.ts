@@ -26,7 +26,7 @@ export const releaseSources = ['push', 'upload', 'edit', 'redeploy', 'rollback',
 export const releaseSchema = z.object({
   /** 1, 2, 3 … per app; never used twice. */
   number: z.number().int().positive(),
-  /** The full commit id; of an app in place, a digest of its code as it was found. */
+  /** The full commit id; of an app in place, a digest of its code at that time. */
   commit: z.string(),
   branch: z.string(),
   source: z.enum(releaseSources),

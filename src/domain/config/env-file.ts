@@ -14,7 +14,7 @@ const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', '"': '"', '
  * The vars of an `.env` file: `NAME=value` a line, comments, `export`, values in quotes. In double quotes `\n`, `\t`, `\"`
  * and `\\` are what they stand for; nothing else is expanded. Of a name that comes twice, the last counts. (Node's own
  * parseEnv stops without a word at a line that it does not understand, and what follows would be lost.)
- * @throws Refusal `env-file-invalid`, which tells the line and nothing of what stands there
+ * @throws Refusal `env-file-invalid`, which names the line and nothing of its content
  */
 export function parseEnvFile(text: string): ConfigVars {
   const lines = text.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');

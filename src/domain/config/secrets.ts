@@ -20,7 +20,7 @@ export interface AuthDefaults {
 
 /**
  * Refuses a text that Streamlit could not read as secrets.toml.
- * @throws Refusal `secrets-invalid` that tells line and column, and nothing of what stands there; `secrets-too-large`
+ * @throws Refusal `secrets-invalid` that names line and column, and nothing of the content; `secrets-too-large`
  */
 export function checkSecrets(text: string): void {
   if (Buffer.byteLength(text) > SECRETS_BYTES) {
@@ -55,7 +55,7 @@ export function secretNames(text: string): SecretNames {
   };
 }
 
-/** What stands under each name at the top of a secrets.toml, written in one way, so that two can be compared. */
+/** The value of each top-level name of a secrets.toml, written in one way, so that two can be compared. */
 export function secretTexts(text: string): Record<string, string> {
   const table = read(text);
   return Object.fromEntries(
@@ -76,7 +76,7 @@ export function secretValues(text: string): string[] {
 }
 
 /**
- * The secrets.toml that an app gets. It is written anew from what was read, so that Python's reader, which knows TOML 1.0
+ * The secrets.toml that an app gets. It is serialised again from what was parsed, so that Python's reader, which knows TOML 1.0
  * only, gets what was checked here. `[auth]` gets what it lacks and the server knows
  * (https://docs.streamlit.io/develop/api-reference/user/st.login).
  */

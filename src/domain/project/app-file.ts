@@ -146,7 +146,7 @@ export function appFileJsonSchema(): Record<string, unknown> {
   return { $schema, title: APP_FILE, description: 'The settings of a Streamlit app on streamlit-host.', ...schema };
 }
 
-/** Why a text is no TOML, in one line. */
+/** The reason why a text is not valid TOML, in one line. */
 export function tomlReason(error: TomlError): string {
   const [first = ''] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
   return `invalid TOML: ${first}`;

@@ -137,7 +137,7 @@ export function aptInstall(names: readonly string[]): string[] {
   ];
 }
 
-/** Reads the lists of Debian packages anew. */
+/** Updates the lists of Debian packages. */
 export function aptUpdate(): string[] {
   return ['apt-get', 'update', ...PLAIN_APT];
 }

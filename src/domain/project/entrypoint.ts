@@ -21,7 +21,7 @@ const NEVER = new Set([
   'versioneer.py',
 ]);
 
-/** The file that Streamlit shall run, or one sentence that says why there is none. */
+/** The file for Streamlit to run, or one sentence on why there is none. */
 export type Entrypoint = { file: string } | { refusal: string };
 
 /**

@@ -28,7 +28,7 @@ export interface KnownKeys {
 /** Names that are in every app's environment. */
 const GIVEN = /^(PATH|HOME|LANG|PWD|VIRTUAL_ENV|PYTHONUNBUFFERED|MALLOC_ARENA_MAX|STREAMLIT_.*)$/;
 
-/** What `st.secrets.…` can be besides a key: its own methods. */
+/** The methods of `st.secrets`, which are not keys. */
 const METHODS = new Set([
   'get',
   'items',
@@ -192,7 +192,7 @@ function tokenise(code: string): Token[] {
     const { skip, prefix = '', long1, long2, short1, short2, name, op } = found.groups ?? {};
     const string = short1 ?? short2 ?? long1 ?? long2;
     if (string !== undefined) {
-      // A formatted string or one with escapes is no name that can be known here.
+      // A formatted string or one with escapes has no value that is known here.
       const plain = !/[fbt]/i.test(prefix) && !string.includes('\\') && !string.includes('\n');
       tokens.push(plain ? { kind: 'string', text: string, line } : { kind: 'op', text: '""', line });
     } else if (name !== undefined) tokens.push({ kind: 'name', text: name, line });

@@ -11,7 +11,7 @@ const NAME = /^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?$/;
 /**
  * The Debian packages that an app names in packages.txt, as Streamlit Community Cloud reads it: a name a line, with
  * comments and blank lines.
- * @throws Refusal `packages-invalid` with the line where one is no name
+ * @throws Refusal `packages-invalid` with the line of an invalid name
  */
 export function parsePackages(text: string): string[] {
   const names = text

@@ -45,7 +45,7 @@ export interface Inspection {
 const LINK = '120000';
 const SUBMODULE = '160000';
 
-/** What stands for bytes that are no UTF-8 once they are text: such a name leads to no file any more. */
+/** What bytes that are not UTF-8 become in a text: such a name no longer leads to its file. */
 const NOT_UTF8 = '\uFFFD';
 
 /** The files at the top of a project that say how it is to be made ready, and the most that each may have, in bytes. */

@@ -34,7 +34,7 @@ export interface Interpreter {
  */
 export function parsePythonWish(file: string, text: string, meaning?: string): PythonWish {
   const plain = text.trim().replace(/^(?:c?python[-@ ]?)(?=[\d<>=~])/i, '');
-  // Whoever names one version means its patches as well, in whatever file and words.
+  // A version without a patch number includes all its patches, in every file format.
   const [, major, minor, patch] = ONE_VERSION.exec(plain) ?? ONE_VERSION.exec(meaning ?? '') ?? [];
   const specifier =
     major === undefined ? (meaning ?? plain) : minor === undefined ? `==${major}.*` : `==${major}.${minor}.*`;

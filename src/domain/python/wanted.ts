@@ -82,7 +82,7 @@ export function tablesOf(value: unknown): Record<string, unknown>[] {
   return Array.isArray(value) ? value.map(tableOf) : [];
 }
 
-/** git's short form `git@host:path` is no URL. */
+/** git's short form `git@host:path` is not a URL. */
 function overSsh(address: string): string {
   const short = /^([\w.-]+@[\w.-]+):(?!\/)(.+)$/.exec(address);
   return short === null ? address : `ssh://${short[1]}/${short[2]}`;

@@ -34,10 +34,10 @@ export function hear(message: Buffer): Heard {
     if (part.number === 4) return { pages: pagesOf(part.bytes, 8) };
     // A script that asked for another run (status 2) goes on with it.
     if (part.number === 6) return part.value === 2 ? {} : { finished: true };
-    // Shown on the page, or a page that is no Python at all.
+    // Shown on the page, or a page that is not Python at all.
     const shown =
       part.number === 5 ? pick(part.bytes, 3, 8)?.bytes : part.number === 10 ? pick(part.bytes, 3)?.bytes : undefined;
-    // A warning is no failure.
+    // A warning is not a failure.
     if (shown !== undefined && (pick(shown, 5)?.value ?? 0) === 0) return { exception: linesOf(shown) };
   }
   return {};

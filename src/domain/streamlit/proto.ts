@@ -6,7 +6,7 @@ export interface Field {
   number: number;
   /** A text or another message; empty for a number. */
   bytes: Buffer;
-  /** 0 where it is no number. */
+  /** 0 where it is not a number. */
   value: number;
 }
 

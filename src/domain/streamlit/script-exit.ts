@@ -2,7 +2,7 @@
 const EXIT = /^[^#\n]*?(?:(?<![\w.])(?:sys\s*\.\s*exit|exit|quit)\s*\(|\braise\s+SystemExit\b)/m;
 
 /**
- * True where a script may leave by Python's own means. Streamlit hears nothing of that: the run has no end, for a visitor's
+ * True where a script may leave by Python's own means. Streamlit does not notice: the run never ends, for a visitor's
  * page as for a check (its threads catch `Exception`, of which `SystemExit` is none:
  * https://docs.python.org/3/library/threading.html#threading.excepthook).
  */

@@ -15,7 +15,7 @@ export interface StreamlitOptions {
 }
 
 /**
- * The command that an app's process is started with: what it shall run, it hears on its stdin.
+ * The command that an app's process is started with: it reads on its stdin what to run.
  * @param launcher the place of `python/launch.py`
  */
 export function launchCommand(python: string, launcher: string, app: string): string[] {

@@ -54,7 +54,7 @@ export class AppPort {
   /**
    * True where a process that has ended did not get it, since somebody else took it after it was found free. Between the look
    * and Streamlit's own bind lies half a second, and the port's range is not ours alone: a connection that lasted a moment is
-   * gone by now, and only what Streamlit said tells of it.
+   * gone by now, and only Streamlit's own message says so.
    */
   async wasLost(log: LogFile): Promise<boolean> {
     if (!(await isFree(this.#number))) return true;

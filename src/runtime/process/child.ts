@@ -28,9 +28,9 @@ export interface ChildSpec {
 export interface Order {
   argv: readonly string[];
   cwd: string;
-  /** What it shall have of the environment; told is what it did not begin with, lest that take back what was changed since. */
+  /** Its environment; only what it did not start with is sent, so that nothing that changed since is undone. */
   environment: Readonly<Record<string, string>>;
-  /** The file that hears all its output from now on. */
+  /** The file that receives all its output from now on. */
   log: string;
 }
 

@@ -10,7 +10,7 @@ const LIMIT_MS = 5_000;
 const ROUND_MS = 10;
 /** How often nothing must be found: one look misses what was started behind its back while its parent ended. */
 const QUIET_ROUNDS = 3;
-/** How often one look lists the processes anew at the most: others may start some all the time. */
+/** How often one look lists the processes again at most: others may start some all the time. */
 const MAX_LISTS = 50;
 
 /** A running process that carries a mark. */

@@ -76,7 +76,7 @@ export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): bo
 }
 
 /**
- * Ends a group: TERM, time to finish, then KILL for whoever is left of it, also where its leader has ended before.
+ * Ends a group: TERM, time to finish, then KILL for what is left of it, also where its leader has ended before.
  * @param graceMs how long it may take to end by itself
  */
 export async function endGroup(leader: ProcessIdentity, graceMs: number): Promise<void> {
@@ -164,7 +164,7 @@ export async function listeningPorts(pid: number): Promise<number[]> {
   return [...ports].sort((a, b) => a - b);
 }
 
-/** Who listens on a port, where that can be seen: other people's processes keep it to themselves. */
+/** The process that listens on a port, where that is visible: those of other users are not. */
 export async function holderOf(port: number): Promise<{ pid: number; name: string } | undefined> {
   const wanted = await listeningInodes(process.pid, port);
   if (wanted.size === 0) return undefined;

@@ -23,7 +23,7 @@ describe('an .env file', () => {
       ['A="x\ny"\n=secret', /Line 3 does not/],
       ['A=1\nB="secret\nC=3', /Line 2 has a quoted value/],
       ['B="a" secret', /Line 1 has a quoted value/],
-      ['# only a comment', /nothing of the form/],
+      ['# only a comment', /no line of the form/],
     ] as const) {
       expect(() => parseEnvFile(text)).toThrow(Refusal);
       expect(() => parseEnvFile(text)).toThrow(says);
