@@ -167,7 +167,7 @@ export const refusalCodes = [
 export type RefusalCode = (typeof refusalCodes)[number];
 
 /**
- * An error that was expected: its message is one sentence for the person who reads it and says what to do next.
+ * An expected error: its message says in full sentences what is wrong and what to do next.
  * It is shown as it is; anything that is not a Refusal is a defect, logged with its stack and never shown.
  */
 export class Refusal extends Error {

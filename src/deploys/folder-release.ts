@@ -40,14 +40,14 @@ export class FolderReleases implements ReleaseSource {
     const { venv, main, settings } = await inspectPlace(place);
     // Before the process reads it: what is changed from here on is another release.
     const commit = await digestOf(place.dir, place.main);
-    log.step(`Runs in place: ${place.dir}; main file: ${relative(place.dir, main)}`);
+    log.step(`Running in place from ${place.dir}; main file: ${relative(place.dir, main)}`);
     const facts = {
       commit,
       entrypoint: relative(place.dir, main),
       folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
     };
     if (venv !== undefined) {
-      log.step(`Environment: its own, ${venv}`);
+      log.step(`Environment: ${venv}, the app's own`);
       return { facts, settings };
     }
     const { dependencies, python } = await dependenciesOf(place, settings);

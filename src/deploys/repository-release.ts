@@ -80,7 +80,7 @@ export class RepositoryReleases implements ReleaseSource {
     return description === undefined ? app : { ...app, description };
   }
 
-  /** What was built before: its code as it was committed, and nothing is looked for again. */
+  /** Prepares a release from what was built before: the committed code, with nothing inspected again. */
   async #reuse(app: App, release: BuiltBefore, log: DeployLog, signal: AbortSignal): Promise<Built> {
     const { source, files } = await this.#checkOut(app, release, signal);
     tellFiles(log, files, release.entrypoint);

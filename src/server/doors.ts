@@ -38,7 +38,7 @@ import type { Stop } from './stop.js';
 const MAX_PUSH = 2 * 1024 * 1024 * 1024;
 /** The most bytes of one upload. */
 const MAX_UPLOAD = 500 * 1024 * 1024;
-/** How many lines of its first deploy are shown to who waits for an app. */
+/** The number of lines of its first deploy that are shown to visitors waiting for an app. */
 const ABSENT_LINES = 14;
 
 export interface DoorsOptions {

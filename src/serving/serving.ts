@@ -305,7 +305,7 @@ export class Serving {
   #changed(app: string, process: AppProcess): void {
     this.#options.routes.changed(app);
     for (const listener of this.#listeners) listener(app);
-    // A process that comes back after a crash gets its secrets anew.
+    // A process that comes back after a crash gets its secrets again.
     if (process.state === 'stopped' || process.state === 'crashed') {
       this.#inBackground(this.#options.config.end({ app, release: process.release, port: process.port }));
     }

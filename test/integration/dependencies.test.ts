@@ -264,7 +264,7 @@ describe('a push', () => {
         'streamlit-host.toml': 'main = "src/dash.py"\n[check]\ntimeout_s = 1\n',
         'src/dash.py': 'import time\ntime.sleep(20)\n',
       },
-      /the script did not end within 1 s/,
+      /the script did not finish within 1 s/,
     ],
     [
       'a Python that is not there',

@@ -54,16 +54,16 @@ describe('what cannot become a release is refused before it is queued', () => {
       () => Project.create({ ...good, 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') }),
       /requirements\.txt .*UTF-(8|16)/,
     ],
-    ['a file over the limit', tooLarge, /data\.bin has 101 MB, and .*100 MB/],
+    ['a file over the limit', tooLarge, /data\.bin is 101 MB; .*100 MB/],
     ['a submodule', withSubmodule, /part is a submodule/],
-    ['a name that is not UTF-8', withLatinName, /caf\ufffd\.csv has a name that is not UTF-8 text: rename it/],
+    ['a name that is not UTF-8', withLatinName, /caf\ufffd\.csv has a name that is not valid UTF-8: rename it/],
     [
       'a link out of the tree',
       withLink,
       /data is a symbolic link to \.\.\/\.\.\/\.\.\/admin-token, outside of the project/,
     ],
     ['a pointer of Git LFS', withPointer, /model\.bin is stored in Git LFS/],
-    ['an empty commit', () => Project.create(), /The project is empty/],
+    ['an empty commit', () => Project.create(), /the project is empty/],
   ];
 
   it.each(cases)('%s', async (_name, make, reason) => {
@@ -140,7 +140,7 @@ describe('what fails on the way leaves the old release as it is', () => {
       'a script that leaves by itself',
       'leaves',
       [/hint: app\.py calls sys\.exit\(\)[^\n]*st\.stop\(\)/],
-      /the script did not end within 3 s/,
+      /the script did not finish within 3 s/,
     ],
     ['an app that exits', 'exits', [/I do not like it here/], /the app exited with code 3/],
   ];

@@ -283,7 +283,7 @@ describe('two who push', () => {
     // Somebody who says that there is no branch, though there is one by now.
     const commit = (await slow.git('rev-parse', 'HEAD')).output.trim();
     const stale = await pushFrom(slow, '0'.repeat(40), commit);
-    expect(stale).toContain('ng refs/heads/main main was changed by somebody else meanwhile');
+    expect(stale).toContain('ng refs/heads/main the branch main has changed in the meantime');
     expect(await serves(host, 'shared')).toEqual(before);
   });
 });

@@ -145,7 +145,7 @@ test('2: a virtual environment is found by each of its usual names, and one that
   };
   expect(apps.find(({ app: id }) => id === 'with-env')).toMatchObject({
     outcome: 'failed',
-    sentence: expect.stringContaining(`there is ${place.path('apps/with-env/env')}`) as unknown,
+    sentence: expect.stringContaining(`There is one in ${place.path('apps/with-env/env')}`) as unknown,
   });
   expect((await app('with-env')).state).toBe('running');
 });
