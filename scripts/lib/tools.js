@@ -132,10 +132,12 @@ async function install(tool, tools, work, { env, signal }) {
   );
   if (code !== 0) return { reason: `${tool.requirement} could not be installed:\n${lastLines(output, 4)}` };
   const program = tool.find(target);
-  if (program === undefined || !existsSync(program)) return { reason: `${tool.requirement} does not support this machine.` };
+  if (program === undefined || !existsSync(program))
+    return { reason: `${tool.requirement} does not support this machine.` };
   chmodSync(program, 0o755);
   const tried = await run(program, ['--version'], { env, signal, timeout: 20_000 });
-  if (tried.code !== 0) return { reason: `${tool.requirement} does not run on this machine:\n${lastLines(tried.output, 2)}` };
+  if (tried.code !== 0)
+    return { reason: `${tool.requirement} does not run on this machine:\n${lastLines(tried.output, 2)}` };
   return { program: relative(target, program) };
 }
 
