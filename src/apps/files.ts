@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
 import type { Deploys } from '../deploys/deploys.js';
-import { inspectCommit } from '../deploys/inspect.js';
+import type { Inspector } from '../deploys/inspect.js';
 import type { Deploy } from '../deploys/ongoing.js';
 import type { Principal } from '../domain/access/principal.js';
 import { demandRepository, printable } from '../domain/app/app.js';
@@ -33,6 +33,7 @@ export interface FileChange {
 export interface AppFilesOptions extends BranchKit {
   sources: AppSources;
   deploys: Pick<Deploys, 'request'>;
+  inspector: Pick<Inspector, 'inspect'>;
   /** Work on one app happens one after the other. */
   turns: Turns;
 }
@@ -72,7 +73,7 @@ export class AppFiles {
   }
 
   async #commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
-    const { store, paths, deploys, turns } = this.#options;
+    const { store, paths, deploys, inspector, turns } = this.#options;
     return turns.take(id, async () => {
       const app = store.get(id);
       const branch = app.deployBranch ?? 'main';
@@ -85,7 +86,7 @@ export class AppFiles {
       if (!change.replace) demandRoom(change, before);
       const set = withModes(change.set, before);
       const commit = await repository.commit({ parent, ...change, set, author: by.name, message }, paths.tmp);
-      await inspectCommit(repository, commit);
+      await inspector.inspect(repository, commit);
       if (app.deployBranch === null) await adoptBranch(this.#options, id, branch);
       const source = parent === undefined || change.replace ? 'upload' : 'edit';
       return deploys.request({ app: id, commit, branch, by, source });

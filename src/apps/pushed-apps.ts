@@ -3,11 +3,12 @@ import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
-import { inspectCommit } from '../deploys/inspect.js';
+import type { Inspector } from '../deploys/inspect.js';
 import type { NewApps } from './new-apps.js';
 
 export interface PushedAppsOptions extends BranchKit {
   newApps: Pick<NewApps, 'add'>;
+  inspector: Pick<Inspector, 'inspect'>;
 }
 
 /** The apps as pushes need them: made by the first one, and gone again where nothing of it was kept. */
@@ -70,7 +71,7 @@ export class PushedApps {
         'a branch must point at a commit, and what was pushed to it is something else',
       );
     }
-    await inspectCommit(repository, commit, { env });
+    await this.#options.inspector.inspect(repository, commit, { env });
   }
 
   /** Makes a branch the one that deploys. */

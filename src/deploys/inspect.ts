@@ -6,19 +6,44 @@ import type { Repository } from '../store/repository.js';
 /** The largest streamlit-host.toml that is read, in bytes. */
 const MAX_SETTINGS = 5 * 1024 * 1024;
 
+/** How many inspections wait for their deploys: each may hold a lock file of some megabytes. */
+const MAX_WAITING = 16;
+
+export interface InspectOptions {
+  /** Lets git see the objects of a push that is not accepted yet. */
+  env?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
 /**
- * Looks at a commit before it is queued: whether it can become a release at all.
- * @param options.env lets git see the objects of a push that is not accepted yet
- * @throws Refusal with one sentence on what to change
+ * Inspects commits: whether they can become a release at all, and what that is made of. What is found when a commit
+ * comes in waits here for its deploy, so that a push is inspected once. It is found by the commit alone, whose id
+ * says all that is in it, because a preview deploys what was pushed to its app.
  */
-export async function inspectCommit(
-  repository: Repository,
-  commit: string,
-  options: { env?: Record<string, string>; signal?: AbortSignal } = {},
-): Promise<Inspection> {
-  const entries = parseTree(await repository.tree(commit, options));
-  const blobs = await repository.blobs(blobsToRead(entries), options);
-  return inspectTree(entries, parseBlobs(blobs));
+export class Inspector {
+  /** The oldest first. */
+  readonly #waiting = new Map<string, Inspection>();
+
+  /** Inspects a commit before it is queued. @throws Refusal with one sentence on what to change */
+  async inspect(repository: Repository, commit: string, options: InspectOptions = {}): Promise<Inspection> {
+    const entries = parseTree(await repository.tree(commit, options));
+    const blobs = await repository.blobs(blobsToRead(entries), options);
+    const found = inspectTree(entries, parseBlobs(blobs));
+    this.#waiting.delete(commit);
+    this.#waiting.set(commit, found);
+    for (const oldest of this.#waiting.keys()) {
+      if (this.#waiting.size <= MAX_WAITING) break;
+      this.#waiting.delete(oldest);
+    }
+    return found;
+  }
+
+  /** Hands over what was found in a commit, which is inspected again where nothing waits, as after a restart. @throws Refusal */
+  async take(repository: Repository, commit: string, options: InspectOptions = {}): Promise<Inspection> {
+    const found = this.#waiting.get(commit) ?? (await this.inspect(repository, commit, options));
+    this.#waiting.delete(commit);
+    return found;
+  }
 }
 
 /** What the streamlit-host.toml of a folder says; nothing where there is none. @throws Refusal where it cannot be read */

@@ -13,7 +13,7 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { hintsFor } from './hints.js';
-import { inspectCommit, settingsIn } from './inspect.js';
+import { settingsIn, type Inspector } from './inspect.js';
 import type { DeployLog } from './log.js';
 import type { Built, ReleaseSource } from './release-source.js';
 
@@ -22,6 +22,7 @@ export interface RepositoryReleasesOptions {
   git: Git;
   environments: Pick<Environments, 'ensure'>;
   systemPackages: Pick<SystemPackages, 'provide'>;
+  inspector: Pick<Inspector, 'take'>;
 }
 
 /** A release that was made of what another one has built. */
@@ -40,14 +41,14 @@ export class RepositoryReleases implements ReleaseSource {
   }
 
   async build(app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
-    const { paths, environments, systemPackages } = this.#options;
+    const { paths, environments, systemPackages, inspector } = this.#options;
     const { of, entrypoint: before } = release;
     if (of !== undefined && before !== undefined && (await isComplete(paths.environment(release.environment ?? '-')))) {
       return this.#reuse(app, { ...release, of, entrypoint: before }, log, signal);
     }
-    // At once: what gets here was inspected before it was queued, so that it is refused now is rare.
+    // At once: what gets here was inspected before it was queued, so a refusal now is rare.
     const [found, { source, files }] = await both(
-      inspectCommit(this.#repository(app), release.commit, { signal }),
+      inspector.take(this.#repository(app), release.commit, { signal }),
       this.#checkOut(app, release, signal),
     );
     const { settings, entrypoint } = found;

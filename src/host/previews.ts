@@ -1,6 +1,6 @@
 import type { Previews } from '../apps/previews.js';
 import type { Deploys } from '../deploys/deploys.js';
-import { inspectCommit } from '../deploys/inspect.js';
+import type { Inspector } from '../deploys/inspect.js';
 import type { Deploy } from '../deploys/ongoing.js';
 import type { Principal } from '../domain/access/principal.js';
 import { printable, type App } from '../domain/app/app.js';
@@ -24,6 +24,7 @@ export interface AppPreviewsOptions {
   paths: Paths;
   git: Git;
   deploys: Pick<Deploys, 'request'>;
+  inspector: Pick<Inspector, 'inspect'>;
   previews: Pick<Previews, 'isOn' | 'find' | 'take'>;
 }
 
@@ -58,7 +59,7 @@ export class AppPreviews {
    * @throws Refusal `previews-off`, `branch-not-found`, `branch-deploys`, and those of a commit that cannot become a release
    */
   async create(id: string, branch: string, by: Principal): Promise<Deploy> {
-    const { store, deploys, previews } = this.#options;
+    const { store, deploys, inspector, previews } = this.#options;
     const app = store.get(id);
     if (app.preview !== undefined || !previews.isOn(app)) {
       throw new Refusal('conflict', 'previews-off', `${id} has no previews: switch them on in its settings first.`, {
@@ -83,7 +84,7 @@ export class AppPreviews {
         field: 'branch',
       });
     }
-    await inspectCommit(repository, commit);
+    await inspector.inspect(repository, commit);
     return deploys.request({ app: await previews.take(id, branch), commit, branch, by, source: 'push' });
   }
 

@@ -15,6 +15,7 @@ import { AppSources } from '../apps/source.js';
 import { Deploys } from '../deploys/deploys.js';
 import { FolderReleases } from '../deploys/folder-release.js';
 import { HeadStarts } from '../deploys/head-starts.js';
+import { Inspector } from '../deploys/inspect.js';
 import { Pruner } from '../deploys/pruner.js';
 import { DeployQueue } from '../deploys/queue.js';
 import { reconcile } from '../deploys/reconcile.js';
@@ -181,12 +182,13 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     keep: config.keptReleases,
     logger,
   });
+  const inspector = new Inspector();
   const deploys = new Deploys({
     store,
     paths,
     git,
     sources: new ReleaseSources({
-      repository: new RepositoryReleases({ paths, git, environments, systemPackages }),
+      repository: new RepositoryReleases({ paths, git, environments, systemPackages, inspector }),
       folder: new FolderReleases(environments),
     }),
     serving,
@@ -209,8 +211,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const repositorySource = new RepositorySource({ store, paths, git, deploys, serving });
   const sources = new AppSources({ repository: repositorySource, folder: folderSource });
   const newApps = new NewApps({ store, paths, git, turns });
-  const pushed = new PushedApps({ store, paths, git, newApps });
-  const files = new AppFiles({ store, paths, git, sources, deploys, turns });
+  const pushed = new PushedApps({ store, paths, git, newApps, inspector });
+  const files = new AppFiles({ store, paths, git, sources, deploys, inspector, turns });
   const configs = new Configs({ store, paths, git, configs: appConfigs, effective, sources, vault, deploys });
   const removal = new Removal({ store, deploys, serving, configs: appConfigs, turns });
   const previews = new Previews({ store, routes, newApps, removal, settings: config.previews, logger });
@@ -238,7 +240,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     files,
     releases: new Releases({ store, paths, git, deploys, serving, configs, sources }),
     config: configs,
-    previews: new AppPreviews({ store, apps, paths, git, deploys, previews }),
+    previews: new AppPreviews({ store, apps, paths, git, deploys, inspector, previews }),
     masks,
   };
   const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });

@@ -43,6 +43,8 @@ export class AppConfigs {
   readonly #turns = new Turns();
   /** Hides the values of all versions; renewed with every change, so that long-lived log filters hide new values too. */
   readonly #masks = new Map<string, (text: string) => string>();
+  /** What was read last: a deploy asks for it from several sides. The masks hold its values anyway. */
+  readonly #kept = new Map<string, { stamp: string; versions: readonly AppConfig[] }>();
 
   constructor(vault: Vault) {
     this.#vault = vault;
@@ -123,17 +125,25 @@ export class AppConfigs {
   /** Forgets an app that was removed; its file went with its folder. */
   forget(app: string): void {
     this.#masks.delete(app);
+    this.#kept.delete(app);
   }
 
-  async #load(app: string): Promise<AppConfig[]> {
+  /** Decrypts only what has changed on disk, or has another key there. */
+  async #load(app: string): Promise<readonly AppConfig[]> {
+    const stamp = await this.#vault.stamp(app, FILE);
+    const kept = this.#kept.get(app);
+    if (kept?.stamp === stamp) return kept.versions;
     const text = await this.#vault.read(app, FILE);
-    return text === undefined ? [] : fileSchema.parse(JSON.parse(text)).versions;
+    const versions = text === undefined ? [] : fileSchema.parse(JSON.parse(text)).versions;
+    this.#kept.set(app, { stamp, versions });
+    return versions;
   }
 
   async #save(app: string, versions: AppConfig[]): Promise<void> {
     // First, so that nothing is said with a value that is not hidden yet.
     this.#renewMask(app, versions);
     await this.#vault.write(app, FILE, JSON.stringify({ versions }));
+    this.#kept.delete(app);
   }
 
   #renewMask(app: string, versions: readonly AppConfig[]): void {

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmod, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
@@ -80,6 +80,14 @@ export class Vault {
   async read(app: string, name: string): Promise<string | undefined> {
     const sealed = await readIfThere(this.#path(app, name));
     return sealed === undefined ? undefined : unseal(sealed, app, name, await this.#ring()).text;
+  }
+
+  /**
+   * Tells an app's file and the key from what they were: the same for as long as both are as they were on disk, so that
+   * what was read under a stamp may be used again. It must be taken before the file is read.
+   */
+  async stamp(app: string, name: string): Promise<string> {
+    return (await Promise.all([this.#path(app, name), this.#paths.vaultKey].map(stampOf))).join(' ');
   }
 
   /**
@@ -275,6 +283,11 @@ function missing(path: string): never {
     'vault-key-missing',
     `The key file ${path} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.`,
   );
+}
+
+async function stampOf(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(ifThere(undefined));
+  return found === undefined ? '-' : [found.ino, found.size, found.mtimeNs, found.ctimeNs].join(':');
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

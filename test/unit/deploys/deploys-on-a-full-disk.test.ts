@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Inspector } from '../../../src/deploys/inspect.js';
 import { ReleaseSources } from '../../../src/deploys/release-source.js';
 import { RepositoryReleases } from '../../../src/deploys/repository-release.js';
 import { system } from '../../../src/domain/access/principal.js';
@@ -50,6 +51,7 @@ beforeEach(async () => {
         git,
         environments: undefined as never,
         systemPackages: undefined as never,
+        inspector: new Inspector(),
       }),
       folder: undefined as never,
     }),

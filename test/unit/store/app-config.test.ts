@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { AppConfigs, NO_CONFIG, varsOf } from '../../../src/store/app-config.js';
 import { CookieSecrets } from '../../../src/store/cookie-secret.js';
 import { Paths } from '../../../src/store/paths.js';
@@ -88,6 +88,53 @@ describe('the config of an app', () => {
     });
     expect(await readFile(join(paths.app('demo'), 'config.enc'), 'utf8')).toBe('damaged');
     await expect(configs.mask('demo')).rejects.toMatchObject({ code: 'vault-file-damaged' });
+  });
+});
+
+describe('the file of an app’s config', () => {
+  let read: MockInstance<Vault['read']>;
+
+  beforeEach(async () => {
+    await configs.change('demo', 0, { vars: { A: 'first-value' } }, 'ada');
+    read = vi.spyOn(vault, 'read');
+  });
+
+  it('is decrypted once for all who ask during a deploy, and again after a change', async () => {
+    await configs.mask('demo');
+    for (let asked = 0; asked < 4; asked += 1)
+      expect(varsOf(await configs.read('demo', 1))).toEqual({ A: 'first-value' });
+    await configs.tidy('demo', () => [1]);
+    expect(read).toHaveBeenCalledTimes(1);
+    await configs.change('demo', 1, { vars: { A: 'second-value' } }, 'ada');
+    expect(varsOf(await configs.read('demo', 2))).toEqual({ A: 'second-value' });
+    expect(varsOf(await configs.read('demo', 1))).toEqual({ A: 'first-value' });
+    expect(read).toHaveBeenCalledTimes(2);
+  });
+
+  it('is decrypted again where somebody put back another one, or another key', async () => {
+    await configs.read('demo', 1);
+    const file = join(paths.app('demo'), 'config.enc');
+    const backup = await readFile(file);
+    await configs.change('demo', 1, { vars: { A: 'second-value' } }, 'ada');
+    await configs.read('demo', 2);
+    await writeFile(file, backup);
+    await expect(configs.read('demo', 2)).rejects.toMatchObject({ code: 'config-missing' });
+
+    await vault.rotate();
+    expect(varsOf(await configs.read('demo', 1))).toEqual({ A: 'first-value' });
+    const key = await readFile(paths.vaultKey);
+    await rm(paths.vaultKey);
+    await expect(configs.read('demo', 1)).rejects.toMatchObject({ code: 'vault-key-missing' });
+    await writeFile(paths.vaultKey, key);
+    expect(varsOf(await configs.read('demo', 1))).toEqual({ A: 'first-value' });
+  });
+
+  it('is gone with its app, whoever comes back under that name', async () => {
+    await configs.read('demo', 1);
+    await rm(paths.app('demo'), { recursive: true });
+    await expect(configs.read('demo', 1)).rejects.toMatchObject({ code: 'config-missing' });
+    await mkdir(paths.app('demo'));
+    expect((await configs.change('demo', 0, { vars: { B: '1' } }, 'bob')).vars).not.toHaveProperty('A');
   });
 });
 

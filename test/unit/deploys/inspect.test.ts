@@ -1,0 +1,67 @@
+import { beforeEach, expect, it } from 'vitest';
+import { Inspector } from '../../../src/deploys/inspect.js';
+import type { Repository } from '../../../src/store/repository.js';
+
+const FILES = new Map([
+  ['app.py', 'import streamlit'],
+  ['requirements.txt', 'streamlit\n'],
+]);
+
+let inspector: Inspector;
+/** The commits whose tree was read. */
+let read: string[];
+
+/** A repository in which every commit holds the same files. */
+function repositoryOf(files: ReadonlyMap<string, string>): Repository {
+  const named = [...files].map(([path, text], at) => ({ path, text, id: String(at + 1).repeat(40) }));
+  const fake: Pick<Repository, 'tree' | 'blobs'> = {
+    tree: (commit) => {
+      read.push(commit);
+      const lines = named.map(({ path, text, id }) => `100644 blob ${id} ${text.length}\t${path}\0`);
+      return Promise.resolve(Buffer.from(lines.join('')));
+    },
+    blobs: (ids) => {
+      const wanted = named.filter(({ id }) => ids.includes(id));
+      return Promise.resolve(
+        Buffer.from(wanted.map(({ id, text }) => `${id} blob ${text.length}\n${text}\n`).join('')),
+      );
+    },
+  };
+  return fake as Repository;
+}
+
+const commit = (number: number): string => number.toString(16).padStart(40, '0');
+
+beforeEach(() => {
+  inspector = new Inspector();
+  read = [];
+});
+
+it('reads the tree of a push once: what was found before it was queued waits for its deploy, also for that of a preview', async () => {
+  const found = await inspector.inspect(repositoryOf(FILES), commit(1), { env: { GIT_QUARANTINE_PATH: '/q' } });
+  expect(found).toMatchObject({ entrypoint: 'app.py', files: 2 });
+  expect(await inspector.take(repositoryOf(new Map()), commit(1))).toBe(found);
+  expect(read).toEqual([commit(1)]);
+});
+
+it('inspects a commit of which nothing waits, as after a restart or for a second deploy', async () => {
+  const repository = repositoryOf(FILES);
+  expect(await inspector.take(repository, commit(1))).toMatchObject({ entrypoint: 'app.py' });
+  expect(await inspector.take(repository, commit(1))).toMatchObject({ entrypoint: 'app.py' });
+  expect(read).toEqual([commit(1), commit(1)]);
+});
+
+it('keeps nothing of a commit that cannot become a release', async () => {
+  const broken = repositoryOf(new Map([['notes.txt', 'none']]));
+  await expect(inspector.inspect(broken, commit(1))).rejects.toMatchObject({ code: 'no-entrypoint' });
+  await expect(inspector.take(broken, commit(1))).rejects.toMatchObject({ code: 'no-entrypoint' });
+  expect(read).toHaveLength(2);
+});
+
+it('lets only the newest commits wait, so that pushes without a deploy fill no memory', async () => {
+  const repository = repositoryOf(FILES);
+  for (let number = 0; number < 17; number += 1) await inspector.inspect(repository, commit(number));
+  read = [];
+  for (const number of [16, 1, 0]) await inspector.take(repository, commit(number));
+  expect(read).toEqual([commit(0)]);
+});
