@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { newApp } from '../../src/domain/app/app.js';
 import { scratch } from '../helpers/ends.js';
 import { readMeta, ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
@@ -476,7 +477,7 @@ describe('the key', () => {
     const apps = Array.from({ length: 150 }, (_, at) => `filler-${at}`);
     for (const app of apps) {
       await mkdir(join(host.data, 'apps', app), { recursive: true });
-      await writeFile(join(host.data, 'apps', app, 'meta.json'), await metaOf(app));
+      await writeFile(join(host.data, 'apps', app, 'meta.json'), metaOf(app));
     }
     await host.stop({ keepData: true });
     await vaultDoes(
@@ -569,10 +570,7 @@ async function keysOf(data: string, apps: string[]): Promise<string[]> {
   );
 }
 
-async function metaOf(id: string): Promise<string> {
-  const { newApp } = (await import(join(ROOT, 'dist/domain/app.js'))) as {
-    newApp: (id: string, name: string, now: Date) => object;
-  };
+function metaOf(id: string): string {
   return JSON.stringify(newApp(id, id, new Date()));
 }
 
