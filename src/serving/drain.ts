@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from '../gateway/target.js';
 
 /** For how long an older release is kept for the pages that are open on it. */
@@ -23,15 +24,7 @@ export async function drained(target: Target, limits: DrainLimits, signal: Abort
     const quietSince = target.lastSocketAt;
     const needed = target.claims > 0 || (quietSince !== 0 && now - quietSince < limits.ttlMs);
     if (!needed) return true;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, Math.min(250, deadline - now));
-      timer.unref();
-      signal.addEventListener('abort', done);
-    });
+    // The signal is looked at above.
+    await sleep(Math.min(250, deadline - now), undefined, { signal, ref: false }).catch(() => undefined);
   }
 }

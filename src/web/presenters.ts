@@ -216,7 +216,7 @@ export function presentRelease(
       app.place === undefined &&
       release.number !== app.live &&
       (release.state === 'retired' || release.state === 'draining'),
-    open: open === undefined ? undefined : `${open} ${open === 1 ? 'page is' : 'pages are'} open on it`,
+    open: open === undefined ? undefined : `${counted(open, 'page is', 'pages are')} open on it`,
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };
 }
