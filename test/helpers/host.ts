@@ -16,6 +16,8 @@ export interface HostOptions {
   data?: string;
   /** True where the host begins without the environments that earlier hosts have made, to see one made. */
   bare?: boolean;
+  /** The folder of another version of the program, built. */
+  program?: string;
   /** What starts the server in its own place, such as a shell that sets a limit first. */
   under?: readonly string[];
 }
@@ -105,7 +107,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   await mkdir(data, { recursive: true });
   const tools = inject('tools');
   if (options.data === undefined && options.bare !== true) await lendEnvironments(data);
-  const script = `const { main } = await import(${JSON.stringify(join(ROOT, 'dist/main.js'))}); await main();`;
+  const script = `const { main } = await import(${JSON.stringify(join(options.program ?? ROOT, 'dist/main.js'))}); await main();`;
   const [command, ...argv] = [...(options.under ?? []), process.execPath, '--input-type=module', '-e', script];
   const child = spawn(command ?? '', argv, {
     cwd: data,
