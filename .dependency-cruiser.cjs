@@ -17,7 +17,7 @@ const allowed = {
   pictures: ['host', 'runtime', 'store', 'domain', 'lib'],
   git: ['host', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
   web: ['host', 'in-place', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
-  cli: ['web', 'lib'],
+  cli: ['web', 'runtime', 'lib'],
   server: undefined,
 };
 const rooms = Object.keys(allowed);
@@ -58,6 +58,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/cli/' },
       to: { path: '^src/web/(?!api/)' },
+    },
+    {
+      name: 'cli-knows-processes-alone',
+      severity: 'error',
+      comment: 'It looks whether the server of this machine runs, and runs no apps itself.',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/runtime/', pathNot: '^src/runtime/process/proc\\.ts$' },
     },
     {
       name: 'forward-owns-the-proxy-library',

@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 export interface Config {
   port: number;
   bind: string;
+  /** By which this machine reaches what listens on `bind`, as a URL has it. */
+  localHost: string;
   /** The data folder, absolute. */
   data: string;
   /** The config.json of apps in place, the folder in which they are found, and the one for logs; absolute. */
@@ -147,6 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     bind,
     data,
     controller: { config: configJson, apps: beside('APPS', 'apps'), logs: beside('LOGS', 'logs') },
+    localHost: localHostOf(bind),
     publicBase: readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes),
     hosts: list('HOSTS', /^[^\s:/?#@[\]\\]+$/, 'a host name without scheme and port, such as apps.example.com'),
     appHeaders: list('APP_HEADERS', /^[\w-]+\*?$/, 'the name of a header, such as X-Sso-Email or X-Sso-*').map((name) =>
@@ -186,6 +189,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+function localHostOf(bind: string): string {
+  if (bind === '0.0.0.0' || bind === '::') return '127.0.0.1';
+  return bind.includes(':') ? `[${bind}]` : bind;
 }
 
 function readPublicBase(text: string | undefined, bind: string, port: number, mistakes: string[]): string {

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, messageOf, Refusal } from '../errors.js';
+import { isRunning } from '../runtime/process/proc.js';
 
 /** The server that works on a data folder of this machine, as it has written it down. */
 export interface LocalServer {
@@ -40,7 +41,7 @@ export async function findLocal(data: string): Promise<LocalServer | undefined> 
   const { pid, startTime, url, local } = record;
   if (typeof pid !== 'number' || typeof startTime !== 'string' || typeof url !== 'string') return undefined;
   const server = { pid, startTime, url, ...(typeof local === 'string' ? { local } : {}) };
-  return isAlive(server) ? server : undefined;
+  return isRunning(server) ? server : undefined;
 }
 
 /** The server that runs on a data folder, once it serves; undefined where none does, or the limit (ms) is over first. */
@@ -50,19 +51,6 @@ export async function findServing(data: string, limitMs: number): Promise<LocalS
     if (server?.url !== '') return server;
   }
   return undefined;
-}
-
-/** True while this very process runs. (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html) */
-export function isAlive({ pid, startTime }: Pick<LocalServer, 'pid' | 'startTime'>): boolean {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return false; // No such process: that is the answer.
-  }
-  // The command's name may hold spaces and brackets, so the fields are counted from behind it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] !== 'Z' && fields[0] !== 'X' && fields[19] === startTime;
 }
 
 /** The admin token of a data folder: the one that the settings give, or the one that the server keeps there. */

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Api } from './api.js';
 import type { Context } from './context.js';
 import { unreachable } from './failures.js';
-import { dataFolder, findServing, isAlive, type LocalServer } from './local.js';
+import { isRunning } from '../runtime/process/proc.js';
+import { dataFolder, findServing, type LocalServer } from './local.js';
 import { findServer } from './where.js';
 
 /** How long (ms) a server may take to end: it ends every app first. */
@@ -45,7 +46,7 @@ export async function stopServer(cli: Context, options: { keepApps?: boolean }):
 }
 
 async function gone(api: Api, local: LocalServer | undefined): Promise<void> {
-  const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isAlive(local));
+  const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isRunning(local));
   for (const deadline = Date.now() + STOP_LIMIT_MS; await runs(); await sleep(50)) {
     if (Date.now() > deadline)
       throw unreachable(`The server at ${api.target.url} did not stop within ${STOP_LIMIT_MS / 1_000} seconds.`);

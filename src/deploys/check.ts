@@ -41,7 +41,7 @@ export async function checkScript(
   const begun = Date.now();
   const limitMs = settings.timeout_s === undefined ? CHECK_LIMIT_MS : settings.timeout_s * 1_000;
   const path = process.spec.healthPath.replace(/health$/, 'script-health-check');
-  const answer = await ask(process.port, path, limitMs, signal).catch((error: unknown) => ({
+  const answer = await ask(process.address, path, limitMs, signal).catch((error: unknown) => ({
     status: 0,
     body: messageOf(error),
   }));
@@ -76,10 +76,12 @@ async function checkPages(
 ): Promise<void> {
   const begun = Date.now();
   const path = process.spec.healthPath.replace(/\/_stcore\/health$/, '');
-  const runs = await runPages({ port: process.port, path, limitMs: limitS * 1_000, signal }).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw new Refusal('invalid', 'script-failed', `Could not check the pages: ${messageOf(error)}.`);
-  });
+  const runs = await runPages({ address: process.address, path, limitMs: limitS * 1_000, signal }).catch(
+    (error: unknown) => {
+      signal.throwIfAborted();
+      throw new Refusal('invalid', 'script-failed', `Could not check the pages: ${messageOf(error)}.`);
+    },
+  );
   signal.throwIfAborted();
   const bad = runs.find((run) => run.late || run.exception !== undefined);
   if (bad === undefined) {

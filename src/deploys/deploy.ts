@@ -114,8 +114,8 @@ async function start(
     if (!signal.aborted) await lastLines(kit.paths, release, process, log);
     throw error;
   }
-  if (process.portNote !== '') log.step(capitalise(process.portNote));
-  log.step(`Started on port ${process.port}; healthy after ${formatSeconds(Date.now() - begun)}`);
+  if (process.addressNote !== '') log.step(capitalise(process.addressNote));
+  log.step(`Started on port ${process.address.port}; healthy after ${formatSeconds(Date.now() - begun)}`);
 }
 
 /** The one moment in which the new release becomes the live one: on disk and in the routes. */

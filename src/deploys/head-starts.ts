@@ -1,8 +1,8 @@
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import { canGoOnWith } from '../domain/streamlit/streamlit.js';
+import type { Instance } from '../runtime/runtime.js';
 import type { ExpectedRelease } from '../serving/processes.js';
-import type { Child } from '../runtime/process/child.js';
 import type { AppStore } from '../store/apps.js';
 
 /** How long one waits for its deploy, in ms: a push may take long to arrive. */
@@ -13,7 +13,7 @@ const GRACE_MS = 500;
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
   /** Starts the interpreter of a release that does not exist yet. @returns undefined where it had better wait for that */
-  start: (app: string, expected: ExpectedRelease) => Promise<Child | undefined>;
+  start: (app: string, expected: ExpectedRelease) => Promise<Instance | undefined>;
   /** How many there may be at once. */
   limit: number;
 }
@@ -21,7 +21,7 @@ export interface HeadStartsOptions {
 interface HeadStart {
   expected: ExpectedRelease;
   /** Nothing where it was not started. */
-  begun: Promise<Child | undefined>;
+  begun: Promise<Instance | undefined>;
   timer: NodeJS.Timeout;
 }
 
@@ -65,7 +65,7 @@ export class HeadStarts {
    * @param variables the environment variables of the release's process
    * @returns undefined where there is none that can become that process
    */
-  async take(id: string, release: Release, variables: Readonly<Record<string, string>>): Promise<Child | undefined> {
+  async take(id: string, release: Release, variables: Readonly<Record<string, string>>): Promise<Instance | undefined> {
     const headStart = this.#waiting.get(id);
     if (headStart === undefined || headStart.expected.number > release.number) return undefined;
     this.#forget(id, headStart);

@@ -1,5 +1,6 @@
 import WebSocket from 'ws';
 import { hear, rerun, type AppPage } from '../domain/streamlit/page-run.js';
+import { authorityOf, type Address } from '../lib/address.js';
 
 /** How a page of an app ran. */
 export interface PageRun {
@@ -12,7 +13,8 @@ export interface PageRun {
 }
 
 export interface RunPagesOptions {
-  port: number;
+  /** Where its process answers. */
+  address: Address;
   /** The path of the app on its process, such as `/apps/hello`. */
   path: string;
   /** For each page, in ms. */
@@ -25,8 +27,8 @@ export interface RunPagesOptions {
  * @returns what became of each, in their order, up to the first that did not end well
  * @throws Error where there is no connection
  */
-export async function runPages({ port, path, limitMs, signal }: RunPagesOptions): Promise<PageRun[]> {
-  const visit = new Visit(`ws://127.0.0.1:${port}${path}/_stcore/stream`, limitMs, signal);
+export async function runPages({ address, path, limitMs, signal }: RunPagesOptions): Promise<PageRun[]> {
+  const visit = new Visit(`ws://${authorityOf(address)}${path}/_stcore/stream`, limitMs, signal);
   try {
     await visit.opened;
     const runs = [await visit.run('', '')];

@@ -114,7 +114,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   let ending: Promise<void> | undefined;
   const end = (why: FailureReason): void => {
     reason ??= why;
-    ending ??= endGroup(pid, graceMs);
+    ending ??= endGroup({ pid }, graceMs);
   };
   const abort = (): void => end('aborted');
   signal?.addEventListener('abort', abort);
@@ -162,7 +162,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     clearTimeout(limit);
     clearTimeout(idle);
     // Whatever it left behind in its group must not outlive it.
-    ending ??= endGroup(pid, graceMs);
+    ending ??= endGroup({ pid }, graceMs);
     await ending;
     patience = setTimeout(() => {
       if (hearing > 0) return void patience?.refresh();
@@ -188,7 +188,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     clearTimeout(limit);
     clearTimeout(idle);
     clearTimeout(patience);
-    ending ??= endGroup(pid, graceMs);
+    ending ??= endGroup({ pid }, graceMs);
     await ending;
   }
 }

@@ -2,6 +2,7 @@ import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'httpxy';
 import { hasCode } from '../errors.js';
+import { authorityOf } from '../lib/address.js';
 import { cleanResponse, cleanUpgrade } from './headers.js';
 import { isHeartbeat } from '../domain/app/sleep.js';
 import type { Target } from './target.js';
@@ -140,7 +141,7 @@ export class Forwarder {
 
 /** A process as the library is told of it. What it calls "ssl" is where its options for Node's request begin, and it writes into it. */
 function whereTo({ backend }: Target): { target: string; ssl: { maxHeaderSize: number } } {
-  return { target: `http://127.0.0.1:${backend.port}`, ssl: { maxHeaderSize: MAX_HEADERS } };
+  return { target: `http://${authorityOf(backend.address)}`, ssl: { maxHeaderSize: MAX_HEADERS } };
 }
 
 /**

@@ -72,7 +72,7 @@ export class AppPages {
     if (target?.backend.state !== 'ready') return !/\.[a-z0-9]{1,5}$/i.test(rest);
     const done = target.claim();
     try {
-      const answer = await ask(target.backend.port, `${this.#options.basePath}/apps/${app.id}${rest}`, ASK_MS);
+      const answer = await ask(target.backend.address, `${this.#options.basePath}/apps/${app.id}${rest}`, ASK_MS);
       return answer.status === 200 && answer.body === frontend.html;
     } catch {
       return false; // It does not answer this, so the forwarded request will say why.

@@ -1,10 +1,11 @@
 import { Agent } from 'node:http';
 import type { ProcessState } from '../domain/app/process.js';
+import type { Address } from '../lib/address.js';
 
-/** What the gateway must know of a process; its port and state may change under its feet. */
+/** What the gateway must know of a process; its address and state may change under its feet. */
 export interface Backend {
   readonly release: number;
-  readonly port: number;
+  readonly address: Address;
   readonly state: ProcessState;
 }
 
@@ -104,7 +105,7 @@ export class Target {
     for (const end of [...this.#sockets]) end();
   }
 
-  /** Closes what is open and every pooled connection, so that the port's next owner never meets an old one. */
+  /** Closes what is open and every pooled connection, so that the address's next owner never meets an old one. */
   close(): void {
     this.closeSockets();
     this.agent.destroy();

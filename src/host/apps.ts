@@ -13,6 +13,9 @@ import type { AppStore } from '../store/apps.js';
 export interface ProcessStatus {
   state: ProcessState;
   release: number;
+  /** By which its runtime knows what runs of it; undefined while nothing does. */
+  mark: string | undefined;
+  /** Where it is a process of this machine. */
   pid: number | undefined;
   port: number;
   /** ISO date. */
@@ -171,8 +174,9 @@ export class Apps {
           : {
               state: process.state,
               release: process.release,
+              mark: process.mark,
               pid: process.pid,
-              port: process.port,
+              port: process.address.port,
               startedAt: process.startedAt.toISOString(),
               restarts: process.restarts,
               memoryLimit: process.spec.memoryLimit,

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import type { Address } from './address.js';
 
 /** What an app's process answered on a path. */
 export interface Answer {
@@ -7,17 +8,17 @@ export interface Answer {
 }
 
 /**
- * Asks a process on loopback.
+ * Asks a process for one path.
  * @param timeoutMs for the whole answer
  * @throws Error where there is none
  */
-export function ask(port: number, path: string, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
+export function ask(address: Address, path: string, timeoutMs: number, signal?: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const asked = request(
       {
-        host: '127.0.0.1',
-        port,
+        host: address.host,
+        port: address.port,
         path,
         agent: false,
         headers: { host: 'localhost', connection: 'close' },

@@ -4,7 +4,8 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { DevTools } from './devtools.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
-import { endGroup, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
+import { endGroup } from '../runtime/process/group.js';
+import { startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 /** How long its processes may take to end after TERM, in ms. */

@@ -5,7 +5,8 @@ import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
 import { backoff, countCrash } from '../domain/app/process.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
-import { endGroup, isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
+import { endGroup } from '../runtime/process/group.js';
+import { isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 import {
   ask,
   findBinary,

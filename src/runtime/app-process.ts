@@ -2,11 +2,9 @@ import { messageOf, Refusal } from '../errors.js';
 import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { LogFile } from '../logs/log-file.js';
-import { AppPort } from './process/app-port.js';
-import { Child, type Exit } from './process/child.js';
-import { listeningPorts, listensOn } from './process/proc.js';
-import type { Ports } from './process/ports.js';
+import type { Address } from '../lib/address.js';
 import { waitForHealth } from './ready.js';
+import type { Exit, Instance, InstanceRecord, Lease, Runtime } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
@@ -22,12 +20,10 @@ export interface ProcessSpec {
   /** argv of what it is told to run. */
   order: readonly string[];
   cwd: string;
-  /** The whole environment of the process on this port, except its mark; asked for at each start. */
-  environment(port: number): Record<string, string> | Promise<Record<string, string>>;
-  /** A child that was started ahead for this process and waits for its order, where there is one that fits. */
-  ahead?: (environment: Readonly<Record<string, string>>) => Promise<Child | undefined>;
-  /** What the process's mark begins with. */
-  mark: string;
+  /** The whole environment of the process where it answers, except its mark; asked for at each start. */
+  environment(at: Pick<Lease, 'address' | 'key'>): Record<string, string> | Promise<Record<string, string>>;
+  /** What was begun ahead for this process and waits for its order, where there is one that fits. */
+  ahead?: (environment: Readonly<Record<string, string>>) => Promise<Instance | undefined>;
   /** The port that it gets where that is free; another one otherwise. */
   port?: number | undefined;
   /** Whether it is started again after a crash, asked at each; true unless told. */
@@ -41,19 +37,20 @@ export interface ProcessSpec {
   log: LogFile;
 }
 
-/** Called when the process has another state, pid or port. */
+/** Called when the process has another state, instance or address. */
 export type ProcessListener = (process: AppProcess) => void;
 
 /**
- * One running Streamlit server of one release: started, watched, started again after a crash, and ended. It runs in a
- * process group of its own and writes to its own log file, so it outlives this server.
+ * The Streamlit server of one release: started, watched, started again after a crash, and ended. What runs it is the
+ * runtime's affair; at any time there is one instance of it, or none.
  */
 export class AppProcess {
   readonly spec: ProcessSpec;
-  readonly #port: AppPort;
+  readonly #runtime: Pick<Runtime, 'begin' | 'adopt'>;
+  readonly #lease: Lease;
   readonly #changed: ProcessListener;
   #state: ProcessState = 'starting';
-  #child: Child | undefined;
+  #instance: Instance | undefined;
   #startedAt = new Date(0);
   #crashes = 0;
   #restarts = 0;
@@ -67,9 +64,10 @@ export class AppProcess {
   /** Why it was ended, where it was not to stop. */
   #excess = '';
 
-  constructor(spec: ProcessSpec, ports: Ports, changed: ProcessListener) {
+  constructor(spec: ProcessSpec, runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>, changed: ProcessListener) {
     this.spec = spec;
-    this.#port = new AppPort(ports, spec.port);
+    this.#runtime = runtime;
+    this.#lease = runtime.lease(spec.port);
     this.#changed = changed;
   }
 
@@ -79,11 +77,20 @@ export class AppProcess {
   get state(): ProcessState {
     return this.#state;
   }
-  get port(): number {
-    return this.#port.number;
+  get address(): Address {
+    return this.#lease.address;
   }
+  /** Tells its files from those of others of its release that run at the same time. */
+  get key(): string {
+    return this.#lease.key;
+  }
+  /** The mark of what runs now; undefined while nothing does. */
+  get mark(): string | undefined {
+    return this.#instance?.record.mark;
+  }
+  /** For people who look at the machine: where it runs as a process of this one. */
   get pid(): number | undefined {
-    return this.#child?.identity.pid;
+    return this.#instance?.record.pid;
   }
   get startedAt(): Date {
     return this.#startedAt;
@@ -98,25 +105,23 @@ export class AppProcess {
   }
 
   /** One sentence on why it has another port than the one it should have; empty where it has that. */
-  get portNote(): string {
-    return this.#port.note;
+  get addressNote(): string {
+    return this.#lease.note;
   }
 
   /** What to remember of it on disk, while it runs. */
   get record(): ProcessRecord | undefined {
-    if (this.#child === undefined) return undefined;
-    const { identity, mark } = this.#child;
+    if (this.#instance === undefined) return undefined;
     return {
       release: this.release,
-      ...identity,
-      port: this.port,
-      mark,
+      ...this.#instance.record,
+      port: this.address.port,
       startedAt: this.#startedAt.toISOString(),
       healthPath: this.spec.healthPath,
     };
   }
 
-  /** Starts it on a port of its own. @throws Refusal where no port is free or the command cannot be run */
+  /** Starts it at an address of its own. @throws Refusal where none is free or the command cannot be run */
   async start(): Promise<void> {
     this.#starting = this.#start();
     await this.#starting;
@@ -127,15 +132,15 @@ export class AppProcess {
    * @returns false where it does not run any more, is not of this release, or serves below another path, since the public base
    *   has changed; nothing was touched then
    */
-  adopt(record: ProcessRecord): boolean {
+  async adopt(record: ProcessRecord): Promise<boolean> {
     const { app, healthPath } = this.spec;
     if (!record.mark.includes(`/${app}/${this.release}/`) || (record.healthPath ?? healthPath) !== healthPath)
       return false;
-    const child = Child.adopt(record);
-    if (child === undefined) return false;
-    this.#port.hold(record.port);
+    const instance = await this.#runtime.adopt(record);
+    if (instance === undefined) return false;
+    this.#lease.hold(record.port);
     this.#state = 'starting';
-    this.#own(child, new Date(record.startedAt));
+    this.#own(instance, new Date(record.startedAt));
     return true;
   }
 
@@ -147,7 +152,7 @@ export class AppProcess {
     const timeoutMs = options.timeoutMs ?? this.spec.startLimitMs;
     const deadline = Date.now() + timeoutMs;
     while (this.#state === 'starting') {
-      const healthy = await waitForHealth(this.port, this.spec.healthPath, {
+      const healthy = await waitForHealth(this.address, this.spec.healthPath, {
         timeoutMs: deadline - Date.now(),
         still: () => this.#state === 'starting' && !this.#left,
         ...(options.signal && { signal: options.signal }),
@@ -156,8 +161,7 @@ export class AppProcess {
         throw new Refusal('conflict', 'app-start-aborted', 'The start was cancelled.');
       }
       if (!healthy) break;
-      const pid = this.pid;
-      if (pid !== undefined && (await listensOn(pid, this.port))) {
+      if ((await this.#instance?.owns(this.address)) === true) {
         if (this.#state === 'starting') this.#set('ready');
         return;
       }
@@ -173,7 +177,7 @@ export class AppProcess {
     if (this.#state !== 'starting') {
       throw new Refusal('invalid', 'app-exited', asSentence(this.#lastExit || 'the app was stopped while starting'));
     }
-    const where = whereItListens(this.port, this.pid === undefined ? [] : await listeningPorts(this.pid));
+    const where = whereItListens(this.address.port, (await this.#instance?.listening()) ?? []);
     throw new Refusal(
       'invalid',
       'app-not-listening',
@@ -184,8 +188,8 @@ export class AppProcess {
   /** True where it ended because it did not get its port, and another one may be tried. */
   async #lostPort(retries: number): Promise<boolean> {
     if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
-    if (!(await this.#port.wasLost(this.spec.log))) return false;
-    await this.#say(`port ${this.port} was taken by another program; trying another`);
+    if (!(await this.#lease.wasLost(this.spec.log))) return false;
+    await this.#say(`port ${this.address.port} was taken by another program; trying another`);
     return true;
   }
 
@@ -205,25 +209,25 @@ export class AppProcess {
   /** Starts it, or goes on with one that was adopted, and keeps it up from now on, whatever happens to it. */
   async run(): Promise<void> {
     this.#kept = true;
-    await this.#bringUp(this.#child === undefined);
+    await this.#bringUp(this.#instance === undefined);
   }
 
   /**
-   * Ends it for good: its group gets TERM, then KILL, and its port is given back.
-   * @param graceMs how long it may take after TERM
+   * Ends it for good, and gives its address back.
+   * @param graceMs how long it may take to end by itself, in ms
    */
   async stop(graceMs = GRACE_MS): Promise<void> {
     this.#stopping ??= this.#stop(graceMs);
     await this.#stopping;
   }
 
-  /** Ends one that uses more memory than it may, at once; its end is a crash like any other. @param used resident, of its whole group, in bytes */
+  /** Ends one that uses more memory than it may, at once; its end is a crash like any other. @param used resident, with all that it has started, in bytes */
   async limitMemory(used: number): Promise<void> {
     const { memoryLimit } = this.spec;
-    if (memoryLimit === undefined || used <= memoryLimit || this.#child === undefined || this.#over) return;
+    if (memoryLimit === undefined || used <= memoryLimit || this.#instance === undefined || this.#over) return;
     const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
     this.#excess = `the app used ${has} MB of memory; its limit is ${may} MB`;
-    await this.#child.end(0);
+    await this.#instance.end(0);
   }
 
   /** Lets go of it without ending it: the next server adopts it. */
@@ -231,21 +235,16 @@ export class AppProcess {
     this.#left = true;
     this.#kept = false;
     clearTimeout(this.#timer);
-    this.#child?.leave();
+    this.#instance?.leave();
   }
 
   async #start(): Promise<void> {
     if (this.#over) return;
-    if ((await this.#port.take()) && this.portNote !== '') await this.#say(this.portNote);
+    if ((await this.#lease.take()) && this.addressNote !== '') await this.#say(this.addressNote);
     if (this.#over) return;
     this.#set('starting');
-    const output = await this.spec.log.openForChild();
-    try {
-      if (!this.#over) await this.#launch(output.fd);
-    } finally {
-      await output.close();
-    }
-    if (this.#child !== undefined) this.#changed(this);
+    await this.#launch();
+    if (this.#instance !== undefined) this.#changed(this);
   }
 
   /** True once nothing may be started any more. */
@@ -258,48 +257,48 @@ export class AppProcess {
     clearTimeout(this.#timer);
     // A start that is under way is waited for, or it would leave behind what nobody sees.
     await this.#starting?.catch(() => undefined);
-    const child = this.#child;
-    if (child !== undefined) {
-      await this.#say(`stopping pid=${child.identity.pid}`);
-      await child.end(graceMs);
+    const instance = this.#instance;
+    if (instance !== undefined) {
+      await this.#say(`stopping ${nameOf(instance.record)}`);
+      await instance.end(graceMs);
       await this.#say('stopped');
     }
     await this.#swept;
-    this.#child = undefined;
+    this.#instance = undefined;
     // What it printed in its last moment must not stay large either; a full disk keeps nobody from stopping.
     await this.spec.log.rotateIfLarge().catch(() => undefined);
-    this.#port.giveBack();
+    this.#lease.giveBack();
     this.#set('stopped');
   }
 
-  async #launch(output: number): Promise<void> {
-    const { app, release, command, order, cwd, mark, log, ahead } = this.spec;
-    const environment = await this.spec.environment(this.port);
+  async #launch(): Promise<void> {
+    const { app, release, command, order, cwd, log, ahead } = this.spec;
+    const environment = await this.spec.environment(this.#lease);
     if (this.#over) return;
-    const child =
-      (await ahead?.(environment)) ?? (await Child.start({ app, release, command, cwd, environment, mark, output }));
-    // One that was started ahead has waited since.
-    this.#own(child, new Date());
+    const instance =
+      (await ahead?.(environment)) ?? (await this.#runtime.begin({ app, release, command, cwd, environment, log }));
+    // One that was begun ahead has waited since.
+    this.#own(instance, new Date());
     // Said before it is told anything, so that it stands before what the app prints.
-    await this.#say(`started pid=${child.identity.pid} port=${this.port}`);
-    child.tell({ argv: order, cwd, environment, log: log.path });
+    await this.#say(`started ${nameOf(instance.record)} port=${this.address.port}`);
+    await instance.tell({ argv: order, cwd, environment, log: log.path });
   }
 
-  #own(child: Child, startedAt: Date): void {
-    this.#child = child;
+  #own(instance: Instance, startedAt: Date): void {
+    this.#instance = instance;
     this.#startedAt = startedAt;
-    void child.ended.then((exit) => this.#ended(child, exit));
+    void instance.ended.then((exit) => this.#ended(instance, exit));
   }
 
-  #ended(child: Child, exit: Exit): void {
-    if (this.#stopping !== undefined || this.#child !== child) return;
-    this.#child = undefined;
+  #ended(instance: Instance, exit: Exit): void {
+    if (this.#stopping !== undefined || this.#instance !== instance) return;
+    this.#instance = undefined;
     const ranFor = Date.now() - this.#startedAt.getTime();
     this.#crashes = countCrash(this.#crashes, ranFor);
     this.#lastExit = this.#excess || howItEnded(exit);
     this.#excess = '';
-    void this.#say(`${this.#lastExit} (pid ${child.identity.pid}, after ${(ranFor / 1000).toFixed(1)} s)`);
-    this.#swept = this.#swept.then(() => child.sweep()).catch(() => undefined);
+    void this.#say(`${this.#lastExit} (${nameOf(instance.record, ' ')}, after ${(ranFor / 1000).toFixed(1)} s)`);
+    this.#swept = this.#swept.then(() => instance.sweep()).catch(() => undefined);
     this.#set('crashed');
     if (this.#kept) this.#scheduleStart();
   }
@@ -334,7 +333,7 @@ export class AppProcess {
         this.#scheduleStart();
       } else {
         // It runs and serves nothing: end it, and its end is a crash like any other.
-        await this.#child?.end(GRACE_MS);
+        await this.#instance?.end(GRACE_MS);
       }
     }
   }
@@ -349,6 +348,11 @@ export class AppProcess {
   async #say(text: string): Promise<void> {
     await this.spec.log.append(text).catch(() => undefined);
   }
+}
+
+/** What runs, for people who look at the machine. */
+function nameOf({ pid, mark }: InstanceRecord, between = '='): string {
+  return pid === undefined ? `instance${between}${mark}` : `pid${between}${pid}`;
 }
 
 function whereItListens(port: number, ports: readonly number[]): string {

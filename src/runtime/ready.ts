@@ -1,3 +1,4 @@
+import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
 
 /** How long apart it is asked, in ms. */
@@ -10,14 +11,14 @@ const PAUSE_MS = 10;
  * @returns true when it is healthy, false when `still` said no or the time was over
  */
 export async function waitForHealth(
-  port: number,
+  address: Address,
   path: string,
   options: { timeoutMs: number; still: () => boolean; signal?: AbortSignal },
 ): Promise<boolean> {
   const deadline = Date.now() + options.timeoutMs;
   while (options.still() && options.signal?.aborted !== true && Date.now() < deadline) {
     try {
-      const answer = await ask(port, path, 2_000, options.signal);
+      const answer = await ask(address, path, 2_000, options.signal);
       if (answer.status === 200) return true;
     } catch {
       // Not yet listening, or listening and not yet answering: ask again.

@@ -38,8 +38,10 @@ import { Watcher } from '../in-place/watcher.js';
 import { Turns } from '../lib/turns.js';
 import type { Logger } from '../logger.js';
 import { startRedis } from '../redis/server.js';
-import { endMarked, MARK } from '../runtime/process/marked.js';
+import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
+import { ProcessRuntime } from '../runtime/process/process-runtime.js';
+import type { Runtime } from '../runtime/runtime.js';
 import { Processes } from '../serving/processes.js';
 import { Serving } from '../serving/serving.js';
 import { Sleeper } from '../serving/sleeper.js';
@@ -81,6 +83,8 @@ export interface Composed {
   host: Host;
   controller: Controller;
   store: AppStore;
+  /** What runs the apps. */
+  runtime: Runtime;
   git: Git;
   routes: RouteTable;
   deploys: Deploys;
@@ -105,10 +109,11 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const { config, paths, launcher, file, mark, publicBase, basePath, url, logger } = options;
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
-  await forgetCopied({ store, data: await realpath(paths.data), mark });
+  const ports = new Ports(config.ports);
+  const runtime = new ProcessRuntime({ mark, data: await realpath(paths.data), ports });
+  await forgetCopied({ store, runtime });
   // What an earlier server started and did not write down, and its builds, are nobody's any more.
-  const known = new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark)));
-  await endMarked(mark, known);
+  await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))));
 
   const vault = new Vault(paths);
   for (const problem of await vault.open()) logger.error(problem);
@@ -151,17 +156,15 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     install: config.systemPackages === 'install',
     as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
   });
-  const ports = new Ports(config.ports);
   const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
   const processes = new Processes({
     store,
     paths,
-    ports,
+    runtime,
     basePath,
     publicBase,
     path: config.path,
     home: config.home,
-    mark,
     launcher,
     memoryLimitMb: config.memoryLimitMb,
     startLimitMs: config.limits.startMs,
@@ -170,7 +173,16 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   });
   const routes = new RouteTable();
   const turns = new Turns();
-  const serving = new Serving({ store, paths, routes, processes, drain: config.drain, config: processConfig, logger });
+  const serving = new Serving({
+    store,
+    paths,
+    routes,
+    processes,
+    runtime,
+    drain: config.drain,
+    config: processConfig,
+    logger,
+  });
   const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
   const masks = new Masks({ store, configs: appConfigs, cookies, logger });
   const pruner = new Pruner({
@@ -254,6 +266,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       adopt: (id, by) => adoption.adopt(id, by),
     },
     store,
+    runtime,
     git,
     routes,
     deploys,

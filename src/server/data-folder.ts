@@ -1,6 +1,6 @@
 import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { messageOf, Refusal } from '../errors.js';
-import { startTimeOf } from '../runtime/process/proc.js';
+import { ownIdentity } from '../runtime/process/proc.js';
 import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js';
 import type { Paths } from '../store/paths.js';
 
@@ -17,7 +17,7 @@ export async function takeData(paths: Paths): Promise<void> {
       other === undefined || other.url === '' ? 'it is starting up' : `${other.url}/console/ (pid ${other.pid})`;
     throw new Refusal('conflict', 'already-running', `A server is already running on ${paths.data}: ${where}.`);
   }
-  await writeServerRecord(paths.server, { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', url: '' });
+  await writeServerRecord(paths.server, { ...ownIdentity(), url: '' });
   // Only now: another server's work in progress may lie there.
   await rm(paths.tmp, { recursive: true, force: true });
   await mkdir(paths.tmp, { mode: 0o700 });

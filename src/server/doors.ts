@@ -16,7 +16,7 @@ import { Pushes } from '../git/pushes.js';
 import type { Logger } from '../logger.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
-import { UsageMeter } from '../runtime/process/usage.js';
+import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Credentials } from '../store/credentials.js';
 import type { LogFolder } from '../store/log-folder.js';
@@ -109,7 +109,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     log: (text, facts) => logger.debug(facts, text),
   });
 
-  const usage = new UsageMeter();
+  const usage = new UsageMeter(composed.runtime);
   const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
   const mistakes = (): readonly string[] => composed.controller.mistakes();
   const gallery = galleryRouter({ apps: host.apps, views, publicBase, pictures });
@@ -121,7 +121,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     publicBase,
     access: { check, sessions, attempts },
     logs: paths,
-    memoryOf: (pid) => usage.memoryOf(pid),
+    memoryOf: (mark) => usageOf(mark)?.memory,
     logger,
     pages: createPages(views, publicBase),
     uploads,

@@ -1,3 +1,4 @@
+import { processKey } from '../domain/app/process.js';
 import type { AppStore } from '../store/apps.js';
 import type { CookieSecrets } from '../store/cookie-secret.js';
 import type { SecretFiles } from '../store/secret-files.js';
@@ -12,7 +13,9 @@ export interface SealOptions {
 /** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */
 export async function sealSecrets({ store, cookies, files, logger }: SealOptions): Promise<void> {
   await files.sweep(
-    store.list().flatMap((app) => app.processes.map(({ release, port }) => ({ app: app.id, release, port }))),
+    store
+      .list()
+      .flatMap((app) => app.processes.map((one) => ({ app: app.id, release: one.release, key: processKey(one) }))),
   );
   for (const { id } of store.list()) {
     await cookies

@@ -3,11 +3,11 @@ import { realpath } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { close, listen, localHost } from '../gateway/listener.js';
+import { close, listen } from '../gateway/listener.js';
 import type { Logger } from '../logger.js';
 import { findChromium } from '../pictures/chromium.js';
 import { Photographer } from '../pictures/photographer.js';
-import { startTimeOf } from '../runtime/process/proc.js';
+import { ownIdentity } from '../runtime/process/proc.js';
 import type { Config } from '../settings.js';
 import { ConfigFile } from '../store/config-file.js';
 import { removeServerRecord, writeServerRecord } from '../store/lock.js';
@@ -72,13 +72,8 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   if (config.port === 0 && config.publicBase.endsWith(':0')) {
     base.text = config.publicBase.replace(/:0$/, `:${port}`);
   }
-  const local = `http://${localHost(config.bind)}:${port}${basePath}`;
-  await writeServerRecord(paths.server, {
-    pid: process.pid,
-    startTime: startTimeOf(process.pid) ?? '',
-    url: publicBase(),
-    local,
-  });
+  const local = `http://${config.localHost}:${port}${basePath}`;
+  await writeServerRecord(paths.server, { ...ownIdentity(), url: publicBase(), local });
   const photographer = config.pictures
     ? new Photographer({
         apps: composed.host.apps,

@@ -12,9 +12,8 @@ import {
 } from '../domain/streamlit/streamlit.js';
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
-import { Child } from '../runtime/process/child.js';
-import type { Ports } from '../runtime/process/ports.js';
 import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/app-process.js';
+import type { Instance, Lease, Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
@@ -32,7 +31,8 @@ export interface ExpectedRelease {
 export interface ProcessesOptions {
   store: Pick<AppStore, 'find'>;
   paths: Paths;
-  ports: Ports;
+  /** What runs them. */
+  runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>;
   /** The public base's own path; empty where it has none. */
   basePath: string;
   publicBase: () => string;
@@ -40,8 +40,6 @@ export interface ProcessesOptions {
   path: string;
   /** HOME for apps in place; the others get one of their own. */
   home: string;
-  /** By which our children are known. */
-  mark: string;
   /** The place of what an app's Python runs first. */
   launcher: string;
   /** The most memory (MB) that a process may use whose release says nothing itself; 0 = as much as there is. */
@@ -73,7 +71,7 @@ export class Processes {
     changed: ProcessListener,
     ahead?: ProcessSpec['ahead'],
   ): Promise<AppProcess> {
-    const { store, paths, ports, basePath, mark, launcher, memoryLimitMb, startLimitMs } = this.#options;
+    const { store, paths, runtime, basePath, launcher, memoryLimitMb, startLimitMs } = this.#options;
     const limitMb = release.memoryLimitMb ?? memoryLimitMb;
     const environment = paths.environmentOf(release);
     if (environment === undefined || release.entrypoint === undefined) {
@@ -88,17 +86,16 @@ export class Processes {
         command: launchCommand(pythonOf(environment), launcher, app),
         order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
-        environment: (port) => this.#environment(app, release, environment, port),
+        environment: (at) => this.#environment(app, release, environment, at),
         port: release.folder === undefined ? undefined : place()?.port,
         restarts: () => place()?.restartOnCrash ?? true,
         healthPath: `${basePath}/apps/${app}/_stcore/health`,
         startLimitMs,
         memoryLimit: limitMb === 0 ? undefined : limitMb * MB,
-        mark,
         log: new LogFile(paths.runLog(app, release.number)),
         ...(ahead && { ahead }),
       },
-      ports,
+      runtime,
       changed,
     );
   }
@@ -108,14 +105,14 @@ export class Processes {
    * @returns undefined where it must not begin elsewhere than in the folder of its release
    * @throws Refusal as a start does
    */
-  async startAhead(app: string, expected: ExpectedRelease): Promise<Child | undefined> {
-    const { paths, launcher, mark, config } = this.#options;
+  async startAhead(app: string, expected: ExpectedRelease): Promise<Instance | undefined> {
+    const { paths, runtime, launcher, config } = this.#options;
     const vars = await config.vars(app, expected.config);
     if (namesPlaces(vars)) return undefined;
     const folder = paths.environment(expected.environment);
     const environment = readEarly(this.#variables(app, expected, folder, vars));
     const command = launchCommand(pythonOf(folder), launcher, app);
-    return Child.start({ app, release: expected.number, command, cwd: folder, environment, mark, output: 'ignore' });
+    return runtime.begin({ app, release: expected.number, command, cwd: folder, environment });
   }
 
   /** @param environment the folder of the Python environment */
@@ -123,17 +120,17 @@ export class Processes {
     app: string,
     release: Release,
     environment: string,
-    port: number,
+    { address, key }: Pick<Lease, 'address' | 'key'>,
   ): Promise<Record<string, string>> {
     const { paths, basePath, publicBase, sessionTtlMs, config } = this.#options;
-    const { vars, cookieSecret } = await config.begin({ app, release: release.number, port }, release.config ?? 0, {
+    const { vars, cookieSecret } = await config.begin({ app, release: release.number, key }, release.config ?? 0, {
       cwd: paths.sourceOf(app, release),
       redirectUri: `${publicBase()}/apps/${app}/oauth2callback`,
     });
     return {
       ...this.#variables(app, release, environment, vars),
       ...streamlitEnvironment({
-        port,
+        port: address.port,
         basePath: `${basePath}/apps/${app}`.slice(1),
         publicHost: new URL(publicBase()).hostname,
         disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),
@@ -143,7 +140,7 @@ export class Processes {
     };
   }
 
-  /** What does not depend on the port. */
+  /** What does not depend on where it answers. */
   #variables(
     app: string,
     release: Pick<Release, 'number' | 'folder'>,

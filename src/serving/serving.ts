@@ -1,11 +1,10 @@
 import { drainMinutesOf, findRelease, nothingDeployed, type App } from '../domain/app/app.js';
-import type { ProcessRecord } from '../domain/app/process.js';
+import { processKey, type ProcessRecord } from '../domain/app/process.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
-import { endMarked } from '../runtime/process/marked.js';
-import { memoryOfGroups } from '../runtime/process/proc.js';
 import type { AppProcess, ProcessSpec } from '../runtime/app-process.js';
+import type { Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import { linkLive } from '../store/links.js';
 import type { Paths } from '../store/paths.js';
@@ -18,6 +17,8 @@ export interface ServingOptions {
   paths: Paths;
   routes: RouteTable;
   processes: Pick<Processes, 'prepare'>;
+  /** What runs them. */
+  runtime: Pick<Runtime, 'usage' | 'discard'>;
   drain: DrainLimits;
   /** Takes back what a process got of its app's secrets. */
   config: Pick<ProcessConfig, 'end'>;
@@ -60,7 +61,7 @@ export class Serving {
     this.#looks.unref();
   }
 
-  /** Calls the listener whenever a process of an app has another state. @returns what ends the subscription */
+  /** Calls the listener whenever a process of an app has another state, instance or address. @returns what ends the subscription */
   subscribe(listener: (app: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -153,7 +154,8 @@ export class Serving {
       release === undefined || this.#options.paths.environmentOf(release) === undefined
         ? undefined
         : await this.prepare(app.id, release);
-    if (release === undefined || process?.adopt(record) !== true) return this.#sweep(app.id, record);
+    if (release === undefined || process === undefined || !(await process.adopt(record)))
+      return this.#sweep(app.id, record);
     await process.whenReady({ timeoutMs: ADOPT_MS }).catch(() => undefined);
     const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
     if (live) {
@@ -228,10 +230,10 @@ export class Serving {
   /** Sees to it that no process fills the disk or the memory. */
   #look(): void {
     const limited = [...this.#running].some((process) => process.spec.memoryLimit !== undefined);
-    const memory = limited ? memoryOfGroups() : new Map<number, number>();
+    const usage = limited ? this.#options.runtime.usage() : undefined;
     for (const process of this.#running) {
       this.#inBackground(process.spec.log.rotateIfLarge().then(() => undefined));
-      this.#inBackground(process.limitMemory(memory.get(process.pid ?? 0) ?? 0));
+      this.#inBackground(process.limitMemory(usage?.get(process.mark ?? '')?.memory ?? 0));
     }
   }
 
@@ -284,10 +286,10 @@ export class Serving {
     await this.#end(app, served);
   }
 
-  /** What a process that is gone, or belongs to no release any more, has left running; its mark is its alone. */
+  /** What a process that is gone, or belongs to no release any more, has left behind. */
   async #sweep(app: string, record: ProcessRecord): Promise<void> {
-    if (record.mark.includes(`/${app}/${record.release}/`)) await endMarked(record.mark, new Set());
-    await this.#options.config.end({ app, release: record.release, port: record.port });
+    if (record.mark.includes(`/${app}/${record.release}/`)) await this.#options.runtime.discard(record);
+    await this.#options.config.end({ app, release: record.release, key: processKey(record) });
   }
 
   async #end(app: string, served: Served): Promise<void> {
@@ -307,7 +309,7 @@ export class Serving {
     for (const listener of this.#listeners) listener(app);
     // A process that comes back after a crash gets its secrets again.
     if (process.state === 'stopped' || process.state === 'crashed') {
-      this.#inBackground(this.#options.config.end({ app, release: process.release, port: process.port }));
+      this.#inBackground(this.#options.config.end({ app, release: process.release, key: process.key }));
     }
     if (process.state === 'stopped') this.#running.delete(process);
     else this.#running.add(process);

@@ -64,8 +64,9 @@ export class Paths {
   get secrets(): string {
     return join(this.run, 'secrets');
   }
-  secretsFile(app: string, release: number, port: number): string {
-    return join(this.secrets, app, String(release), String(port), 'secrets.toml');
+  /** @param key tells a process from others of its release */
+  secretsFile(app: string, release: number, key: string): string {
+    return join(this.secrets, app, String(release), key, 'secrets.toml');
   }
 
   /** The last valid config.json of apps in place. */

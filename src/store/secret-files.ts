@@ -5,11 +5,12 @@ import { Turns } from '../lib/turns.js';
 import { hasCode } from '../errors.js';
 import type { Paths } from './paths.js';
 
-/** A process that runs: no two have the same port at once. */
+/** A process that runs. */
 export interface ProcessPlace {
   app: string;
   release: number;
-  port: number;
+  /** Tells it from others of its release: no two that run at once have the same (`processKey`). */
+  key: string;
 }
 
 /**
@@ -27,7 +28,7 @@ export class SecretFiles {
 
   /** @returns where it is */
   async write(place: ProcessPlace, toml: string): Promise<string> {
-    const path = this.#paths.secretsFile(place.app, place.release, place.port);
+    const path = this.#paths.secretsFile(place.app, place.release, place.key);
     await this.#turns.take('', async () => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await writeFileAtomic(path, toml, { mode: 0o600, fsync: false });
@@ -37,18 +38,18 @@ export class SecretFiles {
 
   /** Removes that of a process that has ended; fine where it had none. */
   async remove(place: ProcessPlace): Promise<void> {
-    const path = this.#paths.secretsFile(place.app, place.release, place.port);
+    const path = this.#paths.secretsFile(place.app, place.release, place.key);
     await this.#turns.take('', () => this.#remove(dirname(path)));
   }
 
   /** Removes those whose processes are gone, such as after a crash of the machine. */
   async sweep(running: readonly ProcessPlace[]): Promise<void> {
     const root = this.#paths.secrets;
-    const keep = new Set(running.map(({ app, release, port }) => dirname(this.#paths.secretsFile(app, release, port))));
+    const keep = new Set(running.map(({ app, release, key }) => dirname(this.#paths.secretsFile(app, release, key))));
     for (const app of await list(root)) {
       for (const release of await list(join(root, app))) {
-        for (const port of await list(join(root, app, release))) {
-          const folder = join(root, app, release, port);
+        for (const key of await list(join(root, app, release))) {
+          const folder = join(root, app, release, key);
           if (!keep.has(folder)) await this.#remove(folder);
         }
       }

@@ -25,10 +25,10 @@ async function holdAs(port: number): Promise<Server> {
 it('is kept over restarts, and is another one where somebody took it meanwhile', async () => {
   const port = new AppPort(ports, undefined);
   expect(await port.take()).toBe(true);
-  const first = port.number;
-  expect([await port.take(), port.number]).toEqual([false, first]);
+  const first = port.address.port;
+  expect([await port.take(), port.address.port]).toEqual([false, first]);
   const stranger = await holdAs(first);
-  expect([await port.take(), port.number === first, port.note]).toEqual([true, false, '']);
+  expect([await port.take(), port.address.port === first, port.note]).toEqual([true, false, '']);
   await once(stranger.close(), 'close');
 });
 
@@ -39,7 +39,7 @@ it('tells who has the one that was wanted', async () => {
   const port = new AppPort(ports, wanted);
   await port.take();
   expect(port.note).toMatch(
-    new RegExp(`^port ${wanted} is in use by \\S+ \\(pid ${process.pid}\\); using port ${port.number} instead$`),
+    new RegExp(`^port ${wanted} is in use by \\S+ \\(pid ${process.pid}\\); using port ${port.address.port} instead$`),
   );
   await once(stranger.close(), 'close');
 });
@@ -47,10 +47,10 @@ it('tells who has the one that was wanted', async () => {
 it('is known after it was given back, when others may have it', async () => {
   const port = new AppPort(ports, undefined);
   await port.take();
-  const { number } = port;
+  const { address } = port;
   port.giveBack();
-  expect(port.number).toBe(number);
-  expect(await Promise.all([1, 2, 3, 4].map(() => ports.reserve()))).toContain(number);
+  expect(port.address).toEqual(address);
+  expect(await Promise.all([1, 2, 3, 4].map(() => ports.reserve()))).toContain(address.port);
 });
 
 it('was lost where the process says so of this port, and of no other', async () => {
@@ -58,8 +58,8 @@ it('was lost where the process says so of this port, and of no other', async () 
   await port.take();
   for (const [line, lost] of [
     ['Port 5432 is already in use', false],
-    [`Port 1${port.number} is not available`, false],
-    [`Port ${port.number} is not available`, true],
+    [`Port 1${port.address.port} is not available`, false],
+    [`Port ${port.address.port} is not available`, true],
   ] as const) {
     await log.append(line);
     expect(await port.wasLost(log), line).toBe(lost);

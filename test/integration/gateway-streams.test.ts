@@ -22,6 +22,7 @@ import { Forwarder } from '../../src/gateway/forward.js';
 import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
 import { RouteTable } from '../../src/gateway/routes.js';
 import { Target } from '../../src/gateway/target.js';
+import type { Address } from '../../src/lib/address.js';
 import { until } from '../helpers/host.js';
 
 // The gateway in front of a plain server that does exactly what a test needs: what Streamlit does with it is tested elsewhere.
@@ -73,7 +74,7 @@ const upstream = new Upstream();
 const app: App = { ...newApp('demo', 'demo', new Date()), live: 1, lastRelease: 1 };
 let routes: RouteTable;
 let target: Target;
-let backend: { release: number; port: number; state: ProcessState };
+let backend: { release: number; address: Address; state: ProcessState };
 let gateway: Server;
 let port: number;
 const open = new Set<Socket>();
@@ -121,7 +122,7 @@ beforeEach(() => {
   upstream.handler = (_, response) => void response.end('ok');
   upstream.upgrader = (request, socket, head) => upstream.accept(request, socket, head);
   upstream.upgrades = 0;
-  backend = { release: 1, port: upstream.port, state: 'ready' };
+  backend = { release: 1, address: { host: '127.0.0.1', port: upstream.port }, state: 'ready' };
   target = new Target(backend);
   routes.swap(app.id, target);
 });
@@ -712,7 +713,7 @@ test('a request that names the whole address, as to a proxy, is one for its path
 });
 
 test('an app that is not there is a 503 with Retry-After for requests, and the end for an upgrade', async () => {
-  backend.port = await freePort();
+  backend.address = { host: '127.0.0.1', port: await freePort() };
   const answer = await ask('/apps/demo/media/x');
   expect(answer.status).toBe(503);
   expect(answer.headers['retry-after']).toBe('2');
@@ -733,7 +734,11 @@ test('what is being answered goes on while the next release takes over, and new 
   const next = createServer((_, response) => response.end('new release'));
   next.listen(0, '127.0.0.1');
   await once(next, 'listening');
-  const fresh = new Target({ release: 2, port: (next.address() as AddressInfo).port, state: 'ready' });
+  const fresh = new Target({
+    release: 2,
+    address: { host: '127.0.0.1', port: (next.address() as AddressInfo).port },
+    state: 'ready',
+  });
   try {
     routes.swap(app.id, fresh);
     expect((await ask('/apps/demo/x')).body.toString()).toBe('new release');

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ProcessState } from '../../src/domain/app/process.js';
 import { LogFile } from '../../src/logs/log-file.js';
-import { Child } from '../../src/runtime/process/child.js';
 import { findMarked } from '../../src/runtime/process/marked.js';
 import { Ports } from '../../src/runtime/process/ports.js';
-import { isRunning, startTimeOf } from '../../src/runtime/process/proc.js';
+import { ProcessRuntime } from '../../src/runtime/process/process-runtime.js';
+import { startTimeOf } from '../../src/runtime/process/proc.js';
 import { AppProcess, type ProcessSpec } from '../../src/runtime/app-process.js';
 import { portRange } from '../helpers/ports.js';
 
@@ -25,6 +25,7 @@ process.stdin.resume().on('end', () => {
 let folder: string;
 let mark: string;
 let ports: Ports;
+let runtime: ProcessRuntime;
 let states: ProcessState[];
 const made: AppProcess[] = [];
 
@@ -32,6 +33,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'process-'));
   mark = `test-${process.pid}-${Date.now()}`;
   ports = new Ports(portRange(10));
+  runtime = new ProcessRuntime({ mark, data: folder, ports });
   states = [];
   await writeFile(join(folder, 'app.cjs'), SERVER);
 });
@@ -50,14 +52,13 @@ function prepare(changes: Partial<ProcessSpec> = {}): AppProcess {
       command: [process.execPath, './app.cjs'],
       order: ['app'],
       cwd: folder,
-      environment: (port) => ({ PORT: String(port) }),
-      mark,
+      environment: ({ address }) => ({ PORT: String(address.port) }),
       healthPath: '/health',
       startLimitMs: 120_000,
       log: new LogFile(join(folder, 'run.log')),
       ...changes,
     },
-    ports,
+    runtime,
     (changed) => {
       if (states.at(-1) !== changed.state) states.push(changed.state);
     },
@@ -88,8 +89,14 @@ test('it starts, serves, says so in its log, and ends with its port given back',
   await app.start();
   await app.whenReady();
   expect(app.state).toBe('ready');
-  expect(app.record).toMatchObject({ release: 1, pid: app.pid, port: app.port, startTime: startTimeOf(app.pid ?? 0) });
-  const { port, pid } = app;
+  expect(app.record).toMatchObject({
+    release: 1,
+    pid: app.pid,
+    port: app.address.port,
+    startTime: startTimeOf(app.pid ?? 0),
+  });
+  const { pid } = app;
+  const { port } = app.address;
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('ok');
   await app.stop();
   expect([app.state, app.pid, app.record]).toEqual(['stopped', undefined, undefined]);
@@ -120,7 +127,7 @@ test('a stranger’s answer on its port is not taken for its own', async () => {
   await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
   const app = prepare();
   await app.start();
-  const stranger = await hold(app.port);
+  const stranger = await hold(app.address.port);
   await expect(app.whenReady({ timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'app-not-listening' });
   await once(stranger.close(), 'close');
 });
@@ -155,10 +162,11 @@ test('a command that cannot be run is refused, and its port can be given back', 
 test('one that is kept is started again after a crash, at once and where it was', async () => {
   const app = prepare();
   await app.run();
-  const { pid, port } = app;
+  const { pid } = app;
+  const { port } = app.address;
   process.kill(pid ?? 0, 'SIGKILL');
   await until(() => app.state === 'ready' && app.pid !== pid);
-  expect([app.restarts, app.port]).toEqual([1, port]);
+  expect([app.restarts, app.address.port]).toEqual([1, port]);
 });
 
 test('one that uses more memory than it may is ended and started again; what it may use is its own', async () => {
@@ -178,6 +186,7 @@ test('one that uses more memory than it may is ended and started again; what it 
 test('one that finds no free port after a crash goes on trying', async () => {
   const { min, max } = portRange(1);
   ports = new Ports({ min, max });
+  runtime = new ProcessRuntime({ mark, data: folder, ports });
   const app = prepare();
   await app.run();
   await writeFile(join(folder, 'app.cjs'), 'process.exit(1)');
@@ -217,20 +226,18 @@ test('one that is let go of goes on, and whoever waits for it is told at once', 
 });
 
 test('one that was started ahead counts from when it was told what to run', async () => {
-  const ahead = await Child.start({
+  const ahead = await runtime.begin({
     app: 'demo',
     release: 1,
     command: [process.execPath, './app.cjs'],
     cwd: folder,
     environment: {},
-    mark,
-    output: 'ignore',
   });
   await new Promise((resolve) => setTimeout(resolve, 300));
   const begun = Date.now();
   const app = prepare({ ahead: () => Promise.resolve(ahead) });
   await app.start();
-  expect(app.pid).toBe(ahead.identity.pid);
+  expect(app.pid).toBe(ahead.record.pid);
   expect(app.startedAt.getTime()).toBeGreaterThanOrEqual(begun);
   expect(app.record?.startedAt).toBe(app.startedAt.toISOString());
 });
@@ -243,10 +250,10 @@ test('an earlier server’s process is taken over, watched, and started again wh
   if (record === undefined) throw new Error('it has no record');
   first.leave();
   const next = prepare();
-  expect(next.adopt(record)).toBe(true);
+  expect(await next.adopt(record)).toBe(true);
   await next.run();
-  expect([next.state, next.pid, next.port]).toEqual(['ready', record.pid, record.port]);
-  process.kill(record.pid, 'SIGKILL');
+  expect([next.state, next.pid, next.address.port]).toEqual(['ready', record.pid, record.port]);
+  process.kill(record.pid ?? 0, 'SIGKILL');
   await until(() => next.state === 'ready' && next.pid !== record.pid);
   expect(next.lastExit).toBe('the app ended');
 });
@@ -263,9 +270,10 @@ test('what only looks like an earlier server’s process is neither taken over n
     { mark: `${mark}/other/1/x` },
     { mark: `${mark}/demo/2/x` },
     { healthPath: '/another/base/health' },
+    { runtime: 'another' },
   ]) {
-    expect(next.adopt({ ...record, ...wrong })).toBe(false);
+    expect(await next.adopt({ ...record, ...wrong })).toBe(false);
   }
   await next.stop();
-  expect(isRunning(record)).toBe(true);
+  expect(startTimeOf(record.pid ?? 0)).toBe(record.startTime);
 });

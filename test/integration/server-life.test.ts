@@ -149,7 +149,7 @@ test('what an earlier server started and did not write down is ended, and what o
   const neighbour = stranger({ STREAMLIT_HOST_CHILD: '0123456789abcdef/demo/1/another-server' });
   const reused = stranger();
   const markless = stranger();
-  const facts = { port: 1, startedAt: new Date().toISOString() };
+  const facts = { runtime: 'process', port: 1, startedAt: new Date().toISOString() };
   await edit((app) => {
     app.processes.push(
       { release: 1, pid: reused, startTime: '1', mark: `${mark}/demo/1/reused`, ...facts },

@@ -22,6 +22,16 @@ describe('the settings', () => {
     for (const name of names) expect(readme).toContain(`STREAMLIT_HOST_${name}`);
   });
 
+  it.each([
+    ['127.0.0.1', '127.0.0.1'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '127.0.0.1'],
+    ['::1', '[::1]'],
+    ['192.0.2.7', '192.0.2.7'],
+  ])('tell how this machine reaches what listens on %s', (bind, host) => {
+    expect(readConfig({ STREAMLIT_HOST_BIND: bind }, '/work').localHost).toBe(host);
+  });
+
   it('need nothing to be set', () => {
     expect(readConfig({}, '/srv/here')).toMatchObject({
       port: 8080,

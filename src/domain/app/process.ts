@@ -7,22 +7,30 @@ export type ProcessState = (typeof processStates)[number];
 
 export const processSchema = z.object({
   release: z.number().int().positive(),
-  pid: z.number().int().positive(),
+  /** Which runtime runs it. Older servers did not say: all that they ran were processes of this machine. */
+  runtime: z.string().default('process'),
+  /** Where it is a process of this machine, as are all of the runtime `process`. */
+  pid: z.number().int().positive().optional(),
   /**
    * The start time of the pid in clock ticks since boot, as the kernel tells it. A pid alone is reused;
    * pid and start time together are not (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
    */
-  startTime: z.string(),
+  startTime: z.string().optional(),
   port: z.number().int().positive(),
-  /** Stands in the environment of the process and of all that it starts. */
+  /** Its own alone; of a process of this machine, it is in the environment of all that it starts as well. */
   mark: z.string(),
   startedAt: z.string(),
   /** Where its health check answers; records of older servers do not tell. */
   healthPath: z.string().optional(),
 });
 
-/** One running Streamlit server of one release, as it is remembered on disk. */
+/** One running Streamlit server of one release, as `meta.json` remembers it. */
 export type ProcessRecord = z.infer<typeof processSchema>;
+
+/** What tells the files of a process from those of another one of its release that runs at the same time: its port. */
+export function processKey({ port }: Pick<ProcessRecord, 'port'>): string {
+  return String(port);
+}
 
 /** How long a process must have run (ms) for a crash to count as a new one, not as the same again. */
 export const STEADY_MS = 60_000;

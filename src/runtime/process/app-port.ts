@@ -1,14 +1,17 @@
 import type { LogFile } from '../../logs/log-file.js';
 import { tail } from '../../logs/tail.js';
+import type { Lease } from '../runtime.js';
+import { processKey } from '../../domain/app/process.js';
+import type { Address } from '../../lib/address.js';
 import { holderOf } from './proc.js';
-import { isFree, type Ports } from './ports.js';
+import { isFree, LOOPBACK, type Ports } from './ports.js';
 
 /** How Streamlit's versions, and the servers in them, say that they did not get their port; and how many lines are looked at for it. */
 const PORT_TAKEN = /is not available|already in use/i;
 const LAST_LINES = 20;
 
 /** The port of one process: reserved at its first start, and kept over its restarts for as long as nobody else takes it. */
-export class AppPort {
+export class AppPort implements Lease {
   readonly #ports: Ports;
   readonly #wanted: number | undefined;
   #number = 0;
@@ -20,23 +23,23 @@ export class AppPort {
     this.#wanted = wanted;
   }
 
-  /** 0 = there was none yet. */
-  get number(): number {
-    return this.#number;
+  get address(): Address {
+    return { host: LOOPBACK, port: this.#number };
   }
 
-  /** One sentence on why it is another one than the one that was wanted; empty where it is that. */
+  get key(): string {
+    return processKey({ port: this.#number });
+  }
+
   get note(): string {
     return this.#note;
   }
 
-  /** Has the port of a process that runs already. */
   hold(port: number): void {
     this.#ports.hold(port);
     this.#number = port;
   }
 
-  /** Sees to it that it is free. @returns true where it is another one than before @throws Refusal `ports-used-up` */
   async take(): Promise<boolean> {
     if (this.#number !== 0 && (await isFree(this.#number))) return false;
     const port = await this.#ports.reserve(this.#wanted);
@@ -46,13 +49,12 @@ export class AppPort {
     return true;
   }
 
-  /** Others may have it now; it stays the number by which the process is known. */
   giveBack(): void {
     if (this.#number !== 0) this.#ports.release(this.#number);
   }
 
   /**
-   * True where a process that has ended did not get it, since somebody else took it after it was found free. Between the look
+   * Somebody else may take it after it was found free: between the look
    * and Streamlit's own bind lies half a second, and the port's range is not ours alone: a connection that lasted a moment is
    * gone by now, and only Streamlit's own message says so.
    */

@@ -1,43 +1,25 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
-import type { ProcessRecord } from '../../domain/app/process.js';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
+import type { Address } from '../../lib/address.js';
+import type { BeginSpec, Exit, Instance, InstanceRecord, Order } from '../runtime.js';
+import { endGroup } from './group.js';
 import { endMarked, MARK } from './marked.js';
-import { endGroup, isRunning, startTimeOf, type ProcessIdentity } from './proc.js';
+import { isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
+
+/** What the records of processes of this machine are tagged with. */
+export const PROCESS = 'process';
 
 /** How often a process that is not our child is looked at, in ms. */
 const WATCH_MS = 500;
 
 /** What is started. */
-export interface ChildSpec {
-  app: string;
-  release: number;
-  /** argv */
-  command: readonly string[];
-  cwd: string;
-  /** Its whole environment, except its mark. */
-  environment: Readonly<Record<string, string>>;
+export interface ChildSpec extends Omit<BeginSpec, 'log'> {
   /** What its mark begins with. */
   mark: string;
   /** What its stdout and stderr are: an open file, or nothing until its order names one. */
   output: number | 'ignore';
-}
-
-/** What a child is told to run, as `python/launch.py` reads it. */
-export interface Order {
-  argv: readonly string[];
-  cwd: string;
-  /** Its environment; only what it did not start with is sent, so that nothing that changed since is undone. */
-  environment: Readonly<Record<string, string>>;
-  /** The file that receives all its output from now on. */
-  log: string;
-}
-
-/** How a child ended; both null where nobody saw it, since it was an earlier server's. */
-export interface Exit {
-  code: number | null;
-  signal: NodeJS.Signals | null;
 }
 
 /**
@@ -45,12 +27,10 @@ export interface Exit {
  * outlives this server, and whatever it starts is found. Once started it waits for its order; where the server ends before
  * it gives one, it ends as well.
  */
-export class Child {
+export class Child implements Instance {
   readonly identity: ProcessIdentity;
   readonly mark: string;
-  /** What it began with, except its mark; empty where an earlier server began it. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Resolves once it has ended by itself or was ended. */
   readonly ended: Promise<Exit>;
   readonly #stdin: Writable | undefined;
   #watched = true;
@@ -101,30 +81,40 @@ export class Child {
   }
 
   /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
-  static adopt(record: ProcessRecord): Child | undefined {
-    const identity = { pid: record.pid, startTime: record.startTime };
-    return isRunning(identity) ? new Child({ identity, mark: record.mark }) : undefined;
+  static adopt(record: InstanceRecord): Child | undefined {
+    const identity = identityOf(record);
+    return identity !== undefined && isRunning(identity) ? new Child({ identity, mark: record.mark }) : undefined;
+  }
+
+  get record(): InstanceRecord {
+    return { runtime: PROCESS, mark: this.mark, ...this.identity };
   }
 
   get running(): boolean {
     return isRunning(this.identity);
   }
 
-  /** Tells it what to run: once, and one that was adopted was told before. */
-  tell(order: Order): void {
+  /** What it did not begin with is told alone, lest the rest take back what was changed since. */
+  tell(order: Order): Promise<void> {
     const late = Object.entries(order.environment).filter(([name, value]) => this.environment[name] !== value);
     this.#stdin?.end(JSON.stringify({ ...order, environment: Object.fromEntries(late) }));
+    // Where it ends before it has read this, its end is what tells of it.
+    return Promise.resolve();
   }
 
-  /** Lets go of it without ending it. */
+  owns({ port }: Address): Promise<boolean> {
+    return listensOn(this.identity.pid, port);
+  }
+
+  listening(): Promise<number[]> {
+    return listeningPorts(this.identity.pid);
+  }
+
   leave(): void {
     this.#watched = false;
   }
 
-  /**
-   * Ends it: its group gets TERM, then KILL, and whatever carries its mark is ended with it.
-   * @param graceMs how long it may take after TERM
-   */
+  /** Its group gets TERM, then KILL, and whatever carries its mark is ended with it. */
   async end(graceMs: number): Promise<void> {
     await endGroup(this.identity, graceMs);
     await this.sweep();
@@ -147,4 +137,9 @@ export class Child {
       timer.unref();
     });
   }
+}
+
+/** The process that a record tells of; undefined where it tells of none of this machine. */
+export function identityOf({ runtime, pid, startTime }: InstanceRecord): ProcessIdentity | undefined {
+  return runtime !== PROCESS || pid === undefined || startTime === undefined ? undefined : { pid, startTime };
 }

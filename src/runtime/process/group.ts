@@ -1,34 +1,47 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../../errors.js';
+import { groupOf, startTimeOf } from './proc.js';
+
+/** How long what was killed is waited for, in ms: it may hang in the kernel, and waiting longer would change nothing. */
+const KILL_MS = 5_000;
+
+/** The process that leads a group, whose number is its pid. */
+export interface Leader {
+  pid: number;
+  /** Where it is told, nothing is signalled but a group whose leader is this very process; not told for one just started. */
+  startTime?: string;
+}
 
 /**
- * Ends a process group: TERM, then KILL. Resolves when nothing of it runs any more.
- * @param graceMs how long it may take to end after TERM, in ms
+ * Ends a process group: TERM, time to finish, then KILL for whoever is left of it. Resolves once nothing of it runs.
+ * @param graceMs how long it may take to end by itself
  */
-export async function endGroup(group: number, graceMs: number): Promise<void> {
-  if (!signalGroup(group, 'SIGTERM')) return;
-  if (await isGone(group, graceMs)) return;
-  signalGroup(group, 'SIGKILL');
-  // What KILL does not end at once waits for the kernel; waiting longer than this changes nothing.
-  await isGone(group, 5_000);
+export async function endGroup({ pid, startTime }: Leader, graceMs: number): Promise<void> {
+  const now = startTimeOf(pid);
+  if (startTime !== undefined && now !== startTime) return;
+  if (!signal(pid, 'SIGTERM')) return;
+  if (await isGone(pid, now, graceMs)) return;
+  signal(pid, 'SIGKILL');
+  await isGone(pid, now, KILL_MS);
 }
 
 /** @returns whether there was anybody to be signalled */
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
+function signal(group: number, name: NodeJS.Signals): boolean {
   try {
-    process.kill(-group, signal);
+    process.kill(-group, name);
     return true;
   } catch (error) {
-    if (hasCode(error, 'ESRCH')) return false;
+    // It ended in this moment, or it is another user's, such as what sudo runs, which ends as it likes.
+    if (hasCode(error, 'ESRCH') || hasCode(error, 'EPERM')) return false;
     throw error;
   }
 }
 
-async function isGone(group: number, withinMs: number): Promise<boolean> {
+async function isGone(group: number, leader: string | undefined, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
-  // The system tells nobody when a group is gone, so it is asked.
-  for (let pause = 5; signalGroup(group, 0) && (await runs(group)); pause = Math.min(2 * pause, 100)) {
+  // The system tells nobody when a group is gone, so it is looked at.
+  for (let pause = 5; await runs(group, leader); pause = Math.min(2 * pause, 100)) {
     if (performance.now() > deadline) return false;
     await delay(pause);
   }
@@ -36,31 +49,12 @@ async function isGone(group: number, withinMs: number): Promise<boolean> {
 }
 
 /**
- * True where anything of a group runs. Orphans that have ended stay in it until the machine's first process notices,
- * which in a container may be never (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
+ * True where anything of a group runs. Orphans that have ended remain in it until the machine's first process notices,
+ * which in a container may be never, so it does not help to signal it.
+ * @param leader when its leader started; a number is given to no other process before the last one of its group has gone
  */
-async function runs(group: number): Promise<boolean> {
-  let names: string[];
-  try {
-    names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  } catch (error) {
-    // Systems other than Linux tell no more than the signal did.
-    if (hasCode(error, 'ENOENT')) return true;
-    throw error;
-  }
-  const members = await Promise.all(names.map((name) => isMember(name, group)));
-  return members.includes(true);
-}
-
-async function isMember(pid: string, group: number): Promise<boolean> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-    // The name, in brackets, may hold anything; after it come state, parent and group.
-    const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return Number(pgrp) === group && state !== 'Z' && state !== 'X';
-  } catch (error) {
-    // It ended while we looked.
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ESRCH')) return false;
-    throw error;
-  }
+async function runs(group: number, leader: string | undefined): Promise<boolean> {
+  const start = startTimeOf(group);
+  if (start !== undefined) return start === leader;
+  return (await readdir('/proc')).some((name) => /^\d+$/.test(name) && groupOf(Number(name)) === group);
 }

@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 import { Refusal } from '../../errors.js';
 
+/** Where the processes of this machine answer, and nobody else can reach them. */
+export const LOOPBACK = '127.0.0.1';
+
 /** Hands out loopback ports, each to one owner until it is given back. */
 export class Ports {
   readonly #min: number;
@@ -81,6 +84,6 @@ export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));
-    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.listen({ port, host: LOOPBACK, exclusive: true }, () => probe.close(() => resolve(true)));
   });
 }

@@ -26,21 +26,15 @@ function statOf(pid: number): string[] | undefined {
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields;
 }
 
+/** This very process. */
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
+}
+
 /** The process group of a running process. */
 export function groupOf(pid: number): number | undefined {
   const group = statOf(pid)?.[2];
   return group === undefined ? undefined : Number(group);
-}
-
-/** The running processes of a group. */
-async function membersOf(group: number): Promise<ProcessIdentity[]> {
-  const members: ProcessIdentity[] = [];
-  for (const name of await readdir('/proc')) {
-    const fields = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
-    const startTime = fields?.[19];
-    if (startTime !== undefined && Number(fields?.[2]) === group) members.push({ pid: Number(name), startTime });
-  }
-  return members;
 }
 
 /**
@@ -61,60 +55,45 @@ export function isRunning(process: ProcessIdentity): boolean {
   return startTimeOf(process.pid) === process.startTime;
 }
 
-/**
- * Signals the group that a process leads, after a check that it is still the same process.
- * @returns false where there was nothing to signal
- */
-export function signalGroup(leader: ProcessIdentity, signal: NodeJS.Signals): boolean {
-  if (!isRunning(leader)) return false;
-  try {
-    process.kill(-leader.pid, signal);
-    return true;
-  } catch {
-    return false; // It ended between the check and the signal.
-  }
+/** What a process group uses. */
+export interface GroupUsage {
+  /** Resident memory of all its members, in bytes; pages that they share are counted for each of them. */
+  memory: number;
+  /** The processor time that its leader has had, in seconds. */
+  cpuSeconds: number;
 }
 
 /**
- * Ends a group: TERM, time to finish, then KILL for what is left of it, also where its leader has ended before.
- * @param graceMs how long it may take to end by itself
+ * What every process group uses, by the group's number, in one look at /proc. Read without waiting: a few hundred small
+ * files of the kernel take less time than as many turns of the event loop.
  */
-export async function endGroup(leader: ProcessIdentity, graceMs: number): Promise<void> {
-  const members = await membersOf(leader.pid);
-  if (!signalGroup(leader, 'SIGTERM')) return;
-  const deadline = Date.now() + graceMs;
-  while (members.some(isRunning) && Date.now() < deadline) await pause(25);
-  // The group's number cannot have passed to strangers while one of its known members is still in it.
-  const left = members.filter((member) => isRunning(member) && groupOf(member.pid) === leader.pid);
-  if (left.length === 0) return;
-  try {
-    process.kill(-leader.pid, 'SIGKILL');
-  } catch {
-    return; // The last of them ended in this moment.
-  }
-  for (let tries = 0; left.some(isRunning) && tries < 200; tries += 1) await pause(25);
-}
-
-/**
- * Resident memory of every process group, in bytes by the group's number, in one look at /proc; pages that members of a
- * group share are counted for each of them. Read without waiting: a few hundred small files of the kernel take less time
- * than as many turns of the event loop.
- */
-export function memoryOfGroups(): Map<number, number> {
-  const groups = new Map<number, number>();
+export function usageOfGroups(): Map<number, GroupUsage> {
+  const page = pageSize();
+  const groups = new Map<number, GroupUsage>();
   for (const name of readdirSync('/proc')) {
     const fields = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
     if (fields === undefined) continue;
     const group = Number(fields[2]);
-    groups.set(group, (groups.get(group) ?? 0) + Number(fields[21]) * PAGE_SIZE);
+    const { memory, cpuSeconds } = groups.get(group) ?? { memory: 0, cpuSeconds: 0 };
+    groups.set(group, {
+      memory: memory + Number(fields[21]) * page,
+      cpuSeconds: Number(name) === group ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S : cpuSeconds,
+    });
   }
   return groups;
 }
 
-/** The size of a page of memory, in bytes, as the kernel told this process (https://man7.org/linux/man-pages/man3/getauxval.3.html). */
-const PAGE_SIZE = pageSize();
+/** The kernel counts processor time in hundredths of a second (USER_HZ, https://man7.org/linux/man-pages/man7/time.7.html). */
+const TICKS_PER_S = 100;
 
+let pageBytes: number | undefined;
+
+/** The size of a page of memory, in bytes, as the kernel told this process (https://man7.org/linux/man-pages/man3/getauxval.3.html). */
 function pageSize(): number {
+  return (pageBytes ??= readPageSize());
+}
+
+function readPageSize(): number {
   const [AT_PAGESZ, usual] = [6n, 4096];
   try {
     const vector = readFileSync('/proc/self/auxv');
@@ -125,21 +104,6 @@ function pageSize(): number {
     // Not readable here; what nearly every machine has is taken.
   }
   return usual;
-}
-
-/** Resident memory (bytes) and processor time (clock ticks) of a process and its children; undefined when it is gone. */
-export async function usageOf(pid: number): Promise<{ memory: number; ticks: number } | undefined> {
-  try {
-    const [status, stat] = await Promise.all([
-      readFile(`/proc/${pid}/status`, 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ]);
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const kilobytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
-    return { memory: kilobytes * 1024, ticks: Number(fields[11]) + Number(fields[12]) };
-  } catch {
-    return undefined; // It ended meanwhile.
-  }
 }
 
 /**
@@ -222,8 +186,4 @@ async function socketsOf(pid: number): Promise<Set<string>> {
     }),
   );
   return inodes;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -4,8 +4,8 @@ import type { App } from '../../domain/app/app.js';
 import type { Release } from '../../domain/app/release.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 
-/** Resident memory, in bytes, of a process and what it started; undefined where it cannot be told. */
-export type MemoryOf = (pid: number) => number | undefined;
+/** Resident memory, in bytes, of what carries the mark and what that started; undefined where it cannot be told. */
+export type MemoryOf = (mark: string) => number | undefined;
 
 /** An app as the API tells of it. @param base the public base, from which every address is made */
 export function presentApp({ app, state, process }: AppStatus, base: string, now: Date, memoryOf: MemoryOf): AppAnswer {
@@ -28,7 +28,7 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     path: app.path ?? null,
     port: process?.port ?? null,
     pid: process?.pid ?? null,
-    memory_bytes: process?.pid === undefined ? null : (memoryOf(process.pid) ?? null),
+    memory_bytes: process?.mark === undefined ? null : (memoryOf(process.mark) ?? null),
     memory_limit_bytes: process?.memoryLimit ?? null,
     uptime_seconds:
       process?.state === 'ready'

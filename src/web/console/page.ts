@@ -22,8 +22,8 @@ export interface ConsoleDeps {
   uploads: UploadOptions;
   /** The public base, such as `https://apps.example.com/tools`. */
   publicBase: () => string;
-  /** What a process uses now; undefined where it cannot be told. */
-  usage: (pid: number) => Promise<Usage | undefined>;
+  /** What the process with a mark uses now; undefined where it cannot be told. */
+  usage: (mark: string) => Usage | undefined;
   /** Hears who looked at a value. */
   logger: { info(facts: object, text: string): void };
 }
@@ -96,8 +96,8 @@ export class Page {
 
   async present(status: AppStatus): Promise<AppView> {
     const { process } = status;
-    const pid = process?.state === 'ready' ? process.pid : undefined;
-    return presentApp(status, this.links, this.now, pid === undefined ? undefined : await this.deps.usage(pid));
+    const mark = process?.state === 'ready' ? process.mark : undefined;
+    return presentApp(status, this.links, this.now, mark === undefined ? undefined : this.deps.usage(mark));
   }
 
   /** What the pages of one app share. */

@@ -82,7 +82,8 @@ it('keeps them all where they may stay for ever', async () => {
 it('writes down a visit, once an hour, and takes the start of a process for none', async () => {
   const id = await used('shop--visited', 15 * DAY);
   const started = await used('shop--started', 15 * DAY);
-  for (const each of [id, started]) routes.swap(each, new Target({ release: 1, port: 1, state: 'ready' }));
+  for (const each of [id, started])
+    routes.swap(each, new Target({ release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' }));
   routes.live(id)?.touch();
   await open(14 * DAY).look();
   expect(ids()).toEqual(['shop', id]);

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { HeadStarts } from '../../../src/deploys/head-starts.js';
-import type { ExpectedRelease } from '../../../src/serving/processes.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
-import { Child } from '../../../src/runtime/process/child.js';
 import { findMarked } from '../../../src/runtime/process/marked.js';
+import { Ports } from '../../../src/runtime/process/ports.js';
+import { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
+import type { Instance } from '../../../src/runtime/runtime.js';
+import type { ExpectedRelease } from '../../../src/serving/processes.js';
 import { releaseOf } from '../../helpers/release.js';
 
 const LIVE = releaseOf(3, 'live', { environment: 'abc', config: 1 });
@@ -14,7 +16,7 @@ const NEXT = releaseOf(4, 'starting', { environment: 'abc', config: 2 });
 
 let folder: string;
 let app: App;
-let started: (ExpectedRelease & { child: Child })[];
+let started: (ExpectedRelease & { instance: Instance })[];
 let headStarts: HeadStarts;
 
 beforeEach(async () => {
@@ -30,38 +32,37 @@ beforeEach(async () => {
 afterEach(async () => {
   vi.useRealTimers();
   await headStarts.close();
-  for (const { child } of started) await child.end(0);
+  for (const { instance } of started) await instance.end(0);
   expect(await findMarked(folder)).toEqual([]);
   await rm(folder, { recursive: true, force: true });
 });
 
 /** Something that waits for its order, as an interpreter does. */
-async function begin(id: string, expected: ExpectedRelease): Promise<Child> {
-  const child = await Child.start({
+async function begin(id: string, expected: ExpectedRelease): Promise<Instance> {
+  const runtime = new ProcessRuntime({ mark: folder, data: folder, ports: new Ports({ min: 1, max: 1 }) });
+  const instance = await runtime.begin({
     app: id,
     release: expected.number,
     command: ['/bin/cat'],
     cwd: folder,
     environment: { ZONE: 'north' },
-    mark: folder,
-    output: 'ignore',
   });
-  started.push({ ...expected, child });
-  return child;
+  started.push({ ...expected, instance });
+  return instance;
 }
 
 const take = (
   release = NEXT,
   environment: Record<string, string> = { ZONE: 'north', STREAMLIT_SERVER_PORT: '1' },
-): Promise<Child | undefined> => headStarts.take('hello', release, environment);
+): Promise<Instance | undefined> => headStarts.take('hello', release, environment);
 const begun = (count: number): Promise<void> => vi.waitFor(() => expect(started).toHaveLength(count));
 
 it('begins what the next release is expected to be, once, and hands it over once', async () => {
   headStarts.begin('hello');
   headStarts.begin('hello');
-  const child = await take();
-  expect(started).toEqual([expect.objectContaining({ number: 4, environment: 'abc', config: 2, child })]);
-  expect(child?.running).toBe(true);
+  const instance = await take();
+  expect(started).toEqual([expect.objectContaining({ number: 4, environment: 'abc', config: 2, instance })]);
+  expect(instance?.running).toBe(true);
   expect(await take()).toBeUndefined();
 });
 
@@ -78,19 +79,19 @@ it.each([
 ])('is ended where the release %s', async (_, release, environment) => {
   headStarts.begin('hello');
   expect(await take(release, environment)).toBeUndefined();
-  await started[0]?.child.ended;
+  await started[0]?.instance.ended;
 });
 
 it('leaves alone what a newer push has begun', async () => {
   headStarts.begin('hello');
   expect(await take(LIVE)).toBeUndefined();
-  expect(await take()).toBe(started[0]?.child);
+  expect(await take()).toBe(started[0]?.instance);
 });
 
 it('is not handed over where it has ended by itself', async () => {
   headStarts.begin('hello');
   await begun(1);
-  await started[0]?.child.end(0);
+  await started[0]?.instance.end(0);
   expect(await take()).toBeUndefined();
 });
 
@@ -102,14 +103,14 @@ it('is ended where no deploy waits for it, and only then', async () => {
   headStarts.begin('hello');
   await begun(2);
   headStarts.settle('hello');
-  await started[1]?.child.ended;
+  await started[1]?.instance.ended;
 });
 
 it('is ended where the next release is expected to be another one by now', async () => {
   headStarts.begin('hello');
   app = { ...app, config: 3 };
   headStarts.begin('hello');
-  await started[0]?.child.ended;
+  await started[0]?.instance.ended;
   expect((await take())?.running).toBe(true);
 });
 
@@ -119,7 +120,7 @@ it('is ended where its deploy does not come in time', async () => {
   vi.advanceTimersByTime(60_000);
   vi.useRealTimers();
   await begun(1);
-  await started[0]?.child.ended;
+  await started[0]?.instance.ended;
   expect(await take()).toBeUndefined();
 });
 
@@ -134,7 +135,7 @@ it('begins nothing for an app of which nothing is known, above the limit, or onc
   await begun(2);
   await headStarts.close();
   headStarts.begin('hello');
-  expect(started.map(({ child }) => child.running)).toEqual([false, false]);
+  expect(started.map(({ instance }) => instance.running)).toEqual([false, false]);
 });
 
 it('fails nothing where it cannot be started', async () => {

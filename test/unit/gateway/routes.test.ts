@@ -4,7 +4,7 @@ import { RouteTable } from '../../../src/gateway/routes.js';
 import { Target } from '../../../src/gateway/target.js';
 
 function target(release: number, state: ProcessState = 'ready'): Target & { backend: { state: ProcessState } } {
-  return new Target({ release, port: 1, state });
+  return new Target({ release, address: { host: '127.0.0.1', port: 1 }, state });
 }
 
 test('new visitors get the live release, a page gets its own while that drains, then the live one', () => {

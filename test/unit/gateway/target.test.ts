@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Target } from '../../../src/gateway/target.js';
 
-const backend = { release: 1, port: 1, state: 'ready' as const };
+const backend = { release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' as const };
 
 test('a request is counted until it ends, and once', () => {
   const target = new Target(backend);

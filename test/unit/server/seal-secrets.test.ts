@@ -3,7 +3,15 @@ import { sealSecrets } from '../../../src/server/seal-secrets.js';
 import { newApp } from '../../../src/domain/app/app.js';
 
 it('keeps the secrets of processes that are known, and encrypts those of every app, also after one that cannot be', async () => {
-  const process = { release: 2, pid: 1, startTime: '1', port: 9_000, mark: 'm', startedAt: '2026-01-01T00:00:00.000Z' };
+  const process = {
+    release: 2,
+    runtime: 'process',
+    pid: 1,
+    startTime: '1',
+    port: 9_000,
+    mark: 'm',
+    startedAt: '2026-01-01T00:00:00.000Z',
+  };
   const steps: unknown[] = [];
   const error = new Error('no key');
   await sealSecrets({
@@ -16,5 +24,5 @@ it('keeps the secrets of processes that are known, and encrypts those of every a
     },
     logger: { error: (facts) => void steps.push(facts) },
   });
-  expect(steps).toEqual([[{ app: 'one', release: 2, port: 9_000 }], { app: 'one', err: error }, 'seal two']);
+  expect(steps).toEqual([[{ app: 'one', release: 2, key: '9000' }], { app: 'one', err: error }, 'seal two']);
 });

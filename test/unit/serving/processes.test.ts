@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Processes } from '../../../src/serving/processes.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import type { Release } from '../../../src/domain/app/release.js';
+import type { Address } from '../../../src/lib/address.js';
 import type { ProcessSpec } from '../../../src/runtime/app-process.js';
 import { Ports } from '../../../src/runtime/process/ports.js';
+import { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
 import { Paths } from '../../../src/store/paths.js';
 import { releaseOf } from '../../helpers/release.js';
 
@@ -30,16 +32,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
+const at = (port: number): { address: Address; key: string } => ({
+  address: { host: '127.0.0.1', port },
+  key: String(port),
+});
+
 async function specOf(release: Release): Promise<ProcessSpec> {
   const processes = new Processes({
     store: { find: () => app },
     paths,
-    ports: new Ports({ min: 1, max: 1 }),
+    runtime: new ProcessRuntime({ mark: 'mark', data: paths.data, ports: new Ports({ min: 1, max: 1 }) }),
     basePath: '/tools',
     publicBase: () => 'https://apps.example.com/tools',
     path: '/usr/bin',
     home: '/home/ada',
-    mark: 'mark',
     launcher: '/host/python/launch.py',
     memoryLimitMb,
     startLimitMs: 1_000,
@@ -67,7 +73,7 @@ describe('the process of a release', () => {
       healthPath: '/tools/apps/hello/_stcore/health',
       port: undefined,
     });
-    expect(await spec.environment(9_000)).toMatchObject({
+    expect(await spec.environment(at(9_000))).toMatchObject({
       PATH: `${join(paths.environment('abc'), 'bin')}:/usr/bin`,
       HOME: paths.storage('hello'),
       STREAMLIT_HOST_RELEASE: '3',
@@ -83,18 +89,18 @@ describe('the process of a release', () => {
   it('asks for the config of its release at each start, and no var overrules what is ours', async () => {
     const spec = await specOf(BUILT);
     vars = { REGION: 'north', LANG: 'de_DE.UTF-8', STREAMLIT_HOST_APP: 'another', STREAMLIT_SERVER_PORT: '1' };
-    expect(await spec.environment(9_000)).toMatchObject({
+    expect(await spec.environment(at(9_000))).toMatchObject({
       REGION: 'north',
       LANG: 'de_DE.UTF-8',
       STREAMLIT_HOST_APP: 'hello',
       STREAMLIT_SERVER_PORT: '9000',
     });
-    await spec.environment(9_001);
-    const at = {
+    await spec.environment(at(9_001));
+    const where = {
       cwd: paths.source('hello', 3),
       redirectUri: 'https://apps.example.com/tools/apps/hello/oauth2callback',
     };
-    expect(asked).toEqual([9_000, 9_001].map((port) => [{ app: 'hello', release: 3, port }, 7, at]));
+    expect(asked).toEqual(['9000', '9001'].map((key) => [{ app: 'hello', release: 3, key }, 7, where]));
   });
 
   it('of an app in place keeps the home, the port and the rule for crashes that the app has there, as they are now', async () => {
@@ -107,7 +113,7 @@ describe('the process of a release', () => {
       cwd: '/srv/hello',
       port: 8_501,
     });
-    expect(await spec.environment(8_501)).toMatchObject({ HOME: '/home/ada', VIRTUAL_ENV: '/srv/hello/venv' });
+    expect(await spec.environment(at(8_501))).toMatchObject({ HOME: '/home/ada', VIRTUAL_ENV: '/srv/hello/venv' });
     expect(spec.restarts?.()).toBe(true);
     app = { ...app, place: { ...place, restartOnCrash: false } };
     expect(spec.restarts?.()).toBe(false);

@@ -7,6 +7,7 @@ import { newApp } from '../../../src/domain/app/app.js';
 import { RouteTable } from '../../../src/gateway/routes.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { Ports } from '../../../src/runtime/process/ports.js';
+import { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
 import { AppProcess } from '../../../src/runtime/app-process.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { Paths } from '../../../src/store/paths.js';
@@ -29,7 +30,11 @@ beforeEach(async () => {
     releases: [releaseOf(1, 'live')],
   });
   meanwhile = () => Promise.resolve();
-  const ports = new Ports({ min: 20_000, max: 60_000 });
+  const runtime = new ProcessRuntime({
+    mark: paths.data,
+    data: paths.data,
+    ports: new Ports({ min: 20_000, max: 60_000 }),
+  });
   serving = new Serving({
     store,
     paths,
@@ -45,14 +50,14 @@ beforeEach(async () => {
           order: [],
           cwd: '/',
           environment: () => ({}),
-          mark: paths.data,
           healthPath: '/',
           startLimitMs: 60_000,
           log,
         };
-        return new AppProcess(spec, ports, changed);
+        return new AppProcess(spec, runtime, changed);
       },
     },
+    runtime,
     drain: { ttlMs: 0, limitMs: 0 },
     config: { end: () => Promise.resolve() },
     logger: { info: () => undefined, warn: (facts, text) => expect.fail(`${text} ${JSON.stringify(facts)}`) },
@@ -84,6 +89,7 @@ it('starts none of an app that is stopped in that moment, which nobody would end
 it('knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
   const gone = {
     release: 1,
+    runtime: 'process',
     pid: 999_999_999,
     startTime: '1',
     port: 20_000,
@@ -104,4 +110,15 @@ it('knows a release for retired whose process ended while no server ran, so that
       { number: 2, state: 'live' },
     ],
   });
+});
+
+it('tells who has subscribed, and only for as long, that a process has another state', async () => {
+  const heard: string[] = [];
+  const unsubscribe = serving.subscribe((app) => heard.push(`${app} ${serving.process(app)?.state ?? 'gone'}`));
+  await serving.start(store.get('hello'));
+  await expect.poll(() => heard).toContain('hello starting');
+  unsubscribe();
+  const before = heard.length;
+  await serving.stop('hello');
+  expect(heard).toHaveLength(before);
 });

@@ -23,7 +23,7 @@ beforeEach(async () => {
   await store.load();
   await store.create({ ...newApp('quiet', 'Quiet', new Date(0)), live: 1, wanted: 'running' });
   routes = new RouteTable();
-  routes.swap('quiet', new Target({ release: 1, port: 1, state: 'ready' }));
+  routes.swap('quiet', new Target({ release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' }));
   steps = [];
   sleeper = new Sleeper({
     store,

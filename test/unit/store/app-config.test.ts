@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } fr
 import { AppConfigs, NO_CONFIG, varsOf } from '../../../src/store/app-config.js';
 import { CookieSecrets } from '../../../src/store/cookie-secret.js';
 import { Paths } from '../../../src/store/paths.js';
-import { SecretFiles } from '../../../src/store/secret-files.js';
+import { SecretFiles, type ProcessPlace } from '../../../src/store/secret-files.js';
 import { Vault } from '../../../src/store/vault.js';
 
 let paths: Paths;
@@ -182,39 +182,35 @@ describe('the cookie secret of an app', () => {
 });
 
 describe('the secrets of running processes', () => {
-  const place = (port: number, release = 1): { app: string; release: number; port: number } => ({
-    app: 'demo',
-    release,
-    port,
-  });
+  const place = (key: string, release = 1): ProcessPlace => ({ app: 'demo', release, key });
 
   it('are for their owner alone, and each process has its own', async () => {
     const files = new SecretFiles(paths);
-    const first = await files.write(place(8501), 'a = 1\n');
-    const second = await files.write(place(8502), 'a = 1\n');
+    const first = await files.write(place('8501'), 'a = 1\n');
+    const second = await files.write(place('8502'), 'a = 1\n');
     expect(first).not.toBe(second);
     expect(await readFile(first, 'utf8')).toBe('a = 1\n');
     expect((await stat(first)).mode & 0o777).toBe(0o600);
     for (let folder = join(first, '..'); folder !== paths.run; folder = join(folder, '..'))
       expect((await stat(folder)).mode & 0o777).toBe(0o700);
-    await files.remove(place(8501));
+    await files.remove(place('8501'));
     await expect(stat(first)).rejects.toThrow('ENOENT');
     expect(await readFile(second, 'utf8')).toBe('a = 1\n');
   });
 
   it('go with their process, without a rest, and once more is fine', async () => {
     const files = new SecretFiles(paths);
-    await files.write(place(8501), 'a = 1\n');
-    await Promise.all([files.remove(place(8501)), files.remove(place(8501)), files.remove(place(9999, 7))]);
+    await files.write(place('8501'), 'a = 1\n');
+    await Promise.all([files.remove(place('8501')), files.remove(place('8501')), files.remove(place('9999', 7))]);
     expect(await readdir(paths.secrets)).toEqual([]);
   });
 
   it('of processes that are gone are swept up, and nothing else is', async () => {
     const files = new SecretFiles(paths);
-    const kept = await files.write(place(8501), 'a = 1\n');
-    await files.write(place(8502), 'a = 1\n');
-    await files.write({ app: 'gone', release: 3, port: 8503 }, 'a = 1\n');
-    await new SecretFiles(paths).sweep([place(8501), place(8600)]);
+    const kept = await files.write(place('8501'), 'a = 1\n');
+    await files.write(place('8502'), 'a = 1\n');
+    await files.write({ app: 'gone', release: 3, key: '8503' }, 'a = 1\n');
+    await new SecretFiles(paths).sweep([place('8501'), place('8600')]);
     expect(await readFile(kept, 'utf8')).toBe('a = 1\n');
     expect(await readdir(paths.secrets, { recursive: true })).toEqual([
       'demo',

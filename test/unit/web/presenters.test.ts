@@ -53,6 +53,7 @@ describe('an app', () => {
     const process = {
       state: 'ready',
       release: 1,
+      mark: 'm/hello/1/x',
       pid: 7,
       port: 8501,
       startedAt: '2026-11-21T10:00:00Z',

@@ -32,6 +32,7 @@ const status: AppStatus = {
   process: {
     state: 'ready',
     release: 1,
+    mark: 'm/hello/1/x',
     pid: 4_242,
     port: 8_501,
     startedAt: now.toISOString(),

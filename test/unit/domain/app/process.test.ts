@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backoff, countCrash, STEADY_MS } from '../../../../src/domain/app/process.js';
+import { backoff, countCrash, processKey, processSchema, STEADY_MS } from '../../../../src/domain/app/process.js';
 
 test('after its first crash a process is started at once, then after twice as long each time, at most a minute', () => {
   expect([1, 2, 3, 4, 5, 6, 7, 8, 9, 1_000].map(backoff)).toEqual([
@@ -11,4 +11,22 @@ test('crashes in a row are counted until it has run steadily for a while', () =>
   expect(countCrash(0, 10)).toBe(1);
   expect(countCrash(4, STEADY_MS - 1)).toBe(5);
   expect(countCrash(4, STEADY_MS)).toBe(1);
+});
+
+const RECORD = { release: 1, port: 8_501, mark: 'm/hello/1/x', startedAt: '2026-11-21T10:00:00Z' };
+
+test('a record that does not say which runtime it is of is one of a process of this machine', () => {
+  const old = { ...RECORD, pid: 7, startTime: '12' };
+  expect(processSchema.parse(old)).toEqual({ ...old, runtime: 'process' });
+});
+
+test('a record of another runtime needs no pid, and what a later server adds to it is passed over', () => {
+  expect(processSchema.parse({ ...RECORD, runtime: 'container', node: 'n1' })).toEqual({
+    ...RECORD,
+    runtime: 'container',
+  });
+});
+
+test('the files of a process are told from those of others by its port', () => {
+  expect(processKey(RECORD)).toBe('8501');
 });

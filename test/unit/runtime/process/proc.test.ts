@@ -1,21 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { endMarked, findMarked, MARK } from '../../../../src/runtime/process/marked.js';
+import { endGroup } from '../../../../src/runtime/process/group.js';
 import {
-  endGroup,
   holderOf,
   isRunning,
   listeningPorts,
   listensOn,
-  memoryOfGroups,
-  signalGroup,
   startTimeOf,
-  usageOf,
+  usageOfGroups,
   type ProcessIdentity,
 } from '../../../../src/runtime/process/proc.js';
-import { UsageMeter } from '../../../../src/runtime/process/usage.js';
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -64,7 +61,6 @@ test('a name with brackets and spaces does not hide the start time', async () =>
 test('nothing is signalled whose start time does not fit', async () => {
   const { leader } = await run('echo ready; exec sleep 60');
   const other = { ...leader, startTime: '1' };
-  expect(signalGroup(other, 'SIGKILL')).toBe(false);
   await endGroup(other, 0);
   expect(isRunning(leader)).toBe(true);
 });
@@ -90,6 +86,15 @@ test('a child that ignores TERM does not outlive a leader that heard it', async 
   const child = identity(Number(said));
   await endGroup(leader, 100);
   expect([isRunning(leader), isRunning(child)]).toEqual([false, false]);
+});
+
+test('a group just started is ended without a start time, also where its leader has gone before', async () => {
+  const { leader, said } = await run('(trap "" TERM; exec sleep 60) & echo $!; exit 0');
+  const child = identity(Number(said));
+  await expect.poll(() => isRunning(leader)).toBe(false);
+  expect(isRunning(child)).toBe(true);
+  await endGroup({ pid: leader.pid }, 100);
+  expect(isRunning(child)).toBe(false);
 });
 
 test('what carries a mark is found and ended wherever it hides, and nothing else', async () => {
@@ -135,33 +140,17 @@ test('who listens on a port is read from the kernel, not from an answer', async 
   expect(await listensOn(process.pid, port)).toBe(false);
 });
 
-test('the memory of a group is that of all its members, and one look is told for a second', async () => {
-  const { leader } = await run('sleep 60 & sleep 60 & echo ready; wait');
-  const alone = (await usageOf(leader.pid))?.memory ?? 0;
-  const group = memoryOfGroups().get(leader.pid) ?? 0;
-  expect(group).toBeGreaterThan(alone);
-  expect(group).toBeLessThan(alone + 50 * 1024 * 1024);
-  const meter = new UsageMeter();
-  const clock = vi.spyOn(performance, 'now').mockReturnValue(1_000_000);
-  onTestFinished(() => clock.mockRestore());
-  expect(meter.memoryOf(leader.pid)).toBeGreaterThan(alone);
-  expect(meter.memoryOf(2 ** 22 + 1)).toBeUndefined();
+test('the memory of a group is that of all its members, and its processor time that of its leader', async () => {
+  const { leader } = await run('for ((i = 0; i < 300000; i += 1)); do :; done; sleep 60 & sleep 60 & echo ready; wait');
+  const { leader: lonely } = await run('echo ready; exec sleep 60');
+  const groups = usageOfGroups();
+  const [group, alone] = [groups.get(leader.pid), groups.get(lonely.pid)];
+  expect(group?.memory).toBeGreaterThan(alone?.memory ?? Infinity);
+  expect(group?.memory).toBeLessThan(50 * 1024 * 1024);
+  expect(group?.cpuSeconds).toBeGreaterThan(0.05);
+  expect(group?.cpuSeconds).toBeLessThan(60);
   await endGroup(leader, 1_000);
-  expect(memoryOfGroups().has(leader.pid)).toBe(false);
-  clock.mockReturnValue(1_000_900);
-  expect(meter.memoryOf(leader.pid)).toBeGreaterThan(alone);
-  clock.mockReturnValue(1_001_100);
-  expect(meter.memoryOf(leader.pid)).toBeUndefined();
-});
-
-test('memory and processor time are those of the process, and of none there are none', async () => {
-  const usage = await usageOf(process.pid);
-  expect(usage?.memory).toBeGreaterThan(10 * 1024 * 1024);
-  expect(usage?.ticks).toBeGreaterThan(0);
-  expect(await usageOf(2 ** 22 + 1)).toBeUndefined();
-  const meter = new UsageMeter();
-  expect(await meter.of(process.pid)).toMatchObject({ cpu: undefined });
-  expect(await meter.of(2 ** 22 + 1)).toBeUndefined();
+  expect(usageOfGroups().has(leader.pid)).toBe(false);
 });
 
 test('who holds a port is known by pid and name', async () => {

@@ -1,0 +1,80 @@
+import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
+import { AppPort } from './app-port.js';
+import { Child, identityOf, PROCESS } from './child.js';
+import { endMarked } from './marked.js';
+import type { Ports } from './ports.js';
+import { isRunning, livesIn, usageOfGroups } from './proc.js';
+
+export interface ProcessRuntimeOptions {
+  /** What the marks of this data folder's own processes begin with. */
+  mark: string;
+  /** The data folder, without links in its path. */
+  data: string;
+  ports: Ports;
+}
+
+/**
+ * Runs apps as processes of this machine. Each leads a group of its own, answers on a port of the loopback interface,
+ * writes to its log by itself, and outlives this server.
+ */
+export class ProcessRuntime implements Runtime {
+  readonly kind = PROCESS;
+  readonly #options: ProcessRuntimeOptions;
+  /** What it has begun or adopted and what still runs, by the marks. */
+  readonly #children = new Map<string, Child>();
+
+  constructor(options: ProcessRuntimeOptions) {
+    this.#options = options;
+  }
+
+  lease(port?: number): Lease {
+    return new AppPort(this.#options.ports, port);
+  }
+
+  async begin({ log, ...spec }: BeginSpec): Promise<Instance> {
+    const output = await log?.openForChild();
+    try {
+      return this.#own(await Child.start({ ...spec, mark: this.#options.mark, output: output?.fd ?? 'ignore' }));
+    } finally {
+      await output?.close();
+    }
+  }
+
+  adopt(record: InstanceRecord): Promise<Instance | undefined> {
+    const child = Child.adopt(record);
+    return Promise.resolve(child === undefined ? undefined : this.#own(child));
+  }
+
+  /** Nothing is known of it but its mark, which is its alone. */
+  async discard({ runtime, mark }: InstanceRecord): Promise<void> {
+    if (runtime === this.kind) await endMarked(mark, new Set());
+  }
+
+  async isForeign(record: InstanceRecord): Promise<boolean> {
+    const { mark, data } = this.#options;
+    const identity = identityOf(record);
+    if (identity === undefined || record.mark.startsWith(`${mark}/`) || !isRunning(identity)) return false;
+    return !(await livesIn(identity.pid, data));
+  }
+
+  async sweep(keep: ReadonlySet<string>): Promise<void> {
+    await endMarked(this.#options.mark, keep);
+  }
+
+  usage(): ReadonlyMap<string, Usage> {
+    const usage = new Map<string, Usage>();
+    if (this.#children.size === 0) return usage;
+    const groups = usageOfGroups();
+    for (const [mark, { identity }] of this.#children) {
+      const group = groups.get(identity.pid);
+      if (group !== undefined) usage.set(mark, group);
+    }
+    return usage;
+  }
+
+  #own(child: Child): Child {
+    this.#children.set(child.mark, child);
+    void child.ended.then(() => this.#children.delete(child.mark));
+    return child;
+  }
+}

@@ -1,0 +1,116 @@
+import type { ProcessRecord } from '../domain/app/process.js';
+import type { Address } from '../lib/address.js';
+import type { LogFile } from '../logs/log-file.js';
+
+/**
+ * What runs apps: the processes of this machine, or containers. The rest of the server knows an instance of an app by its
+ * mark and by where it answers, and leaves to the runtime how it is started, found again and ended.
+ */
+export interface Runtime {
+  /** What its records are tagged with. A record with another tag is nothing that it could adopt or end. */
+  readonly kind: string;
+  /**
+   * Where the instances of one process answer, one after the other, from its first start to its end.
+   * @param port the one that it gets where that is free
+   */
+  lease(port?: number): Lease;
+  /**
+   * Begins an interpreter, which waits for its order. It carries a mark of its own, so it is found again even where the
+   * server ends before it has written that down.
+   * @throws Refusal `app-not-started` where the command cannot be run
+   */
+  begin(spec: BeginSpec): Promise<Instance>;
+  /** Takes over what an earlier server began. @returns undefined where that does not run any more; nothing was touched then */
+  adopt(record: InstanceRecord): Promise<Instance | undefined>;
+  /** Ends what is left of an instance that is not to be adopted. */
+  discard(record: InstanceRecord): Promise<void>;
+  /** True where a record tells of what runs for another server: the data folder is a copy of that server's. */
+  isForeign(record: InstanceRecord): Promise<boolean>;
+  /** Ends all that is ours and in no record. @param keep the marks of what is in one */
+  sweep(keep: ReadonlySet<string>): Promise<void>;
+  /** What its instances use now, by their marks. One look for all of them, which takes some ms: not to be asked for each. */
+  usage(): ReadonlyMap<string, Usage>;
+}
+
+/** What is begun. */
+export interface BeginSpec {
+  app: string;
+  release: number;
+  /** argv */
+  command: readonly string[];
+  cwd: string;
+  /** Its whole environment, except its mark. */
+  environment: Readonly<Record<string, string>>;
+  /** Where its output goes; nowhere until its order names a log, where it is not told. */
+  log?: LogFile;
+}
+
+/** One running interpreter of an app, from its start to its end. */
+export interface Instance {
+  readonly record: InstanceRecord;
+  /** What it began with, except its mark; empty where an earlier server began it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly running: boolean;
+  /** Resolves once it has ended by itself or was ended. */
+  readonly ended: Promise<Exit>;
+  /** Tells it what to run: once, and one that was adopted was told before. */
+  tell(order: Order): Promise<void>;
+  /** True where it is this one that answers at the address: an answer proves nothing of who gave it. */
+  owns(address: Address): Promise<boolean>;
+  /** The ports on which it listens: for the sentence that says where an app listens instead. */
+  listening(): Promise<number[]>;
+  /**
+   * Ends it with all that it has started.
+   * @param graceMs how long it may take to end by itself, in ms
+   */
+  end(graceMs: number): Promise<void>;
+  /** Ends what has outlived it. */
+  sweep(): Promise<void>;
+  /** Lets go of it without ending it: the next server adopts it. */
+  leave(): void;
+}
+
+/** What its runtime must know to find an instance again. */
+export type InstanceRecord = Pick<ProcessRecord, 'runtime' | 'mark' | 'pid' | 'startTime'>;
+
+/** What an interpreter is told to run, as `python/launch.py` reads it. */
+export interface Order {
+  argv: readonly string[];
+  cwd: string;
+  /** All that its environment is to have. */
+  environment: Readonly<Record<string, string>>;
+  /** The file for all its output from now on. */
+  log: string;
+}
+
+/** How an instance ended; both null where nobody saw it, since an earlier server had begun it. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** What an instance uses. */
+export interface Usage {
+  /** Resident, with all that it has started, in bytes. */
+  memory: number;
+  /** The processor time that it has had since its start, in seconds of one core. */
+  cpuSeconds: number;
+}
+
+/** Where the instances of one process answer: kept over its restarts for as long as nobody else takes it. */
+export interface Lease {
+  /** Port 0 before it was taken for the first time. */
+  readonly address: Address;
+  /** Tells the process's files from those of others of its release that run at the same time. */
+  readonly key: string;
+  /** One sentence on why it is another address than the one that was wanted; empty where it is that. */
+  readonly note: string;
+  /** Has the port of an instance that runs already. */
+  hold(port: number): void;
+  /** Sees to it that it is free. @returns true where it is another one than before @throws Refusal `ports-used-up` */
+  take(): Promise<boolean>;
+  /** True where an instance that has ended did not get it, since somebody else had taken it. @param log what the instance said */
+  wasLost(log: LogFile): Promise<boolean>;
+  /** Others may have it now; it remains what the process is known by. */
+  giveBack(): void;
+}

@@ -1,0 +1,265 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { processSchema } from '../../src/domain/app/process.js';
+import { authorityOf, type Address } from '../../src/lib/address.js';
+import { LogFile } from '../../src/logs/log-file.js';
+import type { BeginSpec, Instance, InstanceRecord, Order, Runtime } from '../../src/runtime/runtime.js';
+
+// Waits for its order as python/launch.py does, and is up in a moment.
+const INTERPRETER = `
+const fs = require('node:fs');
+const text = fs.readFileSync(0, 'utf8');
+if (text === '') process.exit(1);
+const order = JSON.parse(text);
+const log = fs.openSync(order.log, 'a');
+const say = (line) => fs.writeSync(log, line + '\\n');
+process.chdir(order.cwd);
+Object.assign(process.env, order.environment);
+const [what, argument] = order.argv;
+if (what === 'exit') process.exit(Number(argument));
+process.on('SIGTERM', () => {
+  say('was asked to end');
+  if (what !== 'deaf') process.exit(0);
+});
+if (what === 'parent')
+  require('node:child_process').spawn('sh', ['-c', 'echo child $$; exec sleep 600'], { detached: true, stdio: ['ignore', log, log] });
+require('node:http').createServer((_, response) => response.end('ok')).listen(Number(process.env.PORT), '127.0.0.1', () => {
+  say('zone ' + process.env.ZONE + ' early ' + process.env.EARLY);
+});
+`;
+
+/** What the list needs of a runtime. */
+export interface Harness {
+  name: string;
+  /** A runtime for a server with this mark and data folder; two of the same are what a server and the next one have. */
+  make(mark: string, data: string): Runtime;
+  /** argv of an interpreter of JavaScript where the instances run. */
+  interpreter: readonly string[];
+  /** True while a process that an instance has started runs. @param pid as the instance sees it */
+  runs(pid: number, instance: Instance): boolean;
+  /** Ends an instance from outside, as the machine might. */
+  kill(record: InstanceRecord): void;
+}
+
+/** The list that every runtime keeps to. */
+export function runtimeContract(harness: Harness): void {
+  let folder: string;
+  let mark: string;
+  let runtime: Runtime;
+  let log: LogFile;
+
+  beforeEach(async () => {
+    folder = await realpath(await mkdtemp(join(tmpdir(), 'runtime-')));
+    mark = `test-${process.pid}-${Date.now()}`;
+    runtime = harness.make(mark, folder);
+    log = new LogFile(join(folder, 'run.log'));
+    await writeFile(join(folder, 'interpreter.cjs'), INTERPRETER);
+  });
+  afterEach(async () => {
+    await runtime.sweep(new Set());
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const said = (): Promise<string> => readFile(log.path, 'utf8').catch(() => '');
+  const begin = (changes: Partial<BeginSpec> = {}): Promise<Instance> =>
+    runtime.begin({
+      app: 'demo',
+      release: 3,
+      command: [...harness.interpreter, join(folder, 'interpreter.cjs')],
+      cwd: folder,
+      environment: { EARLY: 'bird', ZONE: 'none' },
+      log,
+      ...changes,
+    });
+  const order = (address: Address, ...argv: string[]): Order => ({
+    argv,
+    cwd: folder,
+    environment: { EARLY: 'bird', ZONE: 'north', PORT: String(address.port) },
+    log: log.path,
+  });
+  /** One that serves. */
+  const serving = async (what = 'serve'): Promise<{ instance: Instance; address: Address }> => {
+    const lease = runtime.lease();
+    await lease.take();
+    const instance = await begin();
+    await instance.tell(order(lease.address, what));
+    await expect.poll(said, { timeout: 20_000 }).toContain('zone');
+    return { instance, address: lease.address };
+  };
+  const answer = async (address: Address): Promise<string> => (await fetch(`http://${authorityOf(address)}/`)).text();
+  /** A record as the next server reads it. */
+  const remembered = ({ record }: Instance): InstanceRecord =>
+    processSchema.parse(
+      JSON.parse(JSON.stringify({ ...record, release: 3, port: 1, startedAt: new Date(0).toISOString() })),
+    );
+
+  describe(`the ${harness.name} runtime`, () => {
+    it('begins what waits for its order, and runs that with the environment that it is told', async () => {
+      const instance = await begin();
+      expect([instance.running, instance.record.runtime]).toEqual([true, runtime.kind]);
+      expect(instance.environment).toEqual({ EARLY: 'bird', ZONE: 'none' });
+      expect(instance.record.mark).toMatch(new RegExp(`^${mark}/demo/3/.`));
+      const lease = runtime.lease();
+      await lease.take();
+      await instance.tell(order(lease.address, 'serve'));
+      await expect.poll(said, { timeout: 20_000 }).toBe('zone north early bird\n');
+      expect(await answer(lease.address)).toBe('ok');
+    });
+
+    it('gives every instance a mark of its own', async () => {
+      const [one, other] = await Promise.all([begin(), begin()]);
+      expect(one.record.mark).not.toBe(other.record.mark);
+    });
+
+    it('refuses a command that is not there', async () => {
+      await expect(begin({ command: ['/nowhere/python'] })).rejects.toMatchObject({ code: 'app-not-started' });
+    });
+
+    it('tells the exit code of what ends by itself', async () => {
+      const instance = await begin();
+      await instance.tell(order({ host: '', port: 0 }, 'exit', '7'));
+      expect(await instance.ended).toEqual({ code: 7, signal: null });
+      expect(instance.running).toBe(false);
+    });
+
+    it('tells the signal that ended it', async () => {
+      const instance = await begin();
+      harness.kill(instance.record);
+      expect(await instance.ended).toEqual({ code: null, signal: 'SIGKILL' });
+    });
+
+    it('knows who answers at an address', async () => {
+      const { instance, address } = await serving();
+      const other = await begin();
+      expect([await instance.owns(address), await other.owns(address)]).toEqual([true, false]);
+      expect([await instance.listening(), await other.listening()]).toEqual([[address.port], []]);
+      expect(await instance.owns({ ...address, port: address.port + 1 })).toBe(false);
+    });
+
+    it('keeps an address for as long as nobody else takes it, and gives no two the same', async () => {
+      const [one, other] = [runtime.lease(), runtime.lease()];
+      expect(await one.take()).toBe(true);
+      await other.take();
+      expect(one.key === other.key && authorityOf(one.address) === authorityOf(other.address)).toBe(false);
+      const before = one.address;
+      expect([await one.take(), one.address, one.note]).toEqual([false, before, '']);
+      one.giveBack();
+      expect(one.address).toEqual(before);
+      other.giveBack();
+    });
+
+    it('tells what its instances use, and of none that has ended', async () => {
+      const { instance } = await serving();
+      const usage = runtime.usage().get(instance.record.mark);
+      expect(usage?.memory).toBeGreaterThan(1_000_000);
+      expect(usage?.cpuSeconds).toBeGreaterThanOrEqual(0);
+      await instance.end(5_000);
+      expect(runtime.usage().has(instance.record.mark)).toBe(false);
+    });
+
+    it('gives what is ended time to finish', async () => {
+      const { instance } = await serving();
+      await instance.end(10_000);
+      expect(await said()).toContain('was asked to end');
+      expect(await instance.ended).toEqual({ code: 0, signal: null });
+    });
+
+    it('ends what does not heed that once its time is over', async () => {
+      const { instance } = await serving('deaf');
+      const begun = Date.now();
+      await instance.end(300);
+      expect(Date.now() - begun).toBeGreaterThanOrEqual(300);
+      expect(await said()).toContain('was asked to end');
+      expect(await instance.ended).toEqual({ code: null, signal: 'SIGKILL' });
+    });
+
+    it.each(['end', 'sweep'] as const)('leaves nothing that an instance has started (%s)', async (how) => {
+      const { instance } = await serving('parent');
+      await expect.poll(said, { timeout: 20_000 }).toMatch(/child \d+/);
+      const child = Number(/child (\d+)/.exec(await said())?.[1]);
+      expect(harness.runs(child, instance)).toBe(true);
+      if (how === 'end') await instance.end(1_000);
+      else {
+        harness.kill(instance.record);
+        await instance.ended;
+        await instance.sweep();
+      }
+      expect(harness.runs(child, instance)).toBe(false);
+    });
+
+    it('lets another server adopt what this one has left', async () => {
+      const { instance, address } = await serving();
+      instance.leave();
+      const next = harness.make(mark, folder);
+      const adopted = await next.adopt(remembered(instance));
+      expect(adopted?.record).toEqual(instance.record);
+      expect([adopted?.running, await adopted?.owns(address), await answer(address)]).toEqual([true, true, 'ok']);
+      expect(next.usage().get(instance.record.mark)?.memory).toBeGreaterThan(1_000_000);
+      harness.kill(instance.record);
+      await adopted?.ended;
+      expect(await next.adopt(remembered(instance))).toBeUndefined();
+    });
+
+    it('adopts and ends nothing of another runtime', async () => {
+      const instance = await begin();
+      const record = { ...remembered(instance), runtime: 'another' };
+      expect(await runtime.adopt(record)).toBeUndefined();
+      await runtime.discard(record);
+      expect(await runtime.isForeign(record)).toBe(false);
+      expect(instance.running).toBe(true);
+    });
+
+    it('ends what is left of an instance that is not adopted', async () => {
+      const [one, other] = await Promise.all([begin(), begin()]);
+      await runtime.discard(remembered(one));
+      expect([one.running, other.running]).toEqual([false, true]);
+    });
+
+    it('ends at a sweep what is in no record, and leaves what another server runs alone', async () => {
+      const [lost, kept] = await Promise.all([begin(), begin()]);
+      const neighbour = harness.make(`neighbour-${mark}`, folder);
+      const foreign = await neighbour.begin({
+        app: 'demo',
+        release: 3,
+        command: ['sleep', '60'],
+        cwd: '/',
+        environment: {},
+      });
+      try {
+        await harness.make(mark, folder).sweep(new Set([kept.record.mark]));
+        expect([lost.running, kept.running, foreign.running]).toEqual([false, true, true]);
+      } finally {
+        await foreign.end(0);
+      }
+    });
+
+    it('knows what runs for the server of which the data folder is a copy', async () => {
+      const instance = await begin();
+      const copy = harness.make(`copy-${mark}`, join(folder, 'copy'));
+      expect([await copy.isForeign(remembered(instance)), await runtime.isForeign(remembered(instance))]).toEqual([
+        true,
+        false,
+      ]);
+      // The folder was moved, and the mark with it.
+      expect(await harness.make(`moved-${mark}`, folder).isForeign(remembered(instance))).toBe(false);
+      await instance.end(0);
+      expect(await copy.isForeign(remembered(instance))).toBe(false);
+    });
+
+    it('says who has the port that was wanted, where it gives another one', async () => {
+      const stranger = createServer().listen(0, '127.0.0.1');
+      await once(stranger, 'listening');
+      const { port } = stranger.address() as { port: number };
+      const lease = runtime.lease(port);
+      await lease.take();
+      expect(lease.address.port).not.toBe(port);
+      expect(lease.note).toContain(String(port));
+      lease.giveBack();
+      await once(stranger.close(), 'close');
+    });
+  });
+}

@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Usage } from '../../../src/runtime/runtime.js';
+import { UsageMeter } from '../../../src/runtime/usage.js';
+
+let used: Map<string, Usage>;
+let looks: number;
+let meter: UsageMeter;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  used = new Map([['one', { memory: 100, cpuSeconds: 5 }]]);
+  looks = 0;
+  meter = new UsageMeter({
+    usage: () => {
+      looks += 1;
+      return new Map(used);
+    },
+  });
+});
+afterEach(() => vi.useRealTimers());
+
+it('looks once for all instances, and again after a second', () => {
+  used.set('two', { memory: 200, cpuSeconds: 0 });
+  expect([meter.of('one')?.memory, meter.of('two')?.memory, meter.of('three')]).toEqual([100, 200, undefined]);
+  used.set('one', { memory: 300, cpuSeconds: 5 });
+  vi.advanceTimersByTime(900);
+  expect([meter.of('one')?.memory, looks]).toEqual([100, 1]);
+  vi.advanceTimersByTime(200);
+  expect([meter.of('one')?.memory, looks]).toEqual([300, 2]);
+});
+
+it('measures the processor share between two looks', () => {
+  expect(meter.of('one')?.cpu).toBeUndefined();
+  used.set('one', { memory: 100, cpuSeconds: 6 });
+  vi.advanceTimersByTime(2_000);
+  expect(meter.of('one')?.cpu).toBe(0.5);
+  expect(meter.of('one')?.cpu).toBe(0.5);
+});
+
+it('tells no share of a use that is long ago, nor of an instance that is new', () => {
+  meter.of('one');
+  vi.advanceTimersByTime(11 * 60_000);
+  used.set('two', { memory: 1, cpuSeconds: 9 });
+  expect([meter.of('one')?.cpu, meter.of('two')?.cpu]).toEqual([undefined, undefined]);
+});
+
+it('forgets an instance that has ended', () => {
+  meter.of('one');
+  used.delete('one');
+  vi.advanceTimersByTime(1_100);
+  expect(meter.of('one')).toBeUndefined();
+});
