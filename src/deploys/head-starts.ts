@@ -1,6 +1,7 @@
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import { canGoOnWith } from '../domain/streamlit/streamlit.js';
+import { Background } from '../lib/background.js';
 import type { Instance } from '../runtime/runtime.js';
 import type { ExpectedRelease } from '../serving/processes.js';
 import type { AppStore } from '../store/apps.js';
@@ -34,8 +35,8 @@ interface HeadStart {
 export class HeadStarts {
   readonly #options: HeadStartsOptions;
   readonly #waiting = new Map<string, HeadStart>();
-  /** Those that are being ended. */
-  readonly #ending = new Set<Promise<void>>();
+  /** Those that are being ended; that the machine would not report it must not fail anything else. */
+  readonly #ending = new Background(() => undefined);
   #closed = false;
 
   constructor(options: HeadStartsOptions) {
@@ -75,7 +76,7 @@ export class HeadStarts {
     const fits =
       number === release.number && environment === release.environment && canGoOnWith(begun.environment, variables);
     if (fits && begun.running) return begun;
-    this.#inBackground(begun.end(GRACE_MS));
+    this.#ending.own(begun.end(GRACE_MS));
     return undefined;
   }
 
@@ -90,25 +91,19 @@ export class HeadStarts {
   async close(): Promise<void> {
     this.#closed = true;
     for (const id of [...this.#waiting.keys()]) this.#end(id);
-    while (this.#ending.size > 0) await Promise.allSettled(this.#ending);
+    await this.#ending.settled();
   }
 
   #end(id: string): void {
     const headStart = this.#waiting.get(id);
     if (headStart === undefined) return;
     this.#forget(id, headStart);
-    this.#inBackground(headStart.begun.then((begun) => begun?.end(GRACE_MS)));
+    this.#ending.own(headStart.begun.then((begun) => begun?.end(GRACE_MS)));
   }
 
   #forget(id: string, headStart: HeadStart): void {
     clearTimeout(headStart.timer);
     this.#waiting.delete(id);
-  }
-
-  /** It has an owner until it has ended; that the machine would not report it must not fail anything else. */
-  #inBackground(end: Promise<void>): void {
-    const tracked = end.catch(() => undefined).finally(() => this.#ending.delete(tracked));
-    this.#ending.add(tracked);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Refusal } from '../errors.js';
 import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
@@ -166,7 +167,7 @@ export class AppProcess {
         return;
       }
       // Somebody else answers on this port; our process will fail to bind it and exit.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
       if (Date.now() >= deadline) break;
     }
     if (this.#state === 'ready') return;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
 
@@ -23,7 +24,7 @@ export async function waitForHealth(
     } catch {
       // Not yet listening, or listening and not yet answering: ask again.
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await sleep(PAUSE_MS);
   }
   return false;
 }

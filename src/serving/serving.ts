@@ -1,6 +1,7 @@
 import { drainMinutesOf, findRelease, nothingDeployed, type App } from '../domain/app/app.js';
 import { processKey, type ProcessRecord } from '../domain/app/process.js';
 import { transition, type Release } from '../domain/app/release.js';
+import { Background } from '../lib/background.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppProcess, ProcessSpec } from '../runtime/app-process.js';
@@ -47,7 +48,7 @@ export class Serving {
   readonly #listeners = new Set<(app: string) => void>();
   readonly #live = new Map<string, Served>();
   readonly #draining = new Map<string, Set<Served>>();
-  readonly #background = new Set<Promise<void>>();
+  readonly #background: Background;
   /** The apps of which not every process that an earlier server left is known yet. */
   readonly #adopting = new Set<string>();
   /** Whatever runs: also a process that is not live yet. */
@@ -57,6 +58,9 @@ export class Serving {
 
   constructor(options: ServingOptions) {
     this.#options = options;
+    this.#background = new Background((error, facts) =>
+      options.logger.warn({ ...facts, err: error }, 'work on a process failed'),
+    );
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#looks.unref();
   }
@@ -111,10 +115,10 @@ export class Serving {
     this.#live.set(app, { process, target });
     process.keep();
     if (before !== undefined) {
-      if (before.process.release === process.release) this.#inBackground(this.#replace(app, before));
+      if (before.process.release === process.release) this.#background.own(this.#replace(app, before));
       else this.#drain(app, before);
     }
-    this.#inBackground(this.#record(app));
+    this.#background.own(this.#record(app));
     await this.#link(app);
   }
 
@@ -134,7 +138,7 @@ export class Serving {
     // Two starts at once: the first one is under way. Stopped meanwhile, or about to be removed: nobody would end it.
     if (this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
     this.#serve(app.id, process);
-    this.#inBackground(process.run());
+    this.#background.own(process.run());
   }
 
   /** Takes over what an earlier server left running; what is not wanted any more is ended. */
@@ -160,9 +164,9 @@ export class Serving {
     const live = record.release === app.live && app.wanted === 'running' && !this.#live.has(app.id);
     if (live) {
       this.#serve(app.id, process, new Date());
-      this.#inBackground(process.run());
+      this.#background.own(process.run());
     } else if (release.state === 'draining' && app.wanted === 'running') {
-      this.#inBackground(process.whenReady().catch(() => undefined));
+      this.#background.own(process.whenReady().catch(() => undefined));
       // Its pages lost their connections with the earlier server, and come back in a moment.
       const served = { process, target: new Target(process, new Date()) };
       this.#options.routes.drainBehind(app.id, served.target);
@@ -210,7 +214,7 @@ export class Serving {
     this.#closed.abort();
     clearInterval(this.#looks);
     await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
-    await this.#settled();
+    await this.#background.settled();
   }
 
   /** Lets go of every process without ending it: the next server adopts them. */
@@ -218,13 +222,8 @@ export class Serving {
     this.#closed.abort();
     clearInterval(this.#looks);
     for (const { process } of this.#all()) process.leave();
-    await this.#settled();
+    await this.#background.settled();
     for (const { target } of this.#all()) target.agent.destroy();
-  }
-
-  /** What runs in the background may begin more of it. */
-  async #settled(): Promise<void> {
-    while (this.#background.size > 0) await Promise.allSettled(this.#background);
   }
 
   /** Sees to it that no process fills the disk or the memory. */
@@ -232,8 +231,8 @@ export class Serving {
     const limited = [...this.#running].some((process) => process.spec.memoryLimit !== undefined);
     const usage = limited ? this.#options.runtime.usage() : undefined;
     for (const process of this.#running) {
-      this.#inBackground(process.spec.log.rotateIfLarge().then(() => undefined));
-      this.#inBackground(process.limitMemory(usage?.get(process.mark ?? '')?.memory ?? 0));
+      this.#background.own(process.spec.log.rotateIfLarge());
+      this.#background.own(process.limitMemory(usage?.get(process.mark ?? '')?.memory ?? 0));
     }
   }
 
@@ -264,7 +263,7 @@ export class Serving {
     const set = this.#draining.get(app) ?? new Set<Served>();
     this.#draining.set(app, set.add(served));
     if (this.#live.get(app)?.process === served.process) this.#live.delete(app);
-    this.#inBackground(
+    this.#background.own(
       drained(served.target, this.#drainLimits(app), this.#closed.signal).then(async (over) => {
         if (over) await this.#replace(app, served);
       }),
@@ -309,14 +308,14 @@ export class Serving {
     for (const listener of this.#listeners) listener(app);
     // A process that comes back after a crash gets its secrets again.
     if (process.state === 'stopped' || process.state === 'crashed') {
-      this.#inBackground(this.#options.config.end({ app, release: process.release, key: process.key }));
+      this.#background.own(this.#options.config.end({ app, release: process.release, key: process.key }));
     }
     if (process.state === 'stopped') this.#running.delete(process);
     else this.#running.add(process);
     const known =
       this.#live.get(app)?.process === process ||
       [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
-    if (known && this.#options.store.find(app) !== undefined) this.#inBackground(this.#record(app));
+    if (known && this.#options.store.find(app) !== undefined) this.#background.own(this.#record(app));
   }
 
   /** Writes down which processes run, as they are now; a release that was live and has none any more is retired. */
@@ -334,14 +333,6 @@ export class Serving {
         ),
       };
     });
-  }
-
-  /** Work that nobody waits for still has an owner: it is awaited at the end, and its errors are heard. */
-  #inBackground(work: Promise<void>): void {
-    const tracked = work
-      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'work on a process failed'))
-      .finally(() => this.#background.delete(tracked));
-    this.#background.add(tracked);
   }
 }
 

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../../errors.js';
 import { groupOf, startTimeOf } from './proc.js';
 
@@ -43,7 +43,7 @@ async function isGone(group: number, leader: string | undefined, withinMs: numbe
   // The system tells nobody when a group is gone, so it is looked at.
   for (let pause = 5; await runs(group, leader); pause = Math.min(2 * pause, 100)) {
     if (performance.now() > deadline) return false;
-    await delay(pause);
+    await sleep(pause);
   }
   return true;
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { groupOf, startTimeOf, type ProcessIdentity } from './proc.js';
 
 /** The environment variable by which a child is known as ours, whatever happened to our notes about it. */
@@ -51,7 +52,7 @@ export async function endMarked(prefix: string, keep: ReadonlySet<string>): Prom
   for (let quiet = 0; ;) {
     quiet = endAtSight(prefix, keep, ended) ? 0 : quiet + 1;
     if (quiet >= (ended.size === 0 ? 1 : QUIET_ROUNDS) || Date.now() >= deadline) break;
-    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+    await sleep(ROUND_MS);
   }
   return ended.size;
 }
