@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../lib/ask.js';
@@ -99,10 +99,15 @@ async function checkPages(
   throw failure(process, `${page} raised an exception.`);
 }
 
+/** The largest main file that is looked at, in bytes. */
+const MAX_LOOKED_AT = 1024 * 1024;
+
 /** A script that leaves by itself says nothing, and its author has seen it end everywhere else. */
 async function tellExit({ entrypoint }: Release, process: AppProcess, log: DeployLog): Promise<void> {
   if (entrypoint === undefined) return;
-  const code = await readFile(join(process.spec.cwd, entrypoint), 'utf8');
+  const file = join(process.spec.cwd, entrypoint);
+  if ((await stat(file)).size > MAX_LOOKED_AT) return;
+  const code = await readFile(file, 'utf8');
   if (mayExit(code)) log.step(`hint: ${entrypoint} calls sys.exit(), which Streamlit does not notice. Use st.stop().`);
 }
 

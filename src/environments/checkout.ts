@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { gitCheckoutIndex, gitEnvironment, gitReadTree } from '../domain/project/commands.js';
-import { leadsOutside } from '../domain/project/tree.js';
+import { Links } from '../domain/project/links.js';
 import { hasCode, Refusal } from '../errors.js';
 import { diskFull, isDiskFull } from './failures.js';
 import { runCommand } from './run.js';
@@ -75,8 +75,9 @@ async function makeReadOnly(root: string): Promise<number> {
     if (entry.isSymbolicLink()) links.set(relative(root, file).split(sep).join('/'), await readlink(file));
     else if (entry.isFile()) await chmod(file, (await lstat(file)).mode & 0o555);
   }
-  for (const [path, target] of links) {
-    if (!leadsOutside(path, links)) continue;
+  const outside = new Links(links).outside();
+  if (outside !== undefined) {
+    const { path, target } = outside;
     throw new Refusal(
       'invalid',
       'link-outside',

@@ -1,26 +1,29 @@
 /** The longest reason, in characters: it must fit into one line of a terminal or two. */
 const LONGEST = 240;
 
-/** What uv and pip say when a requirement cannot be met, and how we say it. */
+/** What uv and pip say when a requirement cannot be met, and how we say it. What is longer than a reason is none. */
 const KNOWN: [RegExp, (found: string[]) => string][] = [
   [/Because (\S+) was not found in the package registry/, ([name]) => `no package named ${name} was found`],
   [/Because (\S+) was not found in the provided package locations/, ([name]) => `no package named ${name} was found`],
-  [/Because there (?:is|are) no versions? of (.+?) and you require/, ([name]) => `no version of ${name} was found`],
   [
-    /Because only (.+?) (?:is|are) available and you require (.+?), we can conclude/,
-    ([there, wanted]) => `only ${there} is available, but ${wanted} is required`,
-  ],
-  [
-    /Because you require (.+?) and (?:you require )?(.+?), we can conclude/,
-    ([a, b]) => `the requirements conflict: ${a} and ${b}`,
-  ],
-  [/Because (.+?), we can conclude/, ([why]) => `the requirements cannot be met: ${why}`],
-  [
-    /No matching distribution found for (\S.*?)(?: ERROR:| \[notice\]|$)/,
+    /Because there (?:is|are) no versions? of (.{1,240}?) and you require/,
     ([name]) => `no version of ${name} was found`,
   ],
   [
-    /ERROR: Cannot install (.+?) because these package versions have conflicting dependencies/,
+    /Because only (.{1,240}?) (?:is|are) available and you require (.{1,240}?), we can conclude/,
+    ([there, wanted]) => `only ${there} is available, but ${wanted} is required`,
+  ],
+  [
+    /Because you require (.{1,240}?) and (?:you require )?(.{1,240}?), we can conclude/,
+    ([a, b]) => `the requirements conflict: ${a} and ${b}`,
+  ],
+  [/Because (.{1,240}?), we can conclude/, ([why]) => `the requirements cannot be met: ${why}`],
+  [
+    /No matching distribution found for (\S.{0,240}?)(?: ERROR:| \[notice\]|$)/,
+    ([name]) => `no version of ${name} was found`,
+  ],
+  [
+    /ERROR: Cannot install (.{1,240}?) because these package versions have conflicting dependencies/,
     ([names]) => `the requirements conflict: ${names}`,
   ],
 ];

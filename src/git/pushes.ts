@@ -296,7 +296,7 @@ async function readRequest(call: HookCall): Promise<Asked> {
         continue;
       }
       const text = packet.toString('utf8').replace(/\n$/, '');
-      if (part === 0) withOptions = /\0.*\bpush-options\b/.test(text);
+      if (part === 0) withOptions = text.includes('\0') && /\bpush-options\b/.test(text.slice(text.indexOf('\0')));
       else if (part === 1) {
         const update = parseUpdate(text);
         if (update === undefined) throw new Error(`git sent "${text}"`);

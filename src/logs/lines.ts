@@ -1,5 +1,4 @@
 import { StringDecoder } from 'node:string_decoder';
-import { stripVTControlCharacters } from 'node:util';
 
 /** The longest line that is kept, in characters; what is more is cut off and marked by "…". */
 export const MAX_LINE = 8_192;
@@ -8,13 +7,21 @@ export const MAX_LINE = 8_192;
 const CONTROL = /[^\P{Cc}\t]/gu;
 
 /**
+ * What steers a terminal: CSI and OSC sequences, and the short escapes (ECMA-48). Each class ends where the next begins,
+ * so that this takes as long as the line is, which Node's own stripVTControlCharacters does not.
+ */
+const ESCAPES =
+  // eslint-disable-next-line no-control-regex
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b\]|\u009d)[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]*[0-~]/g;
+
+/**
  * A line as a person reads it: without colours and other terminal control, of a progress bar (text that returns to the
  * line's start) only what stood there last, and cut to a bearable length.
  */
 export function plainLine(raw: string): string {
-  const end = raw.replace(/\r+$/, '');
-  const last = end.slice(end.lastIndexOf('\r') + 1);
-  return cut(stripVTControlCharacters(last).replace(CONTROL, ''));
+  const end = endOf(raw);
+  const last = raw.slice(raw.lastIndexOf('\r', end - 1) + 1, end);
+  return cut(last.replace(ESCAPES, '').replace(CONTROL, ''));
 }
 
 /** The plain line that these bytes hold; of very many bytes only the first are looked at. */
@@ -67,12 +74,19 @@ export class LineSplitter {
     }
     this.#rest += piece;
     if (this.#rest.length <= 2 * MAX_LINE) return;
-    const start = this.#rest.replace(/\r+$/, '').lastIndexOf('\r');
+    const start = this.#rest.lastIndexOf('\r', endOf(this.#rest) - 1);
     if (start > 0) this.#rest = this.#rest.slice(start);
     if (this.#rest.length <= 2 * MAX_LINE) return;
     this.#rest = this.#rest.slice(0, 2 * MAX_LINE);
     this.#overflowing = true;
   }
+}
+
+/** Where a text ends but for the returns behind it. */
+function endOf(text: string): number {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0x0d) end -= 1;
+  return end;
 }
 
 function cut(line: string): string {

@@ -1,8 +1,15 @@
 import { parse, stringify, TomlError, type TomlTable } from 'smol-toml';
 import { Refusal } from '../../errors.js';
+import { longLine } from '../project/long-lines.js';
 
 /** The most that a secrets.toml may have, in bytes. */
 export const SECRETS_BYTES = 256 * 1024;
+/** The longest line that they may have, in characters: a whole key may stand in one. */
+const MAX_SECRET_LINE = 64 * 1024;
+/** How deep their tables may lie in one another. */
+const MAX_DEPTH = 100;
+/** A key that would make more: its reader takes far longer for such a key than for the same text elsewhere. */
+const DEEP_KEY = /^[ \t[]*(?:[\w-]+[ \t]*\.[ \t]*){100}/m;
 
 /** What may be told of secrets: never a value. */
 export interface SecretNames {
@@ -28,21 +35,24 @@ export function checkSecrets(text: string): void {
       field: 'toml',
     });
   }
+  const long = longLine(text, MAX_SECRET_LINE);
+  if (long !== undefined)
+    throw invalid(`The secrets cannot be read: line ${long} has more than ${MAX_SECRET_LINE / 1024} KiB`);
+  if (DEEP_KEY.test(text)) throw tooDeep();
   try {
-    read(text);
+    if (isDeeper(read(text), MAX_DEPTH)) throw tooDeep();
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     // The message's other lines quote the text.
     const why = (error.message.split('\n', 1)[0] ?? '').replace(/^Invalid TOML document: /, '');
-    throw new Refusal(
-      'invalid',
-      'secrets-invalid',
-      `The secrets are not valid TOML (line ${error.line}, column ${error.column}): ${why}.`,
-      {
-        field: 'toml',
-      },
-    );
+    throw invalid(`The secrets are not valid TOML (line ${error.line}, column ${error.column}): ${why}`);
   }
+}
+
+/** Returns whether tables lie deeper in one another, looking no deeper than that. */
+function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return false;
+  return most === 0 || Object.values(value).some((one) => isDeeper(one, most - 1));
 }
 
 /** The names at the top of a secrets.toml. */
@@ -100,4 +110,12 @@ function read(text: string): TomlTable {
 
 function isTable(value: unknown): value is TomlTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function invalid(what: string): Refusal {
+  return new Refusal('invalid', 'secrets-invalid', `${what}.`, { field: 'toml' });
+}
+
+function tooDeep(): Refusal {
+  return invalid(`The secrets cannot be read: tables are nested more than ${MAX_DEPTH} levels deep`);
 }

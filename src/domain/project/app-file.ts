@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { tagsSchema } from '../app/tags.js';
+import { longLine, MAX_LINE } from './long-lines.js';
 
 export const APP_FILE = 'streamlit-host.toml';
 
@@ -119,6 +120,8 @@ export type AppFile = z.infer<typeof appFileSchema>;
  * @throws Refusal `app-file-invalid` that names the setting and its line
  */
 export function parseAppFile(text: string): AppFile {
+  const long = longLine(text);
+  if (long !== undefined) throw refusal(`line ${long}`, `it has more than ${MAX_LINE} characters`);
   let values: unknown;
   try {
     values = parseToml(text.replace(/^\uFEFF/, ''));
@@ -167,14 +170,29 @@ function known(path: readonly string[]): string[] {
 function place(text: string, path: readonly string[]): string {
   let table: string[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    const heading = /^\s*\[+\s*([^\]]+?)\s*\]/.exec(line)?.[1];
-    const key = /^\s*([\w.\-"' ]+?)\s*=/.exec(line)?.[1];
+    const heading = headingOf(line);
+    const key = keyOf(line);
     if (heading !== undefined) table = words(heading);
     const here = heading !== undefined ? table : key !== undefined ? [...table, ...words(key)] : [];
     if (here.length > 0 && path.length > 0 && path.every((word, at) => here[at] === word)) return `line ${index + 1}`;
   }
   // A table of one line holds its settings within; then the line of the table is told.
   return path.length > 1 ? place(text, path.slice(0, -1)) : '';
+}
+
+/** What stands between the brackets of a table's first line. */
+function headingOf(line: string): string | undefined {
+  const text = line.trimStart();
+  const end = text.indexOf(']');
+  if (!text.startsWith('[') || end === -1) return undefined;
+  const heading = text.slice(0, end).replace(/^\[+/, '').trim();
+  return heading === '' ? undefined : heading;
+}
+
+/** What stands before the "=" of a line. */
+function keyOf(line: string): string | undefined {
+  const key = line.slice(0, Math.max(0, line.indexOf('='))).trim();
+  return /^[\w.\-"' ]+$/.test(key) ? key : undefined;
 }
 
 function words(key: string): string[] {

@@ -178,26 +178,40 @@ function isOp(token: Token | undefined, text: string): boolean {
 }
 
 /**
- * Comments and white space; a string with its prefix, in triple or single quotes; a name; two-character operators that
- * begin or end with "="; anything else (https://docs.python.org/3/reference/lexical_analysis.html).
+ * Comments and white space; what opens a string, with its prefix; a name; two-character operators that begin or end with
+ * "="; anything else (https://docs.python.org/3/reference/lexical_analysis.html).
  */
 const TOKEN =
-  /(?<skip>#[^\n]*|\\\r?\n|\s+)|(?<prefix>[rbuftRBUFT]{0,2})(?:"""(?<long1>(?:[^\\]|\\[^])*?)"""|'''(?<long2>(?:[^\\]|\\[^])*?)'''|"(?<short1>(?:[^"\\\n]|\\[^])*)"|'(?<short2>(?:[^'\\\n]|\\[^])*)')|(?<name>[\p{L}_][\p{L}\p{N}_]*)|(?<op>[=!<>:]=|[^])/uy;
+  /(?<skip>#[^\n]*|\\\r?\n|\s+)|(?<prefix>[rbuftRBUFT]{0,2})(?<quote>"""|'''|"|')|(?<name>[\p{L}_][\p{L}\p{N}_]*)|(?<op>[=!<>:]=|[^])/uy;
 
 function tokenise(code: string): Token[] {
   const tokens: Token[] = [];
   const pattern = new RegExp(TOKEN);
   let line = 1;
-  for (let found = pattern.exec(code); found !== null && found[0] !== ''; found = pattern.exec(code)) {
-    const { skip, prefix = '', long1, long2, short1, short2, name, op } = found.groups ?? {};
-    const string = short1 ?? short2 ?? long1 ?? long2;
-    if (string !== undefined) {
+  for (let at = 0; at < code.length; at = pattern.lastIndex) {
+    pattern.lastIndex = at;
+    const { skip, prefix = '', quote, name, op } = pattern.exec(code)?.groups ?? {};
+    if (quote !== undefined) {
+      const start = pattern.lastIndex;
+      const { end, closed } = endOfString(code, start, quote);
+      const string = code.slice(start, end);
       // A formatted string or one with escapes has no value that is known here.
-      const plain = !/[fbt]/i.test(prefix) && !string.includes('\\') && !string.includes('\n');
+      const plain = closed && !/[fbt]/i.test(prefix) && !string.includes('\\') && !string.includes('\n');
       tokens.push(plain ? { kind: 'string', text: string, line } : { kind: 'op', text: '""', line });
+      pattern.lastIndex = closed ? end + quote.length : end;
     } else if (name !== undefined) tokens.push({ kind: 'name', text: name, line });
     else if (op !== undefined && skip === undefined) tokens.push({ kind: 'op', text: op, line });
-    for (const character of found[0]) if (character === '\n') line += 1;
+    for (const character of code.slice(at, pattern.lastIndex)) if (character === '\n') line += 1;
   }
   return tokens;
+}
+
+/** Where a string ends: at its closing quotes, or where Python gives up. No character is looked at twice. */
+function endOfString(code: string, start: number, quote: string): { end: number; closed: boolean } {
+  for (let at = start; at < code.length; at += 1) {
+    if (code[at] === '\\') at += 1;
+    else if (code.startsWith(quote, at)) return { end: at, closed: true };
+    else if (quote.length === 1 && code[at] === '\n') return { end: at, closed: false };
+  }
+  return { end: code.length, closed: false };
 }

@@ -19,7 +19,7 @@ export function parsePackages(text: string): string[] {
     .split(/\r\n?|\n/)
     .flatMap((line, index) =>
       line
-        .replace(/#.*$/, '')
+        .slice(0, commentAt(line))
         .split(/\s+/)
         .filter((word) => word !== '')
         .map((word) => nameOf(word, index + 1)),
@@ -48,6 +48,12 @@ export function packagesNotInstalled(names: readonly string[], why: string, caus
       cause,
     },
   );
+}
+
+/** Where a line's comment begins; its end where it has none. */
+function commentAt(line: string): number {
+  const at = line.indexOf('#');
+  return at === -1 ? line.length : at;
 }
 
 function nameOf(word: string, line: number): string {

@@ -3,6 +3,7 @@ import { printable } from '../app/app.js';
 import { APP_FILE, DEPENDENCY_FILES, parseAppFile, type AppFile } from './app-file.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
 import { chooseEntrypoint } from './entrypoint.js';
+import { Links } from './links.js';
 import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
 import { parsePythonWish, readPythonVersionFile, type PythonWish } from '../python/python-version.js';
 import { readRequirements } from '../python/requirements.js';
@@ -48,9 +49,15 @@ const SUBMODULE = '160000';
 /** What bytes that are not UTF-8 become in a text: such a name no longer leads to its file. */
 const NOT_UTF8 = '\uFFFD';
 
+/** The most that a file of dependencies may have, in bytes. YAML takes a hundred times as long to read as anything else. */
+function mostBytes(file: string): number {
+  if (file.endsWith('.lock')) return 16 * 1024 * 1024;
+  return /\.ya?ml$/.test(file) ? 64 * 1024 : 1024 * 1024;
+}
+
 /** The files at the top of a project that say how it is to be made ready, and the most that each may have, in bytes. */
 const READ = new Map<string, number>([
-  ...DEPENDENCY_FILES.map((file): [string, number] => [file, (file.endsWith('.lock') ? 16 : 1) * 1024 * 1024]),
+  ...DEPENDENCY_FILES.map((file): [string, number] => [file, mostBytes(file)]),
   ...[APP_FILE, PACKAGES_FILE, '.python-version', 'runtime.txt'].map((file): [string, number] => [file, 64 * 1024]),
 ]);
 
@@ -148,42 +155,15 @@ export function inspectTree(
       `The project is ${formatMebibytes(bytes)}; the limit is ${formatMebibytes(limits.totalBytes)}. Store large files elsewhere.`,
     );
   }
-  for (const [path, target] of links) {
-    if (leadsOutside(path, links)) {
-      throw refusal(
-        'link-outside',
-        path,
-        `is a symbolic link to ${printable(target)}, outside of the project. Replace it with the file itself.`,
-      );
-    }
+  const outside = new Links(links).outside();
+  if (outside !== undefined) {
+    throw refusal(
+      'link-outside',
+      outside.path,
+      `is a symbolic link to ${printable(outside.target)}, outside of the project. Replace it with the file itself.`,
+    );
   }
   return { ...appOf(entries, contents), files: entries.length, bytes };
-}
-
-/**
- * True where following a symbolic link leaves the tree, at any step of the way, or never ends.
- * @param links every link of the tree with its target
- */
-export function leadsOutside(path: string, links: ReadonlyMap<string, string>): boolean {
-  const todo = path.split('/').reverse();
-  const at: string[] = [];
-  let followed = 0;
-  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      if (at.pop() === undefined) return true;
-      continue;
-    }
-    at.push(part);
-    const target = links.get(at.join('/'));
-    if (target === undefined) continue;
-    // Linux itself gives up after 40 (https://man7.org/linux/man-pages/man7/path_resolution.7.html).
-    followed += 1;
-    if (target.startsWith('/') || followed > 40) return true;
-    at.pop();
-    todo.push(...target.split('/').reverse());
-  }
-  return false;
 }
 
 function appOf(

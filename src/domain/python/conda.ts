@@ -24,7 +24,7 @@ export function translateConda(document: unknown, file = 'environment.yml'): Tra
     : [];
   const lines = dependencies.flatMap((one) => textsOf(tableOf(one).pip));
   const conda = textsOf(dependencies).map((text) => {
-    const [, name = '', version] = /^(?:[^:\s]*::)?([\w.-]+)\s*(.*)$/.exec(text.trim()) ?? [];
+    const [, name = '', version] = /^(?:[^:\s]*::)?([\w.-]+)\s*(.*)$/s.exec(text.trim()) ?? [];
     return { name: name.toLowerCase(), version: version ?? '' };
   });
   const asked = textOf(conda.find(({ name }) => name === 'python')?.version)?.trim() ?? '';

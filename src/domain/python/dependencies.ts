@@ -1,6 +1,5 @@
 import { parse as parseToml, TomlError } from 'smol-toml';
-import { parse as parseYaml } from 'yaml';
-import { messageOf, Refusal } from '../../errors.js';
+import { Refusal } from '../../errors.js';
 import { APP_FILE, DEPENDENCY_FILES, tomlReason } from '../project/app-file.js';
 import { translateConda } from './conda.js';
 import { translatePipfile, translatePipfileLock } from './pipfile.js';
@@ -9,6 +8,7 @@ import { indexesOfUv, namesDependencies, pythonOf, standardNames, translatePypro
 import { parsePythonWish, type PythonWish } from './python-version.js';
 import { packageName, refuseOldStreamlit } from './requirements.js';
 import { tableOf, tablesOf, textOf, textsOf, unsupported, type Translation } from './wanted.js';
+import { readYaml } from './yaml.js';
 
 /** The files at the top of a project. */
 export interface ProjectFiles {
@@ -121,22 +121,7 @@ function read(
     case 'Pipfile':
       return { ...translatePipfile(parse(file, text)), format: 'lines' };
     default:
-      return { ...translateConda(parseYamlFile(file, text), file), format: 'lines' };
-  }
-}
-
-/** @throws Refusal `requirements-unreadable` */
-function parseYamlFile(file: string, text: string): unknown {
-  try {
-    // No aliases: a few lines of them can stand for gigabytes.
-    return parseYaml(text, { maxAliasCount: 0 });
-  } catch (error) {
-    throw new Refusal(
-      'invalid',
-      'requirements-unreadable',
-      `Cannot read ${file}: ${(messageOf(error).split('\n', 1)[0] ?? '').replace(/[.:]$/, '')}.`,
-      { field: file },
-    );
+      return { ...translateConda(readYaml(file, text), file), format: 'lines' };
   }
 }
 

@@ -1,9 +1,14 @@
+import { printable } from '../app/app.js';
 import { packageName } from './requirements.js';
 import { poetryDependencies, poetryWanted, pythonOf, standardDependencies } from './pyproject.js';
 import { fromPoetry, satisfies } from './specifier.js';
 import { requirementLine, tableOf, tablesOf, textOf, textsOf, unsupported, type Translation } from './wanted.js';
 
 const FILE = 'poetry.lock';
+
+/** The most versions of one package, and the most markers of one, that are told apart. */
+const MAX_VERSIONS = 32;
+const MAX_MARKERS = 32;
 
 interface Locked {
   name: string;
@@ -32,13 +37,14 @@ export function translatePoetryLock(
 ): Translation {
   const all = tablesOf(lock.package).map((table): Locked => ({ name: packageName(textOf(table.name) ?? ''), table }));
   const asked = pyproject === undefined ? undefined : mainOf(pyproject);
+  const held = byName(all);
   for (const name of asked?.keys() ?? []) {
-    if (all.some((one) => one.name === name)) continue;
+    if (held.has(name)) continue;
     throw unsupported(FILE, `it lacks ${name}, which pyproject.toml requires. Run "poetry lock" and push it again`);
   }
   const grouped = all.some(({ table }) => Array.isArray(table.groups) || typeof table.category === 'string');
   if (!grouped && asked === undefined) throw unsupported(FILE, 'there is no pyproject.toml beside it');
-  const conditions = grouped ? byGroup(all) : byWalk(all, asked ?? new Map());
+  const conditions = grouped ? byGroup(all) : byWalk(held, asked ?? new Map());
   const indexes = new Set<string>();
   const lines = all.flatMap((one) => {
     const { name, table } = one;
@@ -80,7 +86,9 @@ function mainOf(pyproject: Record<string, unknown>): Map<string, Asked[]> {
       extras: extras?.split(',').map((one) => one.trim()) ?? [],
       condition: marker ?? true,
     };
-    found.set(packageName(name), [...(found.get(packageName(name)) ?? []), asked]);
+    const before = found.get(packageName(name));
+    if (before === undefined) found.set(packageName(name), [asked]);
+    else before.push(asked);
   }
   for (const [name, value] of Object.entries(poetryDependencies(pyproject))) {
     if (name === 'python' || found.has(packageName(name))) continue;
@@ -109,8 +117,24 @@ function byGroup(all: readonly Locked[]): Map<Locked, Condition> {
   return conditions;
 }
 
+/** The packages by name: one may be locked in several versions, each for other surroundings. @throws Refusal */
+function byName(all: readonly Locked[]): Map<string, Locked[]> {
+  const found = new Map<string, Locked[]>();
+  for (const one of all) {
+    const same = found.get(one.name) ?? [];
+    same.push(one);
+    found.set(one.name, same);
+    if (same.length > MAX_VERSIONS)
+      throw unsupported(FILE, `it holds more than ${MAX_VERSIONS} versions of ${printable(one.name)}`);
+  }
+  return found;
+}
+
 /** As Poetry 1.5 to 1.8 wrote it: who needs whom, and where. */
-function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Asked[]>): Map<Locked, Condition> {
+function byWalk(
+  held: ReadonlyMap<string, readonly Locked[]>,
+  asked: ReadonlyMap<string, readonly Asked[]>,
+): Map<Locked, Condition> {
   const extras = new Map<Locked, Set<string>>();
   // Of the markers on the way to a package the last one counts, so that there are only so many: at worst a package is
   // installed where it is not needed.
@@ -119,7 +143,7 @@ function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Aske
   const wantOne = (one: Locked, condition: true | ReadonlySet<string>, chosen: readonly string[]): void => {
     const before = conditions.get(one);
     const had = extras.get(one) ?? new Set();
-    const after = before === true || condition === true ? true : new Set([...(before ?? []), ...condition]);
+    const after = eitherOf(before, condition);
     const grows =
       before === undefined || (after === true ? before !== true : before !== true && after.size > before.size);
     if (!grows && chosen.every((extra) => had.has(extra))) return;
@@ -132,7 +156,7 @@ function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Aske
     condition: true | ReadonlySet<string>,
     { specifier, extras: chosen }: Omit<Asked, 'condition'>,
   ): void => {
-    for (const one of meantBy(all, name, specifier)) wantOne(one, condition, chosen);
+    for (const one of meantBy(held.get(name) ?? [], specifier)) wantOne(one, condition, chosen);
   };
   for (const [name, each] of asked)
     for (const one of each) want(name, one.condition === true ? true : new Set([one.condition]), one);
@@ -159,9 +183,15 @@ function byWalk(all: readonly Locked[], asked: ReadonlyMap<string, readonly Aske
   return new Map([...conditions].map(([one, each]) => [one, each === true || [...each].join(' or ')]));
 }
 
+/** That one of two conditions holds. Of very many it is taken for given that one does, as above at the price of a package. */
+function eitherOf(a: true | ReadonlySet<string> | undefined, b: true | ReadonlySet<string>): true | Set<string> {
+  if (a === true || b === true) return true;
+  const both = new Set([...(a ?? []), ...b]);
+  return both.size > MAX_MARKERS ? true : both;
+}
+
 /** A package as it is locked. Of one that is locked in several versions, each for other surroundings, those that fit. */
-function meantBy(all: readonly Locked[], name: string, specifier: string | undefined): Locked[] {
-  const named = all.filter((one) => one.name === name);
+function meantBy(named: readonly Locked[], specifier: string | undefined): readonly Locked[] {
   if (named.length < 2 || specifier === undefined) return named;
   const fitting = named.filter(({ table }) => satisfies(textOf(table.version) ?? '', specifier));
   return fitting.length > 0 ? fitting : named;

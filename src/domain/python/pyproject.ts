@@ -1,3 +1,4 @@
+import { printable } from '../app/app.js';
 import { fromPoetry } from './specifier.js';
 import { packageName } from './requirements.js';
 import {
@@ -81,7 +82,8 @@ export function poetryWanted(file: string, name: string, value: unknown): Wanted
   if (entry.optional === true) return undefined;
   const version = textOf(entry.version);
   const specifier = version === undefined ? '' : fromPoetry(version);
-  if (specifier === undefined) throw unsupported(file, `pip does not support "${version}", the version of ${name}`);
+  if (specifier === undefined)
+    throw unsupported(file, `pip does not support "${printable(version ?? '')}", the version of ${name}`);
   const python = textOf(entry.python);
   const platform = textOf(entry.platform);
   return {
@@ -129,15 +131,16 @@ function fromStandard(pyproject: Record<string, unknown>, dependencies: readonly
   );
   const lines = dependencies.map((text) => {
     const [, name, extras, specifier, marker] =
-      /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?\s*([^;]*?)\s*(?:;\s*(.*))?$/s.exec(text) ?? [];
+      /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?([^;]*)(?:;(.*))?$/s.exec(text) ?? [];
     if (name === undefined) throw unsupported(FILE, `"${text.slice(0, 80)}" is not a valid requirement`);
+    const conditions = specifier?.trim() ?? '';
     const source = sources.get(packageName(name));
     const entry = tableOf(source);
     const index = textOf(entry.index);
     const wanted: Wanted = {
       extras: extras?.split(',').map((extra) => extra.trim()),
-      specifier: specifier?.startsWith('@') === true ? ` ${specifier}` : specifier,
-      markers: [marker],
+      specifier: conditions.startsWith('@') ? ` ${conditions}` : conditions,
+      markers: [marker?.trim()],
     };
     if (source === undefined) return requirementLine(FILE, name, wanted);
     if (index !== undefined) {
@@ -166,7 +169,7 @@ function addressOf(index: string, url: string | undefined, name: string): string
 function pythonMarker(file: string, name: string, python: string): string | undefined {
   const specifier = fromPoetry(python);
   if (specifier === undefined)
-    throw unsupported(file, `pip does not support "${python}", the Python version of ${name}`);
+    throw unsupported(file, `pip does not support "${printable(python)}", the Python version of ${name}`);
   const parts = specifier.split(',').filter((part) => part !== '');
   return parts
     .map((part) => {

@@ -60,7 +60,7 @@ export function readPythonVersionFile(file: string, text: string): PythonWish | 
   const line = text
     .replace(/^\uFEFF/, '')
     .split(/\r\n?|\n/)
-    .map((one) => one.replace(/#.*$/, '').trim())
+    .map((one) => (one.split('#', 1)[0] ?? '').trim())
     .find((one) => one !== '');
   // pyenv's word for the machine's own.
   return line === undefined || line === 'system' ? undefined : parsePythonWish(file, line);

@@ -1,4 +1,6 @@
 import { Refusal } from '../../errors.js';
+import { printable } from '../app/app.js';
+import { longLine, MAX_LINE } from '../project/long-lines.js';
 import { endsBelow } from './specifier.js';
 
 /** The oldest Streamlit whose health check and sessions are where this place expects them: below _stcore. */
@@ -6,7 +8,7 @@ const OLDEST_STREAMLIT = '1.18';
 
 /**
  * The text of a file that names dependencies.
- * @throws Refusal `requirements-unreadable` where it is not UTF-8 text
+ * @throws Refusal `requirements-unreadable` where it is not UTF-8 text, or has a line that nobody wrote
  */
 export function readRequirements(bytes: Uint8Array, file = 'requirements.txt'): string {
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
@@ -17,11 +19,18 @@ export function readRequirements(bytes: Uint8Array, file = 'requirements.txt'): 
     );
   }
   if (bytes.includes(0)) throw unreadable(file, `${file} is not a text file. Save it as UTF-8 text and push again.`);
+  let text: string;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     throw unreadable(file, `${file} is not valid UTF-8 text. Save it as UTF-8 and push again.`, error);
   }
+  // JSON needs no lines.
+  const long = file === 'Pipfile.lock' ? undefined : longLine(text);
+  if (long !== undefined) {
+    throw unreadable(file, `${file} has more than ${MAX_LINE} characters in line ${long}. Break that line up.`);
+  }
+  return text;
 }
 
 /** One meaningful line of a requirements file. */
@@ -42,21 +51,19 @@ export function parseRequirements(text: string): Requirement[] {
     .replace(/^\uFEFF/, '')
     .replace(/\r\n?/g, '\n')
     .split('\n')
-    .reduce<string[]>((lines, line) => {
+    .reduce<string[][]>((lines, line) => {
       // pip takes comments away after it has joined the lines, but a comment line ends a continuation.
       const previous = lines.at(-1);
-      if (previous?.endsWith('\\') === true && !/^\s*#/.test(line))
-        lines[lines.length - 1] = `${previous.slice(0, -1)} ${line.trim()}`;
-      else lines.push(line);
+      const last = previous?.at(-1);
+      if (previous === undefined || last?.endsWith('\\') !== true || line.trimStart().startsWith('#'))
+        lines.push([line]);
+      else {
+        previous[previous.length - 1] = last.slice(0, -1);
+        previous.push(line.trim());
+      }
       return lines;
     }, [])
-    .map((line) =>
-      line
-        .replace(/(^|\s)#.*$/, '')
-        .replace(/\\$/, '')
-        .replace(/\s+/g, ' ')
-        .trim(),
-    )
+    .map((parts) => withoutComment(parts.join(' ')).replace(/\\$/, '').replace(/\s+/g, ' ').trim())
     .filter((line) => line !== '')
     .map(parseLine);
 }
@@ -84,7 +91,7 @@ export function refuseOldStreamlit(text: string, file: string): void {
     throw new Refusal(
       'invalid',
       'streamlit-too-old',
-      `${file} requires ${asked.trim()}, but apps need Streamlit ${OLDEST_STREAMLIT} or newer. Require a newer version.`,
+      `${file} requires ${printable(asked.trim())}, but apps need Streamlit ${OLDEST_STREAMLIT} or newer. Require a newer version.`,
       { field: file },
     );
   }
@@ -93,6 +100,12 @@ export function refuseOldStreamlit(text: string, file: string): void {
 /** True where what a requirements file installs depends on the project's own files. */
 export function mentionsSource(text: string): boolean {
   return parseRequirements(text).some((line) => line.kind === 'local');
+}
+
+/** A line up to its comment, which a "#" begins at its start or behind white space. */
+function withoutComment(line: string): string {
+  const at = line.search(/(?<!\S)#/);
+  return at === -1 ? line : line.slice(0, at);
 }
 
 function parseLine(text: string): Requirement {

@@ -3,6 +3,9 @@
  * (https://packaging.python.org/en/latest/specifications/version-specifiers/).
  */
 
+/** The longest condition that is understood, in characters; real ones have a few dozen at most. */
+const MAX_CONDITION = 200;
+
 /** One condition, such as `>=3.10` or `==3.11.*`. */
 interface Clause {
   operator: string;
@@ -44,31 +47,39 @@ export function compareVersions(a: string, b: string): number {
  */
 export function fromPoetry(text: string): string | undefined {
   if (text.includes('|')) return undefined;
+  // One space for many: no pattern must look for the end of white space again and again.
+  const plain = text.trim().replace(/\s+/g, ' ');
   const parts: string[] = [];
-  const rest = text.replace(
-    /(\^|~=|~|={2,3}|!=|<=|>=|<|>|=)?\s*(\*|v?\d[\w.*+!-]*)\s*(,|\s|$)/g,
-    (_all, sign: string | undefined, version: string) => {
-      const release = numbers(version);
-      const plain = version.replace(/^v/, '');
-      if (plain === '*') return '';
-      if (sign === '^') {
-        const first = release.findIndex((part) => part > 0);
-        parts.push(
-          `>=${plain}`,
-          `<${next(release.slice(0, (first === -1 ? release.length - 1 : first) + 1)).join('.')}`,
-        );
-      } else if (sign === '~') parts.push(`>=${plain}`, `<${next(release.slice(0, 2)).join('.')}`);
-      else parts.push(`${sign === undefined || sign === '=' ? '==' : sign}${plain}`);
-      return '';
-    },
-  );
-  return rest.trim() === '' && isSpecifier(parts.join(',')) ? parts.join(',') : undefined;
+  const pattern = new RegExp(POETRY);
+  while (pattern.lastIndex < plain.length) {
+    const [, sign, version] = pattern.exec(plain) ?? [];
+    if (version === undefined || version.length > MAX_CONDITION) return undefined;
+    parts.push(...conditionsOf(sign, version));
+  }
+  return isSpecifier(parts.join(',')) ? parts.join(',') : undefined;
+}
+
+/** One condition of Poetry and what ends it; sticky, so that it is looked for at one place only. */
+const POETRY = / ?(\^|~=|~|={2,3}|!=|<=|>=|<|>|=)? ?(\*|v?\d[\w.*+!-]*) ?(?:,|(?<= )|$)/y;
+
+function conditionsOf(sign: string | undefined, version: string): string[] {
+  const release = numbers(version);
+  const plain = version.replace(/^v/, '');
+  if (plain === '*') return [];
+  if (sign === '^') {
+    const first = release.findIndex((part) => part > 0);
+    const last = first === -1 ? release.length - 1 : first;
+    return [`>=${plain}`, `<${next(release.slice(0, last + 1)).join('.')}`];
+  }
+  if (sign === '~') return [`>=${plain}`, `<${next(release.slice(0, 2)).join('.')}`];
+  return [`${sign === undefined || sign === '=' ? '==' : sign}${plain}`];
 }
 
 function parse(text: string): Clause[] | undefined {
   const clauses: Clause[] = [];
   for (const part of text.split(',').map((one) => one.trim())) {
     if (part === '' || part === '*') continue;
+    if (part.length > MAX_CONDITION) return undefined;
     const found = /^(===|==|!=|<=|>=|<|>|~=)\s*v?(?:\d+!)?(\d+(?:\.\d+)*)(\.\*)?([a-z0-9._+-]*)$/i.exec(part);
     const [, operator, release, prefix] = found ?? [];
     if (operator === undefined || release === undefined) return undefined;

@@ -1,3 +1,4 @@
+import { Links } from '../../../../src/domain/project/links.js';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,6 @@ import { describe, expect, it } from 'vitest';
 import {
   blobsToRead,
   inspectTree,
-  leadsOutside,
   parseBlobs,
   parseTree,
   type TreeEntry,
@@ -185,7 +185,7 @@ describe('inspectTree', () => {
   });
 });
 
-describe('leadsOutside', () => {
+describe('a link', () => {
   it.each<[Record<string, string>, string, boolean]>([
     [{ a: 'b' }, 'a', false],
     [{ 'x/a': '../b/../c' }, 'x/a', false],
@@ -198,7 +198,7 @@ describe('leadsOutside', () => {
     [{ up: 'x/y', c: 'up/../../z' }, 'c', false],
     [{ a: 'b/c', b: '../out' }, 'a', true],
   ])('of %j is %s: %s', (links, path, outside) => {
-    expect(leadsOutside(path, new Map(Object.entries(links)))).toBe(outside);
+    expect(new Links(new Map(Object.entries(links))).leadsOutside(path)).toBe(outside);
   });
 
   it('ends for any links', () => {
@@ -207,7 +207,7 @@ describe('leadsOutside', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom('a', 'b', 'c', 'a/b', 'b/c'), path), (links) => {
         for (const link of Object.keys(links))
-          expect(typeof leadsOutside(link, new Map(Object.entries(links)))).toBe('boolean');
+          expect(typeof new Links(new Map(Object.entries(links))).leadsOutside(link)).toBe('boolean');
       }),
     );
   });
