@@ -17,8 +17,8 @@ async function copy(button) {
     await navigator.clipboard.writeText(text.trimEnd());
     label.textContent = 'Copied';
   } catch {
-    // The browser said no; the person sees it on the button.
-    label.textContent = 'Not allowed';
+    // The browser refused; the button says so.
+    label.textContent = 'Copy failed';
   }
   setTimeout(() => (label.textContent = before), 2_000);
 }

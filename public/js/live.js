@@ -33,7 +33,7 @@ export function watch() {
     for (const type of ['app', 'removed']) source.addEventListener(type, soon);
     source.addEventListener('error', ({ closed }) => {
       lost = true;
-      say('The connection to the server is lost. Trying again …');
+      say('Connection lost. Reconnecting …');
       if (!closed) return;
       // It gives up where it got an answer that is no stream; the server may only be starting.
       setTimeout(() => !source.live && document.visibilityState === 'visible' && connect(), wait);
@@ -64,9 +64,9 @@ async function refresh() {
       cache: 'no-store',
     });
     if (answer.redirected && new URL(answer.url).pathname.endsWith('/console/login')) {
-      say('You were logged out. ', { text: 'Log in again', href: answer.url });
+      say('You have been logged out. ', { text: 'Log in again', href: answer.url });
     } else if (answer.status === 404) {
-      say('This is gone. ', { text: 'See all apps', href: `${base}/console/` });
+      say('This page no longer exists. ', { text: 'See all apps', href: `${base}/console/` });
     } else if (answer.ok) {
       exchange(new window.DOMParser().parseFromString(await answer.text(), 'text/html'));
     }
@@ -132,6 +132,6 @@ function say(text, link) {
 function mended() {
   const place = line();
   place.classList.add('mended');
-  place.replaceChildren('Connected again.');
+  place.replaceChildren('Reconnected.');
   setTimeout(() => place.classList.contains('mended') && place.replaceChildren(), 3_000);
 }

@@ -75,7 +75,7 @@ function show(live) {
       }
     </style>
     <section role="status" aria-label="New version">
-      <p>A new version is ready.</p>
+      <p>A new version is available.</p>
       <button class="reload" type="button">Reload</button>
       <button class="stay" type="button">Keep working</button>
     </section>`;

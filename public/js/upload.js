@@ -65,7 +65,7 @@ class Uploader {
         entries.length > 0 ? Promise.all(entries.map(walk)).then((lists) => lists.flat()) : Promise.resolve(plain);
       found.then(
         (files) => this.#take(files),
-        (error) => this.#fail(`The files cannot be read: ${error.message}`),
+        (error) => this.#fail(`The files can't be read. ${error.message}`),
       );
     });
     form.addEventListener('submit', (event) => {
@@ -109,7 +109,7 @@ class Uploader {
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'small';
-    button.textContent = 'Choose others';
+    button.textContent = 'Clear selection';
     button.addEventListener('click', () => {
       this.#files.clear();
       this.#archive = undefined;
@@ -126,7 +126,7 @@ class Uploader {
     if (description !== '') body.append('description', description);
     if (this.#archive !== undefined) body.append('archive', this.#archive, this.#archive.name);
     else if (this.#files.size > 0) for (const [path, file] of this.#files) body.append('files', file, path);
-    else return this.#fail('Choose at least app.py, or push the app with git: the lines are below.');
+    else return this.#fail('Choose at least app.py, or push with git instead.');
 
     const button = this.#form.querySelector('[data-upload-send]');
     const request = new XMLHttpRequest();
@@ -134,14 +134,17 @@ class Uploader {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable)
-        this.#progress(event.loaded / event.total, `Uploading: ${bytes(event.loaded)} of ${bytes(event.total)}`);
+        this.#progress(event.loaded / event.total, `Uploading ${bytes(event.loaded)} of ${bytes(event.total)}`);
     });
-    request.upload.addEventListener('load', () => this.#progress(undefined, 'Making the first commit …'));
-    request.addEventListener('error', () => this.#fail('The connection broke while the files were sent. Try again.'));
+    request.upload.addEventListener('load', () => this.#progress(undefined, 'Creating the first commit …'));
+    request.addEventListener('error', () => this.#fail('The connection was lost during the upload. Try again.'));
     request.addEventListener('load', () => {
       const answer = parse(request.responseText);
       if (request.status !== 201)
-        return this.#fail(answer.detail ?? answer.title ?? `The server answered ${request.status}.`, answer.field);
+        return this.#fail(
+          answer.detail ?? answer.title ?? `The server responded with status ${request.status}.`,
+          answer.field,
+        );
       const deploy = answer.deploy?.release;
       const app = `${base}/console/apps/${encodeURIComponent(answer.id)}`;
       location.assign(Number.isInteger(deploy) ? `${app}/deploys/${deploy}` : app);

@@ -103,7 +103,7 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
     const found = sessionOf(ctx, access);
     if (found?.session === undefined) {
       if (!isSafe(ctx))
-        throw new Refusal('unauthorised', 'not-signed-in', 'Your session is over: log in and do it again.');
+        throw new Refusal('unauthorised', 'not-signed-in', 'Your session has expired. Log in and try again.');
       ctx.redirect(`${base().path}/console/login?next=${encodeURIComponent(ctx.url)}`);
       return;
     }
@@ -161,7 +161,7 @@ function byToken(ctx: Context, access: Access, header: string): SignedIn {
     throw new Refusal(
       'unauthorised',
       'token-wrong',
-      'This token is not right: the server keeps it in the file admin-token of its data folder.',
+      'Invalid token. Run "streamlit-host token" on the server to print it.',
     );
   }
   return { principal, session: undefined };
@@ -218,15 +218,11 @@ type SentToken = { header: string } | { form: string };
 /** @throws Refusal where it is missing or another one's */
 function demandToken(sent: SentToken | undefined, csrf: string, path: string): void {
   if (sent === undefined) {
-    throw new Refusal(
-      'forbidden',
-      'csrf-token-missing',
-      'The request lacks the CSRF token of its page: reload the page and try again.',
-    );
+    throw new Refusal('forbidden', 'csrf-token-missing', 'The CSRF token is missing. Reload the page and try again.');
   }
   const right = 'header' in sent ? sameSecret(sent.header, csrf) : sameSecret(sent.form, formToken(csrf, path));
   if (!right)
-    throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session: reload it and try again.');
+    throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session. Reload it and try again.');
 }
 
 /**
@@ -263,7 +259,7 @@ function foreign(): Refusal {
   return new Refusal(
     'forbidden',
     'not-from-the-console',
-    'Only a page of the console may ask for this; a script needs a token.',
+    'Only console pages can make this request without a token. Send your token as "Authorization: Bearer <token>".',
   );
 }
 

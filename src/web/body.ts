@@ -27,7 +27,7 @@ export function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new Refusal('invalid', 'body-not-text', 'That is not UTF-8 text.'); // The decoder says no more than that.
+    throw new Refusal('invalid', 'body-not-text', 'The body is not valid UTF-8 text.'); // The decoder says no more than that.
   }
 }
 
@@ -43,7 +43,7 @@ export async function readForm(ctx: Context, most: number): Promise<Record<strin
       headers: { 'content-type': ctx.get('content-type') },
     }).formData();
   } catch {
-    return ctx.throw(400, 'The form is not one.'); // Its message may show a part of it.
+    return ctx.throw(400, 'The form is malformed.'); // Its message may show a part of it.
   }
   const fields: [string, string][] = [];
   for (const [name, value] of form) {

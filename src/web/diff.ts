@@ -11,7 +11,7 @@ export interface PatchLine {
 }
 
 export interface NameChange {
-  /** What becomes of it: "Added", "Removed", "Another value". */
+  /** What becomes of it: "Added", "Removed", "Changed". */
   word: string;
   name: string;
   /** "config var" or "secret". */
@@ -19,7 +19,7 @@ export interface NameChange {
   kind: 'added' | 'removed' | 'changed';
 }
 
-/** What bringing a release back would change, for a page. */
+/** What a rollback to a release would change, for a page. */
 export interface DiffView {
   /** The first lines of the patch. */
   lines: PatchLine[];
@@ -59,6 +59,6 @@ function namesOf({ added, removed, changed }: NamesDiff, what: string): NameChan
   return [
     ...added.map((name) => ({ word: 'Added', name, what, kind: 'added' as const })),
     ...removed.map((name) => ({ word: 'Removed', name, what, kind: 'removed' as const })),
-    ...changed.map((name) => ({ word: 'Another value', name, what, kind: 'changed' as const })),
+    ...changed.map((name) => ({ word: 'Changed', name, what, kind: 'changed' as const })),
   ];
 }

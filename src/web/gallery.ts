@@ -57,7 +57,7 @@ export function galleryRouter(deps: GalleryDeps): Router {
     const status = deps.apps.list().find(({ app }) => app.id === id);
     const version = status === undefined || !isShown(status) ? undefined : await deps.pictures.version(status.app.id);
     if (status === undefined || version === undefined)
-      throw new Refusal('not-found', 'picture-not-found', 'There is no such picture.');
+      throw new Refusal('not-found', 'picture-not-found', 'Picture not found.');
     ctx.set('Cache-Control', ctx.query.v === version ? 'public, max-age=31536000, immutable' : 'no-cache');
     ctx.etag = version;
     ctx.status = 200;

@@ -25,7 +25,7 @@ export function loginRoutes(options: LoginOptions): Router {
     show(
       ctx,
       next,
-      'This login link was used already, or is older than 15 minutes. Make a new one with "streamlit-host login-link", or paste your token.',
+      'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.',
     );
   });
 
@@ -33,7 +33,7 @@ export function loginRoutes(options: LoginOptions): Router {
     const { token, next } = (ctx.request as { body?: Record<string, unknown> }).body ?? {};
     if (typeof token === 'string' && (await signIn(ctx, access, base(), { token: token.trim() })))
       return leave(ctx, nextOf(next));
-    show(ctx, nextOf(next), 'This token is not right.');
+    show(ctx, nextOf(next), 'Invalid token.');
   });
 
   router.post('/console/logout', async (ctx) => {

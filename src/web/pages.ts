@@ -15,13 +15,13 @@ export function createPages(views: Views, publicBase: () => string): WebPages {
 }
 
 const TITLES: Record<number, string> = {
-  401: 'Log in first',
-  403: 'That is not allowed',
-  404: 'Nothing is here',
-  409: 'That does not fit',
-  413: 'That is too much',
-  422: 'That is not right yet',
-  429: 'Too many tries',
+  401: 'Login required',
+  403: 'Not allowed',
+  404: 'Page not found',
+  409: 'Conflict',
+  413: 'Too large',
+  422: 'Invalid request',
+  429: 'Too many attempts',
   500: 'Something went wrong',
-  503: 'Not just now',
+  503: 'Temporarily unavailable',
 };

@@ -4,7 +4,7 @@ import type { ProjectFile } from '../apps/source.js';
 import type { AppStatus } from '../host/apps.js';
 import { encodePath, type Links } from './links.js';
 import { formatBytes, formatSpan } from '../lib/units.js';
-import { counted } from '../lib/words.js';
+import { asSentence, counted } from '../lib/words.js';
 import { presentShare, presentTime, type TimeView } from './numbers.js';
 
 /** How a state looks: well, under way, in trouble, or at rest. */
@@ -43,9 +43,9 @@ export interface ReleaseView {
   took: string | undefined;
   pending: boolean;
   live: boolean;
-  /** True where it was live and another one is now, so that it can be brought back. */
+  /** True where it was live and another one is now, so that one can roll back to it. */
   canReturn: boolean;
-  /** "2 pages are open on it", while an older one still has its process. */
+  /** "2 open pages", while an older one still has its process. */
   open: string | undefined;
   href: string;
 }
@@ -110,13 +110,13 @@ const RELEASE_STATES: Record<ReleaseState, Look> = {
 };
 
 const VERBS: Record<Release['source'], string> = {
-  folder: 'taken from its folder',
+  folder: 'loaded from its folder',
   push: 'pushed',
   upload: 'uploaded',
   edit: 'edited',
   redeploy: 'redeployed',
   rollback: 'rolled back',
-  config: 'configured',
+  config: 'config changed',
 };
 
 /** How an app's state reads. */
@@ -200,10 +200,12 @@ export function presentRelease(
     message: release.message,
     by: release.by,
     verb:
-      release.of === undefined || release.source === 'config' ? VERBS[release.source] : `rolled back to ${release.of}`,
+      release.of === undefined || release.source === 'config'
+        ? VERBS[release.source]
+        : `rolled back to release ${release.of}`,
     branch: release.branch,
     // What the state says already is not said twice.
-    reason: release.reason === release.state ? undefined : release.reason,
+    reason: release.reason === undefined || release.reason === release.state ? undefined : asSentence(release.reason),
     created: presentTime(release.createdAt, now),
     took:
       release.finishedAt === undefined
@@ -216,7 +218,7 @@ export function presentRelease(
       app.place === undefined &&
       release.number !== app.live &&
       (release.state === 'retired' || release.state === 'draining'),
-    open: open === undefined ? undefined : `${counted(open, 'page is', 'pages are')} open on it`,
+    open: open === undefined ? undefined : counted(open, 'open page'),
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };
 }

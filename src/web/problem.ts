@@ -19,18 +19,18 @@ export type ProblemCode =
   | 'unsupported-media-type'
   | 'upload-too-many-files';
 
-/** What went wrong, for programs. @see https://www.rfc-editor.org/rfc/rfc9457 */
+/** An error, for programs. @see https://www.rfc-editor.org/rfc/rfc9457 */
 export interface Problem {
   type: string;
   title: string;
   status: number;
-  /** A sentence for the person who reads it. */
+  /** One or two sentences for the person who reads it. */
   detail: string;
   /** Stable: scripts may rely on it. */
   code: ProblemCode;
   /** The input at fault, where there is one. */
   field?: string;
-  /** The path that was asked for. */
+  /** The requested path. */
   instance: string;
 }
 
@@ -40,8 +40,8 @@ export function isApi(path: string): boolean {
 }
 
 /**
- * Whatever was thrown as a problem. What was not expected says nothing of itself: its place is the log.
- * @param instance the path that was asked for
+ * Turns whatever was thrown into a problem. Unexpected errors reveal nothing: their details belong in the log.
+ * @param instance the requested path
  */
 export function problemOf(error: unknown, instance: string): Problem {
   const refusal = refusalOf(error);
@@ -49,7 +49,7 @@ export function problemOf(error: unknown, instance: string): Problem {
   if (isMulterError(error)) return multerProblem(error, instance);
   if (isHttpError(error))
     return problem(error.status, httpCode(error.status), asSentence(error.message.slice(0, 300)), instance);
-  return problem(500, 'internal-error', 'Something went wrong inside the server; its log has the details.', instance);
+  return problem(500, 'internal-error', 'Internal error; see the server log.', instance);
 }
 
 export interface ErrorOptions {
@@ -68,8 +68,8 @@ export function answerErrors(options: ErrorOptions): Middleware {
       await next();
       if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null) && ctx.respond !== false) {
         const what = isApi(ctx.path)
-          ? 'There is no such call in the API: /api/docs lists them all.'
-          : 'There is no such page.';
+          ? 'No such API endpoint. See /api/docs for all of them.'
+          : 'This page does not exist.';
         answer(ctx, problem(404, 'not-found', what, ctx.path), options);
       }
     } catch (error) {
@@ -128,19 +128,19 @@ const MULTER: Record<string, [status: number, code: ProblemCode, sentence: strin
   LIMIT_FILE_SIZE: [
     413,
     'upload-too-large',
-    'A file of the upload is too large: leave out what the app does not need.',
+    'A file in the upload is too large. Leave out files the app does not need.',
   ],
-  LIMIT_FILE_COUNT: [413, 'upload-too-many-files', 'The upload has too many files: send them as one archive.'],
-  LIMIT_PART_COUNT: [413, 'upload-too-many-files', 'The form has too many parts: send the files as one archive.'],
+  LIMIT_FILE_COUNT: [413, 'upload-too-many-files', 'The upload has too many files. Send them as one archive.'],
+  LIMIT_PART_COUNT: [413, 'upload-too-many-files', 'The form has too many parts. Send the files as one archive.'],
   LIMIT_FIELD_COUNT: [413, 'form-too-many-fields', 'The form has too many fields.'],
-  LIMIT_FIELD_VALUE: [413, 'field-too-large', 'A field of the form is too long.'],
+  LIMIT_FIELD_VALUE: [413, 'field-too-large', 'A form field is too long.'],
 };
 
 function multerProblem(error: MulterError, instance: string): Problem {
   const [status, code, text] = MULTER[error.code] ?? [
     422,
     'form-invalid',
-    `The form cannot be taken: ${error.message.toLowerCase()}.`,
+    `The form is invalid. ${asSentence(error.message)}`,
   ];
   return problem(status, code, text, instance, error.field);
 }

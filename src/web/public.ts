@@ -84,7 +84,7 @@ export class PublicFiles {
     if (file === undefined) {
       ctx.status = 404;
       ctx.type = 'text/plain; charset=utf-8';
-      ctx.body = 'There is no such file.\n';
+      ctx.body = 'File not found.\n';
       return;
     }
     // A page made before an upgrade still asks for the old folder: it gets today's file, but may not keep it.

@@ -9,7 +9,7 @@ import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
-import { counted } from '../lib/words.js';
+import { asSentence, counted } from '../lib/words.js';
 
 /** What every page knows of the site and of the person who looks. */
 export interface Site {
@@ -23,6 +23,8 @@ export interface Site {
 /** One sentence at the top of a page, after something was done or refused. */
 export interface Notice {
   tone: 'good' | 'bad' | 'busy';
+  /** What it is about: the name of what was done, or the code of a refusal. */
+  code: string;
   text: string;
 }
 
@@ -246,7 +248,7 @@ export class Views {
       name,
       href,
       lines: facts.lines ?? [],
-      reason: facts.reason,
+      reason: facts.reason === undefined ? undefined : asSentence(facts.reason),
       site: { links, csrf: undefined },
     });
   }

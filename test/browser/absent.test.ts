@@ -26,8 +26,8 @@ it('who comes during the first build reads its log as it grows, and the app open
 
   const page = await browser.newPage();
   await page.goto(`${host.url}/apps/first/`);
-  await page.getByRole('heading', { name: 'first is being built' }).waitFor();
-  const log = page.getByRole('log', { name: 'The build so far' });
+  await page.getByRole('heading', { name: 'first is building' }).waitFor();
+  const log = page.getByRole('log', { name: 'Build log' });
   await log.getByText('Environment:').waitFor();
   expect(await log.textContent()).not.toContain(host.data);
   await keepPictures(page, 'gateway-building-log');
@@ -44,7 +44,7 @@ it('why a first deploy failed is told to the operator and to nobody else', async
 
   const visitor = await browser.newPage();
   await visitor.goto(`${host.url}/apps/broken/`);
-  await visitor.getByText('This page opens the app once it is.').waitFor();
+  await visitor.getByText('This page opens the app when it is ready.').waitFor();
   expect(await visitor.content()).not.toContain('exception');
   await visitor.close();
 

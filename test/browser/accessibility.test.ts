@@ -89,14 +89,14 @@ describe('nothing serious or critical is found by axe', () => {
     await page.getByText('Rename or delete').click();
     expect(await seriousFaults(page)).toEqual([]);
     await page.goto(`${app}/settings`);
-    await button(page, 'Delete …').click();
+    await button(page, 'Delete app …').click();
     expect(await seriousFaults(page)).toEqual([]);
     await page.goto(`${host.url}/console/`);
     await page.getByRole('row').filter({ hasText: 'Sales' }).getByText('Running').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
     await host.api('/apps/sales/stop', { method: 'POST' });
     await page.goto(`${app}?done=stop`);
-    await button(page, 'Start').waitFor();
+    await page.locator('#start').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
   });
 
@@ -142,7 +142,7 @@ describe('nothing serious or critical is found by axe', () => {
   it('and everything can be reached with the keyboard, from the link that skips the head on', async () => {
     await page.goto(`${host.url}/console/apps/sales`);
     await page.keyboard.press('Tab');
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content');
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.textContent.trim()')).toBe('All apps');

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
-import { button, byLabel, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
+import { button, byLabel, keepPictures, logIn, makeApp, notice, seriousFaults } from './pages.js';
 
 /** Values that stand nowhere but here. */
 const KEY = 'value-of-a-key-5d2e';
@@ -51,30 +51,30 @@ describe("the console's page of config vars and secrets", () => {
     });
     const simple = await plain.newPage();
     await simple.goto(`${host.url}/console/apps/empty/config`);
-    await simple.getByText('what you save is stored').waitFor();
+    await simple.getByText('Nothing is live yet.').waitFor();
     await byLabel(simple, 'Name').fill('API_KEY');
     await byLabel(simple, 'Value').fill(KEY);
-    await button(simple, 'Save the var').click();
-    await simple.getByRole('status').getByText('Stored. The next deploy takes it along.').waitFor();
+    await button(simple, 'Save config var').click();
+    await notice(simple, 'stored').waitFor();
     await simple.locator('input[type=file]').setInputFiles({
       name: 'secrets.toml',
       mimeType: 'text/plain',
       buffer: Buffer.from(`[db]\npassword = "${PASSWORD}"\n`),
     });
-    await button(simple, 'Save the secrets').click();
+    await button(simple, 'Save secrets').click();
     await simple.locator('.names').getByText('[db]').waitFor();
     expect(await simple.content()).not.toMatch(ANY);
-    await simple.getByText('Remove the secrets').click();
+    await simple.locator('summary').getByText('Remove secrets').click();
     await button(simple, 'Remove all secrets').click();
     await simple.getByText('Not set').waitFor();
     await button(simple, 'Remove API_KEY').click();
-    await simple.getByText('None is set.').waitFor();
+    await simple.getByText('No config vars yet.').waitFor();
     await plain.close();
   });
 
   it('names what the code asks for, and fills the name in', async () => {
     await page.goto(config());
-    const missing = page.getByRole('region', { name: 'The code asks for what is not set' });
+    const missing = page.getByRole('region', { name: 'Missing config' });
     await missing.getByText('os.environ["API_KEY"]').waitFor();
     await missing.getByText('st.secrets["db"]').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
@@ -90,7 +90,7 @@ describe("the console's page of config vars and secrets", () => {
   it('keeps what was typed where it cannot be saved, and says where it is wrong', async () => {
     await byLabel(page, 'Name').fill('PATH');
     await byLabel(page, 'Value').fill(KEY);
-    await button(page, 'Save the var').click();
+    await button(page, 'Save config var').click();
     await page.getByRole('alert').getByText('The name PATH is reserved').waitFor();
     expect([await byLabel(page, 'Name').inputValue(), await byLabel(page, 'Value').inputValue()]).toEqual([
       'PATH',
@@ -99,7 +99,7 @@ describe("the console's page of config vars and secrets", () => {
 
     const toml = `\n[db]\npassword = ${PASSWORD} 5\n`;
     await page.locator('#toml').fill(toml);
-    await button(page, 'Save the secrets').click();
+    await button(page, 'Save secrets').click();
     await page
       .getByRole('alert')
       .getByText(/not TOML: line 3, column \d+/)
@@ -107,9 +107,9 @@ describe("the console's page of config vars and secrets", () => {
     expect(await page.locator('#toml').inputValue()).toBe(toml);
     expect(await seriousFaults(page)).toEqual([]);
 
-    await page.getByText('Paste several').click();
+    await page.getByText('Add several at once').click();
     await page.locator('#env').fill(`REGION=${REGION}\nAPI_KEY ${KEY}\n`);
-    await button(page, 'Save these vars').click();
+    await button(page, 'Save config vars').click();
     await page.getByRole('alert').getByText('Nothing was saved: line 2 is not of the form').waitFor();
     expect(await page.locator('#env').inputValue()).toContain(`API_KEY ${KEY}`);
     expect((await host.app('sales')).release).toBe(1);
@@ -118,10 +118,10 @@ describe("the console's page of config vars and secrets", () => {
 
   it('saves several at once, and leads to the deploy', async () => {
     await page.locator('#env').fill(`# ours\nREGION=${REGION}\nAPI_KEY="${KEY}"\n`);
-    await button(page, 'Save these vars').click();
+    await button(page, 'Save config vars').click();
     await page.waitForURL('**/deploys/2');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
-    await page.locator('.deploy-head').getByText('configured').waitFor();
+    await page.locator('.deploy-head').getByText('config changed').waitFor();
     expect(await page.content()).not.toMatch(ANY);
   });
 
@@ -145,10 +145,10 @@ describe("the console's page of config vars and secrets", () => {
   it('removes one only after it was asked about', async () => {
     await button(page, 'Remove API_KEY').click();
     const dialog = page.getByRole('dialog', { name: 'Remove API_KEY?' });
-    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
     await button(page, 'Remove API_KEY').click();
     expect(await seriousFaults(page)).toEqual([]);
-    await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+    await dialog.getByRole('button', { name: 'Remove config var' }).click();
     await page.waitForURL('**/deploys/3');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
     const { vars } = (await (await host.api('/apps/sales/config')).json()) as { vars: { name: string }[] };
@@ -165,10 +165,10 @@ describe("the console's page of config vars and secrets", () => {
     expect(await page.locator('#toml').inputValue()).toBe(`[db]\npassword = "${PASSWORD}"\n`);
     await put('[mail]\nhost = "x"\n');
     await page.locator('#toml').fill(`[db]\npassword = "${PASSWORD}-2"\n`);
-    await button(page, 'Save the secrets').click();
-    await page.getByRole('alert').getByText('changed by somebody else').waitFor();
+    await button(page, 'Save secrets').click();
+    await page.locator('#secrets-error[role=alert]').waitFor();
     expect(await (await host.api('/apps/empty/secrets')).json()).toMatchObject({ sections: ['mail'] });
-    await button(page, 'Save the secrets').click();
+    await button(page, 'Save secrets').click();
     await page.locator('.names').getByText('[db]').waitFor();
     expect(await (await host.api('/apps/empty/secrets?reveal=1')).json()).toMatchObject({
       toml: `[db]\npassword = "${PASSWORD}-2"\n`,
@@ -181,18 +181,18 @@ describe("the console's page of config vars and secrets", () => {
     await visitor.getByRole('heading', { name: 'Region region' }).waitFor(LIVE);
     await page.goto(`${config()}?name=REGION`);
     await byLabel(page, 'Value').fill('south');
-    await button(page, 'Save the var').click();
+    await button(page, 'Save config var').click();
     await page.waitForURL('**/deploys/4');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
     await page.goto(`${host.url}/console/apps/sales/deploys`);
-    await page.getByText('1 page is open on it.').waitFor();
+    await page.locator('.open-pages').getByText('1 open page.').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
     await keepPictures(page, 'console-deploys-draining');
     await page.goto(`${host.url}/console/apps/sales`);
-    await page.getByText('1 page is open on it.').waitFor();
-    await button(page, 'End now: release 3').click();
-    await page.getByRole('status').getByText('The release was ended').waitFor();
-    expect(await page.getByText('open on it').count()).toBe(0);
+    await page.locator('.open-pages').getByText('1 open page.').waitFor();
+    await button(page, 'Stop release 3').click();
+    await notice(page, 'end').waitFor();
+    expect(await page.locator('.open-pages').count()).toBe(0);
     await until('its page has moved to the live one', async () => {
       const live = (await (await host.api('/apps/sales/deploys/4')).json()) as { open_pages?: number };
       return live.open_pages === 1;
@@ -202,21 +202,21 @@ describe("the console's page of config vars and secrets", () => {
 
   it('is compared before a release comes back, with the code', async () => {
     await page.goto(`${host.url}/console/apps/sales/deploys`);
-    await page.getByRole('link', { name: 'Bring back release 1' }).click();
-    await page.getByRole('heading', { name: 'Bring release 1 back?' }).waitFor();
+    await page.getByRole('link', { name: 'Roll back to release 1' }).click();
+    await page.getByRole('heading', { name: 'Roll back to release 1?' }).waitFor();
     await page.locator('.changes').getByText('Removed').waitFor();
     await page.locator('.changes').getByText('REGION').waitFor();
-    await page.getByText('Nothing: the code is the same.').waitFor();
+    await page.getByText('None. The code is the same.').waitFor();
     await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
     expect(await seriousFaults(page)).toEqual([]);
     await keepPictures(page, 'console-bring-back-config');
     expect(await page.locator('.changes li').allInnerTexts()).toEqual([
       expect.stringMatching(/Added\s+API_KEY/),
-      expect.stringMatching(/Another value\s+REGION/),
+      expect.stringMatching(/Changed\s+REGION/),
     ]);
     expect(await page.content()).not.toMatch(ANY);
     await page.goto(`${host.url}/console/apps/sales/deploys/4/bring-back`);
-    await page.getByText('This release is live').waitFor();
+    await page.getByText('This release is already live.').waitFor();
   });
 
   it('is told as a sentence where it cannot be read', async () => {
@@ -230,7 +230,7 @@ describe("the console's page of config vars and secrets", () => {
     expect(await page.locator('textarea').count()).toBe(0);
     expect(await seriousFaults(page)).toEqual([]);
     await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
-    await page.getByText('The config cannot be compared.').waitFor();
+    await page.getByText("Can't compare the config.").waitFor();
     await rename(`${key}.away`, key);
   });
 

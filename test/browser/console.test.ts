@@ -6,7 +6,19 @@ import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { freePorts } from '../helpers/installation.js';
 import { run } from '../helpers/project.js';
-import { baseOf, button, byLabel, drop, folderOf, formOf, headState, keepPictures, logIn, makeApp } from './pages.js';
+import {
+  baseOf,
+  button,
+  byLabel,
+  drop,
+  folderOf,
+  formOf,
+  headState,
+  keepPictures,
+  logIn,
+  makeApp,
+  notice,
+} from './pages.js';
 
 const app = (text: string): string => `import streamlit as st
 
@@ -47,7 +59,7 @@ describe('the console', () => {
     const other = await stranger.newPage();
     const answer = await other.goto(host.loginUrl);
     expect(answer?.status()).toBe(401);
-    await other.getByRole('alert').getByText('This login link was used already').waitFor();
+    await other.locator('#login-error[role=alert]').waitFor();
     await keepPictures(other, 'login-refused');
     await other.goto(`${host.url}/console/new`);
     expect(other.url()).toContain('/console/login?next=');
@@ -93,7 +105,7 @@ describe('the console', () => {
     await second.getByRole('heading', { name: 'Apps', exact: true }).waitFor();
     // The filter came with the list, and works.
     await byLabel(second, 'Filter apps').fill('nothing like it');
-    await second.getByText('No app matches.').waitFor();
+    await second.locator('[data-filter-none]').waitFor();
     await byLabel(second, 'Filter apps').fill('words run');
     expect(await second.getByRole('link', { name: 'My words', exact: true }).isVisible()).toBe(true);
     await byLabel(second, 'Filter apps').fill('');
@@ -131,7 +143,7 @@ describe('the console', () => {
     expect(await log.getAttribute('class')).not.toContain('wrap');
 
     const download = page.waitForEvent('download');
-    await page.getByRole('link', { name: 'Download the whole log' }).click();
+    await page.getByRole('link', { name: 'Download full log' }).click();
     const file = await download;
     expect(file.suggestedFilename()).toBe('my-words.log');
     expect(await readFile(await file.path(), 'utf8')).toContain('The word is beta.');
@@ -148,7 +160,7 @@ describe('the console', () => {
     expect(await byLabel(page, 'Content of app.py').inputValue()).toBe(app('First words'));
     await byLabel(page, 'Content of app.py').fill(app('Second words'));
     await keepPictures(page, 'console-editor');
-    await byLabel(page, 'What changed').fill('Say it again');
+    await byLabel(page, 'Commit message').fill('Say it again');
     await byLabel(page, 'Content of app.py').press('Control+s');
     await page.waitForURL(`${host.url}/console/apps/my-words/deploys/2`);
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
@@ -164,7 +176,7 @@ describe('the console', () => {
     expect(changed.ok, await changed.clone().text()).toBe(true);
     await byLabel(page, 'Content of app.py').fill(app('Mine'));
     await button(page, 'Save and deploy').click();
-    await page.getByRole('alert').getByText('app.py was changed while you edited it').waitFor();
+    await page.getByRole('alert').getByText('Someone else changed app.py').waitFor();
     expect(await byLabel(page, 'Content of app.py').inputValue()).toBe(app('Mine'));
     await until('the other change is live', async () => (await host.app('my-words')).release === 3);
   });
@@ -175,12 +187,12 @@ describe('the console', () => {
     await byLabel(page, 'Path').fill('app.py');
     await byLabel(page, 'Content').fill('x = 1\n');
     await button(page, 'Save and deploy').click();
-    await page.getByRole('alert').getByText('There is a file "app.py" already').waitFor();
+    await page.locator('#file-error[role=alert]').getByText('app.py').waitFor();
     await keepPictures(page, 'console-new-file');
     expect(await byLabel(page, 'Content').inputValue()).toBe('x = 1\n');
     await byLabel(page, 'Path').fill('../../etc/passwd');
     await button(page, 'Save and deploy').click();
-    await page.getByRole('alert').getByText('it leads out of the app').waitFor();
+    await page.locator('#file-error[role=alert]').getByText('../../etc/passwd').waitFor();
     await byLabel(page, 'Path').fill('pages/2_Größe.py');
     await button(page, 'Save and deploy').click();
     await page.waitForURL('**/deploys/4');
@@ -192,19 +204,19 @@ describe('the console', () => {
     await page.getByText('Rename or delete').click();
     await byLabel(page, 'New path').fill('pages/3_Size.py');
     await keepPictures(page, 'console-rename');
-    await button(page, 'Rename').click();
+    await button(page, 'Rename file').click();
     await page.waitForURL('**/deploys/5');
     await page.locator('.deploy-head').getByText('Rename pages/2_Größe.py to pages/3_Size.py').waitFor();
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
 
     await page.goto(`${host.url}/console/apps/my-words/files/pages/3_Size.py`);
     await page.getByText('Rename or delete').click();
-    await button(page, 'Delete this file').click();
+    await button(page, 'Delete file').click();
     const dialog = page.getByRole('dialog', { name: 'Delete pages/3_Size.py?' });
-    await dialog.getByRole('button', { name: 'Keep it' }).click();
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
     expect(page.url()).toContain('/files/');
-    await button(page, 'Delete this file').click();
-    await dialog.getByRole('button', { name: 'Delete' }).click();
+    await button(page, 'Delete file').click();
+    await dialog.getByRole('button', { name: 'Delete file' }).click();
     await page.waitForURL('**/deploys/6');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
     const files = (await (await host.api('/apps/my-words/files')).json()) as { files: { path: string }[] };
@@ -229,7 +241,10 @@ describe('the console', () => {
     await headState(page, 'Running').waitFor();
     await keepPictures(page, 'console-deploy-failed');
     await page.goto(`${host.url}/console/apps/my-words`);
-    await page.getByText(/^Deploy 7 failed: /).waitFor();
+    await page
+      .locator('.facts-box .notice.bad')
+      .getByText(/^Release 7 failed to deploy\. \S/)
+      .waitFor();
     await keepPictures(page, 'console-overview');
   });
 
@@ -244,32 +259,32 @@ describe('the console', () => {
     const asked = await host.api('/apps/my-words', { method: 'PATCH', body: formOf(files) });
     expect(asked.ok, await asked.clone().text()).toBe(true);
     // The page that was open learns of it and of its end by itself.
-    await page.locator('[data-live="deploying"]').getByRole('heading', { name: 'Deploy 8' }).waitFor();
+    await page.locator('[data-live="deploying"]').getByRole('heading', { name: 'Deploying release 8' }).waitFor();
     await until('the build has begun', async () => readFile(join(host.data, 'begun'), 'utf8').catch(() => undefined));
     await page.locator('#build-log').getByText('slow').first().waitFor();
     await keepPictures(page, 'console-overview-deploying');
-    await button(page, 'Cancel deploy 8').click();
-    await page.getByText('The deploy was cancelled.').waitFor();
+    await page.locator('#cancel').click();
+    await notice(page, 'cancel').waitFor();
     await page.locator('.deploy-head').getByText('Cancelled', { exact: true }).waitFor();
     expect((await host.app('my-words')).release).toBe(6);
   });
 
-  it('brings an older release back', async () => {
+  it('rolls back to an older release', async () => {
     await page.goto(`${host.url}/console/apps/my-words/deploys`);
     await keepPictures(page, 'console-deploys');
-    // The live one, the failed one and the cancelled one are nothing to come back to.
+    // Nobody can roll back to the live release, a failed one or a cancelled one.
     for (const number of [6, 7, 8])
-      expect(await page.getByRole('link', { name: `Bring back release ${number}` }).count()).toBe(0);
-    await page.getByRole('link', { name: 'Bring back release 1' }).click();
-    await page.getByRole('heading', { name: 'Bring release 1 back?' }).waitFor();
+      expect(await page.getByRole('link', { name: `Roll back to release ${number}` }).count()).toBe(0);
+    await page.getByRole('link', { name: 'Roll back to release 1' }).click();
+    await page.getByRole('heading', { name: 'Roll back to release 1?' }).waitFor();
     await page.locator('.patch .added').getByText('First words').waitFor();
     await page.getByText('config vars and secrets are the same').waitFor();
     await keepPictures(page, 'console-bring-back');
-    // Who clicks twice means it once.
-    await button(page, 'Bring it back').dblclick();
+    // A double click counts once.
+    await button(page, 'Roll back').dblclick();
     await page.waitForURL('**/deploys/9');
     await page.locator('.deploy-head').getByText('Live', { exact: true }).waitFor(LIVE);
-    await page.locator('.deploy-head').getByText('rolled back to 1').waitFor();
+    await page.locator('.deploy-head').getByText('rolled back to release 1').waitFor();
     const visitor = await page.context().newPage();
     await visitor.goto(`${host.url}/apps/my-words/`);
     await visitor.getByRole('heading', { name: 'First words' }).waitFor();
@@ -280,8 +295,8 @@ describe('the console', () => {
     await page.goto(`${host.url}/console/apps/my-words`);
     const row = second.getByRole('row').filter({ hasText: 'My words' });
     await row.getByText('Running').waitFor();
-    await button(page, 'Stop').click();
-    await page.getByText('The app was stopped.').waitFor();
+    await page.locator('#stop').click();
+    await notice(page, 'stop').waitFor();
     await headState(page, 'Stopped').waitFor();
     await second.bringToFront();
     await row.getByText('Stopped').waitFor();
@@ -290,11 +305,11 @@ describe('the console', () => {
     const visitor = await (await browser.newContext()).newPage();
     const answer = await visitor.goto(`${host.url}/apps/my-words/`);
     expect(answer?.status()).toBe(503);
-    await visitor.getByRole('heading', { name: 'My words is switched off' }).waitFor();
+    await visitor.getByRole('heading', { name: 'My words is stopped' }).waitFor();
     await keepPictures(visitor, 'gateway-stopped');
 
     await page.bringToFront();
-    await button(page, 'Start').click();
+    await page.locator('#start').click();
     await headState(page, 'Running').waitFor();
     await second.bringToFront();
     await row.getByText('Running').waitFor();
@@ -309,8 +324,8 @@ describe('the console', () => {
     await page.goto(`${host.url}/console/apps/my-words/settings`);
     await byLabel(page, 'Name').fill('Words & <b>more</b>');
     await byLabel(page, 'Description').fill('What people say.');
-    await button(page, 'Save').click();
-    await page.getByText('Saved.').waitFor();
+    await button(page, 'Save settings').click();
+    await notice(page, 'save').waitFor();
     await page.getByRole('heading', { name: 'Words & <b>more</b>', level: 1 }).waitFor();
     await keepPictures(page, 'console-settings');
     const after = await host.app('my-words');
@@ -325,11 +340,11 @@ describe('the console', () => {
     const { port } = new URL(host.url);
     const { pid } = await host.app('my-words');
     await host.stop({ keepData: true, keepApps: true });
-    await page.getByText('The connection to the server is lost. Trying again …').waitFor();
+    await page.locator('[data-connection]:not(.mended):not(:empty)').waitFor();
     await keepPictures(page, 'console-lost');
     host = await startHost({ data: host.data, env: { STREAMLIT_HOST_PORT: port } });
-    await page.getByText('Connected again.').waitFor({ timeout: 40_000 });
-    await page.getByText('Connected again.').waitFor({ state: 'detached' });
+    await page.locator('[data-connection].mended:not(:empty)').waitFor({ timeout: 40_000 });
+    await page.locator('[data-connection]:not(:empty)').waitFor({ state: 'detached' });
     await headState(page, 'Running').waitFor();
     expect((await host.app('my-words')).pid).toBe(pid);
     // What happens from now on arrives again, and the log goes on.
@@ -341,15 +356,15 @@ describe('the console', () => {
 
   it('deletes the app once its id was typed', async () => {
     await page.goto(`${host.url}/console/apps/my-words/settings`);
-    await button(page, 'Delete …').click();
+    await button(page, 'Delete app …').click();
     const dialog = page.getByRole('dialog');
-    const go = dialog.getByRole('button', { name: 'Delete', exact: true });
-    await dialog.getByLabel('Type my-words to go on').fill('my-word');
+    const go = dialog.getByRole('button', { name: 'Delete app', exact: true });
+    await dialog.getByLabel('Type my-words to confirm').fill('my-word');
     expect(await go.isDisabled()).toBe(true);
-    await dialog.getByLabel('Type my-words to go on').fill('my-words');
+    await dialog.getByLabel('Type my-words to confirm').fill('my-words');
     await keepPictures(page, 'console-delete');
     await go.click();
-    await page.getByText('The app was deleted.').waitFor();
+    await notice(page, 'delete').waitFor();
     await page.getByRole('heading', { name: 'Push your first app' }).waitFor();
     await second.bringToFront();
     await second.getByRole('heading', { name: 'Push your first app' }).waitFor();
@@ -385,17 +400,17 @@ describe('the console', () => {
     await button(still, 'Save and deploy').click();
     await still.waitForURL('**/deploys/2');
     await until('Plainer is live', async () => (await host.app('plain')).release === 2);
-    await button(still, 'Stop').click();
-    await still.getByText('The app was stopped.').waitFor();
+    await still.locator('#stop').click();
+    await notice(still, 'stop').waitFor();
     await still.getByRole('link', { name: 'Settings', exact: true }).click();
-    await still.getByRole('link', { name: 'Delete …' }).click();
-    await still.getByLabel('Type plain to go on').fill('no');
-    await button(still, 'Delete').click();
-    await still.getByRole('alert').getByText('Nothing was deleted').waitFor();
+    await still.getByRole('link', { name: 'Delete app …' }).click();
+    await still.getByLabel('Type plain to confirm').fill('no');
+    await button(still, 'Delete app').click();
+    await still.locator('#delete-error[role=alert]').waitFor();
     await keepPictures(still, 'no-script-delete');
-    await still.getByLabel('Type plain to go on').fill('plain');
-    await button(still, 'Delete').click();
-    await still.getByText('The app was deleted.').waitFor();
+    await still.getByLabel('Type plain to confirm').fill('plain');
+    await button(still, 'Delete app').click();
+    await notice(still, 'delete').waitFor();
     await button(still, 'Log out').click();
     await still.goto(`${host.url}/console/`);
     await still.getByRole('heading', { name: 'Log in' }).waitFor();

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
-import { button, byLabel, deployed, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
+import { button, byLabel, deployed, formOf, keepPictures, logIn, makeApp, notice, seriousFaults } from './pages.js';
 
 describe('the gallery', () => {
   let host: TestHost;
@@ -27,7 +27,7 @@ describe('the gallery', () => {
   it('is open to anybody, and says so while there is nothing to see', async () => {
     const answer = await page.goto(`${host.url}/`);
     expect(answer?.status()).toBe(200);
-    await page.getByText('Nothing to see yet.').waitFor();
+    await page.getByText('No apps yet.').waitFor();
     await keepPictures(page, 'gallery-empty');
   });
 
@@ -58,7 +58,7 @@ describe('the gallery', () => {
     await byLabel(page, 'Search apps').fill('WHERE sold');
     expect(await names()).toEqual(['Sales']);
     await byLabel(page, 'Search apps').fill('nothing of the kind');
-    await page.getByText('No app matches.').waitFor();
+    await page.locator('[data-filter-none]').waitFor();
     await byLabel(page, 'Search apps').press('Escape');
     expect(await names()).toHaveLength(3);
   });
@@ -117,10 +117,10 @@ describe('the gallery', () => {
     await logIn(operator, host);
     await operator.goto(`${host.url}/console/apps/maps/settings`);
     await byLabel(operator, /^Tags/).fill('Geo, the  North ,geo');
-    await button(operator, 'Save').click();
-    await operator.getByText('Saved.').waitFor();
+    await button(operator, 'Save settings').click();
+    await notice(operator, 'save').waitFor();
     expect(await byLabel(operator, /^Tags/).inputValue()).toBe('geo, the north');
-    expect(await byLabel(operator, 'Not in the gallery').isChecked()).toBe(false);
+    expect(await byLabel(operator, 'Hide from gallery').isChecked()).toBe(false);
     await operator.context().close();
     const patched = await patch('sales', { tags: ['Money', 'the north'] });
     expect(patched.tags).toEqual(['money', 'the north']);
@@ -143,7 +143,7 @@ describe('the gallery', () => {
     await still.locator('.card:visible').getByRole('link', { name: 'money' }).click();
     expect(new URL(still.url()).search).toBe('?tag=money&q=sold');
     await still.goto(`${host.url}/?tag=no-such`);
-    await still.getByText('No app has the tag').waitFor();
+    await still.getByText('No apps tagged').waitFor();
     await plain.close();
 
     await page.goto(`${host.url}/?tag=the+north&q=sold`);
@@ -164,7 +164,7 @@ describe('the gallery', () => {
       'geo',
       'the north',
     ]);
-    await page.getByText('No app matches.').waitFor();
+    await page.locator('[data-filter-none]').waitFor();
     expect((await fetch(`${host.url}/pictures/sales`)).status).toBe(404);
     await page.goto(`${host.url}/apps/sales/`);
     await page.getByText('All of our sales').waitFor();

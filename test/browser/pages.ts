@@ -20,6 +20,9 @@ export const button = (page: Page, name: string): Locator => page.getByRole('but
 export const headState = (page: Page, word: string): Locator =>
   page.locator('.state-now').getByText(word, { exact: true });
 
+/** What the page says about what was just done, or why it was refused. @param code such as `stop` or `app-not-found` */
+export const notice = (page: Page, code: string): Locator => page.locator(`.notice[data-code="${code}"]`);
+
 /** Logs in with the token and stays on the console's first page. */
 export async function logIn(page: Page, host: TestHost): Promise<void> {
   await page.goto(`${baseOf(host)}/console/`);

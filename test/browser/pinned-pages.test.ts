@@ -62,10 +62,10 @@ describe('a page stays with its release', () => {
     expect(old.url()).toBe(`${host.url}/apps/counter/`);
     // The page looks now and then; coming back to the tab makes it look at once.
     await old.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
-    await old.getByText('A new version is ready.').waitFor();
+    await old.getByRole('status', { name: 'New version' }).waitFor();
     await keepPicture(old, 'pinned-old-tab');
     await old.getByRole('button', { name: 'Keep working' }).click();
-    await old.getByText('A new version is ready.').waitFor({ state: 'detached' });
+    await old.getByRole('status', { name: 'New version' }).waitFor({ state: 'detached' });
     await old.getByText('Count: 3').waitFor();
 
     await project.commit({ 'app.py': app('three') }, 'Third');

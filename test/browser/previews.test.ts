@@ -4,7 +4,7 @@ import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
-import { byLabel, button, headState, keepPictures, logIn, seriousFaults } from './pages.js';
+import { byLabel, button, headState, keepPictures, logIn, notice, seriousFaults } from './pages.js';
 
 describe('previews in the console', () => {
   let host: TestHost;
@@ -23,14 +23,14 @@ describe('previews in the console', () => {
 
   it('are switched on in the settings of their app, which say what that does', async () => {
     await page.goto(`${host.url}/console/apps/shop/settings`);
-    expect(await byLabel(page, 'Previews of branches').isChecked()).toBe(false);
-    await byLabel(page, 'Previews of branches').check();
+    expect(await byLabel(page, 'Branch previews').isChecked()).toBe(false);
+    await byLabel(page, 'Branch previews').check();
     expect(await seriousFaults(page)).toEqual([]);
-    await button(page, 'Save').click();
-    await page.getByText('Saved.').waitFor();
-    expect(await byLabel(page, 'Previews of branches').isChecked()).toBe(true);
+    await button(page, 'Save settings').click();
+    await notice(page, 'save').waitFor();
+    expect(await byLabel(page, 'Branch previews').isChecked()).toBe(true);
     await page.goto(`${host.url}/console/apps/shop`);
-    await page.getByText('None yet. Push another branch').waitFor();
+    await page.getByText('No previews yet.').waitFor();
   });
 
   it('appear on the page of their app without a reload, and go from it with a click', async () => {
@@ -43,7 +43,7 @@ describe('previews in the console', () => {
     expect(await open.getAttribute('href')).toBe(`${host.url}/apps/shop--feature-x/`);
     await project.commit({ 'app.py': 'raise RuntimeError("not today")\n' }, 'Break it');
     expect((await project.git('push', host.remote('shop'), 'HEAD:other')).code).toBe(1);
-    await page.getByRole('button', { name: 'Remove the preview of other' }).waitFor();
+    await page.getByRole('button', { name: 'Delete preview of other' }).waitFor();
     expect(await seriousFaults(page)).toEqual([]);
     await keepPictures(page, 'console-previews');
 
@@ -59,24 +59,24 @@ describe('previews in the console', () => {
 
     await page.getByRole('link', { name: 'shop (feature/x)', exact: true }).click();
     await headState(page, 'Running').waitFor();
-    await page.getByText('Preview of the branch feature/x of shop').waitFor();
+    await page.getByText('Preview of branch feature/x of shop').waitFor();
     await page.goto(`${host.url}/console/apps/shop--feature-x/settings`);
-    expect(await byLabel(page, 'Previews of branches').count()).toBe(0);
+    expect(await byLabel(page, 'Branch previews').count()).toBe(0);
 
     await page.goto(`${host.url}/console/apps/shop`);
-    await button(page, 'Remove the preview of feature/x').click();
-    await page.getByText('The preview was removed.').waitFor();
+    await button(page, 'Delete preview of feature/x').click();
+    await notice(page, 'remove-preview').waitFor();
     expect(await open.count()).toBe(0);
-    expect(await page.getByRole('button', { name: 'Remove the preview of other' }).count()).toBe(1);
+    expect(await page.getByRole('button', { name: 'Delete preview of other' }).count()).toBe(1);
     expect((await fetch(`${host.url}/apps/shop--feature-x/`)).status).toBe(404);
     expect((await host.app('shop')).state).toBe('running');
 
     // Its branch is kept, and no push would do anything: it is asked for here.
-    await page.getByLabel('A branch that was pushed before').selectOption('feature/x');
+    await page.getByLabel('Previously pushed branch').selectOption('feature/x');
     expect(await seriousFaults(page)).toEqual([]);
     await keepPictures(page, 'console-stored-branches');
-    await button(page, 'Preview it').click();
-    await page.getByRole('heading', { name: /Deploy 1/ }).waitFor();
+    await button(page, 'Create preview').click();
+    await page.getByRole('heading', { name: 'Release 1' }).waitFor();
     await until('it is live again', async () => (await host.app('shop--feature-x')).release === 1);
   });
 });

@@ -24,11 +24,11 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps',
       tag: 'apps',
-      summary: 'List the apps',
+      summary: 'List apps',
       query: queries.apps,
       answers: {
         200: {
-          description: 'A page of the list; the Link header leads to the others.',
+          description: 'A page of apps; the Link header has the others.',
           content: { 'application/json': answers.apps },
         },
       },
@@ -54,14 +54,14 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps',
       tag: 'apps',
-      summary: 'Make an app',
+      summary: 'Create an app',
       description:
-        'A form with files creates the app, commits the files to its repository and deploys them. ' +
-        'A JSON body creates an app that waits for its first git push.',
+        'A form with files creates the app, commits the files and deploys them. ' +
+        'A JSON body creates an empty app that waits for its first git push.',
       body: { 'multipart/form-data': bodies.create.extend(formFiles), 'application/json': bodies.create },
       codes: [...codes.newApp, ...codes.commit],
       answers: {
-        201: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
+        201: { description: 'The app and its deploy.', content: { 'application/json': answers.changed } },
       },
       async handle(ctx) {
         const { status, deploy } = ctx.is('json') ? await createEmpty(ctx) : await createFromForm(ctx);
@@ -75,10 +75,10 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}',
       tag: 'apps',
-      summary: 'One app',
+      summary: 'Get an app',
       params: params.app,
       answers: {
-        200: { description: 'The app, with its previews.', content: { 'application/json': answers.appWithPreviews } },
+        200: { description: 'The app with its previews.', content: { 'application/json': answers.appWithPreviews } },
       },
       async handle(ctx, input) {
         const { id } = input.params;
@@ -94,17 +94,17 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'patch',
       path: '/apps/{id}',
       tag: 'apps',
-      summary: 'Change an app',
+      summary: 'Update an app',
       description:
-        'All fields are optional. Files make one commit and one deploy; the old release serves until the new one does; ' +
-        'an archive replaces the whole project. A new name, description or tags alone restart nothing, and neither does ' +
-        '"previews_on", which a JSON body switches on or off: previews that are there stay until their branches are deleted.',
+        'All fields are optional. Files are committed and deployed together; the old release serves until the new one is live. ' +
+        'An archive replaces the whole project. Changing only metadata or "previews_on" (JSON only) does not restart the app. ' +
+        'Turning previews off keeps existing previews until their branches are deleted.',
       params: params.app,
       body: { 'multipart/form-data': bodies.updateForm.extend(formFiles), 'application/json': bodies.update },
       codes: [...codes.newApp, ...codes.commit, 'preview-of-preview'],
       answers: {
         200: {
-          description: 'The app, and the deploy to follow where files came.',
+          description: 'The app, and the deploy if files were sent.',
           content: { 'application/json': answers.changed },
         },
       },
@@ -128,9 +128,9 @@ export function appRoutes(api: ApiContext): Route[] {
         tag: 'apps',
         summary: { start: 'Start an app', stop: 'Stop an app', restart: 'Restart an app' }[verb],
         description: {
-          start: 'Fine when it runs.',
-          stop: 'It stays stopped, also over a restart of the server. Fine when it is stopped.',
-          restart: 'The live release starts beside the old process, which serves until the new one does.',
+          start: 'Does nothing if the app is running.',
+          stop: 'The app stays stopped when the server restarts. Does nothing if it is stopped.',
+          restart: 'The old process serves until the new one is ready.',
         }[verb],
         params: params.app,
         codes: codes.start,
@@ -147,11 +147,11 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/redeploy',
       tag: 'apps',
-      summary: 'Deploy the newest commit again',
+      summary: 'Redeploy the latest commit',
       params: params.app,
       codes: [...codes.deploy, ...codes.start],
       answers: {
-        202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
+        202: { description: 'The app and its deploy.', content: { 'application/json': answers.changed } },
       },
       async handle(ctx, input) {
         const deploy = await host.releases.redeploy(input.params.id, signedIn(ctx).principal);
@@ -164,8 +164,8 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/previews',
       tag: 'apps',
-      summary: 'Give a branch that was pushed before its preview',
-      description: 'As a push of its newest commit would, which does nothing where git has that commit already.',
+      summary: 'Create a preview of a previously pushed branch',
+      description: 'Deploys the latest commit of the branch, as a push would.',
       params: params.app,
       body: { 'application/json': bodies.preview },
       codes: [
@@ -181,7 +181,7 @@ export function appRoutes(api: ApiContext): Route[] {
       ],
       answers: {
         202: {
-          description: 'The preview, and the deploy to follow.',
+          description: 'The preview and its deploy.',
           content: { 'application/json': answers.changed },
         },
       },
@@ -197,18 +197,18 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'delete',
       path: '/apps/{id}',
       tag: 'apps',
-      summary: 'Delete an app and all of it',
+      summary: 'Delete an app',
       params: params.app,
       query: queries.remove,
       codes: ['confirm-missing'],
-      answers: { 204: { description: 'It is gone.' } },
+      answers: { 204: { description: 'The app was deleted.' } },
       async handle(ctx, input) {
         const { id } = host.apps.get(input.params.id).app;
         if (input.query.confirm !== id) {
           throw new Refusal(
             'invalid',
             'confirm-missing',
-            `Deleting "${id}" removes its releases, files and logs: add ?confirm=${id} if you mean it.`,
+            `This permanently deletes "${id}" and its data. Add ?confirm=${id} to confirm.`,
             { field: 'confirm' },
           );
         }

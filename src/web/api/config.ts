@@ -25,28 +25,32 @@ const reveal = z
   .describe('1: with the values. Who asked for them is written to the log of the server.');
 
 const queries = {
-  vars: z.object({ reveal, name: z.string().max(200).optional().describe('Only this var.') }),
+  vars: z.object({ reveal, name: z.string().max(200).optional().describe('Return only this var.') }),
   secrets: z.object({ reveal }),
 };
 
 const bodies = {
   replace: z.strictObject({
-    vars: z.record(z.string(), value).describe('Every var, by name; those that are not here go.'),
+    vars: z.record(z.string(), value).describe('All vars, by name. Vars not listed are removed.'),
   }),
   patch: z.strictObject({
-    vars: z.record(z.string(), value.nullable()).describe('Some vars, by name; null takes one away.'),
+    vars: z.record(z.string(), value.nullable()).describe('Vars to change, by name; null removes one.'),
   }),
-  secrets: z.strictObject({ toml: z.string().describe('The whole secrets.toml; empty takes it away.') }),
+  secrets: z.strictObject({ toml: z.string().describe('The full secrets.toml; empty removes it.') }),
 };
 
 const moment = {
-  changed_at: z.string().nullable().describe('The last change; null where nothing was ever set.'),
+  changed_at: z.string().nullable().describe('The last change; null if nothing was ever set.'),
   changed_by: z.string().nullable(),
 };
 
 const versions = {
-  version: z.number().int().describe('What new releases get; 0 = nothing was ever set.'),
-  live_version: z.number().int().nullable().describe('What the live release runs with; null where nothing is live.'),
+  version: z.number().int().describe('The version that new releases get; 0 if nothing was ever set.'),
+  live_version: z
+    .number()
+    .int()
+    .nullable()
+    .describe('The version that the live release runs with; null if nothing is live.'),
 };
 
 const vars = z
@@ -62,23 +66,21 @@ const vars = z
 const secrets = z
   .object({
     ...versions,
-    keys: z.array(z.string()).describe('Top-level keys with a plain value; they become environment variables as well.'),
+    keys: z.array(z.string()).describe('Top-level keys with a plain value. They also become environment variables.'),
     sections: z.array(z.string()).describe('Top-level sections.'),
     toml: z.string().optional().describe('Only with reveal=1.'),
     ...moment,
   })
   .meta({ id: 'Secrets' });
 
-const deploy = answers.deploy
-  .nullable()
-  .describe('The deploy that puts it into effect; null where nothing changes for visitors yet.');
+const deploy = answers.deploy.nullable().describe('The deploy that applies the change; null if there is none.');
 const changedVars = vars.extend({ deploy }).meta({ id: 'ChangedConfigVars' });
 const changedSecrets = secrets.extend({ deploy }).meta({ id: 'ChangedSecrets' });
 const rotation = z
   .object({
     key: z.string().describe('The id of the new key.'),
-    files: z.number().int().describe('How many files were encrypted anew.'),
-    problems: z.array(z.string()).describe('What could not be read, in sentences; empty where all went well.'),
+    files: z.number().int().describe('The number of re-encrypted files.'),
+    problems: z.array(z.string()).describe('Files that could not be read, one sentence each; empty on success.'),
   })
   .meta({ id: 'KeyRotation' });
 
@@ -90,18 +92,23 @@ export type ChangedConfigAnswer = z.infer<typeof changedVars> | z.infer<typeof c
 export function configRoutes(api: ApiContext): Route[] {
   const { host } = api;
   const inEffect =
-    'A live app gets a new release with the same code and environment, checked as any other before it serves.';
+    'A live app gets a new release with the same code and environment, which is checked like any other before it serves.';
 
   return [
     route({
       method: 'get',
       path: '/apps/{id}/config',
       tag: 'config',
-      summary: 'The config vars of an app: names and last change',
+      summary: 'List config vars',
       params: params.app,
       query: queries.vars,
       codes: [...codes.vault, 'var-not-found'],
-      answers: { 200: { description: 'The vars that new releases get.', content: { 'application/json': vars } } },
+      answers: {
+        200: {
+          description: 'Names and last change; values only with reveal=1.',
+          content: { 'application/json': vars },
+        },
+      },
       async handle(ctx, { params: { id }, query }) {
         const config = await host.config.of(id);
         const { name } = query;
@@ -120,12 +127,12 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'put',
       path: '/apps/{id}/config',
       tag: 'config',
-      summary: 'Set all config vars of an app',
-      description: `They become environment variables of the app's process, never of its build. ${inEffect}`,
+      summary: 'Replace all config vars',
+      description: `They become environment variables of the app's process, not of its build. ${inEffect}`,
       params: params.app,
       body: { 'application/json': bodies.replace },
       codes: [...codes.vault, ...codes.deploy, ...codes.vars],
-      answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
+      answers: { 200: { description: 'The updated vars.', content: { 'application/json': changedVars } } },
       async handle(ctx, { params: { id } }) {
         const body = await readJson(ctx, bodies.replace);
         ctx.body = await changeVars(ctx, id, { vars: { replace: body.vars } });
@@ -136,12 +143,12 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'patch',
       path: '/apps/{id}/config',
       tag: 'config',
-      summary: 'Set or take away some config vars of an app',
-      description: `As JSON, or as the text of an .env file: \`NAME=value\` a line; names that are not in it stay as they are. ${inEffect}`,
+      summary: 'Set or remove config vars',
+      description: `Send JSON, or the text of a .env file with \`NAME=value\` lines. Vars that are not listed don't change. ${inEffect}`,
       params: params.app,
       body: { 'application/json': bodies.patch, 'text/plain': { type: 'string', format: 'binary' } },
       codes: [...codes.vault, ...codes.deploy, ...codes.vars, 'env-file-invalid'],
-      answers: { 200: { description: 'The vars as they are now.', content: { 'application/json': changedVars } } },
+      answers: { 200: { description: 'The updated vars.', content: { 'application/json': changedVars } } },
       async handle(ctx, { params: { id } }) {
         const patch =
           ctx.request.type === 'text/plain'
@@ -155,12 +162,12 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'delete',
       path: '/apps/{id}/config',
       tag: 'config',
-      summary: 'Take away all config vars of an app',
-      description: `The secrets stay. ${inEffect}`,
+      summary: 'Remove all config vars',
+      description: `Secrets don't change. ${inEffect}`,
       params: params.app,
       codes: [...codes.vault, ...codes.deploy],
       answers: {
-        200: { description: 'The vars as they are now: none.', content: { 'application/json': changedVars } },
+        200: { description: 'The vars, now empty.', content: { 'application/json': changedVars } },
       },
       async handle(ctx, { params: { id } }) {
         ctx.body = await changeVars(ctx, id, { vars: { replace: {} } });
@@ -171,12 +178,15 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/secrets',
       tag: 'config',
-      summary: 'The secrets of an app: names and last change',
+      summary: 'List secrets',
       params: params.app,
       query: queries.secrets,
       codes: codes.vault,
       answers: {
-        200: { description: 'What the secrets.toml of new releases holds.', content: { 'application/json': secrets } },
+        200: {
+          description: 'Names and last change; values only with reveal=1.',
+          content: { 'application/json': secrets },
+        },
       },
       async handle(ctx, { params: { id }, query }) {
         const config = await host.config.of(id);
@@ -189,15 +199,15 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'put',
       path: '/apps/{id}/secrets',
       tag: 'config',
-      summary: "Set the secrets of an app: Streamlit's secrets.toml",
+      summary: 'Replace secrets.toml',
       description:
-        `TOML as it is, or in a JSON body, of at most ${SECRETS_BYTES / 1024} KiB; refused with line and column where it is not TOML. ` +
-        `\`[auth]\` gets redirect_uri and cookie_secret from the server where it lacks them. ${inEffect}`,
+        `Send TOML, plain or in a JSON body, at most ${SECRETS_BYTES / 1024} KiB. Invalid TOML is rejected with its line and column. ` +
+        `If \`[auth]\` has no redirect_uri or cookie_secret, the server adds them. ${inEffect}`,
       params: params.app,
       body: { 'text/plain': { type: 'string', format: 'binary' }, 'application/json': bodies.secrets },
       codes: [...codes.vault, ...codes.deploy, ...codes.secrets],
       answers: {
-        200: { description: 'The secrets as they are now.', content: { 'application/json': changedSecrets } },
+        200: { description: 'The updated secrets.', content: { 'application/json': changedSecrets } },
       },
       async handle(ctx, { params: { id } }) {
         ctx.body = await changeSecrets(ctx, id, await readToml(ctx));
@@ -208,12 +218,12 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'delete',
       path: '/apps/{id}/secrets',
       tag: 'config',
-      summary: 'Take away the secrets of an app',
-      description: `The config vars stay. ${inEffect}`,
+      summary: 'Remove all secrets',
+      description: `Config vars don't change. ${inEffect}`,
       params: params.app,
       codes: [...codes.vault, ...codes.deploy],
       answers: {
-        200: { description: 'The secrets as they are now: none.', content: { 'application/json': changedSecrets } },
+        200: { description: 'The secrets, now empty.', content: { 'application/json': changedSecrets } },
       },
       async handle(ctx, { params: { id } }) {
         ctx.body = await changeSecrets(ctx, id, '');
@@ -224,11 +234,11 @@ export function configRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/config/rotate-key',
       tag: 'config',
-      summary: 'Encrypt the config of all apps with a new key',
+      summary: 'Rotate the encryption key',
       description:
-        'The old key is thrown away. Nothing restarts, and an interrupted change of keys is ended at the next start.',
+        'Re-encrypts the config of all apps with a new key and deletes the old one. Nothing restarts. An interrupted rotation is completed at the next start.',
       codes: codes.vault,
-      answers: { 200: { description: 'What was done.', content: { 'application/json': rotation } } },
+      answers: { 200: { description: 'The result.', content: { 'application/json': rotation } } },
       async handle(ctx) {
         const done = await host.config.rotateKey();
         api.logger.info(
@@ -293,7 +303,7 @@ async function readToml(ctx: Context): Promise<string> {
   if (ctx.is('json', '+json')) return (await readJson(ctx, bodies.secrets)).toml;
   // Koa: null = there is no body. A body without a type is what `curl -T` sends.
   if (ctx.get('content-type') !== '' && ctx.is('text/*', 'application/toml', 'application/octet-stream') === false) {
-    ctx.throw(415, 'Send the secrets as text/plain, or as application/json: {"toml": "..."}.');
+    ctx.throw(415, 'Send the secrets as text/plain, or as application/json like {"toml": "..."}.');
   }
   return readText(ctx);
 }
@@ -307,7 +317,7 @@ async function readJson<S extends z.ZodType>(ctx: Context, schema: S): Promise<z
     body = JSON.parse(text);
   } catch {
     // Its message shows a part of the text.
-    ctx.throw(400, 'The body is not JSON.');
+    ctx.throw(400, 'The body is not valid JSON.');
   }
   return parseInput(schema, body);
 }

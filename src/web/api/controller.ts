@@ -15,12 +15,12 @@ export function controllerRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/refresh',
       tag: 'server',
-      summary: 'Read config.json and the folder of apps again',
+      summary: 'Reload config.json and the apps folder',
       description:
-        'What is new is added; what changed, or died though it is wanted, is restarted beside the old process; what is gone is ' +
-        'removed, its files left alone. What a person stopped stays stopped. Where config.json has mistakes, the last good one counts.',
+        'Adds new apps, restarts changed or crashed ones, and removes missing ones without touching their files. ' +
+        'Stopped apps stay stopped. If config.json has errors, the last valid version stays in effect.',
       answers: {
-        200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } },
+        200: { description: 'The outcome for each app.', content: { 'application/json': answers.refreshed } },
       },
       async handle(ctx) {
         ctx.body = await controller.refresh(signedIn(ctx).principal);
@@ -31,13 +31,12 @@ export function controllerRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/import',
       tag: 'server',
-      summary: 'Take the apps of another installation over, to be run where they are',
-      description:
-        'They are added to config.json with full paths. It can be done again: what is there already is left as it is.',
+      summary: 'Import in-place apps from another installation',
+      description: 'Adds them to config.json with absolute paths. Safe to repeat: existing apps are left unchanged.',
       body: { 'application/json': bodies.import },
       codes: ['import-missing', 'config-invalid'],
       answers: {
-        200: { description: 'What was done with each app.', content: { 'application/json': answers.refreshed } },
+        200: { description: 'The outcome for each app.', content: { 'application/json': answers.refreshed } },
       },
       async handle(ctx) {
         const { path } = await readJson(ctx, bodies.import);
@@ -49,9 +48,9 @@ export function controllerRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/adopt',
       tag: 'apps',
-      summary: 'Make the files of an app in place the first commit of its repository',
+      summary: 'Move an in-place app to its own repository',
       description:
-        'Once that commit is live, the app runs from its repository like any other. Until then it goes on in place.',
+        'Its files become the first commit. Once that commit is live, the app runs from its repository; until then it keeps running in place.',
       params: params.app,
       codes: [
         ...codes.commit,
@@ -66,7 +65,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
         'secrets-too-large',
       ],
       answers: {
-        202: { description: 'The app, and the deploy to follow.', content: { 'application/json': answers.changed } },
+        202: { description: 'The app and its deploy.', content: { 'application/json': answers.changed } },
       },
       async handle(ctx, { params: { id } }) {
         const deploy = await controller.adopt(id, signedIn(ctx).principal);

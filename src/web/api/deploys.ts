@@ -15,24 +15,20 @@ import { answers, bodies, params, queries } from './schemas.js';
 const names = z.object({
   added: z.array(z.string()),
   removed: z.array(z.string()),
-  changed: z.array(z.string()).describe('Those that have another value.'),
+  changed: z.array(z.string()).describe('Names with a different value.'),
 });
 
 const diff = z
   .object({
     release: z.number().int(),
-    live: z
-      .number()
-      .int()
-      .nullable()
-      .describe('The live release, which it is compared with; null where there is none.'),
-    stat: z.string().describe('The files and how many lines of each change, as `git diff --stat` tells it.'),
-    patch: z.string().describe('As `git diff` tells it.'),
+    live: z.number().int().nullable().describe('The live release it is compared with; null if there is none.'),
+    stat: z.string().describe('The output of `git diff --stat`.'),
+    patch: z.string().describe('The output of `git diff`.'),
     config: z
       .object({ vars: names, secrets: names })
       .nullable()
-      .describe('By name, never a value; null where it cannot be told.'),
-    config_problem: z.string().nullable().describe('Why not.'),
+      .describe('Names only, never values; null if the config cannot be compared.'),
+    config_problem: z.string().nullable().describe('Why the config cannot be compared.'),
   })
   .meta({ id: 'ReleaseDiff' });
 
@@ -50,12 +46,12 @@ export function deployRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/deploys',
       tag: 'deploys',
-      summary: 'List the deploys of an app, the newest first',
+      summary: 'List deploys, newest first',
       params: params.app,
       query: queries.deploys,
       answers: {
         200: {
-          description: 'A page of the list; the Link header leads to the others.',
+          description: 'A page of deploys; the Link header has the others.',
           content: { 'application/json': answers.deploys },
         },
       },
@@ -78,7 +74,7 @@ export function deployRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/deploys/{n}',
       tag: 'deploys',
-      summary: 'One deploy, with the end of its log',
+      summary: 'Get a deploy with the end of its log',
       params: params.deploy,
       codes: ['release-not-found'],
       answers: { 200: { description: 'The deploy.', content: { 'application/json': answers.deployWithLog } } },
@@ -97,15 +93,15 @@ export function deployRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/deploys/{n}/diff',
       tag: 'deploys',
-      summary: 'What a release changes against the live one',
+      summary: 'Compare a release with the live one',
       description:
-        'From the live release to this one: what a rollback to it would do. As text, the code as `git diff` tells it; as JSON ' +
-        '(`Accept: application/json`), with the names of the config vars and secrets that differ.',
+        'Shows what a rollback to the release would change. Text is the output of `git diff`; JSON ' +
+        '(`Accept: application/json`) also has the names of config vars and secrets that differ.',
       params: params.deploy,
       codes: ['release-not-found', 'not-acceptable'],
       answers: {
         200: {
-          description: 'The difference.',
+          description: 'The diff.',
           content: { 'text/plain': { type: 'string' }, 'application/json': diff },
         },
       },
@@ -125,13 +121,12 @@ export function deployRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/rollback',
       tag: 'deploys',
-      summary: 'Bring a kept release back, as a new release',
-      description:
-        'With its code and its environment as they were; nothing is installed. The branch stays where it is.',
+      summary: 'Roll back to a release',
+      description: 'Deploys its code, packages and config as a new release, without a build. The branch does not move.',
       params: params.app,
       body: { 'application/json': bodies.rollback },
       codes: [...codes.deploy, 'release-not-found', 'release-in-place', 'release-never-live'],
-      answers: { 202: { description: 'The deploy to follow.', content: { 'application/json': answers.deploy } } },
+      answers: { 202: { description: 'The deploy.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id } }) {
         const { release } = await readJson(ctx, bodies.rollback);
         const deploy = await host.releases.rollback(id, release, signedIn(ctx).principal);
@@ -145,11 +140,11 @@ export function deployRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/deploys/{n}/retire',
       tag: 'deploys',
-      summary: 'End an older release now that still has open pages',
-      description: 'Its pages move to the live release. Fine where it has ended.',
+      summary: 'Stop a draining release',
+      description: 'Its open pages move to the live release. Does nothing if it has already stopped.',
       params: params.deploy,
       codes: ['release-not-found', 'release-is-live'],
-      answers: { 200: { description: 'The deploy as it is now.', content: { 'application/json': answers.deploy } } },
+      answers: { 200: { description: 'The updated deploy.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, n } }) {
         const release = await host.releases.retire(id, n);
         ctx.body = presentDeploy(host.apps.get(id).app, release, api.publicBase());
@@ -160,11 +155,11 @@ export function deployRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/deploys/{n}/cancel',
       tag: 'deploys',
-      summary: 'Cancel a deploy that is not live yet',
-      description: 'Fine when it has ended; what serves goes on serving.',
+      summary: 'Cancel a deploy',
+      description: 'The live release keeps serving. Does nothing if the deploy has ended.',
       params: params.deploy,
       codes: ['release-not-found'],
-      answers: { 200: { description: 'The deploy as it is now.', content: { 'application/json': answers.deploy } } },
+      answers: { 200: { description: 'The updated deploy.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, n } }) {
         const release = await host.releases.cancel(id, n);
         ctx.body = presentDeploy(host.apps.get(id).app, release, api.publicBase());
@@ -191,7 +186,7 @@ function presentDiff(release: number, { live, code, config }: ReleaseDiff): Diff
 export function releaseOf(app: App, number: number): Release {
   const release = findRelease(app, number);
   if (release === undefined) {
-    throw new Refusal('not-found', 'release-not-found', `The app "${app.id}" has no release ${number}.`);
+    throw new Refusal('not-found', 'release-not-found', `"${app.id}" has no release ${number}.`);
   }
   return release;
 }

@@ -114,7 +114,7 @@ function typeOf(schema: Schema | undefined): string {
   if (schema === undefined) return '';
   if (schema.$ref !== undefined) return schema.$ref.replace(/^.*\//, '');
   if (schema.enum !== undefined) return withDefault(schema.enum.map(String).join(' | '), schema);
-  if (schema.type === 'array') return `several: ${typeOf(schema.items)}`;
+  if (schema.type === 'array') return `array of ${typeOf(schema.items)}`;
   if (schema.format === 'binary') return 'file';
   const range =
     schema.minimum === undefined || schema.maximum === undefined ? '' : ` ${schema.minimum}–${schema.maximum}`;
@@ -123,5 +123,5 @@ function typeOf(schema: Schema | undefined): string {
 }
 
 function withDefault(text: string, { default: value }: Schema): string {
-  return value === undefined ? text : `${text}, else ${JSON.stringify(value)}`;
+  return value === undefined ? text : `${text}, default ${JSON.stringify(value)}`;
 }

@@ -11,11 +11,11 @@ export function eventRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/events',
       tag: 'apps',
-      summary: 'Every change of an app, as it happens',
+      summary: 'Stream app changes',
       description:
-        'Server-sent events: first "snapshot" with all apps, then "app" with one that changed, or "removed" with an id. ' +
-        'A slow reader gets the newest state of each app, not every step to it.',
-      answers: { 200: { description: 'Events that go on.', content: { 'text/event-stream': { type: 'string' } } } },
+        'Server-sent events: "snapshot" with all apps, then "app" for each changed app and "removed" with the id of a deleted one. ' +
+        'A slow reader gets the latest state of each app, not every step.',
+      answers: { 200: { description: 'A stream of events.', content: { 'text/event-stream': { type: 'string' } } } },
       async handle(ctx) {
         streamEvents(ctx, api, async (stream) => {
           const { signal } = stream;

@@ -35,9 +35,11 @@ export function fileRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/files',
       tag: 'files',
-      summary: 'List the files of the newest commit',
+      summary: 'List files',
       params: params.app,
-      answers: { 200: { description: 'The files.', content: { 'application/json': answers.files } } },
+      answers: {
+        200: { description: 'The files of the latest commit.', content: { 'application/json': answers.files } },
+      },
       async handle(ctx, { params: { id } }) {
         host.apps.get(id);
         const url = (path: string): string =>
@@ -50,12 +52,12 @@ export function fileRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/files/{path}',
       tag: 'files',
-      summary: 'Read a file of the newest commit',
+      summary: 'Read a file',
       params: params.file,
       codes: ['file-not-found', 'file-too-large', 'path-unsafe'],
       answers: {
         200: {
-          description: 'Its bytes; the ETag names them.',
+          description: 'The file from the latest commit. The ETag identifies its content.',
           content: {
             'text/plain': { type: 'string' },
             'application/octet-stream': { type: 'string', format: 'binary' },
@@ -79,8 +81,8 @@ export function fileRoutes(api: ApiContext): Route[] {
       method: 'put',
       path: '/apps/{id}/files/{path}',
       tag: 'files',
-      summary: 'Write a file: one commit, one deploy',
-      description: `The body is the file, of at most ${MAX_FILE / 1_000_000} MB. The old release serves until the new one does.`,
+      summary: 'Create or replace a file',
+      description: `Send the file as the body, at most ${MAX_FILE / 1_000_000} MB. This creates a commit and deploys it; the old release serves until the new one is live.`,
       params: params.file,
       query: queries.commit,
       headers: conditions,
@@ -90,8 +92,8 @@ export function fileRoutes(api: ApiContext): Route[] {
       },
       codes: [...codes.commit, 'file-changed', 'file-exists', 'path-reserved', 'path-unsafe', 'upload-too-large'],
       answers: {
-        200: { description: 'It was changed.', content: { 'application/json': answers.saved } },
-        201: { description: 'It was added.', content: { 'application/json': answers.saved } },
+        200: { description: 'The file was replaced.', content: { 'application/json': answers.saved } },
+        201: { description: 'The file was created.', content: { 'application/json': answers.saved } },
       },
       async handle(ctx, { params: { id, path: asked }, query }) {
         host.apps.get(id);
@@ -115,12 +117,12 @@ export function fileRoutes(api: ApiContext): Route[] {
       method: 'delete',
       path: '/apps/{id}/files/{path}',
       tag: 'files',
-      summary: 'Remove a file: one commit, one deploy',
+      summary: 'Delete a file',
       params: params.file,
       query: queries.commit,
       headers: conditions,
       codes: [...codes.commit, 'file-not-found', 'file-changed', 'file-exists', 'path-reserved', 'path-unsafe'],
-      answers: { 200: { description: 'It was removed.', content: { 'application/json': answers.deploy } } },
+      answers: { 200: { description: 'The file was deleted.', content: { 'application/json': answers.deploy } } },
       async handle(ctx, { params: { id, path: asked }, query }) {
         host.apps.get(id);
         const path = await pathIn(id, asked, writable);
@@ -130,7 +132,7 @@ export function fileRoutes(api: ApiContext): Route[] {
             ctx,
             id,
             { set: [], remove: [path], replace: false },
-            query.message ?? `Remove ${path}`,
+            query.message ?? `Delete ${path}`,
           );
         });
       },
@@ -157,7 +159,7 @@ function writable(asked: string): string {
   throw new Refusal(
     'invalid',
     'path-reserved',
-    `"${path}" is not part of an app: git, Python or the system makes such files.`,
+    `"${path}" can't be part of an app. Files like this are created by git, Python or the system.`,
     { field: 'path' },
   );
 }
@@ -178,12 +180,12 @@ function demandUnchanged(ctx: Context, path: string, content: Buffer | undefined
     throw new Changed(
       'conflict',
       'file-changed',
-      `"${path}" was changed by somebody else meanwhile: read it again and merge your change.`,
+      `Someone else changed "${path}" in the meantime. Read it again and merge your change.`,
       { field: 'If-Match' },
     );
   }
   if (ctx.get('if-none-match') !== '' && names(ctx.get('if-none-match'), current)) {
-    throw new Changed('conflict', 'file-exists', `There is a file "${path}" already.`, { field: 'If-None-Match' });
+    throw new Changed('conflict', 'file-exists', `A file named "${path}" already exists.`, { field: 'If-None-Match' });
   }
 }
 

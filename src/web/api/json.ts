@@ -2,6 +2,7 @@ import { bodyParser } from '@koa/bodyparser';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import { messageOf } from '../../errors.js';
+import { asSentence } from '../../lib/words.js';
 import { parseInput } from './schemas.js';
 
 /** Reads a JSON body as a schema has it; no body is `{}`. @throws Refusal, HttpError 400, 413 or 415 */
@@ -16,11 +17,11 @@ export function jsonReader(): ReadJson {
     try {
       await parse(ctx, async () => undefined);
     } catch (error) {
-      if (error instanceof SyntaxError) ctx.throw(400, `The body is not JSON: ${messageOf(error)}.`);
+      if (error instanceof SyntaxError) ctx.throw(400, `The body is not valid JSON. ${asSentence(messageOf(error))}`);
       // What the readers refuse themselves says so; all else comes from unpacking it.
       const refused = error instanceof Error && 'expose' in error;
       if (!refused && ctx.get('content-encoding') !== '')
-        ctx.throw(415, 'The body cannot be unpacked: send it as it is, or as gzip.');
+        ctx.throw(415, 'The body has an unsupported encoding. Send it uncompressed or as gzip.');
       throw error;
     }
     return parseInput(schema, (ctx.request as { body?: unknown }).body ?? {});

@@ -23,17 +23,17 @@ export function logRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/logs',
       tag: 'logs',
-      summary: 'The end of a log, or the log as it is written',
+      summary: 'Read, follow or download a log',
       description:
-        'JSON, or text for "Accept: text/plain". With follow=1 each line is a server-sent event. What an app prints goes on ' +
-        'with its next release, unless one was named; a build log ends with an event "end" that tells the state of the deploy.',
+        'JSON, or text with "Accept: text/plain". With follow=1 each line is a server-sent event. The app log continues across ' +
+        'releases unless you name one. A build log ends with an "end" event that has the state of the deploy.',
       params: params.app,
       query: queries.logs,
       headers: resume,
       codes: [...codes.vault, 'release-not-found'],
       answers: {
         200: {
-          description: 'Lines, the oldest first.',
+          description: 'Log lines, oldest first.',
           content: {
             'application/json': answers.logs,
             'text/plain': { type: 'string' },
@@ -57,11 +57,7 @@ function sourceOf(app: App, query: Query): Omit<Source, 'hide'> {
   const { source } = query;
   const newest = source === 'run' ? printingRelease(app) : app.lastRelease;
   if (query.release === undefined && newest === 0 && source === 'build')
-    throw new Refusal(
-      'not-found',
-      'release-not-found',
-      `Nothing was deployed to "${app.id}" yet, so there is no build log.`,
-    );
+    throw new Refusal('not-found', 'release-not-found', `"${app.id}" has no deploys yet, so there is no build log.`);
   const release = query.release === undefined ? newest : releaseOf(app, query.release).number;
   return { app: app.id, source, release, goesOn: source === 'run' && query.release === undefined };
 }

@@ -18,7 +18,7 @@ export function describeApi(routes: readonly Route[], options: DocumentOptions):
   registry.registerComponent('securitySchemes', 'token', {
     type: 'http',
     scheme: 'bearer',
-    description: 'The admin token, which the server keeps in the file admin-token of its data folder.',
+    description: 'The admin token. Run `streamlit-host token` on the server to print it.',
   });
   for (const each of routes) registry.registerPath(pathOf(each));
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
@@ -27,17 +27,17 @@ export function describeApi(routes: readonly Route[], options: DocumentOptions):
       title: 'streamlit-host',
       version: options.version,
       description:
-        'Make, deploy, run and watch Streamlit apps. Errors are problem details (RFC 9457) with a stable code.',
+        'Create, deploy, run and monitor Streamlit apps. Errors are problem details (RFC 9457) with a stable code.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: `${options.publicBase}/api` }],
     security: [{ token: [] }],
     tags: [
-      { name: 'apps', description: 'Make, change, run and remove apps.' },
-      { name: 'deploys', description: 'What was deployed, and what came of it.' },
-      { name: 'logs', description: 'What apps print and what builds say.' },
-      { name: 'files', description: "The files of an app's repository. A change is a commit." },
-      { name: 'config', description: 'Config vars and secrets. Values are told only where they are asked for.' },
+      { name: 'apps', description: 'Create, update, run and delete apps.' },
+      { name: 'deploys', description: 'Deploy history, rollbacks and diffs.' },
+      { name: 'logs', description: 'App output and build logs.' },
+      { name: 'files', description: "Files in an app's repository. Every change is a commit." },
+      { name: 'config', description: 'Config vars and secrets. Values are returned only with reveal=1.' },
       { name: 'server', description: 'The server itself.' },
     ],
   });
@@ -54,7 +54,7 @@ function pathOf(each: Route): RouteConfig {
     responses[status] = content === undefined ? { description } : { description, content: contentOf(content) };
   }
   responses.default = {
-    description: 'What went wrong.',
+    description: 'An error.',
     content: { 'application/problem+json': { schema: answers.problem.extend({ code: z.enum(codesOf(each)) }) } },
   };
   return {

@@ -4,6 +4,7 @@ import { appStates } from '../../domain/app/app.js';
 import { releaseSources, releaseStates } from '../../domain/app/release.js';
 import { splitTags, tagsSchema } from '../../domain/app/tags.js';
 import { Refusal } from '../../errors.js';
+import { asSentence } from '../../lib/words.js';
 
 export { appStates };
 
@@ -12,10 +13,10 @@ const name = z
   .trim()
   .min(1)
   .max(100)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters');
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
 const description = z.string().trim().max(2_000);
-const tags = tagsSchema.describe('By which visitors find the app in the gallery; lower-cased.');
-const hidden = z.boolean().describe('true: the gallery does not show the app; it opens by its address all the same.');
+const tags = tagsSchema.describe('Tags in the gallery; stored in lower case.');
+const hidden = z.boolean().describe('true hides the app from the gallery; anyone with the link can still open it.');
 const file = z.unknown().meta({ type: 'string', format: 'binary' });
 
 const page = z.coerce
@@ -24,25 +25,21 @@ const page = z.coerce
   .min(1)
   .max(1_000_000)
   .default(1)
-  .describe('The page, from 1 on; the Link header has the others.');
-const perPage = z.coerce.number().int().min(1).max(100).default(50).describe('How many on a page.');
-const release = z.coerce.number().int().min(1).max(1e9).describe('The number of a release: 1, 2, 3 … per app.');
+  .describe('Page number, from 1; the Link header has the others.');
+const perPage = z.coerce.number().int().min(1).max(100).default(50).describe('Results per page.');
+const release = z.coerce.number().int().min(1).max(1e9).describe('The release number: 1, 2, 3 … per app.');
 
-/** What stands in a path. */
+/** Path parameters. */
 export const params = {
-  app: z.object({ id: z.string().max(100).describe("The app's id, as it stands in its address.") }),
+  app: z.object({ id: z.string().max(100).describe("The app's id, as in its URL.") }),
   deploy: z.object({ id: z.string().max(100).describe("The app's id."), n: release }),
   file: z.object({
     id: z.string().max(100).describe("The app's id."),
-    path: z
-      .string()
-      .min(1)
-      .max(2_000)
-      .describe('The path of the file in the repository; its "/" may stand as they are.'),
+    path: z.string().min(1).max(2_000).describe("The file's path in the repository; slashes need no escaping."),
   }),
 };
 
-/** What stands after the "?". */
+/** Query parameters. */
 export const queries = {
   apps: z.object({
     state: z
@@ -50,93 +47,96 @@ export const queries = {
       .max(200)
       .optional()
       .describe(`Only apps in these states, separated by commas: ${appStates.join(', ')}.`),
-    q: z.string().max(200).optional().describe('Only apps whose id, name or description holds this text.'),
+    q: z.string().max(200).optional().describe('Only apps whose id, name or description contains this text.'),
     sort: z
       .enum(['id', 'name', 'state', 'created', 'updated', '-id', '-name', '-state', '-created', '-updated'])
       .default('id')
-      .describe('The order; "-" before it turns it round.'),
+      .describe('Sort order; a leading "-" reverses it.'),
     page,
     per_page: perPage,
   }),
   deploys: z.object({ page, per_page: perPage }),
   remove: z.object({
-    confirm: z.string().max(100).optional().describe("The app's id once more, so that nothing is deleted by mistake."),
+    confirm: z.string().max(100).optional().describe("The app's id again, to confirm."),
   }),
   logs: z.object({
     source: z
       .enum(['run', 'build'])
       .default('run')
-      .describe('run: what the app prints, with its starts and stops. build: the log of a deploy.'),
-    release: release.optional().describe('Which one; the live release, for source=build the newest, unless told.'),
-    tail: z.coerce.number().int().min(1).max(10_000).default(200).describe('How many lines from the end.'),
-    q: z.string().min(1).max(200).optional().describe('Only lines that hold this text, whatever its case.'),
-    follow: z.enum(['0', '1']).default('0').describe('1: server-sent events that go on; resumable by Last-Event-ID.'),
-    download: z.enum(['0', '1']).default('0').describe('1: the whole log as a file.'),
+      .describe("run: the app's output, with its starts and stops. build: the log of a deploy."),
+    release: release.optional().describe('The release; defaults to the live one, or the newest for source=build.'),
+    tail: z.coerce.number().int().min(1).max(10_000).default(200).describe('Number of lines from the end.'),
+    q: z.string().min(1).max(200).optional().describe('Only lines that contain this text; case-insensitive.'),
+    follow: z
+      .enum(['0', '1'])
+      .default('0')
+      .describe('1: stream new lines as server-sent events; resume with Last-Event-ID.'),
+    download: z.enum(['0', '1']).default('0').describe('1: download the full log.'),
   }),
-  commit: z.object({ message: z.string().trim().min(1).max(200).optional().describe('The message of the commit.') }),
+  commit: z.object({ message: z.string().trim().min(1).max(200).optional().describe('The commit message.') }),
 };
 
-/** What is sent. */
+/** Request bodies. */
 export const bodies = {
   create: z.strictObject({
-    name: name.describe('What people call the app.'),
-    id: z.string().max(100).optional().describe('Its id in addresses; made from the name unless told.'),
+    name: name.describe('The display name.'),
+    id: z.string().max(100).optional().describe('The id in URLs; defaults to one made from the name.'),
     description: description.optional(),
   }),
   update: z.strictObject({
     name: name.optional(),
     description: description.optional(),
-    previews_on: z.boolean().optional().describe('true: other branches that are pushed get previews.'),
+    previews_on: z.boolean().optional().describe('true: every other branch you push gets a preview.'),
     tags: tags.optional(),
     hidden: hidden.optional(),
   }),
-  /** The same as a form has it. */
+  /** The same, as form fields. */
   updateForm: z.strictObject({
     name: name.optional(),
     description: description.optional(),
-    tags: z.string().max(1_000).transform(splitTags).pipe(tagsSchema).optional().describe('Words, parted by commas.'),
+    tags: z.string().max(1_000).transform(splitTags).pipe(tagsSchema).optional().describe('Tags, separated by commas.'),
     hidden: z
       .enum(['true', 'false'])
       .transform((text) => text === 'true')
       .optional(),
   }),
-  preview: z.strictObject({ branch: z.string().min(1).max(250).describe('A branch that was pushed.') }),
+  preview: z.strictObject({ branch: z.string().min(1).max(250).describe('A previously pushed branch.') }),
   rollback: z.strictObject({
-    release: z.int().positive().describe('The release to bring back; one that was live and is kept.'),
+    release: z.int().positive().describe('The release to roll back to; it must have been live and not be pruned.'),
   }),
   import: z.strictObject({
     path: z
       .string()
       .min(1)
       .max(4_000)
-      .regex(/^\//, 'must be a full path, from "/" on')
-      .describe('The folder of the installation, or its config.json, on the machine of the server.'),
+      .regex(/^\//, 'must be an absolute path')
+      .describe("The installation's folder or config.json, as an absolute path on the server."),
   }),
   stop: z.strictObject({
-    keep_apps: z.boolean().default(false).describe('true: only the server ends, and the apps go on serving.'),
+    keep_apps: z.boolean().default(false).describe('true: stop only the server; the apps keep serving.'),
   }),
 };
 
-/** Headers that say which content a change is meant for. */
+/** Preconditions: which content a change applies to. */
 export const conditions = z.object({
   'If-Match': z
     .string()
     .optional()
-    .describe('The ETag of the content that was edited: the change is refused with 412 where it is another by now.'),
-  'If-None-Match': z.string().optional().describe('"*": only where there is no such file yet.'),
+    .describe('The ETag of the content you edited. If the file has changed since, the request fails with 412.'),
+  'If-None-Match': z.string().optional().describe('"*": only if the file does not exist yet.'),
 });
 
-/** Headers of a stream that was interrupted. */
+/** Headers that resume an interrupted stream. */
 export const resume = z.object({
-  'Last-Event-ID': z.string().optional().describe('The id of the last event that came: what follows it is sent.'),
+  'Last-Event-ID': z.string().optional().describe('The id of the last event received; the stream resumes after it.'),
 });
 
 /** The files of a form, for the document only: they are streamed, not parsed. */
 export const formFiles = {
-  app: file.optional().describe('Becomes app.py, whatever its name.'),
-  requirements: file.optional().describe('Becomes requirements.txt.'),
-  archive: file.optional().describe('A zip or tar.gz of the whole project.'),
-  files: z.array(file).optional().describe('Several files; the name of each is its path in the app.'),
+  app: file.optional().describe('Saved as app.py, whatever its name.'),
+  requirements: file.optional().describe('Saved as requirements.txt.'),
+  archive: file.optional().describe('A zip or tar.gz of the project.'),
+  files: z.array(file).optional().describe('One or more files; each file name is its path in the app.'),
 };
 
 const deploy = z
@@ -145,23 +145,21 @@ const deploy = z
     commit: z.string(),
     branch: z.string(),
     source: z.enum(releaseSources),
-    by: z.string().describe('Who asked for it.'),
+    by: z.string().describe('Who started it.'),
     message: z.string(),
     state: z.enum(releaseStates),
     reason: z.string().nullable().describe('Why it failed.'),
-    live: z.boolean().describe('True where new visitors get this release.'),
+    live: z.boolean().describe('Whether new visitors get this release.'),
     created_at: z.string(),
     finished_at: z.string().nullable(),
-    seconds: z.number().nullable().describe('How long the deploy took.'),
+    seconds: z.number().nullable().describe('How long the deploy took, in seconds.'),
     open_pages: z
       .number()
       .int()
       .optional()
-      .describe(
-        'How many pages are open on it now; told with a deploy, or a list of them, where a process of it runs.',
-      ),
-    url: z.string().describe('This deploy in the API.'),
-    log_url: z.string().describe('Its log, as server-sent events that end with the deploy.'),
+      .describe('How many pages are open on it now. Only on deploy endpoints, and only while it has a process.'),
+    url: z.string().describe('The API URL of this deploy.'),
+    log_url: z.string().describe('Its log as server-sent events, which end with the deploy.'),
   })
   .meta({ id: 'Deploy' });
 
@@ -172,37 +170,37 @@ const app = z
     name: z.string(),
     description: z.string(),
     tags: z.array(z.string()),
-    hidden: z.boolean().describe('True where the gallery does not show it.'),
+    hidden: z.boolean().describe('Whether the app is hidden from the gallery.'),
     state: z.enum(appStates),
-    url: z.string().describe('Where visitors find the app.'),
+    url: z.string().describe('The URL for visitors.'),
     access_url: z.string().describe('The same as url.'),
-    git_url: z.string().describe('The remote to push to and to clone from.'),
+    git_url: z.string().describe('The git remote to push to and clone from.'),
     console_url: z.string(),
     release: z.number().int().nullable().describe('The live release.'),
     folder: z
       .string()
       .nullable()
-      .describe('The folder that it runs from, in place; null where it is deployed from its repository.'),
-    path: z.string().nullable().describe('An extra path that leads to it.'),
+      .describe('The folder of an in-place app; null if the app is deployed from its repository.'),
+    path: z.string().nullable().describe('An extra path that redirects to the app.'),
     port: z.number().int().nullable(),
     pid: z.number().int().nullable(),
     memory_bytes: z
       .number()
       .int()
       .nullable()
-      .describe('Resident memory of its process and of what that started; at most a second old.'),
+      .describe('Resident memory of its process and children; at most a second old.'),
     memory_limit_bytes: z
       .number()
       .int()
       .nullable()
-      .describe('The most memory that its process may use with what that started; null where it has no limit.'),
+      .describe('The memory limit of its process and children; null if there is none.'),
     uptime_seconds: z.number().int().nullable(),
-    restarts: z.number().int().describe('Starts after a crash.'),
+    restarts: z.number().int().describe('Number of restarts after a crash.'),
     deploy_branch: z.string().nullable(),
     preview: z
-      .object({ of: z.string().describe('The id of its app.'), branch: z.string() })
+      .object({ of: z.string().describe('The id of the app.'), branch: z.string() })
       .nullable()
-      .describe('What it is a preview of, where it is one.'),
+      .describe('For a preview, the app and branch it belongs to.'),
     created_at: z.string(),
     updated_at: z.string(),
     last_deploy: deploy.nullable(),
@@ -221,16 +219,16 @@ const preview = z
   })
   .meta({ id: 'Preview' });
 
-/** What is answered. */
+/** Response bodies. */
 export const answers = {
   app,
   appWithPreviews: app
     .extend({
-      previews_on: z.boolean().describe('True where other branches that are pushed get previews.'),
-      previews: z.array(preview).describe('The previews that are there.'),
+      previews_on: z.boolean().describe('Whether other pushed branches get previews.'),
+      previews: z.array(preview).describe('The current previews.'),
       stored_branches: z
         .array(z.string())
-        .describe('The branches that were pushed and have no preview, where there are previews.'),
+        .describe('Previously pushed branches without a preview, if previews are on.'),
     })
     .meta({ id: 'AppWithPreviews' }),
   apps: z.object({
@@ -240,10 +238,10 @@ export const answers = {
     total: z.number().int(),
     config_mistakes: z
       .array(z.string())
-      .describe('What is wrong with config.json, a sentence each; the last good one counts until it is mended.'),
+      .describe('Errors in config.json, one sentence each. The last valid version stays in effect.'),
   }),
   changed: app
-    .extend({ deploy: deploy.nullable().describe('The deploy that was begun, where files came.') })
+    .extend({ deploy: deploy.nullable().describe('The deploy that was started, if files were sent.') })
     .meta({ id: 'ChangedApp' }),
   deploy,
   deploys: z.object({
@@ -254,7 +252,7 @@ export const answers = {
   }),
   deployWithLog: deploy
     .extend({
-      log: z.object({ lines: z.array(z.string()), truncated: z.boolean() }).describe('The last 200 lines of its log.'),
+      log: z.object({ lines: z.array(z.string()), truncated: z.boolean() }).describe('The last 200 lines of the log.'),
     })
     .meta({ id: 'DeployWithLog' }),
   logs: z
@@ -262,14 +260,14 @@ export const answers = {
       source: z.enum(['run', 'build']),
       release: z.number().int().nullable(),
       lines: z.array(z.string()),
-      offset: z.number().int().nullable().describe('Where to go on, as Last-Event-ID of a request that follows.'),
-      truncated: z.boolean().describe('True where there is more before these lines.'),
+      offset: z.number().int().nullable().describe('Send this as Last-Event-ID to follow the log from here.'),
+      truncated: z.boolean().describe('Whether there are earlier lines.'),
     })
     .meta({ id: 'Log' }),
   files: z.object({ files: z.array(z.object({ path: z.string(), size: z.number().int(), url: z.string() })) }),
   refreshed: z
     .object({
-      notes: z.array(z.string()).describe('What is to be known of the whole, such as the mistakes in config.json.'),
+      notes: z.array(z.string()).describe('General notes, such as errors in config.json.'),
       apps: z.array(z.object({ app: z.string(), outcome: z.enum(outcomes), sentence: z.string() })),
     })
     .meta({ id: 'Refreshed' }),
@@ -281,9 +279,9 @@ export const answers = {
       type: z.string(),
       title: z.string(),
       status: z.number().int(),
-      detail: z.string().describe('A sentence for the person who reads it.'),
-      code: z.string().describe('Stable: scripts may rely on it.'),
-      field: z.string().optional().describe('The input at fault.'),
+      detail: z.string().describe('A human-readable explanation.'),
+      code: z.string().describe('A stable error code for scripts.'),
+      field: z.string().optional().describe('The invalid field, if any.'),
       instance: z.string(),
     })
     .meta({ id: 'Problem' }),
@@ -298,33 +296,34 @@ export type RefreshedAnswer = z.infer<typeof answers.refreshed>;
 export type ProblemAnswer = z.infer<typeof answers.problem>;
 
 /**
- * What was sent, as the schema has it.
- * @throws Refusal `field-invalid`, naming the first field at fault
+ * Parses a request with its schema.
+ * @throws Refusal `field-invalid`, naming the first invalid field
  */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
   const parsed = schema.safeParse(value, { error: plainWords });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = issue?.code === 'unrecognized_keys' ? (issue.keys[0] ?? '') : (issue?.path.join('.') ?? '');
-  const why = (issue?.message ?? 'it is not what was expected').replace(/^./, (letter) => letter.toLowerCase());
-  throw new Refusal(
-    'invalid',
-    'field-invalid',
-    field === '' ? `The request is not right: ${why}.` : `"${field}" is not right: ${why}.`,
-    { field },
-  );
+  const why = (issue?.message ?? 'is invalid').replace(/^./, (letter) => letter.toLowerCase());
+  throw new Refusal('invalid', 'field-invalid', describe(field, why), { field });
 }
 
-/** What is wrong, for people who do not know how it is checked; undefined where the check has words of its own. */
+/** A predicate such as "is required" follows its field; any other message is a sentence of its own. */
+function describe(field: string, why: string): string {
+  const subject = field === '' ? 'The request' : `"${field}"`;
+  return /^(?:is|must) /.test(why) ? `${subject} ${why}.` : `${subject} is invalid. ${asSentence(why)}`;
+}
+
+/** The message for a failed check, without the validator's jargon; undefined where the check has its own message. */
 function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? 'it is missing' : `it must be of the type ${issue.expected}`;
+      return issue.input === undefined ? 'is required' : `must be of type ${issue.expected}`;
     case 'too_small':
       if (issue.origin !== 'string') return undefined;
-      return issue.minimum === 1 ? 'it must not be empty' : `it must have at least ${String(issue.minimum)} characters`;
+      return issue.minimum === 1 ? 'must not be empty' : `must have at least ${String(issue.minimum)} characters`;
     case 'too_big':
-      return issue.origin === 'string' ? `it must have at most ${String(issue.maximum)} characters` : undefined;
+      return issue.origin === 'string' ? `must have at most ${String(issue.maximum)} characters` : undefined;
     default:
       return undefined;
   }

@@ -10,11 +10,11 @@ export function serverRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/server/stop',
       tag: 'server',
-      summary: 'End the server',
+      summary: 'Stop the server',
       description:
-        'With its apps, unless keep_apps is true: they go on serving, and are adopted when the server starts again.',
+        'Stops the apps too, unless keep_apps is true. Then they keep serving, and the server adopts them at its next start.',
       body: { 'application/json': bodies.stop },
-      answers: { 202: { description: 'It ends now.', content: { 'application/json': answers.stopping } } },
+      answers: { 202: { description: 'The server is stopping.', content: { 'application/json': answers.stopping } } },
       async handle(ctx) {
         const { keep_apps: keepApps } = await readJson(ctx, bodies.stop);
         // Not before the answer is on its way, and also when nobody waits for it any more.
@@ -29,8 +29,13 @@ export function serverRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/login-links',
       tag: 'server',
-      summary: 'Make a link that logs a browser into the console, once, within 15 minutes',
-      answers: { 201: { description: 'The link.', content: { 'application/json': answers.loginLink } } },
+      summary: 'Create a login link for the console',
+      answers: {
+        201: {
+          description: 'The link. It works once, within 15 minutes.',
+          content: { 'application/json': answers.loginLink },
+        },
+      },
       async handle(ctx) {
         const { code, expiresAt } = api.sessions.makeCode();
         ctx.status = 201;

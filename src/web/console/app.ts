@@ -4,7 +4,7 @@ import { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';
 import { presentRelease, sortApps } from '../presenters.js';
 import { buildLogView, runLogView, shown } from './logs.js';
-import { attempt, type Page } from './page.js';
+import { attempt, refused, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 /** How many of the latest deploys and log lines the overview shows. */
@@ -91,7 +91,7 @@ export function appRoutes(add: AddRoute): void {
   add('post', '/apps/:id/delete', async (page) => {
     const { id } = page.status.app;
     if (page.field('confirm').trim() !== id) {
-      const error = `Nothing was deleted: to delete the app, type ${id}.`;
+      const error = `Nothing was deleted. To delete the app, type ${id}.`;
       return page.show('console/delete', { ...(await page.app('settings')), error }, 422);
     }
     await page.host.apps.remove(id);
@@ -116,7 +116,7 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
   const previews = page.host.previews.of(app.id);
   const pending = pendingRelease(app);
   const lines = await shown(page, app.id, (await tail(logs.runLog(app.id, printingRelease(app)), LINES)).lines);
-  const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
+  const notice = refusal === undefined ? page.notice : refused(refusal);
   page.show(
     'console/overview',
     {

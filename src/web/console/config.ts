@@ -96,7 +96,7 @@ async function change(page: Page, what: ConfigChange): Promise<void> {
 /** @param was which secrets the person saw, so that nobody's change is overwritten unseen */
 async function saveSecrets(page: Page, toml: string, was: string): Promise<void> {
   if (toml.trim() === '') {
-    throw new Refusal('invalid', 'secrets-missing', 'Nothing was saved: paste the secrets, or choose a file.', {
+    throw new Refusal('invalid', 'secrets-missing', 'Nothing was saved. Paste your secrets or choose a file.', {
       field: 'toml',
     });
   }
@@ -104,7 +104,7 @@ async function saveSecrets(page: Page, toml: string, was: string): Promise<void>
     throw new Refusal(
       'conflict',
       'secrets-changed',
-      'The secrets were changed by somebody else meanwhile, and yours are not saved. Save again to replace theirs with the text below.',
+      'Someone else changed the secrets while you edited them, so yours were not saved. Save again to replace theirs with the text below.',
     );
   }
   await change(page, { secretsToml: toml });
@@ -116,7 +116,7 @@ async function reveal(page: Page, name: string): Promise<void> {
   const found = Object.hasOwn(vars, name) ? vars[name] : undefined;
   if (found === undefined)
     return show(page, {
-      refusal: new Refusal('not-found', 'var-not-found', 'There is no such config var any more.'),
+      refusal: new Refusal('not-found', 'var-not-found', 'This config var no longer exists.'),
       about: 'var',
     });
   noteRevealed(page.deps.logger, page.ctx, id, 'config vars', name);

@@ -5,7 +5,7 @@ import { tail } from '../../logs/tail.js';
 import { presentDiff } from '../diff.js';
 import { presentRelease } from '../presenters.js';
 import { buildLogView } from './logs.js';
-import { attempt, type Page } from './page.js';
+import { attempt, refused, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 const LINES = 5_000;
@@ -69,7 +69,7 @@ async function list(page: Page, refusal?: Refusal): Promise<void> {
   const { app } = page.status;
   const pages = page.host.releases.openPages(app.id);
   const releases = app.releases.map((release) => presentRelease(app, release, page.links, page.now, pages)).reverse();
-  const notice = refusal === undefined ? page.notice : ({ tone: 'bad', text: refusal.message } as const);
+  const notice = refusal === undefined ? page.notice : refused(refusal);
   page.show('console/deploys', { ...(await page.app('deploys', notice)), releases }, refusal?.status);
 }
 
@@ -77,6 +77,6 @@ function find(page: Page): { app: App; release: Release } {
   const { app } = page.status;
   const text = page.param('number');
   const release = /^[1-9]\d{0,8}$/.test(text) ? findRelease(app, Number(text)) : undefined;
-  if (release === undefined) throw new Refusal('not-found', 'release-not-found', `${app.name} has no such deploy.`);
+  if (release === undefined) throw new Refusal('not-found', 'release-not-found', `${app.name} has no such release.`);
   return { app, release };
 }

@@ -76,7 +76,7 @@ async function save(page: Page): Promise<void> {
     throw new Refusal(
       'conflict',
       'file-changed',
-      `${path} was changed while you edited it, and yours is not saved. Save again to replace what is there with the text below.`,
+      `Someone else changed ${path} while you edited it, so your version was not saved. Save again to replace theirs with the text below.`,
     );
   }
   await stage(page, content, async (file) => {
@@ -143,9 +143,14 @@ async function freePath(page: Page, typed: string, field: string, leaving?: stri
   const files = await page.host.files.list(page.status.app.id);
   const others = files.map((file) => file.path).filter((other) => other !== leaving);
   if (others.includes(path)) {
-    throw new Refusal('conflict', 'file-exists', `There is a file "${printable(path)}" already: choose another name.`, {
-      field,
-    });
+    throw new Refusal(
+      'conflict',
+      'file-exists',
+      `A file named "${printable(path)}" already exists. Choose another name.`,
+      {
+        field,
+      },
+    );
   }
   checkTree([...others, path], field);
   return path;

@@ -26,7 +26,7 @@ export function logRoutes(add: AddRoute): void {
     const view = runLogView(app, lines, count);
     page.show('console/logs', {
       ...(await page.app('logs')),
-      log: q === '' ? view : { ...view, follow: undefined, empty: `No line holds "${q}".` },
+      log: q === '' ? view : { ...view, follow: undefined, empty: `No lines match "${q}".` },
       q,
       tail: count,
       download: `/api/apps/${app.id}/logs?source=run&download=1`,
@@ -52,7 +52,7 @@ export function runLogView(app: App, lines: string[], count: number): LogView {
     label: `Log of ${app.name}`,
     lines,
     follow: `/api/apps/${app.id}/logs?source=run&tail=${count}&follow=1`,
-    empty: 'The app has printed nothing yet.',
+    empty: 'No output yet.',
   };
 }
 
@@ -61,12 +61,12 @@ export function buildLogView(app: App, release: Release, lines: string[], count:
   const pending = isPending(release.state);
   return {
     id: 'build-log',
-    label: `Log of deploy ${release.number}`,
+    label: `Deploy log of release ${release.number}`,
     lines,
     follow: pending
       ? `/api/apps/${app.id}/logs?source=build&release=${release.number}&tail=${count}&follow=1`
       : undefined,
-    empty: pending ? 'Waiting for the first line …' : 'There is no log of this deploy.',
+    empty: pending ? 'Waiting for output …' : 'This deploy has no log.',
   };
 }
 

@@ -28,20 +28,20 @@ export interface ConsoleDeps {
   logger: { info(facts: object, text: string): void };
 }
 
-/** What was just done, as the sentence that the next page begins with. */
-const DONE: Record<string, Notice> = {
-  start: { tone: 'good', text: 'The app is starting.' },
-  stop: { tone: 'good', text: 'The app was stopped.' },
-  restart: { tone: 'good', text: 'The app is restarting; the running one serves until the new one does.' },
-  cancel: { tone: 'good', text: 'The deploy was cancelled.' },
-  save: { tone: 'good', text: 'Saved.' },
-  stored: { tone: 'good', text: 'Stored. The next deploy takes it along.' },
-  unchanged: { tone: 'good', text: 'Nothing changed: that is how it was already.' },
-  end: { tone: 'good', text: 'The release was ended; its open pages move to the live one.' },
-  same: { tone: 'good', text: 'The file is as it was: there is nothing to save.' },
-  create: { tone: 'good', text: 'The app was made. Push to it to give it something to run.' },
-  'remove-preview': { tone: 'good', text: 'The preview was removed. Its branch is kept, and can get another one.' },
-  delete: { tone: 'good', text: 'The app was deleted.' },
+/** What was just done (the `done` in the query), and what the next page says about it. */
+const DONE: Record<string, string> = {
+  start: 'The app is starting.',
+  stop: 'App stopped.',
+  restart: 'The app is restarting. The old process serves until the new one is ready.',
+  cancel: 'Deploy cancelled.',
+  save: 'Settings saved.',
+  stored: 'Saved. Applied on the next deploy.',
+  unchanged: 'No changes.',
+  end: 'Release stopped. Its open pages move to the live release.',
+  same: 'No changes to save.',
+  create: 'App created. Push to deploy it.',
+  'remove-preview': 'Preview deleted. Its branch is kept, so you can create the preview again.',
+  delete: 'App deleted.',
 };
 
 /** One request to the console: what all of its routes read and answer with. */
@@ -73,7 +73,8 @@ export class Page {
   /** The sentence about what the person has just done, where they were sent here after it. */
   get notice(): Notice | undefined {
     const { done } = this.ctx.query;
-    return typeof done === 'string' && Object.hasOwn(DONE, done) ? DONE[done] : undefined;
+    const text = typeof done === 'string' && Object.hasOwn(DONE, done) ? DONE[done] : undefined;
+    return typeof done !== 'string' || text === undefined ? undefined : { tone: 'good', code: done, text };
   }
 
   /** A field of the form or, with `from`, of another record; empty where it is missing. */
@@ -119,6 +120,11 @@ export class Page {
     this.ctx.redirect(this.links.console(path));
     this.ctx.status = 303;
   }
+}
+
+/** A refusal as the sentence that a page begins with. */
+export function refused({ code, message }: Refusal): Notice {
+  return { tone: 'bad', code, text: message };
 }
 
 /**

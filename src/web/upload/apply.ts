@@ -37,7 +37,7 @@ export async function createFrom(
     throw new Refusal(
       'invalid',
       'files-missing',
-      'The form holds no file: send "app" (and "requirements"), an "archive", or "files".',
+      'The form has no files. Send "app" (and "requirements"), an "archive", or "files".',
       { field: 'app' },
     );
   }
@@ -94,7 +94,7 @@ export async function changeOf(upload: Upload, whole: boolean): Promise<FileChan
       throw new Refusal(
         'invalid',
         'field-invalid',
-        `"${field}" is no field for a file: use app, requirements, archive or files.`,
+        `"${field}" does not take files. Use app, requirements, archive or files.`,
         { field },
       );
     }
@@ -116,7 +116,7 @@ export async function changeOf(upload: Upload, whole: boolean): Promise<FileChan
   if (app !== undefined) set.set('app.py', { path: 'app.py', file: app.file });
   if (requirements !== undefined) set.set('requirements.txt', { path: 'requirements.txt', file: requirements.file });
   if (set.size === 0)
-    throw new Refusal('invalid', 'files-missing', 'None of the files belongs to an app.', { field: 'files' });
+    throw new Refusal('invalid', 'files-missing', 'None of these files can be part of an app.', { field: 'files' });
   return { set: [...set.values()], remove: [], replace: archive !== undefined };
 }
 
@@ -132,7 +132,7 @@ function filesOf(files: UploadedFile[], stripTop: boolean): StagedFile[] {
 
 function single(fields: Map<string, UploadedFile[]>, field: string): UploadedFile | undefined {
   const [first, second] = fields.get(field) ?? [];
-  if (second !== undefined) throw new Refusal('invalid', 'field-invalid', `"${field}" takes one file only.`, { field });
+  if (second !== undefined) throw new Refusal('invalid', 'field-invalid', `"${field}" takes only one file.`, { field });
   return first;
 }
 

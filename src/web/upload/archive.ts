@@ -52,14 +52,14 @@ export async function unpack(
         await unpackTar(archive, new PassThrough(), unpacking);
         break;
       default:
-        throw refusal('archive-unknown', 'The archive is neither a zip nor a tar.gz: pack the project as one of them.');
+        throw refusal('archive-unknown', 'The archive is neither a zip nor a tar.gz.');
     }
     return unpacking.finish();
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     // A full disk is not the archive's fault.
     if (error instanceof Refusal || (error instanceof Error && 'syscall' in error)) throw error;
-    throw refusal('archive-broken', `The archive cannot be read (${messageOf(error)}): pack the project again.`, error);
+    throw refusal('archive-broken', `The archive cannot be read (${messageOf(error)}). Create it again.`, error);
   }
 }
 
@@ -95,7 +95,7 @@ class Unpacking {
     if (this.#entries > this.#limits.entries) {
       throw refusal(
         'archive-too-many-files',
-        `The archive holds more than ${this.#limits.entries} files: leave out what the app does not need.`,
+        `The archive has more than ${this.#limits.entries} files. Leave out files the app does not need.`,
       );
     }
     // The root itself ("./") is the first entry of many a tar.
@@ -103,12 +103,12 @@ class Unpacking {
     const path = safePath(entry.name, 'archive');
     if (entry.kind === 'folder' || isJunk(path)) return undefined;
     if (entry.kind === 'link') {
-      throw refusal('archive-link', `"${printable(path)}" in the archive is a link: put the file itself in its place.`);
+      throw refusal('archive-link', `"${printable(path)}" in the archive is a link. Replace it with the file itself.`);
     }
     if (entry.kind === 'other') {
       throw refusal(
         'archive-special-file',
-        `"${printable(path)}" in the archive is neither a file nor a folder: leave it out.`,
+        `"${printable(path)}" in the archive is neither a file nor a folder. Leave it out.`,
       );
     }
     const file = join(this.#folder, String(this.#files.length));
@@ -123,7 +123,7 @@ class Unpacking {
     if (this.#bytes > most) {
       throw refusal(
         'archive-too-large',
-        `The archive unpacks to more than ${Math.round(most / 1e6)} MB: leave out what the app does not need.`,
+        `The archive unpacks to more than ${Math.round(most / 1e6)} MB. Leave out files the app does not need.`,
         undefined,
         'too-large',
       );
@@ -131,14 +131,14 @@ class Unpacking {
     if (this.#bytes > ratioFrom && this.#bytes > this.#packed * ratio) {
       throw refusal(
         'archive-bomb',
-        `The archive unpacks to more than ${ratio} times its own size: that is refused for safety.`,
+        `The archive unpacks to more than ${ratio} times its own size, which is not allowed.`,
       );
     }
   }
 
   /** @throws Refusal where the files are none, or no tree */
   finish(): StagedFile[] {
-    if (this.#files.length === 0) throw refusal('archive-empty', 'The archive holds no file of an app.');
+    if (this.#files.length === 0) throw refusal('archive-empty', 'The archive has no app files.');
     const paths = withoutTopFolder(this.#files.map((file) => file.path));
     checkTree(paths, 'archive');
     return this.#files.map((file, place) => ({ ...file, path: paths[place] ?? file.path }));
@@ -156,7 +156,7 @@ async function unpackZip(archive: string, unpacking: Unpacking): Promise<void> {
       if (entry.isEncrypted()) {
         throw refusal(
           'archive-encrypted',
-          `"${printable(name)}" in the archive is encrypted: pack the project without a password.`,
+          `"${printable(name)}" in the archive is encrypted. Create the archive without a password.`,
         );
       }
       const content = await zip.openReadStreamPromise(entry);

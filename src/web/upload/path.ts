@@ -15,25 +15,20 @@ const JUNK = new Set(['__macosx', '.git', 'venv', '.venv', '__pycache__']);
  */
 export function safePath(name: string, field: string): string {
   const refuse = (why: string): never => {
-    throw new Refusal(
-      'invalid',
-      'path-unsafe',
-      `"${printable(name)}" cannot be the path of a file of an app: ${why}.`,
-      { field },
-    );
+    throw new Refusal('invalid', 'path-unsafe', `"${printable(name)}" is not a valid file path. ${why}`, { field });
   };
-  if (/[\p{Cc}\p{Cs}]/u.test(name)) refuse('it holds a character that no file name should');
-  if (name.includes('\\')) refuse('it holds a backslash; use "/" between folders');
+  if (/[\p{Cc}\p{Cs}]/u.test(name)) refuse('It contains a control character.');
+  if (name.includes('\\')) refuse('Use "/" between folders, not a backslash.');
   const segments = name
     .normalize('NFC')
     .split('/')
     .filter((segment) => segment !== '' && segment !== '.');
-  if (name.startsWith('/') || /^[a-z]:/i.test(segments[0] ?? '')) refuse('it must be relative to the app');
-  if (segments.includes('..')) refuse('it leads out of the app with ".."');
-  if (segments.length === 0) refuse('it is empty');
-  if (segments.some((segment) => Buffer.byteLength(segment) > MAX_SEGMENT)) refuse('a part of it is too long');
+  if (name.startsWith('/') || /^[a-z]:/i.test(segments[0] ?? '')) refuse('It must be relative to the app.');
+  if (segments.includes('..')) refuse('It leaves the app with "..".');
+  if (segments.length === 0) refuse('It is empty.');
+  if (segments.some((segment) => Buffer.byteLength(segment) > MAX_SEGMENT)) refuse('A part of it is too long.');
   const path = segments.join('/');
-  if (Buffer.byteLength(path) > MAX_PATH) refuse('it is too long');
+  if (Buffer.byteLength(path) > MAX_PATH) refuse('It is too long.');
   return path;
 }
 
@@ -64,13 +59,13 @@ export function checkTree(paths: readonly string[], field: string): void {
   };
   const files = new Set<string>();
   for (const path of paths) {
-    if (files.has(path)) refuse(`The file "${printable(path)}" is there twice: leave one of them out.`);
+    if (files.has(path)) refuse(`"${printable(path)}" appears twice. Remove one of them.`);
     files.add(path);
   }
   for (const path of paths) {
     for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
       const folder = path.slice(0, cut);
-      if (files.has(folder)) refuse(`"${printable(folder)}" is a file and a folder at once.`);
+      if (files.has(folder)) refuse(`"${printable(folder)}" is both a file and a folder.`);
     }
   }
 }

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import koaMulter from '@koa/multer';
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
+import { asSentence } from '../../lib/words.js';
 import { meter } from './meter.js';
 import { formatBytes } from '../../lib/units.js';
 
@@ -58,7 +59,7 @@ export async function withUpload<T>(
   use: (upload: Upload) => Promise<T>,
 ): Promise<T> {
   if (ctx.is('multipart/form-data') !== 'multipart/form-data') {
-    ctx.throw(415, 'Send the files as a multipart/form-data form.');
+    ctx.throw(415, 'Send the files as multipart/form-data.');
   }
   demandLength(ctx, options.maxBytes + 1_000_000, options.maxBytes);
   return withFolder(options.tmp, async (folder) => use(await receiveForm(ctx, folder, options)));
@@ -129,7 +130,7 @@ async function receiveForm(ctx: Context, folder: string, { maxBytes, first }: Up
     if (error instanceof Refusal) cutOff(ctx);
     // What the form's parser says has no class of its own, and it is about the form; a full disk is not.
     if (error instanceof Error && error.constructor === Error && !('syscall' in error))
-      ctx.throw(400, `The form cannot be read: ${error.message}.`);
+      ctx.throw(400, `The form cannot be read. ${asSentence(error.message)}`);
     throw error;
   }
   const request = ctx.request as unknown as { body?: Record<string, unknown>; files?: koaMulter.File[] };
@@ -216,7 +217,7 @@ function tooLarge(maxBytes: number): Refusal {
   return new Refusal(
     'too-large',
     'upload-too-large',
-    `The upload is larger than the ${formatBytes(maxBytes)} that are allowed: leave out what the app does not need.`,
+    `The upload exceeds the ${formatBytes(maxBytes)} limit. Leave out files the app does not need.`,
   );
 }
 

@@ -253,7 +253,7 @@ describe('the login', () => {
     expect([first.status, first.headers.location]).toEqual([303, '/console/']);
     const second = await ask(url);
     expect([second.status, second.headers['set-cookie']]).toEqual([401, undefined]);
-    expect(second.text).toContain('used already');
+    expect(second.text).toContain('already used');
   });
 
   test('by a link that was used lets in who is in already', async () => {

@@ -51,7 +51,7 @@ describe('what a release changes', () => {
       more: 0,
       config: [
         { word: 'Added', name: 'A', what: 'config var', kind: 'added' },
-        { word: 'Another value', name: 'B', what: 'config var', kind: 'changed' },
+        { word: 'Changed', name: 'B', what: 'config var', kind: 'changed' },
         { word: 'Removed', name: 'db', what: 'secret', kind: 'removed' },
       ],
       configProblem: undefined,

@@ -138,13 +138,13 @@ describe('a release', () => {
   it('does not say twice that it was cancelled', () => {
     expect(of(release(1, 'cancelled', { reason: 'cancelled' }), 2).reason).toBeUndefined();
     expect(of(release(1, 'superseded', { reason: 'superseded by release 2' }), 2).reason).toBe(
-      'superseded by release 2',
+      'Superseded by release 2.',
     );
   });
 
-  it('that is live is not brought back, and one that was says which it brought back', () => {
+  it('that is live offers no rollback, and one made by a rollback names the release it came from', () => {
     expect(of(release(2, 'live'), 2).canReturn).toBe(false);
-    expect(of(release(3, 'live', { source: 'rollback', of: 1 }), 3).verb).toBe('rolled back to 1');
+    expect(of(release(3, 'live', { source: 'rollback', of: 1 }), 3).verb).toBe('rolled back to release 1');
   });
 });
 

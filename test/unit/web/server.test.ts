@@ -26,7 +26,7 @@ test('what is not there is a page for people, and a problem for programs', async
   expect([page.status, page.headers['content-type'], page.text]).toEqual([
     404,
     'text/html; charset=utf-8',
-    '<p>404 There is no such page.</p>',
+    '<p>404 This page does not exist.</p>',
   ]);
   const problem = await web.api('/nothing');
   expect([problem.status, problem.headers['content-type']]).toEqual([404, 'application/problem+json; charset=utf-8']);

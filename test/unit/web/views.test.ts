@@ -90,7 +90,7 @@ const models: Pages = {
     apps: [app, preview],
     summary: '1 app',
     example: links.git('hello'),
-    notice: { tone: 'good', text: evil },
+    notice: { tone: 'good', code: evil, text: evil },
     mistakes: [evil],
   },
   'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
@@ -334,18 +334,18 @@ describe('a release that drains', () => {
   const draining = {
     ...release,
     number: 1,
-    open: '2 pages are open on it',
+    open: '2 open pages',
     href: links.console('apps/hello/deploys/1'),
   };
 
-  it('tells how many pages are open on it, what becomes of them, and can be ended', () => {
+  it('shows how many pages are open, what happens to them, and can be stopped', () => {
     const lists = [
       views.render('console/deploys', site, { ...models['console/deploys'], releases: [draining] }),
       views.render('console/overview', site, { ...models['console/overview'], recent: [draining] }),
       views.render('console/deploy', site, { ...models['console/deploy'], release: draining }),
     ];
     for (const html of lists) {
-      expect(html).toMatch(/2 pages are open on it\. Ending it now moves its pages to the live release/);
+      expect(html).toContain('2 open pages. Stopping this release moves them to the live release');
       expect(html).toContain('action="/tools/console/apps/hello/deploys/1/end"');
     }
     expect(views.render('console/deploys', site, models['console/deploys'])).not.toContain('/end"');

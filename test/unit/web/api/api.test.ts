@@ -230,10 +230,10 @@ describe('changing an app', () => {
   });
 
   test.each([
-    [{}, 'name', '"name" is not right: it is missing.'],
-    [{ name: '  ' }, 'name', '"name" is not right: it must not be empty.'],
-    [{ name: 'x'.repeat(101) }, 'name', '"name" is not right: it must have at most 100 characters.'],
-    [{ name: 5 }, 'name', '"name" is not right: it must be of the type string.'],
+    [{}, 'name', '"name" is required.'],
+    [{ name: '  ' }, 'name', '"name" must not be empty.'],
+    [{ name: 'x'.repeat(101) }, 'name', '"name" must have at most 100 characters.'],
+    [{ name: 5 }, 'name', '"name" must be of type string.'],
   ])('says in plain words what is wrong with %j', async (body, field, detail) => {
     const refused = await sendJson('POST', '/apps', body);
     expect(refused.json).toMatchObject({ status: 422, code: 'field-invalid', field, detail });
