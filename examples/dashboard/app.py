@@ -1,4 +1,4 @@
-"""A dashboard: numbers, a chart that follows the filters, and pages that keep them."""
+"""A dashboard: metrics, a chart and filters that all pages share."""
 
 import altair as alt
 import streamlit as st
@@ -31,4 +31,4 @@ st.altair_chart(
     )
     .properties(height=360)
 )
-st.caption("Change the filters: the pages on the left keep them, for as long as this tab is open.")
+st.caption("The filters apply to all pages in the sidebar.")

@@ -1,4 +1,4 @@
-"""The shop's sales, and what of them is looked at: the same on every page of a visit."""
+"""The shop's sales, and the filters that all pages share."""
 
 from pathlib import Path
 
@@ -10,22 +10,22 @@ FILE = Path(__file__).parent / "data" / "sales.csv"
 
 @st.cache_data
 def load() -> pd.DataFrame:
-    """All sales, a line for each month, region and product. Read once for all visitors."""
+    """Loads all sales, one row per month, region and product. Cached for all visitors."""
     return pd.read_csv(FILE, parse_dates=["month"])
 
 
 def choose(label: str, column: str) -> list[str]:
-    """Lets the visitor choose values of a column. What is chosen stays while pages are changed."""
+    """Lets the visitor filter a column. The selection is kept across pages."""
     values = sorted(load()[column].unique())
     key = f"chosen {column}"
-    # A widget forgets its value where it is not on the page; what stands under a key of our own is kept.
+    # A widget loses its value when it is not on the page; session state under our own key is kept.
     chosen = st.sidebar.multiselect(label, values, default=st.session_state.get(key, values))
     st.session_state[key] = chosen
     return chosen
 
 
 def chosen() -> pd.DataFrame:
-    """The sales that the visitor wants to see. Where these are none, the page ends with what to do."""
+    """Returns the filtered sales, or stops the page with a hint if there are none."""
     regions = choose("Regions", "region")
     products = choose("Products", "product")
     sales = load()
@@ -37,5 +37,5 @@ def chosen() -> pd.DataFrame:
 
 
 def euros(amount: float) -> str:
-    """An amount as people read it."""
+    """Formats an amount in euros."""
     return f"€ {amount:,.0f}".replace(",", " ")

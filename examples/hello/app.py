@@ -1,4 +1,4 @@
-"""A first app: a slider, a picture that follows it, and a second page."""
+"""A first app: two sliders, a chart and a second page."""
 
 import math
 
@@ -7,7 +7,7 @@ import streamlit as st
 st.set_page_config(page_title="Hello", page_icon="🌊")
 
 st.title("Hello 👋")
-st.write("You pushed this with git, and it is live. Move the sliders: Python runs again with every move.")
+st.write("You deployed this with `git push`. Move the sliders to rerun the script.")
 
 left, right = st.columns(2)
 waves = left.slider("Waves", min_value=1, max_value=12, value=4)
@@ -27,4 +27,4 @@ if st.button("Throw a pebble"):
     st.session_state.visits += 1
 if st.session_state.visits:
     st.write("🪨 " * st.session_state.visits)
-    st.caption("This count lives in your session: it stays while the page is open, also over a new push.")
+    st.caption("This count is session state. It survives a new push for as long as this page stays open.")

@@ -1,4 +1,4 @@
-"""The regions side by side."""
+"""Revenue and units by region."""
 
 import altair as alt
 import streamlit as st

@@ -1,4 +1,4 @@
-"""The lines behind the charts, to look at and to take along."""
+"""The rows behind the charts, to browse and download."""
 
 import streamlit as st
 
