@@ -187,7 +187,7 @@ test('the page shows every call with its parameters, in the looks of the console
   );
   expect(model.groups.flatMap((group) => group.calls)).toHaveLength(operations.length);
   for (const { operation } of operations) expect(html).toContain(`id="${operation.operationId}"`);
-  expect(html).toContain('integer 1–10000, else 200');
+  expect(html).toContain('integer 1–10000, default 200');
   expect(html).toContain('href="/tools/api/openapi.json"');
   expect(html).not.toMatch(/<script(?! type="module" src=)/);
 });
