@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { demandName, NewApps } from '../../../src/apps/new-apps.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { newPreview } from '../../../src/domain/app/preview.js';
+import { Repository } from '../../../src/store/repository.js';
+import { TestData } from '../../helpers/data.js';
+import { writeFiles } from '../../helpers/files.js';
+
+let data: TestData;
+let apps: NewApps;
+
+beforeEach(async () => {
+  data = await TestData.open();
+  apps = new NewApps(data);
+});
+afterEach(() => data.close());
+
+const ids = (): string[] => data.store.list().map(({ id }) => id);
+const repository = (id: string): Repository => new Repository(data.paths.repository(id), data.git);
+
+it('an app that is created has a record and an empty repository, and nothing is left of the work on it', async () => {
+  expect(await apps.create({ name: '  Sales Figures ', description: 'All of them' })).toBe('sales-figures');
+  expect(data.store.get('sales-figures')).toMatchObject({
+    name: 'Sales Figures',
+    description: 'All of them',
+    deployBranch: null,
+    live: null,
+  });
+  expect(await repository('sales-figures').branches()).toEqual([]);
+  expect(await readdir(data.paths.tmp)).toEqual([]);
+});
+
+it('two apps that are created at once from names with the same id get different ids', async () => {
+  const made = await Promise.all([apps.create({ name: 'Shop' }), apps.create({ name: 'Shop!' })]);
+  expect(made).toEqual(['shop', 'shop-2']);
+});
+
+it('of two apps that are created at once with one name, the second is refused', async () => {
+  const both = await Promise.allSettled([apps.create({ name: 'Shop' }), apps.create({ name: 'SHOP', id: 'other' })]);
+  expect(both).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'app-name-taken' } }]);
+  expect(ids()).toEqual(['shop']);
+  expect(existsSync(data.paths.app('other'))).toBe(false);
+});
+
+it.each([
+  [{ name: ' ' }, 'app-name-missing'],
+  [{ name: 'Fine', id: 'Not Fine' }, 'app-id-invalid'],
+  [{ name: 'Fine', id: 'console' }, 'app-id-reserved'],
+  [{ name: 'Fine', id: 'shop--x' }, 'app-id-reserved'],
+  [{ name: 'Fine', id: 'shop' }, 'app-exists'],
+])('creating %j is refused with %s, and changes nothing', async (input, code) => {
+  await data.app('shop', { description: 'as before' });
+  const before = await readdir(data.paths.apps);
+  await expect(apps.create(input)).rejects.toMatchObject({ code });
+  expect(await readdir(data.paths.apps)).toEqual(before);
+  expect(data.store.get('shop').description).toBe('as before');
+});
+
+it('the id of an app whose record cannot be read is given to no other, and its folder stays', async () => {
+  await writeFiles(data.paths.app('shop'), { 'meta.json': '{', 'storage/own.db': 'rows' });
+  await data.store.load();
+  expect(await apps.create({ name: 'Shop' })).toBe('shop-2');
+  await expect(apps.add(newApp('shop', 'Other', new Date()))).rejects.toMatchObject({ code: 'app-unreadable' });
+  expect(await readFile(`${data.paths.storage('shop')}/own.db`, 'utf8')).toBe('rows');
+});
+
+it('an app whose repository cannot be made leaves nothing behind', async () => {
+  const broken = newPreview('shop--x', newApp('shop', 'Shop', new Date()), 'x', new Date());
+  await expect(apps.begin(broken)).rejects.toThrow();
+  expect(existsSync(data.paths.app('shop--x'))).toBe(false);
+  expect(ids()).toEqual([]);
+});
+
+it("a preview begins at its branch's commit, whose objects it borrows", async () => {
+  await data.app('shop');
+  const main = await data.commit('shop', { 'app.py': '1' });
+  const feature = await data.commit('shop', { 'app.py': '2' }, 'feature');
+  await apps.begin(newPreview('shop--feature', data.store.get('shop'), 'feature', new Date()));
+  const preview = repository('shop--feature');
+  expect(await preview.resolve('HEAD')).toBe(feature);
+  expect(await preview.branches()).toEqual(['feature']);
+  expect(await readFile(`${preview.path}/objects/info/alternates`, 'utf8')).toBe('../../../shop/repo.git/objects\n');
+  expect(await repository('shop').resolve('refs/heads/main')).toBe(main);
+});
+
+it('what an interrupted creation left in the folder does not get into the new app', async () => {
+  await mkdir(data.paths.storage('shop'), { recursive: true });
+  await writeFiles(data.paths.storage('shop'), { 'old.db': '' });
+  await apps.create({ name: 'Shop' });
+  expect(await readdir(data.paths.storage('shop'))).toEqual([]);
+});
+
+it('a branch that git cannot have beside another one is refused', async () => {
+  await data.app('shop');
+  await data.commit('shop', { 'app.py': '' }, 'feature/one');
+  await expect(apps.demandBranch('shop', 'feature')).rejects.toMatchObject({ code: 'branch-in-the-way' });
+  await apps.demandBranch('shop', 'feature/two');
+  await apps.demandBranch('shop', 'feature/one');
+});
+
+it('an app may keep its own name, whatever its case', async () => {
+  await data.app('shop', { name: 'Shop' });
+  apps.demandFreeName('SHOP', 'shop');
+  expect(() => apps.demandFreeName('SHOP', undefined)).toThrow(expect.objectContaining({ code: 'app-name-taken' }));
+  expect(demandName(' Shop ')).toBe('Shop');
+});

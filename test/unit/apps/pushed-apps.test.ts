@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { PushedApps, type PushedAppsOptions } from '../../../src/apps/pushed-apps.js';
+import { Inspector } from '../../../src/deploys/inspect.js';
+import type { App } from '../../../src/domain/app/app.js';
+import { releaseOf } from '../../helpers/release.js';
+import { TestData } from '../../helpers/data.js';
+
+let data: TestData;
+let pushed: PushedApps;
+
+beforeEach(async () => {
+  data = await TestData.open();
+  pushed = opened(add);
+});
+afterEach(() => data.close());
+
+/** Makes an app that has its repository. */
+const add = async (app: App): Promise<void> => {
+  await data.store.create(app);
+  await data.repository(app.id);
+};
+const opened = (making: PushedAppsOptions['newApps']['add']): PushedApps =>
+  new PushedApps({ ...data, newApps: { add: making }, inspector: new Inspector() });
+const ids = (): string[] => data.store.list().map(({ id }) => id);
+
+it('a push to an app that does not exist makes it, and it goes again where nothing was kept', async () => {
+  await data.app('blog');
+  expect(await pushed.begin('shop')).toBe(data.paths.repository('shop'));
+  expect(ids()).toEqual(['blog', 'shop']);
+  await pushed.end('shop');
+  expect(ids()).toEqual(['blog']);
+  expect(existsSync(data.paths.app('shop'))).toBe(false);
+});
+
+it('an app that a push made stays while another push to it is under way', async () => {
+  await Promise.all([pushed.begin('shop'), pushed.begin('shop')]);
+  await pushed.end('shop');
+  expect(ids()).toEqual(['shop']);
+  await pushed.end('shop');
+  expect(ids()).toEqual([]);
+});
+
+it('an app that a push made stays once it has a branch', async () => {
+  await pushed.begin('shop');
+  await data.commit('shop', { 'app.py': '' });
+  await pushed.end('shop');
+  expect(ids()).toEqual(['shop']);
+});
+
+it('an app that a push made stays once it had a release, failed as it may be', async () => {
+  await pushed.begin('shop');
+  await data.store.update('shop', (app) => ({ ...app, lastRelease: 1, releases: [releaseOf(1, 'failed')] }));
+  await pushed.end('shop');
+  expect(ids()).toEqual(['shop']);
+});
+
+it('an app that was there before the push is never removed by it, empty as it may be', async () => {
+  await data.app('shop');
+  await data.repository('shop');
+  await pushed.begin('shop');
+  await pushed.end('shop');
+  expect(ids()).toEqual(['shop']);
+  expect(existsSync(data.paths.repository('shop'))).toBe(true);
+});
+
+it('an app that somebody else makes in the same moment is taken for the push, and is not its to remove', async () => {
+  pushed = opened(async (app) => {
+    await data.app(app.id);
+    await add(app);
+  });
+  expect(await pushed.begin('shop')).toBe(data.paths.repository('shop'));
+  await pushed.end('shop');
+  expect(ids()).toEqual(['shop']);
+});
+
+it('a commit of a push is inspected, and one that cannot become a release is refused', async () => {
+  await data.app('shop');
+  const good = await data.commit('shop', { 'app.py': 'import streamlit', 'requirements.txt': 'streamlit\n' });
+  const bad = await data.commit('shop', { 'notes.txt': '' });
+  await pushed.inspect('shop', good, {});
+  await expect(pushed.inspect('shop', bad, {})).rejects.toMatchObject({ code: 'no-entrypoint' });
+  await expect(pushed.inspect('shop', 'f'.repeat(40), {})).rejects.toMatchObject({ code: 'commit-missing' });
+  const repository = await data.repository('shop');
+  const tree = await repository.ask(['rev-parse', `${good}^{tree}`]);
+  await expect(pushed.inspect('shop', tree, {})).rejects.toMatchObject({ code: 'commit-missing' });
+  expect(data.store.get('shop').releases).toEqual([]);
+});
+
+it('a commit for an app in place is refused before it is looked at', async () => {
+  await data.app('shop', { place: { key: 'shop', dir: '/srv/shop', restartOnCrash: true, watch: false } });
+  await expect(pushed.inspect('shop', 'f'.repeat(40), {})).rejects.toMatchObject({ code: 'app-in-place' });
+});

@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { MAX_SHOWN, onItsWay, RepositorySource } from '../../../src/apps/repository-source.js';
+import { system } from '../../../src/domain/access/principal.js';
+import { newApp, type App } from '../../../src/domain/app/app.js';
+import type { Release } from '../../../src/domain/app/release.js';
+import { TakenDeploys, TestData } from '../../helpers/data.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const ADA = system('ada');
+let data: TestData;
+let deploys: TakenDeploys;
+/** What was started and restarted, as its record was then. */
+let ran: [string, App][];
+let source: RepositorySource;
+
+beforeEach(async () => {
+  data = await TestData.open();
+  deploys = new TakenDeploys();
+  ran = [];
+  source = new RepositorySource({
+    ...data,
+    deploys,
+    serving: {
+      start: async (app) => void ran.push(['start', app]),
+      restart: async (app) => void ran.push(['restart', app]),
+    },
+  });
+});
+afterEach(() => data.close());
+
+/** An app with these releases, of which one may be live. */
+const app = (releases: Release[], live: number | null = null, facts: Partial<App> = {}): Promise<App> =>
+  data.app('shop', { deployBranch: 'main', releases, live, lastRelease: releases.length, ...facts });
+
+it('an app that nothing was pushed to has no commit and no files', async () => {
+  const shop = await app([]);
+  await data.repository('shop');
+  expect(await source.newest(shop)).toBeUndefined();
+  expect(await source.files(shop)).toEqual([]);
+});
+
+it('the files that people see are those of the deploy branch, also where another branch is pushed', async () => {
+  const commit = await data.commit('shop', { 'app.py': 'one', 'lib/näme.py': 'three' });
+  await data.commit('shop', { 'app.py': 'other' }, 'other');
+  const shop = await app([releaseOf(1, 'retired'), releaseOf(2, 'live', { commit })], 2);
+  expect(await source.newest(shop)).toBe(commit);
+  expect(await source.files(shop)).toEqual([
+    { path: 'app.py', size: 3 },
+    { path: 'lib/näme.py', size: 5 },
+  ]);
+  expect((await source.read(shop, 'app.py')).toString()).toBe('one');
+});
+
+it('the change that is being deployed is what people see, and a rollback that is under way is not', async () => {
+  const first = await data.commit('shop', { 'app.py': '1' });
+  const second = await data.commit('shop', { 'app.py': '2' }, 'aside');
+  const live = releaseOf(1, 'live', { commit: first });
+  const shop = await app([live], 1);
+  const edit = releaseOf(2, 'building', { commit: second, source: 'edit' });
+  expect(await source.newest({ ...shop, releases: [live, edit] })).toBe(second);
+  expect(await source.newest({ ...shop, releases: [live, { ...edit, source: 'rollback' }] })).toBe(first);
+  expect(await source.newest({ ...shop, releases: [live, { ...edit, state: 'failed' }] })).toBe(first);
+});
+
+it('the newest release is what people see where its branch is gone', async () => {
+  await data.repository('shop');
+  const shop = await app([releaseOf(1, 'failed', { commit: 'a'.repeat(40) })]);
+  expect(await source.newest(shop)).toBe('a'.repeat(40));
+});
+
+it('only a release that moves the branch is a change on its way', () => {
+  const shop = (release: Release): App => ({ ...newApp('shop', 'Shop', new Date(0)), releases: [release] });
+  const queued = releaseOf(1, 'queued');
+  expect(onItsWay(shop(queued))).toBe(queued);
+  expect(onItsWay(shop(releaseOf(1, 'queued', { source: 'config' })))).toBeUndefined();
+  expect(onItsWay(shop(releaseOf(1, 'live')))).toBeUndefined();
+});
+
+it('a file that is not there is refused, and a folder is no file', async () => {
+  await data.commit('shop', { 'lib/a.py': '' });
+  const shop = await app([]);
+  for (const path of ['b.py', 'lib', '../meta.json', '']) {
+    await expect(source.read(shop, path)).rejects.toMatchObject({ code: 'file-not-found' });
+  }
+});
+
+it('a file that is too large to be shown is refused, and listed all the same', async () => {
+  await data.commit('shop', { 'data.csv': 'x'.repeat(MAX_SHOWN + 1), 'fits.csv': 'x'.repeat(MAX_SHOWN) });
+  const shop = await app([]);
+  await expect(source.read(shop, 'data.csv')).rejects.toMatchObject({ code: 'file-too-large' });
+  expect(await source.read(shop, 'fits.csv')).toHaveLength(MAX_SHOWN);
+  expect((await source.files(shop)).map(({ size }) => size)).toEqual([MAX_SHOWN + 1, MAX_SHOWN]);
+});
+
+it.each(['start', 'restart'] as const)('to %s an app is to want it to run, and to wake it', async (what) => {
+  const shop = await app([releaseOf(1, 'live')], 1, { wanted: 'stopped', asleep: true });
+  await source[what](shop);
+  expect(data.store.get('shop')).toMatchObject({ wanted: 'running', asleep: false, live: 1 });
+  expect(ran).toEqual([[what, data.store.get('shop')]]);
+  expect(deploys.asked).toEqual([]);
+});
+
+it.each(['start', 'restart'] as const)('an app of which nothing is live cannot %s, and stays stopped', async (what) => {
+  const shop = await app([releaseOf(1, 'failed')], null, { wanted: 'stopped' });
+  await expect(source[what](shop)).rejects.toMatchObject({ code: 'nothing-deployed' });
+  expect(data.store.get('shop').wanted).toBe('stopped');
+  expect(ran).toEqual([]);
+});
+
+it("deploying again takes the branch's commit, be it newer than what is live", async () => {
+  const commit = await data.commit('shop', { 'app.py': '' });
+  await source.redeploy(await app([releaseOf(1, 'live')], 1), ADA);
+  expect(deploys.asked).toEqual([{ app: 'shop', commit, branch: 'main', by: ADA, source: 'redeploy' }]);
+});
+
+it('deploying again takes the live commit where its branch is gone', async () => {
+  await data.repository('shop');
+  const live = releaseOf(1, 'live', { commit: 'a'.repeat(40) });
+  await source.redeploy(await app([live, releaseOf(2, 'failed', { commit: 'b'.repeat(40) })], 1), ADA);
+  expect(deploys.asked).toMatchObject([{ commit: 'a'.repeat(40), source: 'redeploy' }]);
+});
+
+it('deploying again what was never live moves the branch, as a first upload does', async () => {
+  await data.repository('shop');
+  await source.redeploy(await app([releaseOf(1, 'failed', { commit: 'b'.repeat(40) })]), ADA);
+  expect(deploys.asked).toMatchObject([{ commit: 'b'.repeat(40), source: 'upload' }]);
+});
+
+it('an app that nothing was ever deployed to cannot be deployed again', async () => {
+  await data.repository('shop');
+  await expect(source.redeploy(await app([]), ADA)).rejects.toMatchObject({ code: 'nothing-deployed' });
+  expect(deploys.asked).toEqual([]);
+});
