@@ -17,6 +17,8 @@ export interface Config {
   hosts: readonly string[];
   /** Headers that reach apps besides the kinds that always do, in small letters; "x-sso-*" for all that begin so. */
   appHeaders: readonly string[];
+  /** The most connections at once, in all and of one address. */
+  connections: { total: number; perAddress: number };
   /** The admin token, where it was given; otherwise the one kept under the data folder is used. */
   token: string | undefined;
   /** The first and last port that apps may get. */
@@ -155,6 +157,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     appHeaders: list('APP_HEADERS', /^[\w-]+\*?$/, 'the name of a header, such as X-Sso-Email or X-Sso-*').map((name) =>
       name.toLowerCase(),
     ),
+    connections: {
+      total: integer('CONNECTIONS', 10_000, 10, 1_000_000),
+      perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
+    },
     token,
     ports,
     redisUrl,

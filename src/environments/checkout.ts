@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
 import { gitCheckoutIndex, gitEnvironment, gitReadTree } from '../domain/project/commands.js';
 import { Links } from '../domain/project/links.js';
 import { hasCode, Refusal } from '../errors.js';
@@ -39,6 +40,7 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
   const index = `${draft}.index`;
   try {
     await mkdir(draft);
+    await plainAttributes(repository);
     const env = { ...gitEnvironment(path), GIT_INDEX_FILE: index };
     for (const argv of [gitReadTree(repository, commit), gitCheckoutIndex(repository, draft)]) {
       await runCommand({ argv, cwd: draft, env, timeoutMs: TIMEOUT_MS, signal, onSpawn });
@@ -53,6 +55,16 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
     await rm(draft, { recursive: true, force: true });
     await Promise.all([index, `${index}.lock`].map((file) => rm(file, { force: true })));
   }
+}
+
+/**
+ * Sees to it that the files on disk are those of the commit, to the byte: a repository's own .gitattributes could have
+ * git write other ones than were inspected, such as with `working-tree-encoding`. This place goes before it
+ * (https://git-scm.com/docs/gitattributes).
+ */
+async function plainAttributes(repository: string): Promise<void> {
+  await mkdir(join(repository, 'info'), { recursive: true });
+  await writeFileAtomic(join(repository, 'info/attributes'), '* -working-tree-encoding -ident -filter -text -eol\n');
 }
 
 /** What an interrupted checkout left behind. */

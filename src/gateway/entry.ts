@@ -29,6 +29,9 @@ export interface Entry {
   closeSockets: () => void;
 }
 
+/** The methods that anything but an app may have an answer to. */
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
 /** The one door: every request and every upgrade comes in here and is sent to the part that answers it. */
 export function createEntry(options: EntryOptions): Entry {
   const sockets = new Set<Duplex>();
@@ -69,6 +72,12 @@ export function createEntry(options: EntryOptions): Entry {
         return plain(response, refused.status, `${refused.sentence}\n`, { 'cache-control': 'no-store' });
       }
       const route = parseRoute(path);
+      const { method = '' } = request;
+      // An app may have routes for any method; TRACE would only give a visitor's cookies back.
+      if (route.kind === 'app' ? method === 'TRACE' : !METHODS.includes(method)) {
+        request.resume();
+        return plain(response, 405, 'This method is not supported.\n', { allow: METHODS.join(', ') });
+      }
       if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
         options.seen?.(request, response, path);
       switch (route.kind) {

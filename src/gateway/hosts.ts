@@ -32,3 +32,8 @@ export function nameOf(host: string): string | undefined {
 function isLoopback(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
+
+/** True for the address of a proxy on this machine: people use the server under another name, and come from here all the same. */
+export function isManyBehind(address: string, publicBase: string): boolean {
+  return isLoopback(address.replace(/^::ffff:/, '')) && !isLoopback(nameOf(new URL(publicBase).host) ?? '');
+}

@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../errors.js';
+import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import type { Entry } from './entry.js';
 
 /** The most bytes of a request's address and headers together. */
 const MAX_HEADERS = 64 * 1024;
+/** How long a request's headers may take, in ms, also on a connection that says nothing at all. */
+const HEADERS_MS = 20_000;
 /** How long open requests may take to end when the server stops, in ms. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -16,12 +19,19 @@ export interface Address {
 }
 
 /** Opens the one port. @throws Refusal `cannot-listen` */
-export async function listen(address: Address, entry: Entry): Promise<Server> {
-  // A push or an upload may take as long as it takes; that headers come in time is still asked for.
+export async function listen(address: Address, entry: Entry, limits: Partial<ConnectionLimits> = {}): Promise<Server> {
+  // A push or an upload may take as long as it moves, which `Connections` looks at; headers have to come in time.
   const server = createServer(
-    { requestTimeout: 0, headersTimeout: 60_000, keepAliveTimeout: 75_000, maxHeaderSize: MAX_HEADERS },
+    {
+      requestTimeout: 0,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: HEADERS_MS / 4,
+      keepAliveTimeout: 75_000,
+      maxHeaderSize: MAX_HEADERS,
+    },
     entry.request,
   );
+  new Connections(server, { ...CONNECTION_LIMITS, ...limits });
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.toLowerCase() === 'websocket') entry.upgrade(request, socket, head);
     else declineUpgrade(server, request, socket, head);

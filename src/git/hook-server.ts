@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { harmless } from './harmless.js';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -107,7 +108,7 @@ async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>):
       },
     },
     answer: (bytes) => send(STDOUT, bytes),
-    say: (text) => send(STDERR, Buffer.from(`${text}\n`, 'utf8')),
+    say: (text) => send(STDERR, Buffer.from(`${harmless(text)}\n`, 'utf8')),
     exit: (code) => {
       send(EXIT, Uint8Array.of(code));
       socket.end();

@@ -16,6 +16,7 @@ import type { Principal } from '../domain/access/principal.js';
 import { Refusal, refusalOf } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
 import { Announcement } from './announcement.js';
+import { harmless } from './harmless.js';
 import type { HookCall } from './hook-server.js';
 import { FLUSH, PktReader, pkt } from './pkt.js';
 import { asClause } from '../lib/words.js';
@@ -308,6 +309,6 @@ async function readRequest(call: HookCall): Promise<Asked> {
 }
 
 function oneLine(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = harmless(text).replace(/\s+/g, ' ').trim();
   return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON - 1)}…` : line;
 }

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rm } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, rm } from 'node:fs/promises';
 import { messageOf, Refusal } from '../errors.js';
 import { ownIdentity } from '../runtime/process/proc.js';
 import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js';
@@ -29,6 +29,9 @@ async function prepare(paths: Paths): Promise<void> {
       await mkdir(folder, { recursive: true, mode: 0o700 });
     }
     await access(paths.data, constants.W_OK);
+    await mkdir(paths.cache, { recursive: true, mode: 0o700 });
+    // Also what an earlier version or an operator has made open to everybody on the machine.
+    for (const folder of [paths.data, paths.cache]) await chmod(folder, 0o700);
   } catch (error) {
     throw new Refusal(
       'unavailable',

@@ -23,7 +23,7 @@ import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
 import { Sessions } from '../store/sessions.js';
-import { hasSession } from '../web/auth.js';
+import { baseOf, hasSession } from '../web/auth.js';
 import { consoleRouter } from '../web/console/router.js';
 import { galleryRouter } from '../web/gallery.js';
 import { linksOf } from '../web/links.js';
@@ -103,7 +103,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       page: (page, app, facts) => views.renderGateway(page, linksOf(publicBase()), app, facts),
       buildLog: async (app, release) =>
         (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await host.masks.of(app)),
-      isOperator: (request) => hasSession(request.headers.cookie, sessions),
+      isOperator: (request) => hasSession(request.headers.cookie, sessions, baseOf(publicBase())),
       log: (text, facts) => logger.debug(facts, text),
     }),
     log: (text, facts) => logger.debug(facts, text),

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
 import type { Logger } from '../logger.js';
 import { findChromium } from '../pictures/chromium.js';
@@ -67,7 +68,11 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   await doors.hooks.listen();
   const unfollow = logFolder?.follow(composed.store, paths, (text) => logger.warn(text));
   await composed.begin();
-  const server = await listen(config, doors.entry);
+  const server = await listen(config, doors.entry, {
+    ...config.connections,
+    basePath,
+    manyBehind: (address) => isManyBehind(address, publicBase()),
+  });
   const { port } = server.address() as AddressInfo;
   if (config.port === 0 && config.publicBase.endsWith(':0')) {
     base.text = config.publicBase.replace(/:0$/, `:${port}`);

@@ -13,7 +13,10 @@ export const SESSION_COOKIE = 'streamlit_host_session';
 export const SESSION_COOKIES: readonly string[] = ['', '__Host-', '__Secure-'].map((prefix) => prefix + SESSION_COOKIE);
 
 /** How long a session lasts (ms) after it was last used. */
-export const SESSION_MS = 30 * 24 * 3_600_000;
+export const SESSION_MS = 14 * 24 * 3_600_000;
+
+/** How long a session lasts at most (ms), however much it is used. */
+export const SESSION_LIFE_MS = 30 * 24 * 3_600_000;
 
 /** How long a login code can be used (ms). */
 export const CODE_MS = 15 * 60_000;
@@ -109,7 +112,7 @@ export class Sessions {
     const session = this.#sessions.get(hash);
     if (session === undefined) return undefined;
     const now = this.#now();
-    if (now - session.usedAt > SESSION_MS) {
+    if (isOver(session, now)) {
       this.#sessions.delete(hash);
       return undefined;
     }
@@ -175,7 +178,7 @@ export class Sessions {
     const now = this.#now();
     const newestFirst = [...this.#sessions.values()].sort((a, b) => b.usedAt - a.usedAt);
     for (const [place, session] of newestFirst.entries()) {
-      if (place >= MAX_SESSIONS || now - session.usedAt > SESSION_MS) this.#sessions.delete(session.hash);
+      if (place >= MAX_SESSIONS || isOver(session, now)) this.#sessions.delete(session.hash);
     }
   }
 
@@ -194,6 +197,10 @@ export class Sessions {
     this.#writing = mine.catch(() => undefined);
     return mine;
   }
+}
+
+function isOver({ createdAt, usedAt }: StoredSession, now: number): boolean {
+  return now - usedAt > SESSION_MS || now - createdAt > SESSION_LIFE_MS;
 }
 
 /** True where two texts are the same; takes the same time wherever they differ. */

@@ -2,9 +2,11 @@ import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import type { Attempts } from '../domain/access/attempts.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sameSecret, SESSION_COOKIE, SESSION_MS, type Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
 import { formToken } from './form-token.js';
+import { isApi } from './problem.js';
 
 /** What is needed to know who asks. */
 export interface Access {
@@ -19,9 +21,6 @@ export interface SignedIn {
   /** The session of a browser; undefined for a token in a header. */
   session: { id: string; csrf: string } | undefined;
 }
-
-/** More cookies of our name than this are not looked at: an app on our origin may set as many as it likes. */
-const MAX_COOKIES = 4;
 
 /** What the public base says about cookies and origins. */
 export interface Base {
@@ -73,7 +72,7 @@ export function guardApi(access: Access, base: () => Base): Middleware {
   return async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     const header = ctx.get('authorization');
-    const found = header === '' ? sessionOf(ctx, access) : byToken(ctx, access, header);
+    const found = header === '' ? sessionOf(ctx, access, base()) : await byToken(ctx, access, header);
     if (found === undefined) {
       throw new Refusal('unauthorised', 'not-signed-in', 'Send your token as "Authorization: Bearer <token>".');
     }
@@ -97,10 +96,11 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
     ctx.set('Cache-Control', 'no-store');
     if (!isSafe(ctx) && !isSameOrigin(ctx, base())) throw foreign();
     if (/^\/console\/login\/?$/i.test(ctx.path)) {
-      await parseLogin(ctx, next);
+      if (!isSafe(ctx)) await readFields(ctx, parseLogin);
+      await next();
       return;
     }
-    const found = sessionOf(ctx, access);
+    const found = sessionOf(ctx, access, base());
     if (found?.session === undefined) {
       if (!isSafe(ctx))
         throw new Refusal('unauthorised', 'not-signed-in', 'Your session has expired. Log in and try again.');
@@ -108,7 +108,7 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
       return;
     }
     // Only now: a stranger's body is not read.
-    if (!isSafe(ctx)) await parse(ctx, async () => undefined);
+    if (!isSafe(ctx)) await readFields(ctx, parse);
     const owes = !isSafe(ctx) && FILE_FORMS.test(ctx.path) && ctx.is('multipart') === 'multipart';
     if (owes && ctx.get('x-csrf-token') === '') {
       demandOpened(ctx, base());
@@ -131,33 +131,60 @@ export async function signIn(
   base: Base,
   by: { token: string } | { code: string },
 ): Promise<boolean> {
-  access.attempts.demand(ctx.ip);
   const name = 'token' in by ? access.check(by.token)?.name : access.sessions.useCode(by.code) ? 'admin' : undefined;
   if (name === undefined) {
-    access.attempts.failed(ctx.ip);
+    await slowDown(ctx, access);
     return false;
   }
+  // Whoever had a session in this browser, be it one that somebody planted, has none any more.
+  for (const id of cookies(ctx, base)) await access.sessions.end(id);
   setCookie(ctx, await access.sessions.begin(name), base);
   return true;
 }
 
+/** Parses a form. @throws HttpError 400 where it is none: what a parser says about that has no status of its own */
+async function readFields(ctx: Context, parse: Middleware): Promise<void> {
+  try {
+    await parse(ctx, async () => undefined);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) ctx.throw(400, 'The form cannot be read.');
+    throw error;
+  }
+}
+
+/** How much later (ms) an address that has used up its budget hears that a token is wrong. */
+const SLOW_MS = 2_000;
+
+/**
+ * Counts a wrong token. It is looked at before this, and the right one always passes: behind a proxy everybody has the
+ * guesser's address.
+ * @throws TooManyAttempts after a while
+ */
+async function slowDown(ctx: Context, { attempts }: Access): Promise<void> {
+  try {
+    attempts.demand(ctx.ip);
+  } catch (error) {
+    await sleep(SLOW_MS, undefined, { ref: false });
+    throw error;
+  }
+  attempts.failed(ctx.ip);
+}
+
 /** True where one of a browser's cookies is that of a session. @param cookie the header */
-export function hasSession(cookie: string | undefined, sessions: Access['sessions']): boolean {
-  return sessionsIn(cookie ?? '').some((id) => sessions.find(id) !== undefined);
+export function hasSession(cookie: string | undefined, sessions: Access['sessions'], base: Base): boolean {
+  return sessionsIn(cookie ?? '', base).some((id) => sessions.find(id) !== undefined);
 }
 
 /** Ends this browser's session. */
 export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
-  for (const id of cookies(ctx)) await access.sessions.end(id);
-  ctx.append('Set-Cookie', `${SESSION_COOKIE}=; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=0`);
+  for (const id of cookies(ctx, base)) await access.sessions.end(id);
+  setCookie(ctx, '', base, 0);
 }
 
-function byToken(ctx: Context, access: Access, header: string): SignedIn {
+async function byToken(ctx: Context, access: Access, header: string): Promise<SignedIn> {
   const principal = authenticate(header, access.check);
   if (principal === undefined) {
-    // The right token always passes: behind a proxy everybody has the guesser's address.
-    access.attempts.demand(ctx.ip);
-    access.attempts.failed(ctx.ip);
+    await slowDown(ctx, access);
     throw new Refusal(
       'unauthorised',
       'token-wrong',
@@ -167,8 +194,8 @@ function byToken(ctx: Context, access: Access, header: string): SignedIn {
   return { principal, session: undefined };
 }
 
-function sessionOf(ctx: Context, access: Access): SignedIn | undefined {
-  for (const id of cookies(ctx)) {
+function sessionOf(ctx: Context, access: Access, base: Base): SignedIn | undefined {
+  for (const id of cookies(ctx, base)) {
     const session = access.sessions.find(id);
     if (session !== undefined)
       return { principal: { kind: 'person', name: session.name }, session: { id, csrf: session.csrf } };
@@ -203,8 +230,10 @@ function demandPage(ctx: Context, csrf: string, base: Base): void {
  */
 function demandOpened(ctx: Context, base: Base): boolean {
   const dest = ctx.get('sec-fetch-dest');
-  // A download is a navigation to "empty"; frames have names of their own.
-  const navigates = ctx.get('sec-fetch-mode') === 'navigate' && (dest === 'document' || dest === 'empty');
+  // A download is a navigation to "empty", and only the API has some: a page that is saved would keep its tokens. Frames
+  // have names of their own.
+  const opens = dest === 'document' || (dest === 'empty' && isApi(ctx.path));
+  const navigates = ctx.get('sec-fetch-mode') === 'navigate' && opens;
   // Not a proof, since a script can leave the referrer out: it only stops what makes no secret of itself.
   if (!navigates && ctx.get('upgrade-insecure-requests') !== '1' && isFromApp(ctx.get('referer'), base.path))
     throw foreign();
@@ -263,24 +292,40 @@ function foreign(): Refusal {
   );
 }
 
-function cookies(ctx: Context): string[] {
-  return sessionsIn(ctx.get('cookie'));
+function cookies(ctx: Context, base: Base): string[] {
+  return sessionsIn(ctx.get('cookie'), base);
 }
 
-function sessionsIn(header: string): string[] {
-  return header
+/**
+ * The ids of all sessions that a browser sends. An app can plant cookies of our name for longer paths, which come first,
+ * so all are looked at: none hides the real one.
+ */
+function sessionsIn(header: string, base: Base): string[] {
+  const name = cookieOf(base);
+  const ids = header
     .split(';')
     .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${SESSION_COOKIE}=`))
-    .slice(0, MAX_COOKIES)
-    .map((pair) => pair.slice(SESSION_COOKIE.length + 1))
-    .filter((id) => id !== '');
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
+    .filter((id) => /^[\w-]{43}$/.test(id));
+  return [...new Set(ids)];
 }
 
-function setCookie(ctx: Context, id: string, base: Base): void {
+/**
+ * The name of the session's cookie. A browser takes the prefixes only from a secure page, and the first one for no
+ * narrower path and no wider domain (https://www.rfc-editor.org/rfc/rfc6265bis#name-cookie-name-prefixes), so that
+ * nobody but the server can plant one.
+ */
+function cookieOf({ https, path }: Base): string {
+  const prefix = !https ? '' : path === '' ? '__Host-' : '__Secure-';
+  return prefix + SESSION_COOKIE;
+}
+
+/** Lax and not Strict: who follows a link from a chat or a mail to the console would seem to be logged out. */
+function setCookie(ctx: Context, id: string, base: Base, age = SESSION_MS / 1_000): void {
   const secure = base.https ? '; Secure' : '';
   ctx.append(
     'Set-Cookie',
-    `${SESSION_COOKIE}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_MS / 1_000}${secure}`,
+    `${cookieOf(base)}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure}`,
   );
 }

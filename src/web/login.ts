@@ -18,7 +18,7 @@ export function loginRoutes(options: LoginOptions): Router {
     const next = nextOf(ctx.query.next);
     const { code } = ctx.query;
     // The link stands in a terminal, and is clicked again by who is in already: it must not say that they are not.
-    if (ctx.method !== 'HEAD' && hasSession(ctx.headers.cookie, access.sessions)) return leave(ctx, next);
+    if (ctx.method !== 'HEAD' && hasSession(ctx.headers.cookie, access.sessions, base())) return leave(ctx, next);
     // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
     if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, next);
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);

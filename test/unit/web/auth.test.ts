@@ -136,7 +136,7 @@ describe('the console', () => {
       const answer = await open({ ...NAVIGATION, 'sec-fetch-site': site, referer: `${web.url}/apps/x/` });
       expect(answer.status).toBe(200);
       expect(answer.text).toBe(`hello admin ${csrf}`);
-      expect(answer.headers['set-cookie']?.[0]).toBe(`${cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000`);
+      expect(answer.headers['set-cookie']?.[0]).toBe(`${cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600`);
     }
     expect((await open()).status).toBe(200);
   });
@@ -187,6 +187,15 @@ describe('the console', () => {
       headers: { ...NAVIGATION, cookie: `streamlit_host_session=tossed; other=1; ${cookie}` },
     });
     expect(answer.status).toBe(200);
+    // As an app plants them for paths of the console, where they come first.
+    const planted = Array.from(
+      { length: 50 },
+      (_, number) => `streamlit_host_session=${String(number).padEnd(43, 'x')}; `,
+    );
+    for (const path of ['/console/', '/console/login?next=/console/'])
+      expect(
+        (await ask(web.url + path, { headers: { ...NAVIGATION, cookie: planted.join('') + cookie } })).status,
+      ).toBe(path === '/console/' ? 200 : 303);
   });
 });
 
@@ -195,14 +204,14 @@ describe('behind a proxy with a path of its own', () => {
     await web.close();
     web = await startWeb({ console: [page], base: 'https://intranet.example/tools/apps-host' });
     const id = await web.sessions.begin('admin');
-    cookie = `streamlit_host_session=${id}`;
+    cookie = `__Secure-streamlit_host_session=${id}`;
     csrf = web.sessions.find(id)?.csrf ?? '';
   });
 
   test('the cookie is secure and stays below the path, and its origin counts as ours', async () => {
     const { headers } = await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } });
     expect(headers['set-cookie']?.[0]).toContain(
-      '; Path=/tools/apps-host/; HttpOnly; SameSite=Lax; Max-Age=2592000; Secure',
+      '; Path=/tools/apps-host/; HttpOnly; SameSite=Lax; Max-Age=1209600; Secure',
     );
     const change = (origin: string) =>
       ask(`${web.url}/api/login-links`, { method: 'POST', headers: { cookie, origin, 'x-csrf-token': csrf } });
@@ -210,6 +219,22 @@ describe('behind a proxy with a path of its own', () => {
       /^https:\/\/intranet\.example\/tools\/apps-host\/console\/login\?code=/,
     );
     expect((await change('https://other.example')).status).toBe(403);
+  });
+
+  test('the session has a name that no page without TLS and no other host can set', async () => {
+    const plain = cookie.replace('__Secure-', '');
+    expect((await ask(`${web.url}/console/`, { headers: { cookie: plain, ...NAVIGATION } })).status).toBe(302);
+    const { headers } = await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } });
+    expect(headers['set-cookie']?.[0]).toMatch(/^__Secure-streamlit_host_session=/);
+    await web.close();
+    web = await startWeb({ console: [page], base: 'https://intranet.example' });
+    const id = await web.sessions.begin('admin');
+    const answer = await ask(`${web.url}/console/`, {
+      headers: { cookie: `__Host-streamlit_host_session=${id}`, ...NAVIGATION },
+    });
+    expect(answer.headers['set-cookie']?.[0]).toBe(
+      `__Host-streamlit_host_session=${id}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600; Secure`,
+    );
   });
 
   test('an app there is told by its whole path', async () => {
@@ -288,9 +313,20 @@ describe('the login', () => {
     expect((await post({ token: TOKEN }, {})).status).toBe(403);
   });
 
-  test('is slowed down after too many wrong tokens', async () => {
+  test('is slowed down after too many wrong tokens, but not for the right one', async () => {
     for (let i = 0; i < 20; i += 1) await post({ token: 'wrong' });
-    expect((await post({ token: TOKEN })).status).toBe(429);
+    const begun = Date.now();
+    expect((await post({ token: 'wrong' })).status).toBe(429);
+    expect(Date.now() - begun).toBeGreaterThan(1_500);
+    expect((await post({ token: TOKEN })).status).toBe(303);
+  });
+
+  test('ends the session that the browser had before, be it a planted one', async () => {
+    const answer = await post({ token: TOKEN }, { origin: web.url, cookie });
+    const [mine = ''] = answer.headers['set-cookie']?.[0]?.split(';') ?? [];
+    expect(mine).not.toBe(cookie);
+    expect((await ask(`${web.url}/console/`, { headers: { cookie } })).status).toBe(302);
+    expect((await ask(`${web.url}/console/`, { headers: { cookie: mine } })).status).toBe(200);
   });
 
   test('ends with the button, for the server too', async () => {
