@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CODE_MS, SESSION_MS, Sessions } from '../../../src/store/sessions.js';
+import { CODE_MS, SESSION_LIFE_MS, SESSION_MS, Sessions } from '../../../src/store/sessions.js';
 
 let folder: string;
 let file: string;
@@ -102,4 +102,14 @@ test('of many login codes the newest hundred work', async () => {
   expect(sessions.useCode(codes[0] ?? '')).toBe(false);
   expect(sessions.useCode(codes[1] ?? '')).toBe(true);
   expect(sessions.useCode(codes[100] ?? '')).toBe(true);
+});
+
+test('a session ends after its life, however much it is used', async () => {
+  const sessions = await open();
+  const id = await sessions.begin('admin');
+  const end = now + SESSION_LIFE_MS;
+  for (; now < end; now += SESSION_MS / 2) expect(sessions.find(id)).toBeDefined();
+  now = end + 1;
+  expect(sessions.find(id)).toBeUndefined();
+  await sessions.written();
 });
