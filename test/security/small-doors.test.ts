@@ -106,10 +106,10 @@ describe('cookies', () => {
 test('what is checked out is what was inspected, whatever .gitattributes says', async () => {
   const source = 'import streamlit as st\n# $Id$\n';
   const project = await Project.create({ 'app.py': source });
-  await project.commit(
-    { '.gitattributes': '*.py working-tree-encoding=UTF-16 ident eol=crlf\n' },
-    'Change what is written',
-  );
+  await project.write({ '.gitattributes': '*.py working-tree-encoding=UTF-16 ident eol=crlf\n' });
+  // That alone: git here would not take the file for UTF-16, and so not commit it.
+  await project.git('add', '.gitattributes');
+  expect((await project.git('commit', '--quiet', '--message', 'Change what is written')).code).toBe(0);
   const commit = (await project.git('rev-parse', 'HEAD')).output.trim();
   const folder = await scratch('checkout-');
   const repository = join(folder, 'repo.git');
