@@ -6,7 +6,7 @@ import { checkout } from '../../src/environments/checkout.js';
 import { scratch } from '../helpers/ends.js';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
-import { askRaw, sayRaw } from '../helpers/raw.js';
+import { askRaw } from '../helpers/raw.js';
 
 // Small ways in, one test for each.
 
@@ -81,15 +81,6 @@ test('no commit moves the pusher’s cursor, rings the bell or writes a title', 
 });
 
 describe('cookies', () => {
-  test('that are too many are answered with the way out of it', async () => {
-    const answer = await sayRaw(
-      host.url,
-      `GET /console/ HTTP/1.1\r\nHost: localhost\r\nCookie: a=${'x'.repeat(70 * 1024)}\r\n\r\n`,
-    );
-    expect(answer).toMatch(/^HTTP\/1\.1 431 /);
-    expect(answer).toContain('Clear-Site-Data: "cookies"');
-  });
-
   test('planted for the console’s paths neither hide the session nor lead in a circle', async () => {
     const planted = Array.from(
       { length: 60 },
