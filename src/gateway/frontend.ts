@@ -1,10 +1,13 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FrontendKeys } from './frontend-keys.js';
+
+/** The longest version that stands in a key, in characters. */
+const MAX_VERSION = 19;
 
 /** The browser's half of one Streamlit, as it lies in an environment. */
 export interface Frontend {
-  /** Names its files in addresses: the version, and a hash, since a version may be built twice. */
+  /** Names its files in addresses: the version, and a hash of them all, since anybody can build any version. */
   key: string;
   /** The folder with its files; they are named after their contents. */
   folder: string;
@@ -35,7 +38,14 @@ export interface PageBinding {
 /** The frontends of all environments; each is read once, and again where another Streamlit was installed in its place. */
 export class Frontends {
   readonly #byEnvironment = new Map<string, Promise<Frontend | undefined>>();
-  readonly #byKey = new Map<string, Frontend>();
+  /** An environment that has the frontend of a key. */
+  readonly #byKey = new Map<string, string>();
+  readonly #keys: FrontendKeys;
+
+  /** @param keys what names a frontend */
+  constructor(keys: FrontendKeys) {
+    this.#keys = keys;
+  }
 
   /** The frontend of an environment; undefined where it has none that can be read. */
   async of(environment: string): Promise<Frontend | undefined> {
@@ -43,24 +53,27 @@ export class Frontends {
     // The environment of an app in place is its owner's: after an upgrade, the scripts that the old page names are gone.
     if (found !== undefined && (await isOutdated(await found))) found = undefined;
     if (found === undefined) {
-      found = readFrontend(environment);
+      found = readFrontend(environment, this.#keys);
       this.#byEnvironment.set(environment, found);
     }
     const frontend = await found;
     // It may be made later, under the same name.
     if (frontend === undefined) this.#byEnvironment.delete(environment);
-    else this.#byKey.set(frontend.key, frontend);
+    else this.#byKey.set(frontend.key, environment);
     return frontend;
   }
 
   /** The frontend that an address names, where one of these environments has it. */
-  async find(key: string, environments: Iterable<string>): Promise<Frontend | undefined> {
-    for (const environment of environments) {
-      const known = this.#byKey.get(key);
-      if (known !== undefined) return known;
-      await this.of(environment);
+  async find(key: string, environments: ReadonlySet<string>): Promise<Frontend | undefined> {
+    // What an app that is gone has brought is served no more.
+    const known = this.#byKey.get(key);
+    for (const environment of known !== undefined && environments.has(known)
+      ? [known, ...environments]
+      : environments) {
+      const frontend = await this.of(environment);
+      if (frontend?.key === key) return frontend;
     }
-    return this.#byKey.get(key);
+    return undefined;
   }
 }
 
@@ -96,7 +109,7 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-async function readFrontend(environment: string): Promise<Frontend | undefined> {
+async function readFrontend(environment: string, keys: FrontendKeys): Promise<Frontend | undefined> {
   for (const python of await names(join(environment, 'lib'))) {
     const packages = join(environment, 'lib', python, 'site-packages');
     const folder = join(packages, 'streamlit', 'static');
@@ -106,8 +119,8 @@ async function readFrontend(environment: string): Promise<Frontend | undefined> 
     if (html === undefined) continue;
     const info = (await names(packages)).find((name) => /^streamlit-[0-9][^/]*\.dist-info$/.test(name));
     const version = (info?.slice('streamlit-'.length, -'.dist-info'.length) ?? '0').replace(/[^0-9A-Za-z.+-]/g, '');
-    const hash = createHash('sha256').update(html).digest('hex').slice(0, 8);
-    return { key: `${version}-${hash}`, folder, html, pins: await readsBinding(join(folder, 'static', 'js')), stamp };
+    const key = `${version.slice(0, MAX_VERSION)}-${await keys.of(folder)}`;
+    return { key, folder, html, pins: await readsBinding(join(folder, 'static', 'js')), stamp };
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { Attempts } from '../domain/access/attempts.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
 import { createEntry, type Entry } from '../gateway/entry.js';
+import { FrontendKeys } from '../gateway/frontend-keys.js';
 import { Frontends } from '../gateway/frontend.js';
 import { Gateway } from '../gateway/gateway.js';
 import { isOurHost } from '../gateway/hosts.js';
@@ -90,7 +91,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     pages: new AppPages({
       apps: store,
       paths,
-      frontends: new Frontends(),
+      frontends: new Frontends(new FrontendKeys(join(paths.cache, 'frontend-keys'))),
       basePath,
       module: `${basePath}${files.path('js/release.js')}`,
     }),

@@ -1,0 +1,54 @@
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FrontendKeys } from '../../../src/gateway/frontend-keys.js';
+import { Frontends } from '../../../src/gateway/frontend.js';
+
+let root: string;
+beforeAll(async () => void (root = await mkdtemp(join(tmpdir(), 'frontend-'))));
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const keys = (): FrontendKeys => new FrontendKeys(join(root, 'keys'));
+const script = (environment: string): string =>
+  join(environment, 'lib/python3.12/site-packages/streamlit/static/static/js/index.abc.js');
+
+/** An environment with Streamlit 1.67.0, whose page is always the same. @param js its only script */
+async function environment(name: string, js: string): Promise<string> {
+  const packages = join(root, name, 'lib/python3.12/site-packages');
+  await mkdir(join(packages, 'streamlit/static/static/js'), { recursive: true });
+  await mkdir(join(packages, 'streamlit-1.67.0.dist-info'));
+  await writeFile(join(packages, 'streamlit/static/index.html'), '<head><script src="./static/js/index.abc.js">');
+  await writeFile(script(join(root, name)), js);
+  return join(root, name);
+}
+
+describe('the frontends of environments', () => {
+  it('share an address where every file is the same, and never otherwise', async () => {
+    const [one, same, other] = [
+      await environment('one', 'a'),
+      await environment('same', 'a'),
+      await environment('other', 'b'),
+    ];
+    const frontends = new Frontends(keys());
+    const key = (await frontends.of(one))?.key ?? '';
+    expect(key).toMatch(/^1\.67\.0-[0-9a-f]{20}$/);
+    expect((await frontends.of(same))?.key).toBe(key);
+    const changed = (await frontends.of(other))?.key ?? '';
+    expect(changed).not.toBe(key);
+    const all = new Set([one, same, other]);
+    expect((await frontends.find(key, all))?.key).toBe(key);
+    expect((await frontends.find(changed, all))?.folder).toContain(other);
+    // Its app is gone.
+    expect(await frontends.find(changed, new Set([one, same]))).toBeUndefined();
+    expect((await frontends.find(key, new Set([same])))?.folder).toContain(same);
+  });
+
+  it('get another key when a file changes while no server runs', async () => {
+    const place = await environment('changed', 'a');
+    const before = await new Frontends(keys()).of(place);
+    expect((await new Frontends(keys()).of(place))?.key).toBe(before?.key);
+    await appendFile(script(place), 'b');
+    expect((await new Frontends(keys()).of(place))?.key).not.toBe(before?.key);
+  });
+});
