@@ -11,6 +11,7 @@ import { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js'
 import { AppProcess } from '../../../src/runtime/app-process.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { Paths } from '../../../src/store/paths.js';
+import { portRange } from '../../helpers/ports.js';
 import { releaseOf } from '../../helpers/release.js';
 
 let paths: Paths;
@@ -33,7 +34,7 @@ beforeEach(async () => {
   const runtime = new ProcessRuntime({
     mark: paths.data,
     data: paths.data,
-    ports: new Ports({ min: 20_000, max: 60_000 }),
+    ports: new Ports(portRange(20)),
   });
   serving = new Serving({
     store,
