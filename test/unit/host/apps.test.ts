@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { NewApps } from '../../../src/apps/new-apps.js';
+import { AppSources, type AppSource } from '../../../src/apps/source.js';
+import { system } from '../../../src/domain/access/principal.js';
+import { newPreview } from '../../../src/domain/app/preview.js';
+import { Apps, type AppStatus } from '../../../src/host/apps.js';
+import { TestData } from '../../helpers/data.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const ADA = system('ada');
+const PLACE = { key: 'local', dir: '/srv/local', restartOnCrash: true, watch: false };
+let data: TestData;
+/** What was done to the apps, in its order. */
+let done: string[];
+/** Who hears of the processes. */
+let processListeners: Set<(app: string) => void>;
+let apps: Apps;
+
+beforeEach(async () => {
+  data = await TestData.open();
+  done = [];
+  processListeners = new Set();
+  const wanted = (id: string): string => data.store.get(id).wanted;
+  const kind = (name: string): AppSource => ({
+    files: () => Promise.resolve([]),
+    read: () => Promise.reject(new Error('no files')),
+    newest: () => Promise.resolve(undefined),
+    start: async ({ id }, by) => void done.push(`start ${name} ${id} by ${by.name}`),
+    restart: async ({ id }, by) => void done.push(`restart ${name} ${id} by ${by.name}`),
+    callOffStart: async ({ id }) => void done.push(`call off ${name} ${id}, ${wanted(id)}`),
+    redeploy: () => Promise.reject(new Error('no deploys')),
+  });
+  apps = new Apps({
+    ...data,
+    newApps: new NewApps(data),
+    removal: { remove: async (id) => void done.push(`remove ${id}`) },
+    sources: new AppSources({ repository: kind('repository'), folder: kind('folder') }),
+    serving: {
+      process: () => undefined,
+      stop: async (id) => void done.push(`stop ${id}`),
+      subscribe: (listener) => {
+        processListeners.add(listener);
+        return () => processListeners.delete(listener);
+      },
+    },
+  });
+});
+afterEach(() => data.close());
+
+it('every app is listed by its id, with its state', async () => {
+  await data.app('shop', { live: 1, releases: [releaseOf(1, 'live')], wanted: 'stopped' });
+  await data.app('blog');
+  expect(apps.list().map(({ app, state, process }) => [app.id, state, process])).toEqual([
+    ['blog', 'created', undefined],
+    ['shop', 'stopped', undefined],
+  ]);
+  expect(() => apps.get('none')).toThrow(expect.objectContaining({ code: 'app-not-found' }));
+});
+
+it('describing an app changes what is told, and nothing else; nothing is restarted', async () => {
+  const before = await data.app('shop', { description: 'Things', tags: ['a'] });
+  const { app } = await apps.describe('shop', { name: ' Store ', hidden: true });
+  expect(app).toEqual({ ...before, name: 'Store', hidden: true, updatedAt: app.updatedAt });
+  expect(done).toEqual([]);
+});
+
+it('an app is not given the name of another one, nor an empty one', async () => {
+  await data.app('shop', { name: 'Shop' });
+  await data.app('blog', { name: 'Blog' });
+  await expect(apps.describe('blog', { name: 'SHOP' })).rejects.toMatchObject({ code: 'app-name-taken' });
+  await expect(apps.describe('blog', { name: '  ' })).rejects.toMatchObject({ code: 'app-name-missing' });
+  expect(data.store.get('blog').name).toBe('Blog');
+});
+
+it('a preview has no previews, and its other facts can be changed', async () => {
+  await data.app('shop');
+  await data.store.create(newPreview('shop--x', data.store.get('shop'), 'x', new Date()));
+  await expect(apps.describe('shop--x', { previews: true, hidden: true })).rejects.toMatchObject({
+    code: 'preview-of-preview',
+  });
+  expect(data.store.get('shop--x').hidden).toBe(false);
+  expect((await apps.describe('shop--x', { hidden: true })).app.hidden).toBe(true);
+});
+
+it('the name and description of an app in place are config.json’s; its tags, and the same text again, are not refused', async () => {
+  await data.app('local', { place: PLACE, name: 'Local', description: 'one\ntwo' });
+  for (const facts of [{ name: 'Other' }, { description: 'three' }]) {
+    await expect(apps.describe('local', facts)).rejects.toMatchObject({ code: 'app-in-place' });
+  }
+  const { app } = await apps.describe('local', { name: 'Local', description: 'one\r\ntwo', tags: ['b'] });
+  expect(app).toMatchObject({ name: 'Local', tags: ['b'] });
+});
+
+it('an app is started and restarted by its own source, in the name of who asked', async () => {
+  await data.app('shop');
+  await data.app('local', { place: PLACE });
+  for (const id of ['shop', 'local']) {
+    await apps.start(id, ADA);
+    await apps.restart(id, ADA);
+  }
+  expect(done).toEqual([
+    'start repository shop by ada',
+    'restart repository shop by ada',
+    'start folder local by ada',
+    'restart folder local by ada',
+  ]);
+});
+
+it('an app is on record as stopped before its start is called off and its process ends', async () => {
+  await data.app('shop');
+  await data.app('blog');
+  expect((await apps.stop('shop')).app.wanted).toBe('stopped');
+  expect(done).toEqual(['call off repository shop, stopped', 'stop shop']);
+  expect(data.store.get('blog').wanted).toBe('running');
+});
+
+it('a stop waits for a start that is under way, and goes ahead of no other app', async () => {
+  await data.app('shop');
+  await data.app('blog');
+  let go = (): void => undefined;
+  const busy = data.turns.take('shop', () => new Promise<void>((resolve) => (go = resolve)));
+  const stopped = apps.stop('shop');
+  await apps.start('blog', ADA);
+  expect(done).toEqual(['start repository blog by ada']);
+  expect(data.store.get('shop').wanted).toBe('running');
+  go();
+  await Promise.all([busy, stopped]);
+  expect(done.at(-1)).toBe('stop shop');
+});
+
+it('removing an app that is not there, or that is not ours, is refused', async () => {
+  await data.app('local', { place: PLACE });
+  await data.app('shop');
+  await expect(apps.remove('none')).rejects.toMatchObject({ code: 'app-not-found' });
+  await expect(apps.remove('local')).rejects.toMatchObject({ code: 'app-in-place' });
+  expect(done).toEqual([]);
+  await apps.remove('shop');
+  expect(done).toEqual(['remove shop']);
+});
+
+it('whoever listens hears of changes of records and of processes, of removals, and of nothing once he has left', async () => {
+  await data.app('shop');
+  const heard: [string, AppStatus['state'] | undefined][] = [];
+  const leave = apps.subscribe((id, status) => heard.push([id, status?.state]));
+  await apps.describe('shop', { hidden: true });
+  for (const listener of processListeners) {
+    listener('shop');
+    // It ended after its app was removed.
+    listener('gone');
+  }
+  await data.store.remove('shop');
+  expect(heard).toEqual([
+    ['shop', 'created'],
+    ['shop', 'created'],
+    ['shop', undefined],
+  ]);
+  leave();
+  await data.app('blog');
+  expect(heard).toHaveLength(3);
+});
