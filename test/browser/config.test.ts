@@ -91,7 +91,7 @@ describe("the console's page of config vars and secrets", () => {
     await byLabel(page, 'Name').fill('PATH');
     await byLabel(page, 'Value').fill(KEY);
     await button(page, 'Save config var').click();
-    await page.getByRole('alert').getByText('The name PATH is reserved').waitFor();
+    await page.locator('#var-error[role=alert]').getByText('PATH').waitFor();
     expect([await byLabel(page, 'Name').inputValue(), await byLabel(page, 'Value').inputValue()]).toEqual([
       'PATH',
       KEY,
@@ -101,8 +101,8 @@ describe("the console's page of config vars and secrets", () => {
     await page.locator('#toml').fill(toml);
     await button(page, 'Save secrets').click();
     await page
-      .getByRole('alert')
-      .getByText(/not TOML: line 3, column \d+/)
+      .locator('#secrets-error[role=alert]')
+      .getByText(/line 3, column \d+/i)
       .waitFor();
     expect(await page.locator('#toml').inputValue()).toBe(toml);
     expect(await seriousFaults(page)).toEqual([]);
@@ -110,7 +110,10 @@ describe("the console's page of config vars and secrets", () => {
     await page.getByText('Add several at once').click();
     await page.locator('#env').fill(`REGION=${REGION}\nAPI_KEY ${KEY}\n`);
     await button(page, 'Save config vars').click();
-    await page.getByRole('alert').getByText('Nothing was saved: line 2 is not of the form').waitFor();
+    await page
+      .locator('#env-error[role=alert]')
+      .getByText(/line 2\b/i)
+      .waitFor();
     expect(await page.locator('#env').inputValue()).toContain(`API_KEY ${KEY}`);
     expect((await host.app('sales')).release).toBe(1);
     expect(await (await host.api('/apps/sales/config')).json()).toMatchObject({ version: 0, vars: [] });

@@ -24,7 +24,7 @@ export function safePath(name: string, field: string): string {
     .split('/')
     .filter((segment) => segment !== '' && segment !== '.');
   if (name.startsWith('/') || /^[a-z]:/i.test(segments[0] ?? '')) refuse('It must be relative to the app.');
-  if (segments.includes('..')) refuse('It leaves the app with "..".');
+  if (segments.includes('..')) refuse('It must not contain "..".');
   if (segments.length === 0) refuse('It is empty.');
   if (segments.some((segment) => Buffer.byteLength(segment) > MAX_SEGMENT)) refuse('A part of it is too long.');
   const path = segments.join('/');
