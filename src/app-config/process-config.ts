@@ -24,7 +24,7 @@ export class ProcessConfig {
   }
 
   /**
-   * The config vars as the process shall have them, with the place of its secrets.toml, which is written now.
+   * The config vars of the process, with the place of its secrets.toml, which is written now.
    * @param version of the config, as the release has recorded it
    * @param at the folder in which the process runs, and where a login comes back to
    * @throws Refusal where the config cannot be read
@@ -56,13 +56,13 @@ export class ProcessConfig {
     await this.#options.files.remove(place);
   }
 
-  /** An app that needs nothing else of the vault starts without it: its visitors log in anew then, which is all. */
+  /** An app that needs nothing else of the vault starts without it: its visitors only have to log in again. */
   async #cookieSecret(app: string): Promise<string> {
     try {
       return await this.#options.cookies.of(app);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#options.logger.warn({ app }, `the logins of an app's visitors end with its process: ${error.message}`);
+      this.#options.logger.warn({ app }, `logins of an app's visitors end with its process: ${error.message}`);
       return randomBytes(32).toString('hex');
     }
   }

@@ -63,7 +63,7 @@ export class AppFiles {
    * @throws Refusal `app-in-place`, `path-taken`, and those of files that would not make an app: nothing is written then
    */
   async commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
-    demandRepository(this.#options.store.get(id), 'change its files there');
+    demandRepository(this.#options.store.get(id), 'Change its files there');
     return this.#commit(id, change, by, message);
   }
 
@@ -120,7 +120,7 @@ function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): 
         ? undefined
         : `${printable(above)} is a file of the project`;
     if (why === undefined) continue;
-    const sentence = `${printable(path)} cannot be a file, since ${why}: remove that first, or choose another name.`;
+    const sentence = `${printable(path)} cannot be a file because ${why}. Delete that first, or choose another name.`;
     throw new Refusal('conflict', 'path-taken', sentence, { field: 'path' });
   }
 }

@@ -77,7 +77,7 @@ export class NewApps {
       .list()
       .find((app) => app.id !== except && app.name.toLowerCase() === name.toLowerCase());
     if (taken !== undefined) {
-      throw new Refusal('conflict', 'app-name-taken', `There is an app called "${taken.name}" already.`, {
+      throw new Refusal('conflict', 'app-name-taken', `An app named "${taken.name}" already exists.`, {
         field: 'name',
       });
     }
@@ -87,7 +87,7 @@ export class NewApps {
   async demandBranch(id: string, branch: string): Promise<void> {
     const other = await this.#repository(id).branchInTheWay(branch);
     if (other === undefined) return;
-    const sentence = `git cannot have ${printable(branch)} beside the branch ${printable(other)}: delete that one first, or rename yours`;
+    const sentence = `The branch ${printable(branch)} conflicts with the branch ${printable(other)}. Delete that one first, or rename yours.`;
     throw new Refusal('conflict', 'branch-in-the-way', sentence);
   }
 
@@ -113,6 +113,7 @@ export class NewApps {
 /** The name itself. @throws Refusal `app-name-missing` */
 export function demandName(text: string): string {
   const name = text.trim();
-  if (name === '') throw new Refusal('invalid', 'app-name-missing', 'Give the app a name.', { field: 'name' });
+  if (name === '')
+    throw new Refusal('invalid', 'app-name-missing', 'The name of the app is required.', { field: 'name' });
   return name;
 }

@@ -77,7 +77,7 @@ export class Previews {
       if (store.find(app) === undefined) {
         // Its app was removed meanwhile, and this one was not there yet to go with it.
         await removal.remove(id);
-        throw new Refusal('not-found', 'app-not-found', `There is no app "${app}" any more.`);
+        throw new Refusal('not-found', 'app-not-found', `There is no app "${app}".`);
       }
       return id;
     });
@@ -102,11 +102,11 @@ export class Previews {
       throw new Refusal(
         'conflict',
         'preview-not-pushable',
-        `${id} is the preview of a branch: push ${branch} to ${of} instead.`,
+        `${id} is the preview of a branch. Push ${branch} to ${of} instead.`,
       );
     }
     if (app === undefined && isPreviewId(id)) {
-      const sentence = `There is no app "${id}", and a push cannot make it: "--" stands in the ids of previews alone. Push a branch to its app, or choose another id.`;
+      const sentence = `The app id "${id}" is reserved: only previews have "--" in their ids. Push the branch to its app, or choose another id.`;
       throw new Refusal('invalid', 'app-id-reserved', sentence, { field: 'id' });
     }
   }

@@ -62,13 +62,13 @@ export class PushedApps {
 
   /** @throws Refusal where this commit of a push cannot become a release */
   async inspect(id: string, commit: string, env: Record<string, string>): Promise<void> {
-    demandRepository(this.#options.store.get(id), 'change its files there');
+    demandRepository(this.#options.store.get(id), 'Change its files there');
     const repository = this.#repository(id);
     if ((await repository.resolve(commit, { env })) !== commit) {
       throw new Refusal(
         'invalid',
         'commit-missing',
-        'a branch must point at a commit, and what was pushed to it is something else',
+        'A branch must point to a commit, but something else was pushed to it.',
       );
     }
     await this.#options.inspector.inspect(repository, commit, { env });

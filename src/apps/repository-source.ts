@@ -41,7 +41,7 @@ export class RepositorySource implements AppSource {
       throw new Refusal('not-found', 'file-not-found', `${app.id} has no file "${path}".`, { field: 'path' });
     }
     if (entry.size > MAX_SHOWN) {
-      const sentence = `${path} is larger than 5 MB: clone the repository to see it.`;
+      const sentence = `${path} is larger than 5 MB. Clone the repository to see it.`;
       throw new Refusal('too-large', 'file-too-large', sentence, { field: 'path' });
     }
     return this.#repository(app).blob(entry.object);

@@ -101,10 +101,11 @@ export class Apps {
     const told =
       (name ?? before.name) !== before.name ||
       (input.description ?? before.description).replace(/\r\n/g, '\n') !== before.description;
-    if (told) demandRepository(before, 'change its name and description in config.json and run refresh');
+    if (told)
+      demandRepository(before, 'Change its name and description in config.json and run "streamlit-host refresh"');
     if (name !== undefined) newApps.demandFreeName(name, id);
     if (input.previews !== undefined && before.preview !== undefined) {
-      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and has none itself.`, {
+      throw new Refusal('conflict', 'preview-of-preview', `${id} is a preview, and previews cannot have previews.`, {
         field: 'previews_on',
       });
     }
@@ -146,7 +147,7 @@ export class Apps {
     const { store, removal } = this.#options;
     demandRepository(
       store.get(id),
-      'take it out of config.json, and its folder out of the folder of apps, and run refresh, which leaves its files alone',
+      'To delete it, remove it from config.json and its folder from the apps folder, and run "streamlit-host refresh"',
     );
     await removal.remove(id);
   }

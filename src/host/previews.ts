@@ -62,7 +62,7 @@ export class AppPreviews {
     const { store, deploys, inspector, previews } = this.#options;
     const app = store.get(id);
     if (app.preview !== undefined || !previews.isOn(app)) {
-      throw new Refusal('conflict', 'previews-off', `${id} has no previews: switch them on in its settings first.`, {
+      throw new Refusal('conflict', 'previews-off', `Previews are off for ${id}. Turn them on in its settings first.`, {
         field: 'branch',
       });
     }
@@ -70,7 +70,7 @@ export class AppPreviews {
       throw new Refusal(
         'conflict',
         'branch-deploys',
-        `${printable(branch)} is the branch that deploys ${id}: it needs no preview.`,
+        `${printable(branch)} is the deploy branch of ${id} and cannot have a preview.`,
         { field: 'branch' },
       );
     }
@@ -80,7 +80,7 @@ export class AppPreviews {
       ? await repository.resolve(`refs/heads/${branch}`)
       : undefined;
     if (commit === undefined) {
-      throw new Refusal('not-found', 'branch-not-found', `${id} has no branch "${printable(branch)}": push it first.`, {
+      throw new Refusal('not-found', 'branch-not-found', `${id} has no branch "${printable(branch)}". Push it first.`, {
         field: 'branch',
       });
     }

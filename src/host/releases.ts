@@ -55,12 +55,12 @@ export class Releases {
     const app = this.#options.store.get(id);
     const back = demandRelease(app, release);
     if (back.folder !== undefined) {
-      const sentence = `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps nothing of what it was: put the files back there.`;
+      const sentence = `Release ${release} of ${id} ran from ${back.folder.dir}, which keeps no earlier versions. Restore the files there.`;
       throw new Refusal('conflict', 'release-in-place', sentence);
     }
-    demandRepository(app, 'it cannot go back to a release of its repository');
+    demandRepository(app, 'Restore the files there');
     if (!['live', 'draining', 'retired'].includes(back.state)) {
-      const sentence = `Release ${release} of ${id} was never live: choose one that was.`;
+      const sentence = `Release ${release} of ${id} was never live. Choose one that was.`;
       throw new Refusal('conflict', 'release-never-live', sentence);
     }
     const { commit, branch } = back;
@@ -87,11 +87,7 @@ export class Releases {
   async retire(id: string, release: number): Promise<Release> {
     const found = demandRelease(this.#options.store.get(id), release);
     if (found.state === 'live') {
-      throw new Refusal(
-        'conflict',
-        'release-is-live',
-        `Release ${release} of ${id} is the live one: stop the app instead.`,
-      );
+      throw new Refusal('conflict', 'release-is-live', `Release ${release} of ${id} is live. Stop the app instead.`);
     }
     await this.#options.serving.retire(id, release);
     return demandRelease(this.#options.store.get(id), release);

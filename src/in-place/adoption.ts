@@ -43,7 +43,7 @@ export class Adoption {
     this.#ending = new Background((error, facts) =>
       options.logger.error(
         { ...facts, err: error },
-        `an adopted app could not be taken out of ${options.file.path}: take it out by hand`,
+        `an adopted app could not be removed from ${options.file.path}; remove it by hand`,
       ),
     );
   }
@@ -52,8 +52,7 @@ export class Adoption {
   async adopt(id: string, by: Principal): Promise<Deploy> {
     const { store, paths, appFiles } = this.#options;
     const { place } = store.get(id);
-    if (place === undefined)
-      throw new Refusal('conflict', 'not-in-place', `${id} has a repository of its own already.`);
+    if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} already has its own repository.`);
     const { main } = await inspectPlace(place).catch((error: unknown) => {
       throw error instanceof Refusal
         ? new Refusal(error.kind, error.code, `${id} cannot be adopted: ${asClause(error.message)}.`)
@@ -101,7 +100,7 @@ export class Adoption {
     throw new Refusal(
       'too-large',
       'too-many-files',
-      `${id} cannot be adopted: ${dir} holds more than ${MAX_FILES} files. Name what is not its code in a .gitignore there.`,
+      `${id} cannot be adopted: ${dir} has more than ${MAX_FILES} files. List those that are not its code in a .gitignore there.`,
     );
   }
 

@@ -44,7 +44,7 @@ export class FolderSource implements AppSource {
       throw new Refusal('not-found', 'file-not-found', `${app.id} has no file "${path}".`, { field: 'path' });
     }
     if (found.size > MAX_SHOWN) {
-      const sentence = `${path} is too large to be shown: look at it in ${dir}.`;
+      const sentence = `${path} is too large to show. Open it in ${dir}.`;
       throw new Refusal('too-large', 'file-too-large', sentence, { field: 'path' });
     }
     return readFile(join(dir, path));
@@ -83,7 +83,7 @@ export class FolderSource implements AppSource {
     const { store, deploys, logger } = this.#options;
     const { place } = store.get(id);
     if (place === undefined) {
-      const sentence = `${id} does not run in place: it is deployed from its repository.`;
+      const sentence = `${id} does not run in place. It is deployed from its repository.`;
       throw new Refusal('conflict', 'not-in-place', sentence);
     }
     const commit = (await codeOf(id, store)) ?? NO_COMMIT;

@@ -122,7 +122,7 @@ export class Folders {
       // One that was adopted, or pushed under this name, is deployed from its repository.
       if (store.find(id) !== undefined && store.find(id)?.place === undefined) continue;
       const meant = await isApp(place).catch((error: unknown) => {
-        notes.push(`${place.dir} cannot be looked at, and is left alone: ${messageOf(error)}.`);
+        notes.push(`Cannot read ${place.dir}, so it is skipped: ${messageOf(error)}.`);
         return false;
       });
       if (!meant) continue;
@@ -161,7 +161,7 @@ export class Folders {
             return {
               app: id,
               outcome: 'removed',
-              sentence: `It is not in config.json any more; its files in ${place.dir} are untouched.`,
+              sentence: `Removed from config.json. Its files in ${place.dir} are untouched.`,
             };
           }),
         );
@@ -178,7 +178,7 @@ export class Folders {
     } catch (error) {
       if (error instanceof Refusal) return { app, outcome: 'failed', sentence: error.message };
       this.#options.logger.error({ app, err: error }, 'an app in place could not be set up');
-      return { app, outcome: 'failed', sentence: 'Something went wrong on the server; its log says what.' };
+      return { app, outcome: 'failed', sentence: 'Internal error; see the server log.' };
     }
   }
 
@@ -194,9 +194,7 @@ export class Folders {
     } catch (error) {
       return {
         ...state,
-        problems: [
-          `${file.path} could not be written, so that new apps in ${apps} are left alone: ${messageOf(error)}`,
-        ],
+        problems: [`Cannot write ${file.path}, so new apps in ${apps} are skipped: ${messageOf(error)}.`],
       };
     }
   }
@@ -206,7 +204,7 @@ export class Folders {
     const isNew = problems.join('\n') !== this.#mistakes.join('\n');
     if (isNew)
       for (const problem of problems)
-        this.#options.logger.warn(`${problem} The last good config.json counts until that is mended.`);
+        this.#options.logger.warn(`${problem} The last valid config.json stays in effect.`);
     this.#mistakes = problems;
   }
 
@@ -224,12 +222,12 @@ export class Folders {
     const facts = { name, description, place, ...(path === undefined ? {} : { path }) };
     if (before === undefined) {
       await newApps.add({ ...newApp(id, name, new Date()), ...facts });
-      return step('added', `It runs in place, from ${place.dir}.`, await source.bringUp(id, by, 'added'));
+      return step('added', `Runs in place from ${place.dir}.`, await source.bringUp(id, by, 'added'));
     }
     if (before.place === undefined) {
       return step(
         'skipped',
-        `${id} is deployed from its own repository: take "${place.key}" out of config.json, or give it another key.`,
+        `${id} is deployed from its own repository. Remove "${place.key}" from config.json, or rename the key.`,
       );
     }
     const told = changesOf(before, entry);
@@ -238,19 +236,15 @@ export class Folders {
     }
     const changed = told.length === 0 ? '' : `Changed: ${told.join(', ')}.`;
     if (before.wanted === 'stopped')
-      return step(told.length === 0 ? 'unchanged' : 'changed', `${changed} It stays stopped.`.trim());
+      return step(told.length === 0 ? 'unchanged' : 'changed', `${changed} The app stays stopped.`.trim());
     const why = await this.#whyRestart(before, entry);
     if (why === undefined)
       return step(
         told.length === 0 ? 'unchanged' : 'changed',
-        changed === '' ? 'Nothing changed.' : `${changed} Nothing is restarted for that.`,
+        changed === '' ? 'No changes.' : `${changed} No restart needed.`,
       );
     const runs = serving.process(id)?.state === 'ready' && before.live !== null;
-    return step(
-      'restarted',
-      `Because ${why}.`,
-      await (runs ? source.deploy(id, by, why) : source.bringUp(id, by, why)),
-    );
+    return step('restarted', asSentence(why), await (runs ? source.deploy(id, by, why) : source.bringUp(id, by, why)));
   }
 
   /** Why an app that is wanted must be started anew; undefined where it need not. */
@@ -259,8 +253,8 @@ export class Folders {
     if (before.place !== undefined && !runsAlike(before.place, place)) return 'its settings changed';
     if (pendingRelease(before) !== undefined) return undefined;
     const process = serving.process(before.id);
-    if (process?.state === 'crashed') return 'it had crashed';
-    if (process === undefined && !before.asleep) return 'it did not run';
+    if (process?.state === 'crashed') return 'it crashed';
+    if (process === undefined && !before.asleep) return 'it was not running';
     const live = findRelease(before, before.live);
     return live !== undefined && (await source.hasChanged(store.get(before.id), live)) ? 'its code changed' : undefined;
   }
@@ -276,14 +270,14 @@ export class Folders {
       return {
         app,
         outcome,
-        sentence: `${sentence} Its deploy goes on: streamlit-host logs ${app} --release ${deploy.release} -f`,
+        sentence: `${sentence} The deploy continues. Follow it with: streamlit-host logs ${app} --release ${deploy.release} -f`,
       };
     if (release.state !== 'failed') return { app, outcome, sentence };
     const live = this.#options.store.find(app)?.live ?? null;
     return {
       app,
       outcome: 'failed',
-      sentence: `${asSentence(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} goes on.`}`,
+      sentence: `${asSentence(release.reason ?? 'its deploy failed')}${live === null ? '' : ` Release ${live} stays live.`}`,
     };
   }
 }

@@ -41,7 +41,7 @@ export class Importer {
           skipped.push({
             app: entry.id,
             outcome: 'skipped',
-            sentence: `The key "${entry.place.key}" belongs to the app in ${clash.place.dir} here: change one of the two keys.`,
+            sentence: `The key "${entry.place.key}" belongs to the app in ${clash.place.dir}. Change one of the two keys.`,
           });
           continue;
         }
@@ -50,7 +50,7 @@ export class Importer {
       }
       const port = now.config.websitePort === undefined ? websitePort : undefined;
       if (port !== undefined)
-        notes.push(`website_port ${port} counts from the next start on, unless STREAMLIT_HOST_PORT is set.`);
+        notes.push(`website_port ${port} applies from the next start, unless STREAMLIT_HOST_PORT is set.`);
       return { apps, ...(port === undefined ? {} : { websitePort: port }) };
     });
     const refreshed = await this.#folders.refresh(by);
@@ -70,7 +70,7 @@ export class Importer {
       throw new Refusal(
         'not-found',
         'import-missing',
-        `There is no config.json at ${path}, and no folder "apps": name the folder of the installation, or its config.json.`,
+        `There is no config.json at ${path}, and no folder "apps". Name the folder of the installation, or its config.json.`,
         { field: 'path' },
       );
     }
@@ -100,11 +100,11 @@ function moved({ place, path, id }: Entry, raw: RawEntry, now: ConfigState, note
   const others = now.config.entries;
   if (path !== undefined && others.some((other) => other.path === path)) {
     delete entry.url;
-    notes.push(`${id}: the url "${path}" belongs to another app here, so it has none but its own.`);
+    notes.push(`${id}: the URL "${path}" belongs to another app, so it is only at its default URL.`);
   }
   if (place.port !== undefined && others.some((other) => other.place.port === place.port)) {
     delete entry.port;
-    notes.push(`${id}: the port ${place.port} belongs to another app here, so it gets any.`);
+    notes.push(`${id}: port ${place.port} belongs to another app, so it gets a free one.`);
   }
   return entry;
 }
@@ -113,7 +113,7 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new Refusal('forbidden', 'import-missing', `${path} cannot be read: ${messageOf(error)}.`, {
+    throw new Refusal('forbidden', 'import-missing', `Cannot read ${path}: ${messageOf(error)}.`, {
       field: 'path',
       cause: error,
     });

@@ -166,8 +166,8 @@ describe('an app that is made by a form', () => {
     expect((await follow((await json<{ deploy: Deploy }>(Promise.resolve(added))).deploy)).state).toBe('live');
     const before = await paths();
     for (const [path, why] of [
-      ['pages', 'pages cannot be a file, since it is a folder of the project'],
-      ['app.py/x.txt', 'app.py/x.txt cannot be a file, since app.py is a file of the project'],
+      ['pages', 'pages cannot be a file because it is a folder of the project'],
+      ['app.py/x.txt', 'app.py/x.txt cannot be a file because app.py is a file of the project'],
     ] as const) {
       const refused = await host.api(`/apps/demo/files/${path}`, { method: 'PUT', body: 'text' });
       expect([refused.status, ((await refused.json()) as { detail: string }).detail]).toEqual([

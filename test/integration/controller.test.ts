@@ -157,7 +157,7 @@ describe('an old installation', () => {
         ['fragile', 'added'],
       ],
     ]);
-    expect(json.notes.join()).toContain('website_port 5000 counts from the next start on');
+    expect(json.notes.join()).toContain('website_port 5000 applies from the next start');
     const sales = await running('sales');
     expect([sales.folder, sales.port, await readlink(`/proc/${sales.pid}/cwd`)]).toEqual([
       old.path('apps/sales'),
@@ -241,7 +241,7 @@ describe('refresh', () => {
       own: 'changed',
       fragile: 'unchanged',
     });
-    expect(apps.find(({ app: id }) => id === 'sales')?.sentence).toBe('Because its code changed.');
+    expect(apps.find(({ app: id }) => id === 'sales')?.sentence).toBe('Its code changed.');
     expect((await app('own')).pid).toBe(own?.pid);
     expect(await app('plain')).toMatchObject({ state: 'stopped', pid: null });
     expect((await app('sales')).pid).not.toBe(sales?.pid);
@@ -260,7 +260,7 @@ describe('refresh', () => {
     const failed = (await refresh()).apps.find(({ app: id }) => id === 'sales');
     expect(failed).toMatchObject({
       outcome: 'failed',
-      sentence: expect.stringMatching(/the script raised an exception.*goes on\.$/i) as unknown,
+      sentence: expect.stringMatching(/the script raised an exception.*stays live\.$/i) as unknown,
     });
     expect(await app('sales')).toMatchObject({ state: 'running', pid });
     await old.write({ 'apps/sales/app.py': good });
@@ -340,7 +340,7 @@ describe('a folder that cannot be looked at', () => {
     });
     await symlink('streamlit-host.toml', ours.path('apps/adrift/streamlit-host.toml'));
     const { notes, apps } = await refresh();
-    expect(notes).toEqual([expect.stringMatching(/apps\/adrift cannot be looked at, and is left alone: ELOOP/)]);
+    expect(notes).toEqual([expect.stringMatching(/Cannot read .*apps\/adrift, so it is skipped: ELOOP/)]);
     expect(apps.filter(({ outcome }) => outcome === 'added').map(({ app: id }) => id)).toEqual(['ashore']);
     expect(await shown('ashore')).toContain('found all the same');
     await rm(ours.path('apps/adrift'), { recursive: true });
@@ -359,7 +359,7 @@ describe('the command line', () => {
     const done = await cli('import', '.');
     expect([done.code, done.output]).toEqual([
       0,
-      expect.stringMatching(/^APP +OUTCOME +WHY\nsales +unchanged +Nothing changed\.\nown /),
+      expect.stringMatching(/^APP +OUTCOME +WHY\nsales +unchanged +No changes\.\nown /),
     ]);
     const config = await ours.config();
     await ours.setConfig({ ...config, apps: { ...config.apps, gone: { dir: old.path('gone') } } });

@@ -74,7 +74,7 @@ test('a branch that git cannot have beside another is refused before it is deplo
   for (const branch of ['feature', 'feature/x/y']) {
     const push = await project.git('push', host.remote('shop'), `main:refs/heads/${branch}`);
     expect(push.output).toContain(
-      `(git cannot have ${branch} beside the branch feature/x: delete that one first, or rename yours)`,
+      `(the branch ${branch} conflicts with the branch feature/x. Delete that one first, or rename yours)`,
     );
     expect(push.code).toBe(1);
   }
@@ -198,10 +198,10 @@ test('nobody pushes to a preview itself, or makes an app that looks like one', a
   const before = await serves(host, FEATURE);
   const direct = await project.git('push', host.remote(FEATURE), 'main:feature/x');
   expect(direct.code).not.toBe(0);
-  expect(direct.output).toContain(`${FEATURE} is the preview of a branch: push feature/x to shop instead.`);
+  expect(direct.output).toContain(`${FEATURE} is the preview of a branch. Push feature/x to shop instead.`);
   const made = await project.git('push', host.remote('new--thing'), 'main');
   expect(made.code).not.toBe(0);
-  expect(made.output).toContain('"--" stands in the ids of previews alone');
+  expect(made.output).toContain('only previews have "--" in their ids');
   expect(await send('POST', '/apps', { name: 'Thing', id: 'new--thing' }, 422)).toMatchObject({
     code: 'app-id-reserved',
   });

@@ -184,7 +184,7 @@ describe('what is pushed to', () => {
     await hello.git('tag', '-a', 'v2', '-m', 'Two');
     const push = await hello.git('push', '--force', host.remote('hello'), 'refs/tags/v2:refs/heads/main');
     expect(push.code).toBe(1);
-    expect(push.output).toContain('a branch must point at a commit');
+    expect(push.output).toContain('a branch must point to a commit');
     expect(await serves(host, 'hello')).toEqual(before);
   });
 

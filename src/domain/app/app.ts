@@ -193,23 +193,23 @@ export function drainMinutesOf(app: App): number | undefined {
   return findRelease(app, app.live)?.drainMinutes ?? app.drainLimitMinutes;
 }
 
-/** A name that came from outside, safe and short enough to stand in a sentence. */
+/** A name that came from outside, safe and short enough for a sentence. */
 export function printable(text: string): string {
   const clean = text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
   return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean;
 }
 
-/** @param instead what to do, in words that follow "runs in place" @throws Refusal `app-in-place` where an app's files are not ours to change */
+/** @param instead what to do instead, as the beginning of a sentence @throws Refusal `app-in-place` where an app's files are not ours to change */
 export function demandRepository(app: App, instead: string): void {
   if (app.place === undefined) return;
   throw new Refusal(
     'conflict',
     'app-in-place',
-    `${app.id} runs in place, from ${app.place.dir}: ${instead}, or make it an app with a repository of its own: streamlit-host adopt ${app.id}`,
+    `${app.id} runs in place from ${app.place.dir}. ${instead}, or give it its own repository with "streamlit-host adopt ${app.id}".`,
   );
 }
 
 /** The refusal for an app that has nothing to run. */
 export function nothingDeployed(id: string): Refusal {
-  return new Refusal('conflict', 'nothing-deployed', `${id} has nothing to run yet: push to it first.`);
+  return new Refusal('conflict', 'nothing-deployed', `${id} has not been deployed yet. Push to it first.`);
 }

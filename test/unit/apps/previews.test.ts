@@ -63,7 +63,7 @@ it('makes none for an app that is removed in that moment', async () => {
     await store.remove('shop');
     await store.create(app);
   };
-  await expect(open(0, begin).take('shop', 'late')).rejects.toThrow('There is no app "shop" any more.');
+  await expect(open(0, begin).take('shop', 'late')).rejects.toThrow('There is no app "shop".');
   expect(ids()).toEqual([]);
 });
 
@@ -115,9 +115,9 @@ it('makes one preview for two pushes at once, and tells who asks for another kin
   const both = await Promise.all([open14.take('shop', 'a/b'), open14.take('shop', 'a/b')]);
   expect(both).toEqual(['shop--a-b', 'shop--a-b']);
   expect(() => open14.demandPushable('shop--a-b')).toThrow(
-    'shop--a-b is the preview of a branch: push a/b to shop instead.',
+    'shop--a-b is the preview of a branch. Push a/b to shop instead.',
   );
-  expect(() => open14.demandPushable('shop--other')).toThrow('"--" stands in the ids of previews alone');
+  expect(() => open14.demandPushable('shop--other')).toThrow('only previews have "--" in their ids');
   open14.demandPushable('shop');
   open14.demandPushable('new');
   expect(await open14.end('shop', 'a/b')).toBe('shop--a-b');
