@@ -13,9 +13,9 @@ export interface Config {
   controller: { config: string; apps: string; logs: string };
   /** The one address everything links to, without a trailing slash. */
   publicBase: string;
-  /** Names besides the public base's that requests may give as their host. */
+  /** Names, in addition to the public base's, that requests may give as their host. */
   hosts: readonly string[];
-  /** Headers that reach apps besides the kinds that always do, in small letters; "x-sso-*" for all that begin so. */
+  /** Headers that reach apps in addition to the kinds that always do, in small letters; "x-sso-*" for all that begin so. */
   appHeaders: readonly string[];
   /** The most connections at once, in all and of one address. */
   connections: { total: number; perAddress: number };

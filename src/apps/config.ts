@@ -20,7 +20,7 @@ import type { Deploys } from '../deploys/deploys.js';
 
 /** A change of an app's config; what is left out stays unchanged. */
 export interface ConfigChange {
-  /** All vars anew, or a change of some. */
+  /** All vars, or a change of some. */
   vars?: { replace: ConfigVars } | { patch: VarsPatch };
   /** secrets.toml; empty = none. */
   secretsToml?: string;

@@ -98,14 +98,14 @@ export class AppFiles {
   }
 }
 
-/** New contents of files say nothing of whether these can be run: that stays as it was. */
+/** New contents of files say nothing of whether these can be run: that stays unchanged. */
 function withModes(files: readonly StagedFile[], before: readonly TreeEntry[]): StagedFile[] {
   const executable = new Set(before.filter(({ mode }) => mode === '100755').map(({ path }) => path));
   return files.map((file) => ({ ...file, executable: file.executable ?? executable.has(file.path) }));
 }
 
 /**
- * git drops without a word the files of a folder whose name a file takes, and the file that stands where a folder shall be.
+ * git drops without a word the files of a folder whose name a file takes, and the file that is in the way of a folder.
  * @throws Refusal `path-taken`
  */
 function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): void {

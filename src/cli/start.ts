@@ -55,8 +55,8 @@ function foldersOf({ env, cwd }: Context): NodeJS.ProcessEnv {
 }
 
 function alreadyRuns({ url, pid }: LocalServer, data: string): Refusal {
-  const where = url === '' ? `it is starting up` : `${url}/`;
-  return new Refusal('conflict', 'already-running', `A server is already running on ${data}: ${where} (pid ${pid}).`);
+  const where = `${url === '' ? 'it is starting up' : `${url}/`} (pid ${pid})`;
+  return new Refusal('conflict', 'already-running', `A server is already running on ${data}: ${where}.`);
 }
 
 function nameOther(cli: Context, server: LocalServer, data: string): void {

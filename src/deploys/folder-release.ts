@@ -28,7 +28,7 @@ export class FolderReleases implements ReleaseSource {
   }
 
   title({ folder, message }: Release): string {
-    return `${folder?.dir ?? 'its folder'} as it is${message === '' ? '' : ` (${message})`}`;
+    return `the files in ${folder?.dir ?? 'its folder'}${message === '' ? '' : ` (${message})`}`;
   }
 
   /**
@@ -36,7 +36,7 @@ export class FolderReleases implements ReleaseSource {
    * @throws Refusal with one sentence on what is missing, those of environments
    */
   async build({ id, place }: App, _release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
-    if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} does not run in place any more`);
+    if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} no longer runs in place.`);
     const { venv, main, settings } = await inspectPlace(place);
     // Before the process reads it: what is changed from here on is another release.
     const commit = await digestOf(place.dir, place.main);

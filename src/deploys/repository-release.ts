@@ -88,8 +88,8 @@ export class RepositoryReleases implements ReleaseSource {
     const before = `release ${release.of}`;
     log.step(
       release.source === 'config'
-        ? `Code and environment are those of ${before}`
-        : `Rolls back to ${before}, with its environment unchanged`,
+        ? `Reusing the code and environment of ${before}`
+        : `Rolling back to ${before}, with the same environment`,
     );
     return { facts: {}, settings: await settingsIn(source) };
   }

@@ -25,7 +25,7 @@ export interface GatewayOptions {
   /** The public base's own path; empty where it has none. */
   basePath: string;
   publicBase: () => string;
-  /** Headers that reach apps besides the kinds that always do, in small letters. */
+  /** Headers that reach apps in addition to the kinds that always do, in small letters. */
   appHeaders?: readonly string[];
   /** Somebody came for an app that sleeps. */
   wake: (app: string) => void;

@@ -44,7 +44,7 @@ export interface Forwarded {
   /** The visitor's address. */
   address: string;
   proto: string;
-  /** Names in small letters that the operator lets pass besides, such as of what their proxy says; "x-sso-*" for a kind. */
+  /** Names in small letters that the operator also lets pass, such as of what their proxy says; "x-sso-*" for a kind. */
   also?: readonly string[];
 }
 

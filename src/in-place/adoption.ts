@@ -18,7 +18,7 @@ import type { Principal } from '../domain/access/principal.js';
 import type { Configs } from '../apps/config.js';
 import { inspectPlace } from '../deploys/folder-release.js';
 
-/** More files than this are no app's code. */
+/** An app's code has fewer files than this. */
 const MAX_FILES = 2_000;
 /** Streamlit's secrets, which belong to the server's encrypted ones and not into a repository. */
 const SECRETS = '.streamlit/secrets.toml';

@@ -20,13 +20,13 @@ export interface Refreshed {
   apps: AppOutcome[];
 }
 
-/** What can be done with the apps that run in place, as config.json tells of them. */
+/** What can be done with the apps that run in place, as listed in config.json. */
 export interface Controller {
-  /** What the last look at config.json found to be wrong, one sentence each; the last good one counts until it is mended. */
+  /** What the last look at config.json found to be wrong, one sentence each; the last valid version stays in effect. */
   mistakes(): readonly string[];
   /**
    * Reads config.json and the folder of apps again: adds what is new, restarts what changed or died though it is wanted,
-   * removes what is gone. What a person has stopped stays stopped. Bad input is told in the notes, and is no error.
+   * removes what is gone. What a person has stopped stays stopped. Bad input is reported in the notes and does not throw.
    */
   refresh(by: Principal): Promise<Refreshed>;
   /**

@@ -50,7 +50,7 @@ export class FolderSource implements AppSource {
     return readFile(join(dir, path));
   }
 
-  /** None: the folder is no repository of ours. */
+  /** None: the folder is not a repository of ours. */
   async newest(): Promise<undefined> {
     return undefined;
   }

@@ -73,7 +73,7 @@ export class Folders {
       for (const { app, outcome, sentence } of steps)
         if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
     } catch (error) {
-      // The apps that were pushed must not wait for it to be mended.
+      // The apps that were pushed must not wait until it is fixed.
       logger.error({ err: error }, 'the apps in place could not be looked at');
     }
   }
@@ -103,7 +103,7 @@ export class Folders {
 
   /**
    * The apps of a folder that no entry names, as they would be written into config.json, by key.
-   * @param notes hears of each that cannot be looked at, such as somebody's private one: it must not hide the others
+   * @param notes receives each that cannot be read, such as somebody's private one: it must not hide the others
    */
   async discover(
     folder: string,
@@ -247,7 +247,7 @@ export class Folders {
     return step('restarted', asSentence(why), await (runs ? source.deploy(id, by, why) : source.bringUp(id, by, why)));
   }
 
-  /** Why an app that is wanted must be started anew; undefined where it need not. */
+  /** Why an app that is wanted must be restarted; undefined where it need not. */
   async #whyRestart(before: App, { place }: Entry): Promise<string | undefined> {
     const { serving, source, store } = this.#options;
     if (before.place !== undefined && !runsAlike(before.place, place)) return 'its settings changed';
@@ -300,8 +300,8 @@ function changesOf(app: App, { name, description, path, place }: Entry): string[
 }
 
 /**
- * True where a folder says that it is an app: nobody's other scripts shall be run because they lie there. What the app lacks
- * besides is told where it is deployed.
+ * True where a folder says that it is an app: other scripts in the folder must not be run by accident. What the app lacks
+ * is reported when it is deployed.
  */
 async function isApp(place: Place): Promise<boolean> {
   try {

@@ -78,7 +78,7 @@ export class Watcher {
     this.#watched.set(id, { dir, identity, watcher });
   }
 
-  /** Begins anew where a folder was put in another's place: the system goes on telling of the one that was there. */
+  /** Starts again where a folder was put in another's place: the system goes on telling of the one that was there. */
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;

@@ -1,5 +1,5 @@
 /**
- * Work that nobody waits for. It still has an owner: whoever started it waits for it at the end, and its errors are
+ * Work that nobody waits for. It still has an owner: the one who started it waits for it at the end, and its errors are
  * reported.
  */
 export class Background {

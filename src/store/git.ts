@@ -14,7 +14,7 @@ const TIMEOUT_MS = 120_000;
 /** The most bytes that are read from it by default. */
 const MAX_BYTES = 100 * 1024 * 1024;
 
-/** What git's environment may hold besides ours: a temporary index, a push's quarantine, and who makes a commit. */
+/** What git's environment may hold in addition to ours: a temporary index, a push's quarantine, and who makes a commit. */
 const ADDED = [
   'GIT_INDEX_FILE',
   'GIT_OBJECT_DIRECTORY',

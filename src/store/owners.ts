@@ -16,7 +16,7 @@ const LAST = FIRST + 0xff_ffff;
 export class Owners {
   readonly #paths: Paths;
   readonly #separate: boolean;
-  /** One after the other: no two apps shall find the same number free. */
+  /** One after the other: no two apps may find the same number free. */
   readonly #turns = new Turns();
 
   /** @param separate whether each app is a user of its own */
@@ -63,7 +63,7 @@ function isOurs(uid: number): boolean {
   return uid >= FIRST && uid <= LAST;
 }
 
-/** No link is followed: whoever could make one there may be the one that the files are taken from. */
+/** No link is followed: the user that could make one there may be the one that loses the files. */
 async function giveAll(folder: string, uid: number): Promise<void> {
   await promisify(execFile)('chown', ['-R', '-h', '-P', `${uid}:${uid}`, '--', folder]);
 }

@@ -117,7 +117,7 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
       return;
     }
     demandPage(ctx, found.session.csrf, base());
-    // The cookie lasts as long as the session, which lasts anew with every use.
+    // The cookie lasts as long as the session, which every use extends.
     if (isSafe(ctx)) setCookie(ctx, found.session.id, base());
     (ctx.state as { signedIn?: SignedIn }).signedIn = found;
     await next();

@@ -23,7 +23,7 @@ export interface NameChange {
 export interface DiffView {
   /** The first lines of the patch. */
   lines: PatchLine[];
-  /** How many lines there are besides. */
+  /** The number of further lines. */
   more: number;
   config: NameChange[];
   /** Why the config cannot be compared; undefined where it could be. */

@@ -143,7 +143,7 @@ function securityHeaders(): Middleware {
     // The apps on the same origin do not ask for it, and a browser decides once for the whole origin.
     originAgentCluster: false,
     referrerPolicy: { policy: 'strict-origin' },
-    // Whoever ends TLS decides that; it holds for every other service on the same host.
+    // The proxy that terminates TLS decides that; it holds for every other service on the same host.
     strictTransportSecurity: false,
     xFrameOptions: { action: 'deny' },
   });

@@ -72,7 +72,7 @@ export interface GalleryCard {
 /** What a visitor of an app sees while it cannot answer. */
 export type GatewayPage = 'building' | 'crashed' | 'failed' | 'not-found' | 'starting' | 'stopped';
 
-/** What such a page tells besides. */
+/** What such a page also shows. */
 export interface GatewayFacts {
   /** The last lines of the deploy that is under way. */
   lines?: string[] | undefined;
@@ -136,7 +136,7 @@ export interface Pages {
     folders: FolderView[];
     count: number;
     path: string;
-    /** False where the file is no text, or too much of it. */
+    /** False where the file is not text, or too large. */
     editable: boolean;
     text: string;
     /** The colours' language; empty for none. */

@@ -273,7 +273,7 @@ describe('refresh', () => {
     const before = await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await running(id)).pid));
     await ours.write({ 'config.json': good.replace('"website_port"', 'website_port') });
     const broken = await refresh();
-    expect(broken.notes).toEqual([expect.stringMatching(/config\.json, line \d+, column \d+: this is not JSON/)]);
+    expect(broken.notes).toEqual([expect.stringMatching(/config\.json, line \d+, column \d+: invalid JSON/)]);
     // Who did not start that look sees it as well.
     expect(((await (await host.api('/apps')).json()) as { config_mistakes: string[] }).config_mistakes).toEqual(
       broken.notes,

@@ -147,7 +147,7 @@ st.text("text:going")
     const deletion = host.api('/apps/going?confirm=going', { method: 'DELETE' });
     await until('it is being stopped', async () => (await host.app('going')).state === 'stopped');
     const push = await project.git('push', host.remote('going'), 'main');
-    expect([push.code, push.output]).toEqual([1, expect.stringContaining('going is being removed')]);
+    expect([push.code, push.output]).toEqual([1, expect.stringContaining('going is being deleted')]);
     expect((await deletion).status).toBe(204);
     expect(await processesWith(join(host.data, 'apps', 'going', 'storage'))).toEqual([]);
   });

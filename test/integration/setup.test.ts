@@ -137,7 +137,7 @@ describe('npm start with a data folder that cannot be written', () => {
     const start = exec(process.execPath, [join(ROOT, 'scripts', 'start.js')], { env });
     expect(await start.catch((error: unknown) => error)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(new RegExp(`^The data folder ${data} cannot be written: ENOTDIR.*\n$`)) as string,
+      stderr: expect.stringMatching(new RegExp(`^Cannot write to the data folder ${data}: ENOTDIR.*\n$`)) as string,
     });
   });
 });

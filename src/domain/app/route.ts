@@ -73,7 +73,7 @@ export function isAgentApi(rest: string): boolean {
 export function plainRest(rest: string): string {
   // No browser sends a fragment, but servers that get one cut it off.
   const path = rest.split('#', 1)[0] ?? '';
-  // Byte by byte, as servers decode: what is no UTF-8 elsewhere in the path must not hide the rest of it.
+  // Byte by byte, as servers decode: what is not UTF-8 elsewhere in the path must not hide the rest of it.
   const plain = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
   return plain.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
 }

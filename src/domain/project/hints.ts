@@ -43,8 +43,8 @@ const METHODS = new Set([
 
 /**
  * The keys that Python code names: `st.secrets["x"]`, `st.secrets.x`, `st.secrets.get("x")`, `os.environ["X"]`,
- * `os.environ.get("X")`, `os.getenv("X")`, and the same by names imported from streamlit and os. Nothing is run, and what
- * stands in comments and strings is not code. Keys that are put together when the code runs are not seen.
+ * `os.environ.get("X")`, `os.getenv("X")`, and the same by names imported from streamlit and os. Nothing is run, and the
+ * text of comments and strings is not code. Keys that are put together when the code runs are not seen.
  */
 export function keysInCode(code: string): FileKeys {
   const tokens = tokenise(code);

@@ -3,7 +3,7 @@ import { presentApp } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { streamEvents } from './sse.js';
 
-/** The call that tells of every change. */
+/** The call that streams every change. */
 export function eventRoutes(api: ApiContext): Route[] {
   const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date(), api.memoryOf);
   return [

@@ -14,7 +14,7 @@ import { serverRoutes } from './server.js';
 
 export interface ApiOptions extends ApiContext {
   version: string;
-  /** The page that tells of the API. @param csrf the token of the session that looks at it */
+  /** The page that documents the API. @param csrf the token of the session that looks at it */
   docs(model: ApiDocs, csrf: string | undefined): string;
 }
 

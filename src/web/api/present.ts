@@ -7,7 +7,7 @@ import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 /** Resident memory, in bytes, of what carries the mark and what that started; undefined where it cannot be told. */
 export type MemoryOf = (mark: string) => number | undefined;
 
-/** An app as the API tells of it. @param base the public base, from which every address is made */
+/** An app as the API describes it. @param base the public base, from which every address is made */
 export function presentApp({ app, state, process }: AppStatus, base: string, now: Date, memoryOf: MemoryOf): AppAnswer {
   const url = `${base}/apps/${app.id}/`;
   const last = app.releases.at(-1);

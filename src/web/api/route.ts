@@ -56,7 +56,7 @@ export interface Route {
   headers?: z.ZodObject;
   body?: BodyContent;
   answers: Record<number, Answer>;
-  /** The codes of what can go wrong, besides those that follow from what it takes (`codesOf`). */
+  /** The codes of what can go wrong, in addition to those that follow from its input (`codesOf`). */
   codes?: readonly ProblemCode[];
   handle(ctx: Context, input: { params: never; query: never }): Promise<void>;
 }

@@ -46,7 +46,7 @@ export function appRoutes(add: AddRoute): void {
           hidden: String(page.field('hidden') !== ''),
         });
         const previews = page.field('previews') === 'on';
-        // What is as it was stays the server's to say.
+        // Unchanged settings keep following the server's default.
         const switched = page.status.app.preview === undefined && previews !== page.host.previews.of(id).on;
         await page.host.apps.describe(id, {
           name: name ?? '',

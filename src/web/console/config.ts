@@ -15,7 +15,7 @@ import type { AddRoute } from './route.js';
 /** The most that is read of a form with a file, in bytes: text and file, with room for what is between. */
 const MAX_FORM = 4 * SECRETS_BYTES;
 
-/** What a page tells besides the names: what somebody typed that was refused, and what they pressed to see. */
+/** What a page shows in addition to the names: what somebody typed that was refused, and what they pressed to see. */
 interface Told {
   refusal?: Refusal;
   /** The part of the page that the refusal is about. */
@@ -143,7 +143,7 @@ async function show(page: Page, told: Told): Promise<void> {
     {
       ...(await page.app('config')),
       problem,
-      // After a release was brought back, what runs is not what stands here.
+      // After a rollback, the live release has another config than this.
       behind: live !== undefined && (live.config ?? 0) !== config.version && problem === undefined,
       stopped: live !== undefined && app.wanted === 'stopped',
       missing: missing.map((key) => ({

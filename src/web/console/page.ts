@@ -24,7 +24,7 @@ export interface ConsoleDeps {
   publicBase: () => string;
   /** What the process with a mark uses now; undefined where it cannot be told. */
   usage: (mark: string) => Usage | undefined;
-  /** Hears who looked at a value. */
+  /** Logs who revealed a value. */
   logger: { info(facts: object, text: string): void };
 }
 

@@ -2,7 +2,7 @@ import { Transform } from 'node:stream';
 
 /**
  * Lets bytes through and counts them.
- * @param count hears the size of every chunk; what it throws ends the stream
+ * @param count called with the size of every chunk; what it throws ends the stream
  */
 export function meter(count: (bytes: number) => void): Transform {
   return new Transform({

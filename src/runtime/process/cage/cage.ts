@@ -29,7 +29,7 @@ export interface CageOptions {
 /** What keeps apps from each other and from the server, and what it was chosen for. */
 export class Cage {
   readonly kind: CageKind;
-  /** One sentence for whoever runs the server. */
+  /** One sentence for the operator. */
   readonly sentence: string;
   readonly #machine: Machine;
 

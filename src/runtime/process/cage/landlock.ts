@@ -7,7 +7,7 @@ const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pt
   (name) => `/dev/${name}`,
 );
 
-/** Where the kernel tells of itself. */
+/** Where the kernel reports its features. */
 const KERNEL = ['/proc', '/sys', '/dev'];
 
 /**

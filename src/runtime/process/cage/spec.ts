@@ -3,7 +3,7 @@ export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
 
 export type CageKind = (typeof cageKinds)[number];
 
-/** What is to run in a cage, and all that it may reach there besides the system's own folders. Every path is absolute. */
+/** What is to run in a cage, and all that it may reach there in addition to the system's folders. Every path is absolute. */
 export interface CageSpec {
   /** argv of what runs; its first word is a path. */
   command: readonly string[];
@@ -37,7 +37,7 @@ export interface Machine {
 /** What is started instead of the command. */
 export interface Caged {
   command: string[];
-  /** What stands on its descriptor 3. */
+  /** The content of its descriptor 3. */
   order: string;
 }
 
