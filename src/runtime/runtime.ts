@@ -24,7 +24,7 @@ export interface Runtime {
   adopt(record: InstanceRecord): Promise<Instance | undefined>;
   /** Ends what is left of an instance that is not to be adopted. */
   discard(record: InstanceRecord): Promise<void>;
-  /** True where a record tells of what runs for another server: the data folder is a copy of that server's. */
+  /** True where a record names what runs for another server: the data folder is a copy of that server's. */
   isForeign(record: InstanceRecord): Promise<boolean>;
   /** Ends all that is ours and in no record. @param keep the marks of what is in one */
   sweep(keep: ReadonlySet<string>): Promise<void>;

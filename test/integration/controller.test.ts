@@ -288,9 +288,7 @@ describe('refresh', () => {
       },
     });
     const wrong = await refresh();
-    expect(wrong.notes.join('\n')).toContain(
-      'apps.sales.port: must be a whole number from 1 to 65535, and is "eighty"',
-    );
+    expect(wrong.notes.join('\n')).toContain('apps.sales.port must be a whole number from 1 to 65535 (found "eighty")');
     await rm(ours.path('config.json'));
     const gone = await refresh();
     expect(gone.notes).toEqual([expect.stringMatching(/config\.json no longer exists\.$/)]);

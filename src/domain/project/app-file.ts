@@ -180,7 +180,7 @@ function place(text: string, path: readonly string[]): string {
   return path.length > 1 ? place(text, path.slice(0, -1)) : '';
 }
 
-/** What stands between the brackets of a table's first line. */
+/** The text between the brackets of a table's first line. */
 function headingOf(line: string): string | undefined {
   const text = line.trimStart();
   const end = text.indexOf(']');
@@ -189,7 +189,7 @@ function headingOf(line: string): string | undefined {
   return heading === '' ? undefined : heading;
 }
 
-/** What stands before the "=" of a line. */
+/** The key of a line: the text before its "=". */
 function keyOf(line: string): string | undefined {
   const key = line.slice(0, Math.max(0, line.indexOf('='))).trim();
   return /^[\w.\-"' ]+$/.test(key) ? key : undefined;

@@ -94,11 +94,11 @@ export class Child implements Instance {
     return isRunning(this.identity);
   }
 
-  /** What it did not begin with is told alone, lest the rest take back what was changed since. */
+  /** Sends only what it did not start with, so that nothing that changed since is undone. */
   tell(order: Order): Promise<void> {
     const late = Object.entries(order.environment).filter(([name, value]) => this.environment[name] !== value);
     this.#stdin?.end(JSON.stringify({ ...order, environment: Object.fromEntries(late) }));
-    // Where it ends before it has read this, its end is what tells of it.
+    // Where it ends before it has read this, its end reports the failure.
     return Promise.resolve();
   }
 
@@ -139,7 +139,7 @@ export class Child implements Instance {
   }
 }
 
-/** The process that a record tells of; undefined where it tells of none of this machine. */
+/** The process that a record names; undefined where it names none of this machine. */
 export function identityOf({ runtime, pid, startTime }: InstanceRecord): ProcessIdentity | undefined {
   return runtime !== PROCESS || pid === undefined || startTime === undefined ? undefined : { pid, startTime };
 }

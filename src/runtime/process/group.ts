@@ -14,7 +14,7 @@ export interface Leader {
 }
 
 /**
- * Ends a process group: TERM, time to finish, then KILL for whoever is left of it. Resolves once nothing of it runs.
+ * Ends a process group: TERM, time to finish, then KILL for what is left of it. Resolves once nothing of it runs.
  * @param graceMs how long it may take to end by itself
  */
 export async function endGroup({ pid, startTime }: Leader, graceMs: number): Promise<void> {
