@@ -61,12 +61,11 @@ const BY_VALUE = new Set([
   'Release ${} of ${} ${}.${}',
   // redis/launch.ts: the reason brings its full stop.
   'Redis could not be started: ${}',
+  // web/upload/path.ts: what is wrong with the path, in a sentence.
+  '"${}" is not a valid file path. ${}',
   // domain/project/tree.ts: the path of a file, and what is wrong with it.
   '${} ${}',
 ]);
-
-/** Sources whose sentences are rewritten together with the pages that show them. */
-const LATER = /^src\/web\/(api\/(config|schemas)|console\/page|upload\/apply)\.ts$/;
 
 interface Text {
   file: string;
@@ -91,6 +90,27 @@ function filesIn(folder: string, pattern: RegExp): string[] {
 const sources = [...filesIn('src', /\.ts$/), ...filesIn('scripts', /\.js$/), ...filesIn('hooks', /\.js$/)].map((file) =>
   ts.createSourceFile(file, readFileSync(join(ROOT, file), 'utf8'), ts.ScriptTarget.Latest, true),
 );
+
+/** Files that are read as plain text. Decisions are records of their day, and stay as they were written. */
+const PLAIN = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...filesIn('docs', /\.(?:md|json)$/).filter((file) => !file.startsWith('docs/decisions/')),
+  ...filesIn('templates', /\.hbs$/),
+  ...filesIn('python', /\.py$/),
+];
+
+/** The paragraphs of a file of plain text. */
+function paragraphsOf(file: string): Text[] {
+  let line = 1;
+  return readFileSync(join(ROOT, file), 'utf8')
+    .split(/\n(?=\s*\n)/)
+    .map((paragraph) => {
+      const found = { file, line, text: paragraph.replace(/\s+/g, ' ') };
+      line += paragraph.split('\n').length;
+      return found;
+    });
+}
 
 function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
   visit(node);
@@ -176,13 +196,8 @@ const refusals: Refused[] = sources.flatMap((source) => {
 
 describe('what people read', () => {
   it('has none of the phrases that read as if translated', () => {
-    const texts = sources.filter(({ fileName }) => !LATER.test(fileName)).flatMap(textsOf);
-    const plain = filesIn('python', /\.py$/).map((file) => ({
-      file,
-      line: 1,
-      text: readFileSync(join(ROOT, file), 'utf8').replace(/\s+/g, ' '),
-    }));
-    const found = [...texts, ...plain].flatMap(({ file, line, text }) =>
+    const texts = sources.flatMap(textsOf);
+    const found = [...texts, ...PLAIN.flatMap(paragraphsOf)].flatMap(({ file, line, text }) =>
       PHRASES.flatMap(([phrase, better]) => {
         const match = phrase.exec(text);
         if (match === null) return [];
