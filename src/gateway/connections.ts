@@ -38,7 +38,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   everyMs: 1_000,
 };
 
-/** Fewer bytes than this in one window are no transfer, only a connection that is held. */
+/** Fewer bytes than this in one window are not a transfer, only a connection that is held. */
 const LEAST_BYTES = 512;
 
 /** How far somebody has got, and since when. */
@@ -82,7 +82,7 @@ export class Connections {
   }
 
   #begin(socket: Socket): void {
-    // What another protocol was declined on is begun anew.
+    // What another protocol was declined on is begun again.
     if (this.#held.has(socket)) return;
     const address = socket.remoteAddress ?? '';
     const count = (this.#counts.get(address) ?? 0) + 1;

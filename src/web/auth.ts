@@ -136,7 +136,7 @@ export async function signIn(
     await slowDown(ctx, access);
     return false;
   }
-  // Whoever had a session in this browser, be it one that somebody planted, has none any more.
+  // End the earlier session of this browser, which somebody else may have planted.
   for (const id of cookies(ctx, base)) await access.sessions.end(id);
   setCookie(ctx, await access.sessions.begin(name), base);
   return true;
@@ -152,7 +152,7 @@ async function readFields(ctx: Context, parse: Middleware): Promise<void> {
   }
 }
 
-/** How much later (ms) an address that has used up its budget hears that a token is wrong. */
+/** How much later (ms) an address that has used up its budget is told that a token is wrong. */
 const SLOW_MS = 2_000;
 
 /**
