@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { parseEnvFile } from '../../../src/domain/config/env-file.js';
-import { checkSecrets, secretsFile, secretTexts, secretValues } from '../../../src/domain/config/secrets.js';
-import { parseAppFile } from '../../../src/domain/project/app-file.js';
-import { hints, keysInCode } from '../../../src/domain/project/hints.js';
-import { Links } from '../../../src/domain/project/links.js';
-import { parsePackages } from '../../../src/domain/project/packages-txt.js';
-import { parseTree } from '../../../src/domain/project/tree.js';
-import { chooseDependencies } from '../../../src/domain/python/dependencies.js';
-import { readPythonVersionFile } from '../../../src/domain/python/python-version.js';
-import { fromPoetry, satisfies } from '../../../src/domain/python/specifier.js';
-import { hear } from '../../../src/domain/streamlit/page-run.js';
-import { mayExit } from '../../../src/domain/streamlit/script-exit.js';
-import { shortenTracebacks } from '../../../src/domain/streamlit/traceback.js';
-import { reasonFrom } from '../../../src/environments/reasons.js';
-import { LineSplitter } from '../../../src/logs/lines.js';
-import { maskUrls } from '../../../src/logs/mask.js';
-import { Refusal } from '../../../src/errors.js';
+import { parseEnvFile } from '../../src/domain/config/env-file.js';
+import { checkSecrets, secretsFile, secretTexts, secretValues } from '../../src/domain/config/secrets.js';
+import { parseAppFile } from '../../src/domain/project/app-file.js';
+import { hints, keysInCode } from '../../src/domain/project/hints.js';
+import { Links } from '../../src/domain/project/links.js';
+import { parsePackages } from '../../src/domain/project/packages-txt.js';
+import { parseTree } from '../../src/domain/project/tree.js';
+import { chooseDependencies } from '../../src/domain/python/dependencies.js';
+import { readPythonVersionFile } from '../../src/domain/python/python-version.js';
+import { fromPoetry, satisfies } from '../../src/domain/python/specifier.js';
+import { hear } from '../../src/domain/streamlit/page-run.js';
+import { mayExit } from '../../src/domain/streamlit/script-exit.js';
+import { shortenTracebacks } from '../../src/domain/streamlit/traceback.js';
+import { reasonFrom } from '../../src/environments/reasons.js';
+import { LineSplitter } from '../../src/logs/lines.js';
+import { maskUrls } from '../../src/logs/mask.js';
+import { Refusal } from '../../src/errors.js';
 
 /** An input of about so many characters. */
 type Shape = (size: number) => string;
@@ -227,37 +227,40 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
   },
 };
 
-/** How long it takes to read something, in ms. */
+/** How much processor time it takes to read something, in ms: what other programs take of the machine is not in it. */
 function timeOf(read: (text: string) => unknown, text: string): number {
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   try {
     read(text);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
   }
-  return performance.now() - begun;
+  const { user, system } = process.cpuUsage(begun);
+  return (user + system) / 1_000;
 }
 
 /** What is shorter (ms) is the clock's and the garbage collector's; what is longer need not be tried with more. */
 const NOISE_MS = 4;
 const ENOUGH_MS = 20;
 
-/** How much longer four times as much may take: linear is 4, and quadratic is 16. */
-const MOST = 9;
+/** How much more is read the second time. */
+const TIMES = 16;
+/** How much longer that may take: linear is 16, and quadratic is 256, so a busy machine has room to be wrong by a factor of four. */
+const MOST = 64;
 
-/** How long one size is tried, in ms: a machine that does other things only ever adds to the time, so the least counts. */
+/** How long one size is tried, in ms: a pause of the garbage collector only ever adds to the time, so the least counts. */
 const PATIENCE_MS = 3_000;
 
-/** Returns how much longer four times as much takes, at the largest size that is worth the time; 1 where all is noise. */
+/** Returns how much longer sixteen times as much takes, at the largest size that is worth the time; 1 where all is noise. */
 function growthOf(read: (text: string) => unknown, shape: Shape): number {
   let growth = 1;
   for (let size = 8_000; size <= 64_000; size *= 2) {
-    const [small, large] = [shape(size / 4), shape(size)];
+    const [small, large] = [shape(size / TIMES), shape(size)];
     let [least, most] = [Infinity, Infinity];
     for (const begun = performance.now(); performance.now() - begun < PATIENCE_MS;) {
       least = Math.min(least, timeOf(read, small), timeOf(read, small));
       most = Math.min(most, timeOf(read, large));
-      growth = most < NOISE_MS ? 1 : most / Math.max(least, NOISE_MS / 4);
+      growth = most < NOISE_MS ? 1 : most / Math.max(least, NOISE_MS / TIMES);
       if (growth <= MOST) break;
     }
     if (growth > MOST || most > ENOUGH_MS) break;
