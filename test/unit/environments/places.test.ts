@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { discard, FACTS, isComplete, placeOf, replace } from '../../../src/environments/places.js';
+import { writeFiles } from '../../helpers/files.js';
+
+let folder: string;
+let path: string;
+let aside: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'places-'));
+  [path, aside] = [join(folder, 'environment'), join(folder, 'aside')];
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const whole = { [FACTS]: '{}', 'bin/python': '' };
+const LISTED = {
+  files: new Map([
+    ['requirements.txt', 'a\n'],
+    ['more/b.txt', 'b\n'],
+  ]),
+  local: false,
+} as never;
+const LOCAL = { files: new Map([['requirements.txt', './lib\n']]), local: true } as never;
+
+it('an environment is complete with its facts and its Python, and not without either', async () => {
+  expect(await isComplete(path)).toBe(false);
+  for (const missing of Object.keys(whole)) {
+    await writeFiles(path, whole);
+    expect(await isComplete(path)).toBe(true);
+    await rm(join(path, missing));
+    expect(await isComplete(path)).toBe(false);
+  }
+});
+
+it('requirements that several deploys may want are copied, and the project is not needed', async () => {
+  const copies = join(folder, 'copies');
+  const place = await placeOf(LISTED, { file: 'requirements.txt' }, '/project', copies);
+  expect(place).toEqual({ folder: copies, requirements: 'requirements.txt' });
+  expect(await readFile(join(copies, 'more/b.txt'), 'utf8')).toBe('b\n');
+});
+
+it('requirements that name files of the project are read there, and nothing is copied', async () => {
+  const copies = join(folder, 'copies');
+  const place = await placeOf(LOCAL, { file: 'requirements.txt', format: 'requirements' }, '/project', copies);
+  expect(place).toEqual({ folder: '/project', requirements: 'requirements.txt' });
+  expect(existsSync(copies)).toBe(false);
+});
+
+it('requirements that were written by us never lie in the project, be it named by them', async () => {
+  const copies = join(folder, 'copies');
+  const place = await placeOf(LOCAL, { file: 'requirements.txt', format: 'lines' }, '/project', copies);
+  expect(place.folder).toBe('/project');
+  expect(await readFile(place.requirements, 'utf8')).toBe('./lib\n');
+  expect(place.requirements.startsWith(copies)).toBe(true);
+});
+
+it('what takes the place of a folder leaves the one before aside', async () => {
+  await writeFiles(folder, { 'made/new': '', 'environment/old': '' });
+  await replace(path, join(folder, 'made'), aside);
+  expect([await readdir(path), await readdir(aside)]).toEqual([['new'], ['old']]);
+});
+
+it('a folder is moved to a place where nothing is', async () => {
+  await writeFiles(folder, { 'made/new': '' });
+  await replace(path, join(folder, 'made'), aside);
+  expect(await readdir(path)).toEqual(['new']);
+  expect(existsSync(aside)).toBe(false);
+});
+
+it('an environment that was used lately, or is gone, is not discarded', async () => {
+  expect(await discard(path, aside, 60_000)).toBe(false);
+  await writeFiles(path, whole);
+  expect(await discard(path, aside, 60_000)).toBe(false);
+  expect(await isComplete(path)).toBe(true);
+  const longAgo = new Date(Date.now() - 61_000);
+  await utimes(path, longAgo, longAgo);
+  expect(await discard(path, aside, 60_000)).toBe(true);
+  expect(existsSync(path)).toBe(false);
+  expect(await readdir(aside)).toEqual([]);
+});

@@ -1,0 +1,127 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { App } from '../../../src/domain/app/app.js';
+import type { ProcessState } from '../../../src/domain/app/process.js';
+import { FrontendKeys } from '../../../src/gateway/frontend-keys.js';
+import { Frontends } from '../../../src/gateway/frontend.js';
+import { AppPages, isNavigation, releaseCookie, releaseFromCookie } from '../../../src/gateway/pages.js';
+import { Target } from '../../../src/gateway/target.js';
+import { TestData } from '../../helpers/data.js';
+import { writeFiles } from '../../helpers/files.js';
+import { releaseOf } from '../../helpers/release.js';
+
+const HTML = '<html><head></head><body><script src="./static/js/index.abc.js"></script></body></html>';
+const BINDS = 'window.__streamlit.BACKEND_BASE_URL; MAIN_PAGE_BASE_URL';
+let data: TestData;
+let shop: App;
+let pages: AppPages;
+let server: Server;
+/** What the app's process was asked for. */
+let asked: string[];
+
+beforeEach(async () => {
+  data = await TestData.open();
+  asked = [];
+  server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end(request.url === '/base/apps/shop/page' ? HTML : 'other');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const releases = [releaseOf(1, 'draining', { environment: 'old' }), releaseOf(2, 'live', { environment: 'new' })];
+  shop = await data.app('shop', { name: 'A "Shop"', live: 2, releases });
+  await environment('new', BINDS);
+  await environment('old', 'nothing of the kind');
+  const options = {
+    apps: data.store,
+    paths: data.paths,
+    frontends: new Frontends(new FrontendKeys(`${data.paths.cache}/keys`)),
+    basePath: '/base',
+  };
+  pages = new AppPages({ ...options, module: '/base/static/release.js' });
+});
+afterEach(async () => {
+  server.close();
+  await data.close();
+});
+
+async function environment(hash: string, script: string): Promise<void> {
+  const packages = `${data.paths.environment(hash)}/lib/python3.12/site-packages`;
+  await writeFiles(packages, {
+    'streamlit/static/index.html': HTML,
+    'streamlit/static/static/js/index.abc.js': script,
+    'streamlit-1.64.0.dist-info/METADATA': '',
+  });
+}
+
+const target = (release: number, state: ProcessState = 'ready'): Target =>
+  new Target({ release, address: { host: '127.0.0.1', port: (server.address() as AddressInfo).port }, state });
+const request = (headers: Record<string, string>, method = 'GET'): IncomingMessage =>
+  ({ method, headers }) as unknown as IncomingMessage;
+
+it('the page of an app is bound to the release that new visitors get, and its files to one address for all apps', async () => {
+  const page = (await pages.page(shop, '/', target(2))) ?? '';
+  expect(page).toContain('app + "/~2"');
+  expect(page).toMatch(/src="\/base\/_streamlit\/1\.64\.0-[0-9a-f]+\/static\/js\/index\.abc\.js"/);
+  expect(page).toContain('data-name="A &#34;Shop&#34;"');
+  expect(page).toContain('src="/base/static/release.js"');
+  expect(asked).toEqual([]);
+});
+
+it('the page is there before the process is', async () => {
+  expect(await pages.page(shop, '/', undefined)).toContain('app + "/~2"');
+  expect(await pages.pins(shop, undefined)).toBe(true);
+});
+
+it('an app with an older Streamlit, or of which nothing is live, answers for itself', async () => {
+  expect(await pages.page(shop, '/', target(1))).toBeUndefined();
+  expect(await pages.pins(shop, target(1))).toBe(false);
+  expect(await pages.page({ ...shop, live: null }, '/', undefined)).toBeUndefined();
+  const unbuilt = { ...shop, live: 3, releases: [releaseOf(3, 'live', { environment: 'none' })] };
+  expect(await pages.page(unbuilt, '/', undefined)).toBeUndefined();
+});
+
+it("a path below an app is a page where Streamlit answers with its own, and the question is no visitor's", async () => {
+  const ready = target(2);
+  expect(await pages.page(shop, '/page', ready)).toContain('app + "/~2"');
+  expect(await pages.page(shop, '/api/data', ready)).toBeUndefined();
+  expect(asked).toEqual(['/base/apps/shop/page', '/base/apps/shop/api/data']);
+  expect(ready.claims).toBe(0);
+});
+
+it('before the process answers, what looks like a page is taken for one', async () => {
+  const starting = target(2, 'starting');
+  expect(await pages.page(shop, '/page', starting)).toBeDefined();
+  expect(await pages.page(shop, '/robots.txt', starting)).toBeUndefined();
+  expect(asked).toEqual([]);
+});
+
+it('an address of a static file finds the frontend of any release, and no other', async () => {
+  const key = (await pages.frontend(shop, 2))?.key ?? '';
+  expect((await pages.find(key))?.key).toBe(key);
+  expect(await pages.find('1.64.0-00000000000000000000')).toBeUndefined();
+});
+
+it('only a browser that opens a page navigates', () => {
+  const accept = 'text/html,*/*';
+  expect(isNavigation(request({ accept }), '/')).toBe(true);
+  expect(isNavigation(request({ accept, 'sec-fetch-mode': 'navigate' }, 'HEAD'), '/page')).toBe(true);
+  expect(isNavigation(request({ accept }, 'POST'), '/')).toBe(false);
+  expect(isNavigation(request({ accept: '*/*' }), '/')).toBe(false);
+  expect(isNavigation(request({ accept, 'sec-fetch-mode': 'cors' }), '/')).toBe(false);
+  for (const rest of ['/_stcore/health', '/media/a.png', '/oauth2callback', '/~1', '/~1/page', '/static'])
+    expect(isNavigation(request({ accept }), rest)).toBe(false);
+  for (const rest of ['/mediation', '/staticfiles', '/~me']) expect(isNavigation(request({ accept }), rest)).toBe(true);
+});
+
+it('the cookie of an older Streamlit is read for its own app alone', () => {
+  const [cookie = ''] = releaseCookie('shop', '/apps/shop', 12).split(';');
+  expect(releaseFromCookie(request({ cookie: `a=b; ${cookie}; c=d` }), 'shop')).toBe(12);
+  expect(releaseFromCookie(request({ cookie }), 'shop2')).toBeUndefined();
+  expect(releaseFromCookie(request({ cookie: `x${cookie}` }), 'shop')).toBeUndefined();
+  for (const value of ['0', '-1', '1e3', '1x', ''])
+    expect(releaseFromCookie(request({ cookie: `streamlit_host_release_shop=${value}` }), 'shop')).toBeUndefined();
+  expect(releaseFromCookie(request({}), 'shop')).toBeUndefined();
+});
