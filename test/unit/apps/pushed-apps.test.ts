@@ -41,6 +41,22 @@ it('an app that a push made stays while another push to it is under way', async 
   expect(ids()).toEqual([]);
 });
 
+it('a push that begins before the end of the one before it was seen to keeps the app', async () => {
+  let made = 0;
+  let go = (): void => undefined;
+  pushed = opened(async (app) => {
+    made += 1;
+    await new Promise<void>((resolve) => (go = resolve));
+    await add(app);
+  });
+  const first = pushed.begin('shop');
+  await expect.poll(() => made).toBe(1);
+  const after = [pushed.end('shop'), pushed.begin('shop')];
+  go();
+  await Promise.all([first, ...after]);
+  expect([ids(), made]).toEqual([['shop'], 1]);
+});
+
 it('an app that a push made stays once it has a branch', async () => {
   await pushed.begin('shop');
   await data.commit('shop', { 'app.py': '' });

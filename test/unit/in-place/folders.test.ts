@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Deploy } from '../../../src/deploys/ongoing.js';
@@ -189,6 +189,14 @@ it('a config.json with mistakes drops nothing, and the mistakes are logged once'
   await config({ sales: {} });
   await folders.refresh(ADA);
   expect(folders.mistakes).toEqual([]);
+});
+
+it('a config.json that cannot be read, and of which no valid version is known, drops nothing', async () => {
+  await settled();
+  await rm(join(data.paths.data, 'last.json'));
+  await writeFile(join(base, 'config.json'), '{"apps": ');
+  expect(await refresh()).toEqual([]);
+  expect(ids()).toEqual(['sales']);
 });
 
 it('an app that cannot be set up does not keep the others from running, and a defect is told to the log alone', async () => {
