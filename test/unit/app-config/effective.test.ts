@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { EffectiveConfig } from '../../../src/app-config/effective.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import { newPreview } from '../../../src/domain/app/preview.js';
@@ -29,28 +29,26 @@ const read = (
 ): Promise<AppConfig> =>
   new EffectiveConfig({ store: { find: (other) => apps.find((app) => app.id === other) }, configs }).read(id, version);
 
-describe('the config of a process', () => {
-  it("is an app's own, at the version of the release", async () => {
-    expect(await read('shop', 2)).toBe(kept['shop 2']);
-  });
+it("the config of a process is an app's own, at the version of the release", async () => {
+  expect(await read('shop', 2)).toBe(kept['shop 2']);
+});
 
-  it("is its app's newest, for a preview that has none", async () => {
-    const found = await read('shop--x', 0);
-    expect(varsOf(found)).toEqual({ REGION: 'eu', PLAN: 'full' });
-    expect(found.secretsToml).toBe('a = 1\n');
-    expect(found.version).toBe(0);
-  });
+it("the config of a process is its app's newest, for a preview that has none", async () => {
+  const found = await read('shop--x', 0);
+  expect(varsOf(found)).toEqual({ REGION: 'eu', PLAN: 'full' });
+  expect(found.secretsToml).toBe('a = 1\n');
+  expect(found.version).toBe(0);
+});
 
-  it("is a preview's own over that of its app: each var by itself, the secrets as a whole", async () => {
-    const vars = await read('shop--x', 1);
-    expect(varsOf(vars)).toEqual({ REGION: 'test', PLAN: 'full', EXTRA: 'yes' });
-    expect(vars.secretsToml).toBe('a = 1\n');
-    const secrets = await read('shop--x', 2);
-    expect(varsOf(secrets)).toEqual({ REGION: 'eu', PLAN: 'full' });
-    expect(secrets.secretsToml).toBe('b = 2\n');
-  });
+it("the config of a process is a preview's own over that of its app: each var by itself, the secrets as a whole", async () => {
+  const vars = await read('shop--x', 1);
+  expect(varsOf(vars)).toEqual({ REGION: 'test', PLAN: 'full', EXTRA: 'yes' });
+  expect(vars.secretsToml).toBe('a = 1\n');
+  const secrets = await read('shop--x', 2);
+  expect(varsOf(secrets)).toEqual({ REGION: 'eu', PLAN: 'full' });
+  expect(secrets.secretsToml).toBe('b = 2\n');
+});
 
-  it("is a preview's own, where its app is gone", async () => {
-    expect(await read('shop--x', 1, [newPreview('shop--x', shop, 'x', new Date())])).toBe(kept['shop--x 1']);
-  });
+it("the config of a process is a preview's own, where its app is gone", async () => {
+  expect(await read('shop--x', 1, [newPreview('shop--x', shop, 'x', new Date())])).toBe(kept['shop--x 1']);
 });

@@ -48,50 +48,48 @@ async function unpacked(content: AsyncIterable<Uint8Array>): Promise<Record<stri
   return found;
 }
 
-describe('a folder without git', () => {
-  it('is sent whole, but for environments, caches and git', async () => {
-    await write({
-      'app.py': 'import streamlit',
-      'pages/Página.py': 'x',
-      'empty.txt': '',
-      'run.sh': '#!/bin/sh',
-      [`${'long/'.repeat(30)}file.txt`]: 'deep',
-      'venv/pyvenv.cfg': 'x',
-      'my-environment/pyvenv.cfg': 'x',
-      'my-environment/lib/big.py': 'x',
-      'pages/__pycache__/a.pyc': 'x',
-      '.streamlit/config.toml': '[theme]',
-    });
-    await chmod(join(folder, 'run.sh'), 0o755);
-    await symlink('app.py', join(folder, 'link.py'));
-    const { what, content } = await archiveOf(folder);
-    expect(what).toBe('7 files');
-    expect(await unpacked(content)).toEqual({
-      'app.py': 'import streamlit',
-      'pages/Página.py': 'x',
-      'empty.txt': '',
-      'run.sh': '#!/bin/sh (executable)',
-      [`${'long/'.repeat(30)}file.txt`]: 'deep',
-      '.streamlit/config.toml': '[theme]',
-      'link.py': '-> app.py',
-    });
+it('a folder without git is sent whole, but for environments, caches and git', async () => {
+  await write({
+    'app.py': 'import streamlit',
+    'pages/Página.py': 'x',
+    'empty.txt': '',
+    'run.sh': '#!/bin/sh',
+    [`${'long/'.repeat(30)}file.txt`]: 'deep',
+    'venv/pyvenv.cfg': 'x',
+    'my-environment/pyvenv.cfg': 'x',
+    'my-environment/lib/big.py': 'x',
+    'pages/__pycache__/a.pyc': 'x',
+    '.streamlit/config.toml': '[theme]',
   });
+  await chmod(join(folder, 'run.sh'), 0o755);
+  await symlink('app.py', join(folder, 'link.py'));
+  const { what, content } = await archiveOf(folder);
+  expect(what).toBe('7 files');
+  expect(await unpacked(content)).toEqual({
+    'app.py': 'import streamlit',
+    'pages/Página.py': 'x',
+    'empty.txt': '',
+    'run.sh': '#!/bin/sh (executable)',
+    [`${'long/'.repeat(30)}file.txt`]: 'deep',
+    '.streamlit/config.toml': '[theme]',
+    'link.py': '-> app.py',
+  });
+});
 
-  it('is refused where it is empty or not there', async () => {
-    await expect(archiveOf(folder)).rejects.toMatchObject({ code: 'folder-empty' });
-    await expect(archiveOf(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'folder-not-found' });
-    await write({ file: 'x' });
-    await expect(archiveOf(join(folder, 'file'))).rejects.toMatchObject({ code: 'folder-not-found' });
-  });
+it('a folder without git is refused where it is empty or not there', async () => {
+  await expect(archiveOf(folder)).rejects.toMatchObject({ code: 'folder-empty' });
+  await expect(archiveOf(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'folder-not-found' });
+  await write({ file: 'x' });
+  await expect(archiveOf(join(folder, 'file'))).rejects.toMatchObject({ code: 'folder-not-found' });
+});
 
-  it('fails as a whole where a file becomes shorter while it is read', async () => {
-    await writeFile(join(folder, 'data.bin'), randomBytes(8_000_000));
-    const { content } = await archiveOf(folder);
-    const read = async (): Promise<void> => {
-      for await (const _part of content) await truncate(join(folder, 'data.bin'), 1_000);
-    };
-    await expect(read()).rejects.toThrow();
-  });
+it('a folder without git fails as a whole where a file becomes shorter while it is read', async () => {
+  await writeFile(join(folder, 'data.bin'), randomBytes(8_000_000));
+  const { content } = await archiveOf(folder);
+  const read = async (): Promise<void> => {
+    for await (const _part of content) await truncate(join(folder, 'data.bin'), 1_000);
+  };
+  await expect(read()).rejects.toThrow();
 });
 
 describe('a checkout', () => {

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { completion } from '../../../src/cli/completion.js';
 import type { Context } from '../../../src/cli/context.js';
 import { createProgram, verbsOf } from '../../../src/cli/program.js';
@@ -38,42 +38,38 @@ async function offered(...words: string[]): Promise<string[]> {
   return stdout.split('\n').filter((word) => word !== '');
 }
 
-describe('completion in bash', () => {
-  it('offers verbs', async () => {
-    expect(await offered('sta')).toEqual(['start', 'status']);
-    expect(await offered('--url', 'https://x', 'lo')).toEqual(['logs', 'login', 'login-link']);
-  });
-
-  it('offers apps to the verbs that take one, and to no other', async () => {
-    expect(await offered('logs', 'h')).toEqual(['hello']);
-    expect(await offered('stop', 'd')).toEqual(['dashboard']);
-    expect(await offered('create', 'h')).toEqual([]);
-  });
-
-  it('offers the options of the verb, and those of all', async () => {
-    expect(await offered('logs', '--f')).toEqual(['--follow']);
-    expect(await offered('delete', '--con')).toEqual(['--confirm']);
-    expect(await offered('status', '--js')).toEqual(['--json']);
-    expect(await offered('status', '--follow')).toEqual([]);
-  });
-
-  it('offers shells to completion', async () => {
-    expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
-  });
+it('completion in bash offers verbs', async () => {
+  expect(await offered('sta')).toEqual(['start', 'status']);
+  expect(await offered('--url', 'https://x', 'lo')).toEqual(['logs', 'login', 'login-link']);
 });
 
-describe('completion in the other shells', () => {
-  it.each(['zsh', 'fish'])('%s knows every verb but the hidden one', async (shell) => {
-    const text = await scriptFor(shell);
-    for (const { name } of verbsOf(createProgram(() => ({}) as Context))) expect(text).toContain(name);
-    expect(text).not.toMatch(/__apps['"]?:/);
-  });
+it('completion in bash offers apps to the verbs that take one, and to no other', async () => {
+  expect(await offered('logs', 'h')).toEqual(['hello']);
+  expect(await offered('stop', 'd')).toEqual(['dashboard']);
+  expect(await offered('create', 'h')).toEqual([]);
+});
 
-  it('quotes what a summary holds', async () => {
-    expect(await scriptFor('zsh')).toContain(`local server'\\''s`);
-  });
+it('completion in bash offers the options of the verb, and those of all', async () => {
+  expect(await offered('logs', '--f')).toEqual(['--follow']);
+  expect(await offered('delete', '--con')).toEqual(['--confirm']);
+  expect(await offered('status', '--js')).toEqual(['--json']);
+  expect(await offered('status', '--follow')).toEqual([]);
+});
 
-  it('is refused for a shell that nobody knows', async () => {
-    await expect(scriptFor('tcsh')).rejects.toMatchObject({ code: 'usage' });
-  });
+it('completion in bash offers shells to completion', async () => {
+  expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
+});
+
+it.each(['zsh', 'fish'])('completion in %s knows every verb but the hidden one', async (shell) => {
+  const text = await scriptFor(shell);
+  for (const { name } of verbsOf(createProgram(() => ({}) as Context))) expect(text).toContain(name);
+  expect(text).not.toMatch(/__apps['"]?:/);
+});
+
+it('completion quotes what a summary holds', async () => {
+  expect(await scriptFor('zsh')).toContain(`local server'\\''s`);
+});
+
+it('completion is refused for an unknown shell', async () => {
+  await expect(scriptFor('tcsh')).rejects.toMatchObject({ code: 'usage' });
 });

@@ -1,34 +1,30 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { levenshtein, nearest } from '../../../src/cli/nearest.js';
 
-describe('nearest', () => {
-  it('finds what was meant behind a typo', () => {
-    expect(nearest('helo', ['hello', 'dashboard'])).toBe('hello');
-    expect(nearest('dashbaord', ['hello', 'dashboard'])).toBe('dashboard');
-    expect(nearest('HELLO', ['hello'])).toBe('hello');
-  });
-
-  it('finds the word that begins so, and rather the one that differs least', () => {
-    expect(nearest('dash', ['hello', 'dashboard'])).toBe('dashboard');
-    expect(nearest('demo2', ['demo', 'demo-2', 'demo-22'])).toBe('demo');
-  });
-
-  it('names nothing that is not like it', () => {
-    expect(nearest('sales', ['hello', 'dashboard'])).toBeUndefined();
-    expect(nearest('x', ['ab', 'cd'])).toBeUndefined();
-    expect(nearest('anything', [])).toBeUndefined();
-  });
+it('nearest finds what was meant behind a typo', () => {
+  expect(nearest('helo', ['hello', 'dashboard'])).toBe('hello');
+  expect(nearest('dashbaord', ['hello', 'dashboard'])).toBe('dashboard');
+  expect(nearest('HELLO', ['hello'])).toBe('hello');
 });
 
-describe('levenshtein', () => {
-  it.each([
-    ['', '', 0],
-    ['', 'abc', 3],
-    ['kitten', 'sitting', 3],
-    ['abc', 'abc', 0],
-    ['abc', 'acb', 2],
-  ])('from "%s" to "%s" it is %i', (a, b, distance) => {
-    expect(levenshtein(a, b)).toBe(distance);
-    expect(levenshtein(b, a)).toBe(distance);
-  });
+it('nearest finds the word that begins so, and rather the one that differs least', () => {
+  expect(nearest('dash', ['hello', 'dashboard'])).toBe('dashboard');
+  expect(nearest('demo2', ['demo', 'demo-2', 'demo-22'])).toBe('demo');
+});
+
+it('nearest names nothing that is not like it', () => {
+  expect(nearest('sales', ['hello', 'dashboard'])).toBeUndefined();
+  expect(nearest('x', ['ab', 'cd'])).toBeUndefined();
+  expect(nearest('anything', [])).toBeUndefined();
+});
+
+it.each([
+  ['', '', 0],
+  ['', 'abc', 3],
+  ['kitten', 'sitting', 3],
+  ['abc', 'abc', 0],
+  ['abc', 'acb', 2],
+])('levenshtein from "%s" to "%s" is %i', (a, b, distance) => {
+  expect(levenshtein(a, b)).toBe(distance);
+  expect(levenshtein(b, a)).toBe(distance);
 });

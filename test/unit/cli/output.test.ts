@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { tableLines, type Column } from '../../../src/cli/output.js';
 import { widthOf } from '../../../src/cli/text.js';
 
@@ -19,30 +19,28 @@ const rows: Row[] = [
 ];
 const plain = { columns: undefined, paint: (_colour: string, text: string) => text };
 
-describe('tableLines', () => {
-  it('aligns wide characters, numbers to the right, and says "-" where there is nothing', () => {
-    expect(tableLines(rows, columns, plain)).toEqual(['NAME   PORT  NOTE', '売上   8501  one', 'hello     -  -']);
-  });
+it('tableLines aligns wide characters, numbers to the right, and says "-" where there is nothing', () => {
+  expect(tableLines(rows, columns, plain)).toEqual(['NAME   PORT  NOTE', '売上   8501  one', 'hello     -  -']);
+});
 
-  it('paints cells without moving them', () => {
-    const painted = tableLines(rows, columns, {
-      columns: undefined,
-      paint: (colour, text) => (colour === 'bold' ? `<${text}>` : text),
-    });
-    expect(painted[1]).toBe('<売上 >  8501  one');
+it('tableLines paints cells without moving them', () => {
+  const painted = tableLines(rows, columns, {
+    columns: undefined,
+    paint: (colour, text) => (colour === 'bold' ? `<${text}>` : text),
   });
+  expect(painted[1]).toBe('<売上 >  8501  one');
+});
 
-  it('cuts the last column where the terminal ends, and only there', () => {
-    const long = [{ name: 'a', port: 1, note: 'x'.repeat(100) }];
-    const [, line = ''] = tableLines(long, columns, { ...plain, columns: 40 });
-    expect(widthOf(line)).toBe(40);
-    expect(line.endsWith('…')).toBe(true);
-    expect(tableLines(long, columns, plain)[1]).toContain('x'.repeat(100));
-  });
+it('tableLines cuts the last column where the terminal ends, and only there', () => {
+  const long = [{ name: 'a', port: 1, note: 'x'.repeat(100) }];
+  const [, line = ''] = tableLines(long, columns, { ...plain, columns: 40 });
+  expect(widthOf(line)).toBe(40);
+  expect(line.endsWith('…')).toBe(true);
+  expect(tableLines(long, columns, plain)[1]).toContain('x'.repeat(100));
+});
 
-  it('keeps every row on one line, whatever its cells hold', () => {
-    const lines = tableLines([{ name: 'a\nb', port: 1, note: '\x1b[2J' }], columns, plain);
-    expect(lines).toHaveLength(2);
-    expect(lines[1]).toBe('a?b      1  ?[2J');
-  });
+it('tableLines keeps every row on one line, whatever its cells hold', () => {
+  const lines = tableLines([{ name: 'a\nb', port: 1, note: '\x1b[2J' }], columns, plain);
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toBe('a?b      1  ?[2J');
 });

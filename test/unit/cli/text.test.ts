@@ -1,46 +1,40 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { cut, harmless, harmlessLine, pad, widthOf } from '../../../src/cli/text.js';
 
-describe('widthOf', () => {
-  it.each([
-    ['hello', 5],
-    ['', 0],
-    ['売上', 4],
-    ['héllo', 5],
-    ['he\u0301llo', 5],
-    ['한국어', 6],
-    ['🌊', 2],
-    ['👩‍👩‍👧', 2],
-    ['ｆｕｌｌ', 8],
-    ['naïve – “x”', 11],
-  ])('%s takes %i columns', (text, columns) => {
-    expect(widthOf(text)).toBe(columns);
-  });
+it.each([
+  ['hello', 5],
+  ['', 0],
+  ['売上', 4],
+  ['héllo', 5],
+  ['he\u0301llo', 5],
+  ['한국어', 6],
+  ['🌊', 2],
+  ['👩‍👩‍👧', 2],
+  ['ｆｕｌｌ', 8],
+  ['naïve – “x”', 11],
+])('%s takes %i columns', (text, columns) => {
+  expect(widthOf(text)).toBe(columns);
 });
 
-describe('pad and cut', () => {
-  it('fill to columns, not to characters', () => {
-    expect(pad('売上', 6)).toBe('売上  ');
-    expect(pad('7', 3, 'right')).toBe('  7');
-    expect(pad('longer', 3)).toBe('longer');
-  });
-
-  it('never show half a wide character', () => {
-    expect(cut('売上報告', 8)).toBe('売上報告');
-    expect(cut('売上報告', 6)).toBe('売上…');
-    expect(widthOf(cut('売上報告', 6))).toBeLessThanOrEqual(6);
-    expect(cut('message', 4)).toBe('mes…');
-  });
+it('pad and cut fill to columns, not to characters', () => {
+  expect(pad('売上', 6)).toBe('売上  ');
+  expect(pad('7', 3, 'right')).toBe('  7');
+  expect(pad('longer', 3)).toBe('longer');
 });
 
-describe('what others wrote', () => {
-  it('cannot steer the terminal from a cell', () => {
-    expect(harmless('a\x1b[2Jb\nc\u202ed')).toBe('a?[2Jb?c?d');
-    expect(harmless('売上 🌊')).toBe('売上 🌊');
-  });
+it('pad and cut never show half a wide character', () => {
+  expect(cut('売上報告', 8)).toBe('売上報告');
+  expect(cut('売上報告', 6)).toBe('売上…');
+  expect(widthOf(cut('売上報告', 6))).toBeLessThanOrEqual(6);
+  expect(cut('message', 4)).toBe('mes…');
+});
 
-  it('keeps its colours and tabs in a log, and nothing else', () => {
-    expect(harmlessLine('\x1b[31mred\x1b[0m\tx')).toBe('\x1b[31mred\x1b[0m\tx');
-    expect(harmlessLine('a\x1b[2Jb\x1b[1;1Hc\x07d\x1b]0;title\x07e')).toBe('abcd]0;titlee');
-  });
+it('what others wrote cannot steer the terminal from a cell', () => {
+  expect(harmless('a\x1b[2Jb\nc\u202ed')).toBe('a?[2Jb?c?d');
+  expect(harmless('売上 🌊')).toBe('売上 🌊');
+});
+
+it('what others wrote keeps its colours and tabs in a log, and nothing else', () => {
+  expect(harmlessLine('\x1b[31mred\x1b[0m\tx')).toBe('\x1b[31mred\x1b[0m\tx');
+  expect(harmlessLine('a\x1b[2Jb\x1b[1;1Hc\x07d\x1b]0;title\x07e')).toBe('abcd]0;titlee');
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { appPath, type App, type Changed, type Deploy } from '../../../src/cli/api.js';
 import { idOf } from '../../../src/cli/deploy.js';
 import { exitCodeOf, kindOf, unreachable, usage } from '../../../src/cli/failures.js';
@@ -8,103 +8,91 @@ import { idFromName } from '../../../src/domain/app/app.js';
 import { Refusal } from '../../../src/errors.js';
 import type { AppAnswer, ChangedAnswer, DeployAnswer } from '../../../src/web/api/schemas.js';
 
-describe('what is read of the API', () => {
-  it('is what the API answers: the compiler sees to it', () => {
-    const app = (answer: AppAnswer): App => answer;
-    const deploy = (answer: DeployAnswer): Deploy => answer;
-    const changed = (answer: ChangedAnswer): Changed => answer;
-    expect([app, deploy, changed]).toHaveLength(3);
-  });
+it('what is read of the API is what the API answers, which the compiler checks', () => {
+  const app = (answer: AppAnswer): App => answer;
+  const deploy = (answer: DeployAnswer): Deploy => answer;
+  const changed = (answer: ChangedAnswer): Changed => answer;
+  expect([app, deploy, changed]).toHaveLength(3);
 });
 
-describe('exit codes', () => {
-  it.each([
-    [usage('x'), 2],
-    [unreachable('x'), 3],
-    [new Refusal('unavailable', 'no-server', 'x'), 3],
-    [new Refusal('unauthorised', 'token-wrong', 'x'), 4],
-    [new Refusal('not-found', 'app-not-found', 'x'), 5],
-    [new Refusal('not-found', 'release-not-found', 'x'), 1],
-    [new Error('a defect'), 1],
-    ['thrown text', 1],
-  ])('%s: %i', (error, code) => {
-    expect(exitCodeOf(error)).toBe(code);
-  });
-
-  it('tell a refusal from a server that cannot now', () => {
-    expect([401, 403, 404, 409, 413, 422, 429, 503].map(kindOf)).toEqual([
-      'unauthorised',
-      'forbidden',
-      'not-found',
-      'conflict',
-      'too-large',
-      'invalid',
-      'unavailable',
-      'unavailable',
-    ]);
-  });
+it.each([
+  [usage('x'), 2],
+  [unreachable('x'), 3],
+  [new Refusal('unavailable', 'no-server', 'x'), 3],
+  [new Refusal('unauthorised', 'token-wrong', 'x'), 4],
+  [new Refusal('not-found', 'app-not-found', 'x'), 5],
+  [new Refusal('not-found', 'release-not-found', 'x'), 1],
+  [new Error('a defect'), 1],
+  ['thrown text', 1],
+])('after %s the exit code is %i', (error, code) => {
+  expect(exitCodeOf(error)).toBe(code);
 });
 
-describe('the path of an app', () => {
-  it('holds the id and nothing that it may smuggle in', () => {
-    expect(appPath('hello', '/stop')).toBe('/apps/hello/stop');
-    expect(appPath('a/../b?x#y', '/stop')).toBe('/apps/a%2F..%2Fb%3Fx%23y/stop');
-  });
-
-  it.each(['', '  ', '.', '..'])('does not exist for %j', (id) => {
-    expect(() => appPath(id)).toThrow(Refusal);
-  });
+it('the kinds of failures tell a refusal from a server that cannot answer now', () => {
+  expect([401, 403, 404, 409, 413, 422, 429, 503].map(kindOf)).toEqual([
+    'unauthorised',
+    'forbidden',
+    'not-found',
+    'conflict',
+    'too-large',
+    'invalid',
+    'unavailable',
+    'unavailable',
+  ]);
 });
 
-describe("an app's id made from a folder's name", () => {
-  it.each(['hello', 'My App', 'Ünï_côdé', '--x--y--', 'a'.repeat(80), `${'a'.repeat(49)}-b`])(
-    'is the one that the server would make of %s',
-    (name) => {
-      expect(idOf(name)).toBe(idFromName(name));
-    },
+it('the path of an app holds the id and nothing that it may smuggle in', () => {
+  expect(appPath('hello', '/stop')).toBe('/apps/hello/stop');
+  expect(appPath('a/../b?x#y', '/stop')).toBe('/apps/a%2F..%2Fb%3Fx%23y/stop');
+});
+
+it.each(['', '  ', '.', '..'])('the path of an app does not exist for %j', (id) => {
+  expect(() => appPath(id)).toThrow(Refusal);
+});
+
+it.each(['hello', 'My App', 'Ünï_côdé', '--x--y--', 'a'.repeat(80), `${'a'.repeat(49)}-b`])(
+  "an app's id made from a folder's name is the one that the server would make of %s",
+  (name) => {
+    expect(idOf(name)).toBe(idFromName(name));
+  },
+);
+
+it("an app's id made from a folder's name is none where nothing is left of the name", () => {
+  expect(idOf('売上')).toBe('');
+});
+
+it('browsers come from BROWSER, in order, then from the system, and are commands without a shell', () => {
+  expect(browsers('http://x/', 'firefox:w3m -o %s -F')).toEqual([
+    ['firefox', 'http://x/'],
+    ['w3m', '-o', 'http://x/', '-F'],
+    ['xdg-open', 'http://x/'],
+    ['open', 'http://x/'],
+  ]);
+  expect(browsers('http://x/?a=$&;rm', '')).toEqual([
+    ['xdg-open', 'http://x/?a=$&;rm'],
+    ['open', 'http://x/?a=$&;rm'],
+  ]);
+});
+
+async function* content(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('file ');
+  yield Buffer.from('content');
+}
+
+it('a form is read by any server as it was meant', async () => {
+  const form = formOf(
+    { id: 'hello', name: 'Größe "売上"\r\nx: y' },
+    { field: 'archive', name: 'a"b.tar.gz', type: 'application/gzip', content: content() },
   );
-
-  it('is none where nothing is left of the name', () => {
-    expect(idOf('売上')).toBe('');
+  const parts: Uint8Array[] = [];
+  for await (const part of form.body) parts.push(part);
+  const answer = new Response(Buffer.concat(parts), {
+    headers: { 'content-type': `multipart/form-data; boundary=${form.boundary}` },
   });
-});
-
-describe('browsers', () => {
-  it('come from BROWSER, in order, then from the system, and are commands without a shell', () => {
-    expect(browsers('http://x/', 'firefox:w3m -o %s -F')).toEqual([
-      ['firefox', 'http://x/'],
-      ['w3m', '-o', 'http://x/', '-F'],
-      ['xdg-open', 'http://x/'],
-      ['open', 'http://x/'],
-    ]);
-    expect(browsers('http://x/?a=$&;rm', '')).toEqual([
-      ['xdg-open', 'http://x/?a=$&;rm'],
-      ['open', 'http://x/?a=$&;rm'],
-    ]);
-  });
-});
-
-describe('a form', () => {
-  async function* content(): AsyncGenerator<Uint8Array> {
-    yield Buffer.from('file ');
-    yield Buffer.from('content');
-  }
-
-  it('is read by any server as it was meant', async () => {
-    const form = formOf(
-      { id: 'hello', name: 'Größe "売上"\r\nx: y' },
-      { field: 'archive', name: 'a"b.tar.gz', type: 'application/gzip', content: content() },
-    );
-    const parts: Uint8Array[] = [];
-    for await (const part of form.body) parts.push(part);
-    const answer = new Response(Buffer.concat(parts), {
-      headers: { 'content-type': `multipart/form-data; boundary=${form.boundary}` },
-    });
-    const read = await answer.formData();
-    expect(read.get('id')).toBe('hello');
-    expect(read.get('name')).toBe('Größe "売上"\r\nx: y');
-    const file = read.get('archive') as File;
-    expect(file.name).toBe('a"b.tar.gz');
-    expect(await file.text()).toBe('file content');
-  });
+  const read = await answer.formData();
+  expect(read.get('id')).toBe('hello');
+  expect(read.get('name')).toBe('Größe "売上"\r\nx: y');
+  const file = read.get('archive') as File;
+  expect(file.name).toBe('a"b.tar.gz');
+  expect(await file.text()).toBe('file content');
 });

@@ -29,44 +29,42 @@ function startTime(): string {
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
-describe('which server is meant', () => {
-  it('is --url, then STREAMLIT_HOST_URL, then the login, then the one of this machine', async () => {
-    await serverOn(join(base, 'root', 'data'));
-    expect(await findServer(around)).toEqual({ url: 'http://127.0.0.1:8080', token: 'local-token-0123456789' });
-    await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
-    expect(await findServer(around)).toEqual({ url: 'https://login.example', token: 'login-token' });
-    around.env.STREAMLIT_HOST_URL = 'https://env.example/tools/';
-    around.env.STREAMLIT_HOST_TOKEN = 'env-token';
-    expect(await findServer(around)).toEqual({ url: 'https://env.example/tools', token: 'env-token' });
-    await writeFile(join(base, 'token'), 'file-token\n');
-    const named = { ...around, url: 'https://flag.example', tokenFile: join(base, 'token') };
-    expect(await findServer(named)).toEqual({ url: 'https://flag.example', token: 'file-token' });
-  });
+it('the server is the one of --url, then of STREAMLIT_HOST_URL, then of the login, then of this machine', async () => {
+  await serverOn(join(base, 'root', 'data'));
+  expect(await findServer(around)).toEqual({ url: 'http://127.0.0.1:8080', token: 'local-token-0123456789' });
+  await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
+  expect(await findServer(around)).toEqual({ url: 'https://login.example', token: 'login-token' });
+  around.env.STREAMLIT_HOST_URL = 'https://env.example/tools/';
+  around.env.STREAMLIT_HOST_TOKEN = 'env-token';
+  expect(await findServer(around)).toEqual({ url: 'https://env.example/tools', token: 'env-token' });
+  await writeFile(join(base, 'token'), 'file-token\n');
+  const named = { ...around, url: 'https://flag.example', tokenFile: join(base, 'token') };
+  expect(await findServer(named)).toEqual({ url: 'https://flag.example', token: 'file-token' });
+});
 
-  it('leaves the login out for what is about the server of this machine', async () => {
-    await serverOn(join(base, 'root', 'data'));
-    await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
-    expect((await findServer({ ...around, loggedIn: false })).url).toBe('http://127.0.0.1:8080');
-  });
+it('the login is left out for what is about the server of this machine', async () => {
+  await serverOn(join(base, 'root', 'data'));
+  await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
+  expect((await findServer({ ...around, loggedIn: false })).url).toBe('http://127.0.0.1:8080');
+});
 
-  it('is nobody where nothing is known, and the sentence says what to do', async () => {
-    await expect(findServer(around)).rejects.toMatchObject({
-      code: 'no-server',
-      message: expect.stringContaining('streamlit-host start') as string,
-    });
+it('no server is meant where none is known, and the sentence says what to do', async () => {
+  await expect(findServer(around)).rejects.toMatchObject({
+    code: 'no-server',
+    message: expect.stringContaining('streamlit-host start') as string,
   });
+});
 
-  it('is not one that is just starting', async () => {
-    await serverOn(join(base, 'root', 'data'), '');
-    await expect(findServer(around)).rejects.toMatchObject({
-      code: 'not-reachable',
-      message: expect.stringContaining('still starting') as string,
-    });
+it('a server that is just starting is not the one that is meant', async () => {
+  await serverOn(join(base, 'root', 'data'), '');
+  await expect(findServer(around)).rejects.toMatchObject({
+    code: 'not-reachable',
+    message: expect.stringContaining('still starting') as string,
   });
+});
 
-  it.each(['ftp://x', 'apps.example.com', 'https://u:p@x', 'https://x/?a=1'])('is never at %s', async (url) => {
-    await expect(findServer({ ...around, url })).rejects.toMatchObject({ code: 'usage' });
-  });
+it.each(['ftp://x', 'apps.example.com', 'https://u:p@x', 'https://x/?a=1'])('no server is ever at %s', async (url) => {
+  await expect(findServer({ ...around, url })).rejects.toMatchObject({ code: 'usage' });
 });
 
 describe('a token goes to nobody but the server that it belongs to', () => {
@@ -93,54 +91,53 @@ describe('a token goes to nobody but the server that it belongs to', () => {
   });
 });
 
-describe('the server of this machine', () => {
-  it('is not a process that merely has the same pid', async () => {
-    const data = join(base, 'data');
-    await serverOn(data);
-    expect(await findLocal(data)).toMatchObject({ pid: process.pid });
-    await writeFile(
-      join(data, 'run', 'server.json'),
-      JSON.stringify({ pid: process.pid, startTime: '1', url: 'http://x' }),
-    );
-    expect(await findLocal(data)).toBeUndefined();
-  });
+it('the server of this machine is not a process that merely has the same pid', async () => {
+  const data = join(base, 'data');
+  await serverOn(data);
+  expect(await findLocal(data)).toMatchObject({ pid: process.pid });
+  await writeFile(
+    join(data, 'run', 'server.json'),
+    JSON.stringify({ pid: process.pid, startTime: '1', url: 'http://x' }),
+  );
+  expect(await findLocal(data)).toBeUndefined();
+});
 
-  it.each(['', '{', '{"pid":1}', '[]'])('is not found by a record that says %j', async (text) => {
+it.each(['', '{', '{"pid":1}', '[]'])(
+  'the server of this machine is not found by a record that says %j',
+  async (text) => {
     await mkdir(join(base, 'data', 'run'), { recursive: true });
     await writeFile(join(base, 'data', 'run', 'server.json'), text);
     expect(await findLocal(join(base, 'data'))).toBeUndefined();
-  });
+  },
+);
 
-  it('works on the folder that is named, else on the one here where a server has lived, else on the one of the checkout', async () => {
-    const { cwd, root } = around;
-    expect(dataFolder({ STREAMLIT_HOST_DATA: 'there' }, cwd, root)).toBe(join(cwd, 'there'));
-    // A folder "data" of an app is no server's.
-    await mkdir(join(cwd, 'data'));
-    expect(dataFolder({}, cwd, root)).toBe(join(base, 'root', 'data'));
-    await serverOn(join(cwd, 'data'));
-    expect(dataFolder({}, cwd, root)).toBe(join(cwd, 'data'));
-  });
+it('the server of this machine works on the folder that is named, else on the one here where a server has lived, else on the one of the checkout', async () => {
+  const { cwd, root } = around;
+  expect(dataFolder({ STREAMLIT_HOST_DATA: 'there' }, cwd, root)).toBe(join(cwd, 'there'));
+  // A folder "data" of an app is no server's.
+  await mkdir(join(cwd, 'data'));
+  expect(dataFolder({}, cwd, root)).toBe(join(base, 'root', 'data'));
+  await serverOn(join(cwd, 'data'));
+  expect(dataFolder({}, cwd, root)).toBe(join(cwd, 'data'));
 });
 
-describe('the config file', () => {
-  it('is for this user only, and complete or absent', async () => {
-    const file = await writeConfigFile(around.env, { url: 'https://a.example', token: 't' });
-    expect(file).toBe(configFile(around.env));
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await stat(join(base, 'config', 'streamlit-host'))).mode & 0o777).toBe(0o700);
-    expect(await readConfigFile(around.env)).toEqual({ url: 'https://a.example', token: 't' });
-  });
+it('the config file is for this user only, and complete or absent', async () => {
+  const file = await writeConfigFile(around.env, { url: 'https://a.example', token: 't' });
+  expect(file).toBe(configFile(around.env));
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect((await stat(join(base, 'config', 'streamlit-host'))).mode & 0o777).toBe(0o700);
+  expect(await readConfigFile(around.env)).toEqual({ url: 'https://a.example', token: 't' });
+});
 
-  it('that cannot be read is told, with what to do', async () => {
-    await writeConfigFile(around.env, { url: 'https://a.example', token: 't' });
-    await writeFile(configFile(around.env), '{"url": 1}');
-    await expect(readConfigFile(around.env)).rejects.toMatchObject({ code: 'config-broken' });
-  });
+it('the config file that cannot be read is told, with what to do', async () => {
+  await writeConfigFile(around.env, { url: 'https://a.example', token: 't' });
+  await writeFile(configFile(around.env), '{"url": 1}');
+  await expect(readConfigFile(around.env)).rejects.toMatchObject({ code: 'config-broken' });
+});
 
-  it('is in HOME where XDG_CONFIG_HOME is unset or relative', () => {
-    expect(configFile({ HOME: '/home/ada' })).toBe('/home/ada/.config/streamlit-host/config.json');
-    expect(configFile({ HOME: '/home/ada', XDG_CONFIG_HOME: 'config' })).toBe(
-      '/home/ada/.config/streamlit-host/config.json',
-    );
-  });
+it('the config file is in HOME where XDG_CONFIG_HOME is unset or relative', () => {
+  expect(configFile({ HOME: '/home/ada' })).toBe('/home/ada/.config/streamlit-host/config.json');
+  expect(configFile({ HOME: '/home/ada', XDG_CONFIG_HOME: 'config' })).toBe(
+    '/home/ada/.config/streamlit-host/config.json',
+  );
 });

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DeployLog } from '../../../src/deploys/log.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 
@@ -21,68 +21,66 @@ async function written(): Promise<string[]> {
   return lines.map((line) => line.replace(/^\[[^\]]+\] /, ''));
 }
 
-describe('what a deploy says', () => {
-  it('is heard at once, and stands in the file in the same order', async () => {
-    const log = new DeployLog(file, (text) => text);
-    const heard: string[] = [];
-    log.follow((line) => heard.push(line));
-    log.step('Environment:');
-    log.output('Resolved 40 packages');
-    expect(heard).toHaveLength(2);
-    expect(heard[0]).toMatch(/^ +\d+\.\ds {2}Environment:$/);
-    expect(heard[1]).toBe('         Resolved 40 packages');
-    expect(await written()).toEqual(heard);
-  });
+it('what a deploy says is heard at once, and stands in the file in the same order', async () => {
+  const log = new DeployLog(file, (text) => text);
+  const heard: string[] = [];
+  log.follow((line) => heard.push(line));
+  log.step('Environment:');
+  log.output('Resolved 40 packages');
+  expect(heard).toHaveLength(2);
+  expect(heard[0]).toMatch(/^ +\d+\.\ds {2}Environment:$/);
+  expect(heard[1]).toBe('         Resolved 40 packages');
+  expect(await written()).toEqual(heard);
+});
 
-  it('is told from the beginning to who comes later, and no more to who has left', () => {
-    const log = new DeployLog(file, (text) => text);
-    log.output('one');
-    const heard: string[] = [];
-    const leave = log.follow((line) => heard.push(line.trim()));
-    log.output('two');
-    leave();
-    log.output('three');
-    expect(heard).toEqual(['one', 'two']);
-  });
+it('what a deploy says is told from the beginning to who comes later, and no more to who has left', () => {
+  const log = new DeployLog(file, (text) => text);
+  log.output('one');
+  const heard: string[] = [];
+  const leave = log.follow((line) => heard.push(line.trim()));
+  log.output('two');
+  leave();
+  log.output('three');
+  expect(heard).toEqual(['one', 'two']);
+});
 
-  it('has no secret in it, whoever hears it', async () => {
-    const log = new DeployLog(file, (text) => text.replaceAll('hunter2', '••••'));
-    const heard: string[] = [];
-    log.follow((line) => heard.push(line));
-    log.step('with hunter2');
-    log.output('and hunter2');
-    expect(heard.join()).not.toContain('hunter2');
-    expect((await written()).join()).not.toContain('hunter2');
-  });
+it('what a deploy says has no secret in it, whoever hears it', async () => {
+  const log = new DeployLog(file, (text) => text.replaceAll('hunter2', '••••'));
+  const heard: string[] = [];
+  log.follow((line) => heard.push(line));
+  log.step('with hunter2');
+  log.output('and hunter2');
+  expect(heard.join()).not.toContain('hunter2');
+  expect((await written()).join()).not.toContain('hunter2');
+});
 
-  it('leaves out what a tool prints without end, and goes on with its steps', async () => {
-    const log = new DeployLog(file, (text) => text);
-    const heard: string[] = [];
-    log.follow((line) => heard.push(line));
-    const line = 'x'.repeat(1_000);
-    for (let number = 0; number < 10_000; number += 1) log.output(line);
-    log.step('Failed');
-    expect(heard.length).toBeLessThan(2_200);
-    expect(heard.at(-2)).toContain('… truncated.');
-    expect(heard.at(-1)).toContain('Failed');
-    expect(await written()).toHaveLength(heard.length);
-  });
+it('what a deploy says leaves out what a tool prints without end, and goes on with its steps', async () => {
+  const log = new DeployLog(file, (text) => text);
+  const heard: string[] = [];
+  log.follow((line) => heard.push(line));
+  const line = 'x'.repeat(1_000);
+  for (let number = 0; number < 10_000; number += 1) log.output(line);
+  log.step('Failed');
+  expect(heard.length).toBeLessThan(2_200);
+  expect(heard.at(-2)).toContain('… truncated.');
+  expect(heard.at(-1)).toContain('Failed');
+  expect(await written()).toHaveLength(heard.length);
+});
 
-  it('keeps some thousand lines for who comes later, the newest', () => {
-    const log = new DeployLog(file, (text) => text);
-    for (let number = 0; number < 12_000; number += 1) log.output(String(number));
-    const heard: string[] = [];
-    log.follow((line) => heard.push(line.trim()));
-    expect(heard.length).toBeLessThanOrEqual(5_000);
-    expect(heard.at(-1)).toBe('11999');
-  });
+it('what a deploy says keeps some thousand lines for who comes later, the newest', () => {
+  const log = new DeployLog(file, (text) => text);
+  for (let number = 0; number < 12_000; number += 1) log.output(String(number));
+  const heard: string[] = [];
+  log.follow((line) => heard.push(line.trim()));
+  expect(heard.length).toBeLessThanOrEqual(5_000);
+  expect(heard.at(-1)).toBe('11999');
+});
 
-  it('does not fail where it cannot be written', async () => {
-    const log = new DeployLog(new LogFile(join(folder, 'is', 'not', 'there')), (text) => text);
-    const heard: string[] = [];
-    log.follow((line) => heard.push(line));
-    log.step('Live');
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(heard).toHaveLength(1);
-  });
+it('what a deploy says does not fail where it cannot be written', async () => {
+  const log = new DeployLog(new LogFile(join(folder, 'is', 'not', 'there')), (text) => text);
+  const heard: string[] = [];
+  log.follow((line) => heard.push(line));
+  log.step('Live');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(heard).toHaveLength(1);
 });

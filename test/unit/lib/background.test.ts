@@ -1,31 +1,29 @@
-import { describe, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Background } from '../../../src/lib/background.js';
 
-describe('background work', () => {
-  it('is waited for, with what it begins itself', async () => {
-    const ended: string[] = [];
-    const background = new Background(vi.fn());
-    const later = async (name: string): Promise<void> => {
-      await Promise.resolve();
-      ended.push(name);
-    };
-    background.own(later('first').then(() => background.own(later('second'))));
-    expect(ended).toEqual([]);
-    await background.settled();
-    expect(ended).toEqual(['first', 'second']);
-  });
+it('background work is waited for, with what it begins itself', async () => {
+  const ended: string[] = [];
+  const background = new Background(vi.fn());
+  const later = async (name: string): Promise<void> => {
+    await Promise.resolve();
+    ended.push(name);
+  };
+  background.own(later('first').then(() => background.own(later('second'))));
+  expect(ended).toEqual([]);
+  await background.settled();
+  expect(ended).toEqual(['first', 'second']);
+});
 
-  it('reports its error, with what it was about, and is over', async () => {
-    const failed = vi.fn();
-    const background = new Background(failed);
-    const error = new Error('broken');
-    background.own(Promise.reject(error), { app: 'demo' });
-    background.own(Promise.resolve());
-    await background.settled();
-    expect(failed.mock.calls).toEqual([[error, { app: 'demo' }]]);
-  });
+it('background work reports its error, with what it was about, and is over', async () => {
+  const failed = vi.fn();
+  const background = new Background(failed);
+  const error = new Error('broken');
+  background.own(Promise.reject(error), { app: 'demo' });
+  background.own(Promise.resolve());
+  await background.settled();
+  expect(failed.mock.calls).toEqual([[error, { app: 'demo' }]]);
+});
 
-  it('is settled at once where there is none', async () => {
-    await expect(new Background(vi.fn()).settled()).resolves.toBeUndefined();
-  });
+it('background work is settled at once where there is none', async () => {
+  await expect(new Background(vi.fn()).settled()).resolves.toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Shared } from '../../../src/lib/shared.js';
 
 /** Work that ends when it is told, or a turn after it is aborted. */
@@ -18,41 +18,39 @@ function work(): { shared: Shared<string>; finish: (result: string) => void; end
   return { shared, finish: (result) => finish(result), ended: () => ended };
 }
 
-describe('Shared', () => {
-  it('gives everybody the same result', async () => {
-    const { shared, finish } = work();
-    const all = Promise.all([shared.join(undefined), shared.join(undefined)]);
-    finish('done');
-    expect(await all).toEqual(['done', 'done']);
-  });
+it('Shared gives everybody the same result', async () => {
+  const { shared, finish } = work();
+  const all = Promise.all([shared.join(undefined), shared.join(undefined)]);
+  finish('done');
+  expect(await all).toEqual(['done', 'done']);
+});
 
-  it('goes on for the others when one gives up', async () => {
-    const { shared, finish, ended } = work();
-    const stop = new AbortController();
-    const first = shared.join(stop.signal);
-    const second = shared.join(undefined);
-    stop.abort(new Error('I give up'));
-    await expect(first).rejects.toThrow('I give up');
-    expect(ended()).toBe(false);
-    expect(shared.closed).toBe(false);
-    finish('done');
-    expect(await second).toBe('done');
-  });
+it('Shared goes on for the others when one gives up', async () => {
+  const { shared, finish, ended } = work();
+  const stop = new AbortController();
+  const first = shared.join(stop.signal);
+  const second = shared.join(undefined);
+  stop.abort(new Error('I give up'));
+  await expect(first).rejects.toThrow('I give up');
+  expect(ended()).toBe(false);
+  expect(shared.closed).toBe(false);
+  finish('done');
+  expect(await second).toBe('done');
+});
 
-  it('has ended when the last one has given up', async () => {
-    const { shared, ended } = work();
-    const stop = new AbortController();
-    const only = shared.join(stop.signal);
-    stop.abort(new Error('I give up'));
-    expect(shared.closed).toBe(false);
-    await expect(only).rejects.toThrow('I give up');
-    expect(ended()).toBe(true);
-    expect(shared.closed).toBe(true);
-  });
+it('Shared has ended when the last one has given up', async () => {
+  const { shared, ended } = work();
+  const stop = new AbortController();
+  const only = shared.join(stop.signal);
+  stop.abort(new Error('I give up'));
+  expect(shared.closed).toBe(false);
+  await expect(only).rejects.toThrow('I give up');
+  expect(ended()).toBe(true);
+  expect(shared.closed).toBe(true);
+});
 
-  it('takes nobody in who has given up before', async () => {
-    const { shared, ended } = work();
-    await expect(shared.join(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
-    expect(ended()).toBe(true);
-  });
+it('Shared takes nobody in who has given up before', async () => {
+  const { shared, ended } = work();
+  await expect(shared.join(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
+  expect(ended()).toBe(true);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Turns } from '../../../src/lib/turns.js';
 
 /** Work that ends when it is told to. */
@@ -12,49 +12,47 @@ function work(): { promise: Promise<string>; end: (text: string) => void; fail: 
   return { promise, end, fail };
 }
 
-describe('turns', () => {
-  it('let work on one thing happen one after the other, in the order in which it was asked for', async () => {
-    const turns = new Turns();
-    const events: string[] = [];
-    const first = work();
-    const all = ['a', 'b', 'c'].map((name, index) =>
-      turns.take('key', async () => {
-        events.push(`${name} begins`);
-        if (index === 0) await first.promise;
-        events.push(`${name} ends`);
-      }),
-    );
-    expect(events).toEqual(['a begins']);
-    first.end('');
-    await Promise.all(all);
-    expect(events).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
-  });
+it('turns let work on one thing happen one after the other, in the order in which it was asked for', async () => {
+  const turns = new Turns();
+  const events: string[] = [];
+  const first = work();
+  const all = ['a', 'b', 'c'].map((name, index) =>
+    turns.take('key', async () => {
+      events.push(`${name} begins`);
+      if (index === 0) await first.promise;
+      events.push(`${name} ends`);
+    }),
+  );
+  expect(events).toEqual(['a begins']);
+  first.end('');
+  await Promise.all(all);
+  expect(events).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
+});
 
-  it('let work on different things happen at once', async () => {
-    const turns = new Turns();
-    const slow = work();
-    const first = turns.take('one', () => slow.promise);
-    await expect(turns.take('two', async () => 'done')).resolves.toBe('done');
-    slow.end('at last');
-    await expect(first).resolves.toBe('at last');
-  });
+it('turns let work on different things happen at once', async () => {
+  const turns = new Turns();
+  const slow = work();
+  const first = turns.take('one', () => slow.promise);
+  await expect(turns.take('two', async () => 'done')).resolves.toBe('done');
+  slow.end('at last');
+  await expect(first).resolves.toBe('at last');
+});
 
-  it('tell a failure to its caller alone, and go on', async () => {
-    const turns = new Turns();
-    const failing = work();
-    const first = turns.take('key', () => failing.promise);
-    const second = turns.take('key', async () => 'fine');
-    failing.fail(new Error('no'));
-    await expect(first).rejects.toThrow('no');
-    await expect(second).resolves.toBe('fine');
-    await expect(turns.take('key', async () => 'again')).resolves.toBe('again');
-  });
+it('turns tell a failure to its caller alone, and go on', async () => {
+  const turns = new Turns();
+  const failing = work();
+  const first = turns.take('key', () => failing.promise);
+  const second = turns.take('key', async () => 'fine');
+  failing.fail(new Error('no'));
+  await expect(first).rejects.toThrow('no');
+  await expect(second).resolves.toBe('fine');
+  await expect(turns.take('key', async () => 'again')).resolves.toBe('again');
+});
 
-  it('begin at once where nobody is before', () => {
-    let begun = false;
-    void new Turns().take('key', async () => {
-      begun = true;
-    });
-    expect(begun).toBe(true);
+it('turns begin at once where nobody is before', () => {
+  let begun = false;
+  void new Turns().take('key', async () => {
+    begun = true;
   });
+  expect(begun).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { follow, type Added } from '../../../src/logs/follow.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { tail } from '../../../src/logs/tail.js';
@@ -36,94 +36,92 @@ async function until(following: AsyncGenerator<Added, void, undefined>, end: str
   return text;
 }
 
-describe('follow', () => {
-  it('gives what is there and what is added, in whole lines, each with the offset to go on at', async () => {
-    await writeFile(file, 'one\ntwo\nhal');
-    const following = start(0);
-    expect(await next(following)).toEqual({ text: 'one\ntwo\n', offset: 8 });
-    const coming = next(following);
-    await appendFile(file, 'f\n');
-    expect(await coming).toEqual({ text: 'half\n', offset: 13 });
-  });
+it('follow gives what is there and what is added, in whole lines, each with the offset to go on at', async () => {
+  await writeFile(file, 'one\ntwo\nhal');
+  const following = start(0);
+  expect(await next(following)).toEqual({ text: 'one\ntwo\n', offset: 8 });
+  const coming = next(following);
+  await appendFile(file, 'f\n');
+  expect(await coming).toEqual({ text: 'half\n', offset: 13 });
+});
 
-  it('goes on after a tail without a gap', async () => {
-    await writeFile(file, Buffer.concat([Buffer.from('one\ntwo '), Buffer.from('🎈').subarray(0, 2)]));
-    const seen = await tail(file, 10);
-    await appendFile(file, Buffer.concat([Buffer.from('🎈').subarray(2), Buffer.from(' end\n')]));
-    expect(seen.lines).toEqual(['one', 'two ']);
-    expect((await next(start(seen.offset))).text).toBe('🎈 end\n');
-  });
+it('follow goes on after a tail without a gap', async () => {
+  await writeFile(file, Buffer.concat([Buffer.from('one\ntwo '), Buffer.from('🎈').subarray(0, 2)]));
+  const seen = await tail(file, 10);
+  await appendFile(file, Buffer.concat([Buffer.from('🎈').subarray(2), Buffer.from(' end\n')]));
+  expect(seen.lines).toEqual(['one', 'two ']);
+  expect((await next(start(seen.offset))).text).toBe('🎈 end\n');
+});
 
-  it('waits for a file, and a folder, that do not exist yet', async () => {
-    file = join(folder, 'later', 'run.log');
-    const coming = next(start(0));
-    await mkdir(join(folder, 'later'));
-    await writeFile(file, 'here\n');
-    expect(await coming).toEqual({ text: 'here\n', offset: 5 });
-  });
+it('follow waits for a file, and a folder, that do not exist yet', async () => {
+  file = join(folder, 'later', 'run.log');
+  const coming = next(start(0));
+  await mkdir(join(folder, 'later'));
+  await writeFile(file, 'here\n');
+  expect(await coming).toEqual({ text: 'here\n', offset: 5 });
+});
 
-  it('begins anew where the file was emptied, also when it has grown past the old place since', async () => {
-    await writeFile(file, 'old line\n');
-    const following = start(0);
-    await next(following);
-    await truncate(file, 0);
-    await appendFile(file, 'new and much longer line\nand one more\n');
-    expect(await until(following, 'one more\n')).toBe('new and much longer line\nand one more\n');
-  });
+it('follow begins anew where the file was emptied, also when it has grown past the old place since', async () => {
+  await writeFile(file, 'old line\n');
+  const following = start(0);
+  await next(following);
+  await truncate(file, 0);
+  await appendFile(file, 'new and much longer line\nand one more\n');
+  expect(await until(following, 'one more\n')).toBe('new and much longer line\nand one more\n');
+});
 
-  it('loses nothing of what is written after a rotation', async () => {
-    const log = new LogFile(file, { maxBytes: 1_000 });
-    const following = start(0);
-    for (let index = 0; index < 30; index += 1) {
-      await log.append(`${index} ${'x'.repeat(200)}`);
-      expect((await next(following)).text).toContain(` ${index} xxx`);
-      await log.rotateIfLarge();
-    }
-  });
+it('follow loses nothing of what is written after a rotation', async () => {
+  const log = new LogFile(file, { maxBytes: 1_000 });
+  const following = start(0);
+  for (let index = 0; index < 30; index += 1) {
+    await log.append(`${index} ${'x'.repeat(200)}`);
+    expect((await next(following)).text).toContain(` ${index} xxx`);
+    await log.rotateIfLarge();
+  }
+});
 
-  it('begins at the start where it is told to go on beyond the end', async () => {
-    await writeFile(file, 'short\n');
-    expect(await next(start(1_000))).toEqual({ text: 'short\n', offset: 6 });
-  });
+it('follow begins at the start where it is told to go on beyond the end', async () => {
+  await writeFile(file, 'short\n');
+  expect(await next(start(1_000))).toEqual({ text: 'short\n', offset: 6 });
+});
 
-  it('goes on with a file that was put in place of the old one', async () => {
-    await writeFile(file, 'old\n');
-    const following = start(0);
-    await next(following);
-    await writeFile(join(folder, 'other'), 'another\n');
-    await rename(join(folder, 'other'), file);
-    expect(await next(following)).toEqual({ text: 'another\n', offset: 8 });
-  });
+it('follow goes on with a file that was put in place of the old one', async () => {
+  await writeFile(file, 'old\n');
+  const following = start(0);
+  await next(following);
+  await writeFile(join(folder, 'other'), 'another\n');
+  await rename(join(folder, 'other'), file);
+  expect(await next(following)).toEqual({ text: 'another\n', offset: 8 });
+});
 
-  it('hands over much in blocks, and resumes at any of their offsets', async () => {
-    const text = Array.from({ length: 30_000 }, (_, index) => `line ${index} é\n`).join('');
-    await writeFile(file, text);
-    const following = start(0);
-    const first = await next(following);
-    expect(first.text.length).toBeLessThanOrEqual(64 * 1024);
-    expect(text.startsWith(first.text)).toBe(true);
-    expect(first.text + (await until(start(first.offset), 'line 29999 é\n'))).toBe(text);
-  });
+it('follow hands over much in blocks, and resumes at any of their offsets', async () => {
+  const text = Array.from({ length: 30_000 }, (_, index) => `line ${index} é\n`).join('');
+  await writeFile(file, text);
+  const following = start(0);
+  const first = await next(following);
+  expect(first.text.length).toBeLessThanOrEqual(64 * 1024);
+  expect(text.startsWith(first.text)).toBe(true);
+  expect(first.text + (await until(start(first.offset), 'line 29999 é\n'))).toBe(text);
+});
 
-  it('cuts a line that is larger than a block, and gives the next one whole', async () => {
-    await writeFile(file, `${'x'.repeat(300_000)}\nnext\n`);
-    const text = await until(start(0), 'next\n');
-    expect(text).toMatch(/^x{8000,}…\nnext\n$/);
-  });
+it('follow cuts a line that is larger than a block, and gives the next one whole', async () => {
+  await writeFile(file, `${'x'.repeat(300_000)}\nnext\n`);
+  const text = await until(start(0), 'next\n');
+  expect(text).toMatch(/^x{8000,}…\nnext\n$/);
+});
 
-  it('gives a last line once it is complete, however long the polling takes to see it', async () => {
-    await writeFile(file, 'a');
-    const following = start(0, 60_000);
-    const coming = next(following);
-    await appendFile(file, 'b\n');
-    expect((await coming).text).toBe('ab\n');
-  });
+it('follow gives a last line once it is complete, however long the polling takes to see it', async () => {
+  await writeFile(file, 'a');
+  const following = start(0, 60_000);
+  const coming = next(following);
+  await appendFile(file, 'b\n');
+  expect((await coming).text).toBe('ab\n');
+});
 
-  it('ends at once when it is aborted, also while it waits', async () => {
-    const following = start(0, 60_000);
-    const end = following.next();
-    stop.abort();
-    expect(await end).toEqual({ done: true, value: undefined });
-    expect(await follow(file, { from: 0, signal: stop.signal }).next()).toEqual({ done: true, value: undefined });
-  });
+it('follow ends at once when it is aborted, also while it waits', async () => {
+  const following = start(0, 60_000);
+  const end = following.next();
+  stop.abort();
+  expect(await end).toEqual({ done: true, value: undefined });
+  expect(await follow(file, { from: 0, signal: stop.signal }).next()).toEqual({ done: true, value: undefined });
 });

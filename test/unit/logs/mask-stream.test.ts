@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createMask } from '../../../src/logs/mask.js';
 import { maskStream } from '../../../src/logs/mask-stream.js';
 
@@ -12,17 +12,18 @@ async function masked(text: string, size: number): Promise<string> {
   return whole;
 }
 
-describe('a text that streams by', () => {
-  it.each([1, 2, 3, 5, 7, 1_000])('is masked whatever the size of its pieces: %i bytes', async (size) => {
+it.each([1, 2, 3, 5, 7, 1_000])(
+  'a text that streams by is masked whatever the size of its pieces: %i bytes',
+  async (size) => {
     expect(await masked('a hunter2\nb schlüssel\r\n\nhunter2 end', size)).toBe('a ••••\nb ••••\r\n\n•••• end');
-  });
+  },
+);
 
-  it('is masked in bounded memory where a line has no end', async () => {
-    const text = `${'x'.repeat(524_284)}hunter2${'y'.repeat(600_000)}hunter2`;
-    expect(await masked(text, 65_536)).toBe(text.replaceAll('hunter2', '••••'));
-  });
+it('a text that streams by is masked in bounded memory where a line has no end', async () => {
+  const text = `${'x'.repeat(524_284)}hunter2${'y'.repeat(600_000)}hunter2`;
+  expect(await masked(text, 65_536)).toBe(text.replaceAll('hunter2', '••••'));
+});
 
-  it('may be empty', async () => {
-    expect(await masked('', 10)).toBe('');
-  });
+it('a text that streams by may be empty', async () => {
+  expect(await masked('', 10)).toBe('');
 });

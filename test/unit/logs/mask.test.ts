@@ -1,82 +1,78 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createMask, maskUrls } from '../../../src/logs/mask.js';
 
 const SECRET = 'p@ss w/ord+1!';
 
-describe('createMask', () => {
-  it.each([
-    ['itself', SECRET],
-    ['URL-encoded', encodeURIComponent(SECRET)],
-    ['URL-encoded in small letters', encodeURIComponent(SECRET).toLowerCase()],
-    ['form-encoded', new URLSearchParams({ k: SECRET }).toString().slice(2)],
-    ['in base64', Buffer.from(SECRET).toString('base64').replace(/=+$/, '')],
-    ['in base64url', Buffer.from(SECRET).toString('base64url')],
-  ])('hides a secret %s', (_how, form) => {
-    const masked = createMask([SECRET])(`before ${form} after`);
-    expect(masked).toMatch(/^before ••••\S{0,2} after$/);
-  });
-
-  it.each([
-    ["by Python's quote", 'key/with+slash!', 'key/with%2Bslash%21'],
-    ["by Python's quote, for a part of a path", 'p@ss word!1', 'p%40ss%20word%211'],
-    ["by Python's urlencode", 'a~b c*d', 'a~b+c%2Ad'],
-    ['by tools that encode no more than they must', 'p@ss wörd!1', 'p@ss%20w%C3%B6rd!1'],
-    ["by Python's json.dumps", 'pässwörd', 'p\\u00e4ssw\\u00f6rd'],
-    ["by Python's repr", 'back\\slash"it\'s', 'back\\\\slash"it\\\'s'],
-  ])('hides a secret as it is written %s', (_how, secret, form) => {
-    expect(createMask([secret])(`before ${form} after`)).toBe('before •••• after');
-  });
-
-  it('hides what is no whole text', () => {
-    expect(createMask(['half \ud83d of a character'])('half \ud83d of a character')).toBe('••••');
-  });
-
-  it('hides a secret within the base64 of something longer, wherever it begins', () => {
-    for (const user of ['', 'a', 'ab', 'abc', 'user:']) {
-      const header = Buffer.from(`${user}${SECRET}:more`).toString('base64');
-      const masked = createMask([SECRET])(`Authorization: Basic ${header}`);
-      expect(masked).toContain('••••');
-      const shown = Buffer.from(masked.slice(masked.indexOf('Basic ') + 6).replaceAll('•', ''), 'base64').toString(
-        'latin1',
-      );
-      expect(shown).not.toContain('ord+');
-    }
-  });
-
-  it('hides every line of a secret of many lines, and the longer of two that begin alike', () => {
-    const mask = createMask(['first line\nsecond line', 'token', 'token-and-more']);
-    expect(mask('first line | second line | token-and-more | token')).toBe('•••• | •••• | •••• | ••••');
-  });
-
-  it('hides a value as large as one may be, and goes on hiding the others', () => {
-    const large = randomBytes(48 * 1024).toString('base64');
-    const mask = createMask([large, SECRET]);
-    expect(mask(`before ${large} and ${SECRET} after`)).toBe('before •••• and •••• after');
-    expect(mask(`before ${encodeURIComponent(large)} after`)).toBe('before •••• after');
-  });
-
-  it('takes no character of a secret for a pattern', () => {
-    expect(createMask(['a.c*(d'])('abcd a.c*(d')).toBe('abcd ••••');
-  });
-
-  it('leaves short values and text without secrets alone', () => {
-    expect(createMask(['abc', '', ' '])('abc abc')).toBe('abc abc');
-    expect(createMask([])('anything')).toBe('anything');
-  });
+it.each([
+  ['itself', SECRET],
+  ['URL-encoded', encodeURIComponent(SECRET)],
+  ['URL-encoded in small letters', encodeURIComponent(SECRET).toLowerCase()],
+  ['form-encoded', new URLSearchParams({ k: SECRET }).toString().slice(2)],
+  ['in base64', Buffer.from(SECRET).toString('base64').replace(/=+$/, '')],
+  ['in base64url', Buffer.from(SECRET).toString('base64url')],
+])('createMask hides a secret %s', (_how, form) => {
+  const masked = createMask([SECRET])(`before ${form} after`);
+  expect(masked).toMatch(/^before ••••\S{0,2} after$/);
 });
 
-describe('maskUrls', () => {
-  it.each([
-    ['https://user:pass@host/x', 'https://••••@host/x'],
-    ['git+https://token@host/x.git', 'git+https://••••@host/x.git'],
-    ['https://user:p@ss@host', 'https://••••@host'],
-    ['two: http://a:b@c http://d:e@f', 'two: http://••••@c http://••••@f'],
-    ['ssh://git@host/x', 'ssh://git@host/x'],
-    ['redis://:secret@host', 'redis://••••@host'],
-    ['https://host/path@2', 'https://host/path@2'],
-    ['mail me@example.com', 'mail me@example.com'],
-  ])('turns %s into %s', (text, masked) => {
-    expect(maskUrls(text)).toBe(masked);
-  });
+it.each([
+  ["by Python's quote", 'key/with+slash!', 'key/with%2Bslash%21'],
+  ["by Python's quote, for a part of a path", 'p@ss word!1', 'p%40ss%20word%211'],
+  ["by Python's urlencode", 'a~b c*d', 'a~b+c%2Ad'],
+  ['by tools that encode no more than they must', 'p@ss wörd!1', 'p@ss%20w%C3%B6rd!1'],
+  ["by Python's json.dumps", 'pässwörd', 'p\\u00e4ssw\\u00f6rd'],
+  ["by Python's repr", 'back\\slash"it\'s', 'back\\\\slash"it\\\'s'],
+])('createMask hides a secret as it is written %s', (_how, secret, form) => {
+  expect(createMask([secret])(`before ${form} after`)).toBe('before •••• after');
+});
+
+it('createMask hides what is no whole text', () => {
+  expect(createMask(['half \ud83d of a character'])('half \ud83d of a character')).toBe('••••');
+});
+
+it('createMask hides a secret within the base64 of something longer, wherever it begins', () => {
+  for (const user of ['', 'a', 'ab', 'abc', 'user:']) {
+    const header = Buffer.from(`${user}${SECRET}:more`).toString('base64');
+    const masked = createMask([SECRET])(`Authorization: Basic ${header}`);
+    expect(masked).toContain('••••');
+    const shown = Buffer.from(masked.slice(masked.indexOf('Basic ') + 6).replaceAll('•', ''), 'base64').toString(
+      'latin1',
+    );
+    expect(shown).not.toContain('ord+');
+  }
+});
+
+it('createMask hides every line of a secret of many lines, and the longer of two that begin alike', () => {
+  const mask = createMask(['first line\nsecond line', 'token', 'token-and-more']);
+  expect(mask('first line | second line | token-and-more | token')).toBe('•••• | •••• | •••• | ••••');
+});
+
+it('createMask hides a value as large as one may be, and goes on hiding the others', () => {
+  const large = randomBytes(48 * 1024).toString('base64');
+  const mask = createMask([large, SECRET]);
+  expect(mask(`before ${large} and ${SECRET} after`)).toBe('before •••• and •••• after');
+  expect(mask(`before ${encodeURIComponent(large)} after`)).toBe('before •••• after');
+});
+
+it('createMask takes no character of a secret for a pattern', () => {
+  expect(createMask(['a.c*(d'])('abcd a.c*(d')).toBe('abcd ••••');
+});
+
+it('createMask leaves short values and text without secrets alone', () => {
+  expect(createMask(['abc', '', ' '])('abc abc')).toBe('abc abc');
+  expect(createMask([])('anything')).toBe('anything');
+});
+
+it.each([
+  ['https://user:pass@host/x', 'https://••••@host/x'],
+  ['git+https://token@host/x.git', 'git+https://••••@host/x.git'],
+  ['https://user:p@ss@host', 'https://••••@host'],
+  ['two: http://a:b@c http://d:e@f', 'two: http://••••@c http://••••@f'],
+  ['ssh://git@host/x', 'ssh://git@host/x'],
+  ['redis://:secret@host', 'redis://••••@host'],
+  ['https://host/path@2', 'https://host/path@2'],
+  ['mail me@example.com', 'mail me@example.com'],
+])('maskUrls turns %s into %s', (text, masked) => {
+  expect(maskUrls(text)).toBe(masked);
 });

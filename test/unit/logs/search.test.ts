@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { search } from '../../../src/logs/search.js';
 
 let folder: string;
@@ -12,55 +12,53 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-describe('search', () => {
-  it('finds text in any case, the newest line first', async () => {
-    await writeFile(file, 'Error one\nfine\nan ERROR two\nÉlan\n');
-    expect(await search(file, 'error', { limit: 10 })).toEqual({
-      matches: [
-        { offset: 15, line: 'an ERROR two' },
-        { offset: 0, line: 'Error one' },
-      ],
-      complete: true,
-      next: 0,
-    });
-    expect((await search(file, 'éLAN', { limit: 10 })).matches.map(({ line }) => line)).toEqual(['Élan']);
+it('search finds text in any case, the newest line first', async () => {
+  await writeFile(file, 'Error one\nfine\nan ERROR two\nÉlan\n');
+  expect(await search(file, 'error', { limit: 10 })).toEqual({
+    matches: [
+      { offset: 15, line: 'an ERROR two' },
+      { offset: 0, line: 'Error one' },
+    ],
+    complete: true,
+    next: 0,
   });
+  expect((await search(file, 'éLAN', { limit: 10 })).matches.map(({ line }) => line)).toEqual(['Élan']);
+});
 
-  it('takes no character for a pattern', async () => {
-    await writeFile(file, 'a.b\naxb\n(a[b\n');
-    expect((await search(file, 'a.b', { limit: 10 })).matches.map(({ line }) => line)).toEqual(['a.b']);
-    expect((await search(file, '(a[', { limit: 10 })).matches.map(({ line }) => line)).toEqual(['(a[b']);
-  });
+it('search takes no character for a pattern', async () => {
+  await writeFile(file, 'a.b\naxb\n(a[b\n');
+  expect((await search(file, 'a.b', { limit: 10 })).matches.map(({ line }) => line)).toEqual(['a.b']);
+  expect((await search(file, '(a[', { limit: 10 })).matches.map(({ line }) => line)).toEqual(['(a[b']);
+});
 
-  it('goes on where it stopped, without a gap and without telling a line twice', async () => {
-    const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}${index % 7 === 0 ? ' needle' : ''}`);
-    await writeFile(file, `${lines.join('\n')}\n`);
-    const found: string[] = [];
-    let before: number | undefined;
-    for (let complete = false; !complete;) {
-      const page = await search(file, 'NEEDLE', before === undefined ? { limit: 100 } : { limit: 100, before });
-      expect(page.matches.length).toBeLessThanOrEqual(100);
-      found.push(...page.matches.map(({ line }) => line));
-      ({ complete, next: before } = page);
-    }
-    expect(found.reverse()).toEqual(lines.filter((line) => line.endsWith('needle')));
-  });
+it('search goes on where it stopped, without a gap and without telling a line twice', async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}${index % 7 === 0 ? ' needle' : ''}`);
+  await writeFile(file, `${lines.join('\n')}\n`);
+  const found: string[] = [];
+  let before: number | undefined;
+  for (let complete = false; !complete;) {
+    const page = await search(file, 'NEEDLE', before === undefined ? { limit: 100 } : { limit: 100, before });
+    expect(page.matches.length).toBeLessThanOrEqual(100);
+    found.push(...page.matches.map(({ line }) => line));
+    ({ complete, next: before } = page);
+  }
+  expect(found.reverse()).toEqual(lines.filter((line) => line.endsWith('needle')));
+});
 
-  it('finds nothing of what is hidden, tells nothing of it, and finds what is behind it', async () => {
-    await writeFile(file, 'my word\nthe password\nthe password\n');
-    const hide = (line: string): string => line.replaceAll('password', '••••');
-    expect(await search(file, 'pass', { limit: 1, hide })).toEqual({ matches: [], complete: true, next: 0 });
-    expect((await search(file, 'word', { limit: 1, hide })).matches).toEqual([{ offset: 0, line: 'my word' }]);
-  });
+it('search finds nothing of what is hidden, tells nothing of it, and finds what is behind it', async () => {
+  await writeFile(file, 'my word\nthe password\nthe password\n');
+  const hide = (line: string): string => line.replaceAll('password', '••••');
+  expect(await search(file, 'pass', { limit: 1, hide })).toEqual({ matches: [], complete: true, next: 0 });
+  expect((await search(file, 'word', { limit: 1, hide })).matches).toEqual([{ offset: 0, line: 'my word' }]);
+});
 
-  it('stops when its time is over, and says so', async () => {
-    await writeFile(file, `${'x'.repeat(99)}\n`.repeat(20_000));
-    const found = await search(file, 'absent', { limit: 1, timeoutMs: 0 });
-    expect(found).toMatchObject({ matches: [], complete: false });
-    expect(found.next).toBeGreaterThan(1_000_000);
-  });
+it('search stops when its time is over, and says so', async () => {
+  await writeFile(file, `${'x'.repeat(99)}\n`.repeat(20_000));
+  const found = await search(file, 'absent', { limit: 1, timeoutMs: 0 });
+  expect(found).toMatchObject({ matches: [], complete: false });
+  expect(found.next).toBeGreaterThan(1_000_000);
+});
 
-  it('finds nothing where there is no file', async () => {
-    expect(await search(file, 'x', { limit: 1 })).toEqual({ matches: [], complete: true, next: 0 });
-  });
+it('search finds nothing where there is no file', async () => {
+  expect(await search(file, 'x', { limit: 1 })).toEqual({ matches: [], complete: true, next: 0 });
 });

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ensureDebianPackages } from '../../../scripts/lib/debian.js';
 
 let bin: string;
@@ -31,41 +31,39 @@ async function apt(exitCode = 0): Promise<void> {
   await program('apt-get', lines.join('\n'));
 }
 
-describe('the packages that the tests need of Debian', () => {
-  it('are left alone where they are installed', async () => {
-    await program('chromium', 'exit 0');
-    await program('bwrap', 'exit 0');
-    await program('redis-server', 'exit 0');
-    await apt();
-    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
-    await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
-    expect(said).toEqual([]);
-  });
+it('the packages that the tests need of Debian are left alone where they are installed', async () => {
+  await program('chromium', 'exit 0');
+  await program('bwrap', 'exit 0');
+  await program('redis-server', 'exit 0');
+  await apt();
+  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
+  await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
+  expect(said).toEqual([]);
+});
 
-  it('are installed by root, without a question', async () => {
-    await apt();
-    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
-    expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
-      'noninteractive -q update',
-      'noninteractive -q install -y --no-install-recommends chromium bubblewrap redis-server',
-    ]);
-    expect(said).toEqual(['Installing chromium and bubblewrap and redis-server (once) …']);
-  });
+it('the packages that the tests need of Debian are installed by root, without a question', async () => {
+  await apt();
+  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
+  expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
+    'noninteractive -q update',
+    'noninteractive -q install -y --no-install-recommends chromium bubblewrap redis-server',
+  ]);
+  expect(said).toEqual(['Installing chromium and bubblewrap and redis-server (once) …']);
+});
 
-  it('are named in a sentence to anybody else', async () => {
-    await apt();
-    const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
-    expect(missing).toEqual(
-      ['chromium', 'bubblewrap'].map(
-        (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
-      ),
-    );
-    await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
-  });
+it('the packages that the tests need of Debian are named in a sentence to anybody else', async () => {
+  await apt();
+  const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
+  expect(missing).toEqual(
+    ['chromium', 'bubblewrap'].map(
+      (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
+    ),
+  );
+  await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
+});
 
-  it("are still missing where apt-get fails, which is told in apt-get's own words", async () => {
-    await apt(100);
-    expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(2);
-    expect(said.at(-1)).toBe('apt-get could not install chromium and bubblewrap and redis-server:\n  no network');
-  });
+it("the packages that the tests need of Debian are still missing where apt-get fails, which is told in apt-get's own words", async () => {
+  await apt(100);
+  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(2);
+  expect(said.at(-1)).toBe('apt-get could not install chromium and bubblewrap and redis-server:\n  no network');
 });

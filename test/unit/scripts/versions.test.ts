@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { checkVersions, isAtLeast, parseVersion } from '../../../scripts/lib/versions.js';
 
 let bin: string;
@@ -17,33 +17,31 @@ async function program(name: string, says: string): Promise<void> {
   await chmod(file, 0o755);
 }
 
-describe('versions', () => {
-  it('are read from what programs print', () => {
-    expect(parseVersion('git version 2.39.5 (Apple Git-154)')).toEqual([2, 39]);
-    expect(parseVersion('Python 3.10.0rc1')).toEqual([3, 10]);
-    expect(parseVersion('Valkey server v=9.1.2 sha=00000000:1')).toEqual([9, 1]);
-    expect(parseVersion('command not found')).toBeUndefined();
-  });
+it('versions are read from what programs print', () => {
+  expect(parseVersion('git version 2.39.5 (Apple Git-154)')).toEqual([2, 39]);
+  expect(parseVersion('Python 3.10.0rc1')).toEqual([3, 10]);
+  expect(parseVersion('Valkey server v=9.1.2 sha=00000000:1')).toEqual([9, 1]);
+  expect(parseVersion('command not found')).toBeUndefined();
+});
 
-  it('are compared as numbers', () => {
-    expect(isAtLeast([3, 10], [3, 10])).toBe(true);
-    expect(isAtLeast([3, 9], [3, 10])).toBe(false);
-    expect(isAtLeast([4, 0], [3, 10])).toBe(true);
-    expect(isAtLeast([2, 90], [3, 10])).toBe(false);
-    expect(isAtLeast(undefined, [0, 0])).toBe(false);
-  });
+it('versions are compared as numbers', () => {
+  expect(isAtLeast([3, 10], [3, 10])).toBe(true);
+  expect(isAtLeast([3, 9], [3, 10])).toBe(false);
+  expect(isAtLeast([4, 0], [3, 10])).toBe(true);
+  expect(isAtLeast([2, 90], [3, 10])).toBe(false);
+  expect(isAtLeast(undefined, [0, 0])).toBe(false);
+});
 
-  it('that are new enough are let through', async () => {
-    await program('git', 'git version 2.29.0');
-    await program('python3', 'Python 3.10.4');
-    await expect(checkVersions({ PATH: bin }, '20.0.0')).resolves.toBeUndefined();
-  });
+it('versions that are new enough are let through', async () => {
+  await program('git', 'git version 2.29.0');
+  await program('python3', 'Python 3.10.4');
+  await expect(checkVersions({ PATH: bin }, '20.0.0')).resolves.toBeUndefined();
+});
 
-  it('that are missing or too old are all named in one line', async () => {
-    await program('python3', 'Python 3.9.2');
-    await expect(checkVersions({ PATH: bin }, '18.19.0')).rejects.toThrow(
-      'streamlit-host needs Node.js 20 or newer (found 18.19) and git 2.29 or newer (found none) ' +
-        'and Python 3.10 or newer (found 3.9). Install what is missing, then start again.',
-    );
-  });
+it('versions that are missing or too old are all named in one line', async () => {
+  await program('python3', 'Python 3.9.2');
+  await expect(checkVersions({ PATH: bin }, '18.19.0')).rejects.toThrow(
+    'streamlit-host needs Node.js 20 or newer (found 18.19) and git 2.29 or newer (found none) ' +
+      'and Python 3.10 or newer (found 3.9). Install what is missing, then start again.',
+  );
 });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { Paths } from '../../../src/store/paths.js';
@@ -25,96 +25,95 @@ async function onDisk(id: string): Promise<App> {
   return JSON.parse(await readFile(paths.meta(id), 'utf8')) as App;
 }
 
-describe('an app in the store', () => {
-  it('is on disk before anybody hears of it, for us alone to read', async () => {
-    const heard: unknown[] = [];
-    store.subscribe((id, app) => heard.push([id, app?.name, existsSync(paths.meta(id))]));
-    await make('hello');
-    expect(heard).toEqual([['hello', 'HELLO', true]]);
-    expect(await onDisk('hello')).toEqual(store.get('hello'));
-    expect((await stat(paths.meta('hello'))).mode & 0o777).toBe(0o600);
-  });
-
-  it('is found by the next server as it was', async () => {
-    await make('hello');
-    await make('zebra');
-    await make('apple');
-    const changed = await store.update('hello', (app) => ({ ...app, description: 'now with words' }));
-    const next = new AppStore(paths);
-    expect(await next.load()).toEqual([]);
-    expect(next.list().map((app) => app.id)).toEqual(['apple', 'hello', 'zebra']);
-    expect(next.get('hello')).toEqual(changed);
-  });
-
-  it('cannot be made twice, not even at once', async () => {
-    const both = await Promise.allSettled([make('hello'), make('hello')]);
-    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    expect(both[1]).toMatchObject({ reason: { code: 'app-exists' } });
-  });
-
-  it('has no two changes lost to each other', async () => {
-    await make('hello');
-    await Promise.all(
-      Array.from({ length: 50 }, () => store.update('hello', (app) => ({ ...app, lastRelease: app.lastRelease + 1 }))),
-    );
-    expect(store.get('hello').lastRelease).toBe(50);
-    expect((await onDisk('hello')).lastRelease).toBe(50);
-  });
-
-  it('stays as it is where a change fails, and takes the next one', async () => {
-    const before = await make('hello');
-    const failing = store.update('hello', () => {
-      throw new Error('no');
-    });
-    await expect(failing).rejects.toThrow('no');
-    expect(store.get('hello')).toBe(before);
-    expect((await store.update('hello', (app) => ({ ...app, name: 'Next' }))).name).toBe('Next');
-  });
-
-  it('is not written, and nobody is told, where nothing changes', async () => {
-    await make('hello');
-    const before = (await stat(paths.meta('hello'))).ino;
-    let told = 0;
-    const leave = store.subscribe(() => (told += 1));
-    await store.update('hello', (app) => app);
-    expect(told).toBe(0);
-    expect((await stat(paths.meta('hello'))).ino).toBe(before);
-    leave();
-    await store.update('hello', (app) => ({ ...app, name: 'New' }));
-    expect(told).toBe(0);
-  });
-
-  it('is gone with everything of it once it is removed, which may be done twice', async () => {
-    await make('hello');
-    await writeFile(join(paths.storage('hello'), 'file.txt'), 'x');
-    const heard: unknown[] = [];
-    store.subscribe((id, app) => heard.push([id, app]));
-    await store.remove('hello');
-    await store.remove('hello');
-    expect(heard[0]).toEqual(['hello', undefined]);
-    expect(existsSync(paths.app('hello'))).toBe(false);
-    expect(() => store.get('hello')).toThrow('There is no app "hello".');
-    await expect(store.update('hello', (app) => ({ ...app }))).rejects.toMatchObject({ code: 'app-not-found' });
-  });
+it('an app in the store is on disk before anybody hears of it, for us alone to read', async () => {
+  const heard: unknown[] = [];
+  store.subscribe((id, app) => heard.push([id, app?.name, existsSync(paths.meta(id))]));
+  await make('hello');
+  expect(heard).toEqual([['hello', 'HELLO', true]]);
+  expect(await onDisk('hello')).toEqual(store.get('hello'));
+  expect((await stat(paths.meta('hello'))).mode & 0o777).toBe(0o600);
 });
 
-describe('a data folder that something happened to', () => {
-  it('loses what is left of an interrupted creation or removal, and nothing else', async () => {
-    await make('whole');
-    await mkdir(join(paths.app('half'), 'repo.git'), { recursive: true });
-    await mkdir(join(paths.apps, 'Not An App'));
-    const next = new AppStore(paths);
-    expect(await next.load()).toEqual([]);
-    expect((await readdir(paths.apps)).sort()).toEqual(['Not An App', 'whole']);
-    expect(next.list().map((app) => app.id)).toEqual(['whole']);
-  });
+it('an app in the store is found by the next server as it was', async () => {
+  await make('hello');
+  await make('zebra');
+  await make('apple');
+  const changed = await store.update('hello', (app) => ({ ...app, description: 'now with words' }));
+  const next = new AppStore(paths);
+  expect(await next.load()).toEqual([]);
+  expect(next.list().map((app) => app.id)).toEqual(['apple', 'hello', 'zebra']);
+  expect(next.get('hello')).toEqual(changed);
+});
 
-  it.each([
-    ['a record that is cut off', '{"id": "broken", "na'],
-    ['a record of something else', '{"id": "broken"}'],
-    ['a record of another app', JSON.stringify(newApp('other', 'Other', new Date(0)))],
-    ['an empty record', ''],
-  ])('says which app has %s, leaves it alone, and serves the others', async (_name, text) => {
+it('an app in the store cannot be made twice, not even at once', async () => {
+  const both = await Promise.allSettled([make('hello'), make('hello')]);
+  expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+  expect(both[1]).toMatchObject({ reason: { code: 'app-exists' } });
+});
+
+it('an app in the store has no two changes lost to each other', async () => {
+  await make('hello');
+  await Promise.all(
+    Array.from({ length: 50 }, () => store.update('hello', (app) => ({ ...app, lastRelease: app.lastRelease + 1 }))),
+  );
+  expect(store.get('hello').lastRelease).toBe(50);
+  expect((await onDisk('hello')).lastRelease).toBe(50);
+});
+
+it('an app in the store stays as it is where a change fails, and takes the next one', async () => {
+  const before = await make('hello');
+  const failing = store.update('hello', () => {
+    throw new Error('no');
+  });
+  await expect(failing).rejects.toThrow('no');
+  expect(store.get('hello')).toBe(before);
+  expect((await store.update('hello', (app) => ({ ...app, name: 'Next' }))).name).toBe('Next');
+});
+
+it('an app in the store is not written, and nobody is told, where nothing changes', async () => {
+  await make('hello');
+  const before = (await stat(paths.meta('hello'))).ino;
+  let told = 0;
+  const leave = store.subscribe(() => (told += 1));
+  await store.update('hello', (app) => app);
+  expect(told).toBe(0);
+  expect((await stat(paths.meta('hello'))).ino).toBe(before);
+  leave();
+  await store.update('hello', (app) => ({ ...app, name: 'New' }));
+  expect(told).toBe(0);
+});
+
+it('an app in the store is gone with everything of it once it is removed, which may be done twice', async () => {
+  await make('hello');
+  await writeFile(join(paths.storage('hello'), 'file.txt'), 'x');
+  const heard: unknown[] = [];
+  store.subscribe((id, app) => heard.push([id, app]));
+  await store.remove('hello');
+  await store.remove('hello');
+  expect(heard[0]).toEqual(['hello', undefined]);
+  expect(existsSync(paths.app('hello'))).toBe(false);
+  expect(() => store.get('hello')).toThrow('There is no app "hello".');
+  await expect(store.update('hello', (app) => ({ ...app }))).rejects.toMatchObject({ code: 'app-not-found' });
+});
+
+it('a data folder that something happened to loses what is left of an interrupted creation or removal, and nothing else', async () => {
+  await make('whole');
+  await mkdir(join(paths.app('half'), 'repo.git'), { recursive: true });
+  await mkdir(join(paths.apps, 'Not An App'));
+  const next = new AppStore(paths);
+  expect(await next.load()).toEqual([]);
+  expect((await readdir(paths.apps)).sort()).toEqual(['Not An App', 'whole']);
+  expect(next.list().map((app) => app.id)).toEqual(['whole']);
+});
+
+it.each([
+  ['a record that is cut off', '{"id": "broken", "na'],
+  ['a record of something else', '{"id": "broken"}'],
+  ['a record of another app', JSON.stringify(newApp('other', 'Other', new Date(0)))],
+  ['an empty record', ''],
+])(
+  'a data folder that something happened to says which app has %s, leaves it alone, and serves the others',
+  async (_name, text) => {
     await make('whole');
     await mkdir(paths.app('broken'));
     await writeFile(paths.meta('broken'), text);
@@ -124,5 +123,5 @@ describe('a data folder that something happened to', () => {
     expect(problems[0]).toContain(`cannot read ${paths.meta('broken')}, so the app is skipped`);
     expect(next.list().map((app) => app.id)).toEqual(['whole']);
     expect(await readFile(paths.meta('broken'), 'utf8')).toBe(text);
-  });
-});
+  },
+);

@@ -1,7 +1,7 @@
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Paths } from '../../../src/store/paths.js';
 import { Vault } from '../../../src/store/vault.js';
 
@@ -38,229 +38,223 @@ async function everything(): Promise<string> {
   return (await Promise.all(files)).join('\n');
 }
 
-describe('what is put into the vault', () => {
-  it('comes out as it was, and is nowhere on disk in between', async () => {
-    const text = 'password = "hunter2"\nünïcode 鍵\n';
-    await vault.write('one', 'config', text);
-    expect(await vault.read('one', 'config')).toBe(text);
-    expect(await everything()).not.toContain('hunter2');
-    expect(await everything()).not.toContain(Buffer.from('hunter2').toString('base64').slice(0, 8));
-    expect((await stat(fileOf('one'))).mode & 0o777).toBe(0o600);
-    expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
-  });
-
-  it('has a nonce of its own each time, so that the same text never looks the same', async () => {
-    const seen = new Set<string>();
-    for (let time = 0; time < 5; time += 1) {
-      await vault.write('one', 'config', 'the same');
-      const { nonce, data } = await sealed('one');
-      expect(Buffer.from(nonce, 'base64')).toHaveLength(12);
-      seen.add(nonce).add(data);
-    }
-    expect(seen.size).toBe(10);
-  });
-
-  it('may be nothing', async () => {
-    await vault.write('one', 'config', '');
-    expect(await vault.read('one', 'config')).toBe('');
-    expect(await vault.read('two', 'config')).toBeUndefined();
-    expect(await vault.read('none', 'config')).toBeUndefined();
-  });
-
-  it('cannot be read as another app, or under another name', async () => {
-    await vault.write('one', 'config', 'of one');
-    await cp(fileOf('one'), fileOf('two'));
-    await cp(fileOf('one'), fileOf('one', 'cookie-secret'));
-    await expect(vault.read('two', 'config')).rejects.toMatchObject({ code: 'vault-file-damaged' });
-    await expect(vault.read('one', 'cookie-secret')).rejects.toMatchObject({ code: 'vault-file-damaged' });
-    expect(await vault.read('one', 'config')).toBe('of one');
-  });
-
-  it('is refused with a sentence where any byte of it was changed or cut off', async () => {
-    await vault.write('one', 'config', 'text');
-    const whole = await sealed('one');
-    const flipped = Buffer.from(whole.data, 'base64');
-    for (let at = 0; at < flipped.length; at += 1) {
-      flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
-      await writeFile(fileOf('one'), JSON.stringify({ ...whole, data: flipped.toString('base64') }));
-      await expect(vault.read('one', 'config')).rejects.toMatchObject({
-        code: 'vault-file-damaged',
-        kind: 'unavailable',
-      });
-      flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
-    }
-    const text = JSON.stringify(whole);
-    for (const cut of [
-      '',
-      '{',
-      text.slice(0, 40),
-      JSON.stringify({ ...whole, data: whole.data.slice(0, 4) }),
-      JSON.stringify({ ...whole, nonce: 'AAAA' }),
-      JSON.stringify({ ...whole, version: 2 }),
-    ]) {
-      await writeFile(fileOf('one'), cut);
-      await expect(vault.read('one', 'config')).rejects.toThrow(
-        'The file config.enc of one was damaged or changed on disk. Restore it from a backup.',
-      );
-    }
-  });
-
-  it('is not written for an app that is gone', async () => {
-    await rm(paths.app('one'), { recursive: true });
-    await expect(vault.write('one', 'config', 'x')).rejects.toMatchObject({ code: 'app-not-found' });
-    await expect(stat(paths.app('one'))).rejects.toThrow('ENOENT');
-  });
+it('what is put into the vault comes out as it was, and is nowhere on disk in between', async () => {
+  const text = 'password = "hunter2"\nünïcode 鍵\n';
+  await vault.write('one', 'config', text);
+  expect(await vault.read('one', 'config')).toBe(text);
+  expect(await everything()).not.toContain('hunter2');
+  expect(await everything()).not.toContain(Buffer.from('hunter2').toString('base64').slice(0, 8));
+  expect((await stat(fileOf('one'))).mode & 0o777).toBe(0o600);
+  expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
 });
 
-describe('the key file', () => {
-  it('is made once, and stays the same at the next start', async () => {
-    await vault.write('one', 'config', 'text');
-    const before = await readFile(paths.vaultKey, 'utf8');
-    const next = new Vault(paths);
-    expect(await next.open()).toEqual([]);
-    expect(await readFile(paths.vaultKey, 'utf8')).toBe(before);
-    expect(await next.read('one', 'config')).toBe('text');
-  });
+it('what is put into the vault has a nonce of its own each time, so that the same text never looks the same', async () => {
+  const seen = new Set<string>();
+  for (let time = 0; time < 5; time += 1) {
+    await vault.write('one', 'config', 'the same');
+    const { nonce, data } = await sealed('one');
+    expect(Buffer.from(nonce, 'base64')).toHaveLength(12);
+    seen.add(nonce).add(data);
+  }
+  expect(seen.size).toBe(10);
+});
 
-  it('that others could read is made private again, and half-written copies go', async () => {
-    await chmod(paths.vaultKey, 0o644);
-    await writeFile(`${paths.vaultKey}.12345`, 'half of a key');
-    await writeFile(`${paths.vaultKey}.backup`, 'mine');
-    await new Vault(paths).open();
-    expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
-    expect((await readdir(paths.data)).sort()).toEqual(['apps', 'vault.key', 'vault.key.backup']);
-  });
+it('what is put into the vault may be nothing', async () => {
+  await vault.write('one', 'config', '');
+  expect(await vault.read('one', 'config')).toBe('');
+  expect(await vault.read('two', 'config')).toBeUndefined();
+  expect(await vault.read('none', 'config')).toBeUndefined();
+});
 
-  it('is not made anew where something needs the one that is missing, and one that is put back heals it', async () => {
-    await vault.write('one', 'config', 'text');
-    const key = await readFile(paths.vaultKey);
-    await rm(paths.vaultKey);
-    const next = new Vault(paths);
-    const [problem, ...more] = await next.open();
-    expect(problem).toBe(
-      `The key file ${paths.vaultKey} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.`,
-    );
-    expect(more).toEqual([]);
-    await expect(next.read('one', 'config')).rejects.toThrow(problem);
-    await expect(next.write('two', 'config', 'x')).rejects.toThrow(problem);
-    await expect(next.rotate()).rejects.toThrow(problem);
-    await expect(stat(paths.vaultKey)).rejects.toThrow('ENOENT');
-    expect(await next.read('two', 'config')).toBeUndefined();
-    await writeFile(paths.vaultKey, key);
-    expect(await next.read('one', 'config')).toBe('text');
-  });
+it('what is put into the vault cannot be read as another app, or under another name', async () => {
+  await vault.write('one', 'config', 'of one');
+  await cp(fileOf('one'), fileOf('two'));
+  await cp(fileOf('one'), fileOf('one', 'cookie-secret'));
+  await expect(vault.read('two', 'config')).rejects.toMatchObject({ code: 'vault-file-damaged' });
+  await expect(vault.read('one', 'cookie-secret')).rejects.toMatchObject({ code: 'vault-file-damaged' });
+  expect(await vault.read('one', 'config')).toBe('of one');
+});
 
-  it('of another data folder is told from a damaged file', async () => {
-    await vault.write('one', 'config', 'text');
-    const other = await mkdtemp(join(tmpdir(), 'vault-'));
-    await new Vault(new Paths(other)).open();
-    await cp(join(other, 'vault.key'), paths.vaultKey);
-    await rm(other, { recursive: true });
+it('what is put into the vault is refused with a sentence where any byte of it was changed or cut off', async () => {
+  await vault.write('one', 'config', 'text');
+  const whole = await sealed('one');
+  const flipped = Buffer.from(whole.data, 'base64');
+  for (let at = 0; at < flipped.length; at += 1) {
+    flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
+    await writeFile(fileOf('one'), JSON.stringify({ ...whole, data: flipped.toString('base64') }));
     await expect(vault.read('one', 'config')).rejects.toMatchObject({
-      code: 'vault-key-wrong',
-      message:
-        'The file config.enc of one was encrypted with a key that is not in vault.key. Restore the key file that belongs to this data folder.',
-    });
-    await vault.write('two', 'config', 'fine');
-    expect(await vault.read('two', 'config')).toBe('fine');
-  });
-
-  it.each([
-    '',
-    'junk',
-    '{}',
-    '{"version":1,"current":"a","keys":{}}',
-    '{"version":1,"current":"a","keys":{"a":"c2hvcnQ="}}',
-  ])('that is none (%j) is refused without being quoted or replaced', async (text) => {
-    await vault.write('one', 'config', 'text');
-    await writeFile(paths.vaultKey, text);
-    const [problem] = await new Vault(paths).open();
-    expect(problem).toBe(`${paths.vaultKey} is not a key file. Restore the one that belongs to this data folder.`);
-    await expect(vault.read('one', 'config')).rejects.toMatchObject({
-      code: 'vault-key-unreadable',
+      code: 'vault-file-damaged',
       kind: 'unavailable',
     });
-    expect(await readFile(paths.vaultKey, 'utf8')).toBe(text);
-  });
+    flipped.writeUInt8(flipped.readUInt8(at) ^ 1, at);
+  }
+  const text = JSON.stringify(whole);
+  for (const cut of [
+    '',
+    '{',
+    text.slice(0, 40),
+    JSON.stringify({ ...whole, data: whole.data.slice(0, 4) }),
+    JSON.stringify({ ...whole, nonce: 'AAAA' }),
+    JSON.stringify({ ...whole, version: 2 }),
+  ]) {
+    await writeFile(fileOf('one'), cut);
+    await expect(vault.read('one', 'config')).rejects.toThrow(
+      'The file config.enc of one was damaged or changed on disk. Restore it from a backup.',
+    );
+  }
 });
 
-describe('a change of keys', () => {
-  it('encrypts everything anew and throws the old key away', async () => {
-    await vault.write('one', 'config', 'of one');
-    await vault.write('two', 'config', 'of two');
-    await vault.write('two', 'cookie-secret', 'cookies');
-    const before = await ring();
-    const old = await readFile(fileOf('one'));
-    const done = await vault.rotate();
-    const after = await ring();
-    expect(done).toEqual({ key: after.current, files: 3, problems: [] });
-    expect(Object.keys(after.keys)).toEqual([after.current]);
-    expect(after.keys[after.current]).not.toBe(before.keys[before.current]);
-    expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
-    expect([
-      await vault.read('one', 'config'),
-      await vault.read('two', 'config'),
-      await vault.read('two', 'cookie-secret'),
-    ]).toEqual(['of one', 'of two', 'cookies']);
-    // What somebody copied before is worth nothing without the old key.
-    await writeFile(fileOf('one'), old);
-    await expect(vault.read('one', 'config')).rejects.toMatchObject({ code: 'vault-key-wrong' });
-  });
+it('what is put into the vault is not written for an app that is gone', async () => {
+  await rm(paths.app('one'), { recursive: true });
+  await expect(vault.write('one', 'config', 'x')).rejects.toMatchObject({ code: 'app-not-found' });
+  await expect(stat(paths.app('one'))).rejects.toThrow('ENOENT');
+});
 
-  it('that was interrupted is ended at the next start, and everything can be read in between', async () => {
-    await vault.write('one', 'config', 'of one');
-    await vault.write('two', 'config', 'of two');
-    const old = await ring();
-    const oldTwo = await readFile(fileOf('two'));
-    await vault.rotate();
-    const fresh = await ring();
-    // As a crash leaves it after the first file: both keys are known, the second file is still under the old one.
-    await writeFile(fileOf('two'), oldTwo);
-    await writeFile(paths.vaultKey, JSON.stringify({ ...fresh, keys: { ...fresh.keys, ...old.keys } }));
-    const next = new Vault(paths);
-    expect(await next.read('two', 'config')).toBe('of two');
-    const oneBefore = await readFile(fileOf('one'), 'utf8');
-    expect(await next.open()).toEqual([]);
-    expect(Object.keys((await ring()).keys)).toEqual([fresh.current]);
-    expect((await sealed('two')).key).toBe(fresh.current);
-    expect(await readFile(fileOf('one'), 'utf8')).toBe(oneBefore);
-    expect([await next.read('one', 'config'), await next.read('two', 'config')]).toEqual(['of one', 'of two']);
-  });
+it('the key file is made once, and stays the same at the next start', async () => {
+  await vault.write('one', 'config', 'text');
+  const before = await readFile(paths.vaultKey, 'utf8');
+  const next = new Vault(paths);
+  expect(await next.open()).toEqual([]);
+  expect(await readFile(paths.vaultKey, 'utf8')).toBe(before);
+  expect(await next.read('one', 'config')).toBe('text');
+});
 
-  it('keeps the key of a file that cannot be read, and says which file that is', async () => {
-    await vault.write('one', 'config', 'of one');
-    await vault.write('two', 'config', 'of two');
-    const old = await ring();
-    const whole = await readFile(fileOf('two'), 'utf8');
-    const broken = JSON.parse(whole) as Sealed;
-    await writeFile(fileOf('two'), JSON.stringify({ ...broken, nonce: Buffer.alloc(12).toString('base64') }));
-    const done = await vault.rotate();
-    expect(done.files).toBe(1);
-    expect(done.problems).toEqual([
-      'The file config.enc of two was damaged or changed on disk. Restore it from a backup.',
-    ]);
-    expect(Object.keys((await ring()).keys).sort()).toEqual([old.current, done.key].sort());
-    expect(await vault.read('one', 'config')).toBe('of one');
-    // The backup comes back: it can still be read, and the next start ends the change.
-    await writeFile(fileOf('two'), whole);
-    expect(await vault.read('two', 'config')).toBe('of two');
-    expect(await new Vault(paths).open()).toEqual([]);
-    expect(Object.keys((await ring()).keys)).toEqual([done.key]);
-    expect(await vault.read('two', 'config')).toBe('of two');
-  });
+it('the key file that others could read is made private again, and half-written copies go', async () => {
+  await chmod(paths.vaultKey, 0o644);
+  await writeFile(`${paths.vaultKey}.12345`, 'half of a key');
+  await writeFile(`${paths.vaultKey}.backup`, 'mine');
+  await new Vault(paths).open();
+  expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
+  expect((await readdir(paths.data)).sort()).toEqual(['apps', 'vault.key', 'vault.key.backup']);
+});
 
-  it('and writes that come at the same time do not lose each other', async () => {
-    await Promise.all([
-      ...Array.from({ length: 10 }, (_, at) => vault.write('one', `file-${at}`, `text ${at}`)),
-      vault.rotate(),
-      ...Array.from({ length: 10 }, (_, at) => vault.write('two', `file-${at}`, `text ${at}`)),
-      vault.rotate(),
-    ]);
-    const { keys } = await ring();
-    expect(Object.keys(keys)).toHaveLength(1);
-    for (let at = 0; at < 10; at += 1) {
-      expect(await vault.read('one', `file-${at}`)).toBe(`text ${at}`);
-      expect(await vault.read('two', `file-${at}`)).toBe(`text ${at}`);
-    }
+it('the key file is not made anew where something needs the one that is missing, and one that is put back heals it', async () => {
+  await vault.write('one', 'config', 'text');
+  const key = await readFile(paths.vaultKey);
+  await rm(paths.vaultKey);
+  const next = new Vault(paths);
+  const [problem, ...more] = await next.open();
+  expect(problem).toBe(
+    `The key file ${paths.vaultKey} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.`,
+  );
+  expect(more).toEqual([]);
+  await expect(next.read('one', 'config')).rejects.toThrow(problem);
+  await expect(next.write('two', 'config', 'x')).rejects.toThrow(problem);
+  await expect(next.rotate()).rejects.toThrow(problem);
+  await expect(stat(paths.vaultKey)).rejects.toThrow('ENOENT');
+  expect(await next.read('two', 'config')).toBeUndefined();
+  await writeFile(paths.vaultKey, key);
+  expect(await next.read('one', 'config')).toBe('text');
+});
+
+it('the key file of another data folder is told from a damaged file', async () => {
+  await vault.write('one', 'config', 'text');
+  const other = await mkdtemp(join(tmpdir(), 'vault-'));
+  await new Vault(new Paths(other)).open();
+  await cp(join(other, 'vault.key'), paths.vaultKey);
+  await rm(other, { recursive: true });
+  await expect(vault.read('one', 'config')).rejects.toMatchObject({
+    code: 'vault-key-wrong',
+    message:
+      'The file config.enc of one was encrypted with a key that is not in vault.key. Restore the key file that belongs to this data folder.',
   });
+  await vault.write('two', 'config', 'fine');
+  expect(await vault.read('two', 'config')).toBe('fine');
+});
+
+it.each([
+  '',
+  'junk',
+  '{}',
+  '{"version":1,"current":"a","keys":{}}',
+  '{"version":1,"current":"a","keys":{"a":"c2hvcnQ="}}',
+])('the key file that is none (%j) is refused without being quoted or replaced', async (text) => {
+  await vault.write('one', 'config', 'text');
+  await writeFile(paths.vaultKey, text);
+  const [problem] = await new Vault(paths).open();
+  expect(problem).toBe(`${paths.vaultKey} is not a key file. Restore the one that belongs to this data folder.`);
+  await expect(vault.read('one', 'config')).rejects.toMatchObject({
+    code: 'vault-key-unreadable',
+    kind: 'unavailable',
+  });
+  expect(await readFile(paths.vaultKey, 'utf8')).toBe(text);
+});
+
+it('a change of keys encrypts everything anew and throws the old key away', async () => {
+  await vault.write('one', 'config', 'of one');
+  await vault.write('two', 'config', 'of two');
+  await vault.write('two', 'cookie-secret', 'cookies');
+  const before = await ring();
+  const old = await readFile(fileOf('one'));
+  const done = await vault.rotate();
+  const after = await ring();
+  expect(done).toEqual({ key: after.current, files: 3, problems: [] });
+  expect(Object.keys(after.keys)).toEqual([after.current]);
+  expect(after.keys[after.current]).not.toBe(before.keys[before.current]);
+  expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
+  expect([
+    await vault.read('one', 'config'),
+    await vault.read('two', 'config'),
+    await vault.read('two', 'cookie-secret'),
+  ]).toEqual(['of one', 'of two', 'cookies']);
+  // What somebody copied before is worth nothing without the old key.
+  await writeFile(fileOf('one'), old);
+  await expect(vault.read('one', 'config')).rejects.toMatchObject({ code: 'vault-key-wrong' });
+});
+
+it('a change of keys that was interrupted is ended at the next start, and everything can be read in between', async () => {
+  await vault.write('one', 'config', 'of one');
+  await vault.write('two', 'config', 'of two');
+  const old = await ring();
+  const oldTwo = await readFile(fileOf('two'));
+  await vault.rotate();
+  const fresh = await ring();
+  // As a crash leaves it after the first file: both keys are known, the second file is still under the old one.
+  await writeFile(fileOf('two'), oldTwo);
+  await writeFile(paths.vaultKey, JSON.stringify({ ...fresh, keys: { ...fresh.keys, ...old.keys } }));
+  const next = new Vault(paths);
+  expect(await next.read('two', 'config')).toBe('of two');
+  const oneBefore = await readFile(fileOf('one'), 'utf8');
+  expect(await next.open()).toEqual([]);
+  expect(Object.keys((await ring()).keys)).toEqual([fresh.current]);
+  expect((await sealed('two')).key).toBe(fresh.current);
+  expect(await readFile(fileOf('one'), 'utf8')).toBe(oneBefore);
+  expect([await next.read('one', 'config'), await next.read('two', 'config')]).toEqual(['of one', 'of two']);
+});
+
+it('a change of keys keeps the key of a file that cannot be read, and says which file that is', async () => {
+  await vault.write('one', 'config', 'of one');
+  await vault.write('two', 'config', 'of two');
+  const old = await ring();
+  const whole = await readFile(fileOf('two'), 'utf8');
+  const broken = JSON.parse(whole) as Sealed;
+  await writeFile(fileOf('two'), JSON.stringify({ ...broken, nonce: Buffer.alloc(12).toString('base64') }));
+  const done = await vault.rotate();
+  expect(done.files).toBe(1);
+  expect(done.problems).toEqual([
+    'The file config.enc of two was damaged or changed on disk. Restore it from a backup.',
+  ]);
+  expect(Object.keys((await ring()).keys).sort()).toEqual([old.current, done.key].sort());
+  expect(await vault.read('one', 'config')).toBe('of one');
+  // The backup comes back: it can still be read, and the next start ends the change.
+  await writeFile(fileOf('two'), whole);
+  expect(await vault.read('two', 'config')).toBe('of two');
+  expect(await new Vault(paths).open()).toEqual([]);
+  expect(Object.keys((await ring()).keys)).toEqual([done.key]);
+  expect(await vault.read('two', 'config')).toBe('of two');
+});
+
+it('a change of keys and writes that come at the same time do not lose each other', async () => {
+  await Promise.all([
+    ...Array.from({ length: 10 }, (_, at) => vault.write('one', `file-${at}`, `text ${at}`)),
+    vault.rotate(),
+    ...Array.from({ length: 10 }, (_, at) => vault.write('two', `file-${at}`, `text ${at}`)),
+    vault.rotate(),
+  ]);
+  const { keys } = await ring();
+  expect(Object.keys(keys)).toHaveLength(1);
+  for (let at = 0; at < 10; at += 1) {
+    expect(await vault.read('one', `file-${at}`)).toBe(`text ${at}`);
+    expect(await vault.read('two', `file-${at}`)).toBe(`text ${at}`);
+  }
 });

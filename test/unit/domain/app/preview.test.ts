@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { APP_ID, appSchema, idFromName, newApp, parseNewAppId } from '../../../../src/domain/app/app.js';
 import {
   isIdle,
@@ -16,95 +16,91 @@ const preview = newPreview('shop--feature-x', shop, 'feature/x', now);
 const nothing = (): boolean => false;
 const DAY = 86_400_000;
 
-describe('the id of a preview', () => {
-  it.each([
-    ['shop', 'feature/x', 'shop--feature-x'],
-    ['shop', 'Fix_The--Thing', 'shop--fix-the-thing'],
-    ['shop', 'größe', 'shop--gro-e'],
-    ['ab', '-7-', 'ab--7'],
-  ])('of %s at %s', (app, branch, id) => {
-    expect(previewId(app, branch, nothing)).toBe(id);
-  });
+it.each([
+  ['shop', 'feature/x', 'shop--feature-x'],
+  ['shop', 'Fix_The--Thing', 'shop--fix-the-thing'],
+  ['shop', 'größe', 'shop--gro-e'],
+  ['ab', '-7-', 'ab--7'],
+])('the id of a preview of %s at %s is made of both', (app, branch, id) => {
+  expect(previewId(app, branch, nothing)).toBe(id);
+});
 
-  it('has a hash where another branch has the same slug, or where none is left', () => {
-    const id = previewId('shop', 'feature-x', (other) => other === 'shop--feature-x');
-    expect(id).toMatch(/^shop--feature-x-[0-9a-f]{6}$/);
-    expect(previewId('shop', 'feature-x', (other) => other === 'shop--feature-x' || other === id)).toMatch(
-      /^shop--feature-x-[0-9a-f]{12}$/,
+it('the id of a preview has a hash where another branch has the same slug, or where none is left', () => {
+  const id = previewId('shop', 'feature-x', (other) => other === 'shop--feature-x');
+  expect(id).toMatch(/^shop--feature-x-[0-9a-f]{6}$/);
+  expect(previewId('shop', 'feature-x', (other) => other === 'shop--feature-x' || other === id)).toMatch(
+    /^shop--feature-x-[0-9a-f]{12}$/,
+  );
+  expect(previewId('shop', '日本', nothing)).toMatch(/^shop--[0-9a-f]{6}$/);
+  expect(previewId('shop', '日本', nothing)).not.toBe(previewId('shop', '中国', nothing));
+});
+
+it('the id of a preview is one that an app may have, at most 63 characters long, and another for each branch', () => {
+  for (const length of [2, 10, 31, 54, 55, 56, 61, 63]) {
+    const app = 'a'.repeat(length);
+    const ids = ['x', 'y', '日', 'b'.repeat(60), 'b'.repeat(61), `${'b'.repeat(20)}/${'c'.repeat(200)}`].map((branch) =>
+      previewId(app, branch, nothing),
     );
-    expect(previewId('shop', '日本', nothing)).toMatch(/^shop--[0-9a-f]{6}$/);
-    expect(previewId('shop', '日本', nothing)).not.toBe(previewId('shop', '中国', nothing));
-  });
-
-  it('is one that an app may have, at most 63 characters long, and another for each branch', () => {
-    for (const length of [2, 10, 31, 54, 55, 56, 61, 63]) {
-      const app = 'a'.repeat(length);
-      const ids = ['x', 'y', '日', 'b'.repeat(60), 'b'.repeat(61), `${'b'.repeat(20)}/${'c'.repeat(200)}`].map(
-        (branch) => previewId(app, branch, nothing),
-      );
-      for (const id of ids) {
-        expect(id).toMatch(APP_ID);
-        expect(isPreviewId(id)).toBe(true);
-        expect(id.startsWith(app.slice(0, 32))).toBe(true);
-      }
-      expect(new Set(ids).size).toBe(ids.length);
+    for (const id of ids) {
+      expect(id).toMatch(APP_ID);
+      expect(isPreviewId(id)).toBe(true);
+      expect(id.startsWith(app.slice(0, 32))).toBe(true);
     }
-    // Two long apps that begin the same do not share a preview.
-    expect(previewId(`${'a'.repeat(62)}1`, 'x', nothing)).not.toBe(previewId(`${'a'.repeat(62)}2`, 'x', nothing));
-  });
+    expect(new Set(ids).size).toBe(ids.length);
+  }
+  // Two long apps that begin the same do not share a preview.
+  expect(previewId(`${'a'.repeat(62)}1`, 'x', nothing)).not.toBe(previewId(`${'a'.repeat(62)}2`, 'x', nothing));
+});
 
-  it('is none that a person or a name gives a new app', () => {
-    expect(() => parseNewAppId('shop--x')).toThrow('only previews have "--" in their ids');
-    expect(parseNewAppId('shop-x')).toBe('shop-x');
-    for (const name of ['Shop -- X', 'a--b', '--', 'shop – x', `${'a'.repeat(49)}--b`])
-      expect(isPreviewId(idFromName(name))).toBe(false);
+it('the id of a preview is none that a person or a name gives a new app', () => {
+  expect(() => parseNewAppId('shop--x')).toThrow('only previews have "--" in their ids');
+  expect(parseNewAppId('shop-x')).toBe('shop-x');
+  for (const name of ['Shop -- X', 'a--b', '--', 'shop – x', `${'a'.repeat(49)}--b`])
+    expect(isPreviewId(idFromName(name))).toBe(false);
+});
+
+it('a preview follows its branch and says what it belongs to', () => {
+  expect(appSchema.parse(preview)).toEqual(preview);
+  expect(preview).toMatchObject({
+    name: 'Shop (feature/x)',
+    deployBranch: 'feature/x',
+    preview: { of: 'shop', branch: 'feature/x' },
   });
 });
 
-describe('a preview', () => {
-  it('follows its branch and says what it belongs to', () => {
-    expect(appSchema.parse(preview)).toEqual(preview);
-    expect(preview).toMatchObject({
-      name: 'Shop (feature/x)',
-      deployBranch: 'feature/x',
-      preview: { of: 'shop', branch: 'feature/x' },
-    });
-  });
+it('a preview has a name that a person could save again', () => {
+  const nameOf = (name: string): string => newPreview('shop--x', { ...shop, name }, 'feature', now).name;
+  expect(nameOf('a'.repeat(100))).toBe('a'.repeat(100));
+  expect(nameOf('a'.repeat(99))).toBe('a'.repeat(99));
+  expect(nameOf(`a${'😀'.repeat(50)}`)).toBe(`a${'😀'.repeat(49)}`);
+});
 
-  it('has a name that a person could save again', () => {
-    const nameOf = (name: string): string => newPreview('shop--x', { ...shop, name }, 'feature', now).name;
-    expect(nameOf('a'.repeat(100))).toBe('a'.repeat(100));
-    expect(nameOf('a'.repeat(99))).toBe('a'.repeat(99));
-    expect(nameOf(`a${'😀'.repeat(50)}`)).toBe(`a${'😀'.repeat(49)}`);
-  });
+it('a preview has none itself, and an app has them where it or the server says so', () => {
+  expect(previewsOn(preview, true)).toBe(false);
+  expect(previewsOn(shop, true)).toBe(true);
+  expect(previewsOn(shop, false)).toBe(false);
+  expect(previewsOn({ ...shop, previews: false }, true)).toBe(false);
+  expect(previewsOn({ ...shop, previews: true }, false)).toBe(true);
+});
 
-  it('has none itself, and an app has them where it or the server says so', () => {
-    expect(previewsOn(preview, true)).toBe(false);
-    expect(previewsOn(shop, true)).toBe(true);
-    expect(previewsOn(shop, false)).toBe(false);
-    expect(previewsOn({ ...shop, previews: false }, true)).toBe(false);
-    expect(previewsOn({ ...shop, previews: true }, false)).toBe(true);
-  });
+it('a preview is idle once nobody has used it for long enough', () => {
+  expect(isIdle(preview, 14 * DAY, now.getTime() + 14 * DAY - 1)).toBe(false);
+  expect(isIdle(preview, 14 * DAY, now.getTime() + 14 * DAY)).toBe(true);
+  expect(isIdle(usedAt(preview, now.getTime() + DAY), 14 * DAY, now.getTime() + 14 * DAY)).toBe(false);
+  expect(isIdle(preview, 0, now.getTime() + 1_000 * DAY)).toBe(false);
+  expect(isIdle(shop, DAY, now.getTime() + 1_000 * DAY)).toBe(false);
+});
 
-  it('is idle once nobody has used it for long enough', () => {
-    expect(isIdle(preview, 14 * DAY, now.getTime() + 14 * DAY - 1)).toBe(false);
-    expect(isIdle(preview, 14 * DAY, now.getTime() + 14 * DAY)).toBe(true);
-    expect(isIdle(usedAt(preview, now.getTime() + DAY), 14 * DAY, now.getTime() + 14 * DAY)).toBe(false);
-    expect(isIdle(preview, 0, now.getTime() + 1_000 * DAY)).toBe(false);
-    expect(isIdle(shop, DAY, now.getTime() + 1_000 * DAY)).toBe(false);
-  });
+it('a preview is not used earlier than it was', () => {
+  expect(usedAt(preview, now.getTime() - 1)).toBe(preview);
+  expect(usedAt(shop, now.getTime() + 1)).toBe(shop);
+});
 
-  it('is not used earlier than it was', () => {
-    expect(usedAt(preview, now.getTime() - 1)).toBe(preview);
-    expect(usedAt(shop, now.getTime() + 1)).toBe(shop);
-  });
-
-  it('sleeps after half an hour, unless its app file says otherwise or the server is quicker', () => {
-    expect(sleepsAfterMs(preview, 0)).toBe(30 * 60_000);
-    expect(sleepsAfterMs(preview, 2 * 3_600_000)).toBe(30 * 60_000);
-    expect(sleepsAfterMs(preview, 60_000)).toBe(60_000);
-    expect(sleepsAfterMs({ ...preview, sleepAfterMinutes: 0 }, 60_000)).toBe(0);
-    expect(sleepsAfterMs(shop, 0)).toBe(0);
-    expect(sleepsAfterMs({ ...shop, sleepAfterMinutes: 5 }, 0)).toBe(300_000);
-  });
+it('a preview sleeps after half an hour, unless its app file says otherwise or the server is quicker', () => {
+  expect(sleepsAfterMs(preview, 0)).toBe(30 * 60_000);
+  expect(sleepsAfterMs(preview, 2 * 3_600_000)).toBe(30 * 60_000);
+  expect(sleepsAfterMs(preview, 60_000)).toBe(60_000);
+  expect(sleepsAfterMs({ ...preview, sleepAfterMinutes: 0 }, 60_000)).toBe(0);
+  expect(sleepsAfterMs(shop, 0)).toBe(0);
+  expect(sleepsAfterMs({ ...shop, sleepAfterMinutes: 5 }, 0)).toBe(300_000);
 });

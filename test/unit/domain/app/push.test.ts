@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   deployBranchOf,
   isCreation,
@@ -18,128 +18,120 @@ function update(ref: string, to = NEW, from = OLD): RefUpdate {
   return { ref, new: to, old: from };
 }
 
-describe('a line of git', () => {
-  it('says what is to change', () => {
-    expect(parseUpdate(`${OLD} ${NEW} refs/heads/main`)).toEqual(update('refs/heads/main'));
-    expect(parseUpdate(`${'a'.repeat(64)} ${'b'.repeat(64)} refs/heads/ä b`)).toMatchObject({ ref: 'refs/heads/ä b' });
-  });
-
-  it.each([
-    '',
-    `${OLD} ${NEW}`,
-    `${OLD} ${NEW} main`,
-    `${OLD} ${NEW} ../refs/heads/main`,
-    `${OLD.slice(1)} ${NEW} refs/heads/main`,
-    `${OLD} ${NEW.toUpperCase()} refs/heads/main`,
-    `${OLD} ${NEW} refs/heads/ma\nin`,
-    `${OLD} ${NEW} refs/heads/main\0report-status`,
-  ])('is none: %j', (line) => {
-    expect(parseUpdate(line)).toBeUndefined();
-  });
-
-  it('tells what begins and what ends', () => {
-    expect(isCreation(update('refs/heads/main', NEW, NONE))).toBe(true);
-    expect(isCreation(update('refs/heads/main'))).toBe(false);
-    expect(isDeletion(update('refs/heads/main', NONE))).toBe(true);
-    expect(isDeletion(update('refs/heads/main', NEW, NONE))).toBe(false);
-  });
+it('a line of git says what is to change', () => {
+  expect(parseUpdate(`${OLD} ${NEW} refs/heads/main`)).toEqual(update('refs/heads/main'));
+  expect(parseUpdate(`${'a'.repeat(64)} ${'b'.repeat(64)} refs/heads/ä b`)).toMatchObject({ ref: 'refs/heads/ä b' });
 });
 
-describe('the branch that deploys', () => {
-  const branches = (...names: string[]): RefUpdate[] => names.map((name) => update(`refs/heads/${name}`));
+it.each([
+  '',
+  `${OLD} ${NEW}`,
+  `${OLD} ${NEW} main`,
+  `${OLD} ${NEW} ../refs/heads/main`,
+  `${OLD.slice(1)} ${NEW} refs/heads/main`,
+  `${OLD} ${NEW.toUpperCase()} refs/heads/main`,
+  `${OLD} ${NEW} refs/heads/ma\nin`,
+  `${OLD} ${NEW} refs/heads/main\0report-status`,
+])('a line of git with %j is refused', (line) => {
+  expect(parseUpdate(line)).toBeUndefined();
+});
 
-  it('is main, then master, then the first branch of the first push', () => {
-    expect(deployBranchOf(null, branches('aaa', 'master', 'main'), false)).toBe('main');
-    expect(deployBranchOf(null, branches('aaa', 'master'), false)).toBe('master');
-    expect(deployBranchOf(null, branches('trunk', 'aaa'), false)).toBe('trunk');
-  });
+it('a line of git tells what begins and what ends', () => {
+  expect(isCreation(update('refs/heads/main', NEW, NONE))).toBe(true);
+  expect(isCreation(update('refs/heads/main'))).toBe(false);
+  expect(isDeletion(update('refs/heads/main', NONE))).toBe(true);
+  expect(isDeletion(update('refs/heads/main', NEW, NONE))).toBe(false);
+});
 
-  it('is none where a push brings no branch', () => {
-    expect(deployBranchOf(null, [update('refs/tags/v1'), update('refs/heads/gone', NONE)], false)).toBeNull();
-  });
+const branches = (...names: string[]): RefUpdate[] => names.map((name) => update(`refs/heads/${name}`));
 
-  it('stays what it is once a release is live', () => {
-    expect(deployBranchOf('trunk', branches('main'), true)).toBe('trunk');
-    expect(deployBranchOf('trunk', [], true)).toBe('trunk');
-  });
+it('the branch that deploys is main, then master, then the first branch of the first push', () => {
+  expect(deployBranchOf(null, branches('aaa', 'master', 'main'), false)).toBe('main');
+  expect(deployBranchOf(null, branches('aaa', 'master'), false)).toBe('master');
+  expect(deployBranchOf(null, branches('trunk', 'aaa'), false)).toBe('trunk');
+});
 
-  it('gives way to main or master, and to nothing else, while nothing is live', () => {
-    expect(deployBranchOf('attempt', branches('main'), false)).toBe('main');
-    expect(deployBranchOf('attempt', branches('other'), false)).toBe('attempt');
-    expect(deployBranchOf('attempt', [], false)).toBe('attempt');
-  });
+it('the branch that deploys is none where a push brings no branch', () => {
+  expect(deployBranchOf(null, [update('refs/tags/v1'), update('refs/heads/gone', NONE)], false)).toBeNull();
+});
+
+it('the branch that deploys stays what it is once a release is live', () => {
+  expect(deployBranchOf('trunk', branches('main'), true)).toBe('trunk');
+  expect(deployBranchOf('trunk', [], true)).toBe('trunk');
+});
+
+it('the branch that deploys gives way to main or master, and to nothing else, while nothing is live', () => {
+  expect(deployBranchOf('attempt', branches('main'), false)).toBe('main');
+  expect(deployBranchOf('attempt', branches('other'), false)).toBe('attempt');
+  expect(deployBranchOf('attempt', [], false)).toBe('attempt');
 });
 
 const off: PreviewRule = { on: false, has: () => false, how: 'Switch them on.' };
 
-describe('what becomes of a ref', () => {
-  it.each([
-    ['refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
-    [
-      'refs/heads/main',
-      NONE,
-      {
-        kind: 'refuse',
-        reason: 'main is the deploy branch; to delete the app, use the console or "streamlit-host delete"',
-      },
-    ],
-    [
-      'refs/heads/idea',
-      NEW,
-      { kind: 'store', say: 'Stored branch idea. It is not deployed: this app deploys main. Switch them on.' },
-    ],
-    ['refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
-    [
-      'refs/heads/main/sub',
-      NEW,
-      { kind: 'store', say: 'Stored branch main/sub. It is not deployed: this app deploys main. Switch them on.' },
-    ],
-    ['refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
-    ['refs/tags/v1', NONE, { kind: 'store', say: 'Deleted tag v1.' }],
-    ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
-    ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
-    ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
-  ])('%s to %s', (ref, to, plan) => {
-    expect(planRef(update(ref, to), 'main', off)).toEqual(plan);
-  });
-
-  const on: PreviewRule = { ...off, on: true };
-  const one: PreviewRule = { ...off, has: (branch) => branch === 'idea' };
-  it.each([
-    ['where previews are on', on, 'refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
-    ['where previews are on', on, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
-    ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
-    ['where previews are on', on, 'refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
-    ['where the branch has one', one, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
-    ['where the branch has one', one, 'refs/heads/idea', NONE, { kind: 'end-preview', branch: 'idea' }],
-    [
-      'where another branch has one',
-      one,
-      'refs/heads/other',
-      NEW,
-      { kind: 'store', say: 'Stored branch other. It is not deployed: this app deploys main. Switch them on.' },
-    ],
-  ])('%s: %#', (_where, rule, ref, to, plan) => {
-    expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
-  });
-});
-
-describe('the options of a push', () => {
-  it('are read, and what is meant for others is told apart', () => {
-    expect(parsePushOptions([])).toEqual({ nowait: false, unknown: [] });
-    expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
-      nowait: true,
-      drainMinutes: 0,
-      unknown: ['ci.skip'],
-    });
-  });
-
-  it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
-    'are refused where they are wrong: %s',
-    (option) => {
-      expect(() => parsePushOptions([option])).toThrow(
-        'Invalid push option drain. Use drain=<minutes>, with 0 to 10080 minutes.',
-      );
+it.each([
+  ['refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
+  [
+    'refs/heads/main',
+    NONE,
+    {
+      kind: 'refuse',
+      reason: 'main is the deploy branch; to delete the app, use the console or "streamlit-host delete"',
     },
-  );
+  ],
+  [
+    'refs/heads/idea',
+    NEW,
+    { kind: 'store', say: 'Stored branch idea. It is not deployed: this app deploys main. Switch them on.' },
+  ],
+  ['refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
+  [
+    'refs/heads/main/sub',
+    NEW,
+    { kind: 'store', say: 'Stored branch main/sub. It is not deployed: this app deploys main. Switch them on.' },
+  ],
+  ['refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
+  ['refs/tags/v1', NONE, { kind: 'store', say: 'Deleted tag v1.' }],
+  ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
+  ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
+  ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
+])('what becomes of %s that is pushed as %s is decided without previews', (ref, to, plan) => {
+  expect(planRef(update(ref, to), 'main', off)).toEqual(plan);
 });
+
+const on: PreviewRule = { ...off, on: true };
+const one: PreviewRule = { ...off, has: (branch) => branch === 'idea' };
+it.each([
+  ['where previews are on', on, 'refs/heads/main', NEW, { kind: 'deploy', branch: 'main' }],
+  ['where previews are on', on, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
+  ['where previews are on', on, 'refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
+  ['where previews are on', on, 'refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
+  ['where the branch has one', one, 'refs/heads/idea', NEW, { kind: 'preview', branch: 'idea' }],
+  ['where the branch has one', one, 'refs/heads/idea', NONE, { kind: 'end-preview', branch: 'idea' }],
+  [
+    'where another branch has one',
+    one,
+    'refs/heads/other',
+    NEW,
+    { kind: 'store', say: 'Stored branch other. It is not deployed: this app deploys main. Switch them on.' },
+  ],
+])('what becomes of a ref is decided %s: case %#', (_where, rule, ref, to, plan) => {
+  expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
+});
+
+it('the options of a push are read, and what is meant for others is told apart', () => {
+  expect(parsePushOptions([])).toEqual({ nowait: false, unknown: [] });
+  expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
+    nowait: true,
+    drainMinutes: 0,
+    unknown: ['ci.skip'],
+  });
+});
+
+it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
+  'the options of a push are refused where they are wrong: %s',
+  (option) => {
+    expect(() => parsePushOptions([option])).toThrow(
+      'Invalid push option drain. Use drain=<minutes>, with 0 to 10080 minutes.',
+    );
+  },
+);

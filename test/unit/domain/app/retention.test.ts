@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { newApp, type App } from '../../../../src/domain/app/app.js';
 import type { ReleaseState } from '../../../../src/domain/app/release.js';
 import { releasesToDrop } from '../../../../src/domain/app/retention.js';
@@ -10,22 +10,20 @@ function app(...states: ReleaseState[]): App {
   return { ...newApp('hello', 'Hello', new Date(0)), releases };
 }
 
-describe('the releases that are dropped', () => {
-  it('are none while few have served, so that what failed or was superseded before can still be read', () => {
-    expect(releasesToDrop(app('superseded', 'failed', 'live'), 3)).toEqual([]);
-    expect(releasesToDrop(app(), 3)).toEqual([]);
-  });
+it('the releases that are dropped are none while few have served, so that what failed or was superseded before can still be read', () => {
+  expect(releasesToDrop(app('superseded', 'failed', 'live'), 3)).toEqual([]);
+  expect(releasesToDrop(app(), 3)).toEqual([]);
+});
 
-  it('are those older than the newest that served, with the failures before them', () => {
-    expect(releasesToDrop(app('failed', 'retired', 'failed', 'retired', 'cancelled', 'live'), 2)).toEqual([1, 2, 3]);
-  });
+it('the releases that are dropped are those older than the newest that served, with the failures before them', () => {
+  expect(releasesToDrop(app('failed', 'retired', 'failed', 'retired', 'cancelled', 'live'), 2)).toEqual([1, 2, 3]);
+});
 
-  it('are never the live one, those with open pages, and those on their way', () => {
-    expect(releasesToDrop(app('queued', 'draining', 'live', 'retired', 'retired', 'retired'), 1)).toEqual([4, 5]);
-    expect(releasesToDrop(app('retired', 'live', 'building', 'starting', 'queued'), 1)).toEqual([1]);
-  });
+it('the releases that are dropped are never the live one, those with open pages, and those on their way', () => {
+  expect(releasesToDrop(app('queued', 'draining', 'live', 'retired', 'retired', 'retired'), 1)).toEqual([4, 5]);
+  expect(releasesToDrop(app('retired', 'live', 'building', 'starting', 'queued'), 1)).toEqual([1]);
+});
 
-  it('are the older ones of a series of failures', () => {
-    expect(releasesToDrop(app('live', 'failed', 'failed', 'failed', 'failed'), 2)).toEqual([2, 3]);
-  });
+it('the releases that are dropped are the older ones of a series of failures', () => {
+  expect(releasesToDrop(app('live', 'failed', 'failed', 'failed', 'failed'), 2)).toEqual([2, 3]);
 });

@@ -1,30 +1,28 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { splitTags, tagsSchema } from '../../../../src/domain/app/tags.js';
 
-describe('tags', () => {
-  it('are trimmed, lower-cased, and each there once, in the order in which they were given', () => {
-    expect(tagsSchema.parse([' Verkauf', 'NORD  west', 'verkauf', 'été'])).toEqual(['verkauf', 'nord west', 'été']);
-    expect(tagsSchema.parse([])).toEqual([]);
-  });
+it('tags are trimmed, lower-cased, and each there once, in the order in which they were given', () => {
+  expect(tagsSchema.parse([' Verkauf', 'NORD  west', 'verkauf', 'été'])).toEqual(['verkauf', 'nord west', 'été']);
+  expect(tagsSchema.parse([])).toEqual([]);
+});
 
-  it('are 8 at most, where one that is told twice counts once', () => {
-    const eight = Array.from({ length: 8 }, (_, place) => `tag ${place}`);
-    expect(tagsSchema.parse([...eight, 'TAG 0'])).toEqual(eight);
-    expect(tagsSchema.safeParse([...eight, 'another']).success).toBe(false);
-  });
+it('tags are 8 at most, where one that is told twice counts once', () => {
+  const eight = Array.from({ length: 8 }, (_, place) => `tag ${place}`);
+  expect(tagsSchema.parse([...eight, 'TAG 0'])).toEqual(eight);
+  expect(tagsSchema.safeParse([...eight, 'another']).success).toBe(false);
+});
 
-  it.each([
-    ['a'.repeat(24), true],
-    [` ${'a'.repeat(24)} `, true],
-    ['a'.repeat(25), false],
-    ['', false],
-    ['  ', false],
-    ['a,b', false],
-    ['a\u0007', false],
-  ] as const)('may be %j: %s', (tag, fine) => expect(tagsSchema.safeParse([tag]).success).toBe(fine));
+it.each([
+  ['a'.repeat(24), true],
+  [` ${'a'.repeat(24)} `, true],
+  ['a'.repeat(25), false],
+  ['', false],
+  ['  ', false],
+  ['a,b', false],
+  ['a\u0007', false],
+] as const)('the tag %j is valid: %s', (tag, fine) => expect(tagsSchema.safeParse([tag]).success).toBe(fine));
 
-  it('are parted by commas where a person types them into one field', () => {
-    expect(splitTags('sales, north ,, ')).toEqual(['sales', ' north ']);
-    expect(splitTags('')).toEqual([]);
-  });
+it('tags are separated by commas where a person types them into one field', () => {
+  expect(splitTags('sales, north ,, ')).toEqual(['sales', ' north ']);
+  expect(splitTags('')).toEqual([]);
 });
