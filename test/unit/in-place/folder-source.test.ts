@@ -145,7 +145,7 @@ it.each([
     await source.start(sales, ADA);
     expect(data.store.get('sales')).toMatchObject({ wanted: 'running', live: null, releases: [{ state: 'retired' }] });
     expect(done).toEqual(runs === undefined ? [] : ['stop sales']);
-    expect(deploys.asked).toMatchObject([{ folder: { why: 'started' } }]);
+    expect(deploys.asked).toMatchObject([{ app: 'sales', source: 'folder', folder: { dir } }]);
   },
 );
 
@@ -170,7 +170,7 @@ it('an app that runs is restarted beside its old process, which stays on record 
   await source.restart(sales, ADA);
   expect(data.store.get('sales').live).toBe(1);
   expect(done).toEqual([]);
-  expect(deploys.asked).toMatchObject([{ folder: { why: 'restarted' } }]);
+  expect(deploys.asked).toMatchObject([{ app: 'sales', source: 'folder', folder: { dir } }]);
 });
 
 it('a restart that fails is refused with the reason, and the old release stays live', async () => {

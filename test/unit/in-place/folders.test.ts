@@ -64,8 +64,8 @@ function opened(): Folders {
       },
     },
     source: {
-      deploy: (id, by, why) => deploy(id, `deploy (${by.name}: ${why})`),
-      bringUp: (id, by, why) => deploy(id, `bring up (${by.name}: ${why})`),
+      deploy: (id, by) => deploy(id, `deploy as ${by.name}:`),
+      bringUp: (id, by) => deploy(id, `bring up as ${by.name}:`),
       hasChanged: async ({ id }) => changed.has(id),
     },
     watcher: {
@@ -106,7 +106,7 @@ async function settled(facts: Partial<App> = {}, entry: object = {}): Promise<vo
 it('what lies in the folder of apps is written into config.json and runs; other folders are left alone', async () => {
   await writeFiles(apps, { 'sales/app.py': '', 'scripts/tool.py': '', '.hidden/app.py': '', 'notes.txt': '' });
   expect(await refresh()).toEqual(['sales added']);
-  expect(done).toEqual(['bring up (ada: added) sales']);
+  expect(done).toEqual(['bring up as ada: sales']);
   expect(data.store.get('sales').place?.dir).toBe(join(apps, 'sales'));
   expect(followed).toEqual(['sales']);
 });
@@ -145,12 +145,12 @@ it.each([
   ['its code changed', 'deploy', (): void => void changed.add('sales'), {}],
   ['it had crashed', 'bring up', (): void => void running.set('sales', 'crashed'), {}],
   ['it did not run', 'bring up', (): void => void running.delete('sales'), {}],
-])('an app is restarted because %s', async (why, how, happen, entry) => {
+])('an app is restarted because %s', async (_why, how, happen, entry) => {
   await settled();
   happen();
   await config({ sales: entry });
   expect(await refresh()).toEqual(['sales restarted']);
-  expect(done).toEqual([`${how} (ada: ${why}) sales`]);
+  expect(done).toEqual([`${how} as ada: sales`]);
 });
 
 it('an app that a person has stopped stays stopped, whatever has changed', async () => {
@@ -209,7 +209,7 @@ it('an app that cannot be set up does not keep the others from running, and a de
   const { apps: outcomes } = await folders.refresh(ADA);
   expect(outcomes.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'added']);
   expect(JSON.stringify(outcomes)).not.toContain('secret detail');
-  expect(done).toEqual(['bring up (ada: added) third']);
+  expect(done).toEqual(['bring up as ada: third']);
 });
 
 it('a deploy that fails is the outcome, with its reason', async () => {
@@ -223,7 +223,7 @@ it('a change of a watched folder deploys it, in the name of the watcher', async 
   await settled({}, { watch: true });
   changed.add('sales');
   await tell('sales');
-  expect(done).toEqual([expect.stringMatching(/^deploy \(.*its code changed\) sales$/)]);
+  expect(done).toEqual([expect.stringMatching(/^deploy as .*watcher: sales$/)]);
 });
 
 it.each([
