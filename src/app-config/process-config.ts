@@ -29,7 +29,7 @@ export class ProcessConfig {
    * @param at the folder in which the process runs, and where a login comes back to
    * @throws Refusal where the config cannot be read
    */
-  async begin(
+  async prepare(
     place: ProcessPlace,
     version: number,
     at: { cwd: string; redirectUri: string },
@@ -52,7 +52,7 @@ export class ProcessConfig {
   }
 
   /** Removes what a process that has ended leaves of its secrets. */
-  async end(place: ProcessPlace): Promise<void> {
+  async clear(place: ProcessPlace): Promise<void> {
     await this.#options.files.remove(place);
   }
 

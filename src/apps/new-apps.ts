@@ -32,18 +32,18 @@ export class NewApps {
     return this.#inTurn(async () => {
       this.demandFreeName(name, undefined);
       const id = input.id === undefined ? this.#freeId(name) : parseNewAppId(input.id);
-      await this.begin(newApp(id, name, new Date(), input.description ?? ''));
+      await this.make(newApp(id, name, new Date(), input.description ?? ''));
       return id;
     });
   }
 
   /** Makes one that nobody can be making at the same time. @throws Refusal `app-exists` */
   async add(app: App): Promise<void> {
-    await this.#inTurn(() => this.begin(app));
+    await this.#inTurn(() => this.make(app));
   }
 
   /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects: both or none. @throws Refusal `app-exists`, `app-unreadable` */
-  async begin(app: App): Promise<void> {
+  async make(app: App): Promise<void> {
     const { store, paths } = this.#options;
     store.demandFree(app.id);
     await mkdir(paths.tmp, { recursive: true });

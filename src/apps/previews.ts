@@ -23,7 +23,7 @@ export interface PreviewSettings {
 export interface PreviewsOptions {
   store: AppStore;
   routes: Pick<RouteTable, 'live'>;
-  newApps: Pick<NewApps, 'begin' | 'demandBranch'>;
+  newApps: Pick<NewApps, 'make' | 'demandBranch'>;
   removal: Pick<Removal, 'remove'>;
   settings: PreviewSettings;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
@@ -65,7 +65,7 @@ export class Previews {
    * @returns its id
    * @throws Refusal `app-not-found`, `branch-in-the-way`
    */
-  async take(app: string, branch: string): Promise<string> {
+  async ensure(app: string, branch: string): Promise<string> {
     const { store, removal, newApps } = this.#options;
     return this.#turns.take(app, async () => {
       // It would go live, and then could not be moved.
@@ -73,7 +73,7 @@ export class Previews {
       const known = this.find(app, branch);
       if (known !== undefined) return (await store.update(known.id, (current) => usedAt(current, Date.now()))).id;
       const id = previewId(app, branch, (other) => store.find(other) !== undefined);
-      await newApps.begin(newPreview(id, store.get(app), branch, new Date()));
+      await newApps.make(newPreview(id, store.get(app), branch, new Date()));
       if (store.find(app) === undefined) {
         // Its app was removed meanwhile, and this one was not there yet to go with it.
         await removal.remove(id);
@@ -84,7 +84,7 @@ export class Previews {
   }
 
   /** Removes the preview of a branch that goes. @returns its id; undefined where there is none any more */
-  async end(app: string, branch: string): Promise<string | undefined> {
+  async removeOf(app: string, branch: string): Promise<string | undefined> {
     return this.#turns.take(app, async () => {
       const preview = this.find(app, branch);
       if (preview !== undefined) await this.#options.removal.remove(preview.id);

@@ -23,7 +23,7 @@ export interface OngoingDeploy extends Deploy {
   begin(): void;
 }
 
-interface Entry extends OngoingDeploy {
+interface Tracked extends OngoingDeploy {
   finish: (release: Release) => void;
 }
 
@@ -39,7 +39,7 @@ export interface OngoingDeploysOptions {
 /** The deploys that have not ended, for those who run them, follow them and call them off. */
 export class OngoingDeploys {
   readonly #options: OngoingDeploysOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Tracked>();
 
   constructor(options: OngoingDeploysOptions) {
     this.#options = options;
@@ -64,12 +64,12 @@ export class OngoingDeploys {
     const again = this.find(app, number);
     if (again !== undefined) return again;
     const log = new DeployLog(new LogFile(paths.buildLog(app, number)), hide);
-    let finish: Entry['finish'] = () => undefined;
+    let finish: Tracked['finish'] = () => undefined;
     const done = new Promise<Release>((resolve) => {
       finish = resolve;
     });
     const waiting = setTimeout(() => log.step('Queued behind other deploys'), PATIENCE_MS);
-    const entry: Entry = {
+    const entry: Tracked = {
       app,
       release: number,
       log,

@@ -1,6 +1,6 @@
 import type { Target } from './target.js';
 
-interface Entry {
+interface AppRoutes {
   live: Target | undefined;
   /** Older releases that still have open pages. */
   draining: Map<number, Target>;
@@ -11,7 +11,7 @@ interface Entry {
  * target and is counted on it in one tick, so that none falls between two releases.
  */
 export class RouteTable {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, AppRoutes>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
   /**

@@ -12,7 +12,7 @@ export class Announcement {
   #over = false;
 
   /** Reads the next bytes of the body. @returns the refs, once, when all are known */
-  hear(bytes: Uint8Array): RefUpdate[] | undefined {
+  read(bytes: Uint8Array): RefUpdate[] | undefined {
     if (this.#over) return undefined;
     try {
       for (const packet of this.#reader.read(bytes)) {

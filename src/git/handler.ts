@@ -166,7 +166,7 @@ export class GitHandler {
       response.flushHeaders();
       // A pusher who leaves does not end the deploy; a cloner who leaves ends the clone.
       if (!push) response.once('close', () => child.kill('SIGTERM'));
-      const fed = this.#feed(request, child, encoding !== 'identity', (chunk) => push && pushes.hear(secret, chunk));
+      const fed = this.#feed(request, child, encoding !== 'identity', (chunk) => push && pushes.receive(secret, chunk));
       await this.#answer(child, response, service);
       await fed;
     } finally {

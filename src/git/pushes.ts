@@ -42,9 +42,9 @@ export interface PushPreviews {
   isOn(app: App): boolean;
   find(app: string, branch: string): App | undefined;
   /** The preview of a branch, made where there is none. @returns its id */
-  take(app: string, branch: string): Promise<string>;
+  ensure(app: string, branch: string): Promise<string>;
   /** Removes the preview of a branch. @returns its id, where there was one */
-  end(app: string, branch: string): Promise<string | undefined>;
+  removeOf(app: string, branch: string): Promise<string | undefined>;
 }
 
 export interface PushOptions {
@@ -88,10 +88,10 @@ export class Pushes {
   }
 
   /** Reads what a push sends, as it comes: what it will deploy is known before its objects have arrived. */
-  hear(secret: string, bytes: Uint8Array): void {
+  receive(secret: string, bytes: Uint8Array): void {
     const { apps, headStarts } = this.#options;
     const push = this.#pushes.get(secret);
-    const updates = push?.announcement.hear(bytes);
+    const updates = push?.announcement.read(bytes);
     const app = push === undefined ? undefined : apps.find(push.app);
     if (push === undefined || updates === undefined || app === undefined) return;
     push.deploys = this.#plans(app, updates).flatMap(({ plan }) =>
@@ -185,7 +185,7 @@ export class Pushes {
         call.say(plan.say);
         return [`ok ${update.ref}`, 'option fall-through'];
       case 'end-preview': {
-        const ended = await this.#options.previews.end(push.app, plan.branch);
+        const ended = await this.#options.previews.removeOf(push.app, plan.branch);
         call.say(`Deleted branch ${plan.branch}${ended === undefined ? '' : ` and its preview ${ended}`}.`);
         return [`ok ${update.ref}`, 'option fall-through'];
       }
@@ -230,7 +230,7 @@ export class Pushes {
       for (const option of unknown)
         call.say(`Unknown push option "${printable(option)}". Supported: nowait, drain=<minutes>.`);
       const seen = isCreation(update) ? null : update.old;
-      app = kind === 'preview' ? await this.#options.previews.take(push.app, branch) : push.app;
+      app = kind === 'preview' ? await this.#options.previews.ensure(push.app, branch) : push.app;
       deploy = await this.#options.deploys.request({
         app,
         commit: update.new,

@@ -25,7 +25,7 @@ export interface AppPreviewsOptions {
   git: Git;
   deploys: Pick<Deploys, 'request'>;
   inspector: Pick<Inspector, 'inspect'>;
-  previews: Pick<Previews, 'isOn' | 'find' | 'take'>;
+  previews: Pick<Previews, 'isOn' | 'find' | 'ensure'>;
 }
 
 /**
@@ -85,7 +85,7 @@ export class AppPreviews {
       });
     }
     await inspector.inspect(repository, commit);
-    return deploys.request({ app: await previews.take(id, branch), commit, branch, by, source: 'push' });
+    return deploys.request({ app: await previews.ensure(id, branch), commit, branch, by, source: 'push' });
   }
 
   #repository({ id }: App): Repository {

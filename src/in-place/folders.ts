@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { findRelease, idFromName, newApp, pendingRelease, type App } from '../domain/app/app.js';
-import type { Entry, RawEntry } from '../domain/in-place/config-json.js';
+import type { AppEntry, RawEntry } from '../domain/in-place/config-json.js';
 import { isAppName } from '../domain/project/entrypoint.js';
 import { parseExtraPath } from '../domain/in-place/extra-paths.js';
 import { runsAlike, type Place } from '../domain/in-place/place.js';
@@ -107,7 +107,7 @@ export class Folders {
    */
   async discover(
     folder: string,
-    entries: readonly Entry[],
+    entries: readonly AppEntry[],
     ports: ReadonlySet<number>,
     notes: string[],
   ): Promise<Record<string, RawEntry>> {
@@ -209,7 +209,7 @@ export class Folders {
   }
 
   /** Makes one app what config.json says of it. */
-  async #apply(entry: Entry, by: Principal): Promise<Step> {
+  async #apply(entry: AppEntry, by: Principal): Promise<Step> {
     const { store, newApps, source, serving } = this.#options;
     const { id, place, path, name, description } = entry;
     const before = store.find(id);
@@ -248,7 +248,7 @@ export class Folders {
   }
 
   /** Why an app that is wanted must be restarted; undefined where it need not. */
-  async #whyRestart(before: App, { place }: Entry): Promise<string | undefined> {
+  async #whyRestart(before: App, { place }: AppEntry): Promise<string | undefined> {
     const { serving, source, store } = this.#options;
     if (before.place !== undefined && !runsAlike(before.place, place)) return 'its settings changed';
     if (pendingRelease(before) !== undefined) return undefined;
@@ -283,7 +283,7 @@ export class Folders {
 }
 
 /** The names in config.json of what is another than before. */
-function changesOf(app: App, { name, description, path, place }: Entry): string[] {
+function changesOf(app: App, { name, description, path, place }: AppEntry): string[] {
   const pairs: [string, unknown, unknown][] = [
     ['name', app.name, name],
     ['description', app.description, description],

@@ -4,7 +4,7 @@ import {
   rawEntries,
   readConfigJson,
   type ConfigJson,
-  type Entry,
+  type AppEntry,
   type RawEntry,
 } from '../domain/in-place/config-json.js';
 import type { Principal } from '../domain/access/principal.js';
@@ -93,7 +93,7 @@ export class Importer {
 }
 
 /** An entry as it stands in our config.json: with paths that are true from anywhere, and without what another app has here. */
-function moved({ place, path, id }: Entry, raw: RawEntry, now: ConfigState, notes: string[]): RawEntry {
+function moved({ place, path, id }: AppEntry, raw: RawEntry, now: ConfigState, notes: string[]): RawEntry {
   const entry: RawEntry = { ...raw, dir: place.dir };
   if (place.main !== undefined) entry.app = place.main;
   if (place.venv !== undefined) entry.venv = place.venv;

@@ -128,7 +128,12 @@ export async function findBinary(folders: string[]): Promise<string> {
 }
 
 /** Sends one command and resolves with its answer's first match. */
-export async function ask(path: string, command: string, answer: RegExp, timeout: number): Promise<RegExpExecArray> {
+export async function askRedis(
+  path: string,
+  command: string,
+  answer: RegExp,
+  timeout: number,
+): Promise<RegExpExecArray> {
   const socket = connect(path);
   socket.setTimeout(timeout, () => socket.destroy(new Error(`no answer to ${command} within ${timeout / 1_000} s`)));
   try {

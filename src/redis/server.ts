@@ -8,7 +8,7 @@ import { hasCode, messageOf, Refusal } from '../errors.js';
 import { endGroup } from '../runtime/process/group.js';
 import { isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 import {
-  ask,
+  askRedis,
   findBinary,
   rotate,
   saysDataIsBroken,
@@ -94,7 +94,7 @@ class PrivateRedis implements RedisServer {
   async #adopt(): Promise<boolean> {
     const socket = this.connection.path;
     try {
-      const pid = Number((await ask(socket, 'INFO server', /process_id:(\d+)\r/, 3_000))[1]);
+      const pid = Number((await askRedis(socket, 'INFO server', /process_id:(\d+)\r/, 3_000))[1]);
       const startTime = startTimeOf(pid);
       if (startTime !== undefined) {
         await this.#own({ pid, startTime });
@@ -171,7 +171,7 @@ class PrivateRedis implements RedisServer {
     while (Date.now() - began < (loading ? LOAD_MS : ANSWER_MS) && !this.#ending.signal.aborted) {
       if (!isRunning(process)) throw new StartError(await wordsOf(this.#log, logFrom));
       try {
-        const [answer] = await ask(this.connection.path, 'PING', /^(\+PONG|-\w+)/, 2_000);
+        const [answer] = await askRedis(this.connection.path, 'PING', /^(\+PONG|-\w+)/, 2_000);
         if (answer === '+PONG') return;
         loading = answer === '-LOADING';
       } catch {
@@ -215,7 +215,7 @@ class PrivateRedis implements RedisServer {
     const process = this.#process;
     if (process !== undefined && isRunning(process)) {
       // Redis closes the connection instead of answering, or answers why it will not; then signals follow.
-      await ask(this.connection.path, 'SHUTDOWN NOSAVE', /^-/, 2_000).catch(() => undefined);
+      await askRedis(this.connection.path, 'SHUTDOWN NOSAVE', /^-/, 2_000).catch(() => undefined);
       for (const began = Date.now(); isRunning(process) && Date.now() - began < GRACE_MS;) await sleep(20);
       await endGroup(process, GRACE_MS);
     }

@@ -49,7 +49,7 @@ export interface ProcessesOptions {
   /** For how long Streamlit keeps the state of a page that lost its connection, in ms. */
   sessionTtlMs: number;
   /** What a process gets of its app's config vars and secrets. */
-  config: Pick<ProcessConfig, 'begin' | 'vars'>;
+  config: Pick<ProcessConfig, 'prepare' | 'vars'>;
 }
 
 /** Makes the process of a release: what it runs, where, and with which environment. */
@@ -123,7 +123,7 @@ export class Processes {
     { address, key }: Pick<Lease, 'address' | 'key'>,
   ): Promise<Record<string, string>> {
     const { paths, basePath, publicBase, sessionTtlMs, config } = this.#options;
-    const { vars, cookieSecret } = await config.begin({ app, release: release.number, key }, release.config ?? 0, {
+    const { vars, cookieSecret } = await config.prepare({ app, release: release.number, key }, release.config ?? 0, {
       cwd: paths.sourceOf(app, release),
       redirectUri: `${publicBase()}/apps/${app}/oauth2callback`,
     });

@@ -22,7 +22,7 @@ export interface ServingOptions {
   runtime: Pick<Runtime, 'usage' | 'discard'>;
   drain: DrainLimits;
   /** Takes back what a process got of its app's secrets. */
-  config: Pick<ProcessConfig, 'end'>;
+  config: Pick<ProcessConfig, 'clear'>;
   logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
 }
 
@@ -288,7 +288,7 @@ export class Serving {
   /** What a process that is gone, or belongs to no release any more, has left behind. */
   async #sweep(app: string, record: ProcessRecord): Promise<void> {
     if (record.mark.includes(`/${app}/${record.release}/`)) await this.#options.runtime.discard(record);
-    await this.#options.config.end({ app, release: record.release, key: processKey(record) });
+    await this.#options.config.clear({ app, release: record.release, key: processKey(record) });
   }
 
   async #end(app: string, served: Served): Promise<void> {
@@ -308,7 +308,7 @@ export class Serving {
     for (const listener of this.#listeners) listener(app);
     // A process that comes back after a crash gets its secrets again.
     if (process.state === 'stopped' || process.state === 'crashed') {
-      this.#background.own(this.#options.config.end({ app, release: process.release, key: process.key }));
+      this.#background.own(this.#options.config.clear({ app, release: process.release, key: process.key }));
     }
     if (process.state === 'stopped') this.#running.delete(process);
     else this.#running.add(process);

@@ -6,7 +6,7 @@ import { parseExtraPath } from './extra-paths.js';
 import type { Place } from './place.js';
 
 /** What config.json says of one app, with every path absolute. */
-export interface Entry {
+export interface AppEntry {
   /** The app's id, made from the key. */
   id: string;
   name: string;
@@ -20,7 +20,7 @@ export interface Entry {
 export interface ConfigJson {
   /** The port of the website, where no other setting says so. */
   websitePort: number | undefined;
-  entries: Entry[];
+  entries: AppEntry[];
 }
 
 /** The folders from which relative paths are meant. */
@@ -131,7 +131,7 @@ export function rawEntries(source: string): Record<string, RawEntry> {
   return value?.apps ?? {};
 }
 
-function entryOf(key: string, raw: z.infer<typeof entrySchema>, { base, apps }: Folders, mistakes: string[]): Entry {
+function entryOf(key: string, raw: z.infer<typeof entrySchema>, { base, apps }: Folders, mistakes: string[]): AppEntry {
   const given = (value: string | null | undefined): string | undefined =>
     value === null || value === undefined || value.trim() === '' ? undefined : value.trim();
   const dirText = given(raw.dir);
@@ -169,13 +169,13 @@ function entryOf(key: string, raw: z.infer<typeof entrySchema>, { base, apps }: 
 }
 
 /** One sentence for each two apps that want the same. */
-function clashes(entries: readonly Entry[]): string[] {
+function clashes(entries: readonly AppEntry[]): string[] {
   const mistakes: string[] = [];
   const look = (
-    what: (entry: Entry) => string | number | undefined,
+    what: (entry: AppEntry) => string | number | undefined,
     say: (one: string, other: string, value: string) => string,
   ): void => {
-    const seen = new Map<string | number, Entry>();
+    const seen = new Map<string | number, AppEntry>();
     for (const entry of entries) {
       const value = what(entry);
       const other = value === undefined ? undefined : seen.get(value);

@@ -64,7 +64,7 @@ export async function unpack(
 }
 
 /** What an entry is, whichever format it came in. */
-interface Entry {
+interface ArchiveEntry {
   name: string;
   kind: 'file' | 'folder' | 'link' | 'other';
   executable: boolean;
@@ -90,7 +90,7 @@ class Unpacking {
    * @returns where its bytes go, or undefined where it is left out
    * @throws Refusal
    */
-  admit(entry: Entry): string | undefined {
+  admit(entry: ArchiveEntry): string | undefined {
     this.#entries += 1;
     if (this.#entries > this.#limits.entries) {
       throw refusal(
@@ -172,7 +172,7 @@ async function unpackZip(archive: string, unpacking: Unpacking): Promise<void> {
 }
 
 /** The upper half of the external attributes is a unix mode, or nothing (APPNOTE.TXT 4.4.15). */
-function zipKind(entry: yauzl.Entry, name: string): Pick<Entry, 'kind' | 'executable'> {
+function zipKind(entry: yauzl.Entry, name: string): Pick<ArchiveEntry, 'kind' | 'executable'> {
   const mode = entry.externalFileAttributes >>> 16;
   const executable = (mode & 0o100) !== 0;
   if (name.endsWith('/')) return { kind: 'folder', executable };
@@ -209,7 +209,7 @@ async function unpackTar(archive: string, decompress: NodeJS.ReadWriteStream, un
   await feeding;
 }
 
-function tarKind(type: tar.Header['type']): Entry['kind'] {
+function tarKind(type: tar.Header['type']): ArchiveEntry['kind'] {
   switch (type) {
     case 'file':
     case 'contiguous-file':

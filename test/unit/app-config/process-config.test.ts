@@ -43,48 +43,48 @@ it('a process gets the vars of the version that its release has recorded', async
   await configs.change('shop', 0, { vars: { REGION: 'eu' } }, 'ada');
   await configs.change('shop', 1, { vars: { REGION: 'us', PLAN: 'full' } }, 'ada');
   expect(await config.vars('shop', 1)).toEqual({ REGION: 'eu' });
-  const { vars } = await config.begin(PLACE, 2, at('/srv'));
+  const { vars } = await config.prepare(PLACE, 2, at('/srv'));
   expect(vars).toEqual({ REGION: 'us', PLAN: 'full' });
 });
 
 it('a process without secrets gets no secrets.toml', async () => {
   await configs.change('shop', 0, { vars: { REGION: 'eu' }, secretsToml: ' \n' }, 'ada');
-  expect((await config.begin(PLACE, 1, at('/srv'))).vars).not.toHaveProperty('STREAMLIT_SECRETS_FILES');
+  expect((await config.prepare(PLACE, 1, at('/srv'))).vars).not.toHaveProperty('STREAMLIT_SECRETS_FILES');
   expect(existsSync(data.paths.secrets)).toBe(false);
 });
 
 it('secrets are written for the owner alone when a process starts, and are gone when it has ended', async () => {
   await configs.change('shop', 0, { secretsToml: 'key = "value"\n' }, 'ada');
-  const { vars } = await config.begin(PLACE, 1, at('/srv'));
+  const { vars } = await config.prepare(PLACE, 1, at('/srv'));
   const file = vars.STREAMLIT_SECRETS_FILES ?? '';
   expect(file).toBe(data.paths.secretsFile('shop', 1, 'a'));
   expect(await readFile(file, 'utf8')).toContain('key = "value"');
   expect((await stat(file)).mode & 0o777).toBe(0o600);
-  await config.end(PLACE);
+  await config.clear(PLACE);
   expect(existsSync(file)).toBe(false);
 });
 
 it('the end of one process leaves the secrets of another one of the same release', async () => {
   await configs.change('shop', 0, { secretsToml: 'key = "value"\n' }, 'ada');
   const beside = { ...PLACE, key: 'b' };
-  for (const place of [PLACE, beside]) await config.begin(place, 1, at('/srv'));
-  await config.end(PLACE);
+  for (const place of [PLACE, beside]) await config.prepare(place, 1, at('/srv'));
+  await config.clear(PLACE);
   expect(existsSync(data.paths.secretsFile('shop', 1, 'b'))).toBe(true);
 });
 
 it('all processes of an app sign cookies with one secret, and those of another app with another', async () => {
   await data.app('blog');
-  const first = (await config.begin(PLACE, 0, at('/srv'))).cookieSecret;
-  expect((await config.begin({ ...PLACE, release: 2 }, 0, at('/srv'))).cookieSecret).toBe(first);
-  expect((await config.begin({ ...PLACE, app: 'blog' }, 0, at('/srv'))).cookieSecret).not.toBe(first);
+  const first = (await config.prepare(PLACE, 0, at('/srv'))).cookieSecret;
+  expect((await config.prepare({ ...PLACE, release: 2 }, 0, at('/srv'))).cookieSecret).toBe(first);
+  expect((await config.prepare({ ...PLACE, app: 'blog' }, 0, at('/srv'))).cookieSecret).not.toBe(first);
   expect(warned).toEqual([]);
 });
 
 it('an app whose cookie secret cannot be read starts with one of the moment, and that is logged', async () => {
-  const { cookieSecret: before } = await config.begin(PLACE, 0, at('/srv'));
+  const { cookieSecret: before } = await config.prepare(PLACE, 0, at('/srv'));
   await rm(data.paths.vaultKey);
   config = withPaths(data.paths, new Vault(data.paths));
-  const { cookieSecret } = await config.begin(PLACE, 0, at('/srv'));
+  const { cookieSecret } = await config.prepare(PLACE, 0, at('/srv'));
   expect(cookieSecret).toMatch(/^[0-9a-f]{64}$/);
   expect(cookieSecret).not.toBe(before);
   expect(warned).toEqual([{ app: 'shop' }]);
@@ -92,7 +92,7 @@ it('an app whose cookie secret cannot be read starts with one of the moment, and
 
 it('a process whose config cannot be read does not start, and leaves no secrets', async () => {
   await configs.change('shop', 0, { secretsToml: 'key = "value"\n' }, 'ada');
-  await expect(config.begin(PLACE, 7, at('/srv'))).rejects.toMatchObject({ name: 'Refusal' });
+  await expect(config.prepare(PLACE, 7, at('/srv'))).rejects.toMatchObject({ name: 'Refusal' });
   expect(existsSync(data.paths.secrets)).toBe(false);
 });
 
@@ -103,7 +103,7 @@ it("a place with white space is named from the process's own folder, since Strea
   await mkdir(cwd, { recursive: true });
   const vault = new Vault(data.paths);
   await vault.open();
-  const { vars } = await withPaths(spaced, vault).begin(PLACE, 1, at(cwd));
+  const { vars } = await withPaths(spaced, vault).prepare(PLACE, 1, at(cwd));
   const way = vars.STREAMLIT_SECRETS_FILES ?? '';
   expect(way).not.toMatch(/\s/);
   expect(resolve(cwd, way)).toBe(spaced.secretsFile('shop', 1, 'a'));

@@ -68,7 +68,7 @@ it('the id of an app whose record cannot be read is given to no other, and its f
 
 it('an app whose repository cannot be made leaves nothing behind', async () => {
   const broken = newPreview('shop--x', newApp('shop', 'Shop', new Date()), 'x', new Date());
-  await expect(apps.begin(broken)).rejects.toThrow();
+  await expect(apps.make(broken)).rejects.toThrow();
   expect(existsSync(data.paths.app('shop--x'))).toBe(false);
   expect(ids()).toEqual([]);
 });
@@ -77,7 +77,7 @@ it("a preview begins at its branch's commit, whose objects it borrows", async ()
   await data.app('shop');
   const main = await data.commit('shop', { 'app.py': '1' });
   const feature = await data.commit('shop', { 'app.py': '2' }, 'feature');
-  await apps.begin(newPreview('shop--feature', data.store.get('shop'), 'feature', new Date()));
+  await apps.make(newPreview('shop--feature', data.store.get('shop'), 'feature', new Date()));
   const preview = repository('shop--feature');
   expect(await preview.resolve('HEAD')).toBe(feature);
   expect(await preview.branches()).toEqual(['feature']);

@@ -33,7 +33,7 @@ function open(idleMs: number, begin = async (app: App): Promise<void> => void (a
   previews = new Previews({
     store,
     routes,
-    newApps: { begin, demandBranch: () => Promise.resolve() },
+    newApps: { make: begin, demandBranch: () => Promise.resolve() },
     removal: { remove: (id) => store.remove(id) },
     settings: { on: true, idleMs },
     logger: { info: () => undefined, error: (facts) => expect.fail(JSON.stringify(facts)) },
@@ -63,7 +63,7 @@ it('makes none for an app that is removed in that moment', async () => {
     await store.remove('shop');
     await store.create(app);
   };
-  await expect(open(0, begin).take('shop', 'late')).rejects.toThrow('There is no app "shop".');
+  await expect(open(0, begin).ensure('shop', 'late')).rejects.toThrow('There is no app "shop".');
   expect(ids()).toEqual([]);
 });
 
@@ -105,14 +105,14 @@ it('does not remove a preview that is just being pushed to', async () => {
     preview: { of: 'shop', branch: 'branch', lastUsedAt: app.preview?.lastUsedAt ?? '' },
   }));
   const open14 = open(14 * DAY);
-  const [taken] = await Promise.all([open14.take('shop', 'branch'), open14.look()]);
+  const [taken] = await Promise.all([open14.ensure('shop', 'branch'), open14.look()]);
   expect(taken).toBe(id);
   expect(ids()).toEqual(['shop', id]);
 });
 
 it('makes one preview for two pushes at once, and tells who asks for another kind of id', async () => {
   const open14 = open(14 * DAY);
-  const both = await Promise.all([open14.take('shop', 'a/b'), open14.take('shop', 'a/b')]);
+  const both = await Promise.all([open14.ensure('shop', 'a/b'), open14.ensure('shop', 'a/b')]);
   expect(both).toEqual(['shop--a-b', 'shop--a-b']);
   expect(() => open14.demandPushable('shop--a-b')).toThrow(
     'shop--a-b is the preview of a branch. Push a/b to shop instead.',
@@ -120,7 +120,7 @@ it('makes one preview for two pushes at once, and tells who asks for another kin
   expect(() => open14.demandPushable('shop--other')).toThrow('only previews have "--" in their ids');
   open14.demandPushable('shop');
   open14.demandPushable('new');
-  expect(await open14.end('shop', 'a/b')).toBe('shop--a-b');
-  expect(await open14.end('shop', 'a/b')).toBeUndefined();
+  expect(await open14.removeOf('shop', 'a/b')).toBe('shop--a-b');
+  expect(await open14.removeOf('shop', 'a/b')).toBeUndefined();
   expect(ids()).toEqual(['shop']);
 });

@@ -18,18 +18,18 @@ it('tells the refs of a push once, before its objects and however the bytes are 
     fc.property(fc.integer({ min: 1, max: BODY.length }), (size) => {
       const announcement = new Announcement();
       const told = [];
-      for (let at = 0; at < BODY.length; at += size) told.push(announcement.hear(BODY.subarray(at, at + size)));
+      for (let at = 0; at < BODY.length; at += size) told.push(announcement.read(BODY.subarray(at, at + size)));
       expect(told.filter((updates) => updates !== undefined)).toEqual([UPDATES]);
     }),
   );
 });
 
 it('tells of no ref where git only asks whether it may push', () => {
-  expect(new Announcement().hear(FLUSH)).toEqual([]);
+  expect(new Announcement().read(FLUSH)).toEqual([]);
 });
 
 it.each(['GET / HTTP/1.1', 'zzzz', '0004'])('makes nothing of "%s"', (text) => {
   const announcement = new Announcement();
-  expect(announcement.hear(Buffer.from(text))).toBeUndefined();
-  expect(announcement.hear(Buffer.from('more'))).toBeUndefined();
+  expect(announcement.read(Buffer.from(text))).toBeUndefined();
+  expect(announcement.read(Buffer.from('more'))).toBeUndefined();
 });

@@ -25,7 +25,7 @@ beforeEach(async () => {
     previews: {
       isOn: (app) => previewsOn(app, true),
       find: (of, branch) => data.store.list().find(({ preview }) => preview?.of === of && preview.branch === branch),
-      take: async (of, branch) => {
+      ensure: async (of, branch) => {
         taken.push(branch);
         return `${of}--${branch}`;
       },

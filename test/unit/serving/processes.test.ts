@@ -51,7 +51,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
     startLimitMs: 1_000,
     sessionTtlMs: 1_500,
     config: {
-      begin: (...of) => {
+      prepare: (...of) => {
         asked.push(of);
         return Promise.resolve({ vars, cookieSecret: 'secret' });
       },

@@ -60,7 +60,7 @@ beforeEach(async () => {
     },
     runtime,
     drain: { ttlMs: 0, limitMs: 0 },
-    config: { end: () => Promise.resolve() },
+    config: { clear: () => Promise.resolve() },
     logger: { info: () => undefined, warn: (facts, text) => expect.fail(`${text} ${JSON.stringify(facts)}`) },
   });
 });
