@@ -1,4 +1,5 @@
-"""The last step into a cage: `python -I -S cage.py`, with what is to be run as JSON on descriptor 3.
+"""The last step into a cage: `python -I -S cage.py`, with what is to be run as a line of JSON on descriptor 3, which is
+answered once the cage is shut.
 
 Everything that a process can only do to itself happens here, before any code of an app's runs: its user, its rights, its
 limits and Landlock. It is run by the Python that an environment was made from and never by the environment's own, which
@@ -33,8 +34,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main():
-    with open(3, "rb") as pipe:
-        order = json.loads(pipe.read().decode("utf-8"))
+    # Signals reach it and what it starts, and not what bubblewrap has put around it.
+    if os.getpgrp() != os.getpid():
+        os.setsid()
+    with open(3, "rb", closefd=False) as pipe:
+        order = json.loads(pipe.readline().decode("utf-8"))
     limit()
     become(order.get("uid"))
     version = landlock_version()
@@ -43,8 +47,21 @@ def main():
     else:
         restrict(version, order["landlock"])
         refuse_unix_sockets()
+    os.chdir(order["cwd"])
+    os.write(3, b"caged\n")
+    close_descriptors()
     argv = order["argv"]
     os.execve(argv[0], argv, order["environment"])
+
+
+def close_descriptors():
+    """All but the three of everybody: what the server was started with may be open still."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2:
+                os.close(int(name))
+        except OSError:  # The one by which the list was read.
+            pass
 
 
 def limit():

@@ -41,19 +41,26 @@ def streamlit_version():
 
 
 def import_ahead():
+    """Imports Streamlit without output: the release that it would belong to may never come."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    held = [(target, os.dup(target)) for target in (1, 2)]
+    for target, _ in held:
+        os.dup2(nothing, target)
+    os.close(nothing)
     try:
         import streamlit.web.cli  # noqa: F401
-    except Exception:  # Imported again when there is a log to say so.
+    except Exception:  # Imported again when there is somebody to say so to.
         pass
+    sys.stdout.flush()
+    for target, log in held:
+        os.dup2(log, target)
+        os.close(log)
 
 
 def obey(order):
-    """The order: `argv`, `cwd`, `environment` (what is not there yet) and `log`, the file that receives all output from now on."""
-    log = os.open(order["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    """The order: `argv`, `cwd` and `environment` (what is not there yet)."""
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.close(log)
+    os.dup2(nothing, 0)
     os.close(nothing)
     os.chdir(order["cwd"])
     os.environ.update(order["environment"])

@@ -30,6 +30,10 @@ export interface Config {
   keptReleases: number;
   /** What becomes of the Debian packages that apps name and that are not there. */
   systemPackages: 'check' | 'install';
+  /** What keeps apps from each other and from the server. */
+  cage: 'auto' | 'bubblewrap' | 'landlock' | 'none';
+  /** Folders that apps in a cage may use all the same, as far as the rights of the files there go; absolute. */
+  cageFolders: string[];
   /** The most memory (MB) that an app may use, unless it says otherwise; 0 = as much as there is. */
   memoryLimitMb: number;
   /** How long (ms) an environment may take to be made, and a process to answer its health check. */
@@ -167,6 +171,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
     keptReleases: integer('KEEP_RELEASES', 10, 1, 1_000),
     systemPackages: oneOf('SYSTEM_PACKAGES', ['check', 'install']),
+    cage: oneOf('CAGE', ['auto', 'bubblewrap', 'landlock', 'none']),
+    cageFolders: (read('CAGE_FOLDERS') ?? '').split(':').filter((folder) => folder !== ''),
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
     limits: {
       buildMs: minutes('BUILD_LIMIT_MINUTES', 30),
@@ -188,6 +194,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     ),
     logLevel: read('LOG_LEVEL') ?? 'info',
   };
+  const strange = config.cageFolders.filter((folder) => !isAbsolute(folder));
+  if (strange.length > 0) {
+    mistakes.push(`STREAMLIT_HOST_CAGE_FOLDERS=${strange.join(':')}: must be absolute paths, separated by colons.`);
+  }
   if (!/^(trace|debug|info|warn|error|fatal|silent)$/.test(config.logLevel)) {
     mistakes.push(
       `STREAMLIT_HOST_LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent (found ${config.logLevel}).`,

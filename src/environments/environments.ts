@@ -277,9 +277,12 @@ export class Environments {
         onLine: tell,
         onSpawn,
       });
+      // What an install has put there in its place, such as a link to somewhere else, is not written to.
+      await rm(join(made, FACTS), { recursive: true, force: true });
       await writeFile(
         join(made, FACTS),
         `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
+        { flag: 'wx' },
       );
       await replace(path, made, join(draft, 'old'));
     } catch (error) {

@@ -99,21 +99,7 @@ export class Installer {
    * @throws Refusal `python-unusable`
    */
   async python(executable = this.#tools.python): Promise<PythonFacts> {
-    const lines: string[] = [];
-    try {
-      const onLine = (line: string): void => void lines.push(line);
-      await runCommand({ argv: pythonProbe(executable), cwd: '/', env: this.#env, timeoutMs: 60_000, onLine });
-      return JSON.parse(lines.at(-1) ?? '') as PythonFacts;
-    } catch (error) {
-      throw new Refusal(
-        'unavailable',
-        'python-unusable',
-        `Cannot run the Python at ${executable}. Install Python 3.10 or newer.`,
-        {
-          cause: error,
-        },
-      );
-    }
+    return readPython(executable, this.#env);
   }
 
   /**
@@ -208,6 +194,23 @@ export class Installer {
   #tell(line: string, install: Install): void | Promise<void> {
     if (/^Using Python \S+ environment at/.test(line)) return;
     return install.onLine(maskUrls(line).replaceAll(`${install.folder}/`, '').replaceAll(`${install.draft}/`, ''));
+  }
+}
+
+/** What a Python is. @throws Refusal `python-unusable` */
+export async function readPython(executable: string, env: Variables): Promise<PythonFacts> {
+  const lines: string[] = [];
+  try {
+    const onLine = (line: string): void => void lines.push(line);
+    await runCommand({ argv: pythonProbe(executable), cwd: '/', env, timeoutMs: 60_000, onLine });
+    return JSON.parse(lines.at(-1) ?? '') as PythonFacts;
+  } catch (error) {
+    throw new Refusal(
+      'unavailable',
+      'python-unusable',
+      `Cannot run the Python at ${executable}. Install Python 3.10 or newer.`,
+      { cause: error },
+    );
   }
 }
 

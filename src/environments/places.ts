@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Dependencies } from '../domain/python/dependencies.js';
 import { hasCode } from '../errors.js';
@@ -41,6 +41,18 @@ export async function isComplete(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** The Python that an environment was made from; undefined where the environment does not say. */
+export async function machinePython(path: string): Promise<string | undefined> {
+  try {
+    const facts = JSON.parse(await readFile(join(path, FACTS), 'utf8')) as { python?: { executable?: unknown } };
+    const executable = facts.python?.executable;
+    return typeof executable === 'string' ? await realpath(executable) : undefined;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

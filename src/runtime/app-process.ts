@@ -4,6 +4,7 @@ import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { LogFile } from '../logs/log-file.js';
 import type { Address } from '../lib/address.js';
+import type { Confines } from './process/cage/spec.js';
 import { waitForHealth } from './ready.js';
 import type { Exit, Instance, InstanceRecord, Lease, Runtime } from './runtime.js';
 
@@ -23,6 +24,8 @@ export interface ProcessSpec {
   cwd: string;
   /** The whole environment of the process where it answers, except its mark; asked for at each start. */
   environment(at: Pick<Lease, 'address' | 'key'>): Record<string, string> | Promise<Record<string, string>>;
+  /** All that it may reach, asked at each start; whatever the server can, where it is not told. */
+  confines?: () => Promise<Confines | undefined>;
   /** What was begun ahead for this process and waits for its order, where there is one that fits. */
   ahead?: (environment: Readonly<Record<string, string>>) => Promise<Instance | undefined>;
   /** The port that it gets where that is free; another one otherwise. */
@@ -274,10 +277,12 @@ export class AppProcess {
 
   async #launch(): Promise<void> {
     const { app, release, command, order, cwd, log, ahead } = this.spec;
+    const confines = await this.spec.confines?.();
     const environment = await this.spec.environment(this.#lease);
     if (this.#over) return;
     const instance =
-      (await ahead?.(environment)) ?? (await this.#runtime.begin({ app, release, command, cwd, environment, log }));
+      (await ahead?.(environment)) ??
+      (await this.#runtime.begin({ app, release, command, cwd, environment, log, confines }));
     // One that was begun ahead has waited since.
     this.#own(instance, new Date());
     // Said before it is told anything, so that it stands before what the app prints.

@@ -1,6 +1,7 @@
 import type { ProcessRecord } from '../domain/app/process.js';
 import type { Address } from '../lib/address.js';
 import type { LogFile } from '../logs/log-file.js';
+import type { Confines } from './process/cage/spec.js';
 
 /**
  * What runs apps: the processes of this machine, or containers. The rest of the server knows an instance of an app by its
@@ -41,8 +42,10 @@ export interface BeginSpec {
   cwd: string;
   /** Its whole environment, except its mark. */
   environment: Readonly<Record<string, string>>;
-  /** Where its output goes; nowhere until its order names a log, where it is not told. */
+  /** Where its output goes; to the log that its order names, where it is not told. */
   log?: LogFile;
+  /** All that it may reach; where it is not told, whatever the server can. */
+  confines?: Confines | undefined;
 }
 
 /** One running interpreter of an app, from its start to its end. */

@@ -23,6 +23,7 @@ import { ReleaseSources } from '../deploys/release-source.js';
 import { RepositoryReleases } from '../deploys/repository-release.js';
 import { Environments } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
+import { machinePython } from '../environments/places.js';
 import { findTools } from '../environments/tools.js';
 import { RouteTable } from '../gateway/routes.js';
 import { Apps } from '../host/apps.js';
@@ -42,6 +43,7 @@ import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { AppConfines } from '../serving/confines.js';
 import { Processes } from '../serving/processes.js';
 import { Serving } from '../serving/serving.js';
 import { Sleeper } from '../serving/sleeper.js';
@@ -51,10 +53,12 @@ import { AppStore } from '../store/apps.js';
 import type { ConfigFile } from '../store/config-file.js';
 import { CookieSecrets } from '../store/cookie-secret.js';
 import { Git } from '../store/git.js';
+import { Owners } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { SecretFiles } from '../store/secret-files.js';
 import { Vault } from '../store/vault.js';
+import { openCage } from './cage.js';
 import { forgetCopied } from './copied.js';
 import { sealSecrets } from './seal-secrets.js';
 
@@ -109,8 +113,18 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const { config, paths, launcher, file, mark, publicBase, basePath, url, logger } = options;
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
+  const tools = await findTools(join(paths.tools, 'bin'), config.path);
+  const buildEnv = {
+    PATH: config.path,
+    HOME: config.home,
+    LANG: 'C.UTF-8',
+    ...config.buildEnv,
+    [MARK]: `${mark}/build`,
+  };
+  const cage = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
   const ports = new Ports(config.ports);
-  const runtime = new ProcessRuntime({ mark, data: await realpath(paths.data), ports });
+  const data = await realpath(paths.data);
+  const runtime = new ProcessRuntime({ mark, data, ports, tmp: paths.tmp, ...(cage.kind !== 'none' && { cage }) });
   await forgetCopied({ store, runtime });
   // What an earlier server started and did not write down, and its builds, are nobody's any more.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))));
@@ -140,7 +154,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       : undefined;
   const connection: ConnectionOptions = redis?.connection ?? connectionTo(config.redisUrl ?? '');
 
-  const tools = await findTools(join(paths.tools, 'bin'), config.path);
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const environments = new Environments({
@@ -149,7 +162,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     cache: paths.cache,
     tools,
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
-    env: { PATH: config.path, HOME: config.home, LANG: 'C.UTF-8', ...config.buildEnv, [MARK]: `${mark}/build` },
+    env: buildEnv,
   });
   const systemPackages = new SystemPackages({
     path: config.path,
@@ -157,12 +170,15 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
   });
   const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
+  const owners = new Owners(paths, cage.changesUser);
+  const confines = new AppConfines({ paths, owners, launcher, machinePython, shared: config.cageFolders });
   const processes = new Processes({
     store,
     paths,
     runtime,
     basePath,
     publicBase,
+    confines: cage.kind === 'none' ? undefined : confines.of.bind(confines),
     path: config.path,
     home: config.home,
     launcher,

@@ -13,6 +13,7 @@ import {
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
 import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/app-process.js';
+import type { Confines } from '../runtime/process/cage/spec.js';
 import type { Instance, Lease, Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
@@ -36,6 +37,8 @@ export interface ProcessesOptions {
   /** The public base's own path; empty where it has none. */
   basePath: string;
   publicBase: () => string;
+  /** All that an app may reach; whatever the server can, where it is not told. */
+  confines?: ((app: string, environment: string) => Promise<Confines>) | undefined;
   /** PATH for apps. */
   path: string;
   /** HOME for apps in place; the others get one of their own. */
@@ -71,13 +74,13 @@ export class Processes {
     changed: ProcessListener,
     ahead?: ProcessSpec['ahead'],
   ): Promise<AppProcess> {
-    const { store, paths, runtime, basePath, launcher, memoryLimitMb, startLimitMs } = this.#options;
+    const { store, paths, runtime, basePath, launcher, confines, memoryLimitMb, startLimitMs } = this.#options;
     const limitMb = release.memoryLimitMb ?? memoryLimitMb;
     const environment = paths.environmentOf(release);
     if (environment === undefined || release.entrypoint === undefined) {
       throw new Refusal('conflict', 'release-not-built', `Release ${release.number} of ${app} was never built.`);
     }
-    await mkdir(paths.storage(app), { recursive: true });
+    await mkdir(paths.storage(app), { recursive: true, mode: 0o700 });
     const place = (): Place | undefined => store.find(app)?.place;
     return new AppProcess(
       {
@@ -86,6 +89,8 @@ export class Processes {
         command: launchCommand(pythonOf(environment), launcher, app),
         order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
+        // An app in place is the operator's own, and keeps the rights that it had.
+        ...(release.folder === undefined && confines && { confines: () => confines(app, environment) }),
         environment: (at) => this.#environment(app, release, environment, at),
         port: release.folder === undefined ? undefined : place()?.port,
         restarts: () => place()?.restartOnCrash ?? true,
@@ -112,7 +117,8 @@ export class Processes {
     const folder = paths.environment(expected.environment);
     const environment = readEarly(this.#variables(app, expected, folder, vars));
     const command = launchCommand(pythonOf(folder), launcher, app);
-    return runtime.begin({ app, release: expected.number, command, cwd: folder, environment });
+    const confines = await this.#options.confines?.(app, folder);
+    return runtime.begin({ app, release: expected.number, command, cwd: folder, environment, confines });
   }
 
   /** @param environment the folder of the Python environment */

@@ -64,9 +64,13 @@ export class Paths {
   get secrets(): string {
     return join(this.run, 'secrets');
   }
+  /** Those of an app's processes. */
+  secretsOf(app: string): string {
+    return join(this.secrets, app);
+  }
   /** @param key tells a process from others of its release */
   secretsFile(app: string, release: number, key: string): string {
-    return join(this.secrets, app, String(release), key, 'secrets.toml');
+    return join(this.secretsOf(app), String(release), key, 'secrets.toml');
   }
 
   /** The last valid config.json of apps in place. */
@@ -99,8 +103,11 @@ export class Paths {
   storage(id: string): string {
     return join(this.app(id), 'storage');
   }
+  releases(id: string): string {
+    return join(this.app(id), 'releases');
+  }
   release(id: string, number: number): string {
-    return join(this.app(id), 'releases', String(number));
+    return join(this.releases(id), String(number));
   }
   source(id: string, number: number): string {
     return join(this.release(id, number), 'source');

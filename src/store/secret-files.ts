@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { chown, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Turns } from '../lib/turns.js';
@@ -14,8 +14,8 @@ export interface ProcessPlace {
 }
 
 /**
- * The secrets.toml of each running process, in plain text and for its owner alone: written when the process starts, gone
- * when it has ended. Each process has its own, since two of one release run beside each other during a restart.
+ * The secrets.toml of each running process, in plain text and for its owner alone, who owns the folder of its app as well:
+ * written when the process starts, gone when it has ended. Each process has its own, since two of one release run beside each other during a restart.
  */
 export class SecretFiles {
   readonly #paths: Paths;
@@ -32,6 +32,9 @@ export class SecretFiles {
     await this.#turns.take('', async () => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await writeFileAtomic(path, toml, { mode: 0o600, fsync: false });
+      const { uid, gid } = await stat(this.#paths.secretsOf(place.app));
+      for (const one of [dirname(dirname(path)), dirname(path), path])
+        if (process.getuid?.() === 0) await chown(one, uid, gid);
     });
     return path;
   }
@@ -53,20 +56,23 @@ export class SecretFiles {
           if (!keep.has(folder)) await this.#remove(folder);
         }
       }
+      await removeIfEmpty(join(root, app));
     }
   }
 
   async #remove(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true });
-    // The folders of the release and of the app go with their last one.
-    for (const parent of [dirname(folder), dirname(dirname(folder))]) {
-      try {
-        await rmdir(parent);
-      } catch (error) {
-        if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].some((code) => hasCode(error, code))) throw error;
-        return;
-      }
-    }
+    // The folder of the release goes with its last one. That of the app stays: a cage shows it to a process that may get
+    // its secrets later, and would show the one that is gone.
+    await removeIfEmpty(dirname(folder));
+  }
+}
+
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].some((code) => hasCode(error, code))) throw error;
   }
 }
 

@@ -6,6 +6,8 @@ import { inject } from 'vitest';
 import { endWithFile, scratch } from './ends.js';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** A folder that apps may use from within their cages, to tell a test how far they are. */
+export const SHARED = join(ROOT, 'data/test-shared');
 /** The admin token of every host in the tests. */
 export const TOKEN = 'a-token-for-the-tests-only';
 
@@ -106,6 +108,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   const data = options.data ?? (await scratch('streamlit-host-'));
   await mkdir(data, { recursive: true });
   const tools = inject('tools');
+  await mkdir(SHARED, { recursive: true });
   if (options.data === undefined && options.bare !== true) await lendEnvironments(data);
   const script = `const { main } = await import(${JSON.stringify(join(options.program ?? ROOT, 'dist/main.js'))}); await main();`;
   const [command, ...argv] = [...(options.under ?? []), process.execPath, '--input-type=module', '-e', script];
@@ -121,6 +124,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       STREAMLIT_HOST_PICTURES: 'off',
       PATH: [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH].join(':'),
       REDIS_URL: '',
+      STREAMLIT_HOST_CAGE_FOLDERS: SHARED,
       UV_CACHE_DIR: tools.cacheDir,
       ...options.env,
     },

@@ -1,11 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { scratch } from './ends.js';
-import { ROOT, TOKEN, until, type TestHost } from './host.js';
+import { endWithFile } from './ends.js';
+import { ROOT, SHARED, TOKEN, until, type TestHost } from './host.js';
 import { Project, run, type Outcome } from './project.js';
 import { StreamlitClient } from './streamlit-client.js';
 
@@ -82,7 +82,12 @@ export class Signals {
   }
 
   static async create(): Promise<Signals> {
-    return new Signals(await scratch('signals-'));
+    await mkdir(SHARED, { recursive: true });
+    const folder = await mkdtemp(join(SHARED, 'signals-'));
+    endWithFile(() => rm(folder, { recursive: true, force: true }));
+    // For whatever user an app or a build is.
+    await chmod(folder, 0o777);
+    return new Signals(folder);
   }
 
   /** What a slow fixture reads. */
@@ -148,6 +153,9 @@ export async function processesWith(text: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(
     pids.map(async (pid) => {
+      // What a cage puts around a process is no process of the app's.
+      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+      if (name === 'bwrap\n') return [];
       const parts = await Promise.all(
         ['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '')),
       );
@@ -155,6 +163,22 @@ export async function processesWith(text: string): Promise<number[]> {
     }),
   );
   return found.flat();
+}
+
+/**
+ * The numbers that processes have on the machine, by those that an app knows in its cage.
+ * @param pid the app's own process, by its number on the machine
+ */
+export async function onMachine(pid: number, known: readonly number[]): Promise<number[]> {
+  const space = (of: number | string): Promise<string> => readlink(`/proc/${of}/ns/pid`).catch(() => '');
+  const own = await space(pid);
+  const numbers = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name) || (await space(name)) !== own) continue;
+    const status = await readFile(`/proc/${name}/status`, 'utf8').catch(() => '');
+    numbers.set(Number(/^NSpid:.*\t(\d+)$/m.exec(status)?.[1]), Number(name));
+  }
+  return known.map((one) => numbers.get(one) ?? 0);
 }
 
 /** The Authorization header of git with the token. */

@@ -15,7 +15,7 @@ const fs = require('node:fs');
 const text = fs.readFileSync(0, 'utf8');
 if (text === '') process.exit(1);
 const order = JSON.parse(text);
-const log = fs.openSync(order.log, 'a');
+const log = 1;
 const say = (line) => fs.writeSync(log, line + '\\n');
 process.chdir(order.cwd);
 Object.assign(process.env, order.environment);

@@ -142,13 +142,12 @@ describe('what an app’s Python runs first', () => {
     );
     await writeFile(join(folder, 'app/colorsys.py'), 'raise ImportError("not this one")');
     await writeFile(join(folder, 'app/beside.py'), 'TEXT = "beside"');
-    const log = join(folder, 'run.log');
-    const order = JSON.stringify({ argv: ['streamlit', 'run'], cwd: join(folder, 'app'), environment: {}, log });
-    execFileSync('python3', [launcher, 'hello'], {
+    const order = JSON.stringify({ argv: ['streamlit', 'run'], cwd: join(folder, 'app'), environment: {} });
+    const output = execFileSync('python3', [launcher, 'hello'], {
       cwd: folder,
       input: order,
       env: { PATH: process.env.PATH, PYTHONPATH: join(folder, 'packages') },
     });
-    expect(await readFile(log, 'utf8')).toBe("streamlit ['streamlit', 'run'] beside\n");
+    expect(output.toString()).toBe("streamlit ['streamlit', 'run'] beside\n");
   });
 });

@@ -33,7 +33,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'process-'));
   mark = `test-${process.pid}-${Date.now()}`;
   ports = new Ports(portRange(10));
-  runtime = new ProcessRuntime({ mark, data: folder, ports });
+  runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, ports });
   states = [];
   await writeFile(join(folder, 'app.cjs'), SERVER);
 });
@@ -186,7 +186,7 @@ test('one that uses more memory than it may is ended and started again; what it 
 test('one that finds no free port after a crash goes on trying', async () => {
   const { min, max } = portRange(1);
   ports = new Ports({ min, max });
-  runtime = new ProcessRuntime({ mark, data: folder, ports });
+  runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, ports });
   const app = prepare();
   await app.run();
   await writeFile(join(folder, 'app.cjs'), 'process.exit(1)');

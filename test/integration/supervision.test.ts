@@ -7,7 +7,7 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/process/proc.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
-import { pushLive } from '../helpers/pushing.js';
+import { onMachine, pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 const MB = 1024 * 1024;
@@ -31,7 +31,7 @@ os._exit(0)
 
 @st.cache_resource
 def family():
-    note = os.path.join(os.environ["STREAMLIT_HOST_STORAGE"], "daemon-%d" % os.getpid())
+    note = os.path.join(os.environ["STREAMLIT_HOST_STORAGE"], "daemon-" + os.urandom(8).hex())
     plain = subprocess.Popen([sys.executable, "-c", STUBBORN])
     bare = subprocess.Popen([sys.executable, "-c", STUBBORN], env={})
     subprocess.run([sys.executable, "-c", DAEMON, note])
@@ -134,13 +134,11 @@ test('an app that crashes is started again as it was, and whoever watches sees e
 test('what a crashed app had started is ended before it is started again', async () => {
   const page = await StreamlitClient.connect(address('steady'));
   await page.run('family=1');
-  const [plain, , daemon] = page
-    .text('family=')
-    .split(',')
-    .map((pid) => identity(Number(pid)));
+  const before = await running('steady');
+  const family = page.text('family=').split(',').map(Number);
+  const [plain, , daemon] = (await onMachine(before.pid, family)).map(identity);
   if (plain === undefined || daemon === undefined) throw new Error('the family is not whole');
   expect([plain, daemon].map(isRunning)).toEqual([true, true]);
-  const before = await running('steady');
   process.kill(before.pid, 'SIGKILL');
   await running('steady', (app) => app.pid !== before.pid);
   expect([plain, daemon].map(isRunning)).toEqual([false, false]);
@@ -189,12 +187,9 @@ test('an app that cannot start is tried less and less often, heals by itself, an
 test('stop ends the whole family of an app: children, those that hide, and those that do not listen', async () => {
   const page = await StreamlitClient.connect(address('steady'));
   await page.run('family=1');
-  const family = page
-    .text('family=')
-    .split(',')
-    .map((pid) => identity(Number(pid)));
   const other = await running('second');
   const { pid } = await running('steady');
+  const family = (await onMachine(pid, page.text('family=').split(',').map(Number))).map(identity);
   const all = [identity(pid), ...family];
   expect(all.map(isRunning)).toEqual([true, true, true, true]);
   // It cannot even hear TERM any more.
@@ -244,7 +239,7 @@ test('a restart serves all the while, finishes what it answers, and leaves one p
   expect(isRunning(identity(after.pid))).toBe(true);
   const page = await StreamlitClient.connect(address('steady'));
   await page.run();
-  expect(page.text('pid=')).toBe(String(after.pid));
+  expect(await onMachine(after.pid, [Number(page.text('pid='))])).toEqual([after.pid]);
   await page.close();
 });
 

@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import type { Writable } from 'node:stream';
+import { existsSync } from 'node:fs';
+import { appendFile, readFile, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:os';
+import type { Duplex, Writable } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
 import type { Address } from '../../lib/address.js';
 import type { BeginSpec, Exit, Instance, InstanceRecord, Order } from '../runtime.js';
+import { DESCRIPTOR, giveOrder } from './cage/order.js';
+import type { Caged, CageSpec } from './cage/spec.js';
 import { endGroup } from './group.js';
 import { endMarked, MARK } from './marked.js';
-import { isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
+import { descendantOf, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
 
 /** What the records of processes of this machine are tagged with. */
 export const PROCESS = 'process';
@@ -15,11 +20,15 @@ export const PROCESS = 'process';
 const WATCH_MS = 500;
 
 /** What is started. */
-export interface ChildSpec extends Omit<BeginSpec, 'log'> {
+export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines'> {
   /** What its mark begins with. */
   mark: string;
-  /** What its stdout and stderr are: an open file, or nothing until its order names one. */
-  output: number | 'ignore';
+  /** What its stdout and stderr are: an open file. */
+  output: number;
+  /** The place of that file where it is to become the log that its order names. */
+  draft?: string | undefined;
+  /** Puts it into a cage. */
+  cage?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment'>) => Caged) | undefined;
 }
 
 /**
@@ -33,6 +42,7 @@ export class Child implements Instance {
   readonly environment: Readonly<Record<string, string>>;
   readonly ended: Promise<Exit>;
   readonly #stdin: Writable | undefined;
+  readonly #draft: string | undefined;
   #watched = true;
 
   private constructor(parts: {
@@ -40,32 +50,41 @@ export class Child implements Instance {
     mark: string;
     environment?: ChildSpec['environment'];
     stdin?: Writable;
+    draft?: string | undefined;
     ended?: Promise<Exit>;
   }) {
     this.identity = parts.identity;
     this.mark = parts.mark;
     this.environment = parts.environment ?? {};
     this.#stdin = parts.stdin;
+    this.#draft = parts.draft;
     this.ended = parts.ended ?? this.#watch();
   }
 
   /** @throws Refusal `app-not-started` where the command cannot be run */
   static async start(spec: ChildSpec): Promise<Child> {
-    const [command = '', ...args] = spec.command;
     const mark = `${spec.mark}/${spec.app}/${spec.release}/${randomUUID()}`;
+    const environment = { ...spec.environment, [MARK]: mark };
+    const caged = spec.cage?.({ command: spec.command, cwd: spec.cwd, environment });
+    const [program = ''] = spec.command;
+    const [command = '', ...args] = caged?.command ?? spec.command;
+    const gone = `${program} does not exist. Run "streamlit-host rollback ${spec.app} ${spec.release}" to build it again.`;
+    if (caged !== undefined && !existsSync(program)) throw new Refusal('unavailable', 'app-not-started', gone);
     const child = spawn(command, args, {
       cwd: spec.cwd,
-      env: { ...spec.environment, [MARK]: mark },
+      // What surrounds a cage has the server's rights, and obeys no variable of an app's.
+      env: caged === undefined ? environment : { [MARK]: mark },
       detached: true,
-      stdio: ['pipe', spec.output, spec.output],
+      stdio: ['pipe', spec.output, spec.output, ...(caged === undefined ? [] : ['pipe' as const])],
     });
-    const ended = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    const ended = new Promise<Exit>((resolve) =>
+      child.once('exit', (code, signal) => resolve(caged?.around === 2 ? exitWithin(code, signal) : { code, signal })),
+    );
     const failure = await new Promise<unknown>((resolve) => {
       child.once('spawn', () => resolve(undefined));
       child.once('error', resolve);
     });
     if (failure !== undefined || child.pid === undefined || child.stdin === null) {
-      const gone = `${command} does not exist. Run "streamlit-host rollback ${spec.app} ${spec.release}" to build it again.`;
       throw new Refusal(
         'unavailable',
         'app-not-started',
@@ -75,9 +94,14 @@ export class Child implements Instance {
     // It may end before it has heard its order: its end tells more than the broken pipe.
     child.stdin.on('error', () => undefined);
     child.unref();
+    if (caged !== undefined && !(await giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order))) {
+      throw new Refusal('unavailable', 'app-not-started', 'The app’s cage could not be made. Its log says why.');
+    }
+    const pid = (await descendantOf(child.pid, caged?.around ?? 0)) ?? child.pid;
     // A process that is gone already has no start time, and nothing is ever signalled without one.
-    const identity = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '0' };
-    return new Child({ identity, mark, environment: spec.environment, stdin: child.stdin, ended });
+    const identity = { pid, startTime: startTimeOf(pid) ?? '0' };
+    const { draft, environment: begun } = spec;
+    return new Child({ identity, mark, environment: begun, stdin: child.stdin, draft, ended });
   }
 
   /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
@@ -95,11 +119,11 @@ export class Child implements Instance {
   }
 
   /** Sends only what it did not start with, so that nothing that changed since is undone. */
-  tell(order: Order): Promise<void> {
-    const late = Object.entries(order.environment).filter(([name, value]) => this.environment[name] !== value);
-    this.#stdin?.end(JSON.stringify({ ...order, environment: Object.fromEntries(late) }));
+  async tell({ argv, cwd, environment, log }: Order): Promise<void> {
+    if (this.#draft !== undefined) await becomeLog(this.#draft, log);
+    const late = Object.entries(environment).filter(([name, value]) => this.environment[name] !== value);
     // Where it ends before it has read this, its end reports the failure.
-    return Promise.resolve();
+    this.#stdin?.end(JSON.stringify({ argv, cwd, environment: Object.fromEntries(late) }));
   }
 
   owns({ port }: Address): Promise<boolean> {
@@ -118,6 +142,7 @@ export class Child implements Instance {
   async end(graceMs: number): Promise<void> {
     await endGroup(this.identity, graceMs);
     await this.sweep();
+    if (this.#draft !== undefined) await rm(this.#draft, { force: true });
   }
 
   /** What left its group (a daemon that an app started), or outlived its crash, is found by its mark and ended. */
@@ -137,6 +162,24 @@ export class Child implements Instance {
       timer.unref();
     });
   }
+}
+
+/**
+ * Moves the file that a child has open to where its log belongs, keeping the log's content so far. The child cannot open
+ * the log by itself: it started before the log's folder existed, and its cage may not write there.
+ */
+async function becomeLog(draft: string, log: string): Promise<void> {
+  // The log is for people: a full disk keeps no app from starting.
+  const before = await readFile(log).catch(() => Buffer.alloc(0));
+  await appendFile(draft, before).catch(() => undefined);
+  await rename(draft, log);
+}
+
+/** How the command in bubblewrap ended, by bubblewrap's exit code, which reports a signal as a shell does. */
+function exitWithin(code: number | null, signal: NodeJS.Signals | null): Exit {
+  const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
+  const [name] = names.find(([, number]) => code === 128 + number) ?? [];
+  return name === undefined ? { code, signal } : { code: null, signal: name };
 }
 
 /** The process that a record names; undefined where it names none of this machine. */

@@ -50,6 +50,23 @@ export async function livesIn(pid: number, folder: string): Promise<boolean> {
   return places.some((place) => place === folder || place.startsWith(`${folder}/`));
 }
 
+/** Where the kernel lists the children of a process that has a single thread (https://man7.org/linux/man-pages/man5/proc_tid_children.5.html). */
+export function childrenOf(pid: number): string {
+  return `/proc/${pid}/task/${pid}/children`;
+}
+
+/**
+ * The process that another one has started, and so on.
+ * @param generations how often that is asked
+ * @returns undefined where it runs no more
+ */
+export async function descendantOf(pid: number, generations: number): Promise<number | undefined> {
+  if (generations === 0) return pid;
+  const children = await readFile(childrenOf(pid), 'utf8').catch(() => ''); // It has ended.
+  const [first] = children.split(' ').filter((one) => one !== '');
+  return first === undefined ? undefined : descendantOf(Number(first), generations - 1);
+}
+
 /** True while this very process runs. */
 export function isRunning(process: ProcessIdentity): boolean {
   return startTimeOf(process.pid) === process.startTime;

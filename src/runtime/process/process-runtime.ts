@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { LogFile } from '../../logs/log-file.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
 import { AppPort } from './app-port.js';
-import { Child, identityOf, PROCESS } from './child.js';
+import type { Cage } from './cage/cage.js';
+import { Child, identityOf, PROCESS, type ChildSpec } from './child.js';
 import { endMarked } from './marked.js';
 import type { Ports } from './ports.js';
 import { isRunning, livesIn, usageOfGroups } from './proc.js';
@@ -11,6 +15,10 @@ export interface ProcessRuntimeOptions {
   /** The data folder, without links in its path. */
   data: string;
   ports: Ports;
+  /** For the output of what has no log yet; on the same file system as the logs. */
+  tmp: string;
+  /** What instances with confines are put into; nothing where there is none. */
+  cage?: Pick<Cage, 'wrap'> | undefined;
 }
 
 /**
@@ -31,12 +39,16 @@ export class ProcessRuntime implements Runtime {
     return new AppPort(this.#options.ports, port);
   }
 
-  async begin({ log, ...spec }: BeginSpec): Promise<Instance> {
-    const output = await log?.openForChild();
+  async begin({ log, confines, ...spec }: BeginSpec): Promise<Instance> {
+    const { mark, tmp, cage } = this.#options;
+    const draft = log === undefined ? join(tmp, `output-${randomUUID()}`) : undefined;
+    const output = await (log ?? new LogFile(draft ?? '')).openForChild();
     try {
-      return this.#own(await Child.start({ ...spec, mark: this.#options.mark, output: output?.fd ?? 'ignore' }));
+      const wrap: ChildSpec['cage'] =
+        confines === undefined || cage === undefined ? undefined : (what) => cage.wrap({ ...confines, ...what });
+      return this.#own(await Child.start({ ...spec, mark, output: output.fd, draft, cage: wrap }));
     } finally {
-      await output?.close();
+      await output.close();
     }
   }
 

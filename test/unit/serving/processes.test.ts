@@ -41,7 +41,12 @@ async function specOf(release: Release): Promise<ProcessSpec> {
   const processes = new Processes({
     store: { find: () => app },
     paths,
-    runtime: new ProcessRuntime({ mark: 'mark', data: paths.data, ports: new Ports({ min: 1, max: 1 }) }),
+    runtime: new ProcessRuntime({
+      mark: 'mark',
+      data: paths.data,
+      tmp: paths.tmp,
+      ports: new Ports({ min: 1, max: 1 }),
+    }),
     basePath: '/tools',
     publicBase: () => 'https://apps.example.com/tools',
     path: '/usr/bin',

@@ -34,6 +34,7 @@ beforeEach(async () => {
   const runtime = new ProcessRuntime({
     mark: paths.data,
     data: paths.data,
+    tmp: paths.tmp,
     ports: new Ports(portRange(20)),
   });
   serving = new Serving({

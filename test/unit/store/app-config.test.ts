@@ -202,6 +202,8 @@ describe('the secrets of running processes', () => {
     const files = new SecretFiles(paths);
     await files.write(place('8501'), 'a = 1\n');
     await Promise.all([files.remove(place('8501')), files.remove(place('8501')), files.remove(place('9999', 7))]);
+    expect(await readdir(paths.secretsOf('demo'))).toEqual([]);
+    await files.sweep([]);
     expect(await readdir(paths.secrets)).toEqual([]);
   });
 

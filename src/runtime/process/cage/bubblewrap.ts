@@ -31,6 +31,7 @@ export function inBubblewrap(spec: CageSpec, machine: Machine): Caged {
       ...innerCommand(spec, machine),
     ],
     order: innerOrder(spec, null),
+    around: 2,
   };
 }
 
@@ -61,7 +62,7 @@ function argumentsOf(mount: Mount): string[] {
   const { path } = mount;
   if (mount.kind === 'folder') return ['--perms', '0755', '--dir', path];
   if (mount.kind === 'memory') return ['--perms', mount.perms, '--size', String(MOST_IN_MEMORY), '--tmpfs', path];
-  return [mount.kind === 'writable' ? '--bind' : '--ro-bind-try', path, path];
+  return [mount.kind === 'writable' ? '--bind-try' : '--ro-bind-try', path, path];
 }
 
 /** The folder that a Python is installed in: its libraries stand beside it. */

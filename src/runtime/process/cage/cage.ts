@@ -1,6 +1,8 @@
-import { mkdtemp, realpath, rm, writeFile, mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, Refusal } from '../../../errors.js';
+import { childrenOf } from '../proc.js';
 import { inBubblewrap } from './bubblewrap.js';
 import { inLandlock } from './landlock.js';
 import { readMachine } from './machine.js';
@@ -19,11 +21,11 @@ export interface CageOptions {
   /** The place of `python/cage.py`. */
   inner: string;
   /** The server's data: hidden from whatever runs in a cage, as far as it is not named. */
-  data: string;
+  data: readonly string[];
   /** A folder for the try. */
   tmp: string;
-  /** A Python that a try can run. */
-  python: string;
+  /** The Python of the machine that a try can run; undefined where there is none. */
+  python: string | undefined;
 }
 
 /** What keeps apps from each other and from the server, and what it was chosen for. */
@@ -45,7 +47,7 @@ export class Cage {
    */
   static async open(options: CageOptions): Promise<Cage> {
     const { wish } = options;
-    const machine = await readMachine({ path: options.path, inner: options.inner, hidden: [options.data] });
+    const machine = await readMachine({ path: options.path, inner: options.inner, hidden: options.data });
     if (wish === 'none') return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine);
     const failures: string[] = [];
     for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
@@ -77,7 +79,9 @@ export class Cage {
 
   /** Runs something that must be able to write one folder and must not be able to read another. @returns what is wrong */
   async #fails({ tmp, python, data }: CageOptions): Promise<string | undefined> {
+    if (python === undefined) return 'there is no Python';
     if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
+    if (this.kind === 'bubblewrap' && !existsSync(childrenOf(process.pid))) return 'the kernel does not list children';
     const folder = await mkdtemp(join(tmp, 'cage-'));
     try {
       const [own, secret] = [join(folder, 'own'), join(folder, 'secret')];
@@ -92,10 +96,11 @@ export class Cage {
           python: executable,
           readOnly: [],
           writable: [own],
+          tmp: own,
         }),
         {},
       );
-      return answer === 'caged' ? undefined : `it reads ${data}`;
+      return answer === 'caged' ? undefined : `it reads ${data[0] ?? ''}`;
     } catch (error) {
       return messageOf(error).split('\n').at(-1);
     } finally {

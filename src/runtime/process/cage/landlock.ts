@@ -21,9 +21,10 @@ export function inLandlock(spec: CageSpec, machine: Machine): Caged {
   );
   return {
     command: innerCommand(spec, machine),
-    order: innerOrder(spec, {
-      read: [...machine.system.folders, ...KERNEL, ...read],
-      write: [...DEVICES, ...spec.writable],
-    }),
+    order: innerOrder(
+      { ...spec, environment: { TMPDIR: spec.tmp, ...spec.environment } },
+      { read: [...machine.system.folders, ...KERNEL, ...read], write: [...DEVICES, ...spec.writable] },
+    ),
+    around: 0,
   };
 }

@@ -3,21 +3,27 @@ export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
 
 export type CageKind = (typeof cageKinds)[number];
 
-/** What is to run in a cage, and all that it may reach there in addition to the system's folders. Every path is absolute. */
-export interface CageSpec {
+/** All that a command may reach in addition to the system's folders. Every path is absolute. */
+export interface Confines {
+  /** The Python that puts on the last of the cage: one of the machine's own, never one that an app could have written. */
+  python: string;
+  /** Files and folders that it may read and execute; those that are missing are left out. */
+  readOnly: readonly string[];
+  /** Folders that it may write as well; those that are missing are left out. */
+  writable: readonly string[];
+  /** Where its temporary files go where it cannot have a `/tmp` of its own; one of the folders that it may write. */
+  tmp: string;
+  /** The user that it becomes, with a group of the same number, where the server may choose. */
+  uid?: number | undefined;
+}
+
+/** What is to run in a cage. */
+export interface CageSpec extends Confines {
   /** argv of what runs; its first word is a path. */
   command: readonly string[];
   cwd: string;
   /** The whole environment of what runs. */
   environment: Readonly<Record<string, string>>;
-  /** The Python that puts on the last of the cage: one of the machine's own, never one that an app could have written. */
-  python: string;
-  /** Files and folders that it may read and execute; those that are missing are left out. */
-  readOnly: readonly string[];
-  /** Folders that it may write as well; each must be there. */
-  writable: readonly string[];
-  /** The user that it becomes, with a group of the same number, where the server may choose. */
-  uid?: number | undefined;
 }
 
 /** What the machine is like, as far as a cage depends on it. */
@@ -37,8 +43,10 @@ export interface Machine {
 /** What is started instead of the command. */
 export interface Caged {
   command: string[];
-  /** The content of its descriptor 3. */
+  /** What its last step reads from a descriptor, and answers once the cage is closed. */
   order: string;
+  /** How many processes stand between the one that is started and the one that runs the command. */
+  around: 0 | 2;
 }
 
 /** The folders above a path, the outermost first, without the root. */

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { DESCRIPTOR, giveOrder } from './order.js';
 import type { Caged } from './spec.js';
 
 /** How long a try may take, in ms. */
@@ -21,7 +23,7 @@ export async function tryCage({ command, order }: Caged, environment: Record<str
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
-  giveOrder(child.stdio[3], order);
+  void giveOrder(child.stdio[DESCRIPTOR] as Duplex, order);
   const end = await new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) => resolve(code === 0 ? '' : `it ended with ${String(code ?? signal)}`));
@@ -29,11 +31,4 @@ export async function tryCage({ command, order }: Caged, environment: Record<str
   const text = output.join('').trim();
   if (end === '') return text;
   throw new Error(text === '' ? end : text);
-}
-
-/** Tells the last step of a cage what to run. It may end before it has heard that: its end tells more than a broken pipe. */
-export function giveOrder(descriptor: unknown, order: string): void {
-  const pipe = descriptor as NodeJS.WritableStream;
-  pipe.on('error', () => undefined);
-  pipe.end(order);
 }

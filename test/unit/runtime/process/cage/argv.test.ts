@@ -18,6 +18,7 @@ const spec: CageSpec = {
   python: '/root/.pyenv/versions/3.12.1/bin/python3.12',
   readOnly: ['/srv/data/environments/abc', '/srv/data/apps/demo/releases', '/srv/host/python'],
   writable: ['/srv/data/apps/demo/storage'],
+  tmp: '/srv/data/apps/demo/storage/.tmp',
   uid: 1_879_048_193,
 };
 
@@ -25,7 +26,7 @@ const spec: CageSpec = {
 function mounts(argv: readonly string[]): string[] {
   return argv.flatMap((word, at) => {
     const target = argv[word === '--dir' || word === '--tmpfs' ? at + 1 : at + 2] ?? '';
-    return ['--dir', '--tmpfs', '--bind', '--ro-bind-try', '--symlink'].includes(word)
+    return ['--dir', '--tmpfs', '--bind-try', '--ro-bind-try', '--symlink'].includes(word)
       ? `${word.slice(2)} ${target}`
       : [];
   });
@@ -38,7 +39,7 @@ describe('a cage of bubblewrap', () => {
     const shown = mounts(command);
     expect(shown).toContain('ro-bind-try /srv/data/environments/abc');
     expect(shown).toContain('ro-bind-try /srv/data/apps/demo/releases');
-    expect(shown).toContain('bind /srv/data/apps/demo/storage');
+    expect(shown).toContain('bind-try /srv/data/apps/demo/storage');
     expect(shown).toContain('ro-bind-try /root/.pyenv/versions/3.12.1');
     expect(shown).toContain('symlink /bin');
     for (const folder of ['/', '/srv', '/srv/data', '/srv/data/apps', '/root', '/srv/host'])
@@ -86,7 +87,7 @@ describe('a cage of bubblewrap', () => {
   it('hides the server’s data where it lies in a folder that is shown, and shows what is named of it', () => {
     const shown = mounts(inBubblewrap({ ...spec, readOnly: ['/srv', ...spec.readOnly] }, machine).command);
     expect(shown.indexOf('tmpfs /srv/data')).toBeGreaterThan(shown.indexOf('ro-bind-try /srv'));
-    expect(shown.indexOf('bind /srv/data/apps/demo/storage')).toBeGreaterThan(shown.indexOf('tmpfs /srv/data'));
+    expect(shown.indexOf('bind-try /srv/data/apps/demo/storage')).toBeGreaterThan(shown.indexOf('tmpfs /srv/data'));
   });
 });
 

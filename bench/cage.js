@@ -1,0 +1,125 @@
+// npm run bench:cage [-- rounds]: what a cage costs a start: from the interpreter's beginning to its health check, bare and
+// in each cage that works here. All in one run and in turn, since machines are shared and noisy: read the differences.
+import { chown, mkdir, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cage } from '../dist/runtime/process/cage/cage.js';
+import { Child } from '../dist/runtime/process/child.js';
+import { ROOT, setUp } from '../scripts/lib/setup.js';
+import { median, runToEnd } from './measure.js';
+
+const rounds = Number(process.argv[2] ?? 7);
+/** Some user that is nobody's, where we may become one. */
+const UID = 1_900_000_000;
+
+const { uv } = await setUp({ data: join(ROOT, 'data') });
+if (uv === undefined) throw new Error('uv is needed for this benchmark');
+const work = await mkdtemp(join(tmpdir(), 'bench-cage-'));
+try {
+  await measure();
+} finally {
+  await rm(work, { recursive: true, force: true });
+}
+
+async function measure() {
+  const [environment, source, storage] = ['environment', 'source', 'storage'].map((name) => join(work, name));
+  for (const folder of [source, storage]) await mkdir(folder);
+  await writeFile(join(source, 'app.py'), 'import streamlit as st\n\nst.text("here")\n');
+  const run = (...args) => runToEnd(uv, args, { cwd: work, env: process.env });
+  await run('venv', '--quiet', environment);
+  await run('pip', 'install', '--quiet', '--compile-bytecode', '--python', environment, 'streamlit');
+  const python = await realpath(join(environment, 'bin/python'));
+  const cages = new Map([['bare', undefined]]);
+  for (const wish of ['bubblewrap', 'landlock']) {
+    const inner = join(ROOT, 'python/cage.py');
+    const options = { wish, path: process.env.PATH ?? '', inner, data: [work], tmp: work, python };
+    const cage = await Cage.open(options).catch((error) => console.log(error.message));
+    if (cage !== undefined) cages.set(wish, cage);
+  }
+  const times = new Map([...cages.keys()].map((name) => [name, []]));
+  for (let round = -1; round < rounds; round += 1) {
+    for (const [name, cage] of cages) {
+      const uid = cage?.changesUser === true ? UID : undefined;
+      if (process.getuid?.() === 0) await chown(storage, uid ?? 0, uid ?? 0);
+      const confines = {
+        python,
+        readOnly: [environment, source, join(ROOT, 'python')],
+        writable: [storage],
+        tmp: storage,
+        uid,
+      };
+      const ms = await startToHealth(
+        environment,
+        source,
+        storage,
+        cage && ((what) => cage.wrap({ ...confines, ...what })),
+      );
+      // The first round fills caches.
+      if (round >= 0) times.get(name).push(ms);
+    }
+  }
+  const bare = median(times.get('bare'));
+  console.log(`\nstart to health, median of ${rounds}`);
+  for (const [name, all] of times) {
+    const ms = median(all);
+    console.log(
+      `  ${name.padEnd(12)} ${ms.toFixed(0).padStart(6)} ms  ${name === 'bare' ? '' : `${(ms - bare).toFixed(0)} ms more`}`,
+    );
+  }
+}
+
+async function startToHealth(environment, source, storage, cage) {
+  const port = await freePort();
+  const output = await open(join(work, 'run.log'), 'a');
+  const variables = {
+    PATH: `${join(environment, 'bin')}:/usr/bin:/bin`,
+    HOME: storage,
+    STREAMLIT_SERVER_ADDRESS: '127.0.0.1',
+    STREAMLIT_SERVER_PORT: String(port),
+    STREAMLIT_SERVER_HEADLESS: 'true',
+    STREAMLIT_SERVER_FILE_WATCHER_TYPE: 'none',
+    STREAMLIT_BROWSER_SERVER_ADDRESS: 'localhost',
+    STREAMLIT_BROWSER_GATHER_USAGE_STATS: 'false',
+  };
+  const command = [join(environment, 'bin/python'), join(ROOT, 'python/launch.py'), 'bench'];
+  const spec = {
+    app: 'bench',
+    release: 1,
+    command,
+    cwd: source,
+    environment: variables,
+    mark: work,
+    output: output.fd,
+    cage,
+  };
+  const begun = performance.now();
+  const child = await Child.start(spec);
+  try {
+    await child.tell({ argv: ['streamlit', 'run', './app.py'], cwd: source, environment: variables, log: '' });
+    while (!(await answers(port))) {
+      if (performance.now() - begun > 60_000) throw new Error('Streamlit did not start');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return performance.now() - begun;
+  } finally {
+    await child.end(0);
+    await output.close();
+  }
+}
+
+async function answers(port) {
+  try {
+    return (await fetch(`http://127.0.0.1:${port}/_stcore/health`)).ok;
+  } catch {
+    return false; // It does not listen yet.
+  }
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,38 @@
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { readPython } from '../environments/installer.js';
+import type { Logger } from '../logger.js';
+import { Cage } from '../runtime/process/cage/cage.js';
+import type { Config } from '../settings.js';
+import type { Paths } from '../store/paths.js';
+
+/**
+ * The cage that apps run in, which every start of the server says.
+ * @throws Refusal `cage-unavailable`
+ */
+export async function openCage(options: {
+  config: Pick<Config, 'cage' | 'path'>;
+  paths: Paths;
+  /** The place of what an app's Python runs first; a cage's last step lies beside it. */
+  launcher: string;
+  python: string;
+  env: Record<string, string>;
+  logger: Logger;
+}): Promise<Cage> {
+  const { config, paths, launcher, logger } = options;
+  const facts = await readPython(options.python, options.env).catch(() => undefined); // A deploy says what is wrong with it.
+  const cage = await Cage.open({
+    wish: config.cage,
+    path: config.path,
+    inner: join(dirname(launcher), 'cage.py'),
+    // Under either of its names.
+    data: [...new Set([paths.data, await realpath(paths.data)])],
+    tmp: paths.tmp,
+    python: facts?.executable,
+  });
+  if (cage.kind === 'none') logger.warn(cage.sentence);
+  else logger.info(cage.sentence);
+  // What is built and checked out here must be readable for the users that apps become; the data folder itself is not.
+  if (cage.changesUser) process.umask(0o022);
+  return cage;
+}

@@ -1,0 +1,57 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Refusal } from '../errors.js';
+import type { Confines } from '../runtime/process/cage/spec.js';
+import type { Owners } from '../store/owners.js';
+import type { Paths } from '../store/paths.js';
+
+export interface AppConfinesOptions {
+  paths: Paths;
+  owners: Owners;
+  /** The place of what an app's Python runs first. */
+  launcher: string;
+  /** The Python of the machine that an environment was made from; undefined where that cannot be told. */
+  machinePython: (environment: string) => Promise<string | undefined>;
+  /** Folders that apps share with the machine: what they may do there is up to the rights of the files. */
+  shared: readonly string[];
+}
+
+/** What the apps of this server may reach. */
+export class AppConfines {
+  readonly #options: AppConfinesOptions;
+
+  constructor(options: AppConfinesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What an app may reach: its environment, its releases and the secrets of its processes, and to write to, its storage. All
+   * of its releases, since an interpreter that is started ahead begins before its own is there.
+   * @param environment its folder
+   * @throws Refusal `app-not-started`
+   */
+  async of(app: string, environment: string): Promise<Confines> {
+    const { paths, launcher, owners, machinePython, shared } = this.#options;
+    const python = await machinePython(environment);
+    if (python === undefined) {
+      throw new Refusal(
+        'unavailable',
+        'app-not-started',
+        `The Python of ${environment} is gone. Deploy the app again.`,
+      );
+    }
+    const uid = await owners.settle(app);
+    const storage = paths.storage(app);
+    const secrets = paths.secretsOf(app);
+    const tmp = join(storage, '.tmp');
+    for (const folder of [secrets, tmp]) await owners.makeFolder(folder, uid);
+    await mkdir(paths.releases(app), { recursive: true });
+    return {
+      python,
+      readOnly: [launcher, environment, paths.releases(app), secrets],
+      writable: [storage, ...shared],
+      tmp,
+      uid,
+    };
+  }
+}
