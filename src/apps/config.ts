@@ -11,6 +11,7 @@ import { Repository } from '../store/repository.js';
 import type { EffectiveConfig } from '../app-config/effective.js';
 import { missingIn } from '../deploys/hints.js';
 import type { Deploy } from '../deploys/ongoing.js';
+import type { Reader } from '../deploys/reader.js';
 import type { Principal } from '../domain/access/principal.js';
 import type { ConfigVars, VarsPatch } from '../domain/config/vars.js';
 import type { MissingKey } from '../domain/project/hints.js';
@@ -36,6 +37,7 @@ export interface ConfigsOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
+  reader: Reader;
   configs: AppConfigs;
   /** What processes get: a preview's config lies over its app's. */
   effective: Pick<EffectiveConfig, 'read'>;
@@ -105,11 +107,11 @@ export class Configs {
 
   /** The keys that the newest code asks for and that are not set. @throws Refusal `app-not-found`, those of the vault */
   async missing(id: string): Promise<MissingKey[]> {
-    const { store, paths, git, effective, sources } = this.#options;
+    const { store, paths, git, reader, effective, sources } = this.#options;
     const app = store.get(id);
     const config = await effective.read(id, app.config);
     const commit = await sources.of(app).newest(app);
-    return commit === undefined ? [] : missingIn(new Repository(paths.repository(id), git), commit, config);
+    return commit === undefined ? [] : missingIn(reader, new Repository(paths.repository(id), git), commit, config);
   }
 
   /** Makes a version the one that new releases get, and sees to it that what serves has it. */

@@ -2,18 +2,17 @@ import { join, relative } from 'node:path';
 import type { Environments } from '../environments/environments.js';
 import { DEPENDENCY_FILES, type AppFile } from '../domain/project/app-file.js';
 import type { App } from '../domain/app/app.js';
-import { chooseDependencies, type Dependencies } from '../domain/python/dependencies.js';
+import type { Dependencies } from '../domain/python/dependencies.js';
 import { chooseEntrypoint } from '../domain/project/entrypoint.js';
 import { VENV_NAMES, type Place } from '../domain/in-place/place.js';
 import type { PythonWish } from '../domain/python/python-version.js';
 import type { Release } from '../domain/app/release.js';
-import { readRequirements } from '../domain/python/requirements.js';
-import { pythonOf } from '../domain/project/tree.js';
 import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
 import type { DeployLog } from './log.js';
 import { settingsIn } from './inspect.js';
 import { formatSeconds } from '../lib/units.js';
+import type { Reader } from './reader.js';
 import type { Built, ReleaseSource } from './release-source.js';
 
 /** The largest list of packages that is read, in bytes. */
@@ -22,9 +21,11 @@ const MAX_LIST = 5 * 1024 * 1024;
 /** The releases of apps that run in place: nothing is copied, and nothing is written to the folder. */
 export class FolderReleases implements ReleaseSource {
   readonly #environments: Pick<Environments, 'ensure'>;
+  readonly #reader: Reader;
 
-  constructor(environments: Pick<Environments, 'ensure'>) {
+  constructor(environments: Pick<Environments, 'ensure'>, reader: Reader) {
     this.#environments = environments;
+    this.#reader = reader;
   }
 
   title({ folder, message }: Release): string {
@@ -37,7 +38,7 @@ export class FolderReleases implements ReleaseSource {
    */
   async build({ id, place }: App, _release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
     if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} no longer runs in place.`);
-    const { venv, main, settings } = await inspectPlace(place);
+    const { venv, main, settings } = await inspectPlace(this.#reader, place);
     // Before the process reads it: what is changed from here on is another release.
     const commit = await digestOf(place.dir, place.main);
     log.step(`Running in place from ${place.dir}; main file: ${relative(place.dir, main)}`);
@@ -50,7 +51,7 @@ export class FolderReleases implements ReleaseSource {
       log.step(`Environment: ${venv}, the app's own`);
       return { facts, settings };
     }
-    const { dependencies, python } = await dependenciesOf(place, settings);
+    const { dependencies, python } = await dependenciesOf(this.#reader, place, settings);
     for (const note of dependencies.notes) log.step(note);
     log.step('Environment:');
     const environment = await this.#environments.ensure({
@@ -86,6 +87,7 @@ export class FolderReleases implements ReleaseSource {
  * @throws Refusal `folder-missing`, `main-missing`, `venv-missing`, those of streamlit-host.toml
  */
 export async function inspectPlace(
+  reader: Reader,
   place: Place,
 ): Promise<{ main: string; venv: string | undefined; settings: AppFile }> {
   const { key, dir } = place;
@@ -96,7 +98,7 @@ export async function inspectPlace(
       `The app folder ${dir} does not exist. Put it back, or change "${key}" in config.json.`,
     );
   }
-  const settings = await settingsIn(dir);
+  const settings = await settingsIn(reader, dir);
   return { main: await mainOf(place, settings), venv: await venvOf(place), settings };
 }
 
@@ -135,18 +137,22 @@ async function venvOf({ key, dir, venv }: Place): Promise<string | undefined> {
 }
 
 async function dependenciesOf(
+  reader: Reader,
   { dir }: Place,
   settings: AppFile,
 ): Promise<{ dependencies: Dependencies; python: PythonWish | undefined }> {
-  const texts = new Map<string, string>();
+  const files = new Map<string, Buffer>();
   for (const file of [...DEPENDENCY_FILES, '.python-version', 'runtime.txt']) {
     const content = await readTopFile(dir, file, MAX_LIST);
-    if (content !== undefined) texts.set(file, readRequirements(content, file));
+    if (content !== undefined) files.set(file, content);
   }
-  const files = { has: (file: string) => texts.has(file), text: (file: string) => texts.get(file) ?? '' };
-  const named = DEPENDENCY_FILES.some((file) => texts.has(file));
-  const dependencies = named ? chooseDependencies(files, settings.dependencies) : NO_LIST;
-  return { dependencies, python: pythonOf(files, settings) ?? dependencies.python };
+  const { dependencies = NO_LIST, python } = await reader.read(
+    `The app folder ${dir}`,
+    'dependencies',
+    files,
+    settings,
+  );
+  return { dependencies, python };
 }
 
 /** Of an app that names no packages, its imports are all that is known, and one of them is Streamlit. */

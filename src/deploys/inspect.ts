@@ -1,7 +1,8 @@
-import { APP_FILE, parseAppFile, type AppFile } from '../domain/project/app-file.js';
-import { blobsToRead, inspectTree, parseBlobs, parseTree, type Inspection } from '../domain/project/tree.js';
+import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
+import type { Inspection } from '../domain/project/tree.js';
 import { readTopFile } from '../store/folder.js';
 import type { Repository } from '../store/repository.js';
+import type { Reader } from './reader.js';
 
 /** The largest streamlit-host.toml that is read, in bytes. */
 const MAX_SETTINGS = 5 * 1024 * 1024;
@@ -21,14 +22,20 @@ export interface InspectOptions {
  * says all that is in it, because a preview deploys what was pushed to its app.
  */
 export class Inspector {
+  readonly #reader: Reader;
   /** The oldest first. */
   readonly #waiting = new Map<string, Inspection>();
 
+  constructor(reader: Reader) {
+    this.#reader = reader;
+  }
+
   /** Inspects a commit before it is queued. @throws Refusal with one sentence on what to change */
   async inspect(repository: Repository, commit: string, options: InspectOptions = {}): Promise<Inspection> {
-    const entries = parseTree(await repository.tree(commit, options));
-    const blobs = await repository.blobs(blobsToRead(entries), options);
-    const found = inspectTree(entries, parseBlobs(blobs));
+    const of = ofCommit(commit);
+    const tree = await repository.tree(commit, options);
+    const blobs = await repository.blobs(await this.#reader.read(of, 'blobsOf', tree), options);
+    const found = await this.#reader.read(of, 'inspection', tree, blobs);
     this.#waiting.delete(commit);
     this.#waiting.set(commit, found);
     for (const oldest of this.#waiting.keys()) {
@@ -47,7 +54,12 @@ export class Inspector {
 }
 
 /** What the streamlit-host.toml of a folder says; nothing where there is none. @throws Refusal where it cannot be read */
-export async function settingsIn(folder: string): Promise<AppFile> {
+export async function settingsIn(reader: Reader, folder: string): Promise<AppFile> {
   const file = await readTopFile(folder, APP_FILE, MAX_SETTINGS);
-  return file === undefined ? {} : parseAppFile(file.toString('utf8'));
+  return file === undefined ? {} : reader.read(APP_FILE, 'settings', file);
+}
+
+/** A commit at the beginning of a sentence. */
+export function ofCommit(commit: string): string {
+  return `Commit ${commit.slice(0, 7)}`;
 }

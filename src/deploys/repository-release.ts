@@ -15,6 +15,7 @@ import { Repository } from '../store/repository.js';
 import { hintsFor } from './hints.js';
 import { settingsIn, type Inspector } from './inspect.js';
 import type { DeployLog } from './log.js';
+import type { Reader } from './reader.js';
 import type { Built, ReleaseSource } from './release-source.js';
 
 export interface RepositoryReleasesOptions {
@@ -23,6 +24,7 @@ export interface RepositoryReleasesOptions {
   environments: Pick<Environments, 'ensure'>;
   systemPackages: Pick<SystemPackages, 'provide'>;
   inspector: Pick<Inspector, 'take'>;
+  reader: Reader;
 }
 
 /** A release that was made of what another one has built. */
@@ -73,7 +75,7 @@ export class RepositoryReleases implements ReleaseSource {
   }
 
   async hints(app: App, release: Release, config: AppConfig): Promise<string[]> {
-    return hintsFor(this.#options.paths.source(app.id, release.number), config);
+    return hintsFor(this.#options.reader, this.#options.paths.source(app.id, release.number), config);
   }
 
   /** An app whose repository is live runs in place no more. */
@@ -91,7 +93,7 @@ export class RepositoryReleases implements ReleaseSource {
         ? `Reusing the code and environment of ${before}`
         : `Rolling back to ${before}, with the same environment`,
     );
-    return { facts: {}, settings: await settingsIn(source) };
+    return { facts: {}, settings: await settingsIn(this.#options.reader, source) };
   }
 
   /** Puts a release's files in their place, and keeps its commit from git's clean-up for as long as the release is kept. */

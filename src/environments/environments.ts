@@ -10,7 +10,7 @@ import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import { Installer, type PythonFacts, type Tools } from './installer.js';
 import { discard, FACTS, isComplete, placeOf, replace } from './places.js';
-import { gatherRequirements, type Requirements } from './requirements.js';
+import type { gatherRequirements, Requirements } from './requirements.js';
 import { Shared } from '../lib/shared.js';
 
 /** Raised whenever environments are made in another way, so that none of the old way is reused. */
@@ -29,6 +29,8 @@ export interface EnvironmentsOptions {
   /** For work in progress; on the same file system as the root. */
   tmp: string;
   tools: Tools;
+  /** Reads requirements, which anybody may have pushed. */
+  gather: (...what: Parameters<typeof gatherRequirements>) => Promise<Requirements>;
   /** PATH, HOME and what the surroundings say of indexes, proxies and certificates: all that installs get to see. */
   env: Variables;
   /** How long an install may take, and how long it may print nothing, in ms; 30 min and 10 min unless told. */
@@ -179,12 +181,12 @@ export class Environments {
     python: PythonFacts,
   ): Promise<Requirements> {
     const { file, text, format } = dependencies;
-    if (format !== 'uv') return gatherRequirements(file, text, sourceDir);
+    if (format !== 'uv') return this.#options.gather(file, text, sourceDir);
     await mkdir(this.#options.tmp, { recursive: true });
     const folder = await mkdtemp(join(this.#options.tmp, DRAFT));
     try {
       const lines = await this.#installer.exportLock(folder, sourceDir, python, signal);
-      const requirements = await gatherRequirements(file, text + lines, sourceDir);
+      const requirements = await this.#options.gather(file, text + lines, sourceDir);
       // uv checks the hashes that are there, and does not mind a package without.
       return { ...requirements, lacksStreamlit: !mentionsStreamlit(lines) };
     } catch (error) {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import {
   mentionsStreamlit,
@@ -7,9 +7,15 @@ import {
   refuseOldStreamlit,
 } from '../domain/python/requirements.js';
 import { hasCode, Refusal } from '../errors.js';
+import { formatMebibytes } from '../lib/units.js';
 
 /** The most files that one requirements file may bring in. */
 const MOST_FILES = 50;
+
+/** The most that one included file may have, in bytes, as a list at the top of a project may. */
+const MAX_FILE_BYTES = 1024 * 1024;
+/** The most that all of them may have, in bytes. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** Everything that requirements say, with the files that they include. */
 export interface Requirements {
@@ -31,6 +37,7 @@ export interface Requirements {
  */
 export async function gatherRequirements(file: string, text: string, sourceDir: string): Promise<Requirements> {
   const texts = new Map<string, string>([[file, text]]);
+  let bytes = 0;
   // What is added while this goes on is visited too.
   for (const [path, content] of texts) {
     for (const line of parseRequirements(content)) {
@@ -40,7 +47,10 @@ export async function gatherRequirements(file: string, text: string, sourceDir: 
       if (posix.isAbsolute(line.target) || target.startsWith('../') || texts.size >= MOST_FILES) {
         throw refusal(`${path} includes ${line.target}, which is outside of the project.`, path);
       }
-      texts.set(target, await readIncluded(path, target, sourceDir));
+      const included = await readIncluded(path, target, sourceDir);
+      bytes += included.length;
+      if (bytes > MAX_BYTES) throw tooLarge(`The files that ${file} includes are`, MAX_BYTES, path);
+      texts.set(target, readRequirements(included, target));
     }
   }
   for (const [path, content] of texts) refuseOldStreamlit(content, path);
@@ -68,13 +78,21 @@ function installed(file: string, texts: ReadonlyMap<string, string>): string[] {
   return [...found].flatMap((path) => texts.get(path) ?? []);
 }
 
-async function readIncluded(from: string, target: string, sourceDir: string): Promise<string> {
+async function readIncluded(from: string, target: string, sourceDir: string): Promise<Buffer> {
   try {
-    return readRequirements(await readFile(join(sourceDir, target)), target);
+    const path = join(sourceDir, target);
+    const facts = await stat(path);
+    if (facts.size > MAX_FILE_BYTES) throw tooLarge(`${target} is`, MAX_FILE_BYTES, target);
+    return await readFile(path);
   } catch (error) {
     if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EISDIR') && !hasCode(error, 'ENOTDIR')) throw error;
     throw refusal(`${from} includes ${target}, which is not in the project. Add it, or remove that line.`, from);
   }
+}
+
+function tooLarge(what: string, limit: number, field: string): Refusal {
+  const sentence = `${what} larger than ${formatMebibytes(limit)}, the limit for included files.`;
+  return new Refusal('invalid', 'requirements-unreadable', sentence, { field });
 }
 
 function refusal(sentence: string, field: string): Refusal {

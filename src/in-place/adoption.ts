@@ -17,6 +17,7 @@ import type { Deploy } from '../deploys/ongoing.js';
 import type { Principal } from '../domain/access/principal.js';
 import type { Configs } from '../apps/config.js';
 import { inspectPlace } from '../deploys/folder-release.js';
+import type { Reader } from '../deploys/reader.js';
 
 /** An app's code has fewer files than this. */
 const MAX_FILES = 2_000;
@@ -28,6 +29,7 @@ export interface AdoptionOptions {
   paths: Paths;
   git: Git;
   file: ConfigFile;
+  reader: Reader;
   appFiles: Pick<AppFiles, 'adopt'>;
   configs: Pick<Configs, 'of' | 'change'>;
   logger: { error(facts: object, text: string): void };
@@ -50,10 +52,10 @@ export class Adoption {
 
   /** As `Controller.adopt` says. */
   async adopt(id: string, by: Principal): Promise<Deploy> {
-    const { store, paths, appFiles } = this.#options;
+    const { store, paths, appFiles, reader } = this.#options;
     const { place } = store.get(id);
     if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} already has its own repository.`);
-    const { main } = await inspectPlace(place).catch((error: unknown) => {
+    const { main } = await inspectPlace(reader, place).catch((error: unknown) => {
       throw error instanceof Refusal
         ? new Refusal(error.kind, error.code, `${id} cannot be adopted: ${asClause(error.message)}.`)
         : error;

@@ -15,6 +15,7 @@ import { system, type Principal } from '../domain/access/principal.js';
 import type { AppOutcome, Outcome, Refreshed } from './controller.js';
 import type { Watcher } from './watcher.js';
 import { inspectPlace } from '../deploys/folder-release.js';
+import type { Reader } from '../deploys/reader.js';
 import type { FolderSource } from './folder-source.js';
 import type { NewApps } from '../apps/new-apps.js';
 import type { Removal } from '../apps/removal.js';
@@ -38,6 +39,7 @@ export interface FoldersOptions {
   newApps: Pick<NewApps, 'add'>;
   removal: Pick<Removal, 'drop'>;
   source: Pick<FolderSource, 'deploy' | 'bringUp' | 'hasChanged'>;
+  reader: Reader;
   /** Watches the folders of the apps that ask for it. */
   watcher: Pick<Watcher, 'follow' | 'subscribe'>;
   serving: Pick<Serving, 'process'>;
@@ -111,7 +113,7 @@ export class Folders {
     ports: ReadonlySet<number>,
     notes: string[],
   ): Promise<Record<string, RawEntry>> {
-    const { file, store } = this.#options;
+    const { file, store, reader } = this.#options;
     const found: Record<string, RawEntry> = {};
     const taken = new Set(ports);
     for (const key of await foldersIn(folder)) {
@@ -121,7 +123,7 @@ export class Folders {
       if (Object.keys(found).some((other) => idFromName(other) === id)) continue;
       // One that was adopted, or pushed under this name, is deployed from its repository.
       if (store.find(id) !== undefined && store.find(id)?.place === undefined) continue;
-      const meant = await isApp(place).catch((error: unknown) => {
+      const meant = await isApp(reader, place).catch((error: unknown) => {
         notes.push(`Cannot read ${place.dir}, so it is skipped: ${messageOf(error)}.`);
         return false;
       });
@@ -303,12 +305,13 @@ function changesOf(app: App, { name, description, path, place }: AppEntry): stri
  * True where a folder says that it is an app: other scripts in the folder must not be run by accident. What the app lacks
  * is reported when it is deployed.
  */
-async function isApp(place: Place): Promise<boolean> {
+async function isApp(reader: Reader, place: Place): Promise<boolean> {
   try {
-    const { main, settings } = await inspectPlace(place);
+    const { main, settings } = await inspectPlace(reader, place);
     return settings.main !== undefined || isAppName(basename(main));
   } catch (error) {
-    if (error instanceof Refusal) return error.code !== 'main-missing' && error.code !== 'folder-missing';
+    if (error instanceof Refusal && error.kind !== 'unavailable')
+      return error.code !== 'main-missing' && error.code !== 'folder-missing';
     throw error;
   }
 }

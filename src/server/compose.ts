@@ -18,6 +18,7 @@ import { HeadStarts } from '../deploys/head-starts.js';
 import { Inspector } from '../deploys/inspect.js';
 import { Pruner } from '../deploys/pruner.js';
 import { DeployQueue } from '../deploys/queue.js';
+import { ThreadReader } from '../deploys/reader.js';
 import { reconcile } from '../deploys/reconcile.js';
 import { ReleaseSources } from '../deploys/release-source.js';
 import { RepositoryReleases } from '../deploys/repository-release.js';
@@ -156,11 +157,13 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
+  const reader = new ThreadReader({ logger });
   const environments = new Environments({
     root: paths.environments,
     tmp: paths.tmp,
     cache: paths.cache,
     tools,
+    gather: (...what) => reader.read(what[0], 'requirements', ...what),
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: buildEnv,
   });
@@ -210,14 +213,14 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     keep: config.keptReleases,
     logger,
   });
-  const inspector = new Inspector();
+  const inspector = new Inspector(reader);
   const deploys = new Deploys({
     store,
     paths,
     git,
     sources: new ReleaseSources({
-      repository: new RepositoryReleases({ paths, git, environments, systemPackages, inspector }),
-      folder: new FolderReleases(environments),
+      repository: new RepositoryReleases({ paths, git, environments, systemPackages, inspector, reader }),
+      folder: new FolderReleases(environments, reader),
     }),
     serving,
     headStarts,
@@ -241,7 +244,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const newApps = new NewApps({ store, paths, git, turns });
   const pushed = new PushedApps({ store, paths, git, newApps, inspector });
   const files = new AppFiles({ store, paths, git, sources, deploys, inspector, turns });
-  const configs = new Configs({ store, paths, git, configs: appConfigs, effective, sources, vault, deploys });
+  const configs = new Configs({ store, paths, git, reader, configs: appConfigs, effective, sources, vault, deploys });
   const removal = new Removal({ store, deploys, serving, configs: appConfigs, turns });
   const previews = new Previews({ store, routes, newApps, removal, settings: config.previews, logger });
 
@@ -254,13 +257,14 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     newApps,
     removal,
     source: folderSource,
+    reader,
     serving,
     ports,
     watcher,
     logger,
   });
   const importer = new Importer(file, folders);
-  const adoption = new Adoption({ store, paths, git, file, appFiles: files, configs, logger });
+  const adoption = new Adoption({ store, paths, git, file, reader, appFiles: files, configs, logger });
 
   const apps = new Apps({ store, serving, newApps, removal, sources, turns });
   const host: Host = {
@@ -292,6 +296,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     sleeper,
     url,
     async begin() {
+      // Beside the rest: a push that comes at once waits for it.
+      void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();
       await previews.look();
@@ -309,6 +315,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       await sleeper.close();
       await previews.close();
       await (keepApps ? serving.leave() : serving.end());
+      await reader.close();
       await redis?.stop();
     },
   };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Environments, type EnvironmentRequest } from '../../src/environments/environments.js';
+import { gatherRequirements } from '../../src/environments/requirements.js';
 import { findPythons } from '../../src/environments/pythons.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
 import { parsePythonWish } from '../../src/domain/python/python-version.js';
@@ -43,6 +44,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 function environments(tools: { uv?: string | undefined } = { uv }): Environments {
   const at = (name: string): string => join(folder, name);
   return new Environments({
+    gather: gatherRequirements,
     root: at('environments'),
     tmp: at('tmp'),
     cache: cacheDir,

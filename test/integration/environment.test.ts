@@ -10,6 +10,7 @@ import {
   type EnvironmentRequest,
   type EnvironmentsOptions,
 } from '../../src/environments/environments.js';
+import { gatherRequirements } from '../../src/environments/requirements.js';
 import { writeFiles } from '../helpers/files.js';
 
 const { uv, cacheDir } = inject('tools');
@@ -33,6 +34,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function environments(options: Partial<EnvironmentsOptions> = {}): Environments {
   return new Environments({
+    gather: gatherRequirements,
     root: join(folder, 'environments'),
     tmp: join(folder, 'tmp'),
     cache: cacheDir,

@@ -9,6 +9,7 @@ import { AppConfigs } from '../../../src/store/app-config.js';
 import { Vault } from '../../../src/store/vault.js';
 import { TakenDeploys, TestData } from '../../helpers/data.js';
 import { releaseOf } from '../../helpers/release.js';
+import { direct } from '../../helpers/reader.js';
 
 const ADA = system('ada');
 let data: TestData;
@@ -29,6 +30,7 @@ beforeEach(async () => {
   const stored = new AppConfigs(vault);
   const source = { newest: () => Promise.resolve(newest) } as Pick<AppSource, 'newest'> as AppSource;
   configs = new Configs({
+    reader: direct,
     ...data,
     vault,
     configs: stored,

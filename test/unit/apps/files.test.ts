@@ -9,6 +9,7 @@ import { system } from '../../../src/domain/access/principal.js';
 import { TakenDeploys, TestData } from '../../helpers/data.js';
 import { writeFiles } from '../../helpers/files.js';
 import { releaseOf } from '../../helpers/release.js';
+import { direct } from '../../helpers/reader.js';
 
 const ADA = system('ada');
 const PROJECT = { 'app.py': 'import streamlit', 'requirements.txt': 'streamlit\n', 'lib/a.py': 'a = 1' };
@@ -22,7 +23,7 @@ beforeEach(async () => {
   const serving = { start: () => Promise.resolve(), restart: () => Promise.resolve() };
   const repository = new RepositorySource({ ...data, deploys, serving });
   const sources = new AppSources({ repository, folder: repository });
-  files = new AppFiles({ ...data, sources, deploys, inspector: new Inspector() });
+  files = new AppFiles({ ...data, sources, deploys, inspector: new Inspector(direct) });
 });
 afterEach(() => data.close());
 

@@ -5,6 +5,7 @@ import { Inspector } from '../../../src/deploys/inspect.js';
 import type { App } from '../../../src/domain/app/app.js';
 import { releaseOf } from '../../helpers/release.js';
 import { TestData } from '../../helpers/data.js';
+import { direct } from '../../helpers/reader.js';
 
 let data: TestData;
 let pushed: PushedApps;
@@ -21,7 +22,7 @@ const add = async (app: App): Promise<void> => {
   await data.repository(app.id);
 };
 const opened = (making: PushedAppsOptions['newApps']['add']): PushedApps =>
-  new PushedApps({ ...data, newApps: { add: making }, inspector: new Inspector() });
+  new PushedApps({ ...data, newApps: { add: making }, inspector: new Inspector(direct) });
 const ids = (): string[] => data.store.list().map(({ id }) => id);
 
 it('a push to an app that does not exist makes it, and it goes again where nothing was kept', async () => {

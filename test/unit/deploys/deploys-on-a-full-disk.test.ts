@@ -12,6 +12,7 @@ import { AppStore } from '../../../src/store/apps.js';
 import { Git } from '../../../src/store/git.js';
 import { Paths } from '../../../src/store/paths.js';
 import { Repository } from '../../../src/store/repository.js';
+import { direct } from '../../helpers/reader.js';
 
 let paths: Paths;
 let store: AppStore;
@@ -51,7 +52,8 @@ beforeEach(async () => {
         git,
         environments: undefined as never,
         systemPackages: undefined as never,
-        inspector: new Inspector(),
+        inspector: new Inspector(direct),
+        reader: direct,
       }),
       folder: undefined as never,
     }),

@@ -8,6 +8,7 @@ import { releaseOf } from '../../helpers/release.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { writeFiles } from '../../helpers/files.js';
+import { direct } from '../../helpers/reader.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -25,7 +26,7 @@ it('refuses a list of packages that is no UTF-8, as of an app that is pushed', a
   const log = new DeployLog(new LogFile(join(folder, 'build.log')), (text) => text);
   const environments = { ensure: () => Promise.reject(new Error('nothing can be installed of that')) };
   await expect(
-    new FolderReleases(environments).build(app, releaseOf(1, 'building'), log, new AbortController().signal),
+    new FolderReleases(environments, direct).build(app, releaseOf(1, 'building'), log, new AbortController().signal),
   ).rejects.toMatchObject({
     code: 'requirements-unreadable',
     message: expect.stringMatching(/^requirements\.txt is encoded as UTF-16/) as string,

@@ -5,6 +5,7 @@ import { hintsFor, missingIn } from '../../../src/deploys/hints.js';
 import { NO_CONFIG, type AppConfig } from '../../../src/store/app-config.js';
 import { TestData } from '../../helpers/data.js';
 import { writeFiles } from '../../helpers/files.js';
+import { direct } from '../../helpers/reader.js';
 
 let data: TestData;
 beforeEach(async () => {
@@ -21,8 +22,8 @@ async function missing(files: Record<string, string>, config = NO_CONFIG): Promi
   const source = join(data.paths.data, 'source');
   await writeFiles(source, files);
   const commit = await data.commit('shop', files);
-  const hints = await hintsFor(source, config);
-  const names = (await missingIn(await data.repository('shop'), commit, config)).map(({ name }) => name);
+  const hints = await hintsFor(direct, source, config);
+  const names = (await missingIn(direct, await data.repository('shop'), commit, config)).map(({ name }) => name);
   for (const [at, name] of names.entries()) expect(hints[at]).toContain(name);
   return { hints: hints.length, names };
 }
@@ -60,5 +61,5 @@ it('a link to a file is not followed', async () => {
   const source = join(data.paths.data, 'source');
   await writeFiles(data.paths.data, { 'outside.py': asks('OUTSIDE'), 'source/app.py': '' });
   await symlink(join(data.paths.data, 'outside.py'), join(source, 'link.py'));
-  expect(await hintsFor(source, NO_CONFIG)).toEqual([]);
+  expect(await hintsFor(direct, source, NO_CONFIG)).toEqual([]);
 });

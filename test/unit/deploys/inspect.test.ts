@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { Inspector } from '../../../src/deploys/inspect.js';
 import type { Repository } from '../../../src/store/repository.js';
+import { direct } from '../../helpers/reader.js';
 
 const FILES = new Map([
   ['app.py', 'import streamlit'],
@@ -33,7 +34,7 @@ function repositoryOf(files: ReadonlyMap<string, string>): Repository {
 const commit = (number: number): string => number.toString(16).padStart(40, '0');
 
 beforeEach(() => {
-  inspector = new Inspector();
+  inspector = new Inspector(direct);
   read = [];
 });
 

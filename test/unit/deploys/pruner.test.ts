@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Environments } from '../../../src/environments/environments.js';
+import { gatherRequirements } from '../../../src/environments/requirements.js';
 import { Pruner } from '../../../src/deploys/pruner.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
@@ -27,6 +28,7 @@ beforeEach(async () => {
   store = new AppStore(paths);
   await store.load();
   const environments = new Environments({
+    gather: gatherRequirements,
     root: paths.environments,
     cache: paths.cache,
     tmp: paths.tmp,

@@ -10,6 +10,7 @@ import { FACTS } from '../../../src/environments/places.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { TestData } from '../../helpers/data.js';
 import { writeFiles } from '../../helpers/files.js';
+import { direct } from '../../helpers/reader.js';
 import { releaseOf } from '../../helpers/release.js';
 
 const FILES = { 'app.py': 'import streamlit', 'requirements.txt': 'streamlit\n', 'packages.txt': 'ffmpeg\n' };
@@ -41,7 +42,8 @@ beforeEach(async () => {
         return Promise.resolve();
       },
     },
-    inspector: new Inspector(),
+    inspector: new Inspector(direct),
+    reader: direct,
   });
 });
 afterEach(async () => {

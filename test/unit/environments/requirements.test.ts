@@ -53,6 +53,20 @@ describe('gatherRequirements', () => {
     expect((await gather('-r a.txt', { 'a.txt': '-r requirements.txt\nsix' })).normal).toContain('six');
   });
 
+  it('refuses included files that are larger than a list may be, one by one and all together', async () => {
+    const mebibyte = '#\n'.repeat(512 * 1024);
+    await expect(gather('-r a.txt', { 'a.txt': `${mebibyte}#` })).rejects.toMatchObject({
+      code: 'requirements-unreadable',
+      message: 'a.txt is larger than 1 MB, the limit for included files.',
+    });
+    const five = Array.from({ length: 5 }, (_, at) => `${at}.txt`);
+    const all = five.map((name) => `-r ${name}`).join('\n');
+    await expect(gather(all, Object.fromEntries(five.map((name) => [name, mebibyte])))).rejects.toMatchObject({
+      code: 'requirements-unreadable',
+      message: 'The files that requirements.txt includes are larger than 4 MB, the limit for included files.',
+    });
+  });
+
   it.each(['-r missing.txt', '-r ../other.txt', '-r /etc/hostname', '-r req'])(
     'refuses %s with a sentence',
     async (line) => {

@@ -4,6 +4,7 @@ import { system } from '../../../src/domain/access/principal.js';
 import { newPreview, previewsOn } from '../../../src/domain/app/preview.js';
 import { AppPreviews } from '../../../src/host/previews.js';
 import { TakenDeploys, TestData } from '../../helpers/data.js';
+import { direct } from '../../helpers/reader.js';
 
 const ADA = system('ada');
 const FILES = { 'app.py': 'import streamlit', 'requirements.txt': 'streamlit\n' };
@@ -20,7 +21,7 @@ beforeEach(async () => {
   previews = new AppPreviews({
     ...data,
     deploys,
-    inspector: new Inspector(),
+    inspector: new Inspector(direct),
     apps: { list: () => data.store.list().map((app) => ({ app, state: 'created', process: undefined })) },
     previews: {
       isOn: (app) => previewsOn(app, true),

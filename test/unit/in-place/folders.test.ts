@@ -11,6 +11,7 @@ import type { ChangeListener } from '../../../src/in-place/watcher.js';
 import { ConfigFile } from '../../../src/store/config-file.js';
 import { TestData } from '../../helpers/data.js';
 import { writeFiles } from '../../helpers/files.js';
+import { direct } from '../../helpers/reader.js';
 import { releaseOf } from '../../helpers/release.js';
 
 const ADA = system('ada');
@@ -56,6 +57,7 @@ function opened(): Folders {
     file: new ConfigFile(join(base, 'config.json'), join(data.paths.data, 'last.json'), apps),
     apps,
     store: data.store,
+    reader: direct,
     newApps: { add: (app) => add(app) },
     removal: {
       drop: async (id) => {

@@ -1,0 +1,82 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { WarmWorker, type WorkerLimits } from '../../../src/lib/workers.js';
+
+const LIMITS = { workMs: 500, startMs: 10_000, memoryMb: 32 };
+
+/** A worker that speaks as `answerQuestions` does: it evaluates what it is asked. */
+const SCRIPT = `
+import { parentPort, threadId } from 'node:worker_threads';
+parentPort.on('message', async (question) => parentPort.postMessage({ value: await (0, eval)(question) }));
+globalThis.threadId = threadId;
+parentPort.postMessage('ready');
+`;
+
+let folder: string;
+let worker: WarmWorker | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'workers-'));
+});
+afterEach(async () => {
+  await worker?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function workerOf(script = SCRIPT, limits: Partial<WorkerLimits> = {}): Promise<WarmWorker> {
+  const file = join(folder, 'worker.mjs');
+  await writeFile(file, script);
+  worker = new WarmWorker(pathToFileURL(file), { ...LIMITS, ...limits });
+  return worker;
+}
+
+it('answers one question after the other, in one thread that is kept', async () => {
+  const one = await workerOf();
+  const pause = 'new Promise((done) => setTimeout(done, 100, threadId))';
+  const [first, second] = await Promise.all([one.ask(pause), one.ask('threadId')]);
+  expect(second).toBe(first);
+});
+
+it('ends a question that takes too long, and answers those behind it, whose time begins when they are asked', async () => {
+  const one = await workerOf();
+  const endless = Promise.allSettled([one.ask('for (;;);'), one.ask('for (;;);')]);
+  const later = one.ask('1 + 1');
+  expect(await endless).toMatchObject([{ reason: { why: 'late' } }, { reason: { why: 'late' } }]);
+  expect(await later).toBe(2);
+});
+
+it('ends a question that needs too much memory, and answers the next', async () => {
+  const one = await workerOf(SCRIPT, { workMs: 30_000 });
+  const hoard = 'const all = []; for (;;) all.push(new Array(1_000).fill(all.length));';
+  await expect(one.ask(`{ ${hoard} }`)).rejects.toMatchObject({ why: 'memory' });
+  expect(await one.ask('1 + 1')).toBe(2);
+});
+
+it('refuses while the thread cannot start, and starts it once it can', async () => {
+  const one = await workerOf('throw new Error("no")');
+  await expect(one.warm()).rejects.toMatchObject({ why: 'broken' });
+  await expect(one.ask('1')).rejects.toMatchObject({ why: 'broken' });
+  await writeFile(join(folder, 'worker.mjs'), SCRIPT);
+  expect(await one.ask('1')).toBe(1);
+});
+
+it('starts another thread where the first ended by itself', async () => {
+  const one = await workerOf();
+  await one.ask('void setTimeout(() => { throw new Error("late") }, 20)');
+  await new Promise((done) => setTimeout(done, 200));
+  expect(await one.ask('2')).toBe(2);
+});
+
+it('gives the thread none of the variables of the server', async () => {
+  expect(await (await workerOf()).ask('Object.keys(process.env)')).toEqual([]);
+});
+
+it('lets nobody wait once it is closed', async () => {
+  const one = await workerOf(SCRIPT, { workMs: 30_000 });
+  const asked = Promise.allSettled([one.ask('for (;;);'), one.ask('1')]);
+  await new Promise((done) => setTimeout(done, 200));
+  await one.close();
+  expect(await asked).toMatchObject([{ reason: { why: 'broken' } }, { reason: { why: 'broken' } }]);
+});
