@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { asClause } from '../../src/lib/words.js';
 import { newApp } from '../../src/domain/app/app.js';
 import { scratch } from '../helpers/ends.js';
 import { readMeta, ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
@@ -229,7 +230,7 @@ describe('a change of a live app', () => {
       ['PUT', 'config', { vars: { 'A-B': TWO } }, json, 422, /is not a valid name/],
       ['PUT', 'config', { vars: { A: 5 } }, json, 422, /vars\.A/],
       ['PUT', 'config', { A: 'b' }, json, 422, /field-invalid/],
-      ['PUT', 'config', `{"vars":{"A":"${TWO}`, json, 400, /not JSON/],
+      ['PUT', 'config', `{"vars":{"A":"${TWO}`, json, 400, /not valid JSON/],
       ['PUT', 'config', 'a=b', { 'content-type': 'text/plain' }, 415, /application\/json/],
       ['PUT', 'config', { vars: { A: 'x'.repeat(2_000_000) } }, json, 413, /larger than/],
       ['PUT', 'secrets', `a = 1\nb = ${TWO} 5\n`, { 'content-type': 'text/plain' }, 422, /line 2, column \d/],
@@ -464,7 +465,7 @@ describe('the key', () => {
     const refused = await set('PATCH', '/apps/conf/config', { vars: { API_KEY: 'x' } });
     expect([refused.status, refused.text]).toEqual([503, expect.stringContaining(sentence)]);
     const push = await project.git('push', '--force', host.remote('conf'), 'main~1:refs/heads/main');
-    expect([push.code, push.output]).toEqual([1, expect.stringContaining(sentence)]);
+    expect([push.code, push.output]).toEqual([1, expect.stringContaining(asClause(sentence))]);
     await plain.commit(textApp('text:again'), 'Again');
     await pushLive(plain, host, 'plain');
 

@@ -175,7 +175,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     await expect(environments().ensure(await request('a', files))).rejects.toMatchObject({
       code: 'build-failed',
       field: 'pyproject.toml',
-      message: 'no version of six==99.0 was found',
+      message: 'No version of six==99.0 was found.',
     });
     const broken = { 'pyproject.toml': `${PROJECT}dependencies = []\n`, 'uv.lock': 'version = 99\n' };
     await expect(environments().ensure(await request('b', broken))).rejects.toMatchObject({
@@ -195,7 +195,7 @@ describe('the Python of an environment', () => {
     const files = { 'requirements.txt': 'streamlit\n' };
     const asked = await request('a', files, { python: parsePythonWish('runtime.txt', `python-${major}.${minor}`) });
     const made = await all.ensure(asked);
-    expect(asked.heard[0]).toBe(`Python ${version}, as runtime.txt asks (${major}.${minor}).`);
+    expect(asked.heard[0]).toBe(`Python ${version}, as required by runtime.txt (${major}.${minor}).`);
     expect(python(made, 'import platform; print(platform.python_version())')).toBe(version);
 
     const other = await request('a', files, {
@@ -253,7 +253,7 @@ describe('a push', () => {
     expect(output).toContain(
       "Dependencies come from pyproject.toml (it is the project's own list); not used: Pipfile.",
     );
-    expect(output).toMatch(/Python 3\.\d+\.\d+, as pyproject\.toml asks \(>=3\.9\)\./);
+    expect(output).toMatch(/Python 3\.\d+\.\d+, as required by pyproject\.toml \(>=3\.9\)\./);
     expect(output).toContain('Script check skipped, as set in streamlit-host.toml');
     expect(code).toBe(0);
     expect(await host.app('own')).toMatchObject({ release: 1, description: 'What we sold' });

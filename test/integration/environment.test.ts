@@ -169,8 +169,8 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
   });
 
   it.each([
-    ['six==99.0\nstreamlit', 'no version of six==99.0 was found'],
-    ['six>=1.16\nsix<1.0\nstreamlit', 'the requirements conflict: six>=1.16 and six<1.0'],
+    ['six==99.0\nstreamlit', 'No version of six==99.0 was found.'],
+    ['six>=1.16\nsix<1.0\nstreamlit', 'The requirements conflict: six>=1.16 and six<1.0.'],
     ['streamlit ; nonsense', /Couldn't parse requirement/],
   ])('says in short why %j cannot be installed, and the rest in the log', async (text, reason) => {
     const request = await project(text);
@@ -185,7 +185,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
 
   it('says so where a package does not exist', async () => {
     await expect(environments().ensure(await project('streamlit\nno-such-package-of-ours-0\n'))).rejects.toMatchObject({
-      message: 'no package named no-such-package-of-ours-0 was found',
+      message: 'No package named no-such-package-of-ours-0 was found.',
     });
   });
 
@@ -300,7 +300,7 @@ describe('Environments', () => {
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
     const failing = await project('six==99.0\nstreamlit');
     await expect(environments({ tools: { python: 'python3' } }).ensure(failing)).rejects.toMatchObject({
-      message: 'no version of six==99.0 was found',
+      message: 'No version of six==99.0 was found.',
     });
   });
 

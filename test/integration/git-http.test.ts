@@ -151,7 +151,7 @@ describe('with the token', () => {
     async (service) => {
       const answer = await ask(`/git/kept.git/info/refs?service=${encodeURIComponent(service)}`);
       expect(answer.status).toBe(403);
-      expect(await answer.text()).toContain("Only git's smart protocol is spoken here");
+      expect(await answer.text()).toContain("Only git's smart protocol is supported");
     },
   );
 
@@ -177,7 +177,7 @@ describe('with the token', () => {
   it('git shows a sentence for an app that is not there', async () => {
     const clone = await run('git', ['clone', host.remote('nobody'), 'x'], project.folder);
     expect(clone.code).not.toBe(0);
-    expect(clone.output).toContain('There is no app "nobody" yet: Create it with git push.');
+    expect(clone.output).toContain('There is no app "nobody" yet. Create it with git push.');
   });
 
   it('the wrong method or type is refused before anything is made', async () => {
@@ -274,7 +274,7 @@ describe('who guesses', () => {
       const one = await guess();
       return one.status === 429 && one;
     });
-    expect(await answer.text()).toMatch(/Too many wrong tokens came from this address: wait \d+ seconds/);
+    expect(await answer.text()).toMatch(/Too many wrong tokens from this address\. Try again in \d+ seconds/);
     // A moment later the right one is taken again.
     await until('the token is taken', async () => (await host.api('/apps')).ok, 15_000);
   });

@@ -90,7 +90,7 @@ test('with previews on, a branch is served at an address of its own, with the co
   expect(push).toMatchObject({ code: 0 });
   expect(push.output).toContain('Environment ready: nothing to install');
   expect(push.output).toContain(`${FEATURE} is live: ${host.url}/apps/${FEATURE}/`);
-  expect(push.output).toContain('Config: that of shop');
+  expect(push.output).toContain('Config: the config of shop');
 
   const preview = await serves(host, FEATURE);
   expect(preview).toMatchObject({ release: 1, state: 'running', text: 'text:feature-eu' });

@@ -111,7 +111,7 @@ test('one that exits at once says how, and is not started again before it is to 
   await writeFile(join(folder, 'app.cjs'), 'process.exit(3)');
   const app = prepare();
   await app.start();
-  await expect(app.whenReady()).rejects.toMatchObject({ code: 'app-exited', message: 'the app exited with code 3' });
+  await expect(app.whenReady()).rejects.toMatchObject({ code: 'app-exited', message: 'The app exited with code 3.' });
   expect([app.state, app.restarts]).toEqual(['crashed', 0]);
 });
 
@@ -255,7 +255,7 @@ test('an earlier server’s process is taken over, watched, and started again wh
   expect([next.state, next.pid, next.address.port]).toEqual(['ready', record.pid, record.port]);
   process.kill(record.pid ?? 0, 'SIGKILL');
   await until(() => next.state === 'ready' && next.pid !== record.pid);
-  expect(next.lastExit).toBe('the app ended');
+  expect(next.lastExit).toBe('the app exited');
 });
 
 test('what only looks like an earlier server’s process is neither taken over nor touched', async () => {

@@ -56,7 +56,7 @@ describe('what cannot become a release is refused before it is queued', () => {
     ],
     ['a file over the limit', tooLarge, /data\.bin is 101 MB; .*100 MB/],
     ['a submodule', withSubmodule, /part is a submodule/],
-    ['a name that is not UTF-8', withLatinName, /caf\ufffd\.csv has a name that is not valid UTF-8: rename it/],
+    ['a name that is not UTF-8', withLatinName, /caf\ufffd\.csv has a name that is not valid UTF-8\. Rename it/],
     [
       'a link out of the tree',
       withLink,

@@ -248,7 +248,7 @@ test('a server whose data folder or settings are wrong says so, one line for eac
   });
   expect(wrong.code).toBe(2);
   expect(wrong.lines).toHaveLength(3);
-  for (const name of ['PORT=eighty', 'PORT_MIN=9000', 'TOKEN'])
+  for (const name of ['PORT ', 'PORT_MIN ', 'TOKEN '])
     expect(wrong.lines.join('\n')).toContain(`STREAMLIT_HOST_${name}`);
 });
 

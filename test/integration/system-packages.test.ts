@@ -28,12 +28,10 @@ function remove(): void {
 describe('packages.txt', () => {
   it.runIf(debian)('is met by what is installed, and refused with the names of what is not', async () => {
     expect(await provide([])).toEqual([]);
-    expect(await provide(['dpkg', 'base-files'])).toEqual([
-      'packages.txt: installed on this server are dpkg, base-files.',
-    ]);
+    expect(await provide(['dpkg', 'base-files'])).toEqual(['packages.txt: already installed: dpkg, base-files']);
     await expect(provide(['dpkg', 'no-such-package-of-ours'])).rejects.toMatchObject({
       code: 'packages-missing',
-      message: expect.stringMatching(/^packages\.txt names no-such-package-of-ours, which is not installed/) as string,
+      message: expect.stringMatching(/^packages\.txt lists no-such-package-of-ours, which is not installed/) as string,
     });
   });
 
@@ -57,9 +55,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
       `packages.txt: installing ${PACKAGE}`,
     ]);
     expect(execFileSync(PACKAGE, { encoding: 'utf8' })).toContain('Hello');
-    expect(await provide([PACKAGE], { install: true })).toEqual([
-      `packages.txt: installed on this server is ${PACKAGE}.`,
-    ]);
+    expect(await provide([PACKAGE], { install: true })).toEqual([`packages.txt: already installed: ${PACKAGE}`]);
   });
 
   it('says in apt-get’s own words why it could not be', async () => {
@@ -75,7 +71,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
     [
       'a name that apt-get takes for a pattern',
       'hello-trad.tional',
-      "Couldn't find any package by glob 'hello-trad.tional'",
+      "couldn't find any package by glob 'hello-trad.tional'",
     ],
     ['what can only be there instead of another one', OTHER, 'remove is disabled'],
   ])('removes nothing, and installs nothing that is not named: %s', async (_, name, why) => {
@@ -84,7 +80,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
       code: 'packages-not-installed',
       message: expect.stringContaining(why) as string,
     });
-    expect(await provide([PACKAGE])).toEqual([`packages.txt: installed on this server is ${PACKAGE}.`]);
+    expect(await provide([PACKAGE])).toEqual([`packages.txt: already installed: ${PACKAGE}`]);
   });
 
   it('lets a push install what its app needs, with the output on the pusher’s terminal', async () => {
