@@ -27,7 +27,8 @@ COPY scripts scripts
 USER host
 ENV STREAMLIT_HOST_BIND=0.0.0.0 STREAMLIT_HOST_PORT=8080 STREAMLIT_HOST_DATA=/data STREAMLIT_HOST_CONFIG=/data/config.json STREAMLIT_HOST_APPS=/data/folders STREAMLIT_HOST_LOGS=/data/logs NODE_ENV=production
 VOLUME /data
-EXPOSE 8080
+# 8081 is the apps' own port, where the public base is http.
+EXPOSE 8080 8081
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["curl", "-fsS", "http://127.0.0.1:8080/healthz"]
 # An init as PID 1: processes outlive the server inside the container, and somebody has to reap them.
 ENTRYPOINT ["tini", "--"]

@@ -1,5 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
+import { needsTwoOrigins, withPort } from './domain/access/origins.js';
 
 /** Everything that can be set, as one value that `main` hands down in parts. */
 export interface Config {
@@ -13,6 +14,10 @@ export interface Config {
   controller: { config: string; apps: string; logs: string };
   /** The one address everything links to, without a trailing slash. */
   publicBase: string;
+  /** The port of apps and the base of their addresses, where they have an origin of their own; undefined on one port. */
+  appsOrigin: { port: number; base: string } | undefined;
+  /** True where apps share the console's origin in a place where their scripts can read the console. */
+  unsafeOrigin: boolean;
   /** Names, in addition to the public base's, that requests may give as their host. */
   hosts: readonly string[];
   /** Headers that reach apps in addition to the kinds that always do, in small letters; "x-sso-*" for all that begin so. */
@@ -150,13 +155,17 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     const path = read(name);
     return path === undefined ? join(dirname(configJson), folder) : resolve(cwd, path);
   };
+  const publicBase = readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes);
+  const appsOrigin = readAppsOrigin(read('APPS_PORT'), read('APPS_BASE'), { bind, port, publicBase }, mistakes);
   const config: Config = {
     port,
     bind,
     data,
     controller: { config: configJson, apps: beside('APPS', 'apps'), logs: beside('LOGS', 'logs') },
     localHost: localHostOf(bind),
-    publicBase: readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes),
+    publicBase,
+    appsOrigin,
+    unsafeOrigin: appsOrigin === undefined && needsTwoOrigins(bind, publicBase),
     hosts: list('HOSTS', /^[^\s:/?#@[\]\\]+$/, 'a host name without scheme and port, such as apps.example.com'),
     appHeaders: list('APP_HEADERS', /^[\w-]+\*?$/, 'the name of a header, such as X-Sso-Email or X-Sso-*').map((name) =>
       name.toLowerCase(),
@@ -217,6 +226,10 @@ function readPublicBase(text: string | undefined, bind: string, port: number, mi
     const host = bind === '0.0.0.0' || bind === '::' ? 'localhost' : bind.includes(':') ? `[${bind}]` : bind;
     return `http://${host}:${port}`;
   }
+  return readBase('PUBLIC_BASE', text, mistakes) ?? 'http://localhost';
+}
+
+function readBase(name: string, text: string, mistakes: string[]): string | undefined {
   if (URL.canParse(text)) {
     const url = new URL(text);
     const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
@@ -226,7 +239,40 @@ function readPublicBase(text: string | undefined, bind: string, port: number, mi
   }
   // The part before an "@" may be a password.
   mistakes.push(
-    `STREAMLIT_HOST_PUBLIC_BASE must be a URL such as https://apps.example.com, without user name, query or fragment (found ${text.replace(/[^/]*@/g, '••••@')}).`,
+    `STREAMLIT_HOST_${name} must be a URL such as https://apps.example.com, without user name, query or fragment (found ${text.replace(/[^/]*@/g, '••••@')}).`,
   );
-  return 'http://localhost';
+  return undefined;
+}
+
+/** The port and the base of the apps' own origin; undefined where they share the console's. */
+function readAppsOrigin(
+  portText: string | undefined,
+  baseText: string | undefined,
+  { bind, port, publicBase }: Pick<Config, 'bind' | 'port' | 'publicBase'>,
+  mistakes: string[],
+): Config['appsOrigin'] {
+  const base = baseText === undefined ? undefined : readBase('APPS_BASE', baseText, mistakes);
+  if (portText === 'off' || portText === 'same') {
+    if (base !== undefined)
+      mistakes.push('STREAMLIT_HOST_APPS_BASE needs a port of its own: STREAMLIT_HOST_APPS_PORT.');
+    return undefined;
+  }
+  if (portText === undefined && base === undefined && !needsTwoOrigins(bind, publicBase)) return undefined;
+  const appsPort = portText === undefined ? (port === 0 ? 0 : port + 1) : Number(portText);
+  if (!Number.isInteger(appsPort) || appsPort < 0 || appsPort > 65_535 || (appsPort === port && port !== 0)) {
+    mistakes.push(
+      `STREAMLIT_HOST_APPS_PORT must be off, or a whole number from 0 to 65535 other than STREAMLIT_HOST_PORT (found ${portText ?? appsPort}).`,
+    );
+    return undefined;
+  }
+  const [ours, theirs] = [new URL(publicBase), new URL(base ?? withPort(publicBase, appsPort))];
+  if (
+    base !== undefined &&
+    (theirs.origin === ours.origin || theirs.pathname.replace(/\/+$/, '') !== ours.pathname.replace(/\/+$/, ''))
+  ) {
+    mistakes.push(
+      `STREAMLIT_HOST_APPS_BASE must differ from STREAMLIT_HOST_PUBLIC_BASE in its port or host, and in nothing else (found ${base}).`,
+    );
+  }
+  return { port: appsPort, base: theirs.href.replace(/\/+$/, '') };
 }

@@ -1,16 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isServiceWorker } from '../domain/access/browser.js';
-import { parseRoute, parseWhole, withoutBase } from '../domain/app/route.js';
+import { parseRoute, parseWhole, withoutBase, type Route } from '../domain/app/route.js';
 import { plain } from './absent.js';
 import { refuse, type Gateway } from './gateway.js';
 import { isNavigation } from './pages.js';
+
+/** One of two origins: that of the apps, or that of everything else, which knows where they are. */
+export type Part = { of: 'apps' } | { of: 'platform'; appsBase: (host: string | undefined) => string };
 
 export interface EntryOptions {
   basePath: string;
   /** True for a host that a request may name; everything else is for another server. */
   isOurHost: (host: string | undefined) => boolean;
   gateway: Gateway;
+  /** What it answers where apps have an origin of their own; undefined on the one port. */
+  part?: Part;
   /** Answers below /git/. @param path without the query */
   git: (request: IncomingMessage, response: ServerResponse, path: string, query: string) => void;
   /** The target of an app's extra path; undefined where the path is not one. */
@@ -31,6 +36,8 @@ export interface Entry {
 
 /** The methods that anything but an app may have an answer to. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+/** What the apps' origin has of the platform: the script and the styles of their pages, and word that it answers. */
+const FOR_APPS = /^\/(_host\/.*|healthz)$/;
 
 /** The one door: every request and every upgrade comes in here and is sent to the part that answers it. */
 export function createEntry(options: EntryOptions): Entry {
@@ -60,6 +67,17 @@ export function createEntry(options: EntryOptions): Entry {
     }
     return undefined;
   };
+  /** What a path leads to at this origin. */
+  const here = (
+    route: Route,
+    path: string,
+  ): Route | { kind: 'elsewhere'; base: (host: string | undefined) => string } => {
+    const { part } = options;
+    const ofApps = route.kind === 'app' || route.kind === 'static';
+    if (part?.of === 'platform' && ofApps) return { kind: 'elsewhere', base: part.appsBase };
+    if (part?.of === 'apps' && !ofApps && !(route.kind === 'web' && FOR_APPS.test(path))) return { kind: 'nowhere' };
+    return route;
+  };
   return {
     request(request, response) {
       // A client that goes away is an everyday event; readers and writers of the streams see it by their end.
@@ -71,12 +89,18 @@ export function createEntry(options: EntryOptions): Entry {
         request.resume();
         return plain(response, refused.status, `${refused.sentence}\n`, { 'cache-control': 'no-store' });
       }
-      const route = parseRoute(path);
+      const route = here(parseRoute(path), path);
       const { method = '' } = request;
       // An app may have routes for any method; TRACE would only give a visitor's cookies back.
       if (route.kind === 'app' ? method === 'TRACE' : !METHODS.includes(method)) {
         request.resume();
         return plain(response, 405, 'This method is not supported.\n', { allow: METHODS.join(', ') });
+      }
+      if (route.kind === 'elsewhere') {
+        request.resume();
+        const location = `${route.base(request.headers.host)}${path}${query}`;
+        response.writeHead(307, { location, 'cache-control': 'no-store' }).end();
+        return;
       }
       if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
         options.seen?.(request, response, path);
@@ -94,9 +118,9 @@ export function createEntry(options: EntryOptions): Entry {
         case 'web': {
           const to = request.method === 'GET' || request.method === 'HEAD' ? options.redirect?.(path) : undefined;
           if (to !== undefined) {
-            response
-              .writeHead(302, { location: `${options.basePath}${to}${query}`, 'cache-control': 'no-store' })
-              .end();
+            const base =
+              options.part?.of === 'platform' ? options.part.appsBase(request.headers.host) : options.basePath;
+            response.writeHead(302, { location: `${base}${to}${query}`, 'cache-control': 'no-store' }).end();
             return;
           }
           return options.web(request, response);
@@ -112,7 +136,13 @@ export function createEntry(options: EntryOptions): Entry {
       const { path, query } = locate(request);
       const refused = refusal(request);
       if (refused !== undefined) return refuse(socket, `${refused.status} ${refused.title}`);
-      const route = parseRoute(path);
+      const route = here(parseRoute(path), path);
+      if (route.kind === 'elsewhere')
+        return refuse(
+          socket,
+          '307 Temporary Redirect',
+          `Location: ${route.base(request.headers.host)}${path}${query}\r\n`,
+        );
       if (route.kind !== 'app') return refuse(socket, '404 Not Found');
       options.gateway.upgrade(request, socket, head, route, query).catch(() => socket.destroy());
     },

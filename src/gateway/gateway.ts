@@ -24,6 +24,7 @@ export interface GatewayOptions {
   files: StaticFiles;
   /** The public base's own path; empty where it has none. */
   basePath: string;
+  /** Where visitors find the apps. */
   publicBase: () => string;
   /** Headers that reach apps in addition to the kinds that always do, in small letters. */
   appHeaders?: readonly string[];

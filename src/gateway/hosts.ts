@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isLoopback, nameOf } from '../domain/access/origins.js';
 
 /** Under which names the server answers. */
 export interface HostRule {
@@ -21,16 +22,6 @@ export function isOurHost(host: string | undefined, { publicBase, bind, named }:
   if (name === undefined) return false;
   if (isLoopback(name) || (isIP(name) !== 0 && !isLoopback(bind))) return true;
   return [new URL(publicBase).host, ...named].some((ours) => nameOf(ours) === name);
-}
-
-/** A host without its port and brackets; undefined where it is none. */
-export function nameOf(host: string): string | undefined {
-  const [, name] = /^(\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\,]+)(?::\d{1,5})?$/i.exec(host) ?? [];
-  return name?.replace(/^\[|\]$|\.$/g, '').toLowerCase();
-}
-
-function isLoopback(name: string): boolean {
-  return name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
 /** True for the address of a proxy on this machine: people use the server under another name, and come from here all the same. */

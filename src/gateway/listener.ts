@@ -16,9 +16,11 @@ export interface Address {
   /** 0 = any that is free. */
   port: number;
   bind: string;
+  /** The setting that names the port. */
+  setting?: string;
 }
 
-/** Opens the one port. @throws Refusal `cannot-listen` */
+/** Opens a port. @throws Refusal `cannot-listen` */
 export async function listen(address: Address, entry: Entry, limits: Partial<ConnectionLimits> = {}): Promise<Server> {
   // A push or an upload may take as long as it moves, which `Connections` looks at; headers have to come in time.
   const server = createServer(
@@ -52,7 +54,7 @@ export async function listen(address: Address, entry: Entry, limits: Partial<Con
     server.once('error', (error) => {
       const where = `${address.bind}:${address.port}`;
       const why = hasCode(error, 'EADDRINUSE')
-        ? `Port ${address.port} is already in use. Set STREAMLIT_HOST_PORT to another port.`
+        ? `Port ${address.port} is already in use. Set ${address.setting ?? 'STREAMLIT_HOST_PORT'} to another port.`
         : `Cannot listen on ${where}: ${messageOf(error)}.`;
       reject(new Refusal('unavailable', 'cannot-listen', why));
     });

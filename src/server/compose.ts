@@ -75,8 +75,7 @@ export interface ComposeOptions {
   file: ConfigFile;
   /** By which our children are known. */
   mark: string;
-  /** Where visitors find the platform, and the path of that. */
-  publicBase: () => string;
+  /** The path of the public base. */
   basePath: string;
   /** The URL of an app. */
   url: (app: string) => string;
@@ -111,7 +110,7 @@ export interface Composed {
  * it instead. What an earlier server has left behind is cleared away first.
  */
 export async function composeHost(options: ComposeOptions): Promise<Composed> {
-  const { config, paths, launcher, file, mark, publicBase, basePath, url, logger } = options;
+  const { config, paths, launcher, file, mark, basePath, url, logger } = options;
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
   const tools = await findTools(join(paths.tools, 'bin'), config.path);
@@ -180,8 +179,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     paths,
     runtime,
     basePath,
-    publicBase,
     confines: cage.kind === 'none' ? undefined : confines.of.bind(confines),
+    url,
     path: config.path,
     home: config.home,
     launcher,

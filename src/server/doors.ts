@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { Attempts } from '../domain/access/attempts.js';
+import { appsBaseFor } from '../domain/access/origins.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
-import { createEntry, type Entry } from '../gateway/entry.js';
+import { createEntry, type Entry, type EntryOptions } from '../gateway/entry.js';
 import { FrontendKeys } from '../gateway/frontend-keys.js';
 import { Frontends } from '../gateway/frontend.js';
 import { Gateway } from '../gateway/gateway.js';
@@ -27,7 +28,7 @@ import { Sessions } from '../store/sessions.js';
 import { baseOf, hasSession } from '../web/auth.js';
 import { consoleRouter } from '../web/console/router.js';
 import { galleryRouter } from '../web/gallery.js';
-import { linksOf } from '../web/links.js';
+import { fromElsewhere, linksOf } from '../web/links.js';
 import { createPages } from '../web/pages.js';
 import { PublicFiles } from '../web/public.js';
 import { createWeb } from '../web/server.js';
@@ -51,15 +52,19 @@ export interface DoorsOptions {
   /** Where visitors find the platform, and the path of that. */
   publicBase: () => string;
   basePath: string;
+  /** The base of the apps' addresses; the same where they have no origin of their own. */
+  appsBase: () => string;
   stop: Stop;
   logFolder: LogFolder | undefined;
   logger: Logger;
 }
 
-/** What people and their programs come in by, on one port: git, the gateway to the apps, API and console. */
+/** What people and their programs come in by: git, the gateway to the apps, API and console. */
 export interface Doors {
-  /** Answers every request of the one port. */
+  /** Answers every request of the port, of the one without apps where these have an origin of their own. */
   entry: Entry;
+  /** Answers every request of the apps' own port, where they have one. */
+  appsEntry: Entry | undefined;
   /** The other end of git's hooks; not listening yet. */
   hooks: HookServer;
   sessions: Sessions;
@@ -68,8 +73,9 @@ export interface Doors {
 
 /** Builds the doors to what was composed. Nothing listens yet. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, paths, root, composed, publicBase, basePath, stop, logFolder, logger } = options;
-  const { store, host } = composed;
+  const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
+  const { store, host, url } = composed;
+  const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
   const sessions = await Sessions.open(paths.sessions, {
     fingerprint: credentials.fingerprint,
@@ -97,14 +103,18 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     }),
     files: new StaticFiles(join(paths.cache, 'frontend')),
     basePath,
-    publicBase,
+    publicBase: appsBase,
     appHeaders: config.appHeaders,
     wake: (app) => composed.sleeper.wake(app),
     absent: new Absent({
-      page: (page, app, facts) => views.renderGateway(page, linksOf(publicBase()), app, facts),
+      page: (page, app, facts) => {
+        const links = linksOf(publicBase(), url);
+        return views.renderGateway(page, apart ? fromElsewhere(links) : links, app, facts);
+      },
       buildLog: async (app, release) =>
         (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await host.masks.of(app)),
-      isOperator: (request) => hasSession(request.headers.cookie, sessions, baseOf(publicBase())),
+      // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
+      isOperator: (request) => !apart && hasSession(request.headers.cookie, sessions, baseOf(publicBase())),
       log: (text, facts) => logger.debug(facts, text),
     }),
     log: (text, facts) => logger.debug(facts, text),
@@ -113,13 +123,14 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const usage = new UsageMeter(composed.runtime);
   const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
   const mistakes = (): readonly string[] => composed.controller.mistakes();
-  const gallery = galleryRouter({ apps: host.apps, views, publicBase, pictures });
+  const gallery = galleryRouter({ apps: host.apps, views, publicBase, url, pictures });
   const usageOf = usage.of.bind(usage);
-  const pages = consoleRouter({ host, views, publicBase, mistakes, logs: paths, uploads, usage: usageOf, logger });
+  const pages = consoleRouter({ host, views, publicBase, url, mistakes, logs: paths, uploads, usage: usageOf, logger });
   const web = createWeb({
     host,
     controller: composed.controller,
     publicBase,
+    url,
     access: { check, sessions, attempts },
     logs: paths,
     memoryOf: (mark) => usageOf(mark)?.memory,
@@ -132,16 +143,24 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     open: [files.middleware(), gallery.routes() as Middleware],
     console: [pages.routes() as Middleware],
   });
-  const entry = createEntry({
+  const common: Omit<EntryOptions, 'isOurHost'> = {
     basePath,
-    isOurHost: (host) => isOurHost(host, { publicBase: publicBase(), bind: config.bind, named: config.hosts }),
     gateway,
     git: git.handle.bind(git),
     web,
     redirect: (path) => redirectOf(path, store.list()),
     ...(logFolder === undefined ? {} : { seen: accessLog(logFolder.website) }),
+  };
+  const isOurs = (base: () => string) => (host: string | undefined) =>
+    isOurHost(host, { publicBase: base(), bind: config.bind, named: config.hosts });
+  const there = (host: string | undefined): string => appsBaseFor(host, publicBase(), appsBase());
+  const entry = createEntry({
+    ...common,
+    isOurHost: isOurs(publicBase),
+    ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
-  return { entry, hooks, sessions, pictures };
+  const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
+  return { entry, appsEntry, hooks, sessions, pictures };
 }
 
 function openGit(

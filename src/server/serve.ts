@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withPort } from '../domain/access/origins.js';
 import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
 import type { Logger } from '../logger.js';
@@ -21,6 +22,11 @@ import { greet, offerExample } from './greeting.js';
 import { Stop } from './stop.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+/** A base URL with the port that was free, where any was asked for. */
+function onPort(base: string, port: number): string {
+  return new URL(base).port === '0' ? withPort(base, port) : base;
+}
 
 /** config.json, which names apps that run in place. */
 export function configFile({ controller, data }: Config): ConfigFile {
@@ -43,14 +49,21 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     upgrade: (_: unknown, socket: { destroy(): void }): void => socket.destroy(),
     closeSockets: (): void => undefined,
   };
+  const appsAddress = config.appsOrigin && {
+    port: config.appsOrigin.port,
+    bind: config.bind,
+    setting: 'STREAMLIT_HOST_APPS_PORT',
+  };
   await close(await listen(config, nobody));
+  if (appsAddress !== undefined) await close(await listen(appsAddress, nobody));
   const mark = createHash('sha256')
     .update(await realpath(paths.data))
     .digest('hex')
     .slice(0, 16);
 
-  const base = { text: config.publicBase };
-  const publicBase = (): string => base.text;
+  const bases = { platform: config.publicBase, apps: config.appsOrigin?.base };
+  const publicBase = (): string => bases.platform;
+  const appsBase = (): string => bases.apps ?? bases.platform;
   const basePath = new URL(config.publicBase).pathname.replace(/\/$/, '');
   const composed = await composeHost({
     config,
@@ -58,25 +71,37 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     launcher: join(ROOT, 'python/launch.py'),
     file: configFile(config),
     mark,
-    publicBase,
     basePath,
-    url: (app) => `${publicBase()}/apps/${app}/`,
+    url: (app) => `${appsBase()}/apps/${app}/`,
     logger,
   });
-  const doors = await openDoors({ config, paths, root: ROOT, composed, publicBase, basePath, stop, logFolder, logger });
+  const doors = await openDoors({
+    config,
+    paths,
+    root: ROOT,
+    composed,
+    publicBase,
+    basePath,
+    appsBase,
+    stop,
+    logFolder,
+    logger,
+  });
 
   await doors.hooks.listen();
   const unfollow = logFolder?.follow(composed.store, paths, (text) => logger.warn(text));
   await composed.begin();
-  const server = await listen(config, doors.entry, {
+  const limits = {
     ...config.connections,
     basePath,
-    manyBehind: (address) => isManyBehind(address, publicBase()),
-  });
+    manyBehind: (address: string) => isManyBehind(address, publicBase()),
+  };
+  const server = await listen(config, doors.entry, limits);
+  const appsServer = appsAddress && doors.appsEntry && (await listen(appsAddress, doors.appsEntry, limits));
   const { port } = server.address() as AddressInfo;
-  if (config.port === 0 && config.publicBase.endsWith(':0')) {
-    base.text = config.publicBase.replace(/:0$/, `:${port}`);
-  }
+  const { port: appsPort } = (appsServer ?? server).address() as AddressInfo;
+  bases.platform = onPort(bases.platform, port);
+  bases.apps &&= onPort(bases.apps, appsPort);
   const local = `http://${config.localHost}:${port}${basePath}`;
   await writeServerRecord(paths.server, { ...ownIdentity(), url: publicBase(), local });
   const photographer = config.pictures
@@ -87,7 +112,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
         path: config.path,
         tmp: paths.tmp,
         mark: `${mark}/:picture`,
-        local,
+        local: withPort(local, appsPort),
         logger,
       })
     : undefined;
@@ -96,13 +121,19 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   const example = await offerExample(paths, composed.git, offer, logger);
   greet(publicBase(), doors.sessions.makeCode().code, composed.store.list().length === 0 ? example : undefined);
 
+  if (config.unsafeOrigin)
+    logger.warn(
+      `Apps share the console’s origin at ${publicBase()}, over plain http: the script of any app can use the console of an operator who opens it. Serve over https, or give apps a port of their own (STREAMLIT_HOST_APPS_PORT).`,
+    );
+
   const { keepApps } = await stop.wanted();
   logger.info(keepApps ? 'Stopping; the apps go on.' : 'Stopping, with all apps.');
   await photographer?.close();
   await composed.rest();
   await doors.hooks.close();
   doors.entry.closeSockets();
-  await close(server);
+  doors.appsEntry?.closeSockets();
+  await Promise.all([close(server), ...(appsServer === undefined ? [] : [close(appsServer)])]);
   await composed.end({ keepApps });
   unfollow?.();
   await logFolder?.close();

@@ -36,9 +36,10 @@ export interface ProcessesOptions {
   runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>;
   /** The public base's own path; empty where it has none. */
   basePath: string;
-  publicBase: () => string;
   /** All that an app may reach; whatever the server can, where it is not told. */
   confines?: ((app: string, environment: string) => Promise<Confines>) | undefined;
+  /** The address of an app. */
+  url: (app: string) => string;
   /** PATH for apps. */
   path: string;
   /** HOME for apps in place; the others get one of their own. */
@@ -128,17 +129,17 @@ export class Processes {
     environment: string,
     { address, key }: Pick<Lease, 'address' | 'key'>,
   ): Promise<Record<string, string>> {
-    const { paths, basePath, publicBase, sessionTtlMs, config } = this.#options;
+    const { paths, basePath, url, sessionTtlMs, config } = this.#options;
     const { vars, cookieSecret } = await config.prepare({ app, release: release.number, key }, release.config ?? 0, {
       cwd: paths.sourceOf(app, release),
-      redirectUri: `${publicBase()}/apps/${app}/oauth2callback`,
+      redirectUri: `${url(app)}oauth2callback`,
     });
     return {
       ...this.#variables(app, release, environment, vars),
       ...streamlitEnvironment({
         port: address.port,
         basePath: `${basePath}/apps/${app}`.slice(1),
-        publicHost: new URL(publicBase()).hostname,
+        publicHost: new URL(url(app)).hostname,
         disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),
         maxUploadMb: 200,
         cookieSecret,

@@ -14,6 +14,8 @@ export interface GalleryDeps {
   pictures: Pick<Pictures, 'version' | 'read'>;
   /** The public base, such as `https://apps.example.com/tools`. */
   publicBase: () => string;
+  /** The address of an app. */
+  url: (app: string) => string;
 }
 
 /** What a visitor looks for. Empty = everything. */
@@ -29,7 +31,7 @@ interface Sought {
 export function galleryRouter(deps: GalleryDeps): Router {
   const router = new Router();
   router.get('/', async (ctx) => {
-    const links = linksOf(deps.publicBase());
+    const links = linksOf(deps.publicBase(), deps.url);
     const sought: Sought = { tag: field(ctx, 'tag').toLowerCase(), q: field(ctx, 'q') };
     const shown = deps.apps
       .list()

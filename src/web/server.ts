@@ -10,6 +10,7 @@ import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
 import type { MemoryOf } from './api/present.js';
+import { linksOf } from './links.js';
 import { loginRoutes } from './login.js';
 import { answerErrors, isApi } from './problem.js';
 
@@ -28,6 +29,8 @@ export interface WebOptions {
   controller: Controller;
   /** The one address everything links to, without a trailing slash; known once the server listens. */
   publicBase(): string;
+  /** The address of an app. */
+  url: (app: string) => string;
   access: Access;
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
@@ -77,6 +80,7 @@ export function createWeb(options: WebOptions): RequestListener {
     host: options.host,
     controller: options.controller,
     publicBase: () => options.publicBase(),
+    links: () => linksOf(options.publicBase(), options.url),
     logs: options.logs,
     memoryOf: options.memoryOf,
     sessions: access.sessions,

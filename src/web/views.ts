@@ -269,13 +269,13 @@ export class Views {
   }
 
   #registerHelpers(files: PublicFiles): void {
-    const base = (options: Handlebars.HelperOptions): string => {
+    const links = (options: Handlebars.HelperOptions): Links => {
       const { root } = options.data as { root: { site: Site } };
-      return root.site.links.base;
+      return root.site.links;
     };
     this.#handlebars.registerHelper({
-      to: (path: string, options: Handlebars.HelperOptions) => base(options) + path,
-      asset: (name: string, options: Handlebars.HelperOptions) => base(options) + files.path(name),
+      to: (path: string, options: Handlebars.HelperOptions) => links(options).to(path),
+      asset: (name: string, options: Handlebars.HelperOptions) => links(options).base + files.path(name),
       icon: (name: string) =>
         new Handlebars.SafeString(
           `<svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">${ICONS[name] ?? ''}</svg>`,

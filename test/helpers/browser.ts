@@ -6,8 +6,8 @@ import { afterEach } from 'vitest';
 import { endWithFile } from './ends.js';
 import { ROOT, type TestHost } from './host.js';
 
-/** Debian's Chromium, without what reaches out to the internet by itself. It ends with the test file. */
-export async function openBrowser(): Promise<Browser> {
+/** Debian's Chromium, without what reaches out to the internet by itself. It ends with the test file. @param more its arguments */
+export async function openBrowser(...more: string[]): Promise<Browser> {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
     existsSync(file),
   );
@@ -22,6 +22,7 @@ export async function openBrowser(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
   endWithFile(() => browser.close());

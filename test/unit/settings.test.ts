@@ -202,4 +202,41 @@ describe('the settings', () => {
     };
     expect(readConfig({ ...needed, ...others }, '/work').buildEnv).toEqual(needed);
   });
+
+  it.each<[Record<string, string>, number | undefined, string | undefined]>([
+    [{}, undefined, undefined],
+    [{ BIND: '::1' }, undefined, undefined],
+    [{ PUBLIC_BASE: 'http://localhost:9000' }, undefined, undefined],
+    [{ PUBLIC_BASE: 'http://apps.localhost' }, undefined, undefined],
+    [{ PUBLIC_BASE: 'https://apps.example.com' }, undefined, undefined],
+    [{ PUBLIC_BASE: 'https://apps.example.com', BIND: '0.0.0.0' }, undefined, undefined],
+    [{ BIND: '0.0.0.0' }, 8081, 'http://localhost:8081'],
+    [{ BIND: '0.0.0.0', APPS_PORT: 'off' }, undefined, undefined],
+    [{ BIND: '0.0.0.0', APPS_PORT: 'same' }, undefined, undefined],
+    [{ BIND: '0.0.0.0', PORT: '0' }, 0, 'http://localhost:0'],
+    [{ BIND: '10.1.2.3', PORT: '9000' }, 9001, 'http://10.1.2.3:9001'],
+    [{ PUBLIC_BASE: 'http://apps.example.com/tools/' }, 8081, 'http://apps.example.com:8081/tools'],
+    [{ APPS_PORT: '7000' }, 7000, 'http://127.0.0.1:7000'],
+    [{ APPS_PORT: '0' }, 0, 'http://127.0.0.1:0'],
+    [{ PUBLIC_BASE: 'https://example.com', APPS_BASE: 'https://apps.example.com/' }, 8081, 'https://apps.example.com'],
+  ])('give apps an origin of their own where they need one: %j', (settings, port, base) => {
+    const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`STREAMLIT_HOST_${name}`, value]));
+    const config = readConfig(env, '/work');
+    expect(config.appsOrigin).toEqual(port === undefined ? undefined : { port, base });
+    expect(config.unsafeOrigin).toBe(settings.BIND === '0.0.0.0' && /off|same/.test(settings.APPS_PORT ?? ''));
+  });
+
+  it.each<[Record<string, string>, RegExp]>([
+    [{ APPS_PORT: 'yes' }, /STREAMLIT_HOST_APPS_PORT must be off, or a whole number/],
+    [{ APPS_PORT: '8080' }, /other than STREAMLIT_HOST_PORT/],
+    [{ APPS_PORT: '65536' }, /STREAMLIT_HOST_APPS_PORT/],
+    [{ BIND: '0.0.0.0', PORT: '65535' }, /STREAMLIT_HOST_APPS_PORT.*found 65536/],
+    [{ APPS_BASE: 'apps.example.com' }, /STREAMLIT_HOST_APPS_BASE must be a URL/],
+    [{ APPS_BASE: 'http://127.0.0.1:8080' }, /STREAMLIT_HOST_APPS_BASE must differ/],
+    [{ APPS_BASE: 'http://127.0.0.1:8081/elsewhere' }, /and in nothing else/],
+    [{ APPS_BASE: 'http://127.0.0.1:8081', APPS_PORT: 'off' }, /STREAMLIT_HOST_APPS_BASE needs/],
+  ])('refuse an origin for apps that is none: %j', (settings, mistake) => {
+    const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`STREAMLIT_HOST_${name}`, value]));
+    expect(mistakesOf(env)).toEqual([expect.stringMatching(mistake)]);
+  });
 });

@@ -17,7 +17,7 @@ import { answers, appStates, bodies, formFiles, params, parseInput, queries, typ
 export function appRoutes(api: ApiContext): Route[] {
   const { host } = api;
   const readJson = jsonReader();
-  const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date(), api.memoryOf);
+  const present = (status: AppStatus): object => presentApp(status, api.links(), new Date(), api.memoryOf);
 
   return [
     route({
@@ -84,7 +84,7 @@ export function appRoutes(api: ApiContext): Route[] {
         const { id } = input.params;
         ctx.body = {
           ...present(host.apps.get(id)),
-          ...presentPreviews(host.previews.of(id), api.publicBase()),
+          ...presentPreviews(host.previews.of(id), api.links()),
           stored_branches: await host.previews.stored(id),
         };
       },
@@ -238,7 +238,7 @@ export function appRoutes(api: ApiContext): Route[] {
   function changed(status: AppStatus, deploy: Deploy | undefined): ChangedAnswer {
     const release = deploy === undefined ? undefined : findRelease(status.app, deploy.release);
     return {
-      ...presentApp(status, api.publicBase(), new Date(), api.memoryOf),
+      ...presentApp(status, api.links(), new Date(), api.memoryOf),
       deploy: release === undefined ? null : presentDeploy(status.app, release, api.publicBase()),
     };
   }

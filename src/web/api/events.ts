@@ -5,7 +5,7 @@ import { streamEvents } from './sse.js';
 
 /** The call that streams every change. */
 export function eventRoutes(api: ApiContext): Route[] {
-  const present = (status: AppStatus): object => presentApp(status, api.publicBase(), new Date(), api.memoryOf);
+  const present = (status: AppStatus): object => presentApp(status, api.links(), new Date(), api.memoryOf);
   return [
     route({
       method: 'get',

@@ -2,14 +2,15 @@ import type { AppStatus } from '../../host/apps.js';
 import type { PreviewList } from '../../host/previews.js';
 import type { App } from '../../domain/app/app.js';
 import type { Release } from '../../domain/app/release.js';
+import type { Links } from '../links.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 
 /** Resident memory, in bytes, of what carries the mark and what that started; undefined where it cannot be told. */
 export type MemoryOf = (mark: string) => number | undefined;
 
-/** An app as the API describes it. @param base the public base, from which every address is made */
-export function presentApp({ app, state, process }: AppStatus, base: string, now: Date, memoryOf: MemoryOf): AppAnswer {
-  const url = `${base}/apps/${app.id}/`;
+/** An app as the API describes it. */
+export function presentApp({ app, state, process }: AppStatus, links: Links, now: Date, memoryOf: MemoryOf): AppAnswer {
+  const url = links.app(app.id);
   const last = app.releases.at(-1);
   return {
     id: app.id,
@@ -21,8 +22,8 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     state,
     url,
     access_url: url,
-    git_url: `${base}/git/${app.id}.git`,
-    console_url: `${base}/console/apps/${app.id}`,
+    git_url: links.git(app.id),
+    console_url: `${links.origin}/console/apps/${app.id}`,
     release: app.live,
     folder: app.place?.dir ?? null,
     path: app.path ?? null,
@@ -39,12 +40,12 @@ export function presentApp({ app, state, process }: AppStatus, base: string, now
     preview: app.preview === undefined ? null : { of: app.preview.of, branch: app.preview.branch },
     created_at: app.createdAt,
     updated_at: app.updatedAt,
-    last_deploy: last === undefined ? null : presentDeploy(app, last, base),
+    last_deploy: last === undefined ? null : presentDeploy(app, last, links.origin),
   };
 }
 
 /** The previews of an app, in short. */
-export function presentPreviews(previews: PreviewList, base: string): PreviewsAnswer {
+export function presentPreviews(previews: PreviewList, links: Links): PreviewsAnswer {
   return {
     previews_on: previews.on,
     previews: previews.list.map(({ app, state }) => {
@@ -53,10 +54,10 @@ export function presentPreviews(previews: PreviewList, base: string): PreviewsAn
         id: app.id,
         branch: app.preview?.branch ?? '',
         state,
-        url: `${base}/apps/${app.id}/`,
-        console_url: `${base}/console/apps/${app.id}`,
+        url: links.app(app.id),
+        console_url: `${links.origin}/console/apps/${app.id}`,
         release: app.live,
-        last_deploy: last === undefined ? null : presentDeploy(app, last, base),
+        last_deploy: last === undefined ? null : presentDeploy(app, last, links.origin),
       };
     }),
   };

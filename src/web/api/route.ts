@@ -6,6 +6,7 @@ import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
+import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
 import { parseInput } from './schemas.js';
@@ -17,6 +18,7 @@ export interface ApiContext {
   controller: Controller;
   /** The one address everything links to, without a trailing slash. */
   publicBase(): string;
+  links(): Links;
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses, asked for one app after the other. */

@@ -22,6 +22,8 @@ export interface ConsoleDeps {
   uploads: UploadOptions;
   /** The public base, such as `https://apps.example.com/tools`. */
   publicBase: () => string;
+  /** The address of an app. */
+  url: (app: string) => string;
   /** What the process with a mark uses now; undefined where it cannot be told. */
   usage: (mark: string) => Usage | undefined;
   /** Logs who revealed a value. */
@@ -54,7 +56,7 @@ export class Page {
   constructor(ctx: Context, deps: ConsoleDeps) {
     this.ctx = ctx;
     this.deps = deps;
-    this.links = linksOf(deps.publicBase());
+    this.links = linksOf(deps.publicBase(), deps.url);
   }
 
   /** Who asks. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { isOurHost, nameOf, type HostRule } from '../../../src/gateway/hosts.js';
+import { nameOf } from '../../../src/domain/access/origins.js';
+import { isOurHost, type HostRule } from '../../../src/gateway/hosts.js';
 
 const RULE: HostRule = { publicBase: 'https://apps.example.com:8443/base', bind: '127.0.0.1', named: ['lab.local'] };
 

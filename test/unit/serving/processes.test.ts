@@ -48,7 +48,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
       ports: new Ports({ min: 1, max: 1 }),
     }),
     basePath: '/tools',
-    publicBase: () => 'https://apps.example.com/tools',
+    url: (app) => `https://apps.example.com/tools/apps/${app}/`,
     path: '/usr/bin',
     home: '/home/ada',
     launcher: '/host/python/launch.py',

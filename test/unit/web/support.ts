@@ -373,6 +373,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       host: apps.host,
       controller: { mistakes: () => [], refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
       publicBase: () => base,
+      url: (app) => `${base}/apps/${app}/`,
       access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },
       logs: {
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
