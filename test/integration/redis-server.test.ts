@@ -71,7 +71,7 @@ async function orphan(): Promise<ProcessIdentity> {
     console.log('ready');
     setInterval(() => {}, 1000);
   `;
-  const module = join(ROOT, 'dist', 'deploy', 'redis-server.js');
+  const module = join(ROOT, 'dist', 'redis', 'server.js');
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, module, JSON.stringify(options())], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -231,7 +231,9 @@ describe('the private Redis', () => {
     expect(aside).toHaveLength(1);
     expect(aside).not.toContain('redis.broken-20200101T000000');
     expect(await readdir(join(base, aside[0] ?? ''))).toContain('appendonlydir');
-    expect(lines).toEqual([expect.stringMatching(/^Redis could not load its data \(.+\); it was moved to .+\.$/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^Redis could not load its data \(.+\)\. The data was moved to .+\.$/),
+    ]);
   });
 
   it('gets a short socket in a private folder where the data folder is too deep', async () => {
