@@ -131,7 +131,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   const list = (name: string, form: RegExp, what: string): string[] => {
     const words = (read(name) ?? '').split(',').flatMap((word) => (word.trim() === '' ? [] : word.trim()));
     const wrong = words.filter((word) => !form.test(word));
-    if (wrong.length > 0) mistakes.push(`STREAMLIT_HOST_${name}: ${wrong.join(', ')} must be ${what}.`);
+    if (wrong.length > 0)
+      mistakes.push(`Each entry of STREAMLIT_HOST_${name} must be ${what} (found ${wrong.join(', ')}).`);
     return words;
   };
 
@@ -205,7 +206,9 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   };
   const strange = config.cageFolders.filter((folder) => !isAbsolute(folder));
   if (strange.length > 0) {
-    mistakes.push(`STREAMLIT_HOST_CAGE_FOLDERS=${strange.join(':')}: must be absolute paths, separated by colons.`);
+    mistakes.push(
+      `STREAMLIT_HOST_CAGE_FOLDERS must be absolute paths, separated by colons (found ${strange.join(':')}).`,
+    );
   }
   if (!/^(trace|debug|info|warn|error|fatal|silent)$/.test(config.logLevel)) {
     mistakes.push(
@@ -254,7 +257,7 @@ function readAppsOrigin(
   const base = baseText === undefined ? undefined : readBase('APPS_BASE', baseText, mistakes);
   if (portText === 'off' || portText === 'same') {
     if (base !== undefined)
-      mistakes.push('STREAMLIT_HOST_APPS_BASE needs a port of its own: STREAMLIT_HOST_APPS_PORT.');
+      mistakes.push('STREAMLIT_HOST_APPS_BASE cannot be used when STREAMLIT_HOST_APPS_PORT is off.');
     return undefined;
   }
   if (portText === undefined && base === undefined && !needsTwoOrigins(bind, publicBase)) return undefined;
@@ -271,7 +274,7 @@ function readAppsOrigin(
     (theirs.origin === ours.origin || theirs.pathname.replace(/\/+$/, '') !== ours.pathname.replace(/\/+$/, ''))
   ) {
     mistakes.push(
-      `STREAMLIT_HOST_APPS_BASE must differ from STREAMLIT_HOST_PUBLIC_BASE in its port or host, and in nothing else (found ${base}).`,
+      `STREAMLIT_HOST_APPS_BASE must differ from STREAMLIT_HOST_PUBLIC_BASE only in its port or host (found ${base}).`,
     );
   }
   return { port: appsPort, base: theirs.href.replace(/\/+$/, '') };

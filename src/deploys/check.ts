@@ -127,7 +127,7 @@ export async function lastLines(paths: Paths, release: Release, process: AppProc
   const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length === 0) return;
-  log.step('Output of the app:');
+  log.step('App output:');
   for (const line of shown) log.output(line);
 }
 

@@ -183,7 +183,7 @@ function openGit(
   const hooks = new HookServer(
     paths.hookSocket,
     (call) => pushes.handle(call),
-    (error) => logger.warn({ err: error }, 'a hook failed'),
+    (error) => logger.warn({ err: error }, 'git hook failed'),
   );
   const git = new GitHandler({
     ...access,

@@ -123,11 +123,11 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
 
   if (config.unsafeOrigin)
     logger.warn(
-      `Apps share the console’s origin at ${publicBase()}, over plain http: the script of any app can use the console of an operator who opens it. Serve over https, or give apps a port of their own (STREAMLIT_HOST_APPS_PORT).`,
+      `Apps share the console’s origin, ${publicBase()}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.`,
     );
 
   const { keepApps } = await stop.wanted();
-  logger.info(keepApps ? 'Stopping; the apps go on.' : 'Stopping, with all apps.');
+  logger.info(keepApps ? 'Stopping the server. Apps keep running.' : 'Stopping the server and all apps.');
   await photographer?.close();
   await composed.rest();
   await doors.hooks.close();

@@ -37,7 +37,7 @@ export class AppConfines {
       throw new Refusal(
         'unavailable',
         'app-not-started',
-        `The Python of ${environment} is gone. Deploy the app again.`,
+        `The Python interpreter of ${environment} is missing. Deploy the app again.`,
       );
     }
     const uid = await owners.settle(app);

@@ -59,7 +59,7 @@ export class Serving {
   constructor(options: ServingOptions) {
     this.#options = options;
     this.#background = new Background((error, facts) =>
-      options.logger.warn({ ...facts, err: error }, 'work on a process failed'),
+      options.logger.warn({ ...facts, err: error }, 'app process work failed'),
     );
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#looks.unref();
@@ -248,7 +248,7 @@ export class Serving {
     const release = record === undefined ? undefined : findRelease(record, record.live);
     if (release === undefined) return;
     await linkLive(paths, app, release).catch((error: unknown) => {
-      logger.warn({ app, err: error }, 'the links to the live release could not be renewed');
+      logger.warn({ app, err: error }, 'the links to the live release could not be updated');
     });
   }
 
@@ -300,7 +300,7 @@ export class Serving {
     await served.process.stop();
     if (store.find(app) === undefined) return;
     await this.#record(app);
-    logger.info({ app, release: served.process.release }, 'a process ended');
+    logger.info({ app, release: served.process.release }, 'app process stopped');
   }
 
   #changed(app: string, process: AppProcess): void {

@@ -42,7 +42,7 @@ export class Sleeper {
         usedAt({ ...current, asleep: false }, Date.now()),
       );
       await this.#options.serving.start(awake);
-      this.#options.logger.info({ app: id }, 'an app wakes');
+      this.#options.logger.info({ app: id }, 'app woken');
     });
   }
 
@@ -80,7 +80,7 @@ export class Sleeper {
     );
     if (!app.asleep) return;
     await serving.stop(id);
-    logger.info({ app: id }, 'an app sleeps');
+    logger.info({ app: id }, 'app put to sleep');
   }
 
   #work(id: string, work: () => Promise<void>): void {

@@ -83,9 +83,9 @@ async function asUser(): Promise<HostOptions> {
 const LANDLOCK = { env: { STREAMLIT_HOST_CAGE: 'landlock' } };
 
 describe.each([
-  ['of bubblewrap, under root', () => Promise.resolve({}), /caged by bubblewrap, each as a user of its own/],
-  ['of Landlock, under root', () => Promise.resolve(LANDLOCK), /caged by Landlock/],
-  ['of bubblewrap, under a user', asUser, /caged by bubblewrap\./],
+  ['of bubblewrap, under root', () => Promise.resolve({}), /bubblewrap cage, each as its own user/],
+  ['of Landlock, under root', () => Promise.resolve(LANDLOCK), /Landlock cage/],
+  ['of bubblewrap, under a user', asUser, /bubblewrap cage\./],
 ])('an app in a cage %s', (_name, options: () => Promise<HostOptions>, said) => {
   it('can do nothing to others, and all that apps do', async () => {
     const host = await startHost(await options());

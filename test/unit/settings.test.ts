@@ -233,8 +233,8 @@ describe('the settings', () => {
     [{ BIND: '0.0.0.0', PORT: '65535' }, /STREAMLIT_HOST_APPS_PORT.*found 65536/],
     [{ APPS_BASE: 'apps.example.com' }, /STREAMLIT_HOST_APPS_BASE must be a URL/],
     [{ APPS_BASE: 'http://127.0.0.1:8080' }, /STREAMLIT_HOST_APPS_BASE must differ/],
-    [{ APPS_BASE: 'http://127.0.0.1:8081/elsewhere' }, /and in nothing else/],
-    [{ APPS_BASE: 'http://127.0.0.1:8081', APPS_PORT: 'off' }, /STREAMLIT_HOST_APPS_BASE needs/],
+    [{ APPS_BASE: 'http://127.0.0.1:8081/elsewhere' }, /only in its port or host/],
+    [{ APPS_BASE: 'http://127.0.0.1:8081', APPS_PORT: 'off' }, /STREAMLIT_HOST_APPS_BASE cannot be used/],
   ])('refuse an origin for apps that is none: %j', (settings, mistake) => {
     const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`STREAMLIT_HOST_${name}`, value]));
     expect(mistakesOf(env)).toEqual([expect.stringMatching(mistake)]);

@@ -345,7 +345,7 @@ describe('a release that drains', () => {
       views.render('console/deploy', site, { ...models['console/deploy'], release: draining }),
     ];
     for (const html of lists) {
-      expect(html).toContain('2 open pages. Stopping this release moves them to the live release');
+      expect(html).toContain('2 open pages. Stopping this release moves open pages to the live release');
       expect(html).toContain('action="/tools/console/apps/hello/deploys/1/end"');
     }
     expect(views.render('console/deploys', site, models['console/deploys'])).not.toContain('/end"');

@@ -79,7 +79,7 @@ export class Cage {
 
   /** Runs something that must be able to write one folder and must not be able to read another. @returns what is wrong */
   async #fails({ tmp, python, data }: CageOptions): Promise<string | undefined> {
-    if (python === undefined) return 'there is no Python';
+    if (python === undefined) return 'Python was not found';
     if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
     if (this.kind === 'bubblewrap' && !existsSync(childrenOf(process.pid))) return 'the kernel does not list children';
     const folder = await mkdtemp(join(tmp, 'cage-'));
@@ -120,6 +120,6 @@ except OSError:
 `;
 
 function sentenceOf(kind: 'bubblewrap' | 'landlock', { root }: Machine): string {
-  if (kind === 'landlock') return 'Apps run caged by Landlock.';
-  return root ? 'Apps run caged by bubblewrap, each as a user of its own.' : 'Apps run caged by bubblewrap.';
+  if (kind === 'landlock') return 'Apps run in a Landlock cage.';
+  return root ? 'Apps run in a bubblewrap cage, each as its own user.' : 'Apps run in a bubblewrap cage.';
 }
