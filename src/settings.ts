@@ -2,78 +2,78 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { needsTwoOrigins, withPort } from './domain/access/origins.js';
 
-/** Everything that can be set, as one value that `main` hands down in parts. */
+/** All settings, which `main` passes on in parts. */
 export interface Config {
   port: number;
   bind: string;
-  /** By which this machine reaches what listens on `bind`, as a URL has it. */
+  /** The host, as written in a URL, at which this machine reaches a server listening on `bind`. */
   localHost: string;
   /** The data folder, absolute. */
   data: string;
-  /** The config.json of apps in place, the folder in which they are found, and the one for logs; absolute. */
+  /** The config.json of in-place apps, their folder and the log folder; all absolute. */
   controller: { config: string; apps: string; logs: string };
-  /** The one address everything links to, without a trailing slash. */
+  /** The public URL used in all links, without a trailing slash. */
   publicBase: string;
-  /** The port of apps and the base of their addresses, where they have an origin of their own; undefined on one port. */
+  /** The apps' own port and base URL; undefined if apps share the main port. */
   appsOrigin: { port: number; base: string } | undefined;
-  /** True where apps share the console's origin in a place where their scripts can read the console. */
+  /** True if apps share the console's origin and their scripts can read the console. */
   unsafeOrigin: boolean;
-  /** Names, in addition to the public base's, that requests may give as their host. */
+  /** Allowed host names in addition to the one in the public URL. */
   hosts: readonly string[];
-  /** Headers that reach apps in addition to the kinds that always do, in small letters; "x-sso-*" for all that begin so. */
+  /** Additional request headers passed to apps, in lower case; "x-sso-*" matches every header with that prefix. */
   appHeaders: readonly string[];
-  /** The most connections at once, in all and of one address. */
+  /** The maximum concurrent connections, in total and per IP address. */
   connections: { total: number; perAddress: number };
-  /** The admin token, where it was given; otherwise the one kept under the data folder is used. */
+  /** The admin token, if set; otherwise the one stored in the data folder is used. */
   token: string | undefined;
-  /** The first and last port that apps may get. */
+  /** The first and last port for apps. */
   ports: { min: number; max: number };
   redisUrl: string | undefined;
-  /** Deploys at once. */
+  /** The maximum concurrent deploys. */
   deploys: number;
-  /** How many releases of an app that once served are kept to go back to, the live one included. */
+  /** How many releases per app are kept for rollbacks, including the live one. */
   keptReleases: number;
-  /** What becomes of the Debian packages that apps name and that are not there. */
+  /** What happens to missing Debian packages that apps list. */
   systemPackages: 'check' | 'install';
-  /** What keeps apps from each other and from the server. */
+  /** How apps are isolated from each other and from the server. */
   cage: 'auto' | 'bubblewrap' | 'landlock' | 'none';
-  /** Folders that apps in a cage may use all the same, as far as the rights of the files there go; absolute. */
+  /** Folders that caged apps may use; absolute. File permissions still apply. */
   cageFolders: string[];
-  /** The most memory (MB) that an app may use, unless it says otherwise; 0 = as much as there is. */
+  /** The default memory limit (MB) per app; 0 = none. */
   memoryLimitMb: number;
-  /** How long (ms) an environment may take to be made, and a process to answer its health check. */
+  /** Time limits (ms) for building an environment and for starting a process. */
   limits: { buildMs: number; startMs: number };
-  /** For how long an older release is kept for its open pages. */
+  /** How long an older release is kept for its open pages. */
   drain: {
-    /** After its last page has closed, in ms: the page may come back. */
+    /** Time in ms after its last page has disconnected; the page may reconnect. */
     ttlMs: number;
-    /** At the most, in ms. */
+    /** The maximum in ms. */
     limitMs: number;
   };
-  /** When apps that nobody uses are put to sleep, unless an app says otherwise. */
+  /** When unused apps go to sleep, unless an app sets its own value. */
   sleep: {
     /** After this long without a visitor, in ms; 0 = never. */
     afterMs: number;
-    /** A page that is open and was not used for this long (ms) does not count as a visitor. */
+    /** An open page idle for this long (ms) does not count as a visitor. */
     idlePageMs: number;
   };
-  /** Whether branches get previews, unless an app says otherwise, and when these go. */
+  /** Whether branches get previews, unless an app sets its own value, and when previews are deleted. */
   previews: {
     on: boolean;
     /** After this long without a push and without a visitor, in ms; 0 = never. */
     idleMs: number;
   };
-  /** True where the gallery's pictures are taken of the apps, should a Chromium be at hand. */
+  /** True if gallery pictures are screenshots, provided that Chromium is installed. */
   pictures: boolean;
-  /** Where PATH and HOME of children come from. */
+  /** PATH and HOME for child processes. */
   path: string;
   home: string;
-  /** What package installs need of the surroundings (indexes, proxies, certificates); builds get it, and nothing else does. */
+  /** Environment variables for package installs (indexes, proxies, certificates). Only builds get them. */
   buildEnv: Record<string, string>;
   logLevel: string;
 }
 
-/** All mistakes in the settings, one a line. */
+/** All invalid settings, one per line. */
 export class ConfigError extends Error {
   readonly mistakes: string[];
   constructor(mistakes: string[]) {
@@ -87,9 +87,9 @@ const BUILD_ENV =
   /^(PIP_|UV_|HTTPS?_PROXY$|https?_proxy$|ALL_PROXY$|all_proxy$|NO_PROXY$|no_proxy$|SSL_CERT_(FILE|DIR)$|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|NETRC$|XDG_CONFIG_(HOME|DIRS)$)/;
 
 /**
- * The settings, read from the process environment.
- * @param defaults.port where no setting names one
- * @throws ConfigError that names every mistake at once
+ * Reads the settings from the process environment.
+ * @param defaults.port the port if no setting specifies one
+ * @throws ConfigError that lists all invalid settings
  */
 export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port?: number } = {}): Config {
   const mistakes: string[] = [];
@@ -106,7 +106,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return fallback;
   };
 
-  /** A span of time in a unit, as ms. */
+  /** A duration in a unit, converted to ms. */
   const span = (name: string, fallback: number, unit: { word: string; ms: number; max: number }): number => {
     const text = read(name);
     const value = text === undefined ? fallback : Number(text);
@@ -119,7 +119,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   const days = (name: string, fallback: number): number =>
     span(name, fallback, { word: 'days', ms: 86_400_000, max: 3_650 });
 
-  /** One of some words; the first one where none is said. */
+  /** One of several words; the first one is the default. */
   const oneOf = <Word extends string>(name: string, words: readonly [Word, ...Word[]]): Word => {
     const text = read(name) ?? words[0];
     const found = words.find((word) => word === text);
@@ -127,7 +127,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return found ?? words[0];
   };
 
-  /** Words with commas between them, each of a form. */
+  /** Words separated by commas, each matching a pattern. */
   const list = (name: string, form: RegExp, what: string): string[] => {
     const words = (read(name) ?? '').split(',').flatMap((word) => (word.trim() === '' ? [] : word.trim()));
     const wrong = words.filter((word) => !form.test(word));
@@ -247,7 +247,7 @@ function readBase(name: string, text: string, mistakes: string[]): string | unde
   return undefined;
 }
 
-/** The port and the base of the apps' own origin; undefined where they share the console's. */
+/** The port and base URL of the apps' own origin; undefined if they share the console's. */
 function readAppsOrigin(
   portText: string | undefined,
   baseText: string | undefined,

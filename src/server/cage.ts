@@ -7,7 +7,7 @@ import type { Config } from '../settings.js';
 import type { Paths } from '../store/paths.js';
 
 /**
- * The cage that apps run in, which every start of the server says.
+ * Opens the cage that apps run in, and logs which one it is.
  * @throws Refusal `cage-unavailable`
  */
 export async function openCage(options: {

@@ -7,8 +7,8 @@ export interface CopiedOptions {
 }
 
 /**
- * Forgets the processes of another data folder. One that is a copy, such as a back-up that is tried beside the server
- * which it was taken of, lists that server's processes as if they were its own; adopting them would end them.
+ * Forgets the processes of another data folder. A copied data folder, such as a backup tested next to the original server,
+ * lists that server's processes; adopting them would stop them.
  */
 export async function forgetCopied({ store, runtime }: CopiedOptions): Promise<void> {
   for (const app of store.list()) {

@@ -5,8 +5,8 @@ import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js
 import type { Paths } from '../store/paths.js';
 
 /**
- * Makes the data folder where there is none, takes it for this server for as long as it runs, and empties it of an earlier
- * server's work in progress.
+ * Creates the data folder if needed, locks it for this server for as long as it runs, and deletes an earlier server's work in
+ * progress.
  * @throws Refusal `data-not-writable`, `already-running`
  */
 export async function takeData(paths: Paths): Promise<void> {
@@ -30,7 +30,7 @@ async function prepare(paths: Paths): Promise<void> {
     }
     await access(paths.data, constants.W_OK);
     await mkdir(paths.cache, { recursive: true, mode: 0o700 });
-    // Also what an earlier version or an operator has made open to everybody on the machine.
+    // Also if an earlier version or an operator has opened them to other users of the machine.
     for (const folder of [paths.data, paths.cache]) await chmod(folder, 0o700);
   } catch (error) {
     throw new Refusal(

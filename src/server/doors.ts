@@ -49,21 +49,21 @@ export interface DoorsOptions {
   /** The folder of the program itself. */
   root: string;
   composed: Composed;
-  /** Where visitors find the platform, and the path of that. */
+  /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
-  /** The base of the apps' addresses; the same where they have no origin of their own. */
+  /** The base URL of apps; the public base if they have no origin of their own. */
   appsBase: () => string;
   stop: Stop;
   logFolder: LogFolder | undefined;
   logger: Logger;
 }
 
-/** What people and their programs come in by: git, the gateway to the apps, API and console. */
+/** The entry points for people and programs: git, the gateway to the apps, the API and the console. */
 export interface Doors {
-  /** Answers every request of the port, of the one without apps where these have an origin of their own. */
+  /** Answers every request on the main port; without apps if they have their own origin. */
   entry: Entry;
-  /** Answers every request of the apps' own port, where they have one. */
+  /** Answers every request on the apps' own port, if they have one. */
   appsEntry: Entry | undefined;
   /** The other end of git's hooks; not listening yet. */
   hooks: HookServer;

@@ -5,7 +5,7 @@ import { makeExample } from '../store/example.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 
-/** The example's repository, ready to be pushed; a server without one is a server all the same. */
+/** Prepares the example's repository, ready to push. If that fails, the server starts without it. */
 export async function offerExample(
   paths: Paths,
   git: Git,
@@ -23,7 +23,7 @@ export async function offerExample(
   }
 }
 
-/** What the person who started it needs next, at the end of what they see. */
+/** Prints the login link and the next steps, at the end of the startup output. */
 export function greet(base: string, code: string, example: string | undefined): void {
   const lines = [
     '',

@@ -10,7 +10,7 @@ export interface SealOptions {
   logger: { error(facts: object, text: string): void };
 }
 
-/** What an earlier server left as plain text is encrypted, and the secrets of processes that are gone are removed. */
+/** Encrypts what an earlier server left in plain text, and deletes the secrets of processes that no longer run. */
 export async function sealSecrets({ store, cookies, files, logger }: SealOptions): Promise<void> {
   await files.sweep(
     store

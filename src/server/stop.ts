@@ -15,8 +15,8 @@ export class Stop {
   }
 
   /**
-   * Takes SIGTERM and SIGINT for the wish that the server ends; one that is still starting ends once it has started. A
-   * second signal ends it at once: the apps and the records survive that too.
+   * Stops the server on SIGTERM or SIGINT; a server that is still starting stops once it has started. A second signal exits
+   * at once, which apps and records survive too.
    */
   hearSignals(): void {
     const onSignal = (): void => {

@@ -10,13 +10,13 @@ export interface AppConfinesOptions {
   owners: Owners;
   /** The place of what an app's Python runs first. */
   launcher: string;
-  /** The Python of the machine that an environment was made from; undefined where that cannot be told. */
+  /** The system's Python that an environment was created from; undefined if unknown. */
   machinePython: (environment: string) => Promise<string | undefined>;
-  /** Folders that apps share with the machine: what they may do there is up to the rights of the files. */
+  /** Folders shared with all apps; file permissions still apply. */
   shared: readonly string[];
 }
 
-/** What the apps of this server may reach. */
+/** Decides which files each app may use. */
 export class AppConfines {
   readonly #options: AppConfinesOptions;
 

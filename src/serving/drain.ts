@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from '../gateway/target.js';
 
-/** For how long an older release is kept for the pages that are open on it. */
+/** How long an older release is kept for its open pages. */
 export interface DrainLimits {
-  /** For how long (ms) Streamlit keeps the state of a page that lost its connection, so that it may come back. */
+  /** How long (ms) Streamlit keeps the state of a disconnected page, so that it can reconnect. */
   ttlMs: number;
-  /** The longest time (ms) that an older release is kept at all. */
+  /** The maximum time (ms) an older release is kept. */
   limitMs: number;
 }
 
 /**
- * Waits until nobody needs an older process any more: no WebSocket for as long as a page may come back, nothing under way,
- * the process has crashed, or the limit is over.
- * @returns false where the wait itself was called off
+ * Waits until an older process is no longer needed: no page can reconnect and no request is in progress, or the process has
+ * crashed, or the time limit has passed.
+ * @returns false if the wait was cancelled
  */
 export async function drained(target: Target, limits: DrainLimits, signal: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + limits.limitMs;

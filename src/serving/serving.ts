@@ -65,7 +65,7 @@ export class Serving {
     this.#looks.unref();
   }
 
-  /** Calls the listener whenever a process of an app has another state, instance or address. @returns what ends the subscription */
+  /** Calls the listener when the state, instance or address of an app's process changes. @returns a function that unsubscribes */
   subscribe(listener: (app: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -141,7 +141,7 @@ export class Serving {
     this.#background.own(process.run());
   }
 
-  /** Takes over what an earlier server left running; what is not wanted any more is ended. */
+  /** Adopts the processes that an earlier server left running, and stops those that are no longer wanted. */
   async adopt(app: App): Promise<void> {
     this.#adopting.add(app.id);
     try {
@@ -202,14 +202,14 @@ export class Serving {
     await Promise.all(old.map((served) => this.#replace(app, served)));
   }
 
-  /** Ends every process of an app. */
+  /** Stops every process of an app. */
   async stop(app: string): Promise<void> {
     const live = this.#live.get(app);
     const all = [...(live === undefined ? [] : [live]), ...(this.#draining.get(app) ?? [])];
     await Promise.all(all.map((served) => this.#end(app, served)));
   }
 
-  /** Ends every process of every app; what is wanted stays as it is, so the next server starts them again. */
+  /** Stops every process of every app. The desired state is unchanged, so the next server starts them again. */
   async end(): Promise<void> {
     this.#closed.abort();
     clearInterval(this.#looks);
@@ -217,7 +217,7 @@ export class Serving {
     await this.#background.settled();
   }
 
-  /** Lets go of every process without ending it: the next server adopts them. */
+  /** Releases every process without stopping it; the next server adopts them. */
   async leave(): Promise<void> {
     this.#closed.abort();
     clearInterval(this.#looks);
@@ -226,7 +226,7 @@ export class Serving {
     for (const { target } of this.#all()) target.agent.destroy();
   }
 
-  /** Sees to it that no process fills the disk or the memory. */
+  /** Keeps processes from filling the disk or the memory. */
   #look(): void {
     const limited = [...this.#running].some((process) => process.spec.memoryLimit !== undefined);
     const usage = limited ? this.#options.runtime.usage() : undefined;

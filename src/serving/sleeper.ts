@@ -5,24 +5,24 @@ import type { RouteTable } from '../gateway/routes.js';
 import type { AppStore } from '../store/apps.js';
 import type { Serving } from './serving.js';
 
-/** How often the apps are looked at, in ms, at the most. */
+/** The longest interval between two checks of the apps, in ms. */
 const LOOK_MS = 10_000;
 
 export interface SleeperOptions {
   store: AppStore;
   routes: RouteTable;
   serving: Pick<Serving, 'start' | 'stop'>;
-  /** For apps that say nothing themselves. */
+  /** The default for apps without their own sleep settings. */
   rule: SleepRule;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
-/** Puts apps to sleep that nobody uses, and wakes them when somebody comes. */
+/** Puts unused apps to sleep, and wakes them on a visit. */
 export class Sleeper {
   readonly #options: SleeperOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #working = new Map<string, Promise<void>>();
-  /** Apps that somebody called while they were being put to sleep. */
+  /** Apps that were visited while they were being put to sleep. */
   readonly #called = new Set<string>();
 
   constructor(options: SleeperOptions) {

@@ -64,7 +64,7 @@ function form(page: Page, fields: Record<string, unknown>, refusal?: Refusal): v
       description: page.field('description', fields),
       error: refusal?.message,
       field: refusal?.field,
-      example: page.links.git('hello'),
+      example: page.links.git('my-app'),
     },
     refusal?.status,
   );
