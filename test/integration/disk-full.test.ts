@@ -92,7 +92,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
       answers.map(async (answer) => [answer.status, ((await answer.json()) as { detail: string }).detail]),
     );
     for (const one of said)
-      expect(one).toEqual([503, expect.stringMatching(/^The disk of the server is full.*free some space/)]);
+      expect(one).toEqual([503, expect.stringMatching(/^The server's disk is full\. Free some space/)]);
     expect(await readFile(record, 'utf8')).toBe(before);
     expect((await host.app('full')).state).toBe('running');
     expect(await readdir(join(host.data, 'tmp'))).toEqual([]);

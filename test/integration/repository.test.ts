@@ -136,7 +136,7 @@ describe('a repository', () => {
     const patch = await repository.diff(one, two);
     expect(patch).toContain('-aaa');
     expect(patch).toMatch(/ data\.csv \| 1100000 [+-]+\n/);
-    expect(patch).toMatch(/^… there is more; what follows is left out\.$/m);
+    expect(patch).toMatch(/^… truncated\.$/m);
     expect(patch.length).toBeLessThan(501_000);
   });
 

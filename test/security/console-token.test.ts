@@ -53,7 +53,7 @@ test('stands in no address: of a page, a form, a stream or a refused form', asyn
   }
   await page.goto(`${host.url}/console/apps/demo/config`);
   await page.locator('#toml').fill('not [ toml');
-  await page.getByRole('button', { name: 'Save the secrets' }).click();
+  await page.getByRole('button', { name: 'Save secrets' }).click();
   await page.locator('#secrets-error').waitFor();
   expect(page.url()).toBe(`${host.url}/console/apps/demo/config`);
 
