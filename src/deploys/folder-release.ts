@@ -9,9 +9,9 @@ import type { PythonWish } from '../domain/python/python-version.js';
 import type { Release } from '../domain/app/release.js';
 import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
+import { ensureEnvironment } from './environment-step.js';
 import type { DeployLog } from './log.js';
 import { settingsIn } from './inspect.js';
-import { formatSeconds } from '../lib/units.js';
 import type { Reader } from './reader.js';
 import type { Built, ReleaseSource } from './release-source.js';
 
@@ -53,21 +53,9 @@ export class FolderReleases implements ReleaseSource {
     }
     const { dependencies, python } = await dependenciesOf(this.#reader, place, settings);
     for (const note of dependencies.notes) log.step(note);
-    log.step('Environment:');
-    const environment = await this.#environments.ensure({
-      dependencies,
-      python,
-      sourceDir: place.dir,
-      localKey: commit,
-      onLine: (line) => log.output(line),
-      signal,
-    });
-    log.step(
-      environment.reused
-        ? 'Environment ready: nothing to install'
-        : `Environment ready after ${formatSeconds(environment.ms)}`,
-    );
-    return { facts: { ...facts, environment: environment.hash }, settings };
+    const request = { dependencies, python, sourceDir: place.dir, localKey: commit, signal };
+    const environment = await ensureEnvironment(this.#environments, request, log);
+    return { facts: { ...facts, environment }, settings };
   }
 
   /** None: a folder that is not ours may hold much that is not the app's code. */

@@ -6,7 +6,6 @@ import type { App } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { both } from '../lib/both.js';
-import { formatSeconds } from '../lib/units.js';
 import { counted } from '../lib/words.js';
 import type { AppConfig } from '../store/app-config.js';
 import type { Git } from '../store/git.js';
@@ -14,6 +13,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { hintsFor } from './hints.js';
 import { settingsIn, type Inspector } from './inspect.js';
+import { ensureEnvironment } from './environment-step.js';
 import type { DeployLog } from './log.js';
 import type { Reader } from './reader.js';
 import type { Built, ReleaseSource } from './release-source.js';
@@ -57,21 +57,9 @@ export class RepositoryReleases implements ReleaseSource {
     tellFiles(log, files, entrypoint);
     for (const note of found.dependencies.notes) log.step(note);
     await systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
-    log.step('Environment:');
-    const environment = await environments.ensure({
-      dependencies: found.dependencies,
-      python: found.python,
-      sourceDir: source,
-      localKey: release.commit,
-      onLine: (line) => log.output(line),
-      signal,
-    });
-    log.step(
-      environment.reused
-        ? 'Environment ready: nothing to install'
-        : `Environment ready after ${formatSeconds(environment.ms)}`,
-    );
-    return { facts: { entrypoint, environment: environment.hash }, settings };
+    const { dependencies, python } = found;
+    const request = { dependencies, python, sourceDir: source, localKey: release.commit, signal };
+    return { facts: { entrypoint, environment: await ensureEnvironment(environments, request, log) }, settings };
   }
 
   async hints(app: App, release: Release, config: AppConfig): Promise<string[]> {
