@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 
 /** An answer as it came. */
 export interface RawAnswer {
@@ -32,6 +32,11 @@ export async function askRaw(
   return { status: answer.statusCode ?? 0, headers: answer.headers, body };
 }
 
+/** Waits for the end of a connection, whatever it is: for `events.once()`, a reset is a failure and not an end. */
+export async function closeOf(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+}
+
 /** Sends bytes as they are. @returns all that comes back until the other side closes */
 export async function sayRaw(base: string, text: string): Promise<string> {
   const { hostname, port } = new URL(base);
@@ -39,7 +44,7 @@ export async function sayRaw(base: string, text: string): Promise<string> {
   let said = '';
   socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
   socket.on('error', () => undefined); // A reset is an end like any other here.
-  const closed = once(socket, 'close');
+  const closed = closeOf(socket);
   socket.write(text, 'latin1');
   await closed;
   return said;

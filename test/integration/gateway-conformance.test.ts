@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
+import { closeOf } from '../helpers/raw.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
 // What Streamlit and its visitors may ask of a proxy, on a real server with a real Streamlit. What needs an exact other
@@ -373,7 +374,7 @@ test('15: an upgrade that ends in an error leaves no connection behind', async (
     );
     let said = '';
     socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
-    await once(socket, 'close');
+    await closeOf(socket);
     expect([path, /^HTTP\/1.1 (4\d\d|200)/.test(said)]).toEqual([path, true]);
   }
   // The one page that is open: nothing else is connected to the app once the free connections have ended.

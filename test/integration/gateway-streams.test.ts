@@ -24,6 +24,7 @@ import { RouteTable } from '../../src/gateway/routes.js';
 import { Target } from '../../src/gateway/target.js';
 import type { Address } from '../../src/lib/address.js';
 import { until } from '../helpers/host.js';
+import { closeOf } from '../helpers/raw.js';
 
 // The gateway in front of a plain server that does exactly what a test needs: what Streamlit does with it is tested elsewhere.
 
@@ -170,7 +171,7 @@ function raw(text: string): { socket: Socket; text: () => string; closed: Promis
   let said = '';
   socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  const closed = closeOf(socket);
   socket.write(text, 'latin1');
   return { socket, text: () => said, closed };
 }
@@ -426,7 +427,7 @@ test('an app that never answers an upgrade, or whose end never comes, is not wai
     const silent = connect(address);
     silent.on('error', () => undefined);
     silent.write(UPGRADE);
-    await once(silent.resume(), 'close');
+    await closeOf(silent.resume());
     expect(failures.map((error) => error.message)).toEqual(['Upstream WebSocket upgrade timed out']);
 
     // This one becomes a WebSocket, and then does not care that its visitor has ended.

@@ -5,6 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from '../../src/gateway/connections.js';
 import { close } from '../../src/gateway/listener.js';
 import { startHost } from '../helpers/host.js';
+import { closeOf } from '../helpers/raw.js';
 
 // Clients that hold connections: by sending little of what they announced, by taking nothing of what they asked for, and
 // by their number.
@@ -47,8 +48,9 @@ function client(text = '', port = (server?.address() as AddressInfo).port): Clie
   let said = '';
   socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
   socket.on('error', () => undefined); // A reset is the end that is waited for.
+  const closed = closeOf(socket).then(() => Date.now() - begun);
   if (text !== '') socket.write(text);
-  return { socket, said: () => said, closed: once(socket, 'close').then(() => Date.now() - begun) };
+  return { socket, said: () => said, closed };
 }
 
 const post = (path: string, type: string): string =>

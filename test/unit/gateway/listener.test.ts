@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Entry } from '../../../src/gateway/entry.js';
 import { close, listen } from '../../../src/gateway/listener.js';
+import { closeOf } from '../../helpers/raw.js';
 
 let server: Server;
 let answer: Entry['request'];
@@ -24,7 +25,7 @@ async function say(request: string, then?: string): Promise<string> {
   let said = '';
   socket.on('data', (data: Buffer) => (said += data.toString('latin1')));
   socket.on('error', () => undefined);
-  const closed = once(socket, 'close');
+  const closed = closeOf(socket);
   socket.write(request, 'latin1');
   if (then !== undefined) {
     await once(socket, 'data');
