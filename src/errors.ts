@@ -136,6 +136,7 @@ export const refusalCodes = [
   'release-not-built',
   'release-not-found',
   'requirements-missing',
+  'requirements-outside',
   'requirements-unreadable',
   'requirements-unsupported',
   'script-failed',

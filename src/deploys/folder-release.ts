@@ -53,7 +53,15 @@ export class FolderReleases implements ReleaseSource {
     }
     const { dependencies, python } = await dependenciesOf(this.#reader, place, settings);
     for (const note of dependencies.notes) log.step(note);
-    const request = { dependencies, python, sourceDir: place.dir, localKey: commit, signal };
+    // The folder is the operator's, and may share packages with its neighbours.
+    const request = {
+      dependencies,
+      python,
+      sourceDir: place.dir,
+      localKey: commit,
+      outside: 'allowed',
+      signal,
+    } as const;
     const environment = await ensureEnvironment(this.#environments, request, log);
     return { facts: { ...facts, environment }, settings };
   }

@@ -59,7 +59,7 @@ export const readings = {
   /** What a streamlit-host.toml says. @throws Refusal `app-file-invalid` */
   settings: (file: Uint8Array): AppFile => parseAppFile(textOf(file)),
 
-  /** What a folder's files say of its packages and its Python. @throws Refusal as `inspectTree` */
+  /** What the files of a folder of the machine say of its packages and its Python. @throws Refusal as `inspectTree` */
   dependencies: (
     files: ReadonlyMap<string, Uint8Array>,
     settings: AppFile,
@@ -67,7 +67,7 @@ export const readings = {
     const texts = new Map([...files].map(([file, content]) => [file, readRequirements(content, file)]));
     const project = { has: (file: string) => texts.has(file), text: (file: string) => texts.get(file) ?? '' };
     const named = DEPENDENCY_FILES.some((file) => texts.has(file));
-    const dependencies = named ? chooseDependencies(project, settings.dependencies) : undefined;
+    const dependencies = named ? chooseDependencies(project, settings.dependencies, 'allowed') : undefined;
     return { dependencies, python: pythonOf(project, settings) ?? dependencies?.python };
   },
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Dependencies } from '../domain/python/dependencies.js';
+import type { Dependencies, Outside } from '../domain/python/dependencies.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
 import { mentionsStreamlit } from '../domain/python/requirements.js';
 import { satisfies } from '../domain/python/specifier.js';
@@ -46,6 +46,8 @@ export interface EnvironmentRequest {
   sourceDir: string;
   /** What tells this state of the project from others (its commit), where requirements install the project itself. */
   localKey: string;
+  /** Whether it may name files of the machine that are not in the project; refused unless told. */
+  outside?: Outside | undefined;
   signal?: AbortSignal | undefined;
   /** Called with what the install prints. While it takes its time, the install waits. */
   onLine: (line: string) => void | Promise<void>;
@@ -116,7 +118,7 @@ export class Environments {
   /**
    * The environment for these dependencies: the one that is there, or a new one, installed once however many want it.
    * @throws Refusal `build-failed` (its message is a short reason), `build-cancelled`, `disk-full`, `python-unusable`,
-   *   `python-missing`, `requirements-missing`, `requirements-unreadable`, `streamlit-too-old`, `uv-missing`, `command-missing`
+   *   `python-missing`, `requirements-missing`, `requirements-outside`, `requirements-unreadable`, `streamlit-too-old`, `uv-missing`, `command-missing`
    */
   async ensure(request: EnvironmentRequest): Promise<Environment> {
     const { sourceDir, signal } = request;
@@ -177,16 +179,16 @@ export class Environments {
   }
 
   async #requirementsOf(
-    { dependencies, sourceDir, signal }: EnvironmentRequest,
+    { dependencies, sourceDir, outside, signal }: EnvironmentRequest,
     python: PythonFacts,
   ): Promise<Requirements> {
     const { file, text, format } = dependencies;
-    if (format !== 'uv') return this.#options.gather(file, text, sourceDir);
+    if (format !== 'uv') return this.#options.gather(file, text, sourceDir, outside);
     await mkdir(this.#options.tmp, { recursive: true });
     const folder = await mkdtemp(join(this.#options.tmp, DRAFT));
     try {
       const lines = await this.#installer.exportLock(folder, sourceDir, python, signal);
-      const requirements = await this.#options.gather(file, text + lines, sourceDir);
+      const requirements = await this.#options.gather(file, text + lines, sourceDir, outside);
       // uv checks the hashes that are there, and does not mind a package without.
       return { ...requirements, lacksStreamlit: !mentionsStreamlit(lines) };
     } catch (error) {

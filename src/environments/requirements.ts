@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import type { Outside } from '../domain/python/dependencies.js';
+import { refuseOutside } from '../domain/python/outside.js';
 import {
   mentionsStreamlit,
   parseRequirements,
@@ -32,14 +34,21 @@ export interface Requirements {
 /**
  * Reads requirements, and what they include by `-r` and `-c`.
  * @param file its path in the project
+ * @param outside whether they may name files of the machine that are not in the project
  * @throws Refusal `requirements-unreadable`, `requirements-missing` where an included file is not in the project,
- *   `streamlit-too-old`
+ *   `requirements-outside`, `streamlit-too-old`
  */
-export async function gatherRequirements(file: string, text: string, sourceDir: string): Promise<Requirements> {
+export async function gatherRequirements(
+  file: string,
+  text: string,
+  sourceDir: string,
+  outside: Outside = 'refused',
+): Promise<Requirements> {
   const texts = new Map<string, string>([[file, text]]);
   let bytes = 0;
   // What is added while this goes on is visited too.
   for (const [path, content] of texts) {
+    if (outside === 'refused') refuseOutside(content, path);
     for (const line of parseRequirements(content)) {
       if (line.kind !== 'include' || /^[a-z]+:\/\//i.test(line.target)) continue;
       const target = posix.join(posix.dirname(path), line.target);

@@ -4,6 +4,7 @@ import { APP_FILE, DEPENDENCY_FILES, tomlReason } from '../project/app-file.js';
 import { translateConda } from './conda.js';
 import { translatePipfile, translatePipfileLock } from './pipfile.js';
 import { translatePoetryLock } from './poetry-lock.js';
+import { refuseOutside, refuseOutsideUv } from './outside.js';
 import { indexesOfUv, namesDependencies, pythonOf, standardNames, translatePyproject } from './pyproject.js';
 import { parsePythonWish, type PythonWish } from './python-version.js';
 import { packageName, refuseOldStreamlit } from './requirements.js';
@@ -30,6 +31,9 @@ export interface Dependencies {
   notes: string[];
 }
 
+/** What becomes of files of the machine that a project names and that are not in it. */
+export type Outside = 'refused' | 'allowed';
+
 type DependencyFile = (typeof DEPENDENCY_FILES)[number];
 
 /** Why a file is taken before the others, and which ones belong to it. */
@@ -47,10 +51,15 @@ const REASONS: Record<DependencyFile, { why: string; with?: DependencyFile }> = 
 /**
  * Chooses the file that names an app's dependencies, and reads it.
  * @param preferred the one that streamlit-host.toml names
- * @throws Refusal `no-requirements`, `requirements-unreadable`, `requirements-unsupported`, `streamlit-too-old`, `python-invalid`,
- *   `python-too-old`
+ * @param outside whether it may name files of the machine that are not in the project
+ * @throws Refusal `no-requirements`, `requirements-unreadable`, `requirements-unsupported`, `requirements-outside`,
+ *   `streamlit-too-old`, `python-invalid`, `python-too-old`
  */
-export function chooseDependencies(files: ProjectFiles, preferred?: string): Dependencies {
+export function chooseDependencies(
+  files: ProjectFiles,
+  preferred?: string,
+  outside: Outside = 'refused',
+): Dependencies {
   const pyproject = files.has('pyproject.toml') ? parse('pyproject.toml', files.text('pyproject.toml')) : undefined;
   const named = pyproject !== undefined && namesDependencies(pyproject);
   const there = DEPENDENCY_FILES.filter((file) => files.has(file));
@@ -79,6 +88,8 @@ export function chooseDependencies(files: ProjectFiles, preferred?: string): Dep
 
   const { lines, python, notes, format } = read(file, files, pyproject);
   const text = lines.map((line) => `${line}\n`).join('');
+  if (outside === 'refused') refuseOutside(text, file);
+  if (outside === 'refused' && format === 'uv') refuseOutsideUv(parse(file, files.text(file)), pyproject ?? {});
   refuseOldStreamlit(text, file);
   const wanted = python ?? (pyproject === undefined ? undefined : pythonOf(pyproject));
   const reason = REASONS[file];

@@ -71,6 +71,7 @@ const COMMIT: Codes = [
   'python-missing',
   'python-too-old',
   'requirements-missing',
+  'requirements-outside',
   'requirements-unreadable',
   'requirements-unsupported',
   'streamlit-too-old',

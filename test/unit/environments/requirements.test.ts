@@ -67,16 +67,26 @@ describe('gatherRequirements', () => {
     });
   });
 
-  it.each(['-r missing.txt', '-r ../other.txt', '-r /etc/hostname', '-r req'])(
-    'refuses %s with a sentence',
-    async (line) => {
-      await mkdir(join(folder, 'req'));
-      await expect(gather(line)).rejects.toMatchObject({
-        code: 'requirements-missing',
-        message: expect.stringContaining('requirements.txt includes') as string,
-      });
-    },
-  );
+  it.each(['-r missing.txt', '-r req'])('refuses %s with a sentence', async (line) => {
+    await mkdir(join(folder, 'req'));
+    await expect(gather(line)).rejects.toMatchObject({
+      code: 'requirements-missing',
+      message: expect.stringContaining('requirements.txt includes') as string,
+    });
+  });
+
+  it('refuses what is outside of the project, wherever it is named, unless the project is the operator’s own', async () => {
+    const files = { 'req/base.txt': '-e /srv/other\n' };
+    await expect(gather('-r req/base.txt\n', files)).rejects.toMatchObject({
+      code: 'requirements-outside',
+      field: 'req/base.txt',
+    });
+    const own = await gatherRequirements('requirements.txt', '-r req/base.txt\n', folder, 'allowed');
+    expect(own.local).toBe(true);
+    await expect(gatherRequirements('requirements.txt', '-r ../x.txt\n', folder, 'allowed')).rejects.toMatchObject({
+      code: 'requirements-missing',
+    });
+  });
 
   it('refuses a streamlit that is too old, wherever it is named', async () => {
     await expect(gather('-r base.txt', { 'base.txt': 'streamlit==1.2' })).rejects.toMatchObject({

@@ -1,0 +1,92 @@
+import { posix } from 'node:path';
+import { Refusal } from '../../errors.js';
+import { printable } from '../app/app.js';
+import { parseRequirements } from './requirements.js';
+import { tableOf, tablesOf, textOf, textsOf } from './wanted.js';
+
+/** The schemes of places on other machines. */
+const REMOTE = /^(?:(?:git|hg|svn|bzr)\+)?(?:https?|ssh|sftp|git|svn|ftp):\/\//i;
+
+/** What pip and uv replace by a variable of the server's, wherever it stands. */
+const VARIABLE = /\$\{[A-Za-z0-9_]+\}/;
+
+/** The keys under which uv.lock and `[tool.uv]` name places. */
+const KEYS = ['path', 'directory', 'editable', 'virtual', 'registry', 'url', 'git'];
+
+/** True for a place on this machine that is not in the project: an absolute path, `file:///…`, or a path that leaves it. */
+export function isOutside(place: string): boolean {
+  if (REMOTE.test(place)) return false;
+  const [, local] = /^(?:[a-z]+\+)?file:(.*)$/is.exec(place) ?? [];
+  // No other scheme leads anywhere that we know.
+  if (local === undefined && /^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return true;
+  const path = decoded(local ?? place).replace(/[[#].*$/s, '');
+  return /^[/~]/.test(path) || VARIABLE.test(path) || /^\.\.(\/|$)/.test(posix.normalize(path));
+}
+
+/**
+ * Looks at every word of a requirements file, since pip and uv read other words as options than we do.
+ * @throws Refusal `requirements-outside` where one is a place on this machine that is not in the project
+ */
+export function refuseOutside(text: string, file: string): void {
+  for (const line of parseRequirements(text)) {
+    for (const word of line.text.split(' ')) {
+      const place = placesIn(word).find(isOutside);
+      if (place !== undefined) throw outside(file, `contains "${printable(line.text)}", but ${printable(place)}`);
+    }
+  }
+}
+
+/**
+ * Looks at what uv would read for a uv.lock.
+ * @throws Refusal `requirements-outside`
+ */
+export function refuseOutsideUv(lock: Record<string, unknown>, pyproject: Record<string, unknown>): void {
+  for (const one of tablesOf(lock.package)) {
+    const place = [one.source, one.sdist, ...tablesOf(one.wheels)].flatMap(placesOf).find(isOutside);
+    if (place === undefined) continue;
+    throw outside('uv.lock', `installs ${printable(textOf(one.name) ?? '')} from ${printable(place)}, which`);
+  }
+  const uv = tableOf(tableOf(pyproject.tool).uv);
+  const sources = Object.values(tableOf(uv.sources)).flatMap((one) =>
+    Array.isArray(one) ? (one as unknown[]) : [one],
+  );
+  const indexes = ['index-url', 'extra-index-url', 'find-links'].flatMap((key) => listOf(uv[key]));
+  const members = listOf(tableOf(uv.workspace).members);
+  const place = [...[...sources, ...tablesOf(uv.index)].flatMap(placesOf), ...indexes, ...members].find(isOutside);
+  if (place !== undefined) throw outside('pyproject.toml', `names ${printable(place)} in [tool.uv], which`);
+}
+
+/** What a word may name, however it is joined to an option or a package: `-r/x`, `--find-links=/x`, `name@/x`. */
+function placesIn(written: string): string[] {
+  const word = written.replace(/["'\\]/g, '');
+  const places = [word.replace(/^-[a-zA-Z](?=.)/, '')];
+  // All of an address is one place, whatever stands in it.
+  for (let rest = word; !REMOTE.test(rest); places.push(rest)) {
+    const at = rest.search(/[@=]/);
+    if (at === -1) break;
+    rest = rest.slice(at + 1);
+  }
+  return places;
+}
+
+function placesOf(value: unknown): string[] {
+  const table = tableOf(value);
+  return KEYS.flatMap((key) => textOf(table[key]) ?? []);
+}
+
+function listOf(value: unknown): string[] {
+  return typeof value === 'string' ? [value] : textsOf(value);
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // A "%" that encodes nothing.
+  }
+}
+
+function outside(file: string, what: string): Refusal {
+  const sentence = `${file} ${what} is outside of the project. Add the files to the project, or use a URL.`;
+  return new Refusal('invalid', 'requirements-outside', sentence, { field: file });
+}
