@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { hasCode, messageOf, Refusal } from '../errors.js';
+import { replaceFile } from '../lib/replace-file.js';
 
 /** The server that was logged in to. */
 export interface Login {
@@ -35,10 +36,9 @@ export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | un
 
 /** Keeps a login where only this user can read it. */
 export async function writeConfigFile(env: NodeJS.ProcessEnv, login: Login): Promise<string> {
-  const { default: writeFileAtomic } = await import('write-file-atomic');
   const file = configFile(env);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(file, `${JSON.stringify(login, undefined, 2)}\n`, { mode: 0o600 });
+  await replaceFile(file, `${JSON.stringify(login, undefined, 2)}\n`, { mode: 0o600 });
   return file;
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { gitCheckoutIndex, gitEnvironment, gitReadTree } from '../domain/project/commands.js';
 import { Links } from '../domain/project/links.js';
 import { hasCode, Refusal } from '../errors.js';
@@ -64,7 +64,9 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
  */
 async function plainAttributes(repository: string): Promise<void> {
   await mkdir(join(repository, 'info'), { recursive: true });
-  await writeFileAtomic(join(repository, 'info/attributes'), '* -working-tree-encoding -ident -filter -text -eol\n');
+  await replaceFile(join(repository, 'info/attributes'), '* -working-tree-encoding -ident -filter -text -eol\n', {
+    mode: 0o644,
+  });
 }
 
 /** What an interrupted checkout left behind. */

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { backoff, countCrash } from '../domain/app/process.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
@@ -152,7 +152,7 @@ class PrivateRedis implements RedisServer {
 
   async #own(process: ProcessIdentity): Promise<void> {
     this.#process = process;
-    await writeFileAtomic(this.#record, `${JSON.stringify(process)}\n`, { mode: 0o600 });
+    await replaceFile(this.#record, `${JSON.stringify(process)}\n`, { mode: 0o600 });
   }
 
   async #readRecord(): Promise<ProcessIdentity | undefined> {

@@ -27,8 +27,12 @@ export interface Runtime {
   discard(record: InstanceRecord): Promise<void>;
   /** True where a record names what runs for another server: the data folder is a copy of that server's. */
   isForeign(record: InstanceRecord): Promise<boolean>;
-  /** Ends all that is ours and in no record. @param keep the marks of what is in one */
-  sweep(keep: ReadonlySet<string>): Promise<void>;
+  /**
+   * Ends all that is ours and in no record.
+   * @param keep the marks of what is in one
+   * @param unknown the apps whose records cannot be read: what runs for them may well be wanted
+   */
+  sweep(keep: ReadonlySet<string>, unknown?: ReadonlySet<string>): Promise<void>;
   /** What its instances use now, by their marks. One look for all of them, which takes some ms: not to be asked for each. */
   usage(): ReadonlyMap<string, Usage>;
 }

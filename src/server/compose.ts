@@ -127,7 +127,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const runtime = new ProcessRuntime({ mark, data, ports, tmp: paths.tmp, ...(cage.kind !== 'none' && { cage }) });
   await forgetCopied({ store, runtime });
   // What an earlier server started and did not write down, and its builds, are nobody's any more.
-  await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))));
+  await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
 
   const vault = new Vault(paths);
   for (const problem of await vault.open()) logger.error(problem);

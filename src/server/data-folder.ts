@@ -1,5 +1,6 @@
 import { access, chmod, constants, mkdir, rm } from 'node:fs/promises';
 import { messageOf, Refusal } from '../errors.js';
+import { sweepDrafts } from '../lib/replace-file.js';
 import { ownIdentity } from '../runtime/process/proc.js';
 import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js';
 import type { Paths } from '../store/paths.js';
@@ -19,6 +20,7 @@ export async function takeData(paths: Paths): Promise<void> {
   }
   await writeServerRecord(paths.server, { ...ownIdentity(), url: '' });
   // Only now: another server's work in progress may lie there.
+  for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
   await rm(paths.tmp, { recursive: true, force: true });
   await mkdir(paths.tmp, { mode: 0o700 });
 }

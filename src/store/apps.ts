@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
 import { APP_ID, appSchema, type App } from '../domain/app/app.js';
+import { replaceFile, sweepDrafts } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
@@ -21,6 +21,8 @@ export class AppStore {
   readonly #turns = new Turns();
   readonly #listeners = new Set<StoreListener>();
   readonly #leftAlone = new Set<string>();
+  /** The apps whose meta.json cannot be read, and which are as the copy has them. */
+  readonly #fromLast = new Set<string>();
   /** The apps whose records are gone from the disk, and which are to follow them. */
   readonly #going = new Set<string>();
 
@@ -30,7 +32,8 @@ export class AppStore {
 
   /**
    * Reads every app from disk.
-   * @returns one sentence for each folder whose meta.json cannot be read; such an app is left alone
+   * @returns one sentence for each folder whose meta.json cannot be read. The previous version takes its place;
+   *   without that, the app is left alone
    */
   async load(): Promise<string[]> {
     const problems: string[] = [];
@@ -38,19 +41,35 @@ export class AppStore {
     for (const entry of await readdir(this.#paths.apps, { withFileTypes: true })) {
       if (!entry.isDirectory() || !APP_ID.test(entry.name)) continue;
       try {
-        const parsed = appSchema.parse(JSON.parse(await readFile(this.#paths.meta(entry.name), 'utf8')));
-        if (parsed.id !== entry.name) throw new Error(`it has the id "${parsed.id}"`);
-        this.#apps.set(parsed.id, parsed);
+        this.#apps.set(entry.name, await readRecord(this.#paths.meta(entry.name), entry.name));
+        await sweepDrafts(this.#paths.app(entry.name));
       } catch (error) {
-        // A folder without meta.json is the rest of a creation or removal that was interrupted.
-        if (hasCode(error, 'ENOENT')) await rm(this.#paths.app(entry.name), { recursive: true, force: true });
-        else {
-          this.#leftAlone.add(entry.name);
-          problems.push(`cannot read ${this.#paths.meta(entry.name)}, so the app is skipped: ${messageOf(error)}`);
-        }
+        const problem = await this.#instead(entry.name, error);
+        if (problem !== undefined) problems.push(problem);
       }
     }
     return problems;
+  }
+
+  /** Takes what an app was before the change that cannot be read. @returns what to tell the operator */
+  async #instead(id: string, error: unknown): Promise<string | undefined> {
+    const path = this.#paths.meta(id);
+    const last = await readRecord(this.#paths.lastMeta(id), id).catch(() => undefined);
+    if (last !== undefined) {
+      // A number that was given out meanwhile must not be given out again.
+      const folders = await readdir(this.#paths.releases(id)).catch(() => []);
+      const lastRelease = Math.max(last.lastRelease, ...folders.map(Number).filter(Number.isInteger));
+      this.#apps.set(id, { ...last, lastRelease });
+      this.#fromLast.add(id);
+      return `cannot read ${path}, so the previous version of its record is used: ${messageOf(error)}`;
+    }
+    if (!hasCode(error, 'ENOENT')) {
+      this.#leftAlone.add(id);
+      return `cannot read ${path}, so the app is skipped: ${messageOf(error)}`;
+    }
+    // A folder without meta.json is the rest of a creation or removal that was interrupted.
+    await rm(this.#paths.app(id), { recursive: true, force: true });
+    return undefined;
   }
 
   /** The apps whose records could not be read: what these need is not known, and what they have is not ours to remove. */
@@ -116,7 +135,7 @@ export class AppStore {
    */
   async letGo(id: string): Promise<void> {
     await this.#turns.take(id, async () => {
-      await rm(this.#paths.meta(id), { force: true });
+      for (const path of [this.#paths.lastMeta(id), this.#paths.meta(id)]) await rm(path, { force: true });
       this.#going.add(id);
     });
   }
@@ -140,8 +159,13 @@ export class AppStore {
   }
 
   async #write(app: App): Promise<App> {
-    if (!this.#going.has(app.id))
-      await writeFileAtomic(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, { mode: 0o600 });
+    if (!this.#going.has(app.id)) {
+      await replaceFile(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, {
+        mode: 0o600,
+        last: this.#fromLast.has(app.id) ? undefined : this.#paths.lastMeta(app.id),
+      });
+      this.#fromLast.delete(app.id);
+    }
     this.#apps.set(app.id, app);
     this.#tell(app.id, app);
     return app;
@@ -150,4 +174,11 @@ export class AppStore {
   #tell(id: string, app: App | undefined): void {
     for (const listener of this.#listeners) listener(id, app);
   }
+}
+
+/** @throws Error where the file is not there, or does not hold the record of this app */
+async function readRecord(path: string, id: string): Promise<App> {
+  const app = appSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  if (app.id !== id) throw new Error(`it has the id "${app.id}"`);
+  return app;
 }

@@ -1,6 +1,6 @@
 import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import {
   changeConfigJson,
   rawEntries,
@@ -101,7 +101,7 @@ export class ConfigFile {
   async #keep(text: string): Promise<void> {
     if ((await textOf(this.#lastGood)) === text) return;
     await mkdir(dirname(this.#lastGood), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(this.#lastGood, text, { mode: 0o600 });
+    await replaceFile(this.#lastGood, text, { mode: 0o600 });
   }
 
   /** By one rename, with the rights that it had; where it is a link, what it leads to is replaced. */
@@ -111,7 +111,7 @@ export class ConfigFile {
       (facts) => facts.mode & 0o777,
       () => 0o644,
     );
-    await writeFileAtomic(target, text, { mode });
+    await replaceFile(target, text, { mode });
   }
 }
 

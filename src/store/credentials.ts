@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import type { Principal } from '../domain/access/principal.js';
 import { hasCode } from '../errors.js';
 
@@ -58,7 +58,7 @@ async function readToken(file: string): Promise<string | undefined> {
 async function makeToken(file: string): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   await mkdir(dirname(file), { recursive: true });
-  await writeFileAtomic(file, `${token}\n`, { mode: 0o600 });
+  await replaceFile(file, `${token}\n`, { mode: 0o600 });
   return token;
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { hasCode } from '../errors.js';
 
@@ -49,7 +49,7 @@ export async function claimData(folder: string): Promise<boolean> {
 /** Writes down where the server that has the data folder answers. */
 export async function writeServerRecord(file: string, record: ServerRecord): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeFileAtomic(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  await replaceFile(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
 
 export async function removeServerRecord(file: string): Promise<void> {

@@ -84,6 +84,10 @@ export class Paths {
   meta(id: string): string {
     return join(this.app(id), 'meta.json');
   }
+  /** The previous version of the record. */
+  lastMeta(id: string): string {
+    return join(this.app(id), 'meta.last-good.json');
+  }
   repository(id: string): string {
     return join(this.app(id), 'repo.git');
   }

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { hasCode } from '../errors.js';
 import type { Paths } from './paths.js';
 
@@ -29,6 +29,6 @@ export class Pictures {
 
   /** Keeps a picture instead of the one before. An app that is gone is not brought back: its folder must be there. */
   async keep(app: string, jpeg: Buffer): Promise<void> {
-    await writeFileAtomic(this.#paths.picture(app), jpeg, { mode: 0o600 });
+    await replaceFile(this.#paths.picture(app), jpeg, { mode: 0o600 });
   }
 }

@@ -1,6 +1,6 @@
 import { chown, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
 import { hasCode } from '../errors.js';
 import type { Paths } from './paths.js';
@@ -31,7 +31,7 @@ export class SecretFiles {
     const path = this.#paths.secretsFile(place.app, place.release, place.key);
     await this.#turns.take('', async () => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await writeFileAtomic(path, toml, { mode: 0o600, fsync: false });
+      await replaceFile(path, toml, { mode: 0o600, sync: false });
       const { uid, gid } = await stat(this.#paths.secretsOf(place.app));
       for (const one of [dirname(dirname(path)), dirname(path), path])
         if (process.getuid?.() === 0) await chown(one, uid, gid);

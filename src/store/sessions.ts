@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { hasCode, messageOf } from '../errors.js';
 
@@ -191,7 +191,7 @@ export class Sessions {
     const write = async (): Promise<void> => {
       const content = { fingerprint: this.#fingerprint, sessions: [...this.#sessions.values()] };
       await mkdir(dirname(this.#file), { recursive: true });
-      await writeFileAtomic(this.#file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+      await replaceFile(this.#file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
     };
     const mine = this.#writing.then(write);
     this.#writing = mine.catch(() => undefined);

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
@@ -98,7 +98,7 @@ export class Vault {
     await this.#turns.take('', async () => {
       const sealed = seal(text, app, name, await this.#ring());
       try {
-        await writeFileAtomic(this.#path(app, name), sealed, { mode: 0o600 });
+        await replaceFile(this.#path(app, name), sealed, { mode: 0o600 });
       } catch (error) {
         if (!hasCode(error, 'ENOENT')) throw error;
         throw new Refusal('not-found', 'app-not-found', `There is no app "${app}".`);
@@ -131,7 +131,7 @@ export class Vault {
       try {
         const { text, key } = unseal(sealed, app, name, ring);
         if (key === ring.current) continue;
-        await writeFileAtomic(path, seal(text, app, name, ring), { mode: 0o600 });
+        await replaceFile(path, seal(text, app, name, ring), { mode: 0o600 });
         files += 1;
       } catch (error) {
         if (hasCode(error, 'ENOENT')) continue; // The app was removed meanwhile.
@@ -178,7 +178,9 @@ export class Vault {
   }
 
   async #writeRing(ring: Ring): Promise<void> {
-    await writeFileAtomic(this.#paths.vaultKey, `${JSON.stringify(ring)}\n`, { mode: 0o600 });
+    // It may be a link to where keys are kept.
+    const path = await realpath(this.#paths.vaultKey).catch(ifThere(this.#paths.vaultKey));
+    await replaceFile(path, `${JSON.stringify(ring)}\n`, { mode: 0o600 });
   }
 
   /** Every encrypted file of every app. */

@@ -237,6 +237,14 @@ export function runtimeContract(harness: Harness): void {
       }
     });
 
+    it('leaves at a sweep what runs for an app whose record cannot be read', async () => {
+      const instance = await begin();
+      await harness.make(mark, folder).sweep(new Set(), new Set(['demo']));
+      expect(instance.running).toBe(true);
+      await harness.make(mark, folder).sweep(new Set(), new Set(['another']));
+      expect(instance.running).toBe(false);
+    });
+
     it('knows what runs for the server of which the data folder is a copy', async () => {
       const instance = await begin();
       const copy = harness.make(`copy-${mark}`, join(folder, 'copy'));

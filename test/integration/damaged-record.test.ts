@@ -1,4 +1,4 @@
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
@@ -16,6 +16,7 @@ test('an app whose record cannot be read loses nothing to a push or to a new app
 
   const good = await readFile(record);
   await writeFile(record, good.subarray(0, 20));
+  await rm(join(data, 'apps/lost/meta.last-good.json'));
   const long = new Date(Date.now() - 3 * 86_400_000);
   for (const name of await readdir(join(data, 'environments')))
     await utimes(join(data, 'environments', name), long, long);
@@ -35,4 +36,36 @@ test('an app whose record cannot be read loses nothing to a push or to a new app
   await until('it runs again', async () => (await host.app('lost')).state === 'running');
   expect(await visit(host, 'lost')).toContain('text:precious');
   expect(await readFile(kept, 'utf8')).toBe('precious');
+});
+
+test('an app whose record cannot be read keeps its process, or its last good record and its process', async () => {
+  let host: TestHost = await startHost();
+  const { data } = host;
+  const project = await Project.create(textApp('text:precious'));
+  await pushLive(project, host, 'cut');
+  await until('its record is final', async () => (await host.app('cut')).state === 'running');
+  const pid = (await host.app('cut')).pid as number;
+  const [record, last] = ['meta.json', 'meta.last-good.json'].map((name) => join(data, 'apps/cut', name)) as [
+    string,
+    string,
+  ];
+  await host.stop({ keepData: true, keepApps: true });
+  const good = await readFile(record);
+
+  // Cut off as by a full disk, with no copy: nothing is known of it, so nothing of it is ended.
+  await writeFile(record, good.subarray(0, 40));
+  await rename(last, `${last}.aside`);
+  host = await startHost({ data });
+  expect((await host.api('/apps/cut')).status).toBe(404);
+  expect(host.output).toContain(`cannot read ${record}, so the app is skipped`);
+  process.kill(pid, 0);
+  await host.stop({ keepData: true, keepApps: true });
+  process.kill(pid, 0);
+
+  await writeFile(last, good);
+  host = await startHost({ data });
+  await until('it runs again', async () => (await host.app('cut')).state === 'running');
+  expect((await host.app('cut')).pid).toBe(pid);
+  expect(host.output).toContain('the app is taken as it was before its last change');
+  expect(await visit(host, 'cut')).toContain('text:precious');
 });

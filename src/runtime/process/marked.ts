@@ -44,7 +44,7 @@ export async function findMarked(prefix: string): Promise<MarkedProcess[]> {
  * Ends every process whose mark begins like this, except those whose whole mark is to be kept, and waits for their end.
  * @returns how many there were
  */
-export async function endMarked(prefix: string, keep: ReadonlySet<string>): Promise<number> {
+export async function endMarked(prefix: string, keep: Pick<ReadonlySet<string>, 'has'>): Promise<number> {
   if (prefix === '') throw new Error('without a mark, every child of every server would be ended');
   const ended = new Set<number>();
   for (const stray of await findMarked(prefix)) if (!keep.has(stray.mark)) end(stray, ended);
@@ -63,7 +63,7 @@ export async function endMarked(prefix: string, keep: ReadonlySet<string>): Prom
  * until there is nothing new: on a busy machine a stray may have ended by then, and left another in its place.
  * @returns whether there was any
  */
-function endAtSight(prefix: string, keep: ReadonlySet<string>, ended: Set<number>): boolean {
+function endAtSight(prefix: string, keep: Pick<ReadonlySet<string>, 'has'>, ended: Set<number>): boolean {
   let any = false;
   const seen = new Set([process.pid]);
   for (let lists = 0; lists < MAX_LISTS; lists += 1) {

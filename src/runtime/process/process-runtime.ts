@@ -69,8 +69,13 @@ export class ProcessRuntime implements Runtime {
     return !(await livesIn(identity.pid, data));
   }
 
-  async sweep(keep: ReadonlySet<string>): Promise<void> {
-    await endMarked(this.#options.mark, keep);
+  async sweep(keep: ReadonlySet<string>, unknown: ReadonlySet<string> = new Set()): Promise<void> {
+    const { mark } = this.#options;
+    const isUnknown = (one: string): boolean => {
+      const [, app = '', release] = one.slice(mark.length).split('/');
+      return release !== undefined && unknown.has(app);
+    };
+    await endMarked(mark, { has: (one) => keep.has(one) || isUnknown(one) });
   }
 
   usage(): ReadonlyMap<string, Usage> {

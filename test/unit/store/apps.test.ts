@@ -96,6 +96,45 @@ it('an app in the store is gone with everything of it once it is removed, which 
   await expect(store.update('hello', (app) => ({ ...app }))).rejects.toMatchObject({ code: 'app-not-found' });
 });
 
+it.each(['', '{"id": "hello", "na', undefined])(
+  'an app in the store whose record says %j is as it was before its last change, and gives no release number twice',
+  async (text) => {
+    await make('hello');
+    await store.update('hello', (app) => ({ ...app, lastRelease: 4, description: 'good' }));
+    await store.update('hello', (app) => ({ ...app, lastRelease: 5, description: 'newer' }));
+    await mkdir(paths.release('hello', 5), { recursive: true });
+    if (text === undefined) await rm(paths.meta('hello'));
+    else await writeFile(paths.meta('hello'), text);
+
+    const next = new AppStore(paths);
+    const [problem, ...more] = await next.load();
+    expect(more).toEqual([]);
+    expect(problem).toContain(`cannot read ${paths.meta('hello')}, so the previous version of its record is used`);
+    expect(next.get('hello')).toMatchObject({ description: 'good', lastRelease: 5 });
+    expect([...next.leftAlone]).toEqual([]);
+    // What cannot be read must not take the place of the copy.
+    await next.update('hello', (app) => ({ ...app, description: 'newest' }));
+    const last = JSON.parse(await readFile(paths.lastMeta('hello'), 'utf8')) as App;
+    expect([last.description, (await onDisk('hello')).description]).toEqual(['good', 'newest']);
+  },
+);
+
+it('an app in the store that was being removed when the server was killed does not come back', async () => {
+  await make('hello');
+  await store.update('hello', (app) => ({ ...app, description: 'good' }));
+  await store.letGo('hello');
+  const next = new AppStore(paths);
+  expect(await next.load()).toEqual([]);
+  expect([next.list(), existsSync(paths.app('hello'))]).toEqual([[], false]);
+});
+
+it('an app in the store loses the half-written records of a killed server', async () => {
+  await make('hello');
+  await writeFile(`${paths.meta('hello')}.0123456789ab.draft`, 'half');
+  await new AppStore(paths).load();
+  expect((await readdir(paths.app('hello'))).sort()).toEqual(['meta.json', 'storage']);
+});
+
 it('a data folder that something happened to loses what is left of an interrupted creation or removal, and nothing else', async () => {
   await make('whole');
   await mkdir(join(paths.app('half'), 'repo.git'), { recursive: true });
