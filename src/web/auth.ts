@@ -13,6 +13,8 @@ export interface Access {
   check: CheckToken;
   sessions: Sessions;
   attempts: Attempts;
+  /** How much later (ms) an address that has used up its budget learns that a token is wrong; 2 s by default. */
+  slowMs?: number;
 }
 
 /** Who asks, and how they proved it. */
@@ -152,7 +154,6 @@ async function readFields(ctx: Context, parse: Middleware): Promise<void> {
   }
 }
 
-/** How much later (ms) an address that has used up its budget is told that a token is wrong. */
 const SLOW_MS = 2_000;
 
 /**
@@ -160,11 +161,11 @@ const SLOW_MS = 2_000;
  * guesser's address.
  * @throws TooManyAttempts after a while
  */
-async function slowDown(ctx: Context, { attempts }: Access): Promise<void> {
+async function slowDown(ctx: Context, { attempts, slowMs = SLOW_MS }: Access): Promise<void> {
   try {
     attempts.demand(ctx.ip);
   } catch (error) {
-    await sleep(SLOW_MS, undefined, { ref: false });
+    await sleep(slowMs, undefined, { ref: false });
     throw error;
   }
   attempts.failed(ctx.ip);

@@ -26,6 +26,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await previews?.close();
+  vi.useRealTimers();
   await rm(paths.data, { recursive: true, force: true });
 });
 
@@ -68,9 +69,14 @@ it('makes none for an app that is removed in that moment', async () => {
 });
 
 it('looks by itself', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
   await used('shop--soon', 0);
   open(100);
-  await vi.waitFor(() => expect(ids()).toEqual(['shop']), { timeout: 10_000 });
+  vi.advanceTimersByTime(249);
+  await new Promise(setImmediate);
+  expect(ids()).toEqual(['shop', 'shop--soon']);
+  vi.advanceTimersByTime(1);
+  await vi.waitFor(() => expect(ids()).toEqual(['shop']), { interval: 2 });
 });
 
 it('keeps them all where they may stay for ever', async () => {

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,22 +38,6 @@ it('LogFile tells where it could not write, and writes again once it can', async
   await mkdir(join(folder, 'gone'), { recursive: true });
   await log.append('kept');
   expect(await read(log.path)).toMatch(/^\[[^\]]+\] kept\n$/);
-});
-
-it('LogFile lets a child go on writing at the end after a rotation, with nothing before it', async () => {
-  const log = new LogFile(file, { maxBytes: 100 });
-  const handle = await log.openForChild();
-  const script = `process.stdin.on('data', (line) => process.stdout.write(line.toString().repeat(20)));`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', handle.fd, 'inherit'] });
-  await handle.close();
-  child.stdin?.write('before\n');
-  while ((await stat(file)).size < 140) await new Promise(setImmediate);
-  expect(await log.rotateIfLarge()).toBe(true);
-  expect((await stat(file)).size).toBe(0);
-  child.stdin?.end('after\n');
-  await once(child, 'exit');
-  expect(await read()).toBe('after\n'.repeat(20));
-  expect(await read(`${file}.1`)).toBe('before\n'.repeat(20));
 });
 
 it('LogFile leaves a small file, and one that is not there, alone', async () => {

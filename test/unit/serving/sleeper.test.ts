@@ -17,13 +17,19 @@ let steps: string[];
 /** Lets the process that is being stopped end. */
 let end: () => void;
 
+/** The longest between two looks at the apps (ms), which come four times as often as the rule's time passes. */
+const LOOK_MS = 250;
+const ready = (): Target => new Target({ release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' });
+const soon = { interval: 2 };
+
 beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
   paths = new Paths(await mkdtemp(join(tmpdir(), 'sleeper-')));
   store = new AppStore(paths);
   await store.load();
   await store.create({ ...newApp('quiet', 'Quiet', new Date(0)), live: 1, wanted: 'running' });
   routes = new RouteTable();
-  routes.swap('quiet', new Target({ release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' }));
+  routes.swap('quiet', ready());
   steps = [];
   sleeper = new Sleeper({
     store,
@@ -38,12 +44,14 @@ beforeEach(async () => {
     rule: { afterMs: 1, idlePageMs: 1 },
     logger: { info: () => undefined, error: (facts) => void steps.push(JSON.stringify(facts)) },
   });
-  await vi.waitFor(() => expect(steps).toEqual(['stop']), { timeout: 5_000 });
+  vi.advanceTimersByTime(LOOK_MS);
+  await vi.waitFor(() => expect(steps).toEqual(['stop']), soon);
 });
 
 afterEach(async () => {
   end();
   await sleeper.close();
+  vi.useRealTimers();
   await rm(paths.data, { recursive: true, force: true });
 });
 
@@ -53,7 +61,7 @@ it('wakes an app that somebody touched while it was being put to sleep, once tha
   sleeper.wake('quiet');
   expect(steps).toEqual(['stop']);
   end();
-  await vi.waitFor(() => expect(steps).toEqual(['stop', 'start']));
+  await vi.waitFor(() => expect(steps).toEqual(['stop', 'start']), soon);
   expect(store.get('quiet').asleep).toBe(false);
 });
 
@@ -66,19 +74,22 @@ it('does not wake an app that nobody touched', async () => {
 
 it('tries to wake an app again that could not be woken, but not at once for as long as somebody waits: the disk may be full', async () => {
   end();
-  await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true));
+  await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true), soon);
   const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));
   const target = routes.live('quiet');
   if (target !== undefined) routes.drop('quiet', target);
-  let open = true;
-  const page = routes.whenReady('quiet', undefined, 10_000, () => open);
-  const begun = Date.now();
+  const page = routes.whenReady('quiet', undefined, 10_000, () => true);
   sleeper.wake('quiet');
-  await vi.waitFor(() => expect(disk.mock.calls.length).toBeGreaterThan(2), { timeout: 5_000 });
-  // It looks four times a second here, and the first try is at once.
-  expect(disk.mock.calls.length).toBeLessThanOrEqual(2 + (Date.now() - begun) / 250);
+  // The first try is at once, and the others are made at each look.
+  for (const tries of [1, 2, 3, 4]) {
+    await new Promise(setImmediate);
+    expect(disk).toHaveBeenCalledTimes(tries);
+    vi.advanceTimersByTime(LOOK_MS);
+  }
+  await new Promise(setImmediate);
   disk.mockRestore();
-  await vi.waitFor(() => expect(steps.at(-1)).toBe('start'), { timeout: 5_000 });
-  open = false;
-  await page;
+  vi.advanceTimersByTime(LOOK_MS);
+  await vi.waitFor(() => expect(steps.at(-1)).toBe('start'), soon);
+  routes.swap('quiet', ready());
+  expect(await page).toBe(routes.live('quiet'));
 });

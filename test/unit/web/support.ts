@@ -31,6 +31,9 @@ import { createWeb, type WebOptions } from '../../../src/web/server.js';
 
 export const TOKEN = 'the-token-of-these-tests';
 
+/** How much later (ms) these servers tell a guesser that a token is wrong. */
+export const SLOW_MS = 40;
+
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -374,7 +377,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       controller: { mistakes: () => [], refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
       publicBase: () => base,
       url: (app) => `${base}/apps/${app}/`,
-      access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts() },
+      access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts(), slowMs: SLOW_MS },
       logs: {
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),

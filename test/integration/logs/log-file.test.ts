@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { LogFile } from '../../../src/logs/log-file.js';
+import { scratch } from '../../helpers/ends.js';
+
+it('LogFile lets a child go on writing at the end after a rotation, with nothing before it', async () => {
+  const file = join(await scratch('log-'), 'run.log');
+  const read = (path = file): Promise<string> => readFile(path, 'utf8');
+  const log = new LogFile(file, { maxBytes: 100 });
+  const handle = await log.openForChild();
+  const script = `process.stdin.on('data', (line) => process.stdout.write(line.toString().repeat(20)));`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', handle.fd, 'inherit'] });
+  await handle.close();
+  child.stdin?.write('before\n');
+  while ((await stat(file)).size < 140) await new Promise(setImmediate);
+  expect(await log.rotateIfLarge()).toBe(true);
+  expect((await stat(file)).size).toBe(0);
+  child.stdin?.end('after\n');
+  await once(child, 'exit');
+  expect(await read()).toBe('after\n'.repeat(20));
+  expect(await read(`${file}.1`)).toBe('before\n'.repeat(20));
+});
