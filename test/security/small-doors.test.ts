@@ -57,6 +57,17 @@ test('a body that would reach into every object, or nests without end, is refuse
   expect(host.output).not.toContain('a request failed');
 });
 
+test('a guesser of tokens has to wait for each answer after some wrong ones', async () => {
+  const guess = (): Promise<number> =>
+    askRaw(host.url, '/api/apps', { headers: { authorization: 'Bearer wrong' } }).then(({ status }) => status);
+  const first = await Promise.all(Array.from({ length: 20 }, guess));
+  expect(new Set(first)).toEqual(new Set([401]));
+  const begun = performance.now();
+  const later = await Promise.all(Array.from({ length: 20 }, guess));
+  expect(later).toContain(429);
+  expect(performance.now() - begun).toBeGreaterThan(1_900);
+});
+
 test('a page of the console cannot be saved by a link of an app', async () => {
   const saved = { cookie, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
   for (const path of ['/console/', '/console/new'])
