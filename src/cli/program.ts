@@ -164,6 +164,14 @@ export function createProgram(make: MakeContext): Command {
       (await import('./redeploy.js')).redeploy(cli(command), app, options),
     );
   program
+    .command('branch')
+    .argument('<app>')
+    .argument('[branch]', 'the branch to deploy when it is pushed (default: show the current one)')
+    .description('show or change the branch that an app deploys')
+    .action(async (app: string, name: string | undefined, _options: unknown, command: Command) =>
+      (await import('./branch.js')).branch(cli(command), app, name),
+    );
+  program
     .command('preview')
     .argument('<app>')
     .argument('<branch>', 'a branch that has been pushed')

@@ -1,4 +1,5 @@
 import { findRelease, type App } from '../domain/app/app.js';
+import { isBranchSettled } from '../domain/app/push.js';
 import { movesBranch, type Release } from '../domain/app/release.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
@@ -12,14 +13,20 @@ export interface BranchKit {
   git: Git;
 }
 
-/** Writes down the branch that deploys, and makes a clone check it out; nothing changes once a release is live. */
+/** Writes down the branch that deploys, and makes a clone check it out; nothing changes once that is settled. */
 export async function adoptBranch({ store, paths, git }: BranchKit, id: string, branch: string): Promise<void> {
   const { deployBranch } = await store.update(id, (app) =>
-    app.deployBranch === branch || (app.deployBranch !== null && app.live !== null)
+    app.deployBranch === branch || (app.deployBranch !== null && isBranchSettled(app))
       ? app
       : { ...app, deployBranch: branch },
   );
   await new Repository(paths.repository(id), git).setHead(deployBranch ?? branch);
+}
+
+/** Makes another branch the one that deploys, as a person asked for. Deploys nothing. */
+export async function chooseBranch({ store, paths, git }: BranchKit, id: string, branch: string): Promise<void> {
+  await store.update(id, (app) => ({ ...app, deployBranch: branch, branchChosen: true }));
+  await new Repository(paths.repository(id), git).setHead(branch);
 }
 
 /** The branch shows what is live, whether or not the pusher is still there to move it; a preview's, also in its app. */

@@ -3,6 +3,8 @@ import type { Deploy } from '../deploys/ongoing.js';
 import type { HeadStarts } from '../deploys/head-starts.js';
 import {
   deployBranchOf,
+  howToDeploy,
+  isBranchSettled,
   isCreation,
   parsePushOptions,
   parseUpdate,
@@ -155,7 +157,7 @@ export class Pushes {
   async #procReceive(push: Push, call: HookCall): Promise<number> {
     const asked = await readRequest(call);
     const app = this.#options.apps.get(push.app);
-    const branch = deployBranchOf(app.deployBranch, asked.updates, app.live !== null);
+    const branch = deployBranchOf(app.deployBranch, asked.updates, isBranchSettled(app));
     if (
       branch !== null &&
       branch !== app.deployBranch &&
@@ -166,6 +168,10 @@ export class Pushes {
     for (const update of asked.updates) {
       for (const line of await this.#answer(push, update, branch, asked.options, call)) call.answer(pkt(line));
     }
+    const plans = asked.updates.map((update) => planRef(update, branch, this.#previewRule(app)));
+    const [first] = plans;
+    if (plans.every(({ kind }) => kind === 'store') && first?.kind === 'store' && first.branch !== undefined)
+      for (const line of howToDeploy(push.app, first.branch, branch ?? 'main')) call.say(line);
     call.answer(FLUSH);
     return 0;
   }
@@ -199,7 +205,7 @@ export class Pushes {
 
   /** What becomes of each ref. */
   #plans(app: App, updates: readonly RefUpdate[]): { update: RefUpdate; plan: RefPlan }[] {
-    const branch = deployBranchOf(app.deployBranch, updates, app.live !== null);
+    const branch = deployBranchOf(app.deployBranch, updates, isBranchSettled(app));
     const previews = this.#previewRule(app);
     return updates.map((update) => ({ update, plan: planRef(update, branch, previews) }));
   }

@@ -1,9 +1,11 @@
 import { demandName, type NewApps } from '../apps/new-apps.js';
+import type { Previews } from '../apps/previews.js';
 import type { Removal } from '../apps/removal.js';
 import type { AppSources } from '../apps/source.js';
 import type { Principal } from '../domain/access/principal.js';
-import { appState, demandRepository, type App, type AppState } from '../domain/app/app.js';
+import { appState, demandRepository, printable, type App, type AppState } from '../domain/app/app.js';
 import type { ProcessState } from '../domain/app/process.js';
+import { demandBranchName } from '../domain/app/push.js';
 import { Refusal } from '../errors.js';
 import type { Turns } from '../lib/turns.js';
 import type { Serving } from '../serving/serving.js';
@@ -43,6 +45,8 @@ export interface AppFacts {
   hidden?: boolean;
   /** True = other branches that are pushed get previews. */
   previews?: boolean;
+  /** The branch whose pushes deploy. */
+  deployBranch?: string;
 }
 
 /** Called when something happened to an app; `undefined` = it was deleted. */
@@ -54,6 +58,9 @@ export interface AppsOptions {
   newApps: NewApps;
   removal: Pick<Removal, 'remove'>;
   sources: AppSources;
+  previews: Pick<Previews, 'find'>;
+  /** Makes another branch the one that deploys. */
+  chooseBranch: (id: string, branch: string) => Promise<void>;
   /** Work on one app happens one after the other. */
   turns: Turns;
 }
@@ -91,10 +98,12 @@ export class Apps {
   }
 
   /**
-   * Changes what people read of an app, and whether its branches get previews. Restarts nothing.
-   * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`, `app-in-place`
+   * Changes what people read of an app, which branch deploys, and whether the others get previews. Restarts and deploys
+   * nothing.
+   * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`, `app-in-place`, and those of a branch:
+   *   `branch-invalid`, `branch-fixed`, `branch-has-preview`
    */
-  async describe(id: string, input: AppFacts): Promise<AppStatus> {
+  async describe(id: string, { deployBranch, ...input }: AppFacts): Promise<AppStatus> {
     const { store, newApps } = this.#options;
     const name = input.name === undefined ? undefined : demandName(input.name);
     const before = store.get(id);
@@ -109,7 +118,10 @@ export class Apps {
         field: 'previews_on',
       });
     }
+    const branch = deployBranch === before.deployBranch ? undefined : deployBranch;
+    if (branch !== undefined) this.#demandBranch(before, branch);
     await store.update(id, (app) => ({ ...app, ...input, ...(name === undefined ? {} : { name }) }));
+    if (branch !== undefined) await this.#options.chooseBranch(id, branch);
     return this.get(id);
   }
 
@@ -156,6 +168,22 @@ export class Apps {
   subscribe(listener: AppListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws Refusal where a branch cannot be the one that deploys */
+  #demandBranch(app: App, branch: string): void {
+    demandBranchName(branch);
+    demandRepository(app, 'An app that runs in place has no branches');
+    const refuse = (code: 'branch-fixed' | 'branch-has-preview', sentence: string): Refusal =>
+      new Refusal('conflict', code, sentence, { field: 'deploy_branch' });
+    if (app.preview !== undefined)
+      throw refuse(
+        'branch-fixed',
+        `${app.id} is the preview of ${printable(app.preview.branch)} and follows that branch.`,
+      );
+    const preview = this.#options.previews.find(app.id, branch);
+    if (preview !== undefined)
+      throw refuse('branch-has-preview', `${printable(branch)} has a preview, ${preview.id}. Delete that first.`);
   }
 
   #publish(id: string): void {

@@ -27,6 +27,7 @@ import { SystemPackages } from '../environments/system-packages.js';
 import { machinePython } from '../environments/places.js';
 import { findTools } from '../environments/tools.js';
 import { RouteTable } from '../gateway/routes.js';
+import { chooseBranch } from '../deploys/branches.js';
 import { Apps } from '../host/apps.js';
 import type { Host } from '../host/host.js';
 import { AppPreviews } from '../host/previews.js';
@@ -265,7 +266,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const importer = new Importer(file, folders);
   const adoption = new Adoption({ store, paths, git, file, reader, appFiles: files, configs, logger });
 
-  const apps = new Apps({ store, serving, newApps, removal, sources, turns });
+  const apps = new Apps({
+    ...{ store, serving, newApps, removal, sources, previews, turns },
+    chooseBranch: (id, branch) => chooseBranch({ store, paths, git }, id, branch),
+  });
   const host: Host = {
     apps,
     files,

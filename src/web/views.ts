@@ -167,6 +167,7 @@ export interface Pages {
     description: string;
     tags: string;
     hidden: boolean;
+    branch: string;
     previews: boolean;
   };
   'console/delete': AppPage & { error: string | undefined };

@@ -6,7 +6,7 @@ import { FLUSH, pkt } from '../../src/git/pkt.js';
 import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
-import { BASIC, fixture, packOf, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
+import { pushLive, BASIC, fixture, packOf, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
 
 let host: TestHost;
 let clones: string;
@@ -251,6 +251,37 @@ describe('what is pushed to', () => {
     expect(branch.output.trim()).toBe('trunk');
     const later = await project.git('push', host.remote('trunk-app'), 'trunk:main');
     expect(later.output).toContain('Stored branch main. It is not deployed: this app deploys trunk.');
+    // What would deploy it, for who reads no manual.
+    expect(later.output).toContain('git push host main:trunk');
+    expect(later.output).toContain('streamlit-host branch trunk-app main');
+  });
+
+  it('after a rename the new branch deploys once somebody says so, and what is live stays until then', async () => {
+    const project = await Project.create(textApp('text:before'), 'master');
+    await pushLive(project, host, 'renamed', 'master');
+    await project.git('branch', '--move', 'main');
+    await project.commit(textApp('text:after'), 'After');
+    expect((await project.git('push', host.remote('renamed'), 'main')).code).toBe(0);
+    expect(await serves(host, 'renamed')).toMatchObject({ text: 'text:before' });
+    const changed = await host.send('PATCH', '/apps/renamed', { deploy_branch: 'main' });
+    expect(await changed.json()).toMatchObject({ deploy_branch: 'main', release: 1, deploy: null });
+    expect(await serves(host, 'renamed')).toMatchObject({ text: 'text:before' });
+    expect((await host.api('/apps/renamed/redeploy', { method: 'POST' })).status).toBe(202);
+    await until('the branch is live', async () => (await host.app('renamed')).release === 2);
+    expect(await serves(host, 'renamed')).toMatchObject({ text: 'text:after' });
+    await run('git', ['clone', '--quiet', host.remote('renamed'), 'renamed'], clones);
+    expect((await run('git', ['branch', '--show-current'], join(clones, 'renamed'))).output.trim()).toBe('main');
+  });
+
+  it('a branch that was chosen before the first push outweighs main', async () => {
+    await host.send('POST', '/apps', { name: 'Chosen', id: 'chosen' });
+    expect((await host.send('PATCH', '/apps/chosen', { deploy_branch: 'production' })).status).toBe(200);
+    const project = await Project.create(textApp('text:main'));
+    const push = await project.git('push', host.remote('chosen'), 'main');
+    expect(push.output).toContain('Nothing was deployed.');
+    expect(await host.app('chosen')).toMatchObject({ state: 'created', deploy_branch: 'production' });
+    expect((await project.git('push', host.remote('chosen'), 'main:production')).code).toBe(0);
+    expect(await serves(host, 'chosen')).toMatchObject({ text: 'text:main' });
   });
 
   it('a first try from another branch that failed does not keep main from deploying', async () => {

@@ -26,6 +26,8 @@ export const appSchema = z.object({
   path: z.string().optional(),
   /** The branch whose pushes deploy; null until the first push names it. */
   deployBranch: z.string().nullable(),
+  /** True where a person named it: then no push does. */
+  branchChosen: z.boolean().optional(),
   /** What the operator asked for, which outlives every crash and reboot. */
   wanted: z.enum(['running', 'stopped']),
   /** True while nobody uses it and its process is gone until somebody does. */

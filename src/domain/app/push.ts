@@ -1,4 +1,5 @@
 import { Refusal } from '../../errors.js';
+import { printable, type App } from './app.js';
 
 /** The longest time that a release may be kept for its open pages, in minutes: a week. */
 export const MAX_DRAIN_MINUTES = 10_080;
@@ -18,7 +19,7 @@ export type RefPlan =
   /** The branch goes, and its preview with it. */
   | { kind: 'end-preview'; branch: string }
   /** Stored and not deployed; the sentence says so. */
-  | { kind: 'store'; say: string }
+  | { kind: 'store'; say: string; branch?: string }
   | { kind: 'refuse'; reason: string };
 
 /** What a pusher asks for with `git push -o`. */
@@ -41,8 +42,22 @@ export interface PreviewRule {
   how: string;
 }
 
+/** What a pusher is told where nothing of a push deploys: how the branch that was stored would. */
+export function howToDeploy(id: string, stored: string, deployBranch: string): string[] {
+  const [branch, target] = [printable(stored), printable(deployBranch)];
+  return [
+    '',
+    'Nothing was deployed.',
+    `To deploy ${branch} once: git push host ${branch}:${target}`,
+    `To deploy it from now on: streamlit-host branch ${id} ${branch}, then streamlit-host redeploy ${id}`,
+    '',
+  ];
+}
+
 const BRANCH = 'refs/heads/';
 const NOTHING = /^0+$/;
+/** What a file system takes, with room for `refs/heads/` and a lock file's ending. */
+const MAX_BRANCH = 200;
 
 /** A line `<old> <new> <ref>` as git's hooks get it. */
 export function parseUpdate(line: string): RefUpdate | undefined {
@@ -60,9 +75,29 @@ export function isDeletion(update: RefUpdate): boolean {
   return NOTHING.test(update.new);
 }
 
+/** True where pushes no longer name the branch that deploys: a person did, or a release is live. */
+export function isBranchSettled({ live, branchChosen }: Pick<App, 'live' | 'branchChosen'>): boolean {
+  return live !== null || branchChosen === true;
+}
+
+/**
+ * Checks the name of a branch by git's rules (https://git-scm.com/docs/git-check-ref-format).
+ * @throws Refusal `branch-invalid`
+ */
+export function demandBranchName(name: string): string {
+  const isValid =
+    name.length <= MAX_BRANCH &&
+    !/^[-/]|^@$|[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|[/.]$/.test(name) &&
+    name.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'));
+  if (isValid) return name;
+  throw new Refusal('invalid', 'branch-invalid', `"${printable(name)}" is not a valid branch name.`, {
+    field: 'deploy_branch',
+  });
+}
+
 /**
  * The branch that deploys: the one the app has, else main or master where this push brings it, else the first branch of it.
- * @param settled true once a release is live: until then a first try from another branch does not outweigh main or master
+ * @param settled as `isBranchSettled` says: until then a first try from another branch does not outweigh main or master
  */
 export function deployBranchOf(current: string | null, updates: readonly RefUpdate[], settled: boolean): string | null {
   if (current !== null && settled) return current;
@@ -94,6 +129,7 @@ export function planRef(update: RefUpdate, deployBranch: string | null, previews
     return {
       kind: 'store',
       say: `Stored branch ${branch}. It is not deployed: this app deploys ${deployBranch ?? 'main'}. ${previews.how}`,
+      branch,
     };
   }
   if (update.ref.startsWith('refs/tags/')) {

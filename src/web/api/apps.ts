@@ -97,11 +97,18 @@ export function appRoutes(api: ApiContext): Route[] {
       summary: 'Update an app',
       description:
         'All fields are optional. Files are committed and deployed together; the old release serves until the new one is live. ' +
-        'An archive replaces the whole project. Changing only metadata or "previews_on" (JSON only) does not restart the app. ' +
+        'An archive replaces the whole project. Changing only metadata, "previews_on" or "deploy_branch" (both JSON only) neither restarts nor deploys. ' +
         'Turning previews off keeps existing previews until their branches are deleted.',
       params: params.app,
       body: { 'multipart/form-data': bodies.updateForm.extend(formFiles), 'application/json': bodies.update },
-      codes: [...codes.newApp, ...codes.commit, 'preview-of-preview'],
+      codes: [
+        ...codes.newApp,
+        ...codes.commit,
+        'preview-of-preview',
+        'branch-invalid',
+        'branch-fixed',
+        'branch-has-preview',
+      ],
       answers: {
         200: {
           description: 'The app, and the deploy if files were sent.',

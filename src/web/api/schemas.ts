@@ -87,6 +87,7 @@ export const bodies = {
     name: name.optional(),
     description: description.optional(),
     previews_on: z.boolean().optional().describe('true: every other branch you push gets a preview.'),
+    deploy_branch: z.string().min(1).max(250).optional().describe('The branch to deploy when it is pushed.'),
     tags: tags.optional(),
     hidden: hidden.optional(),
   }),

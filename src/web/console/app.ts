@@ -47,6 +47,7 @@ export function appRoutes(add: AddRoute): void {
         });
         const previews = page.field('previews') === 'on';
         // Unchanged settings keep following the server's default.
+        const branch = page.field('branch').trim();
         const switched = page.status.app.preview === undefined && previews !== page.host.previews.of(id).on;
         await page.host.apps.describe(id, {
           name: name ?? '',
@@ -54,6 +55,7 @@ export function appRoutes(add: AddRoute): void {
           tags: tags ?? [],
           hidden: hidden ?? false,
           ...(switched ? { previews } : {}),
+          ...(branch === '' ? {} : { deployBranch: branch }),
         });
         page.go(`apps/${id}/settings?done=save`);
       },
@@ -151,6 +153,7 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
       field: refusal?.field,
       name: refusal === undefined ? app.name : page.field('name'),
       description: refusal === undefined ? app.description : page.field('description'),
+      branch: refusal === undefined ? (app.deployBranch ?? '') : page.field('branch'),
       previews: refusal === undefined ? page.host.previews.of(app.id).on : page.field('previews') === 'on',
       tags: refusal === undefined ? app.tags.join(', ') : page.field('tags'),
       hidden: refusal === undefined ? app.hidden : page.field('hidden') !== '',

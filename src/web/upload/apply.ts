@@ -19,6 +19,7 @@ export interface NewApp {
 /** What changes of an app. */
 export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews'>]: AppFacts[Fact] | undefined } & {
   previews_on?: boolean | undefined;
+  deploy_branch?: string | undefined;
 };
 
 /**
@@ -65,8 +66,8 @@ export async function updateFrom(
 ): Promise<{ status: AppStatus; deploy: Deploy | undefined }> {
   const { name, description, tags, hidden } = host.apps.get(id).app;
   const change = upload === undefined ? undefined : await changeOf(upload, false);
-  const { previews_on: previews, ...texts } = input;
-  const changes = given({ ...texts, previews });
+  const { previews_on: previews, deploy_branch: deployBranch, ...texts } = input;
+  const changes = given({ ...texts, previews, deployBranch });
   const describes = Object.keys(changes).length > 0;
   if (describes) await host.apps.describe(id, changes);
   if (change === undefined) return { status: host.apps.get(id), deploy: undefined };

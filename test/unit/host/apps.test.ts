@@ -43,6 +43,10 @@ beforeEach(async () => {
         return () => processListeners.delete(listener);
       },
     },
+    previews: {
+      find: (of, branch) => data.store.list().find(({ preview }) => preview?.of === of && preview.branch === branch),
+    },
+    chooseBranch: async (id, branch) => void done.push(`choose ${branch} for ${id}`),
   });
 });
 afterEach(() => data.close());
@@ -157,4 +161,28 @@ it('whoever listens hears of changes of records and of processes, of removals, a
   leave();
   await data.app('blog');
   expect(heard).toHaveLength(3);
+});
+
+it('another branch becomes the one that deploys, and nothing is deployed by that', async () => {
+  await data.app('shop', { deployBranch: 'master', live: 1, releases: [releaseOf(1, 'live')] });
+  await apps.describe('shop', { deployBranch: 'master' });
+  expect(done).toEqual([]);
+  await apps.describe('shop', { deployBranch: 'main' });
+  expect(done).toEqual(['choose main for shop']);
+});
+
+it('a branch that has no valid name, or a preview, does not become the one that deploys', async () => {
+  const shop = await data.app('shop', { deployBranch: 'main' });
+  await data.app('shop--idea', { preview: { of: 'shop', branch: 'idea', lastUsedAt: shop.createdAt } });
+  await data.app('local', { place: PLACE });
+  for (const [id, deployBranch, code] of [
+    ['shop', '--force', 'branch-invalid'],
+    ['shop', 'idea', 'branch-has-preview'],
+    ['shop--idea', 'main', 'branch-fixed'],
+    ['local', 'main', 'app-in-place'],
+    ['none', 'main', 'app-not-found'],
+  ] as const)
+    await expect(apps.describe(id, { deployBranch, hidden: true })).rejects.toMatchObject({ code });
+  expect(done).toEqual([]);
+  expect(apps.get('shop').app).toEqual(shop);
 });

@@ -207,6 +207,7 @@ const models: Pages = {
     description: evil,
     tags: evil,
     hidden: true,
+    branch: evil,
     previews: true,
   },
   'console/delete': { app, tab: 'settings', notice: undefined, error: evil },

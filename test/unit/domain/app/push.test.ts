@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import {
+  demandBranchName,
   deployBranchOf,
   isCreation,
   isDeletion,
@@ -81,13 +82,21 @@ it.each([
   [
     'refs/heads/idea',
     NEW,
-    { kind: 'store', say: 'Stored branch idea. It is not deployed: this app deploys main. Switch them on.' },
+    {
+      kind: 'store',
+      say: 'Stored branch idea. It is not deployed: this app deploys main. Switch them on.',
+      branch: 'idea',
+    },
   ],
   ['refs/heads/idea', NONE, { kind: 'store', say: 'Deleted branch idea.' }],
   [
     'refs/heads/main/sub',
     NEW,
-    { kind: 'store', say: 'Stored branch main/sub. It is not deployed: this app deploys main. Switch them on.' },
+    {
+      kind: 'store',
+      say: 'Stored branch main/sub. It is not deployed: this app deploys main. Switch them on.',
+      branch: 'main/sub',
+    },
   ],
   ['refs/tags/v1', NEW, { kind: 'store', say: 'Stored tag v1. Tags do not deploy.' }],
   ['refs/tags/v1', NONE, { kind: 'store', say: 'Deleted tag v1.' }],
@@ -112,7 +121,11 @@ it.each([
     one,
     'refs/heads/other',
     NEW,
-    { kind: 'store', say: 'Stored branch other. It is not deployed: this app deploys main. Switch them on.' },
+    {
+      kind: 'store',
+      say: 'Stored branch other. It is not deployed: this app deploys main. Switch them on.',
+      branch: 'other',
+    },
   ],
 ])('what becomes of a ref is decided %s: case %#', (_where, rule, ref, to, plan) => {
   expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
@@ -135,3 +148,39 @@ it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
     );
   },
 );
+
+it.each(['main', 'feature/x', 'prüfung', 'v1.2', '#42', 'a'.repeat(200)])(
+  'the branch name %j is valid, as for git',
+  (name) => {
+    expect(demandBranchName(name)).toBe(name);
+  },
+);
+
+it.each([
+  '',
+  '-f',
+  '/main',
+  'main/',
+  'a//b',
+  'a..b',
+  'a b',
+  'a~1',
+  'a^',
+  'a:b',
+  'a?',
+  'a*',
+  'a[',
+  'a\\b',
+  'a@{b',
+  '@',
+  '.a',
+  'a/.b',
+  'a.lock',
+  'a.lock/b',
+  'a.',
+  'a\n',
+  'a\0',
+  'a'.repeat(201),
+])('the branch name %j is refused, as by git', (name) => {
+  expect(() => demandBranchName(name)).toThrow(expect.objectContaining({ code: 'branch-invalid' }));
+});
