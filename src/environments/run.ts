@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { hasCode, Refusal, type ErrorKind } from '../errors.js';
+import { lower } from '../lib/priority.js';
 import { LineSplitter } from '../logs/lines.js';
 import { endGroup } from '../runtime/process/group.js';
 import { formatSpan } from '../lib/units.js';
@@ -95,6 +96,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
 
   const started = performance.now();
   const child = spawn(argv[0] ?? '', argv.slice(1), { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  lower(child.pid, 'build');
   const exit = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, exitSignal) => resolve({ code, signal: exitSignal }));

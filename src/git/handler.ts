@@ -10,6 +10,7 @@ import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { messageOf, Refusal, refusalOf } from '../errors.js';
+import { lower } from '../lib/priority.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 
@@ -199,6 +200,7 @@ export class GitHandler {
       // Of its own group, so that Ctrl-C on the server does not cut a push in two.
       detached: true,
     });
+    lower(child.pid, 'git');
     await once(child, 'spawn');
     child.stdin?.on('error', () => undefined); // git ended before it had read all: its exit code tells.
     return child;

@@ -3,6 +3,7 @@ import { access, constants, mkdtemp, rm } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { DevTools } from './devtools.js';
+import { lower } from '../lib/priority.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
 import { endGroup } from '../runtime/process/group.js';
 import { startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
@@ -87,13 +88,14 @@ export class Chromium {
 }
 
 async function spawned({ file, path, mark, only }: ChromiumOptions, profile: string): Promise<ChildProcess> {
-  const child = spawn('nice', ['-n', '15', file, ...switches(profile, only)], {
+  const child = spawn(file, switches(profile, only), {
     cwd: profile,
     // A group of its own, so that it can be ended as a whole.
     detached: true,
     env: { PATH: path, HOME: profile, LANG: 'C.UTF-8', [MARK]: mark },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
   });
+  lower(child.pid, 'picture');
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', reject);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { withPort } from '../domain/access/origins.js';
 import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
+import { protectServer } from '../lib/priority.js';
 import type { Logger } from '../logger.js';
 import { findChromium } from '../pictures/chromium.js';
 import { Photographer } from '../pictures/photographer.js';
@@ -40,6 +41,7 @@ export function configFile({ controller, data }: Config): ConfigFile {
 export async function serve(config: Config, logger: Logger, logFolder: LogFolder | undefined): Promise<void> {
   const paths = new Paths(config.data);
   await takeData(paths);
+  protectServer();
   const stop = new Stop();
   // Before anything is started that would be left behind.
   stop.hearSignals();

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { hasCode } from '../errors.js';
+import { lower } from '../lib/priority.js';
 
 /** git said no. The message is git's own last words. */
 export class GitFailed extends Error {
@@ -54,6 +55,7 @@ export async function runGit(run: GitProcess): Promise<Buffer> {
       const exitCode = typeof error.code === 'number' ? error.code : undefined;
       reject(new GitFailed(argv, exitCode, stderr.toString('utf8'), why));
     });
+    lower(child.pid, 'git');
     // It may end before it has read all: its exit code tells. There is none where no more files may be open.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input);

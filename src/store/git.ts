@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { simpleGit } from 'simple-git';
 import { gitEnvironment } from '../domain/project/commands.js';
 import { messageOf } from '../errors.js';
+import { lower } from '../lib/priority.js';
 import { GitFailed, runGit } from './git-process.js';
 
 export { GitFailed } from './git-process.js';
@@ -129,5 +130,7 @@ const CHILDREN = 'child_process';
  */
 function hearErrors(message: unknown, call: Call): void {
   const { process: child } = message as { process?: unknown };
-  if (child instanceof ChildProcess) child.on('error', (error) => (call.spawnError = error));
+  if (!(child instanceof ChildProcess)) return;
+  child.on('error', (error) => (call.spawnError = error));
+  child.on('spawn', () => lower(child.pid, 'git'));
 }

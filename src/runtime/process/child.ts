@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import type { Duplex, Writable } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
 import type { Address } from '../../lib/address.js';
+import { lower } from '../../lib/priority.js';
 import type { BeginSpec, Exit, Instance, InstanceRecord, Order } from '../runtime.js';
 import { DESCRIPTOR, giveOrder } from './cage/order.js';
 import type { Caged, CageSpec } from './cage/spec.js';
@@ -77,6 +78,7 @@ export class Child implements Instance {
       detached: true,
       stdio: ['pipe', spec.output, spec.output, ...(caged === undefined ? [] : ['pipe' as const])],
     });
+    lower(child.pid, 'app');
     const ended = new Promise<Exit>((resolve) =>
       child.once('exit', (code, signal) => resolve(caged?.around === 2 ? exitWithin(code, signal) : { code, signal })),
     );
@@ -98,6 +100,8 @@ export class Child implements Instance {
       throw new Refusal('unavailable', 'app-not-started', 'The app’s cage could not be made. Its log says why.');
     }
     const pid = (await descendantOf(child.pid, caged?.around ?? 0)) ?? child.pid;
+    // What surrounds it may have started it before it was lowered itself.
+    if (pid !== child.pid) lower(pid, 'app');
     // A process that is gone already has no start time, and nothing is ever signalled without one.
     const identity = { pid, startTime: startTimeOf(pid) ?? '0' };
     const { draft, environment: begun } = spec;
@@ -107,7 +111,9 @@ export class Child implements Instance {
   /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
   static adopt(record: InstanceRecord): Child | undefined {
     const identity = identityOf(record);
-    return identity !== undefined && isRunning(identity) ? new Child({ identity, mark: record.mark }) : undefined;
+    if (identity === undefined || !isRunning(identity)) return undefined;
+    lower(identity.pid, 'app');
+    return new Child({ identity, mark: record.mark });
   }
 
   get record(): InstanceRecord {
