@@ -7,6 +7,7 @@ export default defineConfig({
     projects: [
       // No module has a state of its own, so all files may share their threads: most of the time went into starting them.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false } },
+      { test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       {
         test: {
           name: 'integration',

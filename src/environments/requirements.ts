@@ -19,6 +19,9 @@ const MAX_FILE_BYTES = 1024 * 1024;
 /** The most that all of them may have, in bytes. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
+/** What says that a path leads to no file, or that no file can have it: too long, with a NUL, a circle of links. */
+const NO_FILE = ['ENOENT', 'EISDIR', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE'];
+
 /** Everything that requirements say, with the files that they include. */
 export interface Requirements {
   /** The same for files that mean the same: without comments, blank lines and spaces that mean nothing. */
@@ -94,7 +97,7 @@ async function readIncluded(from: string, target: string, sourceDir: string): Pr
     if (facts.size > MAX_FILE_BYTES) throw tooLarge(`${target} is`, MAX_FILE_BYTES, target);
     return await readFile(path);
   } catch (error) {
-    if (!hasCode(error, 'ENOENT') && !hasCode(error, 'EISDIR') && !hasCode(error, 'ENOTDIR')) throw error;
+    if (!NO_FILE.some((code) => hasCode(error, code))) throw error;
     throw refusal(`${from} includes ${target}, which is not in the project. Add it, or remove that line.`, from);
   }
 }

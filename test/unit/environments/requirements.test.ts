@@ -67,7 +67,11 @@ describe('gatherRequirements', () => {
     });
   });
 
-  it.each(['-r missing.txt', '-r req'])('refuses %s with a sentence', async (line) => {
+  it.each([
+    ...['-r missing.txt', '-r req'],
+    // What no file can be called.
+    ...['-r a\0b', `-r ${'a'.repeat(300)}`, `-r ${'a/'.repeat(2_500)}a`],
+  ])('refuses %s with a sentence', async (line) => {
     await mkdir(join(folder, 'req'));
     await expect(gather(line)).rejects.toMatchObject({
       code: 'requirements-missing',
