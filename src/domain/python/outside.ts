@@ -10,6 +10,9 @@ const REMOTE = /^(?:(?:git|hg|svn|bzr)\+)?(?:https?|ssh|sftp|git|svn|ftp):\/\//i
 /** What pip and uv replace by a variable of the server's, wherever it stands. */
 const VARIABLE = /\$\{[A-Za-z0-9_]+\}/;
 
+/** The most "@" and "=" of one word: each begins what may be a place, so that more would take long to look at. */
+const MAX_JOINTS = 64;
+
 /** The keys under which uv.lock and `[tool.uv]` name places. */
 const KEYS = ['path', 'directory', 'editable', 'virtual', 'registry', 'url', 'git'];
 
@@ -25,11 +28,13 @@ export function isOutside(place: string): boolean {
 
 /**
  * Looks at every word of a requirements file, since pip and uv read other words as options than we do.
- * @throws Refusal `requirements-outside` where one is a place on this machine that is not in the project
+ * @throws Refusal `requirements-outside` where one is a place on this machine that is not in the project;
+ *   `requirements-unreadable` where a word joins too much to look at
  */
 export function refuseOutside(text: string, file: string): void {
   for (const line of parseRequirements(text)) {
     for (const word of line.text.split(' ')) {
+      if ((word.match(/[@=]/g)?.length ?? 0) > MAX_JOINTS) throw tooJoined(file, line.text);
       const place = placesIn(word).find(isOutside);
       if (place !== undefined) throw outside(file, `contains "${printable(line.text)}", but ${printable(place)}`);
     }
@@ -84,6 +89,11 @@ function decoded(path: string): string {
   } catch {
     return path; // A "%" that encodes nothing.
   }
+}
+
+function tooJoined(file: string, line: string): Refusal {
+  const sentence = `${file} contains "${printable(line)}", which has more than ${MAX_JOINTS} "@" and "=" in one word. Remove that line.`;
+  return new Refusal('invalid', 'requirements-unreadable', sentence, { field: file });
 }
 
 function outside(file: string, what: string): Refusal {

@@ -132,3 +132,10 @@ describe('files of other formats that name what is outside', () => {
     choose({ Pipfile: '[packages]\nx = { path = "./lib" }\n' });
   });
 });
+
+it('refuses a word with more "=" and "@" than it could look at in time', () => {
+  const unreadable = expect.objectContaining({ code: 'requirements-unreadable' }) as Error;
+  const text = `a${'='.repeat(8_000)}\n`.repeat(100);
+  expect(() => refuseOutside(text, 'requirements.txt')).toThrow(unreadable);
+  expect(() => refuseOutside(`x @ https://a/b?${'c=d&'.repeat(20)}\n`, 'requirements.txt')).not.toThrow();
+});
