@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { needsTwoOrigins, withPort } from './domain/access/origins.js';
+import { isProxyEntry } from './domain/access/visitor.js';
 
 /** All settings, which `main` passes on in parts. */
 export interface Config {
@@ -22,6 +23,8 @@ export interface Config {
   hosts: readonly string[];
   /** Additional request headers passed to apps, in lower case; "x-sso-*" matches every header with that prefix. */
   appHeaders: readonly string[];
+  /** The addresses and networks of proxies whose word about visitors is taken. */
+  trustedProxies: readonly string[];
   /** The maximum concurrent connections, in total and per IP address. */
   connections: { total: number; perAddress: number };
   /** The admin token, if set; otherwise the one stored in the data folder is used. */
@@ -127,10 +130,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return found ?? words[0];
   };
 
-  /** Words separated by commas, each matching a pattern. */
-  const list = (name: string, form: RegExp, what: string): string[] => {
+  /** Words separated by commas, each of a form. */
+  const list = (name: string, form: RegExp | ((word: string) => boolean), what: string): string[] => {
     const words = (read(name) ?? '').split(',').flatMap((word) => (word.trim() === '' ? [] : word.trim()));
-    const wrong = words.filter((word) => !form.test(word));
+    const fits = form instanceof RegExp ? (word: string) => form.test(word) : form;
+    const wrong = words.filter((word) => !fits(word));
     if (wrong.length > 0)
       mistakes.push(`Each entry of STREAMLIT_HOST_${name} must be ${what} (found ${wrong.join(', ')}).`);
     return words;
@@ -170,6 +174,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     hosts: list('HOSTS', /^[^\s:/?#@[\]\\]+$/, 'a host name without scheme and port, such as apps.example.com'),
     appHeaders: list('APP_HEADERS', /^[\w-]+\*?$/, 'the name of a header, such as X-Sso-Email or X-Sso-*').map((name) =>
       name.toLowerCase(),
+    ),
+    trustedProxies: list(
+      'TRUSTED_PROXIES',
+      isProxyEntry,
+      'an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8',
     ),
     connections: {
       total: integer('CONNECTIONS', 10_000, 10, 1_000_000),

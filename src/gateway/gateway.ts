@@ -6,6 +6,7 @@ import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/rou
 import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
+import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
@@ -26,6 +27,8 @@ export interface GatewayOptions {
   basePath: string;
   /** Where visitors find the apps. */
   publicBase: () => string;
+  /** Who asks. */
+  visitor: (request: IncomingMessage) => Visitor;
   /** Headers that reach apps in addition to the kinds that always do, in small letters. */
   appHeaders?: readonly string[];
   /** Somebody came for an app that sleeps. */
@@ -258,8 +261,9 @@ export class Gateway {
   /** @returns the app's path as browsers see it */
   #prepare(request: IncomingMessage, to: AppRequest, query: string): string {
     const base = new URL(this.#options.publicBase());
-    const proto = request.headers.host === base.host ? base.protocol.slice(0, -1) : 'http';
-    cleanRequest(request, { address: request.socket.remoteAddress ?? '', proto, also: this.#options.appHeaders ?? [] });
+    const usual = request.headers.host === base.host ? base.protocol.slice(0, -1) : 'http';
+    const { address, proto = usual } = this.#options.visitor(request);
+    cleanRequest(request, { address, proto, also: this.#options.appHeaders ?? [] });
     const appPath = `${this.#options.basePath}/apps/${to.id}`;
     request.url = `${appPath}${to.rest}${query}`;
     return appPath;

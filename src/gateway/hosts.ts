@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { isLoopback, nameOf } from '../domain/access/origins.js';
+import type { TrustedProxies } from '../domain/access/visitor.js';
 
 /** Under which names the server answers. */
 export interface HostRule {
@@ -24,7 +25,11 @@ export function isOurHost(host: string | undefined, { publicBase, bind, named }:
   return [new URL(publicBase).host, ...named].some((ours) => nameOf(ours) === name);
 }
 
-/** True for the address of a proxy on this machine: people use the server under another name, and come from here all the same. */
-export function isManyBehind(address: string, publicBase: string): boolean {
+/**
+ * True for the address of a proxy: one that is trusted, or one on this machine, where people use the server under another
+ * name and come from here all the same.
+ */
+export function isManyBehind(address: string, publicBase: string, proxies: Pick<TrustedProxies, 'has'>): boolean {
+  if (proxies.has(address)) return true;
   return isLoopback(address.replace(/^::ffff:/, '')) && !isLoopback(nameOf(new URL(publicBase).host) ?? '');
 }

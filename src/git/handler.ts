@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { isBrowser } from '../domain/access/browser.js';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
+import type { Visitor } from '../domain/access/visitor.js';
 import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
 import type { Attempts } from '../domain/access/attempts.js';
@@ -36,6 +37,8 @@ export interface GitRepositories {
 export interface GitHandlerOptions {
   check: CheckToken;
   attempts: Attempts;
+  /** Who asks. */
+  visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   repositories: GitRepositories;
   pushes: Pushes;
   /** git's small environment. */
@@ -97,7 +100,7 @@ export class GitHandler {
     // git asks without credentials first, every time: that does not count as a guess.
     if (authorization === undefined) return undefined;
     const { attempts, check } = this.#options;
-    const address = request.socket.remoteAddress ?? '';
+    const { address } = this.#options.visitor(request);
     const principal = authenticate(authorization, check);
     // The right token always passes: behind a proxy everybody has the guesser's address.
     if (principal !== undefined) return principal;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { Attempts } from '../domain/access/attempts.js';
 import { appsBaseFor } from '../domain/access/origins.js';
+import { TrustedProxies } from '../domain/access/visitor.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
 import { createEntry, type Entry, type EntryOptions } from '../gateway/entry.js';
@@ -12,7 +13,7 @@ import { Gateway } from '../gateway/gateway.js';
 import { isOurHost } from '../gateway/hosts.js';
 import { AppPages } from '../gateway/pages.js';
 import { StaticFiles } from '../gateway/static-files.js';
-import { GitHandler } from '../git/handler.js';
+import { GitHandler, type GitHandlerOptions } from '../git/handler.js';
 import { HookServer } from '../git/hook-server.js';
 import { Pushes } from '../git/pushes.js';
 import type { Logger } from '../logger.js';
@@ -90,7 +91,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const views = new Views({ templates: join(root, 'templates'), files });
 
-  const { git, hooks } = openGit(options, { check, attempts });
+  const proxies = new TrustedProxies(config.trustedProxies);
+  const visitor = proxies.visitor.bind(proxies);
+  const { git, hooks } = openGit(options, { check, attempts, visitor });
   const gateway = new Gateway({
     apps: store,
     routes: composed.routes,
@@ -104,6 +107,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     files: new StaticFiles(join(paths.cache, 'frontend')),
     basePath,
     publicBase: appsBase,
+    visitor,
     appHeaders: config.appHeaders,
     wake: (app) => composed.sleeper.wake(app),
     absent: new Absent({
@@ -132,6 +136,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     publicBase,
     url,
     access: { check, sessions, attempts },
+    visitor,
     logs: paths,
     memoryOf: (mark) => usageOf(mark)?.memory,
     logger,
@@ -165,7 +170,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
 function openGit(
   { paths, root, composed, logger }: DoorsOptions,
-  access: { check: Credentials['check']; attempts: Attempts },
+  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor'>,
 ): { git: GitHandler; hooks: HookServer } {
   const { store, deploys, pushed, previews, headStarts, url } = composed;
   const pushes = new Pushes({

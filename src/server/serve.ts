@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withPort } from '../domain/access/origins.js';
+import { TrustedProxies } from '../domain/access/visitor.js';
 import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
 import { protectServer } from '../lib/priority.js';
@@ -93,10 +94,11 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   await doors.hooks.listen();
   const unfollow = logFolder?.follow(composed.store, paths, (text) => logger.warn(text));
   await composed.begin();
+  const proxies = new TrustedProxies(config.trustedProxies);
   const limits = {
     ...config.connections,
     basePath,
-    manyBehind: (address: string) => isManyBehind(address, publicBase()),
+    manyBehind: (address: string) => isManyBehind(address, publicBase(), proxies),
   };
   const server = await listen(config, doors.entry, limits);
   const appsServer = appsAddress && doors.appsEntry && (await listen(appsAddress, doors.appsEntry, limits));

@@ -1,8 +1,9 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { Host } from '../host/host.js';
 import type { Controller } from '../in-place/controller.js';
+import type { Visitor } from '../domain/access/visitor.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Paths } from '../store/paths.js';
@@ -40,6 +41,8 @@ export interface WebOptions {
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
   uploads: { tmp: string; maxBytes?: number };
+  /** Who asks. */
+  visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   /** Ends the server; called when the answer to the request is on its way. */
   stopServer(options: { keepApps: boolean }): void;
   /** Aborted when the server ends, so that event streams end too. */
@@ -71,6 +74,10 @@ export function createWeb(options: WebOptions): RequestListener {
     );
   });
 
+  app.use(async (ctx, next) => {
+    ctx.request.ip = options.visitor(ctx.req).address;
+    await next();
+  });
   app.use(securityHeaders());
   app.use(answerErrors({ page: (status, sentence) => pages.error(status, sentence), logger }));
   app.use(answerHealth);

@@ -91,6 +91,7 @@ beforeAll(async () => {
     files: {} as GatewayOptions['files'],
     basePath: '',
     publicBase: () => `http://127.0.0.1:${port}`,
+    visitor: () => ({ address: '203.0.113.9', proto: undefined }),
     wake: () => undefined,
     absent: new Absent({
       page: (page) => page,

@@ -49,6 +49,7 @@ beforeEach(async () => {
   };
   const handler = new GitHandler({
     attempts: new Attempts(),
+    visitor: () => ({ address: '203.0.113.9' }),
     check: (token) => (token === 'secret' ? { kind: 'person', name: 'ada' } : undefined),
     repositories: {
       find: () => bare,

@@ -11,7 +11,7 @@ const FILES = {
   'requirements.txt': 'streamlit\n',
   'app.py':
     'import json\nimport streamlit as st\nst.text("user=" + json.dumps(st.user.to_dict()))\n' +
-    'st.text("headers=" + json.dumps(st.context.headers.to_dict()))\n',
+    'st.text("headers=" + json.dumps(st.context.headers.to_dict()))\nst.text(f"ip={st.context.ip_address}")\n',
   '.streamlit/config.toml':
     '[server]\nenableAgentApi = true\ntrustedUserHeaders = { "X-Email" = "email", "User-Agent" = "agent" }\n',
 };
@@ -87,4 +87,21 @@ test.each([
 ])('%s is hidden or nothing', async (path) => {
   const answer = await askRaw(host.url, `/apps/demo/${path}`);
   expect(answer.body).not.toContain('# TYPE');
+});
+
+test('an app is told the visitor’s address by a proxy that is trusted, and by nobody else', async () => {
+  const behind = await startHost({ env: { STREAMLIT_HOST_TRUSTED_PROXIES: '127.0.0.1' } });
+  await pushLive(await Project.create(FILES), behind, 'demo');
+  const headers = { 'x-forwarded-for': '6.6.6.6, 203.0.113.9', 'x-forwarded-proto': 'https' };
+  const seen = async ({ url }: TestHost): Promise<string[]> => {
+    const page = await StreamlitClient.connect(`${url}/apps/demo/`, { headers });
+    await page.run();
+    const told = JSON.parse(page.text('headers=')) as Record<string, string>;
+    const ip = page.text('ip=');
+    await page.close();
+    return [ip, told['X-Forwarded-For'] ?? '', told['X-Forwarded-Proto'] ?? ''];
+  };
+  expect(await seen(behind)).toEqual(['203.0.113.9', '203.0.113.9', 'https']);
+  // Streamlit has no address for who comes from this machine.
+  expect(await seen(host)).toEqual(['None', '127.0.0.1', 'http']);
 });

@@ -382,6 +382,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),
       },
+      visitor: ({ socket }) => ({ address: socket.remoteAddress ?? '' }),
       memoryOf: () => undefined,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
