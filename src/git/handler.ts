@@ -15,6 +15,8 @@ import { lower } from '../lib/priority.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 
+/** How long what git has started may outlive it before the client is told, in ms. */
+const AFTER_MS = 3_000;
 /** How long a client may be silent in the middle of a request, in ms. */
 const IDLE_MS = 10 * 60_000;
 
@@ -171,8 +173,10 @@ export class GitHandler {
       // A pusher who leaves does not end the deploy; a cloner who leaves ends the clone.
       if (!push) response.once('close', () => child.kill('SIGTERM'));
       const fed = this.#feed(request, child, encoding !== 'identity', (chunk) => push && pushes.receive(secret, chunk));
-      await this.#answer(child, response, service);
+      const whole = await this.#answer(child, response, service);
       await fed;
+      // Not ended as if it were whole: git would wait for the rest of it, or take it for a success.
+      if (!whole) response.destroy();
     } finally {
       if (push) {
         pushes.close(secret);
@@ -250,19 +254,40 @@ export class GitHandler {
     }
   }
 
-  /** Hands git's answer to the client as it comes, and goes on reading it when the client has left, or a hook would stick. */
-  async #answer(child: ChildProcess, response: ServerResponse, service: Service): Promise<void> {
+  /**
+   * Hands git's answer to the client as it comes, and goes on reading it when the client has left, or a hook would stick.
+   * @returns false where git was killed, so that there is no whole answer
+   */
+  async #answer(child: ChildProcess, response: ServerResponse, service: Service): Promise<boolean> {
     let stderr = '';
     child.stderr?.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString('utf8')).slice(-2_000);
     });
     response.once('close', () => child.stdout?.unpipe(response).resume());
     child.stdout?.pipe(response, { end: false });
+    let late: NodeJS.Timeout | undefined;
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', resolve);
+      // Its hooks hold its pipes, and know nothing of its end: a deploy that they follow would keep the client waiting.
+      child.once('exit', (exitCode, signal) => {
+        if (signal !== null) endHooks(child);
+        late = setTimeout(() => resolve(exitCode), AFTER_MS);
+      });
     });
+    clearTimeout(late);
+    if (code === null) child.stdout?.unpipe(response).resume();
     if (code !== 0 && stderr !== '') this.#options.logger.warn({ service, code, stderr }, 'git ended with an error');
+    return code !== null;
+  }
+}
+
+/** Ends what a killed git has left of its group. */
+function endHooks({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // There is nothing left.
   }
 }
 

@@ -28,6 +28,8 @@ let ended: string[];
 let warnings: object[];
 /** What the making of an app waits for. */
 let making: Promise<unknown>;
+/** What a hook waits for. */
+let hooked: (hook: string) => Promise<unknown>;
 
 /** A git handler with one bare repository, whose hooks take everything that they are asked. */
 beforeEach(async () => {
@@ -37,9 +39,13 @@ beforeEach(async () => {
   ended = [];
   warnings = [];
   making = Promise.resolve();
+  hooked = () => Promise.resolve();
   hooks = new HookServer(
     join(folder, 'run', 'hooks.sock'),
-    async (call) => call.exit(0),
+    async (call) => {
+      await hooked(call.hook);
+      call.exit(0);
+    },
     () => undefined,
   );
   await hooks.listen();
@@ -152,4 +158,23 @@ describe('a client that leaves while its app is being made', () => {
       expect(await processesWith(join(folder, 'hello.git'))).toEqual([]);
     },
   );
+});
+
+it('a push whose git is killed on the server ends within seconds, although its hook goes on', async () => {
+  const work = project(1_000);
+  const begun = new Promise<void>((resolve) => {
+    hooked = () => {
+      resolve();
+      return new Promise(() => undefined);
+    };
+  });
+  const pushed = push(work);
+  await begun;
+  const [git] = await processesWith(`receive-pack\0--stateless-rpc\0${join(folder, 'hello.git')}`);
+  const killedAt = Date.now();
+  process.kill(git ?? 0, 'SIGKILL');
+  const { failed, output } = await pushed;
+  expect([failed, Date.now() - killedAt < 5_000], output).toEqual([true, true]);
+  expect(ended).toEqual(['hello']);
+  await until('its hook has ended', async () => (await processesWith(join(folder, 'run', 'hooks.sock'))).length === 0);
 });
