@@ -4,6 +4,9 @@ import { configFile, serve } from './server/serve.js';
 import { ConfigError, readConfig, type Config } from './settings.js';
 import { LogFolder } from './store/log-folder.js';
 
+/** How long connections may take to end by themselves once the server has stopped, in ms. */
+const LINGER_MS = 2_000;
+
 /** The whole server, from the process environment to its end. Expected mistakes end it with one line. */
 export async function main(): Promise<void> {
   try {
@@ -17,6 +20,8 @@ export async function main(): Promise<void> {
     const logger = createLogger(config.logLevel, process.stdout, copy);
     if (typeof logs === 'string') logger.warn(logs);
     await serve(config, logger, folder);
+    // What still waits for something that went away, such as a Redis of another machine, must not keep us.
+    setTimeout(() => process.exit(0), LINGER_MS).unref();
   } catch (error) {
     const expected = error instanceof ConfigError ? error : refusalOf(error);
     process.stderr.write(`streamlit-host: ${expected?.message ?? String((error as Error).stack ?? error)}\n`);

@@ -7,6 +7,8 @@ import type { Deploys } from './deploys.js';
 const LOCK_MS = 60_000;
 /** How long the end of a worker may take before it is cut off, in ms. */
 const CLOSE_MS = 5_000;
+/** How long closing may take where Redis does not answer, in ms. */
+const CUT_MS = 1_000;
 /** How long apart Redis is tried again when it went away, in ms. */
 const RETRY_MS = 1_000;
 /** For how long the same trouble is not told again, in ms. */
@@ -85,8 +87,8 @@ export class DeployQueue {
     this.#closing = true;
     clearInterval(this.#timer);
     // Both wait for ever where Redis is away.
-    if (!(await within(CLOSE_MS, this.#worker.close()))) await within(CLOSE_MS, this.#worker.close(true));
-    await within(CLOSE_MS, this.#queue.close());
+    if (!(await within(CLOSE_MS, this.#worker.close()))) await within(CUT_MS, this.#worker.close(true));
+    await within(CUT_MS, this.#queue.close());
   }
 
   /** Under a name of its own, so that it is not taken for a job that Redis lists as active and has lost. */

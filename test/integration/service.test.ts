@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, inject, test } from 'vitest';
@@ -70,4 +71,19 @@ test('a server whose Redis is away ends all the same', async () => {
   const host = await startHost({ data, env: { REDIS_URL: 'redis://127.0.0.1:1' } });
   const ended = host.signal('SIGTERM');
   expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 25_000, 'it did not end'))])).toBe(0);
+});
+
+test.each(['SIGSTOP', 'SIGKILL'] as const)('a server whose Redis went away by %s ends all the same', async (signal) => {
+  const socket = join(data, 'theirs.sock');
+  const path = [...inject('tools').redisDirs, process.env.PATH].join(':');
+  const redis = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', data], {
+    env: { PATH: path },
+    stdio: 'ignore',
+  });
+  endWithFile(() => void redis.kill('SIGKILL'));
+  await until('Redis listens', () => existsSync(socket));
+  const host = await startHost({ data, env: { REDIS_URL: `unix://${socket}` } });
+  redis.kill(signal);
+  const ended = host.signal('SIGTERM');
+  expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 30_000, 'it did not end'))])).toBe(0);
 });
