@@ -52,6 +52,8 @@ export class Deploys {
   readonly #ongoing: OngoingDeploys;
   readonly #listeners = new Set<(app: string) => void>();
   readonly #running = new Map<string, Promise<void>>();
+  /** What puts back what an earlier server had begun. */
+  #recovered: Promise<void> = Promise.resolve();
   /** Why deploys ended whose end could not be written down: they are not begun again, it is written later. */
   readonly #unwritten = new Map<string, unknown>();
   /** The apps that are about to be removed. */
@@ -178,19 +180,42 @@ export class Deploys {
   async run(app: string): Promise<void> {
     await this.#running.get(app);
     if (this.#running.has(app)) return this.run(app);
+    // What an earlier server has left is put back first, or both would move the same release.
+    await this.#recovered;
+    if (this.#running.has(app)) return this.run(app);
     const work = this.#run(app).finally(() => this.#running.delete(app));
     this.#running.set(app, work);
     return work;
   }
 
-  /** Puts what an earlier server had begun back to the queue's beginning; called before anything runs. */
+  /**
+   * Puts what an earlier server had begun back to the queue's beginning. It may be done at any time and as often as one
+   * likes: what runs here is left alone, and what is queued stays so.
+   */
   async recover(): Promise<void> {
+    this.#recovered = this.#recover();
+    await this.#recovered;
+  }
+
+  async #recover(): Promise<void> {
     for (const app of this.#options.store.list()) {
-      for (const release of app.releases) {
-        if (release.state === 'building' || release.state === 'starting')
-          await move(this.#options, app.id, release.number, 'queued');
-      }
+      if (this.#running.has(app.id) || !app.releases.some(({ state }) => isInterrupted(state))) continue;
+      // A full disk keeps no deploy from being taken up: its turn begins with the same.
+      await this.#requeue(app.id).catch((error: unknown) =>
+        this.#options.logger.error({ app: app.id, err: error }, 'an interrupted deploy could not be queued again'),
+      );
     }
+  }
+
+  /** Puts back what is half-way, given what the record says in that moment. @param number that release alone */
+  async #requeue(app: string, number?: number): Promise<void> {
+    await this.#options.store.update(app, (current) => {
+      const isOurs = (one: Release): boolean =>
+        isInterrupted(one.state) && (number === undefined || one.number === number);
+      if (!current.releases.some(isOurs)) return current;
+      const releases = current.releases.map((one) => (isOurs(one) ? transition(one, 'queued') : one));
+      return { ...current, releases };
+    });
   }
 
   /** Calls everything off so that the next server takes it up again, and waits until nothing is left running. */
@@ -235,7 +260,7 @@ export class Deploys {
       if (this.#unwritten.has(key)) throw this.#unwritten.get(key);
       signal.throwIfAborted();
       // Found half-way where its end could not be written down: it starts over.
-      if (release.state !== 'queued') await move(this.#options, app.id, release.number, 'queued');
+      await this.#requeue(app.id, release.number);
       await move(this.#options, app.id, release.number, 'building');
       await deploy(this.#options, app, release, ongoing.log, signal);
       logger.info({ app: app.id, release: release.number, ms: ongoing.log.elapsed }, 'a release is live');
@@ -283,7 +308,7 @@ export class Deploys {
     );
     await cleanUp(this.#options, app, number);
     if (to === 'queued') {
-      if (release.state !== 'queued') await move(this.#options, app, number, 'queued');
+      await this.#requeue(app, number);
     } else {
       await move(this.#options, app, number, to, { reason, finishedAt: new Date().toISOString() });
     }
@@ -322,6 +347,11 @@ export class Deploys {
 function broughtBack(release: Release): Partial<Release> {
   const { number, entrypoint, environment } = release;
   return { of: number, ...(entrypoint && { entrypoint }), ...(environment && { environment }) };
+}
+
+/** True for what only a running deploy gives a release. */
+function isInterrupted(state: Release['state']): boolean {
+  return state === 'building' || state === 'starting';
 }
 
 const INTERNAL = 'internal error; see the server log';

@@ -90,3 +90,30 @@ it('a deploy whose failure was told and could not be written down is not begun a
   expect(seen).toEqual(['1 failed']);
   expect(store.get('hello').releases[0]?.reason).toBe(told.reason);
 });
+
+it.each(['building', 'starting'] as const)(
+  'a deploy that a killed server has left %s is recovered once, however often that is done and whatever runs beside it',
+  async (state) => {
+    const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: system('ada'), source: 'push' });
+    await store.update('hello', (app) => ({ ...app, releases: app.releases.map((one) => ({ ...one, state })) }));
+    // The queue's worker may have its job before recovery is done, and recovery may come again while it runs.
+    await Promise.all([deploys.recover(), deploys.run('hello'), deploys.recover(), deploys.run('hello')]);
+    await deploys.recover();
+    expect(await done).toMatchObject({ state: 'failed', reason: expect.stringContaining('app.py') as string });
+    expect(states()).toEqual(['1 failed']);
+  },
+);
+
+it('a deploy that a full disk keeps from being recovered is taken up all the same once its turn comes', async () => {
+  await deploys.request({ app: 'hello', commit, branch: 'main', by: system('ada'), source: 'push' });
+  await store.update('hello', (app) => ({
+    ...app,
+    releases: app.releases.map((one) => ({ ...one, state: 'building' })),
+  }));
+  const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));
+  await deploys.recover();
+  expect(states()).toEqual(['1 building']);
+  disk.mockRestore();
+  await deploys.run('hello');
+  expect(states()).toEqual(['1 failed']);
+});
