@@ -14,6 +14,15 @@ export interface NewAppsOptions {
   turns: Turns;
 }
 
+/** A name in Latin letters, for its address: 销售看板 as XiaoShouKanBan, Продажи as Prodazhi. */
+async function inLatin(name: string): Promise<string> {
+  if (/^[ -~]*$/.test(name)) return name;
+  // Its tables are of no use to most servers.
+  const { default: anyAscii } = await import('any-ascii');
+  // Letters alone: of an emoji it would write the name.
+  return name.replace(/[\p{L}\p{M}]+/gu, anyAscii);
+}
+
 /** Makes apps. */
 export class NewApps {
   readonly #options: NewAppsOptions;
@@ -31,7 +40,7 @@ export class NewApps {
     const name = demandName(input.name);
     return this.#inTurn(async () => {
       this.demandFreeName(name, undefined);
-      const id = input.id === undefined ? this.#freeId(name) : parseNewAppId(input.id);
+      const id = input.id === undefined ? this.#freeId(await inLatin(name)) : parseNewAppId(input.id);
       await this.make(newApp(id, name, new Date(), input.description ?? ''));
       return id;
     });

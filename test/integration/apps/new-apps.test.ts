@@ -37,6 +37,17 @@ it('two apps that are created at once from names with the same id get different 
   expect(made).toEqual(['shop', 'shop-2']);
 });
 
+it.each([
+  ['销售看板', 'xiaoshoukanban'],
+  ['Продажи 2026', 'prodazhi-2026'],
+  ['Übersicht', 'ubersicht'],
+  ['📈 Sales', 'sales'],
+  ['📈', 'app'],
+])('the id of an app is its name in Latin letters: %s', async (name, id) => {
+  expect(await apps.create({ name })).toBe(id);
+  expect(data.store.get(id).name).toBe(name);
+});
+
 it('of two apps that are created at once with one name, the second is refused', async () => {
   const both = await Promise.allSettled([apps.create({ name: 'Shop' }), apps.create({ name: 'SHOP', id: 'other' })]);
   expect(both).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'app-name-taken' } }]);
