@@ -4,12 +4,16 @@ import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { LogFile } from '../logs/log-file.js';
 import type { Address } from '../lib/address.js';
+import { ask } from '../lib/ask.js';
 import type { Confines } from './process/cage/spec.js';
+import { HangWatch } from './hang.js';
 import { waitForHealth } from './ready.js';
 import type { Exit, Instance, InstanceRecord, Lease, Runtime } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
+/** How long a process that serves may take to answer its health check, in ms. */
+const HEALTH_MS = 10_000;
 /** How often a start is tried on another port when its own was taken meanwhile. */
 const PORT_RETRIES = 3;
 
@@ -67,6 +71,8 @@ export class AppProcess {
   #lastExit = '';
   /** Why it was ended, where it was not to stop. */
   #excess = '';
+  readonly #hang = new HangWatch();
+  #asking = false;
 
   constructor(spec: ProcessSpec, runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>, changed: ProcessListener) {
     this.spec = spec;
@@ -232,6 +238,29 @@ export class AppProcess {
     const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
     this.#excess = `the app used ${has} MB of memory; its limit is ${may} MB`;
     await this.#instance.end(0);
+  }
+
+  /**
+   * Asks one that serves whether it still does, and ends it where it hangs; its end is a crash like any other.
+   * @param cpuSeconds the processor time that it has had since its start
+   */
+  async checkHealth(cpuSeconds: number | undefined): Promise<void> {
+    const instance = this.#instance;
+    if (this.#state !== 'ready' || instance === undefined || this.#over || this.#asking) return;
+    this.#asking = true;
+    const askedAt = Date.now();
+    // Whatever it answers: it does not hang.
+    const answered = await ask(this.address, this.spec.healthPath, HEALTH_MS).then(
+      () => true,
+      () => false,
+    );
+    this.#asking = false;
+    if (answered || this.#instance !== instance || this.#over) return this.#hang.reset();
+    const hung = this.#hang.missed(askedAt, Date.now(), cpuSeconds);
+    if (hung === undefined) return;
+    this.#hang.reset();
+    this.#excess = `the app did not respond for ${Math.round(hung / 1_000)} s and was ended`;
+    await instance.end(0);
   }
 
   /** Lets go of it without ending it: the next server adopts it. */

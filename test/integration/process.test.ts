@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ProcessState } from '../../src/domain/app/process.js';
 import { LogFile } from '../../src/logs/log-file.js';
 import { findMarked } from '../../src/runtime/process/marked.js';
@@ -277,3 +277,23 @@ test('what only looks like an earlier server’s process is neither taken over n
   await next.stop();
   expect(startTimeOf(record.pid ?? 0)).toBe(record.startTime);
 });
+
+test('one that is stopped in its tracks is ended and started again, and one that answers is left alone', async () => {
+  const app = prepare();
+  void app.run();
+  await until(() => app.state === 'ready');
+  const { pid } = app;
+  await app.checkHealth(1);
+  expect([app.pid, app.state]).toEqual([pid, 'ready']);
+  // A minute without an answer takes a minute: only the clock is ahead here, not what is asked.
+  process.kill(pid ?? 0, 'SIGSTOP');
+  const clock = vi.spyOn(Date, 'now');
+  for (let question = 0; question < 5; question += 1) {
+    clock.mockReturnValue(1_000_000 + question * 15_000);
+    await Promise.all([app.checkHealth(1), new Promise((resolve) => setTimeout(resolve, 0))]);
+  }
+  clock.mockRestore();
+  await until(() => app.state === 'ready' && app.pid !== pid);
+  expect([app.lastExit, app.restarts]).toEqual(['the app did not respond for 60 s and was ended', 1]);
+  expect(await log()).toContain('the app did not respond for 60 s and was ended');
+}, 90_000);

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { HangWatch } from '../../../src/runtime/hang.js';
+
+/** What a process is found to be, asked every 15 s without an answer within 10 s. @param cpu used in each of these spans, in s */
+function silentFor(watch: HangWatch, questions: number, cpu: number | undefined): (number | undefined)[] {
+  return Array.from({ length: questions }, (_, at) => {
+    const asked = 15_000 * at;
+    return watch.missed(asked, asked + 10_000, cpu === undefined ? undefined : 100 + cpu * at);
+  });
+}
+
+it('hangs where it gives no answer for a minute and uses no processor time', () => {
+  expect(silentFor(new HangWatch(), 5, 0.001)).toEqual([undefined, undefined, undefined, undefined, 70_000]);
+});
+
+it('is busy where it uses the processor meanwhile, for ten minutes', () => {
+  const found = silentFor(new HangWatch(), 45, 10);
+  expect(found.findIndex((hung) => hung !== undefined)).toBe(40);
+  expect(found[40]).toBe(610_000);
+});
+
+it('is given the same ten minutes where nobody knows what it uses', () => {
+  expect(silentFor(new HangWatch(), 30, undefined)).toEqual(Array.from({ length: 30 }, () => undefined));
+});
+
+it('begins anew after an answer', () => {
+  const watch = new HangWatch();
+  silentFor(watch, 4, 0);
+  watch.reset();
+  expect(watch.missed(200_000, 210_000, 100)).toBeUndefined();
+});
+
+it('does not hang by one late answer, such as after the machine was asleep', () => {
+  expect(new HangWatch().missed(0, 3_600_000, 100)).toBeUndefined();
+});
