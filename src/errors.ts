@@ -213,6 +213,11 @@ export function isDiskFull(error: unknown): boolean {
   );
 }
 
+/** True where nothing can be written to a disk: it is full, or read-only. */
+export function isUnwritable(error: unknown): boolean {
+  return isDiskFull(error) || hasCode(error, 'EROFS');
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { system } from '../domain/access/principal.js';
 import { isComplete } from '../environments/places.js';
 import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
@@ -15,13 +16,17 @@ export interface ReconcileOptions extends BranchKit {
 export async function reconcile(options: ReconcileOptions): Promise<void> {
   const { store, serving, deploys, logger } = options;
   await deploys.recover();
+  const apps = store.list();
+  const usedAt = new Map(await Promise.all(apps.map(async (app) => [app.id, await lastUse(options, app)] as const)));
+  // Few start at once: those that are used most get their turns first.
+  apps.sort((a, b) => (usedAt.get(b.id) ?? 0) - (usedAt.get(a.id) ?? 0));
   await Promise.all(
-    store.list().map(async (app) => {
+    apps.map(async (app) => {
       try {
         await serving.adopt(app);
         // What is in the folder of an app in place may not be what ran: only a deploy can tell, and config.json comes first.
         if (app.place === undefined && app.live !== null && app.wanted === 'running') {
-          if (!app.asleep) await serving.start(store.get(app.id));
+          if (!app.asleep) await serving.start(store.get(app.id), { inTurn: true });
           await makeAnew(options, store.get(app.id));
         }
         await mendBranch(options, app);
@@ -30,6 +35,14 @@ export async function reconcile(options: ReconcileOptions): Promise<void> {
       }
     }),
   );
+}
+
+/** When an app was used last, as far as is known: when its live release was deployed, or wrote to its log. In ms since 1970. */
+async function lastUse({ paths }: ReconcileOptions, app: App): Promise<number> {
+  const live = findRelease(app, app.live);
+  const log = live === undefined ? undefined : await stat(paths.runLog(app.id, live.number)).catch(() => undefined);
+  const deployed = Date.parse(app.preview?.lastUsedAt ?? live?.finishedAt ?? app.createdAt);
+  return Math.max(deployed, log?.mtimeMs ?? 0);
 }
 
 /** A back-up holds no environments, and an upgrade of the machine may take their Python away: what is live is built again then. */

@@ -16,6 +16,7 @@ import { Deploys } from '../deploys/deploys.js';
 import { FolderReleases } from '../deploys/folder-release.js';
 import { HeadStarts } from '../deploys/head-starts.js';
 import { Inspector } from '../deploys/inspect.js';
+import { Mender } from '../deploys/mender.js';
 import { Pruner } from '../deploys/pruner.js';
 import { DeployQueue } from '../deploys/queue.js';
 import { ThreadReader } from '../deploys/reader.js';
@@ -278,6 +279,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     previews: new AppPreviews({ store, apps, paths, git, deploys, inspector, previews }),
     masks,
   };
+  const mender = new Mender({ store, serving, logger });
   const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
 
   return {
@@ -306,9 +308,11 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       await previews.look();
       await pruner.tidy();
       queue.begin();
+      mender.begin();
     },
     async rest() {
       await watcher.close();
+      await mender.close();
       await deploys.stop();
       await headStarts.close();
       await adoption.close();

@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { drainMinutesOf, findRelease, nothingDeployed, type App } from '../domain/app/app.js';
 import { processKey, type ProcessRecord } from '../domain/app/process.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { Background } from '../lib/background.js';
+import { Slots } from '../lib/slots.js';
 import { Target } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppProcess, ProcessSpec } from '../runtime/app-process.js';
@@ -28,6 +31,8 @@ export interface ServingOptions {
 
 /** How often the logs and the memory of processes are looked at, in ms: an app in a loop fills a lot in a second. */
 const LOOK_MS = 1_000;
+/** How often processes that serve are asked whether they still do, in ms. */
+const CHECK_MS = 15_000;
 /** How long requests that are under way may take when their process is replaced by one of the same release, in ms. */
 const FINISH_MS = 10_000;
 /** How long the start of the server waits for a process that it adopts to answer, in ms. */
@@ -55,6 +60,9 @@ export class Serving {
   readonly #running = new Set<AppProcess>();
   readonly #closed = new AbortController();
   readonly #looks: NodeJS.Timeout;
+  readonly #checks: NodeJS.Timeout;
+  /** Starts for which nobody waits, such as those of all apps after a reboot. */
+  readonly #starts = new Slots(Math.max(4, 2 * availableParallelism()));
 
   constructor(options: ServingOptions) {
     this.#options = options;
@@ -62,7 +70,8 @@ export class Serving {
       options.logger.warn({ ...facts, err: error }, 'app process work failed'),
     );
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
-    this.#looks.unref();
+    this.#checks = setInterval(() => this.#checkHealth(), CHECK_MS);
+    for (const timer of [this.#looks, this.#checks]) timer.unref();
   }
 
   /** Calls the listener when the state, instance or address of an app's process changes. @returns a function that unsubscribes */
@@ -118,15 +127,16 @@ export class Serving {
       if (before.process.release === process.release) this.#background.own(this.#replace(app, before));
       else this.#drain(app, before);
     }
-    this.#background.own(this.#record(app));
+    this.#background.own(this.record(app));
     await this.#link(app);
   }
 
   /**
    * Starts the live release in the background, and keeps it up from now on. Fine when it runs.
+   * @param options.inTurn true where it waits until few others start
    * @throws Refusal where the app has no release to run
    */
-  async start(app: App): Promise<void> {
+  async start(app: App, options: { inTurn?: boolean } = {}): Promise<void> {
     const before = this.#live.get(app.id);
     // One that has crashed need not wait for its turn, or for somebody.
     if (before !== undefined) return before.process.retry();
@@ -138,7 +148,12 @@ export class Serving {
     // Two starts at once: the first one is under way. Stopped meanwhile, or about to be removed: nobody would end it.
     if (this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
     this.#serve(app.id, process);
-    this.#background.own(process.run());
+    this.#background.own(options.inTurn === true ? this.#starts.take(app.id, () => process.run()) : process.run());
+  }
+
+  /** Lets an app that waits for its turn to start be the next: somebody visits it. */
+  hurry(app: string): void {
+    this.#starts.hurry(app);
   }
 
   /** Adopts the processes that an earlier server left running, and stops those that are no longer wanted. */
@@ -149,7 +164,7 @@ export class Serving {
     } finally {
       this.#adopting.delete(app.id);
     }
-    await this.#record(app.id);
+    await this.record(app.id);
   }
 
   async #adoptOne(app: App, record: ProcessRecord): Promise<void> {
@@ -212,7 +227,7 @@ export class Serving {
   /** Stops every process of every app. The desired state is unchanged, so the next server starts them again. */
   async end(): Promise<void> {
     this.#closed.abort();
-    clearInterval(this.#looks);
+    for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
     await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
     await this.#background.settled();
   }
@@ -220,7 +235,7 @@ export class Serving {
   /** Releases every process without stopping it; the next server adopts them. */
   async leave(): Promise<void> {
     this.#closed.abort();
-    clearInterval(this.#looks);
+    for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
     for (const { process } of this.#all()) process.leave();
     await this.#background.settled();
     for (const { target } of this.#all()) target.agent.destroy();
@@ -234,6 +249,13 @@ export class Serving {
       this.#background.own(process.spec.log.rotateIfLarge());
       this.#background.own(process.limitMemory(usage?.get(process.mark ?? '')?.memory ?? 0));
     }
+  }
+
+  #checkHealth(): void {
+    if (this.#running.size === 0) return;
+    const usage = this.#options.runtime.usage();
+    for (const process of this.#running)
+      this.#background.own(process.checkHealth(usage.get(process.mark ?? '')?.cpuSeconds));
   }
 
   *#all(): Iterable<Served> {
@@ -299,7 +321,7 @@ export class Serving {
     served.target.close();
     await served.process.stop();
     if (store.find(app) === undefined) return;
-    await this.#record(app);
+    await this.record(app);
     logger.info({ app, release: served.process.release }, 'app process stopped');
   }
 
@@ -315,23 +337,24 @@ export class Serving {
     const known =
       this.#live.get(app)?.process === process ||
       [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
-    if (known && this.#options.store.find(app) !== undefined) this.#background.own(this.#record(app));
+    if (known && this.#options.store.find(app) !== undefined) this.#background.own(this.record(app));
   }
 
-  /** Writes down which processes run, as they are now; a release that was live and has none any more is retired. */
-  async #record(app: string): Promise<void> {
+  /**
+   * Writes down which processes run, where the record says something else; a release that was live and has none any more is
+   * retired. On a full disk it is written later.
+   */
+  async record(app: string): Promise<void> {
     // An adoption ends with a record of its own.
     if (this.#options.store.find(app) === undefined || this.#adopting.has(app)) return;
-    await this.#options.store.update(app, (current) => {
+    await this.#options.store.note(app, (current) => {
       const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])].flatMap((one) => one?.process ?? []);
       const running = new Set(served.map((process) => process.release));
-      return {
-        ...current,
-        processes: served.flatMap((process) => process.record ?? []),
-        releases: current.releases.map((one) =>
-          one.state === 'draining' && !running.has(one.number) ? transition(one, 'retired') : one,
-        ),
-      };
+      const processes = served.flatMap((process) => process.record ?? []);
+      const isOver = (one: Release): boolean => one.state === 'draining' && !running.has(one.number);
+      if (isDeepStrictEqual(processes, current.processes) && !current.releases.some(isOver)) return current;
+      const releases = current.releases.map((one) => (isOver(one) ? transition(one, 'retired') : one));
+      return { ...current, processes, releases };
     });
   }
 }

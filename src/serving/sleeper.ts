@@ -11,7 +11,7 @@ const LOOK_MS = 10_000;
 export interface SleeperOptions {
   store: AppStore;
   routes: RouteTable;
-  serving: Pick<Serving, 'start' | 'stop'>;
+  serving: Pick<Serving, 'start' | 'stop' | 'hurry'>;
   /** The default for apps without their own sleep settings. */
   rule: SleepRule;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
@@ -34,6 +34,7 @@ export class Sleeper {
 
   /** Wakes an app if it sleeps; waiting requests follow its route. Ten at once start one process. */
   wake(id: string): void {
+    this.#options.serving.hurry(id);
     const app = this.#options.store.find(id);
     if (app?.asleep !== true || app.wanted !== 'running') return;
     if (this.#working.has(id)) return void this.#called.add(id);

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { APP_ID, appSchema, type App } from '../domain/app/app.js';
 import { replaceFile, sweepDrafts } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
-import { hasCode, messageOf, Refusal } from '../errors.js';
+import { hasCode, isUnwritable, messageOf, Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
 
 /** A change to an app: returns the new record. It must not keep or alter the one it was given. */
@@ -23,6 +23,8 @@ export class AppStore {
   readonly #leftAlone = new Set<string>();
   /** The apps whose meta.json cannot be read, and which are as the copy has them. */
   readonly #fromLast = new Set<string>();
+  /** The apps of which the disk has an older record, since it was full. */
+  readonly #late = new Set<string>();
   /** The apps whose records are gone from the disk, and which are to follow them. */
   readonly #going = new Set<string>();
 
@@ -124,9 +126,43 @@ export class AppStore {
     });
   }
 
-  /** Writes down whether an app is to run. An app that sleeps is awake from here on. @throws Refusal `app-not-found` */
+  /**
+   * Changes an app as `update` does, for what is true whether or not it can be written: on a full disk it counts from now
+   * on, and is written by `writeLate` once there is room.
+   * @throws Refusal `app-not-found`
+   */
+  async note(id: string, change: Change): Promise<App> {
+    return this.#turns.take(id, async () => {
+      const before = this.get(id);
+      const after = change(before);
+      if (after === before) return before;
+      const app = { ...after, updatedAt: new Date().toISOString() };
+      return this.#write(app).catch((error: unknown) => {
+        if (!isUnwritable(error)) throw error;
+        this.#late.add(id);
+        return this.#keep(app);
+      });
+    });
+  }
+
+  /** Writes what could not be written when it happened. @throws Error where there still is no room */
+  async writeLate(): Promise<void> {
+    for (const id of this.#late) {
+      await this.#turns.take(id, async () => {
+        const app = this.#apps.get(id);
+        if (app !== undefined && this.#late.has(id)) await this.#write(app);
+      });
+    }
+  }
+
+  /**
+   * Writes down whether an app is to run. An app that sleeps is awake from here on. Stopping needs no room on the disk: the
+   * app may be what fills it.
+   * @throws Refusal `app-not-found`
+   */
   async want(id: string, wanted: App['wanted']): Promise<App> {
-    return this.update(id, (app) => (app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false }));
+    const change: Change = (app) => (app.wanted === wanted && !app.asleep ? app : { ...app, wanted, asleep: false });
+    return wanted === 'stopped' ? this.note(id, change) : this.update(id, change);
   }
 
   /**
@@ -166,6 +202,11 @@ export class AppStore {
       });
       this.#fromLast.delete(app.id);
     }
+    this.#late.delete(app.id);
+    return this.#keep(app);
+  }
+
+  #keep(app: App): App {
     this.#apps.set(app.id, app);
     this.#tell(app.id, app);
     return app;

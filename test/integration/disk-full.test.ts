@@ -84,7 +84,6 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
       await host.send('PATCH', '/apps/full/config', { vars: { MOOD: 'good' } }),
       await host.send('POST', '/apps/full/redeploy', {}),
       await host.send('POST', '/apps/full/restart', {}),
-      await host.send('POST', '/apps/full/stop', {}),
       await host.send('POST', '/apps', { name: 'Another' }),
     ];
     await rm(join(folder, 'filler'));
@@ -97,6 +96,28 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     expect((await host.app('full')).state).toBe('running');
     expect(await readdir(join(host.data, 'tmp'))).toEqual([]);
     expect(await readdir(join(host.data, 'apps'))).toEqual(['full']);
+  });
+
+  it('keeps nobody from stopping an app, which is on record once there is room', async () => {
+    const record = join(host.data, 'apps/full/meta.json');
+    const before = await readFile(record, 'utf8');
+    const { pid } = await host.app('full');
+    await fill();
+    const stopped = await host.send('POST', '/apps/full/stop', {});
+    expect(stopped.status, await stopped.text()).toBe(200);
+    expect((await host.app('full')).state).toBe('stopped');
+    expect(() => process.kill(pid as number, 0)).toThrow('ESRCH');
+    expect(await readFile(record, 'utf8')).toBe(before);
+    await rm(join(folder, 'filler'));
+    await until('it is on record', async () => {
+      const { wanted, processes } = JSON.parse(await readFile(record, 'utf8')) as {
+        wanted: string;
+        processes: object[];
+      };
+      return wanted === 'stopped' && processes.length === 0;
+    });
+    expect((await host.send('POST', '/apps/full/start', {})).status).toBe(200);
+    await until('it runs again', async () => (await host.app('full')).state === 'running');
   });
 
   it('keeps nobody from the console, nor from removing an app, which is how room is made', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,6 +61,26 @@ describe.skipIf(!mounted)('a disk with room for a part of a file (needs root, to
     const next = new AppStore(paths);
     expect(await next.load()).toEqual([]);
     expect(next.get('hello').releases).toHaveLength(60);
+  });
+
+  it('lets an app be stopped, and has that on record once there is room', async () => {
+    const store = new AppStore(paths);
+    await store.load();
+    const onDisk = async (): Promise<App> => JSON.parse(await readFile(paths.meta('hello'), 'utf8')) as App;
+    await leave(0);
+    const told: unknown[] = [];
+    store.subscribe((_, app) => told.push(app?.wanted));
+    expect(await store.want('hello', 'stopped')).toMatchObject({ wanted: 'stopped' });
+    expect([store.get('hello').wanted, (await onDisk()).wanted, told]).toEqual(['stopped', 'running', ['stopped']]);
+    await expect(store.writeLate()).rejects.toMatchObject({ code: 'ENOSPC' });
+    // What is not true by itself is refused as ever, and does not take the note with it.
+    await expect(store.want('hello', 'running')).rejects.toMatchObject({ code: 'ENOSPC' });
+    await rm(join(folder, 'filler'));
+    await store.writeLate();
+    expect((await onDisk()).wanted).toBe('stopped');
+    const { mtimeMs } = await stat(paths.meta('hello'));
+    await store.writeLate();
+    expect((await stat(paths.meta('hello'))).mtimeMs).toBe(mtimeMs);
   });
 
   it('keeps the config of an app and the key of the vault as they were', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -31,7 +31,11 @@ async function begin(serving: Partial<ReconcileOptions['serving']> = {}): Promis
       recover: async () => undefined,
       request: (asked) => Promise.reject(new Error(`nobody asked for ${asked.app}`)),
     },
-    serving: { adopt: async () => undefined, start: async (app) => void started.push(app.id), ...serving },
+    serving: {
+      adopt: async () => undefined,
+      start: async (app, options) => void started.push(`${app.id}${options?.inTurn === true ? '' : ' at once'}`),
+      ...serving,
+    },
     logger: { error: (facts) => void trouble.push((facts as { app: string }).app) },
   });
 }
@@ -62,4 +66,20 @@ it('tells of an app that cannot be taken up, and starts the others all the same'
   });
   expect(started.sort()).toEqual(['fine', 'without-repository']);
   expect(trouble.sort()).toEqual(['broken', 'without-repository']);
+});
+
+it('starts first what was used last, in turn', async () => {
+  for (const [id, used] of [
+    ['seldom', 100],
+    ['often', 300],
+    ['sometimes', 200],
+  ] as const) {
+    await store.create(live(id));
+    const log = paths.runLog(id, 1);
+    await mkdir(paths.release(id, 1), { recursive: true });
+    await writeFile(log, '');
+    await utimes(log, used, used);
+  }
+  await begin();
+  expect(started).toEqual(['often', 'sometimes', 'seldom']);
 });

@@ -35,6 +35,7 @@ beforeEach(async () => {
     store,
     routes,
     serving: {
+      hurry: () => undefined,
       start: () => Promise.resolve(void steps.push('start')),
       stop: () => {
         steps.push('stop');

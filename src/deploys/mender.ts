@@ -1,0 +1,71 @@
+import type { App } from '../domain/app/app.js';
+import { messageOf } from '../errors.js';
+import type { Serving } from '../serving/serving.js';
+import type { AppStore } from '../store/apps.js';
+
+/** How often what is wanted, what runs and what is written are compared, in ms. */
+const LOOK_MS = 30_000;
+
+export interface MenderOptions {
+  store: Pick<AppStore, 'list' | 'get' | 'writeLate'>;
+  serving: Pick<Serving, 'process' | 'record' | 'start'>;
+  logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
+}
+
+/**
+ * Compares what is wanted with what runs, and what runs with what is written, again and again. Where one of them could not
+ * be done when it was due, such as on a full disk, it is done as soon as it can be.
+ */
+export class Mender {
+  readonly #options: MenderOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  /** What went wrong at the last look, by app, so that it is told once. */
+  readonly #told = new Map<string, string>();
+
+  constructor(options: MenderOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to look: what an earlier server left must be adopted before. */
+  begin(): void {
+    this.#timer = setInterval(() => {
+      this.#looking = this.#looking.then(() => this.look());
+    }, LOOK_MS);
+    this.#timer.unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  /** Looks once. What is wrong with one app keeps no other from being looked at. */
+  async look(): Promise<void> {
+    const { store } = this.#options;
+    for (const app of store.list()) await this.#attempt(app.id, () => this.#mend(app));
+    await this.#attempt('', () => store.writeLate());
+  }
+
+  async #mend(app: App): Promise<void> {
+    const { store, serving, logger } = this.#options;
+    await serving.record(app.id);
+    // What runs in place is started by its deploy.
+    if (app.place !== undefined || app.live === null || app.wanted !== 'running' || app.asleep) return;
+    if (serving.process(app.id) !== undefined) return;
+    await serving.start(store.get(app.id), { inTurn: true });
+    logger.info({ app: app.id }, 'an app that should run and did not was started');
+  }
+
+  async #attempt(about: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.#told.delete(about);
+    } catch (error) {
+      const trouble = messageOf(error);
+      if (this.#told.get(about) === trouble) return;
+      this.#told.set(about, trouble);
+      this.#options.logger.warn({ ...(about !== '' && { app: about }), err: error }, 'cannot put right yet');
+    }
+  }
+}

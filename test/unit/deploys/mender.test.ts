@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Mender, type MenderOptions } from '../../../src/deploys/mender.js';
+import { newApp, type App } from '../../../src/domain/app/app.js';
+import { AppStore } from '../../../src/store/apps.js';
+import { Paths } from '../../../src/store/paths.js';
+import { releaseOf } from '../../helpers/release.js';
+
+let paths: Paths;
+let store: AppStore;
+let steps: string[];
+/** What runs. */
+let running: Set<string>;
+let broken: string | undefined;
+
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'mender-')));
+  store = new AppStore(paths);
+  await store.load();
+  [steps, running, broken] = [[], new Set(), undefined];
+});
+afterEach(() => rm(paths.data, { recursive: true, force: true }));
+
+function mender(): Mender {
+  const serving: MenderOptions['serving'] = {
+    process: (id) => (running.has(id) ? ({} as never) : undefined),
+    record: async (id) => {
+      if (id === broken) throw new Error('no room');
+      steps.push(`record ${id}`);
+    },
+    start: async ({ id }) => void running.add((steps.push(`start ${id}`), id)),
+  };
+  return new Mender({
+    store,
+    serving,
+    logger: { info: () => undefined, warn: (_, text) => void steps.push(text) },
+  });
+}
+
+const live = (id: string, more: Partial<App> = {}): App => ({
+  ...newApp(id, id, new Date(0)),
+  live: 1,
+  releases: [releaseOf(1, 'live')],
+  ...more,
+});
+
+it('starts what should run and does not, once, and nothing else', async () => {
+  for (const app of [live('wanted'), live('stopped', { wanted: 'stopped' }), live('asleep', { asleep: true })])
+    await store.create(app);
+  await store.create(newApp('new', 'new', new Date(0)));
+  const one = mender();
+  await one.look();
+  await one.look();
+  expect(steps.filter((step) => step.startsWith('start'))).toEqual(['start wanted']);
+});
+
+it('looks at every app, and says once what cannot be put right', async () => {
+  for (const id of ['bad', 'good']) await store.create(live(id));
+  broken = 'bad';
+  const one = mender();
+  await one.look();
+  await one.look();
+  expect(steps.filter((step) => step === 'cannot put right yet')).toHaveLength(1);
+  expect(steps.filter((step) => step === 'record good')).toHaveLength(2);
+});

@@ -1,0 +1,34 @@
+import { setImmediate } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { Slots } from '../../../src/lib/slots.js';
+
+it('runs so many at once, the others in turn, and one that somebody waits for before them', async () => {
+  const slots = new Slots(2);
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  const all = ['a', 'b', 'c', 'd', 'e'].map((key) =>
+    slots.take(key, async () => {
+      begun.push(key);
+      await new Promise<void>((resolve) => ends.set(key, resolve));
+    }),
+  );
+  await setImmediate();
+  expect(begun).toEqual(['a', 'b']);
+  slots.hurry('e');
+  slots.hurry('nobody');
+  for (const key of ['a', 'b', 'e', 'c', 'd']) {
+    ends.get(key)?.();
+    await setImmediate();
+  }
+  await Promise.all(all);
+  expect(begun).toEqual(['a', 'b', 'e', 'c', 'd']);
+});
+
+it('gives the slot of failed work to the next', async () => {
+  const slots = new Slots(1);
+  const failed = slots.take('a', () => Promise.reject(new Error('no')));
+  const next = slots.take('b', () => Promise.resolve('done'));
+  await expect(failed).rejects.toThrow('no');
+  expect(await next).toBe('done');
+  expect(await slots.take('c', () => Promise.resolve('free again'))).toBe('free again');
+});
