@@ -1,16 +1,18 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../lib/ask.js';
 import { asSentence } from '../lib/words.js';
-import type { AppFile } from '../domain/project/app-file.js';
+import { DEPENDENCY_FILES, type AppFile } from '../domain/project/app-file.js';
 import type { Release } from '../domain/app/release.js';
+import { missingModule, namesPackage, packageOf } from '../domain/streamlit/missing-module.js';
 import { mayExit } from '../domain/streamlit/script-exit.js';
 import { shortenTracebacks } from '../domain/streamlit/traceback.js';
 import { messageOf, Refusal } from '../errors.js';
 import { tail } from '../logs/tail.js';
 import type { AppProcess } from '../runtime/app-process.js';
 import { runPages } from './run-pages.js';
+import { readTopFile } from '../store/folder.js';
 import type { Paths } from '../store/paths.js';
 import type { DeployLog } from './log.js';
 import { formatSeconds } from '../lib/units.js';
@@ -54,10 +56,11 @@ export async function checkScript(
     if (answer.status !== 404 && answer.status !== 405) {
       // A process that ended is seen to end a little later than its connection breaks.
       if (answer.status === 0) await ended(process);
-      await lastLines(paths, release, process, log);
+      const shown = await lastLines(paths, release, process, log);
       const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
       if (late) await tellExit(release, process, log);
-      throw failure(process, late ? `The script did not finish within ${limit} s.` : 'The script raised an exception.');
+      if (late) throw failure(process, `The script did not finish within ${limit} s.`);
+      throw failure(process, (await lackOf(process, shown)) ?? 'The script raised an exception.');
     }
     if (settings.script !== 'all-pages')
       log.step('Script check skipped: this version of Streamlit does not support it');
@@ -96,7 +99,23 @@ async function checkPages(
   }
   log.step(`${page}:`);
   for (const line of await shorten(paths, release, process, bad.exception)) log.output(line);
-  throw failure(process, `${page} raised an exception.`);
+  throw failure(process, (await lackOf(process, bad.exception)) ?? `${page} raised an exception.`);
+}
+
+/** The package that a script imports and its project does not list, in a sentence; undefined where it failed for another reason. */
+async function lackOf({ spec: { cwd } }: AppProcess, lines: readonly string[]): Promise<string | undefined> {
+  const module = missingModule(lines);
+  if (module === undefined) return undefined;
+  const names = await readdir(cwd);
+  const [list, another] = DEPENDENCY_FILES.filter((file) => names.includes(file));
+  // A module of the project itself, or an environment that was not made from a list.
+  if (list === undefined || names.includes(module) || names.includes(`${module}.py`)) return undefined;
+  const missing = packageOf(module);
+  const text = another === undefined ? await readTopFile(cwd, list, MAX_LOOKED_AT) : undefined;
+  if (text !== undefined && namesPackage(text.toString(), missing)) return undefined;
+  const where = another === undefined ? `in ${list}` : "among the project's dependencies";
+  const imported = missing === module ? '' : ` (imported as ${module})`;
+  return `${missing}${imported} is not ${where}. Add it and push again.`;
 }
 
 /** The largest main file that is looked at, in bytes. */
@@ -117,8 +136,13 @@ function failure(process: AppProcess, reason: string): Refusal {
   return new Refusal('invalid', 'script-failed', reason);
 }
 
-/** What the app printed last, as its author wants to read it. */
-export async function lastLines(paths: Paths, release: Release, process: AppProcess, log: DeployLog): Promise<void> {
+/** Shows what the app printed last, as its author wants to read it. @returns the lines */
+export async function lastLines(
+  paths: Paths,
+  release: Release,
+  process: AppProcess,
+  log: DeployLog,
+): Promise<readonly string[]> {
   const file = paths.runLog(process.spec.app, process.release);
   const { lines } = await tail(file, LAST_LINES_READ);
   // It may have been rotated a moment ago.
@@ -126,9 +150,9 @@ export async function lastLines(paths: Paths, release: Release, process: AppProc
   // Our own lines carry a time, and Streamlit's first one names a port that is ours; what is left is the app's.
   const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
-  if (shown.length === 0) return;
-  log.step('App output:');
+  if (shown.length > 0) log.step('App output:');
   for (const line of shown) log.output(line);
+  return shown;
 }
 
 async function shorten(paths: Paths, release: Release, process: AppProcess, lines: string[]): Promise<string[]> {

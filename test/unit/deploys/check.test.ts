@@ -94,6 +94,46 @@ it('a script that raises an exception is refused after what the app printed, wit
   expect(said()).toEqual(['App output:', '         No such column']);
 });
 
+it.each([
+  [
+    'requirements.txt does not list',
+    { 'requirements.txt': 'streamlit\n' },
+    'seaborn',
+    'seaborn is not in requirements.txt. Add it and push again.',
+  ],
+  [
+    'has another name than its module',
+    { 'requirements.txt': '' },
+    'cv2',
+    'opencv-python-headless (imported as cv2) is not in requirements.txt. Add it and push again.',
+  ],
+  [
+    'none of two lists names',
+    { 'uv.lock': '', 'pyproject.toml': '' },
+    'seaborn',
+    "seaborn is not among the project's dependencies. Add it and push again.",
+  ],
+  [
+    'is listed, so that its name is not what is wrong',
+    { 'requirements.txt': 'Seaborn\n' },
+    'seaborn',
+    'The script raised an exception.',
+  ],
+  [
+    'is a folder of the project',
+    { 'requirements.txt': '', 'seaborn/one.py': '' },
+    'seaborn',
+    'The script raised an exception.',
+  ],
+  ['is needed without any list', { 'app.py': '' }, 'seaborn', 'The script raised an exception.'],
+])('a script fails on a package that %s', async (_, files: Record<string, string>, module, message) => {
+  handler = (_request, response) => void response.writeHead(503).end('error');
+  await writeFiles(join(paths.data, 'source'), files);
+  const printed = `Traceback (most recent call last):\n  File "app.py", line 2\nModuleNotFoundError: No module named '${module}'\n`;
+  await writeFiles(paths.data, { [paths.runLog('shop', 2).slice(paths.data.length + 1)]: printed });
+  await expect(check()).rejects.toMatchObject({ code: 'script-failed', message });
+});
+
 it('a script that does not end in its time is refused, with a hint where it calls sys.exit()', async () => {
   handler = () => undefined;
   await writeFiles(join(paths.data, 'source'), { 'app.py': 'import sys\nsys.exit()\n' });
