@@ -5,11 +5,23 @@ import type { DeployLog } from './log.js';
 /** Makes the environment of a release, and says so in its log. @returns its hash @throws Refusal as `Environments.ensure` does */
 export async function ensureEnvironment(
   environments: Pick<Environments, 'ensure'>,
-  request: Omit<EnvironmentRequest, 'onLine'>,
+  request: Omit<EnvironmentRequest, 'onLine' | 'onNote'>,
   log: DeployLog,
 ): Promise<string> {
-  log.step('Environment:');
-  const { hash, reused, ms } = await environments.ensure({ ...request, onLine: (line) => log.output(line) });
-  log.step(reused ? 'Environment ready: nothing to install' : `Environment ready after ${formatSeconds(ms)}`);
+  let installs = false;
+  const { hash, reused, ms } = await environments.ensure({
+    ...request,
+    onNote: (line) => log.step(line),
+    onLine: (line) => {
+      if (!installs) log.step('Installing dependencies');
+      installs = true;
+      log.output(line);
+    },
+  });
+  log.step(
+    reused
+      ? `Dependencies unchanged: reusing environment ${hash.slice(0, 12)}`
+      : `Dependencies installed (${formatSeconds(ms)})`,
+  );
   return hash;
 }

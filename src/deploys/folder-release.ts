@@ -48,7 +48,7 @@ export class FolderReleases implements ReleaseSource {
       folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
     };
     if (venv !== undefined) {
-      log.step(`Environment: ${venv}, the app's own`);
+      log.step(`Using the app's own environment: ${venv}`);
       return { facts, settings };
     }
     const { dependencies, python } = await dependenciesOf(this.#reader, place, settings);

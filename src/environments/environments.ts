@@ -51,6 +51,8 @@ export interface EnvironmentRequest {
   signal?: AbortSignal | undefined;
   /** Called with what the install prints. While it takes its time, the install waits. */
   onLine: (line: string) => void | Promise<void>;
+  /** Called with which Python is used and why, before anything is installed; `onLine` unless given. */
+  onNote?: ((line: string) => void | Promise<void>) | undefined;
   /** Called with the process groups of the install. */
   onSpawn?: ((pid: number) => void) | undefined;
 }
@@ -133,10 +135,7 @@ export class Environments {
     };
     const source = requirements.local ? sourceDir : undefined;
     for (;;) {
-      if (await this.#find(hash)) {
-        await request.onLine(`Reusing environment ${hash.slice(0, 12)}: dependencies unchanged.`);
-        return done(true);
-      }
+      if (await this.#find(hash)) return done(true);
       const job = this.#jobs.get(hash) ?? this.#start({ hash, request, requirements, python }, source);
       if (!job.work.closed && job.source === source) {
         const audience: Audience = { onLine: request.onLine, onSpawn: request.onSpawn ?? (() => undefined) };
@@ -169,12 +168,12 @@ export class Environments {
     await Promise.all(drafts.map((name) => rm(join(this.#options.tmp, name), { recursive: true, force: true })));
   }
 
-  async #pythonFor({ python: wish, signal, onLine }: EnvironmentRequest): Promise<PythonFacts> {
+  async #pythonFor({ python: wish, signal, onLine, onNote = onLine }: EnvironmentRequest): Promise<PythonFacts> {
     const usual = await this.python();
     if (wish === undefined) return usual;
     const fits = satisfies(usual.version, wish.specifier) && (wish.exact ?? usual.version) === usual.version;
     const { python, note } = choosePython(wish, fits ? [] : await this.#installer.pythons(signal), usual);
-    await onLine(note);
+    await onNote(note);
     return python.executable === usual.executable ? usual : this.#installer.python(python.executable);
   }
 

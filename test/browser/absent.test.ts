@@ -28,7 +28,7 @@ it('who comes during the first build reads its log as it grows, and the app open
   await page.goto(`${host.url}/apps/first/`);
   await page.getByRole('heading', { name: 'first is building' }).waitFor();
   const log = page.getByRole('log', { name: 'Build log' });
-  await log.getByText('Environment:').waitFor();
+  await log.getByText('Installing dependencies').waitFor();
   expect(await log.textContent()).not.toContain(host.data);
   await keepPictures(page, 'gateway-building-log');
   await signals.go();

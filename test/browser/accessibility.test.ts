@@ -125,7 +125,7 @@ describe('nothing serious or critical is found by axe', () => {
         name,
         linksOf(host.url),
         { id: 'sales', name: 'Sales' },
-        { lines: ['    0.1s  Release 1 of sales', '    0.2s  Environment:'], reason: undefined },
+        { lines: ['    0.1s  Release 1 of sales', '    0.2s  Installing dependencies'], reason: undefined },
       );
       const address = `${host.url}/apps/sales/`;
       // Some of these states pass too quickly to be looked at, so the page itself is put in the app's place.

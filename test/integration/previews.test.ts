@@ -82,13 +82,13 @@ test('a branch that git cannot have beside another is refused before it is deplo
   await send('PATCH', '/apps/shop', { previews_on: false });
 });
 
-test('with previews on, a branch is served at an address of its own, with the config of its app, and nothing else changes', async () => {
+test('a branch is served at its own address while previews are on, with the config of its app, and nothing else changes', async () => {
   const before = await serves(host, 'shop');
   expect(await send('PATCH', '/apps/shop', { previews_on: true })).toMatchObject({ id: 'shop', deploy: null });
   const head = await commit('feature/x', { 'app.py': app('feature') });
   const push = await project.git('push', host.remote('shop'), 'feature/x');
   expect(push).toMatchObject({ code: 0 });
-  expect(push.output).toContain('Environment ready: nothing to install');
+  expect(push.output).toContain('Dependencies unchanged: reusing environment');
   expect(push.output).toContain(`${FEATURE} is live: ${host.url}/apps/${FEATURE}/`);
   expect(push.output).toContain('Config: the config of shop');
 
@@ -166,7 +166,7 @@ test('one push takes main and a branch along; a second branch with the same slug
   expect(await serves(host, FEATURE)).toEqual(before);
 });
 
-test('with nowait, the branch moves once the preview is live', async () => {
+test('a branch that was pushed with nowait moves once its preview is live', async () => {
   const head = await commit('later', { 'app.py': app('later') });
   const push = await startPush(project, host, 'shop', '-o', 'nowait', 'later').done;
   expect(push).toMatchObject({ code: 0 });

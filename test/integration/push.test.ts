@@ -47,7 +47,7 @@ describe('git push', () => {
     const commit = await hello.commit(textApp('text:two'), 'Two');
     const push = await hello.git('push', host.remote('hello'), 'main');
     expect(push.code).toBe(0);
-    expect(push.output).toContain('nothing to install');
+    expect(push.output).toContain('Dependencies unchanged: reusing environment');
     expect(await serves(host, 'hello')).toMatchObject({ release: 2, text: 'text:two', ref: commit });
     expect((await host.app('hello')).pid).not.toBe(before.pid);
     const pull = await run('git', ['pull', '--quiet'], join(clones, 'first'));

@@ -25,10 +25,10 @@ it('what a deploy says is heard at once, and stands in the file in the same orde
   const log = new DeployLog(file, (text) => text);
   const heard: string[] = [];
   log.follow((line) => heard.push(line));
-  log.step('Environment:');
+  log.step('Installing dependencies');
   log.output('Resolved 40 packages');
   expect(heard).toHaveLength(2);
-  expect(heard[0]).toMatch(/^ +\d+\.\ds {2}Environment:$/);
+  expect(heard[0]).toMatch(/^ +\d+\.\ds {2}Installing dependencies$/);
   expect(heard[1]).toBe('         Resolved 40 packages');
   expect(await written()).toEqual(heard);
 });
