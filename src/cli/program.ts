@@ -61,10 +61,11 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('status')
+    .argument('[app]', 'show only this app')
     .option('-w, --watch', 'keep running and show every change')
-    .description('list all apps and their states')
-    .action(async (options: { watch?: boolean }, command: Command) =>
-      (await import('./status.js')).status(cli(command), options),
+    .description('list all apps and their states, or show one app')
+    .action(async (id: string | undefined, options: { watch?: boolean }, command: Command) =>
+      (await import('./status.js')).status(cli(command), id, options),
     );
   program
     .command('refresh')

@@ -19,10 +19,16 @@ const COLOURS: Record<string, Colour> = {
   crashed: 'red',
 };
 
-/** All apps, in a table. */
-export async function status(cli: Context, options: { watch?: boolean }): Promise<void> {
+/** Shows all apps in a table, or one of them. @throws Refusal `app-not-found` */
+export async function status(cli: Context, id: string | undefined, options: { watch?: boolean }): Promise<void> {
   const api = await cli.api();
-  if (options.watch === true) return watch(cli, api);
+  const one = id === undefined ? undefined : await api.app(id);
+  if (options.watch === true) return watch(cli, api, id);
+  if (one !== undefined) {
+    if (cli.out.json) return cli.out.data(one);
+    for (const line of lines([one], cli, api)) cli.out.print(line);
+    return;
+  }
   const { apps, config_mistakes: mistakes } = await api.overview();
   if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
@@ -70,8 +76,11 @@ function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) 
   return [`No apps yet. Push one with: git push ${api.target.url}/git/<name>.git main`];
 }
 
-/** Shows every change until interrupted: a table that stays in its place, or a line of JSON a change. */
-async function watch(cli: Context, api: Api): Promise<void> {
+/**
+ * Shows every change until interrupted: a table that stays in its place, or a line of JSON a change.
+ * @param only the one app that is shown; all unless given
+ */
+async function watch(cli: Context, api: Api, only: string | undefined): Promise<void> {
   const { out } = cli;
   const apps = new Map<string, { app: App; at: number }>();
   let lost = false;
@@ -98,21 +107,27 @@ async function watch(cli: Context, api: Api): Promise<void> {
     for await (const piece of events) {
       lost = false;
       for (const { event, data } of piece) {
-        const told = JSON.parse(data) as unknown;
+        const told = narrowed(event, JSON.parse(data) as Told, only);
+        if (told === undefined) continue;
         if (event === 'snapshot') apps.clear();
-        for (const app of event === 'snapshot'
-          ? (told as { apps: App[] }).apps
-          : event === 'app'
-            ? [told as App]
-            : []) {
+        for (const app of event === 'snapshot' ? (told.apps ?? []) : event === 'app' ? [told as App] : [])
           apps.set(app.id, { app, at: Date.now() });
-        }
-        if (event === 'removed') apps.delete((told as { id: string }).id);
-        if (out.json) out.data({ event, ...(told as object) });
+        if (event === 'removed' && told.id !== undefined) apps.delete(told.id);
+        if (out.json) out.data({ event, ...told });
       }
       if (!out.json) draw();
     }
   } finally {
     clearInterval(timer);
   }
+}
+
+/** What comes with an event: all apps, one, or the id of one. */
+type Told = Partial<App> & { apps?: App[] };
+
+/** An event without what belongs to other apps than the one that is shown; undefined where nothing is left of it. */
+export function narrowed(event: string, told: Told, only: string | undefined): Told | undefined {
+  if (only === undefined) return told;
+  if (event === 'snapshot') return { ...told, apps: (told.apps ?? []).filter(({ id }) => id === only) };
+  return told.id === only ? told : undefined;
 }

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Api, App, Overview } from '../../../src/cli/api.js';
 import type { Context } from '../../../src/cli/context.js';
-import { status } from '../../../src/cli/status.js';
+import { narrowed, status } from '../../../src/cli/status.js';
+import { Refusal } from '../../../src/errors.js';
 
 const app = (id: string, state: App['state'], reason: string | null): App => ({
   id,
@@ -30,11 +31,11 @@ async function shown(overview: Overview): Promise<{ printed: string[]; noted: st
     paint: (_: string, text: string) => text,
   };
   const api = { target: { url: 'http://x' }, overview: async () => overview };
-  await status({ out, api: async () => api as unknown as Api } as unknown as Context, {});
+  await status({ out, api: async () => api as unknown as Api } as unknown as Context, undefined, {});
   return { printed, noted };
 }
 
-it('tells below the table why an app failed, without what would steer the terminal', async () => {
+it('status shows below the table why an app failed, without control characters', async () => {
   const apps = [
     app('one', 'failed', 'its folder /x\u001b[2J is not there'),
     app('two', 'running', 'an older failure'),
@@ -46,9 +47,46 @@ it('tells below the table why an app failed, without what would steer the termin
   expect(noted).toEqual([]);
 });
 
-it('tells what is wrong with config.json, whoever has written it', async () => {
+it('status shows what is wrong with config.json, without control characters', async () => {
   const { noted } = await shown({ apps: [], config_mistakes: ['config.json, line 3: this is not JSON\u001b[2J'] });
   expect(noted).toEqual([
     '\nconfig.json has errors. The last valid version stays in effect.\nconfig.json, line 3: this is not JSON?[2J',
   ]);
+});
+
+it('status of one app shows that app alone, and one that is not there is refused', async () => {
+  const printed: string[] = [];
+  const apps = [app('one', 'failed', 'no main file'), app('two', 'running', null)];
+  const api = {
+    target: { url: 'http://x' },
+    app: async (id: string) => {
+      const found = apps.find((each) => each.id === id);
+      if (found === undefined) throw new Refusal('not-found', 'app-not-found', `There is no app "${id}".`);
+      return found;
+    },
+  };
+  const run = (id: string, json: boolean): Promise<void> => {
+    const out = {
+      json,
+      print: (line: string) => printed.push(line),
+      data: (data: unknown) => printed.push(JSON.stringify(data)),
+      paint: (_: string, text: string) => text,
+    };
+    return status({ out, api: async () => api as unknown as Api } as unknown as Context, id, {});
+  };
+  await run('one', false);
+  expect(printed.slice(-2)).toEqual(['', 'one: no main file']);
+  expect(printed.join('\n')).not.toContain('two');
+  await run('two', true);
+  expect(JSON.parse(printed.at(-1) ?? '')).toMatchObject({ id: 'two', state: 'running' });
+  await expect(run('three', false)).rejects.toMatchObject({ code: 'app-not-found' });
+});
+
+it('status of one app that is watched shows the changes of that app alone', () => {
+  const [one, two] = [app('one', 'running', null), app('two', 'running', null)];
+  expect(narrowed('snapshot', { apps: [one, two] }, 'one')).toEqual({ apps: [one] });
+  expect(narrowed('app', one, 'one')).toBe(one);
+  expect(narrowed('app', two, 'one')).toBeUndefined();
+  expect(narrowed('removed', { id: 'two' }, 'one')).toBeUndefined();
+  expect(narrowed('removed', { id: 'two' }, undefined)).toEqual({ id: 'two' });
 });

@@ -24,7 +24,7 @@ it.each([
   [new Refusal('not-found', 'release-not-found', 'x'), 1],
   [new Error('a defect'), 1],
   ['thrown text', 1],
-])('after %s the exit code is %i', (error, code) => {
+])('the exit code after %s is %i', (error, code) => {
   expect(exitCodeOf(error)).toBe(code);
 });
 
