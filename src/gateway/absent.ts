@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App, AppState } from '../domain/app/app.js';
 
 /** The pages a visitor sees where no app can answer. */
-export type AbsentPage = 'not-found' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
+export type AbsentPage = 'not-found' | 'empty' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
 
 /** What such a page shows in addition to the app's name. */
 export interface AbsentFacts {
@@ -46,14 +46,21 @@ export class Absent {
   answer(request: IncomingMessage, response: ServerResponse, app: App | undefined, state: AppState = 'created'): void {
     // A body that nobody will read must not keep the connection waiting.
     request.resume();
-    const page = PAGES[state];
-    const status = page === 'not-found' ? 404 : 503;
+    // An app that was never pushed is one that is not there, for everybody but the operator.
+    const operator = this.#isOpenedByOperator(request);
+    const page = state === 'created' && app !== undefined && operator ? 'empty' : PAGES[state];
+    const status = page === 'not-found' || page === 'empty' ? 404 : 503;
     const soon = page === 'starting' || page === 'building' || page === 'crashed';
     const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
     if (request.headers.accept?.includes('text/html') !== true) {
-      return plain(response, status, `${app === undefined ? 'App not found' : `${app.id}: ${page}`}.\n`, headers);
+      return plain(
+        response,
+        status,
+        `${app === undefined || status === 404 ? 'App not found' : `${app.id}: ${page}`}.\n`,
+        headers,
+      );
     }
-    this.#facts(request, page, app)
+    this.#facts(page, app, operator)
       .then((facts) => {
         response.writeHead(status, {
           ...headers,
@@ -61,7 +68,7 @@ export class Absent {
           'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
           'x-content-type-options': 'nosniff',
           // An app that opens the page in a window must not reach into it.
-          ...(facts.reason === undefined ? {} : { 'cross-origin-opener-policy': 'same-origin' }),
+          ...(facts.reason === undefined && page !== 'empty' ? {} : { 'cross-origin-opener-policy': 'same-origin' }),
         });
         response.end(this.#options.page(page, app, facts));
       })
@@ -71,7 +78,7 @@ export class Absent {
       });
   }
 
-  async #facts(request: IncomingMessage, page: AbsentPage, app: App | undefined): Promise<AbsentFacts> {
+  async #facts(page: AbsentPage, app: App | undefined, operator: boolean): Promise<AbsentFacts> {
     const last = app?.releases.at(-1);
     const facts: AbsentFacts = { lines: [], reason: undefined };
     if (app === undefined || last === undefined) return facts;
@@ -80,11 +87,14 @@ export class Absent {
       facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) =>
         line.replace(/^\[[^\]]+\] {0,4}/, ''),
       );
-    // Only where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame.
-    const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = request.headers;
-    const opened = mode === 'navigate' && dest === 'document';
-    if (page === 'failed' && opened && this.#options.isOperator(request)) facts.reason = last.reason;
+    if (page === 'failed' && operator) facts.reason = last.reason;
     return facts;
+  }
+
+  /** Only where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame. */
+  #isOpenedByOperator(request: IncomingMessage): boolean {
+    const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = request.headers;
+    return mode === 'navigate' && dest === 'document' && this.#options.isOperator(request);
   }
 }
 

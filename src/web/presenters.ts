@@ -87,7 +87,7 @@ export interface AppView {
 }
 
 const APP_STATES: Record<AppState, Look> = {
-  created: { word: 'New', tone: 'idle' },
+  created: { word: 'Created', tone: 'idle' },
   deploying: { word: 'Deploying', tone: 'busy' },
   failed: { word: 'Failed', tone: 'bad' },
   starting: { word: 'Starting', tone: 'busy' },

@@ -70,7 +70,7 @@ export interface GalleryCard {
 }
 
 /** What a visitor of an app sees while it cannot answer. */
-export type GatewayPage = 'building' | 'crashed' | 'failed' | 'not-found' | 'starting' | 'stopped';
+export type GatewayPage = 'building' | 'crashed' | 'empty' | 'failed' | 'not-found' | 'starting' | 'stopped';
 
 /** What such a page also shows. */
 export interface GatewayFacts {
@@ -248,6 +248,7 @@ export class Views {
     return this.#render(`gateway/${page}`, {
       name,
       href,
+      url: app === undefined ? '' : links.git(app.id),
       lines: facts.lines ?? [],
       reason: facts.reason === undefined ? undefined : asSentence(facts.reason),
       site: { links, csrf: undefined },

@@ -258,7 +258,7 @@ const models: Pages = {
   },
 };
 const pages = Object.keys(models) as (keyof Pages)[];
-const gateway: GatewayPage[] = ['building', 'crashed', 'failed', 'not-found', 'starting', 'stopped'];
+const gateway: GatewayPage[] = ['building', 'crashed', 'empty', 'failed', 'not-found', 'starting', 'stopped'];
 
 describe('every page', () => {
   it('is one that is tested here', () => {
