@@ -22,7 +22,7 @@ async function holdAs(port: number): Promise<Server> {
   return stranger;
 }
 
-it('is kept over restarts, and is another one where somebody took it meanwhile', async () => {
+it('the port of an app is kept over restarts, and replaced where another process has taken it', async () => {
   const port = new AppPort(ports, undefined);
   expect(await port.take()).toBe(true);
   const first = port.address.port;
@@ -32,7 +32,7 @@ it('is kept over restarts, and is another one where somebody took it meanwhile',
   await once(stranger.close(), 'close');
 });
 
-it('tells who has the one that was wanted', async () => {
+it('the port of an app is replaced with a note on which process has the one that was wanted', async () => {
   const wanted = await ports.reserve();
   ports.release(wanted);
   const stranger = await holdAs(wanted);
@@ -44,7 +44,7 @@ it('tells who has the one that was wanted', async () => {
   await once(stranger.close(), 'close');
 });
 
-it('is known after it was given back, when others may have it', async () => {
+it('the port of an app is remembered after it was given back, when others may take it', async () => {
   const port = new AppPort(ports, undefined);
   await port.take();
   const { address } = port;
@@ -53,7 +53,7 @@ it('is known after it was given back, when others may have it', async () => {
   expect(await Promise.all([1, 2, 3, 4].map(() => ports.reserve()))).toContain(address.port);
 });
 
-it('was lost where the process says so of this port, and of no other', async () => {
+it('the port of an app counts as lost only where the process says so about this very port', async () => {
   const port = new AppPort(ports, undefined);
   await port.take();
   for (const [line, lost] of [

@@ -49,7 +49,7 @@ it('an older release stays for its open pages; with "git push -o drain=0" it end
   await page.close();
 });
 
-it('an option that is wrong refuses the push, one that is meant for others does not', async () => {
+it('an invalid push option refuses the push, and one meant for other servers does not', async () => {
   const before = await host.app('drains');
   await project.commit(textApp('text:five'), 'five');
   const wrong = await project.git('push', '-o', 'drain=soon', host.remote('drains'), 'main');

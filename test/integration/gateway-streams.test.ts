@@ -604,7 +604,7 @@ test('three hundred WebSockets at once each get their own answer', async () => {
   await allGone();
 });
 
-test('when one end of a WebSocket breaks off, the other is closed', async () => {
+test('a WebSocket whose one end breaks off is closed at the other end too', async () => {
   const broken = await page();
   broken.terminate();
   await allGone();

@@ -84,7 +84,7 @@ async function hold(port: number): Promise<Server> {
 
 const log = (): Promise<string> => readFile(join(folder, 'run.log'), 'utf8');
 
-test('it starts, serves, says so in its log, and ends with its port given back', async () => {
+test('a process starts, serves, says so in its log, and gives its port back when it ends', async () => {
   const app = prepare();
   await app.start();
   await app.whenReady();
@@ -107,7 +107,7 @@ test('it starts, serves, says so in its log, and ends with its port given back',
   expect(given).toContain(port);
 });
 
-test('one that exits at once says how, and is not started again before it is to be kept', async () => {
+test('a process that exits at once says how, and is not restarted before it is kept', async () => {
   await writeFile(join(folder, 'app.cjs'), 'process.exit(3)');
   const app = prepare();
   await app.start();
@@ -115,7 +115,7 @@ test('one that exits at once says how, and is not started again before it is to 
   expect([app.state, app.restarts]).toEqual(['crashed', 0]);
 });
 
-test('one that listens elsewhere is told where', async () => {
+test('a process that listens on another port is told which', async () => {
   const elsewhere = await ports.reserve();
   await writeFile(join(folder, 'app.cjs'), SERVER.replace('Number(process.env.PORT)', String(elsewhere)));
   const app = prepare();
@@ -159,7 +159,7 @@ test('a command that cannot be run is refused, and its port can be given back', 
   ).toHaveLength(10);
 });
 
-test('one that is kept is started again after a crash, at once and where it was', async () => {
+test('a process that is kept is restarted after a crash, at once and on the same port', async () => {
   const app = prepare();
   await app.run();
   const { pid } = app;
@@ -169,7 +169,7 @@ test('one that is kept is started again after a crash, at once and where it was'
   expect([app.restarts, app.address.port]).toEqual([1, port]);
 });
 
-test('one that uses more memory than it may is ended and started again; what it may use is its own', async () => {
+test('a process that exceeds its memory limit is ended and restarted; the limit is its own', async () => {
   const app = prepare({ memoryLimit: 100_000_000 });
   await app.run();
   const { pid } = app;
@@ -183,7 +183,7 @@ test('one that uses more memory than it may is ended and started again; what it 
   expect(app.lastExit).toBe('the app was stopped by SIGKILL');
 });
 
-test('one that finds no free port after a crash goes on trying', async () => {
+test('a process that finds no free port after a crash goes on trying', async () => {
   const { min, max } = portRange(1);
   ports = new Ports({ min, max });
   runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, ports });
@@ -215,7 +215,7 @@ test('a stop in the middle of a start leaves neither a process nor a port behind
   expect(given.filter((one) => one.status === 'fulfilled')).toHaveLength(10);
 });
 
-test('one that is let go of goes on, and whoever waits for it is told at once', async () => {
+test('a process that is let go of goes on, and everyone who waits for it is told at once', async () => {
   await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
   const app = prepare();
   await app.start();
@@ -225,7 +225,7 @@ test('one that is let go of goes on, and whoever waits for it is told at once', 
   expect(startTimeOf(app.pid ?? 0)).toBeDefined();
 });
 
-test('one that was started ahead counts from when it was told what to run', async () => {
+test('a process that was started ahead counts from when it was told what to run', async () => {
   const ahead = await runtime.begin({
     app: 'demo',
     release: 1,

@@ -189,7 +189,7 @@ describe('with two ports', () => {
   });
 });
 
-test('with one port the same script reads the console, of which the server warns', async () => {
+test('a script of an app can read the console where there is one port, which the server warns about', async () => {
   const env = { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test', STREAMLIT_HOST_APPS_PORT: 'off' };
   const one = await startHost({ env });
   await pushLive(await Project.create(APP), one, 'demo');

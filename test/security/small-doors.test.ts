@@ -20,7 +20,7 @@ beforeAll(async () => {
   cookie = answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
 });
 
-test('a method that nobody speaks is refused, and is no defect', async () => {
+test('an unknown method is refused, and not logged as a defect', async () => {
   for (const path of [
     '/',
     '/console/',

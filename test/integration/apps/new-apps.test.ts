@@ -48,7 +48,7 @@ it.each([
   expect(data.store.get(id).name).toBe(name);
 });
 
-it('of two apps that are created at once with one name, the second is refused', async () => {
+it('two apps cannot be created at once with one name: the second is refused', async () => {
   const both = await Promise.allSettled([apps.create({ name: 'Shop' }), apps.create({ name: 'SHOP', id: 'other' })]);
   expect(both).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'app-name-taken' } }]);
   expect(ids()).toEqual(['shop']);

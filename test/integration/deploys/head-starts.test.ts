@@ -57,7 +57,7 @@ const take = (
 ): Promise<Instance | undefined> => headStarts.take('hello', release, environment);
 const begun = (count: number): Promise<void> => vi.waitFor(() => expect(started).toHaveLength(count));
 
-it('begins what the next release is expected to be, once, and hands it over once', async () => {
+it('a head start begins what the next release is expected to be, once, and hands it over once', async () => {
   headStarts.begin('hello');
   headStarts.begin('hello');
   const instance = await take();
@@ -66,7 +66,7 @@ it('begins what the next release is expected to be, once, and hands it over once
   expect(await take()).toBeUndefined();
 });
 
-it('expects the config of a release that comes back', async () => {
+it('a head start expects the config of a release that comes back', async () => {
   headStarts.begin('hello', { ...LIVE, environment: 'older', config: 0 });
   await begun(1);
   expect(started[0]).toMatchObject({ number: 4, environment: 'older', config: 0 });
@@ -76,26 +76,26 @@ it.each([
   ['has another number', releaseOf(5, 'starting', { environment: 'abc' }), undefined],
   ['has another environment', releaseOf(4, 'starting', { environment: 'new' }), undefined],
   ['has other config vars', NEXT, { ZONE: 'south' }],
-])('is ended where the release %s', async (_, release, environment) => {
+])('a head start is ended where the release %s', async (_, release, environment) => {
   headStarts.begin('hello');
   expect(await take(release, environment)).toBeUndefined();
   await started[0]?.instance.ended;
 });
 
-it('leaves alone what a newer push has begun', async () => {
+it('a head start leaves alone what a newer push has begun', async () => {
   headStarts.begin('hello');
   expect(await take(LIVE)).toBeUndefined();
   expect(await take()).toBe(started[0]?.instance);
 });
 
-it('is not handed over where it has ended by itself', async () => {
+it('a head start is not handed over where it has ended by itself', async () => {
   headStarts.begin('hello');
   await begun(1);
   await started[0]?.instance.end(0);
   expect(await take()).toBeUndefined();
 });
 
-it('is ended where no deploy waits for it, and only then', async () => {
+it('a head start is ended where no deploy waits for it, and only then', async () => {
   headStarts.begin('hello');
   app = { ...app, lastRelease: 4, releases: [LIVE, { ...NEXT, state: 'queued' }] };
   headStarts.settle('hello');
@@ -106,7 +106,7 @@ it('is ended where no deploy waits for it, and only then', async () => {
   await started[1]?.instance.ended;
 });
 
-it('is ended where the next release is expected to be another one by now', async () => {
+it('a head start is ended where the next release is expected to be another one by now', async () => {
   headStarts.begin('hello');
   app = { ...app, config: 3 };
   headStarts.begin('hello');
@@ -114,7 +114,7 @@ it('is ended where the next release is expected to be another one by now', async
   expect((await take())?.running).toBe(true);
 });
 
-it('is ended where its deploy does not come in time', async () => {
+it('a head start is ended where its deploy does not come in time', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   headStarts.begin('hello');
   vi.advanceTimersByTime(60_000);
@@ -124,7 +124,7 @@ it('is ended where its deploy does not come in time', async () => {
   expect(await take()).toBeUndefined();
 });
 
-it('begins nothing for an app of which nothing is known, above the limit, or once it is closed', async () => {
+it('a head start begins nothing for an app of which nothing is known, above the limit, or once it is closed', async () => {
   headStarts.begin('gone');
   app = { ...app, live: null };
   headStarts.begin('hello');
@@ -138,7 +138,7 @@ it('begins nothing for an app of which nothing is known, above the limit, or onc
   expect(started.map(({ instance }) => instance.running)).toEqual([false, false]);
 });
 
-it('fails nothing where it cannot be started', async () => {
+it('a head start fails nothing where it cannot be started', async () => {
   headStarts = new HeadStarts({
     store: { find: () => app },
     limit: 1,

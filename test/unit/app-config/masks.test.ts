@@ -24,12 +24,12 @@ function masks(parts: { mask?: MasksOptions['configs']['mask']; cookie?: () => P
 
 const hiding = (value: string) => (text: string) => text.replaceAll(value, '••••');
 
-it("hides an app's values, and passwords in URLs, in the log of its deploy", async () => {
+it("a mask hides an app's values, and passwords in URLs, in the log of its deploy", async () => {
   const hide = await masks({ mask: () => Promise.resolve(hiding('hunter2')) }).forDeploy('hello');
   expect(hide('hunter2 at https://ada:pass@example.com/')).toBe('•••• at https://••••@example.com/');
 });
 
-it('hides what it can where the values cannot be read, and logs that', async () => {
+it('a mask hides what it can where the values cannot be read, and logs that', async () => {
   const error = new Error('no key');
   const hide = await masks({ mask: () => Promise.reject(error) }).forDeploy('hello');
   expect(hide('plain at https://ada:pass@example.com/')).toBe('plain at https://••••@example.com/');
@@ -41,7 +41,7 @@ it('a reader of logs is refused where the values cannot be read', async () => {
   await expect(unreadable.of('hello')).rejects.toMatchObject({ code: 'vault-key-missing' });
 });
 
-it('hides the cookie secret, and does without where that cannot be read', async () => {
+it('a mask hides the cookie secret, and does without where that cannot be read', async () => {
   expect((await masks({}).of('hello'))('the-cookie-secret')).toBe('••••');
   const locked = masks({ cookie: () => Promise.reject(new Refusal('unavailable', 'vault-key-missing', 'No key.')) });
   expect((await locked.of('hello'))('the-cookie-secret')).toBe('the-cookie-secret');

@@ -51,7 +51,7 @@ async function used(id: string, ago: number): Promise<string> {
 const lastUse = (id: string): number => Date.parse(store.get(id).preview?.lastUsedAt ?? '');
 const ids = (): string[] => store.list().map(({ id }) => id);
 
-it('removes previews that nobody uses, and nothing else, however old it is', async () => {
+it('previews that nobody uses are removed, and nothing else, however old it is', async () => {
   await store.create(newApp('old', 'Old', new Date(0)));
   await used('shop--idle', 15 * DAY);
   await used('shop--fresh', 13 * DAY);
@@ -59,7 +59,7 @@ it('removes previews that nobody uses, and nothing else, however old it is', asy
   expect(ids()).toEqual(['old', 'shop', 'shop--fresh']);
 });
 
-it('makes none for an app that is removed in that moment', async () => {
+it('no preview is made for an app that is being removed', async () => {
   const begin = async (app: App): Promise<void> => {
     await store.remove('shop');
     await store.create(app);
@@ -68,7 +68,7 @@ it('makes none for an app that is removed in that moment', async () => {
   expect(ids()).toEqual([]);
 });
 
-it('looks by itself', async () => {
+it('unused previews are looked for at regular intervals', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
   await used('shop--soon', 0);
   open(100);
@@ -79,13 +79,13 @@ it('looks by itself', async () => {
   await vi.waitFor(() => expect(ids()).toEqual(['shop']), { interval: 2 });
 });
 
-it('keeps them all where they may stay for ever', async () => {
+it('previews that may stay forever are all kept', async () => {
   await used('shop--idle', 1_000 * DAY);
   await open(0).look();
   expect(ids()).toEqual(['shop', 'shop--idle']);
 });
 
-it('writes down a visit, once an hour, and takes the start of a process for none', async () => {
+it('a visit to a preview is recorded at most once an hour, and the start of its process is not a visit', async () => {
   const id = await used('shop--visited', 15 * DAY);
   const started = await used('shop--started', 15 * DAY);
   for (const each of [id, started])
@@ -104,7 +104,7 @@ it('writes down a visit, once an hour, and takes the start of a process for none
   expect(lastUse(id)).toBe(noted);
 });
 
-it('does not remove a preview that is just being pushed to', async () => {
+it('a preview that is being pushed to is not removed', async () => {
   const id = await used('shop--branch', 15 * DAY);
   await store.update(id, (app) => ({
     ...app,
@@ -116,7 +116,7 @@ it('does not remove a preview that is just being pushed to', async () => {
   expect(ids()).toEqual(['shop', id]);
 });
 
-it('makes one preview for two pushes at once, and tells who asks for another kind of id', async () => {
+it('two pushes at once make one preview, and an id of another kind is refused', async () => {
   const open14 = open(14 * DAY);
   const both = await Promise.all([open14.ensure('shop', 'a/b'), open14.ensure('shop', 'a/b')]);
   expect(both).toEqual(['shop--a-b', 'shop--a-b']);

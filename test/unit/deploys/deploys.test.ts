@@ -48,7 +48,7 @@ afterEach(() => rm(paths.data, { recursive: true, force: true }));
 const request = (): ReturnType<Deploys['request']> =>
   deploys.request({ app: 'shop', commit: LIVE.commit, branch: 'main', by: system('ada'), source: 'config', of: LIVE });
 
-it('tells whoever asked for a deploy that it was superseded, also where it was so before it could be followed', async () => {
+it('a superseded deploy tells so to everyone who asked for it, even if it could not be followed before', async () => {
   let go = (): void => undefined;
   masks = [new Promise((resolve) => (go = resolve))];
   const first = request();
@@ -58,7 +58,7 @@ it('tells whoever asked for a deploy that it was superseded, also where it was s
   expect(await (await first).done).toMatchObject({ number: 2, state: 'superseded', reason: 'superseded by release 3' });
 });
 
-it('keeps no head start for a deploy that cannot be asked for, or that is called off before its turn', async () => {
+it('a deploy that is refused, or cancelled before its turn, leaves no head start', async () => {
   const unbar = deploys.bar('shop');
   await expect(request()).rejects.toMatchObject({ code: 'app-going' });
   expect(settled).toEqual(['shop']);

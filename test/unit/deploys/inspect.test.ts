@@ -38,7 +38,7 @@ beforeEach(() => {
   read = [];
 });
 
-it('reads the tree of a push once: what was found before it was queued waits for its deploy, also for that of a preview', async () => {
+it('the tree of a push is read once: what was found before it was queued waits for its deploy, also for that of a preview', async () => {
   const found = await inspector.inspect(repositoryOf(FILES), commit(1), { env: { GIT_QUARANTINE_PATH: '/q' } });
   expect(found).toMatchObject({ entrypoint: 'app.py', files: 2 });
   expect(await inspector.take(repositoryOf(new Map()), commit(1))).toBe(found);
@@ -52,14 +52,14 @@ it('inspects a commit of which nothing waits, as after a restart or for a second
   expect(read).toEqual([commit(1), commit(1)]);
 });
 
-it('keeps nothing of a commit that cannot become a release', async () => {
+it('nothing is kept of a commit that cannot become a release', async () => {
   const broken = repositoryOf(new Map([['notes.txt', 'none']]));
   await expect(inspector.inspect(broken, commit(1))).rejects.toMatchObject({ code: 'no-entrypoint' });
   await expect(inspector.take(broken, commit(1))).rejects.toMatchObject({ code: 'no-entrypoint' });
   expect(read).toHaveLength(2);
 });
 
-it('lets only the newest commits wait, so that pushes without a deploy fill no memory', async () => {
+it('only the newest commits are kept, so that pushes without a deploy do not fill the memory', async () => {
   const repository = repositoryOf(FILES);
   for (let number = 0; number < 17; number += 1) await inspector.inspect(repository, commit(number));
   read = [];

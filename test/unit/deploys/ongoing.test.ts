@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(paths.data, { recursive: true, force: true });
 });
 
-it('are each one for all who ask, until they end, which they hear', async () => {
+it('an ongoing deploy is the same for everyone who asks, until it ends, which they are all told', async () => {
   const [one, same] = await Promise.all([deploys.open('hello', 3), deploys.open('hello', 3)]);
   expect(same).toBe(one);
   expect(deploys.find('hello', 3)).toBe(one);
@@ -36,7 +36,7 @@ it('are each one for all who ask, until they end, which they hear', async () => 
   expect(said).toEqual(['         the ••••']);
 });
 
-it('say that they wait for their turn where they do, and not once they have begun or ended', async () => {
+it('an ongoing deploy says that it is waiting while it is, and not once it has begun or ended', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const [waits, begins, ends] = await Promise.all([1, 2, 3].map((number) => deploys.open('hello', number)));
   for (const one of [waits, begins, ends]) one?.follow((line) => said.push(`${one.release}: ${line.trim()}`));

@@ -57,7 +57,7 @@ async function environment(hash: string, ago: number): Promise<string> {
   return folder;
 }
 
-it('removes behind every deploy the environments that no release has used for a day, and no others', async () => {
+it('the pruner removes behind every deploy the environments that no release has used for a day, and no others', async () => {
   const [unused, fresh, used] = [
     await environment('unused', 25 * HOUR),
     await environment('fresh', 23 * HOUR),
@@ -74,7 +74,7 @@ it('removes behind every deploy the environments that no release has used for a 
   expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
 });
 
-it('removes none while there is an app whose record cannot be read, and which may need it', async () => {
+it('the pruner removes none while there is an app whose record cannot be read, and which may need it', async () => {
   const folder = await environment('perhaps', 25 * HOUR);
   await writeFiles(paths.app('damaged'), { 'meta.json': '{' });
   expect(await store.load()).toEqual([expect.stringContaining('so the app is skipped')]);
@@ -82,7 +82,7 @@ it('removes none while there is an app whose record cannot be read, and which ma
   expect(existsSync(folder)).toBe(true);
 });
 
-it('leaves no half of an environment in its place, at no moment of its removal', async () => {
+it('the pruner leaves no half of an environment in its place, at no moment of its removal', async () => {
   const folder = await environment('unused', 25 * HOUR);
   let done = false;
   const tidied = pruner.tidy().finally(() => (done = true));

@@ -45,7 +45,7 @@ function live(id: string, more: Partial<App> = {}): App {
   return { ...newApp(id, id, new Date(0)), live: 1, lastRelease: 1, releases: [releaseOf(1, 'live')], ...more };
 }
 
-it('starts what is wanted, and nothing that was stopped, sleeps or was never live', async () => {
+it('reconciling starts what is wanted, and nothing that was stopped, sleeps or was never live', async () => {
   await store.create(live('wanted', { releases: [] }));
   await store.create(live('stopped', { releases: [], wanted: 'stopped' }));
   await store.create(live('asleep', { releases: [], asleep: true }));
@@ -55,7 +55,7 @@ it('starts what is wanted, and nothing that was stopped, sleeps or was never liv
   expect(trouble).toEqual([]);
 });
 
-it('tells of an app that cannot be taken up, and starts the others all the same', async () => {
+it('reconciling logs an app that cannot be taken up, and starts the others', async () => {
   await store.create(live('without-repository'));
   await store.create(live('broken', { releases: [] }));
   await store.create(live('fine', { releases: [] }));

@@ -13,7 +13,7 @@ function response(headers: IncomingHttpHeaders, cookie?: string): IncomingHttpHe
   return headers;
 }
 
-test('where a request came from is what the gateway knows, not what the request says', () => {
+test('the gateway says where a request came from, whatever the request itself says', () => {
   const headers = request({
     host: 'h',
     'x-forwarded-for': '6.6.6.6',

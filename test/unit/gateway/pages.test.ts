@@ -91,7 +91,7 @@ it("a path below an app is a page where Streamlit answers with its own, and the 
   expect(ready.claims).toBe(0);
 });
 
-it('before the process answers, what looks like a page is taken for one', async () => {
+it('a path that looks like a page is treated as one until the process answers', async () => {
   const starting = target(2, 'starting');
   expect(await pages.page(shop, '/page', starting)).toBeDefined();
   expect(await pages.page(shop, '/robots.txt', starting)).toBeUndefined();

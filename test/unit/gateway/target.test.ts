@@ -14,7 +14,7 @@ test('a request is counted until it ends, and once', () => {
   expect(target.claims).toBe(0);
 });
 
-test('when the last WebSocket closed is remembered, also from an earlier server', () => {
+test('the time when the last WebSocket closed is remembered, also from an earlier server', () => {
   const target = new Target(backend);
   expect(target.lastSocketAt).toBe(0);
   const release = target.hold(() => undefined);
@@ -25,7 +25,7 @@ test('when the last WebSocket closed is remembered, also from an earlier server'
   expect(new Target(backend, new Date(1_000)).lastSocketAt).toBe(1_000);
 });
 
-test('it is idle when no request is under way, whatever WebSockets are open', async () => {
+test('a target is idle when no request is in progress, even with open WebSockets', async () => {
   const target = new Target(backend);
   const [page, request] = [target.claim(), target.claim()];
   target.hold(() => undefined);
@@ -39,7 +39,7 @@ test('it is idle when no request is under way, whatever WebSockets are open', as
   page();
 });
 
-test('who waits for it to be idle waits so long and no longer, or until called off', async () => {
+test('waiting for a target to be idle ends after its time, or when it is called off', async () => {
   const target = new Target(backend);
   target.claim();
   await target.whenIdle(20);
@@ -50,7 +50,7 @@ test('who waits for it to be idle waits so long and no longer, or until called o
   expect(target.claims).toBe(1);
 });
 
-test('closing it closes every WebSocket', () => {
+test('closing a target closes all of its WebSockets', () => {
   const target = new Target(backend);
   const closed: string[] = [];
   for (const name of ['a', 'b']) {

@@ -13,7 +13,7 @@ const BODY = Buffer.concat([
   Buffer.from('PACK\0\0\0\x02 and objects, which are no packets'),
 ]);
 
-it('tells the refs of a push once, before its objects and however the bytes are cut', () => {
+it('an announcement lists the refs of a push once, before its objects and however the bytes are cut', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: BODY.length }), (size) => {
       const announcement = new Announcement();
@@ -24,11 +24,11 @@ it('tells the refs of a push once, before its objects and however the bytes are 
   );
 });
 
-it('tells of no ref where git only asks whether it may push', () => {
+it('an announcement lists no refs where git only asks whether it may push', () => {
   expect(new Announcement().read(FLUSH)).toEqual([]);
 });
 
-it.each(['GET / HTTP/1.1', 'zzzz', '0004'])('makes nothing of "%s"', (text) => {
+it.each(['GET / HTTP/1.1', 'zzzz', '0004'])('an announcement ignores "%s"', (text) => {
   const announcement = new Announcement();
   expect(announcement.read(Buffer.from(text))).toBeUndefined();
   expect(announcement.read(Buffer.from('more'))).toBeUndefined();

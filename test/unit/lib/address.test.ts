@@ -5,7 +5,7 @@ it.each([
   [{ host: '127.0.0.1', port: 8501 }, '127.0.0.1:8501'],
   [{ host: 'app-1.internal', port: 80 }, 'app-1.internal:80'],
   [{ host: '::1', port: 8501 }, '[::1]:8501'],
-])('writes %o as a URL has it', (address, text) => {
+])('an address is written as in a URL: %o', (address, text) => {
   expect(authorityOf(address)).toBe(text);
   expect(new URL(`http://${text}/`).hostname).toBe(address.host.includes(':') ? `[${address.host}]` : address.host);
 });

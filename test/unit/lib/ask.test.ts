@@ -42,7 +42,7 @@ it('an answer that is no success is an answer', async () => {
   expect(await ask(address, '/', 5_000)).toEqual({ status: 503, body: 'not yet' });
 });
 
-it('of an endless answer only the beginning is kept', async () => {
+it('an endless answer is cut, and its beginning kept', async () => {
   handler = (_request, response) => {
     for (let part = 0; part < 100; part += 1) response.write('x'.repeat(1024 * 4));
     response.end();

@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-it('looks once for all instances, and again after a second', () => {
+it('the usage of all instances is read at once, and again after a second', () => {
   used.set('two', { memory: 200, cpuSeconds: 0 });
   expect([meter.of('one')?.memory, meter.of('two')?.memory, meter.of('three')]).toEqual([100, 200, undefined]);
   used.set('one', { memory: 300, cpuSeconds: 5 });
@@ -37,7 +37,7 @@ it('measures the processor share between two looks', () => {
   expect(meter.of('one')?.cpu).toBe(0.5);
 });
 
-it('tells no share of a use that is long ago, nor of an instance that is new', () => {
+it('the usage of an instance has no processor share if it is new or was last read long ago', () => {
   meter.of('one');
   vi.advanceTimersByTime(11 * 60_000);
   used.set('two', { memory: 1, cpuSeconds: 9 });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { sealSecrets } from '../../../src/server/seal-secrets.js';
 import { newApp } from '../../../src/domain/app/app.js';
 
-it('keeps the secrets of processes that are known, and encrypts those of every app, also after one that cannot be', async () => {
+it('sealing keeps the secrets of known processes, and encrypts those of every app, even after one that fails', async () => {
   const process = {
     release: 2,
     runtime: 'process',

@@ -71,7 +71,7 @@ afterEach(async () => {
   await rm(paths.data, { recursive: true, force: true });
 });
 
-it('starts one process, however often it is asked to', async () => {
+it('serving starts one process, however often it is asked to', async () => {
   await Promise.all([serving.start(store.get('hello')), serving.start(store.get('hello'))]);
   const process = serving.process('hello');
   expect(process).toBeDefined();
@@ -79,7 +79,7 @@ it('starts one process, however often it is asked to', async () => {
   expect(serving.process('hello')).toBe(process);
 });
 
-it('starts none of an app that is stopped in that moment, which nobody would end', async () => {
+it('serving starts none of an app that is stopped in that moment, which nobody would end', async () => {
   meanwhile = async () => {
     await store.update('hello', (app) => ({ ...app, wanted: 'stopped' }));
     await serving.stop('hello');
@@ -88,7 +88,7 @@ it('starts none of an app that is stopped in that moment, which nobody would end
   expect(serving.process('hello')).toBeUndefined();
 });
 
-it('knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
+it('serving knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
   const gone = {
     release: 1,
     runtime: 'process',
@@ -114,7 +114,7 @@ it('knows a release for retired whose process ended while no server ran, so that
   });
 });
 
-it('tells who has subscribed, and only for as long, that a process has another state', async () => {
+it('serving tells who has subscribed, and only for as long, that a process has another state', async () => {
   const heard: string[] = [];
   const unsubscribe = serving.subscribe((app) => heard.push(`${app} ${serving.process(app)?.state ?? 'gone'}`));
   await serving.start(store.get('hello'));

@@ -56,7 +56,7 @@ afterEach(async () => {
   await rm(paths.data, { recursive: true, force: true });
 });
 
-it('wakes an app that somebody touched while it was being put to sleep, once that has ended', async () => {
+it('the sleeper wakes an app that somebody touched while it was being put to sleep, once that has ended', async () => {
   expect(store.get('quiet').asleep).toBe(true);
   sleeper.wake('quiet');
   sleeper.wake('quiet');
@@ -66,14 +66,14 @@ it('wakes an app that somebody touched while it was being put to sleep, once tha
   expect(store.get('quiet').asleep).toBe(false);
 });
 
-it('does not wake an app that nobody touched', async () => {
+it('the sleeper does not wake an app that nobody touched', async () => {
   end();
   await sleeper.close();
   expect(steps).toEqual(['stop']);
   expect(store.get('quiet').asleep).toBe(true);
 });
 
-it('tries to wake an app again that could not be woken, but not at once for as long as somebody waits: the disk may be full', async () => {
+it('the sleeper tries to wake an app again that could not be woken, but not at once for as long as somebody waits: the disk may be full', async () => {
   end();
   await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true), soon);
   const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));

@@ -96,7 +96,7 @@ test('a login code works once, and not after a quarter of an hour', async () => 
   expect(sessions.useCode(late.code)).toBe(false);
 });
 
-test('of many login codes the newest hundred work', async () => {
+test('only the newest hundred login codes work', async () => {
   const sessions = await open();
   const codes = Array.from({ length: 101 }, () => sessions.makeCode().code);
   expect(sessions.useCode(codes[0] ?? '')).toBe(false);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Attempts, TooManyAttempts } from '../../../../src/domain/access/attempts.js';
 
-test('after twenty wrong ones an address has to wait, and others need not', () => {
+test('an address has to wait after twenty wrong tokens, and others do not', () => {
   const attempts = new Attempts(() => 0);
   for (let i = 0; i < 20; i += 1) {
     attempts.demand('10.0.0.1');

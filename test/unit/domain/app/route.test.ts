@@ -35,7 +35,7 @@ test('what is no app’s id leads nowhere', () => {
   }
 });
 
-test('where Streamlit’s page would look for a server there is none', () => {
+test('no server is found where the page of Streamlit would look for one', () => {
   for (const path of ['/_stcore/health', '/apps/_stcore/health', '/_stcore/host-config', '/apps/_stcore']) {
     expect(parseRoute(path)).toEqual({ kind: 'nowhere' });
   }
