@@ -150,7 +150,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('cancel')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .argument('<release>', 'the release number', wholeNumber(1e9))
     .description('cancel a deploy before it goes live')
     .action(async (app: string, release: number, _options: unknown, command: Command) =>
@@ -166,7 +166,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('branch')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .argument('[branch]', 'the branch to deploy when it is pushed (default: show the current one)')
     .description('show or change the branch that an app deploys')
     .action(async (app: string, name: string | undefined, _options: unknown, command: Command) =>
@@ -174,7 +174,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('preview')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .argument('<branch>', 'a branch that has been pushed')
     .option('--no-wait', WAIT)
     .description('create a preview of a branch that has been pushed')
@@ -183,7 +183,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('rollback')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .argument('[release]', 'the release to roll back to (default: the previous one)', wholeNumber(1e9))
     .option('-y, --yes', 'roll back without asking')
     .option('--no-wait', WAIT)
@@ -194,7 +194,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('diff')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .argument('<release>', 'the release number', wholeNumber(1e9))
     .description('compare a release with the live one: code, and names of config vars and secrets')
     .action(async (app: string, release: number, _options: unknown, command: Command) =>
@@ -202,7 +202,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('config')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .addArgument(new Argument('[action]', 'the action (default: list the names)').choices(CONFIG_ACTIONS))
     .argument(
       '[words...]',
@@ -216,7 +216,7 @@ export function createProgram(make: MakeContext): Command {
     );
   program
     .command('secrets')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .addArgument(new Argument('[action]', 'the action (default: list the names)').choices(SECRETS_ACTIONS))
     .argument('[file]', 'set: the secrets.toml, or "-" for standard input')
     .option('--no-wait', WAIT)
