@@ -19,16 +19,16 @@ import { formatSeconds } from '../lib/units.js';
 
 /** How long the main script may take when it is run as a check, in ms; Streamlit's own limit is 60 s. */
 const CHECK_LIMIT_MS = 75_000;
-/** The same in words, and for each page. */
+/** The limit that is shown, and the limit for each page, in s. */
 const LIMIT_S = 60;
-/** How many of an app's last lines are shown when it does not start, and how many are looked at for that. */
+/** How many of an app's last lines are shown when it does not start, and how many are read for that. */
 const LAST_LINES = 40;
 const LAST_LINES_READ = 400;
-/** How long a process that answers no more may take to be seen ending, in ms. */
+/** How long to wait for the end of a process that no longer answers, in ms. */
 const END_SEEN_MS = 1_000;
 
 /**
- * Runs the main script once, as a visitor's page would, before any visitor does; all pages, where the app says so.
+ * Runs the main script once, as a visitor's page would, before any visitor does; or all pages, if the app asks for it.
  * @throws Refusal `script-failed` or `app-exited`, in a few words for the pusher's terminal
  */
 export async function checkScript(
@@ -52,9 +52,9 @@ export async function checkScript(
     log.step(`The script ran without an exception (${formatSeconds(Date.now() - begun)})`);
   } else {
     signal.throwIfAborted();
-    // An older Streamlit has no check: its answer is a page that is not found.
+    // An older Streamlit has no such check and answers 404.
     if (answer.status !== 404 && answer.status !== 405) {
-      // A process that ended is seen to end a little later than its connection breaks.
+      // The end of a process is noticed a little later than its broken connection.
       if (answer.status === 0) await ended(process);
       const shown = await lastLines(paths, release, process, log);
       const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
@@ -115,13 +115,13 @@ async function lackOf({ spec: { cwd } }: AppProcess, lines: readonly string[]): 
   if (text !== undefined && namesPackage(text.toString(), missing)) return undefined;
   const where = another === undefined ? `in ${list}` : "among the project's dependencies";
   const imported = missing === module ? '' : ` (imported as ${module})`;
-  return `${missing}${imported} is not ${where}. Add it and push again.`;
+  return `The package ${missing}${imported} is not ${where}. Add it and push again.`;
 }
 
-/** The largest main file that is looked at, in bytes. */
+/** The largest file that is read for a hint, in bytes. */
 const MAX_LOOKED_AT = 1024 * 1024;
 
-/** A script that leaves by itself says nothing, and its author has seen it end everywhere else. */
+/** Explains a script that exits by itself: it prints nothing, and ends normally outside of Streamlit. */
 async function tellExit({ entrypoint }: Release, process: AppProcess, log: DeployLog): Promise<void> {
   if (entrypoint === undefined) return;
   const file = join(process.spec.cwd, entrypoint);
@@ -130,7 +130,7 @@ async function tellExit({ entrypoint }: Release, process: AppProcess, log: Deplo
   if (mayExit(code)) log.step(`hint: ${entrypoint} calls sys.exit(), which Streamlit does not notice. Use st.stop().`);
 }
 
-/** Why a release may not serve. */
+/** Returns the reason why a release cannot go live. */
 function failure(process: AppProcess, reason: string): Refusal {
   if (process.state !== 'ready') return new Refusal('invalid', 'app-exited', asSentence(process.lastExit));
   return new Refusal('invalid', 'script-failed', reason);
@@ -145,9 +145,9 @@ export async function lastLines(
 ): Promise<readonly string[]> {
   const file = paths.runLog(process.spec.app, process.release);
   const { lines } = await tail(file, LAST_LINES_READ);
-  // It may have been rotated a moment ago.
+  // The log may just have been rotated.
   if (lines.length < LAST_LINES) lines.unshift(...(await tail(`${file}.1`, LAST_LINES_READ)).lines);
-  // Our own lines carry a time, and Streamlit's first one names a port that is ours; what is left is the app's.
+  // Leaves out our own lines, which carry a time, and Streamlit's first one, which names an internal port.
   const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length > 0) log.step('App output:');
@@ -163,12 +163,12 @@ async function shorten(paths: Paths, release: Release, process: AppProcess, line
   });
 }
 
-/** A folder's path as we write it, and as Python finds it where a part of it is a link. */
+/** Returns a folder's path as we write it, and as Python resolves it if a part of it is a link. */
 async function namesOf(folder: string): Promise<string[]> {
   return [...new Set([folder, await realpath(folder).catch(() => folder)])];
 }
 
-/** Waits a moment for a process to be seen ending. */
+/** Waits a moment for the end of a process to be noticed. */
 async function ended(process: AppProcess): Promise<void> {
   for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS;) {
     await sleep(20);

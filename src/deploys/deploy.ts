@@ -16,7 +16,7 @@ import type { Serving } from '../serving/serving.js';
 import { formatSeconds } from '../lib/units.js';
 import { capitalise } from '../lib/words.js';
 
-/** How long a process that never served may take to end by itself, in ms. */
+/** How long a process that was never live may take to end by itself, in ms. */
 const FAILED_GRACE_MS = 500;
 
 /** What a deploy works with. */
@@ -33,8 +33,8 @@ export interface DeployKit {
 }
 
 /**
- * Makes a commit the live release: check out, make the environment, start beside, check, swap. Until the swap nothing
- * that serves is touched, in memory or on disk; whatever fails before it leaves nothing behind.
+ * Makes a commit the live release: check out, make the environment, start beside the live process, check, swap. Nothing that
+ * serves is touched before the swap, in memory or on disk, and a failure before it leaves nothing behind.
  * @throws Refusal with the reason, in a few words for the pusher's terminal
  */
 export async function deploy(
@@ -54,13 +54,13 @@ export async function deploy(
   );
   try {
     await start(kit, built, process, log, signal);
-    // Somebody wants back what worked, and at once; what ails the newer release may ail the check as well.
+    // A rollback must be quick, and the cause of the problem might fail the check as well.
     if (built.source === 'rollback') log.step('Script check skipped: this release has been live before');
     else await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
     signal.throwIfAborted();
     await swap(kit, app, built, process, settings);
   } catch (error) {
-    // Nobody has seen it, so it need not be asked for long.
+    // Nobody has used it yet, so it gets little time to end.
     await process.stop(FAILED_GRACE_MS);
     throw error;
   }
@@ -68,13 +68,13 @@ export async function deploy(
   try {
     await moveBranch(kit, app, built);
   } catch (error) {
-    // It serves all the same, and the next start of the server moves the branch.
+    // The release is live all the same, and the next start of the server moves the branch.
     log.step(`Branch ${release.branch} could not be updated to ${release.commit.slice(0, 7)} yet`);
     throw error;
   }
 }
 
-/** Writes down what a release is made of, and that it is started now. @returns it; its config may have been changed since the deploy began */
+/** Records what a release is made of and that it is starting. @returns the release; its config may have changed since the deploy began */
 async function starting(
   kit: DeployKit,
   app: App,
@@ -92,9 +92,7 @@ async function tellConfig(kit: DeployKit, app: App, release: Release, log: Deplo
   const config = await kit.configs.read(app.id, release.config ?? 0);
   const own = config.version > 0 ? `version ${config.version}` : undefined;
   if (app.preview !== undefined)
-    log.step(
-      `Config: the config of ${app.preview.of}${own === undefined ? '' : `, overridden by ${own} of the preview`}`,
-    );
+    log.step(`Config: from ${app.preview.of}${own === undefined ? '' : `, overridden by ${own} of the preview`}`);
   else if (own !== undefined) log.step(`Config: ${own}`);
   for (const hint of await kit.sources.of(release).hints(app, release, config)) log.step(hint);
 }
@@ -118,7 +116,7 @@ async function start(
   log.step(`Started on port ${process.address.port}; healthy after ${formatSeconds(Date.now() - begun)}`);
 }
 
-/** The one moment in which the new release becomes the live one: on disk and in the routes. */
+/** Makes the new release the live one, on disk and in the routes. */
 async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, settings: AppFile): Promise<void> {
   const now = new Date().toISOString();
   const source = kit.sources.of(release);
@@ -134,7 +132,7 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
   }));
 }
 
-/** What streamlit-host.toml says holds from the moment its release is live; what it no longer says of draining does not. */
+/** Applies streamlit-host.toml once its release is live. A drain setting that was removed from it no longer applies. */
 function withSettings({ drainLimitMinutes: _before, ...app }: App, { tags, hidden, sleep, drain }: AppFile): App {
   return {
     ...app,
@@ -159,7 +157,7 @@ export async function move(
   }));
 }
 
-/** Removes what a deploy that did not become live has left on disk, except its logs. */
+/** Removes what a deploy that did not go live left on disk, except its logs. */
 export async function cleanUp(kit: Pick<DeployKit, 'paths'>, app: string, number: number): Promise<void> {
   await rm(kit.paths.source(app, number), { recursive: true, force: true });
 }

@@ -17,17 +17,17 @@ export interface DeployRequest {
   branch: string;
   by: Principal;
   source: Release['source'];
-  /** The folder of an app in place, whose repository has nothing to do with it then, and why it is deployed. */
+  /** The folder of an in-place app, which is deployed instead of its repository, and the reason for the deploy. */
   folder?: { dir: string; why: string };
   /** The commit at which the requester last saw the branch, or null for none. Omitted = do not check. */
   seen?: string | null;
-  /** For how long (minutes) the release before is kept for its open pages; not told = as the app says. */
+  /** How long (minutes) the previous release is kept for its open pages. Omitted = as the app is set. */
   drainMinutes?: number;
   /** The release to roll back to, with its environment; a rollback restores its config as well. */
   of?: Release;
 }
 
-/** Why a deploy was called off; its message is the release's reason. */
+/** Why a deploy was cancelled; its message is the release's reason. */
 class CalledOff extends Error {
   readonly to: 'superseded' | 'cancelled' | 'queued';
   constructor(to: 'superseded' | 'cancelled' | 'queued', reason: string) {
@@ -38,25 +38,25 @@ class CalledOff extends Error {
 }
 
 export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
-  /** Tidies up behind each deploy. */
+  /** Cleans up after each deploy. */
   pruner: Pick<Pruner, 'tidyAfter'>;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
 /**
- * The deploys of all apps: asked for, superseded by newer ones, cancelled, run. What is wanted is on disk before anything
- * else happens, and the newest wins.
+ * Requests, supersedes, cancels and runs the deploys of all apps. What is wanted is on disk before anything else happens, and
+ * the newest request wins.
  */
 export class Deploys {
   readonly #options: DeploysOptions;
   readonly #ongoing: OngoingDeploys;
   readonly #listeners = new Set<(app: string) => void>();
   readonly #running = new Map<string, Promise<void>>();
-  /** What puts back what an earlier server had begun. */
+  /** The recovery of an earlier server's deploys. */
   #recovered: Promise<void> = Promise.resolve();
-  /** Why deploys ended whose end could not be written down: they are not begun again, it is written later. */
+  /** The results of deploys that could not be recorded: they are not run again, and the result is recorded later. */
   readonly #unwritten = new Map<string, unknown>();
-  /** The apps that are about to be removed. */
+  /** The apps that are being removed. */
   readonly #barred = new Set<string>();
   #stopping = false;
 
@@ -66,9 +66,9 @@ export class Deploys {
   }
 
   /**
-   * Writes down what is wanted and wakes the queue.
-   * @throws Refusal `branch-moved` where the branch is not where it was seen, so that nobody's change is lost unseen;
-   * `app-going` where the app is about to be removed
+   * Records what is wanted and wakes the queue.
+   * @throws Refusal `branch-moved` if the branch is no longer where the requester saw it, so that no change is lost unnoticed;
+   * `app-going` if the app is being removed
    */
   async request(request: DeployRequest): Promise<Deploy> {
     const { headStarts } = this.#options;
@@ -84,7 +84,7 @@ export class Deploys {
 
   async #request(request: DeployRequest, folder: Release['folder']): Promise<Deploy> {
     const { store, paths, git } = this.#options;
-    // What is brought back moves no branch.
+    // A rollback moves no branch.
     const repository =
       folder === undefined && request.of === undefined ? new Repository(paths.repository(request.app), git) : undefined;
     const [message, previous] = await Promise.all([
@@ -126,18 +126,18 @@ export class Deploys {
     return ongoing;
   }
 
-  /** Calls the listener with each app that has something new to deploy, once that is on disk. @returns what ends the subscription */
+  /** Calls the listener with each app that has something new to deploy, once that is on disk. @returns a function that unsubscribes */
   subscribe(listener: (app: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** A deploy that has not ended, to be followed. */
+  /** Finds a deploy that has not ended, to follow it. */
   find(app: string, number: number): Deploy | undefined {
     return this.#ongoing.find(app, number);
   }
 
-  /** Calls a deploy off; fine when it has ended. @throws Refusal `release-not-found` */
+  /** Cancels a deploy. Does nothing if it has ended. @throws Refusal `release-not-found` */
   async cancel(app: string, number: number): Promise<Release> {
     const release = findRelease(this.#options.store.get(app), number);
     if (release === undefined) {
@@ -150,22 +150,22 @@ export class Deploys {
   }
 
   /**
-   * Lets no deploy of an app begin any more, since it is about to be removed: its process would outlive the removal.
-   * @returns what takes that back
+   * Prevents further deploys of an app that is being removed: their processes would outlive the removal.
+   * @returns a function that allows them again
    */
   bar(app: string): () => void {
     this.#barred.add(app);
     return () => void this.#barred.delete(app);
   }
 
-  /** Calls off everything that is under way for an app, such as before its removal. */
+  /** Cancels all deploys of an app in progress, such as before its removal. */
   async abandon(app: string): Promise<void> {
     for (const release of this.#options.store.get(app).releases)
       if (isPending(release.state)) await this.cancel(app, release.number);
     await this.#running.get(app);
   }
 
-  /** The apps that have something pending. */
+  /** The apps with pending deploys. */
   wanted(): string[] {
     return this.#options.store
       .list()
@@ -174,8 +174,8 @@ export class Deploys {
   }
 
   /**
-   * Deploys whatever is pending for an app, the newest first; the body of the queue's job. Run twice at once, the second
-   * waits for the first and finds nothing to do.
+   * Runs the pending deploys of an app, the newest first. This is the body of the queue's job. If it runs twice at once, the
+   * second run waits for the first and finds nothing to do.
    */
   async run(app: string): Promise<void> {
     await this.#running.get(app);
@@ -189,8 +189,8 @@ export class Deploys {
   }
 
   /**
-   * Puts what an earlier server had begun back to the queue's beginning. It may be done at any time and as often as one
-   * likes: what runs here is left alone, and what is queued stays so.
+   * Marks the unfinished deploys of an earlier server as queued again. Safe to call at any time and repeatedly: deploys that
+   * run here are left alone, and queued ones stay queued.
    */
   async recover(): Promise<void> {
     this.#recovered = this.#recover();
@@ -207,7 +207,7 @@ export class Deploys {
     }
   }
 
-  /** Puts back what is half-way, given what the record says in that moment. @param number that release alone */
+  /** Marks unfinished deploys as queued, by the newest record. @param number only this release */
   async #requeue(app: string, number?: number): Promise<void> {
     await this.#options.store.update(app, (current) => {
       const isOurs = (one: Release): boolean =>
@@ -218,20 +218,20 @@ export class Deploys {
     });
   }
 
-  /** Calls everything off so that the next server takes it up again, and waits until nothing is left running. */
+  /** Interrupts all deploys so that the next server restarts them, and waits until nothing is running. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const pause = new CalledOff('queued', 'the server is stopping');
     for (const ongoing of this.#ongoing.list()) ongoing.abort.abort(pause);
     await Promise.allSettled(this.#running.values());
-    // Those that still waited are told as well.
+    // Those that were still waiting are told as well.
     for (const ongoing of this.#ongoing.list()) {
       const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
       if (release !== undefined) this.#ongoing.close(ongoing.app, release);
     }
   }
 
-  /** The deploy of a release that was just asked for, which is told at once where something newer has ended it meanwhile. */
+  /** Returns the deploy of a release that was just requested. It has ended already if something newer superseded it. */
   async #open(app: string, number: number): Promise<OngoingDeploy> {
     const ongoing = await this.#ongoing.open(app, number);
     const release = findRelease(this.#options.store.get(app), number);
@@ -259,7 +259,7 @@ export class Deploys {
     try {
       if (this.#unwritten.has(key)) throw this.#unwritten.get(key);
       signal.throwIfAborted();
-      // Found half-way where its end could not be written down: it starts over.
+      // Found half-way because its result could not be recorded: it starts over.
       await this.#requeue(app.id, release.number);
       await move(this.#options, app.id, release.number, 'building');
       await deploy(this.#options, app, release, ongoing.log, signal);
@@ -270,7 +270,7 @@ export class Deploys {
         await this.#failed(app.id, release.number, why, ongoing.log);
         this.#unwritten.delete(key);
       } catch (failure) {
-        // Not even that could be written down (a full disk): those who wait are told, and the sweep writes it later.
+        // Not even that could be recorded (a full disk): those who wait are told, and the sweep records it later.
         this.#unwritten.set(key, why);
         this.#ongoing.close(app.id, { ...release, state: 'failed', reason: describe(why) });
         throw failure;
@@ -289,7 +289,7 @@ export class Deploys {
     const record = store.find(app);
     const release = record === undefined ? undefined : findRelease(record, number);
     if (release === undefined || !isPending(release.state)) {
-      // It went live, and something after that failed: it stays live.
+      // It went live before something failed: it stays live.
       if (!(error instanceof CalledOff))
         logger.error({ app, release: number, err: error }, 'work after a deploy failed');
       return;
@@ -301,7 +301,8 @@ export class Deploys {
     }
     log.step(
       to === 'failed'
-        ? `Failed: ${reason}`
+        ? // Of two sentences, the second one tells what to do.
+          `Failed: ${reason}${/[.] [A-Z]/.test(reason) ? '.' : ''}`
         : to === 'queued'
           ? 'Interrupted: the server is stopping'
           : capitalise(reason),
@@ -314,7 +315,7 @@ export class Deploys {
     }
   }
 
-  /** Ends everything of an app that is older than a release and not live yet. */
+  /** Supersedes every deploy of an app that is older than this release and not live yet. */
   async #supersede(app: string, number: number): Promise<void> {
     for (const older of this.#options.store.get(app).releases) {
       if (older.number < number && isPending(older.state)) {
@@ -327,7 +328,7 @@ export class Deploys {
     const { store, headStarts } = this.#options;
     this.#ongoing.find(app, number)?.abort.abort(why);
     const release = findRelease(store.get(app), number);
-    // One that runs ends by itself, with its signal's reason; one that waits is ended here.
+    // A running deploy ends by itself, with its signal's reason. A waiting one is ended here.
     if (release?.state !== 'queued') return;
     const after = await store.update(app, (current) => ({
       ...current,
@@ -343,7 +344,7 @@ export class Deploys {
   }
 }
 
-/** What a release that is brought back keeps of itself. */
+/** What a rollback takes over from the release it rolls back to. */
 function broughtBack(release: Release): Partial<Release> {
   const { number, entrypoint, environment } = release;
   return { of: number, ...(entrypoint && { entrypoint }), ...(environment && { environment }) };

@@ -106,7 +106,7 @@ export interface Pages {
   'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
   'console/deploys': AppPage & { releases: ReleaseView[] };
   'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
-  'console/bring-back': AppPage & { release: ReleaseView; diff: DiffView };
+  'console/rollback': AppPage & { release: ReleaseView; diff: DiffView };
   'console/config': AppPage & {
     /** Why nothing can be shown. */
     problem: string | undefined;

@@ -74,7 +74,7 @@ describe('nothing serious or critical is found by axe', () => {
       '/deploys',
       '/deploys/3',
       '/deploys/1',
-      '/deploys/1/bring-back',
+      '/deploys/1/rollback',
       '/config',
       '/files',
       '/new-file',

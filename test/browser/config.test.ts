@@ -210,15 +210,15 @@ describe("the console's page of config vars and secrets", () => {
     await page.locator('.changes').getByText('Removed').waitFor();
     await page.locator('.changes').getByText('REGION').waitFor();
     await page.getByText('None. The code is the same.').waitFor();
-    await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
+    await page.goto(`${host.url}/console/apps/sales/deploys/2/rollback`);
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-bring-back-config');
+    await keepPictures(page, 'console-rollback-config');
     expect(await page.locator('.changes li').allInnerTexts()).toEqual([
       expect.stringMatching(/Added\s+API_KEY/),
       expect.stringMatching(/Changed\s+REGION/),
     ]);
     expect(await page.content()).not.toMatch(ANY);
-    await page.goto(`${host.url}/console/apps/sales/deploys/4/bring-back`);
+    await page.goto(`${host.url}/console/apps/sales/deploys/4/rollback`);
     await page.getByText('This release is already live.').waitFor();
   });
 
@@ -232,7 +232,7 @@ describe("the console's page of config vars and secrets", () => {
       .waitFor();
     expect(await page.locator('textarea').count()).toBe(0);
     expect(await seriousFaults(page)).toEqual([]);
-    await page.goto(`${host.url}/console/apps/sales/deploys/2/bring-back`);
+    await page.goto(`${host.url}/console/apps/sales/deploys/2/rollback`);
     await page.getByText("Can't compare the config.").waitFor();
     await rename(`${key}.away`, key);
   });

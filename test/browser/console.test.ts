@@ -279,7 +279,7 @@ describe('the console', () => {
     await page.getByRole('heading', { name: 'Roll back to release 1?' }).waitFor();
     await page.locator('.patch .added').getByText('First words').waitFor();
     await page.getByText('config vars and secrets are the same').waitFor();
-    await keepPictures(page, 'console-bring-back');
+    await keepPictures(page, 'console-rollback');
     // A double click counts once.
     await button(page, 'Roll back').dblclick();
     await page.waitForURL('**/deploys/9');

@@ -90,7 +90,7 @@ test('a branch is served at its own address while previews are on, with the conf
   expect(push).toMatchObject({ code: 0 });
   expect(push.output).toContain('Dependencies unchanged: reusing environment');
   expect(push.output).toContain(`${FEATURE} is live: ${host.url}/apps/${FEATURE}/`);
-  expect(push.output).toContain('Config: the config of shop');
+  expect(push.output).toContain('Config: from shop');
 
   const preview = await serves(host, FEATURE);
   expect(preview).toMatchObject({ release: 1, state: 'running', text: 'text:feature-eu' });

@@ -123,7 +123,7 @@ describe('what fails on the way leaves the old release as it is', () => {
       'an import of what is not there',
       'import-error',
       [/File "app\.py", line 2, in <module>/, /ModuleNotFoundError: No module named 'a_module_that_nobody_has'/],
-      /a_module_that_nobody_has is not in requirements\.txt\. Add it and push again/,
+      /the package a_module_that_nobody_has is not in requirements\.txt\. Add it and push again/,
     ],
     [
       'an exception',

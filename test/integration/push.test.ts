@@ -24,7 +24,7 @@ describe('git push', () => {
     const push = startPush(hello, host, 'hello');
     await push.says('remote:    0.');
     expect(push.running).toBe(true);
-    await push.says('Environment');
+    await push.says('Dependencies');
     expect(push.output).not.toContain('Live:');
     const { code, output } = await push.done;
     expect(output).toContain(`hello is live: ${host.url}/apps/hello/`);

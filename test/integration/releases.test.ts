@@ -32,7 +32,7 @@ describe('releases', () => {
 
   const rollback = (release: number): Promise<Response> => host.send('POST', '/apps/kept/rollback', { release });
 
-  it('are brought back with their code and environment, without an install, and leave the branch alone', async () => {
+  it('are rolled back to with their code and environment, without an install, and leave the branch alone', async () => {
     await push('two');
     const head = (await project.git('rev-parse', 'HEAD')).output.trim();
     const diff = await (await host.api('/apps/kept/deploys/1/diff')).text();
@@ -51,7 +51,7 @@ describe('releases', () => {
     expect((await project.git('ls-remote', host.remote('kept'), 'refs/heads/main')).output).toContain(head);
   });
 
-  it('that were never live cannot be brought back, and nothing changes', async () => {
+  it('that were never live cannot be rolled back to, and nothing changes', async () => {
     await project.commit({ 'app.py': 'raise SystemError("no")\n' }, 'Broken');
     expect((await project.git('push', host.remote('kept'), 'main')).code).toBe(1);
     const failed = (await deploys())[0];
@@ -79,7 +79,7 @@ describe('releases', () => {
     expect((await fetch(`${host.url}/apps/kept/_stcore/health`)).status).toBe(200);
   });
 
-  it('are brought back in an environment that is made anew, where the Python of the old one is gone', async () => {
+  it('are rolled back to in an environment that is made again, where the Python of the old one is gone', async () => {
     const host = await startHost();
     const project = await Project.create(textApp('one'));
     await pushLive(project, host, 'moved');

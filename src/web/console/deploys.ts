@@ -43,9 +43,9 @@ export function deployRoutes(add: AddRoute): void {
     ),
   );
 
-  add('get', '/apps/:id/deploys/:number/bring-back', async (page) => {
+  add('get', '/apps/:id/deploys/:number/rollback', async (page) => {
     const { app, release } = find(page);
-    page.show('console/bring-back', {
+    page.show('console/rollback', {
       ...(await page.app('deploys')),
       release: presentRelease(app, release, page.links, page.now),
       diff: presentDiff(await page.host.releases.diff(app.id, release.number)),
@@ -53,7 +53,7 @@ export function deployRoutes(add: AddRoute): void {
   });
 
   // A deploy like any other: what is live serves until this one does.
-  add('post', '/apps/:id/deploys/:number/bring-back', (page) =>
+  add('post', '/apps/:id/deploys/:number/rollback', (page) =>
     attempt(
       async () => {
         const { app, release } = find(page);

@@ -99,19 +99,19 @@ it.each([
     'requirements.txt does not list',
     { 'requirements.txt': 'streamlit\n' },
     'seaborn',
-    'seaborn is not in requirements.txt. Add it and push again.',
+    'The package seaborn is not in requirements.txt. Add it and push again.',
   ],
   [
     'has another name than its module',
     { 'requirements.txt': '' },
     'cv2',
-    'opencv-python-headless (imported as cv2) is not in requirements.txt. Add it and push again.',
+    'The package opencv-python-headless (imported as cv2) is not in requirements.txt. Add it and push again.',
   ],
   [
     'none of two lists names',
     { 'uv.lock': '', 'pyproject.toml': '' },
     'seaborn',
-    "seaborn is not among the project's dependencies. Add it and push again.",
+    "The package seaborn is not among the project's dependencies. Add it and push again.",
   ],
   [
     'is listed, so that its name is not what is wrong',

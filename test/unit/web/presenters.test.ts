@@ -131,7 +131,7 @@ describe('a release', () => {
     ['superseded', false],
     ['cancelled', false],
     ['building', false],
-  ] as const)('that is %s: that it can be brought back is %s', (state, can) =>
+  ] as const)('that is %s: that it can be rolled back to is %s', (state, can) =>
     expect(of(release(1, state), 2).canReturn).toBe(can),
   );
 

@@ -121,7 +121,7 @@ const models: Pages = {
     log,
     download: '/api/apps/hello/logs?download=1',
   },
-  'console/bring-back': {
+  'console/rollback': {
     app,
     tab: 'deploys',
     notice: undefined,
@@ -314,8 +314,8 @@ describe('a log', () => {
 describe('a release that was live', () => {
   const returning = { ...release, number: 1, canReturn: true, href: links.console('apps/hello/deploys/1') };
 
-  it('can be brought back from the deploys and from its own page, and not from the overview', () => {
-    const address = 'href="/tools/console/apps/hello/deploys/1/bring-back"';
+  it('can be rolled back to from the deploys and from its own page, and not from the overview', () => {
+    const address = 'href="/tools/console/apps/hello/deploys/1/rollback"';
     expect(
       views
         .render('console/deploys', site, { ...models['console/deploys'], releases: [returning, release] })
@@ -324,10 +324,10 @@ describe('a release that was live', () => {
     expect(views.render('console/deploy', site, { ...models['console/deploy'], release: returning })).toContain(
       address,
     );
-    expect(views.render('console/deploy', site, models['console/deploy'])).not.toContain('/bring-back"');
+    expect(views.render('console/deploy', site, models['console/deploy'])).not.toContain('/rollback"');
     expect(
       views.render('console/overview', site, { ...models['console/overview'], recent: [returning] }),
-    ).not.toContain('/bring-back"');
+    ).not.toContain('/rollback"');
   });
 });
 
