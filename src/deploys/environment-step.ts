@@ -2,7 +2,7 @@ import type { EnvironmentRequest, Environments } from '../environments/environme
 import { formatSeconds } from '../lib/units.js';
 import type { DeployLog } from './log.js';
 
-/** Makes the environment of a release, and says so in its log. @returns its hash @throws Refusal as `Environments.ensure` does */
+/** Makes the environment of a release, and logs it. @returns its hash @throws Refusal as `Environments.ensure` does */
 export async function ensureEnvironment(
   environments: Pick<Environments, 'ensure'>,
   request: Omit<EnvironmentRequest, 'onLine' | 'onNote'>,

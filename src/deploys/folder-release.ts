@@ -18,7 +18,7 @@ import type { Built, ReleaseSource } from './release-source.js';
 /** The largest list of packages that is read, in bytes. */
 const MAX_LIST = 5 * 1024 * 1024;
 
-/** The releases of apps that run in place: nothing is copied, and nothing is written to the folder. */
+/** Makes releases of in-place apps: nothing is copied, and nothing is written to the folder. */
 export class FolderReleases implements ReleaseSource {
   readonly #environments: Pick<Environments, 'ensure'>;
   readonly #reader: Reader;
@@ -33,13 +33,13 @@ export class FolderReleases implements ReleaseSource {
   }
 
   /**
-   * Takes the folder's own virtual environment as it is; where it has none, one is made of its list of packages.
+   * Uses the folder's own virtual environment as it is. If it has none, one is made from its list of packages.
    * @throws Refusal with one sentence on what is missing, those of environments
    */
   async build({ id, place }: App, _release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
     if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} no longer runs in place.`);
     const { venv, main, settings } = await inspectPlace(this.#reader, place);
-    // Before the process reads it: what is changed from here on is another release.
+    // Before the process reads it: a later change is another release.
     const commit = await digestOf(place.dir, place.main);
     log.step(`Running in place from ${place.dir}; main file: ${relative(place.dir, main)}`);
     const facts = {
@@ -53,7 +53,7 @@ export class FolderReleases implements ReleaseSource {
     }
     const { dependencies, python } = await dependenciesOf(this.#reader, place, settings);
     for (const note of dependencies.notes) log.step(note);
-    // The folder is the operator's, and may share packages with its neighbours.
+    // The folder belongs to the operator, and may share packages with its neighbours.
     const request = {
       dependencies,
       python,
@@ -66,19 +66,19 @@ export class FolderReleases implements ReleaseSource {
     return { facts: { ...facts, environment }, settings };
   }
 
-  /** None: a folder that is not ours may hold much that is not the app's code. */
+  /** Returns none: the folder may contain much more than the app's code. */
   async hints(): Promise<string[]> {
     return [];
   }
 
-  /** An app in place is described in config.json. */
+  /** Changes nothing: an in-place app is described in config.json. */
   applied(app: App): App {
     return app;
   }
 }
 
 /**
- * Looks whether an app in place can be started at all.
+ * Checks whether an in-place app can be started.
  * @returns its main file and its own virtual environment, absolute, and what its streamlit-host.toml says
  * @throws Refusal `folder-missing`, `main-missing`, `venv-missing`, those of streamlit-host.toml
  */
@@ -151,7 +151,7 @@ async function dependenciesOf(
   return { dependencies, python };
 }
 
-/** Of an app that names no packages, its imports are all that is known, and one of them is Streamlit. */
+/** The requirements of an app that lists no packages: only Streamlit is known to be needed. */
 const NO_LIST: Dependencies = {
   file: 'requirements.txt',
   format: 'lines',

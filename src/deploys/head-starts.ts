@@ -6,36 +6,35 @@ import type { Instance } from '../runtime/runtime.js';
 import type { ExpectedRelease } from '../serving/processes.js';
 import type { AppStore } from '../store/apps.js';
 
-/** How long one waits for its deploy, in ms: a push may take long to arrive. */
+/** How long a head start waits for its deploy, in ms: a push may take long to arrive. */
 const LIMIT_MS = 60_000;
-/** How long one may take to end by itself, in ms: it has nothing to tidy up. */
+/** How long a head start may take to end by itself, in ms: it has nothing to clean up. */
 const GRACE_MS = 500;
 
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
-  /** Starts the interpreter of a release that does not exist yet. @returns undefined where it had better wait for that */
+  /** Starts the interpreter of a release that does not exist yet. @returns undefined if it cannot be started before that */
   start: (app: string, expected: ExpectedRelease) => Promise<Instance | undefined>;
-  /** How many there may be at once. */
+  /** The maximum number at once. */
   limit: number;
 }
 
 interface HeadStart {
   expected: ExpectedRelease;
-  /** Nothing where it was not started. */
+  /** Undefined if it was not started. */
   begun: Promise<Instance | undefined>;
   timer: NodeJS.Timeout;
 }
 
 /**
- * Most of a start is Python importing Streamlit, which can be done before it is known what to run. So when something
- * comes that will end in a deploy, the interpreter is started at once, on the guess that environment and config will be
- * the ones that the app has. Where the guess was right, the deploy goes on with it; where not, it is ended and nothing is
- * lost but its work.
+ * Most of a start is Python importing Streamlit, which can begin before it is known what to run. So when a push begins, the
+ * interpreter is started at once, on the guess that environment and config will be those that the app has now. If the guess
+ * was right, the deploy continues with it. If not, it is ended, and only its work is lost.
  */
 export class HeadStarts {
   readonly #options: HeadStartsOptions;
   readonly #waiting = new Map<string, HeadStart>();
-  /** Those that are being ended; that the machine would not report it must not fail anything else. */
+  /** Head starts that are being ended. If ending one fails, nothing else fails with it. */
   readonly #ending = new Background(() => undefined);
   #closed = false;
 
@@ -43,7 +42,7 @@ export class HeadStarts {
     this.#options = options;
   }
 
-  /** Starts one for the next release of an app, where there is something to guess by. @param back the release that comes back */
+  /** Starts one for the next release of an app, if there is a release to guess from. @param back the release to roll back to */
   begin(id: string, back?: Release): void {
     const app = this.#options.store.find(id);
     const like = app === undefined ? undefined : (back ?? findRelease(app, app.live));
@@ -55,16 +54,16 @@ export class HeadStarts {
     if (this.#waiting.size >= this.#options.limit) return;
     this.#waiting.set(id, {
       expected,
-      // The deploy will start its own, and say what is wrong with it.
+      // The deploy will start its own process and report what is wrong.
       begun: this.#options.start(id, expected).catch(() => undefined),
       timer: setTimeout(() => this.#end(id), LIMIT_MS).unref(),
     });
   }
 
   /**
-   * The one that was started for a release, which is the caller's from here on.
+   * Hands over the head start for a release; it belongs to the caller from then on.
    * @param variables the environment variables of the release's process
-   * @returns undefined where there is none that can become that process
+   * @returns undefined if there is none that can become that process
    */
   async take(id: string, release: Release, variables: Readonly<Record<string, string>>): Promise<Instance | undefined> {
     const headStart = this.#waiting.get(id);
@@ -80,14 +79,14 @@ export class HeadStarts {
     return undefined;
   }
 
-  /** Ends an app's, unless the deploy that it was started for is still to come. */
+  /** Ends the head start of an app, unless its deploy is still to come. */
   settle(id: string): void {
     const app = this.#options.store.find(id);
     const pending = app === undefined ? undefined : pendingRelease(app);
     if (pending === undefined || pending.number !== this.#waiting.get(id)?.expected.number) this.#end(id);
   }
 
-  /** Ends all, and lets no other begin. */
+  /** Ends all head starts, and allows no others. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const id of [...this.#waiting.keys()]) this.#end(id);

@@ -9,7 +9,7 @@ import type { Reader } from './reader.js';
 import { COMMITTED, isOfTheApp, lookedAt } from './readings.js';
 
 /**
- * One sentence for each key that the code of a release asks for and its config does not have.
+ * Returns one sentence for each key that the code of a release reads and its config lacks.
  * @param source the release's files
  */
 export async function hintsFor(reader: Reader, source: string, config: AppConfig): Promise<string[]> {
@@ -22,7 +22,7 @@ export async function hintsFor(reader: Reader, source: string, config: AppConfig
   return orNone(reader.read('The code', 'hints', files, committed, knownOf(config)));
 }
 
-/** The keys that the code of a commit asks for and a config does not have. */
+/** Returns the keys that the code of a commit reads and a config lacks. */
 export async function missingIn(
   reader: Reader,
   repository: Repository,
@@ -44,7 +44,7 @@ async function keysMissing(
   return reader.read(ofCommit(commit), 'missing', code, blobs, knownOf(config));
 }
 
-/** Nothing is refused because its hints cannot be read within the limits. */
+/** Returns no hints if they cannot be read within the limits: nothing is refused for that. */
 async function orNone<T>(work: Promise<T[]>): Promise<T[]> {
   try {
     return await work;
@@ -54,7 +54,7 @@ async function orNone<T>(work: Promise<T[]>): Promise<T[]> {
   }
 }
 
-/** What an app has, without the values of its vars. */
+/** What an app's config has, without the values of its vars. */
 function knownOf({ vars, secretsToml }: AppConfig): KnownKeys {
   return { vars: Object.keys(vars), secretsToml };
 }

@@ -7,7 +7,7 @@ import type { Reader } from './reader.js';
 /** The largest streamlit-host.toml that is read, in bytes. */
 const MAX_SETTINGS = 5 * 1024 * 1024;
 
-/** How many inspections wait for their deploys: each may hold a lock file of some megabytes. */
+/** How many results are kept for their deploys: each may hold a lock file of some megabytes. */
 const MAX_WAITING = 16;
 
 export interface InspectOptions {
@@ -17,9 +17,9 @@ export interface InspectOptions {
 }
 
 /**
- * Inspects commits: whether they can become a release at all, and what that is made of. What is found when a commit
- * comes in waits here for its deploy, so that a push is inspected once. It is found by the commit alone, whose id
- * says all that is in it, because a preview deploys what was pushed to its app.
+ * Inspects commits: whether they can become a release, and what it is made of. The result of a push is kept here for its
+ * deploy, so that a push is inspected once. The key is the commit id alone, which identifies all of its content, because a
+ * preview deploys what was pushed to its app.
  */
 export class Inspector {
   readonly #reader: Reader;
@@ -45,7 +45,7 @@ export class Inspector {
     return found;
   }
 
-  /** Hands over what was found in a commit, which is inspected again where nothing waits, as after a restart. @throws Refusal */
+  /** Hands over the result for a commit, which is inspected again if there is none, as after a restart. @throws Refusal */
   async take(repository: Repository, commit: string, options: InspectOptions = {}): Promise<Inspection> {
     const found = this.#waiting.get(commit) ?? (await this.inspect(repository, commit, options));
     this.#waiting.delete(commit);
@@ -53,13 +53,13 @@ export class Inspector {
   }
 }
 
-/** What the streamlit-host.toml of a folder says; nothing where there is none. @throws Refusal where it cannot be read */
+/** Reads the streamlit-host.toml of a folder; empty if there is none. @throws Refusal if it cannot be read */
 export async function settingsIn(reader: Reader, folder: string): Promise<AppFile> {
   const file = await readTopFile(folder, APP_FILE, MAX_SETTINGS);
   return file === undefined ? {} : reader.read(APP_FILE, 'settings', file);
 }
 
-/** A commit at the beginning of a sentence. */
+/** Names a commit at the beginning of a sentence. */
 export function ofCommit(commit: string): string {
   return `Commit ${commit.slice(0, 7)}`;
 }

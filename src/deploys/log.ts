@@ -3,14 +3,14 @@ import type { LogFile } from '../logs/log-file.js';
 /** A line of a deploy's log. */
 export type LineListener = (line: string) => void;
 
-/** How much of a tool's output is passed on, in characters: enough to read, not enough to drown in. */
+/** How much of a tool's output is logged, in characters: enough to read, not too much to search. */
 const MAX_OUTPUT = 2 * 1024 * 1024;
 /** The number of lines that are kept for later followers. */
 const MAX_LINES = 5_000;
 
 /**
- * What a deploy says: written to its file, and heard at once by everybody who follows it. Steps carry the time since the
- * deploy began; what a tool prints stands indented below its step.
+ * The log of a deploy, written to its file and sent to everyone who follows it. Steps show the time since the deploy began;
+ * the output of a tool is indented below its step.
  */
 export class DeployLog {
   readonly #file: LogFile;
@@ -32,17 +32,17 @@ export class DeployLog {
     return Date.now() - this.#begun;
   }
 
-  /** Resolves when all that was said is in the file, or could not be written. */
+  /** Resolves when every line is in the file, or could not be written. */
   get written(): Promise<void> {
     return this.#written;
   }
 
-  /** A step, or its outcome. */
+  /** Logs a step, or its result. */
   step(text: string): void {
     this.#write(`${`${(this.elapsed / 1000).toFixed(1)}s`.padStart(7)}  ${text}`);
   }
 
-  /** A line that a tool or the app printed. */
+  /** Logs a line that a tool or the app printed. */
   output(text: string): void {
     if (this.#cut) return;
     this.#output += text.length + 1;
@@ -50,7 +50,7 @@ export class DeployLog {
     this.#write(`         ${this.#cut ? '… truncated.' : text}`);
   }
 
-  /** Calls back with every line so far, then with every new one. @returns a function that ends that */
+  /** Calls back with every line so far, then with every new one. @returns a function that unsubscribes */
   follow(listener: LineListener): () => void {
     for (const line of this.#lines) listener(line);
     this.#listeners.add(listener);

@@ -5,21 +5,21 @@ import type { Paths } from '../store/paths.js';
 import type { Masks } from '../app-config/masks.js';
 import { DeployLog, type LineListener } from './log.js';
 
-/** A deploy that was asked for. It goes on whether or not anybody follows it. */
+/** A requested deploy. It runs whether or not anybody follows it. */
 export interface Deploy {
   app: string;
   release: number;
-  /** Calls the listener with every line so far, then with every new one. @returns what ends the subscription */
+  /** Calls the listener with every line so far, then with every new one. @returns a function that unsubscribes */
   follow(listener: LineListener): () => void;
   /** The release as the deploy left it: live, failed, superseded or cancelled. Never rejects. */
   done: Promise<Release>;
 }
 
-/** A deploy that has not ended: what it says, and how it is called off. */
+/** A deploy that has not ended, with its log and the signal that cancels it. */
 export interface OngoingDeploy extends Deploy {
   log: DeployLog;
   abort: AbortController;
-  /** Says that it has begun: until then it waits for its turn, and tells so. */
+  /** Marks it as begun: until then it is queued, and says so. */
   begin(): void;
 }
 
@@ -27,16 +27,16 @@ interface Tracked extends OngoingDeploy {
   finish: (release: Release) => void;
 }
 
-/** A deploy that has not begun after so long (ms) says that it waits. */
+/** How long (ms) a deploy may be queued before its log says so. */
 const PATIENCE_MS = 2_000;
 
 export interface OngoingDeploysOptions {
   paths: Paths;
-  /** Hides secrets in what a deploy of an app says. */
+  /** Hides an app's secrets in the logs of its deploys. */
   masks: Pick<Masks, 'forDeploy'>;
 }
 
-/** The deploys that have not ended, for those who run them, follow them and call them off. */
+/** Keeps the deploys that have not ended, to run, follow and cancel them. */
 export class OngoingDeploys {
   readonly #options: OngoingDeploysOptions;
   readonly #entries = new Map<string, Tracked>();
@@ -53,14 +53,14 @@ export class OngoingDeploys {
     return [...this.#entries.values()];
   }
 
-  /** The one of a release, which is begun where it is not there. */
+  /** Returns the ongoing deploy of a release, and creates it if needed. */
   async open(app: string, number: number): Promise<OngoingDeploy> {
     const known = this.find(app, number);
     if (known !== undefined) return known;
     const { paths, masks } = this.#options;
     await mkdir(paths.release(app, number), { recursive: true });
     const hide = await masks.forDeploy(app);
-    // Somebody else may have begun it meanwhile.
+    // Another call may have created it in the meantime.
     const again = this.find(app, number);
     if (again !== undefined) return again;
     const log = new DeployLog(new LogFile(paths.buildLog(app, number)), hide);
@@ -83,7 +83,7 @@ export class OngoingDeploys {
     return entry;
   }
 
-  /** Ends it, and tells those who wait how it ended. */
+  /** Ends a deploy, and tells everyone who waits for it how it ended. */
   close(app: string, release: Release): void {
     const entry = this.#entries.get(key(app, release.number));
     entry?.begin();

@@ -3,15 +3,15 @@ import { Queue, Worker, type ConnectionOptions } from 'bullmq';
 import { messageOf } from '../errors.js';
 import type { Deploys } from './deploys.js';
 
-/** A job whose server was killed is taken up again after this long at most, in ms. */
+/** A job of a killed server is restarted after this time at most, in ms. */
 const LOCK_MS = 60_000;
-/** How long the end of a worker may take before it is cut off, in ms. */
+/** How long closing a worker may take before it is forced, in ms. */
 const CLOSE_MS = 5_000;
-/** How long closing may take where Redis does not answer, in ms. */
+/** How long a forced close may take if Redis does not answer, in ms. */
 const CUT_MS = 1_000;
-/** How long apart Redis is tried again when it went away, in ms. */
+/** How often a lost connection to Redis is retried, in ms. */
 const RETRY_MS = 1_000;
-/** For how long the same trouble is not told again, in ms. */
+/** How long the same error is not logged again, in ms. */
 const QUIET_MS = 60_000;
 /** How often what is wanted on disk is compared with what is queued, in ms. */
 const SWEEP_MS = 10_000;
@@ -22,15 +22,15 @@ export interface DeployQueueOptions {
   prefix: string;
   /** Deploys at once. */
   concurrency: number;
-  /** Runs what is pending, and says when there is more of it. */
+  /** Runs pending deploys, and notifies of new ones. */
   deploys: Pick<Deploys, 'run' | 'wanted' | 'subscribe'>;
   logger: { warn(facts: object, text: string): void };
 }
 
 /**
- * The queue of deploys. A job carries an app's id and nothing else: what is to be deployed is read from the record when
- * the job runs, so that a lost, doubled or stale job can do no harm. One job an app runs at a time; while it does, one
- * more may wait (https://docs.bullmq.io/guide/jobs/deduplication).
+ * The queue of deploys. A job holds only an app's id. What to deploy is read from the record when the job runs, so a lost,
+ * duplicate or late job does no harm. One job of an app runs at a time; one more may wait meanwhile
+ * (https://docs.bullmq.io/guide/jobs/deduplication).
  */
 export class DeployQueue {
   readonly #options: DeployQueueOptions;
@@ -71,22 +71,22 @@ export class DeployQueue {
     this.#timer.unref();
   }
 
-  /** Begins to run deploys: what an earlier server left must be recovered before. */
+  /** Starts running deploys. Those of an earlier server must have been recovered before. */
   begin(): void {
     this.#worker.run().catch((error: unknown) => this.#warn(error));
     for (const app of this.#options.deploys.wanted()) this.wake(app);
   }
 
-  /** Sees to it that an app's pending deploy is run. Never waits: should Redis be away, the sweep asks again. */
+  /** Has an app's pending deploy run. Never waits: if Redis is away, the sweep asks again. */
   wake(app: string): void {
     this.#add(app, `${this.#session}/${app}`);
   }
 
-  /** Ends the worker and the connections; what runs should have been called off before. */
+  /** Closes the worker and the connections. Cancel running deploys before. */
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#timer);
-    // Both wait for ever where Redis is away.
+    // Both would wait forever while Redis is away.
     if (!(await within(CLOSE_MS, this.#worker.close()))) await within(CUT_MS, this.#worker.close(true));
     await within(CUT_MS, this.#queue.close());
   }
@@ -103,7 +103,7 @@ export class DeployQueue {
       .catch((error: unknown) => this.#warn(error));
   }
 
-  /** Once for each kind of trouble, and again after a while: each of three connections tries every second. */
+  /** Logs each kind of error once, and again after a while: three connections retry every second. */
   #warn(error: unknown): void {
     const trouble = messageOf(error);
     if (this.#closing || (trouble === this.#trouble.text && Date.now() - this.#trouble.at < QUIET_MS)) return;

@@ -4,7 +4,7 @@ import type { readings } from './readings.js';
 
 type Readings = typeof readings;
 
-/** What the reader's thread is asked. */
+/** A question to the reader's thread. */
 export interface Question {
   what: keyof Readings;
   args: readonly unknown[];
@@ -34,7 +34,7 @@ export interface ThreadReaderOptions {
   limits?: WorkerLimits;
 }
 
-/** Reads in a thread of its own, one project after the other: no project, however it is made, holds up the gateway. */
+/** Reads in a separate thread, one project after the other, so that no project can hold up the gateway. */
 export class ThreadReader implements Reader {
   readonly #worker: WarmWorker;
   readonly #limits: WorkerLimits;
@@ -46,7 +46,7 @@ export class ThreadReader implements Reader {
     this.#worker = new WarmWorker(entry ?? new URL('./reader-worker.js', import.meta.url), limits);
   }
 
-  /** Starts the thread. Where that fails, it is tried again for each project. */
+  /** Starts the thread. If that fails, it is tried again for each project. */
   async begin(): Promise<void> {
     await this.#worker.warm().catch((error: unknown) => this.#tell(error));
   }
@@ -64,7 +64,7 @@ export class ThreadReader implements Reader {
     }
   }
 
-  /** Ends the thread. What is being read is refused. */
+  /** Ends the thread. A reading in progress is refused. */
   async close(): Promise<void> {
     await this.#worker.close();
   }

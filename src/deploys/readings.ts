@@ -23,16 +23,16 @@ import { readRequirements } from '../domain/python/requirements.js';
 import { gatherRequirements } from '../environments/requirements.js';
 import { Refusal } from '../errors.js';
 
-/** How much code is looked at: a hint must not delay a deploy. */
+/** How much code is read: a hint must not delay a deploy. */
 const MAX_FILES = 300;
 const MAX_FILE_BYTES = 256 * 1024;
 const MAX_BYTES = 2 * 1024 * 1024;
 
-/** What is not the app itself: tests, other people's packages, tools. */
+/** Folders that are not the app itself: tests, third-party packages, tools. */
 const NOT_THE_APP =
   /(^|\/)(\.[^/]*|tests?|venv|env|node_modules|site-packages|__pycache__)\/|(^|\/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile)\.py$/;
 
-/** Where secrets stand that were committed. */
+/** Where committed secrets are. */
 export const COMMITTED = '.streamlit/secrets.toml';
 
 /** Files of a commit, by path and by the id of their content. */
@@ -45,8 +45,8 @@ export interface Code {
 }
 
 /**
- * All that is done with bytes that anybody pushed or uploaded. A `Reader` does it in a thread of its own, so arguments and
- * results are plain data.
+ * Everything that parses pushed or uploaded bytes. A `Reader` runs it in a separate thread, so arguments and results are plain
+ * data.
  */
 export const readings = {
   /** The blobs that `inspection` must see, of what `git ls-tree` printed. */
@@ -97,12 +97,12 @@ export const readings = {
     hints(keysOf(files), withCommitted(known, committed)),
 };
 
-/** True for Python files that are the app's own. */
+/** Returns whether a path is a Python file of the app itself. */
 export function isOfTheApp(path: string): boolean {
   return path.endsWith('.py') && !NOT_THE_APP.test(path);
 }
 
-/** As many of the files as are looked at. */
+/** Returns the files that are within the limits. */
 export function lookedAt<T extends { path: string; size: number }>(files: readonly T[]): T[] {
   let bytes = 0;
   return [...files]
@@ -136,7 +136,7 @@ function readable(toml: string): string {
   }
 }
 
-/** Bytes as a Buffer, which they are no more once they came from another thread. */
+/** Turns bytes into a Buffer again: they lose that on the way between threads. */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -4,26 +4,26 @@ import type { AppFile } from '../domain/project/app-file.js';
 import type { AppConfig } from '../store/app-config.js';
 import type { DeployLog } from './log.js';
 
-/** What was found and made for a release, so that it can be started. */
+/** A release that is ready to start. */
 export interface Built {
-  /** What its record says of that. */
+  /** The facts for its record. */
   facts: Partial<Release>;
   /** Its own streamlit-host.toml. */
   settings: AppFile;
 }
 
-/** What a release is made of: a commit of a repository of ours, or a folder of this machine as it is. */
+/** Where a release comes from: a commit of its repository, or a folder of this machine as it is. */
 export interface ReleaseSource {
-  /** What the release is of, as its log begins. */
+  /** Describes the release in the first line of its log. */
   title(release: Release): string;
   /**
-   * Everything up to a release that can be started: its code, its main file and its environment.
+   * Prepares everything that a start needs: the code, the main file and the environment.
    * @throws Refusal with the reason, in a few words for the pusher's terminal
    */
   build(app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built>;
-  /** What its code asks for that the config does not have; one line each. */
+  /** Returns a line for each key that the code reads and the config lacks. */
   hints(app: App, release: Release, config: AppConfig): Promise<string[]>;
-  /** The app's record once the release is live, as far as its source decides. */
+  /** Returns what changes in the app's record when the release goes live. */
   applied(app: App, settings: AppFile): App;
 }
 

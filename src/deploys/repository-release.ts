@@ -27,10 +27,10 @@ export interface RepositoryReleasesOptions {
   reader: Reader;
 }
 
-/** A release that was made of what another one has built. */
+/** A release that reuses what another one has built. */
 type BuiltBefore = Release & { of: number; entrypoint: string };
 
-/** The releases of commits: pushed, uploaded, edited, or rolled back to. */
+/** Makes releases of commits: pushed, uploaded, edited, or rolled back to. */
 export class RepositoryReleases implements ReleaseSource {
   readonly #options: RepositoryReleasesOptions;
 
@@ -48,7 +48,7 @@ export class RepositoryReleases implements ReleaseSource {
     if (of !== undefined && before !== undefined && (await isComplete(paths.environment(release.environment ?? '-')))) {
       return this.#reuse(app, { ...release, of, entrypoint: before }, log, signal);
     }
-    // At once: what gets here was inspected before it was queued, so a refusal now is rare.
+    // In parallel: a commit was inspected before it was queued, so a refusal is rare here.
     const [found, { source, files }] = await both(
       inspector.take(this.#repository(app), release.commit, { signal }),
       this.#checkOut(app, release, signal),
@@ -66,7 +66,7 @@ export class RepositoryReleases implements ReleaseSource {
     return hintsFor(this.#options.reader, this.#options.paths.source(app.id, release.number), config);
   }
 
-  /** An app whose repository is live runs in place no more. */
+  /** An app whose repository is live no longer runs in place. */
   applied({ place: _place, ...app }: App, { description }: AppFile): App {
     return description === undefined ? app : { ...app, description };
   }
@@ -84,7 +84,7 @@ export class RepositoryReleases implements ReleaseSource {
     return { facts: {}, settings: await settingsIn(this.#options.reader, source) };
   }
 
-  /** Puts a release's files in their place, and keeps its commit from git's clean-up for as long as the release is kept. */
+  /** Checks out a release's files, and protects its commit from git's clean-up as long as the release is kept. */
   async #checkOut(app: App, release: Release, signal: AbortSignal): Promise<{ source: string; files: number }> {
     const { paths, git } = this.#options;
     const repository = this.#repository(app);

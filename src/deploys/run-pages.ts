@@ -6,14 +6,14 @@ import { authorityOf, type Address } from '../lib/address.js';
 export interface PageRun {
   /** The page's name; empty for the first one. */
   page: string;
-  /** The exception that a visitor would see, by lines; undefined where there is none. */
+  /** The lines of the exception that a visitor would see; undefined if there is none. */
   exception?: string[];
-  /** True where it did not end in its time, or its process went away. */
+  /** True if it did not finish in time, or its process ended. */
   late: boolean;
 }
 
 export interface RunPagesOptions {
-  /** Where its process answers. */
+  /** The address of its process. */
   address: Address;
   /** The path of the app on its process, such as `/apps/hello`. */
   path: string;
@@ -23,9 +23,9 @@ export interface RunPagesOptions {
 }
 
 /**
- * Opens an app as a visitor's browser does, and runs its pages one after the other in one visit.
- * @returns what became of each, in their order, up to the first that did not end well
- * @throws Error where there is no connection
+ * Opens an app as a visitor's browser does, and runs its pages one after the other in one session.
+ * @returns the result of each page, in order, up to the first that failed
+ * @throws Error if it cannot connect
  */
 export async function runPages({ address, path, limitMs, signal }: RunPagesOptions): Promise<PageRun[]> {
   const visit = new Visit(`ws://${authorityOf(address)}${path}/_stcore/stream`, limitMs, signal);
@@ -49,7 +49,7 @@ class Visit {
   readonly #limitMs: number;
   readonly #signal: AbortSignal;
   #exception: string[] | undefined;
-  /** Ends the run that is under way: true where the script ended. */
+  /** Settles the run in progress: true if the script finished. */
   #settle: (ended: boolean) => void = () => undefined;
   readonly #gone = (): void => this.#settle(false);
 

@@ -65,17 +65,17 @@ import { openCage } from './cage.js';
 import { forgetCopied } from './copied.js';
 import { sealSecrets } from './seal-secrets.js';
 
-/** How long an install may print nothing, in ms. */
+/** How long an install may be silent, in ms. */
 const MAX_BUILD_IDLE = 10 * 60_000;
 
 export interface ComposeOptions {
   config: Config;
   paths: Paths;
-  /** The place of what an app's Python runs first. */
+  /** The folder of the code that an app's Python runs first. */
   launcher: string;
-  /** The file in which folders of apps are named. */
+  /** The file that lists the in-place apps. */
   file: ConfigFile;
-  /** By which our children are known. */
+  /** Marks our child processes. */
   mark: string;
   /** The path of the public base. */
   basePath: string;
@@ -84,7 +84,7 @@ export interface ComposeOptions {
   logger: Logger;
 }
 
-/** Everything behind the doors: what gets from a commit to a live release and keeps that up. */
+/** Everything behind the doors: from a commit to a live release that is kept running. */
 export interface Composed {
   host: Host;
   controller: Controller;
@@ -99,17 +99,17 @@ export interface Composed {
   headStarts: HeadStarts;
   sleeper: Sleeper;
   url: (app: string) => string;
-  /** Brings what runs in line with what is wanted. Before that nothing is deployed. */
+  /** Makes what runs match what is wanted. Nothing is deployed before that. */
   begin(): Promise<void>;
-  /** Begins nothing new, and waits for what cannot be left in the middle. */
+  /** Stops starting new work, and waits for work that cannot be interrupted. */
   rest(): Promise<void>;
-  /** Ends it all, once nobody can ask for anything any more. */
+  /** Ends everything. Call it when no more requests can come in. */
   end(options: { keepApps: boolean }): Promise<void>;
 }
 
 /**
- * Wires everything behind the doors, each object after those it needs: an object that would need a later one subscribes to
- * it instead. What an earlier server has left behind is cleared away first.
+ * Creates everything behind the doors, each object after the ones it needs. An object that would need a later one subscribes
+ * to it instead. What an earlier server left behind is cleaned up first.
  */
 export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const { config, paths, launcher, file, mark, basePath, url, logger } = options;
@@ -128,7 +128,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const data = await realpath(paths.data);
   const runtime = new ProcessRuntime({ mark, data, ports, tmp: paths.tmp, ...(cage.kind !== 'none' && { cage }) });
   await forgetCopied({ store, runtime });
-  // What an earlier server started and did not write down, and its builds, are nobody's any more.
+  // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
 
   const vault = new Vault(paths);
@@ -301,7 +301,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     sleeper,
     url,
     async begin() {
-      // Beside the rest: a push that comes at once waits for it.
+      // In parallel: a push that arrives at once waits for it.
       void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();

@@ -8,7 +8,7 @@ import type { Paths } from '../store/paths.js';
 export interface AppConfinesOptions {
   paths: Paths;
   owners: Owners;
-  /** The place of what an app's Python runs first. */
+  /** The folder of the code that an app's Python runs first. */
   launcher: string;
   /** The system's Python that an environment was created from; undefined if unknown. */
   machinePython: (environment: string) => Promise<string | undefined>;
@@ -25,8 +25,8 @@ export class AppConfines {
   }
 
   /**
-   * What an app may reach: its environment, its releases and the secrets of its processes, and to write to, its storage. All
-   * of its releases, since an interpreter that is started ahead begins before its own is there.
+   * Returns what an app may reach: its environment, all of its releases and the secrets of its processes, and its storage,
+   * which it may write to. All releases, because an interpreter that is started ahead begins before its own release exists.
    * @param environment its folder
    * @throws Refusal `app-not-started`
    */

@@ -24,7 +24,7 @@ export async function drained(target: Target, limits: DrainLimits, signal: Abort
     const quietSince = target.lastSocketAt;
     const needed = target.claims > 0 || (quietSince !== 0 && now - quietSince < limits.ttlMs);
     if (!needed) return true;
-    // The signal is looked at above.
+    // The loop checks the signal.
     await sleep(Math.min(250, deadline - now), undefined, { signal, ref: false }).catch(() => undefined);
   }
 }

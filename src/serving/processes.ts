@@ -34,9 +34,9 @@ export interface ProcessesOptions {
   paths: Paths;
   /** What runs them. */
   runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>;
-  /** The public base's own path; empty where it has none. */
+  /** The path of the public base; empty if it has none. */
   basePath: string;
-  /** All that an app may reach; whatever the server can, where it is not told. */
+  /** What an app may reach; everything that the server can reach unless given. */
   confines?: ((app: string, environment: string) => Promise<Confines>) | undefined;
   /** The address of an app. */
   url: (app: string) => string;
@@ -44,19 +44,19 @@ export interface ProcessesOptions {
   path: string;
   /** HOME for apps in place; the others get one of their own. */
   home: string;
-  /** The place of what an app's Python runs first. */
+  /** The folder of the code that an app's Python runs first. */
   launcher: string;
-  /** The most memory (MB) that a process may use whose release says nothing itself; 0 = as much as there is. */
+  /** The memory limit (MB) of a process whose release does not set one; 0 = no limit. */
   memoryLimitMb: number;
   /** How long a process may take to answer its health check, in ms. */
   startLimitMs: number;
-  /** For how long Streamlit keeps the state of a page that lost its connection, in ms. */
+  /** How long Streamlit keeps the state of a page that lost its connection, in ms. */
   sessionTtlMs: number;
   /** What a process gets of its app's config vars and secrets. */
   config: Pick<ProcessConfig, 'prepare' | 'vars'>;
 }
 
-/** Makes the process of a release: what it runs, where, and with which environment. */
+/** Creates the process of a release: decides what it runs, where, and with which environment. */
 export class Processes {
   readonly #options: ProcessesOptions;
 
@@ -65,7 +65,7 @@ export class Processes {
   }
 
   /**
-   * A process of a release, not started yet.
+   * Creates a process of a release, without starting it.
    * @param ahead finds what was started for it by `startAhead`
    * @throws Refusal where the release was never built
    */
@@ -90,7 +90,7 @@ export class Processes {
         command: launchCommand(pythonOf(environment), launcher, app),
         order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
-        // An app in place is the operator's own, and keeps the rights that it had.
+        // An in-place app belongs to the operator and keeps its rights.
         ...(release.folder === undefined && confines && { confines: () => confines(app, environment) }),
         environment: (at) => this.#environment(app, release, environment, at),
         port: release.folder === undefined ? undefined : place()?.port,
@@ -107,8 +107,8 @@ export class Processes {
   }
 
   /**
-   * Starts the interpreter of a release that does not exist yet: it waits for its order.
-   * @returns undefined where it must not begin elsewhere than in the folder of its release
+   * Starts the interpreter of a release that does not exist yet. It waits to be told what to run.
+   * @returns undefined if it may only be started in the folder of its release
    * @throws Refusal as a start does
    */
   async startAhead(app: string, expected: ExpectedRelease): Promise<Instance | undefined> {
@@ -161,9 +161,9 @@ export class Processes {
       // glibc keeps an arena a thread, which costs a threaded server memory it never gives back.
       MALLOC_ARENA_MAX: '2',
       ...vars,
-      // Everything below is set by the server, whatever the vars say.
+      // Everything below is set by the server and overrides the vars.
       PATH: `${join(environment, 'bin')}:${path}`,
-      // An app in place keeps the home that it had.
+      // An in-place app keeps its home.
       HOME: release.folder === undefined ? storage : home,
       VIRTUAL_ENV: environment,
       PYTHONUNBUFFERED: '1',

@@ -24,18 +24,18 @@ export interface ServingOptions {
   /** What runs them. */
   runtime: Pick<Runtime, 'usage' | 'discard'>;
   drain: DrainLimits;
-  /** Takes back what a process got of its app's secrets. */
+  /** Removes the secrets that a process was given. */
   config: Pick<ProcessConfig, 'clear'>;
   logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
 }
 
-/** How often the logs and the memory of processes are looked at, in ms: an app in a loop fills a lot in a second. */
+/** How often the logs and the memory of processes are checked, in ms: an app in a loop can fill a lot in a second. */
 const LOOK_MS = 1_000;
-/** How often processes that serve are asked whether they still do, in ms. */
+/** How often live processes are asked whether they still answer, in ms. */
 const CHECK_MS = 15_000;
-/** How long requests that are under way may take when their process is replaced by one of the same release, in ms. */
+/** How long requests in progress may take when their process is replaced by another one of the same release, in ms. */
 const FINISH_MS = 10_000;
-/** How long the start of the server waits for a process that it adopts to answer, in ms. */
+/** How long the server waits at its start for an adopted process to answer, in ms. */
 const ADOPT_MS = 2_000;
 
 /** A process with the route that leads to it. */
@@ -45,8 +45,8 @@ interface Served {
 }
 
 /**
- * Which processes run for which app, and that the gateway's routes and the records on disk say the same. The live
- * release's process is kept up; an older one is kept until its pages are gone.
+ * Knows which processes run for each app, and keeps the gateway's routes and the records on disk in agreement with them. The
+ * live release's process is kept running; an older one is kept until its pages are closed.
  */
 export class Serving {
   readonly #options: ServingOptions;
@@ -54,9 +54,9 @@ export class Serving {
   readonly #live = new Map<string, Served>();
   readonly #draining = new Map<string, Set<Served>>();
   readonly #background: Background;
-  /** The apps of which not every process that an earlier server left is known yet. */
+  /** The apps with processes of an earlier server that are not all known yet. */
   readonly #adopting = new Set<string>();
-  /** Whatever runs: also a process that is not live yet. */
+  /** All running processes, including those that are not live yet. */
   readonly #running = new Set<AppProcess>();
   readonly #closed = new AbortController();
   readonly #looks: NodeJS.Timeout;
@@ -101,8 +101,8 @@ export class Serving {
   }
 
   /**
-   * Prepares a process of a release, not started yet.
-   * @param ahead finds what was started for it already
+   * Prepares a process of a release, without starting it.
+   * @param ahead finds the interpreter that was started for it ahead
    * @throws Refusal where the release was never built
    */
   async prepare(app: string, release: Release, ahead?: ProcessSpec['ahead']): Promise<AppProcess> {
@@ -110,15 +110,15 @@ export class Serving {
   }
 
   /**
-   * Makes a process that serves the one that new visitors get: written down, then swapped in one assignment. The process
-   * before it drains where it is another release's, and ends where it is the same one's.
+   * Makes a running process the live one: the record is written, then the route is swapped in one assignment. The previous
+   * process drains if it belongs to another release, and ends if it belongs to the same one.
    * @param record returns the app's new record, given the newest one
    */
   async goLive(app: string, process: AppProcess, record: (app: App) => App): Promise<void> {
     const { store, routes } = this.#options;
     const target = new Target(process);
     await store.update(app, (current) => withProcess(record(current), process.record));
-    // From here to the next wait nothing else can come in between: what was live is known, and has an owner again.
+    // Nothing else can run until the next await: what was live is known, and has an owner again.
     const before = this.#live.get(app);
     routes.swap(app, target);
     this.#live.set(app, { process, target });
@@ -132,20 +132,20 @@ export class Serving {
   }
 
   /**
-   * Starts the live release in the background, and keeps it up from now on. Fine when it runs.
-   * @param options.inTurn true where it waits until few others start
+   * Starts the live release in the background and keeps it running. Does nothing if it runs already.
+   * @param options.inTurn true to wait until few others are starting
    * @throws Refusal where the app has no release to run
    */
   async start(app: App, options: { inTurn?: boolean } = {}): Promise<void> {
     const before = this.#live.get(app.id);
-    // One that has crashed need not wait for its turn, or for somebody.
+    // A crashed process is restarted at once, without waiting for its backoff.
     if (before !== undefined) return before.process.retry();
     const release = findRelease(app, app.live);
     if (release === undefined) {
       throw nothingDeployed(app.id);
     }
     const process = await this.prepare(app.id, release);
-    // Two starts at once: the first one is under way. Stopped meanwhile, or about to be removed: nobody would end it.
+    // Either another start is in progress, or the app was stopped or is being removed: nobody would end the process.
     if (this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
     this.#serve(app.id, process);
     this.#background.own(options.inTurn === true ? this.#starts.take(app.id, () => process.run()) : process.run());
@@ -182,7 +182,7 @@ export class Serving {
       this.#background.own(process.run());
     } else if (release.state === 'draining' && app.wanted === 'running') {
       this.#background.own(process.whenReady().catch(() => undefined));
-      // Its pages lost their connections with the earlier server, and come back in a moment.
+      // Its pages lost their connections with the earlier server and will reconnect in a moment.
       const served = { process, target: new Target(process, new Date()) };
       this.#options.routes.drainBehind(app.id, served.target);
       this.#drain(app.id, served);
@@ -191,7 +191,7 @@ export class Serving {
     }
   }
 
-  /** Starts a new process of the live release beside the old one, which serves until the new one does. */
+  /** Starts a new process of the live release beside the old one, which serves until the new one is ready. */
   async restart(app: App): Promise<void> {
     const release = findRelease(app, app.live);
     const before = this.#live.get(app.id);
@@ -206,12 +206,12 @@ export class Serving {
       });
     } catch (error) {
       await process.stop();
-      // A deploy has put a newer release in its place meanwhile: that one is fresh as well.
+      // A deploy has made a newer release live in the meantime, with a new process.
       if (!(error instanceof Overtaken)) throw error;
     }
   }
 
-  /** Stops the processes of an older release, even where pages are still open on it. */
+  /** Stops the processes of an older release, even if pages are still open on it. */
   async retire(app: string, release: number): Promise<void> {
     const old = [...(this.#draining.get(app) ?? [])].filter((served) => served.process.release === release);
     await Promise.all(old.map((served) => this.#replace(app, served)));
@@ -263,7 +263,7 @@ export class Serving {
     for (const set of this.#draining.values()) yield* set;
   }
 
-  /** For people who look at the disk; that it fails must not undo a deploy. */
+  /** Links for people who look at the disk. A failure must not undo a deploy. */
   async #link(app: string): Promise<void> {
     const { store, paths, logger } = this.#options;
     const record = store.find(app);
@@ -274,7 +274,7 @@ export class Serving {
     });
   }
 
-  /** @param socketsUntil when its pages lost their connections; undefined where it has none */
+  /** @param socketsUntil when its pages lost their connections; undefined if it has none */
   #serve(app: string, process: AppProcess, socketsUntil?: Date): void {
     const target = new Target(process, socketsUntil);
     this.#live.set(app, { process, target });
@@ -299,7 +299,7 @@ export class Serving {
     return minutes === undefined ? drain : { ...drain, limitMs: minutes * 60_000 };
   }
 
-  /** Ends a process that another one has replaced: its pages go over at once, its answers are finished. */
+  /** Ends a process that was replaced: its pages move at once, and its requests are finished. */
   async #replace(app: string, served: Served): Promise<void> {
     this.#options.routes.drop(app, served.target);
     served.target.closeSockets();
@@ -307,7 +307,7 @@ export class Serving {
     await this.#end(app, served);
   }
 
-  /** What a process that is gone, or belongs to no release any more, has left behind. */
+  /** Cleans up after a process that has ended or no longer belongs to a release. */
   async #sweep(app: string, record: ProcessRecord): Promise<void> {
     if (record.mark.includes(`/${app}/${record.release}/`)) await this.#options.runtime.discard(record);
     await this.#options.config.clear({ app, release: record.release, key: processKey(record) });
@@ -341,11 +341,11 @@ export class Serving {
   }
 
   /**
-   * Writes down which processes run, where the record says something else; a release that was live and has none any more is
-   * retired. On a full disk it is written later.
+   * Records the running processes if the record differs. A release that was live and no longer has a process is retired. On a
+   * full disk it is recorded later.
    */
   async record(app: string): Promise<void> {
-    // An adoption ends with a record of its own.
+    // Adopting ends with writing the record.
     if (this.#options.store.find(app) === undefined || this.#adopting.has(app)) return;
     await this.#options.store.note(app, (current) => {
       const served = [this.#live.get(app), ...(this.#draining.get(app) ?? [])].flatMap((one) => one?.process ?? []);
@@ -359,7 +359,7 @@ export class Serving {
   }
 }
 
-/** A restart's process is not needed: something newer is live. */
+/** Thrown when the process of a restart is no longer needed, because something newer is live. */
 class Overtaken extends Error {}
 
 function withProcess(app: App, record: ProcessRecord | undefined): App {

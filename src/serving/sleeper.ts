@@ -60,12 +60,12 @@ export class Sleeper {
     }
   }
 
-  /** Somebody came while it was being put to sleep: a page that waits, or a touch that nobody repeats. */
+  /** Wakes an app that was visited while it was being put to sleep: a page waits, or was touched once. */
   #wakeCalled(id: string): void {
     if (this.#called.delete(id) || this.#options.routes.hasWaiters(id)) this.wake(id);
   }
 
-  /** An older release that still has open pages is somebody's work in progress: the app stays awake as a whole. */
+  /** While an older release has open pages, somebody is working with the app: all of it stays awake. */
   #isUnused(app: App): boolean {
     const { routes, rule } = this.#options;
     const target = routes.live(app.id);
@@ -75,7 +75,7 @@ export class Sleeper {
 
   async #sleep(id: string): Promise<void> {
     const { store, serving, routes, logger } = this.#options;
-    // Looked at again in its turn: somebody may just have come.
+    // Checked again inside the update: a visitor may just have come.
     const app = await store.update(id, (current) =>
       this.#isUnused(current) ? usedAt({ ...current, asleep: true }, routes.live(id)?.visitedAt ?? 0) : current,
     );
@@ -92,7 +92,7 @@ export class Sleeper {
       },
       (error: unknown) => {
         this.#options.logger.error({ app: id, err: error }, 'an app could not be put to sleep or woken');
-        // What failed (a full disk) would fail again at once, and again: the next look wakes it.
+        // Trying again at once would fail for the same reason (a full disk). The next check wakes it.
         this.#working.delete(id);
       },
     );
