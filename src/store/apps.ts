@@ -145,7 +145,7 @@ export class AppStore {
     });
   }
 
-  /** Writes what could not be written when it happened. @throws Error where there still is no room */
+  /** Writes what could not be written when it happened. @throws Error if there is still no room */
   async writeLate(): Promise<void> {
     for (const id of this.#late) {
       await this.#turns.take(id, async () => {
