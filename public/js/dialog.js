@@ -1,6 +1,6 @@
 /**
- * What is asked on a page of its own, or done at once, without JavaScript is asked in a dialog of this page. The opener is
- * a link, or the button of a form; then the dialog's form goes where that form would have gone.
+ * Asks in a dialog what is asked on a separate page, or done at once, without JavaScript. The opener is a link or the button of
+ * a form; in that case the dialog's form is sent to where that form would have been sent.
  */
 export function dialogs(root) {
   for (const opener of root.querySelectorAll('[data-dialog]')) {
@@ -30,7 +30,7 @@ function open(dialog, opener) {
   field?.focus();
 }
 
-/** Once for every dialog, which several openers may share. */
+/** Prepares a dialog once, since several openers may share it. */
 function ready(dialog) {
   if (dialog.dataset.ready !== undefined) return;
   dialog.dataset.ready = '';

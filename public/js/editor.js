@@ -1,7 +1,7 @@
-// A plain textarea over a coloured copy of its text: everything a browser can do with text stays.
+// A plain textarea over a coloured copy of its text, so that everything a browser can do with text still works.
 import hljs from '../highlight/core.js';
 
-/** Above this many characters, colours would cost more than they help. */
+/** Above this many characters, colours would be too slow. */
 const COLOUR_LIMIT = 150_000;
 
 export async function edit(form) {
@@ -46,7 +46,7 @@ function colour(area, layer, box, language) {
 }
 
 function keys(form, area) {
-  // Escape gives the Tab key back, once, so that nobody is caught in the field.
+  // Escape gives the Tab key back once, so that the keyboard is not trapped in the field.
   let free = false;
   area.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') {
@@ -67,7 +67,7 @@ function keys(form, area) {
   });
 }
 
-/** Puts text in as if it was typed, so that undo works; execCommand is old, and still the only way. */
+/** Inserts text as if it were typed, so that undo works. execCommand is deprecated, but still the only way. */
 function insert(area, text) {
   if (!document.execCommand('insertText', false, text))
     area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');

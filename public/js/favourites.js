@@ -1,4 +1,4 @@
-// A visitor's favourites come first. They are known to this browser alone.
+// Shows a visitor's favourites first. They are stored in this browser only.
 import { base } from './page.js';
 
 const KEY = `streamlit-host${base} favourites`;
@@ -38,11 +38,11 @@ function toggle(id) {
   localStorage.setItem(KEY, JSON.stringify([...chosen]));
 }
 
-/** The ids, or undefined where this browser keeps nothing for us. */
+/** Returns the ids, or undefined if this browser stores nothing for us. */
 function read() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? '[]');
-    // The apps share the storage of this origin, so anything may be in it.
+    // Apps share the storage of this origin, so it may contain anything.
     return Array.isArray(kept) ? kept.filter((id) => typeof id === 'string') : [];
   } catch (error) {
     return error instanceof SyntaxError ? [] : undefined;

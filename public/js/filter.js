@@ -1,7 +1,7 @@
-/** Fields that narrow a list as one types. */
+/** Fields that filter a list while you type. */
 export function filters(root) {
   const inputs = new Set(root.querySelectorAll('input[data-filter]'));
-  // A list that was exchanged is narrowed again by the field outside of it.
+  // A list that was replaced is filtered again by the field outside of it.
   for (const input of document.querySelectorAll('input[data-filter]')) inputs.add(input);
   for (const input of inputs) {
     apply(input);

@@ -1,8 +1,8 @@
-// The bar above an app that leads back to the gallery; loaded only where it was asked for.
+// The bar above an app that leads back to the gallery. Loaded only if requested.
 
 const HEIGHT = '44px';
 
-/** Draws the bar, and gives the app the room below it. @param forget called once the visitor has closed it */
+/** Draws the bar and moves the app below it. @param forget called when the visitor closes it */
 export function frame({ name, gallery, forget }) {
   const host = document.createElement('div');
   host.id = 'streamlit-host-frame';
@@ -40,7 +40,7 @@ export function frame({ name, gallery, forget }) {
   root.querySelector('a').href = gallery;
   root.querySelector('span').textContent = name;
 
-  // Streamlit places itself in the window's corners: a root that contains its layout takes the window's part for all of it.
+  // Streamlit positions itself by the window's corners. A root that contains its layout takes the place of the window.
   const room = document.createElement('style');
   room.textContent = `@media screen { #root { position: fixed; inset: ${HEIGHT} 0 0; contain: layout; } }`;
 
@@ -50,6 +50,6 @@ export function frame({ name, gallery, forget }) {
     room.remove();
   });
   document.head.append(room);
-  // First, so that the keyboard comes to it first.
+  // First in the document, so that it is first in the tab order.
   document.body.prepend(host);
 }

@@ -1,5 +1,5 @@
-// Parts of a page marked data-live are kept true: when the server tells of a change, the page is asked for again and the
-// parts that differ are exchanged. So a part has one template, on the server.
+// Parts of a page marked data-live are kept up to date: when the server announces a change, the page is fetched again and the
+// parts that differ are replaced. So each part has one template, on the server.
 import { base, headers, whileSeen } from './page.js';
 import { Stream } from './stream.js';
 
@@ -16,7 +16,7 @@ export function remember() {
   for (const part of document.querySelectorAll('[data-live]')) parts.set(part.dataset.live, signature(part));
 }
 
-/** Listens to the server's events for as long as the page is seen. */
+/** Listens to the server's events while the page is visible. */
 export function watch() {
   let wait = 1_000;
   let lost = false;
@@ -35,7 +35,7 @@ export function watch() {
       lost = true;
       say('Connection lost. Reconnecting …');
       if (!closed) return;
-      // It gives up where it got an answer that is no stream; the server may only be starting.
+      // It gives up if the answer is not a stream, but the server may just be starting.
       setTimeout(() => !source.live && document.visibilityState === 'visible' && connect(), wait);
       wait = Math.min(wait * 2, 30_000);
       refresh();
@@ -71,7 +71,7 @@ async function refresh() {
       exchange(new window.DOMParser().parseFromString(await answer.text(), 'text/html'));
     }
   } catch {
-    // Not reached: the event stream notices the same, and says so.
+    // Not reachable: the event stream notices it too, and shows it.
   } finally {
     fetching = false;
     if (again) {
@@ -87,7 +87,7 @@ function exchange(page) {
     const old = document.querySelector(`[data-live="${key}"]`);
     if (old === null || parts.get(key) === signature(fresh) || selecting(old)) continue;
     parts.set(key, signature(fresh));
-    // The parts inside of it come with it.
+    // The parts inside it are replaced with it.
     for (const inner of fresh.querySelectorAll('[data-live]')) parts.set(inner.dataset.live, signature(inner));
     const focused = old.contains(document.activeElement) ? document.activeElement : undefined;
     old.dispatchEvent(new CustomEvent('live:leaving', { bubbles: true }));
@@ -98,7 +98,7 @@ function exchange(page) {
   }
 }
 
-/** What tells two versions of a part apart: its key where it has one, else all of it. */
+/** What distinguishes two versions of a part: its key if it has one, otherwise its whole content. */
 function signature(part) {
   return part.dataset.liveKey ?? part.outerHTML;
 }
@@ -108,7 +108,7 @@ function selecting(part) {
   return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
-/** The element of the new part that stands for one of the old. */
+/** Finds the element of the new part that corresponds to one of the old part. */
 function same(part, old) {
   if (old.id !== '') return part.querySelector(`#${old.id}`);
   const href = old.getAttribute('href');

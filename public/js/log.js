@@ -1,4 +1,4 @@
-// The log viewer: follows, searches, wraps. It shows what it has, and takes the oldest lines away when they are many.
+// The log viewer: follows, searches, wraps. It drops the oldest lines when there are too many.
 import { whileSeen } from './page.js';
 import { Stream } from './stream.js';
 
@@ -6,9 +6,9 @@ const MOST_LINES = 10_000;
 const TIME = /^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?/;
 const STEP = /^\s*(?:\d+\.\ds)?\s*/;
 const viewers = new Map();
-/** What stood in a line before it was made easier to read. */
+/** The original text of lines that were made easier to read. */
 const texts = new WeakMap();
-// Always eight characters, so that lines stand below each other.
+// Always eight characters, so that lines are aligned.
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',
@@ -17,7 +17,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
 });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
-/** Makes every log below the root a live one. */
+/** Makes every log below the root live. */
 export function logs(root) {
   for (const section of root.querySelectorAll('[data-log]')) {
     if (!viewers.has(section)) viewers.set(section, new Viewer(section));
@@ -74,7 +74,7 @@ class Viewer {
       if (this.#following) this.#section.querySelector('[data-log-follow]').hidden = true;
     });
     this.#source.addEventListener('error', ({ closed }) => {
-      // It connects again by itself, but gives up after an answer that is no stream.
+      // It reconnects by itself, but gives up if the answer is not a stream.
       if (closed) this.#timer = setTimeout(() => this.#restart(), 3_000);
     });
   }
@@ -86,7 +86,7 @@ class Viewer {
   }
 
   #take(text) {
-    // The stream begins with the last lines, which the page has already.
+    // The stream starts with the last lines, which the page shows already.
     if (!this.#begun) {
       this.#begun = true;
       this.#waiting = [];
@@ -100,7 +100,7 @@ class Viewer {
   #plan() {
     if (this.#planned) return;
     this.#planned = true;
-    // A hidden page gets no frames; a timer keeps its memory bounded all the same.
+    // A hidden page gets no animation frames; a timer limits its memory anyway.
     if (document.visibilityState === 'visible') requestAnimationFrame(() => this.#flush());
     else setTimeout(() => this.#flush(), 500);
   }
@@ -203,7 +203,7 @@ function marked(text) {
   return mark;
 }
 
-/** The time of day in the reader's own zone, where the line tells its zone; the date too unless it is today. */
+/** The time of day in the reader's time zone, if the line has one; with the date unless it is today. */
 function short(time) {
   const date = new Date(
     time
@@ -216,7 +216,7 @@ function short(time) {
   return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
 }
 
-/** The time steps back, and what is wrong steps forward. */
+/** Dims the time, and highlights errors. */
 function decorate(line) {
   const text = line.textContent;
   texts.set(line, text);

@@ -1,22 +1,22 @@
-// What the page says of itself: where the platform lives, and the token that shows a request comes from its own pages.
+// What the page knows about itself: the platform's base path, and the token that proves that a request comes from its pages.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? '';
 
 export const base = meta('base');
 export const csrf = meta('csrf');
 
-/** The headers of every request that this page makes by itself. */
+/** The headers of every request that this page's scripts make. */
 export const headers = { 'X-CSRF-Token': csrf, Accept: 'application/json' };
 
-/** Calls `enhance` for the whole page now, and for every part of it that is exchanged later. */
+/** Calls `enhance` for the whole page now, and for every part that is replaced later. */
 export function onContent(enhance) {
   enhance(document);
   document.addEventListener('live:changed', (event) => enhance(event.target));
 }
 
 /**
- * Holds a connection while the page is seen. Over HTTP/1.1 a browser opens six to one server, for all of its tabs
- * together: tabs that nobody looks at must not use them up.
+ * Holds a connection while the page is visible. Over HTTP/1.1 a browser opens six to one server, for all tabs together, so
+ * hidden tabs must not use them up.
  */
 export function whileSeen(open, close, again = open) {
   let timer;

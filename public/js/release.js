@@ -1,6 +1,6 @@
-// Added to every page of an app: tells the visitor that a newer release is live, and lets them choose when to move. The
-// page itself goes on with the release that served it. It runs before Streamlit's own script does, so that what is ours in
-// the address is gone before the app reads it.
+// Added to every page of an app: shows that a newer release is live, and lets the visitor choose when to switch. The page
+// continues with the release that served it. It runs before Streamlit's own script, so that our parameters are removed from
+// the URL before the app reads it.
 
 const CHECK_MS = 20_000;
 
@@ -27,15 +27,15 @@ function framed({ app, name, gallery }) {
     else if (wanted) sessionStorage.setItem(key, '1');
     wanted = sessionStorage.getItem(key) === '1';
   } catch {
-    // This browser keeps nothing for us: then the bar is there until the page is left.
+    // This browser stores nothing for us: the bar stays until the page is left.
   }
-  // Whoever shows the app within a page of their own has a way back already.
+  // A page that embeds the app has its own way back.
   if (!wanted || window.top !== window) return;
   const forget = () => {
     try {
       sessionStorage.removeItem(key);
     } catch {
-      // Nothing was kept.
+      // Nothing was stored.
     }
   };
   import('./frame.js').then(({ frame }) => frame({ name, gallery, forget }));
@@ -49,7 +49,7 @@ async function check() {
     const { live } = await answer.json();
     if (Number.isInteger(live) && live !== mine && live !== dismissed) show(live);
   } catch {
-    // The network is away, which Streamlit's own page tells; the next look will do.
+    // The network is down, which Streamlit's page shows; the next check will do.
   }
 }
 
@@ -87,12 +87,12 @@ function show(live) {
   document.body.append(host);
 }
 
-/** A person is here: an app that sleeps behind a tab that was left open wakes, and the page connects again by itself. */
+/** Wakes a sleeping app when someone returns to its open tab; the page reconnects by itself. */
 let told = 0;
 function wake() {
   if (document.visibilityState !== 'visible' || Date.now() - told < 3_000) return;
   told = Date.now();
-  // Without an answer the page says that it is not connected, and the next touch tries again.
+  // Without an answer the page shows that it is not connected, and the next interaction tries again.
   fetch(`${app}/_host/wake`, { method: 'POST' }).catch(() => (told = 0));
 }
 

@@ -1,12 +1,12 @@
-// Server-sent events by fetch: an EventSource cannot send headers, and the page's token must not stand in an address.
+// Server-sent events by fetch: an EventSource cannot send headers, and the page's token must not appear in a URL.
 import { headers } from './page.js';
 
-/** Where the server has not said how long to wait before connecting again, in ms. */
+/** The default delay before reconnecting, in ms. */
 const RETRY_MS = 2_000;
 
 /**
- * Listens like an EventSource and connects again by itself. Events: `open`, `error` (with `closed` true where the answer
- * was no stream, so that it is up to the listener to try again), `message`, and the server's own.
+ * Listens like an EventSource and reconnects by itself. Events: `open`, `error` (with `closed` true if the answer was not a
+ * stream; it is then up to the listener to try again), `message`, and those of the server.
  */
 export class Stream extends window.EventTarget {
   /** False once it has given up or was closed. */
@@ -48,7 +48,7 @@ export class Stream extends window.EventTarget {
       this.dispatchEvent(new window.Event('open'));
       await this.#read(answer.body.pipeThrough(new window.TextDecoderStream()).getReader());
     } catch {
-      // Not reached, or broken off: both are told below.
+      // Not reachable, or interrupted: both are handled below.
     }
     this.#lost(false);
   }

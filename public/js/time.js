@@ -1,7 +1,7 @@
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 let timer;
 
-/** Keeps "3 min ago" true while the page is open, and tells the exact moment in the reader's own time zone. */
+/** Keeps "3 min ago" up to date while the page is open, and shows the exact time in the reader's time zone. */
 export function times(root) {
   for (const time of root.querySelectorAll('time[datetime]')) {
     time.title = exact.format(new Date(time.dateTime));
@@ -24,6 +24,6 @@ function ago(seconds) {
   if (hours < 24) return `${hours} h ago`;
   const days = Math.round(hours / 24);
   if (days < 30) return days === 1 ? 'yesterday' : `${days} days ago`;
-  // What is older keeps the date that the server wrote.
+  // Older times keep the date from the server.
   return undefined;
 }

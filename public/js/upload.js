@@ -2,7 +2,7 @@
 import { base, headers } from './page.js';
 
 const ARCHIVE = /\.(?:zip|tar\.gz|tgz)$/i;
-/** Folders and files that a computer keeps beside a project, and that no app needs. */
+/** Folders and files that tools leave in a project, and that no app needs. */
 const LEFT_OUT =
   /(?:^|\/)(?:\.git|\.hg|__pycache__|\.venv|venv|env|node_modules|\.mypy_cache|\.pytest_cache|\.idea|\.vscode)\/|(?:^|\/)(?:\.DS_Store|Thumbs\.db)$|\.pyc$/;
 
@@ -12,7 +12,7 @@ export function uploads() {
   for (const name of document.querySelectorAll('[data-name]')) followName(name);
 }
 
-/** The git lines show the address that the typed name will have. */
+/** Shows the URL of the typed name in the git commands. */
 function followName(input) {
   const places = [...document.querySelectorAll('[data-git-url]')].map((place) => [place, place.textContent]);
   const show = () => {
@@ -58,7 +58,7 @@ class Uploader {
       this.#drop.addEventListener(type, () => this.#drop.classList.remove('over'));
     this.#drop.addEventListener('drop', (event) => {
       event.preventDefault();
-      // The list is emptied when this handler returns, so the entries are taken out of it at once.
+      // The list is emptied when this handler returns, so the entries are copied at once.
       const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry);
       const plain = [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
       const found =
@@ -183,7 +183,7 @@ class Uploader {
   }
 }
 
-/** All files of a dropped entry with their paths. */
+/** Returns all files of a dropped entry with their paths. */
 async function walk(entry) {
   const path = entry.fullPath.replace(/^\//, '');
   if (LEFT_OUT.test(entry.isDirectory ? `${path}/` : path)) return [];
@@ -191,14 +191,14 @@ async function walk(entry) {
   const reader = entry.createReader();
   const found = [];
   for (;;) {
-    // A reader gives a hundred entries at a time, and none at the end.
+    // A reader returns a hundred entries at a time, and none at the end.
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return found;
     for (const child of some) found.push(...(await walk(child)));
   }
 }
 
-/** The one folder that holds everything, where there is one. */
+/** Returns the one folder that contains everything, if there is one. */
 function topOf(files) {
   const [first] = files;
   const top = first?.path.includes('/') ? first.path.slice(0, first.path.indexOf('/')) : undefined;
@@ -231,7 +231,7 @@ function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    // Not ours: a proxy on the way has answered.
+    // Not our answer: it is from a proxy.
     return {};
   }
 }

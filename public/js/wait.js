@@ -1,4 +1,4 @@
-// A page that stands in for an app until it can answer: asks again every few seconds, and makes way when the app is there.
+// A page that is shown until an app can answer: asks every few seconds, and is replaced when the app is ready.
 
 const seconds = Number(document.querySelector('meta[name="wait"]').content);
 
@@ -14,7 +14,7 @@ async function look() {
       document.querySelector('main').replaceWith(document.importNode(main, true));
     }
   } catch {
-    // The server does not answer just now; it is asked again.
+    // The server does not answer at the moment; it is asked again.
   }
   setTimeout(look, seconds * 1_000);
 }

@@ -14,43 +14,43 @@ import type { Exit, Instance, InstanceRecord, Lease, Runtime } from './runtime.j
 const GRACE_MS = 5_000;
 /** How long a process that serves may take to answer its health check, in ms. */
 const HEALTH_MS = 10_000;
-/** How often a start is tried on another port when its own was taken meanwhile. */
+/** How often a start is retried on another port when its own was taken in the meantime. */
 const PORT_RETRIES = 3;
 
 /** What is to be run for a release. */
 export interface ProcessSpec {
   app: string;
   release: number;
-  /** argv of what is started, which reads its order on stdin. */
+  /** argv of the interpreter, which reads on stdin what to run. */
   command: readonly string[];
-  /** argv of what it is told to run. */
+  /** argv of what the interpreter runs. */
   order: readonly string[];
   cwd: string;
-  /** The whole environment of the process where it answers, except its mark; asked for at each start. */
+  /** Returns the whole environment of the process at its address, except its mark. Called at each start. */
   environment(at: Pick<Lease, 'address' | 'key'>): Record<string, string> | Promise<Record<string, string>>;
-  /** All that it may reach, asked at each start; whatever the server can, where it is not told. */
+  /** Returns what it may reach, at each start; everything that the server can reach unless given. */
   confines?: () => Promise<Confines | undefined>;
-  /** What was begun ahead for this process and waits for its order, where there is one that fits. */
+  /** Finds an interpreter that was started ahead and fits this process. */
   ahead?: (environment: Readonly<Record<string, string>>) => Promise<Instance | undefined>;
-  /** The port that it gets where that is free; another one otherwise. */
+  /** The preferred port; another one is used if it is taken. */
   port?: number | undefined;
-  /** Whether it is started again after a crash, asked at each; true unless told. */
+  /** Whether it is restarted after a crash, asked each time; true by default. */
   restarts?: () => boolean;
-  /** Where the health check answers, such as `/apps/hello/_stcore/health`. */
+  /** The path of the health check, such as `/apps/hello/_stcore/health`. */
   healthPath: string;
   /** How long a start may take until the health check answers, in ms. */
   startLimitMs: number;
-  /** The most resident memory that it may use with all that it starts, in bytes; not told = as much as there is. */
+  /** The limit of resident memory of it and its children, in bytes; omitted = no limit. */
   memoryLimit?: number | undefined;
   log: LogFile;
 }
 
-/** Called when the process has another state, instance or address. */
+/** Called when the state, instance or address of the process changes. */
 export type ProcessListener = (process: AppProcess) => void;
 
 /**
- * The Streamlit server of one release: started, watched, started again after a crash, and ended. What runs it is the
- * runtime's affair; at any time there is one instance of it, or none.
+ * The Streamlit server of one release: started, watched, restarted after a crash, and ended. The runtime decides how it is
+ * run. At any time there is one instance of it, or none.
  */
 export class AppProcess {
   readonly spec: ProcessSpec;
@@ -69,7 +69,7 @@ export class AppProcess {
   #swept: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #lastExit = '';
-  /** Why it was ended, where it was not to stop. */
+  /** Why it was ended, if not to stop it. */
   #excess = '';
   readonly #hang = new HangWatch();
   #asking = false;
@@ -90,36 +90,36 @@ export class AppProcess {
   get address(): Address {
     return this.#lease.address;
   }
-  /** Tells its files from those of others of its release that run at the same time. */
+  /** Distinguishes its files from those of other processes of its release. */
   get key(): string {
     return this.#lease.key;
   }
-  /** The mark of what runs now; undefined while nothing does. */
+  /** The mark of the running instance; undefined if there is none. */
   get mark(): string | undefined {
     return this.#instance?.record.mark;
   }
-  /** For people who look at the machine: where it runs as a process of this one. */
+  /** The pid, for people who look at the machine; undefined if it does not run as a process of this machine. */
   get pid(): number | undefined {
     return this.#instance?.record.pid;
   }
   get startedAt(): Date {
     return this.#startedAt;
   }
-  /** Starts after a crash. */
+  /** The number of restarts after a crash. */
   get restarts(): number {
     return this.#restarts;
   }
-  /** How the process ended last, in words; empty while it never did. */
+  /** How the process last ended, in words; empty if it never did. */
   get lastExit(): string {
     return this.#lastExit;
   }
 
-  /** One sentence on why it has another port than the one it should have; empty where it has that. */
+  /** Why it did not get the preferred port, in one sentence; empty if it did. */
   get addressNote(): string {
     return this.#lease.note;
   }
 
-  /** What to remember of it on disk, while it runs. */
+  /** Its record on disk while it runs. */
   get record(): ProcessRecord | undefined {
     if (this.#instance === undefined) return undefined;
     return {
@@ -131,7 +131,7 @@ export class AppProcess {
     };
   }
 
-  /** Starts it at an address of its own. @throws Refusal where none is free or the command cannot be run */
+  /** Starts it at its own address. @throws Refusal if none is free or the command cannot be run */
   async start(): Promise<void> {
     this.#starting = this.#start();
     await this.#starting;
@@ -139,8 +139,8 @@ export class AppProcess {
 
   /**
    * Takes over a process that an earlier server started.
-   * @returns false where it does not run any more, is not of this release, or serves below another path, since the public base
-   *   has changed; nothing was touched then
+   * @returns false if it no longer runs, belongs to another release, or serves below another path because the public base has
+   *   changed; nothing was touched in that case
    */
   async adopt(record: ProcessRecord): Promise<boolean> {
     const { app, healthPath } = this.spec;
@@ -156,7 +156,7 @@ export class AppProcess {
 
   /**
    * Waits until it serves.
-   * @throws Refusal `app-exited`, `app-not-listening` or `app-start-aborted`, in words for the one who pushed
+   * @throws Refusal `app-exited`, `app-not-listening` or `app-start-aborted`, in words for the pusher
    */
   async whenReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}, retries = PORT_RETRIES): Promise<void> {
     const timeoutMs = options.timeoutMs ?? this.spec.startLimitMs;
@@ -175,7 +175,7 @@ export class AppProcess {
         if (this.#state === 'starting') this.#set('ready');
         return;
       }
-      // Somebody else answers on this port; our process will fail to bind it and exit.
+      // Another process answers on this port; ours will fail to bind it and exit.
       await sleep(50);
       if (Date.now() >= deadline) break;
     }
@@ -195,7 +195,7 @@ export class AppProcess {
     );
   }
 
-  /** True where it ended because it did not get its port, and another one may be tried. */
+  /** Returns whether it ended because its port was taken, and another one may be tried. */
   async #lostPort(retries: number): Promise<boolean> {
     if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
     if (!(await this.#lease.wasLost(this.spec.log))) return false;
@@ -203,27 +203,27 @@ export class AppProcess {
     return true;
   }
 
-  /** From now on it is started again whenever it ends by itself. */
+  /** From now on, it is restarted whenever it ends by itself. */
   keep(): void {
     this.#kept = true;
     if (this.#state === 'crashed') this.#scheduleStart();
   }
 
-  /** Starts one that has crashed and is kept up, now; fine where it runs. */
+  /** Restarts a crashed process at once, without waiting for its backoff. Does nothing if it runs. */
   retry(): void {
     if (!this.#kept || this.#state !== 'crashed') return;
     clearTimeout(this.#timer);
     void this.#startAgain();
   }
 
-  /** Starts it, or goes on with one that was adopted, and keeps it up from now on, whatever happens to it. */
+  /** Starts it, or continues an adopted one, and keeps it running from now on. */
   async run(): Promise<void> {
     this.#kept = true;
     await this.#bringUp(this.#instance === undefined);
   }
 
   /**
-   * Ends it for good, and gives its address back.
+   * Ends it for good, and frees its address.
    * @param graceMs how long it may take to end by itself, in ms
    */
   async stop(graceMs = GRACE_MS): Promise<void> {
@@ -231,7 +231,7 @@ export class AppProcess {
     await this.#stopping;
   }
 
-  /** Ends one that uses more memory than it may, at once; its end is a crash like any other. @param used resident, with all that it has started, in bytes */
+  /** Ends it at once if it exceeds its memory limit, which counts as a crash. @param used resident memory with its children, in bytes */
   async limitMemory(used: number): Promise<void> {
     const { memoryLimit } = this.spec;
     if (memoryLimit === undefined || used <= memoryLimit || this.#instance === undefined || this.#over) return;
@@ -263,7 +263,7 @@ export class AppProcess {
     await instance.end(0);
   }
 
-  /** Lets go of it without ending it: the next server adopts it. */
+  /** Releases it without ending it: the next server adopts it. */
   leave(): void {
     this.#left = true;
     this.#kept = false;
@@ -280,7 +280,7 @@ export class AppProcess {
     if (this.#instance !== undefined) this.#changed(this);
   }
 
-  /** True once nothing may be started any more. */
+  /** True once nothing more may be started. */
   get #over(): boolean {
     return this.#stopping !== undefined || this.#left;
   }
@@ -288,7 +288,7 @@ export class AppProcess {
   async #stop(graceMs: number): Promise<void> {
     this.#kept = false;
     clearTimeout(this.#timer);
-    // A start that is under way is waited for, or it would leave behind what nobody sees.
+    // Waits for a start in progress, which would leave a process that nobody knows.
     await this.#starting?.catch(() => undefined);
     const instance = this.#instance;
     if (instance !== undefined) {
@@ -298,7 +298,7 @@ export class AppProcess {
     }
     await this.#swept;
     this.#instance = undefined;
-    // What it printed in its last moment must not stay large either; a full disk keeps nobody from stopping.
+    // Its last output must not leave a large log either; a full disk must not prevent a stop.
     await this.spec.log.rotateIfLarge().catch(() => undefined);
     this.#lease.giveBack();
     this.#set('stopped');
@@ -312,9 +312,9 @@ export class AppProcess {
     const instance =
       (await ahead?.(environment)) ??
       (await this.#runtime.begin({ app, release, command, cwd, environment, log, confines }));
-    // One that was begun ahead has waited since.
+    // An interpreter that was started ahead has been waiting.
     this.#own(instance, new Date());
-    // Said before it is told anything, so that it stands before what the app prints.
+    // Logged before it is told what to run, so that it precedes the app's output.
     await this.#say(`started ${nameOf(instance.record)} port=${this.address.port}`);
     await instance.tell({ argv: order, cwd, environment, log: log.path });
   }
@@ -367,7 +367,7 @@ export class AppProcess {
         this.#set('crashed');
         this.#scheduleStart();
       } else {
-        // It runs and serves nothing: end it, and its end is a crash like any other.
+        // It runs but does not serve: end it, which counts as a crash.
         await this.#instance?.end(GRACE_MS);
       }
     }
@@ -379,13 +379,13 @@ export class AppProcess {
     this.#changed(this);
   }
 
-  /** The log is for people: that it cannot be written (a full disk) must not end an app. */
+  /** Logs for people. A log that cannot be written (a full disk) must not end an app. */
   async #say(text: string): Promise<void> {
     await this.spec.log.append(text).catch(() => undefined);
   }
 }
 
-/** What runs, for people who look at the machine. */
+/** Describes the instance for people who look at the machine. */
 function nameOf({ pid, mark }: InstanceRecord, between = '='): string {
   return pid === undefined ? `instance${between}${mark}` : `pid${between}${pid}`;
 }

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
 
-/** How long apart it is asked, in ms. */
+/** How often it is asked, in ms. */
 const PAUSE_MS = 10;
 
 /**
- * Waits until the process answers its health check, asking often: a start takes well under a second, so a slow poll
- * would be most of what a visitor waits for.
- * @param still false once there is nothing to wait for any more
- * @returns true when it is healthy, false when `still` said no or the time was over
+ * Waits until the process answers its health check, asking often: a start takes well under a second, so a slow poll would be
+ * most of a visitor's wait.
+ * @param still returns false once there is nothing to wait for
+ * @returns true when it is healthy, false if `still` returned false or the time was over
  */
 export async function waitForHealth(
   address: Address,

@@ -1,15 +1,15 @@
 import type { Runtime, Usage } from './runtime.js';
 
-/** For how long (ms) one look at all instances is good. */
+/** How long (ms) a reading of all instances is reused. */
 const FRESH_MS = 1_000;
-/** A look that is older than this (ms) tells nothing of the use now. */
+/** A reading older than this (ms) says nothing about the current use. */
 const FORGET_MS = 10 * 60_000;
 
-/** What an instance uses now. */
+/** The current use of an instance. */
 export interface Consumption {
-  /** Resident, in bytes, with all that it has started. */
+  /** Resident memory with its children, in bytes. */
   memory: number;
-  /** The share of one core, 1 = a whole one; undefined until it was looked at twice. */
+  /** The share of one core, 1 = a whole one; undefined until it was read twice. */
   cpu: number | undefined;
 }
 
@@ -19,8 +19,8 @@ interface Look {
 }
 
 /**
- * What instances use now, by their marks. A list of many apps costs one look at the runtime, and the processor share is
- * measured between two looks.
+ * Measures what instances use, by their marks. A list of many apps costs one reading of the runtime, and the processor share
+ * is measured between two readings.
  */
 export class UsageMeter {
   readonly #runtime: Pick<Runtime, 'usage'>;
@@ -31,7 +31,7 @@ export class UsageMeter {
     this.#runtime = runtime;
   }
 
-  /** At most a second old; undefined for an instance that does not run. */
+  /** Returns a value of at most a second ago; undefined for an instance that does not run. */
   of(mark: string): Consumption | undefined {
     const look = this.#look();
     const usage = look.usage.get(mark);
