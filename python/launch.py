@@ -6,6 +6,7 @@ Runs with every Python that an app may have: 3.7 is enough.
 """
 import json
 import os
+import socket
 import sys
 
 # Older ones look for the app's config.toml and secrets.toml as they are imported, and the place is not known yet.
@@ -22,9 +23,11 @@ def main():
         text = stdin.read()
     if not text:
         sys.exit(1)
-    obey(json.loads(text.decode("utf-8")))
+    order = json.loads(text.decode("utf-8"))
+    obey(order)
     from streamlit.web.cli import main as streamlit
 
+    serve_on(listener_of(order))
     # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
     sys.path.insert(0, os.getcwd())
     streamlit(prog_name="streamlit")
@@ -58,13 +61,89 @@ def import_ahead():
 
 
 def obey(order):
-    """The order: `argv`, `cwd` and `environment` (what is not there yet)."""
+    """The order: `argv`, `cwd`, `environment` (what is not there yet) and `listener`."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     os.chdir(order["cwd"])
     os.environ.update(order["environment"])
     sys.argv = order["argv"]
+
+
+def listener_of(order):
+    """The listening socket that the process was begun with, as a descriptor; None where it is to open a port instead."""
+    if order.get("listener") is None:
+        return None
+    listener = socket.socket(fileno=order["listener"])
+    # What the app starts does not need it.
+    listener.set_inheritable(False)
+    listener.setblocking(False)
+    return listener
+
+
+def serve_on(listener):
+    """Makes Streamlit's server take connections from the socket; from its own port, but without delay, where there is none.
+
+    Streamlit has no option for either. Each hook removes itself when Streamlit uses it, so that servers of the app's own are
+    left alone.
+    """
+    if "tornado.httpserver" in sys.modules:
+        hook_tornado(sys.modules["tornado.httpserver"].HTTPServer, listener)
+    # As of 1.57; before it an option, for which this must be installed as well.
+    from importlib.util import find_spec
+
+    try:
+        if find_spec("streamlit.web.server.starlette") is not None and find_spec("uvicorn") is not None:
+            hook_uvicorn(listener)
+    except ImportError:  # Streamlit will say what is missing.
+        pass
+
+
+def hook_tornado(server, listener):
+    """https://www.tornadoweb.org/en/stable/tcpserver.html; it answers without delay by itself."""
+    if listener is None:
+        return
+    from tornado.ioloop import IOLoop
+
+    def add_sockets(self, sockets):
+        del server.add_sockets
+        for one in sockets:
+            # Not before Streamlit has asked for its port.
+            IOLoop.current().add_callback(one.close)
+        # Whoever connects is the gateway, and says who the visitor is.
+        self.xheaders = True
+        self.add_sockets([listener])
+
+    server.add_sockets = add_sockets
+
+
+def hook_uvicorn(listener):
+    """https://github.com/encode/uvicorn/blob/main/uvicorn/server.py"""
+    import uvicorn
+
+    plain = uvicorn.Server
+
+    class Server(plain):
+        def __init__(self, config):
+            uvicorn.Server = plain
+            if listener is not None:
+                # Whoever connects is the gateway, and says who the visitor is.
+                config.forwarded_allow_ips = "*"
+            super().__init__(config)
+
+        async def startup(self, sockets=None):
+            if listener is not None:
+                for one in sockets or ():
+                    one.close()
+                sockets = [listener]
+            else:
+                # Connections have this of the socket that accepts them. Without it, the end of an answer waits for 40 ms
+                # until what came before is acknowledged (https://man7.org/linux/man-pages/man7/tcp.7.html).
+                for one in sockets or ():
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await super().startup(sockets=sockets)
+
+    uvicorn.Server = Server
 
 
 if __name__ == "__main__":

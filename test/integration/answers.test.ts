@@ -1,0 +1,57 @@
+import { Agent, request, type RequestOptions } from 'node:http';
+import { beforeAll, expect, it } from 'vitest';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { below, Installation } from '../helpers/installation.js';
+import { Project, textApp } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
+
+/** How many answers are timed, and how long (ms) half of them may take. A delayed one takes 40 ms and more. */
+const ANSWERS = 20;
+const MOST_MS = 15;
+
+let host: TestHost;
+
+beforeAll(async () => {
+  const installation = await Installation.create();
+  await installation.write(below('apps/placed', textApp('in place')));
+  host = await startHost({ env: installation.env });
+  await pushLive(await Project.create(textApp('pushed')), host, 'pushed');
+});
+
+/** The median time of answers on one kept connection, in ms. */
+async function median(to: RequestOptions): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const times: number[] = [];
+  const sockets = new Set<unknown>();
+  for (let count = 0; count < ANSWERS; count += 1) {
+    const begun = performance.now();
+    await new Promise<void>((resolve, reject) => {
+      const asked = request({ ...to, agent }, (answer) => {
+        expect(answer.statusCode).toBe(200);
+        answer.resume().once('end', resolve);
+      });
+      asked.once('socket', (socket) => sockets.add(socket));
+      asked.once('error', reject);
+      asked.end();
+    });
+    times.push(performance.now() - begun);
+  }
+  agent.destroy();
+  expect(sockets.size, 'connections').toBe(1);
+  return times.sort((a, b) => a - b)[ANSWERS / 2] ?? Infinity;
+}
+
+it('the gateway answers at once on a connection that is kept', async () => {
+  const { hostname, port } = new URL(host.url);
+  expect(await median({ host: hostname, port, path: '/apps/pushed/_stcore/health' })).toBeLessThan(MOST_MS);
+});
+
+it('so does an app that listens on a port of its own', async () => {
+  const { port } = await until('the app in place runs', async () => {
+    const app = await host.app('placed');
+    return app.state === 'running' && app;
+  });
+  expect(await median({ host: '127.0.0.1', port: Number(port), path: '/apps/placed/_stcore/health' })).toBeLessThan(
+    MOST_MS,
+  );
+});
