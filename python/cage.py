@@ -1,5 +1,5 @@
 """The last step into a cage: `python -I -S cage.py`, with what is to be run as a line of JSON on descriptor 3, which is
-answered once the cage is shut.
+answered once the cage is shut. A listening socket on descriptor 4 takes its place then.
 
 Everything that a process can only do to itself happens here, before any code of an app's runs: its user, its rights, its
 limits and Landlock. It is run by the Python that an environment was made from and never by the environment's own, which
@@ -49,16 +49,18 @@ def main():
         refuse_unix_sockets()
     os.chdir(order["cwd"])
     os.write(3, b"caged\n")
-    close_descriptors()
+    if order["listener"]:
+        os.dup2(4, 3)
+    close_descriptors(3 if order["listener"] else 2)
     argv = order["argv"]
     os.execve(argv[0], argv, order["environment"])
 
 
-def close_descriptors():
-    """All but the three of everybody: what the server was started with may be open still."""
+def close_descriptors(last):
+    """All but the first ones: what the server was started with may be open still."""
     for name in os.listdir("/proc/self/fd"):
         try:
-            if int(name) > 2:
+            if int(name) > last:
                 os.close(int(name))
         except OSError:  # The one by which the list was read.
             pass

@@ -110,7 +110,7 @@ def hook_tornado(server, listener):
         for one in sockets:
             # Not before Streamlit has asked for its port.
             IOLoop.current().add_callback(one.close)
-        # Whoever connects is the gateway, and says who the visitor is.
+        # Only the gateway connects, and its headers name the visitor.
         self.xheaders = True
         self.add_sockets([listener])
 
@@ -127,21 +127,26 @@ def hook_uvicorn(listener):
         def __init__(self, config):
             uvicorn.Server = plain
             if listener is not None:
-                # Whoever connects is the gateway, and says who the visitor is.
+                # Only the gateway connects, and its headers name the visitor.
                 config.forwarded_allow_ips = "*"
             super().__init__(config)
 
+        # What `st.App` is served by; it reads the app's code before it starts up.
+        def run(self, sockets=None):
+            super().run(sockets=self.replace(sockets))
+
         async def startup(self, sockets=None):
-            if listener is not None:
-                for one in sockets or ():
-                    one.close()
-                sockets = [listener]
-            else:
-                # Connections have this of the socket that accepts them. Without it, the end of an answer waits for 40 ms
-                # until what came before is acknowledged (https://man7.org/linux/man-pages/man7/tcp.7.html).
-                for one in sockets or ():
+            await super().startup(sockets=self.replace(sockets))
+
+        def replace(self, sockets):
+            for one in sockets or ():
+                if listener is None:
+                    # Connections have this of the socket that accepts them. Without it, the end of an answer waits for
+                    # 40 ms until what came before is acknowledged (https://man7.org/linux/man-pages/man7/tcp.7.html).
                     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await super().startup(sockets=sockets)
+                elif one is not listener:
+                    one.close()
+            return sockets if listener is None else [listener]
 
     uvicorn.Server = Server
 

@@ -48,12 +48,16 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
         },
       ]
     : [];
+  // Only apps in place have ports.
+  const ports: Column<App>[] = apps.some((app) => app.port !== null)
+    ? [{ title: 'port', value: (app) => app.port }]
+    : [];
   const columns: Column<App>[] = [
     { title: 'app', value: (app) => app.id, colour: () => 'bold' },
     { title: 'state', value: (app) => app.state, colour: (app) => COLOURS[app.state] },
     { title: 'release', value: (app) => app.release },
     { title: 'pid', value: (app) => app.pid },
-    { title: 'port', value: (app) => app.port },
+    ...ports,
     {
       title: 'uptime',
       value: (app) => (app.uptime_seconds === null ? null : compactSpan(app.uptime_seconds + since(app))),

@@ -113,7 +113,7 @@ async function start(
     throw error;
   }
   if (process.addressNote !== '') log.step(capitalise(process.addressNote));
-  log.step(`Started on port ${process.address.port}; healthy after ${formatSeconds(Date.now() - begun)}`);
+  log.step(`Started; healthy after ${formatSeconds(Date.now() - begun)}`);
 }
 
 /** Makes the new release the live one, on disk and in the routes. */

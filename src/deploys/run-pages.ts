@@ -1,6 +1,7 @@
+import { connect } from 'node:net';
 import WebSocket from 'ws';
 import { hear, rerun, type AppPage } from '../domain/streamlit/page-run.js';
-import { authorityOf, type Address } from '../lib/address.js';
+import type { Address } from '../lib/address.js';
 
 /** How a page of an app ran. */
 export interface PageRun {
@@ -28,7 +29,7 @@ export interface RunPagesOptions {
  * @throws Error if it cannot connect
  */
 export async function runPages({ address, path, limitMs, signal }: RunPagesOptions): Promise<PageRun[]> {
-  const visit = new Visit(`ws://${authorityOf(address)}${path}/_stcore/stream`, limitMs, signal);
+  const visit = new Visit(address, `${path}/_stcore/stream`, limitMs, signal);
   try {
     await visit.opened;
     const runs = [await visit.run('', '')];
@@ -53,10 +54,14 @@ class Visit {
   #settle: (ended: boolean) => void = () => undefined;
   readonly #gone = (): void => this.#settle(false);
 
-  constructor(url: string, limitMs: number, signal: AbortSignal) {
+  constructor(address: Address, path: string, limitMs: number, signal: AbortSignal) {
     this.#limitMs = limitMs;
     this.#signal = signal;
-    this.#socket = new WebSocket(url, ['streamlit'], { maxPayload: 256 * 1024 * 1024, handshakeTimeout: limitMs });
+    this.#socket = new WebSocket(`ws://localhost${path}`, ['streamlit'], {
+      maxPayload: 256 * 1024 * 1024,
+      handshakeTimeout: limitMs,
+      createConnection: () => connect('socket' in address ? { path: address.socket } : address),
+    });
     this.opened = new Promise((resolve, reject) => {
       this.#socket.once('open', resolve);
       this.#socket.on('error', reject);

@@ -1,8 +1,8 @@
 import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { createProxyServer, type ProxyServer } from 'httpxy';
+import { createProxyServer, type ProxyServer, type ProxyTargetDetailed } from 'httpxy';
 import { hasCode } from '../errors.js';
-import { authorityOf } from '../lib/address.js';
+import { reach } from '../lib/address.js';
 import { cleanResponse, cleanUpgrade } from './headers.js';
 import { isHeartbeat } from '../domain/app/sleep.js';
 import type { Target } from './target.js';
@@ -140,8 +140,8 @@ export class Forwarder {
 }
 
 /** A process as the library is told of it. What it calls "ssl" is where its options for Node's request begin, and it writes into it. */
-function whereTo({ backend }: Target): { target: string; ssl: { maxHeaderSize: number } } {
-  return { target: `http://${authorityOf(backend.address)}`, ssl: { maxHeaderSize: MAX_HEADERS } };
+function whereTo({ backend }: Target): { target: ProxyTargetDetailed; ssl: { maxHeaderSize: number } } {
+  return { target: { protocol: 'http:', ...reach(backend.address) }, ssl: { maxHeaderSize: MAX_HEADERS } };
 }
 
 /**

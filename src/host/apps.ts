@@ -19,7 +19,8 @@ export interface ProcessStatus {
   mark: string | undefined;
   /** Where it is a process of this machine. */
   pid: number | undefined;
-  port: number;
+  /** Where it listens on one. */
+  port: number | undefined;
   /** ISO date. */
   startedAt: string;
   /** Starts after a crash. */
@@ -205,7 +206,7 @@ export class Apps {
               release: process.release,
               mark: process.mark,
               pid: process.pid,
-              port: process.address.port,
+              port: process.port,
               startedAt: process.startedAt.toISOString(),
               restarts: process.restarts,
               memoryLimit: process.spec.memoryLimit,

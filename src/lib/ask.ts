@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { Address } from './address.js';
+import { reach, type Address } from './address.js';
 
 /** What an app's process answered on a path. */
 export interface Answer {
@@ -17,8 +17,7 @@ export function ask(address: Address, path: string, timeoutMs: number, signal?: 
     const timer = setTimeout(() => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const asked = request(
       {
-        host: address.host,
-        port: address.port,
+        ...reach(address),
         path,
         agent: false,
         headers: { host: 'localhost', connection: 'close' },

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Refusal } from '../errors.js';
 import { asClause, asSentence } from '../lib/words.js';
-import { backoff, countCrash, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
+import { backoff, countCrash, processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { LogFile } from '../logs/log-file.js';
 import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
@@ -27,13 +28,13 @@ export interface ProcessSpec {
   order: readonly string[];
   cwd: string;
   /** Returns the whole environment of the process at its address, except its mark. Called at each start. */
-  environment(at: Pick<Lease, 'address' | 'key'>): Record<string, string> | Promise<Record<string, string>>;
+  environment(at: ProcessPlace): Record<string, string> | Promise<Record<string, string>>;
   /** Returns what it may reach, at each start; everything that the server can reach unless given. */
   confines?: () => Promise<Confines | undefined>;
   /** Finds an interpreter that was started ahead and fits this process. */
   ahead?: (environment: Readonly<Record<string, string>>) => Promise<Instance | undefined>;
-  /** The preferred port; another one is used if it is taken. */
-  port?: number | undefined;
+  /** The preferred port; another one is used if it is taken. Without it, each instance is handed a socket. */
+  port?: number | 'any' | undefined;
   /** Whether it is restarted after a crash, asked each time; true by default. */
   restarts?: () => boolean;
   /** The path of the health check, such as `/apps/hello/_stcore/health`. */
@@ -45,6 +46,17 @@ export interface ProcessSpec {
   log: LogFile;
 }
 
+/** What the environment of a process may depend on. */
+export interface ProcessPlace {
+  /** Tells its files from those of others of its release that run at the same time. */
+  key: string;
+  /** Where it is to listen on a port. */
+  port: number | undefined;
+}
+
+/** Where nothing answers. */
+const NOWHERE: Address = { socket: '/nowhere' };
+
 /** Called when the state, instance or address of the process changes. */
 export type ProcessListener = (process: AppProcess) => void;
 
@@ -54,11 +66,14 @@ export type ProcessListener = (process: AppProcess) => void;
  */
 export class AppProcess {
   readonly spec: ProcessSpec;
-  readonly #runtime: Pick<Runtime, 'begin' | 'adopt'>;
-  readonly #lease: Lease;
+  readonly #runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>;
+  /** Its port, where it has one. */
+  #lease: Lease | undefined;
   readonly #changed: ProcessListener;
   #state: ProcessState = 'starting';
   #instance: Instance | undefined;
+  #address = NOWHERE;
+  #key: string = randomUUID().slice(0, 8);
   #startedAt = new Date(0);
   #crashes = 0;
   #restarts = 0;
@@ -77,7 +92,7 @@ export class AppProcess {
   constructor(spec: ProcessSpec, runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>, changed: ProcessListener) {
     this.spec = spec;
     this.#runtime = runtime;
-    this.#lease = runtime.lease(spec.port);
+    if (spec.port !== undefined) this.#lease = runtime.lease(spec.port === 'any' ? undefined : spec.port);
     this.#changed = changed;
   }
 
@@ -87,12 +102,17 @@ export class AppProcess {
   get state(): ProcessState {
     return this.#state;
   }
+  /** Where its instance answers, or the last one that it had. */
   get address(): Address {
-    return this.#lease.address;
+    return this.#lease?.address ?? this.#address;
+  }
+  /** The port on which it listens, where it does. */
+  get port(): number | undefined {
+    return this.#lease?.address.port;
   }
   /** Distinguishes its files from those of other processes of its release. */
   get key(): string {
-    return this.#lease.key;
+    return this.#key;
   }
   /** The mark of the running instance; undefined if there is none. */
   get mark(): string | undefined {
@@ -116,7 +136,7 @@ export class AppProcess {
 
   /** Why it did not get the preferred port, in one sentence; empty if it did. */
   get addressNote(): string {
-    return this.#lease.note;
+    return this.#lease?.note ?? '';
   }
 
   /** Its record on disk while it runs. */
@@ -125,7 +145,8 @@ export class AppProcess {
     return {
       release: this.release,
       ...this.#instance.record,
-      port: this.address.port,
+      ...(this.port !== undefined && { port: this.port }),
+      key: this.#key,
       startedAt: this.#startedAt.toISOString(),
       healthPath: this.spec.healthPath,
     };
@@ -148,7 +169,15 @@ export class AppProcess {
       return false;
     const instance = await this.#runtime.adopt(record);
     if (instance === undefined) return false;
-    this.#lease.hold(record.port);
+    if (record.port !== undefined) {
+      this.#lease ??= this.#runtime.lease();
+      this.#lease.hold(record.port);
+    } else if (instance.address === undefined) {
+      // Its socket's name is gone, so nobody reaches it any more.
+      instance.leave();
+      return false;
+    }
+    this.#key = processKey(record);
     this.#state = 'starting';
     this.#own(instance, new Date(record.startedAt));
     return true;
@@ -187,19 +216,19 @@ export class AppProcess {
     if (this.#state !== 'starting') {
       throw new Refusal('invalid', 'app-exited', asSentence(this.#lastExit || 'the app was stopped while starting'));
     }
-    const where = whereItListens(this.address.port, (await this.#instance?.listening()) ?? []);
+    const where = whereItListens(this.port, (await this.#instance?.listening()) ?? []);
     throw new Refusal(
       'invalid',
       'app-not-listening',
-      `The app did not answer on its port within ${Math.round(timeoutMs / 1000)} s (${where}).`,
+      `The app did not answer within ${Math.round(timeoutMs / 1000)} s${where}.`,
     );
   }
 
   /** Returns whether it ended because its port was taken, and another one may be tried. */
   async #lostPort(retries: number): Promise<boolean> {
     if (retries <= 0 || this.#state !== 'crashed' || this.#kept || this.#stopping !== undefined) return false;
-    if (!(await this.#lease.wasLost(this.spec.log))) return false;
-    await this.#say(`port ${this.address.port} was taken by another program; trying another`);
+    if ((await this.#lease?.wasLost(this.spec.log)) !== true) return false;
+    await this.#say(`port ${this.port} was taken by another program; trying another`);
     return true;
   }
 
@@ -273,7 +302,9 @@ export class AppProcess {
 
   async #start(): Promise<void> {
     if (this.#over) return;
-    if ((await this.#lease.take()) && this.addressNote !== '') await this.#say(this.addressNote);
+    // An older server's process had a port, which its next instance does not need.
+    if (this.spec.port === undefined) this.#giveBack();
+    if ((await this.#lease?.take()) === true && this.addressNote !== '') await this.#say(this.addressNote);
     if (this.#over) return;
     this.#set('starting');
     await this.#launch();
@@ -300,27 +331,36 @@ export class AppProcess {
     this.#instance = undefined;
     // Its last output must not leave a large log either; a full disk must not prevent a stop.
     await this.spec.log.rotateIfLarge().catch(() => undefined);
-    this.#lease.giveBack();
+    this.#lease?.giveBack();
     this.#set('stopped');
+  }
+
+  #giveBack(): void {
+    this.#lease?.giveBack();
+    this.#lease = undefined;
   }
 
   async #launch(): Promise<void> {
     const { app, release, command, order, cwd, log, ahead } = this.spec;
     const confines = await this.spec.confines?.();
-    const environment = await this.spec.environment(this.#lease);
+    const environment = await this.spec.environment({ key: this.#key, port: this.port });
     if (this.#over) return;
     const instance =
       (await ahead?.(environment)) ??
-      (await this.#runtime.begin({ app, release, command, cwd, environment, log, confines }));
+      (await this.#runtime.begin({
+        ...{ app, release, command, cwd, environment, log, confines },
+        listener: this.#lease === undefined,
+      }));
     // An interpreter that was started ahead has been waiting.
     this.#own(instance, new Date());
     // Logged before it is told what to run, so that it precedes the app's output.
-    await this.#say(`started ${nameOf(instance.record)} port=${this.address.port}`);
+    await this.#say(`started ${nameOf(instance.record)}${this.port === undefined ? '' : ` port=${this.port}`}`);
     await instance.tell({ argv: order, cwd, environment, log: log.path });
   }
 
   #own(instance: Instance, startedAt: Date): void {
     this.#instance = instance;
+    this.#address = instance.address ?? NOWHERE;
     this.#startedAt = startedAt;
     void instance.ended.then((exit) => this.#ended(instance, exit));
   }
@@ -390,9 +430,11 @@ function nameOf({ pid, mark }: InstanceRecord, between = '='): string {
   return pid === undefined ? `instance${between}${mark}` : `pid${between}${pid}`;
 }
 
-function whereItListens(port: number, ports: readonly number[]): string {
-  if (ports.includes(port)) return 'listening, but not answering';
-  return ports.length === 0 ? 'not listening on any port' : `listening on ${ports.join(', ')} instead`;
+/** What its ports say of one that does not answer; empty where it has none and should not. */
+function whereItListens(port: number | undefined, ports: readonly number[]): string {
+  if (port !== undefined && ports.includes(port)) return ' (listening, but not answering)';
+  if (ports.length > 0) return ` (listening on ${ports.join(', ')} instead)`;
+  return port === undefined ? '' : ' (not listening on any port)';
 }
 
 function howItEnded({ code, signal }: Exit): string {

@@ -1,5 +1,5 @@
 import type { ProcessRecord } from '../domain/app/process.js';
-import type { Address } from '../lib/address.js';
+import type { Address, HostAddress } from '../lib/address.js';
 import type { LogFile } from '../logs/log-file.js';
 import type { Confines } from './process/cage/spec.js';
 
@@ -11,7 +11,7 @@ export interface Runtime {
   /** What its records are tagged with. A record with another tag is nothing that it could adopt or end. */
   readonly kind: string;
   /**
-   * Where the instances of one process answer, one after the other, from its first start to its end.
+   * A port for the instances of one process, one after the other, from its first start to its end.
    * @param port the one that it gets where that is free
    */
   lease(port?: number): Lease;
@@ -50,6 +50,8 @@ export interface BeginSpec {
   log?: LogFile;
   /** All that it may reach; where it is not told, whatever the server can. */
   confines?: Confines | undefined;
+  /** True where it is handed a listening socket, which gives it an address of its own. */
+  listener?: boolean;
 }
 
 /** One running interpreter of an app, from its start to its end. */
@@ -57,6 +59,8 @@ export interface Instance {
   readonly record: InstanceRecord;
   /** What it began with, except its mark; empty where an earlier server began it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where the socket that it was handed is reached; undefined where it was handed none. */
+  readonly address: Address | undefined;
   readonly running: boolean;
   /** Resolves once it has ended by itself or was ended. */
   readonly ended: Promise<Exit>;
@@ -104,12 +108,10 @@ export interface Usage {
   cpuSeconds: number;
 }
 
-/** Where the instances of one process answer: kept over its restarts for as long as nobody else takes it. */
+/** A port where the instances of one process answer: kept over its restarts for as long as nobody else takes it. */
 export interface Lease {
   /** Port 0 before it was taken for the first time. */
-  readonly address: Address;
-  /** Tells the process's files from those of others of its release that run at the same time. */
-  readonly key: string;
+  readonly address: HostAddress;
   /** One sentence on why it is another address than the one that was wanted; empty where it is that. */
   readonly note: string;
   /** Has the port of an instance that runs already. */

@@ -126,7 +126,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const cage = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
   const ports = new Ports(config.ports);
   const data = await realpath(paths.data);
-  const runtime = new ProcessRuntime({ mark, data, ports, tmp: paths.tmp, ...(cage.kind !== 'none' && { cage }) });
+  const { tmp, appSockets: sockets } = paths;
+  const runtime = new ProcessRuntime({ mark, data, ports, tmp, sockets, ...(cage.kind !== 'none' && { cage }) });
   await forgetCopied({ store, runtime });
   // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);

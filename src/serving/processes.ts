@@ -12,9 +12,9 @@ import {
 } from '../domain/streamlit/streamlit.js';
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
-import { AppProcess, type ProcessListener, type ProcessSpec } from '../runtime/app-process.js';
+import { AppProcess, type ProcessListener, type ProcessPlace, type ProcessSpec } from '../runtime/app-process.js';
 import type { Confines } from '../runtime/process/cage/spec.js';
-import type { Instance, Lease, Runtime } from '../runtime/runtime.js';
+import type { Instance, Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
@@ -93,7 +93,8 @@ export class Processes {
         // An in-place app belongs to the operator and keeps its rights.
         ...(release.folder === undefined && confines && { confines: () => confines(app, environment) }),
         environment: (at) => this.#environment(app, release, environment, at),
-        port: release.folder === undefined ? undefined : place()?.port,
+        // People look for an app in place where its config.json says.
+        port: release.folder === undefined ? undefined : (place()?.port ?? 'any'),
         restarts: () => place()?.restartOnCrash ?? true,
         healthPath: `${basePath}/apps/${app}/_stcore/health`,
         startLimitMs,
@@ -119,7 +120,8 @@ export class Processes {
     const environment = readEarly(this.#variables(app, expected, folder, vars));
     const command = launchCommand(pythonOf(folder), launcher, app);
     const confines = await this.#options.confines?.(app, folder);
-    return runtime.begin({ app, release: expected.number, command, cwd: folder, environment, confines });
+    const { number: release } = expected;
+    return runtime.begin({ app, release, command, cwd: folder, environment, confines, listener: true });
   }
 
   /** @param environment the folder of the Python environment */
@@ -127,7 +129,7 @@ export class Processes {
     app: string,
     release: Release,
     environment: string,
-    { address, key }: Pick<Lease, 'address' | 'key'>,
+    { key, port }: ProcessPlace,
   ): Promise<Record<string, string>> {
     const { paths, basePath, url, sessionTtlMs, config } = this.#options;
     const { vars, cookieSecret } = await config.prepare({ app, release: release.number, key }, release.config ?? 0, {
@@ -137,7 +139,7 @@ export class Processes {
     return {
       ...this.#variables(app, release, environment, vars),
       ...streamlitEnvironment({
-        port: address.port,
+        port: port ?? 0,
         basePath: `${basePath}/apps/${app}`.slice(1),
         publicHost: new URL(url(app)).hostname,
         disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),

@@ -37,6 +37,10 @@ export class Paths {
   get hookSocket(): string {
     return join(this.run, 'hooks.sock');
   }
+  /** The unix sockets on which apps answer. Short, since the path of a socket may have 107 bytes only. */
+  get appSockets(): string {
+    return join(this.run, 'app');
+  }
   /** Which server works on this folder. */
   get server(): string {
     return join(this.run, 'server.json');

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { processSchema } from '../../src/domain/app/process.js';
-import { authorityOf, type Address } from '../../src/lib/address.js';
+import type { Address, HostAddress } from '../../src/lib/address.js';
+import { ask } from '../../src/lib/ask.js';
 import { LogFile } from '../../src/logs/log-file.js';
 import type { BeginSpec, Instance, InstanceRecord, Order, Runtime } from '../../src/runtime/runtime.js';
 
@@ -27,7 +28,8 @@ process.on('SIGTERM', () => {
 });
 if (what === 'parent')
   require('node:child_process').spawn('sh', ['-c', 'echo child $$; exec sleep 600'], { detached: true, stdio: ['ignore', log, log] });
-require('node:http').createServer((_, response) => response.end('ok')).listen(Number(process.env.PORT), '127.0.0.1', () => {
+const where = order.listener === undefined ? { port: Number(process.env.PORT), host: '127.0.0.1' } : { fd: order.listener };
+require('node:http').createServer((_, response) => response.end('ok')).listen(where, () => {
   say('zone ' + process.env.ZONE + ' early ' + process.env.EARLY);
 });
 `;
@@ -78,11 +80,11 @@ export function runtimeContract(harness: Harness): void {
   const order = (address: Address, ...argv: string[]): Order => ({
     argv,
     cwd: folder,
-    environment: { EARLY: 'bird', ZONE: 'north', PORT: String(address.port) },
+    environment: { EARLY: 'bird', ZONE: 'north', ...('port' in address && { PORT: String(address.port) }) },
     log: log.path,
   });
   /** One that serves. */
-  const serving = async (what = 'serve'): Promise<{ instance: Instance; address: Address }> => {
+  const serving = async (what = 'serve'): Promise<{ instance: Instance; address: HostAddress }> => {
     const lease = runtime.lease();
     await lease.take();
     const instance = await begin();
@@ -90,7 +92,7 @@ export function runtimeContract(harness: Harness): void {
     await expect.poll(said, { timeout: 20_000 }).toContain('zone');
     return { instance, address: lease.address };
   };
-  const answer = async (address: Address): Promise<string> => (await fetch(`http://${authorityOf(address)}/`)).text();
+  const answer = async (address: Address): Promise<string> => (await ask(address, '/', 20_000)).body;
   /** A record as the next server reads it. */
   const remembered = ({ record }: Instance): InstanceRecord =>
     processSchema.parse(
@@ -140,11 +142,29 @@ export function runtimeContract(harness: Harness): void {
       expect(await instance.owns({ ...address, port: address.port + 1 })).toBe(false);
     });
 
-    it('keeps an address for as long as nobody else takes it, and gives no two the same', async () => {
+    it('hands out an address of its own for the whole life of an instance, whoever adopts it', async () => {
+      const [instance, other] = await Promise.all([begin({ listener: true }), begin({ listener: true })]);
+      const { address } = instance;
+      if (address === undefined) throw new Error('it was handed none');
+      expect([await instance.owns(address), await other.owns(address)]).toEqual([true, false]);
+      const early = answer(address);
+      await instance.tell(order(address, 'serve'));
+      expect(await early).toBe('ok');
+      instance.leave();
+      const next = harness.make(mark, folder);
+      await next.sweep(new Set([instance.record.mark]));
+      const adopted = await next.adopt(remembered(instance));
+      expect([adopted?.address, await answer(address)]).toEqual([address, 'ok']);
+      expect([other.running, await answer(other.address ?? address).catch(() => 'gone')]).toEqual([false, 'gone']);
+      await adopted?.end(1_000);
+      await expect(answer(address)).rejects.toThrow();
+    });
+
+    it('keeps a port for as long as nobody else takes it, and gives no two the same', async () => {
       const [one, other] = [runtime.lease(), runtime.lease()];
       expect(await one.take()).toBe(true);
       await other.take();
-      expect(one.key === other.key && authorityOf(one.address) === authorityOf(other.address)).toBe(false);
+      expect(one.address).not.toEqual(other.address);
       const before = one.address;
       expect([await one.take(), one.address, one.note]).toEqual([false, before, '']);
       one.giveBack();

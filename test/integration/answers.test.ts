@@ -5,7 +5,10 @@ import { below, Installation } from '../helpers/installation.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 
-/** How many answers are timed, and how long (ms) half of them may take. A delayed one takes 40 ms and more. */
+/**
+ * How many answers are timed after as many more, and how long (ms) the fastest may take: others tell how busy the machine is.
+ * Delayed ones take 40 ms each, except for the first on a connection.
+ */
 const ANSWERS = 20;
 const MOST_MS = 15;
 
@@ -18,12 +21,12 @@ beforeAll(async () => {
   await pushLive(await Project.create(textApp('pushed')), host, 'pushed');
 });
 
-/** The median time of answers on one kept connection, in ms. */
-async function median(to: RequestOptions): Promise<number> {
+/** How long the fastest answer on one kept connection takes, in ms. */
+async function answerTime(to: RequestOptions): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const times: number[] = [];
   const sockets = new Set<unknown>();
-  for (let count = 0; count < ANSWERS; count += 1) {
+  for (let count = 0; count < 2 * ANSWERS; count += 1) {
     const begun = performance.now();
     await new Promise<void>((resolve, reject) => {
       const asked = request({ ...to, agent }, (answer) => {
@@ -38,12 +41,12 @@ async function median(to: RequestOptions): Promise<number> {
   }
   agent.destroy();
   expect(sockets.size, 'connections').toBe(1);
-  return times.sort((a, b) => a - b)[ANSWERS / 2] ?? Infinity;
+  return Math.min(...times.slice(ANSWERS));
 }
 
 it('the gateway answers at once on a connection that is kept', async () => {
   const { hostname, port } = new URL(host.url);
-  expect(await median({ host: hostname, port, path: '/apps/pushed/_stcore/health' })).toBeLessThan(MOST_MS);
+  expect(await answerTime({ host: hostname, port, path: '/apps/pushed/_stcore/health' })).toBeLessThan(MOST_MS);
 });
 
 it('so does an app that listens on a port of its own', async () => {
@@ -51,7 +54,7 @@ it('so does an app that listens on a port of its own', async () => {
     const app = await host.app('placed');
     return app.state === 'running' && app;
   });
-  expect(await median({ host: '127.0.0.1', port: Number(port), path: '/apps/placed/_stcore/health' })).toBeLessThan(
+  expect(await answerTime({ host: '127.0.0.1', port: Number(port), path: '/apps/placed/_stcore/health' })).toBeLessThan(
     MOST_MS,
   );
 });

@@ -81,7 +81,7 @@ describe('an app that is made by a form', () => {
     expect(state, text).toBe('live');
     const app = await running('demo');
     expect(app.release).toBe(1);
-    expect(app.port).toBeGreaterThan(0);
+    expect(app.port).toBeNull();
     expect(app.pid).toBeGreaterThan(0);
     expect(app.uptime_seconds).toBeGreaterThanOrEqual(0);
     expect((await fetch(app.access_url)).status).toBe(200);

@@ -115,9 +115,9 @@ describe('an app', () => {
   it('stands in the table, plain in a pipe and coloured where that is wanted', async () => {
     const plain = await cli(['status']);
     const [head = '', row = ''] = plain.stdout.split('\n');
-    expect(head.split(/\s+/).slice(0, 6)).toEqual(['APP', 'STATE', 'RELEASE', 'PID', 'PORT', 'UPTIME']);
+    expect(head.split(/\s+/).slice(0, 5)).toEqual(['APP', 'STATE', 'RELEASE', 'PID', 'UPTIME']);
     const app = await host.app('my-hello');
-    expect(row.split(/\s+/).slice(0, 5)).toEqual(['my-hello', 'running', '2', String(app.pid), String(app.port)]);
+    expect(row.split(/\s+/).slice(0, 4)).toEqual(['my-hello', 'running', '2', String(app.pid)]);
     expect(plain.stdout).not.toContain('\x1b');
     expect((await cli(['status'], { env: { FORCE_COLOR: '1' } })).stdout).toContain('\x1b[32mrunning');
     const json = parse((await cli(['status', '--json'])).stdout) as { apps: object[] };

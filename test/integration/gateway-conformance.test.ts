@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
+import { socketOf } from '../helpers/sockets.js';
 import { pushLive } from '../helpers/pushing.js';
 import { closeOf } from '../helpers/raw.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
@@ -67,14 +69,14 @@ let host: TestHost;
 let project: Project;
 let idle: StreamlitClient;
 let app: string;
-let port: number;
+let socketPath: string;
 
 beforeAll(async () => {
   host = await startHost({ env: { STREAMLIT_HOST_HOSTS: 'apps.example.com' } });
   project = await Project.create(FILES);
   for (const id of ['demo', 'other']) await pushLive(project, host, id);
   app = `${host.url}/apps/demo/`;
-  port = Number((await host.app('demo')).port);
+  socketPath = await socketOf(host, 'demo');
   idle = await StreamlitClient.connect(app);
   await idle.run();
 });
@@ -92,11 +94,12 @@ interface Answer {
 /** Asks with the path and the headers just as they are given. */
 async function ask(
   path: string,
-  options: { headers?: Record<string, string>; method?: string; to?: number } = {},
+  options: { headers?: Record<string, string>; method?: string; socketPath?: string } = {},
 ): Promise<Answer> {
   const asked = httpRequest({
     host: '127.0.0.1',
-    port: options.to ?? Number(new URL(host.url).port),
+    port: Number(new URL(host.url).port),
+    socketPath: options.socketPath,
     path,
     agent: false,
     method: options.method ?? 'GET',
@@ -159,7 +162,7 @@ test('2: the subprotocols reach the app whole, and its choice comes back', async
 });
 
 test('3: cookies of an app pass to the byte and one by one, and only their path is changed', async () => {
-  const direct = await ask('/apps/demo/cookies', { to: port });
+  const direct = await ask('/apps/demo/cookies', { socketPath });
   const through = await ask('/apps/demo/cookies');
   expect(direct.headers['set-cookie']).toHaveLength(4);
   expect(through.headers['set-cookie']).toEqual([
@@ -273,7 +276,7 @@ test('8: the platform itself never looks like a Streamlit', async () => {
 });
 
 test('9: what only the host may ask is hidden, however it is written', async () => {
-  expect((await ask('/apps/demo/_stcore/metrics', { to: port })).status).toBe(200);
+  expect((await ask('/apps/demo/_stcore/metrics', { socketPath })).status).toBe(200);
   const paths = ['_stcore/metrics', '_stcore/script-health-check'].flatMap((path) => [
     path,
     `${path}/`,
@@ -353,7 +356,7 @@ test('14: a stopped app is a page that says so, and a page that opens while it s
   const answer = await early;
   if (answer.status === 503) expect(answer.headers['retry-after']).toBe('2');
   await page.close();
-  port = Number((await host.app('demo')).port);
+  socketPath = await socketOf(host, 'demo');
   idle = await StreamlitClient.connect(app);
   await idle.run();
 });
@@ -378,7 +381,7 @@ test('15: an upgrade that ends in an error leaves no connection behind', async (
     expect([path, /^HTTP\/1.1 (4\d\d|200)/.test(said)]).toEqual([path, true]);
   }
   // The one page that is open: nothing else is connected to the app once the free connections have ended.
-  await until('nothing but the open page is left', async () => (await connectionsTo(port)) === 1, 15_000);
+  await until('nothing but the open page is left', async () => (await connectionsTo(socketPath)) === 1, 15_000);
 });
 
 test('a client that offers another protocol than WebSocket is answered in this one, on a connection that goes on', async () => {
@@ -454,10 +457,10 @@ async function memory(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
 }
 
-/** Connections that are established to a local port, by the kernel's table. */
-async function connectionsTo(to: number): Promise<number> {
-  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').slice(1);
-  return rows
-    .map((row) => row.trim().split(/\s+/))
-    .filter((row) => row[3] === '01' && Number.parseInt(row[2]?.split(':')[1] ?? '', 16) === to).length;
+/** Connections that an app has accepted, by the kernel's table (https://man7.org/linux/man-pages/man5/proc_pid_net.5.html). */
+async function connectionsTo(path: string): Promise<number> {
+  const rows = (await readFile('/proc/net/unix', 'utf8')).split('\n').slice(1);
+  // They have the name with which their socket was bound, before it was renamed.
+  const name = new RegExp(`/\\.${basename(path).slice(1)}$`);
+  return rows.map((row) => row.trim().split(/\s+/)).filter((row) => row[5] === '03' && name.test(row[7] ?? '')).length;
 }

@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run } from '../helpers/project.js';
+import { socketOf } from '../helpers/sockets.js';
 import { pushLive, refOf, serves, startPush } from '../helpers/pushing.js';
 
 // One host and one app live through all of it, in the order of the tests.
@@ -48,9 +49,9 @@ async function commit(branch: string, files: Record<string, string>): Promise<st
   return project.commit(files, `Change ${branch}`);
 }
 
-function isListening(port: number): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(path, () => {
       socket.destroy();
       resolve(true);
     });
@@ -212,16 +213,17 @@ test('nobody pushes to a preview itself, or makes an app that looks like one', a
   expect(await apps()).not.toContain('new--thing');
 });
 
-test('a preview goes with its branch: process, port and files', async () => {
+test('a preview goes with its branch: process, socket and files', async () => {
   const before = await serves(host, 'shop');
-  const { pid, port } = (await host.app('shop--later')) as { pid: number; port: number };
-  expect(await isListening(port)).toBe(true);
+  const { pid } = (await host.app('shop--later')) as { pid: number };
+  const socket = await socketOf(host, 'shop--later');
+  expect(await isListening(socket)).toBe(true);
   const push = await project.git('push', host.remote('shop'), '--delete', 'later');
   expect(push).toMatchObject({ code: 0 });
   expect(push.output).toContain('Deleted branch later and its preview shop--later.');
   expect(await apps()).not.toContain('shop--later');
   expect((await fetch(`${host.url}/apps/shop--later/`)).status).toBe(404);
-  expect(await isListening(port)).toBe(false);
+  expect(await isListening(socket)).toBe(false);
   expect(existsSync(`/proc/${pid}`)).toBe(false);
   expect(existsSync(join(host.data, 'apps', 'shop--later'))).toBe(false);
   expect(await refOf(host, 'shop', 'refs/heads/later')).toBeUndefined();

@@ -1,24 +1,29 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ProcessState } from '../../src/domain/app/process.js';
+import { ask } from '../../src/lib/ask.js';
 import { LogFile } from '../../src/logs/log-file.js';
 import { findMarked } from '../../src/runtime/process/marked.js';
 import { Ports } from '../../src/runtime/process/ports.js';
 import { ProcessRuntime } from '../../src/runtime/process/process-runtime.js';
-import { startTimeOf } from '../../src/runtime/process/proc.js';
+import { listeningPorts, startTimeOf } from '../../src/runtime/process/proc.js';
 import { AppProcess, type ProcessSpec } from '../../src/runtime/app-process.js';
 import { portRange } from '../helpers/ports.js';
 
 // A small server in the place of Streamlit: it is up in a moment once it has its order, and does as a test wishes.
 const SERVER = `
 const { createServer } = require('node:http');
-process.stdin.resume().on('end', () => {
+let text = '';
+process.stdin.on('data', (part) => (text += part)).on('end', () => {
   console.log('hello from the app');
-  createServer((_, response) => response.end('ok')).listen(Number(process.env.PORT), '127.0.0.1');
+  const { listener } = JSON.parse(text);
+  const server = createServer((_, response) => response.end('ok'));
+  if (listener === undefined) server.listen(Number(process.env.PORT), '127.0.0.1');
+  else server.listen({ fd: listener });
 });
 `;
 
@@ -33,7 +38,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'process-'));
   mark = `test-${process.pid}-${Date.now()}`;
   ports = new Ports(portRange(10));
-  runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, ports });
+  runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, sockets: folder, ports });
   states = [];
   await writeFile(join(folder, 'app.cjs'), SERVER);
 });
@@ -52,7 +57,8 @@ function prepare(changes: Partial<ProcessSpec> = {}): AppProcess {
       command: [process.execPath, './app.cjs'],
       order: ['app'],
       cwd: folder,
-      environment: ({ address }) => ({ PORT: String(address.port) }),
+      environment: ({ port }) => ({ PORT: String(port) }),
+      port: 'any',
       healthPath: '/health',
       startLimitMs: 120_000,
       log: new LogFile(join(folder, 'run.log')),
@@ -92,11 +98,11 @@ test('a process starts, serves, says so in its log, and gives its port back when
   expect(app.record).toMatchObject({
     release: 1,
     pid: app.pid,
-    port: app.address.port,
+    port: app.port,
     startTime: startTimeOf(app.pid ?? 0),
   });
   const { pid } = app;
-  const { port } = app.address;
+  const { port } = app;
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('ok');
   await app.stop();
   expect([app.state, app.pid, app.record]).toEqual(['stopped', undefined, undefined]);
@@ -127,7 +133,7 @@ test('a stranger’s answer on its port is not taken for its own', async () => {
   await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
   const app = prepare();
   await app.start();
-  const stranger = await hold(app.address.port);
+  const stranger = await hold(app.port ?? 0);
   await expect(app.whenReady({ timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'app-not-listening' });
   await once(stranger.close(), 'close');
 });
@@ -163,10 +169,10 @@ test('a process that is kept is restarted after a crash, at once and on the same
   const app = prepare();
   await app.run();
   const { pid } = app;
-  const { port } = app.address;
+  const { port } = app;
   process.kill(pid ?? 0, 'SIGKILL');
   await until(() => app.state === 'ready' && app.pid !== pid);
-  expect([app.restarts, app.address.port]).toEqual([1, port]);
+  expect([app.restarts, app.port]).toEqual([1, port]);
 });
 
 test('a process that exceeds its memory limit is ended and restarted; the limit is its own', async () => {
@@ -186,7 +192,7 @@ test('a process that exceeds its memory limit is ended and restarted; the limit 
 test('a process that finds no free port after a crash goes on trying', async () => {
   const { min, max } = portRange(1);
   ports = new Ports({ min, max });
-  runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, ports });
+  runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, sockets: folder, ports });
   const app = prepare();
   await app.run();
   await writeFile(join(folder, 'app.cjs'), 'process.exit(1)');
@@ -252,7 +258,7 @@ test('an earlier server’s process is taken over, watched, and started again wh
   const next = prepare();
   expect(await next.adopt(record)).toBe(true);
   await next.run();
-  expect([next.state, next.pid, next.address.port]).toEqual(['ready', record.pid, record.port]);
+  expect([next.state, next.pid, next.port]).toEqual(['ready', record.pid, record.port]);
   process.kill(record.pid ?? 0, 'SIGKILL');
   await until(() => next.state === 'ready' && next.pid !== record.pid);
   expect(next.lastExit).toBe('the app exited');
@@ -297,3 +303,71 @@ test('one that is stopped in its tracks is ended and started again, and one that
   expect([app.lastExit, app.restarts]).toEqual(['the app did not respond for 60 s and was ended', 1]);
   expect(await log()).toContain('the app did not respond for 60 s and was ended');
 }, 90_000);
+
+test('one that is handed a socket serves on it and on no port; it ends, and nobody listens there any more', async () => {
+  const app = prepare({ port: undefined });
+  await app.run();
+  expect(await ask(app.address, '/', 5_000)).toEqual({ status: 200, body: 'ok' });
+  const [address, { pid, record }] = [app.address, app];
+  expect([app.port, record?.port, record?.key]).toEqual([undefined, undefined, app.key]);
+  expect(await listeningPorts(pid ?? 0)).toEqual([]);
+  expect(await log()).toMatch(/started pid=\d+\n/);
+  // The next instance has a socket of its own.
+  process.kill(pid ?? 0, 'SIGKILL');
+  await until(() => app.state === 'ready' && app.pid !== pid);
+  expect(app.address).not.toEqual(address);
+  await expect(ask(address, '/', 5_000)).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(await ask(app.address, '/', 5_000)).toMatchObject({ status: 200 });
+  await app.stop();
+  await expect(ask(app.address, '/', 5_000)).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(await readdir(folder)).toEqual(['app.cjs', 'run.log']);
+});
+
+test('what is asked of a socket before its process serves is answered then, and by no server', async () => {
+  const ready = join(folder, 'ready');
+  await writeFile(
+    join(folder, 'app.cjs'),
+    `const { existsSync } = require('node:fs');
+const timer = setInterval(() => { if (existsSync(${JSON.stringify(ready)})) { clearInterval(timer); serve(); } }, 10);
+function serve() {${SERVER}}`,
+  );
+  const app = prepare({ port: undefined });
+  await app.start();
+  const asked = ask(app.address, '/', 20_000);
+  await writeFile(ready, '');
+  expect(await asked).toEqual({ status: 200, body: 'ok' });
+});
+
+test('an earlier server’s process is taken over with its socket, and not without', async () => {
+  const first = prepare({ port: undefined });
+  await first.run();
+  const { record, address } = first;
+  if (record === undefined || !('socket' in address)) throw new Error('it has no socket');
+  first.leave();
+  const next = prepare({ port: undefined });
+  await runtime.sweep(new Set([record.mark]));
+  expect(await next.adopt(record)).toBe(true);
+  await next.run();
+  expect([next.state, next.pid, next.address, next.key]).toEqual(['ready', record.pid, address, record.key]);
+  next.leave();
+  await rm(address.socket);
+  const last = prepare({ port: undefined });
+  expect(await last.adopt(record)).toBe(false);
+  await runtime.discard(record);
+});
+
+test('an older server’s process keeps its port when it is taken over, and the next one of its release has none', async () => {
+  const first = prepare();
+  await first.run();
+  const { record, port, pid } = first;
+  if (record === undefined || port === undefined) throw new Error('it has no port');
+  first.leave();
+  const next = prepare({ port: undefined });
+  const { key: _, ...older } = record;
+  expect(await next.adopt(older)).toBe(true);
+  await next.run();
+  expect([next.state, next.pid, next.port, next.key]).toEqual(['ready', pid, port, String(port)]);
+  process.kill(pid ?? 0, 'SIGKILL');
+  await until(() => next.state === 'ready' && next.pid !== pid);
+  expect([next.port, next.address]).toEqual([undefined, { socket: expect.any(String) as string }]);
+});

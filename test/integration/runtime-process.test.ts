@@ -6,7 +6,7 @@ import { runtimeContract } from '../helpers/runtime-contract.js';
 
 runtimeContract({
   name: 'process',
-  make: (mark, data) => new ProcessRuntime({ mark, data, tmp: data, ports: new Ports(portRange(10)) }),
+  make: (mark, data) => new ProcessRuntime({ mark, data, tmp: data, sockets: data, ports: new Ports(portRange(10)) }),
   interpreter: [process.execPath],
   runs: (pid) => startTimeOf(pid) !== undefined,
   kill: ({ pid }) => void process.kill(pid ?? 0, 'SIGKILL'),

@@ -16,7 +16,10 @@ export const processSchema = z.object({
    * pid and start time together are not (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
    */
   startTime: z.string().optional(),
-  port: z.number().int().positive(),
+  /** Where it listens on a port; one that was handed a socket is known by its mark. */
+  port: z.number().int().positive().optional(),
+  /** Tells its files from those of others of its release that run at the same time. Of older servers' processes, their port does. */
+  key: z.string().optional(),
   /** Its own alone; of a process of this machine, it is in the environment of all that it starts as well. */
   mark: z.string(),
   startedAt: z.string(),
@@ -27,9 +30,9 @@ export const processSchema = z.object({
 /** One running Streamlit server of one release, as `meta.json` remembers it. */
 export type ProcessRecord = z.infer<typeof processSchema>;
 
-/** What tells the files of a process from those of another one of its release that runs at the same time: its port. */
-export function processKey({ port }: Pick<ProcessRecord, 'port'>): string {
-  return String(port);
+/** What tells the files of a process from those of another one of its release that runs at the same time. */
+export function processKey({ key, port }: Pick<ProcessRecord, 'key' | 'port'>): string {
+  return key ?? String(port);
 }
 
 /** How long a process must have run (ms) for a crash to count as a new one, not as the same again. */

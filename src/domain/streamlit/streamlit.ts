@@ -1,6 +1,6 @@
 /** What a release's Streamlit server must know to be run by us. */
 export interface StreamlitOptions {
-  /** Its port on loopback. */
+  /** Its port on loopback; 0 where it is handed a socket. */
   port: number;
   /** The path that visitors see, without slashes at its ends: `apps/<id>`. */
   basePath: string;

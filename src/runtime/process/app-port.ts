@@ -1,8 +1,7 @@
 import type { LogFile } from '../../logs/log-file.js';
 import { tail } from '../../logs/tail.js';
 import type { Lease } from '../runtime.js';
-import { processKey } from '../../domain/app/process.js';
-import type { Address } from '../../lib/address.js';
+import type { HostAddress } from '../../lib/address.js';
 import { holderOf } from './proc.js';
 import { isFree, LOOPBACK, type Ports } from './ports.js';
 
@@ -23,12 +22,8 @@ export class AppPort implements Lease {
     this.#wanted = wanted;
   }
 
-  get address(): Address {
+  get address(): HostAddress {
     return { host: LOOPBACK, port: this.#number };
-  }
-
-  get key(): string {
-    return processKey({ port: this.#number });
   }
 
   get note(): string {

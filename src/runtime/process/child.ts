@@ -1,35 +1,40 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, readFile, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Duplex, Writable } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
-import type { Address } from '../../lib/address.js';
+import type { Address, SocketAddress } from '../../lib/address.js';
 import { lower } from '../../lib/priority.js';
 import type { BeginSpec, Exit, Instance, InstanceRecord, Order } from '../runtime.js';
 import { DESCRIPTOR, giveOrder } from './cage/order.js';
 import type { Caged, CageSpec } from './cage/spec.js';
 import { endGroup } from './group.js';
 import { endMarked, MARK } from './marked.js';
+import type { Listener } from './listener.js';
 import { descendantOf, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
 
 /** What the records of processes of this machine are tagged with. */
 export const PROCESS = 'process';
 
+/** The descriptor of the socket that a process is handed. In a cage, its last step puts it there. */
+const HANDED = 3;
+
 /** How often a process that is not our child is looked at, in ms. */
 const WATCH_MS = 500;
 
 /** What is started. */
-export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines'> {
-  /** What its mark begins with. */
+export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines' | 'listener'> {
+  /** Its mark. */
   mark: string;
+  /** The socket that it is handed. */
+  listener?: Listener | undefined;
   /** What its stdout and stderr are: an open file. */
   output: number;
   /** The place of that file where it is to become the log that its order names. */
   draft?: string | undefined;
   /** Puts it into a cage. */
-  cage?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment'>) => Caged) | undefined;
+  cage?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment' | 'listener'>) => Caged) | undefined;
 }
 
 /**
@@ -41,6 +46,7 @@ export class Child implements Instance {
   readonly identity: ProcessIdentity;
   readonly mark: string;
   readonly environment: Readonly<Record<string, string>>;
+  readonly address: SocketAddress | undefined;
   readonly ended: Promise<Exit>;
   readonly #stdin: Writable | undefined;
   readonly #draft: string | undefined;
@@ -50,6 +56,7 @@ export class Child implements Instance {
     identity: ProcessIdentity;
     mark: string;
     environment?: ChildSpec['environment'];
+    address?: SocketAddress | undefined;
     stdin?: Writable;
     draft?: string | undefined;
     ended?: Promise<Exit>;
@@ -57,6 +64,7 @@ export class Child implements Instance {
     this.identity = parts.identity;
     this.mark = parts.mark;
     this.environment = parts.environment ?? {};
+    this.address = parts.address;
     this.#stdin = parts.stdin;
     this.#draft = parts.draft;
     this.ended = parts.ended ?? this.#watch();
@@ -64,9 +72,14 @@ export class Child implements Instance {
 
   /** @throws Refusal `app-not-started` where the command cannot be run */
   static async start(spec: ChildSpec): Promise<Child> {
-    const mark = `${spec.mark}/${spec.app}/${spec.release}/${randomUUID()}`;
+    const { mark, listener } = spec;
     const environment = { ...spec.environment, [MARK]: mark };
-    const caged = spec.cage?.({ command: spec.command, cwd: spec.cwd, environment });
+    const caged = spec.cage?.({
+      command: spec.command,
+      cwd: spec.cwd,
+      environment,
+      listener: listener !== undefined,
+    });
     const [program = ''] = spec.command;
     const [command = '', ...args] = caged?.command ?? spec.command;
     const gone = `${program} does not exist. Run "streamlit-host rollback ${spec.app} ${spec.release}" to build it again.`;
@@ -76,7 +89,11 @@ export class Child implements Instance {
       // What surrounds a cage has the server's rights, and obeys no variable of an app's.
       env: caged === undefined ? environment : { [MARK]: mark },
       detached: true,
-      stdio: ['pipe', spec.output, spec.output, ...(caged === undefined ? [] : ['pipe' as const])],
+      stdio: [
+        ...['pipe' as const, spec.output, spec.output],
+        ...(caged === undefined ? [] : ['pipe' as const]),
+        ...(listener === undefined ? [] : [listener.descriptor]),
+      ],
     });
     lower(child.pid, 'app');
     const ended = new Promise<Exit>((resolve) =>
@@ -105,15 +122,16 @@ export class Child implements Instance {
     // A process that is gone already has no start time, and nothing is ever signalled without one.
     const identity = { pid, startTime: startTimeOf(pid) ?? '0' };
     const { draft, environment: begun } = spec;
-    return new Child({ identity, mark, environment: begun, stdin: child.stdin, draft, ended });
+    const address = listener && { socket: listener.path };
+    return new Child({ identity, mark, environment: begun, address, stdin: child.stdin, draft, ended });
   }
 
-  /** Takes over what an earlier server started. @returns undefined where it does not run any more; nothing was touched then */
-  static adopt(record: InstanceRecord): Child | undefined {
+  /** Takes over what an earlier server started. @param address where the socket is reached that it was handed @returns undefined where it does not run any more; nothing was touched then */
+  static adopt(record: InstanceRecord, address: SocketAddress | undefined): Child | undefined {
     const identity = identityOf(record);
     if (identity === undefined || !isRunning(identity)) return undefined;
     lower(identity.pid, 'app');
-    return new Child({ identity, mark: record.mark });
+    return new Child({ identity, mark: record.mark, address });
   }
 
   get record(): InstanceRecord {
@@ -129,11 +147,14 @@ export class Child implements Instance {
     if (this.#draft !== undefined) await becomeLog(this.#draft, log);
     const late = Object.entries(environment).filter(([name, value]) => this.environment[name] !== value);
     // Where it ends before it has read this, its end reports the failure.
-    this.#stdin?.end(JSON.stringify({ argv, cwd, environment: Object.fromEntries(late) }));
+    const listener = this.address === undefined ? {} : { listener: HANDED };
+    this.#stdin?.end(JSON.stringify({ argv, cwd, environment: Object.fromEntries(late), ...listener }));
   }
 
-  owns({ port }: Address): Promise<boolean> {
-    return listensOn(this.identity.pid, port);
+  /** Of a socket, nobody else has a descriptor. */
+  owns(address: Address): Promise<boolean> {
+    if ('socket' in address) return Promise.resolve(address.socket === this.address?.socket);
+    return listensOn(this.identity.pid, address.port);
   }
 
   listening(): Promise<number[]> {
@@ -154,6 +175,7 @@ export class Child implements Instance {
   /** What left its group (a daemon that an app started), or outlived its crash, is found by its mark and ended. */
   async sweep(): Promise<void> {
     await endMarked(this.mark, new Set());
+    if (this.address !== undefined) await rm(this.address.socket, { force: true });
   }
 
   /** A process that an earlier server started is nobody's child here, so its end is seen by looking. */

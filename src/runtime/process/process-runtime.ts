@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LogFile } from '../../logs/log-file.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
 import { AppPort } from './app-port.js';
 import type { Cage } from './cage/cage.js';
 import { Child, identityOf, PROCESS, type ChildSpec } from './child.js';
+import { Listener, socketPath } from './listener.js';
 import { endMarked } from './marked.js';
 import type { Ports } from './ports.js';
 import { isRunning, livesIn, usageOfGroups } from './proc.js';
@@ -17,13 +20,15 @@ export interface ProcessRuntimeOptions {
   ports: Ports;
   /** For the output of what has no log yet; on the same file system as the logs. */
   tmp: string;
+  /** For the sockets that instances are handed. */
+  sockets: string;
   /** What instances with confines are put into; nothing where there is none. */
   cage?: Pick<Cage, 'wrap'> | undefined;
 }
 
 /**
- * Runs apps as processes of this machine. Each leads a group of its own, answers on a port of the loopback interface,
- * writes to its log by itself, and outlives this server.
+ * Runs apps as processes of this machine. Each leads a group of its own, answers on a socket that it is handed or a
+ * port of the loopback interface, writes to its log by itself, and outlives this server.
  */
 export class ProcessRuntime implements Runtime {
   readonly kind = PROCESS;
@@ -39,27 +44,37 @@ export class ProcessRuntime implements Runtime {
     return new AppPort(this.#options.ports, port);
   }
 
-  async begin({ log, confines, ...spec }: BeginSpec): Promise<Instance> {
-    const { mark, tmp, cage } = this.#options;
+  async begin({ log, confines, listener: wanted, ...spec }: BeginSpec): Promise<Instance> {
+    const { tmp, cage } = this.#options;
+    const mark = `${this.#options.mark}/${spec.app}/${spec.release}/${randomUUID()}`;
     const draft = log === undefined ? join(tmp, `output-${randomUUID()}`) : undefined;
     const output = await (log ?? new LogFile(draft ?? '')).openForChild();
+    const listener = wanted === true ? await Listener.open(this.#socketOf(mark)) : undefined;
     try {
       const wrap: ChildSpec['cage'] =
         confines === undefined || cage === undefined ? undefined : (what) => cage.wrap({ ...confines, ...what });
-      return this.#own(await Child.start({ ...spec, mark, output: output.fd, draft, cage: wrap }));
+      const child = await Child.start({ ...spec, mark, output: output.fd, draft, cage: wrap, listener });
+      await listener?.handOver();
+      return this.#own(child);
+    } catch (error) {
+      await listener?.discard();
+      throw error;
     } finally {
       await output.close();
     }
   }
 
   adopt(record: InstanceRecord): Promise<Instance | undefined> {
-    const child = Child.adopt(record);
+    const socket = this.#socketOf(record.mark);
+    const child = Child.adopt(record, existsSync(socket) ? { socket } : undefined);
     return Promise.resolve(child === undefined ? undefined : this.#own(child));
   }
 
   /** Nothing is known of it but its mark, which is its alone. */
   async discard({ runtime, mark }: InstanceRecord): Promise<void> {
-    if (runtime === this.kind) await endMarked(mark, new Set());
+    if (runtime !== this.kind) return;
+    await endMarked(mark, new Set());
+    await rm(this.#socketOf(mark), { force: true });
   }
 
   async isForeign(record: InstanceRecord): Promise<boolean> {
@@ -76,6 +91,7 @@ export class ProcessRuntime implements Runtime {
       return release !== undefined && unknown.has(app);
     };
     await endMarked(mark, { has: (one) => keep.has(one) || isUnknown(one) });
+    if (unknown.size === 0) await this.#sweepSockets(keep);
   }
 
   usage(): ReadonlyMap<string, Usage> {
@@ -87,6 +103,18 @@ export class ProcessRuntime implements Runtime {
       if (group !== undefined) usage.set(mark, group);
     }
     return usage;
+  }
+
+  /** Those of processes that ended while there was no server. */
+  async #sweepSockets(keep: ReadonlySet<string>): Promise<void> {
+    const { sockets } = this.#options;
+    const kept = new Set([...keep].map((mark) => this.#socketOf(mark)));
+    const names = await readdir(sockets).catch(() => []); // There was none yet.
+    for (const path of names.map((name) => join(sockets, name))) if (!kept.has(path)) await rm(path, { force: true });
+  }
+
+  #socketOf(mark: string): string {
+    return socketPath(this.#options.sockets, mark);
   }
 
   #own(child: Child): Child {

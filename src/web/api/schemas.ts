@@ -183,7 +183,11 @@ const app = z
       .nullable()
       .describe('The folder of an in-place app; null if the app is deployed from its repository.'),
     path: z.string().nullable().describe('An extra path that redirects to the app.'),
-    port: z.number().int().nullable(),
+    port: z
+      .number()
+      .int()
+      .nullable()
+      .describe('The loopback port of an in-place app; null if the app uses a socket that only the server can reach.'),
     pid: z.number().int().nullable(),
     memory_bytes: z
       .number()

@@ -39,7 +39,13 @@ afterEach(async () => {
 
 /** Something that waits for its order, as an interpreter does. */
 async function begin(id: string, expected: ExpectedRelease): Promise<Instance> {
-  const runtime = new ProcessRuntime({ mark: folder, data: folder, tmp: folder, ports: new Ports({ min: 1, max: 1 }) });
+  const runtime = new ProcessRuntime({
+    mark: folder,
+    data: folder,
+    tmp: folder,
+    sockets: folder,
+    ports: new Ports({ min: 1, max: 1 }),
+  });
   const instance = await runtime.begin({
     app: id,
     release: expected.number,

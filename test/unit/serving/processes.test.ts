@@ -5,8 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Processes } from '../../../src/serving/processes.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import type { Release } from '../../../src/domain/app/release.js';
-import type { Address } from '../../../src/lib/address.js';
-import type { ProcessSpec } from '../../../src/runtime/app-process.js';
+import type { ProcessPlace, ProcessSpec } from '../../../src/runtime/app-process.js';
 import { Ports } from '../../../src/runtime/process/ports.js';
 import { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
 import { Paths } from '../../../src/store/paths.js';
@@ -32,10 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
-const at = (port: number): { address: Address; key: string } => ({
-  address: { host: '127.0.0.1', port },
-  key: String(port),
-});
+const at = (port?: number): ProcessPlace => ({ key: port === undefined ? 'a-key' : String(port), port });
 
 async function specOf(release: Release): Promise<ProcessSpec> {
   const processes = new Processes({
@@ -45,6 +41,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
       mark: 'mark',
       data: paths.data,
       tmp: paths.tmp,
+      sockets: paths.appSockets,
       ports: new Ports({ min: 1, max: 1 }),
     }),
     basePath: '/tools',
@@ -78,11 +75,11 @@ describe('the process of a release', () => {
       healthPath: '/tools/apps/hello/_stcore/health',
       port: undefined,
     });
-    expect(await spec.environment(at(9_000))).toMatchObject({
+    expect(await spec.environment(at())).toMatchObject({
       PATH: `${join(paths.environment('abc'), 'bin')}:/usr/bin`,
       HOME: paths.storage('hello'),
       STREAMLIT_HOST_RELEASE: '3',
-      STREAMLIT_SERVER_PORT: '9000',
+      STREAMLIT_SERVER_PORT: '0',
       STREAMLIT_SERVER_BASE_URL_PATH: 'tools/apps/hello',
       STREAMLIT_SERVER_COOKIE_SECRET: 'secret',
       STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: '2',

@@ -35,6 +35,7 @@ beforeEach(async () => {
     mark: paths.data,
     data: paths.data,
     tmp: paths.tmp,
+    sockets: paths.appSockets,
     ports: new Ports(portRange(20)),
   });
   serving = new Serving({

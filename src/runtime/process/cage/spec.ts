@@ -24,6 +24,8 @@ export interface CageSpec extends Confines {
   cwd: string;
   /** The whole environment of what runs. */
   environment: Readonly<Record<string, string>>;
+  /** True where it is handed a listening socket, on the descriptor behind that of the order. */
+  listener?: boolean;
 }
 
 /** What the machine is like, as far as a cage depends on it. */

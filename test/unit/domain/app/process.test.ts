@@ -27,6 +27,7 @@ test('a record of another runtime needs no pid, and what a later server adds to 
   });
 });
 
-test('the files of a process are told from those of others by its port', () => {
+test('the files of a process are told from those of others by its key; those of older servers’ processes, by its port', () => {
+  expect(processKey({ ...RECORD, key: 'f00d' })).toBe('f00d');
   expect(processKey(RECORD)).toBe('8501');
 });
