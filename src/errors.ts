@@ -124,6 +124,7 @@ export const refusalCodes = [
   'preview-of-preview',
   'previews-off',
   'project-too-large',
+  'project-too-many-files',
   'project-unreadable',
   'push-option-invalid',
   'python-invalid',

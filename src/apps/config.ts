@@ -1,7 +1,6 @@
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import { diffConfigs, type ConfigDiff, type ConfigValues } from '../domain/config/diff.js';
 import { checkVars, mergeVars } from '../domain/config/vars.js';
-import { checkSecrets } from '../domain/config/secrets.js';
 import { Turns } from '../lib/turns.js';
 import { NO_CONFIG, varsOf, type AppConfig, type AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
@@ -77,7 +76,8 @@ export class Configs {
             ? mergeVars(varsOf(before), change.vars.patch)
             : mergeVars({}, change.vars.replace);
       if (vars !== undefined) checkVars(vars);
-      if (change.secretsToml !== undefined) checkSecrets(change.secretsToml);
+      if (change.secretsToml !== undefined)
+        await this.#options.reader.read('The secrets', 'secrets', change.secretsToml);
       const config = await configs.change(
         id,
         before.version,

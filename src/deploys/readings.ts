@@ -74,6 +74,9 @@ export const readings = {
   /** Everything that requirements say, with what they include. @throws Refusal as `gatherRequirements` */
   requirements: gatherRequirements,
 
+  /** Nothing, where Streamlit can read a secrets.toml. @throws Refusal as `checkSecrets` */
+  secrets: (text: string): void => checkSecrets(text),
+
   /** The files that `missing` looks at, of what `git ls-tree` printed. */
   codeOf: (tree: Uint8Array): Code => {
     const entries = parseTree(bufferOf(tree)).filter(({ mode }) => mode.startsWith('100'));

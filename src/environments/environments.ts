@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import type { Dependencies, Outside } from '../domain/python/dependencies.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
-import { mentionsStreamlit } from '../domain/python/requirements.js';
 import { satisfies } from '../domain/python/specifier.js';
 import { Turns } from '../lib/turns.js';
 import { cancelled, installFailure } from './failures.js';
@@ -189,7 +188,7 @@ export class Environments {
       const lines = await this.#installer.exportLock(folder, sourceDir, python, signal);
       const requirements = await this.#options.gather(file, text + lines, sourceDir, outside);
       // uv checks the hashes that are there, and does not mind a package without.
-      return { ...requirements, lacksStreamlit: !mentionsStreamlit(lines) };
+      return { ...requirements, lacksStreamlit: !requirements.namesStreamlit };
     } catch (error) {
       throw installFailure(error, file);
     } finally {

@@ -28,6 +28,8 @@ export interface Requirements {
   normal: string;
   /** True where what they install depends on the project's own files. */
   local: boolean;
+  /** True where a line of them names streamlit. */
+  namesStreamlit: boolean;
   /** True where streamlit must be added, because they do not name it. */
   lacksStreamlit: boolean;
   /** The text of each file, by its path in the project. */
@@ -74,6 +76,7 @@ export async function gatherRequirements(
       .join('\n'),
     local: lines.some(({ kind }) => kind === 'local'),
     // A file with hashes names everything; a package without one would be refused.
+    namesStreamlit: lines.some((line) => line.kind === 'package' && line.name === 'streamlit'),
     lacksStreamlit: !hashed && !installed(file, texts).some(mentionsStreamlit),
     files: texts,
   };

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { App, AppState } from '../domain/app/app.js';
+import { isKnown, type App, type AppState } from '../domain/app/app.js';
 
 /** The pages a visitor sees where no app can answer. */
 export type AbsentPage = 'not-found' | 'empty' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
 
 /** What such a page shows in addition to the app's name. */
 export interface AbsentFacts {
-  /** The end of the log of the app's first deploy, while that is under way. */
+  /** The end of the log of the app's first deploy, while that is under way; for the operator alone. */
   lines: string[];
-  /** Why it failed, for the operator alone. */
+  /** Why it failed; for the operator alone. */
   reason: string | undefined;
 }
 
@@ -46,21 +46,18 @@ export class Absent {
   answer(request: IncomingMessage, response: ServerResponse, app: App | undefined, state: AppState = 'created'): void {
     // A body that nobody will read must not keep the connection waiting.
     request.resume();
-    // An app that was never pushed is one that is not there, for everybody but the operator.
     const operator = this.#isOpenedByOperator(request);
-    const page = state === 'created' && app !== undefined && operator ? 'empty' : PAGES[state];
+    // To a stranger, an app that was never live is none: the name alone would say that it exists.
+    const told = app !== undefined && (operator || isKnown(app)) ? app : undefined;
+    const page = told === undefined ? 'not-found' : state === 'created' && operator ? 'empty' : PAGES[state];
     const status = page === 'not-found' || page === 'empty' ? 404 : 503;
     const soon = page === 'starting' || page === 'building' || page === 'crashed';
     const headers = { 'cache-control': 'no-store', ...(soon ? { 'retry-after': '2' } : {}) };
     if (request.headers.accept?.includes('text/html') !== true) {
-      return plain(
-        response,
-        status,
-        `${app === undefined || status === 404 ? 'App not found' : `${app.id}: ${page}`}.\n`,
-        headers,
-      );
+      return plain(response, status, `${status === 404 ? 'App not found' : `${told?.id}: ${page}`}.\n`, headers);
     }
-    this.#facts(page, app, operator)
+    const facts = operator ? this.#facts(page, told) : Promise.resolve(NOTHING);
+    facts
       .then((facts) => {
         response.writeHead(status, {
           ...headers,
@@ -68,9 +65,9 @@ export class Absent {
           'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
           'x-content-type-options': 'nosniff',
           // An app that opens the page in a window must not reach into it.
-          ...(facts.reason === undefined && page !== 'empty' ? {} : { 'cross-origin-opener-policy': 'same-origin' }),
+          ...(facts === NOTHING && page !== 'empty' ? {} : { 'cross-origin-opener-policy': 'same-origin' }),
         });
-        response.end(this.#options.page(page, app, facts));
+        response.end(this.#options.page(page, told, facts));
       })
       .catch((error: unknown) => {
         this.#options.log('a page could not be answered', { app: app?.id, error: String(error) });
@@ -78,17 +75,15 @@ export class Absent {
       });
   }
 
-  async #facts(page: AbsentPage, app: App | undefined, operator: boolean): Promise<AbsentFacts> {
+  /** What the operator alone is told. */
+  async #facts(page: AbsentPage, app: App | undefined): Promise<AbsentFacts> {
     const last = app?.releases.at(-1);
-    const facts: AbsentFacts = { lines: [], reason: undefined };
-    if (app === undefined || last === undefined) return facts;
-    // Each line has the seconds since the deploy began; the time of day means nothing to a waiting visitor.
-    if (page === 'building')
-      facts.lines = (await this.#options.buildLog(app.id, last.number)).map((line) =>
-        line.replace(/^\[[^\]]+\] {0,4}/, ''),
-      );
-    if (page === 'failed' && operator) facts.reason = last.reason;
-    return facts;
+    if (app === undefined || last === undefined) return NOTHING;
+    if (page === 'failed') return { lines: [], reason: last.reason };
+    if (page !== 'building') return NOTHING;
+    // Each line has the seconds since the deploy began; the time of day means nothing to somebody who waits.
+    const lines = await this.#options.buildLog(app.id, last.number);
+    return { lines: lines.map((line) => line.replace(/^\[[^\]]+\] {0,4}/, '')), reason: undefined };
   }
 
   /** Only where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame. */
@@ -96,6 +91,14 @@ export class Absent {
     const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = request.headers;
     return mode === 'navigate' && dest === 'document' && this.#options.isOperator(request);
   }
+}
+
+const NOTHING: AbsentFacts = { lines: [], reason: undefined };
+
+/** True where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame. */
+function isOpened({ headers }: IncomingMessage): boolean {
+  const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = headers;
+  return mode === 'navigate' && dest === 'document';
 }
 
 /** Answers with a line of text. */

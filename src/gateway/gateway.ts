@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
-import { appState, type App, type AppState } from '../domain/app/app.js';
+import { appState, isKnown, type App, type AppState } from '../domain/app/app.js';
 import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
@@ -58,7 +58,11 @@ export class Gateway {
   request(request: IncomingMessage, response: ServerResponse, to: AppRequest, query: string): void {
     const { apps, routes } = this.#options;
     const app = apps.find(to.id);
-    if (app === undefined) return this.#options.absent.answer(request, response, undefined);
+    // Before anything that is answered only where there is an app.
+    if (app === undefined || !isKnown(app)) {
+      const state = app === undefined ? undefined : this.#state(app);
+      return this.#options.absent.answer(request, response, app, state);
+    }
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
     const moved = movedTo(request, to);
     if (moved !== undefined) {
@@ -211,13 +215,14 @@ export class Gateway {
   /** Answers one upgrade; the caller has put an error listener on the socket. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, to: AppRequest, query: string): Promise<void> {
     const { apps, routes, publicBase } = this.#options;
-    if (apps.find(to.id) === undefined || isPrivate(to.rest)) return refuse(socket, '404 Not Found');
+    const known = apps.find(to.id);
+    if (known === undefined || !isKnown(known) || isPrivate(to.rest)) return refuse(socket, '404 Not Found');
     if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase()))
       return refuse(socket, '403 Forbidden');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !(socket instanceof Socket)) {
       return refuse(socket, '400 Bad Request');
     }
-    if (apps.find(to.id)?.asleep === true) {
+    if (known.asleep) {
       // A tab that was left open comes back by itself, with the name of its session; its page wakes the app once it is touched.
       if (comesBack(request)) return refuse(socket, '503 Service Unavailable', 'Retry-After: 30\r\n');
       this.#options.wake(to.id);

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import type { Entry } from './entry.js';
+import { answerOverflow } from './header-overflow.js';
 
 /** The most bytes of a request's address and headers together. */
 const MAX_HEADERS = 64 * 1024;
@@ -47,8 +48,9 @@ export async function listen(address: Address, entry: Entry, limits: Partial<Con
   server.on('clientError', (error, socket) => {
     // In the middle of an answer it would be taken for a part of it; that one breaks off instead.
     const begun = [...(answering.get(socket) ?? [])].some((response) => response.headersSent);
-    if (socket.writable && !begun) socket.end(refusalOf(error));
-    else socket.destroy();
+    if (!socket.writable || begun) socket.destroy();
+    else if (hasCode(error, 'HPE_HEADER_OVERFLOW')) answerOverflow(socket, MAX_HEADERS);
+    else socket.end(BAD_REQUEST);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
@@ -64,18 +66,7 @@ export async function listen(address: Address, entry: Entry, limits: Partial<Con
 }
 
 /** The answer to what cannot be read as a request. */
-function refusalOf(error: Error): string {
-  if (!hasCode(error, 'HPE_HEADER_OVERFLOW')) return answer('400 Bad Request', '');
-  return answer(
-    '431 Request Header Fields Too Large',
-    `The URL and headers of this request are larger than ${MAX_HEADERS / 1024} KiB. Try a shorter URL, or delete the cookies of this site.\n`,
-  );
-}
-
-function answer(status: string, text: string): string {
-  const headers = `Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}`;
-  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}`;
-}
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 /**
  * Takes a request for what it is without its upgrade. Clients that would rather speak HTTP/2 (Java's, curl --http2) offer

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { Attempts } from '../domain/access/attempts.js';
-import { appsBaseFor } from '../domain/access/origins.js';
+import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
@@ -129,7 +129,19 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const mistakes = (): readonly string[] => composed.controller.mistakes();
   const gallery = galleryRouter({ apps: host.apps, views, publicBase, url, pictures });
   const usageOf = usage.of.bind(usage);
-  const pages = consoleRouter({ host, views, publicBase, url, mistakes, logs: paths, uploads, usage: usageOf, logger });
+  const unsafe = () => (config.unsafeOrigin ? unsafeOrigin(publicBase()) : undefined);
+  const pages = consoleRouter({
+    host,
+    views,
+    publicBase,
+    url,
+    mistakes,
+    unsafe,
+    logs: paths,
+    uploads,
+    usage: usageOf,
+    logger,
+  });
   const web = createWeb({
     host,
     controller: composed.controller,

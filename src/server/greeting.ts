@@ -23,11 +23,16 @@ export async function offerExample(
   }
 }
 
-/** Prints the login link and the next steps, at the end of the startup output. */
-export function greet(base: string, code: string, example: string | undefined): void {
+/**
+ * Prints the login link and the next steps, at the end of the startup output.
+ * @param base the public base
+ * @param apps the base of the apps' own origin, where they have one
+ */
+export function greet(base: string, code: string, example: string | undefined, apps = base): void {
   const lines = [
     '',
     `  streamlit-host is running at ${base}/`,
+    ...(apps === base ? [] : [`  Apps are served at ${apps}/apps/`]),
     '',
     '  Console (one-time login link):',
     '',

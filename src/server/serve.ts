@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { withPort } from '../domain/access/origins.js';
+import { unsafeOrigin, withPort } from '../domain/access/origins.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
 import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
@@ -123,12 +123,14 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   const from = join(ROOT, 'examples/hello');
   const offer = { from, url: publicBase(), ownToken: config.token === undefined };
   const example = await offerExample(paths, composed.git, offer, logger);
-  greet(publicBase(), doors.sessions.makeCode().code, composed.store.list().length === 0 ? example : undefined);
+  greet(
+    publicBase(),
+    doors.sessions.makeCode().code,
+    composed.store.list().length === 0 ? example : undefined,
+    appsBase(),
+  );
 
-  if (config.unsafeOrigin)
-    logger.warn(
-      `Apps share the console’s origin, ${publicBase()}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.`,
-    );
+  if (config.unsafeOrigin) logger.warn(unsafeOrigin(publicBase()));
 
   const { keepApps } = await stop.wanted();
   logger.info(keepApps ? 'Stopping the server. Apps keep running.' : 'Stopping the server and all apps.');

@@ -89,6 +89,8 @@ export interface Pages {
     example: string;
     notice: Notice | undefined;
     mistakes: readonly string[];
+    /** Why apps are not kept apart from the console, where they are not. */
+    unsafe: string | undefined;
   };
   'console/new': {
     name: string;

@@ -13,7 +13,7 @@ beforeAll(async () => {
   browser = await openBrowser();
 });
 
-it('who comes during the first build reads its log as it grows, and the app opens by itself; a machine is told to come back', async () => {
+it('who comes during the first build sees that it goes on, and the app opens by itself; the operator reads the log as it grows', async () => {
   const signals = await Signals.create();
   const project = await fixture('slow-build');
   await project.commit({ 'slow/signals.txt': signals.text, 'text.txt': 'text:there' }, 'Begin');
@@ -27,14 +27,29 @@ it('who comes during the first build reads its log as it grows, and the app open
   const page = await browser.newPage();
   await page.goto(`${host.url}/apps/first/`);
   await page.getByRole('heading', { name: 'first is building' }).waitFor();
-  const log = page.getByRole('log', { name: 'Build log' });
+  const operator = await (await browser.newContext()).newPage();
+  await logIn(operator, host);
+  await operator.goto(`${host.url}/apps/first/`);
+  const log = operator.getByRole('log', { name: 'Build log' });
   await log.getByText('Installing dependencies').waitFor();
   expect(await log.textContent()).not.toContain(host.data);
-  await keepPictures(page, 'gateway-building-log');
+  await keepPictures(operator, 'gateway-building-log');
+  // The page with the log is loaded again by itself, and shows it again.
+  await operator.waitForEvent('load');
+  await log.getByText('Installing dependencies').waitFor();
+  expect(await page.content()).not.toContain('Installing dependencies');
+  // What a script of another app fetches with the operator's cookie does not tell it.
+  const fetched = await operator.evaluate<string>(
+    `fetch('/apps/first/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`,
+  );
+  expect(fetched).toContain('first is building');
+  expect(fetched).not.toContain('Installing dependencies');
   await signals.go();
   await page.getByText('text:there').waitFor({ timeout: 120_000 });
+  await operator.getByText('text:there').waitFor({ timeout: 120_000 });
   expect((await pushing.done).code).toBe(0);
   await page.close();
+  await operator.context().close();
 });
 
 it('why a first deploy failed is told to the operator and to nobody else', async () => {
@@ -44,7 +59,7 @@ it('why a first deploy failed is told to the operator and to nobody else', async
 
   const visitor = await browser.newPage();
   await visitor.goto(`${host.url}/apps/broken/`);
-  await visitor.getByText('This page opens the app when it is ready.').waitFor();
+  await visitor.getByRole('heading', { name: 'App not found' }).waitFor();
   expect(await visitor.content()).not.toContain('exception');
   await visitor.close();
 
@@ -58,7 +73,7 @@ it('why a first deploy failed is told to the operator and to nobody else', async
   const fetched = await operator.evaluate<string>(
     `fetch('/apps/broken/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`,
   );
-  expect(fetched).toContain('is not ready yet');
+  expect(fetched).toContain('App not found');
   expect(fetched).not.toContain('exception');
   // Nor does what it puts into a frame, or opens in a window of its own.
   await operator.goto(`${host.url}/apps/nobody/`);
@@ -68,7 +83,7 @@ it('why a first deploy failed is told to the operator and to nobody else', async
     frame.src = '/apps/broken/';
     document.body.append(frame);
   })`);
-  expect(framed).toContain('is not ready yet');
+  expect(framed).toContain('App not found');
   expect(framed).not.toContain('exception');
   const popup = context.waitForEvent('page');
   await operator.evaluate(`void (window.opened = window.open('/apps/broken/'))`);

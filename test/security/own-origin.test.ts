@@ -186,6 +186,7 @@ describe('with two ports', () => {
     const config = await askRaw(apps, '/apps/demo/_stcore/host-config');
     expect(JSON.parse(config.body)).toMatchObject({ allowedOrigins: [apps] });
     expect(host.output).not.toContain('share the console');
+    expect(host.output).toContain(`Apps are served at ${apps}/apps/`);
   });
 });
 
@@ -197,4 +198,7 @@ test('a script of an app can read the console where there is one port, which the
   expect(new URL(tab.url()).origin).toBe(named(one.url));
   expect(await read(tab, `${named(one.url)}/console/`)).toMatch(/^200 [^]*name="csrf"/);
   expect(one.output).toContain('Apps share the console’s origin');
+  expect(one.output).not.toContain('Apps are served at');
+  await tab.goto(`${named(one.url)}/console/`);
+  await tab.locator('[data-code=unsafe-origin]').getByText('its scripts can use the console').waitFor();
 });

@@ -19,6 +19,11 @@ export function needsTwoOrigins(bind: string, publicBase: string): boolean {
   return protocol === 'http:' && !(isLoopback(bind) && isLoopback(nameOf(host) ?? ''));
 }
 
+/** What an operator is told where apps share the console's origin and must not. */
+export function unsafeOrigin(publicBase: string): string {
+  return `Apps share the console’s origin, ${publicBase}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.`;
+}
+
 /** A base URL with another port, without a trailing slash. */
 export function withPort(base: string, port: number): string {
   const url = new URL(base);

@@ -98,6 +98,14 @@ export function appState(app: App, process: ProcessState | undefined): AppState 
 }
 
 /**
+ * Returns whether strangers may know that the app exists: once a release has been live, and while the first one is on its way,
+ * whose pusher has the URL. Of any other, such as one whose deploys all failed, they get the same answer as of no app.
+ */
+export function isKnown(app: App): boolean {
+  return app.live !== null || pendingRelease(app) !== undefined;
+}
+
+/**
  * The id itself, where it is one that an app may have.
  * @throws Refusal `app-id-invalid`
  */

@@ -20,13 +20,15 @@ export interface TreeEntry {
 }
 
 export interface TreeLimits {
+  /** The most files. Lists of them are read in the server's own thread. */
+  files: number;
   /** The most that one file may have, in bytes. */
   fileBytes: number;
   /** The most that all of them may have, in bytes. */
   totalBytes: number;
 }
 
-export const TREE_LIMITS: TreeLimits = { fileBytes: 100 * 1024 * 1024, totalBytes: 1024 * 1024 * 1024 };
+export const TREE_LIMITS: TreeLimits = { files: 50_000, fileBytes: 100 * 1024 * 1024, totalBytes: 1024 * 1024 * 1024 };
 
 /** What is known of a commit that may be deployed. */
 export interface Inspection {
@@ -107,13 +109,21 @@ export function parseBlobs(output: Buffer): Map<string, Buffer> {
  * @param contents those of `blobsToRead`, by their ids
  * @throws Refusal that names the file at fault: `no-entrypoint`, `no-requirements`, `requirements-unreadable`,
  *   `requirements-unsupported`, `streamlit-too-old`, `python-invalid`, `python-too-old`, `packages-invalid`,
- *   `app-file-invalid`, `path-not-utf8`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`, `project-too-large`
+ *   `app-file-invalid`, `path-not-utf8`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`,
+ *   `project-too-large`, `project-too-many-files`
  */
 export function inspectTree(
   entries: readonly TreeEntry[],
   contents: ReadonlyMap<string, Buffer>,
   limits: TreeLimits = TREE_LIMITS,
 ): Inspection {
+  if (entries.length > limits.files) {
+    throw new Refusal(
+      'too-large',
+      'project-too-many-files',
+      `The project has ${entries.length} files; the limit is ${limits.files}. Leave out files the app does not need.`,
+    );
+  }
   const links = new Map<string, string>();
   let bytes = 0;
   for (const entry of entries) {

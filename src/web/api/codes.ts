@@ -63,6 +63,7 @@ const COMMIT: Codes = [
   'link-outside',
   'file-too-large',
   'project-too-large',
+  'project-too-many-files',
   'no-entrypoint',
   'no-requirements',
   'app-file-invalid',

@@ -18,6 +18,7 @@ export function appsRoutes(add: AddRoute): void {
       example: page.links.git('hello'),
       notice: page.notice,
       mistakes: page.deps.mistakes(),
+      unsafe: page.deps.unsafe(),
     });
   });
 

@@ -16,6 +16,8 @@ export interface ConsoleDeps {
   views: Views;
   /** What is wrong with config.json; one sentence each. */
   mistakes: () => readonly string[];
+  /** What is wrong with how the server is reached, in one sentence; undefined where nothing is. */
+  unsafe: () => string | undefined;
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** Where an upload is kept until it is committed, and how large it may be. */

@@ -42,7 +42,7 @@ test('who sends headers or an address that are too long is told that, and not th
     `GET /?${long} HTTP/1.1\r\nHost: h\r\n\r\n`,
   ]) {
     expect(await say(request)).toMatch(
-      /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n[^]*\r\n\r\nThe URL and headers of this request are larger than 64 KiB/,
+      /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n[^]*\r\n\r\n<!doctype html>[^]*The URL and headers of this request are larger than 64 KiB/,
     );
   }
   expect(await say('no request at all\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);

@@ -30,6 +30,11 @@ it('the greeting ends with the login link, each address alone in its line', () =
   ]);
 });
 
+it('the greeting says where apps are served where that is elsewhere', () => {
+  greet('http://a.test:8080', 'abc', undefined, 'http://a.test:8081');
+  expect(printed).toContain('running at http://a.test:8080/\n  Apps are served at http://a.test:8081/apps/\n');
+});
+
 it('the greeting shows how to deploy the example where there is one', () => {
   greet('http://localhost:8080', 'abc', '/srv/data/example');
   expect(printed).toContain(

@@ -92,6 +92,7 @@ const models: Pages = {
     example: links.git('hello'),
     notice: { tone: 'good', code: evil, text: evil },
     mistakes: [evil],
+    unsafe: evil,
   },
   'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
   'console/overview': {

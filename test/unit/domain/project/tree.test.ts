@@ -163,10 +163,13 @@ describe('inspectTree', () => {
 
   it('refuses many files that are too large together', () => {
     const files = [...APP, { path: 'a', size: 60 }, { path: 'b', size: 60 }];
-    expect(() => inspect(files, { fileBytes: 100, totalBytes: 100 })).toThrow(
+    expect(() => inspect(files, { files: 4, fileBytes: 100, totalBytes: 100 })).toThrow(
       expect.objectContaining({ code: 'project-too-large', kind: 'too-large' }),
     );
-    expect(inspect(files, { fileBytes: 100, totalBytes: 1_000 }).files).toBe(4);
+    expect(inspect(files, { files: 4, fileBytes: 100, totalBytes: 1_000 }).files).toBe(4);
+    expect(() => inspect(files, { files: 3, fileBytes: 100, totalBytes: 1_000 })).toThrow(
+      'The project has 4 files; the limit is 3. Leave out files the app does not need.',
+    );
   });
 
   it('takes a text that speaks of LFS for no pointer', () => {
