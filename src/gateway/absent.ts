@@ -46,7 +46,7 @@ export class Absent {
   answer(request: IncomingMessage, response: ServerResponse, app: App | undefined, state: AppState = 'created'): void {
     // A body that nobody will read must not keep the connection waiting.
     request.resume();
-    const operator = this.#isOpenedByOperator(request);
+    const operator = isOpened(request) && this.#options.isOperator(request);
     // To a stranger, an app that was never live is none: the name alone would say that it exists.
     const told = app !== undefined && (operator || isKnown(app)) ? app : undefined;
     const page = told === undefined ? 'not-found' : state === 'created' && operator ? 'empty' : PAGES[state];
@@ -84,12 +84,6 @@ export class Absent {
     // Each line has the seconds since the deploy began; the time of day means nothing to somebody who waits.
     const lines = await this.#options.buildLog(app.id, last.number);
     return { lines: lines.map((line) => line.replace(/^\[[^\]]+\] {0,4}/, '')), reason: undefined };
-  }
-
-  /** Only where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame. */
-  #isOpenedByOperator(request: IncomingMessage): boolean {
-    const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = request.headers;
-    return mode === 'navigate' && dest === 'document' && this.#options.isOperator(request);
   }
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { backoff, countCrash } from '../domain/app/process.js';
-import { hasCode, messageOf, Refusal } from '../errors.js';
+import { hasCode, isUnwritable, messageOf, Refusal } from '../errors.js';
 import { endGroup } from '../runtime/process/group.js';
 import { isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 import {
@@ -47,9 +47,13 @@ export interface RedisServer {
  * @throws Refusal `redis-unavailable`
  */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
-  await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  await chmod(options.dir, 0o700);
-  await mkdir(options.runDir, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(options.dir, { recursive: true, mode: 0o700 });
+    await chmod(options.dir, 0o700);
+    await mkdir(options.runDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (!isUnwritable(error)) throw error; // The start itself reports it.
+  }
   const redis = new PrivateRedis(options, await socketFor(options.dir));
   await redis.start();
   return redis;
@@ -81,7 +85,13 @@ class PrivateRedis implements RedisServer {
   }
 
   async start(): Promise<void> {
-    if (!(await this.#adopt())) await this.#launchOrMend();
+    try {
+      if (!(await this.#adopt())) await this.#launchOrMend();
+    } catch (error) {
+      // Once there is room it is started by the watch; until then deploys wait.
+      if (!isUnwritable(error) && !isUnwritable((error as Error).cause) && !saysDiskIsFull(error)) throw error;
+      this.#options.logger.error(messageOf(error));
+    }
     this.#watching = this.#watch();
   }
 
@@ -152,7 +162,10 @@ class PrivateRedis implements RedisServer {
 
   async #own(process: ProcessIdentity): Promise<void> {
     this.#process = process;
-    await replaceFile(this.#record, `${JSON.stringify(process)}\n`, { mode: 0o600 });
+    // Without it, the next server finds it by its socket.
+    await replaceFile(this.#record, `${JSON.stringify(process)}\n`, { mode: 0o600 }).catch((error: unknown) => {
+      if (!isUnwritable(error)) throw error;
+    });
   }
 
   async #readRecord(): Promise<ProcessIdentity | undefined> {
@@ -229,6 +242,12 @@ class PrivateRedis implements RedisServer {
     // The only rejection is the abort that stop() asks for.
     await sleep(ms, undefined, { signal: this.#ending.signal, ref: false }).catch(() => undefined);
   }
+}
+
+/** True where Redis itself said so in its log. */
+function saysDiskIsFull(error: unknown): boolean {
+  const words = error instanceof Refusal && error.cause instanceof StartError ? error.cause.words : '';
+  return /no space left|read-only file|disk quota/i.test(words);
 }
 
 function refusal(error: unknown, log: string): Refusal {

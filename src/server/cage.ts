@@ -1,10 +1,18 @@
 import { realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readPython } from '../environments/installer.js';
 import type { Logger } from '../logger.js';
 import { Cage } from '../runtime/process/cage/cage.js';
 import type { Config } from '../settings.js';
 import type { Paths } from '../store/paths.js';
+import { canWrite } from './later.js';
+
+/** A folder that can be written: whether a cage works must not be mistaken for whether the disk is full. */
+async function roomFor(folder: string): Promise<string> {
+  for (const place of [folder, tmpdir(), '/dev/shm']) if (await canWrite(place)) return place;
+  return folder;
+}
 
 /**
  * Opens the cage that apps run in, and logs which one it is.
@@ -27,7 +35,7 @@ export async function openCage(options: {
     inner: join(dirname(launcher), 'cage.py'),
     // Under either of its names.
     data: [...new Set([paths.data, await realpath(paths.data)])],
-    tmp: paths.tmp,
+    tmp: await roomFor(paths.tmp),
     python: facts?.executable,
   });
   if (cage.kind === 'none') logger.warn(cage.sentence);

@@ -63,6 +63,8 @@ import { SecretFiles } from '../store/secret-files.js';
 import { Vault } from '../store/vault.js';
 import { openCage } from './cage.js';
 import { forgetCopied } from './copied.js';
+import { buildMark } from './data-folder.js';
+import type { Later } from './later.js';
 import { sealSecrets } from './seal-secrets.js';
 
 /** How long an install may be silent, in ms. */
@@ -77,6 +79,8 @@ export interface ComposeOptions {
   file: ConfigFile;
   /** Marks our child processes. */
   mark: string;
+  /** Does what a full disk keeps from being done now. */
+  later: Pick<Later, 'attempt'>;
   /** The path of the public base. */
   basePath: string;
   /** The URL of an app. */
@@ -112,7 +116,7 @@ export interface Composed {
  * to it instead. What an earlier server left behind is cleaned up first.
  */
 export async function composeHost(options: ComposeOptions): Promise<Composed> {
-  const { config, paths, launcher, file, mark, basePath, url, logger } = options;
+  const { config, paths, launcher, file, mark, later, basePath, url, logger } = options;
   const store = new AppStore(paths);
   for (const problem of await store.load()) logger.error(problem);
   const tools = await findTools(join(paths.tools, 'bin'), config.path);
@@ -121,7 +125,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     HOME: config.home,
     LANG: 'C.UTF-8',
     ...config.buildEnv,
-    [MARK]: `${mark}/build`,
+    [MARK]: buildMark(mark),
   };
   const cage = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
   const ports = new Ports(config.ports);
@@ -138,12 +142,16 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const effective = new EffectiveConfig({ store, configs: appConfigs });
   const cookies = new CookieSecrets(paths, vault);
   const secretFiles = new SecretFiles(paths);
-  await sealSecrets({ store, cookies, files: secretFiles, logger });
+  await later.attempt('encrypt what an earlier version left', () =>
+    sealSecrets({ store, cookies, files: secretFiles, logger }),
+  );
 
   const path = [dirname(process.execPath), config.path].join(delimiter);
   const git = new Git(path);
-  await rm(paths.emptyRepository, { recursive: true, force: true });
-  await new Repository(paths.emptyRepository, git).init(paths.tmp);
+  await later.attempt('make the repository of apps that are yet to come', async () => {
+    await rm(paths.emptyRepository, { recursive: true, force: true });
+    await new Repository(paths.emptyRepository, git).init(paths.tmp);
+  });
 
   const redis =
     config.redisUrl === undefined
@@ -306,8 +314,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();
-      await previews.look();
-      await pruner.tidy();
+      await later.attempt('remove unused previews', () => previews.look());
+      await later.attempt('remove old releases', () => pruner.tidy());
       queue.begin();
       mender.begin();
     },

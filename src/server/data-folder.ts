@@ -1,39 +1,70 @@
-import { access, chmod, constants, mkdir, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, chmod, constants, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf, Refusal } from '../errors.js';
 import { sweepDrafts } from '../lib/replace-file.js';
+import { endMarked } from '../runtime/process/marked.js';
 import { ownIdentity } from '../runtime/process/proc.js';
 import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js';
+import type { Later } from './later.js';
 import type { Paths } from '../store/paths.js';
 
 /**
  * Creates the data folder if needed, locks it for this server for as long as it runs, and deletes an earlier server's work in
  * progress.
+ * @param later does what a full or read-only disk keeps from being done now
+ * @returns what the marks of this folder's processes begin with
  * @throws Refusal `data-not-writable`, `already-running`
  */
-export async function takeData(paths: Paths): Promise<void> {
-  await prepare(paths);
+export async function takeData(paths: Paths, later: Pick<Later, 'attempt'>): Promise<{ mark: string }> {
+  await prepare(paths, later);
+  const mark = createHash('sha256')
+    .update(await realpath(paths.data))
+    .digest('hex')
+    .slice(0, 16);
   if (!(await claimData(paths.data))) {
     const other = await readServerRecord(paths.server);
     const where =
       other === undefined || other.url === '' ? 'it is starting up' : `${other.url}/console/ (pid ${other.pid})`;
     throw new Refusal('conflict', 'already-running', `A server is already running on ${paths.data}: ${where}.`);
   }
-  await writeServerRecord(paths.server, { ...ownIdentity(), url: '' });
-  // Only now: another server's work in progress may lie there.
-  for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
-  await rm(paths.tmp, { recursive: true, force: true });
-  await mkdir(paths.tmp, { mode: 0o700 });
+  // Only now: another server's work in progress may lie there. Builds of one that was killed still write to it.
+  const build = buildMark(mark);
+  await endMarked(build, { has: (one) => one !== build });
+  // By name: what comes from now on is ours.
+  const names = await readdir(paths.tmp).catch(() => []);
+  await later.attempt('clear earlier work in progress', async () => {
+    for (const name of names) await rm(join(paths.tmp, name), { recursive: true, force: true, maxRetries: 5 });
+    for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
+  });
+  await later.attempt('write down which server this is', () =>
+    writeServerRecord(paths.server, { ...ownIdentity(), url: '' }),
+  );
+  return { mark };
 }
 
-async function prepare(paths: Paths): Promise<void> {
-  try {
+/** What all builds of a server carry. */
+export function buildMark(mark: string): string {
+  return `${mark}/build`;
+}
+
+async function prepare(paths: Paths, later: Pick<Later, 'attempt'>): Promise<void> {
+  // On a full disk, what is there already can be served.
+  const known = await access(paths.apps).then(
+    () => true,
+    () => false,
+  );
+  const make = async (): Promise<void> => {
     for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp]) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
     }
     await access(paths.data, constants.W_OK);
     await mkdir(paths.cache, { recursive: true, mode: 0o700 });
     // Also if an earlier version or an operator has opened them to other users of the machine.
-    for (const folder of [paths.data, paths.cache]) await chmod(folder, 0o700);
+    for (const folder of [paths.data, paths.cache, paths.tmp]) await chmod(folder, 0o700);
+  };
+  try {
+    await (known ? later.attempt('prepare the data folder', make) : make());
   } catch (error) {
     throw new Refusal(
       'unavailable',

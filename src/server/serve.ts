@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { realpath } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +19,7 @@ import { composeHost } from './compose.js';
 import { takeData } from './data-folder.js';
 import { openDoors } from './doors.js';
 import { greet, offerExample } from './greeting.js';
+import { canWrite, Later } from './later.js';
 import { Stop } from './stop.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -41,7 +40,8 @@ export function configFile({ controller, data }: Config): ConfigFile {
  */
 export async function serve(config: Config, logger: Logger, logFolder: LogFolder | undefined): Promise<void> {
   const paths = new Paths(config.data);
-  await takeData(paths);
+  const later = new Later(logger, () => canWrite(paths.data));
+  const { mark } = await takeData(paths, later);
   protectServer();
   const stop = new Stop();
   // Before anything is started that would be left behind.
@@ -59,11 +59,6 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   };
   await close(await listen(config, nobody));
   if (appsAddress !== undefined) await close(await listen(appsAddress, nobody));
-  const mark = createHash('sha256')
-    .update(await realpath(paths.data))
-    .digest('hex')
-    .slice(0, 16);
-
   const bases = { platform: config.publicBase, apps: config.appsOrigin?.base };
   const publicBase = (): string => bases.platform;
   const appsBase = (): string => bases.apps ?? bases.platform;
@@ -74,6 +69,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     launcher: join(ROOT, 'python/launch.py'),
     file: configFile(config),
     mark,
+    later,
     basePath,
     url: (app) => `${appsBase()}/apps/${app}/`,
     logger,
@@ -91,7 +87,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     logger,
   });
 
-  await doors.hooks.listen();
+  await later.attempt('take pushes', () => doors.hooks.listen());
   const unfollow = logFolder?.follow(composed.store, paths, (text) => logger.warn(text));
   await composed.begin();
   const proxies = new TrustedProxies(config.trustedProxies);
@@ -107,7 +103,9 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   bases.platform = onPort(bases.platform, port);
   bases.apps &&= onPort(bases.apps, appsPort);
   const local = `http://${config.localHost}:${port}${basePath}`;
-  await writeServerRecord(paths.server, { ...ownIdentity(), url: publicBase(), local });
+  await later.attempt('write down where this server answers', () =>
+    writeServerRecord(paths.server, { ...ownIdentity(), url: publicBase(), local }),
+  );
   const photographer = config.pictures
     ? new Photographer({
         apps: composed.host.apps,
@@ -134,6 +132,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
 
   const { keepApps } = await stop.wanted();
   logger.info(keepApps ? 'Stopping the server. Apps keep running.' : 'Stopping the server and all apps.');
+  await later.close();
   await photographer?.close();
   await composed.rest();
   await doors.hooks.close();
@@ -143,5 +142,8 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   await composed.end({ keepApps });
   unfollow?.();
   await logFolder?.close();
-  await removeServerRecord(paths.server);
+  // On a read-only disk it stays, and the next server finds that nobody has its pid.
+  await removeServerRecord(paths.server).catch((error: unknown) =>
+    logger.warn({ err: error }, 'the record of this server could not be removed'),
+  );
 }

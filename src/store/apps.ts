@@ -44,7 +44,7 @@ export class AppStore {
       if (!entry.isDirectory() || !APP_ID.test(entry.name)) continue;
       try {
         this.#apps.set(entry.name, await readRecord(this.#paths.meta(entry.name), entry.name));
-        await sweepDrafts(this.#paths.app(entry.name));
+        await sweepDrafts(this.#paths.app(entry.name)).catch(() => undefined); // The next start does it.
       } catch (error) {
         const problem = await this.#instead(entry.name, error);
         if (problem !== undefined) problems.push(problem);
@@ -70,7 +70,9 @@ export class AppStore {
       return `cannot read ${path}, so the app is skipped: ${messageOf(error)}`;
     }
     // A folder without meta.json is the rest of a creation or removal that was interrupted.
-    await rm(this.#paths.app(id), { recursive: true, force: true });
+    await rm(this.#paths.app(id), { recursive: true, force: true }).catch((failure: unknown) => {
+      if (!isUnwritable(failure)) throw failure; // The next start does it.
+    });
     return undefined;
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { takeData } from '../../../src/server/data-folder.js';
+import { Later } from '../../../src/server/later.js';
 import { readServerRecord, writeServerRecord } from '../../../src/store/lock.js';
 import { Paths } from '../../../src/store/paths.js';
 import { writeFiles } from '../../helpers/files.js';
@@ -10,6 +11,7 @@ import { writeFiles } from '../../helpers/files.js';
 // They go at the end: a folder is claimed until this process ends, and a new one could get the number of one that is gone.
 const made: string[] = [];
 let paths: Paths;
+const later = new Later({ warn: () => undefined, info: () => undefined }, () => Promise.resolve(true));
 beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'data-folder-'));
   made.push(folder);
@@ -20,7 +22,7 @@ afterAll(() => Promise.all(made.map((folder) => rm(folder, { recursive: true, fo
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
 it('a data folder is made where there is none, for its owner alone', async () => {
-  await takeData(paths);
+  await takeData(paths, later);
   for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp, paths.cache])
     expect(await modeOf(folder), folder).toBe(0o700);
   expect(await readServerRecord(paths.server)).toMatchObject({ pid: process.pid, url: '' });
@@ -31,7 +33,7 @@ it('a data folder that was opened to others is closed to them, and what an earli
   await mkdir(paths.data, { recursive: true });
   await writeFiles(paths.data, { 'tmp/half': '', 'apps/shop/meta.json': '{}', [draft]: '', 'admin-token': 'secret' });
   await chmod(paths.data, 0o755);
-  await takeData(paths);
+  await takeData(paths, later);
   expect(await modeOf(paths.data)).toBe(0o700);
   expect(await readdir(paths.tmp)).toEqual([]);
   expect(await readdir(paths.data)).toEqual(expect.arrayContaining(['admin-token', 'apps']));
@@ -40,14 +42,14 @@ it('a data folder that was opened to others is closed to them, and what an earli
 });
 
 it('a data folder that another server has is refused with where that one answers, and left alone', async () => {
-  await takeData(paths);
-  await expect(takeData(paths)).rejects.toMatchObject({
+  await takeData(paths, later);
+  await expect(takeData(paths, later)).rejects.toMatchObject({
     code: 'already-running',
     message: `A server is already running on ${paths.data}: it is starting up.`,
   });
   await writeServerRecord(paths.server, { pid: 12, startTime: '34', url: 'http://one.example' });
   await writeFile(join(paths.tmp, 'half'), '');
-  await expect(takeData(paths)).rejects.toMatchObject({
+  await expect(takeData(paths, later)).rejects.toMatchObject({
     message: `A server is already running on ${paths.data}: http://one.example/console/ (pid 12).`,
   });
   expect(await readdir(paths.tmp)).toEqual(['half']);
@@ -55,5 +57,5 @@ it('a data folder that another server has is refused with where that one answers
 
 it('a data folder that cannot be written is refused', async () => {
   await writeFile(paths.data, 'a file');
-  await expect(takeData(paths)).rejects.toMatchObject({ kind: 'unavailable', code: 'data-not-writable' });
+  await expect(takeData(paths, later)).rejects.toMatchObject({ kind: 'unavailable', code: 'data-not-writable' });
 });

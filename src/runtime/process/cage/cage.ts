@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, Refusal } from '../../../errors.js';
+import { isUnwritable, messageOf, Refusal } from '../../../errors.js';
 import { childrenOf } from '../proc.js';
 import { inBubblewrap } from './bubblewrap.js';
 import { inLandlock } from './landlock.js';
@@ -102,6 +102,8 @@ export class Cage {
       );
       return answer === 'caged' ? undefined : `it reads ${data[0] ?? ''}`;
     } catch (error) {
+      // That says nothing of the cage, and without one every app could read what the server can.
+      if (isUnwritable(error)) throw error;
       return messageOf(error).split('\n').at(-1);
     } finally {
       await rm(folder, { recursive: true, force: true });

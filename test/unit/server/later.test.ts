@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { Later } from '../../../src/server/later.js';
+
+const full = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+
+it('does what a full disk keeps from being done later, in its order, and says what is missing until then', async () => {
+  const said: string[] = [];
+  const later = new Later({ warn: (_, text) => void said.push(text), info: (text) => void said.push(text) }, () =>
+    Promise.resolve(true),
+  );
+  let room = false;
+  const done: string[] = [];
+  const step = (name: string) => async (): Promise<void> => {
+    if (!room && name !== 'c') throw full();
+    done.push(name);
+  };
+  for (const name of ['a', 'b', 'c']) await later.attempt(name, step(name));
+  expect([later.missing, done, said.length]).toEqual([['a', 'b'], ['c'], 2]);
+  await later.retry();
+  expect(later.missing).toEqual(['a', 'b']);
+  room = true;
+  await later.retry();
+  expect([later.missing, done, said.at(-1)]).toEqual([[], ['c', 'a', 'b'], 'The disk can be written again.']);
+  await later.close();
+});
+
+it('fails for whatever is no want of room', async () => {
+  const later = new Later({ warn: () => undefined, info: () => undefined }, () => Promise.resolve(true));
+  await expect(later.attempt('a', () => Promise.reject(new Error('a defect')))).rejects.toThrow('a defect');
+  expect(later.missing).toEqual([]);
+});
+
+it('believes the disk where a program that was run does not say why it failed', async () => {
+  const later = new Later({ warn: () => undefined, info: () => undefined }, () => Promise.resolve(false));
+  await later.attempt('a', () => Promise.reject(new Error("fatal: could not set 'core.filemode' to 'true'")));
+  expect(later.missing).toEqual(['a']);
+  const forbidden = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+  await expect(later.attempt('b', () => Promise.reject(forbidden))).rejects.toThrow('EACCES');
+  await later.close();
+});
