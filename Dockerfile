@@ -24,6 +24,7 @@ COPY templates templates
 COPY public public
 COPY examples examples
 COPY scripts scripts
+RUN ln -s /app/scripts/streamlit-host.js /usr/local/bin/streamlit-host
 USER host
 ENV STREAMLIT_HOST_BIND=0.0.0.0 STREAMLIT_HOST_PORT=8080 STREAMLIT_HOST_DATA=/data STREAMLIT_HOST_CONFIG=/data/config.json STREAMLIT_HOST_APPS=/data/folders STREAMLIT_HOST_LOGS=/data/logs NODE_ENV=production
 VOLUME /data

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // The command line. It talks to a server; only a fresh clone has something to be set up first, and only `start` runs one.
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const checkout = fileURLToPath(new URL('..', import.meta.url));
 const cli = new URL('../dist/cli/main.js', import.meta.url);
 
 // Set-up is loaded where it is needed: the command must start at once.
@@ -18,7 +20,7 @@ if (!existsSync(cli)) {
 if (process.exitCode === undefined) {
   const { run } = await import(cli.href);
   await run(process.argv, {
-    root: fileURLToPath(new URL('..', import.meta.url)),
+    root: existsSync(join(checkout, 'src')) ? checkout : homeOf(process.env),
     command: [process.execPath, fileURLToPath(import.meta.url)],
     async prepare({ env, say }) {
       const [{ setUp, SetupError }, { Refusal }] = await Promise.all([
@@ -34,4 +36,13 @@ if (process.exitCode === undefined) {
       await main();
     },
   });
+}
+
+/**
+ * Where a package from npm keeps its data: it may be anywhere, also where nobody can write
+ * (https://specifications.freedesktop.org/basedir-spec/latest/).
+ */
+function homeOf({ XDG_DATA_HOME: data, HOME: home }) {
+  if (data?.startsWith('/')) return join(data, 'streamlit-host');
+  return home?.startsWith('/') ? join(home, '.local/share/streamlit-host') : undefined;
 }

@@ -84,6 +84,7 @@ export const refusalCodes = [
   'file-too-large',
   'files-missing',
   'folder-empty',
+  'folder-gone',
   'folder-missing',
   'folder-not-found',
   'git-failed',

@@ -10,6 +10,7 @@ export interface ToolOptions {
 
 export class SetupError extends Error {}
 export const ROOT: string;
+export const PACKAGED: boolean;
 export function dataFolder(env: Env, cwd?: string): string;
 export function setUp(options?: {
   data?: string;

@@ -1,4 +1,5 @@
-import { dirname, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBuild } from './build.js';
 import { SetupError } from './command.js';
@@ -10,6 +11,9 @@ export { ensureBuild, ensurePackages, ensureRedis, ensureUv, ensureValkey, Setup
 
 /** The folder of package.json. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** True in a package from npm, which is built; a checkout builds itself from its source. */
+export const PACKAGED = !existsSync(join(ROOT, 'src'));
 
 /** The data folder, as src/settings.ts reads it. @param {import('./command.js').Env} env */
 export function dataFolder(env, cwd = process.cwd()) {
@@ -27,6 +31,7 @@ export async function setUp({ env = process.env, data = dataFolder(env), say = t
   await checkVersions(env);
   const ending = new AbortController();
   const build = async () => {
+    if (PACKAGED) return;
     await ensurePackages({ root: ROOT, env, say });
     await ensureBuild({ root: ROOT, env, say });
   };

@@ -24,7 +24,7 @@ export interface Context {
 
 /** How a server is run from here: what the script of the command knows, and the command line itself does not. */
 export interface Launcher {
-  /** The folder of package.json, whose `data` is the data folder where no other is named. */
+  /** The folder whose `data` is the data folder where no other is named: a checkout, or a place in the person's home. */
   root: string;
   /** Set-up where it is needed, as in a fresh clone. */
   prepare(options: { env: NodeJS.ProcessEnv; say: (line: string) => void }): Promise<void>;

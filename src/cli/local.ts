@@ -18,8 +18,8 @@ export interface LocalServer {
 
 /**
  * The data folder of this machine's server, the same for the command that starts it and for those that look for it: the one that
- * STREAMLIT_HOST_DATA names, else `data` where one stands, if a server has lived there, else `data` of the checkout.
- * @param root the checkout
+ * STREAMLIT_HOST_DATA names, else `data` where one stands, if a server has lived there, else `data` of the root.
+ * @param root as the launcher has it
  */
 export function dataFolder(env: NodeJS.ProcessEnv, cwd: string, root: string | undefined): string {
   const named = env.STREAMLIT_HOST_DATA?.trim();

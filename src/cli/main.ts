@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { CommanderError, type Command } from 'commander';
 import { messageOf, Refusal } from '../errors.js';
 import type { Context, GlobalOptions, Launcher } from './context.js';
@@ -13,14 +14,15 @@ import { createProgram } from './program.js';
 export async function run(argv: readonly string[], launcher?: Launcher): Promise<void> {
   // The reader of our output may have closed the pipe: "| head".
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT.ok);
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    process.stderr.write(`streamlit-host: Could not write the output: ${messageOf(error)}.\n`);
+    process.exit(EXIT.failed);
   });
   let given: GlobalOptions = { json: argv.includes('--json'), verbose: argv.includes('--verbose') };
   const program = createProgram((options) => {
     given = options;
     return contextOf(options, launcher);
-  });
+  }, version());
   leaveByThrowing(program);
   try {
     if (argv.length <= 2) program.help({ error: true });
@@ -30,9 +32,24 @@ export async function run(argv: readonly string[], launcher?: Launcher): Promise
   }
 }
 
+function version(): string {
+  const facts = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return facts.version;
+}
+
+/** @throws Refusal `folder-gone` where the current folder was removed */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch (error) {
+    const sentence = 'The current folder no longer exists. Change to another one.';
+    throw new Refusal('not-found', 'folder-gone', sentence, { cause: error });
+  }
+}
+
 function contextOf(options: GlobalOptions, launcher: Launcher | undefined): Context {
   const { env } = process;
-  const cwd = process.cwd();
+  const cwd = currentFolder();
   return {
     options,
     out: createOutput({ json: options.json === true, env }),

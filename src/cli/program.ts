@@ -16,9 +16,10 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
  * All verbs with their options. What a verb does is loaded when it is asked for, and not before: a command that only
  * prints something should return at once.
  */
-export function createProgram(make: MakeContext): Command {
+export function createProgram(make: MakeContext, version: string): Command {
   const program = new Command('streamlit-host')
     .description('Self-hosted deploys for Streamlit apps.')
+    .version(version, '--version', 'print the version')
     .addOption(new Option('--url <url>', 'the server to use'))
     .addOption(new Option('--token-file <file>', 'file that holds the token'))
     .addOption(new Option('--json', 'print results as JSON'))

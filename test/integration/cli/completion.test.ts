@@ -22,7 +22,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function scriptFor(shell: string): Promise<string> {
   let text = '';
-  const verbs = verbsOf(createProgram(() => ({}) as Context));
+  const verbs = verbsOf(createProgram(() => ({}) as Context, '1.2.3'));
   await completion({ out: { write: (part: string) => (text += part) } } as unknown as Context, shell, verbs);
   return text;
 }

@@ -5,14 +5,14 @@ import { createProgram, verbsOf } from '../../../src/cli/program.js';
 
 async function scriptFor(shell: string): Promise<string> {
   let text = '';
-  const verbs = verbsOf(createProgram(() => ({}) as Context));
+  const verbs = verbsOf(createProgram(() => ({}) as Context, '1.2.3'));
   await completion({ out: { write: (part: string) => (text += part) } } as unknown as Context, shell, verbs);
   return text;
 }
 
 it.each(['zsh', 'fish'])('completion in %s knows every verb but the hidden one', async (shell) => {
   const text = await scriptFor(shell);
-  for (const { name } of verbsOf(createProgram(() => ({}) as Context))) expect(text).toContain(name);
+  for (const { name } of verbsOf(createProgram(() => ({}) as Context, '1.2.3'))) expect(text).toContain(name);
   expect(text).not.toMatch(/__apps['"]?:/);
 });
 
