@@ -39,7 +39,7 @@ def main():
         os.setsid()
     with open(3, "rb", closefd=False) as pipe:
         order = json.loads(pipe.readline().decode("utf-8"))
-    limit()
+    limit(order.get("umask", 0o077))
     become(order.get("uid"))
     version = landlock_version()
     if order["landlock"] is None:
@@ -66,9 +66,9 @@ def close_descriptors(last):
             pass
 
 
-def limit():
-    """No core dumps, which would hold secrets, and files that nobody else reads. The limits only stop what runs away."""
-    os.umask(0o077)
+def limit(umask):
+    """No core dumps, which would hold secrets, and files that nobody else reads unless told. The limits only stop what runs away."""
+    os.umask(umask)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for kind, most in ((resource.RLIMIT_NOFILE, 65536), (resource.RLIMIT_NPROC, 8192)):
         hard = resource.getrlimit(kind)[1]

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dependencies, Outside } from '../domain/python/dependencies.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
@@ -8,7 +8,8 @@ import { Turns } from '../lib/turns.js';
 import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import { Installer, type PythonFacts, type Tools } from './installer.js';
-import { discard, FACTS, isComplete, placeOf, replace } from './places.js';
+import { copySource, discard, FACTS, isComplete, placeOf, replace, writeWheels } from './places.js';
+import { Workshop, type BuildCage } from './workshop.js';
 import type { gatherRequirements, Requirements } from './requirements.js';
 import { Shared } from '../lib/shared.js';
 
@@ -25,9 +26,13 @@ export interface EnvironmentsOptions {
   root: string;
   /** What installers may keep between builds; best on the same file system. */
   cache: string;
-  /** For work in progress; on the same file system as the root. */
+  /** For work in progress; on the same file system as the root, and best within the cache. */
   tmp: string;
   tools: Tools;
+  /** The place of `compile.py`. */
+  compiler: string;
+  /** What builds are put into; nothing where there is none. */
+  cage?: BuildCage | undefined;
   /** Reads requirements, which anybody may have pushed. */
   gather: (...what: Parameters<typeof gatherRequirements>) => Promise<Requirements>;
   /** PATH, HOME and what the surroundings say of indexes, proxies and certificates: all that installs get to see. */
@@ -101,7 +106,7 @@ export class Environments {
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
-    this.#installer = new Installer(options.tools, options.cache, options.env);
+    this.#installer = new Installer(options.tools, options.cache, options.compiler, options.env);
   }
 
   /** The Python that the environments are made from. @throws Refusal `python-unusable` */
@@ -182,18 +187,29 @@ export class Environments {
   ): Promise<Requirements> {
     const { file, text, format } = dependencies;
     if (format !== 'uv') return this.#options.gather(file, text, sourceDir, outside);
-    await mkdir(this.#options.tmp, { recursive: true });
-    const folder = await mkdtemp(join(this.#options.tmp, DRAFT));
+    const workshop = await this.#open(python, outside);
     try {
-      const lines = await this.#installer.exportLock(folder, sourceDir, python, signal);
+      const lines = await this.#installer.exportLock(workshop, sourceDir, python, signal);
       const requirements = await this.#options.gather(file, text + lines, sourceDir, outside);
       // uv checks the hashes that are there, and does not mind a package without.
       return { ...requirements, lacksStreamlit: !requirements.namesStreamlit };
     } catch (error) {
       throw installFailure(error, file);
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await workshop.close();
     }
+  }
+
+  /** A place for a build. What the operator's own folders install has the server's rights, as the apps there have. */
+  #open({ executable }: PythonFacts, outside: Outside = 'refused'): Promise<Workshop> {
+    const { tmp, cage, env } = this.#options;
+    return Workshop.open({
+      root: tmp,
+      prefix: DRAFT,
+      cage: outside === 'refused' ? cage : undefined,
+      python: executable,
+      env,
+    });
   }
 
   #hashOf(requirements: Requirements, python: PythonFacts, { sourceDir, localKey }: EnvironmentRequest): string {
@@ -246,7 +262,7 @@ export class Environments {
   }
 
   async #make({ hash, request, requirements, python }: Plan, job: Job, signal: AbortSignal): Promise<void> {
-    const { root, tmp, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
+    const { root, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
     const path = join(root, hash);
     // The one who made it may have finished between our look and now.
     if (await isComplete(path)) return;
@@ -259,18 +275,25 @@ export class Environments {
       job.pid = pid;
       for (const one of job.audience) one.onSpawn(pid);
     };
-    let draft: string | undefined;
+    const { sourceDir, outside } = request;
+    const { file, format } = request.dependencies;
+    let workshop: Workshop | undefined;
     try {
-      await Promise.all([mkdir(tmp, { recursive: true }), mkdir(root, { recursive: true })]);
-      draft = await mkdtemp(join(tmp, DRAFT));
-      const { file, format } = request.dependencies;
+      await mkdir(root, { recursive: true });
+      workshop = await this.#open(python, outside);
+      const { folder } = workshop;
       const more = requirements.lacksStreamlit ? ['streamlit'] : [];
       if (more.length > 0) await tell(`${file} does not list streamlit. Adding the latest version.`);
+      const source =
+        requirements.local && outside !== 'allowed' ? await copySource(sourceDir, join(folder, 'source')) : sourceDir;
+      const place = await placeOf(requirements, request.dependencies, source, join(folder, 'requirements'));
       const made = await this.#installer.install({
-        draft,
+        workshop,
         path,
-        ...(await placeOf(requirements, request.dependencies, request.sourceDir, join(draft, 'requirements'))),
+        ...place,
         more,
+        sources: requirements.sources,
+        wheels: requirements.sources ? await writeWheels(requirements, join(folder, 'wheels')) : place.requirements,
         allIndexes:
           format !== undefined && format !== 'requirements' && /^--extra-index-url /m.test(requirements.normal),
         python,
@@ -279,18 +302,21 @@ export class Environments {
         onLine: tell,
         onSpawn,
       });
+      // From here on nothing of the install can change what it made.
+      await workshop.end();
       // What an install has put there in its place, such as a link to somewhere else, is not written to.
+      if (!(await lstat(made)).isDirectory()) throw new Error(`${made} is no folder`);
       await rm(join(made, FACTS), { recursive: true, force: true });
       await writeFile(
         join(made, FACTS),
         `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
         { flag: 'wx' },
       );
-      await replace(path, made, join(draft, 'old'));
+      await replace(path, made, join(folder, 'old'));
     } catch (error) {
-      throw installFailure(error, request.dependencies.file);
+      throw installFailure(error, file);
     } finally {
-      if (draft !== undefined) await rm(draft, { recursive: true, force: true, maxRetries: 3 });
+      await workshop?.close();
     }
   }
 }

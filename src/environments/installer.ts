@@ -1,12 +1,23 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipInstall, pythonProbe, pythonVenv, uvExport, uvInstall, uvVenv } from '../domain/project/commands.js';
+import {
+  pipInstall,
+  pythonCompile,
+  pythonProbe,
+  pythonVenv,
+  uvExport,
+  uvInstall,
+  uvVenv,
+} from '../domain/project/commands.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
 import { maskUrls } from '../logs/mask.js';
+import { cachesIn, openCaches } from './caches.js';
 import { readUvSettings, type Variables } from './indexes.js';
 import { findPythons } from './pythons.js';
-import { runCommand, type Command } from './run.js';
+import { refuseLinks } from './places.js';
+import { CommandFailed, runCommand, type Command } from './run.js';
+import type { Workshop } from './workshop.js';
 
 /** The programs that make environments. */
 export interface Tools {
@@ -28,8 +39,8 @@ export interface PythonFacts {
 }
 
 export interface Install {
-  /** An empty folder of its own, for everything on the way. */
-  draft: string;
+  /** Where it is made. */
+  workshop: Workshop;
   /** Where the environment will be moved to. */
   path: string;
   /** Where it runs: local requirements are looked for from there. */
@@ -38,6 +49,10 @@ export interface Install {
   requirements: string;
   /** Packages to be added by name. */
   more: readonly string[];
+  /** True where some of it may have to be built, whatever the indexes have. */
+  sources: boolean;
+  /** What of it are wheels, as a requirements file: all of it, or nothing where there is none. */
+  wheels: string | undefined;
   /** True where the requirements name indexes of their own that hold only some of the packages. */
   allIndexes: boolean;
   python: PythonFacts;
@@ -67,19 +82,32 @@ const ASTRAY = [
   'PIP_EDITABLE',
 ];
 
-/** Runs uv, or where there is none, venv and pip. */
+/** What uv and pip say where a package has no wheel that fits. */
+const NO_WHEELS = /building (from source|source distributions)\b.* disabled|No matching distribution found for/i;
+
+/** Where an error begins, as uv and pip print it. */
+const ERROR = /^\s*(error:|×|ERROR:)/;
+
+/**
+ * Runs uv, or where there is none, venv and pip. Downloads are kept between builds, and every build can write to them, so no
+ * package's code runs beside them: only wheels are installed from there, and what has to be built gets a cache of its own,
+ * which goes with the build.
+ */
 export class Installer {
   readonly #tools: Tools;
   readonly #cache: string;
+  readonly #compiler: string;
   readonly #env: Variables;
 
   /**
    * @param cache what installers may keep between builds
+   * @param compiler the place of `compile.py`
    * @param env PATH, HOME and what the surroundings say of indexes, proxies and certificates
    */
-  constructor(tools: Tools, cache: string, env: Variables) {
+  constructor(tools: Tools, cache: string, compiler: string, env: Variables) {
     this.#tools = tools;
     this.#cache = cache;
+    this.#compiler = compiler;
     this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !ASTRAY.includes(name)));
   }
 
@@ -104,11 +132,10 @@ export class Installer {
 
   /**
    * The packages of a project's uv.lock as the text of a requirements file. No index is asked.
-   * @param tmp an empty folder of its own
    * @throws CommandFailed, Refusal `uv-missing`
    */
   async exportLock(
-    tmp: string,
+    workshop: Workshop,
     project: string,
     python: PythonFacts,
     signal: AbortSignal | undefined,
@@ -121,79 +148,133 @@ export class Installer {
         { field: 'uv.lock' },
       );
     }
-    const file = join(tmp, 'exported.txt');
-    await runCommand({
-      argv: uvExport(this.#tools.uv, project, python.executable, file),
-      cwd: tmp,
-      env: { ...this.#common(tmp), UV_NO_CONFIG: '1', ...this.#env },
-      timeoutMs: 60_000,
-      signal,
-    });
+    const uv = await realpath(this.#tools.uv);
+    const file = join(workshop.folder, 'exported.txt');
+    await workshop.give();
+    await workshop.run(
+      {
+        argv: uvExport(uv, project, python.executable, file),
+        cwd: workshop.folder,
+        env: { ...COMMON, UV_NO_CONFIG: '1', ...this.#env, ...cachesIn(workshop.folder) },
+        timeoutMs: 60_000,
+        signal,
+      },
+      { readOnly: [uv, project] },
+    );
     return readFile(file, 'utf8');
   }
 
-  /** @returns the environment, within the draft. @throws CommandFailed */
+  /** @returns the environment, within the workshop. @throws CommandFailed */
   async install(install: Install): Promise<string> {
-    const { draft, requirements, more, python, limits } = install;
-    const folder = join(draft, 'environment');
-    const tmp = join(draft, 'tmp');
-    await mkdir(tmp);
+    const { workshop, requirements, sources, wheels, more, python, limits, signal, onSpawn } = install;
+    const folder = join(workshop.folder, 'environment');
+    const uv = this.#tools.uv === undefined ? undefined : await realpath(this.#tools.uv);
     const settings = await readUvSettings(this.#env);
-    const env = {
-      ...this.#common(tmp),
-      // Versions that were chosen over several indexes are looked for in all of them, as pip does.
-      ...(install.allIndexes ? { UV_INDEX_STRATEGY: 'unsafe-best-match' } : {}),
-      ...settings.env,
-      ...this.#env,
-      TMPDIR: tmp,
-      // Nobody is there to be asked for a password.
-      GIT_TERMINAL_PROMPT: '0',
-    };
+    const shared = await openCaches(this.#cache, this.#env, workshop);
+    await workshop.give();
     const deadline = performance.now() + limits.totalMs;
-    const run = async (argv: string[]): Promise<void> => {
-      const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
-      const command: Command = {
-        argv,
-        cwd: install.folder,
-        env,
-        timeoutMs,
-        idleMs: limits.idleMs,
-        signal: install.signal,
-        onSpawn: install.onSpawn,
+    const run = async (
+      argv: string[],
+      onLine: Command['onLine'],
+      cache: 'shared' | 'copied' | 'own',
+    ): Promise<void> => {
+      const env = {
+        ...COMMON,
+        // Versions that were chosen over several indexes are looked for in all of them, as pip does.
+        ...(install.allIndexes ? { UV_INDEX_STRATEGY: 'unsafe-best-match' } : {}),
+        ...(shared.linked ? {} : { UV_LINK_MODE: 'copy' }),
+        ...settings.env,
+        ...this.#env,
+        ...(cache === 'own' ? cachesIn(workshop.folder) : shared.variables),
+        // What is built next to them can write to an environment's files, which others must not share.
+        ...(cache === 'copied' ? { UV_LINK_MODE: 'copy' } : {}),
+        // Nobody is there to be asked for a password.
+        GIT_TERMINAL_PROMPT: '0',
       };
-      await runCommand({ ...command, onLine: (line) => this.#tell(line, install) });
+      const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
+      const { idleMs } = limits;
+      await workshop.run(
+        { argv, cwd: install.folder, env, timeoutMs, idleMs, signal, onSpawn, onLine },
+        {
+          readOnly: [install.folder, this.#compiler, ...(uv === undefined ? [] : [uv])],
+          writable: cache === 'own' ? (workshop.cage?.shared ?? []) : shared.folders,
+        },
+      );
     };
-    if (this.#tools.uv === undefined) {
-      await run(pythonVenv(python.executable, folder));
-      await run(pipInstall(join(folder, 'bin', 'python'), requirements, more));
-      await readdress(join(folder, 'bin'), folder, install.path);
-    } else {
-      await run(uvVenv(this.#tools.uv, python.executable, folder));
-      await run(uvInstall(this.#tools.uv, join(folder, 'bin', 'python'), requirements, more, settings.options));
+    const tell = (line: string): void | Promise<void> => this.#tell(line, install);
+    const venv = uv === undefined ? pythonVenv(python.executable, folder) : uvVenv(uv, python.executable, folder);
+    const installing = (file: string, builds: boolean): string[] => {
+      const what = { python: join(folder, 'bin', 'python'), requirements: file, more, builds };
+      return uv === undefined ? pipInstall(what) : uvInstall(uv, what, settings.options);
+    };
+    const cache = sources ? 'copied' : 'shared';
+    await run(venv, tell, cache);
+    const failure =
+      wheels === undefined
+        ? undefined
+        : await heldBack((onLine) => run(installing(wheels, false), onLine, cache), tell);
+    if (failure !== undefined && !sources) {
+      if (!failure.error.lines.some((line) => NO_WHEELS.test(line))) {
+        for (const line of failure.held) await tell(line);
+        throw failure.error;
+      }
+      await tell('Some packages have no wheels. Building them from source.');
+      // Its files may be others' too.
+      await rm(folder, { recursive: true });
+      await run(venv, tell, 'own');
     }
+    if (failure !== undefined || sources) {
+      await run(installing(requirements, true), tell, 'own');
+      // What it has left running could go on changing what is looked at.
+      await workshop.end();
+      await refuseLinks(folder);
+    }
+    if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
+    else await run(pythonCompile(python.executable, this.#compiler, folder), tell, 'own');
     return folder;
-  }
-
-  #common(tmp: string): Record<string, string> {
-    return {
-      UV_CACHE_DIR: join(this.#cache, 'uv'),
-      PIP_CACHE_DIR: join(this.#cache, 'pip'),
-      // What an app installs of itself is copied: the environment outlives the release's source.
-      UV_NO_EDITABLE: '1',
-      // Nothing is downloaded behind the operator's back.
-      UV_PYTHON_DOWNLOADS: 'never',
-      UV_NO_PROGRESS: '1',
-      NO_COLOR: '1',
-      PYTHONUNBUFFERED: '1',
-      LC_ALL: 'C.UTF-8',
-      TMPDIR: tmp,
-    };
   }
 
   /** Hands a line on, without passwords and without places that mean nothing to the reader. */
   #tell(line: string, install: Install): void | Promise<void> {
     if (/^Using Python \S+ environment at/.test(line)) return;
-    return install.onLine(maskUrls(line).replaceAll(`${install.folder}/`, '').replaceAll(`${install.draft}/`, ''));
+    return install.onLine(
+      maskUrls(line).replaceAll(`${install.folder}/`, '').replaceAll(`${install.workshop.folder}/`, ''),
+    );
+  }
+}
+
+/** What every install is told. */
+const COMMON = {
+  // What an app installs of itself is copied: the environment outlives the release's source.
+  UV_NO_EDITABLE: '1',
+  // Nothing is downloaded behind the operator's back.
+  UV_PYTHON_DOWNLOADS: 'never',
+  UV_NO_PROGRESS: '1',
+  NO_COLOR: '1',
+  PYTHONUNBUFFERED: '1',
+  LC_ALL: 'C.UTF-8',
+};
+
+/**
+ * Runs an install that may not be enough. What it prints from its first error on is held back, since another one may follow.
+ * @returns what it failed with; undefined where it did not
+ * @throws CommandFailed where it was ended
+ */
+async function heldBack(
+  run: (onLine: Command['onLine']) => Promise<void>,
+  tell: (line: string) => void | Promise<void>,
+): Promise<{ error: CommandFailed; held: string[] } | undefined> {
+  const held: string[] = [];
+  try {
+    await run((line) => {
+      if (held.length === 0 && !ERROR.test(line)) return tell(line);
+      held.push(line);
+    });
+    for (const line of held) await tell(line);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CommandFailed) || error.reason !== 'exit') throw error;
+    return { error, held };
   }
 }
 

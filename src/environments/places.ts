@@ -1,7 +1,21 @@
-import { mkdir, mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Dependencies } from '../domain/python/dependencies.js';
-import { hasCode } from '../errors.js';
+import { isSource, parseRequirements } from '../domain/python/requirements.js';
+import { hasCode, Refusal } from '../errors.js';
 import type { Requirements } from './requirements.js';
 
 /** The file that an environment keeps about itself. */
@@ -32,6 +46,43 @@ export async function placeOf(
   return requirements.local
     ? { folder: sourceDir, requirements: join(copies, file) }
     : { folder: copies, requirements: file };
+}
+
+/** Copies a project, for builds that write into it. */
+export async function copySource(from: string, to: string): Promise<string> {
+  await cp(from, to, { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE });
+  return to;
+}
+
+/**
+ * Looks at what packages have put into an environment while they were built: the server reads files of it, and would follow
+ * their links with its own rights.
+ * @throws Refusal `build-failed` where a link leaves the environment, but to its Python
+ */
+export async function refuseLinks(environment: string): Promise<void> {
+  for (const entry of await readdir(environment, { recursive: true, withFileTypes: true })) {
+    if (!entry.isSymbolicLink()) continue;
+    const link = join(entry.parentPath, entry.name);
+    const [place, target] = [relative(environment, link), resolve(entry.parentPath, await readlink(link))];
+    if (/^bin\/python[\d.]*$/.test(place) || target.startsWith(`${environment}/`)) continue;
+    const sentence = `A package installed the link ${place}, which leads to ${target}, outside of the environment.`;
+    throw new Refusal('invalid', 'build-failed', sentence);
+  }
+}
+
+/**
+ * Writes requirements without what may have to be built.
+ * @returns the first file; undefined where no package is left
+ */
+export async function writeWheels({ files }: Requirements, folder: string): Promise<string | undefined> {
+  let packages = 0;
+  for (const [path, text] of files) {
+    const lines = parseRequirements(text).filter((line) => !isSource(line));
+    packages += lines.filter(({ kind }) => kind === 'package').length;
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), lines.map((line) => `${line.text}\n`).join(''));
+  }
+  return packages === 0 ? undefined : join(folder, [...files.keys()][0] ?? '');
 }
 
 /** Environments are moved into place when they are complete; what can happen to one later is that its Python goes. */

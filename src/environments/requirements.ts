@@ -3,6 +3,7 @@ import { join, posix } from 'node:path';
 import type { Outside } from '../domain/python/dependencies.js';
 import { refuseOutside } from '../domain/python/outside.js';
 import {
+  isSource,
   mentionsStreamlit,
   parseRequirements,
   readRequirements,
@@ -30,6 +31,8 @@ export interface Requirements {
   local: boolean;
   /** True where a line of them names streamlit. */
   namesStreamlit: boolean;
+  /** True where what they install may have to be built, whatever the indexes have. */
+  sources: boolean;
   /** True where streamlit must be added, because they do not name it. */
   lacksStreamlit: boolean;
   /** The text of each file, by its path in the project. */
@@ -75,6 +78,7 @@ export async function gatherRequirements(
       .map(([path, content]) => [`# ${path}`, ...parseRequirements(content).map((line) => line.text)].join('\n'))
       .join('\n'),
     local: lines.some(({ kind }) => kind === 'local'),
+    sources: lines.some(isSource),
     // A file with hashes names everything; a package without one would be refused.
     namesStreamlit: lines.some((line) => line.kind === 'package' && line.name === 'streamlit'),
     lacksStreamlit: !hashed && !installed(file, texts).some(mentionsStreamlit),

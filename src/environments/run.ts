@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { hasCode, Refusal, type ErrorKind } from '../errors.js';
 import { lower } from '../lib/priority.js';
 import { LineSplitter } from '../logs/lines.js';
+import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
+import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
 import { endGroup } from '../runtime/process/group.js';
+import { MARK } from '../runtime/process/marked.js';
+import { descendantOf } from '../runtime/process/proc.js';
 import { formatSpan } from '../lib/units.js';
 
 /** How long is waited for output of strangers who hold our pipe after the command has ended, in ms. */
@@ -27,6 +31,8 @@ export interface Command {
   /** How long its processes may take to end after TERM before they are killed, in ms; 5 s unless told. */
   graceMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** Puts it into a cage; its program is a path then. */
+  cage?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment'>) => Caged) | undefined;
   /** Called with each line of stdout and stderr. While it takes its time, the command waits: nothing piles up. */
   onLine?: ((line: string) => void | Promise<void>) | undefined;
   /** Called with the process group's id, as soon as there is one. */
@@ -95,13 +101,29 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     throw new CommandFailed(argv, 'aborted', `${name} was not started because the work was cancelled.`);
 
   const started = performance.now();
-  const child = spawn(argv[0] ?? '', argv.slice(1), { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const caged = command.cage?.({ command: argv, cwd, environment: env });
+  const [program = '', ...args] = caged?.command ?? argv;
+  const child = spawn(program, args, {
+    cwd,
+    // What surrounds a cage has the server's rights, and obeys no variable that is meant for what runs in it.
+    env: caged === undefined ? env : { [MARK]: env[MARK] ?? '' },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', ...(caged === undefined ? [] : ['pipe' as const])],
+  });
   lower(child.pid, 'build');
   const exit = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, exitSignal) => resolve({ code, signal: exitSignal }));
   });
   const { pid } = child;
+  const [stdout, stderr] = [child.stdout as Readable, child.stderr as Readable];
+  if (caged !== undefined && pid !== undefined) {
+    // Where the cage cannot be made, what it prints says why. What surrounds it may have started it before it was lowered itself.
+    const within = giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order).then(() =>
+      descendantOf(pid, caged.around),
+    );
+    void within.then((inner) => lower(inner, 'build'));
+  }
   if (pid === undefined)
     throw await cannotStart(
       argv,
@@ -116,7 +138,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   let ending: Promise<void> | undefined;
   const end = (why: FailureReason): void => {
     reason ??= why;
-    ending ??= endGroup({ pid }, graceMs);
+    ending ??= endTree(pid, caged, graceMs);
   };
   const abort = (): void => end('aborted');
   signal?.addEventListener('abort', abort);
@@ -157,7 +179,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
 
   try {
     command.onSpawn?.(pid);
-    const pumps = Promise.all([child.stdout, child.stderr].map(pump));
+    const pumps = Promise.all([stdout, stderr].map(pump));
     // The listener may fail; the command is ended then, and the failure told below.
     pumps.catch(() => end('aborted'));
     const { code, signal: exitSignal } = await exit;
@@ -169,7 +191,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     patience = setTimeout(() => {
       if (hearing > 0) return void patience?.refresh();
       cutOff = true;
-      for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      for (const stream of [stdout, stderr]) stream.destroy();
     }, PATIENCE_MS);
     await pumps;
     const facts = { code, signal: exitSignal, lines: last };
@@ -193,6 +215,13 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     ending ??= endGroup({ pid }, graceMs);
     await ending;
   }
+}
+
+/** Ends a command. What bubblewrap has put around it ends with it, and hears no TERM. */
+async function endTree(pid: number, caged: Caged | undefined, graceMs: number): Promise<void> {
+  const within = caged?.around === 2 ? await descendantOf(pid, 2) : undefined;
+  if (within !== undefined) await endGroup({ pid: within }, graceMs);
+  await endGroup({ pid }, graceMs);
 }
 
 async function cannotStart(argv: readonly string[], cwd: string, cause: unknown): Promise<CommandFailed> {

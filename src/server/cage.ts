@@ -2,9 +2,11 @@ import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readPython } from '../environments/installer.js';
+import type { BuildCage } from '../environments/workshop.js';
 import type { Logger } from '../logger.js';
 import { Cage } from '../runtime/process/cage/cage.js';
 import type { Config } from '../settings.js';
+import { BUILDER } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
 import { canWrite } from './later.js';
 
@@ -43,4 +45,15 @@ export async function openCage(options: {
   // What is built and checked out here must be readable for the users that apps become; the data folder itself is not.
   if (cage.changesUser) process.umask(0o022);
   return cage;
+}
+
+/** What builds of pushed apps are put into; nothing where there is no cage. @param shared folders that all apps may use */
+export function buildCage(cage: Cage, shared: readonly string[]): BuildCage | undefined {
+  if (cage.kind === 'none') return undefined;
+  return {
+    wrap: cage.wrap.bind(cage),
+    mounts: cage.kind === 'bubblewrap',
+    uid: cage.changesUser ? BUILDER : undefined,
+    shared,
+  };
 }

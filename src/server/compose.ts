@@ -61,7 +61,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { SecretFiles } from '../store/secret-files.js';
 import { Vault } from '../store/vault.js';
-import { openCage } from './cage.js';
+import { buildCage, openCage } from './cage.js';
 import { forgetCopied } from './copied.js';
 import { buildMark } from './data-folder.js';
 import type { Later } from './later.js';
@@ -170,9 +170,11 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const reader = new ThreadReader({ logger });
   const environments = new Environments({
     root: paths.environments,
-    tmp: paths.tmp,
-    cache: paths.cache,
+    tmp: paths.drafts,
+    cache: paths.builds,
     tools,
+    compiler: join(dirname(launcher), 'compile.py'),
+    cage: buildCage(cage, config.cageFolders),
     gather: (...what) => reader.read(what[0], 'requirements', ...what),
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: buildEnv,

@@ -36,6 +36,9 @@ export async function takeData(paths: Paths, later: Pick<Later, 'attempt'>): Pro
   await later.attempt('clear earlier work in progress', async () => {
     for (const name of names) await rm(join(paths.tmp, name), { recursive: true, force: true, maxRetries: 5 });
     for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
+    await rm(paths.drafts, { recursive: true, force: true });
+    // Where earlier versions kept downloads, which builds in a cage cannot reach.
+    for (const name of ['uv', 'pip']) await rm(join(paths.cache, name), { recursive: true, force: true });
   });
   await later.attempt('write down which server this is', () =>
     writeServerRecord(paths.server, { ...ownIdentity(), url: '' }),
@@ -55,7 +58,7 @@ async function prepare(paths: Paths, later: Pick<Later, 'attempt'>): Promise<voi
     () => false,
   );
   const make = async (): Promise<void> => {
-    for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp]) {
+    for (const folder of [paths.data, paths.apps, paths.environments, paths.builds, paths.run, paths.tmp]) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
     }
     await access(paths.data, constants.W_OK);

@@ -9,6 +9,9 @@ import type { Paths } from './paths.js';
 const FIRST = 1_879_048_193;
 const LAST = FIRST + 0xff_ffff;
 
+/** Who builds are, where each app is a user of its own. */
+export const BUILDER = LAST + 1;
+
 /**
  * Whose an app's files are. Where the server may become any user, each app is one of its own, with a group of the same number;
  * the owner of its storage is the record of which. Elsewhere everything is the server's.

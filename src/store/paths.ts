@@ -29,7 +29,18 @@ export class Paths {
   get tools(): string {
     return join(this.data, 'tools');
   }
-  /** What package installers may keep between builds. */
+  /**
+   * What package installers keep between builds, and environments in the making: in one folder, so that a build can link files
+   * from one to the other in its cage.
+   */
+  get builds(): string {
+    return join(this.data, 'builds');
+  }
+  /** Environments in the making; emptied at every start. */
+  get drafts(): string {
+    return join(this.builds, 'drafts');
+  }
+  /** What the gateway has prepared of files that it serves. */
   get cache(): string {
     return join(this.data, 'cache');
   }

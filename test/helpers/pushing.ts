@@ -95,7 +95,7 @@ export class Signals {
     return `${this.begun}\n${this.#go}\n`;
   }
 
-  /** Waits until it has begun. @returns what it wrote: the pid of a build, nothing of a script */
+  /** Waits until it has begun. @returns what it wrote: a file that the build holds open, nothing of a script */
   hasBegun(): Promise<{ said: string }> {
     return until('the fixture has begun', () =>
       readFile(this.begun, 'utf8').then(

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTimeOf } from '../../src/runtime/process/proc.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { fixture, processesWith, pushLive, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
@@ -48,17 +47,22 @@ async function record(id: string): Promise<AppRecord> {
   return (await readMeta(host, id)) as unknown as AppRecord;
 }
 
-/** A zombie, whose parent died before it, runs no more. */
-function runs(pid: number): boolean {
-  return startTimeOf(pid) !== undefined;
+/** True while a build that holds a file open runs. */
+async function runs(held: string): Promise<boolean> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    // A process that ends while it is looked at holds nothing.
+    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => []))
+      if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')) === held) return true;
+  }
+  return false;
 }
 
 describe('the newest wins', () => {
   it('a push ends the build of the one before it, whose pusher is told', async () => {
     const { project, signals, commit } = await slowBuild('text:old');
     const first = startPush(project, host, 'race');
-    const builder = Number((await signals.hasBegun()).said);
-    expect(runs(builder)).toBe(true);
+    const builder = (await signals.hasBegun()).said;
+    expect(await runs(builder)).toBe(true);
     const newer = await Project.create(textApp('text:new'));
     const second = await newer.git('push', host.remote('race'), 'main');
     expect(second).toMatchObject({ code: 0 });
@@ -66,7 +70,7 @@ describe('the newest wins', () => {
     const told = await first.done;
     expect(told.code).toBe(1);
     expect(told.output).toContain('! [remote rejected] main -> main (superseded by release 2)');
-    expect(runs(builder)).toBe(false);
+    expect(await runs(builder)).toBe(false);
     expect(await processesWith(signals.begun)).toEqual([]);
     expect(await serves(host, 'race')).toMatchObject({ release: 2, text: 'text:new' });
     const { releases } = await record('race');
@@ -105,13 +109,13 @@ describe('a deploy that is cancelled', () => {
     const before = await serves(host, 'cancelled');
     const { project, signals } = await slowBuild('text:never');
     const push = startPush(project, host, 'cancelled', '+main');
-    const builder = Number((await signals.hasBegun()).said);
+    const builder = (await signals.hasBegun()).said;
     const cancel = (): Promise<Response> => host.api('/apps/cancelled/deploys/2/cancel', { method: 'POST' });
     expect((await cancel()).ok).toBe(true);
     const told = await push.done;
     expect(told.code).toBe(1);
     expect(told.output).toContain('(the deploy was cancelled)');
-    expect(runs(builder)).toBe(false);
+    expect(await runs(builder)).toBe(false);
     expect((await cancel()).ok).toBe(true);
     expect(await serves(host, 'cancelled')).toEqual(before);
   });
@@ -119,10 +123,10 @@ describe('a deploy that is cancelled', () => {
   it('ends with the app when the app is deleted', async () => {
     const { project, signals } = await slowBuild('text:never');
     const push = startPush(project, host, 'deleted');
-    const builder = Number((await signals.hasBegun()).said);
+    const builder = (await signals.hasBegun()).said;
     expect((await host.api('/apps/deleted?confirm=deleted', { method: 'DELETE' })).status).toBe(204);
     expect((await push.done).code).toBe(1);
-    expect(runs(builder)).toBe(false);
+    expect(await runs(builder)).toBe(false);
     expect((await host.api('/apps/deleted')).status).toBe(404);
     expect(existsSync(join(host.data, 'apps', 'deleted'))).toBe(false);
   });
@@ -261,16 +265,16 @@ describe('a server that ends in the middle of a deploy', () => {
     const before = await serves(host, 'begin');
     const { project, signals, commit } = await slowBuild('text:survived');
     const push = startPush(project, host, 'survived');
-    const builder = Number((await signals.hasBegun()).said);
+    const builder = (await signals.hasBegun()).said;
     await host.signal('SIGKILL');
     expect((await push.done).code).not.toBe(0);
     const begun = Date.now();
     host = await startHost({ data: host.data });
     // The app that served went on doing so, in the same process.
     expect(await serves(host, 'begin')).toEqual(before);
-    await until('it is built again', async () => Number(await readFile(signals.begun, 'utf8')) !== builder, 20_000);
+    await until('it is built again', async () => (await readFile(signals.begun, 'utf8')) !== builder, 20_000);
     expect(Date.now() - begun).toBeLessThan(20_000);
-    expect(runs(builder)).toBe(false);
+    expect(await runs(builder)).toBe(false);
     await signals.go();
     // The branch follows a moment after the swap.
     await until('its branch shows it', async () => (await refOf(host, 'survived')) === commit);

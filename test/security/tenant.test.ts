@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
-import { endWithFile, scratch } from '../helpers/ends.js';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { asUser } from '../helpers/as-user.js';
+import { endWithFile } from '../helpers/ends.js';
 import { ROOT, startHost, TOKEN, type HostOptions, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { fixture, pushLive } from '../helpers/pushing.js';
@@ -63,21 +64,6 @@ async function attack(host: TestHost): Promise<Result> {
   expect((await host.send('PUT', '/apps/attacker/secrets', { toml: 'own = "value"\n' })).ok).toBe(true);
   await pushLive(attacker, host, 'attacker');
   return JSON.parse(await readFile(join(host.data, 'apps/attacker/storage/result.json'), 'utf8')) as Result;
-}
-
-/** A server that runs as nobody special, with a Python that everybody can reach. */
-async function asUser(): Promise<HostOptions> {
-  const data = await scratch('streamlit-host-user-');
-  const cache = join(data, 'uv-cache');
-  await mkdir(cache);
-  for (const folder of [data, cache]) await chown(folder, 65_534, 65_534);
-  const tools = inject('tools');
-  const programs = [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, '/usr/bin', '/bin'];
-  return {
-    data,
-    under: ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'],
-    env: { PATH: programs.join(':'), HOME: data, UV_CACHE_DIR: cache },
-  };
 }
 
 const LANDLOCK = { env: { STREAMLIT_HOST_CAGE: 'landlock' } };

@@ -66,15 +66,28 @@ export function uvVenv(uv: string, python: string, folder: string): string[] {
   return [uv, 'venv', '--quiet', '--relocatable', '--no-project', '--python', python, folder];
 }
 
-/** Installs a requirements file, and more packages by name, into a virtual environment. */
-export function uvInstall(
-  uv: string,
-  python: string,
-  requirements: string,
-  more: readonly string[],
-  options: readonly string[] = [],
-): string[] {
-  return [uv, 'pip', 'install', '--python', python, '--compile-bytecode', ...options, '-r', requirements, ...more];
+/** What is installed into a virtual environment. */
+export interface Installation {
+  /** The environment's Python. */
+  python: string;
+  /** A requirements file. */
+  requirements: string;
+  /** More packages, by name. */
+  more: readonly string[];
+  /** False where nothing is built from source, so that no package's code runs. */
+  builds: boolean;
+}
+
+/** Installs with uv. */
+export function uvInstall(uv: string, what: Installation, options: readonly string[] = []): string[] {
+  const { python, requirements, more, builds } = what;
+  const wheels = builds ? [] : ['--no-build'];
+  return [uv, 'pip', 'install', '--python', python, ...wheels, ...options, '-r', requirements, ...more];
+}
+
+/** Compiles the Python files of a folder, and runs none of them. @param script the place of `compile.py` */
+export function pythonCompile(python: string, script: string, folder: string): string[] {
+  return [python, '-I', '-S', script, folder];
 }
 
 /** Writes the packages of a uv.lock as a requirements file, without asking any index. */
@@ -147,7 +160,8 @@ export function pythonVenv(python: string, folder: string): string[] {
   return [python, '-I', '-m', 'venv', folder];
 }
 
-export function pipInstall(python: string, requirements: string, more: readonly string[]): string[] {
+/** Installs with pip. */
+export function pipInstall({ python, requirements, more, builds }: Installation): string[] {
   return [
     python,
     '-I',
@@ -158,6 +172,7 @@ export function pipInstall(python: string, requirements: string, more: readonly 
     '--disable-pip-version-check',
     '--progress-bar',
     'off',
+    ...(builds ? [] : ['--only-binary', ':all:']),
     '-r',
     requirements,
     ...more,

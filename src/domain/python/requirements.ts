@@ -102,6 +102,22 @@ export function mentionsSource(text: string): boolean {
   return parseRequirements(text).some((line) => line.kind === 'local');
 }
 
+/** Options that only say where wheels of indexes are found, and which. */
+const OF_WHEELS =
+  /^--?(i|f|index-url|extra-index-url|find-links|no-index|trusted-host|pre|prefer-binary|only-binary|require-hashes)\b/;
+
+/**
+ * True for a line that may lead to something else than wheels of indexes: folders, repositories, archives, and lists that
+ * nobody has looked at.
+ */
+export function isSource(line: Requirement): boolean {
+  if (line.kind === 'include') return /^[a-z]+:\/\//i.test(line.target);
+  if (line.kind === 'option') return !OF_WHEELS.test(line.text);
+  if (line.kind === 'local') return true;
+  const wheel = /@?\s*https?:\/\/\S+\.whl(?:#\S*)?(?=\s|$)/i;
+  return /@|:\/\//.test(line.text.replace(wheel, ''));
+}
+
 /** A line up to its comment, which a "#" begins at its start or behind white space. */
 function withoutComment(line: string): string {
   const at = line.search(/(?<!\S)#/);

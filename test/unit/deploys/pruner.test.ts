@@ -28,6 +28,7 @@ beforeEach(async () => {
   store = new AppStore(paths);
   await store.load();
   const environments = new Environments({
+    compiler: '/none',
     gather: gatherRequirements,
     root: paths.environments,
     cache: paths.cache,

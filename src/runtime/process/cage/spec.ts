@@ -15,6 +15,8 @@ export interface Confines {
   tmp: string;
   /** The user that it becomes, with a group of the same number, where the server may choose. */
   uid?: number | undefined;
+  /** Which rights its new files lack; all but its own unless told. */
+  umask?: number | undefined;
 }
 
 /** What is to run in a cage. */

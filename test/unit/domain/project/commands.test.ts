@@ -44,19 +44,27 @@ describe('the commands of a build', () => {
       '/python',
       '/env',
     ]);
-    expect(uvInstall('/uv', '/env/bin/python', 'requirements.txt', ['streamlit'], ['--no-index'])).toEqual([
+    const what = {
+      python: '/env/bin/python',
+      requirements: 'requirements.txt',
+      more: ['streamlit'],
+      builds: false,
+    };
+    expect(uvInstall('/uv', what, ['--no-index'])).toEqual([
       '/uv',
       'pip',
       'install',
       '--python',
       '/env/bin/python',
-      '--compile-bytecode',
+      '--no-build',
       '--no-index',
       '-r',
       'requirements.txt',
       'streamlit',
     ]);
-    expect(pipInstall('/env/bin/python', 'requirements.txt', []).slice(-2)).toEqual(['-r', 'requirements.txt']);
+    expect(uvInstall('/uv', { ...what, builds: true })).not.toContain('--no-build');
+    expect(pipInstall({ ...what, more: [] }).slice(-4)).toEqual(['--only-binary', ':all:', '-r', 'requirements.txt']);
+    expect(pipInstall({ ...what, builds: true })).not.toContain('--only-binary');
   });
 
   it('download no Python, ask no index for a lock, and take no name of an app', () => {
