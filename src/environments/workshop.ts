@@ -97,7 +97,10 @@ export class Workshop {
           cage.wrap({
             ...what,
             python,
-            readOnly: [...readOnly, ...placesIn({ ...env, ...command.env })],
+            // What is within it stays writable.
+            readOnly: [...readOnly, ...placesIn({ ...env, ...command.env })].filter(
+              (path) => !isWithin(path, this.folder),
+            ),
             // The outer one of two brings the other along, and files can be linked from one into the other.
             writable: writable.some((one) => isWithin(this.folder, one)) ? writable : [this.folder, ...writable],
             tmp: this.tmp,
