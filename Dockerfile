@@ -8,10 +8,11 @@ COPY src src
 RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev
 
 FROM node:22-bookworm-slim
+COPY scripts/lib/wheels/uv.txt /tmp/uv.txt
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates curl git python3 python3-pip python3-venv tini \
- && pip install --break-system-packages --no-cache-dir uv==0.13.9 \
- && rm -rf /var/lib/apt/lists/* \
+ && pip install --break-system-packages --no-cache-dir --require-hashes -r /tmp/uv.txt \
+ && rm -rf /var/lib/apt/lists/* /tmp/uv.txt \
  && useradd --create-home --uid 10001 host \
  && install -d -o host -g host /data
 WORKDIR /app

