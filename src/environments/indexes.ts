@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
 import { hasCode } from '../errors.js';
 
 /** Variables of the surroundings, or for a command. */
@@ -109,6 +109,22 @@ export function pipFiles(env: Variables): string[] {
     ...(own === undefined ? [] : [join(own, 'pip', 'pip.conf')]),
     ...(chosen === undefined || chosen === '' ? [] : [chosen]),
   ];
+}
+
+/** Copies a person's own settings for pip, for an install that does not see that person's home. */
+export async function copyPipFiles(env: Variables, home: string): Promise<void> {
+  const own = env.XDG_CONFIG_HOME ?? join(env.HOME ?? '/nonexistent', '.config');
+  const old = join(env.HOME ?? '/nonexistent', '.pip');
+  for (const [folder, copy] of [
+    [join(own, 'pip'), '.config/pip/pip.conf'],
+    [old, '.pip/pip.conf'],
+  ] as const) {
+    const file = join(folder, 'pip.conf');
+    const text = await readIfThere(file);
+    if (text === undefined) continue;
+    await mkdir(dirname(join(home, copy)), { recursive: true });
+    await writeFile(join(home, copy), text);
+  }
 }
 
 /**

@@ -13,7 +13,7 @@ import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
 import { maskUrls } from '../logs/mask.js';
 import { cachesIn, openCaches } from './caches.js';
-import { readUvSettings, type Variables } from './indexes.js';
+import { copyPipFiles, readUvSettings, type Variables } from './indexes.js';
 import { findPythons } from './pythons.js';
 import { refuseLinks } from './places.js';
 import { CommandFailed, runCommand, type Command } from './run.js';
@@ -171,6 +171,7 @@ export class Installer {
     const uv = this.#tools.uv === undefined ? undefined : await realpath(this.#tools.uv);
     const settings = await readUvSettings(this.#env);
     const shared = await openCaches(this.#cache, this.#env, workshop);
+    if (uv === undefined && workshop.cage !== undefined) await copyPipFiles(this.#env, workshop.home);
     await workshop.give();
     const deadline = performance.now() + limits.totalMs;
     const run = async (

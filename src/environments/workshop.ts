@@ -20,7 +20,7 @@ export interface BuildCage {
 }
 
 /** Variables whose values are no places that an installer only reads. */
-const NO_PLACES = ['PATH', 'HOME', 'UV_CACHE_DIR', 'PIP_CACHE_DIR', MARK];
+const NO_PLACES = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'XDG_CONFIG_DIRS', 'UV_CACHE_DIR', 'PIP_CACHE_DIR', MARK];
 
 export interface WorkshopOptions {
   /** The folder in which it is made. */
@@ -87,7 +87,7 @@ export class Workshop {
   /** Runs a command in the cage. @throws CommandFailed */
   async run(command: Omit<Command, 'cage'>, { readOnly = [], writable = [] }: Reach = {}): Promise<void> {
     const { cage, python, env } = this.#options;
-    const own = { ...command.env, TMPDIR: this.tmp, [MARK]: this.#mark, ...(cage && { HOME: this.home }) };
+    const own = { ...command.env, TMPDIR: this.tmp, [MARK]: this.#mark, ...(cage && this.#own()) };
     await runCommand({
       ...command,
       env: own,
@@ -108,6 +108,11 @@ export class Workshop {
             umask: 0o022,
           })),
     });
+  }
+
+  /** Where its commands look for settings: nothing of the operator's home is shown to them. */
+  #own(): Record<string, string> {
+    return { HOME: this.home, XDG_CONFIG_HOME: join(this.home, '.config') };
   }
 
   /** Ends what its commands have left behind: with a session of its own, it left their groups. */
