@@ -1,7 +1,7 @@
 """Compiles the Python files of an environment: `python -I -S compile.py FOLDER`.
 
 It runs none of them. The environment's own Python would: it executes what packages put there (`.pth` files) as it begins.
-Files that cannot be compiled are left to whoever imports them. Runs with every Python that an app may have: 3.7 is enough.
+Files that cannot be compiled are compiled when they are imported, as ever. Runs with every Python that an app may have: 3.7 is enough.
 """
 import compileall
 import os

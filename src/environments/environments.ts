@@ -305,7 +305,7 @@ export class Environments {
       // From here on nothing of the install can change what it made.
       await workshop.end();
       // What an install has put there in its place, such as a link to somewhere else, is not written to.
-      if (!(await lstat(made)).isDirectory()) throw new Error(`${made} is no folder`);
+      if (!(await lstat(made)).isDirectory()) throw new Error(`${made} is not a folder`);
       await rm(join(made, FACTS), { recursive: true, force: true });
       await writeFile(
         join(made, FACTS),

@@ -217,7 +217,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   }
 }
 
-/** Ends a command. What bubblewrap has put around it ends with it, and hears no TERM. */
+/** Ends a command. What bubblewrap has put around it ends with it, and does not receive TERM. */
 async function endTree(pid: number, caged: Caged | undefined, graceMs: number): Promise<void> {
   const within = caged?.around === 2 ? await descendantOf(pid, 2) : undefined;
   if (within !== undefined) await endGroup({ pid: within }, graceMs);

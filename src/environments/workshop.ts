@@ -19,7 +19,7 @@ export interface BuildCage {
   shared: readonly string[];
 }
 
-/** Variables whose values are no places that an installer only reads. */
+/** Variables whose values do not name a place that an installer only reads. */
 const NO_PLACES = ['PATH', 'HOME', 'XDG_CONFIG_HOME', 'XDG_CONFIG_DIRS', 'UV_CACHE_DIR', 'PIP_CACHE_DIR', MARK];
 
 export interface WorkshopOptions {
@@ -34,7 +34,7 @@ export interface WorkshopOptions {
   env: Variables;
 }
 
-/** What one command may reach, besides the system and the workshop. */
+/** What one command may reach in addition to the system and the workshop. */
 export interface Reach {
   readOnly?: readonly string[];
   writable?: readonly string[];

@@ -55,10 +55,12 @@ it('an app that was never pushed tells its operator how to push, where the brows
 it('why the first deploy failed is told to the operator alone, where the browser itself opens the page', async () => {
   app = { ...SHOP, releases: [releaseOf(1, 'failed', { reason: 'no main file' })] };
   state = 'failed';
-  expect((await visit()).page).toEqual({ page: 'failed', lines: [] });
+  // To a stranger it is an app that is not there.
+  expect((await visit()).page).toEqual({ page: 'not-found', lines: [] });
   operator = true;
   expect((await visit()).page).toEqual({ page: 'failed', lines: [], reason: 'no main file' });
-  for (const headers of [FETCHED, FRAMED]) expect((await visit(headers)).page).toEqual({ page: 'failed', lines: [] });
+  for (const headers of [FETCHED, FRAMED])
+    expect((await visit(headers)).page).toEqual({ page: 'not-found', lines: [] });
 });
 
 it.each<[AppState, string, number, string | undefined]>([
@@ -72,6 +74,13 @@ it.each<[AppState, string, number, string | undefined]>([
   state = now;
   const answer = await visit();
   expect([answer.status, answer.page.page, answer.headers['retry-after']]).toEqual([status, page, retry]);
-  if (page === 'building') expect(answer.page.lines).toEqual([' 0.1s  Release 1 of shop']);
+  expect(answer.page.lines).toEqual([]);
   expect((await ask(served.url)).text).toBe(`shop: ${page}.\n`);
+});
+
+it('the log of the first build is shown to the operator alone, where the browser itself opens the page', async () => {
+  app = { ...SHOP, releases: [releaseOf(1, 'building')] };
+  [state, operator] = ['deploying', true];
+  expect((await visit()).page).toEqual({ page: 'building', lines: [' 0.1s  Release 1 of shop'] });
+  for (const headers of [FETCHED, FRAMED]) expect((await visit(headers)).page).toEqual({ page: 'building', lines: [] });
 });
