@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { runPages, type PageRun } from '../../../src/deploys/run-pages.js';
 import { rerun } from '../../../src/domain/streamlit/page-run.js';
@@ -42,6 +42,7 @@ beforeEach(async () => {
   ({ port } = server.address() as AddressInfo);
 });
 afterEach(() => {
+  vi.useRealTimers();
   for (const client of server.clients) client.terminate();
   server.close();
 });
@@ -76,8 +77,15 @@ it('no page is run after one that raised an exception', async () => {
 });
 
 it('a page that does not finish in its time is late, and so is one whose process goes away', async () => {
-  answer = (_hash, socket) => socket.send(NAVIGATION);
-  expect(await run(20)).toEqual([{ page: '', late: true }]);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  let advanced = 0;
+  answer = () => {
+    vi.advanceTimersByTime(59_999);
+    setImmediate(() => vi.advanceTimersByTime((advanced = 1)));
+  };
+  expect(await run(60_000)).toEqual([{ page: '', late: true }]);
+  expect(advanced).toBe(1);
+  vi.useRealTimers();
   answer = (_hash, socket) => socket.terminate();
   expect(await run()).toEqual([{ page: '', late: true }]);
 });
