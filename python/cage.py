@@ -46,7 +46,8 @@ def main():
         hide_abstract_sockets(version)
     else:
         restrict(version, order["landlock"])
-        refuse_unix_sockets()
+        if not order.get("unixSockets"):
+            refuse_unix_sockets()
     os.chdir(order["cwd"])
     os.write(3, b"caged\n")
     if order["listener"]:

@@ -7,7 +7,7 @@ import { lower } from '../lib/priority.js';
 import { LineSplitter } from '../logs/lines.js';
 import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
 import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
-import { endGroup } from '../runtime/process/group.js';
+import { endCaged, endGroup } from '../runtime/process/group.js';
 import { MARK } from '../runtime/process/marked.js';
 import { descendantOf } from '../runtime/process/proc.js';
 import { formatSpan } from '../lib/units.js';
@@ -138,7 +138,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   let ending: Promise<void> | undefined;
   const end = (why: FailureReason): void => {
     reason ??= why;
-    ending ??= endTree(pid, caged, graceMs);
+    ending ??= endCaged({ pid }, caged?.around ?? 0, graceMs);
   };
   const abort = (): void => end('aborted');
   signal?.addEventListener('abort', abort);
@@ -215,13 +215,6 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     ending ??= endGroup({ pid }, graceMs);
     await ending;
   }
-}
-
-/** Ends a command. What bubblewrap has put around it ends with it, and does not receive TERM. */
-async function endTree(pid: number, caged: Caged | undefined, graceMs: number): Promise<void> {
-  const within = caged?.around === 2 ? await descendantOf(pid, 2) : undefined;
-  if (within !== undefined) await endGroup({ pid: within }, graceMs);
-  await endGroup({ pid }, graceMs);
 }
 
 async function cannotStart(argv: readonly string[], cwd: string, cause: unknown): Promise<CommandFailed> {

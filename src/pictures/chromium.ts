@@ -1,16 +1,29 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { access, chown, constants, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { DevTools } from './devtools.js';
 import { lower } from '../lib/priority.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
-import { endGroup } from '../runtime/process/group.js';
-import { startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
+import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
+import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
+import { endCaged } from '../runtime/process/group.js';
+import { descendantOf, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 /** How long its processes may take to end after TERM, in ms. */
 const GRACE_MS = 1_000;
+
+/** What a Chromium is put into. */
+export interface PictureCage {
+  wrap: (spec: CageSpec) => Caged;
+  /** The machine's Python that puts the cage on. */
+  python: string;
+  /** The user that it becomes; undefined where that is the server's own. */
+  uid: number | undefined;
+  /** True where Chromium's own sandbox, which needs user namespaces, works inside as well. */
+  sandbox: boolean;
+}
 
 /** A Chromium on the path of programs; undefined where there is none. */
 export async function findChromium(path: string): Promise<string | undefined> {
@@ -40,6 +53,8 @@ export interface ChromiumOptions {
   mark: string;
   /** The one host and port that it can connect to, whatever a page asks for. */
   only: string;
+  /** Nothing where there is none. */
+  cage: PictureCage | undefined;
 }
 
 /** A Chromium of our own without a window: it runs with low priority, connects to one place only, and leaves nothing behind. */
@@ -47,12 +62,20 @@ export class Chromium {
   readonly devtools: DevTools;
   readonly #options: ChromiumOptions;
   readonly #leader: ProcessIdentity;
+  readonly #around: number;
   readonly #profile: string;
   #ending: Promise<void> | undefined;
 
-  private constructor(options: ChromiumOptions, leader: ProcessIdentity, profile: string, devtools: DevTools) {
+  private constructor(
+    options: ChromiumOptions,
+    leader: ProcessIdentity,
+    around: number,
+    profile: string,
+    devtools: DevTools,
+  ) {
     this.#options = options;
     this.#leader = leader;
+    this.#around = around;
     this.#profile = profile;
     this.devtools = devtools;
   }
@@ -61,12 +84,12 @@ export class Chromium {
   static async start(options: ChromiumOptions): Promise<Chromium> {
     const profile = await mkdtemp(join(options.tmp, 'chromium-'));
     try {
-      const child = await spawned(options, profile);
+      if (options.cage?.uid !== undefined) await chown(profile, options.cage.uid, options.cage.uid);
+      const { child, around } = await spawned(options, profile);
       const pid = child.pid ?? 0;
-      const [, , , to, from] = child.stdio;
-      const devtools = new DevTools(to as Writable, from as Readable);
+      const devtools = new DevTools(child.stdin as Writable, child.stdout as Readable);
       child.once('exit', () => devtools.close());
-      return new Chromium(options, { pid, startTime: startTimeOf(pid) ?? '' }, profile, devtools);
+      return new Chromium(options, { pid, startTime: startTimeOf(pid) ?? '' }, around, profile, devtools);
     } catch (error) {
       await rm(profile, { recursive: true, force: true });
       throw error;
@@ -81,30 +104,58 @@ export class Chromium {
 
   async #end(): Promise<void> {
     this.devtools.close();
-    await endGroup(this.#leader, GRACE_MS);
+    await endCaged(this.#leader, this.#around, GRACE_MS);
     await endMarked(this.#options.mark, new Set());
     await rm(this.#profile, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
-async function spawned({ file, path, mark, only }: ChromiumOptions, profile: string): Promise<ChildProcess> {
-  const child = spawn(file, switches(profile, only), {
-    cwd: profile,
+/**
+ * Chromium speaks over the descriptors 3 and 4 (https://chromedevtools.github.io/devtools-protocol/), and a cage closes all but
+ * the first three. The program, its options and its places are arguments; nothing of them is read as a script.
+ */
+const TO_PIPES = ['/bin/sh', '-c', 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1', 'sh'];
+
+async function spawned(
+  { file, path, mark, only, cage }: ChromiumOptions,
+  profile: string,
+): Promise<{ child: ChildProcess; around: number }> {
+  const command = [...TO_PIPES, file, ...switches(profile, only, cage)];
+  const environment = { PATH: path, HOME: profile, LANG: 'C.UTF-8', [MARK]: mark };
+  const caged = cage?.wrap({
+    command,
+    cwd: '/',
+    environment,
+    python: cage.python,
+    readOnly: [dirname(await realpath(file))],
+    writable: [profile],
+    tmp: profile,
+    uid: cage.uid,
+    // Without them, it does not start.
+    unixSockets: true,
+  });
+  const [program = '', ...args] = caged?.command ?? command;
+  const child = spawn(program, args, {
+    cwd: '/',
     // A group of its own, so that it can be ended as a whole.
     detached: true,
-    env: { PATH: path, HOME: profile, LANG: 'C.UTF-8', [MARK]: mark },
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    env: caged === undefined ? environment : { [MARK]: mark },
+    stdio: ['pipe', 'pipe', 'ignore', ...(caged === undefined ? [] : ['pipe' as const])],
   });
   lower(child.pid, 'picture');
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', reject);
   });
-  return child;
+  if (caged === undefined) return { child, around: 0 };
+  // Where it cannot be made, the browser is gone at once.
+  if (await giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order))
+    lower(await descendantOf(child.pid ?? 0, caged.around), 'picture');
+  return { child, around: caged.around };
 }
 
 /** @see https://peter.sh/experiments/chromium-command-line-switches/ */
-function switches(profile: string, only: string): string[] {
+function switches(profile: string, only: string, cage: PictureCage | undefined): string[] {
   return [
     '--headless',
     '--remote-debugging-pipe',
@@ -129,7 +180,7 @@ function switches(profile: string, only: string): string[] {
     '--hide-scrollbars',
     '--mute-audio',
     '--password-store=basic',
-    // Its sandbox cannot be made by root; everybody else gets it, or no picture.
-    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    // Its sandbox cannot be made by root, nor in every cage; everybody else gets it, or no picture.
+    ...((cage === undefined ? process.getuid?.() !== 0 : cage.sandbox) ? [] : ['--no-sandbox']),
   ];
 }

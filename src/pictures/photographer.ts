@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../errors.js';
-import { Chromium } from './chromium.js';
+import { Chromium, type PictureCage } from './chromium.js';
 import type { Pictures } from '../store/pictures.js';
 import type { Apps, AppStatus } from '../host/apps.js';
 import { photograph } from './photograph.js';
@@ -17,6 +17,8 @@ export interface PhotographerOptions {
   chromium: () => Promise<string | undefined>;
   /** PATH for it. */
   path: string;
+  /** What it is put into; nothing where there is none. */
+  cage?: PictureCage | undefined;
   tmp: string;
   /** By which it is known. */
   mark: string;
@@ -109,13 +111,13 @@ export class Photographer {
   }
 
   async #picture(id: string, signal: AbortSignal): Promise<Buffer | undefined> {
-    const { apps, chromium, path, tmp, mark, local, afterMs = AFTER_MS } = this.#options;
+    const { apps, chromium, path, cage, tmp, mark, local, afterMs = AFTER_MS } = this.#options;
     await delay(afterMs, undefined, { signal });
     const file = await chromium();
     // A visit would wake it.
     if (file === undefined || !isAwake(apps.list().find(({ app }) => app.id === id))) return undefined;
     signal.throwIfAborted();
-    const browser = await Chromium.start({ file, path, tmp, mark, only: new URL(local).host });
+    const browser = await Chromium.start({ file, path, tmp, mark, only: new URL(local).host, cage });
     // What goes wrong with its end is heard below.
     const end = (): void => void browser.end().catch(() => undefined);
     try {

@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { readPython } from '../environments/installer.js';
 import type { BuildCage } from '../environments/workshop.js';
 import type { Logger } from '../logger.js';
+import type { PictureCage } from '../pictures/chromium.js';
 import { Cage } from '../runtime/process/cage/cage.js';
 import type { Config } from '../settings.js';
-import { BUILDER } from '../store/owners.js';
+import { BUILDER, PHOTOGRAPHER } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
 import { canWrite } from './later.js';
 
@@ -56,4 +57,12 @@ export function buildCage(cage: Cage, shared: readonly string[]): BuildCage | un
     uid: cage.changesUser ? BUILDER : undefined,
     shared,
   };
+}
+
+/** What the Chromium of the pictures is put into; nothing where there is no cage. */
+export function pictureCage(cage: Cage): PictureCage | undefined {
+  const { kind, python, changesUser } = cage;
+  if (kind === 'none' || python === undefined) return undefined;
+  // Landlock forbids the mounts that its own sandbox makes, and bubblewrap under a user forbids more user namespaces.
+  return { wrap: cage.wrap.bind(cage), python, uid: changesUser ? PHOTOGRAPHER : undefined, sandbox: changesUser };
 }

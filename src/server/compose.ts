@@ -41,6 +41,7 @@ import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
 import { Turns } from '../lib/turns.js';
 import type { Logger } from '../logger.js';
+import type { PictureCage } from '../pictures/chromium.js';
 import { startRedis } from '../redis/server.js';
 import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
@@ -61,7 +62,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { SecretFiles } from '../store/secret-files.js';
 import { Vault } from '../store/vault.js';
-import { buildCage, openCage } from './cage.js';
+import { buildCage, openCage, pictureCage } from './cage.js';
 import { forgetCopied } from './copied.js';
 import { buildMark } from './data-folder.js';
 import type { Later } from './later.js';
@@ -102,6 +103,8 @@ export interface Composed {
   previews: Previews;
   headStarts: HeadStarts;
   sleeper: Sleeper;
+  /** What the Chromium of the pictures is put into. */
+  pictureCage: PictureCage | undefined;
   url: (app: string) => string;
   /** Makes what runs match what is wanted. Nothing is deployed before that. */
   begin(): Promise<void>;
@@ -310,6 +313,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     previews,
     headStarts,
     sleeper,
+    pictureCage: pictureCage(cage),
     url,
     async begin() {
       // In parallel: a push that arrives at once waits for it.

@@ -112,6 +112,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
         pictures: doors.pictures,
         chromium: () => findChromium(config.path),
         path: config.path,
+        cage: composed.pictureCage,
         tmp: paths.tmp,
         mark: `${mark}/:picture`,
         local: withPort(local, appsPort),

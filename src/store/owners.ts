@@ -12,6 +12,9 @@ const LAST = FIRST + 0xff_ffff;
 /** Who builds are, where each app is a user of its own. */
 export const BUILDER = LAST + 1;
 
+/** Who takes the pictures there. */
+export const PHOTOGRAPHER = LAST + 2;
+
 /**
  * Whose an app's files are. Where the server may become any user, each app is one of its own, with a group of the same number;
  * the owner of its storage is the record of which. Elsewhere everything is the server's.

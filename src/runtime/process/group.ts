@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../../errors.js';
-import { groupOf, startTimeOf } from './proc.js';
+import { descendantOf, groupOf, startTimeOf } from './proc.js';
 
 /** How long what was killed is waited for, in ms: it may hang in the kernel, and waiting longer would change nothing. */
 const KILL_MS = 5_000;
@@ -24,6 +24,16 @@ export async function endGroup({ pid, startTime }: Leader, graceMs: number): Pro
   if (await isGone(pid, now, graceMs)) return;
   signal(pid, 'SIGKILL');
   await isGone(pid, now, KILL_MS);
+}
+
+/**
+ * Ends what was put into a cage. What bubblewrap has put around it ends with it, and does not receive TERM.
+ * @param around how many processes that is
+ */
+export async function endCaged(leader: Leader, around: number, graceMs: number): Promise<void> {
+  const within = around === 0 ? undefined : await descendantOf(leader.pid, around);
+  if (within !== undefined) await endGroup({ pid: within }, graceMs);
+  await endGroup(leader, graceMs);
 }
 
 /** @returns whether there was anybody to be signalled */

@@ -33,11 +33,14 @@ export class Cage {
   readonly kind: CageKind;
   /** One sentence for the operator. */
   readonly sentence: string;
+  /** The Python of the machine that put on the cage when it was tried; undefined where there is none. */
+  readonly python: string | undefined;
   readonly #machine: Machine;
 
-  private constructor(kind: CageKind, sentence: string, machine: Machine) {
+  private constructor(kind: CageKind, sentence: string, machine: Machine, python: string | undefined) {
     this.kind = kind;
     this.sentence = sentence;
+    this.python = python;
     this.#machine = machine;
   }
 
@@ -48,10 +51,11 @@ export class Cage {
   static async open(options: CageOptions): Promise<Cage> {
     const { wish } = options;
     const machine = await readMachine({ path: options.path, inner: options.inner, hidden: options.data });
-    if (wish === 'none') return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine);
+    const python = options.python === undefined ? undefined : await realpath(options.python);
+    if (wish === 'none') return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine, python);
     const failures: string[] = [];
     for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
-      const cage = new Cage(kind, sentenceOf(kind, machine), machine);
+      const cage = new Cage(kind, sentenceOf(kind, machine), machine, python);
       const failure = await cage.#fails(options);
       if (failure === undefined) return cage;
       failures.push(`${kind}: ${failure}`);
@@ -64,7 +68,7 @@ export class Cage {
       );
     }
     const sentence = `No cage works on this machine, so every app can read what the server can (${failures.join('; ')}). Install bubblewrap.`;
-    return new Cage('none', sentence, machine);
+    return new Cage('none', sentence, machine, python);
   }
 
   /** True where every app becomes a user of its own. */
@@ -78,7 +82,8 @@ export class Cage {
   }
 
   /** Runs something that must be able to write one folder and must not be able to read another. @returns what is wrong */
-  async #fails({ tmp, python, data }: CageOptions): Promise<string | undefined> {
+  async #fails({ tmp, data }: CageOptions): Promise<string | undefined> {
+    const { python } = this;
     if (python === undefined) return 'Python was not found';
     if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
     if (this.kind === 'bubblewrap' && !existsSync(childrenOf(process.pid))) return 'the kernel does not list children';
@@ -87,13 +92,12 @@ export class Cage {
       const [own, secret] = [join(folder, 'own'), join(folder, 'secret')];
       await mkdir(own, { mode: 0o777 });
       await writeFile(secret, 'secret');
-      const executable = await realpath(python);
       const answer = await tryCage(
         this.wrap({
-          command: [executable, '-I', '-S', '-c', TRY, own, secret],
+          command: [python, '-I', '-S', '-c', TRY, own, secret],
           cwd: '/',
           environment: {},
-          python: executable,
+          python,
           readOnly: [],
           writable: [own],
           tmp: own,

@@ -17,6 +17,8 @@ export interface Confines {
   uid?: number | undefined;
   /** Which rights its new files lack; all but its own unless told. */
   umask?: number | undefined;
+  /** True where it may use sockets that have a path, which Landlock by itself does not hide. */
+  unixSockets?: boolean | undefined;
 }
 
 /** What is to run in a cage. */
