@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { scratch } from './ends.js';
@@ -19,7 +19,7 @@ export async function hasCommit(commit: string): Promise<boolean> {
   }
 }
 
-/** An older version of the program, from the repository's history, built with today's libraries. @returns its folder */
+/** An older version of the program, from the repository's history, built with its own libraries. @returns its folder */
 export async function olderVersion(commit: string): Promise<string> {
   const folder = join(await scratch('streamlit-host-older-'), 'program');
   await mkdir(folder);
@@ -27,8 +27,9 @@ export async function olderVersion(commit: string): Promise<string> {
   await run('git', ['archive', '--format=tar', `--output=${archive}`, commit], { cwd: ROOT });
   await run('tar', ['-xf', archive, '-C', folder]);
   await rm(archive);
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const npm = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
+  await run('npm', npm, { cwd: folder, timeout: BUILD_MS });
+  const tsc = join(folder, 'node_modules/typescript/bin/tsc');
   await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: folder, timeout: BUILD_MS });
   await cp(join(folder, 'package.json'), join(folder, 'dist', 'package.json'));
   return folder;

@@ -16,6 +16,14 @@ export function innerOrder(spec: CageSpec, landlock: Rules | null): string {
   const { command, cwd, environment, uid, umask, unixSockets, listener = false } = spec;
   // A user who stands in no list has no name, which some programs cannot do without.
   const user = uid === undefined ? {} : { USER: 'app', LOGNAME: 'app' };
-  const order = { argv: command, cwd, environment: { ...user, ...environment }, landlock, umask, unixSockets, listener };
+  const order = {
+    argv: command,
+    cwd,
+    environment: { ...user, ...environment },
+    landlock,
+    umask,
+    unixSockets,
+    listener,
+  };
   return `${JSON.stringify(uid === undefined ? order : { ...order, uid })}\n`;
 }
