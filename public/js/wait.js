@@ -1,12 +1,15 @@
 // A page that is shown until an app can answer: asks every few seconds, and is replaced when the app is ready.
 
-const seconds = Number(document.querySelector('meta[name="wait"]').content);
+const wait = document.querySelector('meta[name="wait"]');
+const seconds = Number(wait.content);
+// What only the operator sees is in no answer to a script, so the page itself is opened again.
+const reloads = 'reload' in wait.dataset;
 
 async function look() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, cache: 'no-store' });
     // What stands before the server answers with the other two while that is away.
-    if (![502, 503, 504].includes(answer.status)) return location.reload();
+    if (reloads || ![502, 503, 504].includes(answer.status)) return location.reload();
     const fresh = new window.DOMParser().parseFromString(await answer.text(), 'text/html');
     const main = fresh.querySelector('main');
     if (main !== null && main.textContent !== document.querySelector('main').textContent) {
