@@ -7,8 +7,9 @@ import { satisfies } from '../domain/python/specifier.js';
 import { Turns } from '../lib/turns.js';
 import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
-import { Installer, type PythonFacts, type Tools } from './installer.js';
-import { copySource, discard, FACTS, isComplete, placeOf, replace, writeWheels } from './places.js';
+import { Installer, type Tools } from './installer.js';
+import type { PythonFacts } from './pythons.js';
+import { copySource, discard, FACTS, isComplete, placeOf, replace } from './places.js';
 import { Workshop, type BuildCage } from './workshop.js';
 import type { gatherRequirements, Requirements } from './requirements.js';
 import { Shared } from '../lib/shared.js';
@@ -293,7 +294,7 @@ export class Environments {
         ...place,
         more,
         sources: requirements.sources,
-        wheels: requirements.sources ? await writeWheels(requirements, join(folder, 'wheels')) : place.requirements,
+        hashed: /--require-hashes|--hash[= ]/.test(requirements.normal),
         allIndexes:
           format !== undefined && format !== 'requirements' && /^--extra-index-url /m.test(requirements.normal),
         python,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import {
   pipInstall,
   pythonCompile,
-  pythonProbe,
   pythonVenv,
+  uvCompile,
   uvExport,
   uvInstall,
   uvVenv,
@@ -14,9 +14,9 @@ import { Refusal } from '../errors.js';
 import { maskUrls } from '../logs/mask.js';
 import { cachesIn, openCaches } from './caches.js';
 import { copyPipFiles, readUvSettings, type Variables } from './indexes.js';
-import { findPythons } from './pythons.js';
-import { refuseLinks } from './places.js';
-import { CommandFailed, runCommand, type Command } from './run.js';
+import { findPythons, readPython, type PythonFacts } from './pythons.js';
+import { refuseLinks, writeWheels } from './places.js';
+import { CommandFailed } from './run.js';
 import type { Workshop } from './workshop.js';
 
 /** The programs that make environments. */
@@ -25,17 +25,6 @@ export interface Tools {
   uv?: string | undefined;
   /** The Python that apps run on: a path, or a name on PATH. */
   python: string;
-}
-
-/** What a Python is. */
-export interface PythonFacts {
-  /** Such as 3.12.4. */
-  version: string;
-  /** Such as cpython. */
-  implementation: string;
-  /** Such as linux-x86_64. */
-  platform: string;
-  executable: string;
 }
 
 export interface Install {
@@ -51,8 +40,8 @@ export interface Install {
   more: readonly string[];
   /** True where some of it may have to be built, whatever the indexes have. */
   sources: boolean;
-  /** What of it are wheels, as a requirements file: all of it, or nothing where there is none. */
-  wheels: string | undefined;
+  /** True where the requirements say what hash each file has. */
+  hashed: boolean;
   /** True where the requirements name indexes of their own that hold only some of the packages. */
   allIndexes: boolean;
   python: PythonFacts;
@@ -61,6 +50,11 @@ export interface Install {
   onLine: (line: string) => void | Promise<void>;
   onSpawn: (pid: number) => void;
 }
+
+type Tell = (line: string) => void | Promise<void>;
+
+/** Runs one step: with the cache that builds share, with copies of what is in it, or with one of its own. */
+type Run = (argv: string[], onLine: Tell, cache: 'shared' | 'copied' | 'own') => Promise<void>;
 
 /** Settings of the surroundings that would lead an install somewhere else. */
 const ASTRAY = [
@@ -166,7 +160,7 @@ export class Installer {
 
   /** @returns the environment, within the workshop. @throws CommandFailed */
   async install(install: Install): Promise<string> {
-    const { workshop, requirements, sources, wheels, more, python, limits, signal, onSpawn } = install;
+    const { workshop, requirements, sources, more, python, limits, signal, onSpawn } = install;
     const folder = join(workshop.folder, 'environment');
     const uv = this.#tools.uv === undefined ? undefined : await realpath(this.#tools.uv);
     const settings = await readUvSettings(this.#env);
@@ -174,11 +168,7 @@ export class Installer {
     if (uv === undefined && workshop.cage !== undefined) await copyPipFiles(this.#env, workshop.home);
     await workshop.give();
     const deadline = performance.now() + limits.totalMs;
-    const run = async (
-      argv: string[],
-      onLine: Command['onLine'],
-      cache: 'shared' | 'copied' | 'own',
-    ): Promise<void> => {
+    const run: Run = async (argv, onLine, cache) => {
       const env = {
         ...COMMON,
         // Versions that were chosen over several indexes are looked for in all of them, as pip does.
@@ -202,30 +192,31 @@ export class Installer {
         },
       );
     };
-    const tell = (line: string): void | Promise<void> => this.#tell(line, install);
+    const tell: Tell = (line) => this.#tell(line, install);
     const venv = uv === undefined ? pythonVenv(python.executable, folder) : uvVenv(uv, python.executable, folder);
-    const installing = (file: string, builds: boolean): string[] => {
-      const what = { python: join(folder, 'bin', 'python'), requirements: file, more, builds };
-      return uv === undefined ? pipInstall(what) : uvInstall(uv, what, settings.options);
+    const installing = (file: string, builds: boolean, added: readonly string[], options: readonly string[] = []) => {
+      const what = { python: join(folder, 'bin', 'python'), requirements: file, more: added, builds };
+      return uv === undefined ? pipInstall(what) : uvInstall(uv, what, [...settings.options, ...options]);
     };
-    const cache = sources ? 'copied' : 'shared';
-    await run(venv, tell, cache);
-    const failure =
-      wheels === undefined
-        ? undefined
-        : await heldBack((onLine) => run(installing(wheels, false), onLine, cache), tell);
-    if (failure !== undefined && !sources) {
-      if (!failure.error.lines.some((line) => NO_WHEELS.test(line))) {
-        for (const line of failure.held) await tell(line);
-        throw failure.error;
+    if (sources || !(await this.#fromWheels(run, venv, installing(requirements, false, more), tell))) {
+      let wheels: string | undefined;
+      if (uv !== undefined && !install.hashed) {
+        const [added, to] = [join(workshop.folder, 'added.txt'), join(workshop.folder, 'versions.txt')];
+        await writeFile(added, more.map((name) => `${name}\n`).join(''));
+        const files = [requirements, ...(more.length > 0 ? [added] : [])];
+        await run(uvCompile(uv, { python: python.executable, files, to }, settings.options), tell, 'own');
+        await workshop.clean();
+        wheels = await writeWheels(to, workshop.folder);
       }
-      await tell('Some packages have no wheels. Building them from source.');
-      // Its files may be others' too.
-      await rm(folder, { recursive: true });
-      await run(venv, tell, 'own');
-    }
-    if (failure !== undefined || sources) {
-      await run(installing(requirements, true), tell, 'own');
+      // What was built so far could write to one that was there already, and would run with its Python.
+      await rm(folder, { recursive: true, force: true });
+      await run(venv, tell, 'copied');
+      if (wheels !== undefined) {
+        const file = wheels;
+        // What fails here is tried again below.
+        await attempt((onLine) => run(installing(file, false, [], ['--no-deps']), onLine, 'copied'), tell);
+      }
+      await run(installing(requirements, true, more), tell, 'own');
       // What it has left running could go on changing what is looked at.
       await workshop.end();
       await refuseLinks(folder);
@@ -233,6 +224,19 @@ export class Installer {
     if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
     else await run(pythonCompile(python.executable, this.#compiler, folder), tell, 'own');
     return folder;
+  }
+
+  /** Installs wheels alone. @returns false where some packages have none @throws CommandFailed */
+  async #fromWheels(run: Run, venv: string[], install: string[], tell: Tell): Promise<boolean> {
+    await run(venv, tell, 'shared');
+    const failure = await attempt((onLine) => run(install, onLine, 'shared'), tell);
+    if (failure === undefined) return true;
+    if (!failure.error.lines.some((line) => NO_WHEELS.test(line))) {
+      for (const line of failure.held) await tell(line);
+      throw failure.error;
+    }
+    await tell('Some packages have no wheels. Building them from source.');
+    return false;
   }
 
   /** Hands a line on, without passwords and without places that mean nothing to the reader. */
@@ -261,9 +265,9 @@ const COMMON = {
  * @returns what it failed with; undefined where it did not
  * @throws CommandFailed where it was ended
  */
-async function heldBack(
-  run: (onLine: Command['onLine']) => Promise<void>,
-  tell: (line: string) => void | Promise<void>,
+async function attempt(
+  run: (onLine: Tell) => Promise<void>,
+  tell: Tell,
 ): Promise<{ error: CommandFailed; held: string[] } | undefined> {
   const held: string[] = [];
   try {
@@ -276,23 +280,6 @@ async function heldBack(
   } catch (error) {
     if (!(error instanceof CommandFailed) || error.reason !== 'exit') throw error;
     return { error, held };
-  }
-}
-
-/** What a Python is. @throws Refusal `python-unusable` */
-export async function readPython(executable: string, env: Variables): Promise<PythonFacts> {
-  const lines: string[] = [];
-  try {
-    const onLine = (line: string): void => void lines.push(line);
-    await runCommand({ argv: pythonProbe(executable), cwd: '/', env, timeoutMs: 60_000, onLine });
-    return JSON.parse(lines.at(-1) ?? '') as PythonFacts;
-  } catch (error) {
-    throw new Refusal(
-      'unavailable',
-      'python-unusable',
-      `Cannot run the Python at ${executable}. Install Python 3.10 or newer.`,
-      { cause: error },
-    );
   }
 }
 

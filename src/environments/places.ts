@@ -1,5 +1,6 @@
 import {
   cp,
+  lstat,
   mkdir,
   mkdtemp,
   readdir,
@@ -11,6 +12,7 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Dependencies } from '../domain/python/dependencies.js';
@@ -20,6 +22,9 @@ import type { Requirements } from './requirements.js';
 
 /** The file that an environment keeps about itself. */
 export const FACTS = 'streamlit-host.json';
+
+/** The largest list of versions that is read, in bytes. */
+const MAX_VERSIONS = 1024 * 1024;
 
 /** The name of a requirements file that was not written by the app's author. */
 const WRITTEN = 'streamlit-host-requirements.txt';
@@ -71,18 +76,21 @@ export async function refuseLinks(environment: string): Promise<void> {
 }
 
 /**
- * Writes requirements without what may have to be built.
- * @returns the first file; undefined where no package is left
+ * Writes which wheels of indexes a resolution wants, with their exact versions.
+ * @param versions what uv wrote; whatever was built meanwhile could write it as well, or put something else there
+ * @param folder where nothing of that name can be written through
+ * @returns the file; undefined where there are none
  */
-export async function writeWheels({ files }: Requirements, folder: string): Promise<string | undefined> {
-  let packages = 0;
-  for (const [path, text] of files) {
-    const lines = parseRequirements(text).filter((line) => !isSource(line));
-    packages += lines.filter(({ kind }) => kind === 'package').length;
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), lines.map((line) => `${line.text}\n`).join(''));
-  }
-  return packages === 0 ? undefined : join(folder, [...files.keys()][0] ?? '');
+export async function writeWheels(versions: string, folder: string): Promise<string | undefined> {
+  const facts = await lstat(versions);
+  if (!facts.isFile() || facts.size > MAX_VERSIONS) return undefined;
+  const lines = parseRequirements(await readFile(versions, 'utf8')).filter(
+    (line) => line.kind === 'package' && !isSource(line),
+  );
+  if (lines.length === 0) return undefined;
+  const file = join(folder, `wheels-${randomUUID()}.txt`);
+  await writeFile(file, lines.map((line) => `${line.text}\n`).join(''), { flag: 'wx' });
+  return file;
 }
 
 /** Environments are moved into place when they are complete; what can happen to one later is that its Python goes. */

@@ -2,8 +2,20 @@ import { readdir } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { pythonProbe, uvPythons } from '../domain/project/commands.js';
 import type { Interpreter } from '../domain/python/python-version.js';
+import { Refusal } from '../errors.js';
 import type { Variables } from './indexes.js';
 import { CommandFailed, runCommand } from './run.js';
+
+/** What a Python is. */
+export interface PythonFacts {
+  /** Such as 3.12.4. */
+  version: string;
+  /** Such as cpython. */
+  implementation: string;
+  /** Such as linux-x86_64. */
+  platform: string;
+  executable: string;
+}
 
 /** The longest that one look may take, in ms. */
 const TIMEOUT_MS = 60_000;
@@ -83,4 +95,21 @@ async function askEach(
     }
   }
   return found;
+}
+
+/** What a Python is. @throws Refusal `python-unusable` */
+export async function readPython(executable: string, env: Variables): Promise<PythonFacts> {
+  const lines: string[] = [];
+  try {
+    const onLine = (line: string): void => void lines.push(line);
+    await runCommand({ argv: pythonProbe(executable), cwd: '/', env, timeoutMs: 60_000, onLine });
+    return JSON.parse(lines.at(-1) ?? '') as PythonFacts;
+  } catch (error) {
+    throw new Refusal(
+      'unavailable',
+      'python-unusable',
+      `Cannot run the Python at ${executable}. Install Python 3.10 or newer.`,
+      { cause: error },
+    );
+  }
 }

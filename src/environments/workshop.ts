@@ -115,6 +115,16 @@ export class Workshop {
     return { HOME: this.home, XDG_CONFIG_HOME: join(this.home, '.config') };
   }
 
+  /** Ends what is left running, and empties what the next command would take for its own settings. */
+  async clean(): Promise<void> {
+    await this.end();
+    for (const one of [this.tmp, this.home]) {
+      await rm(one, { recursive: true, force: true });
+      await mkdir(one);
+      await this.give(one);
+    }
+  }
+
   /** Ends what its commands have left behind: with a session of its own, it left their groups. */
   async end(): Promise<void> {
     await endMarked(this.#mark, new Set());

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readPython } from '../environments/installer.js';
+import { readPython } from '../environments/pythons.js';
 import type { BuildCage } from '../environments/workshop.js';
 import type { Logger } from '../logger.js';
 import type { PictureCage } from '../pictures/chromium.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { asUser } from '../helpers/as-user.js';
 import { endWithFile } from '../helpers/ends.js';
@@ -44,7 +44,9 @@ async function attacker(host: TestHost, more: object = {}): Promise<{ project: P
   const { environment } = ((await readMeta(host, 'victim')) as { releases: { environment: string }[] }).releases[0] ?? {
     environment: '',
   };
-  const uv = inject('tools').uv ?? '';
+  // A program that runs cannot be opened to be written, whoever tries.
+  const tools = dirname(dirname(await realpath(inject('tools').uv ?? '')));
+  const metadata = join(tools, (await readdir(tools)).find((name) => name.endsWith('.dist-info')) ?? '', 'METADATA');
   const cache = join(inject('tools').cacheDir, 'of-others');
   await mkdir(cache, { recursive: true });
   await writeFile(join(cache, 'package'), '');
@@ -57,7 +59,7 @@ async function attacker(host: TestHost, more: object = {}): Promise<{ project: P
     abstract,
     daemon,
     'secret files': SECRET_FILES,
-    'foreign files': [join(ROOT, 'dist/main.js'), uv, join(host.data, 'apps/victim/meta.json')],
+    'foreign files': [join(ROOT, 'dist/main.js'), metadata, join(host.data, 'apps/victim/meta.json')],
     'foreign folders': [
       join(host.data, 'apps'),
       join(host.data, 'environments', environment),

@@ -85,6 +85,17 @@ export function uvInstall(uv: string, what: Installation, options: readonly stri
   return [uv, 'pip', 'install', '--python', python, ...wheels, ...options, '-r', requirements, ...more];
 }
 
+/** Writes the exact versions that would be installed, a line each. @param files requirements files */
+export function uvCompile(
+  uv: string,
+  what: { python: string; files: readonly string[]; to: string },
+  options: readonly string[],
+): string[] {
+  const { python, files, to } = what;
+  const plain = ['--quiet', '--no-header', '--no-annotate', '--no-strip-extras', '--no-strip-markers'];
+  return [uv, 'pip', 'compile', ...plain, ...options, '--python', python, '--output-file', to, ...files];
+}
+
 /** Compiles the Python files of a folder, and runs none of them. @param script the place of `compile.py` */
 export function pythonCompile(python: string, script: string, folder: string): string[] {
   return [python, '-I', '-S', script, folder];
