@@ -204,6 +204,7 @@ export class Installer {
         const [added, to] = [join(workshop.folder, 'added.txt'), join(workshop.folder, 'versions.txt')];
         await writeFile(added, more.map((name) => `${name}\n`).join(''));
         const files = [requirements, ...(more.length > 0 ? [added] : [])];
+        await tell('Resolving versions');
         await run(uvCompile(uv, { python: python.executable, files, to }, settings.options), tell, 'own');
         await workshop.clean();
         wheels = await writeWheels(to, workshop.folder);

@@ -6,6 +6,7 @@ import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { freePorts } from '../helpers/installation.js';
 import { run } from '../helpers/project.js';
+import { Signals } from '../helpers/pushing.js';
 import {
   baseOf,
   button,
@@ -249,18 +250,19 @@ describe('the console', () => {
   });
 
   it('cancels a deploy', async () => {
+    const signals = await Signals.create();
     const slow = join(ROOT, 'test/fixtures/apps/slow-build/slow');
     const files = {
       'requirements.txt': 'streamlit\n./slow\n',
       'slow/pyproject.toml': await readFile(join(slow, 'pyproject.toml'), 'utf8'),
       'slow/backend.py': await readFile(join(slow, 'backend.py'), 'utf8'),
-      'slow/signals.txt': `${join(host.data, 'begun')}\n${join(host.data, 'never')}\n`,
+      'slow/signals.txt': signals.text,
     };
     const asked = await host.api('/apps/my-words', { method: 'PATCH', body: formOf(files) });
     expect(asked.ok, await asked.clone().text()).toBe(true);
     // The page that was open learns of it and of its end by itself.
     await page.locator('[data-live="deploying"]').getByRole('heading', { name: 'Deploying release 8' }).waitFor();
-    await until('the build has begun', async () => readFile(join(host.data, 'begun'), 'utf8').catch(() => undefined));
+    await signals.hasBegun();
     await page.locator('#build-log').getByText('slow').first().waitFor();
     await keepPictures(page, 'console-overview-deploying');
     await page.locator('#cancel').click();
