@@ -31,19 +31,19 @@ it('who comes during the first build sees that it goes on, and the app opens by 
   await logIn(operator, host);
   await operator.goto(`${host.url}/apps/first/`);
   const log = operator.getByRole('log', { name: 'Build log' });
-  await log.getByText('Installing dependencies').waitFor();
+  await log.getByText('Building slow').waitFor();
   expect(await log.textContent()).not.toContain(host.data);
   await keepPictures(operator, 'gateway-building-log');
   // The page with the log is loaded again by itself, and shows it again.
   await operator.waitForEvent('load');
-  await log.getByText('Installing dependencies').waitFor();
-  expect(await page.content()).not.toContain('Installing dependencies');
+  await log.getByText('Building slow').waitFor();
+  expect(await page.content()).not.toContain('Building slow');
   // What a script of another app fetches with the operator's cookie does not tell it.
   const fetched = await operator.evaluate<string>(
     `fetch('/apps/first/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`,
   );
   expect(fetched).toContain('first is building');
-  expect(fetched).not.toContain('Installing dependencies');
+  expect(fetched).not.toContain('Building slow');
   await signals.go();
   await page.getByText('text:there').waitFor({ timeout: 120_000 });
   await operator.getByText('text:there').waitFor({ timeout: 120_000 });
