@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
@@ -5,11 +6,16 @@ import { basename, dirname, join } from 'node:path';
 
 /** How many connections may wait to be accepted; more are refused, where a port would let them try again. */
 const BACKLOG = 4096;
+/** The characters of a socket's name: 60 bits, which no two of a few thousand share. */
+const NAME_LENGTH = 10;
 
-/** Where the process with a mark is reached. @param folder for all of them; the name is short, since the whole path may have 107 bytes only */
+/**
+ * Where the process with a mark is reached. The name is short, since the whole path may have 107 bytes only, and one for
+ * any mark that a record may name.
+ * @param folder for all of them
+ */
 export function socketPath(folder: string, mark: string): string {
-  // 48 random bits, the last ones of the mark.
-  return join(folder, Buffer.from(mark.slice(-12), 'hex').toString('base64url'));
+  return join(folder, createHash('sha256').update(mark).digest('base64url').slice(0, NAME_LENGTH));
 }
 
 /**
