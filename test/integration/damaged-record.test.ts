@@ -66,6 +66,6 @@ test('an app whose record cannot be read keeps its process, or its last good rec
   host = await startHost({ data });
   await until('it runs again', async () => (await host.app('cut')).state === 'running');
   expect((await host.app('cut')).pid).toBe(pid);
-  expect(host.output).toContain('the app is taken as it was before its last change');
+  expect(host.output).toContain('the previous version of its record is used');
   expect(await visit(host, 'cut')).toContain('text:precious');
 });
