@@ -9,6 +9,8 @@ import { answerOverflow } from './header-overflow.js';
 const MAX_HEADERS = 64 * 1024;
 /** How long a request's headers may take, in ms, also on a connection that says nothing at all. */
 const HEADERS_MS = 20_000;
+/** How long the rest of a refused request may go on arriving, in ms. */
+const LINGER_MS = 3_000;
 /** How long open requests may take to end when the server stops, in ms. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -45,11 +47,17 @@ export async function listen(address: Address, entry: Entry, limits: Partial<Con
     answering.set(socket, mine.add(response));
     response.once('close', () => mine.delete(response));
   });
+  const refused = new WeakSet<Duplex>();
   server.on('clientError', (error, socket) => {
+    // The rest of what was refused goes on arriving. Were the connection closed before it has, it would be reset, and the
+    // answer lost on its way (https://www.rfc-editor.org/rfc/rfc9112#section-9.6).
+    if (refused.has(socket)) return;
     // In the middle of an answer it would be taken for a part of it; that one breaks off instead.
     const begun = [...(answering.get(socket) ?? [])].some((response) => response.headersSent);
-    if (!socket.writable || begun) socket.destroy();
-    else if (hasCode(error, 'HPE_HEADER_OVERFLOW')) answerOverflow(socket, MAX_HEADERS);
+    if (!socket.writable || begun) return void socket.destroy();
+    refused.add(socket);
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    if (hasCode(error, 'HPE_HEADER_OVERFLOW')) answerOverflow(socket, MAX_HEADERS);
     else socket.end(BAD_REQUEST);
   });
   await new Promise<void>((resolve, reject) => {

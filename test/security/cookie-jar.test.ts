@@ -33,6 +33,8 @@ test.each([
   const there = new URL(String(apps.headers.location ?? `${host.url}/apps/nobody/`));
   await page.goto(named(there.href));
   await page.evaluate(FILL);
+  // The browser stores them behind the script's back.
+  await expect.poll(() => page.evaluate<number>('document.cookie.length')).toBeGreaterThan(200_000);
 
   // Everything of the host is shut, at both its ports.
   expect((await page.reload())?.status()).toBe(431);
