@@ -65,6 +65,8 @@ async function prepare(paths: Paths, later: Pick<Later, 'attempt'>): Promise<voi
     await mkdir(paths.cache, { recursive: true, mode: 0o700 });
     // Also if an earlier version or an operator has opened them to other users of the machine.
     for (const folder of [paths.data, paths.cache, paths.tmp]) await chmod(folder, 0o700);
+    // Builds pass it as a user of their own; nobody else passes the data folder.
+    await chmod(paths.builds, 0o755);
   };
   try {
     await (known ? later.attempt('prepare the data folder', make) : make());
