@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Refusal } from '../errors.js';
 import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
-import type { LogFile } from '../logs/log-file.js';
 import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
-import type { Confines } from './process/cage/spec.js';
+import { howItEnded, nameOf, whereItListens } from './describe.js';
 import { HangWatch } from './hang.js';
+import type { ProcessSpec } from './process-spec.js';
 import { waitForHealth } from './ready.js';
-import type { Exit, Instance, InstanceRecord, Lease, Runtime } from './runtime.js';
+import type { Exit, Instance, Lease, Runtime } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
@@ -17,42 +17,6 @@ const GRACE_MS = 5_000;
 const HEALTH_MS = 10_000;
 /** How often a start is retried on another port when its own was taken in the meantime. */
 const PORT_RETRIES = 3;
-
-/** What is to be run for a release. */
-export interface ProcessSpec {
-  app: string;
-  release: number;
-  /** argv of the interpreter, which reads on stdin what to run. */
-  command: readonly string[];
-  /** argv of what the interpreter runs. */
-  order: readonly string[];
-  cwd: string;
-  /** Returns the whole environment of the process at its address, except its mark. Called at each start. */
-  environment(at: ProcessPlace): Record<string, string> | Promise<Record<string, string>>;
-  /** Returns what it may reach, at each start; everything that the server can reach unless given. */
-  confines?: () => Promise<Confines | undefined>;
-  /** Finds an interpreter that was started ahead and fits this process. */
-  ahead?: (environment: Readonly<Record<string, string>>) => Promise<Instance | undefined>;
-  /** The preferred port; another one is used if it is taken. Without it, each instance is handed a socket. */
-  port?: number | 'any' | undefined;
-  /** Whether it is restarted after a crash, asked each time; true by default. */
-  restarts?: () => boolean;
-  /** The path of the health check, such as `/apps/hello/_stcore/health`. */
-  healthPath: string;
-  /** How long a start may take until the health check answers, in ms. */
-  startLimitMs: number;
-  /** The limit of resident memory of it and its children, in bytes; omitted = no limit. */
-  memoryLimit?: number | undefined;
-  log: LogFile;
-}
-
-/** What the environment of a process may depend on. */
-export interface ProcessPlace {
-  /** Tells its files from those of others of its release that run at the same time. */
-  key: string;
-  /** Where it is to listen on a port. */
-  port: number | undefined;
-}
 
 /** Where nothing answers. */
 const NOWHERE: Address = { socket: '/nowhere' };
@@ -423,21 +387,4 @@ export class AppProcess {
   async #say(text: string): Promise<void> {
     await this.spec.log.append(text).catch(() => undefined);
   }
-}
-
-/** Describes the instance for people who look at the machine. */
-function nameOf({ pid, mark }: InstanceRecord, between = '='): string {
-  return pid === undefined ? `instance${between}${mark}` : `pid${between}${pid}`;
-}
-
-/** What its ports say of one that does not answer; empty where it has none and should not. */
-function whereItListens(port: number | undefined, ports: readonly number[]): string {
-  if (port !== undefined && ports.includes(port)) return ' (listening, but not answering)';
-  if (ports.length > 0) return ` (listening on ${ports.join(', ')} instead)`;
-  return port === undefined ? '' : ' (not listening on any port)';
-}
-
-function howItEnded({ code, signal }: Exit): string {
-  if (signal !== null) return `the app was stopped by ${signal}`;
-  return code === null ? 'the app exited' : `the app exited with code ${code}`;
 }

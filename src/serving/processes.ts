@@ -12,7 +12,8 @@ import {
 } from '../domain/streamlit/streamlit.js';
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
-import { AppProcess, type ProcessListener, type ProcessPlace, type ProcessSpec } from '../runtime/app-process.js';
+import { AppProcess, type ProcessListener } from '../runtime/app-process.js';
+import type { ProcessPlace, ProcessSpec } from '../runtime/process-spec.js';
 import type { Confines } from '../runtime/process/cage/spec.js';
 import type { Instance, Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';

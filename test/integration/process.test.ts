@@ -11,7 +11,8 @@ import { findMarked } from '../../src/runtime/process/marked.js';
 import { Ports } from '../../src/runtime/process/ports.js';
 import { ProcessRuntime } from '../../src/runtime/process/process-runtime.js';
 import { listeningPorts, startTimeOf } from '../../src/runtime/process/proc.js';
-import { AppProcess, type ProcessSpec } from '../../src/runtime/app-process.js';
+import { AppProcess } from '../../src/runtime/app-process.js';
+import type { ProcessSpec } from '../../src/runtime/process-spec.js';
 import { portRange } from '../helpers/ports.js';
 
 // A small server in the place of Streamlit: it is up in a moment once it has its order, and does as a test wishes.

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Processes } from '../../../src/serving/processes.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import type { Release } from '../../../src/domain/app/release.js';
-import type { ProcessPlace, ProcessSpec } from '../../../src/runtime/app-process.js';
+import type { ProcessPlace, ProcessSpec } from '../../../src/runtime/process-spec.js';
 import { Ports } from '../../../src/runtime/process/ports.js';
 import { ProcessRuntime } from '../../../src/runtime/process/process-runtime.js';
 import { Paths } from '../../../src/store/paths.js';
