@@ -1,3 +1,5 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { ensureBuild, ensureRedis, ensureUv, ROOT } from '../../scripts/lib/setup.js';
@@ -10,6 +12,8 @@ declare module 'vitest' {
       uv: string | undefined;
       /** uv's cache, kept between runs. */
       cacheDir: string;
+      /** The environments that the tests' hosts share, kept between runs: the same dependencies are installed once for all. */
+      environments: string;
       /** Folders with a redis-server or valkey-server. */
       redisDirs: string[];
     };
@@ -29,6 +33,17 @@ export default async function setup(project: TestProject): Promise<void> {
   project.provide('tools', {
     uv,
     cacheDir: join(data, 'test-cache'),
+    environments: await environmentsFolder(data),
     redisDirs: redis === undefined ? [] : [dirname(redis)],
   });
+}
+
+/** On the disk of the hosts' data folders, since a finished environment is moved into it. */
+async function environmentsFolder(data: string): Promise<string> {
+  const here = join(data, 'test-cache/environments');
+  await mkdir(here, { recursive: true });
+  if ((await stat(here)).dev === (await stat(tmpdir())).dev) return here;
+  const there = join(tmpdir(), 'streamlit-host-test-environments');
+  await mkdir(there, { recursive: true });
+  return there;
 }

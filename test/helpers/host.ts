@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
@@ -16,8 +16,11 @@ export interface HostOptions {
   env?: Record<string, string>;
   /** The data folder of an earlier host, to be served again. */
   data?: string;
-  /** True where the host begins without the environments that earlier hosts have made, to see one made. */
-  bare?: boolean;
+  /**
+   * Which environments a new data folder begins with: those that all hosts of the tests share (default), or copies of those
+   * that were used last, for a test that changes them.
+   */
+  environments?: 'shared' | 'own';
   /** The folder of another version of the program, built. */
   program?: string;
   /** What starts the server in its own place, such as a shell that sets a limit first. */
@@ -98,7 +101,6 @@ export class TestHost {
       );
       await this.#exited;
     }
-    await keepEnvironments(this.data);
     if (options.keepData !== true) await rm(this.data, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -109,7 +111,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   await mkdir(data, { recursive: true });
   const tools = inject('tools');
   await mkdir(SHARED, { recursive: true });
-  if (options.data === undefined && options.bare !== true) await lendEnvironments(data);
+  if (options.data === undefined) await lendEnvironments(data, options.environments ?? 'shared');
   const script = `const { main } = await import(${JSON.stringify(join(options.program ?? ROOT, 'dist/main.js'))}); await main();`;
   const [command, ...argv] = [...(options.under ?? []), process.execPath, '--input-type=module', '-e', script];
   const child = spawn(command ?? '', argv, {
@@ -155,32 +157,22 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   return host;
 }
 
-/** Where environments that the tests' hosts have made are kept: the same dependencies are installed once for all. */
-const ENVIRONMENTS = join(ROOT, 'data/test-cache/environments');
+/** How many environments a host is given as its own: what most tests need is among them. */
+const LENT = 2;
 
-async function lendEnvironments(data: string): Promise<void> {
-  await mkdir(ENVIRONMENTS, { recursive: true });
-  await mkdir(join(data, 'environments'), { recursive: true });
-  for (const name of await readdir(ENVIRONMENTS)) {
-    if (!name.startsWith('.')) await linkTree(join(ENVIRONMENTS, name), join(data, 'environments', name));
-  }
-}
-
-async function keepEnvironments(data: string): Promise<void> {
-  await mkdir(ENVIRONMENTS, { recursive: true });
-  // A hard link cannot lead to another disk; and a later server of the same folder may have ended with the folder.
-  const folder = await stat(data).catch(() => undefined);
-  if (folder?.dev !== (await stat(ENVIRONMENTS)).dev) return;
-  const known = new Set(await readdir(ENVIRONMENTS).catch(() => []));
-  for (const name of await readdir(join(data, 'environments')).catch(() => [])) {
-    const site = await readdir(join(data, 'environments', name, 'lib')).catch(() => []);
-    const streamlit = join(data, 'environments', name, 'lib', site[0] ?? '', 'site-packages/streamlit');
-    // Only the large one is worth it; a test's own small packages shall be installed by that test.
-    if (known.has(name) || (await stat(streamlit).catch(() => undefined)) === undefined) continue;
-    const draft = join(ENVIRONMENTS, `.${name}-${process.pid}`);
-    await linkTree(join(data, 'environments', name), draft);
-    await rename(draft, join(ENVIRONMENTS, name)).catch(() => rm(draft, { recursive: true, force: true }));
-  }
+/**
+ * Gives a data folder environments. An environment has thousands of files, so that even hard links to them take longer than
+ * the start of a host; hosts that only use them share one folder, as the releases of one host do.
+ */
+async function lendEnvironments(data: string, which: 'shared' | 'own'): Promise<void> {
+  const { environments } = inject('tools');
+  if (which === 'shared') return symlink(environments, join(data, 'environments'));
+  await mkdir(join(data, 'environments'));
+  const found = await Promise.all(
+    (await readdir(environments)).map(async (name) => ({ name, at: (await stat(join(environments, name))).mtimeMs })),
+  );
+  const newest = found.sort((one, other) => other.at - one.at).slice(0, LENT);
+  for (const { name } of newest) await linkTree(join(environments, name), join(data, 'environments', name));
 }
 
 /** A copy in hard links: an environment never changes, so sharing its files is safe. */

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { scratch } from './ends.js';
 import { writeFiles } from './files.js';
+import { readMeta, type TestHost } from './host.js';
 
 /** A folder of apps in a temporary place, which goes with the test file; laid out as the old controller had it. */
 export class Installation {
@@ -38,14 +39,15 @@ export class Installation {
     return { STREAMLIT_HOST_CONFIG: this.path('config.json') };
   }
 
-  /** Makes a virtual environment with Streamlit in it, out of one that a host has made. */
-  async makeVenv(to: string, data: string): Promise<void> {
-    const [name] = (await readdir(join(data, 'environments'))).filter((one) => !one.startsWith('.'));
-    if (name === undefined) throw new Error('the host has made no environment yet');
+  /** Makes a virtual environment with Streamlit in it, out of the one of an app's first release. */
+  async makeVenv(to: string, host: TestHost, app: string): Promise<void> {
+    const { releases } = (await readMeta(host, app)) as { releases: { environment?: string }[] };
+    const name = releases[0]?.environment;
+    if (name === undefined) throw new Error(`${app} has no environment yet`);
     await mkdir(dirname(to), { recursive: true });
     await new Promise<void>((resolve, reject) => {
       // In hard links: neither is ever changed.
-      execFile('cp', ['-al', join(data, 'environments', name), to], (error) => {
+      execFile('cp', ['-al', join(host.data, 'environments', name), to], (error) => {
         if (error === null) resolve();
         else reject(new Error(`cp ended with ${String(error.code)}`));
       });

@@ -104,7 +104,7 @@ describe('a folder of apps', () => {
 
 describe('an old installation', () => {
   beforeAll(async () => {
-    await old.makeVenv(old.path('elsewhere/env'), host.data);
+    await old.makeVenv(old.path('elsewhere/env'), host, 'plain');
     await old.write({
       ...below('apps/sales', fileApp('sales of the old one')),
       ...below('apps/own', { 'dash.py': 'import streamlit as st\n\nst.text("with its own environment")\n' }),

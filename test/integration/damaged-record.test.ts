@@ -6,7 +6,7 @@ import { Project, textApp } from '../helpers/project.js';
 import { pushLive, visit } from '../helpers/pushing.js';
 
 test('an app whose record cannot be read loses nothing to a push or to a new app of its name, and is back once it is mended', async () => {
-  let host: TestHost = await startHost();
+  let host: TestHost = await startHost({ environments: 'own' });
   const { data } = host;
   const project = await Project.create(textApp('text:precious'));
   await pushLive(project, host, 'lost');

@@ -16,7 +16,7 @@ interface AppRecord {
 let host: TestHost;
 
 beforeAll(async () => {
-  host = await startHost();
+  host = await startHost({ environments: 'own' });
   // Makes the environment that all the apps here share.
   const first = await Project.create(textApp('text:begin'));
   await pushLive(first, host, 'begin');

@@ -30,8 +30,8 @@ test('what docs/operations.md backs up comes back by itself: what was live, with
   for (const part of ['apps', 'vault.key'])
     await cp(join(host.data, part), join(data, part), { recursive: true, verbatimSymlinks: true });
   await host.stop();
-  // Without the environments that the helper would give it.
-  const restored = await startHost({ data, bare: true });
+  // Its environments were left behind.
+  const restored = await startHost({ data });
   await until('it is built and runs', async () => {
     const { release, state } = await restored.app('awake');
     return release === 4 && state === 'running';

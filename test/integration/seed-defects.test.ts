@@ -125,8 +125,8 @@ test('1: apps are reached through the one port of the platform, and by nobody th
 });
 
 test('2: a virtual environment is found by each of its usual names, and one that is named and missing is told', async () => {
-  await place.makeVenv(place.path('apps/with-env/env'), host.data);
-  await place.makeVenv(place.path('apps/with-venv/venv'), host.data);
+  await place.makeVenv(place.path('apps/with-env/env'), host, 'reports');
+  await place.makeVenv(place.path('apps/with-venv/venv'), host, 'reports');
   const files = { 'app.py': 'import streamlit as st\nst.text("ok")\n' };
   await place.write({ ...below('apps/with-env', files), ...below('apps/with-venv', files) });
   expect(await refresh()).toMatchObject({ 'with-env': 'added', 'with-venv': 'added' });

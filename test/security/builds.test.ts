@@ -95,7 +95,7 @@ describe.each([
   ['of bubblewrap, under a user', asUser],
 ])('a setup.py in a cage %s', (_name, options: () => Promise<HostOptions>) => {
   it('can do nothing to others, and leaves nothing running', async () => {
-    const host = await startHost(await options());
+    const host = await startHost({ environments: 'own', ...(await options()) });
     const { found, home } = await attack(host);
     expect(Object.keys(found).length).toBeGreaterThan(25);
     expect(Object.entries(found).filter(([, what]) => what.startsWith('got'))).toEqual([]);
@@ -105,13 +105,13 @@ describe.each([
 });
 
 it('a setup.py without a cage can do all of it, and still leaves nothing running', async () => {
-  const host = await startHost({ env: { STREAMLIT_HOST_CAGE: 'none' } });
+  const host = await startHost({ environments: 'own', env: { STREAMLIT_HOST_CAGE: 'none' } });
   const { found } = await attack(host);
   expect(Object.entries(found).filter(([, what]) => !what.startsWith('got'))).toEqual([]);
 });
 
 it('a setup.py cannot put a link into the environment that the server would follow', async () => {
-  const host = await startHost();
+  const host = await startHost({ environments: 'own' });
   const { project } = await attacker(host, { link: true });
   const push = await project.git('push', host.remote('attacker'), 'main');
   expect(push.code).toBe(1);

@@ -74,7 +74,7 @@ describe.each([
   ['of bubblewrap, under a user', asUser, /bubblewrap cage\./],
 ])('an app in a cage %s', (_name, options: () => Promise<HostOptions>, said) => {
   it('can do nothing to others, and all that apps do', async () => {
-    const host = await startHost(await options());
+    const host = await startHost({ environments: 'own', ...(await options()) });
     expect(host.output).toMatch(said);
     const { found, broken } = await attack(host);
     expect(Object.keys(found).length).toBeGreaterThan(20);
@@ -84,7 +84,7 @@ describe.each([
 });
 
 it('an app without a cage can do all of it, which every start says', async () => {
-  const host = await startHost({ env: { STREAMLIT_HOST_CAGE: 'none' } });
+  const host = await startHost({ environments: 'own', env: { STREAMLIT_HOST_CAGE: 'none' } });
   expect(host.output).toContain('Apps run without a cage');
   const { found } = await attack(host);
   expect(Object.entries(found).filter(([, what]) => !what.startsWith('got'))).toEqual([]);
