@@ -1,6 +1,9 @@
 import { linesOf, readBackwards, type Piece } from './backwards.js';
 import { plainBytes } from './lines.js';
 
+/** How far back a log is looked through, in bytes: further than what is kept of it, for the sake of lines without end. */
+const MAX_SCAN = 32 * 1024 * 1024;
+
 /** The end of a log. */
 export interface Tail {
   /** Plain lines, the oldest first; the last one may be one that is still being written. */
@@ -15,16 +18,23 @@ export interface Tail {
  * The last lines of a file, read from its end: it costs the same whatever the file's size. One that does not exist is
  * empty.
  * @param count how many lines at most
- * @param options.maxBytes how far back from the end is read at most; 4 MiB unless told
+ * @param options.maxBytes how much of it is kept at most; 4 MiB unless told
+ * @param options.maxScan how far back is looked at most, for lines that are longer than what is kept of them; 32 MiB unless told
  */
-export async function tail(path: string, count: number, options: { maxBytes?: number } = {}): Promise<Tail> {
+export async function tail(
+  path: string,
+  count: number,
+  options: { maxBytes?: number; maxScan?: number } = {},
+): Promise<Tail> {
   const { maxBytes = 4 * 1024 * 1024 } = options;
   const found = await readBackwards(path, async ({ size, pieces }): Promise<Tail> => {
     const result: Tail = { lines: [], offset: size, truncated: count <= 0 && size > 0 };
     if (count <= 0) return result;
-    reading: for await (const piece of pieces(size, size - maxBytes)) {
+    let kept = 0;
+    reading: for await (const piece of pieces(size, size - Math.max(maxBytes, options.maxScan ?? MAX_SCAN))) {
       for (const line of linesOf(piece)) {
-        result.truncated = line.partial || result.lines.length === count;
+        result.truncated = line.partial || result.lines.length === count || kept >= maxBytes;
+        kept += line.bytes.length + 1;
         // Half a line is better than nothing, but only then.
         if (result.truncated && result.lines.length > 0) break reading;
         const half = result.lines.length === 0 ? halfCharacter(line, size) : 0;

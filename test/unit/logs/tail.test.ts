@@ -69,9 +69,16 @@ it('tail cuts lines of megabytes and still finds those before them', async () =>
   expect(truncated).toBe(false);
 });
 
+it('tail finds what is before a line that is longer than all that is kept', async () => {
+  await writeFile(file, `one\ntwo\n${'x'.repeat(5_000_000)}\nlast\n`);
+  const { lines, truncated } = await tail(file, 3);
+  expect(lines.map((line) => line.slice(0, 4))).toEqual(['two', 'xxxx', 'last']);
+  expect(truncated).toBe(true);
+});
+
 it('tail reads no further back than it may', async () => {
   await writeFile(file, `${'x'.repeat(99)}\n`.repeat(10_000));
-  const found = await tail(file, 10_000, { maxBytes: 10_050 });
+  const found = await tail(file, 10_000, { maxBytes: 10_000 });
   expect(found.lines).toHaveLength(100);
   expect(found.truncated).toBe(true);
   // One line without an end, of a terabyte that is not really there.
