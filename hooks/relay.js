@@ -7,6 +7,9 @@ const net = require('node:net');
 const STDOUT = 1;
 const STDERR = 2;
 const EXIT = 3;
+// The server knows none that is longer.
+const MOST_OPTIONS = 32;
+const LONGEST_OPTION = 1_000;
 
 /** @param {string} hook the hook's own name */
 module.exports = function relay(hook) {
@@ -24,9 +27,14 @@ module.exports = function relay(hook) {
   };
   socket.on('error', fail);
   socket.on('close', fail);
+  // https://git-scm.com/docs/githooks#pre-receive
+  const options = Array.from({ length: Math.min(Number(env.GIT_PUSH_OPTION_COUNT) || 0, MOST_OPTIONS) }, (_, at) =>
+    (env[`GIT_PUSH_OPTION_${at}`] ?? '').slice(0, LONGEST_OPTION),
+  );
   socket.write(
     `${JSON.stringify({
       hook,
+      options,
       push: env.STREAMLIT_HOST_PUSH,
       env: {
         GIT_QUARANTINE_PATH: env.GIT_QUARANTINE_PATH,

@@ -90,6 +90,7 @@ export const refusalCodes = [
   'git-failed',
   'git-missing',
   'import-missing',
+  'layout-invalid',
   'left',
   'lfs-pointer',
   'link-outside',
@@ -144,6 +145,7 @@ export const refusalCodes = [
   'requirements-outside',
   'requirements-unreadable',
   'requirements-unsupported',
+  'root-missing',
   'script-failed',
   'secrets-changed',
   'secrets-invalid',
@@ -183,13 +185,21 @@ export class Refusal extends Error {
   readonly kind: ErrorKind;
   /** The input at fault, where there is one. */
   readonly field: string | undefined;
+  /** What could be meant instead, the likeliest first. */
+  readonly choices: readonly string[];
 
-  constructor(kind: ErrorKind, code: RefusalCode, message: string, options: { field?: string; cause?: unknown } = {}) {
+  constructor(
+    kind: ErrorKind,
+    code: RefusalCode,
+    message: string,
+    options: { field?: string | undefined; choices?: readonly string[] | undefined; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'Refusal';
     this.kind = kind;
     this.code = code;
     this.field = options.field;
+    this.choices = options.choices ?? [];
   }
 
   /** The HTTP status of this kind of refusal. */

@@ -30,6 +30,17 @@ export interface FileChange {
   replace: boolean;
 }
 
+/** A change that was committed. */
+export interface Committed {
+  /** Not there where the app is not complete yet. */
+  deploy: Deploy | undefined;
+  /** What an app that was never deployed still lacks, in a sentence. */
+  lacks: string | undefined;
+}
+
+/** What a project lacks of which some files are still to come. */
+const INCOMPLETE: readonly string[] = ['no-entrypoint', 'no-requirements'];
+
 export interface AppFilesOptions extends BranchKit {
   sources: AppSources;
   deploys: Pick<Deploys, 'request'>;
@@ -59,20 +70,23 @@ export class AppFiles {
   }
 
   /**
-   * Commits a change of files to the deploy branch and deploys it.
+   * Commits a change of files to the deploy branch and deploys it. An app that was never deployed may be filled file by file:
+   * until it has all that it needs, its files are only kept.
    * @throws Refusal `app-in-place`, `path-taken`, and those of files that would not make an app: nothing is written then
    */
-  async commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
+  async commit(id: string, change: FileChange, by: Principal, message: string): Promise<Committed> {
     demandRepository(this.#options.store.get(id), 'Change its files there');
     return this.#commit(id, change, by, message);
   }
 
   /** Makes files the whole project of an app that runs in place until their release is live. @throws Refusal as `commit` does */
   async adopt(id: string, set: StagedFile[], by: Principal, message: string): Promise<Deploy> {
-    return this.#commit(id, { set, remove: [], replace: true }, by, message);
+    const { deploy } = await this.#commit(id, { set, remove: [], replace: true }, by, message);
+    if (deploy === undefined) throw new Error(`the files of ${id} were kept and not deployed`);
+    return deploy;
   }
 
-  async #commit(id: string, change: FileChange, by: Principal, message: string): Promise<Deploy> {
+  async #commit(id: string, change: FileChange, by: Principal, message: string): Promise<Committed> {
     const { store, paths, deploys, inspector, turns } = this.#options;
     return turns.take(id, async () => {
       const app = store.get(id);
@@ -86,10 +100,21 @@ export class AppFiles {
       if (!change.replace) demandRoom(change, before);
       const set = withModes(change.set, before);
       const commit = await repository.commit({ parent, ...change, set, author: by.name, message }, paths.tmp);
-      await inspector.inspect(repository, commit);
+      const lacks = await inspector.inspect(repository, commit, { layout: store.layout(id) }).then(
+        () => undefined,
+        (error: unknown) => {
+          const waits = error instanceof Refusal && INCOMPLETE.includes(error.code);
+          if (!waits || change.replace || app.lastRelease > 0) throw error;
+          return error.message;
+        },
+      );
       if (app.deployBranch === null) await adoptBranch(this.#options, id, branch);
+      if (lacks !== undefined) {
+        await repository.pointRef(`refs/heads/${branch}`, commit, parent ?? '0'.repeat(commit.length));
+        return { deploy: undefined, lacks };
+      }
       const source = parent === undefined || change.replace ? 'upload' : 'edit';
-      return deploys.request({ app: id, commit, branch, by, source });
+      return { deploy: await deploys.request({ app: id, commit, branch, by, source }), lacks: undefined };
     });
   }
 

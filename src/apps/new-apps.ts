@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { APP_ID, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app/app.js';
+import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import type { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
@@ -34,14 +35,16 @@ export class NewApps {
   /**
    * Makes one as a person asks for it, under a free id where none is named.
    * @returns its id
-   * @throws Refusal `app-name-missing`, `app-name-taken`, `app-id-invalid`, `app-id-reserved`, `app-exists`
+   * @throws Refusal `layout-invalid`, `app-name-missing`, `app-name-taken`, `app-id-invalid`, `app-id-reserved`, `app-exists`
    */
-  async create(input: { id?: string; name: string; description?: string }): Promise<string> {
+  async create(input: { id?: string; name: string; description?: string; layout?: LayoutChange }): Promise<string> {
     const name = demandName(input.name);
+    const layout = changeLayout({}, input.layout ?? {});
     return this.#inTurn(async () => {
       this.demandFreeName(name, undefined);
       const id = input.id === undefined ? this.#freeId(await inLatin(name)) : parseNewAppId(input.id);
-      await this.make(newApp(id, name, new Date(), input.description ?? ''));
+      const app = newApp(id, name, new Date(), input.description ?? '');
+      await this.make(Object.keys(layout).length === 0 ? app : { ...app, layout });
       return id;
     });
   }

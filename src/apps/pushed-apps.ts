@@ -1,4 +1,5 @@
 import { demandRepository, newApp } from '../domain/app/app.js';
+import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
@@ -60,10 +61,14 @@ export class PushedApps {
     });
   }
 
-  /** @throws Refusal where this commit of a push cannot become a release */
-  async inspect(id: string, commit: string, env: Record<string, string>): Promise<void> {
+  /**
+   * @param change where in the repository the app is, as far as the push says so
+   * @throws Refusal where this commit of a push cannot become a release
+   */
+  async inspect(id: string, commit: string, env: Record<string, string>, change: LayoutChange = {}): Promise<void> {
     demandRepository(this.#options.store.get(id), 'Change its files there');
-    const repository = this.#repository(id);
+    const { preview } = this.#options.store.get(id);
+    const repository = this.#repository(preview?.of ?? id);
     if ((await repository.resolve(commit, { env })) !== commit) {
       throw new Refusal(
         'invalid',
@@ -71,7 +76,13 @@ export class PushedApps {
         'A branch must point to a commit, but something else was pushed to it.',
       );
     }
-    await this.#options.inspector.inspect(repository, commit, { env });
+    const layout = changeLayout(this.#options.store.layout(id) ?? {}, change);
+    await this.#options.inspector.inspect(repository, commit, { env, layout });
+  }
+
+  /** Keeps where in its repository an app is. */
+  async chooseLayout(id: string, change: LayoutChange): Promise<void> {
+    await this.#options.store.changeLayout(id, change);
   }
 
   /** Makes a branch the one that deploys. */

@@ -158,14 +158,17 @@ export class Api {
     } catch {
       return this.#stranger();
     }
-    const { status, detail, field } = problem;
+    const { status, detail, field, choices } = problem;
     if (typeof status !== 'number' || typeof problem.code !== 'string' || typeof detail !== 'string')
       return this.#stranger();
     // A newer server may have codes that are not known here: they are passed on.
     const code = problem.code as RefusalCode;
     if (status === 401) return this.#signedOut(code);
     const sentence = code === 'app-not-found' ? await this.#unknownApp(path, detail) : detail;
-    return new Refusal(kindOf(status), code, sentence, field === undefined ? {} : { field });
+    return new Refusal(kindOf(status), code, sentence, {
+      field,
+      choices: Array.isArray(choices) ? choices.map(String) : [],
+    });
   }
 
   #signedOut(code: RefusalCode): Refusal {

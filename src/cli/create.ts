@@ -1,11 +1,12 @@
 import type { App } from './api.js';
 import type { Context } from './context.js';
+import { layoutOf, type LayoutOptions } from './layout.js';
 
 /** Makes an app that waits for its first push. */
 export async function create(
   cli: Context,
   name: string,
-  options: { id?: string; description?: string },
+  options: { id?: string; description?: string } & LayoutOptions,
 ): Promise<void> {
   const api = await cli.api();
   const { id, description } = options;
@@ -13,6 +14,7 @@ export async function create(
     name,
     ...(id === undefined ? {} : { id }),
     ...(description === undefined ? {} : { description }),
+    ...layoutOf(options),
   });
   if (cli.out.json) return cli.out.data(app);
   cli.out.print(`Created ${app.id}. Push to deploy it:`);

@@ -7,8 +7,9 @@ import type { Context } from './context.js';
 import { afterChange } from './deploy-log.js';
 import { usage } from './failures.js';
 import { formOf } from './form.js';
+import { layoutOf, type LayoutOptions } from './layout.js';
 
-export interface DeployOptions {
+export interface DeployOptions extends LayoutOptions {
   app?: string;
   wait: boolean;
 }
@@ -26,19 +27,34 @@ export async function deploy(cli: Context, dir: string | undefined, options: Dep
   cli.out.note(
     known ? `Uploading ${archive.what} to ${id} …` : `Creating the app ${id} and uploading ${archive.what} …`,
   );
-  const fields: Record<string, string> = known ? {} : { id, name: options.app ?? name };
+  const fields = { ...(known ? {} : { id, name: options.app ?? name }), ...layoutOf(options) };
   const form = formOf(fields, {
     field: 'archive',
     name: `${id}.tar.gz`,
     type: 'application/gzip',
     content: archive.content,
   });
-  const changed = await api.form<Changed>(known ? 'PATCH' : 'POST', known ? path : '/apps', {
-    boundary: form.boundary,
-    body: Readable.from(form.body),
-  });
+  const sent = { boundary: form.boundary, body: Readable.from(form.body) };
+  const changed = await api
+    .form<Changed>(known ? 'PATCH' : 'POST', known ? path : '/apps', sent)
+    .catch((error: unknown) => {
+      if (error instanceof Refusal) for (const line of howToChoose(error, dir, options.app)) cli.out.note(line);
+      throw error;
+    });
   if (changed.deploy === null) throw new Error('the server accepted the files but did not start a deploy');
   await afterChange(cli, api, changed.id, changed.deploy, options.wait);
+}
+
+/** The commands that would deploy what was refused. */
+function howToChoose({ code, choices }: Refusal, dir: string | undefined, app: string | undefined): string[] {
+  const option = code === 'no-entrypoint' ? '--main' : code === 'no-requirements' ? '--dependencies' : undefined;
+  const lines = choices.filter((choice) => /^[\w./@+-]+$/.test(choice));
+  if (option === undefined || lines.length === 0) return [];
+  const words = [...(dir === undefined ? [] : [dir]), ...(app === undefined ? [] : ['--app', app])];
+  return [
+    'To deploy one of them, now and later:',
+    ...lines.map((choice) => `  ${['streamlit-host deploy', ...words, option, choice].join(' ')}`),
+  ];
 }
 
 /** An app's id made from a folder's name, as the server makes it from an app's name. */

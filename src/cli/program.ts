@@ -1,12 +1,17 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, GlobalOptions } from './context.js';
 import type { Verb } from './completion.js';
+import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
+import type { LayoutOptions } from './layout.js';
 
 /** Makes what a verb works with, once its options are known. */
 export type MakeContext = (options: GlobalOptions) => Context;
 
 const WAIT = 'return as soon as the deploy is queued';
+const MAIN = 'the file that Streamlit runs, such as src/app.py (default: found automatically)';
+const DEPENDENCIES = 'the file that lists the packages (default: found beside the main file or in the root folder)';
+const ROOT = 'the folder that holds the app, in a repository with several projects';
 
 /** What can be done with config vars and secrets; told here, so that nothing is loaded to tell it. */
 const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
@@ -113,9 +118,12 @@ export function createProgram(make: MakeContext, version: string): Command {
     .command('deploy')
     .argument('[dir]', 'the folder to deploy (default: the current folder)')
     .option('--app <app>', "the app to deploy to (default: the folder's name)")
+    .option('--main <file>', MAIN)
+    .option('--dependencies <file>', DEPENDENCIES)
+    .option('--root <folder>', ROOT)
     .option('--no-wait', WAIT)
     .description('deploy a folder without git, and follow the deploy')
-    .action(async (dir: string | undefined, options: { app?: string; wait: boolean }, command: Command) =>
+    .action(async (dir: string | undefined, options: DeployOptions, command: Command) =>
       (await import('./deploy.js')).deploy(cli(command), dir, options),
     );
   program
@@ -123,8 +131,11 @@ export function createProgram(make: MakeContext, version: string): Command {
     .argument('<name>')
     .option('--id <app>', 'the id used in its URL (default: derived from the name)')
     .option('--description <text>', 'what the app is for')
+    .option('--main <file>', MAIN)
+    .option('--dependencies <file>', DEPENDENCIES)
+    .option('--root <folder>', ROOT)
     .description('create an empty app to push to')
-    .action(async (name: string, options: { id?: string; description?: string }, command: Command) =>
+    .action(async (name: string, options: { id?: string; description?: string } & LayoutOptions, command: Command) =>
       (await import('./create.js')).create(cli(command), name, options),
     );
   // "destroy" was its name before, and goes on working for the scripts that use it.
@@ -172,6 +183,16 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('show or change the branch that an app deploys')
     .action(async (app: string, name: string | undefined, _options: unknown, command: Command) =>
       (await import('./branch.js')).branch(cli(command), app, name),
+    );
+  program
+    .command('layout')
+    .argument('<app>', 'the app id')
+    .option('--main <file>', MAIN)
+    .option('--dependencies <file>', DEPENDENCIES)
+    .option('--root <folder>', ROOT)
+    .description("show or change where an app's main file, dependency file and root folder are")
+    .action(async (app: string, options: LayoutOptions, command: Command) =>
+      (await import('./layout.js')).layout(cli(command), app, options),
     );
   program
     .command('preview')

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../lib/ask.js';
 import { asSentence } from '../lib/words.js';
-import { DEPENDENCY_FILES, type AppFile } from '../domain/project/app-file.js';
+import type { AppFile } from '../domain/project/app-file.js';
+import { below, DEPENDENCY_FILES, folderOf } from '../domain/project/layout.js';
 import type { Release } from '../domain/app/release.js';
 import { missingModule, namesPackage, packageOf } from '../domain/streamlit/missing-module.js';
 import { mayExit } from '../domain/streamlit/script-exit.js';
@@ -60,7 +61,7 @@ export async function checkScript(
       const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
       if (late) await tellExit(release, process, log);
       if (late) throw failure(process, `The script did not finish within ${limit} s.`);
-      throw failure(process, (await lackOf(process, shown)) ?? 'The script raised an exception.');
+      throw failure(process, (await lackOf(process, release, shown)) ?? 'The script raised an exception.');
     }
     if (settings.script !== 'all-pages')
       log.step('Script check skipped: this version of Streamlit does not support it');
@@ -99,17 +100,28 @@ async function checkPages(
   }
   log.step(`${page}:`);
   for (const line of await shorten(paths, release, process, bad.exception)) log.output(line);
-  throw failure(process, (await lackOf(process, bad.exception)) ?? `${page} raised an exception.`);
+  throw failure(process, (await lackOf(process, release, bad.exception)) ?? `${page} raised an exception.`);
 }
 
 /** The package that a script imports and its project does not list, in a sentence; undefined where it failed for another reason. */
-async function lackOf({ spec: { cwd } }: AppProcess, lines: readonly string[]): Promise<string | undefined> {
+async function lackOf(
+  { spec: { cwd } }: AppProcess,
+  { entrypoint = '' }: Release,
+  lines: readonly string[],
+): Promise<string | undefined> {
   const module = missingModule(lines);
   if (module === undefined) return undefined;
-  const names = await readdir(cwd);
-  const [list, another] = DEPENDENCY_FILES.filter((file) => names.includes(file));
+  const names = new Set<string>();
+  for (const folder of new Set([folderOf(entrypoint), '']))
+    for (const name of await readdir(join(cwd, folder))) names.add(below(folder, name));
+  const beside = folderOf(entrypoint);
+  const lists = [beside, ''].map((folder) =>
+    DEPENDENCY_FILES.map((file) => below(folder, file)).filter((file) => names.has(file)),
+  );
+  const [list, another] = lists.find((there) => there.length > 0) ?? [];
+  const own = [module, `${module}.py`].flatMap((name) => [name, below(beside, name)]);
   // A module of the project itself, or an environment that was not made from a list.
-  if (list === undefined || names.includes(module) || names.includes(`${module}.py`)) return undefined;
+  if (list === undefined || own.some((name) => names.has(name))) return undefined;
   const missing = packageOf(module);
   const text = another === undefined ? await readTopFile(cwd, list, MAX_LOOKED_AT) : undefined;
   if (text !== undefined && namesPackage(text.toString(), missing)) return undefined;

@@ -1,6 +1,7 @@
 import type { Principal } from '../domain/access/principal.js';
 import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
 import { usedAt } from '../domain/app/preview.js';
+import type { Layout } from '../domain/project/layout.js';
 import { canBecome, isPending, transition, type Release } from '../domain/app/release.js';
 import { isDiskFull, Refusal } from '../errors.js';
 import { asClause, capitalise } from '../lib/words.js';
@@ -116,7 +117,7 @@ export class Deploys {
         ...(previous === undefined ? {} : { previous }),
         ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
         ...(folder === undefined ? {} : { folder }),
-        ...(request.of === undefined ? {} : broughtBack(request.of)),
+        ...(request.of === undefined ? layoutNow(store.layout(request.app)) : broughtBack(request.of)),
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
@@ -346,8 +347,18 @@ export class Deploys {
 
 /** What a rollback takes over from the release it rolls back to. */
 function broughtBack(release: Release): Partial<Release> {
-  const { number, entrypoint, environment } = release;
-  return { of: number, ...(entrypoint && { entrypoint }), ...(environment && { environment }) };
+  const { number, layout, root, entrypoint, environment } = release;
+  return {
+    of: number,
+    ...(layout && { layout }),
+    ...(root !== undefined && { root }),
+    ...(entrypoint && { entrypoint }),
+    ...(environment && { environment }),
+  };
+}
+
+function layoutNow(layout: Layout | undefined): Pick<Release, 'layout'> {
+  return layout === undefined ? {} : { layout };
 }
 
 /** True for what only a running deploy gives a release. */

@@ -1,6 +1,23 @@
+import { join } from 'node:path';
+import { folderOf } from '../domain/project/layout.js';
+import type { Dependencies } from '../domain/python/dependencies.js';
 import type { EnvironmentRequest, Environments } from '../environments/environments.js';
 import { formatSeconds } from '../lib/units.js';
 import type { DeployLog } from './log.js';
+
+/**
+ * Where a list of packages is read from. Tools start from the folder of their own lists; pip from the one in which it is run,
+ * which is the project's root.
+ */
+export function atItsFolder(
+  dependencies: Dependencies,
+  root: string,
+): Pick<EnvironmentRequest, 'sourceDir' | 'dependencies'> {
+  const folder = folderOf(dependencies.file);
+  if (folder === '' || dependencies.format === 'requirements') return { dependencies, sourceDir: root };
+  const file = dependencies.file.slice(folder.length + 1);
+  return { dependencies: { ...dependencies, file }, sourceDir: join(root, folder) };
+}
 
 /** Makes the environment of a release, and logs it. @returns its hash @throws Refusal as `Environments.ensure` does */
 export async function ensureEnvironment(

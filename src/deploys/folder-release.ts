@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import type { Environments } from '../environments/environments.js';
-import { DEPENDENCY_FILES, type AppFile } from '../domain/project/app-file.js';
+import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
+import { below, DEPENDENCY_FILES, folderOf } from '../domain/project/layout.js';
 import type { App } from '../domain/app/app.js';
 import type { Dependencies } from '../domain/python/dependencies.js';
 import { chooseEntrypoint } from '../domain/project/entrypoint.js';
@@ -9,7 +10,7 @@ import type { PythonWish } from '../domain/python/python-version.js';
 import type { Release } from '../domain/app/release.js';
 import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
-import { ensureEnvironment } from './environment-step.js';
+import { atItsFolder, ensureEnvironment } from './environment-step.js';
 import type { DeployLog } from './log.js';
 import { settingsIn } from './inspect.js';
 import type { Reader } from './reader.js';
@@ -51,13 +52,12 @@ export class FolderReleases implements ReleaseSource {
       log.step(`Using the app's own environment: ${venv}`);
       return { facts, settings };
     }
-    const { dependencies, python } = await dependenciesOf(this.#reader, place, settings);
+    const { dependencies, python } = await dependenciesOf(this.#reader, place, facts.entrypoint, settings);
     for (const note of dependencies.notes) log.step(note);
     // The folder belongs to the operator, and may share packages with its neighbours.
     const request = {
-      dependencies,
+      ...atItsFolder(dependencies, place.dir),
       python,
-      sourceDir: place.dir,
       localKey: commit,
       outside: 'allowed',
       signal,
@@ -109,7 +109,7 @@ async function mainOf({ key, dir, main }: Place, settings: AppFile): Promise<str
   }
   const found = chooseEntrypoint(
     (await filesIn(dir)).map((one) => one.path),
-    settings.main,
+    settings.main === undefined ? undefined : { file: settings.main, where: APP_FILE },
   );
   if ('file' in found) return join(dir, found.file);
   throw new Refusal(
@@ -135,10 +135,15 @@ async function venvOf({ key, dir, venv }: Place): Promise<string | undefined> {
 async function dependenciesOf(
   reader: Reader,
   { dir }: Place,
+  main: string,
   settings: AppFile,
 ): Promise<{ dependencies: Dependencies; python: PythonWish | undefined }> {
   const files = new Map<string, Buffer>();
-  for (const file of [...DEPENDENCY_FILES, '.python-version', 'runtime.txt']) {
+  const folders = [...new Set([main.startsWith('..') ? '' : folderOf(main), ''])];
+  const named = settings.dependencies === undefined ? [] : [settings.dependencies];
+  const places = [...folders, ...named.map(folderOf)];
+  const names = [...DEPENDENCY_FILES, '.python-version', 'runtime.txt'];
+  for (const file of new Set([...places.flatMap((folder) => names.map((name) => below(folder, name))), ...named])) {
     const content = await readTopFile(dir, file, MAX_LIST);
     if (content !== undefined) files.set(file, content);
   }
@@ -147,6 +152,7 @@ async function dependenciesOf(
     'dependencies',
     files,
     settings,
+    folders,
   );
   return { dependencies, python };
 }

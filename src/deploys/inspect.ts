@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
+import type { Layout } from '../domain/project/layout.js';
 import type { Inspection } from '../domain/project/tree.js';
 import { readTopFile } from '../store/folder.js';
 import type { Repository } from '../store/repository.js';
@@ -14,12 +16,14 @@ export interface InspectOptions {
   /** Lets git see the objects of a push that is not accepted yet. */
   env?: Record<string, string>;
   signal?: AbortSignal;
+  /** Where in the repository the app is, as far as a person has said so elsewhere. */
+  layout?: Layout | undefined;
 }
 
 /**
  * Inspects commits: whether they can become a release, and what it is made of. The result of a push is kept here for its
- * deploy, so that a push is inspected once. The key is the commit id alone, which identifies all of its content, because a
- * preview deploys what was pushed to its app.
+ * deploy, so that a push is inspected once. The key is the commit id, which identifies all of its content, because a preview
+ * deploys what was pushed to its app, and where in it the app is.
  */
 export class Inspector {
   readonly #reader: Reader;
@@ -33,11 +37,15 @@ export class Inspector {
   /** Inspects a commit before it is queued. @throws Refusal with one sentence on what to change */
   async inspect(repository: Repository, commit: string, options: InspectOptions = {}): Promise<Inspection> {
     const of = ofCommit(commit);
+    const { layout = {} } = options;
     const tree = await repository.tree(commit, options);
-    const blobs = await repository.blobs(await this.#reader.read(of, 'blobsOf', tree), options);
-    const found = await this.#reader.read(of, 'inspection', tree, blobs);
-    this.#waiting.delete(commit);
-    this.#waiting.set(commit, found);
+    let wanted = await this.#reader.read(of, 'blobsOf', tree, layout);
+    if (wanted.settings.length > 0)
+      wanted = await this.#reader.read(of, 'blobsOf', tree, layout, await repository.blobs(wanted.settings, options));
+    const found = await this.#reader.read(of, 'inspection', tree, await repository.blobs(wanted.all, options), layout);
+    const key = keyOf(commit, layout);
+    this.#waiting.delete(key);
+    this.#waiting.set(key, found);
     for (const oldest of this.#waiting.keys()) {
       if (this.#waiting.size <= MAX_WAITING) break;
       this.#waiting.delete(oldest);
@@ -47,15 +55,25 @@ export class Inspector {
 
   /** Hands over the result for a commit, which is inspected again if there is none, as after a restart. @throws Refusal */
   async take(repository: Repository, commit: string, options: InspectOptions = {}): Promise<Inspection> {
-    const found = this.#waiting.get(commit) ?? (await this.inspect(repository, commit, options));
-    this.#waiting.delete(commit);
+    const key = keyOf(commit, options.layout);
+    const found = this.#waiting.get(key) ?? (await this.inspect(repository, commit, options));
+    this.#waiting.delete(key);
     return found;
   }
 }
 
-/** Reads the streamlit-host.toml of a folder; empty if there is none. @throws Refusal if it cannot be read */
-export async function settingsIn(reader: Reader, folder: string): Promise<AppFile> {
-  const file = await readTopFile(folder, APP_FILE, MAX_SETTINGS);
+function keyOf(commit: string, { root, main, dependencies }: Layout = {}): string {
+  return JSON.stringify([commit, root, main, dependencies]);
+}
+
+/**
+ * Reads the streamlit-host.toml of a folder; empty if there is none.
+ * @param root the folder within that holds the app, whose own goes first
+ * @throws Refusal if it cannot be read
+ */
+export async function settingsIn(reader: Reader, folder: string, root = ''): Promise<AppFile> {
+  const own = root === '' ? undefined : await readTopFile(join(folder, root), APP_FILE, MAX_SETTINGS);
+  const file = own ?? (await readTopFile(folder, APP_FILE, MAX_SETTINGS));
   return file === undefined ? {} : reader.read(APP_FILE, 'settings', file);
 }
 

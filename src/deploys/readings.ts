@@ -1,4 +1,5 @@
-import { DEPENDENCY_FILES, parseAppFile, type AppFile } from '../domain/project/app-file.js';
+import { APP_FILE, parseAppFile, type AppFile } from '../domain/project/app-file.js';
+import { listOf, type Layout } from '../domain/project/layout.js';
 import {
   hints,
   keysInCode,
@@ -13,6 +14,8 @@ import {
   parseBlobs,
   parseTree,
   pythonOf,
+  settingsToRead,
+  TREE_LIMITS,
   type Inspection,
   type TreeEntry,
 } from '../domain/project/tree.js';
@@ -49,26 +52,41 @@ export interface Code {
  * data.
  */
 export const readings = {
-  /** The blobs that `inspection` must see, of what `git ls-tree` printed. */
-  blobsOf: (tree: Uint8Array): string[] => blobsToRead(parseTree(bufferOf(tree))),
+  /**
+   * The blobs that `inspection` must see, of what `git ls-tree` printed.
+   * @param settings what `git cat-file` printed of those that the first answer names; then it names none
+   */
+  blobsOf: (tree: Uint8Array, layout: Layout, settings?: Uint8Array): { settings: string[]; all: string[] } => {
+    const entries = parseTree(bufferOf(tree));
+    if (settings !== undefined)
+      return { settings: [], all: blobsToRead(entries, layout, parseBlobs(bufferOf(settings))) };
+    const first = settingsToRead(entries, layout);
+    return { settings: first, all: first.length > 0 ? [] : blobsToRead(entries, layout) };
+  },
 
   /** What is found in a commit, of what `git ls-tree` and `git cat-file` printed. @throws Refusal as `inspectTree` */
-  inspection: (tree: Uint8Array, blobs: Uint8Array): Inspection =>
-    inspectTree(parseTree(bufferOf(tree)), parseBlobs(bufferOf(blobs))),
+  inspection: (tree: Uint8Array, blobs: Uint8Array, layout: Layout): Inspection =>
+    inspectTree(parseTree(bufferOf(tree)), parseBlobs(bufferOf(blobs)), TREE_LIMITS, layout),
 
   /** What a streamlit-host.toml says. @throws Refusal `app-file-invalid` */
   settings: (file: Uint8Array): AppFile => parseAppFile(textOf(file)),
 
-  /** What the files of a folder of the machine say of its packages and its Python. @throws Refusal as `inspectTree` */
+  /**
+   * What the files of a folder of the machine say of its packages and its Python.
+   * @param folders where they are looked for, one after the other
+   * @throws Refusal as `inspectTree`
+   */
   dependencies: (
     files: ReadonlyMap<string, Uint8Array>,
     settings: AppFile,
+    folders: readonly string[],
   ): { dependencies: Dependencies | undefined; python: PythonWish | undefined } => {
     const texts = new Map([...files].map(([file, content]) => [file, readRequirements(content, file)]));
     const project = { has: (file: string) => texts.has(file), text: (file: string) => texts.get(file) ?? '' };
-    const named = DEPENDENCY_FILES.some((file) => texts.has(file));
-    const dependencies = named ? chooseDependencies(project, settings.dependencies, 'allowed') : undefined;
-    return { dependencies, python: pythonOf(project, settings) ?? dependencies?.python };
+    const lists = [...texts.keys()].some((file) => !/(^|\/)runtime\.txt$/.test(file) && listOf(file) !== undefined);
+    const named = settings.dependencies === undefined ? undefined : { file: settings.dependencies, where: APP_FILE };
+    const dependencies = lists || named ? chooseDependencies(project, named, 'allowed', folders) : undefined;
+    return { dependencies, python: pythonOf(project, settings, folders) ?? dependencies?.python };
   },
 
   /** Everything that requirements say, with what they include. @throws Refusal as `gatherRequirements` */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { checkout } from '../environments/checkout.js';
 import type { Environments } from '../environments/environments.js';
 import { isComplete } from '../environments/places.js';
@@ -13,7 +14,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { hintsFor } from './hints.js';
 import { settingsIn, type Inspector } from './inspect.js';
-import { ensureEnvironment } from './environment-step.js';
+import { atItsFolder, ensureEnvironment } from './environment-step.js';
 import type { DeployLog } from './log.js';
 import type { Reader } from './reader.js';
 import type { Built, ReleaseSource } from './release-source.js';
@@ -50,20 +51,22 @@ export class RepositoryReleases implements ReleaseSource {
     }
     // In parallel: a commit was inspected before it was queued, so a refusal is rare here.
     const [found, { source, files }] = await both(
-      inspector.take(this.#repository(app), release.commit, { signal }),
+      inspector.take(this.#repository(app), release.commit, { signal, layout: release.layout }),
       this.#checkOut(app, release, signal),
     );
-    const { settings, entrypoint } = found;
-    tellFiles(log, files, entrypoint);
+    const { settings, entrypoint, root } = found;
+    tellFiles(log, files, entrypoint, root);
     for (const note of found.dependencies.notes) log.step(note);
     await systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
     const { dependencies, python } = found;
-    const request = { dependencies, python, sourceDir: source, localKey: release.commit, signal };
-    return { facts: { entrypoint, environment: await ensureEnvironment(environments, request, log) }, settings };
+    const place = atItsFolder(dependencies, join(source, root ?? ''));
+    const request = { ...place, python, localKey: release.commit, signal };
+    const environment = await ensureEnvironment(environments, request, log);
+    return { facts: { ...(root === undefined ? {} : { root }), entrypoint, environment }, settings };
   }
 
   async hints(app: App, release: Release, config: AppConfig): Promise<string[]> {
-    return hintsFor(this.#options.reader, this.#options.paths.source(app.id, release.number), config);
+    return hintsFor(this.#options.reader, this.#options.paths.sourceOf(app.id, release), config);
   }
 
   /** An app whose repository is live no longer runs in place. */
@@ -74,14 +77,14 @@ export class RepositoryReleases implements ReleaseSource {
   /** Prepares a release from what was built before: the committed code, with nothing inspected again. */
   async #reuse(app: App, release: BuiltBefore, log: DeployLog, signal: AbortSignal): Promise<Built> {
     const { source, files } = await this.#checkOut(app, release, signal);
-    tellFiles(log, files, release.entrypoint);
+    tellFiles(log, files, release.entrypoint, release.root);
     const before = `release ${release.of}`;
     log.step(
       release.source === 'config'
         ? `Reusing the code and environment of ${before}`
         : `Rolling back to ${before}, with the same environment`,
     );
-    return { facts: {}, settings: await settingsIn(this.#options.reader, source) };
+    return { facts: {}, settings: await settingsIn(this.#options.reader, source, release.root) };
   }
 
   /** Checks out a release's files, and protects its commit from git's clean-up as long as the release is kept. */
@@ -101,6 +104,7 @@ export class RepositoryReleases implements ReleaseSource {
   }
 }
 
-function tellFiles(log: DeployLog, files: number, entrypoint: string): void {
-  log.step(`Checked out ${counted(files, 'file')}; main file: ${entrypoint}`);
+function tellFiles(log: DeployLog, files: number, entrypoint: string, root: string | undefined): void {
+  const folder = root === undefined ? '' : ` root folder: ${root};`;
+  log.step(`Checked out ${counted(files, 'file')};${folder} main file: ${entrypoint}`);
 }

@@ -74,8 +74,13 @@ export async function gatherRequirements(
   const lines = [...texts.values()].flatMap(parseRequirements);
   const hashed = lines.some(({ text: words }) => /--require-hashes|--hash[= ]/.test(words));
   return {
+    // The same list in another folder is the same environment.
     normal: [...texts]
-      .map(([path, content]) => [`# ${path}`, ...parseRequirements(content).map((line) => line.text)].join('\n'))
+      .map(([path, content]) =>
+        [`# ${posix.relative(posix.dirname(file), path)}`, ...parseRequirements(content).map((line) => line.text)].join(
+          '\n',
+        ),
+      )
       .join('\n'),
     local: lines.some(({ kind }) => kind === 'local'),
     sources: lines.some(isSource),

@@ -7,7 +7,7 @@ const STDOUT = 1;
 const STDERR = 2;
 const EXIT = 3;
 /** The most that a hook may say before its first newline, in bytes. */
-const MAX_GREETING = 16 * 1024;
+const MAX_GREETING = 256 * 1024;
 /** How long hooks may take to end when the server stops, in ms. */
 const CLOSE_MS = 2_000;
 
@@ -18,6 +18,8 @@ export interface HookCall {
   push: string;
   /** git's own variables, by which the objects of a push are seen before they are accepted. */
   env: Record<string, string>;
+  /** The options of the push, as far as the hook was told them. */
+  options: readonly string[];
   /** What git says to the hook. */
   input: AsyncIterable<Buffer>;
   /** Writes to the hook's standard output, which is git. */
@@ -83,6 +85,7 @@ async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>):
     hook?: unknown;
     push?: unknown;
     env?: unknown;
+    options?: unknown;
   };
   if (greeting.hook !== 'pre-receive' && greeting.hook !== 'proc-receive') throw new Error('an unknown hook called');
   const rest = head.subarray(end + 1);
@@ -97,6 +100,7 @@ async function serve(socket: Socket, handle: (call: HookCall) => Promise<void>):
     hook: greeting.hook,
     push: typeof greeting.push === 'string' ? greeting.push : '',
     env: strings(greeting.env),
+    options: Array.isArray(greeting.options) ? greeting.options.map(String) : [],
     input: {
       async *[Symbol.asyncIterator]() {
         if (rest.length > 0) yield rest;

@@ -3,17 +3,20 @@ import type { Deploy } from '../deploys/ongoing.js';
 import type { HeadStarts } from '../deploys/head-starts.js';
 import {
   deployBranchOf,
+  howToChoose,
   howToDeploy,
   isBranchSettled,
   isCreation,
   parsePushOptions,
   parseUpdate,
   planRef,
+  PUSH_OPTIONS,
   type PreviewRule,
   type RefPlan,
   type RefUpdate,
 } from '../domain/app/push.js';
 import { printable, type App } from '../domain/app/app.js';
+import { LAYOUT_KEYS, LAYOUT_NAMES, type LayoutChange } from '../domain/project/layout.js';
 import type { Principal } from '../domain/access/principal.js';
 import { Refusal, refusalOf } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
@@ -25,8 +28,14 @@ import { asClause } from '../lib/words.js';
 
 /** What pushes need of those who deploy. */
 export interface PushDeploys {
-  /** @throws Refusal where this commit cannot become a release; `env` lets git see objects that are not accepted yet */
-  inspect(app: string, commit: string, env: Record<string, string>): Promise<void>;
+  /**
+   * @param env lets git see objects that are not accepted yet
+   * @param layout where in the repository the app is, as far as the push says so
+   * @throws Refusal where this commit cannot become a release
+   */
+  inspect(app: string, commit: string, env: Record<string, string>, layout: LayoutChange): Promise<void>;
+  /** Keeps where in the repository an app is. @throws Refusal `layout-invalid` */
+  chooseLayout(app: string, layout: LayoutChange): Promise<void>;
   request(input: {
     app: string;
     commit: string;
@@ -140,13 +149,16 @@ export class Pushes {
     const app = this.#options.apps.get(push.app);
     for (const { update, plan } of this.#plans(app, updates)) {
       if (plan.kind !== 'deploy' && plan.kind !== 'preview') continue;
+      const preview = plan.kind === 'preview' ? this.#options.previews.find(push.app, plan.branch)?.id : undefined;
       try {
-        await this.#options.deploys.inspect(push.app, update.new, call.env);
+        const { layout } = parsePushOptions(call.options);
+        await this.#options.deploys.inspect(preview ?? push.app, update.new, call.env, layout);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         call.say('');
         call.say(`${push.app} was not deployed: ${asClause(error.message)}.`);
         call.say('');
+        for (const line of howToChoose(error, plan.branch)) call.say(line);
         return 1;
       }
     }
@@ -231,12 +243,13 @@ export class Pushes {
     let deploy: Deploy;
     let nowait: boolean;
     try {
-      const { unknown, drainMinutes, ...asked } = parsePushOptions(options);
+      const { unknown, drainMinutes, layout, ...asked } = parsePushOptions(options);
       nowait = asked.nowait;
-      for (const option of unknown)
-        call.say(`Unknown push option "${printable(option)}". Supported: nowait, drain=<minutes>.`);
+      for (const option of unknown) call.say(`Unknown push option "${printable(option)}". Supported: ${PUSH_OPTIONS}.`);
       const seen = isCreation(update) ? null : update.old;
       app = kind === 'preview' ? await this.#options.previews.ensure(push.app, branch) : push.app;
+      if (Object.keys(layout).length > 0) await this.#options.deploys.chooseLayout(app, layout);
+      for (const line of remembered(app, layout)) call.say(line);
       deploy = await this.#options.deploys.request({
         app,
         commit: update.new,
@@ -279,6 +292,17 @@ export class Pushes {
       stop();
     }
   }
+}
+
+/** What a pusher is told of options that later pushes keep to. */
+function remembered(app: string, layout: LayoutChange): string[] {
+  return LAYOUT_KEYS.flatMap((key) => {
+    const path = layout[key];
+    if (path === undefined) return [];
+    return path === ''
+      ? `The ${LAYOUT_NAMES[key]} of ${app} is found automatically from now on.`
+      : `The ${LAYOUT_NAMES[key]} of ${app} is ${printable(path)} from now on. To undo that, push with -o ${key}=`;
+  });
 }
 
 interface Asked {

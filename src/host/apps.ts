@@ -6,6 +6,7 @@ import type { Principal } from '../domain/access/principal.js';
 import { appState, demandRepository, printable, type App, type AppState } from '../domain/app/app.js';
 import type { ProcessState } from '../domain/app/process.js';
 import { demandBranchName } from '../domain/app/push.js';
+import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Refusal } from '../errors.js';
 import type { Turns } from '../lib/turns.js';
 import type { Serving } from '../serving/serving.js';
@@ -48,6 +49,8 @@ export interface AppFacts {
   previews?: boolean;
   /** The branch whose pushes deploy. */
   deployBranch?: string;
+  /** Where in its repository the app is. */
+  layout?: LayoutChange;
 }
 
 /** Called when something happened to an app; `undefined` = it was deleted. */
@@ -94,7 +97,7 @@ export class Apps {
    * Creates an app that has nothing to run yet. Without an id, a free one is made from the name.
    * @throws Refusal `app-id-invalid`, `app-id-reserved`, `app-exists`, `app-name-missing`, `app-name-taken`
    */
-  async create(input: { id?: string; name: string; description?: string }): Promise<AppStatus> {
+  async create(input: { id?: string; name: string; description?: string; layout?: LayoutChange }): Promise<AppStatus> {
     return this.get(await this.#options.newApps.create(input));
   }
 
@@ -102,9 +105,9 @@ export class Apps {
    * Changes what people read of an app, which branch deploys, and whether the others get previews. Restarts and deploys
    * nothing.
    * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`, `app-in-place`, and those of a branch:
-   *   `branch-invalid`, `branch-fixed`, `branch-has-preview`
+   *   `branch-invalid`, `branch-fixed`, `branch-has-preview`, and `layout-invalid`
    */
-  async describe(id: string, { deployBranch, ...input }: AppFacts): Promise<AppStatus> {
+  async describe(id: string, { deployBranch, layout, ...input }: AppFacts): Promise<AppStatus> {
     const { store, newApps } = this.#options;
     const name = input.name === undefined ? undefined : demandName(input.name);
     const before = store.get(id);
@@ -121,7 +124,12 @@ export class Apps {
     }
     const branch = deployBranch === before.deployBranch ? undefined : deployBranch;
     if (branch !== undefined) this.#demandBranch(before, branch);
+    if (layout !== undefined) {
+      demandRepository(before, 'Name its main file in config.json');
+      changeLayout({}, layout);
+    }
     await store.update(id, (app) => ({ ...app, ...input, ...(name === undefined ? {} : { name }) }));
+    if (layout !== undefined) await store.changeLayout(id, layout);
     if (branch !== undefined) await this.#options.chooseBranch(id, branch);
     return this.get(id);
   }

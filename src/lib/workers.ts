@@ -25,7 +25,15 @@ export class WorkerFailed extends Error {
 /** What comes back for a question. */
 type Answer =
   | { value: unknown }
-  | { refusal: { kind: ErrorKind; code: RefusalCode; message: string; field: string | undefined } }
+  | {
+      refusal: {
+        kind: ErrorKind;
+        code: RefusalCode;
+        message: string;
+        field: string | undefined;
+        choices: readonly string[];
+      };
+    }
   | { error: { message: string; stack: string | undefined; code: unknown } };
 
 /**
@@ -70,8 +78,8 @@ export class WarmWorker {
     });
     if ('value' in answer) return answer.value;
     if ('error' in answer) throw Object.assign(new Error(), answer.error);
-    const { kind, code, message, field } = answer.refusal;
-    throw new Refusal(kind, code, message, field === undefined ? {} : { field });
+    const { kind, code, message, field, choices } = answer.refusal;
+    throw new Refusal(kind, code, message, { field, choices });
   }
 
   /** Ends the thread. Questions without an answer end with a WorkerFailed. */
@@ -123,8 +131,8 @@ export function answerQuestions(answer: (question: unknown) => unknown): void {
 /** An error as plain data: a class does not survive the way between two threads. */
 function failureOf(error: unknown): Answer {
   if (error instanceof Refusal) {
-    const { kind, code, message, field } = error;
-    return { refusal: { kind, code, message, field } };
+    const { kind, code, message, field, choices } = error;
+    return { refusal: { kind, code, message, field, choices } };
   }
   if (!(error instanceof Error)) return { error: { message: String(error), stack: undefined, code: undefined } };
   return { error: { message: error.message, stack: error.stack, code: 'code' in error ? error.code : undefined } };

@@ -191,6 +191,7 @@ function openGit(
       inspect: pushed.inspect.bind(pushed),
       request: deploys.request.bind(deploys),
       adoptBranch: pushed.adoptBranch.bind(pushed),
+      chooseLayout: pushed.chooseLayout.bind(pushed),
     },
     previews,
     headStarts,

@@ -1,3 +1,4 @@
+import { changeLayout, type Layout, type LayoutChange } from '../domain/project/layout.js';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { APP_ID, appSchema, type App } from '../domain/app/app.js';
 import { replaceFile, sweepDrafts } from '../lib/replace-file.js';
@@ -104,6 +105,21 @@ export class AppStore {
     const app = this.#apps.get(id);
     if (app === undefined) throw new Refusal('not-found', 'app-not-found', `There is no app "${id}".`);
     return app;
+  }
+
+  /** Where an app is in its repository, as far as a person has said so: a preview's own words go before its app's. */
+  layout(id: string): Layout | undefined {
+    const app = this.#apps.get(id);
+    const layout = { ...this.#apps.get(app?.preview?.of ?? '')?.layout, ...app?.layout };
+    return Object.keys(layout).length === 0 ? undefined : layout;
+  }
+
+  /** Changes where an app is in its repository; the next deploy looks there. @throws Refusal `app-not-found`, `layout-invalid` */
+  async changeLayout(id: string, change: LayoutChange): Promise<App> {
+    return this.update(id, ({ layout = {}, ...app }) => {
+      const changed = changeLayout(layout, change);
+      return Object.keys(changed).length === 0 ? app : { ...app, layout: changed };
+    });
   }
 
   /** @throws Refusal `app-exists`, `app-unreadable` */

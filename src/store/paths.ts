@@ -132,8 +132,8 @@ export class Paths {
     return join(this.release(id, number), 'source');
   }
   /** The folder in which a release runs. */
-  sourceOf(id: string, release: Pick<Release, 'number' | 'folder'>): string {
-    return release.folder?.dir ?? this.source(id, release.number);
+  sourceOf(id: string, release: Pick<Release, 'number' | 'folder' | 'root'>): string {
+    return release.folder?.dir ?? join(this.source(id, release.number), release.root ?? '');
   }
   /** The environment of a release; undefined until it has one. */
   environmentOf({ folder, environment }: Pick<Release, 'folder' | 'environment'>): string | undefined {

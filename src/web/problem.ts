@@ -30,6 +30,8 @@ export interface Problem {
   code: ProblemCode;
   /** The input at fault, where there is one. */
   field?: string;
+  /** What could be meant instead, where that is known. */
+  choices?: readonly string[];
   /** The requested path. */
   instance: string;
 }
@@ -45,8 +47,14 @@ export function isApi(path: string): boolean {
  */
 export function problemOf(error: unknown, instance: string): Problem {
   const refusal = refusalOf(error);
-  if (refusal !== undefined) return problem(refusal.status, refusal.code, refusal.message, instance, refusal.field);
+  if (refusal !== undefined) {
+    const found = problem(refusal.status, refusal.code, refusal.message, instance, refusal.field);
+    return refusal.choices.length === 0 ? found : { ...found, choices: refusal.choices };
+  }
   if (isMulterError(error)) return multerProblem(error, instance);
+  // A method that nobody knows is no defect of ours, whatever its number says.
+  if (isHttpError(error) && error.status === 501)
+    return problem(501, 'method-not-allowed', 'This method is not supported.', instance);
   if (isHttpError(error))
     return problem(error.status, httpCode(error.status), asSentence(error.message.slice(0, 300)), instance);
   return problem(500, 'internal-error', 'Internal error; see the server log.', instance);
@@ -74,7 +82,7 @@ export function answerErrors(options: ErrorOptions): Middleware {
       }
     } catch (error) {
       const found = problemOf(error, ctx.path);
-      if (found.status >= 500 && !(error instanceof Refusal)) {
+      if (found.status >= 500 && found.status !== 501 && !(error instanceof Refusal)) {
         // A sender who left in the middle of a body is an everyday event.
         const left = ctx.req.destroyed && !ctx.req.readableEnded;
         options.logger[left ? 'debug' : 'error'](
@@ -153,6 +161,7 @@ interface HttpError extends Error {
 /** What Koa and its middleware throw; `expose` says that the message was meant for the sender. */
 function isHttpError(error: unknown): error is HttpError {
   if (!(error instanceof Error && 'status' in error && 'expose' in error)) return false;
+  if (error.status === 501) return true;
   return typeof error.status === 'number' && error.status >= 400 && error.status < 500 && error.expose === true;
 }
 

@@ -9,6 +9,7 @@ import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
+import type { Layout } from '../domain/project/layout.js';
 import { asSentence, counted } from '../lib/words.js';
 
 /** What every page knows of the site and of the person who looks. */
@@ -95,6 +96,7 @@ export interface Pages {
   'console/new': {
     name: string;
     description: string;
+    main: string;
     error: string | undefined;
     field: string | undefined;
     example: string;
@@ -170,6 +172,7 @@ export interface Pages {
     tags: string;
     hidden: boolean;
     branch: string;
+    layout: Required<Layout>;
     previews: boolean;
   };
   'console/delete': AppPage & { error: string | undefined };

@@ -74,7 +74,10 @@ const dependencies =
   (file: string, beside: Record<string, string> = {}) =>
   (text: string): unknown => {
     const files: Record<string, string> = { ...beside, [file]: readRequirements(Buffer.from(text), file) };
-    return chooseDependencies({ has: (name) => Object.hasOwn(files, name), text: (name) => files[name] ?? '' }, file);
+    return chooseDependencies(
+      { has: (name) => Object.hasOwn(files, name), text: (name) => files[name] ?? '' },
+      { file, where: 'streamlit-host.toml' },
+    );
   };
 
 const TOML = [
@@ -458,7 +461,8 @@ const files: Record<string, Parser> = {
         const path = safePath(name, 'archive');
         return isJunk(path) ? [] : [path];
       });
-      chooseEntrypoint(paths, 'app.py');
+      chooseEntrypoint(paths);
+      chooseEntrypoint(paths, { file: 'app.py', where: 'streamlit-host.toml' });
       checkTree(withoutTopFolder(paths), 'archive');
       return !paths.some(
         (path) => path.split('/').some((part) => part === '..' || part === '') || /^\/|\\|\0/.test(path),

@@ -40,7 +40,10 @@ const dependencies =
   (file: string, beside: Record<string, string> = {}) =>
   (text: string): unknown => {
     const files: Record<string, string> = { ...beside, [file]: text };
-    return chooseDependencies({ has: (name) => name in files, text: (name) => files[name] ?? '' }, file);
+    return chooseDependencies(
+      { has: (name) => name in files, text: (name) => files[name] ?? '' },
+      { file, where: 'streamlit-host.toml' },
+    );
   };
 const toml = (key: string, unit: string, behind = ''): Shape => many(unit, `${key}="`, `${behind}"]`);
 const project = (unit: string, behind = ''): Shape =>

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import { startHost, type TestHost } from '../helpers/host.js';
+import { readMeta, startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { serves } from '../helpers/pushing.js';
 
@@ -80,4 +80,41 @@ it('an app of one page has that page run once', async () => {
   const log = await (await host.api('/apps/paged/logs')).text();
   // Once for Streamlit's own check, and once for the page.
   expect(log.match(/runs/g)).toHaveLength(2);
+});
+
+it('an app that is not at the top of its repository is pushed as the refusal says, and stays found', async () => {
+  const other = await Project.create({
+    'train.py': '',
+    'util.py': '',
+    'lib/shared.py': 'WORD = "shared"\n',
+    'dash/report.py': page('import beside\nfrom lib.shared import WORD\nst.text(f"text:{WORD}-{beside.WORD}")'),
+    'dash/beside.py': 'WORD = "beside"\n',
+    'dash/requirements.txt': 'streamlit\n',
+  });
+  const refused = await other.git('push', host.remote('elsewhere'), 'main');
+  expect(refused.code).toBe(1);
+  expect(refused.output).toContain('git push -o main=dash/report.py host main');
+  const pushed = await other.git('push', '-o', 'main=dash/report.py', host.remote('elsewhere'), 'main');
+  expect(pushed.code, pushed.output).toBe(0);
+  expect(pushed.output).toContain('Dependencies come from dash/requirements.txt');
+  expect(pushed.output).toContain('The main file of elsewhere is dash/report.py from now on.');
+  expect(await serves(host, 'elsewhere')).toMatchObject({ text: 'text:shared-beside' });
+
+  await other.commit({ 'lib/shared.py': 'WORD = "later"\n' }, 'No option');
+  const again = await other.git('push', host.remote('elsewhere'), 'main');
+  expect(again.code, again.output).toBe(0);
+  expect(await serves(host, 'elsewhere')).toMatchObject({ text: 'text:later-beside' });
+
+  await other.commit(
+    { 'dash/data.txt': 'rooted', 'dash/report.py': page('st.text("text:" + open("data.txt").read())') },
+    'A root',
+  );
+  const rooted = await other.git('push', '-o', 'root=dash', '-o', 'main=', host.remote('elsewhere'), 'main');
+  expect(rooted.code).toBe(1);
+  await other.git('mv', 'dash/report.py', 'dash/app.py');
+  await other.commit({ 'dash/requirements.txt': 'streamlit\n' }, 'A name that is found');
+  const found = await other.git('push', '-o', 'root=dash', '-o', 'main=', host.remote('elsewhere'), 'main');
+  expect(found.code, found.output).toBe(0);
+  expect(await serves(host, 'elsewhere')).toMatchObject({ text: 'text:rooted' });
+  expect((await readMeta(host, 'elsewhere')).layout).toEqual({ root: 'dash' });
 });

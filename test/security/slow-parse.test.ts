@@ -81,7 +81,7 @@ describe('the thread that reads', () => {
     ['memory', { workMs: 60_000, memoryMb: 16 }, 'Commit 1a2b3c4 could not be read with 16 MiB of memory.'],
   ])('refuses what needs too much %s, and reads the next', async (_, changes, sentence) => {
     readerWith(changes);
-    const read = reader.read('Commit 1a2b3c4', 'dependencies', slow, {});
+    const read = reader.read('Commit 1a2b3c4', 'dependencies', slow, {}, ['']);
     await expect(read).rejects.toMatchObject({ name: 'Refusal', kind: 'invalid', code: 'project-unreadable' });
     await expect(read).rejects.toThrow(sentence);
     expect(await reader.read('x', 'settings', Buffer.from('main = "app.py"'))).toEqual({ main: 'app.py' });
@@ -90,7 +90,7 @@ describe('the thread that reads', () => {
   test('refuses with what it read, as if it had been read here', async () => {
     const read = readerWith().read('x', 'settings', Buffer.from('bogus = 1'));
     await expect(read).rejects.toMatchObject({ name: 'Refusal', kind: 'invalid', code: 'app-file-invalid' });
-    await expect(reader.read('x', 'blobsOf', Buffer.from('no tree'))).rejects.toThrow('not a line of git ls-tree');
+    await expect(reader.read('x', 'blobsOf', Buffer.from('no tree'), {})).rejects.toThrow('not a line of git ls-tree');
   });
 
   test('that cannot start refuses for now', async () => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { processSchema, type ProcessState } from './process.js';
 import { placeSchema } from '../in-place/place.js';
+import { layoutSchema } from '../project/layout.js';
 import { isPending, releaseSchema, type Release } from './release.js';
 
 /** The one pattern of an app's id: it is a folder, a URL segment and a git remote at once. */
@@ -24,6 +25,8 @@ export const appSchema = z.object({
   place: placeSchema.optional(),
   /** An extra path at which visitors find it, such as `/sales/`. */
   path: z.string().optional(),
+  /** Where in its repository it is, as far as a person has said so; a preview's is that of its app. */
+  layout: layoutSchema.optional(),
   /** The branch whose pushes deploy; null until the first push names it. */
   deployBranch: z.string().nullable(),
   /** True where a person named it: then no push does. */

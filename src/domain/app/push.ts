@@ -1,5 +1,6 @@
-import { Refusal } from '../../errors.js';
+import { Refusal, type RefusalCode } from '../../errors.js';
 import { printable, type App } from './app.js';
+import { LAYOUT_KEYS, changeLayout, type LayoutChange } from '../project/layout.js';
 
 /** The longest time that a release may be kept for its open pages, in minutes: a week. */
 export const MAX_DRAIN_MINUTES = 10_080;
@@ -28,6 +29,8 @@ export interface PushOptions {
   nowait: boolean;
   /** For how long (minutes) the release before is kept for its open pages; undefined = as the app says. */
   drainMinutes?: number;
+  /** Where in the repository the app is, from now on. */
+  layout: LayoutChange;
   /** What nobody here knows, such as what is meant for another server. */
   unknown: string[];
 }
@@ -41,6 +44,22 @@ export interface PreviewRule {
   /** How they are switched on, as a sentence for the pusher. */
   how: string;
 }
+
+/** The push options that there are, for a sentence. */
+export const PUSH_OPTIONS = 'nowait, drain=<minutes>, main=<file>, root=<folder> and dependencies=<file>';
+
+/** The lines that would deploy what was refused, one for each thing that could be meant. */
+export function howToChoose(refusal: Pick<Refusal, 'code' | 'choices'>, branch: string): string[] {
+  const option = CHOSEN_BY[refusal.code];
+  if (option === undefined || refusal.choices.length === 0) return [];
+  // What a shell would read as something else is not offered as a line to copy.
+  const lines = refusal.choices
+    .filter((choice) => /^[\w./@+-]+$/.test(choice))
+    .map((choice) => `  git push -o ${option}=${choice} host ${printable(branch)}`);
+  return lines.length === 0 ? [] : ['To deploy one of them, now and with later pushes:', ...lines, ''];
+}
+
+const CHOSEN_BY: Partial<Record<RefusalCode, string>> = { 'no-entrypoint': 'main', 'no-requirements': 'dependencies' };
 
 /** What a pusher is told where nothing of a push deploys: how the branch that was stored would. */
 export function howToDeploy(id: string, stored: string, deployBranch: string): string[] {
@@ -144,13 +163,15 @@ export function planRef(update: RefUpdate, deployBranch: string | null, previews
 
 /**
  * Reads the options of a push (https://git-scm.com/docs/git-push#Documentation/git-push.txt---push-optionltoptiongt).
- * @throws Refusal `push-option-invalid`
+ * @throws Refusal `push-option-invalid`, `layout-invalid`
  */
 export function parsePushOptions(options: readonly string[]): PushOptions {
-  const parsed: PushOptions = { nowait: false, unknown: [] };
+  const parsed: PushOptions = { nowait: false, layout: {}, unknown: [] };
   for (const option of options) {
     const drain = /^drain=(.*)$/.exec(option)?.[1];
+    const key = LAYOUT_KEYS.find((one) => option.startsWith(`${one}=`));
     if (option === 'nowait') parsed.nowait = true;
+    else if (key !== undefined) parsed.layout[key] = option.slice(key.length + 1);
     else if (drain === undefined) parsed.unknown.push(option);
     else if (/^\d{1,5}$/.test(drain) && Number(drain) <= MAX_DRAIN_MINUTES) parsed.drainMinutes = Number(drain);
     else
@@ -160,5 +181,6 @@ export function parsePushOptions(options: readonly string[]): PushOptions {
         `Invalid push option drain. Use drain=<minutes>, with 0 to ${MAX_DRAIN_MINUTES} minutes.`,
       );
   }
+  changeLayout({}, parsed.layout);
   return parsed;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { folderSchema } from '../in-place/place.js';
+import { layoutSchema } from '../project/layout.js';
 
 /**
  * The states of a release, in the order a good one goes through them:
@@ -40,7 +41,11 @@ export const releaseSchema = z.object({
   createdAt: z.string(),
   /** When the deploy ended, either way. */
   finishedAt: z.string().optional(),
-  /** The file Streamlit runs, relative to the source. */
+  /** Where in the repository the app is, as said when this was asked for. */
+  layout: layoutSchema.optional(),
+  /** The folder of the source in which it runs, where it is not the source itself. */
+  root: z.string().optional(),
+  /** The file Streamlit runs, relative to the folder in which it runs. */
   entrypoint: z.string().optional(),
   /** The hash that names the environment, where it is one of ours. */
   environment: z.string().optional(),

@@ -3,21 +3,10 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { tagsSchema } from '../app/tags.js';
+import { DEPENDENCY_FILES, isPathWithin, listOf, plainPath } from './layout.js';
 import { longLine, MAX_LINE } from './long-lines.js';
 
 export const APP_FILE = 'streamlit-host.toml';
-
-/** The files that may name an app's dependencies, the first one that does being taken. */
-export const DEPENDENCY_FILES = [
-  'uv.lock',
-  'poetry.lock',
-  'pyproject.toml',
-  'requirements.txt',
-  'Pipfile.lock',
-  'Pipfile',
-  'environment.yml',
-  'environment.yaml',
-] as const;
 
 /** The longest that Streamlit itself lets a script run as a check, in s. */
 const CHECK_LIMIT_S = 60;
@@ -29,6 +18,17 @@ const MEMORY_RULE = `must be a whole number of MB from ${MIN_MEMORY_MB} to ${MAX
 
 /** An app's settings, which it brings along in `streamlit-host.toml`. Every one may be left out. */
 export const appFileSchema = z.strictObject({
+  root: z
+    .string('must be the path of a folder, as a string')
+    .transform(plainPath)
+    .refine(
+      (path) => path === '' || isPathWithin(path),
+      'must be the path of a folder in the repository, such as "dashboards/sales"',
+    )
+    .optional()
+    .describe(
+      'The folder that holds the app, as a path in the repository; all other paths start there. Default: the top of the repository.',
+    ),
   main: z
     .string('must be the path of a Python file, as a string')
     .regex(/^[^-/\s][^\0\\]*\.py$/, 'must be the path of a Python file in the project, such as "src/app.py"')
@@ -39,9 +39,16 @@ export const appFileSchema = z.strictObject({
     .optional()
     .describe('The Python version, such as "3.12" or ">=3.10,<3.13".'),
   dependencies: z
-    .enum(DEPENDENCY_FILES, `must be one of ${DEPENDENCY_FILES.join(', ')}`)
+    .string('must be the path of a file, as a string')
+    .transform(plainPath)
+    .refine(
+      (path) => isPathWithin(path) && listOf(path) !== undefined,
+      `must be one of ${DEPENDENCY_FILES.join(', ')}, or the path of such a file or of another .txt file`,
+    )
     .optional()
-    .describe('The file that lists the packages to install. Default: the first one found.'),
+    .describe(
+      'The file that lists the packages to install, as a path in the project. Default: the first one found beside the main file, then in the project root.',
+    ),
   description: z
     .string('must be a string')
     .max(500, 'must be at most 500 characters long')

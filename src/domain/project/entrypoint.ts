@@ -21,53 +21,95 @@ const NEVER = new Set([
   'versioneer.py',
 ]);
 
-/** The file for Streamlit to run, or one sentence on why there is none. */
-export type Entrypoint = { file: string } | { refusal: string };
+/** Folders whose files are never an app: pages of one, tests, what others have written. */
+const NO_APPS = /(^|\/)(\.[^/]*|_[^/]*|pages|tests?|docs?|migrations|node_modules|site-packages|venv|env)\//;
+
+/** Words in the names that people give to their apps. */
+const LIKELY = /(^|[^a-z])(streamlit|app|dashboard|main|home|hello|index|start|ui|web)([^a-z]|$)/i;
+
+/** The most candidates that are offered. */
+const MOST = 5;
+
+/** The file for Streamlit to run, or one sentence on why there is none, and the files that it could be. */
+export type Entrypoint = { file: string } | { refusal: string; candidates: string[] };
+
+/** A main file that was named, and where it was. */
+export interface NamedMain {
+  file: string;
+  /** For the end of a sentence. */
+  where: string;
+}
 
 /**
  * Chooses the file that Streamlit runs: `app.py`, else `streamlit_app.py`, else the only Python file at the top of the
  * project that may be an app.
  * @param paths every file of the project, with "/"
- * @param named the one that streamlit-host.toml names, which is then the only one looked for
+ * @param named the one that a person named, which is then the only one looked for
  */
-export function chooseEntrypoint(paths: readonly string[], named?: string): Entrypoint {
+export function chooseEntrypoint(paths: readonly string[], named?: NamedMain): Entrypoint {
   const python = paths.filter((path) => path.endsWith('.py')).sort();
+  const candidates = candidatesOf(python);
   if (named !== undefined) {
-    if (python.includes(named)) return { file: named };
+    if (python.includes(named.file)) return { file: named.file };
     const instead = python.length === 0 ? 'It has no Python files.' : `Its Python files: ${someOf(python)}.`;
     return {
-      refusal: `The main file ${printable(named)}, set in ${APP_FILE}, is not in the project. ${instead}`,
+      refusal: `The main file ${printable(named.file)}, set in ${named.where}, is not in the project. ${instead}`,
+      candidates,
     };
   }
   const top = python.filter((path) => !path.includes('/'));
   const preferred = PREFERRED.find((name) => top.includes(name));
   if (preferred !== undefined) return { file: preferred };
-  const candidates = top.filter(mayBeApp);
-  if (candidates.length === 1 && candidates[0] !== undefined) return { file: candidates[0] };
+  const possible = top.filter(mayBeApp);
+  if (possible.length === 1 && possible[0] !== undefined) return { file: possible[0] };
 
   const looked = `No ${PREFERRED.join(' or ')} in the project root`;
-  if (candidates.length > 1) {
+  if (possible.length > 1) {
     return {
-      refusal: `${looked}, and ${someOf(candidates)} could each be the app. Rename the right one to app.py, or set main = "…" in ${APP_FILE}.`,
+      refusal: `${looked}, and ${someOf(possible)} could each be the app. Rename the right one to app.py, or ${howToName('…')}`,
+      candidates,
     };
   }
-  const below = python.filter((path) => PREFERRED.some((name) => path.endsWith(`/${name}`)));
-  if (below[0] !== undefined) {
-    return {
-      refusal: `${looked}, only ${someOf(below)}. Push that folder as the project root, or set main = "${printable(below[0])}" in ${APP_FILE}.`,
-    };
+  const below = candidates.filter((path) => PREFERRED.some((name) => path.endsWith(`/${name}`)));
+  const offered = below.length > 0 ? below : candidates;
+  if (offered[0] !== undefined) {
+    const only =
+      below.length > 0 || top.length === 0 ? `only ${someOf(offered)}` : `but ${someOf(offered)} may be the app`;
+    return { refusal: `${looked}, ${only}. To deploy it, ${howToName(printable(offered[0]))}`, candidates: offered };
   }
-  if (top.length > 0) return { refusal: `${looked}, and ${someOf(top)} cannot be the app. Add app.py.` };
+  if (top.length > 0)
+    return { refusal: `${looked}, and ${someOf(top)} cannot be the app. Add app.py.`, candidates: [] };
   const there = [...new Set(paths.map((path) => path.replace(/\/.*/s, '/')))].sort();
-  if (there.length === 0) return { refusal: 'The project is empty. Add app.py and requirements.txt.' };
+  if (there.length === 0) return { refusal: 'The project is empty. Add app.py and requirements.txt.', candidates: [] };
   return {
     refusal: `${looked}, and no other Python file that could be the app. The project has ${someOf(there)}. Add app.py.`,
+    candidates: [],
   };
 }
 
 /** True for a name that says by itself that the file is an app. */
 export function isAppName(name: string): boolean {
   return PREFERRED.includes(name);
+}
+
+/** The files that may be the app, the likeliest first: by name, then by how deep they are. */
+function candidatesOf(python: readonly string[]): string[] {
+  const rank = (path: string): number => {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return (isAppName(name) ? 0 : LIKELY.test(name) ? 1 : 2) * 100 + Math.min(99, path.split('/').length);
+  };
+  return python
+    .filter(
+      (path) => printable(path) === path && !NO_APPS.test(path) && mayBeApp(path.slice(path.lastIndexOf('/') + 1)),
+    )
+    .map((path) => ({ path, rank: rank(path) }))
+    .sort((a, b) => a.rank - b.rank || (a.path < b.path ? -1 : 1))
+    .slice(0, MOST)
+    .map(({ path }) => path);
+}
+
+function howToName(file: string): string {
+  return `push with -o main=${file}, set it as the main file in the console, or set main = "${file}" in ${APP_FILE}.`;
 }
 
 function mayBeApp(name: string): boolean {

@@ -1,8 +1,9 @@
 import { Refusal, type RefusalCode } from '../../errors.js';
 import { printable } from '../app/app.js';
-import { APP_FILE, DEPENDENCY_FILES, parseAppFile, type AppFile } from './app-file.js';
+import { APP_FILE, parseAppFile, type AppFile } from './app-file.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
 import { chooseEntrypoint } from './entrypoint.js';
+import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, listOf, type Layout } from './layout.js';
 import { Links } from './links.js';
 import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
 import { parsePythonWish, readPythonVersionFile, type PythonWish } from '../python/python-version.js';
@@ -32,6 +33,8 @@ export const TREE_LIMITS: TreeLimits = { files: 50_000, fileBytes: 100 * 1024 * 
 
 /** What is known of a commit that may be deployed. */
 export interface Inspection {
+  /** The folder of the app where it is not the top of the repository; all paths here start there. */
+  root: string | undefined;
   /** The file Streamlit runs. */
   entrypoint: string;
   dependencies: Dependencies;
@@ -57,11 +60,27 @@ function mostBytes(file: string): number {
   return /\.ya?ml$/.test(file) ? 64 * 1024 : 1024 * 1024;
 }
 
-/** The files at the top of a project that say how it is to be made ready, and the most that each may have, in bytes. */
+/** The files of a folder that say how a project is to be made ready, and the most that each may have, in bytes. */
 const READ = new Map<string, number>([
   ...DEPENDENCY_FILES.map((file): [string, number] => [file, mostBytes(file)]),
   ...[APP_FILE, PACKAGES_FILE, '.python-version', 'runtime.txt'].map((file): [string, number] => [file, 64 * 1024]),
 ]);
+
+/** Which files of a commit are read, by their paths in the repository, and the most that each may have, in bytes. */
+type ToRead = ReadonlyMap<string, number>;
+
+/** Where the parts of an app are, and who said so. */
+interface Plan {
+  root: string;
+  settings: AppFile;
+  main: string;
+  /** The dependency file, where one was named. */
+  list: { file: string; where: string } | undefined;
+}
+
+/** Paths that may be lists of packages, in a project whose list is not where it is looked for. */
+const NAMES_LIST =
+  /(^|\/)(requirements[^/]*\.txt|requirements\/[^/]+\.txt|pyproject\.toml|Pipfile|environment\.ya?ml)$/i;
 
 /** How a pointer to a file of Git LFS begins; it has less than 1,024 bytes (https://git-lfs.com/spec/v1). */
 const LFS = 'version https://git-lfs.github.com/spec/v1';
@@ -80,12 +99,28 @@ export function parseTree(output: Buffer | string): TreeEntry[] {
     });
 }
 
-/** The blobs that `inspectTree` must see: links, the files it reads, and what has the size of an LFS pointer. */
-export function blobsToRead(entries: readonly TreeEntry[]): string[] {
+/** The blobs of the settings that an app brings along: where it is may be told there. */
+export function settingsToRead(entries: readonly TreeEntry[], layout: Layout = {}): string[] {
+  const paths = settingsPaths(layout);
+  return entries
+    .filter(({ mode, size, path }) => mode !== LINK && paths.includes(path) && size <= (READ.get(APP_FILE) ?? 0))
+    .map(({ object }) => object);
+}
+
+/**
+ * The blobs that `inspectTree` must see: links, the files it reads, and what has the size of an LFS pointer.
+ * @param contents those of `settingsToRead`, by their ids
+ */
+export function blobsToRead(
+  entries: readonly TreeEntry[],
+  layout: Layout = {},
+  contents: ReadonlyMap<string, Buffer> = new Map(),
+): string[] {
+  const read = toRead(planOrNone(entries, layout, contents), layout);
   const wanted = entries.filter(
     ({ mode, size, path }) =>
       mode !== SUBMODULE &&
-      (mode === LINK ? size <= 4_096 : size <= (READ.get(path) ?? 0) || (size > LFS.length && size < 1_024)),
+      (mode === LINK ? size <= 4_096 : size <= (read.get(path) ?? 0) || (size > LFS.length && size < 1_024)),
   );
   return [...new Set(wanted.map(({ object }) => object))];
 }
@@ -107,15 +142,17 @@ export function parseBlobs(output: Buffer): Map<string, Buffer> {
 /**
  * Looks at a commit before anything is done with it.
  * @param contents those of `blobsToRead`, by their ids
+ * @param layout where in the repository the app is, as far as a person has said so elsewhere
  * @throws Refusal that names the file at fault: `no-entrypoint`, `no-requirements`, `requirements-unreadable`,
  *   `requirements-unsupported`, `streamlit-too-old`, `python-invalid`, `python-too-old`, `packages-invalid`,
- *   `app-file-invalid`, `path-not-utf8`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`,
+ *   `app-file-invalid`, `root-missing`, `path-not-utf8`, `submodule`, `link-outside`, `lfs-pointer`, `file-too-large`,
  *   `project-too-large`, `project-too-many-files`
  */
 export function inspectTree(
   entries: readonly TreeEntry[],
   contents: ReadonlyMap<string, Buffer>,
   limits: TreeLimits = TREE_LIMITS,
+  layout: Layout = {},
 ): Inspection {
   if (entries.length > limits.files) {
     throw new Refusal(
@@ -173,56 +210,146 @@ export function inspectTree(
       `is a symbolic link to ${printable(outside.target)}, outside of the project. Replace it with the file itself.`,
     );
   }
-  return { ...appOf(entries, contents), files: entries.length, bytes };
+  return { ...appOf(entries, contents, layout), files: entries.length, bytes };
 }
 
 function appOf(
   entries: readonly TreeEntry[],
   contents: ReadonlyMap<string, Buffer>,
+  layout: Layout,
 ): Omit<Inspection, 'files' | 'bytes'> {
-  const files = filesOf(entries, contents);
-  const settings = files.has(APP_FILE) ? parseAppFile(files.text(APP_FILE)) : {};
-  const entrypoint = chooseEntrypoint(
-    entries.map(({ path }) => path),
-    settings.main,
-  );
-  if ('refusal' in entrypoint)
-    throw new Refusal('invalid', 'no-entrypoint', entrypoint.refusal, {
-      field: settings.main === undefined ? 'app.py' : APP_FILE,
-    });
-  const dependencies = chooseDependencies(files, settings.dependencies);
+  const { root, settings, main, list } = planOf(entries, contents, layout);
+  const files = filesOf(entries, contents, root, toRead({ root, main, list }, layout));
+  const folders = [...new Set([folderOf(main), ''])];
+  const dependencies = offeringLists(entries, root, () => chooseDependencies(files, list, 'refused', folders));
+  const packages = folders.map((folder) => below(folder, PACKAGES_FILE)).find((file) => files.has(file));
   return {
-    entrypoint: entrypoint.file,
+    root: root === '' ? undefined : root,
+    entrypoint: main,
     dependencies,
-    python: pythonOf(files, settings) ?? dependencies.python,
-    packages: files.has(PACKAGES_FILE) ? parsePackages(files.text(PACKAGES_FILE)) : [],
+    python: pythonOf(files, settings, folders) ?? dependencies.python,
+    packages: packages === undefined ? [] : parsePackages(files.text(packages)),
     settings,
   };
 }
 
-/** Which Python a project asks for outside of its list of packages. @throws Refusal `python-invalid`, `python-too-old` */
-export function pythonOf(files: ProjectFiles, settings: AppFile): PythonWish | undefined {
-  if (settings.python !== undefined) return parsePythonWish(APP_FILE, settings.python);
-  const found = files.has('.python-version')
-    ? readPythonVersionFile('.python-version', files.text('.python-version'))
-    : undefined;
-  return (
-    found ?? (files.has('runtime.txt') ? readPythonVersionFile('runtime.txt', files.text('runtime.txt')) : undefined)
+/** Finds the parts of an app: what was said elsewhere goes before what the project says, and that before what is found. */
+function planOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Buffer>, layout: Layout): Plan {
+  const files = filesOf(
+    entries,
+    contents,
+    '',
+    new Map(settingsPaths(layout).map((path) => [path, READ.get(APP_FILE) ?? 0])),
   );
+  const file = settingsPaths(layout).find((path) => files.has(path));
+  const settings = file === undefined ? {} : parseAppFile(files.text(file));
+  const root = layout.root ?? settings.root ?? '';
+  const paths = entries.map(({ path }) => path);
+  const within =
+    root === '' ? paths : paths.flatMap((path) => (path.startsWith(`${root}/`) ? path.slice(root.length + 1) : []));
+  if (within.length === 0 && root !== '') {
+    const where = layout.root === undefined ? APP_FILE : APP_SETTINGS;
+    const sentence = `The root folder ${printable(root)}, set in ${where}, is not in the repository. Add it, or change the setting.`;
+    throw new Refusal('invalid', 'root-missing', sentence, { field: 'root' });
+  }
+  const named = namedIn(layout.main, settings.main);
+  const found = chooseEntrypoint(within, named);
+  if ('refusal' in found)
+    throw new Refusal('invalid', 'no-entrypoint', found.refusal, {
+      field: named === undefined ? 'app.py' : named.where === APP_FILE ? APP_FILE : 'main',
+      choices: found.candidates,
+    });
+  return { root, settings, main: found.file, list: namedIn(layout.dependencies, settings.dependencies) };
 }
 
-function filesOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Buffer>): ProjectFiles {
-  const top = new Map(entries.filter(({ path }) => READ.has(path)).map((entry) => [entry.path, entry]));
+function planOrNone(...given: [readonly TreeEntry[], Layout, ReadonlyMap<string, Buffer>]): Omit<Plan, 'settings'> {
+  const [entries, layout, contents] = given;
+  try {
+    return planOf(entries, contents, layout);
+  } catch (error) {
+    // It is refused for the same reason when it is inspected, unless there is a reason that comes first.
+    if (error instanceof Refusal) return { root: layout.root ?? '', main: '', list: undefined };
+    throw error;
+  }
+}
+
+function toRead({ root, main, list }: Omit<Plan, 'settings'>, layout: Layout): ToRead {
+  const read = new Map(settingsPaths(layout).map((path) => [path, READ.get(APP_FILE) ?? 0]));
+  for (const folder of [folderOf(main), '', ...(list === undefined ? [] : [folderOf(list.file)])])
+    for (const [file, most] of READ) read.set(below(root, below(folder, file)), most);
+  if (list !== undefined) read.set(below(root, list.file), mostBytes(list.file));
+  return read;
+}
+
+/** Where the settings of an app are looked for. */
+function settingsPaths({ root = '' }: Layout): string[] {
+  return [...new Set([below(root, APP_FILE), APP_FILE])];
+}
+
+function namedIn(elsewhere: string | undefined, here: string | undefined): { file: string; where: string } | undefined {
+  if (elsewhere !== undefined) return { file: elsewhere, where: APP_SETTINGS };
+  return here === undefined ? undefined : { file: here, where: APP_FILE };
+}
+
+/** Offers the lists of packages that are elsewhere in a project, where none was found. */
+function offeringLists<T>(entries: readonly TreeEntry[], root: string, choose: () => T): T {
+  try {
+    return choose();
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code !== 'no-requirements') throw error;
+    const start = root === '' ? '' : `${root}/`;
+    const choices = entries
+      .flatMap(({ path, mode }) =>
+        path.startsWith(start) && mode !== LINK && printable(path) === path ? path.slice(start.length) : [],
+      )
+      .filter((path) => NAMES_LIST.test(path) && listOf(path) !== undefined)
+      .sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
+      .slice(0, 5);
+    if (choices[0] === undefined) throw error;
+    const instead = `To use ${choices[0]}, push with -o dependencies=${choices[0]}, set it as the dependency file in the console, or set dependencies = "${choices[0]}" in ${APP_FILE}.`;
+    throw new Refusal(error.kind, error.code, `${error.message} ${instead}`, { field: error.field, choices });
+  }
+}
+
+/**
+ * Which Python a project asks for outside of its list of packages.
+ * @param folders where it is looked for, one after the other
+ * @throws Refusal `python-invalid`, `python-too-old`
+ */
+export function pythonOf(
+  files: ProjectFiles,
+  settings: AppFile,
+  folders: readonly string[] = [''],
+): PythonWish | undefined {
+  if (settings.python !== undefined) return parsePythonWish(APP_FILE, settings.python);
+  for (const folder of folders)
+    for (const name of ['.python-version', 'runtime.txt']) {
+      const file = below(folder, name);
+      const found = files.has(file) ? readPythonVersionFile(name, files.text(file)) : undefined;
+      if (found !== undefined) return found;
+    }
+  return undefined;
+}
+
+/** The files below a root that may be read, by their paths from there. */
+function filesOf(
+  entries: readonly TreeEntry[],
+  contents: ReadonlyMap<string, Buffer>,
+  root: string,
+  read: ToRead,
+): ProjectFiles {
+  const known = new Map(entries.filter(({ path }) => read.has(path)).map((entry) => [entry.path, entry]));
   return {
-    has: (file) => top.has(file),
+    has: (file) => known.has(below(root, file)),
     text: (file) => {
-      const entry = top.get(file);
+      const path = below(root, file);
+      const entry = known.get(path);
       if (entry?.mode === LINK) {
         throw refusal('requirements-unreadable', file, 'is a symbolic link. Replace it with the file itself.');
       }
       const bytes = contents.get(entry?.object ?? '');
       if (bytes === undefined) {
-        const what = `is larger than ${formatMebibytes(READ.get(file) ?? 0)}, the limit for this file.`;
+        const what = `is larger than ${formatMebibytes(read.get(path) ?? 0)}, the limit for this file.`;
         throw refusal('requirements-unreadable', file, what);
       }
       return readRequirements(bytes, file);

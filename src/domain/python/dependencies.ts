@@ -1,6 +1,8 @@
 import { parse as parseToml, TomlError } from 'smol-toml';
 import { Refusal } from '../../errors.js';
-import { APP_FILE, DEPENDENCY_FILES, tomlReason } from '../project/app-file.js';
+import { printable } from '../app/app.js';
+import { tomlReason } from '../project/app-file.js';
+import { below, DEPENDENCY_FILES, folderOf, listOf, type DependencyFile } from '../project/layout.js';
 import { translateConda } from './conda.js';
 import { translatePipfile, translatePipfileLock } from './pipfile.js';
 import { translatePoetryLock } from './poetry-lock.js';
@@ -11,7 +13,7 @@ import { packageName, refuseOldStreamlit } from './requirements.js';
 import { tableOf, tablesOf, textOf, textsOf, unsupported, type Translation } from './wanted.js';
 import { readYaml } from './yaml.js';
 
-/** The files at the top of a project. */
+/** The files of a folder of a project. */
 export interface ProjectFiles {
   has: (file: string) => boolean;
   /** @throws Refusal `requirements-unreadable` */
@@ -34,8 +36,6 @@ export interface Dependencies {
 /** What becomes of files of the machine that a project names and that are not in it. */
 export type Outside = 'refused' | 'allowed';
 
-type DependencyFile = (typeof DEPENDENCY_FILES)[number];
-
 /** Why a file is taken before the others, and which ones belong to it. */
 const REASONS: Record<DependencyFile, { why: string; with?: DependencyFile }> = {
   'uv.lock': { why: 'it pins every version', with: 'pyproject.toml' },
@@ -48,21 +48,69 @@ const REASONS: Record<DependencyFile, { why: string; with?: DependencyFile }> = 
   'environment.yaml': { why: 'it is the only list' },
 };
 
+/** A dependency file that was named, and where it was. */
+export interface NamedList {
+  /** Its path in the project. */
+  file: string;
+  /** For the end of a sentence. */
+  where: string;
+}
+
+/** One folder of a project, and which of its files name dependencies. */
+interface Place {
+  folder: string;
+  pyproject: Record<string, unknown> | undefined;
+  /** Those that are there. */
+  there: DependencyFile[];
+  /** Those of them that name something, the first to be taken first. */
+  usable: DependencyFile[];
+  /** Why the others are of no use. */
+  useless: ReadonlyMap<string, string>;
+}
+
 /**
  * Chooses the file that names an app's dependencies, and reads it.
- * @param preferred the one that streamlit-host.toml names
+ * @param preferred the one that a person named
  * @param outside whether it may name files of the machine that are not in the project
+ * @param folders where it is looked for, one after the other; the project root unless told
  * @throws Refusal `no-requirements`, `requirements-unreadable`, `requirements-unsupported`, `requirements-outside`,
  *   `streamlit-too-old`, `python-invalid`, `python-too-old`
  */
 export function chooseDependencies(
   files: ProjectFiles,
-  preferred?: string,
+  preferred?: NamedList,
   outside: Outside = 'refused',
+  folders: readonly string[] = [''],
 ): Dependencies {
-  const pyproject = files.has('pyproject.toml') ? parse('pyproject.toml', files.text('pyproject.toml')) : undefined;
+  if (preferred !== undefined) return chooseNamed(files, preferred, outside);
+  const told: string[] = [];
+  for (const folder of new Set(folders)) {
+    const place = lookAt(files, folder);
+    const [file] = place.usable;
+    if (file !== undefined) return readFrom(files, place, { kind: file, path: below(folder, file) }, outside);
+    told.push(...place.there.map((one) => `${below(folder, one)} ${place.useless.get(one)}`));
+  }
+  throw missing(nothing(told, folders));
+}
+
+function chooseNamed(files: ProjectFiles, { file: path, where }: NamedList, outside: Outside): Dependencies {
+  const kind = listOf(path);
+  if (kind === undefined || !files.has(path)) {
+    const sentence = `The dependency file ${printable(path)}, set in ${where}, is not in the project. Add it, or change the setting.`;
+    throw missing(sentence);
+  }
+  const place = lookAt(files, folderOf(path));
+  const why = path === below(place.folder, kind) ? place.useless.get(kind) : undefined;
+  if (why !== undefined)
+    throw missing(`The dependency file ${printable(path)}, set in ${where}, ${why}. Change the setting or the file.`);
+  return readFrom(files, place, { kind, path, where }, outside);
+}
+
+function lookAt(files: ProjectFiles, folder: string): Place {
+  const list = below(folder, 'pyproject.toml');
+  const pyproject = files.has(list) ? parse('pyproject.toml', files.text(list)) : undefined;
   const named = pyproject !== undefined && namesDependencies(pyproject);
-  const there = DEPENDENCY_FILES.filter((file) => files.has(file));
+  const there = DEPENDENCY_FILES.filter((file) => files.has(below(folder, file)));
   const useless = new Map<string, string>();
   if (pyproject === undefined) useless.set('uv.lock', 'has no pyproject.toml beside it');
   if (!named)
@@ -74,65 +122,64 @@ export function chooseDependencies(
   const rank = (file: DependencyFile): number =>
     file === 'poetry.lock' && !named ? there.length : there.indexOf(file);
   const usable = there.filter((file) => !useless.has(file)).sort((a, b) => rank(a) - rank(b));
-  const told = there.filter((file) => useless.has(file)).map((file) => `${file} ${useless.get(file)}`);
-  if (preferred !== undefined && !there.some((file) => file === preferred)) {
-    throw missing(
-      `The dependency file ${preferred}, set in ${APP_FILE}, is not in the project root. Add it, or change the setting.`,
-    );
-  }
-  const why = useless.get(preferred ?? '');
-  if (why !== undefined)
-    throw missing(`The dependency file ${preferred}, set in ${APP_FILE}, ${why}. Change the setting or the file.`);
-  const file = preferred === undefined ? usable[0] : usable.find((one) => one === preferred);
-  if (file === undefined) throw missing(nothing(told));
+  return { folder, pyproject, there, usable, useless };
+}
 
-  const { lines, python, notes, format } = read(file, files, pyproject);
+function readFrom(
+  files: ProjectFiles,
+  { folder, pyproject, there, useless }: Place,
+  { kind, path, where }: { kind: DependencyFile; path: string; where?: string },
+  outside: Outside,
+): Dependencies {
+  const { lines, python, notes, format } = read({ kind, path, folder }, files, pyproject);
   const text = lines.map((line) => `${line}\n`).join('');
-  if (outside === 'refused') refuseOutside(text, file);
-  if (outside === 'refused' && format === 'uv') refuseOutsideUv(parse(file, files.text(file)), pyproject ?? {});
-  refuseOldStreamlit(text, file);
+  if (outside === 'refused') refuseOutside(text, path);
+  if (outside === 'refused' && format === 'uv') refuseOutsideUv(parse(path, files.text(path)), pyproject ?? {});
+  refuseOldStreamlit(text, path);
   const wanted = python ?? (pyproject === undefined ? undefined : pythonOf(pyproject));
-  const reason = REASONS[file];
+  const reason = REASONS[kind];
   const ignored = there
-    .filter((one) => one !== file && one !== reason.with)
+    .filter((one) => below(folder, one) !== path && one !== reason.with)
     .map((one) => (useless.has(one) ? `${one} (${useless.get(one)})` : one));
-  const chosen = preferred === undefined ? reason.why : `set in ${APP_FILE}`;
+  const chosen = where === undefined ? reason.why : `set in ${where}`;
   const choice = ignored.length === 0 ? '' : ` (${chosen}); not used: ${ignored.join(', ')}`;
   return {
-    file,
+    file: path,
     format,
-    text: format === 'requirements' ? files.text(file) : format === 'uv' ? text.replace(/^streamlit==.*\n/m, '') : text,
+    text: format === 'requirements' ? files.text(path) : format === 'uv' ? text.replace(/^streamlit==.*\n/m, '') : text,
     python:
       wanted === undefined
         ? undefined
-        : parsePythonWish(python === undefined ? 'pyproject.toml' : file, wanted.text, wanted.specifier),
-    notes: [`Dependencies come from ${file}${choice}.`, ...notes],
+        : parsePythonWish(python === undefined ? below(folder, 'pyproject.toml') : path, wanted.text, wanted.specifier),
+    notes: [`Dependencies come from ${path}${choice}.`, ...notes],
   };
 }
 
 function read(
-  file: DependencyFile,
+  { kind, path, folder }: { kind: DependencyFile; path: string; folder: string },
   files: ProjectFiles,
   pyproject: Record<string, unknown> | undefined,
 ): Translation & { format: Dependencies['format'] } {
-  const text = files.text(file);
-  const companion = (other: DependencyFile): Record<string, unknown> | undefined =>
-    files.has(other) ? parse(other, files.text(other)) : undefined;
-  switch (file) {
+  const text = files.text(path);
+  const companion = (name: DependencyFile): Record<string, unknown> | undefined => {
+    const other = below(folder, name);
+    return files.has(other) ? parse(other, files.text(other)) : undefined;
+  };
+  switch (kind) {
     case 'requirements.txt':
       return { lines: [text], notes: [], format: 'requirements' };
     case 'uv.lock':
-      return { ...readUvLock(parse(file, text), pyproject ?? {}), format: 'uv' };
+      return { ...readUvLock(parse(path, text), pyproject ?? {}), format: 'uv' };
     case 'poetry.lock':
-      return { ...translatePoetryLock(parse(file, text), pyproject), format: 'lines' };
+      return { ...translatePoetryLock(parse(path, text), pyproject), format: 'lines' };
     case 'pyproject.toml':
       return { ...translatePyproject(pyproject ?? {}), format: 'lines' };
     case 'Pipfile.lock':
-      return { ...translatePipfileLock(parse(file, text), companion('Pipfile')), format: 'lines' };
+      return { ...translatePipfileLock(parse(path, text), companion('Pipfile')), format: 'lines' };
     case 'Pipfile':
-      return { ...translatePipfile(parse(file, text)), format: 'lines' };
+      return { ...translatePipfile(parse(path, text)), format: 'lines' };
     default:
-      return { ...translateConda(readYaml(file, text), file), format: 'lines' };
+      return { ...translateConda(readYaml(path, text), path), format: 'lines' };
   }
 }
 
@@ -156,7 +203,7 @@ function readUvLock(lock: Record<string, unknown>, pyproject: Record<string, unk
 function parse(file: string, text: string): Record<string, unknown> {
   const plain = text.replace(/^\uFEFF/, '');
   try {
-    return tableOf(file === 'Pipfile.lock' ? JSON.parse(plain) : parseToml(plain));
+    return tableOf(file.endsWith('Pipfile.lock') ? JSON.parse(plain) : parseToml(plain));
   } catch (error) {
     const reason = error instanceof TomlError ? `line ${error.line}: ${tomlReason(error)}` : 'invalid JSON';
     throw new Refusal('invalid', 'requirements-unreadable', `Cannot read ${file}: ${reason}.`, {
@@ -170,11 +217,13 @@ function dynamic(pyproject: Record<string, unknown> | undefined): boolean {
   return textsOf(tableOf(pyproject?.project).dynamic).includes('dependencies');
 }
 
-function nothing(told: readonly string[]): string {
+function nothing(told: readonly string[], folders: readonly string[]): string {
+  const places = [...new Set(folders)].map((folder) => (folder === '' ? 'the project root' : printable(`${folder}/`)));
+  const where = places.join(' or ');
   const others =
     told.length === 0
-      ? 'No requirements.txt or other dependency file in the project root.'
-      : `No requirements.txt in the project root, and ${told.join(', ')}.`;
+      ? `No requirements.txt or other dependency file in ${where}.`
+      : `No requirements.txt in ${where}, and ${told.map(printable).join(', ')}.`;
   return `${others} Add a requirements.txt that lists the packages the app imports, such as streamlit.`;
 }
 

@@ -35,10 +35,17 @@ export function refuseOutside(text: string, file: string): void {
   for (const line of parseRequirements(text)) {
     for (const word of line.text.split(' ')) {
       if ((word.match(/[@=]/g)?.length ?? 0) > MAX_JOINTS) throw tooJoined(file, line.text);
-      const place = placesIn(word).find(isOutside);
+      const place = placesIn(word).find(
+        (one) => isOutside(one) && !(line.kind === 'include' && isBeside(one, line.target, file)),
+      );
       if (place !== undefined) throw outside(file, `contains "${printable(line.text)}", but ${printable(place)}`);
     }
   }
+}
+
+/** True for a file that another one includes from the folders above it, within the project. */
+function isBeside(place: string, target: string, file: string): boolean {
+  return place === target && target.startsWith('../') && !isOutside(posix.join(posix.dirname(file), target));
 }
 
 /**

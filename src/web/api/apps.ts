@@ -59,7 +59,7 @@ export function appRoutes(api: ApiContext): Route[] {
         'A form with files creates the app, commits the files and deploys them. ' +
         'A JSON body creates an empty app that waits for its first git push.',
       body: { 'multipart/form-data': bodies.create.extend(formFiles), 'application/json': bodies.create },
-      codes: [...codes.newApp, ...codes.commit],
+      codes: [...codes.newApp, ...codes.commit, 'layout-invalid'],
       answers: {
         201: { description: 'The app and its deploy.', content: { 'application/json': answers.changed } },
       },
@@ -97,7 +97,7 @@ export function appRoutes(api: ApiContext): Route[] {
       summary: 'Update an app',
       description:
         'All fields are optional. Files are committed and deployed together; the old release serves until the new one is live. ' +
-        'An archive replaces the whole project. Changing only metadata, "previews_on" or "deploy_branch" (both JSON only) neither restarts nor deploys. ' +
+        'An archive replaces the whole project. Changing only metadata, "root", "main" and "dependencies", or "previews_on" and "deploy_branch" (JSON only) neither restarts nor deploys. ' +
         'Turning previews off keeps existing previews until their branches are deleted.',
       params: params.app,
       body: { 'multipart/form-data': bodies.updateForm.extend(formFiles), 'application/json': bodies.update },
@@ -108,6 +108,7 @@ export function appRoutes(api: ApiContext): Route[] {
         'branch-invalid',
         'branch-fixed',
         'branch-has-preview',
+        'layout-invalid',
       ],
       answers: {
         200: {
@@ -226,11 +227,12 @@ export function appRoutes(api: ApiContext): Route[] {
   ];
 
   async function createEmpty(ctx: Context): Promise<{ status: AppStatus; deploy: undefined }> {
-    const { name, id, description } = await readJson(ctx, bodies.create);
+    const { name, id, description, ...layout } = await readJson(ctx, bodies.create);
     const status = await host.apps.create({
       name,
       ...(id === undefined ? {} : { id }),
       ...(description === undefined ? {} : { description }),
+      layout,
     });
     return { status, deploy: undefined };
   }

@@ -65,6 +65,7 @@ const COMMIT: Codes = [
   'project-too-large',
   'project-too-many-files',
   'no-entrypoint',
+  'root-missing',
   'no-requirements',
   'app-file-invalid',
   'packages-invalid',

@@ -12,7 +12,7 @@ import { withBody } from '../upload/receive.js';
 import { codes } from './codes.js';
 import { presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, conditions, params, queries, type DeployAnswer } from './schemas.js';
+import { answers, conditions, known, params, queries, type DeployAnswer } from './schemas.js';
 
 /** The largest file (bytes) that can be edited this way. */
 const MAX_FILE = 5_000_000;
@@ -54,8 +54,10 @@ export function fileRoutes(api: ApiContext): Route[] {
       tag: 'files',
       summary: 'Read a file',
       params: params.file,
+      headers: known,
       codes: ['file-not-found', 'file-too-large', 'path-unsafe'],
       answers: {
+        304: { description: 'The file is the one that If-None-Match names.' },
         200: {
           description: 'The file from the latest commit. The ETag identifies its content.',
           content: {
@@ -70,6 +72,10 @@ export function fileRoutes(api: ApiContext): Route[] {
         ctx.status = 200;
         ctx.etag = etagOf(content);
         ctx.set('Cache-Control', 'no-cache');
+        if (ctx.fresh) {
+          ctx.status = 304;
+          return;
+        }
         // It is shown as text or saved, never run: it stands on our own origin.
         ctx.set('Content-Security-Policy', "sandbox; default-src 'none'");
         ctx.body = content;
@@ -82,7 +88,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       path: '/apps/{id}/files/{path}',
       tag: 'files',
       summary: 'Create or replace a file',
-      description: `Send the file as the body, at most ${MAX_FILE / 1_000_000} MB. This creates a commit and deploys it; the old release serves until the new one is live.`,
+      description: `Send the file as the body, at most ${MAX_FILE / 1_000_000} MB. This creates a commit and deploys it; the old release serves until the new one is live. An app that was never deployed can be filled file by file: until it has a main file and a dependency file, "deploy" is null and "lacks" says what is missing.`,
       params: params.file,
       query: queries.commit,
       headers: conditions,
@@ -103,11 +109,16 @@ export function fileRoutes(api: ApiContext): Route[] {
             const before = await contentOf(host, id, path);
             demandUnchanged(ctx, path, before);
             const message = query.message ?? `${before === undefined ? 'Add' : 'Edit'} ${path}`;
-            const deploy = await commit(ctx, id, { set: [{ path, file }], remove: [], replace: false }, message);
+            const { deploy, lacks } = await commit(
+              ctx,
+              id,
+              { set: [{ path, file }], remove: [], replace: false },
+              message,
+            );
             const etag = etagOf(await readFile(file));
             ctx.status = before === undefined ? 201 : 200;
             ctx.etag = etag;
-            ctx.body = { path, etag: `"${etag}"`, deploy };
+            ctx.body = { path, etag: `"${etag}"`, deploy, lacks };
           }),
         );
       },
@@ -122,18 +133,20 @@ export function fileRoutes(api: ApiContext): Route[] {
       query: queries.commit,
       headers: conditions,
       codes: [...codes.commit, 'file-not-found', 'file-changed', 'file-exists', 'path-reserved', 'path-unsafe'],
-      answers: { 200: { description: 'The file was deleted.', content: { 'application/json': answers.deploy } } },
+      answers: {
+        200: {
+          description:
+            'The file was deleted. The deploy, or null for an app that was never deployed and is not complete.',
+          content: { 'application/json': answers.deploy.nullable() },
+        },
+      },
       async handle(ctx, { params: { id, path: asked }, query }) {
         host.apps.get(id);
         const path = await pathIn(id, asked, writable);
         await edits.take(id, async () => {
           demandUnchanged(ctx, path, await host.files.read(id, path));
-          ctx.body = await commit(
-            ctx,
-            id,
-            { set: [], remove: [path], replace: false },
-            query.message ?? `Delete ${path}`,
-          );
+          const change = { set: [], remove: [path], replace: false };
+          ctx.body = (await commit(ctx, id, change, query.message ?? `Delete ${path}`)).deploy;
         });
       },
     }),
@@ -144,11 +157,17 @@ export function fileRoutes(api: ApiContext): Route[] {
     return (await host.files.list(id)).some(({ path }) => path === asked) ? asked : otherwise(asked);
   }
 
-  async function commit(ctx: Context, id: string, change: FileChange, message: string): Promise<DeployAnswer | null> {
-    const deploy = await host.files.commit(id, change, signedIn(ctx).principal, message);
+  async function commit(
+    ctx: Context,
+    id: string,
+    change: FileChange,
+    message: string,
+  ): Promise<{ deploy: DeployAnswer | null; lacks: string | null }> {
+    const { deploy, lacks = null } = await host.files.commit(id, change, signedIn(ctx).principal, message);
+    if (deploy === undefined) return { deploy: null, lacks };
     const { app } = host.apps.get(id);
     const release = findRelease(app, deploy.release);
-    return release === undefined ? null : presentDeploy(app, release, api.publicBase());
+    return { deploy: release === undefined ? null : presentDeploy(app, release, api.publicBase()), lacks };
   }
 }
 

@@ -17,6 +17,15 @@ const name = z
 const description = z.string().trim().max(2_000);
 const tags = tagsSchema.describe('Tags in the gallery; stored in lower case.');
 const hidden = z.boolean().describe('true hides the app from the gallery; anyone with the link can still open it.');
+const path = z.string().max(500);
+/** Where in its repository an app is. */
+const layout = {
+  root: path.optional().describe('The folder that holds the app, for a repository with several projects. "": the top.'),
+  main: path.optional().describe('The file that Streamlit runs, as a path from the root. "": found automatically.'),
+  dependencies: path
+    .optional()
+    .describe('The file that lists the packages, as a path from the root. "": found automatically.'),
+};
 const file = z.unknown().meta({ type: 'string', format: 'binary' });
 
 const page = z.coerce
@@ -82,6 +91,7 @@ export const bodies = {
     name: name.describe('The display name.'),
     id: z.string().max(100).optional().describe('The id in URLs; defaults to one made from the name.'),
     description: description.optional(),
+    ...layout,
   }),
   update: z.strictObject({
     name: name.optional(),
@@ -90,6 +100,7 @@ export const bodies = {
     deploy_branch: z.string().min(1).max(250).optional().describe('The branch to deploy when it is pushed.'),
     tags: tags.optional(),
     hidden: hidden.optional(),
+    ...layout,
   }),
   /** The same, as form fields. */
   updateForm: z.strictObject({
@@ -100,6 +111,7 @@ export const bodies = {
       .enum(['true', 'false'])
       .transform((text) => text === 'true')
       .optional(),
+    ...layout,
   }),
   preview: z.strictObject({ branch: z.string().min(1).max(250).describe('A previously pushed branch.') }),
   rollback: z.strictObject({
@@ -125,6 +137,14 @@ export const conditions = z.object({
     .optional()
     .describe('The ETag of the content you edited. If the file has changed since, the request fails with 412.'),
   'If-None-Match': z.string().optional().describe('"*": only if the file does not exist yet.'),
+});
+
+/** What the asker has already. */
+export const known = z.object({
+  'If-None-Match': z
+    .string()
+    .optional()
+    .describe('The ETag of the content that you have. 304 if it is still the same.'),
 });
 
 /** Headers that resume an interrupted stream. */
@@ -202,6 +222,9 @@ const app = z
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Number of restarts after a crash.'),
     deploy_branch: z.string().nullable(),
+    root: z.string().nullable().describe('The folder of the repository that holds the app; null if nobody named one.'),
+    main: z.string().nullable().describe('The main file; null if nobody named one.'),
+    dependencies: z.string().nullable().describe('The dependency file; null if nobody named one.'),
     preview: z
       .object({ of: z.string().describe('The id of the app.'), branch: z.string() })
       .nullable()
@@ -276,7 +299,14 @@ export const answers = {
       apps: z.array(z.object({ app: z.string(), outcome: z.enum(outcomes), sentence: z.string() })),
     })
     .meta({ id: 'Refreshed' }),
-  saved: z.object({ path: z.string(), etag: z.string(), deploy }),
+  saved: z.object({
+    path: z.string(),
+    etag: z.string(),
+    deploy: deploy
+      .nullable()
+      .describe('The deploy that was started; null while an app that was never deployed lacks files.'),
+    lacks: z.string().nullable().describe('What such an app still lacks.'),
+  }),
   loginLink: z.object({ url: z.string(), expires_at: z.string() }),
   stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),
   problem: z
@@ -287,6 +317,7 @@ export const answers = {
       detail: z.string().describe('A human-readable explanation.'),
       code: z.string().describe('A stable error code for scripts.'),
       field: z.string().optional().describe('The invalid field, if any.'),
+      choices: z.array(z.string()).optional().describe('What would work instead, such as possible main files.'),
       instance: z.string(),
     })
     .meta({ id: 'Problem' }),

@@ -1,5 +1,6 @@
 import { pendingRelease, printingRelease } from '../../domain/app/app.js';
 import { tail } from '../../logs/tail.js';
+import { LAYOUT_KEYS, type Layout } from '../../domain/project/layout.js';
 import { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';
 import { presentRelease, sortApps } from '../presenters.js';
@@ -56,6 +57,7 @@ export function appRoutes(add: AddRoute): void {
           hidden: hidden ?? false,
           ...(switched ? { previews } : {}),
           ...(branch === '' ? {} : { deployBranch: branch }),
+          ...(page.status.app.place === undefined ? { layout: layoutIn(page) } : {}),
         });
         page.go(`apps/${id}/settings?done=save`);
       },
@@ -99,6 +101,13 @@ export function appRoutes(add: AddRoute): void {
     await page.host.apps.remove(id);
     page.go('?done=delete');
   });
+}
+
+/** What the form says of where in its repository the app is; a field that is not there changes nothing. */
+function layoutIn(page: Page): Layout {
+  const body = (page.ctx.request as { body?: object }).body ?? {};
+  const there = LAYOUT_KEYS.filter((key) => Object.hasOwn(body, key));
+  return Object.fromEntries(there.map((key) => [key, page.field(key)]));
 }
 
 async function act(page: Page, name: string, work: (id: string) => Promise<void>): Promise<void> {
@@ -154,6 +163,7 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
       name: refusal === undefined ? app.name : page.field('name'),
       description: refusal === undefined ? app.description : page.field('description'),
       branch: refusal === undefined ? (app.deployBranch ?? '') : page.field('branch'),
+      layout: { root: '', main: '', dependencies: '', ...(refusal === undefined ? app.layout : layoutIn(page)) },
       previews: refusal === undefined ? page.host.previews.of(app.id).on : page.field('previews') === 'on',
       tags: refusal === undefined ? app.tags.join(', ') : page.field('tags'),
       hidden: refusal === undefined ? app.hidden : page.field('hidden') !== '',

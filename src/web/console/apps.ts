@@ -49,8 +49,12 @@ async function create(page: Page, upload: Upload): Promise<string> {
   // A field that was left empty comes as a file without a name.
   const files = upload.files.filter(({ name, size }) => name !== '' || size > 0);
   if (files.length === 0) {
-    const { name, description } = input;
-    const { app } = await page.host.apps.create({ name, ...(description === undefined ? {} : { description }) });
+    const { name, description, main = '' } = input;
+    const { app } = await page.host.apps.create({
+      name,
+      ...(description === undefined ? {} : { description }),
+      layout: { main },
+    });
     return `apps/${app.id}?done=create`;
   }
   const { status, deploy } = await createFrom(page.host, input, { ...upload, files }, page.by);
@@ -63,6 +67,7 @@ function form(page: Page, fields: Record<string, unknown>, refusal?: Refusal): v
     {
       name: page.field('name', fields),
       description: page.field('description', fields),
+      main: page.field('main', fields),
       error: refusal?.message,
       field: refusal?.field,
       example: page.links.git('my-app'),

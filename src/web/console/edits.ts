@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StagedFile } from '../../apps/files.js';
-import type { Deploy } from '../../deploys/ongoing.js';
+import type { Committed, StagedFile } from '../../apps/files.js';
 import { printable } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
+import { withLineEnds } from '../../lib/line-ends.js';
 import { encodePath } from '../links.js';
 import { checkTree, safePath } from '../upload/path.js';
 import { fingerprint, showFile } from './files.js';
@@ -68,9 +68,7 @@ async function save(page: Page): Promise<void> {
   const { app } = page.status;
   const path = page.param('path');
   const before = await page.host.files.read(app.id, path);
-  // The file keeps the ends of lines that it had.
-  const text = lines(page.field('content'));
-  const content = before.includes('\r\n') ? text.replace(/\n/g, '\r\n') : text;
+  const content = withLineEnds(before.toString('utf8'), lines(page.field('content')));
   if (Buffer.from(content).equals(before)) return page.go(`apps/${app.id}/files/${encodePath(path)}?done=same`);
   if (fingerprint(before) !== page.field('was')) {
     throw new Refusal(
@@ -106,7 +104,7 @@ async function commit(
   page: Page,
   change: { set?: StagedFile[]; remove?: string[] },
   otherwise: string,
-): Promise<Deploy> {
+): Promise<Committed> {
   const message = page.field('message').trim().slice(0, 200) || otherwise;
   return page.host.files.commit(
     page.status.app.id,
@@ -116,9 +114,10 @@ async function commit(
   );
 }
 
-/** Sends the browser to where the deploy is to be watched. */
-async function done(page: Page, deploy: Deploy): Promise<void> {
-  page.go(`apps/${page.status.app.id}/deploys/${deploy.release}`);
+/** Sends the browser to where the deploy is to be watched, or to the files of an app that lacks some. */
+async function done(page: Page, { deploy }: Committed): Promise<void> {
+  const { id } = page.status.app;
+  page.go(deploy === undefined ? `apps/${id}/files?done=kept` : `apps/${id}/deploys/${deploy.release}`);
 }
 
 /** Keeps a file's content on disk until it is committed. */

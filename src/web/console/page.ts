@@ -43,6 +43,7 @@ const DONE: Record<string, string> = {
   unchanged: 'No changes.',
   end: 'Release stopped. Its open pages move to the live release.',
   same: 'No changes to save.',
+  kept: 'Saved. The app is deployed once it has a main file and a dependency file.',
   create: 'App created. Push to deploy it.',
   'remove-preview': 'Preview deleted. Its branch is kept, so you can create the preview again.',
   delete: 'App deleted.',

@@ -14,10 +14,16 @@ export interface NewApp {
   name: string;
   id?: string | undefined;
   description?: string | undefined;
+  root?: string | undefined;
+  main?: string | undefined;
+  dependencies?: string | undefined;
 }
 
 /** What changes of an app. */
-export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews'>]: AppFacts[Fact] | undefined } & {
+export type AppUpdate = { [Fact in keyof Omit<AppFacts, 'previews' | 'layout'>]: AppFacts[Fact] | undefined } & {
+  root?: string | undefined;
+  main?: string | undefined;
+  dependencies?: string | undefined;
   previews_on?: boolean | undefined;
   deploy_branch?: string | undefined;
 };
@@ -42,9 +48,12 @@ export async function createFrom(
       { field: 'app' },
     );
   }
-  const { app } = await host.apps.create(given(input) as { name: string });
+  const { root, main, dependencies, ...texts } = input;
+  const layout = given({ root, main, dependencies });
+  const { app } = await host.apps.create({ ...(given(texts) as { name: string }), layout });
   try {
-    const deploy = await host.files.commit(app.id, { ...change, replace: true }, by, messageOf(change));
+    const { deploy } = await host.files.commit(app.id, { ...change, replace: true }, by, messageOf(change));
+    if (deploy === undefined) throw new Error(`the files of ${app.id} were kept and not deployed`);
     return { status: host.apps.get(app.id), deploy };
   } catch (error) {
     await host.apps.remove(app.id);
@@ -64,18 +73,21 @@ export async function updateFrom(
   upload: Upload | undefined,
   by: Principal,
 ): Promise<{ status: AppStatus; deploy: Deploy | undefined }> {
-  const { name, description, tags, hidden } = host.apps.get(id).app;
+  const { name, description, tags, hidden, layout: before } = host.apps.get(id).app;
   const change = upload === undefined ? undefined : await changeOf(upload, false);
-  const { previews_on: previews, deploy_branch: deployBranch, ...texts } = input;
-  const changes = given({ ...texts, previews, deployBranch });
+  const { previews_on: previews, deploy_branch: deployBranch, root, main, dependencies, ...texts } = input;
+  const layout = given({ root, main, dependencies });
+  const moves = Object.keys(layout).length > 0;
+  const changes = given({ ...texts, previews, deployBranch, layout: moves ? layout : undefined });
   const describes = Object.keys(changes).length > 0;
   if (describes) await host.apps.describe(id, changes);
   if (change === undefined) return { status: host.apps.get(id), deploy: undefined };
   try {
-    const deploy = await host.files.commit(id, change, by, messageOf(change));
+    const { deploy } = await host.files.commit(id, change, by, messageOf(change));
     return { status: host.apps.get(id), deploy };
   } catch (error) {
     if (describes) await host.apps.describe(id, { name, description, tags, hidden });
+    if (moves) await host.apps.describe(id, { layout: { root: '', main: '', dependencies: '', ...before } });
     throw error;
   }
 }

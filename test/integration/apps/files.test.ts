@@ -59,6 +59,39 @@ it('an upload to an empty app is its first commit, names the branch that deploys
   expect(await readdir(data.paths.tmp)).toEqual([]);
 });
 
+it.each([[['app.py', 'requirements.txt']], [['requirements.txt', 'lib/a.py', 'app.py']]])(
+  'an empty app is filled file by file (%j), and deployed once it has what it needs',
+  async (order) => {
+    await data.app('shop');
+    const repository = await data.repository('shop');
+    for (const [place, path] of order.entries()) {
+      const change = await edit({ [path]: PROJECT[path as keyof typeof PROJECT] });
+      const { deploy, lacks } = await files.commit('shop', change, ADA, path);
+      if (place === order.length - 1) break;
+      expect(deploy).toBeUndefined();
+      expect(lacks).toMatch(/^No (requirements\.txt|app\.py) /);
+      expect(await files.list('shop')).toHaveLength(place + 1);
+    }
+    expect(deploys.asked).toMatchObject([{ app: 'shop', branch: 'main' }]);
+    expect(await tree(commits()[0] ?? '')).toEqual([...order].sort().map((path) => `100644 ${path}`));
+    expect(await repository.ask(['log', '--format=%s', commits()[0] ?? ''])).toBe([...order].reverse().join('\n'));
+  },
+);
+
+it('a deployed app is not left without what it needs, nor is a whole project kept that lacks something', async () => {
+  await data.app('shop', { deployBranch: 'main', lastRelease: 1 });
+  const before = await data.commit('shop', PROJECT);
+  await expect(files.commit('shop', await edit({}, ['app.py']), ADA, '')).rejects.toMatchObject({
+    code: 'no-entrypoint',
+  });
+  await data.app('empty');
+  await data.repository('empty');
+  const whole = { set: await staged({ 'app.py': '' }), remove: [], replace: true };
+  await expect(files.commit('empty', whole, ADA, '')).rejects.toMatchObject({ code: 'no-requirements' });
+  expect(await (await data.repository('shop')).resolve('refs/heads/main')).toBe(before);
+  expect(await files.list('empty')).toEqual([]);
+});
+
 it('an edit changes what it names, and leaves every other file and the branch alone', async () => {
   await data.app('shop', { deployBranch: 'main' });
   const before = await data.commit('shop', PROJECT);

@@ -32,6 +32,20 @@ describe('gatherRequirements', () => {
     expect(after.normal).not.toBe(before.normal);
   });
 
+  it('takes in what is included from a folder above, within the project', async () => {
+    await writeFiles(folder, { 'base.txt': 'streamlit\n', 'dash/requirements.txt': '' });
+    const found = await gatherRequirements('dash/requirements.txt', '-r ../base.txt\nsix\n', folder);
+    expect([...found.files.keys()]).toEqual(['dash/requirements.txt', 'base.txt']);
+    const outside = gatherRequirements('dash/requirements.txt', '-r ../../base.txt\n', folder);
+    await expect(outside).rejects.toMatchObject({ code: 'requirements-outside' });
+    await expect(gather('-r ../base.txt\n')).rejects.toMatchObject({ code: 'requirements-outside' });
+  });
+
+  it('is the same for the same list in another folder', async () => {
+    const below = await gatherRequirements('dash/requirements.txt', 'streamlit\n', folder);
+    expect(below.normal).toBe((await gather('streamlit\n')).normal);
+  });
+
   it('knows where streamlit must be added', async () => {
     expect((await gather('six')).lacksStreamlit).toBe(true);
     expect((await gather('streamlit')).lacksStreamlit).toBe(false);

@@ -289,7 +289,10 @@ export class QuietApps {
       files: {
         list: (id) => this.files(id),
         read: (id, path) => this.readFile(id, path),
-        commit: (id, change, by, message) => this.commit(id, change, by, message),
+        commit: async (id, change, by, message) => ({
+          deploy: await this.commit(id, change, by, message),
+          lacks: undefined,
+        }),
       },
       releases: {
         redeploy: (id, by) => this.redeploy(id, by),

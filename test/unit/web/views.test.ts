@@ -94,7 +94,7 @@ const models: Pages = {
     mistakes: [evil],
     unsafe: evil,
   },
-  'console/new': { name: evil, description: evil, error: evil, field: 'name', example: links.git('hello') },
+  'console/new': { name: evil, description: evil, main: evil, error: evil, field: 'name', example: links.git('hello') },
   'console/overview': {
     app,
     tab: 'overview',
@@ -209,6 +209,7 @@ const models: Pages = {
     tags: evil,
     hidden: true,
     branch: evil,
+    layout: { root: evil, main: evil, dependencies: evil },
     previews: true,
   },
   'console/delete': { app, tab: 'settings', notice: undefined, error: evil },

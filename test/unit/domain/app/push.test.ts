@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import {
   demandBranchName,
   deployBranchOf,
+  howToChoose,
   isCreation,
   isDeletion,
   parsePushOptions,
@@ -132,9 +133,10 @@ it.each([
 });
 
 it('the options of a push are read, and what is meant for others is told apart', () => {
-  expect(parsePushOptions([])).toEqual({ nowait: false, unknown: [] });
+  expect(parsePushOptions([])).toEqual({ nowait: false, layout: {}, unknown: [] });
   expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
     nowait: true,
+    layout: {},
     drainMinutes: 0,
     unknown: ['ci.skip'],
   });
@@ -183,4 +185,28 @@ it.each([
   'a'.repeat(201),
 ])('the branch name %j is refused, as by git', (name) => {
   expect(() => demandBranchName(name)).toThrow(expect.objectContaining({ code: 'branch-invalid' }));
+});
+
+it('the options of a push say where in the repository the app is, and nothing that leaves it', () => {
+  const options = ['main=./dash/app.py', 'root=dashboards/sales/', 'dependencies=', 'mainly=x'];
+  expect(parsePushOptions(options)).toMatchObject({
+    layout: { main: './dash/app.py', root: 'dashboards/sales/', dependencies: '' },
+    unknown: ['mainly=x'],
+  });
+  for (const option of ['main=../app.py', 'main=app.sh', 'root=/etc', 'root=a/../b', 'dependencies=setup.py'])
+    expect(() => parsePushOptions([option])).toThrow(expect.objectContaining({ code: 'layout-invalid' }));
+});
+
+it('a refusal with choices is followed by the lines that would work, without what a shell would read', () => {
+  const choices = ['dash/app.py', 'a b.py', '$(rm).py'];
+  expect(howToChoose({ code: 'no-entrypoint', choices }, 'main')).toEqual([
+    'To deploy one of them, now and with later pushes:',
+    '  git push -o main=dash/app.py host main',
+    '',
+  ]);
+  expect(howToChoose({ code: 'no-requirements', choices: ['r.txt'] }, 'dev')[1]).toBe(
+    '  git push -o dependencies=r.txt host dev',
+  );
+  expect(howToChoose({ code: 'submodule', choices }, 'main')).toEqual([]);
+  expect(howToChoose({ code: 'no-entrypoint', choices: [] }, 'main')).toEqual([]);
 });

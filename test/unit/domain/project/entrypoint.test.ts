@@ -26,29 +26,47 @@ describe('chooseEntrypoint', () => {
     expect(chooseEntrypoint(paths)).toEqual({ file });
   });
 
-  it.each([
+  it.each<[string[], string, string[]]>([
     [
       ['main.py', 'utils.py'],
-      'No app.py or streamlit_app.py in the project root, and main.py and utils.py could each be the app. Rename the right one to app.py, or set main = "…" in streamlit-host.toml.',
+      'No app.py or streamlit_app.py in the project root, and main.py and utils.py could each be the app. Rename the right one to app.py, or push with -o main=…, set it as the main file in the console, or set main = "…" in streamlit-host.toml.',
+      ['main.py', 'utils.py'],
     ],
     [
       ['src/app.py', 'README.md'],
-      'No app.py or streamlit_app.py in the project root, only src/app.py. Push that folder as the project root, or set main = "src/app.py" in streamlit-host.toml.',
+      'No app.py or streamlit_app.py in the project root, only src/app.py. To deploy it, push with -o main=src/app.py, set it as the main file in the console, or set main = "src/app.py" in streamlit-host.toml.',
+      ['src/app.py'],
     ],
-    [['setup.py'], 'No app.py or streamlit_app.py in the project root, and setup.py cannot be the app. Add app.py.'],
+    [
+      ['setup.py', 'src/shop/report.py', 'src/shop/dashboard.py', 'tests/app.py', 'src/shop/pages/app.py'],
+      'No app.py or streamlit_app.py in the project root, but src/shop/dashboard.py and src/shop/report.py may be the app. To deploy it, push with -o main=src/shop/dashboard.py, set it as the main file in the console, or set main = "src/shop/dashboard.py" in streamlit-host.toml.',
+      ['src/shop/dashboard.py', 'src/shop/report.py'],
+    ],
+    [
+      ['setup.py'],
+      'No app.py or streamlit_app.py in the project root, and setup.py cannot be the app. Add app.py.',
+      [],
+    ],
     [
       ['README.md', 'data/x.csv', 'data/y.csv'],
       'No app.py or streamlit_app.py in the project root, and no other Python file that could be the app. The project has README.md and data/. Add app.py.',
+      [],
     ],
-    [[], 'The project is empty. Add app.py and requirements.txt.'],
-  ])('of %j takes none, and says what it looked for and what is there', (paths, refusal) => {
-    expect(chooseEntrypoint(paths)).toEqual({ refusal });
-  });
+    [[], 'The project is empty. Add app.py and requirements.txt.', []],
+  ])(
+    'of %j takes none, and says what it looked for, what is there and what it could be',
+    (paths, refusal, candidates) => {
+      expect(chooseEntrypoint(paths)).toEqual({ refusal, candidates });
+    },
+  );
 
   it('takes the one that streamlit-host.toml names, wherever it is, and no other', () => {
-    expect(chooseEntrypoint(['app.py', 'src/dash.py'], 'src/dash.py')).toEqual({ file: 'src/dash.py' });
-    expect(chooseEntrypoint(['app.py', 'x.txt'], 'dash.py')).toEqual({
+    expect(chooseEntrypoint(['app.py', 'src/dash.py'], { file: 'src/dash.py', where: 'streamlit-host.toml' })).toEqual({
+      file: 'src/dash.py',
+    });
+    expect(chooseEntrypoint(['app.py', 'x.txt'], { file: 'dash.py', where: 'streamlit-host.toml' })).toEqual({
       refusal: 'The main file dash.py, set in streamlit-host.toml, is not in the project. Its Python files: app.py.',
+      candidates: ['app.py'],
     });
   });
 

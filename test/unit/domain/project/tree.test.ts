@@ -1,7 +1,14 @@
 import { Links } from '../../../../src/domain/project/links.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blobsToRead, inspectTree, type TreeEntry, type TreeLimits } from '../../../../src/domain/project/tree.js';
+import type { Layout } from '../../../../src/domain/project/layout.js';
+import {
+  blobsToRead,
+  inspectTree,
+  settingsToRead,
+  type TreeEntry,
+  type TreeLimits,
+} from '../../../../src/domain/project/tree.js';
 
 const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 12345\n`;
 
@@ -12,16 +19,17 @@ interface File {
   size?: number;
 }
 
-function inspect(files: File[], limits?: TreeLimits): ReturnType<typeof inspectTree> {
+function inspect(files: File[], limits?: TreeLimits, layout: Layout = {}): ReturnType<typeof inspectTree> {
   const contents = new Map<string, Buffer>();
   const entries = files.map(({ path, text = '', mode = '100644', size }, index): TreeEntry => {
     const object = index.toString(16).padStart(40, '0');
     contents.set(object, Buffer.from(text));
     return { mode, object, path, size: size ?? Buffer.byteLength(text) };
   });
-  const wanted = new Set(blobsToRead(entries));
-  for (const object of contents.keys()) if (!wanted.has(object)) contents.delete(object);
-  return inspectTree(entries, contents, limits);
+  const only = (objects: string[]): Map<string, Buffer> =>
+    new Map([...contents].filter(([object]) => objects.includes(object)));
+  const settings = only(settingsToRead(entries, layout));
+  return inspectTree(entries, only(blobsToRead(entries, layout, settings)), limits, layout);
 }
 
 const APP: File[] = [
@@ -46,6 +54,108 @@ describe('inspectTree', () => {
       files: 3,
       bytes: 35,
     });
+  });
+
+  it.each<[string, File[], Layout, object]>([
+    [
+      'a main file in a folder, with the list of packages beside it',
+      [...APP, { path: 'dash/x.py' }, { path: 'dash/requirements.txt', text: 'streamlit==1.64\n' }],
+      { main: 'dash/x.py' },
+      { entrypoint: 'dash/x.py', dependencies: { file: 'dash/requirements.txt', text: 'streamlit==1.64\n' } },
+    ],
+    [
+      'the same, named in its settings, with the Python and the Debian packages of that folder',
+      [
+        ...APP,
+        { path: 'streamlit-host.toml', text: 'main = "dash/x.py"' },
+        { path: 'dash/x.py' },
+        { path: 'dash/environment.yml', text: 'dependencies: [{pip: [streamlit]}]' },
+        { path: 'dash/.python-version', text: '3.12' },
+        { path: 'dash/packages.txt', text: 'graphviz' },
+        { path: 'packages.txt', text: 'curl' },
+      ],
+      {},
+      { dependencies: { file: 'dash/environment.yml' }, python: { text: '3.12' }, packages: ['graphviz'] },
+    ],
+    [
+      'a main file in a folder whose files name no packages',
+      [...APP, { path: 'dash/x.py' }, { path: 'dash/pyproject.toml', text: '[tool.ruff]\n' }],
+      { main: 'dash/x.py' },
+      { dependencies: { file: 'requirements.txt' } },
+    ],
+    [
+      'a list of packages of another name',
+      [
+        ...APP,
+        { path: 'streamlit-host.toml', text: 'dependencies = "reqs/app.txt"' },
+        { path: 'reqs/app.txt', text: 'streamlit\nsix\n' },
+      ],
+      {},
+      { dependencies: { file: 'reqs/app.txt', format: 'requirements', text: 'streamlit\nsix\n' } },
+    ],
+    [
+      'a folder of a repository, with its own settings',
+      [
+        ...APP,
+        { path: 'streamlit-host.toml', text: 'main = "app.py"' },
+        { path: 'a/b/streamlit-host.toml', text: 'main = "y.py"' },
+        { path: 'a/b/y.py' },
+        { path: 'a/b/requirements.txt', text: 'streamlit\n' },
+      ],
+      { root: 'a/b' },
+      { root: 'a/b', entrypoint: 'y.py', settings: { main: 'y.py' }, dependencies: { file: 'requirements.txt' } },
+    ],
+    [
+      'a folder that its own settings name, and a main file named elsewhere, which goes first',
+      [
+        { path: 'streamlit-host.toml', text: 'root = "a"\nmain = "x.py"' },
+        { path: 'a/x.py' },
+        { path: 'a/y.py' },
+        { path: 'a/requirements.txt', text: 'streamlit\n' },
+      ],
+      { main: 'y.py' },
+      { root: 'a', entrypoint: 'y.py' },
+    ],
+  ])('finds %s', (_, files, layout, expected) => {
+    expect(inspect(files, undefined, layout)).toMatchObject(expected);
+  });
+
+  it.each<[string, File[], Layout, object]>([
+    ['a main file', [{ path: 'src/app.py' }], {}, { code: 'no-entrypoint', field: 'app.py', choices: ['src/app.py'] }],
+    [
+      'a main file in the place of one that is not there',
+      [...APP, { path: 'a b/\u0007.py' }],
+      { main: 'x.py' },
+      {
+        code: 'no-entrypoint',
+        field: 'main',
+        message: expect.stringMatching(/x\.py, set in the app's settings, is not/) as string,
+        choices: ['app.py'],
+      },
+    ],
+    [
+      'a list of packages',
+      [
+        { path: 'app.py' },
+        { path: 'deep/er/requirements.txt' },
+        { path: 'reqs/requirements-app.txt' },
+        { path: 'notes.txt' },
+      ],
+      {},
+      {
+        code: 'no-requirements',
+        choices: ['reqs/requirements-app.txt', 'deep/er/requirements.txt'],
+        message: expect.stringContaining('push with -o dependencies=reqs/requirements-app.txt') as string,
+      },
+    ],
+    [
+      'nothing in the place of a root that is not there',
+      APP,
+      { root: 'x' },
+      { code: 'root-missing', field: 'root', choices: [] },
+    ],
+  ])('offers %s', (_, files, layout, expected) => {
+    expect(() => inspect(files, undefined, layout)).toThrow(expect.objectContaining(expected) as Error);
   });
 
   it.each<[string, File[], string, RegExp]>([

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { chooseDependencies, type Dependencies } from '../../../../src/domain/python/dependencies.js';
 
+function named(file: string | undefined): { file: string; where: string } | undefined {
+  return file === undefined ? undefined : { file, where: 'streamlit-host.toml' };
+}
+
 function choose(files: Record<string, string>, preferred?: string): Dependencies {
-  return chooseDependencies({ has: (file) => file in files, text: (file) => files[file] ?? '' }, preferred);
+  return chooseDependencies({ has: (file) => file in files, text: (file) => files[file] ?? '' }, named(preferred));
 }
 
 function lines(files: Record<string, string>): string[] {
@@ -56,7 +60,7 @@ describe('chooseDependencies', () => {
       /^Dependencies come from requirements\.txt \(set in streamlit-host\.toml\); not used: uv\.lock, /,
     );
     expect(() => choose({ 'requirements.txt': '' }, 'uv.lock')).toThrow(
-      /dependency file uv\.lock, set in streamlit-host\.toml, is not in the project root/,
+      /dependency file uv\.lock, set in streamlit-host\.toml, is not in the project\. Add it/,
     );
   });
 

@@ -520,6 +520,16 @@ describe('files', () => {
   });
 
   test('are not written over a change that the sender has not seen', async () => {
+    const { headers } = await web.api('/apps/demo/files/app.py');
+    for (const [asked, status] of [
+      [headers.etag ?? '', 304],
+      [`W/${headers.etag ?? ''}, "x"`, 304],
+      ['"x"', 200],
+    ] as const) {
+      const again = await web.api('/apps/demo/files/app.py', { headers: { 'if-none-match': asked } });
+      expect([again.status, again.text === '']).toEqual([status, status === 304]);
+      expect(again.headers.etag).toBe(headers.etag);
+    }
     const { etag = '' } = (await web.api('/apps/demo/files/app.py')).headers;
     const answers = await Promise.all(['mine', 'yours'].map((text) => put('app.py', text, { 'if-match': etag })));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
