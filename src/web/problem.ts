@@ -52,7 +52,7 @@ export function problemOf(error: unknown, instance: string): Problem {
     return refusal.choices.length === 0 ? found : { ...found, choices: refusal.choices };
   }
   if (isMulterError(error)) return multerProblem(error, instance);
-  // A method that nobody knows is no defect of ours, whatever its number says.
+  // The sender's mistake, although its number says that it is ours.
   if (isHttpError(error) && error.status === 501)
     return problem(501, 'method-not-allowed', 'This method is not supported.', instance);
   if (isHttpError(error))

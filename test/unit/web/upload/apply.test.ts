@@ -41,7 +41,7 @@ beforeEach(async () => {
       commit: async (id: string, change: FileChange, _by: unknown, message: string) => {
         if (refuse !== undefined) throw refuse;
         committed.push({ id, change, message });
-        return { app: id, release: 1 };
+        return { deploy: { app: id, release: 1 }, lacks: undefined };
       },
     },
   } as unknown as Host;
