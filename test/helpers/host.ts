@@ -12,8 +12,8 @@ export const SHARED = join(ROOT, 'data/test-shared');
 export const TOKEN = 'a-token-for-the-tests-only';
 
 export interface HostOptions {
-  /** Added to the server's environment. */
-  env?: Record<string, string>;
+  /** Added to the server's environment; undefined removes a variable. */
+  env?: Record<string, string | undefined>;
   /** The data folder of an earlier host, to be served again. */
   data?: string;
   /**
