@@ -7,6 +7,7 @@ executes what packages put there (`.pth` files) as it begins. Variables of the a
 would obey those that speak to the loader of programs. Runs with every Python that an app may have: 3.7 is enough.
 """
 import ctypes
+import errno
 import json
 import os
 import platform
@@ -46,8 +47,7 @@ def main():
         hide_abstract_sockets(version)
     else:
         restrict(version, order["landlock"])
-        if not order.get("unixSockets"):
-            refuse_unix_sockets()
+    filter_calls(order["landlock"] is None or order.get("unixSockets"), order.get("userNamespaces"))
     os.chdir(order["cwd"])
     os.write(3, b"caged\n")
     if order["listener"]:
@@ -142,39 +142,66 @@ def enforce(rules_fd):
     os.close(rules_fd)
 
 
-# The audit number of each architecture, and its numbers of socket and io_uring_setup.
-ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
+# https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html: the audit number of each architecture, and its
+# numbers of the calls that are filtered.
+CALLS = ("socket", "io_uring_setup", "clone", "unshare", "clone3")
+ARCHITECTURES = {
+    "x86_64": (0xC000003E, dict(zip(CALLS, (41, 425, 56, 272, 435)))),
+    "aarch64": (0xC00000B7, dict(zip(CALLS, (198, 425, 220, 97, 435)))),
+}
+LOAD, EQUAL, AT_LEAST, ANY_BIT, ANSWER = 0x20, 0x15, 0x35, 0x45, 0x06
+ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
+CALL, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+NEW_USER_NAMESPACE = 0x10000000
+
+# Rules: a call, a test of its first argument (every call unless given), and the error that it gets.
+# Landlock does not hide sockets that have a path, so none is made that could reach them, nor by way of io_uring; pairs go on
+# working.
+WITHOUT_UNIX_SOCKETS = (("socket", EQUAL, 1, errno.EACCES), ("io_uring_setup", None, 0, errno.EACCES))
+# In a user namespace of its own, a process has all capabilities, and reaches code of the kernel that is for root otherwise. No
+# filter can read the flags of clone3; every C library goes on with clone where the kernel has no clone3.
+WITHOUT_USER_NAMESPACES = (
+    ("unshare", ANY_BIT, NEW_USER_NAMESPACE, errno.EPERM),
+    ("clone", ANY_BIT, NEW_USER_NAMESPACE, errno.EPERM),
+    ("clone3", None, 0, errno.ENOSYS),
+)
 
 
-def refuse_unix_sockets():
-    """Landlock does not hide sockets that have a path, so none is made that could reach them; pairs go on working.
-
-    https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html
-    """
-    known = ARCHITECTURES.get(platform.machine())
-    if known is None:
+def filter_calls(unix_sockets, user_namespaces):
+    """Refuses calls that no rule on files can. Where the architecture is unknown, nothing is filtered."""
+    audit, numbers = ARCHITECTURES.get(platform.machine(), (None, None))
+    rules = (() if unix_sockets else WITHOUT_UNIX_SOCKETS) + (() if user_namespaces else WITHOUT_USER_NAMESPACES)
+    if audit is None or not rules:
         return
-    audit, socket, io_uring = known
-    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
-    allowed, refused, killed = 0x7FFF0000, 0x00050000 | 13, 0x80000000
-    program = (
-        (load, 0, 0, 4),
-        (equal, 1, 0, audit),
-        (answer, 0, 0, killed),
-        (load, 0, 0, 0),
-        # The other numbering of x86-64 (x32), and sockets by way of io_uring.
-        (at_least, 5, 0, 0x40000000),
-        (equal, 4, 0, io_uring),
-        (equal, 0, 2, socket),
-        (load, 0, 0, 16),
-        (equal, 1, 0, 1),
-        (answer, 0, 0, allowed),
-        (answer, 0, 0, refused),
-    )
+    program = [
+        (LOAD, 0, 0, ARCHITECTURE),
+        (EQUAL, 1, 0, audit),
+        (ANSWER, 0, 0, KILL),
+        (LOAD, 0, 0, CALL),
+        # The other numbering of x86-64 (x32).
+        (AT_LEAST, 0, 1, 0x40000000),
+        (ANSWER, 0, 0, REFUSE | errno.EACCES),
+    ]
+    for call, test, value, error in rules:
+        program += refuse(numbers[call], test, value, REFUSE | error)
+    program.append((ANSWER, 0, 0, ALLOW))
     code = b"".join(struct.pack("=HBBI", *line) for line in program)
     held = ctypes.create_string_buffer(code, len(code))
     filter_ = struct.pack("@HP", len(program), ctypes.addressof(held))
     need(libc.prctl(SET_SECCOMP, 2, filter_, 0, 0), "seccomp")
+
+
+def refuse(number, test, value, answer):
+    """The lines that refuse a call, where its first argument is or has a value; every time without a test."""
+    if test is None:
+        return [(EQUAL, 0, 1, number), (ANSWER, 0, 0, answer)]
+    return [
+        (EQUAL, 0, 4, number),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (test, 0, 1, value),
+        (ANSWER, 0, 0, answer),
+        (LOAD, 0, 0, CALL),
+    ]
 
 
 def need(result, what):

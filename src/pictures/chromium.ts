@@ -133,6 +133,7 @@ async function spawned(
     uid: cage.uid,
     // Without them, it does not start.
     unixSockets: true,
+    userNamespaces: cage.sandbox,
   });
   const [program = '', ...args] = caged?.command ?? command;
   const child = spawn(program, args, {

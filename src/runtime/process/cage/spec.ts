@@ -19,6 +19,8 @@ export interface Confines {
   umask?: number | undefined;
   /** True where it may use sockets that have a path, which Landlock by itself does not hide. */
   unixSockets?: boolean | undefined;
+  /** True where it may make user namespaces, as the sandbox of a browser does. */
+  userNamespaces?: boolean | undefined;
 }
 
 /** What is to run in a cage. */
