@@ -53,6 +53,7 @@ export const refusalCodes = [
   'build-cancelled',
   'build-failed',
   'cage-unavailable',
+  'cage-untried',
   'cannot-listen',
   'command-aborted',
   'command-exit',

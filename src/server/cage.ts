@@ -2,7 +2,9 @@ import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readPython } from '../environments/pythons.js';
+import { CommandFailed } from '../environments/run.js';
 import type { BuildCage } from '../environments/workshop.js';
+import { hasCode, Refusal } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { PictureCage } from '../pictures/chromium.js';
 import { Cage } from '../runtime/process/cage/cage.js';
@@ -17,9 +19,16 @@ async function roomFor(folder: string): Promise<string> {
   return folder;
 }
 
+/** True where a Python is missing or does not work, as far as it said so itself. */
+function isAbsent(error: unknown): boolean {
+  const { cause } = error instanceof Refusal ? error : {};
+  if (!(cause instanceof CommandFailed)) return cause instanceof SyntaxError;
+  return cause.reason === 'missing' ? hasCode(cause.cause, 'ENOENT') : cause.exitCode !== null;
+}
+
 /**
  * Opens the cage that apps run in, and logs which one it is.
- * @throws Refusal `cage-unavailable`
+ * @throws Refusal `cage-unavailable`, `cage-untried`, `python-unusable`
  */
 export async function openCage(options: {
   config: Pick<Config, 'cage' | 'path'>;
@@ -31,7 +40,11 @@ export async function openCage(options: {
   logger: Logger;
 }): Promise<Cage> {
   const { config, paths, launcher, logger } = options;
-  const facts = await readPython(options.python, options.env).catch(() => undefined); // A deploy says what is wrong with it.
+  const facts = await readPython(options.python, options.env).catch((error: unknown) => {
+    // Without one, nothing can be deployed, which a deploy says. That it could not be asked now must not be taken for that.
+    if (config.cage === 'none' || isAbsent(error)) return undefined;
+    throw error;
+  });
   const cage = await Cage.open({
     wish: config.cage,
     path: config.path,

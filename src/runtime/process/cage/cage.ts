@@ -1,18 +1,23 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isUnwritable, messageOf, Refusal } from '../../../errors.js';
 import { childrenOf } from '../proc.js';
 import { inBubblewrap } from './bubblewrap.js';
 import { inLandlock } from './landlock.js';
 import { readMachine } from './machine.js';
 import type { Caged, CageKind, CageSpec, Machine } from './spec.js';
-import { tryCage } from './try.js';
+import { tryCage, Undecided } from './try.js';
 
 /** What an operator may ask for: one kind, or the strongest that works. */
 export const cageWishes = ['auto', 'bubblewrap', 'landlock', 'none'] as const;
 
 export type CageWish = (typeof cageWishes)[number];
+
+/** How often a try is repeated that came to no result, and after how long, in ms. */
+const TRIES = 3;
+const PAUSE_MS = 500;
 
 export interface CageOptions {
   wish: CageWish;
@@ -26,6 +31,8 @@ export interface CageOptions {
   tmp: string;
   /** The Python of the machine that a try can run; undefined where there is none. */
   python: string | undefined;
+  /** How long a try may take, in ms; 10 s unless given. */
+  limitMs?: number;
 }
 
 /** What keeps apps from each other and from the server, and what it was chosen for. */
@@ -45,8 +52,9 @@ export class Cage {
   }
 
   /**
-   * The cage that works here: each is tried, since whether one does depends on kernel, container and rights together.
-   * @throws Refusal `cage-unavailable` where one was asked for that does not
+   * The cage that works here: each is tried, since whether one does depends on kernel, container and rights together. A try
+   * without a result never leads to a weaker cage, or to none.
+   * @throws Refusal `cage-unavailable` where one was asked for that does not, `cage-untried`
    */
   static async open(options: CageOptions): Promise<Cage> {
     const { wish } = options;
@@ -56,7 +64,9 @@ export class Cage {
     const failures: string[] = [];
     for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
       const cage = new Cage(kind, sentenceOf(kind, machine), machine, python);
-      const failure = await cage.#fails(options);
+      const failure = await cage.#fails(options).catch((error: unknown) => {
+        throw error instanceof Undecided ? untried(kind, error) : error;
+      });
       if (failure === undefined) return cage;
       failures.push(`${kind}: ${failure}`);
     }
@@ -81,8 +91,22 @@ export class Cage {
     return this.kind === 'landlock' ? inLandlock(spec, this.#machine) : inBubblewrap(spec, this.#machine);
   }
 
-  /** Runs something that must be able to write one folder and must not be able to read another. @returns what is wrong */
-  async #fails({ tmp, data }: CageOptions): Promise<string | undefined> {
+  /**
+   * Runs something that must be able to write one folder and must not be able to read another.
+   * @returns what is wrong
+   * @throws Undecided
+   */
+  async #fails(options: CageOptions, tries = TRIES): Promise<string | undefined> {
+    try {
+      return await this.#failsOnce(options);
+    } catch (error) {
+      if (!(error instanceof Undecided) || tries <= 1) throw error;
+      await sleep(PAUSE_MS);
+      return this.#fails(options, tries - 1);
+    }
+  }
+
+  async #failsOnce({ tmp, data, limitMs }: CageOptions): Promise<string | undefined> {
     const { python } = this;
     if (python === undefined) return 'Python was not found';
     if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
@@ -102,12 +126,12 @@ export class Cage {
           writable: [own],
           tmp: own,
         }),
-        {},
+        limitMs,
       );
       return answer === 'caged' ? undefined : `it reads ${data[0] ?? ''}`;
     } catch (error) {
       // That says nothing of the cage, and without one every app could read what the server can.
-      if (isUnwritable(error)) throw error;
+      if (isUnwritable(error) || error instanceof Undecided) throw error;
       return messageOf(error).split('\n').at(-1);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -124,6 +148,14 @@ try:
 except OSError:
     print("caged")
 `;
+
+function untried(kind: CageKind, { message }: Undecided): Refusal {
+  return new Refusal(
+    'unavailable',
+    'cage-untried',
+    `Could not find out whether the ${kind} cage works on this machine: ${message.split('\n').at(-1) ?? ''}. Start the server again, or choose a cage with STREAMLIT_HOST_CAGE.`,
+  );
+}
 
 function sentenceOf(kind: 'bubblewrap' | 'landlock', { root }: Machine): string {
   if (kind === 'landlock') return 'Apps run in a Landlock cage.';
