@@ -41,7 +41,7 @@ def main():
     with open(3, "rb", closefd=False) as pipe:
         order = json.loads(pipe.readline().decode("utf-8"))
     limit(order.get("umask", 0o077))
-    become(order.get("uid"))
+    become(order.get("uid"), order.get("groups", []))
     version = landlock_version()
     if order["landlock"] is None:
         hide_abstract_sockets(version)
@@ -78,14 +78,14 @@ def limit(umask):
         resource.setrlimit(kind, (min(most, 8192) if kind == resource.RLIMIT_NOFILE else most, most))
 
 
-def become(uid):
+def become(uid, groups):
     """Another user where one is named, and no capability, now or later. All of it is refused to who has no rights: fine."""
     if os.geteuid() == 0:
         for capability in range(LAST_CAPABILITY + 1):
             libc.prctl(CAPBSET_DROP, capability, 0, 0, 0)
     libc.prctl(CAP_AMBIENT, CLEAR_ALL, 0, 0, 0)
     if uid is not None:
-        os.setgroups([])
+        os.setgroups(groups)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     need(libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")

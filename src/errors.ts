@@ -52,6 +52,7 @@ export const refusalCodes = [
   'branch-not-found',
   'build-cancelled',
   'build-failed',
+  'cage-not-allowed',
   'cage-unavailable',
   'cage-untried',
   'cannot-listen',

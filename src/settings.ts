@@ -2,6 +2,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { needsTwoOrigins, withPort } from './domain/access/origins.js';
 import { isProxyEntry } from './domain/access/visitor.js';
+import { isDevice, isPlainPath } from './domain/project/app-cage.js';
+import { isWithin } from './lib/within.js';
 
 /** All settings, which `main` passes on in parts. */
 export interface Config {
@@ -42,6 +44,9 @@ export interface Config {
   cage: 'auto' | 'bubblewrap' | 'landlock' | 'none';
   /** Folders that caged apps may use; absolute. File permissions still apply. */
   cageFolders: string[];
+  /** Folders that an app may ask to read, and devices that it may ask to use; a path below /dev, or "gpu". */
+  cageReadOnly: string[];
+  cageDevices: string[];
   /** The default memory limit (MB) per app; 0 = none. */
   memoryLimitMb: number;
   /** Time limits (ms) for building an environment and for starting a process. */
@@ -140,6 +145,15 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return words;
   };
 
+  /** Words separated by colons, as in PATH. */
+  const paths = (name: string, fits: (path: string) => boolean, what: string): string[] => {
+    const all = (read(name) ?? '').split(':').filter((path) => path !== '');
+    const wrong = all.filter((path) => !fits(path));
+    if (wrong.length > 0)
+      mistakes.push(`STREAMLIT_HOST_${name} must be ${what}, separated by colons (found ${wrong.join(':')}).`);
+    return all;
+  };
+
   const port = integer('PORT', defaults.port ?? 8080, 0, 65_535);
   const bind = read('BIND') ?? '127.0.0.1';
   const ports = { min: integer('PORT_MIN', 8501, 1, 65_535), max: integer('PORT_MAX', 8999, 1, 65_535) };
@@ -191,7 +205,14 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     keptReleases: integer('KEEP_RELEASES', 10, 1, 1_000),
     systemPackages: oneOf('SYSTEM_PACKAGES', ['check', 'install']),
     cage: oneOf('CAGE', ['auto', 'bubblewrap', 'landlock', 'none']),
-    cageFolders: (read('CAGE_FOLDERS') ?? '').split(':').filter((folder) => folder !== ''),
+    cageFolders: paths('CAGE_FOLDERS', isAbsolute, 'absolute paths'),
+    // The data folder holds the server's secrets, whatever their permissions allow.
+    cageReadOnly: paths(
+      'CAGE_READ_ONLY',
+      (path) => isPlainPath(path) && !isWithin(path, data) && !isWithin(data, path),
+      'absolute paths without "..", and not in or around the data folder',
+    ),
+    cageDevices: paths('CAGE_DEVICES', isDevice, '"gpu" or paths below /dev'),
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
     limits: {
       buildMs: minutes('BUILD_LIMIT_MINUTES', 30),
@@ -213,12 +234,6 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     ),
     logLevel: read('LOG_LEVEL') ?? 'info',
   };
-  const strange = config.cageFolders.filter((folder) => !isAbsolute(folder));
-  if (strange.length > 0) {
-    mistakes.push(
-      `STREAMLIT_HOST_CAGE_FOLDERS must be absolute paths, separated by colons (found ${strange.join(':')}).`,
-    );
-  }
   if (!/^(trace|debug|info|warn|error|fatal|silent)$/.test(config.logLevel)) {
     mistakes.push(
       `STREAMLIT_HOST_LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent (found ${config.logLevel}).`,

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { demandAllowed, releaseCage, UNCAGED } from '../domain/project/app-cage.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { findRelease, type App } from '../domain/app/app.js';
 import { transition, type Release } from '../domain/app/release.js';
@@ -80,9 +81,17 @@ async function starting(
   app: App,
   release: Release,
   built: Partial<Release>,
-  { memory }: AppFile,
+  { memory, cage: asked }: AppFile,
 ): Promise<Release> {
-  const facts = { ...built, ...(memory?.limit_mb === undefined ? {} : { memoryLimitMb: memory.limit_mb }) };
+  const cage = releaseCage(asked);
+  // What it may have is checked at each start. An app in place has all of it, and a network.
+  if (cage !== undefined && release.folder !== undefined)
+    demandAllowed({ ...cage, readOnly: [], devices: [] }, UNCAGED);
+  const facts = {
+    ...built,
+    ...(memory?.limit_mb === undefined ? {} : { memoryLimitMb: memory.limit_mb }),
+    ...(cage && { cage }),
+  };
   const record = await move(kit, app.id, release.number, 'starting', facts);
   return findRelease(record, release.number) ?? { ...release, ...facts, state: 'starting' };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import { canGoOnWith } from '../domain/streamlit/streamlit.js';
@@ -28,7 +29,7 @@ interface HeadStart {
 
 /**
  * Most of a start is Python importing Streamlit, which can begin before it is known what to run. So when a push begins, the
- * interpreter is started at once, on the guess that environment and config will be those that the app has now. If the guess
+ * interpreter is started at once, on the guess that environment, config and cage will be those that the app has now. If the guess
  * was right, the deploy continues with it. If not, it is ended, and only its work is lost.
  */
 export class HeadStarts {
@@ -47,7 +48,12 @@ export class HeadStarts {
     const app = this.#options.store.find(id);
     const like = app === undefined ? undefined : (back ?? findRelease(app, app.live));
     if (this.#closed || app === undefined || like?.environment === undefined || like.folder !== undefined) return;
-    const expected = { number: app.lastRelease + 1, environment: like.environment, config: back?.config ?? app.config };
+    const expected = {
+      number: app.lastRelease + 1,
+      environment: like.environment,
+      config: back?.config ?? app.config,
+      cage: like.cage,
+    };
     const waiting = this.#waiting.get(id);
     if (waiting !== undefined && isSame(waiting.expected, expected)) return;
     this.#end(id);
@@ -69,11 +75,14 @@ export class HeadStarts {
     const headStart = this.#waiting.get(id);
     if (headStart === undefined || headStart.expected.number > release.number) return undefined;
     this.#forget(id, headStart);
-    const { number, environment } = headStart.expected;
+    const { number, environment, cage } = headStart.expected;
     const begun = await headStart.begun;
     if (begun === undefined) return undefined;
     const fits =
-      number === release.number && environment === release.environment && canGoOnWith(begun.environment, variables);
+      number === release.number &&
+      environment === release.environment &&
+      isDeepStrictEqual(cage, release.cage) &&
+      canGoOnWith(begun.environment, variables);
     if (fits && begun.running) return begun;
     this.#ending.own(begun.end(GRACE_MS));
     return undefined;
@@ -107,5 +116,5 @@ export class HeadStarts {
 }
 
 function isSame(one: ExpectedRelease, other: ExpectedRelease): boolean {
-  return one.number === other.number && one.environment === other.environment && one.config === other.config;
+  return isDeepStrictEqual(one, other);
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { demandAllowed, releaseCage, type CagePolicy } from '../domain/project/app-cage.js';
 import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
 import type { Layout } from '../domain/project/layout.js';
 import type { Inspection } from '../domain/project/tree.js';
@@ -27,11 +28,14 @@ export interface InspectOptions {
  */
 export class Inspector {
   readonly #reader: Reader;
+  readonly #policy: CagePolicy | undefined;
   /** The oldest first. */
   readonly #waiting = new Map<string, Inspection>();
 
-  constructor(reader: Reader) {
+  /** @param policy what apps may ask of their cage; everything unless given */
+  constructor(reader: Reader, policy?: CagePolicy) {
     this.#reader = reader;
+    this.#policy = policy;
   }
 
   /** Inspects a commit before it is queued. @throws Refusal with one sentence on what to change */
@@ -43,6 +47,8 @@ export class Inspector {
     if (wanted.settings.length > 0)
       wanted = await this.#reader.read(of, 'blobsOf', tree, layout, await repository.blobs(wanted.settings, options));
     const found = await this.#reader.read(of, 'inspection', tree, await repository.blobs(wanted.all, options), layout);
+    const cage = releaseCage(found.settings.cage);
+    if (cage !== undefined && this.#policy !== undefined) demandAllowed(cage, this.#policy);
     const key = keyOf(commit, layout);
     this.#waiting.delete(key);
     this.#waiting.set(key, found);

@@ -1,6 +1,6 @@
 import { chown, mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isWithin } from '../runtime/process/cage/spec.js';
+import { isWithin } from '../lib/within.js';
 import type { Variables } from './indexes.js';
 import type { Workshop } from './workshop.js';
 

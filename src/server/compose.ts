@@ -189,13 +189,14 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   });
   const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
   const owners = new Owners(paths, cage.changesUser);
-  const confines = new AppConfines({ paths, owners, launcher, machinePython, shared: config.cageFolders });
+  const policy = { kind: cage.kind, readOnly: config.cageReadOnly, devices: config.cageDevices };
+  const confines = new AppConfines({ paths, owners, launcher, machinePython, shared: config.cageFolders, policy });
   const processes = new Processes({
     store,
     paths,
     runtime,
     basePath,
-    confines: cage.kind === 'none' ? undefined : confines.of.bind(confines),
+    confines: confines.of.bind(confines),
     url,
     path: config.path,
     home: config.home,
@@ -228,7 +229,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     keep: config.keptReleases,
     logger,
   });
-  const inspector = new Inspector(reader);
+  const inspector = new Inspector(reader, policy);
   const deploys = new Deploys({
     store,
     paths,

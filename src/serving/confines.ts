@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { demandAllowed, type CagePolicy, type ReleaseCage } from '../domain/project/app-cage.js';
 import { Refusal } from '../errors.js';
+import { findDevices } from '../runtime/process/cage/devices.js';
 import type { Confines } from '../runtime/process/cage/spec.js';
 import type { Owners } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
@@ -14,6 +16,8 @@ export interface AppConfinesOptions {
   machinePython: (environment: string) => Promise<string | undefined>;
   /** Folders shared with all apps; file permissions still apply. */
   shared: readonly string[];
+  /** What apps may ask for. */
+  policy: CagePolicy;
 }
 
 /** Decides which files each app may use. */
@@ -28,10 +32,16 @@ export class AppConfines {
    * Returns what an app may reach: its environment, all of its releases and the secrets of its processes, and its storage,
    * which it may write to. All releases, because an interpreter that is started ahead begins before its own release exists.
    * @param environment its folder
-   * @throws Refusal `app-not-started`
+   * @param asked what its release asks for
+   * @returns undefined where there is no cage
+   * @throws Refusal `app-not-started`, `cage-not-allowed`
    */
-  async of(app: string, environment: string): Promise<Confines> {
-    const { paths, launcher, owners, machinePython, shared } = this.#options;
+  async of(app: string, environment: string, asked: ReleaseCage | undefined): Promise<Confines | undefined> {
+    const { paths, launcher, owners, machinePython, shared, policy } = this.#options;
+    // At each start, since the operator may have changed the settings.
+    if (asked !== undefined) demandAllowed(asked, policy);
+    if (policy.kind === 'none') return undefined;
+    const { network, readOnly = [], devices = [] } = asked ?? {};
     const python = await machinePython(environment);
     if (python === undefined) {
       throw new Refusal(
@@ -48,10 +58,12 @@ export class AppConfines {
     await mkdir(paths.releases(app), { recursive: true });
     return {
       python,
-      readOnly: [launcher, environment, paths.releases(app), secrets],
+      readOnly: [launcher, environment, paths.releases(app), secrets, ...readOnly],
       writable: [storage, ...shared],
       tmp,
       uid,
+      network,
+      devices: await findDevices(devices),
     };
   }
 }

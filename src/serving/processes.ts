@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigVars } from '../domain/config/vars.js';
 import type { Place } from '../domain/in-place/place.js';
+import type { ReleaseCage } from '../domain/project/app-cage.js';
 import type { Release } from '../domain/app/release.js';
 import {
   launchCommand,
@@ -28,6 +29,8 @@ export interface ExpectedRelease {
   number: number;
   environment: string;
   config: number;
+  /** What it asks of its cage. */
+  cage?: ReleaseCage | undefined;
 }
 
 export interface ProcessesOptions {
@@ -37,8 +40,8 @@ export interface ProcessesOptions {
   runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>;
   /** The path of the public base; empty if it has none. */
   basePath: string;
-  /** What an app may reach; everything that the server can reach unless given. */
-  confines?: ((app: string, environment: string) => Promise<Confines>) | undefined;
+  /** What an app may reach, given what its release asks of its cage; everything that the server can reach unless given. */
+  confines?: (app: string, environment: string, cage: ReleaseCage | undefined) => Promise<Confines | undefined>;
   /** The address of an app. */
   url: (app: string) => string;
   /** PATH for apps. */
@@ -92,7 +95,7 @@ export class Processes {
         order: streamlitCommand(release.entrypoint),
         cwd: paths.sourceOf(app, release),
         // An in-place app belongs to the operator and keeps its rights.
-        ...(release.folder === undefined && confines && { confines: () => confines(app, environment) }),
+        ...(release.folder === undefined && confines && { confines: () => confines(app, environment, release.cage) }),
         environment: (at) => this.#environment(app, release, environment, at),
         // People look for an app in place where its config.json says.
         port: release.folder === undefined ? undefined : (place()?.port ?? 'any'),
@@ -120,7 +123,7 @@ export class Processes {
     const folder = paths.environment(expected.environment);
     const environment = readEarly(this.#variables(app, expected, folder, vars));
     const command = launchCommand(pythonOf(folder), launcher, app);
-    const confines = await this.#options.confines?.(app, folder);
+    const confines = await this.#options.confines?.(app, folder, expected.cage);
     const { number: release } = expected;
     return runtime.begin({ app, release, command, cwd: folder, environment, confines, listener: true });
   }

@@ -49,6 +49,29 @@ describe('the settings', () => {
     });
   });
 
+  it('name what apps may ask of their cage, and nothing in or around the data folder', () => {
+    const read = (folders: string, devices = 'gpu:/dev/fuse') =>
+      readConfig(
+        {
+          STREAMLIT_HOST_DATA: '/srv/data',
+          STREAMLIT_HOST_CAGE_READ_ONLY: folders,
+          STREAMLIT_HOST_CAGE_DEVICES: devices,
+        },
+        '/work',
+      );
+    expect(read('/srv/models:/srv/data-sets')).toMatchObject({
+      cageReadOnly: ['/srv/models', '/srv/data-sets'],
+      cageDevices: ['gpu', '/dev/fuse'],
+    });
+    for (const folder of ['models', '/srv', '/srv/data', '/srv/data/apps', '/srv/models/..'])
+      expect(() => read(folder)).toThrow(
+        'STREAMLIT_HOST_CAGE_READ_ONLY must be absolute paths without "..", and not in',
+      );
+    expect(() => read('/srv/models', '/etc/shadow')).toThrow(
+      'STREAMLIT_HOST_CAGE_DEVICES must be "gpu" or paths below',
+    );
+  });
+
   it('are read from the environment', () => {
     const config = readConfig(
       {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { folderSchema } from '../in-place/place.js';
+import { releaseCageSchema } from '../project/app-cage.js';
 import { layoutSchema } from '../project/layout.js';
 
 /**
@@ -55,6 +56,8 @@ export const releaseSchema = z.object({
   drainMinutes: z.number().nonnegative().optional(),
   /** The most memory (MB) that its processes may use; not told = as the server says. */
   memoryLimitMb: z.number().int().positive().optional(),
+  /** What it asks of its cage, where it asks for something. */
+  cage: releaseCageSchema.optional(),
   /** What it runs from where it has no source of its own: an app in place. */
   folder: folderSchema.optional(),
   /** The release that this one brings back. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { tagsSchema } from '../app/tags.js';
+import { appCageSchema } from './app-cage.js';
 import { DEPENDENCY_FILES, isPathWithin, listOf, plainPath } from './layout.js';
 import { longLine, MAX_LINE } from './long-lines.js';
 
@@ -117,6 +118,7 @@ export const appFileSchema = z.strictObject({
     )
     .optional()
     .describe('How much memory the app may use.'),
+  cage: appCageSchema.optional().describe('What the app may reach beyond its own files.'),
 });
 
 /** What an app's `streamlit-host.toml` says. */

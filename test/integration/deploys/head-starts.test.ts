@@ -82,6 +82,7 @@ it.each([
   ['has another number', releaseOf(5, 'starting', { environment: 'abc' }), undefined],
   ['has another environment', releaseOf(4, 'starting', { environment: 'new' }), undefined],
   ['has other config vars', NEXT, { ZONE: 'south' }],
+  ['asks for another cage', { ...NEXT, cage: { network: false, readOnly: [], devices: [] } }, undefined],
 ])('a head start is ended where the release %s', async (_, release, environment) => {
   headStarts.begin('hello');
   expect(await take(release, environment)).toBeUndefined();

@@ -13,7 +13,7 @@ export function innerCommand(spec: CageSpec, machine: Machine): string[] {
 
 /** What the last step is told: on a descriptor, since the environment holds secrets and argv is for all to see. */
 export function innerOrder(spec: CageSpec, landlock: Rules | null): string {
-  const { command, cwd, environment, uid, umask, unixSockets, userNamespaces, listener = false } = spec;
+  const { command, cwd, environment, uid, umask, unixSockets, userNamespaces, devices, listener = false } = spec;
   // A user who stands in no list has no name, which some programs cannot do without.
   const user = uid === undefined ? {} : { USER: 'app', LOGNAME: 'app' };
   const order = {
@@ -24,6 +24,7 @@ export function innerOrder(spec: CageSpec, landlock: Rules | null): string {
     umask,
     unixSockets,
     userNamespaces,
+    groups: devices?.groups ?? [],
     listener,
   };
   return `${JSON.stringify(uid === undefined ? order : { ...order, uid })}\n`;

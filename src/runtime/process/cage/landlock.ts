@@ -1,6 +1,7 @@
 import { homeOf } from './bubblewrap.js';
 import { innerCommand, innerOrder } from './inner.js';
-import { isWithin, type Caged, type CageSpec, type Machine } from './spec.js';
+import { isWithin } from '../../../lib/within.js';
+import { type Caged, type CageSpec, type Machine } from './spec.js';
 
 /** What everybody may write. */
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts', 'shm'].map(
@@ -23,7 +24,10 @@ export function inLandlock(spec: CageSpec, machine: Machine): Caged {
     command: innerCommand(spec, machine),
     order: innerOrder(
       { ...spec, environment: { TMPDIR: spec.tmp, ...spec.environment } },
-      { read: [...machine.system.folders, ...KERNEL, ...read], write: [...DEVICES, ...spec.writable] },
+      {
+        read: [...machine.system.folders, ...KERNEL, ...read],
+        write: [...DEVICES, ...(spec.devices?.paths ?? []), ...spec.writable],
+      },
     ),
     around: 0,
   };

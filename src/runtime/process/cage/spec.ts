@@ -3,6 +3,14 @@ export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
 
 export type CageKind = (typeof cageKinds)[number];
 
+/** Devices of the machine. */
+export interface Devices {
+  /** Files, and folders of them. */
+  paths: readonly string[];
+  /** The groups that may use them, where that is not root's. */
+  groups: readonly number[];
+}
+
 /** All that a command may reach in addition to the system's folders. Every path is absolute. */
 export interface Confines {
   /** The Python that puts on the last of the cage: one of the machine's own, never one that an app could have written. */
@@ -21,6 +29,10 @@ export interface Confines {
   unixSockets?: boolean | undefined;
   /** True where it may make user namespaces, as the sandbox of a browser does. */
   userNamespaces?: boolean | undefined;
+  /** False where it has no network, not even the machine's own; only bubblewrap can see to that. */
+  network?: boolean | undefined;
+  /** What it may use in addition to what everybody has, such as `/dev/null`. */
+  devices?: Devices | undefined;
 }
 
 /** What is to run in a cage. */
@@ -61,9 +73,4 @@ export interface Caged {
 export function parentsOf(path: string): string[] {
   const parts = path.split('/').filter((part) => part !== '');
   return parts.slice(0, -1).map((_, place) => `/${parts.slice(0, place + 1).join('/')}`);
-}
-
-/** True where a path is a folder or lies in it. */
-export function isWithin(path: string, folder: string): boolean {
-  return folder === '/' || path === folder || path.startsWith(`${folder}/`);
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { homeOf, inBubblewrap } from '../../../../../src/runtime/process/cage/bubblewrap.js';
 import { inLandlock } from '../../../../../src/runtime/process/cage/landlock.js';
-import { isWithin, parentsOf, type CageSpec, type Machine } from '../../../../../src/runtime/process/cage/spec.js';
+import { isWithin } from '../../../../../src/lib/within.js';
+import { parentsOf, type CageSpec, type Machine } from '../../../../../src/runtime/process/cage/spec.js';
 
 const machine: Machine = {
   root: true,
@@ -74,6 +75,25 @@ describe('a cage of bubblewrap', () => {
     expect(JSON.parse(argv.order)).not.toHaveProperty('uid');
   });
 
+  it('has no network where its spec says so', () => {
+    expect(command).not.toContain('--unshare-net');
+    expect(inBubblewrap({ ...spec, network: false }, machine).command).toContain('--unshare-net');
+  });
+
+  it('shows devices as such, after those that everybody has, and joins their groups', () => {
+    const { command: argv, order: told } = inBubblewrap(
+      { ...spec, devices: { paths: ['/dev/dri', '/dev/nvidia0'], groups: [44, 105] } },
+      machine,
+    );
+    const at = argv.indexOf('--dev-bind-try');
+    expect(argv.slice(at, at + 6)).toEqual(
+      ['/dev/dri', '/dev/nvidia0'].flatMap((path) => ['--dev-bind-try', path, path]),
+    );
+    expect(at).toBeGreaterThan(argv.indexOf('--dev'));
+    expect(JSON.parse(told)).toMatchObject({ groups: [44, 105] });
+    expect(JSON.parse(order)).toMatchObject({ groups: [] });
+  });
+
   it('does not end with the server, and hands variables on where nobody sees them', () => {
     expect(command).not.toContain('--die-with-parent');
     expect(command.join(' ')).not.toContain('do-not-show');
@@ -100,6 +120,12 @@ describe('a cage of Landlock', () => {
     expect(landlock.read).toEqual(expect.arrayContaining(['/usr', '/etc', '/proc', ...spec.readOnly]));
     expect(landlock.write).toEqual(expect.arrayContaining(['/dev/null', '/srv/data/apps/demo/storage']));
     expect(landlock.write).not.toContain('/proc');
+  });
+
+  it('allows devices', () => {
+    const told = inLandlock({ ...spec, devices: { paths: ['/dev/dri'], groups: [] } }, machine).order;
+    const { write } = (JSON.parse(told) as { landlock: { write: string[] } }).landlock;
+    expect(write).toEqual(expect.arrayContaining(['/dev/dri', '/dev/null']));
   });
 
   it('allows no folder that the server’s data lies in', () => {
