@@ -56,6 +56,8 @@ export const refusalCodes = [
   'cage-unavailable',
   'cage-untried',
   'cannot-listen',
+  'check-failed',
+  'checks-failed',
   'command-aborted',
   'command-exit',
   'command-idle',

@@ -14,7 +14,7 @@ import type { AppAnswer, DeployAnswer, OverviewAnswer, ProblemAnswer } from '../
 export type App = Pick<
   AppAnswer,
   'id' | 'name' | 'state' | 'url' | 'git_url' | 'release' | 'pid' | 'port' | 'uptime_seconds'
-> & { last_deploy?: Pick<Deploy, 'state' | 'reason'> | null } & Partial<Pick<AppAnswer, 'memory_bytes'>>;
+> & { last_deploy?: Pick<Deploy, 'state' | 'reason'> | null } & Partial<Pick<AppAnswer, 'memory_bytes' | 'cage'>>;
 
 /** A deploy as the API answers it. */
 export type Deploy = Pick<

@@ -74,6 +74,10 @@ export function createProgram(make: MakeContext, version: string): Command {
       (await import('./status.js')).status(cli(command), id, options),
     );
   program
+    .command('doctor')
+    .description('check the server: cages, permissions, origins and Redis; exits with 1 if something is wrong')
+    .action(async (_options: unknown, command: Command) => (await import('./doctor.js')).doctor(cli(command)));
+  program
     .command('refresh')
     .description('reload config.json and the apps folder')
     .action(async (_options: unknown, command: Command) => (await import('./refresh.js')).refresh(cli(command)));

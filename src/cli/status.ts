@@ -26,7 +26,7 @@ export async function status(cli: Context, id: string | undefined, options: { wa
   if (options.watch === true) return watch(cli, api, id);
   if (one !== undefined) {
     if (cli.out.json) return cli.out.data(one);
-    for (const line of lines([one], cli, api)) cli.out.print(line);
+    for (const line of [...lines([one], cli, api), ...cageLines(one)]) cli.out.print(line);
     return;
   }
   const { apps, config_mistakes: mistakes } = await api.overview();
@@ -73,6 +73,11 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
 function failures(apps: readonly App[]): string[] {
   const told = apps.filter((app) => app.state === 'failed' && (app.last_deploy?.reason ?? '') !== '');
   return told.length === 0 ? [] : ['', ...told.map((app) => `${app.id}: ${harmless(app.last_deploy?.reason ?? '')}`)];
+}
+
+/** Below the table of one app, what it runs in; servers before 0.3 do not tell. */
+function cageLines({ cage }: App): string[] {
+  return cage === undefined || cage === null ? [] : ['', `Cage: ${harmless(cage.description)}`];
 }
 
 function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) => number): string[] {

@@ -5,6 +5,7 @@ import type { AppSources } from '../apps/source.js';
 import type { Principal } from '../domain/access/principal.js';
 import { appState, demandRepository, printable, type App, type AppState } from '../domain/app/app.js';
 import type { ProcessState } from '../domain/app/process.js';
+import type { ProcessCage } from '../domain/app/process-cage.js';
 import { demandBranchName } from '../domain/app/push.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Refusal } from '../errors.js';
@@ -28,6 +29,8 @@ export interface ProcessStatus {
   restarts: number;
   /** The most memory it may use, in bytes; undefined = no limit. */
   memoryLimit: number | undefined;
+  /** What it runs in; undefined while nothing runs, or if an older server began it. */
+  cage: ProcessCage | undefined;
 }
 
 /** An app with what runs of it now. */
@@ -218,6 +221,7 @@ export class Apps {
               startedAt: process.startedAt.toISOString(),
               restarts: process.restarts,
               memoryLimit: process.spec.memoryLimit,
+              cage: process.cage,
             },
     };
   }

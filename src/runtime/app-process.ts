@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Refusal } from '../errors.js';
 import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
+import type { ProcessCage } from '../domain/app/process-cage.js';
 import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
 import { howItEnded, nameOf, whereItListens } from './describe.js';
@@ -85,6 +86,10 @@ export class AppProcess {
   /** The pid, for people who look at the machine; undefined if it does not run as a process of this machine. */
   get pid(): number | undefined {
     return this.#instance?.record.pid;
+  }
+  /** What its instance runs in; undefined if there is none, or if an older server that did not say so began it. */
+  get cage(): ProcessCage | undefined {
+    return this.#instance?.record.cage;
   }
   get startedAt(): Date {
     return this.#startedAt;

@@ -82,7 +82,7 @@ export interface Instance {
 }
 
 /** What its runtime must know to find an instance again. */
-export type InstanceRecord = Pick<ProcessRecord, 'runtime' | 'mark' | 'pid' | 'startTime'>;
+export type InstanceRecord = Pick<ProcessRecord, 'runtime' | 'mark' | 'pid' | 'startTime' | 'cage'>;
 
 /** What an interpreter is told to run, as `python/launch.py` reads it. */
 export interface Order {

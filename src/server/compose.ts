@@ -43,6 +43,7 @@ import { Turns } from '../lib/turns.js';
 import type { Logger } from '../logger.js';
 import type { PictureCage } from '../pictures/chromium.js';
 import { startRedis } from '../redis/server.js';
+import type { Cage } from '../runtime/process/cage/cage.js';
 import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
@@ -105,6 +106,10 @@ export interface Composed {
   sleeper: Sleeper;
   /** What the Chromium of the pictures is put into. */
   pictureCage: PictureCage | undefined;
+  /** What apps run in. */
+  cage: Cage;
+  /** Asks Redis for an answer. @throws Error where there is none */
+  ping(): Promise<void>;
   url: (app: string) => string;
   /** Makes what runs match what is wanted. Nothing is deployed before that. */
   begin(): Promise<void>;
@@ -315,6 +320,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     headStarts,
     sleeper,
     pictureCage: pictureCage(cage),
+    cage,
+    ping: queue.ping.bind(queue),
     url,
     async begin() {
       // In parallel: a push that arrives at once waits for it.

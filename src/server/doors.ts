@@ -17,6 +17,7 @@ import { GitHandler, type GitHandlerOptions } from '../git/handler.js';
 import { HookServer } from '../git/hook-server.js';
 import { Pushes } from '../git/pushes.js';
 import type { Logger } from '../logger.js';
+import { checksOf, runChecks } from './checks.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
@@ -142,6 +143,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     usage: usageOf,
     logger,
   });
+  const checks = checksOf({
+    ...{ paths, publicBase, appsBase },
+    cage: composed.cage,
+    unsafe: config.unsafeOrigin,
+    ping: () => composed.ping(),
+  });
   const web = createWeb({
     host,
     controller: composed.controller,
@@ -154,6 +161,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger,
     pages: createPages(views, publicBase),
     uploads,
+    check: () => runChecks(checks),
     stopServer: (how) => stop.ask(how),
     closing: stop.asked,
     version: await versionOf(root),

@@ -1,3 +1,4 @@
+import { describeCage } from '../domain/app/process-cage.js';
 import { findRelease, pendingRelease, type App, type AppState } from '../domain/app/app.js';
 import { isPending, type Release, type ReleaseState } from '../domain/app/release.js';
 import type { ProjectFile } from '../apps/source.js';
@@ -71,6 +72,8 @@ export interface AppView {
   memory: string | undefined;
   /** The most that it may use. */
   memoryLimit: string | undefined;
+  /** What its process runs in, in a few words. */
+  cage: string | undefined;
   cpu: string | undefined;
   pid: number | undefined;
   port: number | undefined;
@@ -146,6 +149,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     inPlace: app.place === undefined ? undefined : { folder: app.place.dir, adopt: `streamlit-host adopt ${app.id}` },
     memory: usage === undefined ? undefined : formatBytes(usage.memory),
     memoryLimit: process?.memoryLimit === undefined ? undefined : formatBytes(process.memoryLimit),
+    cage: process?.cage === undefined ? undefined : describeCage(process.cage),
     cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
     pid: process?.pid,
     port: process?.port,

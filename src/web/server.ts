@@ -10,6 +10,7 @@ import type { Paths } from '../store/paths.js';
 import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
+import type { ApiContext } from './api/route.js';
 import type { MemoryOf } from './api/present.js';
 import { linksOf } from './links.js';
 import { loginRoutes } from './login.js';
@@ -43,6 +44,8 @@ export interface WebOptions {
   uploads: { tmp: string; maxBytes?: number };
   /** Who asks. */
   visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
+  /** Runs all checks of the server. */
+  check: ApiContext['check'];
   /** Ends the server; called when the answer to the request is on its way. */
   stopServer(options: { keepApps: boolean }): void;
   /** Aborted when the server ends, so that event streams end too. */
@@ -91,6 +94,7 @@ export function createWeb(options: WebOptions): RequestListener {
     logs: options.logs,
     memoryOf: options.memoryOf,
     sessions: access.sessions,
+    check: () => options.check(),
     uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
     stopServer: (how) => options.stopServer(how),
     closing: options.closing,

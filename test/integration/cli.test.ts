@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeFiles } from '../helpers/files.js';
@@ -256,6 +256,25 @@ describe('a link for the browser', () => {
     const use = (): Promise<Response> => fetch(stdout.trim(), { redirect: 'manual' });
     expect((await use()).headers.get('set-cookie')).toContain('streamlit_host_session=');
     expect((await use()).headers.get('set-cookie') ?? '').not.toContain('streamlit_host_session=');
+  });
+});
+
+describe('the doctor', () => {
+  it('tries what the server depends on, says which cage an app has, and fails where one thing is wrong', async () => {
+    const well = await cli(['doctor', '--json']);
+    const { checks } = parse(well.stdout) as { checks: { name: string; ok: boolean }[] };
+    expect([well.code, checks.map(({ name, ok }) => [name, ok])]).toEqual([
+      0,
+      ['cage', 'user', 'origin', 'data', 'redis'].map((name) => [name, true]),
+    ]);
+    const { cage } = (await host.app('my-hello')) as { cage: { description: string } };
+    expect((await cli(['status', 'my-hello'])).stdout).toContain(`\nCage: ${cage.description}\n`);
+    await chmod(host.data, 0o755);
+    const ill = await cli(['doctor']);
+    await chmod(host.data, 0o700);
+    expect(ill.code).toBe(1);
+    expect(ill.stdout).toContain(`problem  data    Other users of the machine can read ${host.data}.`);
+    expect(ill.stderr).toContain('Problems found: data.');
   });
 });
 

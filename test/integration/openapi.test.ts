@@ -49,6 +49,7 @@ test('the document names every call that the API has', () => {
     'GET /apps/{id}/logs',
     'GET /apps/{id}/secrets',
     'GET /events',
+    'GET /server/checks',
     'PATCH /apps/{id}',
     'PATCH /apps/{id}/config',
     'POST /apps',

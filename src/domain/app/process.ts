@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { processCageSchema } from './process-cage.js';
 
 /** What the supervisor knows of a process: crashed = it ended by itself and waits for its next start. */
 export const processStates = ['starting', 'ready', 'crashed', 'stopped'] as const;
@@ -23,6 +24,8 @@ export const processSchema = z.object({
   /** Its own alone; of a process of this machine, it is in the environment of all that it starts as well. */
   mark: z.string(),
   startedAt: z.string(),
+  /** What it runs in; older servers did not say. */
+  cage: processCageSchema.optional(),
   /** Where its health check answers; records of older servers do not tell. */
   healthPath: z.string().optional(),
 });

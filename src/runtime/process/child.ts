@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Duplex, Writable } from 'node:stream';
+import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
 import type { Address, SocketAddress } from '../../lib/address.js';
 import { lower } from '../../lib/priority.js';
@@ -33,8 +34,10 @@ export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines' | 'listene
   output: number;
   /** The place of that file where it is to become the log that its order names. */
   draft?: string | undefined;
-  /** Puts it into a cage. */
-  cage?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment' | 'listener'>) => Caged) | undefined;
+  /** What it runs in. */
+  cage: ProcessCage;
+  /** Puts it there; nothing where there is no cage. */
+  wrap?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment' | 'listener'>) => Caged) | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines' | 'listene
 export class Child implements Instance {
   readonly identity: ProcessIdentity;
   readonly mark: string;
+  readonly cage: ProcessCage | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly address: SocketAddress | undefined;
   readonly ended: Promise<Exit>;
@@ -55,6 +59,7 @@ export class Child implements Instance {
   private constructor(parts: {
     identity: ProcessIdentity;
     mark: string;
+    cage: ProcessCage | undefined;
     environment?: ChildSpec['environment'];
     address?: SocketAddress | undefined;
     stdin?: Writable;
@@ -63,6 +68,7 @@ export class Child implements Instance {
   }) {
     this.identity = parts.identity;
     this.mark = parts.mark;
+    this.cage = parts.cage;
     this.environment = parts.environment ?? {};
     this.address = parts.address;
     this.#stdin = parts.stdin;
@@ -74,7 +80,7 @@ export class Child implements Instance {
   static async start(spec: ChildSpec): Promise<Child> {
     const { mark, listener } = spec;
     const environment = { ...spec.environment, [MARK]: mark };
-    const caged = spec.cage?.({
+    const caged = spec.wrap?.({
       command: spec.command,
       cwd: spec.cwd,
       environment,
@@ -121,9 +127,9 @@ export class Child implements Instance {
     if (pid !== child.pid) lower(pid, 'app');
     // A process that is gone already has no start time, and nothing is ever signalled without one.
     const identity = { pid, startTime: startTimeOf(pid) ?? '0' };
-    const { draft, environment: begun } = spec;
+    const { draft, cage, environment: begun } = spec;
     const address = listener && { socket: listener.path };
-    return new Child({ identity, mark, environment: begun, address, stdin: child.stdin, draft, ended });
+    return new Child({ identity, mark, cage, environment: begun, address, stdin: child.stdin, draft, ended });
   }
 
   /** Takes over what an earlier server started. @param address where the socket is reached that it was handed @returns undefined where it does not run any more; nothing was touched then */
@@ -131,11 +137,11 @@ export class Child implements Instance {
     const identity = identityOf(record);
     if (identity === undefined || !isRunning(identity)) return undefined;
     lower(identity.pid, 'app');
-    return new Child({ identity, mark: record.mark, address });
+    return new Child({ identity, mark: record.mark, cage: record.cage, address });
   }
 
   get record(): InstanceRecord {
-    return { runtime: PROCESS, mark: this.mark, ...this.identity };
+    return { runtime: PROCESS, mark: this.mark, ...this.identity, ...(this.cage && { cage: this.cage }) };
   }
 
   get running(): boolean {

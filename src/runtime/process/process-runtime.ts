@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NO_CAGE } from '../../domain/app/process-cage.js';
 import { LogFile } from '../../logs/log-file.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
 import { AppPort } from './app-port.js';
@@ -23,7 +24,7 @@ export interface ProcessRuntimeOptions {
   /** For the sockets that instances are handed. */
   sockets: string;
   /** What instances with confines are put into; nothing where there is none. */
-  cage?: Pick<Cage, 'wrap'> | undefined;
+  cage?: Pick<Cage, 'wrap' | 'kind'> | undefined;
 }
 
 /**
@@ -51,9 +52,14 @@ export class ProcessRuntime implements Runtime {
     const output = await (log ?? new LogFile(draft ?? '')).openForChild();
     const listener = wanted === true ? await Listener.open(this.#socketOf(mark)) : undefined;
     try {
-      const wrap: ChildSpec['cage'] =
-        confines === undefined || cage === undefined ? undefined : (what) => cage.wrap({ ...confines, ...what });
-      const child = await Child.start({ ...spec, mark, output: output.fd, draft, cage: wrap, listener });
+      const caged: Pick<ChildSpec, 'cage' | 'wrap'> =
+        confines === undefined || cage === undefined
+          ? { cage: NO_CAGE }
+          : {
+              cage: { kind: cage.kind, ownUser: confines.uid !== undefined, network: confines.network !== false },
+              wrap: (what) => cage.wrap({ ...confines, ...what }),
+            };
+      const child = await Child.start({ ...spec, mark, output: output.fd, draft, ...caged, listener });
       await listener?.handOver();
       return this.#own(child);
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { AppStatus } from '../../host/apps.js';
 import type { PreviewList } from '../../host/previews.js';
 import type { App } from '../../domain/app/app.js';
+import { describeCage, type ProcessCage } from '../../domain/app/process-cage.js';
 import type { Release } from '../../domain/app/release.js';
 import type { Links } from '../links.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
@@ -31,6 +32,7 @@ export function presentApp({ app, state, process }: AppStatus, links: Links, now
     pid: process?.pid ?? null,
     memory_bytes: process?.mark === undefined ? null : (memoryOf(process.mark) ?? null),
     memory_limit_bytes: process?.memoryLimit ?? null,
+    cage: process?.cage === undefined ? null : presentCage(process.cage),
     uptime_seconds:
       process?.state === 'ready'
         ? Math.max(0, Math.floor((now.getTime() - Date.parse(process.startedAt)) / 1_000))
@@ -45,6 +47,11 @@ export function presentApp({ app, state, process }: AppStatus, links: Links, now
     updated_at: app.updatedAt,
     last_deploy: last === undefined ? null : presentDeploy(app, last, links.origin),
   };
+}
+
+function presentCage(cage: ProcessCage): NonNullable<AppAnswer['cage']> {
+  const { kind, ownUser, network } = cage;
+  return { kind, own_user: ownUser, network, description: describeCage(cage) };
 }
 
 /** The previews of an app, in short. */

@@ -9,7 +9,7 @@ import type { Sessions } from '../../store/sessions.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
-import { parseInput } from './schemas.js';
+import { parseInput, type ChecksAnswer } from './schemas.js';
 
 /** What the calls of the API work with. */
 export interface ApiContext {
@@ -24,6 +24,8 @@ export interface ApiContext {
   /** What an app's process uses, asked for one app after the other. */
   memoryOf: MemoryOf;
   sessions: Sessions;
+  /** Runs all checks of the server. */
+  check(): Promise<ChecksAnswer['checks']>;
   /** The folder for work in progress, and the most bytes of one upload. */
   uploads: { tmp: string; maxBytes: number };
   /** Ends the server, once this answer is on its way. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { outcomes } from '../../in-place/controller.js';
 import { appStates } from '../../domain/app/app.js';
+import { cageKinds } from '../../domain/app/process-cage.js';
 import { releaseSources, releaseStates } from '../../domain/app/release.js';
 import { splitTags, tagsSchema } from '../../domain/app/tags.js';
 import { Refusal } from '../../errors.js';
@@ -219,6 +220,15 @@ const app = z
       .int()
       .nullable()
       .describe('The memory limit of its process and children; null if there is none.'),
+    cage: z
+      .object({
+        kind: z.enum(cageKinds),
+        own_user: z.boolean().describe('Whether the app runs as its own user.'),
+        network: z.boolean(),
+        description: z.string().describe('The same in a few words.'),
+      })
+      .nullable()
+      .describe('What its process runs in; null if nothing runs, or if an older version of the server started it.'),
     uptime_seconds: z.number().int().nullable(),
     restarts: z.number().int().describe('Number of restarts after a crash.'),
     deploy_branch: z.string().nullable(),
@@ -307,6 +317,15 @@ export const answers = {
       .describe('The deploy that was started; null while an app that was never deployed lacks files.'),
     lacks: z.string().nullable().describe('What such an app still lacks.'),
   }),
+  checks: z.object({
+    checks: z.array(
+      z.object({
+        name: z.string(),
+        ok: z.boolean(),
+        message: z.string().describe('What was found, or what is wrong and what to do.'),
+      }),
+    ),
+  }),
   loginLink: z.object({ url: z.string(), expires_at: z.string() }),
   stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),
   problem: z
@@ -327,6 +346,7 @@ export type OverviewAnswer = z.infer<typeof answers.apps>;
 export type AppAnswer = z.infer<typeof answers.app>;
 export type PreviewsAnswer = Pick<z.infer<typeof answers.appWithPreviews>, 'previews_on' | 'previews'>;
 export type ChangedAnswer = z.infer<typeof answers.changed>;
+export type ChecksAnswer = z.infer<typeof answers.checks>;
 export type DeployAnswer = z.infer<typeof answers.deploy>;
 export type RefreshedAnswer = z.infer<typeof answers.refreshed>;
 export type ProblemAnswer = z.infer<typeof answers.problem>;

@@ -7,6 +7,23 @@ export function serverRoutes(api: ApiContext): Route[] {
   const readJson = jsonReader();
   return [
     route({
+      method: 'get',
+      path: '/server/checks',
+      tag: 'server',
+      summary: 'Check the server',
+      description: 'Tries whether cages, permissions, origins and Redis are as they must be. This takes a moment.',
+      answers: {
+        200: {
+          description: 'What was found, also if something is wrong.',
+          content: { 'application/json': answers.checks },
+        },
+      },
+      async handle(ctx) {
+        ctx.body = { checks: await api.check() };
+      },
+    }),
+
+    route({
       method: 'post',
       path: '/server/stop',
       tag: 'server',

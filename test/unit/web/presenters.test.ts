@@ -59,6 +59,7 @@ describe('an app', () => {
       startedAt: '2026-11-21T10:00:00Z',
       restarts: 2,
       memoryLimit: 512_000_000,
+      cage: { kind: 'landlock', ownUser: false, network: true },
     } as const;
     const view = presentApp(status({ live: 1, releases: [release(1, 'live')] }, 'running', process), links, now, {
       memory: 187_300_000,
@@ -68,6 +69,7 @@ describe('an app', () => {
     expect(view).toMatchObject({
       memory: '187 MB',
       memoryLimit: '512 MB',
+      cage: 'Landlock',
       cpu: '3 %',
       pid: 7,
       port: 8501,

@@ -394,6 +394,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         apiDocs: (model, csrf) => `<p>${model.title} ${csrf ?? ''}</p>`,
       },
       uploads: { tmp: join(folder, 'tmp') },
+      check: () => Promise.resolve([{ name: 'redis', ok: true, message: 'Redis answers.' }]),
       stopServer: (how) => void stopped.push(how),
       closing: closing.signal,
       version: '0.0.0',

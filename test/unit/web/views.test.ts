@@ -38,6 +38,7 @@ const status: AppStatus = {
     startedAt: now.toISOString(),
     restarts: 1,
     memoryLimit: undefined,
+    cage: { kind: 'bubblewrap', ownUser: true, network: false },
   },
   app: {
     ...newApp('hello', evil, now, `about ${evil}`),

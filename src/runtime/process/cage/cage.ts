@@ -7,7 +7,8 @@ import { childrenOf } from '../proc.js';
 import { inBubblewrap } from './bubblewrap.js';
 import { inLandlock } from './landlock.js';
 import { readMachine } from './machine.js';
-import type { Caged, CageKind, CageSpec, Machine } from './spec.js';
+import type { CageKind } from '../../../domain/app/process-cage.js';
+import type { Caged, CageSpec, Machine } from './spec.js';
 import { tryCage, Undecided } from './try.js';
 
 /** What an operator may ask for: one kind, or the strongest that works. */
@@ -43,12 +44,20 @@ export class Cage {
   /** The Python of the machine that put on the cage when it was tried; undefined where there is none. */
   readonly python: string | undefined;
   readonly #machine: Machine;
+  readonly #options: CageOptions;
 
-  private constructor(kind: CageKind, sentence: string, machine: Machine, python: string | undefined) {
+  private constructor(
+    kind: CageKind,
+    sentence: string,
+    machine: Machine,
+    python: string | undefined,
+    options: CageOptions,
+  ) {
     this.kind = kind;
     this.sentence = sentence;
     this.python = python;
     this.#machine = machine;
+    this.#options = options;
   }
 
   /**
@@ -60,11 +69,12 @@ export class Cage {
     const { wish } = options;
     const machine = await readMachine({ path: options.path, inner: options.inner, hidden: options.data });
     const python = options.python === undefined ? undefined : await realpath(options.python);
-    if (wish === 'none') return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine, python);
+    if (wish === 'none')
+      return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine, python, options);
     const failures: string[] = [];
     for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
-      const cage = new Cage(kind, sentenceOf(kind, machine), machine, python);
-      const failure = await cage.#fails(options).catch((error: unknown) => {
+      const cage = new Cage(kind, sentenceOf(kind, machine), machine, python, options);
+      const failure = await cage.#fails().catch((error: unknown) => {
         throw error instanceof Undecided ? untried(kind, error) : error;
       });
       if (failure === undefined) return cage;
@@ -78,12 +88,18 @@ export class Cage {
       );
     }
     const sentence = `No cage works on this machine, so every app can read what the server can (${failures.join('; ')}). Install bubblewrap.`;
-    return new Cage('none', sentence, machine, python);
+    return new Cage('none', sentence, machine, python, options);
   }
 
   /** True where every app becomes a user of its own. */
   get changesUser(): boolean {
     return this.kind === 'bubblewrap' && this.#machine.root;
+  }
+
+  /** Tries whether it still works; not to be asked without a cage. @throws Error with what is wrong */
+  async tryAgain(): Promise<void> {
+    const failure = await this.#fails();
+    if (failure !== undefined) throw new Error(`The ${this.kind} cage does not work any more (${failure}).`);
   }
 
   /** What is to be started so that the spec's command runs caged; not to be asked without a cage. */
@@ -96,18 +112,19 @@ export class Cage {
    * @returns what is wrong
    * @throws Undecided
    */
-  async #fails(options: CageOptions, tries = TRIES): Promise<string | undefined> {
+  async #fails(tries = TRIES): Promise<string | undefined> {
     try {
-      return await this.#failsOnce(options);
+      return await this.#failsOnce();
     } catch (error) {
       if (!(error instanceof Undecided) || tries <= 1) throw error;
       await sleep(PAUSE_MS);
-      return this.#fails(options, tries - 1);
+      return this.#fails(tries - 1);
     }
   }
 
-  async #failsOnce({ tmp, data, limitMs }: CageOptions): Promise<string | undefined> {
+  async #failsOnce(): Promise<string | undefined> {
     const { python } = this;
+    const { tmp, data, limitMs } = this.#options;
     if (python === undefined) return 'Python was not found';
     if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
     if (this.kind === 'bubblewrap' && !existsSync(childrenOf(process.pid))) return 'the kernel does not list children';

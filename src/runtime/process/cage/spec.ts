@@ -1,8 +1,3 @@
-/** How processes are kept apart here: by namespaces of their own, by rules on files, or not at all. */
-export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
-
-export type CageKind = (typeof cageKinds)[number];
-
 /** Devices of the machine. */
 export interface Devices {
   /** Files, and folders of them. */

@@ -1,0 +1,76 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { checksOf, runChecks, type ChecksOptions } from '../../../src/server/checks.js';
+import { Paths } from '../../../src/store/paths.js';
+
+let paths: Paths;
+beforeEach(async () => {
+  paths = new Paths(await mkdtemp(join(tmpdir(), 'checks-')));
+});
+afterEach(() => rm(paths.data, { recursive: true, force: true }));
+
+const cage = {
+  kind: 'landlock' as ChecksOptions['cage']['kind'],
+  sentence: 'Apps run in a Landlock cage.',
+  tryAgain: (): Promise<void> => Promise.resolve(),
+};
+
+/** What is wrong, by the name of the check. */
+async function problems(more: Partial<ChecksOptions> = {}): Promise<Record<string, string>> {
+  const options: ChecksOptions = {
+    cage,
+    paths,
+    unsafe: false,
+    publicBase: () => 'http://apps.example',
+    appsBase: () => 'http://apps.example',
+    ping: () => Promise.resolve(),
+    ...more,
+  };
+  const results = await runChecks(checksOf(options));
+  expect(results.map(({ name }) => name)).toEqual(['cage', 'user', 'origin', 'data', 'redis']);
+  return Object.fromEntries(results.flatMap(({ name, ok, message }) => (ok ? [] : [[name, message]])));
+}
+
+it('a server that is well has no problems', async () => {
+  expect(await problems()).toEqual({});
+  expect(await problems({ uid: process.getuid?.(), appsBase: () => 'http://apps.example:8081' })).toEqual({});
+});
+
+it('a missing cage is a problem, and under root another one', async () => {
+  const none = { ...cage, kind: 'none' as const, sentence: 'No cage works on this machine.' };
+  expect(await problems({ cage: none, uid: 0 })).toMatchObject({
+    cage: 'No cage works on this machine.',
+    user: expect.stringContaining('as root') as string,
+  });
+  expect((await problems({ cage: none, uid: 1_000 })).user).toBeUndefined();
+});
+
+it('a cage that has ceased to work is a problem', async () => {
+  const broken = { ...cage, tryAgain: () => Promise.reject(new Error('bwrap is not installed')) };
+  expect(await problems({ cage: broken })).toEqual({ cage: 'Bwrap is not installed.' });
+});
+
+it('an origin that apps share with the console where browsers do not keep them apart is a problem', async () => {
+  expect((await problems({ unsafe: true })).origin).toContain('http://apps.example, over plain HTTP');
+});
+
+it('files that others can read, or that belong to somebody else, are a problem', async () => {
+  await writeFile(paths.vaultKey, 'key', { mode: 0o600 });
+  expect(await problems()).toEqual({});
+  await chmod(paths.vaultKey, 0o640);
+  expect((await problems()).data).toBe(
+    `Other users of the machine can read ${paths.vaultKey}. Run "chmod go= ${paths.vaultKey}".`,
+  );
+  await chmod(paths.vaultKey, 0o600);
+  expect((await problems({ uid: 4_242 })).data).toContain('and the server runs as 4242. Change its owner.');
+});
+
+it('a Redis that does not answer is a problem, and a check that never ends is one', async () => {
+  expect(await problems({ ping: () => Promise.reject(new Error('Connection is closed.')) })).toEqual({
+    redis: 'Connection is closed.',
+  });
+  const [result] = await runChecks(new Map([['slow', () => new Promise<string>(() => undefined)]]), 20);
+  expect(result).toEqual({ name: 'slow', ok: false, message: 'The check took longer than 0.02 s.' });
+});
