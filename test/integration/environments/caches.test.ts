@@ -13,6 +13,7 @@ import { buildCage, openCage } from '../../../src/server/cage.js';
 import { takeData } from '../../../src/server/data-folder.js';
 import { Paths } from '../../../src/store/paths.js';
 import { scratch } from '../../helpers/ends.js';
+import { writeFiles } from '../../helpers/files.js';
 import { ROOT } from '../../helpers/host.js';
 
 // Where an operator's settings name no cache, it lies in the data folder, which a build must neither see nor be stopped by.
@@ -26,10 +27,10 @@ async function makeIndex(): Promise<string> {
   const folder = await scratch('wheels-');
   const code = `
 import sys, zipfile
-with zipfile.ZipFile(sys.argv[1] + "/streamlit-0.0.1-py3-none-any.whl", "w") as wheel:
-    facts = "streamlit-0.0.1.dist-info/"
+with zipfile.ZipFile(sys.argv[1] + "/streamlit-1.99.0-py3-none-any.whl", "w") as wheel:
+    facts = "streamlit-1.99.0.dist-info/"
     wheel.writestr("streamlit.py", "value = 1\\n")
-    wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: streamlit\\nVersion: 0.0.1\\n")
+    wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: streamlit\\nVersion: 1.99.0\\n")
     wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     wheel.writestr(facts + "RECORD", "streamlit.py,,\\n")
 `;
@@ -76,9 +77,9 @@ describe.each(['bubblewrap', 'landlock'] as const)('a build in a cage of %s', (w
   });
 });
 
-it.runIf(uv !== undefined)('a first build keeps there what it downloads (needs uv)', async () => {
-  const { paths, cage, env } = await prepare('bubblewrap');
-  const environments = new Environments({
+/** What makes environments there, with an index of one package. */
+async function environmentsOf({ paths, cage, env }: Awaited<ReturnType<typeof prepare>>): Promise<Environments> {
+  return new Environments({
     root: paths.environments,
     tmp: paths.drafts,
     cache: paths.builds,
@@ -88,11 +89,59 @@ it.runIf(uv !== undefined)('a first build keeps there what it downloads (needs u
     gather: gatherRequirements,
     env: { ...env, UV_OFFLINE: '1', PIP_NO_INDEX: '1', PIP_FIND_LINKS: await makeIndex() },
   });
+}
+
+/** Builds what a project asks for. @returns what its streamlit is */
+async function build(environments: Environments, text: string, files: Record<string, string> = {}): Promise<string> {
   const sourceDir = await scratch('source-');
-  const dependencies = { file: 'requirements.txt', text: 'streamlit\n' };
-  const made = await environments.ensure({ dependencies, sourceDir, localKey: 'commit', onLine: () => undefined });
-  const said = execFileSync(made.python, ['-c', 'import streamlit; print(streamlit.value)'], { encoding: 'utf8' });
-  expect(said.trim()).toBe('1');
-  const cached = await readdir(join(paths.builds, 'uv'), { recursive: true });
-  expect(cached.some((name) => name.endsWith('streamlit.py'))).toBe(true);
+  await chmod(sourceDir, 0o755);
+  await writeFiles(sourceDir, { ...files, 'requirements.txt': text });
+  const dependencies = { file: 'requirements.txt', text };
+  const made = await environments.ensure({ dependencies, sourceDir, localKey: text, onLine: () => undefined });
+  return execFileSync(made.python, ['-c', 'import streamlit; print(streamlit.value)'], { encoding: 'utf8' }).trim();
+}
+
+/** A package that changes, as it is built, every copy of the other one that it finds: in caches and in environments. */
+const EVIL = {
+  'evil/pyproject.toml':
+    '[build-system]\nrequires = []\nbackend-path = ["."]\nbuild-backend = "backend"\n[project]\nname = "evil"\nversion = "1"\n',
+  'evil/backend.py': `
+import os, zipfile
+places = [os.environ["UV_CACHE_DIR"], os.environ["TMPDIR"] + "/..", *open("places.txt").read().split()]
+written = 0
+for place in places:
+    for folder, _, names in os.walk(place):
+        for name in names:
+            if name == "streamlit.py":
+                try:
+                    with open(os.path.join(folder, name), "r+") as file:
+                        file.write("value = 666\\n")
+                    written += 1
+                except OSError:
+                    pass
+def build_wheel(folder, settings=None, metadata=None):
+    name = "evil-1-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("evil.py", "written = %d\\n" % written)
+        wheel.writestr("evil-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: evil\\nVersion: 1\\n")
+        wheel.writestr("evil-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("evil-1.dist-info/RECORD", "")
+    return name
+build_editable = build_wheel
+`,
+};
+
+describe.runIf(uv !== undefined)('builds that share their caches (needs uv)', () => {
+  it('keep there what they download, and install from there what no other build has changed', async () => {
+    const prepared = await prepare('bubblewrap');
+    const { paths } = prepared;
+    const environments = await environmentsOf(prepared);
+    expect(await build(environments, 'streamlit\n')).toBe('1');
+    const cached = await readdir(join(paths.builds, 'uv'), { recursive: true });
+    expect(cached.some((name) => name.endsWith('streamlit.py'))).toBe(true);
+    const places = { 'evil/places.txt': `${paths.builds} ${paths.environments}\n` };
+    // It can spoil its own environment, whose files nobody shares.
+    expect(await build(environments, 'streamlit\n./evil\n', { ...EVIL, ...places })).toBe('666');
+    expect(await build(environments, 'streamlit==1.99.0\n')).toBe('1');
+  });
 });

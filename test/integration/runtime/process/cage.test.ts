@@ -1,14 +1,18 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Cage, type CageOptions } from '../../../../src/runtime/process/cage/cage.js';
+import { findDevices } from '../../../../src/runtime/process/cage/devices.js';
 import type { CageSpec } from '../../../../src/runtime/process/cage/spec.js';
 import { tryCage } from '../../../../src/runtime/process/cage/try.js';
 import { openCage } from '../../../../src/server/cage.js';
 import { Paths } from '../../../../src/store/paths.js';
 import { createLogger } from '../../../../src/logger.js';
-import { scratch } from '../../../helpers/ends.js';
+import { endWithFile, scratch } from '../../../helpers/ends.js';
 import { ROOT } from '../../../helpers/host.js';
 
 const path = process.env.PATH ?? '';
@@ -108,6 +112,35 @@ async function attempt(wish: 'bubblewrap' | 'landlock', more: Partial<CageSpec> 
   const confines = { python, readOnly: [], writable: [], tmp: '/tmp' };
   return JSON.parse(await tryCage(cage.wrap({ ...confines, command, cwd: '/', environment: {}, ...more }))) as unknown;
 }
+
+describe('a cage of bubblewrap', () => {
+  const DEVICE = '/dev/fuse';
+  const CODE = `
+import os, socket, sys
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[1])), 2)
+    print("reached")
+except OSError:
+    print("cut off")
+print(os.path.exists("${DEVICE}"), open(sys.argv[2]).read())
+`;
+
+  it('shows devices and folders that are asked for, and no network where none is wanted', async () => {
+    const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    endWithFile(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const cage = await open({ wish: 'bubblewrap' });
+    const models = await scratch('models-');
+    await writeFile(join(models, 'model'), 'of all');
+    const command = [python, '-I', '-S', '-c', CODE, String(port), join(models, 'model')];
+    const confines = { python, readOnly: [models], writable: [], tmp: '/tmp', command, cwd: '/', environment: {} };
+    expect(await tryCage(cage.wrap(confines))).toBe('reached\nFalse of all');
+    const devices = await findDevices([DEVICE, '/dev/there-is-none']);
+    const there = existsSync(DEVICE) ? 'True' : 'False';
+    expect(await tryCage(cage.wrap({ ...confines, network: false, devices }))).toBe(`cut off\n${there} of all`);
+  });
+});
 
 describe('user namespaces', () => {
   it.each(['bubblewrap', 'landlock'] as const)('cannot be made in a cage of %s, and threads can', async (wish) => {
