@@ -14,7 +14,9 @@ const name = z
   .trim()
   .min(1)
   .max(100)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+  // eslint-disable-next-line no-control-regex -- said in the document too, whose readers know no classes of Unicode
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not contain control characters')
+  .refine((text) => !/\p{Cs}/u.test(text), 'must be valid Unicode');
 const description = z.string().trim().max(2_000);
 const tags = tagsSchema.describe('Tags in the gallery; stored in lower case.');
 const hidden = z.boolean().describe('true hides the app from the gallery; anyone with the link can still open it.');
@@ -376,11 +378,17 @@ function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type':
       return issue.input === undefined ? 'is required' : `must be of type ${issue.expected}`;
     case 'too_small':
-      if (issue.origin !== 'string') return undefined;
+      if (issue.origin !== 'string') return `must be at least ${String(issue.minimum)}`;
       return issue.minimum === 1 ? 'must not be empty' : `must have at least ${String(issue.minimum)} characters`;
     case 'too_big':
-      return issue.origin === 'string' ? `must have at most ${String(issue.maximum)} characters` : undefined;
-    default:
+      return `must ${issue.origin === 'string' ? `have at most ${String(issue.maximum)} characters` : `be at most ${String(issue.maximum)}`}`;
+    case 'invalid_value':
+      return `must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'unrecognized_keys':
+      return 'is unknown';
+    case 'custom':
       return undefined;
+    default:
+      return 'is invalid';
   }
 }
