@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FLUSH, pkt } from '../../src/git/pkt.js';
 import { scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
@@ -17,21 +17,28 @@ beforeAll(async () => {
   host = await startHost();
   clones = await scratch('clones-');
   hello = await Project.create(textApp('text:one'));
+  await pushLive(hello, host, 'hello');
+});
+
+/** Each test begins with what the server has, whatever the one before has pushed or not. */
+beforeEach(async () => {
+  await hello.git('fetch', '--quiet', host.remote('hello'), 'main');
+  await hello.git('reset', '--quiet', '--hard', 'FETCH_HEAD');
 });
 
 describe('git push', () => {
   it('makes the app with the first push and shows its deploy while it happens', async () => {
-    const push = startPush(hello, host, 'hello');
+    const push = startPush(await Project.create(textApp('text:first')), host, 'first');
     await push.says('remote:    0.');
     expect(push.running).toBe(true);
     await push.says('Dependencies');
     expect(push.output).not.toContain('Live:');
     const { code, output } = await push.done;
-    expect(output).toContain(`hello is live: ${host.url}/apps/hello/`);
+    expect(output).toContain(`first is live: ${host.url}/apps/first/`);
     expect(output).toContain('* [new branch]      main -> main');
     expect(code).toBe(0);
-    expect(await visit(host, 'hello')).toContain('text:one');
-    expect(await host.app('hello')).toMatchObject({ state: 'running', release: 1, deploy_branch: 'main' });
+    expect(await visit(host, 'first')).toContain('text:first');
+    expect(await host.app('first')).toMatchObject({ state: 'running', release: 1, deploy_branch: 'main' });
   });
 
   it('gives a clone exactly what was pushed', async () => {
@@ -39,20 +46,26 @@ describe('git push', () => {
     expect(clone).toEqual({ code: 0, output: '' });
     const head = await run('git', ['rev-parse', 'HEAD'], join(clones, 'first'));
     expect(head.output).toBe((await hello.git('rev-parse', 'HEAD')).output);
-    expect(await readFile(join(clones, 'first', 'app.py'), 'utf8')).toContain('text:one');
+    const pushed = await readFile(join(hello.folder, 'app.py'), 'utf8');
+    expect(await readFile(join(clones, 'first', 'app.py'), 'utf8')).toBe(pushed);
   });
 
   it('swaps to the second push, and a pull gets it', async () => {
+    await run('git', ['clone', '--quiet', host.remote('hello'), 'pulling'], clones);
     const before = await host.app('hello');
     const commit = await hello.commit(textApp('text:two'), 'Two');
     const push = await hello.git('push', host.remote('hello'), 'main');
     expect(push.code).toBe(0);
     expect(push.output).toContain('Dependencies unchanged: reusing environment');
-    expect(await serves(host, 'hello')).toMatchObject({ release: 2, text: 'text:two', ref: commit });
+    expect(await serves(host, 'hello')).toMatchObject({
+      release: (before.release as number) + 1,
+      text: 'text:two',
+      ref: commit,
+    });
     expect((await host.app('hello')).pid).not.toBe(before.pid);
-    const pull = await run('git', ['pull', '--quiet'], join(clones, 'first'));
+    const pull = await run('git', ['pull', '--quiet'], join(clones, 'pulling'));
     expect(pull.code).toBe(0);
-    expect(await readFile(join(clones, 'first', 'app.py'), 'utf8')).toContain('text:two');
+    expect(await readFile(join(clones, 'pulling', 'app.py'), 'utf8')).toContain('text:two');
   });
 
   it('takes a push from a shallow clone', async () => {
@@ -67,28 +80,32 @@ describe('git push', () => {
   });
 
   it('refuses a push from a clone that is behind, and says what to do', async () => {
+    await run('git', ['clone', '--quiet', host.remote('hello'), 'behind'], clones);
+    await hello.commit(textApp('text:ahead'), 'Ahead');
+    expect((await hello.git('push', host.remote('hello'), 'main')).code).toBe(0);
     const before = await serves(host, 'hello');
-    await hello.commit(textApp('text:behind'), 'Behind');
-    const push = await hello.git('push', host.remote('hello'), 'main');
+    const behind = new Project(join(clones, 'behind'));
+    await behind.commit(textApp('text:behind'), 'Behind');
+    const push = await behind.git('push', 'origin', 'main');
     expect(push.code).toBe(1);
     expect(push.output).toContain('[rejected]');
+    expect(push.output).toContain('git pull');
     expect(await serves(host, 'hello')).toEqual(before);
-    expect(
-      (await hello.git('pull', '--quiet', '--rebase', '--strategy-option=theirs', host.remote('hello'), 'main')).code,
-    ).toBe(0);
   });
 
   it('deploys a forced push, though it takes back what was there', async () => {
-    const commit = await hello.commit(textApp('text:forced'), 'Forced');
-    await hello.git('reset', '--quiet', '--soft', 'HEAD~2');
-    const forced = await hello.commit(textApp('text:forced'), 'Forced anew');
-    expect(forced).not.toBe(commit);
+    await hello.commit(textApp('text:regretted'), 'Regretted');
+    expect((await hello.git('push', host.remote('hello'), 'main')).code).toBe(0);
+    await hello.git('reset', '--quiet', '--soft', 'HEAD~1');
+    const forced = await hello.commit(textApp('text:forced'), 'Forced');
+    expect((await hello.git('push', host.remote('hello'), 'main')).code).toBe(1);
     const push = await hello.git('push', '--force', host.remote('hello'), 'main');
     expect(push).toMatchObject({ code: 0 });
     expect(await serves(host, 'hello')).toMatchObject({ ref: forced, text: 'text:forced' });
   });
 
   it('speaks version 2 of the protocol, and gzip', async () => {
+    await run('git', ['clone', '--quiet', host.remote('hello'), 'without-tags'], clones);
     // Many wants make a request that git packs.
     for (let number = 0; number < 60; number += 1) await hello.git('tag', `many-${number}`, 'HEAD');
     expect((await hello.git('push', '--quiet', host.remote('hello'), '--tags')).code).toBe(0);
@@ -111,7 +128,7 @@ describe('git push', () => {
     expect(listed.code).toBe(0);
     const behind = await run(
       'git',
-      ['-C', join(clones, 'first'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'],
+      ['-C', join(clones, 'without-tags'), '-c', 'protocol.version=0', 'fetch', '--tags', 'origin'],
       clones,
       env,
     );
@@ -204,17 +221,18 @@ describe('what is pushed to', () => {
 
   it('the deploy branch cannot be deleted, another can, and once', async () => {
     const before = await serves(host, 'hello');
+    expect((await hello.git('push', host.remote('hello'), 'HEAD:refs/heads/passing')).code).toBe(0);
     const refused = await hello.git('push', host.remote('hello'), ':main');
     expect(refused.code).toBe(1);
     expect(refused.output).toContain(
       'main is the deploy branch; to delete the app, use the console or "streamlit-host delete"',
     );
-    const deleted = await hello.git('push', host.remote('hello'), ':idea');
-    expect(deleted.output).toContain('Deleted branch idea.');
+    const deleted = await hello.git('push', host.remote('hello'), ':passing');
+    expect(deleted.output).toContain('Deleted branch passing.');
     expect(deleted.code).toBe(0);
-    expect(await refOf(host, 'hello', 'refs/heads/idea')).toBeUndefined();
-    const again = await hello.git('push', host.remote('hello'), ':refs/heads/idea');
-    expect(again.output).toContain('refs/heads/idea does not exist');
+    expect(await refOf(host, 'hello', 'refs/heads/passing')).toBeUndefined();
+    const again = await hello.git('push', host.remote('hello'), ':refs/heads/passing');
+    expect(again.output).toContain('refs/heads/passing does not exist');
     expect(again.code).toBe(1);
     expect(await serves(host, 'hello')).toEqual(before);
   });
