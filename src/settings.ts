@@ -49,6 +49,8 @@ export interface Config {
   cageDevices: string[];
   /** The default memory limit (MB) per app; 0 = none. */
   memoryLimitMb: number;
+  /** The most (MB) that an app may choose for an upload and for one message to a browser. */
+  optionLimits: { uploadMb: number; messageMb: number };
   /** Time limits (ms) for building an environment and for starting a process. */
   limits: { buildMs: number; startMs: number };
   /** How long an older release is kept for its open pages. */
@@ -214,6 +216,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     ),
     cageDevices: paths('CAGE_DEVICES', isDevice, '"gpu" or paths below /dev'),
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
+    optionLimits: {
+      uploadMb: integer('UPLOAD_LIMIT_MB', 1_000, 1, 1_048_576),
+      messageMb: integer('MESSAGE_LIMIT_MB', 1_000, 1, 1_048_576),
+    },
     limits: {
       buildMs: minutes('BUILD_LIMIT_MINUTES', 30),
       startMs: integer('START_LIMIT_SECONDS', 120, 1, 3_600) * 1_000,

@@ -130,6 +130,10 @@ async function lackOf(
   return `The package ${missing}${imported} is not ${where}. Add it and push again.`;
 }
 
+/** Lines that are not the app's: ours, and those with which Streamlit names the address at which it listens. */
+const INTERNAL =
+  /^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on|^\s*You can now view your Streamlit app in your browser|^\s*(Local |Network |External )?URL: https?:\/\//;
+
 /** The largest file that is read for a hint, in bytes. */
 const MAX_LOOKED_AT = 1024 * 1024;
 
@@ -159,8 +163,8 @@ export async function lastLines(
   const { lines } = await tail(file, LAST_LINES_READ);
   // The log may just have been rotated.
   if (lines.length < LAST_LINES) lines.unshift(...(await tail(`${file}.1`, LAST_LINES_READ)).lines);
-  // Leaves out our own lines, which carry a time, and Streamlit's first one, which names an internal port.
-  const said = lines.filter((line) => !/^\[\d{4}-\d\d-\d\dT[^\]]+\] |Uvicorn server started on/.test(line));
+  // Leaves out our own lines, which carry a time, and Streamlit's first ones, which name an internal address.
+  const said = lines.filter((line) => !INTERNAL.test(line));
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length > 0) log.step('App output:');
   for (const line of shown) log.output(line);

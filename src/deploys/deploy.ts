@@ -3,6 +3,8 @@ import { demandAllowed, releaseCage, UNCAGED } from '../domain/project/app-cage.
 import type { AppFile } from '../domain/project/app-file.js';
 import { findRelease, type App } from '../domain/app/app.js';
 import { transition, type Release } from '../domain/app/release.js';
+import { beyond, chosen, type OptionLimits } from '../domain/streamlit/options.js';
+import { varsOf } from '../store/app-config.js';
 import type { AppProcess } from '../runtime/app-process.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
@@ -29,6 +31,8 @@ export interface DeployKit {
   serving: Serving;
   configs: Pick<EffectiveConfig, 'read'>;
   headStarts: Pick<HeadStarts, 'begin' | 'take' | 'settle'>;
+  /** The most that apps may choose of Streamlit's options. */
+  optionLimits: OptionLimits;
   /** An app's address for visitors. */
   url: (app: string) => string;
 }
@@ -103,6 +107,7 @@ async function tellConfig(kit: DeployKit, app: App, release: Release, log: Deplo
   if (app.preview !== undefined)
     log.step(`Config: from ${app.preview.of}${own === undefined ? '' : `, overridden by ${own} of the preview`}`);
   else if (own !== undefined) log.step(`Config: ${own}`);
+  for (const note of beyond(chosen(release.options, varsOf(config)), kit.optionLimits)) log.step(note);
   for (const hint of await kit.sources.of(release).hints(app, release, config)) log.step(hint);
 }
 

@@ -347,11 +347,12 @@ export class Deploys {
 
 /** What a rollback takes over from the release it rolls back to. */
 function broughtBack(release: Release): Partial<Release> {
-  const { number, layout, root, entrypoint, environment } = release;
+  const { number, layout, root, options, entrypoint, environment } = release;
   return {
     of: number,
     ...(layout && { layout }),
     ...(root !== undefined && { root }),
+    ...(options && { options }),
     ...(entrypoint && { entrypoint }),
     ...(environment && { environment }),
   };

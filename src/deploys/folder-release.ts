@@ -12,7 +12,7 @@ import { Refusal } from '../errors.js';
 import { digestOf, filesIn, isThere, readTopFile } from '../store/folder.js';
 import { atItsFolder, ensureEnvironment } from './environment-step.js';
 import type { DeployLog } from './log.js';
-import { settingsIn } from './inspect.js';
+import { optionsOf, settingsIn } from './inspect.js';
 import type { Reader } from './reader.js';
 import type { Built, ReleaseSource } from './release-source.js';
 
@@ -47,6 +47,7 @@ export class FolderReleases implements ReleaseSource {
       commit,
       entrypoint: relative(place.dir, main),
       folder: { dir: place.dir, ...(venv === undefined ? {} : { venv }) },
+      options: await optionsOf(this.#reader, place.dir, relative(place.dir, main)),
     };
     if (venv !== undefined) {
       log.step(`Using the app's own environment: ${venv}`);

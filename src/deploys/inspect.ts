@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { demandAllowed, releaseCage, type CagePolicy } from '../domain/project/app-cage.js';
 import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
-import type { Layout } from '../domain/project/layout.js';
+import { folderOf, type Layout } from '../domain/project/layout.js';
+import type { AppOptions } from '../domain/streamlit/options.js';
 import type { Inspection } from '../domain/project/tree.js';
 import { readTopFile } from '../store/folder.js';
 import type { Repository } from '../store/repository.js';
@@ -9,6 +10,9 @@ import type { Reader } from './reader.js';
 
 /** The largest streamlit-host.toml that is read, in bytes. */
 const MAX_SETTINGS = 5 * 1024 * 1024;
+
+/** The largest config.toml that is read, in bytes. */
+const MAX_OPTIONS = 256 * 1024;
 
 /** How many results are kept for their deploys: each may hold a lock file of some megabytes. */
 const MAX_WAITING = 16;
@@ -81,6 +85,19 @@ export async function settingsIn(reader: Reader, folder: string, root = ''): Pro
   const own = root === '' ? undefined : await readTopFile(join(folder, root), APP_FILE, MAX_SETTINGS);
   const file = own ?? (await readTopFile(folder, APP_FILE, MAX_SETTINGS));
   return file === undefined ? {} : reader.read(APP_FILE, 'settings', file);
+}
+
+/**
+ * Reads what the config.toml files of an app choose of Streamlit's options.
+ * @param folder where it runs
+ */
+export async function optionsOf(reader: Reader, folder: string, entrypoint: string): Promise<AppOptions> {
+  const places = [...new Set(['', folderOf(entrypoint)])];
+  const files = await Promise.all(
+    places.map((place) => readTopFile(join(folder, place), '.streamlit/config.toml', MAX_OPTIONS)),
+  );
+  const there = files.filter((file) => file !== undefined);
+  return there.length === 0 ? {} : reader.read('.streamlit/config.toml', 'options', there);
 }
 
 /** Names a commit at the beginning of a sentence. */

@@ -19,6 +19,7 @@ import {
   type Inspection,
   type TreeEntry,
 } from '../domain/project/tree.js';
+import { optionsIn, type AppOptions } from '../domain/streamlit/options.js';
 import { checkSecrets } from '../domain/config/secrets.js';
 import { chooseDependencies, type Dependencies } from '../domain/python/dependencies.js';
 import type { PythonWish } from '../domain/python/python-version.js';
@@ -67,6 +68,9 @@ export const readings = {
   /** What is found in a commit, of what `git ls-tree` and `git cat-file` printed. @throws Refusal as `inspectTree` */
   inspection: (tree: Uint8Array, blobs: Uint8Array, layout: Layout): Inspection =>
     inspectTree(parseTree(bufferOf(tree)), parseBlobs(bufferOf(blobs)), TREE_LIMITS, layout),
+
+  /** What config.toml files choose of Streamlit's options. */
+  options: (files: readonly Uint8Array[]): AppOptions => optionsIn(files.map(textOf)),
 
   /** What a streamlit-host.toml says. @throws Refusal `app-file-invalid` */
   settings: (file: Uint8Array): AppFile => parseAppFile(textOf(file)),

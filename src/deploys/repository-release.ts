@@ -13,7 +13,7 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { hintsFor } from './hints.js';
-import { settingsIn, type Inspector } from './inspect.js';
+import { optionsOf, settingsIn, type Inspector } from './inspect.js';
 import { atItsFolder, ensureEnvironment } from './environment-step.js';
 import type { DeployLog } from './log.js';
 import type { Reader } from './reader.js';
@@ -62,7 +62,8 @@ export class RepositoryReleases implements ReleaseSource {
     const place = atItsFolder(dependencies, join(source, root ?? ''));
     const request = { ...place, python, localKey: release.commit, signal };
     const environment = await ensureEnvironment(environments, request, log);
-    return { facts: { ...(root === undefined ? {} : { root }), entrypoint, environment }, settings };
+    const options = await optionsOf(this.#options.reader, join(source, root ?? ''), entrypoint);
+    return { facts: { ...(root === undefined ? {} : { root }), entrypoint, environment, options }, settings };
   }
 
   async hints(app: App, release: Release, config: AppConfig): Promise<string[]> {

@@ -207,6 +207,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     home: config.home,
     launcher,
     memoryLimitMb: config.memoryLimitMb,
+    optionLimits: config.optionLimits,
     startLimitMs: config.limits.startMs,
     sessionTtlMs: config.drain.ttlMs,
     config: processConfig,
@@ -248,6 +249,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     configs: effective,
     masks,
     pruner,
+    optionLimits: config.optionLimits,
     url,
     logger,
   });

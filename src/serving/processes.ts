@@ -11,6 +11,7 @@ import {
   streamlitCommand,
   streamlitEnvironment,
 } from '../domain/streamlit/streamlit.js';
+import { chosen, type OptionLimits } from '../domain/streamlit/options.js';
 import { Refusal } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
 import { AppProcess, type ProcessListener } from '../runtime/app-process.js';
@@ -52,6 +53,8 @@ export interface ProcessesOptions {
   launcher: string;
   /** The memory limit (MB) of a process whose release does not set one; 0 = no limit. */
   memoryLimitMb: number;
+  /** The most that apps may choose of Streamlit's options. */
+  optionLimits: OptionLimits;
   /** How long a process may take to answer its health check, in ms. */
   startLimitMs: number;
   /** How long Streamlit keeps the state of a page that lost its connection, in ms. */
@@ -135,19 +138,22 @@ export class Processes {
     environment: string,
     { key, port }: ProcessPlace,
   ): Promise<Record<string, string>> {
-    const { paths, basePath, url, sessionTtlMs, config } = this.#options;
+    const { paths, basePath, url, sessionTtlMs, optionLimits, config } = this.#options;
     const { vars, cookieSecret } = await config.prepare({ app, release: release.number, key }, release.config ?? 0, {
       cwd: paths.sourceOf(app, release),
       redirectUri: `${url(app)}oauth2callback`,
     });
+    const visitors = new URL(url(app));
     return {
       ...this.#variables(app, release, environment, vars),
       ...streamlitEnvironment({
         port: port ?? 0,
         basePath: `${basePath}/apps/${app}`.slice(1),
-        publicHost: new URL(url(app)).hostname,
+        publicHost: visitors.hostname,
+        publicPort: Number(visitors.port || (visitors.protocol === 'https:' ? 443 : 80)),
         disconnectedSessionTtl: Math.ceil(sessionTtlMs / 1000),
-        maxUploadMb: 200,
+        chosen: chosen(release.options, vars),
+        limits: optionLimits,
         cookieSecret,
       }),
     };

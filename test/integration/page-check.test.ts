@@ -106,7 +106,14 @@ it('an app that is not at the top of its repository is pushed as the refusal say
   expect(await serves(host, 'elsewhere')).toMatchObject({ text: 'text:later-beside' });
 
   await other.commit(
-    { 'dash/data.txt': 'rooted', 'dash/report.py': page('st.text("text:" + open("data.txt").read())') },
+    {
+      'dash/data.txt': 'rooted',
+      'dash/.streamlit/config.toml': '[server]\nmaxUploadSize = 20\nmaxMessageSize = 5000\n',
+      'dash/report.py': page(
+        `names = ["server.maxUploadSize", "server.maxMessageSize", "browser.serverPort"]
+st.text("text:" + "-".join([open("data.txt").read(), *(str(st.get_option(name)) for name in names)]))`,
+      ),
+    },
     'A root',
   );
   const rooted = await other.git('push', '-o', 'root=dash', '-o', 'main=', host.remote('elsewhere'), 'main');
@@ -115,6 +122,9 @@ it('an app that is not at the top of its repository is pushed as the refusal say
   await other.commit({ 'dash/requirements.txt': 'streamlit\n' }, 'A name that is found');
   const found = await other.git('push', '-o', 'root=dash', '-o', 'main=', host.remote('elsewhere'), 'main');
   expect(found.code, found.output).toBe(0);
-  expect(await serves(host, 'elsewhere')).toMatchObject({ text: 'text:rooted' });
+  expect(await serves(host, 'elsewhere')).toMatchObject({
+    text: `text:rooted-20-1000-${new URL(host.url).port}`,
+  });
+  expect(found.output).toContain('server.maxMessageSize is 5000 MB, but this server allows 1000 MB.');
   expect((await readMeta(host, 'elsewhere')).layout).toEqual({ root: 'dash' });
 });

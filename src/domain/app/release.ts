@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { folderSchema } from '../in-place/place.js';
 import { releaseCageSchema } from '../project/app-cage.js';
+import { appOptionsSchema } from '../streamlit/options.js';
 import { layoutSchema } from '../project/layout.js';
 
 /**
@@ -58,6 +59,8 @@ export const releaseSchema = z.object({
   memoryLimitMb: z.number().int().positive().optional(),
   /** What it asks of its cage, where it asks for something. */
   cage: releaseCageSchema.optional(),
+  /** What its config.toml chooses of Streamlit's options. */
+  options: appOptionsSchema.optional(),
   /** What it runs from where it has no source of its own: an app in place. */
   folder: folderSchema.optional(),
   /** The release that this one brings back. */

@@ -17,13 +17,27 @@ export const VAR_LIMITS = { count: 200, nameLength: 100, valueBytes: 64 * 1024, 
 const RESERVED: readonly (readonly [RegExp, string])[] = [
   [/^STREAMLIT_HOST_/, 'the server sets variables with this prefix'],
   [/^STREAMLIT_SECRETS_/, "the server sets it for Streamlit's secrets. Use the app's secrets instead"],
-  [
-    /^STREAMLIT_(SERVER|BROWSER|GLOBAL|RUN)_|^STREAMLIT_(CLIENT_TOOLBAR_MODE|LOGGER_HIDE_WELCOME_MESSAGE)$/,
-    'the server uses it to run Streamlit',
-  ],
   [/^(PATH|HOME|VIRTUAL_ENV|PYTHONHOME|PYTHONUNBUFFERED)$/, "the server sets it for the app's environment"],
   [/^__proto__$/, 'it is not a valid name'],
 ];
+
+/** The options of Streamlit's server that are an app's own choice. */
+const FREE_OPTIONS = [
+  'MAX_UPLOAD_SIZE',
+  'MAX_MESSAGE_SIZE',
+  'MAX_WIDGET_STATE_SIZE',
+  'ENABLE_STATIC_SERVING',
+  'ENABLE_WEBSOCKET_COMPRESSION',
+  'DISABLE_DATA_EXPORT',
+];
+
+/** Why an option of Streamlit is the server's to set; undefined where it is not. */
+function ownOption(section: string, words: string): string | undefined {
+  if (section === 'SERVER' && FREE_OPTIONS.includes(words)) return undefined;
+  if (section === 'LOGGER' && words !== 'HIDE_WELCOME_MESSAGE') return undefined;
+  const name = words.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return `the server sets ${section.toLowerCase()}.${name} to run Streamlit behind its own address`;
+}
 
 /**
  * Refuses a name that no var may have.
@@ -39,6 +53,10 @@ export function checkVarName(name: string): void {
       { field },
     );
   }
+  const option = /^STREAMLIT_(SERVER|BROWSER|GLOBAL|RUN|LOGGER)_([A-Z0-9_]+)$/.exec(name);
+  const why = option === null ? undefined : ownOption(option[1] ?? '', option[2] ?? '');
+  if (why !== undefined)
+    throw new Refusal('invalid', 'var-name-reserved', `The name ${name} is reserved: ${why}.`, { field });
   const reserved = RESERVED.find(([pattern]) => pattern.test(name));
   if (reserved !== undefined) {
     throw new Refusal('invalid', 'var-name-reserved', `The name ${name} is reserved: ${reserved[1]}.`, { field });

@@ -1,15 +1,19 @@
+import { optionVariables, type AppOptions, type OptionLimits } from './options.js';
+
 /** What a release's Streamlit server must know to be run by us. */
 export interface StreamlitOptions {
   /** Its port on loopback; 0 where it is handed a socket. */
   port: number;
   /** The path that visitors see, without slashes at its ends: `apps/<id>`. */
   basePath: string;
-  /** The host name of the public base. */
+  /** The host name and the port of the public base. */
   publicHost: string;
+  publicPort: number;
   /** For how long (s) Streamlit keeps the state of a page that lost its connection. */
   disconnectedSessionTtl: number;
-  /** The largest file that a visitor may upload, in MB. */
-  maxUploadMb: number;
+  /** What the app itself chooses, and the most that it may. */
+  chosen: AppOptions;
+  limits: OptionLimits;
   /** The host's own value, so that logins outlive a restart. */
   cookieSecret: string;
 }
@@ -68,12 +72,12 @@ export function streamlitEnvironment(options: StreamlitOptions): Record<string, 
     STREAMLIT_SERVER_TRUSTED_USER_HEADERS: '{}',
     STREAMLIT_SERVER_COOKIE_SECRET: options.cookieSecret,
     STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: String(options.disconnectedSessionTtl),
-    STREAMLIT_SERVER_MAX_UPLOAD_SIZE: String(options.maxUploadMb),
     STREAMLIT_SERVER_SCRIPT_HEALTH_CHECK_ENABLED: 'true',
     // Accepts the public origin before Streamlit asks the internet for its own address.
     STREAMLIT_BROWSER_SERVER_ADDRESS: options.publicHost,
-    // Visitors get no developer's menu.
-    STREAMLIT_CLIENT_TOOLBAR_MODE: 'viewer',
+    // What it names to others is the address for visitors, never its own port.
+    STREAMLIT_BROWSER_SERVER_PORT: String(options.publicPort),
+    ...optionVariables(options.chosen, options.limits),
     STREAMLIT_BROWSER_GATHER_USAGE_STATS: 'false',
     STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE: 'true',
     STREAMLIT_GLOBAL_DEVELOPMENT_MODE: 'false',

@@ -60,6 +60,7 @@ beforeEach(async () => {
     serving: undefined as never,
     configs: undefined as never,
     headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: () => undefined },
+    optionLimits: { uploadMb: 1, messageMb: 1 },
     url: () => '',
     pruner: { tidyAfter: () => Promise.resolve() },
     masks: { forDeploy: () => Promise.resolve((text: string) => text) },

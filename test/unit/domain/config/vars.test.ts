@@ -56,11 +56,21 @@ it('the name of a config var is refused for every setting with which the server 
     basePath: 'apps/a',
     publicHost: 'h',
     disconnectedSessionTtl: 1,
-    maxUploadMb: 1,
+    publicPort: 1,
+    chosen: {},
+    limits: { uploadMb: 1, messageMb: 1 },
     cookieSecret: 's',
   });
   expect(Object.keys(own).length).toBeGreaterThan(5);
-  for (const name of Object.keys(own)) expect(refusal(() => checkVarName(name)).code).toBe('var-name-reserved');
+  const free = [
+    'STREAMLIT_SERVER_MAX_UPLOAD_SIZE',
+    'STREAMLIT_SERVER_MAX_MESSAGE_SIZE',
+    'STREAMLIT_CLIENT_TOOLBAR_MODE',
+  ];
+  expect(Object.keys(own)).toEqual(expect.arrayContaining(free));
+  for (const name of free) expect(() => checkVarName(name)).not.toThrow();
+  for (const name of Object.keys(own).filter((one) => !free.includes(one)))
+    expect(refusal(() => checkVarName(name)).code).toBe('var-name-reserved');
 });
 
 it('the values of config vars may be empty, long, of several lines and of any language', () => {

@@ -12,7 +12,9 @@ const options = {
   basePath: 'apps/demo',
   publicHost: 'apps.example.com',
   disconnectedSessionTtl: 120,
-  maxUploadMb: 200,
+  publicPort: 443,
+  chosen: {},
+  limits: { uploadMb: 1_000, messageMb: 1_000 },
   cookieSecret: 's3cret',
 };
 
@@ -32,6 +34,7 @@ test('the server listens on loopback alone, under its path, and asks nobody anyt
     STREAMLIT_SERVER_HEADLESS: 'true',
     STREAMLIT_SERVER_BASE_URL_PATH: 'apps/demo',
     STREAMLIT_BROWSER_SERVER_ADDRESS: 'apps.example.com',
+    STREAMLIT_BROWSER_SERVER_PORT: '443',
     STREAMLIT_BROWSER_GATHER_USAGE_STATS: 'false',
   });
 });
