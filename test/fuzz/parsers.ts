@@ -377,7 +377,7 @@ const files: Record<string, Parser> = {
     limit: 512 * KIB,
   },
   'code of an app': {
-    read: (text) => [hints(new Map([['app.py', keysInCode(text)]]), { vars: [], secretsToml: '' }), mayExit(text)],
+    read: (text) => [hints(new Map([['app.py', keysInCode(text)]]), { vars: [], secretsToml: '' })],
     tokens: [
       'os.environ["',
       'st.secrets',
@@ -403,6 +403,27 @@ const files: Record<string, Parser> = {
     ],
     limit: 256 * KIB,
     deadlineMs: IN_THREAD,
+  },
+  'scripts that may exit': {
+    read: (text) => [mayExit(text)],
+    tokens: [
+      'sys.exit',
+      'exit',
+      'quit',
+      '(',
+      'raise SystemExit',
+      'raise ',
+      '\r',
+      '\n',
+      '\u2028',
+      '#',
+      ' ',
+      '.',
+      'sys',
+      '\t',
+    ],
+    samples: ['import sys\nif x: sys.exit(1)\n', 'raise SystemExit\r# exit()\n'],
+    limit: MIB,
   },
   'tree of a commit': {
     read: (text) => {
@@ -522,6 +543,7 @@ const git: Record<string, Parser> = {
 const COOKIES = [
   'streamlit_host_session=',
   '__Host-',
+  '__Host-Http-',
   '__Secure-',
   '; ',
   '=',
@@ -601,7 +623,7 @@ const http: Record<string, Parser> = {
       const base = { path: '', host: 'x', https: true };
       hasSession(text, { find: () => undefined } as never, base);
       releaseFromCookie({ headers: { cookie: text } } as never, 'demo');
-      return !/(^|;)\s*(__Host-|__Secure-)?streamlit_host_session\s*=/.test(forApp(text) ?? '');
+      return !/(^|;)\s*(__Host-|__Host-Http-|__Secure-)?streamlit_host_session\s*=/.test(forApp(text) ?? '');
     },
     tokens: [...COOKIES, `streamlit_host_session=${'x'.repeat(43)}`, 'streamlit_host_release_demo=1'],
     samples: [`a=b; streamlit_host_session=${'x'.repeat(43)}; c=d`, 'streamlit_host_release_demo=12; a=b'],

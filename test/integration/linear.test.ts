@@ -185,6 +185,8 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
       quotes: many('"', '"'),
       'open strings': many('"a\\\n'),
       'open long strings': many(`''' """ `),
+      'lines that end as on old Macs': many('a\r'),
+      'lines that end as in JavaScript': many('a\u2028'),
       imports: many('from os import '),
       exits: many('sys . exit '),
       spaces: many(' ', 'sys'),
