@@ -1,9 +1,24 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { readRegular } from '../lib/read-regular.js';
 
 /** How much of a hash stands in an address, in hexadecimal digits. */
 const DIGITS = 20;
+
+/** The largest file of a frontend, in bytes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** What a frontend is made of. */
+export interface Contents {
+  /** Names the files in addresses: a hash over all of them. */
+  key: string;
+  /** The hash of each file, by its path from the folder. What has no hash here is not served. */
+  hashes: ReadonlyMap<string, string>;
+}
+
+const recordSchema = z.array(z.tuple([z.string(), z.string().regex(/^[0-9a-f]{64}$/)]));
 
 /**
  * What names the files of a frontend in addresses that browsers keep for a year: a hash over every one of them, so that two
@@ -18,8 +33,8 @@ export class FrontendKeys {
     this.#records = records;
   }
 
-  /** The hash of all files in a folder. @throws Error where one cannot be read */
-  async of(folder: string): Promise<string> {
+  /** The hashes of all files in a folder. @throws Error where one cannot be read */
+  async of(folder: string): Promise<Contents> {
     const files = await filesIn(folder);
     const seen = createHash('sha256');
     for (const file of files) {
@@ -27,25 +42,22 @@ export class FrontendKeys {
       seen.update(`${file}\0${ino} ${size} ${mtimeMs} ${ctimeMs}\0`);
     }
     const record = join(this.#records, seen.update(folder).digest('hex'));
-    const known = await readFile(record, 'utf8').catch(() => ''); // Not looked at yet.
-    if (new RegExp(`^[0-9a-f]{${DIGITS}}$`).test(known)) return known;
-    const hash = createHash('sha256');
+    const known = recordOf(await readFile(record, 'utf8').catch(() => '')); // Not looked at yet.
+    if (known !== undefined) return contentsOf(known);
+    const hashes: [string, string][] = [];
     for (const file of files) {
-      const path = join(folder, file);
-      // What a link leads to is served only where it lies in the same folder, and is read there.
-      const bytes = (await lstat(path)).isSymbolicLink() ? await readlink(path, 'buffer') : await readFile(path);
-      hash.update(`${file}\0${bytes.length}\0`).update(bytes);
+      const bytes = await readFrontendFile(folder, file);
+      if (bytes !== undefined) hashes.push([file, hashOf(bytes)]);
     }
-    const key = hash.digest('hex').slice(0, DIGITS);
-    await this.#keep(record, key);
-    return key;
+    await this.#keep(record, JSON.stringify(hashes));
+    return contentsOf(hashes);
   }
 
-  async #keep(record: string, key: string): Promise<void> {
+  async #keep(record: string, text: string): Promise<void> {
     const draft = `${record}.${randomUUID()}`;
     await mkdir(this.#records, { recursive: true });
     try {
-      await writeFile(draft, key);
+      await writeFile(draft, text);
       await rename(draft, record);
     } finally {
       await rm(draft, { force: true });
@@ -53,11 +65,35 @@ export class FrontendKeys {
   }
 }
 
-/** Every file below a folder, sorted, by its path from there. */
+/** Reads a file of a frontend's folder, which its app may own. @returns undefined where there is none that can be served */
+export function readFrontendFile(folder: string, file: string): Promise<Buffer | undefined> {
+  return readRegular(join(folder, file), MAX_FILE_BYTES);
+}
+
+/** The hash of a file's bytes, as in `Contents`. */
+export function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function contentsOf(hashes: [string, string][]): Contents {
+  const key = hashOf(Buffer.from(JSON.stringify(hashes))).slice(0, DIGITS);
+  return { key, hashes: new Map(hashes) };
+}
+
+/** What was written down; undefined where it is nothing of this version. */
+function recordOf(text: string): [string, string][] | undefined {
+  try {
+    return recordSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined; // Not JSON: none yet, or of an earlier version.
+  }
+}
+
+/** Every regular file below a folder, sorted, by its path from there. */
 async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
-    .filter((entry) => !entry.isDirectory())
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort();
 }

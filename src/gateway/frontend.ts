@@ -1,6 +1,6 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FrontendKeys } from './frontend-keys.js';
+import { readFrontendFile, type FrontendKeys } from './frontend-keys.js';
 
 /** The longest version that stands in a key, in characters. */
 const MAX_VERSION = 19;
@@ -9,8 +9,10 @@ const MAX_VERSION = 19;
 export interface Frontend {
   /** Names its files in addresses: the version, and a hash of them all, since anybody can build any version. */
   key: string;
-  /** The folder with its files; they are named after their contents. */
+  /** The folder with its files; they are named after their contents. An app may own it and exchange them. */
   folder: string;
+  /** The hash of each of them, by its path from the folder, as the key was made of it. */
+  hashes: ReadonlyMap<string, string>;
   /** Its page as Streamlit would serve it. */
   html: string;
   /**
@@ -63,17 +65,30 @@ export class Frontends {
     return frontend;
   }
 
-  /** The frontend that an address names, where one of these environments has it. */
-  async find(key: string, environments: ReadonlySet<string>): Promise<Frontend | undefined> {
+  /**
+   * The frontend that an address names, where one of these environments has it.
+   * @param without folders in which it was looked for in vain
+   */
+  async find(
+    key: string,
+    environments: ReadonlySet<string>,
+    without: ReadonlySet<string> = new Set(),
+  ): Promise<Frontend | undefined> {
     // What an app that is gone has brought is served no more.
     const known = this.#byKey.get(key);
     for (const environment of known !== undefined && environments.has(known)
       ? [known, ...environments]
       : environments) {
       const frontend = await this.of(environment);
-      if (frontend?.key === key) return frontend;
+      if (frontend?.key === key && !without.has(frontend.folder)) return frontend;
     }
     return undefined;
+  }
+
+  /** Has a frontend read again, one of whose files is not what its key was made of any more. */
+  forget({ folder }: Frontend): void {
+    for (const environment of this.#byEnvironment.keys())
+      if (folder.startsWith(`${environment}/`)) this.#byEnvironment.delete(environment);
   }
 }
 
@@ -115,12 +130,13 @@ async function readFrontend(environment: string, keys: FrontendKeys): Promise<Fr
     const folder = join(packages, 'streamlit', 'static');
     // Before the page is read: one that is replaced meanwhile is read again.
     const stamp = await stampOf(folder);
-    const html = await readFile(join(folder, 'index.html'), 'utf8').catch(() => undefined); // Not this one.
-    if (html === undefined) continue;
+    const html = (await readFrontendFile(folder, 'index.html'))?.toString();
+    if (html === undefined) continue; // Not this one.
     const info = (await names(packages)).find((name) => /^streamlit-[0-9][^/]*\.dist-info$/.test(name));
     const version = (info?.slice('streamlit-'.length, -'.dist-info'.length) ?? '0').replace(/[^0-9A-Za-z.+-]/g, '');
-    const key = `${version.slice(0, MAX_VERSION)}-${await keys.of(folder)}`;
-    return { key, folder, html, pins: await readsBinding(join(folder, 'static', 'js')), stamp };
+    const { key, hashes } = await keys.of(folder);
+    const pins = await readsBinding(join(folder, 'static', 'js'));
+    return { key: `${version.slice(0, MAX_VERSION)}-${key}`, folder, hashes, html, pins, stamp };
   }
   return undefined;
 }
@@ -139,7 +155,7 @@ async function stampOf(folder: string): Promise<string> {
 async function readsBinding(scripts: string): Promise<boolean> {
   const entries = (await names(scripts)).filter((name) => /^(index|main)\..*js$/.test(name));
   for (const name of entries) {
-    const text = await readFile(join(scripts, name), 'utf8');
+    const text = (await readFrontendFile(scripts, name))?.toString() ?? '';
     if (text.includes('BACKEND_BASE_URL') && text.includes('MAIN_PAGE_BASE_URL')) return true;
   }
   return false;

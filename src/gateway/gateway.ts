@@ -106,9 +106,15 @@ export class Gateway {
   static(request: IncomingMessage, response: ServerResponse, key: string, file: string): void {
     const { pages, files } = this.#options;
     const work = async (): Promise<void> => {
-      const frontend = await pages.find(key);
-      if (frontend === undefined) return plain(response, 404, 'Not found.\n');
-      await files.answer(request, response, frontend, file);
+      const tried = new Set<string>();
+      for (;;) {
+        const frontend = await pages.find(key, tried);
+        if (frontend === undefined) return plain(response, 404, 'Not found.\n');
+        if (await files.answer(request, response, frontend, file)) return;
+        // Its app has exchanged the file since; another app with the same Streamlit may still have it.
+        tried.add(frontend.folder);
+        pages.forget(frontend);
+      }
     };
     work().catch((error: unknown) => {
       this.#options.log('a static file could not be sent', { key, file, error: String(error) });

@@ -55,13 +55,18 @@ export class AppPages {
     return environment === undefined ? undefined : this.#options.frontends.of(environment);
   }
 
-  /** The frontend that an address of a static file names. */
-  async find(key: string): Promise<Frontend | undefined> {
+  /** The frontend that an address of a static file names. @param without folders in which the file is another one */
+  async find(key: string, without?: ReadonlySet<string>): Promise<Frontend | undefined> {
     const { apps, paths, frontends } = this.#options;
     const environments = apps
       .list()
       .flatMap((app) => app.releases.flatMap((release) => paths.environmentOf(release) ?? []));
-    return frontends.find(key, new Set(environments));
+    return frontends.find(key, new Set(environments), without);
+  }
+
+  /** Has a frontend read again whose files were exchanged. */
+  forget(frontend: Frontend): void {
+    this.#options.frontends.forget(frontend);
   }
 
   /**

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { dirname, extname, join, sep } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
 import { contentType } from '../lib/mime.js';
 import type { Frontend } from './frontend.js';
+import { hashOf, readFrontendFile } from './frontend-keys.js';
 
 const compress = promisify(brotliCompress);
 
@@ -19,14 +20,15 @@ const SERVED = /^\.(js|css|json|map|svg|wasm|ttf|woff2?|png|ico)$/;
 const COMPRESSIBLE = /^\.(js|css|json|map|svg|wasm|ttf)$/;
 
 /**
- * Streamlit's own files, served without asking Python: once compressed they are kept, and every app with the same
- * Streamlit has the same address for them.
+ * Streamlit's own files, served without asking Python: every app with the same Streamlit has the same address for them. An
+ * app may own the folder that they lie in, so each file is compared with its hash, and served from a copy made of what was
+ * compared.
  */
 export class StaticFiles {
   readonly #cache: string;
-  readonly #making = new Map<string, Promise<string>>();
+  readonly #making = new Map<string, Promise<boolean>>();
 
-  /** @param cache the folder for compressed copies */
+  /** @param cache the folder for the copies */
   constructor(cache: string) {
     this.#cache = cache;
   }
@@ -34,17 +36,20 @@ export class StaticFiles {
   /**
    * Answers a request for one file.
    * @param file its path in the frontend's folder, such as `static/js/index.abc.js`
+   * @returns false where the file is not what the frontend's key was made of: then nothing is answered
    */
-  async answer(request: IncomingMessage, response: ServerResponse, frontend: Frontend, file: string): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, frontend: Frontend, file: string): Promise<boolean> {
     const type = SERVED.test(extname(file)) ? contentType(file) : undefined;
-    const path = type === undefined ? undefined : await within(frontend.folder, file);
-    if (path === undefined || type === undefined) {
+    const hash = frontend.hashes.get(file);
+    if (hash === undefined || type === undefined) {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found.\n');
-      return;
+      return true;
     }
-    const brotli = COMPRESSIBLE.test(extname(file)) && acceptsBrotli(request);
-    const from = brotli ? await this.#compressed(frontend, file, path) : path;
-    const { size } = await stat(from);
+    const compressible = COMPRESSIBLE.test(extname(file));
+    const brotli = compressible && acceptsBrotli(request);
+    const copy = join(this.#cache, frontend.key, brotli ? `${file}.br` : file);
+    if (!(await this.#has(copy, frontend, file, hash, brotli))) return false;
+    const { size } = await stat(copy);
     response.writeHead(200, {
       'content-type': type,
       'content-length': size,
@@ -52,54 +57,45 @@ export class StaticFiles {
       'x-content-type-options': 'nosniff',
       // The page asks for its modules and fonts with crossorigin.
       'access-control-allow-origin': '*',
-      ...(COMPRESSIBLE.test(extname(file)) ? { vary: 'accept-encoding' } : {}),
+      ...(compressible ? { vary: 'accept-encoding' } : {}),
       ...(brotli ? { 'content-encoding': 'br' } : {}),
     });
-    if (request.method === 'HEAD') {
-      response.end();
-      return;
-    }
-    await pipeline(createReadStream(from), response);
+    if (request.method === 'HEAD') response.end();
+    else await pipeline(createReadStream(copy), response);
+    return true;
   }
 
-  async #compressed(frontend: Frontend, file: string, path: string): Promise<string> {
-    const copy = join(this.#cache, frontend.key, `${file}.br`);
-    const known = await stat(copy).catch(() => undefined); // Not made yet.
-    if (known !== undefined) return copy;
-    let making = this.#making.get(copy);
+  /** Makes a copy where there is none. @returns false where the file is another one by now */
+  async #has(copy: string, { folder }: Frontend, file: string, hash: string, brotli: boolean): Promise<boolean> {
+    if ((await stat(copy).catch(() => undefined)) !== undefined) return true;
+    // By its folder, too: what another app has exchanged says nothing of this one.
+    const name = `${folder}\0${copy}`;
+    let making = this.#making.get(name);
     if (making === undefined) {
-      making = make(path, copy).finally(() => this.#making.delete(copy));
-      this.#making.set(copy, making);
+      making = make(copy, { folder, file, hash, brotli }).finally(() => this.#making.delete(name));
+      this.#making.set(name, making);
     }
     return making;
   }
 }
 
-async function make(path: string, copy: string): Promise<string> {
-  const bytes = await readFile(path);
-  const small = await compress(bytes, {
-    params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
-  });
+async function make(
+  copy: string,
+  { folder, file, hash, brotli }: { folder: string; file: string; hash: string; brotli: boolean },
+): Promise<boolean> {
+  const bytes = await readFrontendFile(folder, file);
+  if (bytes === undefined || hashOf(bytes) !== hash) return false;
+  const params = { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  const served = brotli ? await compress(bytes, { params }) : bytes;
   await mkdir(dirname(copy), { recursive: true });
   const draft = `${copy}.${randomUUID()}`;
   try {
-    await writeFile(draft, small);
+    await writeFile(draft, served);
     await rename(draft, copy);
   } finally {
     await rm(draft, { force: true });
   }
-  return copy;
-}
-
-/** The real path of a file that is really below the folder. */
-async function within(folder: string, file: string): Promise<string | undefined> {
-  if (file.split('/').includes('..')) return undefined;
-  try {
-    const [root, path] = await Promise.all([realpath(folder), realpath(join(folder, file))]);
-    return path.startsWith(root + sep) ? path : undefined;
-  } catch {
-    return undefined; // There is no such file.
-  }
+  return true;
 }
 
 function acceptsBrotli(request: IncomingMessage): boolean {

@@ -51,4 +51,18 @@ describe('the frontends of environments', () => {
     await appendFile(script(place), 'b');
     expect((await new Frontends(keys()).of(place))?.key).not.toBe(before?.key);
   });
+
+  it('are read again, and found elsewhere, where an app has exchanged a file', async () => {
+    const [mine, theirs] = [await environment('mine', 'a'), await environment('theirs', 'a')];
+    const frontends = new Frontends(keys());
+    const known = await frontends.of(mine);
+    await writeFile(script(mine), 'evil');
+    const both = new Set([mine, theirs]);
+    // Only the page is looked at each time.
+    expect(await frontends.find(known?.key ?? '', both)).toBe(known);
+    expect((await frontends.find(known?.key ?? '', both, new Set([known?.folder ?? ''])))?.folder).toContain(theirs);
+    if (known !== undefined) frontends.forget(known);
+    expect((await frontends.of(mine))?.key).not.toBe(known?.key);
+    expect((await frontends.find(known?.key ?? '', both))?.folder).toContain(theirs);
+  });
 });

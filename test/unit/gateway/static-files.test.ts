@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer, get, type Server } from 'node:http';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { FrontendKeys } from '../../../src/gateway/frontend-keys.js';
 import type { Frontend } from '../../../src/gateway/frontend.js';
 import { StaticFiles } from '../../../src/gateway/static-files.js';
 import { writeFiles } from '../../helpers/files.js';
@@ -23,10 +25,15 @@ beforeEach(async () => {
     'front/notes.py': '',
     'secret.js': '',
   });
-  const frontend: Frontend = { key: '1.64.0-abc', folder: join(folder, 'front'), html: '', pins: true, stamp: '' };
+  const of = join(folder, 'front');
+  const { hashes } = await new FrontendKeys(join(folder, 'keys')).of(of);
+  const frontend: Frontend = { key: '1.64.0-abc', folder: of, hashes, html: '', pins: true, stamp: '' };
   const files = new StaticFiles(join(folder, 'cache'));
   server = createServer((request, response) => {
-    files.answer(request, response, frontend, (request.url ?? '').slice(1)).catch(() => response.destroy());
+    files.answer(request, response, frontend, (request.url ?? '').slice(1)).then(
+      (answered) => answered || response.writeHead(410).end(),
+      () => response.destroy(),
+    );
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -109,4 +116,24 @@ it('nothing but the files of a frontend is served', async () => {
   ])
     expect((await ask(path, 'br')).status, path).toBe(404);
   await expect(readdir(join(folder, 'cache'))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+it.each([undefined, 'br'])(
+  'a file that its app has exchanged is not served to whoever accepts %s',
+  async (encoding) => {
+    await writeFile(join(folder, 'front/js/a.js'), SCRIPT.replace('1', '2'));
+    expect((await ask('/js/a.js', encoding)).status).toBe(410);
+    await rm(join(folder, 'front/js/a.js'));
+    await symlink(join(folder, 'secret.js'), join(folder, 'front/js/a.js'));
+    expect((await ask('/js/a.js', encoding)).status).toBe(410);
+    await rm(join(folder, 'front/js/a.js'));
+    execFileSync('mkfifo', [join(folder, 'front/js/a.js')]);
+    expect((await ask('/js/a.js', encoding)).status).toBe(410);
+  },
+);
+
+it.each([undefined, 'br'])('a file that was served once is served on to whoever accepts %s', async (encoding) => {
+  const { body } = await ask('/js/a.js', encoding);
+  await writeFile(join(folder, 'front/js/a.js'), 'another');
+  expect((await ask('/js/a.js', encoding)).body).toEqual(body);
 });
