@@ -64,8 +64,9 @@ export class Absent {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
           'x-content-type-options': 'nosniff',
-          // An app that opens the page in a window must not reach into it.
-          ...(facts === NOTHING && page !== 'empty' ? {} : { 'cross-origin-opener-policy': 'same-origin' }),
+          // An app that opens the page in a window must not reach into it. On every page for an operator: where it is missing
+          // would tell the app which ids exist.
+          ...(operator ? { 'cross-origin-opener-policy': 'same-origin' } : {}),
         });
         response.end(this.#options.page(page, told, facts));
       })

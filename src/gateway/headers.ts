@@ -27,17 +27,34 @@ const PASSES = new RegExp(
 const KEPT = ['host', 'content-length', 'transfer-encoding', 'cookie', 'set-cookie'];
 
 /**
- * What an app may not tell a browser about the origin that it shares with the platform. The last two are network error
- * logging (https://www.w3.org/TR/network-error-logging/): it would report every address of the origin to the app.
+ * What an app may not tell a browser about the origin that it shares with the platform and with other apps: all that a browser
+ * keeps for the origin, not for the one answer.
  */
 const ORIGIN_WIDE = [
   'clear-site-data',
   'cross-origin-opener-policy',
+  // It would report to the app where a tab goes from its page.
+  'cross-origin-opener-policy-report-only',
   'service-worker-allowed',
   'strict-transport-security',
   'alt-svc',
+  // Network error logging (https://www.w3.org/TR/network-error-logging/) would report every address of the origin to the app.
   'nel',
   'report-to',
+  // Client hints, which the browser then sends with every request (https://www.rfc-editor.org/rfc/rfc8942).
+  'accept-ch',
+  'critical-ch',
+  'origin-agent-cluster',
+  // A dictionary for answers to other addresses (https://www.rfc-editor.org/rfc/rfc9842).
+  'use-as-dictionary',
+  // A session bound to the device, for which requests to the origin would wait (https://www.w3.org/TR/dbsc/).
+  'secure-session-registration',
+  'sec-session-registration',
+  'secure-session-challenge',
+  'sec-session-challenge',
+  'set-login',
+  'public-key-pins',
+  'expect-ct',
 ];
 
 export interface Forwarded {

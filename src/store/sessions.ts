@@ -10,7 +10,9 @@ import { hasCode, messageOf } from '../errors.js';
 export const SESSION_COOKIE = 'streamlit_host_session';
 
 /** The same under every name that it has, which depends on the public base. */
-export const SESSION_COOKIES: readonly string[] = ['', '__Host-', '__Secure-'].map((prefix) => prefix + SESSION_COOKIE);
+export const SESSION_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].map(
+  (prefix) => prefix + SESSION_COOKIE,
+);
 
 /** How long a session lasts (ms) after it was last used. */
 export const SESSION_MS = 14 * 24 * 3_600_000;

@@ -64,6 +64,16 @@ export function proveForm(ctx: Context, field: unknown): void {
   if (state.unproven !== undefined) state.signedIn = state.unproven;
 }
 
+/**
+ * Demands of a page the CSRF token for what only reads, but is written down in somebody's name: over plain http, a browser also
+ * sends the session with what an app's page asks for.
+ * @throws Refusal `csrf-token-missing`, `csrf-token-wrong`
+ */
+export function demandProof(ctx: Context): void {
+  const { session } = signedIn(ctx);
+  if (session !== undefined) demandToken(tokenSent(ctx), session.csrf, ctx.path);
+}
+
 /** True once the request has shown that it comes from a page of this session. */
 export function isProven(ctx: Context): boolean {
   return (ctx.state as { signedIn?: SignedIn }).signedIn !== undefined;
@@ -313,12 +323,12 @@ function sessionsIn(header: string, base: Base): string[] {
 }
 
 /**
- * The name of the session's cookie. A browser takes the prefixes only from a secure page, and the first one for no
- * narrower path and no wider domain (https://www.rfc-editor.org/rfc/rfc6265bis#name-cookie-name-prefixes), so that
- * nobody but the server can plant one.
+ * The name of the session's cookie. A browser takes the prefixes only from a secure page; `__Host-` for no narrower path and no
+ * wider domain; `__Host-Http-` also from no script, so that nobody but the server can plant one. A browser that does not know
+ * the longer one takes it for the shorter (https://www.rfc-editor.org/rfc/rfc6265bis#name-cookie-name-prefixes).
  */
 function cookieOf({ https, path }: Base): string {
-  const prefix = !https ? '' : path === '' ? '__Host-' : '__Secure-';
+  const prefix = !https ? '' : path === '' ? '__Host-Http-' : '__Secure-';
   return prefix + SESSION_COOKIE;
 }
 

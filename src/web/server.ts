@@ -137,7 +137,8 @@ async function answerHealth(ctx: Koa.Context, next: Koa.Next): Promise<void> {
 /**
  * What browsers are told about every page. Cross-Origin-Opener-Policy keeps an app that opens the console in a window
  * from reaching into it. A referrer names our origin alone: an app must not learn the console's addresses, and without any
- * the Origin of a form would be "null".
+ * the Origin of a form would be "null". Of a page with the policy "origin", a browser also hides the address in the history
+ * that it shows to an app in the same tab (https://html.spec.whatwg.org/multipage/nav-history-apis.html#dom-navigationhistoryentry-url).
  */
 function securityHeaders(): Middleware {
   return helmet({
@@ -157,7 +158,7 @@ function securityHeaders(): Middleware {
     crossOriginOpenerPolicy: { policy: 'same-origin' },
     // The apps on the same origin do not ask for it, and a browser decides once for the whole origin.
     originAgentCluster: false,
-    referrerPolicy: { policy: 'strict-origin' },
+    referrerPolicy: { policy: 'origin' },
     // The proxy that terminates TLS decides that; it holds for every other service on the same host.
     strictTransportSecurity: false,
     xFrameOptions: { action: 'deny' },

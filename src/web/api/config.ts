@@ -6,7 +6,7 @@ import { SECRETS_BYTES, secretNames } from '../../domain/config/secrets.js';
 import { Refusal } from '../../errors.js';
 import type { ConfigChange, ConfigChanged } from '../../apps/config.js';
 import type { AppConfig } from '../../store/app-config.js';
-import { signedIn } from '../auth.js';
+import { demandProof, signedIn } from '../auth.js';
 import { readBody, textOf } from '../body.js';
 import { noteRevealed } from '../revealed.js';
 import { codes } from './codes.js';
@@ -117,7 +117,7 @@ export function configRoutes(api: ApiContext): Route[] {
             field: 'name',
           });
         }
-        if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'config vars', name);
+        if (query.reveal === '1') noteProven(ctx, id, 'config vars', name);
         const all = presentVars(id, config, query.reveal === '1');
         ctx.body = name === undefined ? all : { ...all, vars: all.vars.filter((each) => each.name === name) };
       },
@@ -190,7 +190,7 @@ export function configRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx, { params: { id }, query }) {
         const config = await host.config.of(id);
-        if (query.reveal === '1') noteRevealed(api.logger, ctx, id, 'secrets');
+        if (query.reveal === '1') noteProven(ctx, id, 'secrets');
         ctx.body = presentSecrets(id, config, query.reveal === '1');
       },
     }),
@@ -264,6 +264,11 @@ export function configRoutes(api: ApiContext): Route[] {
     const { app } = host.apps.get(id);
     const release = changed.deploy === undefined ? undefined : findRelease(app, changed.deploy.release);
     return release === undefined ? null : presentDeploy(app, release, api.publicBase());
+  }
+
+  function noteProven(ctx: Context, id: string, what: string, name?: string): void {
+    demandProof(ctx);
+    noteRevealed(api.logger, ctx, id, what, name);
   }
 
   function presentVars(id: string, config: AppConfig, reveal: boolean): VarsAnswer {

@@ -49,7 +49,10 @@ it('an app that was never pushed tells its operator how to push, where the brows
   expect(answer.headers['cross-origin-opener-policy']).toBe('same-origin');
   for (const headers of [FETCHED, FRAMED]) expect((await visit(headers)).page).toMatchObject({ page: 'not-found' });
   app = undefined;
-  expect((await visit()).page).toMatchObject({ page: 'not-found' });
+  const none = await visit();
+  expect(none.page).toMatchObject({ page: 'not-found' });
+  // Where it is missing would tell the same app which ids exist.
+  expect(none.headers['cross-origin-opener-policy']).toBe('same-origin');
 });
 
 it('why the first deploy failed is told to the operator alone, where the browser itself opens the page', async () => {

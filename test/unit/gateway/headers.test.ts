@@ -70,6 +70,14 @@ test('an app cannot speak for the origin that it shares', () => {
     'strict-transport-security': 'max-age=1',
     'service-worker-allowed': '/',
     'alt-svc': 'h3',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-opener-policy-report-only': 'same-origin; report-to="a"',
+    'accept-ch': 'Sec-CH-UA-Model',
+    'critical-ch': 'Sec-CH-UA-Model',
+    'origin-agent-cluster': '?1',
+    'use-as-dictionary': 'match="/console/*"',
+    'secure-session-registration': '(ES256);path="/x"',
+    'set-login': 'logged-out',
     etag: 'x',
   });
   expect(headers).toEqual({ etag: 'x' });
@@ -86,7 +94,13 @@ test('an app does not get a browser to report to it what is asked of the platfor
 
 test('an app cannot set the console’s session cookie, in whatever way it is written', () => {
   const headers = response({
-    'set-cookie': [`${SESSION_COOKIE}=a`, ` ${SESSION_COOKIE} =b; Path=/`, `=${SESSION_COOKIE}=c`, 'other=1; Path=/'],
+    'set-cookie': [
+      `${SESSION_COOKIE}=a`,
+      ` ${SESSION_COOKIE} =b; Path=/`,
+      `=${SESSION_COOKIE}=c`,
+      `__Host-Http-${SESSION_COOKIE}=d`,
+      'other=1; Path=/',
+    ],
   });
   expect(headers['set-cookie']).toEqual(['other=1; Path=/apps/demo/']);
   expect(response({ 'set-cookie': [`${SESSION_COOKIE}=a`] })).not.toHaveProperty('set-cookie');

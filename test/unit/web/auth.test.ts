@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { get, type ClientRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Middleware } from 'koa';
-import { signedIn } from '../../../src/web/auth.js';
+import { demandProof, signedIn } from '../../../src/web/auth.js';
 import { formToken } from '../../../src/web/form-token.js';
 import { ask, SLOW_MS, startWeb, TOKEN, type TestWeb } from './support.js';
 
 const page: Middleware = async (ctx) => {
-  if (ctx.path !== '/console/' && ctx.path !== '/console/change') return;
+  if (ctx.path === '/console/written-down') demandProof(ctx);
+  else if (ctx.path !== '/console/' && ctx.path !== '/console/change') return;
   ctx.body = `hello ${signedIn(ctx).principal.name} ${signedIn(ctx).session?.csrf ?? ''}`;
 };
 
@@ -25,6 +26,14 @@ afterEach(() => web.close());
 const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'same-origin' };
 /** What a script on our origin sends: one of an app just as one of the console. */
 const SCRIPT = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
+
+test('what is written down in somebody’s name needs the CSRF token, also where the browser says nothing of who asks', async () => {
+  const read = (headers: Record<string, string>) =>
+    ask(`${web.url}/console/written-down`, { headers: { cookie, accept: 'text/html', ...headers } });
+  expect((await read({})).status).toBe(403);
+  expect((await read(NAVIGATION)).status).toBe(403);
+  expect((await read({ 'x-csrf-token': csrf })).status).toBe(200);
+});
 
 describe('the API', () => {
   test('is open to the token in either header, and to nobody else', async () => {
@@ -161,7 +170,7 @@ describe('the console', () => {
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
       'cross-origin-opener-policy': 'same-origin',
-      'referrer-policy': 'strict-origin',
+      'referrer-policy': 'origin',
       'cache-control': 'no-store',
     });
   });
@@ -232,10 +241,10 @@ describe('behind a proxy with a path of its own', () => {
     web = await startWeb({ console: [page], base: 'https://intranet.example' });
     const id = await web.sessions.begin('admin');
     const answer = await ask(`${web.url}/console/`, {
-      headers: { cookie: `__Host-streamlit_host_session=${id}`, ...NAVIGATION },
+      headers: { cookie: `__Host-Http-streamlit_host_session=${id}`, ...NAVIGATION },
     });
     expect(answer.headers['set-cookie']?.[0]).toBe(
-      `__Host-streamlit_host_session=${id}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600; Secure`,
+      `__Host-Http-streamlit_host_session=${id}; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600; Secure`,
     );
   });
 
