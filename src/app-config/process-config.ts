@@ -62,7 +62,10 @@ export class ProcessConfig {
       return await this.#options.cookies.of(app);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#options.logger.warn({ app }, `logins of an app's visitors end with its process: ${error.message}`);
+      this.#options.logger.warn(
+        { app },
+        `visitors of this app will be logged out when its process stops: ${error.message}`,
+      );
       return randomBytes(32).toString('hex');
     }
   }

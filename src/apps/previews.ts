@@ -99,11 +99,7 @@ export class Previews {
     if (app === undefined) store.demandFree(id);
     if (app?.preview !== undefined) {
       const { of, branch } = app.preview;
-      throw new Refusal(
-        'conflict',
-        'preview-not-pushable',
-        `${id} is the preview of a branch. Push ${branch} to ${of} instead.`,
-      );
+      throw new Refusal('conflict', 'preview-not-pushable', `${id} is a preview. Push ${branch} to ${of} instead.`);
     }
     if (app === undefined && isPreviewId(id)) {
       const sentence = `The app id "${id}" is reserved: only previews have "--" in their ids. Push the branch to its app, or choose another id.`;
@@ -131,7 +127,7 @@ export class Previews {
         await this.#note(id);
         await this.#turns.take(preview.of, () => this.#removeIdle(id));
       } catch (error) {
-        logger.error({ app: id, err: error }, 'a preview could not be looked after');
+        logger.error({ app: id, err: error }, 'an unused preview could not be removed');
       }
     }
   }
@@ -150,6 +146,6 @@ export class Previews {
     const app = store.find(id);
     if (app === undefined || !isIdle(usedAt(app, routes.live(id)?.visitedAt ?? 0), settings.idleMs, Date.now())) return;
     await removal.remove(id);
-    logger.info({ app: id }, 'a preview that nobody used was removed');
+    logger.info({ app: id }, 'removed an unused preview');
   }
 }

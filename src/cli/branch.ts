@@ -13,5 +13,5 @@ export async function branch(cli: Context, id: string, name: string | undefined)
     return cli.out.print(
       `${id} deploys ${name}. To deploy a commit that you already pushed, run "streamlit-host redeploy ${id}".`,
     );
-  cli.out.print(app.deploy_branch ?? 'none yet: the first push chooses it');
+  cli.out.print(app.deploy_branch ?? 'not set yet (the first push sets it)');
 }

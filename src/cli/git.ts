@@ -16,7 +16,7 @@ export async function git(folder: string, args: readonly string[], input?: strin
         if (error === null) resolve(stdout);
         else if (hasCode(error, 'ENOENT')) reject(missing());
         else if (hasCode(error, 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'))
-          reject(new Error(`git ${args[0] ?? ''} printed too much`, { cause: error }));
+          reject(new Error(`git ${args[0] ?? ''} produced too much output`, { cause: error }));
         else resolve(undefined);
       },
     );

@@ -298,7 +298,7 @@ export class Deploys {
     const to = error instanceof CalledOff ? error.to : 'failed';
     const reason = describe(error);
     if (!(error instanceof CalledOff) && !(error instanceof Refusal) && reason === INTERNAL) {
-      logger.error({ app, release: number, err: error }, 'a deploy failed for a reason of our own');
+      logger.error({ app, release: number, err: error }, 'a deploy failed because of an internal error');
     }
     log.step(
       to === 'failed'

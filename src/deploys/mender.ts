@@ -54,7 +54,7 @@ export class Mender {
     if (app.place !== undefined || app.live === null || app.wanted !== 'running' || app.asleep) return;
     if (serving.process(app.id) !== undefined) return;
     await serving.start(store.get(app.id), { inTurn: true });
-    logger.info({ app: app.id }, 'an app that should run and did not was started');
+    logger.info({ app: app.id }, 'started an app that should be running');
   }
 
   async #attempt(about: string, work: () => Promise<void>): Promise<void> {
@@ -65,7 +65,10 @@ export class Mender {
       const trouble = messageOf(error);
       if (this.#told.get(about) === trouble) return;
       this.#told.set(about, trouble);
-      this.#options.logger.warn({ ...(about !== '' && { app: about }), err: error }, 'cannot put right yet');
+      this.#options.logger.warn(
+        { ...(about !== '' && { app: about }), err: error },
+        'an app is not in its desired state and cannot be corrected yet',
+      );
     }
   }
 }

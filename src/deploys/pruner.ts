@@ -57,7 +57,7 @@ export class Pruner {
       ...current,
       releases: current.releases.filter((one) => !drop.includes(one.number)),
     }));
-    logger.info({ app: id, releases: drop }, 'old releases were removed');
+    logger.info({ app: id, releases: drop }, 'removed old releases');
   }
 
   /** Forgets the versions of an app's config that no kept release names. */
@@ -77,7 +77,7 @@ export class Pruner {
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {
       if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
-      logger.info({ environment: name }, 'an environment that no release uses was removed');
+      logger.info({ environment: name }, 'removed an unused environment');
     }
   }
 }

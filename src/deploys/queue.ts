@@ -116,7 +116,7 @@ export class DeployQueue {
     const trouble = messageOf(error);
     if (this.#closing || (trouble === this.#trouble.text && Date.now() - this.#trouble.at < QUIET_MS)) return;
     this.#trouble = { text: trouble, at: Date.now() };
-    this.#options.logger.warn({ error: trouble }, 'the queue of deploys has trouble');
+    this.#options.logger.warn({ error: trouble }, 'the deploy queue reported an error');
   }
 }
 

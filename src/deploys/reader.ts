@@ -86,6 +86,6 @@ export class ThreadReader implements Reader {
   }
 
   #tell(error: unknown): void {
-    this.#logger.warn({ err: error }, 'the thread that reads projects ended');
+    this.#logger.warn({ err: error }, 'the project reader thread exited');
   }
 }

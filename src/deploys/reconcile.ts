@@ -31,7 +31,7 @@ export async function reconcile(options: ReconcileOptions): Promise<void> {
         }
         await mendBranch(options, app);
       } catch (error) {
-        logger.error({ app: app.id, err: error }, 'an app could not be taken up again');
+        logger.error({ app: app.id, err: error }, 'an app could not be resumed');
       }
     }),
   );

@@ -71,7 +71,7 @@ export class Absent {
         response.end(this.#options.page(page, told, facts));
       })
       .catch((error: unknown) => {
-        this.#options.log('a page could not be answered', { app: app?.id, error: String(error) });
+        this.#options.log('a page could not be rendered', { app: app?.id, error: String(error) });
         response.destroy();
       });
   }

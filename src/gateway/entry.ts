@@ -55,14 +55,14 @@ export function createEntry(options: EntryOptions): Entry {
   /** Why a request is refused at the door, whatever it asks for; undefined where it may come in. */
   const refusal = (request: IncomingMessage): { status: number; title: string; sentence: string } | undefined => {
     if (countOf(request.rawHeaders, 'host') > 1)
-      return { status: 400, title: 'Bad Request', sentence: 'The request names two hosts.' };
+      return { status: 400, title: 'Bad Request', sentence: 'The request has more than one Host header.' };
     if (!options.isOurHost(request.headers.host)) {
       const sentence =
-        'This server does not answer under this name. If it should, add the name to STREAMLIT_HOST_HOSTS, or make it the host of STREAMLIT_HOST_PUBLIC_BASE.';
+        'This server does not accept requests for this host name. To allow the name, add it to STREAMLIT_HOST_HOSTS or use it in STREAMLIT_HOST_PUBLIC_BASE.';
       return { status: 421, title: 'Misdirected Request', sentence };
     }
     if (isServiceWorker(request.headers)) {
-      const sentence = 'Service workers are not allowed here: apps share this address.';
+      const sentence = 'Service workers are not allowed, because apps share this origin.';
       return { status: 403, title: 'Forbidden', sentence };
     }
     return undefined;

@@ -71,11 +71,7 @@ export class Gateway {
     }
     // As the WebSocket, it runs the app's script for who asks: a page of another site must not.
     if (isAgentApi(to.rest) && !this.#isFromHere(request))
-      return plain(
-        response,
-        403,
-        'The agent API answers programs and pages of this origin, not those of another site.\n',
-      );
+      return plain(response, 403, 'The agent API does not accept requests from other sites.\n');
     if (plainRest(to.rest) === '/_stcore/host-config') return this.#hostConfig(response);
     if (to.rest === '/_host/live') return json(response, { live: routes.live(to.id)?.backend.release ?? app.live });
     if (to.rest === '/_host/wake' && request.method === 'POST') {
@@ -97,7 +93,7 @@ export class Gateway {
           query,
         );
     answer.catch((error: unknown) => {
-      this.#options.log('a request could not be answered', { app: to.id, error: String(error) });
+      this.#options.log('a request failed', { app: to.id, error: String(error) });
       response.destroy();
     });
   }
@@ -196,7 +192,11 @@ export class Gateway {
     const appPath = this.#prepare(request, to, query);
     const cookie = bind === undefined ? undefined : releaseCookie(to.id, appPath, bind);
     this.#forwarder.web(request, response, target, { appPath, cookie }, (error) => {
-      this.#options.log('an app did not answer', { app: to.id, release: target.backend.release, error: error.message });
+      this.#options.log('an app did not respond', {
+        app: to.id,
+        release: target.backend.release,
+        error: error.message,
+      });
       if (response.headersSent || response.destroyed) response.destroy();
       else this.#unavailable(request, response, app);
     });

@@ -79,7 +79,7 @@ export class GitHandler {
   async #handle(request: IncomingMessage, response: ServerResponse, path: string, query: string): Promise<void> {
     // Who logs in with a browser lends the login to every page of the origin: an app's script could clone and push with it.
     if (isBrowser(request.headers))
-      return say(request, response, 403, 'This address is for git, not for a browser. The console shows every file.');
+      return say(request, response, 403, 'This URL is for git. To browse the files, open the console.');
     const principal = this.#whoAsks(request);
     if (principal === undefined) {
       response.setHeader('www-authenticate', 'Basic realm="streamlit-host", charset="UTF-8"');
@@ -235,7 +235,7 @@ export class GitHandler {
     request.pipe(body);
     const left = (): void => {
       // Also where all of it had come: what was not read of it yet went with the client.
-      if (!request.readableEnded) body.destroy(new Error('the client left'));
+      if (!request.readableEnded) body.destroy(new Error('the client disconnected'));
     };
     request.once('close', left);
     // It may have left while its app was being made.

@@ -185,7 +185,7 @@ export class Apps {
   /** @throws Refusal where a branch cannot be the one that deploys */
   #demandBranch(app: App, branch: string): void {
     demandBranchName(branch);
-    demandRepository(app, 'An app that runs in place has no branches');
+    demandRepository(app, 'Deploy it from its folder');
     const refuse = (code: 'branch-fixed' | 'branch-has-preview', sentence: string): Refusal =>
       new Refusal('conflict', code, sentence, { field: 'deploy_branch' });
     if (app.preview !== undefined)

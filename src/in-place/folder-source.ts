@@ -92,7 +92,7 @@ export class FolderSource implements AppSource {
     void deploy.done.then(({ number, state, reason }) => {
       // Nobody may wait for it: the server's log is where its owner looks.
       if (state === 'failed') {
-        logger.warn({ app: id, release: number }, `an app in place was not started: ${reason ?? ''}`);
+        logger.warn({ app: id, release: number }, `an in-place app was not started: ${reason ?? ''}`);
       }
     });
     return deploy;

@@ -76,7 +76,7 @@ export class Folders {
         if (outcome !== 'unchanged') logger.info({ app, outcome }, sentence);
     } catch (error) {
       // The apps that were pushed must not wait until it is fixed.
-      logger.error({ err: error }, 'the apps in place could not be looked at');
+      logger.error({ err: error }, 'the in-place apps could not be checked');
     }
   }
 
@@ -179,7 +179,7 @@ export class Folders {
       return await work();
     } catch (error) {
       if (error instanceof Refusal) return { app, outcome: 'failed', sentence: error.message };
-      this.#options.logger.error({ app, err: error }, 'an app in place could not be set up');
+      this.#options.logger.error({ app, err: error }, 'an in-place app could not be set up');
       return { app, outcome: 'failed', sentence: 'Internal error; see the server log.' };
     }
   }

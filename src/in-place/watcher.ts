@@ -34,7 +34,7 @@ export class Watcher {
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#work = new Background((error) =>
-      options.logger.warn({ err: error }, 'a change of a watched folder could not be deployed'),
+      options.logger.warn({ err: error }, 'a change in a watched folder could not be deployed'),
     );
     this.#looks = setInterval(() => this.#work.own(this.#look()), LOOK_MS);
     this.#looks.unref();
@@ -73,7 +73,7 @@ export class Watcher {
     // What was changed while it was being looked over is told by nothing else.
     watcher.on('ready', () => this.#seen(id));
     watcher.on('error', (error) =>
-      this.#options.logger.warn({ app: id, err: error }, 'a folder can be watched in part only'),
+      this.#options.logger.warn({ app: id, err: error }, 'only part of a folder can be watched'),
     );
     this.#watched.set(id, { dir, identity, watcher });
   }

@@ -96,13 +96,16 @@ export class Photographer {
     try {
       const picture = await this.#picture(id, abort.signal);
       if (picture === undefined)
-        return logger.debug({ app: id }, 'no picture was taken: the app shows none, or there is no Chromium');
+        return logger.debug(
+          { app: id },
+          'no picture was taken: the app failed to render, or Chromium is not available',
+        );
       abort.signal.throwIfAborted();
       await pictures.keep(id, picture);
       logger.debug({ app: id, bytes: picture.length }, 'a picture was taken');
     } catch (error) {
       const why: unknown = abort.signal.aborted ? abort.signal.reason : error;
-      if (why instanceof GivenUp) logger.debug({ app: id }, 'a picture was given up');
+      if (why instanceof GivenUp) logger.debug({ app: id }, 'a picture was cancelled');
       else logger.warn({ app: id, reason: messageOf(why) }, 'a picture of an app could not be taken');
     } finally {
       clearTimeout(timer);

@@ -257,7 +257,7 @@ export class AppProcess {
     const hung = this.#hang.missed(askedAt, Date.now(), cpuSeconds);
     if (hung === undefined) return;
     this.#hang.reset();
-    this.#excess = `the app did not respond for ${Math.round(hung / 1_000)} s and was ended`;
+    this.#excess = `the app did not respond for ${Math.round(hung / 1_000)} s and was stopped`;
     await instance.end(0);
   }
 

@@ -17,6 +17,6 @@ export function whereItListens(port: number | undefined, ports: readonly number[
 
 /** Says how a process ended: by a signal, or with a code. */
 export function howItEnded({ code, signal }: Exit): string {
-  if (signal !== null) return `the app was stopped by ${signal}`;
+  if (signal !== null) return `the app was killed by ${signal}`;
   return code === null ? 'the app exited' : `the app exited with code ${code}`;
 }

@@ -150,13 +150,13 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const effective = new EffectiveConfig({ store, configs: appConfigs });
   const cookies = new CookieSecrets(paths, vault);
   const secretFiles = new SecretFiles(paths);
-  await later.attempt('encrypt what an earlier version left', () =>
+  await later.attempt('encrypt the secrets of an earlier version', () =>
     sealSecrets({ store, cookies, files: secretFiles, logger }),
   );
 
   const path = [dirname(process.execPath), config.path].join(delimiter);
   const git = new Git(path);
-  await later.attempt('make the repository of apps that are yet to come', async () => {
+  await later.attempt('create the template repository for new apps', async () => {
     await rm(paths.emptyRepository, { recursive: true, force: true });
     await new Repository(paths.emptyRepository, git).init(paths.tmp);
   });

@@ -33,16 +33,14 @@ export async function takeData(paths: Paths, later: Pick<Later, 'attempt'>): Pro
   await endMarked(build, { has: (one) => one !== build });
   // By name: what comes from now on is ours.
   const names = await readdir(paths.tmp).catch(() => []);
-  await later.attempt('clear earlier work in progress', async () => {
+  await later.attempt('clear unfinished work', async () => {
     for (const name of names) await rm(join(paths.tmp, name), { recursive: true, force: true, maxRetries: 5 });
     for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
     await rm(paths.drafts, { recursive: true, force: true });
     // Where earlier versions kept downloads, which builds in a cage cannot reach.
     for (const name of ['uv', 'pip']) await rm(join(paths.cache, name), { recursive: true, force: true });
   });
-  await later.attempt('write down which server this is', () =>
-    writeServerRecord(paths.server, { ...ownIdentity(), url: '' }),
-  );
+  await later.attempt('write the server record', () => writeServerRecord(paths.server, { ...ownIdentity(), url: '' }));
   return { mark };
 }
 

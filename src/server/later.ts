@@ -48,10 +48,7 @@ export class Later {
       // Rights that are missing are a mistake, which waiting does not mend.
       const forbidden = hasCode(error, 'EACCES') || hasCode(error, 'EPERM');
       if (!isUnwritable(error) && (forbidden || (await this.#canWrite()))) throw error;
-      this.#logger.warn(
-        { error: messageOf(error) },
-        `the disk is full or read-only, so the server starts without this: ${what}`,
-      );
+      this.#logger.warn({ error: messageOf(error) }, `The disk is full or read-only. Postponed: ${what}.`);
       this.#steps.push({ what, work });
       this.#timer ??= setInterval(() => {
         this.#trying = this.#trying.then(() => this.retry());
@@ -72,7 +69,7 @@ export class Later {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.#logger.info('The disk can be written again.');
+    this.#logger.info('The disk is writable again.');
   }
 
   async close(): Promise<void> {

@@ -87,7 +87,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     logger,
   });
 
-  await later.attempt('take pushes', () => doors.hooks.listen());
+  await later.attempt('accept pushes', () => doors.hooks.listen());
   const unfollow = logFolder?.follow(composed.store, paths, (text) => logger.warn(text));
   await composed.begin();
   const proxies = new TrustedProxies(config.trustedProxies);
@@ -103,7 +103,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   bases.platform = onPort(bases.platform, port);
   bases.apps &&= onPort(bases.apps, appsPort);
   const local = `http://${config.localHost}:${port}${basePath}`;
-  await later.attempt('write down where this server answers', () =>
+  await later.attempt('record the URL of this server', () =>
     writeServerRecord(paths.server, { ...ownIdentity(), url: publicBase(), local }),
   );
   const photographer = config.pictures

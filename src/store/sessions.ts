@@ -172,7 +172,7 @@ export class Sessions {
       this.#forgetOld();
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return;
-      this.#warn(`cannot read ${this.#file}, so everyone has to log in again: ${messageOf(error)}`);
+      this.#warn(`cannot read ${this.#file}, so everyone must log in again: ${messageOf(error)}`);
     }
   }
 

@@ -87,7 +87,7 @@ export function answerErrors(options: ErrorOptions): Middleware {
         const left = ctx.req.destroyed && !ctx.req.readableEnded;
         options.logger[left ? 'debug' : 'error'](
           { err: error, method: ctx.method, path: ctx.path },
-          left ? 'a sender left' : 'a request failed',
+          left ? 'the client disconnected' : 'a request failed',
         );
       }
       if (ctx.headerSent) throw error;

@@ -73,7 +73,7 @@ export function createWeb(options: WebOptions): RequestListener {
     );
     logger[left ? 'debug' : 'error'](
       { err: error },
-      left ? 'somebody left in the middle of an answer' : 'an answer ended early',
+      left ? 'a client disconnected during a response' : 'a response ended early',
     );
   });
 

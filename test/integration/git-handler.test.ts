@@ -154,7 +154,7 @@ describe('a client that leaves while its app is being made', () => {
       ];
       client.write([...head, `Content-Length: ${what.startsWith('all') ? 4 : 4_000}`, '', '0000'].join('\r\n'));
       await until('the push ends', () => ended.length === 1, 10_000);
-      expect(warnings).toContainEqual({ error: 'the client left' });
+      expect(warnings).toContainEqual({ error: 'the client disconnected' });
       expect(await processesWith(join(folder, 'hello.git'))).toEqual([]);
     },
   );

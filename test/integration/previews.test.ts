@@ -199,7 +199,7 @@ test('nobody pushes to a preview itself, or makes an app that looks like one', a
   const before = await serves(host, FEATURE);
   const direct = await project.git('push', host.remote(FEATURE), 'main:feature/x');
   expect(direct.code).not.toBe(0);
-  expect(direct.output).toContain(`${FEATURE} is the preview of a branch. Push feature/x to shop instead.`);
+  expect(direct.output).toContain(`${FEATURE} is a preview. Push feature/x to shop instead.`);
   const made = await project.git('push', host.remote('new--thing'), 'main');
   expect(made.code).not.toBe(0);
   expect(made.output).toContain('only previews have "--" in their ids');

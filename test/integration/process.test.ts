@@ -187,7 +187,7 @@ test('a process that exceeds its memory limit is ended and restarted; the limit 
   expect([app.restarts, app.lastExit]).toEqual([1, 'the app used 130 MB of memory; its limit is 100 MB']);
   process.kill(app.pid ?? 0, 'SIGKILL');
   await until(() => app.restarts === 2);
-  expect(app.lastExit).toBe('the app was stopped by SIGKILL');
+  expect(app.lastExit).toBe('the app was killed by SIGKILL');
 });
 
 test('a process that finds no free port after a crash goes on trying', async () => {
@@ -301,8 +301,8 @@ test('one that is stopped in its tracks is ended and started again, and one that
   }
   clock.mockRestore();
   await until(() => app.state === 'ready' && app.pid !== pid);
-  expect([app.lastExit, app.restarts]).toEqual(['the app did not respond for 60 s and was ended', 1]);
-  expect(await log()).toContain('the app did not respond for 60 s and was ended');
+  expect([app.lastExit, app.restarts]).toEqual(['the app did not respond for 60 s and was stopped', 1]);
+  expect(await log()).toContain('the app did not respond for 60 s and was stopped');
 }, 90_000);
 
 test('one that is handed a socket serves on it and on no port; it ends, and nobody listens there any more', async () => {

@@ -226,7 +226,7 @@ test('7: a crash is followed by a start in the same folder, which is counted; or
   expect((await refresh()).reports).toBe('changed');
   process.kill(again.pid, 'SIGKILL');
   await until('it has crashed', async () => (await app('reports')).state === 'crashed');
-  expect(await readFile(place.path('logs/reports.log'), 'utf8')).toContain('the app was stopped by SIGKILL');
+  expect(await readFile(place.path('logs/reports.log'), 'utf8')).toContain('the app was killed by SIGKILL');
   // Long after another one would have been started: the first start after a crash does not wait.
   await until('the other app was asked', async () => (await shown('parent')).includes('child='));
   expect(await app('reports')).toMatchObject({ state: 'crashed', pid: null });

@@ -128,7 +128,7 @@ test('an app that crashes is started again as it was, and whoever watches sees e
   events.abort();
   await listening;
   expect((await host.app('steady')).restarts).toBe(1);
-  expect(await runLog('steady')).toMatch(/the app was stopped by SIGKILL \(pid \d+, after [\d.]+ s\)/);
+  expect(await runLog('steady')).toMatch(/the app was killed by SIGKILL \(pid \d+, after [\d.]+ s\)/);
   expect(await running('second')).toEqual(other);
 });
 

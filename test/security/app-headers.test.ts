@@ -58,7 +58,7 @@ test.each([
         body: '{}',
         headers: { 'content-type': 'application/json', 'content-length': '2', ...headers },
       })
-    ).body.startsWith('The agent API answers programs') === false;
+    ).body.startsWith('The agent API does not accept') === false;
   expect(await reaches({ origin: 'http://evil.example' })).toBe(false);
   expect(await reaches({ origin: 'null' })).toBe(false);
   expect(await reaches({ origin: own, 'sec-fetch-site': 'cross-site' })).toBe(false);

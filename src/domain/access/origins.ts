@@ -21,7 +21,7 @@ export function needsTwoOrigins(bind: string, publicBase: string): boolean {
 
 /** What an operator is told where apps share the console's origin and must not. */
 export function unsafeOrigin(publicBase: string): string {
-  return `Apps share the console’s origin, ${publicBase}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.`;
+  return `Apps share the console's origin, ${publicBase}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.`;
 }
 
 /** A base URL with another port, without a trailing slash. */

@@ -61,7 +61,7 @@ function nameOf(word: string, line: number): string {
   throw new Refusal(
     'invalid',
     'packages-invalid',
-    `"${printable(word)}" in line ${line} of ${PACKAGES_FILE} is not a valid name of a Debian package. Write one name per line, such as ffmpeg.`,
+    `"${printable(word)}" in line ${line} of ${PACKAGES_FILE} is not a valid Debian package name. Write one name per line, such as ffmpeg.`,
     { field: PACKAGES_FILE },
   );
 }

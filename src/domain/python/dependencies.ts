@@ -112,7 +112,7 @@ function lookAt(files: ProjectFiles, folder: string): Place {
   const named = pyproject !== undefined && namesDependencies(pyproject);
   const there = DEPENDENCY_FILES.filter((file) => files.has(below(folder, file)));
   const useless = new Map<string, string>();
-  if (pyproject === undefined) useless.set('uv.lock', 'has no pyproject.toml beside it');
+  if (pyproject === undefined) useless.set('uv.lock', 'has no pyproject.toml next to it');
   if (!named)
     useless.set(
       'pyproject.toml',

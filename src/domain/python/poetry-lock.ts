@@ -43,7 +43,7 @@ export function translatePoetryLock(
     throw unsupported(FILE, `it lacks ${name}, which pyproject.toml requires. Run "poetry lock" and push it again`);
   }
   const grouped = all.some(({ table }) => Array.isArray(table.groups) || typeof table.category === 'string');
-  if (!grouped && asked === undefined) throw unsupported(FILE, 'there is no pyproject.toml beside it');
+  if (!grouped && asked === undefined) throw unsupported(FILE, 'there is no pyproject.toml next to it');
   const conditions = grouped ? byGroup(all) : byWalk(held, asked ?? new Map());
   const indexes = new Set<string>();
   const lines = all.flatMap((one) => {

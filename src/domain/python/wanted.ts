@@ -58,7 +58,7 @@ export function requirementLine(file: string, name: string, wanted: Wanted): str
 
 /** The refusal for what cannot be said in a requirements file. @param what "its package x is …" */
 export function unsupported(file: string, what: string): Refusal {
-  const sentence = `${file} is not supported as it is: ${what}. Change it, or add a requirements.txt and set dependencies = "requirements.txt" in streamlit-host.toml.`;
+  const sentence = `Cannot use ${file}: ${what}. Change it, or add a requirements.txt and set dependencies = "requirements.txt" in streamlit-host.toml.`;
   return new Refusal('invalid', 'requirements-unsupported', sentence, { field: file });
 }
 

@@ -120,7 +120,11 @@ export class Child implements Instance {
     child.stdin.on('error', () => undefined);
     child.unref();
     if (caged !== undefined && !(await giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order))) {
-      throw new Refusal('unavailable', 'app-not-started', 'The app’s cage could not be made. Its log says why.');
+      throw new Refusal(
+        'unavailable',
+        'app-not-started',
+        "The app's cage could not be set up. The app's log says why.",
+      );
     }
     const pid = (await descendantOf(child.pid, caged?.around ?? 0)) ?? child.pid;
     // What surrounds it may have started it before it was lowered itself.

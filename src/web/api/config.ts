@@ -19,10 +19,7 @@ const MAX_BODY = 4 * SECRETS_BYTES;
 
 const value = z.string().describe('Any text without NUL characters.');
 
-const reveal = z
-  .enum(['0', '1'])
-  .default('0')
-  .describe('1: with the values. Who asked for them is written to the log of the server.');
+const reveal = z.enum(['0', '1']).default('0').describe('1: include the values. This is logged.');
 
 const queries = {
   vars: z.object({ reveal, name: z.string().max(200).optional().describe('Return only this var.') }),

@@ -41,7 +41,7 @@ export function streamEvents(
   const out = new PassThrough();
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, options.closing]);
-  const heartbeat = setInterval(() => out.write(': still here\n\n'), options.heartbeatMs ?? HEARTBEAT_MS);
+  const heartbeat = setInterval(() => out.write(': keep-alive\n\n'), options.heartbeatMs ?? HEARTBEAT_MS);
   out.write('retry: 2000\n\n');
   ctx.body = out;
   ctx.res.once('close', () => gone.abort());

@@ -103,7 +103,7 @@ async function withFolder<T>(tmp: string, use: (folder: string) => Promise<T>): 
 
 async function receiveForm(ctx: Context, folder: string, { maxBytes, first }: UploadOptions): Promise<Upload> {
   // The library waits for the end of whatever it is given, and the one of a sender who has left was before.
-  if (ctx.req.destroyed) throw Object.assign(new Error('the sender left'), { code: 'ECONNRESET' });
+  if (ctx.req.destroyed) throw Object.assign(new Error('the client disconnected'), { code: 'ECONNRESET' });
   const storage = new LimitedStorage(folder, maxBytes, first);
   const options = {
     storage: storage as unknown as koaMulter.StorageEngine,

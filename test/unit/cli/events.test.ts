@@ -19,7 +19,7 @@ async function all(stream: AsyncIterable<Uint8Array>): Promise<ServerEvent[]> {
 }
 
 it('readEvents reads names, ids and several lines of data, and passes over comments', async () => {
-  const text = 'retry: 2000\n\n: still here\n\ndata: one\ndata: two\nid: 7\n\nevent: end\ndata: {}\n\n';
+  const text = 'retry: 2000\n\n: keep-alive\n\ndata: one\ndata: two\nid: 7\n\nevent: end\ndata: {}\n\n';
   expect(await all(bytes(text))).toEqual([
     { event: 'message', data: 'one\ntwo', id: '7' },
     { event: 'end', data: '{}', id: undefined },

@@ -62,6 +62,8 @@ it('looks at every app, and says once what cannot be put right', async () => {
   const one = mender();
   await one.look();
   await one.look();
-  expect(steps.filter((step) => step === 'cannot put right yet')).toHaveLength(1);
+  expect(
+    steps.filter((step) => step === 'an app is not in its desired state and cannot be corrected yet'),
+  ).toHaveLength(1);
   expect(steps.filter((step) => step === 'record good')).toHaveLength(2);
 });

@@ -50,7 +50,7 @@ function start(...apps: App[]): {
 }
 
 const app = (id: string, facts: Partial<App> = {}): App => ({ ...newApp(id, id, new Date()), ...facts });
-const NONE = 'no picture was taken: the app shows none, or there is no Chromium';
+const NONE = 'no picture was taken: the app failed to render, or Chromium is not available';
 
 test('a picture is taken when another release is live, one app after the other, and at no other change', async () => {
   const { tell, lines, asked } = start(app('one', { live: 1 }), app('two'));
@@ -76,10 +76,10 @@ test('it is given up for an app that goes to sleep, is stopped or removed, and b
   tell('three');
   await vi.waitFor(() => expect(lines).toHaveLength(4), 20_000);
   expect(lines).toEqual([
-    'one: a picture was given up',
-    'two: a picture was given up',
+    'one: a picture was cancelled',
+    'two: a picture was cancelled',
     `two: ${NONE}`,
-    'three: a picture was given up',
+    'three: a picture was cancelled',
   ]);
   expect(asked()).toBe(1);
 });
@@ -89,7 +89,7 @@ test('the end of the server ends it at once, and nothing begins after it', async
   tell('one', { live: 1 });
   tell('two', { live: 1 });
   await close();
-  expect(lines).toEqual(['one: a picture was given up']);
+  expect(lines).toEqual(['one: a picture was cancelled']);
   tell('two', { live: 2 });
   expect(asked()).toBe(0);
 });

@@ -20,7 +20,7 @@ it('does what a full disk keeps from being done later, in its order, and says wh
   expect(later.missing).toEqual(['a', 'b']);
   room = true;
   await later.retry();
-  expect([later.missing, done, said.at(-1)]).toEqual([[], ['c', 'a', 'b'], 'The disk can be written again.']);
+  expect([later.missing, done, said.at(-1)]).toEqual([[], ['c', 'a', 'b'], 'The disk is writable again.']);
   await later.close();
 });
 

@@ -47,7 +47,7 @@ test('a sender who leaves in the middle of a body is not logged as a defect', as
   );
   await vi.waitFor(() => expect(web.logged.join('')).toBe(''));
   socket.end();
-  await vi.waitFor(() => expect(web.logged.join('')).toContain('a sender left'));
+  await vi.waitFor(() => expect(web.logged.join('')).toContain('the client disconnected'));
   expect(web.logged.join('')).not.toContain('"level":50');
 });
 

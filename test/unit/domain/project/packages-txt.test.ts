@@ -24,7 +24,7 @@ describe('parsePackages', () => {
     `a${'b'.repeat(200)}`,
   ])('refuses %j with its line', (name) => {
     expect(() => parsePackages(`ffmpeg\n${name}\n`)).toThrow(
-      /^"[^\p{Cc}]*" in line 2 of packages\.txt is not a valid name of a Debian package\. /u,
+      /^"[^\p{Cc}]*" in line 2 of packages\.txt is not a valid Debian package name\. /u,
     );
     expect(() => parsePackages(name)).toThrow(
       expect.objectContaining({ code: 'packages-invalid', field: 'packages.txt' }),

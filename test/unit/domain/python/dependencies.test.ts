@@ -86,7 +86,7 @@ describe('chooseDependencies', () => {
     expect(() => choose({ 'uv.lock': UV_LOCK })).toThrow(
       expect.objectContaining({
         code: 'no-requirements',
-        message: expect.stringContaining('uv.lock has no pyproject.toml beside it') as string,
+        message: expect.stringContaining('uv.lock has no pyproject.toml next to it') as string,
       }),
     );
   });
@@ -147,7 +147,7 @@ describe('uv.lock', () => {
   it('is refused where it does not hold what pyproject.toml names', () => {
     const pyproject = PROJECT.replace('"six"', '"six", "Pandas>=2"');
     expect(() => choose({ 'uv.lock': UV_LOCK, 'pyproject.toml': pyproject })).toThrow(
-      /^uv\.lock is not supported as it is: it lacks Pandas, .* Run "uv lock" and push it again\./,
+      /^Cannot use uv\.lock: it lacks Pandas, .* Run "uv lock" and push it again\./,
     );
   });
 });
@@ -334,7 +334,7 @@ lock-version = "2.0"
     ]);
     const withExtra = POETRY.replace('"^1.40"', '{ version = "^1.40", extras = ["snowflake"] }');
     expect(lines({ 'poetry.lock': older, 'pyproject.toml': withExtra })).toContain('snow==3.0');
-    expect(() => choose({ 'poetry.lock': older })).toThrow(/there is no pyproject\.toml beside it/);
+    expect(() => choose({ 'poetry.lock': older })).toThrow(/there is no pyproject\.toml next to it/);
     expect(() => choose({ 'poetry.lock': older, 'pyproject.toml': `${POETRY}pandas = "*"\n` })).toThrow(
       /it lacks pandas, .* Run "poetry lock"/,
     );
