@@ -13,7 +13,7 @@ beforeAll(async () => {
   browser = await openBrowser();
 });
 
-it('who comes during the first build sees that it goes on, and the app opens by itself; the operator reads the log as it grows', async () => {
+it('a visitor during the first build sees that the app is building, and the app opens when ready; the operator sees the log stream', async () => {
   const signals = await Signals.create();
   const project = await fixture('slow-build');
   await project.commit({ 'slow/signals.txt': signals.text, 'text.txt': 'text:there' }, 'Begin');
@@ -52,7 +52,7 @@ it('who comes during the first build sees that it goes on, and the app opens by 
   await operator.context().close();
 });
 
-it('why a first deploy failed is told to the operator and to nobody else', async () => {
+it('only the operator sees why a first deploy failed', async () => {
   const project = await fixture('exception');
   expect((await project.git('push', host.remote('broken'), 'main')).code).toBe(1);
   await until('it has failed', async () => (await host.app('broken')).state === 'failed');

@@ -9,7 +9,7 @@ import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
 import { button, byLabel, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
 
-describe('nothing serious or critical is found by axe', () => {
+describe('axe finds nothing serious or critical', () => {
   let host: TestHost;
   /** Of a visitor, and of the operator. */
   let visitor: Page;
@@ -24,7 +24,7 @@ describe('nothing serious or critical is found by axe', () => {
 
   tellFailures(() => ({ host, page }));
 
-  it('on the login page, on an error, and while there is no app', async () => {
+  it('on the login page, an error page and an empty console', async () => {
     await visitor.goto(`${host.url}/console/`);
     expect(await seriousFaults(visitor)).toEqual([]);
     await keepPictures(visitor, 'login');
@@ -41,7 +41,7 @@ describe('nothing serious or critical is found by axe', () => {
     await keepPictures(page, 'error');
   });
 
-  it('on every page of an app that runs, has failed and was stopped', async () => {
+  it('on any page of an app that is running, has a failed deploy or is stopped', async () => {
     await page.goto(`${host.url}/console/new`);
     await button(page, 'Create and deploy').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
@@ -100,7 +100,7 @@ describe('nothing serious or critical is found by axe', () => {
     expect(await seriousFaults(page)).toEqual([]);
   });
 
-  it("in the API's document, with every call open", async () => {
+  it('in the API docs with every operation open', async () => {
     await page.goto(`${host.url}/api/docs`);
     await page.evaluate('document.querySelectorAll("details").forEach((one) => { one.open = true; })');
     expect(await seriousFaults(page)).toEqual([]);
@@ -115,7 +115,7 @@ describe('nothing serious or critical is found by axe', () => {
   });
 
   it.each(['building', 'crashed', 'failed', 'not-found', 'starting', 'stopped'] satisfies GatewayPage[])(
-    'where an app cannot answer: %s',
+    'on the page for an app that is unavailable: %s',
     async (name) => {
       const files = new PublicFiles({
         folder: join(ROOT, 'public'),
@@ -139,7 +139,7 @@ describe('nothing serious or critical is found by axe', () => {
     },
   );
 
-  it('and everything can be reached with the keyboard, from the link that skips the head on', async () => {
+  it('and everything is reachable by keyboard, starting from the skip link', async () => {
     await page.goto(`${host.url}/console/apps/sales`);
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content');

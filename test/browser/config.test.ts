@@ -21,7 +21,7 @@ if False:
 `;
 const LIVE = { timeout: 60_000 };
 
-describe("the console's page of config vars and secrets", () => {
+describe('the config page in the console', () => {
   let host: TestHost;
   let browser: Browser;
   let page: Page;
@@ -44,7 +44,7 @@ describe("the console's page of config vars and secrets", () => {
 
   tellFailures(() => ({ host, page }));
 
-  it('stores what is set where nothing is live, without JavaScript too', async () => {
+  it('saves config of an app without a live release, without JavaScript too', async () => {
     const plain = await browser.newContext({
       javaScriptEnabled: false,
       storageState: await page.context().storageState(),
@@ -72,7 +72,7 @@ describe("the console's page of config vars and secrets", () => {
     await plain.close();
   });
 
-  it('names what the code asks for, and fills the name in', async () => {
+  it('lists the keys that the code reads, and fills in the name', async () => {
     await page.goto(config());
     const missing = page.getByRole('region', { name: 'Missing config' });
     await missing.getByText('os.environ["API_KEY"]').waitFor();
@@ -87,7 +87,7 @@ describe("the console's page of config vars and secrets", () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('value');
   });
 
-  it('keeps what was typed where it cannot be saved, and says where it is wrong', async () => {
+  it('keeps the input if saving fails, and says what is wrong', async () => {
     await byLabel(page, 'Name').fill('PATH');
     await byLabel(page, 'Value').fill(KEY);
     await button(page, 'Save config var').click();
@@ -119,7 +119,7 @@ describe("the console's page of config vars and secrets", () => {
     expect(await (await host.api('/apps/sales/config')).json()).toMatchObject({ version: 0, vars: [] });
   });
 
-  it('saves several at once, and leads to the deploy', async () => {
+  it('saves several vars at once, and leads to the deploy', async () => {
     await page.locator('#env').fill(`# ours\nREGION=${REGION}\nAPI_KEY="${KEY}"\n`);
     await button(page, 'Save config vars').click();
     await page.waitForURL('**/deploys/2');
@@ -128,7 +128,7 @@ describe("the console's page of config vars and secrets", () => {
     expect(await page.content()).not.toMatch(ANY);
   });
 
-  it('shows names, and a value only to whoever presses for it, which is written down', async () => {
+  it('shows names only; revealing a value takes a click and is logged', async () => {
     await page.goto(config());
     await page.locator('.vars').getByText('REGION').waitFor();
     await page.locator('.vars').getByText('by admin').first().waitFor();
@@ -145,7 +145,7 @@ describe("the console's page of config vars and secrets", () => {
     expect(await page.content()).not.toMatch(ANY);
   });
 
-  it('removes one only after it was asked about', async () => {
+  it('asks before it removes a var', async () => {
     await button(page, 'Remove API_KEY').click();
     const dialog = page.getByRole('dialog', { name: 'Remove API_KEY?' });
     await dialog.getByRole('button', { name: 'Cancel' }).click();
@@ -158,7 +158,7 @@ describe("the console's page of config vars and secrets", () => {
     expect(vars.map(({ name }) => name)).toEqual(['REGION']);
   });
 
-  it('gives the secrets out to be edited, and does not overwrite what somebody else has saved meanwhile', async () => {
+  it("reveals the secrets for editing, and does not overwrite someone else's change", async () => {
     const put = (toml: string): Promise<Response> =>
       host.api('/apps/empty/secrets', { method: 'PUT', headers: { 'content-type': 'text/plain' }, body: toml });
     await put(`[db]\npassword = "${PASSWORD}"\n`);
@@ -178,7 +178,7 @@ describe("the console's page of config vars and secrets", () => {
     });
   });
 
-  it('tells of open pages on an older release, which can be ended', async () => {
+  it('shows open pages on an older release, which can be stopped', async () => {
     const visitor = await page.context().newPage();
     await visitor.goto(`${host.url}/apps/sales/`);
     await visitor.getByRole('heading', { name: 'Region region' }).waitFor(LIVE);
@@ -203,7 +203,7 @@ describe("the console's page of config vars and secrets", () => {
     await visitor.close();
   });
 
-  it('is compared before a release comes back, with the code', async () => {
+  it('shows config and code changes before a rollback', async () => {
     await page.goto(`${host.url}/console/apps/sales/deploys`);
     await page.getByRole('link', { name: 'Roll back to release 1' }).click();
     await page.getByRole('heading', { name: 'Roll back to release 1?' }).waitFor();
@@ -222,7 +222,7 @@ describe("the console's page of config vars and secrets", () => {
     await page.getByText('This release is already live.').waitFor();
   });
 
-  it('is told as a sentence where it cannot be read', async () => {
+  it('says in a sentence why the config cannot be read', async () => {
     const key = join(host.data, 'vault.key');
     await rename(key, `${key}.away`);
     await page.goto(config());
@@ -237,7 +237,7 @@ describe("the console's page of config vars and secrets", () => {
     await rename(`${key}.away`, key);
   });
 
-  it('leaves no value in the log of the server, and no fault in the pages', () => {
+  it('leaves no values in the server log and no script errors on the pages', () => {
     expect(host.output).not.toMatch(ANY);
     expect(faults).toEqual([]);
   });

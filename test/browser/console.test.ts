@@ -49,7 +49,7 @@ describe('the console', () => {
 
   tellFailures(() => ({ host, page }));
 
-  it('lets in whoever has the printed link, once', async () => {
+  it('lets in anyone with the login link, once', async () => {
     await page.goto(host.loginUrl);
     expect(page.url()).toBe(`${host.url}/console/`);
     await page.getByRole('heading', { name: 'Push your first app' }).waitFor();
@@ -67,7 +67,7 @@ describe('the console', () => {
     await stranger.close();
   });
 
-  it('makes an app of a dropped folder, and shows its deploy while it happens', async () => {
+  it('creates an app from a dropped folder, and shows the deploy as it happens', async () => {
     second = await page.context().newPage();
     second.on('pageerror', (error) => faults.push(String(error)));
     await second.goto(`${host.url}/console/`);
@@ -100,7 +100,7 @@ describe('the console', () => {
     await keepPictures(page, 'console-deploy');
   });
 
-  it('tells another tab, which began before there was any app, without a reload', async () => {
+  it('updates another tab, opened before there were any apps, without a reload', async () => {
     await second.bringToFront();
     await second.getByRole('row').filter({ hasText: 'My words' }).getByText('Running').waitFor();
     await second.getByRole('heading', { name: 'Apps', exact: true }).waitFor();
@@ -112,7 +112,7 @@ describe('the console', () => {
     await byLabel(second, 'Filter apps').fill('');
   });
 
-  it('opens the app, and follows what it prints', async () => {
+  it('opens the app, and follows its output', async () => {
     await page.bringToFront();
     await page.goto(`${host.url}/console/apps/my-words/logs`);
     const visitor = await page.context().newPage();
@@ -152,7 +152,7 @@ describe('the console', () => {
     await visitor.close();
   });
 
-  it('edits a file, and the app has the new text', async () => {
+  it('edits a file, and the app changes', async () => {
     const visitor = await page.context().newPage();
     await page.goto(`${host.url}/console/apps/my-words/files`);
     await keepPictures(page, 'console-files');
@@ -171,7 +171,7 @@ describe('the console', () => {
     await visitor.close();
   });
 
-  it('does not overwrite what somebody else has changed meanwhile', async () => {
+  it("does not overwrite someone else's change", async () => {
     await page.goto(`${host.url}/console/apps/my-words/files/app.py`);
     const changed = await host.api('/apps/my-words/files/app.py', { method: 'PUT', body: app('Third words') });
     expect(changed.ok, await changed.clone().text()).toBe(true);
@@ -224,7 +224,7 @@ describe('the console', () => {
     expect(files.files.map(({ path }) => path)).toEqual(['app.py', 'requirements.txt']);
   });
 
-  it('shows why a deploy failed, with its log, while the app goes on', async () => {
+  it('shows why a deploy failed, with its log, while the app keeps serving', async () => {
     await page.goto(`${host.url}/console/apps/my-words/files/requirements.txt`);
     await byLabel(page, 'Content of requirements.txt').fill('streamlit\nno-such-package-anywhere-at-all\n');
     await button(page, 'Save and deploy').click();
@@ -271,7 +271,7 @@ describe('the console', () => {
     expect((await host.app('my-words')).release).toBe(6);
   });
 
-  it('rolls back to an older release', async () => {
+  it('rolls back to an earlier release', async () => {
     await page.goto(`${host.url}/console/apps/my-words/deploys`);
     await keepPictures(page, 'console-deploys');
     // Nobody can roll back to the live release, a failed one or a cancelled one.
@@ -293,7 +293,7 @@ describe('the console', () => {
     await visitor.close();
   });
 
-  it('stops and starts the app, and tells every tab', async () => {
+  it('stops and starts the app, and updates every tab', async () => {
     await page.goto(`${host.url}/console/apps/my-words`);
     const row = second.getByRole('row').filter({ hasText: 'My words' });
     await row.getByText('Running').waitFor();
@@ -336,7 +336,7 @@ describe('the console', () => {
     await keepPictures(second, 'console-apps');
   });
 
-  it('says that the connection is lost, and mends it when the server is back', async () => {
+  it('shows that the connection is lost, and recovers when the server is back', async () => {
     await page.goto(`${host.url}/console/apps/my-words`);
     await page.bringToFront();
     const { port } = new URL(host.url);
@@ -356,7 +356,7 @@ describe('the console', () => {
     await headState(page, 'Running').waitFor();
   });
 
-  it('deletes the app once its id was typed', async () => {
+  it('deletes the app after its id is typed', async () => {
     await page.goto(`${host.url}/console/apps/my-words/settings`);
     await button(page, 'Delete app …').click();
     const dialog = page.getByRole('dialog');
@@ -374,11 +374,11 @@ describe('the console', () => {
     expect((await fetch(`${host.url}/apps/my-words/`)).status).toBe(404);
   });
 
-  it('had no fault in any script', () => {
+  it('caused no script errors', () => {
     expect(faults).toEqual([]);
   });
 
-  it('does the essentials without JavaScript', async () => {
+  it('works without JavaScript for the essentials', async () => {
     const plain = await browser.newContext({ javaScriptEnabled: false });
     const still = await plain.newPage();
     await logIn(still, host);
@@ -420,7 +420,7 @@ describe('the console', () => {
   });
 });
 
-describe('a public base with a path of its own', () => {
+describe('a public URL with a path', () => {
   let host: TestHost;
   let page: Page;
 
@@ -437,7 +437,7 @@ describe('a public base with a path of its own', () => {
 
   tellFailures(() => ({ host, page }));
 
-  it('holds console, gallery, API, git and apps', async () => {
+  it('serves the console, the gallery, the API, git and apps', async () => {
     const base = baseOf(host);
     expect(base).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/tools\/streamlit$/);
     const outside: string[] = [];

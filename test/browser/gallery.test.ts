@@ -24,14 +24,14 @@ describe('the gallery', () => {
 
   const names = async (): Promise<string[]> => page.locator('.card:visible h2').allInnerTexts();
 
-  it('is open to anybody, and says so while there is nothing to see', async () => {
+  it('is open to everyone, and says so when it is empty', async () => {
     const answer = await page.goto(`${host.url}/`);
     expect(answer?.status()).toBe(200);
     await page.getByText('No apps yet.').waitFor();
     await keepPictures(page, 'gallery-empty');
   });
 
-  it('shows what was ever live, with its state, and nothing of what never was', async () => {
+  it('shows every app that has been live, with its state, and no others', async () => {
     expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold, where and when.')).toBe('live');
     expect(
       await makeApp(host, 'Churn <b>', {
@@ -54,7 +54,7 @@ describe('the gallery', () => {
     await keepPictures(page, 'gallery');
   });
 
-  it('finds an app by words of its name or description', async () => {
+  it('finds an app by words in its name or description', async () => {
     await byLabel(page, 'Search apps').fill('WHERE sold');
     expect(await names()).toEqual(['Sales']);
     await byLabel(page, 'Search apps').fill('nothing of the kind');
@@ -63,7 +63,7 @@ describe('the gallery', () => {
     expect(await names()).toHaveLength(3);
   });
 
-  it("puts a visitor's favourites first, and keeps them for this browser alone", async () => {
+  it("puts a visitor's favourites first, in that browser only", async () => {
     const star = page.getByRole('button', { name: 'Favourite: Sales' });
     await star.focus();
     await page.keyboard.press('Space');
@@ -84,7 +84,7 @@ describe('the gallery', () => {
     expect(await names()).toEqual(['Churn <b>', 'Maps', 'Sales']);
   });
 
-  it('bears whatever an app may have put into the storage of the origin', async () => {
+  it("tolerates anything that an app puts into the origin's storage", async () => {
     const key = await page.evaluate<string>('Object.keys(localStorage).find((name) => name.includes("favourites"))');
     for (const nonsense of ['{', '7', '{"a":1}', '[null,{"x":1},"no-such-app","sales"]']) {
       await page.evaluate((kept) => localStorage.setItem(kept.key, kept.nonsense), { key, nonsense });
@@ -100,7 +100,7 @@ describe('the gallery', () => {
     expect(page.url()).toBe(`${host.url}/apps/sales/`);
   });
 
-  it('is whole without JavaScript, without what needs it', async () => {
+  it('works without JavaScript, without the features that need it', async () => {
     const plain = await browser.newContext({ javaScriptEnabled: false });
     const still = await plain.newPage();
     await still.goto(`${host.url}/`);
@@ -112,7 +112,7 @@ describe('the gallery', () => {
     await plain.close();
   });
 
-  it('has tags, which the console sets, and which narrow it together with a search', async () => {
+  it('has tags, set in the console, that narrow it together with a search', async () => {
     const operator = await (await browser.newContext()).newPage();
     await logIn(operator, host);
     await operator.goto(`${host.url}/console/apps/maps/settings`);
@@ -155,7 +155,7 @@ describe('the gallery', () => {
     expect(await seriousFaults(page)).toEqual([]);
   });
 
-  it('leaves out what is hidden, which opens by its address all the same', async () => {
+  it('omits hidden apps, which still open by their link', async () => {
     expect((await patch('sales', { hidden: true })).hidden).toBe(true);
     await page.goto(`${host.url}/?q=sold`);
     expect(await page.locator('.card h2').allInnerTexts()).toEqual(['Churn <b>', 'Maps']);
@@ -171,7 +171,7 @@ describe('the gallery', () => {
     await patch('sales', { hidden: false });
   });
 
-  it('puts a bar above an app that is asked for with one, until it is closed', async () => {
+  it('opens an app with a bar when the link asks for one, until the bar is closed', async () => {
     const tab = await browser.newPage();
     await tab.goto(`${host.url}/apps/churn-b/?frame=1&year=2026`);
     const bar = tab.getByRole('navigation', { name: 'streamlit-host' });
@@ -222,7 +222,7 @@ describe('the gallery', () => {
     await tab.close();
   });
 
-  it('shows what an app looks like, captured after its deploy, and draws what was not', async () => {
+  it('shows a screenshot taken after the deploy, or a drawn picture', async () => {
     const file = join(host.data, 'apps/sales/picture.jpg');
     const jpeg = await until('a picture of Sales', () => readFile(file).catch(() => undefined));
     await until('a picture of Churn', () =>
@@ -289,7 +289,7 @@ st.exception(RuntimeError("no sales today"))
     expect(elsewhere.sort()).toEqual(['/fetch', '/image.png', '/socket']);
   });
 
-  it('leaves no Chromium behind when the server ends in the middle of a picture', async () => {
+  it('leaves no Chromium behind when the server stops while taking a picture', async () => {
     const busy =
       'import time\nimport streamlit as st\nplace = st.empty()\nfor number in range(200):\n    place.write(number)\n    time.sleep(0.2)\n';
     expect(

@@ -32,7 +32,7 @@ describe('a page stays with its release', () => {
     await pushLive(project, host, 'counter');
   });
 
-  it('keeps the counter and the uploads of an open tab through a deploy, while a new tab gets the new release', async () => {
+  it('keeps the counter and uploads of an open tab across a deploy, while a new tab gets the new release', async () => {
     const old = await browser.newPage();
     await old.goto(`${host.url}/apps/counter`);
     await old.getByRole('heading', { name: 'Release one' }).waitFor();

@@ -21,7 +21,7 @@ describe('previews in the console', () => {
 
   tellFailures(() => ({ host, page }));
 
-  it('are switched on in the settings of their app, which say what that does', async () => {
+  it("are turned on in the app's settings, which say what that does", async () => {
     await page.goto(`${host.url}/console/apps/shop/settings`);
     expect(await byLabel(page, 'Branch previews').isChecked()).toBe(false);
     await byLabel(page, 'Branch previews').check();
@@ -33,7 +33,7 @@ describe('previews in the console', () => {
     await page.getByText('No previews yet.').waitFor();
   });
 
-  it('appear on the page of their app without a reload, and go from it with a click', async () => {
+  it("appear on the app's page without a reload, and are deleted with a click", async () => {
     await project.git('checkout', '--quiet', '-b', 'feature/x');
     await project.commit(textApp('text:feature'), 'Try a slider');
     const pushed = await project.git('push', host.remote('shop'), 'feature/x');

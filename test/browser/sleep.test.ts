@@ -15,7 +15,7 @@ if st.button("Count up"):
 st.write(f"Count: {st.session_state.count}")
 `;
 
-describe('an app that nobody uses', () => {
+describe('an unused app', () => {
   let host: TestHost;
   let browser: Browser;
   const url = (): string => `${host.url}/apps/sleepy/`;
@@ -30,7 +30,7 @@ describe('an app that nobody uses', () => {
     await pushLive(await Project.create({ 'app.py': APP, 'requirements.txt': 'streamlit\n' }), host, 'sleepy');
   });
 
-  it('sleeps without a process, wakes for a visit without a click, and once for ten visitors at once', async () => {
+  it('sleeps without a process, and wakes on a visit without a click, once for ten visitors', async () => {
     await until('it sleeps', async () => (await state()) === 'sleeping');
     expect((await host.app('sleepy')).pid).toBeNull();
     // Neither a monitor nor the console wakes it.
@@ -53,7 +53,7 @@ describe('an app that nobody uses', () => {
     expect(log.match(/started pid=/g)?.length).toBe(3);
   });
 
-  it('sleeps behind a tab that was left open, stays asleep, and wakes once the tab is touched', async () => {
+  it('sleeps although a tab is still open, stays asleep, and wakes when the tab is used', async () => {
     const page = await browser.newPage();
     await page.goto(url());
     await page.getByRole('button', { name: 'Count up' }).click();

@@ -26,7 +26,7 @@ describe('every Streamlit from 1.28 on', () => {
   });
 
   it.each(VERSIONS)(
-    'version $version runs whole, and keeps an open page through a deploy',
+    'version $version runs, and keeps an open page across a deploy',
     async ({ version, with: others }) => {
       const id = `version-${version.replaceAll('.', '-')}`;
       const pinned = version !== 'newest';

@@ -49,11 +49,11 @@ function reasonOf(error: unknown): string {
 
 describe.each(Object.entries(PARSERS))('%s', (name, parser) => {
   // Else it would only be tried how it refuses.
-  it.each(parser.samples)('is understood where it is %j', (sample) => {
+  it.each(parser.samples)('is parsed from %j', (sample) => {
     expect(parser.read(sample)).not.toBe(false);
   });
 
-  it('is understood or refused in time', { timeout: 0 }, () => {
+  it('parses or refuses any input in time', { timeout: 0 }, () => {
     const inputs = inputsOf(parser);
     for (let done = 0; done < COUNT; done += AT_ONCE) {
       let last = '';

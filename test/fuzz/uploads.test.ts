@@ -93,7 +93,7 @@ const FORM: Grammar = {
   limit: 300_000,
 };
 
-it('forms with files are received or refused', { timeout: 0 }, async () => {
+it('uploaded forms are received or refused', { timeout: 0 }, async () => {
   const options = { tmp: join(folder, 'forms'), maxBytes: 200_000 };
   await fuzz(FORM, (text) =>
     withUpload(requestWith(text, 'multipart/form-data; boundary=b'), options, (upload) => {
@@ -103,7 +103,7 @@ it('forms with files are received or refused', { timeout: 0 }, async () => {
   );
 });
 
-it('forms in memory are read or refused', { timeout: 0 }, async () => {
+it('in-memory forms are read or refused', { timeout: 0 }, async () => {
   await fuzz(FORM, (text) => readForm(requestWith(text, 'multipart/form-data; boundary=b'), 256 * 1024));
 });
 
@@ -124,7 +124,7 @@ it('forms without files are read or refused', { timeout: 0 }, async () => {
   });
 });
 
-it('requirements with what they include are read or refused', { timeout: 0 }, async () => {
+it('requirements and the files they include are read or refused', { timeout: 0 }, async () => {
   const project = join(folder, 'project');
   await rm(project, { recursive: true, force: true });
   await mkdir(join(project, 'sub'), { recursive: true });
@@ -154,7 +154,7 @@ it('requirements with what they include are read or refused', { timeout: 0 }, as
   await fuzz(grammar, (text) => gatherRequirements('requirements.txt', text, project));
 });
 
-it('archives are unpacked or refused, and leave nothing elsewhere', { timeout: 0 }, async () => {
+it('archives are unpacked or refused, and write nothing elsewhere', { timeout: 0 }, async () => {
   const entries = [
     { name: 'top/app.py', content: 'print(1)\n' },
     { name: 'top/c.txt', content: 'c'.repeat(600) },

@@ -100,7 +100,7 @@ export function runtimeContract(harness: Harness): void {
     );
 
   describe(`the ${harness.name} runtime`, () => {
-    it('begins what waits for its order, and runs that with the environment that it is told', async () => {
+    it('holds an instance until its order, and then runs it with the environment from the order', async () => {
       const instance = await begin();
       expect([instance.running, instance.record.runtime]).toEqual([true, runtime.kind]);
       expect(instance.environment).toEqual({ EARLY: 'bird', ZONE: 'none' });
@@ -112,29 +112,29 @@ export function runtimeContract(harness: Harness): void {
       expect(await answer(lease.address)).toBe('ok');
     });
 
-    it('gives every instance a mark of its own', async () => {
+    it('gives every instance its own mark', async () => {
       const [one, other] = await Promise.all([begin(), begin()]);
       expect(one.record.mark).not.toBe(other.record.mark);
     });
 
-    it('refuses a command that is not there', async () => {
+    it('refuses a command that does not exist', async () => {
       await expect(begin({ command: ['/nowhere/python'] })).rejects.toMatchObject({ code: 'app-not-started' });
     });
 
-    it('tells the exit code of what ends by itself', async () => {
+    it('reports the exit code of an instance that exits by itself', async () => {
       const instance = await begin();
       await instance.tell(order({ host: '', port: 0 }, 'exit', '7'));
       expect(await instance.ended).toEqual({ code: 7, signal: null });
       expect(instance.running).toBe(false);
     });
 
-    it('tells the signal that ended it', async () => {
+    it('reports the signal that killed an instance', async () => {
       const instance = await begin();
       harness.kill(instance.record);
       expect(await instance.ended).toEqual({ code: null, signal: 'SIGKILL' });
     });
 
-    it('knows who answers at an address', async () => {
+    it('knows which instance answers at an address', async () => {
       const { instance, address } = await serving();
       const other = await begin();
       expect([await instance.owns(address), await other.owns(address)]).toEqual([true, false]);
@@ -142,7 +142,7 @@ export function runtimeContract(harness: Harness): void {
       expect(await instance.owns({ ...address, port: address.port + 1 })).toBe(false);
     });
 
-    it('hands out an address of its own for the whole life of an instance, whoever adopts it', async () => {
+    it('gives an instance an address for its whole life, across adoptions', async () => {
       const [instance, other] = await Promise.all([begin({ listener: true }), begin({ listener: true })]);
       const { address } = instance;
       if (address === undefined) throw new Error('it was handed none');
@@ -160,7 +160,7 @@ export function runtimeContract(harness: Harness): void {
       await expect(answer(address)).rejects.toThrow();
     });
 
-    it('keeps a port for as long as nobody else takes it, and gives no two the same', async () => {
+    it('keeps a port as long as nobody else takes it, and never gives two instances the same one', async () => {
       const [one, other] = [runtime.lease(), runtime.lease()];
       expect(await one.take()).toBe(true);
       await other.take();
@@ -172,7 +172,7 @@ export function runtimeContract(harness: Harness): void {
       other.giveBack();
     });
 
-    it('tells what its instances use, and of none that has ended', async () => {
+    it('reports the usage of its running instances only', async () => {
       const { instance } = await serving();
       const usage = runtime.usage().get(instance.record.mark);
       expect(usage?.memory).toBeGreaterThan(1_000_000);
@@ -181,14 +181,14 @@ export function runtimeContract(harness: Harness): void {
       expect(runtime.usage().has(instance.record.mark)).toBe(false);
     });
 
-    it('gives what is ended time to finish', async () => {
+    it('gives an instance time to finish when it is stopped', async () => {
       const { instance } = await serving();
       await instance.end(10_000);
       expect(await said()).toContain('was asked to end');
       expect(await instance.ended).toEqual({ code: 0, signal: null });
     });
 
-    it('ends what does not heed that once its time is over', async () => {
+    it('kills an instance that does not stop in time', async () => {
       const { instance } = await serving('deaf');
       const begun = Date.now();
       await instance.end(300);
@@ -197,7 +197,7 @@ export function runtimeContract(harness: Harness): void {
       expect(await instance.ended).toEqual({ code: null, signal: 'SIGKILL' });
     });
 
-    it.each(['end', 'sweep'] as const)('leaves nothing that an instance has started (%s)', async (how) => {
+    it.each(['end', 'sweep'] as const)('leaves no process that an instance has started (%s)', async (how) => {
       const { instance } = await serving('parent');
       await expect.poll(said, { timeout: 20_000 }).toMatch(/child \d+/);
       const child = Number(/child (\d+)/.exec(await said())?.[1]);
@@ -211,7 +211,7 @@ export function runtimeContract(harness: Harness): void {
       expect(harness.runs(child, instance)).toBe(false);
     });
 
-    it('lets another server adopt what this one has left', async () => {
+    it('lets another server adopt the instances of this one', async () => {
       const { instance, address } = await serving();
       instance.leave();
       const next = harness.make(mark, folder);
@@ -224,7 +224,7 @@ export function runtimeContract(harness: Harness): void {
       expect(await next.adopt(remembered(instance))).toBeUndefined();
     });
 
-    it('adopts and ends nothing of another runtime', async () => {
+    it('neither adopts nor stops instances of another runtime', async () => {
       const instance = await begin();
       const record = { ...remembered(instance), runtime: 'another' };
       expect(await runtime.adopt(record)).toBeUndefined();
@@ -233,13 +233,13 @@ export function runtimeContract(harness: Harness): void {
       expect(instance.running).toBe(true);
     });
 
-    it('ends what is left of an instance that is not adopted', async () => {
+    it('cleans up after an instance that is not adopted', async () => {
       const [one, other] = await Promise.all([begin(), begin()]);
       await runtime.discard(remembered(one));
       expect([one.running, other.running]).toEqual([false, true]);
     });
 
-    it('ends at a sweep what is in no record, and leaves what another server runs alone', async () => {
+    it('sweeps instances that are in no record, and leaves those of other servers alone', async () => {
       const [lost, kept] = await Promise.all([begin(), begin()]);
       const neighbour = harness.make(`neighbour-${mark}`, folder);
       const foreign = await neighbour.begin({
@@ -257,7 +257,7 @@ export function runtimeContract(harness: Harness): void {
       }
     });
 
-    it('leaves at a sweep what runs for an app whose record cannot be read', async () => {
+    it('does not sweep instances of an app whose record cannot be read', async () => {
       const instance = await begin();
       await harness.make(mark, folder).sweep(new Set(), new Set(['demo']));
       expect(instance.running).toBe(true);
@@ -265,7 +265,7 @@ export function runtimeContract(harness: Harness): void {
       expect(instance.running).toBe(false);
     });
 
-    it('knows what runs for the server of which the data folder is a copy', async () => {
+    it('recognises instances of the server whose data folder was copied', async () => {
       const instance = await begin();
       const copy = harness.make(`copy-${mark}`, join(folder, 'copy'));
       expect([await copy.isForeign(remembered(instance)), await runtime.isForeign(remembered(instance))]).toEqual([
@@ -278,7 +278,7 @@ export function runtimeContract(harness: Harness): void {
       expect(await copy.isForeign(remembered(instance))).toBe(false);
     });
 
-    it('says who has the port that was wanted, where it gives another one', async () => {
+    it('says which process holds the requested port when it gives another one', async () => {
       const stranger = createServer().listen(0, '127.0.0.1');
       await once(stranger, 'listening');
       const { port } = stranger.address() as { port: number };

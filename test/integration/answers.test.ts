@@ -44,12 +44,12 @@ async function answerTime(to: RequestOptions): Promise<number> {
   return Math.min(...times.slice(ANSWERS));
 }
 
-it('the gateway answers at once on a connection that is kept', async () => {
+it('the gateway answers at once on a kept-alive connection', async () => {
   const { hostname, port } = new URL(host.url);
   expect(await answerTime({ host: hostname, port, path: '/apps/pushed/_stcore/health' })).toBeLessThan(MOST_MS);
 });
 
-it('so does an app that listens on a port of its own', async () => {
+it('an app that listens on its own port answers at once as well', async () => {
   const { port } = await until('the app in place runs', async () => {
     const app = await host.app('placed');
     return app.state === 'running' && app;

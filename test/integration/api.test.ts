@@ -69,10 +69,10 @@ const twoFiles = {
   app: [files['app.py'] ?? '', 'demo_app.py'] as [string, string],
 };
 
-describe('an app that is made by a form', () => {
+describe('an app created with a form', () => {
   let made: App;
 
-  test('is answered with its address and its deploy, whose log can be followed to the live release', async () => {
+  test('returns its URL and its deploy, whose log can be followed until it is live', async () => {
     const answer = await host.api('/apps', { method: 'POST', body: formOf({ name: 'demo', ...twoFiles }) });
     expect(answer.status).toBe(201);
     made = await json<App>(answer);
@@ -87,7 +87,7 @@ describe('an app that is made by a form', () => {
     expect((await fetch(app.access_url)).status).toBe(200);
   });
 
-  test('can be cloned, and pushed to', async () => {
+  test('can be cloned and pushed to', async () => {
     const project = await Project.create();
     const cloned = await run('git', ['clone', host.remote('demo'), 'clone'], project.folder);
     expect(cloned.code, cloned.output).toBe(0);
@@ -103,7 +103,7 @@ describe('an app that is made by a form', () => {
     ).toContain('notes.txt');
   });
 
-  test('is edited by a PUT, one commit and one deploy, which a stale editor cannot undo', async () => {
+  test('is edited by PUT, one commit and one deploy each, and a stale editor cannot undo that', async () => {
     const before = await host.api('/apps/demo/files/app.py');
     const etag = before.headers.get('etag') ?? '';
     const put = (body: string) =>
@@ -133,7 +133,7 @@ describe('an app that is made by a form', () => {
     });
   });
 
-  test('goes on serving when an update cannot be built', async () => {
+  test('keeps serving when an update cannot be built', async () => {
     const before = await running('demo');
     const answer = await host.api('/apps/demo', {
       method: 'PATCH',
@@ -147,7 +147,7 @@ describe('an app that is made by a form', () => {
     expect((await fetch(after.access_url)).status).toBe(200);
   });
 
-  test('has its deploys listed, the newest first, and a deploy that has ended is cancelled twice without harm', async () => {
+  test('lists its deploys, newest first, and cancelling a finished deploy does nothing', async () => {
     const { deploys } = await json<{ deploys: Deploy[] }>(host.api('/apps/demo/deploys'));
     expect(deploys.map(({ release }) => release)).toEqual([4, 3, 2, 1]);
     expect(deploys[0]).toMatchObject({ state: 'failed' });
@@ -159,7 +159,7 @@ describe('an app that is made by a form', () => {
     ).toBeGreaterThan(1);
   });
 
-  test('loses no folder to a file of its name, and no file to a folder', async () => {
+  test('never loses a folder to a file of the same name, or the reverse', async () => {
     const paths = async (): Promise<string[]> =>
       (await json<{ files: { path: string }[] }>(host.api('/apps/demo/files'))).files.map(({ path }) => path);
     const added = await host.api('/apps/demo/files/pages/1_More.py', { method: 'PUT', body: 'import streamlit\n' });
@@ -178,7 +178,7 @@ describe('an app that is made by a form', () => {
     expect(await paths()).toEqual(before);
   });
 
-  test('stops, stays stopped, starts and restarts; twice is fine', async () => {
+  test('stops, stays stopped, starts and restarts, and repeating each is safe', async () => {
     for (let i = 0; i < 2; i += 1) expect((await json<App>(post('/apps/demo/stop'))).state).toBe('stopped');
     expect(await json<App>(host.api('/apps/demo'))).toMatchObject({ state: 'stopped', uptime_seconds: null });
     for (let i = 0; i < 2; i += 1) expect((await post('/apps/demo/start')).status).toBe(200);
@@ -191,7 +191,7 @@ describe('an app that is made by a form', () => {
     expect((await fetch(started.access_url)).status).toBe(200);
   });
 
-  test('has a log that is read, searched and followed', async () => {
+  test('has a log that can be read, searched and followed', async () => {
     const { lines } = await json<{ lines: string[] }>(host.api('/apps/demo/logs?tail=5'));
     expect(lines.length).toBeGreaterThan(0);
     expect(lines.length).toBeLessThanOrEqual(5);
@@ -202,7 +202,7 @@ describe('an app that is made by a form', () => {
     leave.abort();
   });
 
-  test('is deployed again, and tells of each step to who listens', async () => {
+  test('can be redeployed, and streams each step', async () => {
     const leave = new AbortController();
     const stream = await host.api('/events', { signal: leave.signal });
     const log = await host.api('/apps/demo/logs?follow=1&tail=1', { signal: leave.signal });
@@ -228,7 +228,7 @@ describe('an app that is made by a form', () => {
     leave.abort();
   });
 
-  test('is deleted when its name is given, with all of it', async () => {
+  test('is deleted with everything once the id is confirmed', async () => {
     expect((await host.api('/apps/demo', { method: 'DELETE' })).status).toBe(422);
     expect((await host.api('/apps/demo?confirm=demo', { method: 'DELETE' })).status).toBe(204);
     expect((await host.api('/apps/demo')).status).toBe(404);
@@ -237,7 +237,7 @@ describe('an app that is made by a form', () => {
   });
 });
 
-describe('what is refused leaves nothing behind', () => {
+describe('a refused request leaves nothing behind', () => {
   test.each([
     [
       'an archive that leads out',
@@ -271,7 +271,7 @@ describe('what is refused leaves nothing behind', () => {
     },
   );
 
-  test('a name that is taken, whatever it is written in', async () => {
+  test('a name that is taken, however it is sent', async () => {
     const create = (name: string) =>
       host.api('/apps', {
         method: 'POST',
@@ -293,7 +293,7 @@ describe('what is refused leaves nothing behind', () => {
   });
 });
 
-test('the login link that the server printed opens the console once', async () => {
+test('the printed login link opens the console once', async () => {
   const first = await fetch(host.loginUrl, { redirect: 'manual' });
   expect(first.status).toBe(303);
   const [cookie = ''] = first.headers.getSetCookie()[0]?.split(';') ?? [];
@@ -309,7 +309,7 @@ test('the login link that the server printed opens the console once', async () =
   expect((await fetch(host.loginUrl, { redirect: 'manual' })).status).toBe(401);
 });
 
-test('neither the token nor a login code is in what the server printed later, or in any log', () => {
+test('neither the token nor a login code appears in later output or in any log', () => {
   expect(host.output.replace(host.loginUrl, '')).not.toContain(TOKEN);
   expect(host.output.replace(host.loginUrl, '')).not.toContain(new URL(host.loginUrl).searchParams.get('code'));
 });

@@ -22,7 +22,7 @@ async function holdAs(port: number): Promise<Server> {
   return stranger;
 }
 
-it('the port of an app is kept over restarts, and replaced where another process has taken it', async () => {
+it('an app keeps its port across restarts, unless another process has taken it', async () => {
   const port = new AppPort(ports, undefined);
   expect(await port.take()).toBe(true);
   const first = port.address.port;
@@ -32,7 +32,7 @@ it('the port of an app is kept over restarts, and replaced where another process
   await once(stranger.close(), 'close');
 });
 
-it('the port of an app is replaced with a note on which process has the one that was wanted', async () => {
+it('the log says which process holds the port that was requested', async () => {
   const wanted = await ports.reserve();
   ports.release(wanted);
   const stranger = await holdAs(wanted);
@@ -44,7 +44,7 @@ it('the port of an app is replaced with a note on which process has the one that
   await once(stranger.close(), 'close');
 });
 
-it('the port of an app is remembered after it was given back, when others may take it', async () => {
+it("an app's port is remembered after its release, when other apps may take it", async () => {
   const port = new AppPort(ports, undefined);
   await port.take();
   const { address } = port;
@@ -53,7 +53,7 @@ it('the port of an app is remembered after it was given back, when others may ta
   expect(await Promise.all([1, 2, 3, 4].map(() => ports.reserve()))).toContain(address.port);
 });
 
-it('the port of an app counts as lost only where the process says so about this very port', async () => {
+it('a port counts as lost only if the process says so about that very port', async () => {
   const port = new AppPort(ports, undefined);
   await port.take();
   for (const [line, lost] of [

@@ -66,11 +66,11 @@ function asTar(entries: Entry[]): TarEntry[] {
   });
 }
 
-describe('a project is unpacked without its top folder and what does not belong to it', () => {
+describe('a project is unpacked without its top folder and without files that do not belong to it', () => {
   test('from a zip', async () => expect(await contents(zip(project))).toEqual(wanted));
   test('from a tar.gz', async () => expect(await contents(await tarGzip(asTar(project)))).toEqual(wanted));
   test('from a tar', async () => expect(await contents(await tarOf(asTar(project)))).toEqual(wanted));
-  test('from a tar made of "."', async () => {
+  test('from a tar with "." as its root', async () => {
     const entries = [
       { name: './', type: 'directory' as const },
       { name: './app.py', content: 'x' },
@@ -80,14 +80,14 @@ describe('a project is unpacked without its top folder and what does not belong 
   });
 });
 
-test('files are kept where nobody else can read them, under names that the archive does not choose', async () => {
+test('files are stored where nobody else can read them, under names that the archive does not choose', async () => {
   await contents(zip(project));
   expect((await stat(join(folder, 'unpacked'))).mode & 0o777).toBe(0o700);
   expect((await readdir(join(folder, 'unpacked'))).sort()).toEqual(['0', '1', '2']);
   expect((await stat(join(folder, 'unpacked', '0'))).mode & 0o777).toBe(0o600);
 });
 
-test('paths of more than a hundred bytes come whole', async () => {
+test('paths of more than a hundred bytes are kept in full', async () => {
   const name = `${'folder/'.repeat(30)}app.py`;
   expect(
     Object.keys(
@@ -101,7 +101,7 @@ test('paths of more than a hundred bytes come whole', async () => {
   ).toEqual([name, 'app.py']);
 });
 
-describe('nothing is written of an archive', () => {
+describe('an archive is refused and nothing is written', () => {
   const good = { name: 'app.py', content: 'x' };
 
   test.each([
@@ -113,14 +113,14 @@ describe('nothing is written of an archive', () => {
     'C:evil.py',
     'a\0b',
     'venv/../../evil',
-  ])('with the path %j', async (name) => {
+  ])('if it has the path %j', async (name) => {
     expect((await refusal(zip([good, { name, content: 'evil' }]))).code).toBe('path-unsafe');
     // A NUL ends a name in a tar, so there it cannot be part of one.
     if (!name.includes('\0'))
       expect((await refusal(await tarGzip([good, { name, content: 'evil' }]))).code).toBe('path-unsafe');
   });
 
-  test('with a link, which is named', async () => {
+  test('if it has a link, which is named', async () => {
     const link = await refusal(zip([good, { name: 'data', content: '/etc', mode: 0o120777 }]));
     expect(link.code).toBe('archive-link');
     expect(link.message).toContain('"data"');
@@ -131,40 +131,40 @@ describe('nothing is written of an archive', () => {
     }
   });
 
-  test('with a device or a pipe', async () => {
+  test('if it has a device or a pipe', async () => {
     for (const type of ['character-device', 'block-device', 'fifo'] as const) {
       expect((await refusal(await tarGzip([good, { name: 'dev', type }]))).code).toBe('archive-special-file');
     }
     expect((await refusal(zip([good, { name: 'pipe', mode: 0o010644 }]))).code).toBe('archive-special-file');
   });
 
-  test('with a file that is there twice, or is a folder too', async () => {
+  test('if it has a file twice, or a path that is both a file and a folder', async () => {
     expect((await refusal(zip([good, good]))).code).toBe('path-twice');
     expect((await refusal(zip([good, { name: './app.py' }]))).code).toBe('path-twice');
     expect((await refusal(zip([good, { name: 'app.py/x' }]))).code).toBe('path-twice');
   });
 
-  test('with too many entries, counting what is left out', async () => {
+  test('if it has too many entries, including those that are skipped', async () => {
     const many = Array.from({ length: 11 }, (_, i) => ({ name: `.git/${i}`, content: '' }));
     expect((await refusal(zip([good, ...many]), { entries: 10 })).code).toBe('archive-too-many-files');
     expect((await refusal(await tarGzip([good, ...many]), { entries: 10 })).code).toBe('archive-too-many-files');
   });
 
-  test('that unpacks to too much', async () => {
+  test('if it unpacks to too much', async () => {
     const content = randomBytes(10_000);
     for (const archive of [zip([good, { name: 'big', content }]), await tarGzip([good, { name: 'big', content }])]) {
       expect(await refusal(archive, { bytes: 9_000 })).toMatchObject({ code: 'archive-too-large', status: 413 });
     }
   });
 
-  test('that is a bomb, also where the bomb is in what is left out', async () => {
+  test('if it is a bomb, even in a skipped entry', async () => {
     const limits = { ratioFrom: 500_000 };
     const content = Buffer.alloc(1_000_000);
     expect((await refusal(zip([good, { name: 'zeros', content }]), limits)).code).toBe('archive-bomb');
     expect((await refusal(await tarGzip([good, { name: '.git/zeros', content }]), limits)).code).toBe('archive-bomb');
   });
 
-  test('that lies about the size of a file', async () => {
+  test('if it lies about the size of a file', async () => {
     const honest = zip([good, { name: 'zeros', content: Buffer.alloc(100_000) }]);
     const central = honest.indexOf(
       Buffer.from('PK\x01\x02', 'latin1'),
@@ -174,18 +174,18 @@ describe('nothing is written of an archive', () => {
     expect((await refusal(honest)).code).toBe('archive-broken');
   });
 
-  test('that holds no file of an app', async () => {
+  test('if it has no app files', async () => {
     expect((await refusal(zip([]))).code).toBe('archive-empty');
     expect((await refusal(zip([{ name: '.git/config', content: 'x' }]))).code).toBe('archive-empty');
   });
 
-  test('that is encrypted', async () => {
+  test('if it is encrypted', async () => {
     expect((await refusal(zip([good, { name: 'secret', content: 'x', encrypted: true }]))).code).toBe(
       'archive-encrypted',
     );
   });
 
-  test('that is cut off', async () => {
+  test('if it is truncated', async () => {
     const content = randomBytes(50_000);
     expect((await refusal(zip([good, { name: 'big', content }]).subarray(0, 30_000))).code).toBe('archive-broken');
     expect((await refusal((await tarGzip([good, { name: 'big', content }])).subarray(0, 30_000))).code).toBe(
@@ -196,7 +196,7 @@ describe('nothing is written of an archive', () => {
     );
   });
 
-  test('of another format', async () => {
+  test('if it has another format', async () => {
     for (const bytes of [
       Buffer.from('7z\xbc\xaf\x27\x1c', 'latin1'),
       Buffer.from('Rar!'),
@@ -208,7 +208,7 @@ describe('nothing is written of an archive', () => {
   });
 });
 
-test('whatever bytes come, an archive is unpacked or refused, and a refusal leaves nothing', async () => {
+test('any bytes are either unpacked as an archive or refused, and a refusal leaves nothing', async () => {
   const seeds = [zip(project), await tarGzip(asTar(project)), await tarOf(asTar(project))];
   const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 });
   await fc.assert(

@@ -50,7 +50,7 @@ async function left(): Promise<string[]> {
 describe('checkout', () => {
   const to = (): string => join(folder, 'releases', 'source');
 
-  it('gives the files of the commit, read-only, with their rights and their bytes', async () => {
+  it("writes the commit's files byte for byte, read-only, and keeps them executable", async () => {
     const bytes = randomBytes(300_000);
     const id = commit({
       'app.py': 'print(1)\r\n',
@@ -77,7 +77,7 @@ describe('checkout', () => {
     expect(await left()).toEqual(['source']);
   });
 
-  it('runs no hook and no filter, whatever the repository asks for', async () => {
+  it('runs no hooks or filters, whatever the repository asks for', async () => {
     const id = commit({ '.gitattributes': '*.bin filter=lfs\n', 'a.bin': 'as it is' });
     const mark = join(folder, 'ran');
     for (const hook of ['post-checkout', 'post-index-change', 'fsmonitor-watchman']) {
@@ -92,7 +92,7 @@ describe('checkout', () => {
     await expect(lstat(mark)).rejects.toThrow('ENOENT');
   });
 
-  it('leaves a folder that is there already as it is', async () => {
+  it('leaves an existing folder unchanged', async () => {
     const id = commit({ 'app.py': 'one' });
     await checkout({ repository, commit: id, to: to(), path });
     const before = await lstat(join(to(), 'app.py'));
@@ -100,7 +100,7 @@ describe('checkout', () => {
     expect((await lstat(join(to(), 'app.py'))).ino).toBe(before.ino);
   });
 
-  it('removes what an interrupted one left behind', async () => {
+  it('removes the leftovers of an interrupted checkout', async () => {
     await mkdir(`${to()}.draft-0`, { recursive: true });
     await writeFile(`${to()}.draft-0/half.txt`, '');
     await checkout({ repository, commit: commit({ 'app.py': 'one' }), to: to(), path });
@@ -121,7 +121,7 @@ describe('checkout', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('does not follow a link when it takes the right to write away', async () => {
+  it('does not follow links when it makes files read-only', async () => {
     const outside = join(folder, 'outside');
     await writeFile(outside, '', { mode: 0o644 });
     const id = commit({ 'app.py': '', '120000 link': outside });
@@ -129,7 +129,7 @@ describe('checkout', () => {
     expect((await lstat(outside)).mode & 0o777).toBe(0o644);
   });
 
-  it('leaves nothing where the commit is not there, or it is aborted', async () => {
+  it('leaves nothing if the commit is missing or the checkout is aborted', async () => {
     await expect(checkout({ repository, commit: '1'.repeat(40), to: to(), path })).rejects.toMatchObject({
       code: 'command-exit',
     });

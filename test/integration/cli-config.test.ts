@@ -37,8 +37,8 @@ async function names(): Promise<string[]> {
   return (parse((await cli(['config', 'conf', '--json'])).stdout).vars as { name: string }[]).map(({ name }) => name);
 }
 
-describe('the config of an app that was not pushed yet', () => {
-  it('is set from standard input, from files and from words, and only stored', async () => {
+describe('the config of an app that has not been pushed yet', () => {
+  it('is set from standard input, files and arguments, and only stored', async () => {
     expect((await cli(['config', 'conf'])).stdout).toBe('conf has no config vars.\n');
     expect(await cli(['config', 'conf', 'set', 'API_KEY', '-', 'REGION=north'], `${ONE}\n`)).toEqual({
       code: 0,
@@ -52,7 +52,7 @@ describe('the config of an app that was not pushed yet', () => {
     expect((await host.app('conf')).state).toBe('created');
   });
 
-  it('is told by its names', async () => {
+  it('is listed by name', async () => {
     const list = await cli(['config', 'conf']);
     expect(list.stdout.split('\n').map((line) => line.split(/\s+/)[0])).toEqual([
       'NAME',
@@ -76,7 +76,7 @@ describe('the config of an app that was not pushed yet', () => {
     expect(host.output).not.toContain('revealed');
   });
 
-  it('is shown one value at a time, which is written down', async () => {
+  it('is shown one value at a time, which is logged', async () => {
     expect((await cli(['config', 'conf', 'show', 'API_KEY'])).stdout).toBe(`${ONE}\n`);
     expect(parse((await cli(['config', 'conf', 'show', 'SECOND', '--json'])).stdout)).toEqual({
       name: 'SECOND',
@@ -94,7 +94,7 @@ describe('the config of an app that was not pushed yet', () => {
     });
   });
 
-  it('that cannot be is refused, and stays as it was', async () => {
+  it('is refused if it is invalid, and does not change', async () => {
     const tries: [string[], string, number, RegExp][] = [
       [['config', 'conf', 'set'], '', 2, /KEY=VALUE/],
       [['config', 'conf', 'set', 'A', 'B'], 'x', 2, /Only one value/],
@@ -121,7 +121,7 @@ describe('the config of an app that was not pushed yet', () => {
 describe('the config of a live app', () => {
   beforeAll(() => pushLive(project, host, 'conf'));
 
-  it('makes a release that is followed, and is asked for without being shown or passed on', async () => {
+  it('creates a release that is followed; a value is prompted for without echo and never passed on', async () => {
     const { child, ended, printed } = person.beginOnTerminal(['config', 'conf', 'set', 'API_KEY']);
     await until('the question', () => printed().includes('Value of API_KEY: '));
     const lines = await Promise.all(
@@ -142,7 +142,7 @@ describe('the config of a live app', () => {
     });
   });
 
-  it('is taken away by name', async () => {
+  it('is removed by name', async () => {
     const queued = await cli(['config', 'conf', 'unset', 'SECOND', 'EMPTY', '--no-wait', '--json']);
     expect(parse(queued.stdout)).toMatchObject({ release: 3, source: 'config' });
     await until('it is live', async () => (await host.app('conf')).release === 3);
@@ -151,7 +151,7 @@ describe('the config of a live app', () => {
 });
 
 describe('a rollback', () => {
-  it('tells first what it changes, in code and in config, and does nothing without a yes', async () => {
+  it('first shows what changes in code and config, and does nothing without a yes', async () => {
     await project.commit({ 'app.py': `${APP}st.write("newer")\n` }, 'Newer');
     await pushLive(project, host, 'conf');
     const head = await refOf(host, 'conf');
@@ -187,7 +187,7 @@ describe('a rollback', () => {
     expect(await refOf(host, 'conf')).toBe(head);
   });
 
-  it('goes to the release that was live before, and is followed', async () => {
+  it('goes to the previously live release, and is followed', async () => {
     const back = await cli(['rollback', 'conf', '--yes', '--json']);
     expect(back.code, back.stderr).toBe(0);
     expect(parse(back.stdout)).toMatchObject({
@@ -203,8 +203,8 @@ describe('a rollback', () => {
   });
 });
 
-describe('a release whose pages are open', () => {
-  it('tells how many while it drains, and ends when somebody says so', async () => {
+describe('a release with open pages', () => {
+  it('shows how many while it drains, and can be stopped', async () => {
     const open = async (n: number): Promise<number | undefined> =>
       ((await (await host.api(`/apps/conf/deploys/${n}`)).json()) as { open_pages?: number }).open_pages;
     const page = await StreamlitClient.connect(`${host.url}/apps/conf/~5/`);
@@ -231,8 +231,8 @@ describe('a release whose pages are open', () => {
   });
 });
 
-describe('a change with which the app did not start', () => {
-  it('made again says that it is not live yet, and how to apply it', async () => {
+describe('a change that the app did not start with', () => {
+  it('says when repeated that it is not live yet, and how to apply it', async () => {
     const strict = `${APP}if os.environ.get("REGION") == "nowhere":\n    raise SystemError("no such region")\n`;
     await project.commit({ 'app.py': strict }, 'Look at the region');
     await pushLive(project, host, 'conf');
@@ -248,7 +248,7 @@ describe('a change with which the app did not start', () => {
 });
 
 describe('a config that cannot be read', () => {
-  it('does not keep anybody from the code, and is told as a sentence', async () => {
+  it('does not hide the code changes, and is reported in a sentence', async () => {
     await rm(join(host.data, 'vault.key'));
     const { stdout, code } = await cli(['diff', 'conf', '1']);
     expect(code).toBe(0);
@@ -257,8 +257,8 @@ describe('a config that cannot be read', () => {
   });
 });
 
-describe('nothing of all this', () => {
-  it('has put a value into the log of the server', () => {
+describe('the server log', () => {
+  it('has none of the values', () => {
     expect(host.output).not.toMatch(ANY);
   });
 });

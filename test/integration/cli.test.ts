@@ -29,8 +29,8 @@ function parse(text: string): Record<string, unknown> {
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-describe('before anything is there', () => {
-  it('says so where no server runs, with exit code 3', async () => {
+describe('without a server', () => {
+  it('a command says that no server is running, with exit code 3', async () => {
     const { code, stderr, stdout } = await cli(['status'], { env: APART });
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/^streamlit-host: No server is running on .*\/data\. Start one with .*\n$/);
@@ -38,7 +38,7 @@ describe('before anything is there', () => {
     expect((await cli(['token'], { env: APART })).code).toBe(3);
   });
 
-  it('tells a wrong use, a wrong token and a wrong address apart', async () => {
+  it('a usage error, a wrong token and a wrong URL have different messages', async () => {
     const wrong = [['nonsense'], ['restart'], ['logs', 'hello', '-n', '0'], ['start', 'hello', '--detach']];
     expect(await Promise.all(wrong.map(async (args) => (await cli(args)).code))).toEqual([2, 2, 2, 2]);
     expect((await cli(['status'], { env: { STREAMLIT_HOST_TOKEN: 'a-wrong-token-for-the-tests' } })).code).toBe(4);
@@ -48,20 +48,20 @@ describe('before anything is there', () => {
     expect((await cli(['--help'])).code).toBe(0);
   });
 
-  it('shows how to begin', async () => {
+  it('the first steps are shown', async () => {
     expect((await cli(['status'])).stdout).toContain(`git push ${host.url}/git/`);
     expect(parse((await cli(['status', '--json'])).stdout)).toEqual({ url: host.url, apps: [], config_mistakes: [] });
   });
 });
 
 describe('login', () => {
-  it('keeps nothing where the token is wrong', async () => {
+  it('stores nothing if the token is wrong', async () => {
     const { code } = await cli(['login', host.url, '--token-stdin'], { input: 'a-wrong-token-for-the-tests\n' });
     expect(code).toBe(4);
     await expect(readdir(join(person.home, 'config'))).rejects.toThrow('ENOENT');
   });
 
-  it('asks for the token without showing it, and keeps it for this user only', async () => {
+  it('prompts for the token without echo, and stores it for this user only', async () => {
     const { child, ended, printed } = person.beginOnTerminal(['login', host.url], { env: APART });
     await until('the question', () => printed().includes('Token: '));
     child.stdin?.write(`${TOKEN}\r`);
@@ -75,7 +75,7 @@ describe('login', () => {
     expect((await cli(['status'], { env: APART })).code).toBe(0);
   });
 
-  it('gives the token to git, where git has somebody to keep it', async () => {
+  it('gives git the token if git has a credential helper', async () => {
     const first = await cli(['login', host.url, '--token-stdin', '--git'], { input: TOKEN });
     expect(first.code).toBe(1);
     expect(first.stderr).toContain('credential helper');
@@ -96,7 +96,7 @@ describe('an app', () => {
     await writeFiles(folder, textApp('one'));
   });
 
-  it('is made and cancelled: what was not live yet does not become it', async () => {
+  it('is created; a cancelled deploy does not go live', async () => {
     const sent = await cli(['deploy', '--no-wait', '--json'], { cwd: folder });
     expect(sent.code).toBe(0);
     expect(parse(sent.stdout)).toMatchObject({ release: 1 });
@@ -112,7 +112,7 @@ describe('an app', () => {
     expect(await host.app('my-hello')).toMatchObject({ state: 'running', release: 2 });
   });
 
-  it('stands in the table, plain in a pipe and coloured where that is wanted', async () => {
+  it('is listed in the table, plain in a pipe and in colour on request', async () => {
     const plain = await cli(['status']);
     const [head = '', row = ''] = plain.stdout.split('\n');
     expect(head.split(/\s+/).slice(0, 5)).toEqual(['APP', 'STATE', 'RELEASE', 'PID', 'UPTIME']);
@@ -139,7 +139,7 @@ describe('an app', () => {
     await ended;
   });
 
-  it('is watched: every change comes by itself', async () => {
+  it('is watched: every change appears', async () => {
     const { child, ended, printed } = person.begin(['status', '--watch', '--json']);
     const told = (): Record<string, unknown>[] => printed().split('\n').slice(0, -1).map(parse);
     await until('the snapshot', () => told().some((line) => line.event === 'snapshot'));
@@ -150,7 +150,7 @@ describe('an app', () => {
     await ended;
   });
 
-  it('starts and restarts, and has an address', async () => {
+  it('starts, restarts and prints its URL', async () => {
     expect((await cli(['start', 'my-hello'])).code).toBe(0);
     await until('it runs', async () => (await host.app('my-hello')).state === 'running');
     const before = (await host.app('my-hello')).pid;
@@ -162,7 +162,7 @@ describe('an app', () => {
     expect((await cli(['open', 'my-hello'])).stdout).toBe(`${host.url}/apps/my-hello/\n`);
   });
 
-  it('keeps its release where the next one fails, which the exit code says', async () => {
+  it('keeps its release if the next one fails, and the exit code says so', async () => {
     const broken = join(person.home, 'broken');
     await writeFiles(broken, { ...textApp('two'), 'requirements.txt': 'streamlit\n./there-is-no-such-folder\n' });
     const { code, stderr } = await cli(['deploy', broken, '--app', 'my-hello', '--json']);
@@ -181,7 +181,7 @@ describe('an app', () => {
     expect(stdout.trimEnd().split('\n')).toHaveLength(2);
   });
 
-  it('is pushed to over the remote that the command has set, with the token that git was given', async () => {
+  it('is pushed to through the remote that the command has set, with the token stored in git', async () => {
     const project = await Project.create(textApp('pushed'));
     expect((await cli(['remote', 'my-hello'])).stderr).toContain('git init');
     expect((await cli(['remote', 'my-helo'], { cwd: project.folder })).code).toBe(5);
@@ -199,13 +199,13 @@ describe('an app', () => {
     expect(sent.code).toBe(0);
   });
 
-  it('is deployed again', async () => {
+  it('is redeployed', async () => {
     const { code, stdout } = await cli(['redeploy', 'my-hello', '--json']);
     expect(code).toBe(0);
     expect(parse(stdout)).toMatchObject({ state: 'live', app_url: `${host.url}/apps/my-hello/` });
   });
 
-  it('that is unknown is told with the nearest that is not, and nothing else is touched', async () => {
+  it('that is unknown is reported with the closest match, and nothing else is touched', async () => {
     const before = await host.app('my-hello');
     const verbs = [
       ['stop'],
@@ -227,14 +227,14 @@ describe('an app', () => {
     expect(await host.app('my-hello')).toMatchObject({ state: 'running', pid: before.pid, release: before.release });
   });
 
-  it('whose name is empty never stands for the server or for all', async () => {
+  it('with an empty name never means the server or all apps', async () => {
     const verbs = ['start', 'stop', 'restart', 'logs', 'redeploy', 'delete', 'destroy'];
     expect(await Promise.all(verbs.map(async (verb) => (await cli([verb, ''])).code))).toEqual(verbs.map(() => 2));
     expect((await host.api('/apps')).status).toBe(200);
     expect((await host.app('my-hello')).state).toBe('running');
   });
 
-  it('is made for a push to come, and deleted only when it is named twice', async () => {
+  it('is created for a later push, and deleted only if its id is confirmed', async () => {
     expect((await cli(['create', 'Sales Report', '--description', 'Numbers'])).stdout).toContain(
       `git remote add host ${host.url}/git/sales-report.git`,
     );
@@ -250,7 +250,7 @@ describe('an app', () => {
   });
 });
 
-describe('a link for the browser', () => {
+describe('a login link', () => {
   it('logs in once', async () => {
     const { stdout } = await cli(['login-link']);
     const use = (): Promise<Response> => fetch(stdout.trim(), { redirect: 'manual' });
@@ -278,10 +278,10 @@ describe('the doctor', () => {
   });
 });
 
-describe('the server of this machine', () => {
+describe('the local server', () => {
   const env = { ...APART, STREAMLIT_HOST_PORT: '0' };
 
-  it('starts detached, is found, and ends; the one that was logged in to goes on', async () => {
+  it('starts detached, is found and stops, while the server that was logged in to keeps running', async () => {
     const data = join(person.home, 'data');
     const starting = cli(['start', '--detach', '--json'], { env });
     await until('the first is on its way', () => stat(join(data, 'run', 'server.json')).catch(() => undefined));
@@ -315,7 +315,7 @@ describe('the server of this machine', () => {
     expect((await fetch(`${host.url}/healthz`)).status).toBe(200);
   });
 
-  it('that cannot start says why', async () => {
+  it('says why it cannot start', async () => {
     const wrong = await cli(['start', '--detach'], { env: { ...env, STREAMLIT_HOST_PORT: 'eighty' } });
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toContain('found eighty');

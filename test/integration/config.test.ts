@@ -112,8 +112,8 @@ async function commandLines(): Promise<string> {
   return (await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))).join('\n');
 }
 
-describe('what is set before the first push', () => {
-  it('is only stored, and told by its names', async () => {
+describe('config set before the first push', () => {
+  it('is only stored, and listed by name', async () => {
     await set('POST', '/apps', { name: 'conf' });
     const vars = await set('PATCH', '/apps/conf/config', { vars: { API_KEY: ONE, EMPTY: '' } });
     expect(vars).toMatchObject({
@@ -133,7 +133,7 @@ describe('what is set before the first push', () => {
     expect((await host.app('conf')).state).toBe('created');
   });
 
-  it('is there when the app starts, and the pusher is told what its code asks for besides', async () => {
+  it('is available when the app starts, and the pusher sees what else the code reads', async () => {
     const push = await project.git('push', host.remote('conf'), 'main');
     expect(push.code, push.output).toBe(0);
     expect(push.output).toContain('Config: version 2');
@@ -163,7 +163,7 @@ describe('what is set before the first push', () => {
     expect((await readMeta(host, 'conf')).config).toBe(2);
   });
 
-  it('is told only where somebody asks for the values, which is written down', async () => {
+  it('is revealed only on request, which is logged', async () => {
     for (const path of [
       '/apps/conf',
       '/apps/conf/config',
@@ -196,8 +196,8 @@ describe('what is set before the first push', () => {
   });
 });
 
-describe('a change of a live app', () => {
-  it('makes a release of the same commit, without a build, and leaves the branch alone', async () => {
+describe('a config change of a live app', () => {
+  it('creates a release of the same commit, without a build, and does not move the branch', async () => {
     const before = await serves(host, 'conf');
     const changed = await setLive('PATCH', '/apps/conf/config', { vars: { API_KEY: THREE, EMPTY: null } });
     expect(changed).toMatchObject({ version: 3, deploy: { source: 'config', commit: before.ref, release: 2 } });
@@ -216,13 +216,13 @@ describe('a change of a live app', () => {
     expect((await secretFiles())[0]).toContain('/conf/2/');
   });
 
-  it('that changes nothing makes no release', async () => {
+  it('creates no release if nothing changes', async () => {
     const { status, body } = await set('PATCH', '/apps/conf/config', { vars: { API_KEY: THREE } });
     expect([status, body.deploy, body.version]).toEqual([200, null, 3]);
     expect((await host.app('conf')).release).toBe(2);
   });
 
-  it('that cannot be is refused with a sentence, and changes nothing', async () => {
+  it('is refused with a sentence if it is invalid, and changes nothing', async () => {
     const before = await serves(host, 'conf');
     const tries: [string, string, unknown, Record<string, string>, number, RegExp][] = [
       ['PATCH', 'config', { vars: { PATH: '/bin' } }, json, 422, /PATH is reserved/],
@@ -249,7 +249,7 @@ describe('a change of a live app', () => {
     expect(await (await host.api('/apps/conf/config')).json()).toMatchObject({ version: 3 });
   });
 
-  it('that makes the script fail leaves the old release serving, and is taken back by another change', async () => {
+  it('that breaks the script keeps the old release serving, and can be reverted', async () => {
     const fragile = await Project.create({
       'app.py': 'import os\nimport streamlit as st\n\nst.write("text:" + str(int(os.environ.get("NUMBER", "1"))))\n',
       'requirements.txt': 'streamlit\n',
@@ -273,7 +273,7 @@ describe('a change of a live app', () => {
     expect(await serves(host, 'fragile')).toMatchObject({ release: 3, text: 'text:1' });
   });
 
-  it('during a deploy goes along with it, and supersedes nobody', async () => {
+  it('during a deploy is picked up by it, and supersedes nothing', async () => {
     const push = startPush(project, host, 'conf', '-o', 'nowait', 'main:main');
     expect((await push.done).code).toBe(0);
     await project.commit({ 'notes.txt': 'one' }, 'Notes');
@@ -296,7 +296,7 @@ describe('a change of a live app', () => {
 });
 
 describe('[auth] in the secrets', () => {
-  it('gets its redirect_uri from the public address, and a cookie_secret that stays', async () => {
+  it('gets a redirect_uri from the public URL, and a permanent cookie_secret', async () => {
     await setLive('PUT', '/apps/conf/secrets', {
       toml: `[db]\npassword = "${TWO}"\n\n[auth]\nclient_id = "an-id"\nclient_secret = "its-secret-0b1c"\n`,
     });
@@ -318,8 +318,8 @@ describe('[auth] in the secrets', () => {
   });
 });
 
-describe('a value that the app says', () => {
-  it('is hidden from the pusher, in every log of API and console, and cannot be searched for', async () => {
+describe('a value that the app prints', () => {
+  it('is masked for the pusher and in every log of the API and console, and cannot be searched for', async () => {
     await set('POST', '/apps', { name: 'loud' });
     await set('PUT', '/apps/loud/config', { vars: { API_KEY: ONE, SHORT: 'abc' } });
     await set('PUT', '/apps/loud/secrets', { toml: `password = "${TWO}"\n` });
@@ -372,7 +372,7 @@ describe('a value that the app says', () => {
 });
 
 describe('the config of a release', () => {
-  it('comes back with a rollback, and stays over a crash, a restart of the server and a stop', async () => {
+  it('is restored by a rollback, and kept across a crash, a server restart and a stop', async () => {
     const live = (await host.app('conf')).release;
     const deploy = (await (
       await host.api('/apps/conf/rollback', { method: 'POST', headers: json, body: '{"release":1}' })
@@ -432,7 +432,7 @@ describe('the config of a release', () => {
 });
 
 describe('the key', () => {
-  it('can be changed while everything runs', async () => {
+  it('can be rotated while everything runs', async () => {
     const before = await readFile(join(host.data, 'vault.key'), 'utf8');
     const serving = await serves(host, 'conf');
     const { status, text } = await set('POST', '/config/rotate-key', '', {});
@@ -444,7 +444,7 @@ describe('the key', () => {
     expect(await (await host.api('/apps/conf/config?reveal=1')).text()).toContain(THREE);
   });
 
-  it('that is another one stops one app with one sentence; the others go on, and the right one heals it', async () => {
+  it('that does not match stops one app with a sentence while others run, and restoring the right one recovers it', async () => {
     const plain = await Project.create(textApp('text:plain'));
     await pushLive(plain, host, 'plain');
     await host.stop({ keepData: true });
@@ -476,7 +476,7 @@ describe('the key', () => {
     expect(await visit(host, 'conf')).toContain(`text:${hash(THREE)}-${hash(TWO)}`);
   });
 
-  it('whose change was cut off by a crash is the new one at the next start', async () => {
+  it('whose rotation was interrupted by a crash is the new one after the next start', async () => {
     const apps = Array.from({ length: 150 }, (_, at) => `filler-${at}`);
     for (const app of apps) {
       await mkdir(join(host.data, 'apps', app), { recursive: true });
@@ -512,7 +512,7 @@ describe('the key', () => {
     expect((await stat(join(host.data, 'vault.key'))).mode & 0o777).toBe(0o600);
   });
 
-  it('and all values go with the app', async () => {
+  it('is the last thing gone, with all values, when the app is deleted', async () => {
     await host.api('/apps/conf?confirm=conf', { method: 'DELETE' });
     await expect(stat(join(host.data, 'apps', 'conf'))).rejects.toThrow('ENOENT');
     await until('the secrets are gone', async () => (await secretFiles()).length === 0);
@@ -521,7 +521,7 @@ describe('the key', () => {
 });
 
 describe('a data folder with a space in its name', () => {
-  it('does not keep an app from its secrets', async () => {
+  it("does not break an app's secrets", async () => {
     const spaced = await start(join(await scratch('spaced-'), 'my data'));
     await spaced.send('POST', '/apps', { name: 'conf' });
     await spaced.send('PUT', '/apps/conf/secrets', { toml: `[db]\npassword = "${TWO}"\n` });

@@ -82,7 +82,7 @@ async function shown(id: string): Promise<string> {
 }
 
 describe('a folder of apps', () => {
-  it('is found at the start: what lies in it is in config.json, runs in place, and has its address', async () => {
+  it('is found at startup: each app is added to config.json, runs in place and has a URL', async () => {
     const { pid, port, folder } = await running('plain');
     const { apps } = await ours.config();
     expect(Object.keys(apps)).toEqual(['plain']);
@@ -147,7 +147,7 @@ describe('an old installation', () => {
     });
   });
 
-  it('is imported with all its apps, which run where they are, and can be imported again', async () => {
+  it('is imported with all its apps, which run where they are, and importing again is safe', async () => {
     const { status, json } = await post('/import', { path: old.folder });
     expect([status, json.apps.map(({ app: id, outcome }) => [id, outcome])]).toEqual([
       200,
@@ -186,7 +186,7 @@ describe('an old installation', () => {
     expect((await old.config()).owner).toBe('Ada');
   });
 
-  it('says who holds a port that an app should have, and gives it the next one', async () => {
+  it('reports which app holds a requested port, and uses the next free one', async () => {
     expect((await running('own')).port).not.toBe(ports[1]);
     const { log } = (await (await host.api('/apps/own/deploys/1')).json()) as { log: { lines: string[] } };
     expect(log.lines.join('\n')).toMatch(
@@ -194,7 +194,7 @@ describe('an old installation', () => {
     );
   });
 
-  it('has its logs where people look for them', async () => {
+  it('has its logs in the expected place', async () => {
     const log = await until('the log of sales is linked', () =>
       readFile(ours.path('logs/sales.log'), 'utf8').catch(() => undefined),
     );
@@ -210,7 +210,7 @@ describe('an old installation', () => {
     expect(line).not.toContain('secret');
   });
 
-  it('that is not there is refused with a sentence, and nothing is changed', async () => {
+  it('is refused with a sentence if it does not exist, and nothing changes', async () => {
     const before = await ours.config();
     const { status, json } = await post('/import', { path: old.path('nowhere') });
     expect([status, json.code]).toEqual([404, 'import-missing']);
@@ -219,7 +219,7 @@ describe('an old installation', () => {
 });
 
 describe('refresh', () => {
-  it('restarts those alone whose code or settings changed, and neither loses a page that is open nor wakes what a person stopped', async () => {
+  it('restarts only apps whose code or settings changed, keeps open pages, and starts nothing that was stopped', async () => {
     const [sales, own, plain] = await Promise.all(['sales', 'own', 'plain'].map(running));
     const open = await page('sales');
     await open.run();
@@ -253,7 +253,7 @@ describe('refresh', () => {
     expect((await running('plain')).pid).not.toBe(plain?.pid);
   });
 
-  it('leaves the old process serving where what was saved is broken, and says what is wrong', async () => {
+  it('keeps the old process serving if the saved code is broken, and says what is wrong', async () => {
     const { pid } = await running('sales');
     const good = await readFile(old.path('apps/sales/app.py'), 'utf8');
     await old.write({ 'apps/sales/app.py': 'import streamlit as st\nraise SystemError("no")\n' });
@@ -268,7 +268,7 @@ describe('refresh', () => {
     expect((await app('sales')).pid).toBe(pid);
   });
 
-  it('names every mistake in config.json at once, and goes on with the last good one', async () => {
+  it('reports all errors in config.json at once, and keeps the last valid version', async () => {
     const good = await readFile(ours.path('config.json'), 'utf8');
     const before = await Promise.all(['plain', 'sales', 'own'].map(async (id) => (await running(id)).pid));
     await ours.write({ 'config.json': good.replace('"website_port"', 'website_port') });
@@ -300,7 +300,7 @@ describe('refresh', () => {
     expect(((await (await host.api('/apps')).json()) as { config_mistakes: string[] }).config_mistakes).toEqual([]);
   });
 
-  it('tells in one sentence what an app lacks, while the others run, and removes an app that is gone without its files', async () => {
+  it('says in a sentence what an app lacks, while others run, and removes a missing app but not its files', async () => {
     const config = await ours.config();
     const lacking = {
       nofolder: { dir: old.path('not/there') },
@@ -330,8 +330,8 @@ describe('refresh', () => {
   });
 });
 
-describe('a folder that cannot be looked at', () => {
-  it('is left alone, which is told, and hides no other app', async () => {
+describe('a folder that cannot be read', () => {
+  it('is skipped with a message, and hides no other app', async () => {
     await ours.write({
       ...below('apps/ashore', fileApp('found all the same')),
       ...below('apps/adrift', fileApp('never seen')),
@@ -353,7 +353,7 @@ describe('the command line', () => {
       HOME: old.folder,
     });
 
-  it('tells in a table what was done with each app, and ends with 1 where one failed', async () => {
+  it('prints the outcome for each app in a table, and exits with 1 if one failed', async () => {
     const done = await cli('import', '.');
     expect([done.code, done.output]).toEqual([
       0,
@@ -377,7 +377,7 @@ describe('the command line', () => {
 });
 
 describe('the server', () => {
-  it('that ends leaves apps in place running, and the next one takes them over; what changed meanwhile is deployed', async () => {
+  it('that stops keeps in-place apps running; the next one adopts them and deploys what changed since', async () => {
     const [sales, plain] = await Promise.all(['sales', 'plain'].map(running));
     await host.signal('SIGTERM');
     await ours.write({ 'apps/plain/app.py': 'import streamlit as st\n\nst.text("changed meanwhile")\n' });
@@ -388,8 +388,8 @@ describe('the server', () => {
   });
 });
 
-describe('an app in place', () => {
-  it('takes no push, edit, new name or removal, and says where its files are', async () => {
+describe('an in-place app', () => {
+  it('rejects pushes, edits, renames and deletion, and says where its files are', async () => {
     const { pid } = await running('sales');
     const project = await Project.create(textApp('pushed'));
     const pushed = await project.git('push', host.remote('sales'), 'main');
@@ -412,7 +412,7 @@ describe('an app in place', () => {
     expect((await app('sales')).pid).toBe(pid);
   });
 
-  it('whose owner installs another Streamlit in its environment is shown with the scripts of that one', async () => {
+  it('serves the frontend of the Streamlit that its owner installs in its environment', async () => {
     const script = async (): Promise<string> => {
       // fetch says of itself that it opens no page.
       const html = await new Promise<string>((resolve, reject) => {
@@ -441,7 +441,7 @@ describe('an app in place', () => {
     expect((await fetch(`${host.url}${after}`)).status).toBe(200);
   });
 
-  it('that is watched is deployed by a change of its code, and not by one of its data', async () => {
+  it('that is watched is deployed when its code changes, not when its data does', async () => {
     const config = await ours.config();
     config.apps.fragile = { ...config.apps.fragile, watch: true };
     await ours.setConfig(config);
@@ -457,7 +457,7 @@ describe('an app in place', () => {
     expect(await shown('fragile')).toContain('seen by the watcher');
   });
 
-  it('is watched on where another folder is put in its place, or a link to one', async () => {
+  it('is still watched when another folder or a link takes the place of its folder', async () => {
     const { release } = await running('fragile');
     const deployed = async (by: number, text: string): Promise<void> => {
       await until(`"${text}" is deployed`, async () => (await app('fragile')).release === (release ?? 0) + by);
@@ -481,7 +481,7 @@ describe('an app in place', () => {
     await deployed(4, 'edited in the third folder');
   });
 
-  it('is adopted: its files are the first commit, what serves goes on until that is live, and config.json forgets it', async () => {
+  it('is adopted: its files are the first commit, it keeps serving until that is live, and config.json drops it', async () => {
     await old.write({
       'apps/own/.gitignore': 'data.csv\n',
       'apps/own/.streamlit/secrets.toml': 'password = "of the old one"\n',

@@ -14,7 +14,7 @@ async function running(host: TestHost): Promise<number> {
   });
 }
 
-test('a server on a copy of a data folder runs apps of its own, and leaves those of the first server alone', async () => {
+test('a server on a copy of a data folder runs its own apps, and leaves those of the first server alone', async () => {
   const host = await startHost();
   const project = await Project.create({
     'app.py': 'import streamlit as st\nst.text("hello")\n',

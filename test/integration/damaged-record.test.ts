@@ -5,7 +5,7 @@ import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive, visit } from '../helpers/pushing.js';
 
-test('an app whose record cannot be read loses nothing to a push or to a new app of its name, and is back once it is mended', async () => {
+test('an app with an unreadable record loses nothing to a push or a new app of the same name, and returns once repaired', async () => {
   let host: TestHost = await startHost({ environments: 'own' });
   const { data } = host;
   const project = await Project.create(textApp('text:precious'));
@@ -38,7 +38,7 @@ test('an app whose record cannot be read loses nothing to a push or to a new app
   expect(await readFile(kept, 'utf8')).toBe('precious');
 });
 
-test('an app whose record cannot be read keeps its process, or its last good record and its process', async () => {
+test('an app with an unreadable record keeps its process, or its last good record and its process', async () => {
   let host: TestHost = await startHost();
   const { data } = host;
   const project = await Project.create(textApp('text:precious'));

@@ -91,7 +91,7 @@ async function locked(pyproject: string, files: Record<string, string> = {}): Pr
 const PROJECT = '[project]\nname = "demo"\nversion = "1"\nrequires-python = ">=3.9"\n';
 
 describe.runIf(uv !== undefined)('dependencies with uv', () => {
-  it('come from uv.lock with its hashes; streamlit is added where it lacks', async () => {
+  it('come from uv.lock with its hashes, and streamlit is added if it is missing', async () => {
     const files = await locked(`${PROJECT}dependencies = ["six<1.17"]\n[dependency-groups]\ndev = ["packaging"]\n`);
     const asked = await request('a', files);
     const made = await environments().ensure(asked);
@@ -111,7 +111,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
   });
 
-  it('come from uv.lock with a folder of the project', async () => {
+  it('come from uv.lock with a folder in the project', async () => {
     const files = await locked(
       `${PROJECT}dependencies = ["streamlit", "own"]\n[tool.uv.sources]\nown = { path = "libs/own" }\nstreamlit = { path = "libs/streamlit" }\n`,
       {
@@ -125,7 +125,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(python(made, 'import own, streamlit; print(own.value, streamlit.value)')).toBe('7 2');
   });
 
-  it("come from pyproject.toml, in pip's words", async () => {
+  it('come from pyproject.toml, translated for pip', async () => {
     const asked = await request('a', {
       'pyproject.toml':
         '[tool.poetry.dependencies]\npython = "^3.9"\nstreamlit = "*"\nsix = "~1.16"\nwin = { version = "1", platform = "win32" }\n',
@@ -135,7 +135,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(asked.heard.join('\n')).not.toContain(folder);
   });
 
-  it('are installed for the other deploy where the one that began gives up, and its files are gone', async () => {
+  it('are still installed for the second deploy if the first one gives up and its files are gone', async () => {
     const all = environments();
     const files = { 'requirements.txt': 'streamlit\n-r more/base.txt\n', 'more/base.txt': 'six==1.16.0\n' };
     const stop = new AbortController();
@@ -155,7 +155,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(results[1]).toMatchObject({ status: 'fulfilled', value: { reused: false } });
   });
 
-  it('that need the files of the project wait for each other, and give up while they wait', async () => {
+  it("that need the project's files wait for each other, and can give up while waiting", async () => {
     const all = environments();
     const files = { 'requirements.txt': 'streamlit\n./libs/own\n', ...library('own', 'value = 7\n') };
     let begun = (): void => undefined;
@@ -171,7 +171,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(await second).toMatchObject({ reused: true, hash: (await first).hash });
   });
 
-  it('say where what they need cannot be had', async () => {
+  it('say where the packages they need cannot be downloaded', async () => {
     const files = { 'pyproject.toml': `${PROJECT}dependencies = ["streamlit", "six==99.0"]\n` };
     await expect(environments().ensure(await request('a', files))).rejects.toMatchObject({
       code: 'build-failed',
@@ -189,7 +189,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
 });
 
 describe('the Python of an environment', () => {
-  it.runIf(uv !== undefined)('is the one that is asked for, and only one that is there', async () => {
+  it.runIf(uv !== undefined)('is the requested version, and only an installed one', async () => {
     const all = environments();
     const { version } = await all.python();
     const [major, minor, patch] = version.split('.');
@@ -217,7 +217,7 @@ describe('the Python of an environment', () => {
   it.each([
     ['uv', uv],
     ['nothing', undefined],
-  ])('is looked for with %s, where pyenv keeps it and not where its shims are', async (_with, tool) => {
+  ])('is found with %s where pyenv keeps it, not among its shims', async (_with, tool) => {
     const real = await environments().python();
     const bin = join(folder, '.pyenv', 'versions', 'own', 'bin');
     await mkdir(bin, { recursive: true });
@@ -279,7 +279,7 @@ describe('a push', () => {
       { 'streamlit-host.toml': '\nport = 80\n' },
       /streamlit-host\.toml, line 2: unknown setting port/,
     ],
-  ])('is refused for %s, and the release before serves', async (_what, files, sentence) => {
+  ])('is refused for %s, and the previous release keeps serving', async (_what, files, sentence) => {
     const before = await host.app('own');
     const { code, output } = await push(files);
     expect(output).toMatch(sentence);

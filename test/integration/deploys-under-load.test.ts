@@ -37,7 +37,7 @@ describe('deploys under load', () => {
   });
 
   it(
-    'fail no request and lose no session, and leave no process behind once their pages have closed',
+    'fail no request, lose no session, and leave no process once their pages are closed',
     { timeout: 600_000 },
     async () => {
       const url = `${host.url}/apps/load/`;

@@ -58,7 +58,7 @@ async function runs(held: string): Promise<boolean> {
 }
 
 describe('the newest wins', () => {
-  it('a push ends the build of the one before it, whose pusher is told', async () => {
+  it('a push cancels the build of the previous one, and its pusher is told', async () => {
     const { project, signals, commit } = await slowBuild('text:old');
     const first = startPush(project, host, 'race');
     const builder = (await signals.hasBegun()).said;
@@ -81,7 +81,7 @@ describe('the newest wins', () => {
     expect(await serves(host, 'race')).toMatchObject({ release: 2, text: 'text:new' });
   });
 
-  it('of several that wait, only the last is deployed', async () => {
+  it('only the last of several queued deploys runs', async () => {
     const { project, signals } = await slowScript('text:first');
     const first = startPush(project, host, 'several');
     await signals.hasBegun();
@@ -102,8 +102,8 @@ describe('the newest wins', () => {
   });
 });
 
-describe('a deploy that is cancelled', () => {
-  it('ends, its pusher is told, and what was live stays', async () => {
+describe('a cancelled deploy', () => {
+  it('ends, its pusher is told, and the live release keeps serving', async () => {
     const live = await Project.create(textApp('text:stays'));
     await pushLive(live, host, 'cancelled');
     const before = await serves(host, 'cancelled');
@@ -120,7 +120,7 @@ describe('a deploy that is cancelled', () => {
     expect(await serves(host, 'cancelled')).toEqual(before);
   });
 
-  it('ends with the app when the app is deleted', async () => {
+  it('ends when its app is deleted', async () => {
     const { project, signals } = await slowBuild('text:never');
     const push = startPush(project, host, 'deleted');
     const builder = (await signals.hasBegun()).said;
@@ -131,7 +131,7 @@ describe('a deploy that is cancelled', () => {
     expect(existsSync(join(host.data, 'apps', 'deleted'))).toBe(false);
   });
 
-  it('cannot begin while the app is being deleted: the pusher is told, and nothing of the app runs on', async () => {
+  it('cannot start while its app is being deleted: the pusher is told, and no process is left', async () => {
     // What does not end when it is asked to holds up the deletion for a few seconds.
     const project = await Project.create({
       'requirements.txt': 'streamlit\n',
@@ -157,8 +157,8 @@ st.text("text:going")
   });
 });
 
-describe('a client that vanishes', () => {
-  it('does not stop the deploy: it goes live and the branch moves', async () => {
+describe('a client that disconnects', () => {
+  it('does not stop the deploy, which goes live and moves the branch', async () => {
     const { project, signals } = await slowScript('text:alone');
     const commit = (await project.git('rev-parse', 'HEAD')).output.trim();
     const push = startPush(project, host, 'vanished');
@@ -179,8 +179,8 @@ describe('a client that vanishes', () => {
   });
 });
 
-describe('many at once', () => {
-  it('eight first pushes of eight apps: all are live, each on a port of its own', async () => {
+describe('many deploys at once', () => {
+  it('put eight new apps live, each on its own socket', async () => {
     const ids = Array.from({ length: 8 }, (_, number) => `crowd-${number}`);
     const outcomes = await Promise.all(
       ids.map(async (id) => {
@@ -198,8 +198,8 @@ describe('many at once', () => {
   });
 });
 
-describe('a Redis that fails', () => {
-  it('may be killed in the middle of a deploy', async () => {
+describe('Redis', () => {
+  it('can be killed during a deploy', async () => {
     const { project, signals } = await slowScript('text:redis');
     const push = startPush(project, host, 'redis');
     await signals.hasBegun();
@@ -217,7 +217,7 @@ describe('a Redis that fails', () => {
     expect(await visit(host, 'redis')).toContain('text:after');
   });
 
-  it('may lose everything that it was told between a push and its deploy', async () => {
+  it('can lose all its data between a push and its deploy', async () => {
     // Both hands are full, so that the third one waits.
     const busy = await Promise.all(['text:a', 'text:b'].map(slowScript));
     const first = startPush(busy[0]!.project, host, 'busy-a');
@@ -241,8 +241,8 @@ describe('a Redis that fails', () => {
   });
 });
 
-describe('a server that ends in the middle of a deploy', () => {
-  it('by SIGTERM: the pusher is told, and the next server finishes it', async () => {
+describe('a server that ends during a deploy', () => {
+  it('by SIGTERM tells the pusher, and the next server finishes it', async () => {
     const { project, signals } = await slowScript('text:resumed');
     const commit = (await project.git('rev-parse', 'HEAD')).output.trim();
     const push = startPush(project, host, 'resumed');
@@ -261,7 +261,7 @@ describe('a server that ends in the middle of a deploy', () => {
     expect(await serves(host, 'begin')).toMatchObject({ text: 'text:begin' });
   });
 
-  it('by SIGKILL in the middle of a build: the next server takes it up at once, and nothing of the old build runs', async () => {
+  it('by SIGKILL during a build resumes it at the next start, and nothing of the old build is left', async () => {
     const before = await serves(host, 'begin');
     const { project, signals, commit } = await slowBuild('text:survived');
     const push = startPush(project, host, 'survived');
@@ -288,7 +288,7 @@ describe('a server that ends in the middle of a deploy', () => {
     expect(await serves(host, 'survived')).toMatchObject({ release: 2, text: 'text:next' });
   });
 
-  it('between the swap and the branch: the next server moves the branch', async () => {
+  it('between the swap and the branch leaves the branch to the next server, which moves it', async () => {
     const repository = join(host.data, 'apps', 'survived', 'repo.git');
     const { releases } = await record('survived');
     await host.stop({ keepData: true });

@@ -41,7 +41,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('in the middle of a build fails the push with a sentence, leaves nothing behind, and the old release serves', async () => {
+  it('during a build fails the push with a sentence, leaves nothing behind, and keeps the old release serving', async () => {
     const before = await host.app('full');
     const environments = await readdir(join(host.data, 'environments'));
     const { bavail, bsize } = await statfs(folder);
@@ -67,7 +67,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     expect(again.code, again.output).toBe(0);
   });
 
-  it('is what those are told whose change it refuses, and nothing is changed by halves', async () => {
+  it('is named as the reason for a refused change, and nothing is half done', async () => {
     const record = join(host.data, 'apps/full/meta.json');
     await until(
       'nothing happens any more',

@@ -51,7 +51,7 @@ const deploy = (release: number, done: Promise<Release>): Deploy => ({
 });
 const REGION = { vars: { patch: { REGION: 'eu' } } };
 
-it('a change of an app of which nothing is live is stored, and nothing is deployed', async () => {
+it('a config change to an app without a live release is stored, and nothing is deployed', async () => {
   await shop();
   const { config, deploy: begun } = await configs.change('shop', REGION, ADA);
   expect(config).toMatchObject({ version: 1, vars: { REGION: { value: 'eu', changedBy: 'ada' } } });
@@ -60,7 +60,7 @@ it('a change of an app of which nothing is live is stored, and nothing is deploy
   expect(deploys.asked).toEqual([]);
 });
 
-it('a change of a live app deploys the live commit again, from what it was built', async () => {
+it('a config change to a live app redeploys the live commit from the same build', async () => {
   const live = releaseOf(1, 'live', { environment: 'abc' });
   await shop(live, releaseOf(2, 'failed', { commit: 'f'.repeat(40) }));
   await configs.change('shop', REGION, ADA);
@@ -70,7 +70,7 @@ it('a change of a live app deploys the live commit again, from what it was built
   expect(data.store.get('shop').releases).toEqual([live, expect.objectContaining({ state: 'failed' })]);
 });
 
-it('a change that changes nothing makes no version and no release', async () => {
+it('a change that changes nothing creates no version and no release', async () => {
   await shop(releaseOf(1, 'live', { config: 1 }));
   await configs.change('shop', REGION, ADA);
   deploys.asked.length = 0;
@@ -79,7 +79,7 @@ it('a change that changes nothing makes no version and no release', async () => 
   expect(deploys.asked).toEqual([]);
 });
 
-it('a patch leaves the other vars, and a replacement does not', async () => {
+it('a patch keeps the other vars, and a replacement does not', async () => {
   await shop();
   await configs.change('shop', { vars: { replace: { A: '1', B: '2' } }, secretsToml: 'key = 1\n' }, ADA);
   const patched = await configs.change('shop', { vars: { patch: { A: null, C: '3' } } }, ADA);
@@ -101,7 +101,7 @@ it.each([
   expect(deploys.asked).toEqual([]);
 });
 
-it('a deploy that has not started its process takes the change along, and is not superseded', async () => {
+it('a deploy that has not started its process picks up the change, and is not superseded', async () => {
   await shop(releaseOf(1, 'live'), releaseOf(2, 'building'));
   const ongoing = deploy(2, new Promise(() => undefined));
   underWay.set(2, ongoing);
@@ -110,7 +110,7 @@ it('a deploy that has not started its process takes the change along, and is not
   expect(deploys.asked).toEqual([]);
 });
 
-it('a deploy that is starting its process goes first, and the change is deployed behind it', async () => {
+it('a deploy that is starting its process finishes first, and the change is deployed after it', async () => {
   await shop(releaseOf(1, 'live'), releaseOf(2, 'starting'));
   let end: (release: Release) => void = () => undefined;
   underWay.set(2, deploy(2, new Promise((resolve) => (end = resolve))));
@@ -125,7 +125,7 @@ it('a deploy that is starting its process goes first, and the change is deployed
   expect(deploys.asked).toMatchObject([{ commit: 'd'.repeat(40), source: 'config' }]);
 });
 
-it('two versions are compared by the names of what differs, and no value is told', async () => {
+it('two versions are compared by the names that differ, without values', async () => {
   await shop();
   await configs.change('shop', { vars: { replace: { A: 'hunter2', B: '2' } } }, ADA);
   await configs.change('shop', { vars: { replace: { A: 'hunter3', C: '3' } } }, ADA);
@@ -135,7 +135,7 @@ it('two versions are compared by the names of what differs, and no value is told
   await expect(configs.diff('shop', 1, 9)).rejects.toMatchObject({ code: 'config-missing' });
 });
 
-it('what the newest code asks for is missing until it is set', async () => {
+it('a key that the newest code reads is missing until it is set', async () => {
   await shop();
   expect(await configs.missing('shop')).toEqual([]);
   newest = await data.commit('shop', { 'app.py': 'import os\nos.environ["REGION"]\nos.environ["PLAN"]\n' });

@@ -43,7 +43,7 @@ const tree = async (commit: string): Promise<string[]> =>
   (await (await data.repository('shop')).ask(['ls-tree', '-r', '--format=%(objectmode) %(path)', commit])).split('\n');
 const commits = (): (string | undefined)[] => deploys.asked.map(({ commit }) => commit);
 
-it('an upload to an empty app is its first commit, names the branch that deploys, and is deployed', async () => {
+it('the first upload to an empty app is its first commit, sets the deploy branch, and is deployed', async () => {
   await data.app('shop');
   await data.repository('shop');
   await files.commit('shop', { set: await staged(PROJECT), remove: [], replace: true }, ADA, 'Upload');
@@ -92,7 +92,7 @@ it('a deployed app is not left without what it needs, nor is a whole project kep
   expect(await files.list('empty')).toEqual([]);
 });
 
-it('an edit changes what it names, and leaves every other file and the branch alone', async () => {
+it('an edit changes only the files it names, and only the deploy branch', async () => {
   await data.app('shop', { deployBranch: 'main' });
   const before = await data.commit('shop', PROJECT);
   await files.commit('shop', await edit({ 'lib/b.py': 'b = 1' }, ['lib/a.py']), ADA, 'Edit');
@@ -104,7 +104,7 @@ it('an edit changes what it names, and leaves every other file and the branch al
   expect(await repository.resolve('refs/heads/main')).toBe(before);
 });
 
-it('an edit is made on top of the change that is still being deployed', async () => {
+it('an edit builds on the change that is still being deployed', async () => {
   await data.commit('shop', PROJECT);
   const pending = await data.commit('shop', { ...PROJECT, 'new.py': '' }, 'aside');
   const releases = [releaseOf(1, 'building', { commit: pending, source: 'edit' })];
@@ -113,7 +113,7 @@ it('an edit is made on top of the change that is still being deployed', async ()
   expect(await tree(commits()[0] ?? '')).toContain('100644 new.py');
 });
 
-it('a file that may be run can still be run after its contents were changed', async () => {
+it('an executable file stays executable when its contents change', async () => {
   await data.app('shop', { deployBranch: 'main' });
   const first = await data.repository('shop');
   const set = (await staged({ ...PROJECT, run: '#!/bin/sh' })).map((file) => ({
@@ -139,14 +139,14 @@ it.each([
   expect(deploys.asked).toEqual([]);
 });
 
-it('a file may take the place of a folder that goes with the same change', async () => {
+it('a file can replace a folder that is deleted by the same change', async () => {
   await data.app('shop', { deployBranch: 'main' });
   await data.commit('shop', PROJECT);
   await files.commit('shop', await edit({ lib: 'text' }, ['lib/a.py']), ADA, 'Edit');
   expect(await tree(commits()[0] ?? '')).toContain('100644 lib');
 });
 
-it('files that make no app are refused: nothing is deployed, and no branch is adopted', async () => {
+it('files that do not make an app are refused: nothing is deployed, and no branch is adopted', async () => {
   await data.app('shop');
   await data.repository('shop');
   const change = { set: await staged({ 'notes.txt': '' }), remove: [], replace: true };
@@ -155,7 +155,7 @@ it('files that make no app are refused: nothing is deployed, and no branch is ad
   expect(data.store.get('shop').deployBranch).toBeNull();
 });
 
-it('the files of an app in place are not changed, unless they are adopted', async () => {
+it('the files of an in-place app cannot be changed until it is adopted', async () => {
   await data.app('shop', { place: { key: 'shop', dir: '/srv/shop', restartOnCrash: true, watch: false } });
   await data.repository('shop');
   await expect(files.commit('shop', await edit(PROJECT), ADA, 'Edit')).rejects.toMatchObject({ code: 'app-in-place' });

@@ -20,7 +20,7 @@ afterEach(() => data.close());
 const ids = (): string[] => data.store.list().map(({ id }) => id);
 const repository = (id: string): Repository => new Repository(data.paths.repository(id), data.git);
 
-it('an app that is created has a record and an empty repository, and nothing is left of the work on it', async () => {
+it('a new app has a record and an empty repository, and no temporary files are left', async () => {
   expect(await apps.create({ name: '  Sales Figures ', description: 'All of them' })).toBe('sales-figures');
   expect(data.store.get('sales-figures')).toMatchObject({
     name: 'Sales Figures',
@@ -32,7 +32,7 @@ it('an app that is created has a record and an empty repository, and nothing is 
   expect(await readdir(data.paths.tmp)).toEqual([]);
 });
 
-it('two apps that are created at once from names with the same id get different ids', async () => {
+it('two apps created at once get different ids even if their names give the same id', async () => {
   const made = await Promise.all([apps.create({ name: 'Shop' }), apps.create({ name: 'Shop!' })]);
   expect(made).toEqual(['shop', 'shop-2']);
 });
@@ -43,12 +43,12 @@ it.each([
   ['Übersicht', 'ubersicht'],
   ['📈 Sales', 'sales'],
   ['📈', 'app'],
-])('the id of an app is its name in Latin letters: %s', async (name, id) => {
+])("an app's id is its name in Latin letters: %s", async (name, id) => {
   expect(await apps.create({ name })).toBe(id);
   expect(data.store.get(id).name).toBe(name);
 });
 
-it('two apps cannot be created at once with one name: the second is refused', async () => {
+it('of two apps created at once with the same name, the second is refused', async () => {
   const both = await Promise.allSettled([apps.create({ name: 'Shop' }), apps.create({ name: 'SHOP', id: 'other' })]);
   expect(both).toMatchObject([{ status: 'fulfilled' }, { reason: { code: 'app-name-taken' } }]);
   expect(ids()).toEqual(['shop']);
@@ -69,7 +69,7 @@ it.each([
   expect(data.store.get('shop').description).toBe('as before');
 });
 
-it('the id of an app whose record cannot be read is given to no other, and its folder stays', async () => {
+it('the id of an app with an unreadable record is not given to another app, and its folder stays', async () => {
   await writeFiles(data.paths.app('shop'), { 'meta.json': '{', 'storage/own.db': 'rows' });
   await data.store.load();
   expect(await apps.create({ name: 'Shop' })).toBe('shop-2');
@@ -77,14 +77,14 @@ it('the id of an app whose record cannot be read is given to no other, and its f
   expect(await readFile(`${data.paths.storage('shop')}/own.db`, 'utf8')).toBe('rows');
 });
 
-it('an app whose repository cannot be made leaves nothing behind', async () => {
+it('an app whose repository cannot be created leaves nothing behind', async () => {
   const broken = newPreview('shop--x', newApp('shop', 'Shop', new Date()), 'x', new Date());
   await expect(apps.make(broken)).rejects.toThrow();
   expect(existsSync(data.paths.app('shop--x'))).toBe(false);
   expect(ids()).toEqual([]);
 });
 
-it("a preview begins at its branch's commit, whose objects it borrows", async () => {
+it("a preview starts at its branch's commit and borrows its objects", async () => {
   await data.app('shop');
   const main = await data.commit('shop', { 'app.py': '1' });
   const feature = await data.commit('shop', { 'app.py': '2' }, 'feature');
@@ -96,14 +96,14 @@ it("a preview begins at its branch's commit, whose objects it borrows", async ()
   expect(await repository('shop').resolve('refs/heads/main')).toBe(main);
 });
 
-it('what an interrupted creation left in the folder does not get into the new app', async () => {
+it('leftovers of an interrupted creation do not get into the new app', async () => {
   await mkdir(data.paths.storage('shop'), { recursive: true });
   await writeFiles(data.paths.storage('shop'), { 'old.db': '' });
   await apps.create({ name: 'Shop' });
   expect(await readdir(data.paths.storage('shop'))).toEqual([]);
 });
 
-it('a branch that git cannot have beside another one is refused', async () => {
+it('a branch that conflicts with another one in git is refused', async () => {
   await data.app('shop');
   await data.commit('shop', { 'app.py': '' }, 'feature/one');
   await expect(apps.demandBranch('shop', 'feature')).rejects.toMatchObject({ code: 'branch-in-the-way' });
@@ -111,7 +111,7 @@ it('a branch that git cannot have beside another one is refused', async () => {
   await apps.demandBranch('shop', 'feature/one');
 });
 
-it('an app may keep its own name, whatever its case', async () => {
+it('an app can keep its own name in different case', async () => {
   await data.app('shop', { name: 'Shop' });
   apps.demandFreeName('SHOP', 'shop');
   expect(() => apps.demandFreeName('SHOP', undefined)).toThrow(expect.objectContaining({ code: 'app-name-taken' }));

@@ -25,7 +25,7 @@ const opened = (making: PushedAppsOptions['newApps']['add']): PushedApps =>
   new PushedApps({ ...data, newApps: { add: making }, inspector: new Inspector(direct) });
 const ids = (): string[] => data.store.list().map(({ id }) => id);
 
-it('a push to an app that does not exist makes it, and it goes again where nothing was kept', async () => {
+it('a push to an unknown app creates it, and deletes it again if nothing was stored', async () => {
   await data.app('blog');
   expect(await pushed.begin('shop')).toBe(data.paths.repository('shop'));
   expect(ids()).toEqual(['blog', 'shop']);
@@ -34,7 +34,7 @@ it('a push to an app that does not exist makes it, and it goes again where nothi
   expect(existsSync(data.paths.app('shop'))).toBe(false);
 });
 
-it('an app that a push made stays while another push to it is under way', async () => {
+it('an app created by a push is kept while another push to it is in progress', async () => {
   await Promise.all([pushed.begin('shop'), pushed.begin('shop')]);
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
@@ -42,7 +42,7 @@ it('an app that a push made stays while another push to it is under way', async 
   expect(ids()).toEqual([]);
 });
 
-it('a push that begins before the end of the one before it was seen to keeps the app', async () => {
+it('a push that starts before the previous one is cleaned up keeps the app', async () => {
   let made = 0;
   let go = (): void => undefined;
   pushed = opened(async (app) => {
@@ -58,21 +58,21 @@ it('a push that begins before the end of the one before it was seen to keeps the
   expect([ids(), made]).toEqual([['shop'], 1]);
 });
 
-it('an app that a push made stays once it has a branch', async () => {
+it('an app created by a push is kept once it has a branch', async () => {
   await pushed.begin('shop');
   await data.commit('shop', { 'app.py': '' });
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
 });
 
-it('an app that a push made stays once it had a release, failed as it may be', async () => {
+it('an app created by a push is kept once it has a release, even a failed one', async () => {
   await pushed.begin('shop');
   await data.store.update('shop', (app) => ({ ...app, lastRelease: 1, releases: [releaseOf(1, 'failed')] }));
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
 });
 
-it('an app that was there before the push is never removed by it, empty as it may be', async () => {
+it('a push never deletes an app that existed before it, even an empty one', async () => {
   await data.app('shop');
   await data.repository('shop');
   await pushed.begin('shop');
@@ -81,7 +81,7 @@ it('an app that was there before the push is never removed by it, empty as it ma
   expect(existsSync(data.paths.repository('shop'))).toBe(true);
 });
 
-it('an app that somebody else makes in the same moment is taken for the push, and is not its to remove', async () => {
+it('a push uses an app that someone else creates at the same moment, and does not delete it', async () => {
   pushed = opened(async (app) => {
     await data.app(app.id);
     await add(app);
@@ -91,7 +91,7 @@ it('an app that somebody else makes in the same moment is taken for the push, an
   expect(ids()).toEqual(['shop']);
 });
 
-it('a commit of a push is inspected, and one that cannot become a release is refused', async () => {
+it('a pushed commit is inspected, and refused if it cannot become a release', async () => {
   await data.app('shop');
   const good = await data.commit('shop', { 'app.py': 'import streamlit', 'requirements.txt': 'streamlit\n' });
   const bad = await data.commit('shop', { 'notes.txt': '' });
@@ -104,7 +104,7 @@ it('a commit of a push is inspected, and one that cannot become a release is ref
   expect(data.store.get('shop').releases).toEqual([]);
 });
 
-it('a commit for an app in place is refused before it is looked at', async () => {
+it('a commit for an in-place app is refused before it is inspected', async () => {
   await data.app('shop', { place: { key: 'shop', dir: '/srv/shop', restartOnCrash: true, watch: false } });
   await expect(pushed.inspect('shop', 'f'.repeat(40), {})).rejects.toMatchObject({ code: 'app-in-place' });
 });

@@ -32,14 +32,14 @@ afterEach(() => data.close());
 const app = (releases: Release[], live: number | null = null, facts: Partial<App> = {}): Promise<App> =>
   data.app('shop', { deployBranch: 'main', releases, live, lastRelease: releases.length, ...facts });
 
-it('an app that nothing was pushed to has no commit and no files', async () => {
+it('an app without pushes has no commit and no files', async () => {
   const shop = await app([]);
   await data.repository('shop');
   expect(await source.newest(shop)).toBeUndefined();
   expect(await source.files(shop)).toEqual([]);
 });
 
-it('the files that people see are those of the deploy branch, also where another branch is pushed', async () => {
+it('people see the files of the deploy branch, even if another branch is pushed', async () => {
   const commit = await data.commit('shop', { 'app.py': 'one', 'lib/näme.py': 'three' });
   await data.commit('shop', { 'app.py': 'other' }, 'other');
   const shop = await app([releaseOf(1, 'retired'), releaseOf(2, 'live', { commit })], 2);
@@ -51,7 +51,7 @@ it('the files that people see are those of the deploy branch, also where another
   expect((await source.read(shop, 'app.py')).toString()).toBe('one');
 });
 
-it('the change that is being deployed is what people see, and a rollback that is under way is not', async () => {
+it('people see a change that is being deployed, but not a rollback in progress', async () => {
   const first = await data.commit('shop', { 'app.py': '1' });
   const second = await data.commit('shop', { 'app.py': '2' }, 'aside');
   const live = releaseOf(1, 'live', { commit: first });
@@ -62,13 +62,13 @@ it('the change that is being deployed is what people see, and a rollback that is
   expect(await source.newest({ ...shop, releases: [live, { ...edit, state: 'failed' }] })).toBe(first);
 });
 
-it('the newest release is what people see where its branch is gone', async () => {
+it('people see the newest release if its branch is gone', async () => {
   await data.repository('shop');
   const shop = await app([releaseOf(1, 'failed', { commit: 'a'.repeat(40) })]);
   expect(await source.newest(shop)).toBe('a'.repeat(40));
 });
 
-it('only a release that moves the branch is a change on its way', () => {
+it('only a release that moves the branch counts as a pending change', () => {
   const shop = (release: Release): App => ({ ...newApp('shop', 'Shop', new Date(0)), releases: [release] });
   const queued = releaseOf(1, 'queued');
   expect(onItsWay(shop(queued))).toBe(queued);
@@ -76,7 +76,7 @@ it('only a release that moves the branch is a change on its way', () => {
   expect(onItsWay(shop(releaseOf(1, 'live')))).toBeUndefined();
 });
 
-it('a file that is not there is refused, and a folder is no file', async () => {
+it('reading a missing file or a folder is refused', async () => {
   await data.commit('shop', { 'lib/a.py': '' });
   const shop = await app([]);
   for (const path of ['b.py', 'lib', '../meta.json', '']) {
@@ -84,7 +84,7 @@ it('a file that is not there is refused, and a folder is no file', async () => {
   }
 });
 
-it('a file that is too large to be shown is refused, and listed all the same', async () => {
+it('a file too large to show is refused, but still listed', async () => {
   await data.commit('shop', { 'data.csv': 'x'.repeat(MAX_SHOWN + 1), 'fits.csv': 'x'.repeat(MAX_SHOWN) });
   const shop = await app([]);
   await expect(source.read(shop, 'data.csv')).rejects.toMatchObject({ code: 'file-too-large' });
@@ -92,7 +92,7 @@ it('a file that is too large to be shown is refused, and listed all the same', a
   expect((await source.files(shop)).map(({ size }) => size)).toEqual([MAX_SHOWN + 1, MAX_SHOWN]);
 });
 
-it.each(['start', 'restart'] as const)('to %s an app is to want it to run, and to wake it', async (what) => {
+it.each(['start', 'restart'] as const)('to %s an app sets its desired state to running, and wakes it', async (what) => {
   const shop = await app([releaseOf(1, 'live')], 1, { wanted: 'stopped', asleep: true });
   await source[what](shop);
   expect(data.store.get('shop')).toMatchObject({ wanted: 'running', asleep: false, live: 1 });
@@ -100,33 +100,33 @@ it.each(['start', 'restart'] as const)('to %s an app is to want it to run, and t
   expect(deploys.asked).toEqual([]);
 });
 
-it.each(['start', 'restart'] as const)('an app of which nothing is live cannot %s, and stays stopped', async (what) => {
+it.each(['start', 'restart'] as const)('an app without a live release cannot %s, and stays stopped', async (what) => {
   const shop = await app([releaseOf(1, 'failed')], null, { wanted: 'stopped' });
   await expect(source[what](shop)).rejects.toMatchObject({ code: 'nothing-deployed' });
   expect(data.store.get('shop').wanted).toBe('stopped');
   expect(ran).toEqual([]);
 });
 
-it("deploying again takes the branch's commit, be it newer than what is live", async () => {
+it("a redeploy takes the branch's commit, even if it is newer than the live one", async () => {
   const commit = await data.commit('shop', { 'app.py': '' });
   await source.redeploy(await app([releaseOf(1, 'live')], 1), ADA);
   expect(deploys.asked).toEqual([{ app: 'shop', commit, branch: 'main', by: ADA, source: 'redeploy' }]);
 });
 
-it('deploying again takes the live commit where its branch is gone', async () => {
+it('a redeploy takes the live commit if its branch is gone', async () => {
   await data.repository('shop');
   const live = releaseOf(1, 'live', { commit: 'a'.repeat(40) });
   await source.redeploy(await app([live, releaseOf(2, 'failed', { commit: 'b'.repeat(40) })], 1), ADA);
   expect(deploys.asked).toMatchObject([{ commit: 'a'.repeat(40), source: 'redeploy' }]);
 });
 
-it('deploying again what was never live moves the branch, as a first upload does', async () => {
+it('a redeploy of a commit that was never live moves the branch, as a first upload does', async () => {
   await data.repository('shop');
   await source.redeploy(await app([releaseOf(1, 'failed', { commit: 'b'.repeat(40) })]), ADA);
   expect(deploys.asked).toMatchObject([{ commit: 'b'.repeat(40), source: 'upload' }]);
 });
 
-it('an app that nothing was ever deployed to cannot be deployed again', async () => {
+it('an app that was never deployed cannot be redeployed', async () => {
   await data.repository('shop');
   await expect(source.redeploy(await app([]), ADA)).rejects.toMatchObject({ code: 'nothing-deployed' });
   expect(deploys.asked).toEqual([]);

@@ -48,7 +48,7 @@ async function unpacked(content: AsyncIterable<Uint8Array>): Promise<Record<stri
   return found;
 }
 
-it('a folder without git is sent whole, but for environments, caches and git', async () => {
+it('a folder without git is sent completely, except for environments, caches and git', async () => {
   await write({
     'app.py': 'import streamlit',
     'pages/Página.py': 'x',
@@ -76,14 +76,14 @@ it('a folder without git is sent whole, but for environments, caches and git', a
   });
 });
 
-it('a folder without git is refused where it is empty or not there', async () => {
+it('a folder without git is refused if it is empty or missing', async () => {
   await expect(archiveOf(folder)).rejects.toMatchObject({ code: 'folder-empty' });
   await expect(archiveOf(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'folder-not-found' });
   await write({ file: 'x' });
   await expect(archiveOf(join(folder, 'file'))).rejects.toMatchObject({ code: 'folder-not-found' });
 });
 
-it('a folder without git fails as a whole where a file becomes shorter while it is read', async () => {
+it('a folder without git fails as a whole if a file shrinks while it is read', async () => {
   await writeFile(join(folder, 'data.bin'), randomBytes(8_000_000));
   const { content } = await archiveOf(folder);
   const read = async (): Promise<void> => {
@@ -100,13 +100,13 @@ describe('a checkout', () => {
     await git('commit', '--quiet', '-m', 'Begin');
   });
 
-  it('where nothing is changed is sent as its last commit', async () => {
+  it('without changes is sent as its last commit', async () => {
     const { what, content } = await archiveOf(folder);
     expect(what).toMatch(/^commit [0-9a-f]{10}$/);
     expect(await unpacked(content)).toEqual({ 'app.py': 'one', 'sub/other.py': 'two', '.gitignore': '*.secret\n' });
   });
 
-  it('with changes is sent as it stands, without what git ignores or what was deleted', async () => {
+  it('with changes is sent as the working tree, without ignored and deleted files', async () => {
     await write({ 'app.py': 'changed', 'new.py': 'new' });
     await rm(join(folder, 'sub/other.py'));
     const { what, content } = await archiveOf(folder);
@@ -114,18 +114,18 @@ describe('a checkout', () => {
     expect(await unpacked(content)).toEqual({ 'app.py': 'changed', 'new.py': 'new', '.gitignore': '*.secret\n' });
   });
 
-  it('gives a folder inside of it as a project of its own', async () => {
+  it('sends a folder inside it as its own project', async () => {
     const { content } = await archiveOf(join(folder, 'sub'));
     expect(await unpacked(content)).toEqual({ 'other.py': 'two' });
   });
 
-  it('gives a folder that git ignores, too', async () => {
+  it('sends a folder that git ignores as well', async () => {
     await write({ 'build.secret/app.py': 'made' });
     const { content } = await archiveOf(join(folder, 'build.secret'));
     expect(await unpacked(content)).toEqual({ 'app.py': 'made' });
   });
 
-  it('that git cannot archive fails as a whole, not as an archive that is cut off', async () => {
+  it('that git cannot archive fails as a whole instead of being cut off', async () => {
     await expect(unpacked(streamGit(folder, ['archive', '--format=tar.gz', 'no-such-commit']))).rejects.toMatchObject({
       code: 'git-failed',
     });

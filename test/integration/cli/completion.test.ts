@@ -43,13 +43,13 @@ it('completion in bash offers verbs', async () => {
   expect(await offered('--url', 'https://x', 'lo')).toEqual(['logs', 'login', 'login-link']);
 });
 
-it('completion in bash offers apps to the verbs that take one, and to no other', async () => {
+it('completion in bash offers app ids to the verbs that take one, and to no others', async () => {
   expect(await offered('logs', 'h')).toEqual(['hello']);
   expect(await offered('stop', 'd')).toEqual(['dashboard']);
   expect(await offered('create', 'h')).toEqual([]);
 });
 
-it('completion in bash offers the options of the verb, and those of all', async () => {
+it("completion in bash offers the verb's own options and the global ones", async () => {
   expect(await offered('logs', '--f')).toEqual(['--follow']);
   expect(await offered('delete', '--con')).toEqual(['--confirm']);
   expect(await offered('status', '--js')).toEqual(['--json']);

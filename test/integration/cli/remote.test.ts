@@ -45,7 +45,7 @@ it('a checkout gets the remote "host", and keeps its other remotes', async () =>
   expect(noted).toHaveLength(1);
 });
 
-it('a remote "host" that leads elsewhere is changed, and its old address is told without the password', async () => {
+it('a remote "host" with another URL is changed, and its old URL is shown without the password', async () => {
   await project.git('remote', 'add', 'host', 'https://ada:secret@old.example/git/x.git');
   await run('shop');
   expect(await address()).toBe(URL_OF_SHOP);
@@ -56,7 +56,7 @@ it('a remote "host" that leads elsewhere is changed, and its old address is told
   expect(noted).toEqual([]);
 });
 
-it('an app that is not there is refused, unless the first push is to create it', async () => {
+it('an unknown app is refused, unless the first push is to create it', async () => {
   await expect(run('blog')).rejects.toMatchObject({
     code: 'app-not-found',
     message: expect.stringContaining('--new') as string,
@@ -66,7 +66,7 @@ it('an app that is not there is refused, unless the first push is to create it',
   expect(await address()).toBe('https://apps.example.com/tools/git/blog.git');
 });
 
-it('a folder that is not in a checkout gets no remote', async () => {
+it('a folder outside of a checkout gets no remote', async () => {
   const cwd = await scratch('no-checkout-');
   await expect(run('shop', {}, { cwd })).rejects.toMatchObject({ code: 'no-checkout' });
   expect(printed).toEqual([]);

@@ -23,13 +23,13 @@ afterEach(() => data.close());
 const at = async (id: string, ref: string): Promise<string | undefined> => (await data.repository(id)).resolve(ref);
 const head = async (): Promise<string> => (await data.repository('shop')).ask(['symbolic-ref', 'HEAD']);
 
-it('the first branch that is adopted deploys, and a clone checks it out', async () => {
+it('the first adopted branch becomes the deploy branch, and a clone checks it out', async () => {
   await adoptBranch(data, 'shop', 'other');
   expect(data.store.get('shop').deployBranch).toBe('other');
   expect(await head()).toBe('refs/heads/other');
 });
 
-it('another branch is adopted until a release is live, and none from then on', async () => {
+it('another branch can be adopted until a release is live, and not afterwards', async () => {
   await adoptBranch(data, 'shop', 'main');
   await adoptBranch(data, 'shop', 'other');
   expect(data.store.get('shop').deployBranch).toBe('other');
@@ -39,7 +39,7 @@ it('another branch is adopted until a release is live, and none from then on', a
   expect(await head()).toBe('refs/heads/other');
 });
 
-it('a release that is live moves its own branch to its commit, and no other', async () => {
+it('a live release moves its own branch to its commit, and no other', async () => {
   await moveBranch(data, data.store.get('shop'), releaseOf(1, 'live', { commit: fresh }));
   expect([await at('shop', 'main'), await at('shop', 'other')]).toEqual([fresh, old]);
 });
@@ -49,7 +49,7 @@ it.each(['rollback', 'config', 'folder'] as const)('a release from a %s moves no
   expect(await at('shop', 'main')).toBe(old);
 });
 
-it("a preview's release moves the branch in its own repository and in that of its app", async () => {
+it("a preview's release moves the branch in its own repository and in the app's", async () => {
   const preview = await data.store.create(newPreview('shop--other', data.store.get('shop'), 'other', new Date()));
   const own = await data.repository('shop--other');
   await own.borrow(await data.repository('shop'));
@@ -58,7 +58,7 @@ it("a preview's release moves the branch in its own repository and in that of it
   expect(await at('shop', 'main')).toBe(old);
 });
 
-it('a branch that was left behind what is live is moved, unless somebody has moved it since', async () => {
+it('a branch that lags behind the live release is moved, unless someone has moved it since', async () => {
   const live = releaseOf(1, 'live', { commit: fresh, previous: old });
   const app = { ...data.store.get('shop'), live: 1, releases: [live] };
   await mendBranch(data, app);
@@ -68,7 +68,7 @@ it('a branch that was left behind what is live is moved, unless somebody has mov
   expect(await at('shop', 'main')).toBe(later);
 });
 
-it('no branch is moved for an app of which nothing is live', async () => {
+it('no branch is moved for an app without a live release', async () => {
   const failed = releaseOf(1, 'failed', { commit: fresh, previous: old });
   await mendBranch(data, { ...data.store.get('shop'), releases: [failed] });
   expect(await at('shop', 'main')).toBe(old);

@@ -71,7 +71,7 @@ afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
 const states = (): string[] => store.get('hello').releases.map(({ number, state }) => `${number} ${state}`);
 
-it('a deploy whose failure was told and could not be written down is not begun again: what was refused must not go live later', async () => {
+it('a deploy whose failure was reported but could not be recorded is not started again', async () => {
   const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: system('ada'), source: 'push' });
   const update = store.update.bind(store);
   const disk = vi.spyOn(store, 'update').mockImplementation(async (id, change) => {
@@ -93,7 +93,7 @@ it('a deploy whose failure was told and could not be written down is not begun a
 });
 
 it.each(['building', 'starting'] as const)(
-  'a deploy that a killed server has left %s is recovered once, however often that is done and whatever runs beside it',
+  'a deploy left %s by a killed server is recovered once, however often recovery runs and whatever runs at the same time',
   async (state) => {
     const { done } = await deploys.request({ app: 'hello', commit, branch: 'main', by: system('ada'), source: 'push' });
     await store.update('hello', (app) => ({ ...app, releases: app.releases.map((one) => ({ ...one, state })) }));
@@ -105,7 +105,7 @@ it.each(['building', 'starting'] as const)(
   },
 );
 
-it('a deploy that a full disk keeps from being recovered is taken up all the same once its turn comes', async () => {
+it('a deploy that cannot be recovered because the disk is full is resumed at its turn', async () => {
   await deploys.request({ app: 'hello', commit, branch: 'main', by: system('ada'), source: 'push' });
   await store.update('hello', (app) => ({
     ...app,

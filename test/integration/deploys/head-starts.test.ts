@@ -63,7 +63,7 @@ const take = (
 ): Promise<Instance | undefined> => headStarts.take('hello', release, environment);
 const begun = (count: number): Promise<void> => vi.waitFor(() => expect(started).toHaveLength(count));
 
-it('a head start begins what the next release is expected to be, once, and hands it over once', async () => {
+it('a head start runs what the next release is expected to be, once, and hands it over once', async () => {
   headStarts.begin('hello');
   headStarts.begin('hello');
   const instance = await take();
@@ -72,7 +72,7 @@ it('a head start begins what the next release is expected to be, once, and hands
   expect(await take()).toBeUndefined();
 });
 
-it('a head start expects the config of a release that comes back', async () => {
+it('a head start expects the config of the release that is rolled back to', async () => {
   headStarts.begin('hello', { ...LIVE, environment: 'older', config: 0 });
   await begun(1);
   expect(started[0]).toMatchObject({ number: 4, environment: 'older', config: 0 });
@@ -83,26 +83,26 @@ it.each([
   ['has another environment', releaseOf(4, 'starting', { environment: 'new' }), undefined],
   ['has other config vars', NEXT, { ZONE: 'south' }],
   ['asks for another cage', { ...NEXT, cage: { network: false, readOnly: [], devices: [] } }, undefined],
-])('a head start is ended where the release %s', async (_, release, environment) => {
+])('a head start is stopped if the release %s', async (_, release, environment) => {
   headStarts.begin('hello');
   expect(await take(release, environment)).toBeUndefined();
   await started[0]?.instance.ended;
 });
 
-it('a head start leaves alone what a newer push has begun', async () => {
+it('a head start does not touch that of a newer push', async () => {
   headStarts.begin('hello');
   expect(await take(LIVE)).toBeUndefined();
   expect(await take()).toBe(started[0]?.instance);
 });
 
-it('a head start is not handed over where it has ended by itself', async () => {
+it('a head start is not handed over if it has exited', async () => {
   headStarts.begin('hello');
   await begun(1);
   await started[0]?.instance.end(0);
   expect(await take()).toBeUndefined();
 });
 
-it('a head start is ended where no deploy waits for it, and only then', async () => {
+it('a head start is stopped only if no deploy waits for it', async () => {
   headStarts.begin('hello');
   app = { ...app, lastRelease: 4, releases: [LIVE, { ...NEXT, state: 'queued' }] };
   headStarts.settle('hello');
@@ -113,7 +113,7 @@ it('a head start is ended where no deploy waits for it, and only then', async ()
   await started[1]?.instance.ended;
 });
 
-it('a head start is ended where the next release is expected to be another one by now', async () => {
+it('a head start is stopped if a different release is expected by now', async () => {
   headStarts.begin('hello');
   app = { ...app, config: 3 };
   headStarts.begin('hello');
@@ -121,7 +121,7 @@ it('a head start is ended where the next release is expected to be another one b
   expect((await take())?.running).toBe(true);
 });
 
-it('a head start is ended where its deploy does not come in time', async () => {
+it('a head start is stopped if its deploy does not come in time', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   headStarts.begin('hello');
   vi.advanceTimersByTime(60_000);
@@ -131,7 +131,7 @@ it('a head start is ended where its deploy does not come in time', async () => {
   expect(await take()).toBeUndefined();
 });
 
-it('a head start begins nothing for an app of which nothing is known, above the limit, or once it is closed', async () => {
+it('a head start does not start for an unknown app, above the limit or after closing', async () => {
   headStarts.begin('gone');
   app = { ...app, live: null };
   headStarts.begin('hello');
@@ -145,7 +145,7 @@ it('a head start begins nothing for an app of which nothing is known, above the 
   expect(started.map(({ instance }) => instance.running)).toEqual([false, false]);
 });
 
-it('a head start fails nothing where it cannot be started', async () => {
+it('a head start that cannot start fails nothing', async () => {
   headStarts = new HeadStarts({
     store: { find: () => app },
     limit: 1,

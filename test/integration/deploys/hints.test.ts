@@ -28,31 +28,31 @@ async function missing(files: Record<string, string>, config = NO_CONFIG): Promi
   return { hints: hints.length, names };
 }
 
-it('a key that the code asks for and the config does not have is missing, in the folder and in the commit alike', async () => {
+it('a key that the code reads and the config lacks is missing, in a folder as in a commit', async () => {
   const at = '2026-01-01T00:00:00.000Z';
   const config = { ...NO_CONFIG, vars: { SET: { value: '', changedAt: at, changedBy: 'ada' } } };
   const files = { 'app.py': asks('SET'), 'lib/db.py': asks('DB') };
   expect(await missing(files, config)).toEqual({ hints: 1, names: ['DB'] });
 });
 
-it("tests, tools, caches and other people's packages are not asked", async () => {
+it('tests, tools, caches and third-party packages are not searched', async () => {
   const others = ['tests/a.py', 'test_a.py', 'lib/a_test.py', 'conftest.py', 'setup.py', 'venv/a.py', '.tox/a.py'];
   const files = Object.fromEntries([...others, 'notes.txt'].map((path, at) => [path, asks(`KEY_${at}`)]));
   expect(await missing({ ...files, 'app.py': '' })).toEqual({ hints: 0, names: [] });
 });
 
-it('secrets that were committed count, until the app has secrets of its own', async () => {
+it('committed secrets count until the app has its own', async () => {
   const files = { 'app.py': secret('db'), '.streamlit/secrets.toml': 'db = "x"\n' };
   expect(await missing(files)).toEqual({ hints: 0, names: [] });
   expect(await missing(files, withSecrets('other = 1\n'))).toEqual({ hints: 1, names: ['db'] });
 });
 
-it('committed secrets that nobody can read count for nothing', async () => {
+it('committed secrets that cannot be read do not count', async () => {
   const files = { 'app.py': secret('db'), '.streamlit/secrets.toml': 'db = ' };
   expect(await missing(files)).toEqual({ hints: 1, names: ['db'] });
 });
 
-it('a file that is too large to be looked at delays no deploy, and the others are looked at', async () => {
+it('a file too large to search delays no deploy, and the others are searched', async () => {
   const files = { 'app.py': asks('A'), 'big.py': asks('BIG') + '#'.repeat(256 * 1024) };
   expect(await missing(files)).toEqual({ hints: 1, names: ['A'] });
 });

@@ -56,7 +56,7 @@ function open(concurrency = 2): DeployQueue {
   return queue;
 }
 
-it('the queue runs what is wanted on disk when it begins, and what it is told from then on', async () => {
+it('the queue runs what is pending on disk at startup, and everything it is told about later', async () => {
   wanted = ['shop'];
   open().begin();
   await vi.waitFor(() => expect(ran).toEqual(['shop']), until);
@@ -65,7 +65,7 @@ it('the queue runs what is wanted on disk when it begins, and what it is told fr
   expect(warned).toEqual([]);
 });
 
-it('an app has one deploy at a time, and one more behind it however often the queue is told', async () => {
+it('an app runs one deploy at a time, with at most one queued behind it', async () => {
   let finish = (): void => undefined;
   work = () => new Promise((resolve) => (finish = resolve));
   open().begin();
@@ -87,7 +87,7 @@ it('an app has one deploy at a time, and one more behind it however often the qu
   expect(ran.filter((app) => app === 'shop')).toHaveLength(2);
 });
 
-it('no more deploys run at once than are allowed', async () => {
+it('no more deploys run at once than allowed', async () => {
   const finish: (() => void)[] = [];
   work = () => new Promise((resolve) => finish.push(resolve));
   wanted = ['one', 'two', 'three'];
@@ -99,7 +99,7 @@ it('no more deploys run at once than are allowed', async () => {
   for (const one of finish) one();
 });
 
-it('a deploy that fails does not keep the next one of its app from running', async () => {
+it("a failed deploy does not block the app's next one", async () => {
   work = () => Promise.reject(new Error('a defect'));
   open().begin();
   tell('shop');
@@ -111,7 +111,7 @@ it('a deploy that fails does not keep the next one of its app from running', asy
   }, until);
 });
 
-it('a closed queue runs nothing more and says nothing, also where Redis went away before', async () => {
+it('a closed queue runs nothing and logs nothing, even if Redis went away before', async () => {
   const closing = open();
   closing.begin();
   await redis.stop();

@@ -58,7 +58,7 @@ afterEach(async () => {
 const build = (release: ReturnType<typeof releaseOf>): ReturnType<RepositoryReleases['build']> =>
   releases.build(shop, release, log, new AbortController().signal);
 
-it('a release of a commit has its files, an environment of what they name, and its main file', async () => {
+it('a release of a commit has its files, its environment and its main file', async () => {
   const commit = await data.commit('shop', FILES);
   const { facts } = await build(releaseOf(1, 'building', { commit }));
   expect(facts).toEqual({ entrypoint: 'app.py', environment: 'abc' });
@@ -70,7 +70,7 @@ it('a release of a commit has its files, an environment of what they name, and i
   expect(await (await data.repository('shop')).resolve('refs/releases/1')).toBe(commit);
 });
 
-it('a release that is rolled back to takes its old environment, and nothing is inspected or installed', async () => {
+it('a rollback reuses the old environment, and nothing is inspected or installed', async () => {
   // No inspection would let it pass.
   const commit = await data.commit('shop', { 'other.txt': 'kept' });
   await writeFiles(data.paths.environment('abc'), { [FACTS]: '{}', 'bin/python': '' });
@@ -80,7 +80,7 @@ it('a release that is rolled back to takes its old environment, and nothing is i
   expect([wanted, packages]).toEqual([[], []]);
 });
 
-it('a release whose old environment is gone is built again', async () => {
+it('a rollback to a release without an environment builds it again', async () => {
   const commit = await data.commit('shop', FILES);
   const back = { commit, of: 1, entrypoint: 'app.py', environment: 'gone', source: 'rollback' } as const;
   const { facts } = await build(releaseOf(2, 'building', back));
@@ -88,13 +88,13 @@ it('a release whose old environment is gone is built again', async () => {
   expect(wanted).toHaveLength(1);
 });
 
-it('a commit that makes no app is refused, and nothing is installed for it', async () => {
+it('a commit that does not make an app is refused, and nothing is installed', async () => {
   const commit = await data.commit('shop', { 'notes.txt': '' });
   await expect(build(releaseOf(1, 'building', { commit }))).rejects.toMatchObject({ code: 'no-entrypoint' });
   expect([wanted, packages]).toEqual([[], []]);
 });
 
-it('an app whose repository is live runs in place no more, and is described by its own file', () => {
+it('an app whose repository is live no longer runs in place, and its own file describes it', () => {
   const place = { key: 'shop', dir: '/srv/shop', restartOnCrash: true, watch: false };
   const before = { ...shop, place, description: 'before' };
   expect(releases.applied(before, {})).toEqual({ ...shop, description: 'before' });
