@@ -98,7 +98,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     expect(await readdir(join(host.data, 'apps'))).toEqual(['full']);
   });
 
-  it('keeps nobody from stopping an app, which is on record once there is room', async () => {
+  it('does not prevent stopping an app, which is recorded once there is space', async () => {
     const record = join(host.data, 'apps/full/meta.json');
     const before = await readFile(record, 'utf8');
     const { pid } = await host.app('full');
@@ -120,7 +120,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     await until('it runs again', async () => (await host.app('full')).state === 'running');
   });
 
-  it('keeps nobody from the console, nor from removing an app, which is how room is made', async () => {
+  it('does not prevent using the console or deleting an app, which frees space', async () => {
     await fill();
     const login = await fetch(host.loginUrl, { redirect: 'manual' });
     expect([login.status, login.headers.get('set-cookie')]).toEqual([303, expect.stringContaining('session')]);

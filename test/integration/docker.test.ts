@@ -28,7 +28,7 @@ function config(env: Record<string, string>): Composed {
 }
 
 describe.skipIf(compose === undefined)('docker-compose.yml (needs docker compose)', () => {
-  it('moves port and address by the two lines of env.example, and keeps all data on volumes', async () => {
+  it('moves the port and URL with the two lines in env.example, and keeps all data on volumes', async () => {
     const lines = (await readFile(join(ROOT, 'env.example'), 'utf8')).split('\n').filter((line) => /^[A-Z]/.test(line));
     expect(lines.map((line) => line.split('=')[0])).toEqual(['HOST_PORT', 'STREAMLIT_HOST_PUBLIC_BASE']);
     const { services } = config({ HOST_PORT: '18080', STREAMLIT_HOST_PUBLIC_BASE: 'http://apps.example:18080' });
@@ -38,7 +38,7 @@ describe.skipIf(compose === undefined)('docker-compose.yml (needs docker compose
     expect(services.redis?.volumes).toHaveLength(1);
   });
 
-  it('has a Redis that forgets nothing', () => {
+  it('has a Redis that persists its data', () => {
     expect(config({}).services.redis?.command?.join(' ')).toBe(
       'redis-server --appendonly yes --maxmemory-policy noeviction',
     );

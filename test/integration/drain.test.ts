@@ -29,7 +29,7 @@ async function open(number: number): Promise<StreamlitClient> {
   return client;
 }
 
-it('an older release stays for its open pages; with "git push -o drain=0" it ends at once, and they move on', async () => {
+it('an older release stays for its open pages; "git push -o drain=0" stops it at once, and they move on', async () => {
   const page = await open(1);
   await release('text:two');
   expect(await stateOf(1)).toBe('draining');
@@ -49,7 +49,7 @@ it('an older release stays for its open pages; with "git push -o drain=0" it end
   await page.close();
 });
 
-it('an invalid push option refuses the push, and one meant for other servers does not', async () => {
+it('an invalid push option rejects the push, and an option for other servers does not', async () => {
   const before = await host.app('drains');
   await project.commit(textApp('text:five'), 'five');
   const wrong = await project.git('push', '-o', 'drain=soon', host.remote('drains'), 'main');
@@ -61,7 +61,7 @@ it('an invalid push option refuses the push, and one meant for other servers doe
   expect(other.output).toContain('Unknown push option "ci.skip"');
 });
 
-it('an app may say by itself how long its older releases stay, also for what comes later', async () => {
+it('an app can set how long its older releases drain, also for later releases', async () => {
   await project.write({ 'streamlit-host.toml': '[drain]\nlimit_minutes = 0\n' });
   const number = (await host.app('drains')).release as number;
   const page = await open(number);
@@ -77,7 +77,7 @@ it('an app may say by itself how long its older releases stay, also for what com
   expect(await readMeta(host, 'drains')).not.toHaveProperty('drainLimitMinutes');
 });
 
-it('an app that was stopped, or asleep, when a release came has no older one that drains: nobody would ever end that', async () => {
+it('an app that was stopped or asleep during a deploy has no older release left draining', async () => {
   const before = (await host.app('drains')).release as number;
   await host.send('POST', '/apps/drains/stop', {});
   await release('text:eight');

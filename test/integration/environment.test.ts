@@ -101,7 +101,7 @@ async function left(): Promise<string[]> {
 }
 
 describe.runIf(uv !== undefined)('Environments with uv', () => {
-  it('installs what is asked for, where it can be moved and with its bytecode, and reuses it', async () => {
+  it('installs the packages relocatable and with bytecode, and reuses them', async () => {
     const all = environments();
     const request = await project(LOCAL, {}, STAND_IN);
     const made = await all.ensure(request);
@@ -122,13 +122,13 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(again.pids).toEqual([]);
   });
 
-  it('outlives the source that it was made from, editable or not', async () => {
+  it('outlives the source it was built from, editable or not', async () => {
     const made = await environments().ensure(await project('-e ./stand-in\nstreamlit\n', {}, STAND_IN));
     await rm(sourceDir, { recursive: true });
     expect(python(made, 'import streamlit; print(streamlit.value)')).toBe('1');
   });
 
-  it('makes a new one for a new state of the project, only where the project itself is installed', async () => {
+  it('is rebuilt for a changed project only if the project itself is installed', async () => {
     const all = environments();
     const first = await all.ensure(await project(LOCAL, {}, STAND_IN));
     const second = await all.ensure(
@@ -139,7 +139,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(python(second, 'import streamlit; print(streamlit.value)')).toBe('2');
   });
 
-  it('installs once what two deploys want at once, and tells both', async () => {
+  it('installs once for two deploys that want the same environment, and tells both', async () => {
     const all = environments();
     const [one, two] = [await project(LOCAL, {}, STAND_IN), await project(LOCAL)];
     const made = await Promise.all([all.ensure(one), all.ensure(two)]);
@@ -148,7 +148,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     for (const { heard } of [one, two]) expect(heard.filter((line) => line.includes('+ six==1.17.0'))).toHaveLength(1);
   });
 
-  it('goes on for the other where one of them gives up, and ends where both do', async () => {
+  it('continues for one deploy if the other gives up, and stops if both do', async () => {
     const all = environments();
     const stop = new AbortController();
     const one = await project(LOCAL, { signal: stop.signal, onSpawn: () => stop.abort() }, STAND_IN);
@@ -174,7 +174,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     ['six==99.0\nstreamlit', 'No version of six==99.0 was found.'],
     ['six>=1.16\nsix<1.0\nstreamlit', 'The requirements conflict: six>=1.16 and six<1.0.'],
     ['streamlit ; nonsense', /Couldn't parse requirement/],
-  ])('says in short why %j cannot be installed, and the rest in the log', async (text, reason) => {
+  ])('says briefly why %j cannot be installed, with details in the log', async (text, reason) => {
     const request = await project(text);
     await expect(environments().ensure(request)).rejects.toMatchObject({
       code: 'build-failed',
@@ -185,13 +185,13 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('says so where a package does not exist', async () => {
+  it('says that a package does not exist', async () => {
     await expect(environments().ensure(await project('streamlit\nno-such-package-of-ours-0\n'))).rejects.toMatchObject({
       message: 'No package named no-such-package-of-ours-0 was found.',
     });
   });
 
-  it('says so where an index cannot be reached, without its password', async () => {
+  it('says that an index is unreachable, without its password', async () => {
     const env = { ...surroundings, UV_DEFAULT_INDEX: 'http://me:geheim@127.0.0.1:9/simple', UV_HTTP_RETRIES: '0' };
     const request = await project('some-package-0\nstreamlit');
     const error: unknown = await environments({ env })
@@ -201,7 +201,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(JSON.stringify([request.heard, String(error)])).not.toContain('geheim');
   });
 
-  it("asks the index that pip's settings name", async () => {
+  it("uses the index in pip's settings", async () => {
     const asked: (string | undefined)[] = [];
     const server = createServer((request, response) => {
       asked.push(request.url);
@@ -225,7 +225,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     }
   });
 
-  it("is not led astray by the app's own settings for uv, nor by those of the machine", async () => {
+  it("ignores the app's and the machine's own uv settings", async () => {
     const env = {
       ...surroundings,
       UV_PYTHON: '/nowhere/python',
@@ -238,7 +238,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(python(made, 'import six, sys; print(sys.prefix)')).toBe(made.path);
   });
 
-  it('ends an install that prints nothing for too long, and one that takes too long', async () => {
+  it('stops an install that prints nothing for too long or takes too long', async () => {
     const hang = { ...STAND_IN, 'stand-in/backend.py': 'import time\ntime.sleep(600)\n' };
     const idle = await project(LOCAL, {}, hang);
     await expect(environments({ limits: { totalMs: 60_000, idleMs: 3_000 } }).ensure(idle)).rejects.toMatchObject({
@@ -252,7 +252,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('says that the disk is full where it is, and leaves nothing', async () => {
+  it('says that the disk is full, and leaves nothing behind', async () => {
     const full = {
       ...STAND_IN,
       'stand-in/backend.py': 'import errno, os\nraise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n',
@@ -264,7 +264,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('makes one anew whose Python has gone, and keeps nothing of an interrupted move', async () => {
+  it('rebuilds one whose Python is gone, and keeps nothing of an interrupted move', async () => {
     const all = environments();
     const made = await all.ensure(await project(LOCAL, {}, STAND_IN));
     await rename(join(made.path, 'bin', 'python'), join(made.path, 'bin', 'gone'));
@@ -273,7 +273,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
   });
 
-  it('sweeps up what a crash left behind, and nothing else', async () => {
+  it('removes what a crash left behind, and nothing else', async () => {
     await mkdir(join(folder, 'tmp', 'environment-abc', 'tmp'), { recursive: true });
     await mkdir(join(folder, 'tmp', 'upload-1'));
     await environments().sweep();
@@ -282,7 +282,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
 });
 
 describe('Environments', () => {
-  it('tells what Python there is, and says so where there is none', async () => {
+  it('lists the available Pythons, and says if there are none', async () => {
     expect(await environments().python()).toMatchObject({
       version: expect.stringMatching(/^3\.\d+\.\d+/) as string,
       implementation: 'cpython',
@@ -294,7 +294,7 @@ describe('Environments', () => {
     });
   });
 
-  it('makes the same without uv, with scripts that run from their place', async () => {
+  it('builds the same without uv, with scripts that run from their final place', async () => {
     const request = await project('./stand-in\nstreamlit\nsix==1.17.0\nwheel==0.45.1\n', {}, STAND_IN);
     const made = await environments({ tools: { python: 'python3' } }).ensure(request);
     expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
@@ -306,7 +306,7 @@ describe('Environments', () => {
     });
   });
 
-  it('adds streamlit where the requirements do not name it, and says so', async () => {
+  it('adds streamlit if the requirements lack it, and says so', async () => {
     // An index with nothing in it: what is looked for shows what would be installed.
     const request = await project('# nothing\n');
     const env = { ...surroundings, PIP_NO_INDEX: '1', PIP_FIND_LINKS: '', PIP_CONFIG_FILE: '/dev/null' };

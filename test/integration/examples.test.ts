@@ -10,7 +10,7 @@ beforeAll(async () => {
   host = await startHost();
 });
 
-it.each(['hello', 'dashboard'])('the example %s is live as it is, and all of its pages run', async (name) => {
+it.each(['hello', 'dashboard'])('the example %s deploys unchanged, and all its pages run', async (name) => {
   const folder = join(ROOT, 'examples', name);
   const files: Record<string, Buffer> = { 'streamlit-host.toml': Buffer.from('[check]\nscript = "all-pages"\n') };
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

@@ -39,7 +39,7 @@ async function leave(files: number): Promise<void> {
 }
 
 it.each([12, 10, 8, 4])(
-  'a server that may open only %i more files survives pushes, clones and restarts, and does it all once it may',
+  'a server limited to %i more open files survives pushes, clones and restarts, and completes them once the limit is lifted',
   async (files) => {
     await project.commit(textApp(`text:with-${files}`), 'Change');
     await leave(files);

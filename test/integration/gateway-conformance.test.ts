@@ -142,13 +142,13 @@ async function seen(
   }
 }
 
-test('1: the Host that the visitor named reaches the app', async () => {
+test("1: the visitor's Host header reaches the app", async () => {
   expect((await echo('x', { host: 'apps.example.com:8443' })).headers.host).toBe('apps.example.com:8443');
   const there = await seen({ host: 'apps.example.com', origin: 'http://apps.example.com' });
   expect(there.headers.host).toBe('apps.example.com');
 });
 
-test('2: the subprotocols reach the app whole, and its choice comes back', async () => {
+test('2: the subprotocols reach the app unchanged, and its choice comes back', async () => {
   const page = await StreamlitClient.connect(app, { session: 'no-such-session' });
   await page.run();
   expect(page.socket.protocol).toBe('streamlit');
@@ -161,7 +161,7 @@ test('2: the subprotocols reach the app whole, and its choice comes back', async
   await page.close();
 });
 
-test('3: cookies of an app pass to the byte and one by one, and only their path is changed', async () => {
+test("3: an app's cookies pass byte for byte, one by one, with only their path changed", async () => {
   const direct = await ask('/apps/demo/cookies', { socketPath });
   const through = await ask('/apps/demo/cookies');
   expect(direct.headers['set-cookie']).toHaveLength(4);
@@ -172,7 +172,7 @@ test('3: cookies of an app pass to the byte and one by one, and only their path 
   ]);
 });
 
-test('4: the prefix stays on, and the app opens with and without a slash at its end', async () => {
+test('4: the prefix is kept, and the app opens with and without a trailing slash', async () => {
   expect((await echo('x?a=1&b=%20')).raw).toBe('/apps/demo/echo/x');
   expect((await echo('x?a=1&b=%20')).query).toBe('a=1&b=%20');
   for (const address of [app, app.replace(/\/$/, '')]) {
@@ -187,7 +187,7 @@ test('4: the prefix stays on, and the app opens with and without a slash at its 
     expect((await echo('x', {}, method)).method).toBe(method);
 });
 
-test('4: an address of one release is for what its pages ask: a person who opens it comes to the app itself', async () => {
+test('4: a release URL serves what its pages request, and a person who opens it gets the app itself', async () => {
   const to = async (path: string, accept: string): Promise<[number, string | undefined]> => {
     const { status, headers } = await ask(`/apps/demo/${path}`, { headers: { accept } });
     return [status, headers.location];
@@ -201,7 +201,7 @@ test('4: an address of one release is for what its pages ask: a person who opens
   }
 });
 
-test('a page that can be bound to its release by itself gets no cookie that binds the browser', async () => {
+test('a page that can be bound to its release gets no cookie that binds the browser', async () => {
   const headers = { accept: 'text/html' };
   for (const path of ['', 'P%C3%A1gina', 'P%C3%A1gina/', 'echo/x', 'echo/x/']) {
     expect([path, (await ask(`/apps/demo/${path}`, { headers })).headers['set-cookie'] ?? []]).toEqual([
@@ -211,7 +211,7 @@ test('a page that can be bound to its release by itself gets no cookie that bind
   }
 });
 
-test('5: an upload of 190 MB is not kept in the platform’s memory', async () => {
+test("5: an upload of 190 MB is not held in the server's memory", async () => {
   const page = await StreamlitClient.connect(app);
   await page.run();
   const health = await ask('/apps/demo/_stcore/health');
@@ -255,7 +255,7 @@ test('6: a message of 60 MB reaches the page, and one of 20 MB the app', async (
   await page.close();
 });
 
-test('7: a part of a media file is answered as a part', async () => {
+test('7: a range request for a media file is answered with that range', async () => {
   const page = await StreamlitClient.connect(app);
   await page.run();
   const path = /\/media\/[0-9a-f]+\.wav/.exec(page.received.toString('latin1'))?.[0] ?? '';
@@ -268,14 +268,14 @@ test('7: a part of a media file is answered as a part', async () => {
   await page.close();
 });
 
-test('8: the platform itself never looks like a Streamlit', async () => {
+test('8: the server itself never looks like Streamlit', async () => {
   for (const path of ['/_stcore/health', '/_stcore/host-config', '/apps/_stcore/health', '/apps/_stcore/host-config']) {
     expect((await ask(path)).status).toBe(404);
   }
   expect(await ask('/apps/demo/_stcore/health')).toMatchObject({ status: 200, body: 'ok' });
 });
 
-test('9: what only the host may ask is hidden, however it is written', async () => {
+test('9: endpoints for the host only are hidden, in any spelling', async () => {
   expect((await ask('/apps/demo/_stcore/metrics', { socketPath })).status).toBe(200);
   const paths = ['_stcore/metrics', '_stcore/script-health-check'].flatMap((path) => [
     path,
@@ -298,7 +298,7 @@ test('9: what only the host may ask is hidden, however it is written', async () 
   await expect(StreamlitClient.connect(app, { path: '/apps/demo/_stcore/metrics?x=' })).rejects.toThrow('404');
 });
 
-test('10: what a visitor says of himself is replaced, and no foreign page gets a WebSocket', async () => {
+test('10: what a visitor claims about themselves is replaced, and foreign pages get no WebSocket', async () => {
   const claims = {
     'x-forwarded-for': '6.6.6.6',
     'x-forwarded-proto': 'https',
@@ -324,7 +324,7 @@ test('10: what a visitor says of himself is replaced, and no foreign page gets a
   }
 });
 
-test('11: neither the session of the console nor a password reaches an app', async () => {
+test('11: neither the console session nor a password reaches an app', async () => {
   const secrets = { cookie: 'a=1; streamlit_host_session=secret-1; b=2', authorization: 'Bearer secret-2' };
   const there = await seen(secrets);
   expect(there.cookies).toMatchObject({ a: '1', b: '2' });
@@ -332,7 +332,7 @@ test('11: neither the session of the console nor a password reaches an app', asy
   expect((await echo('x', { cookie: 'streamlit_host_session=secret-1' })).headers).not.toHaveProperty('cookie');
 });
 
-test('12: headers of the visitor’s connection do not reach the app', async () => {
+test('12: hop-by-hop headers do not reach the app', async () => {
   const headers = { te: 'trailers', 'proxy-authorization': 'Basic eDp5' };
   const plain = (await echo('x', { ...headers, 'x-hop': '1', connection: 'close, X-Hop' })).headers;
   const page = (await seen(headers)).headers;
@@ -340,7 +340,7 @@ test('12: headers of the visitor’s connection do not reach the app', async () 
   for (const found of [plain, page]) for (const name of Object.keys(headers)) expect(found).not.toHaveProperty(name);
 });
 
-test('14: a stopped app is a page that says so, and a page that opens while it starts gets its session', async () => {
+test('14: a stopped app shows a page that says so, and a page opened during a start gets its session', async () => {
   await host.api('/apps/demo/stop', { method: 'POST' });
   const html = await ask('/apps/demo/', { headers: { accept: 'text/html' } });
   expect(html.status).toBe(503);
@@ -361,7 +361,7 @@ test('14: a stopped app is a page that says so, and a page that opens while it s
   await idle.run();
 });
 
-test('15: an upgrade that ends in an error leaves no connection behind', async () => {
+test('15: an upgrade that fails leaves no connection behind', async () => {
   const paths = [
     '/apps/demo/echo/x',
     '/apps/demo/_stcore/nowhere',
@@ -384,7 +384,7 @@ test('15: an upgrade that ends in an error leaves no connection behind', async (
   await until('nothing but the open page is left', async () => (await connectionsTo(socketPath)) === 1, 15_000);
 });
 
-test('a client that offers another protocol than WebSocket is answered in this one, on a connection that goes on', async () => {
+test('a client that offers a protocol other than WebSocket gets an HTTP answer, and the connection stays usable', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const say = async (
     path: string,
@@ -420,7 +420,7 @@ test('a client that offers another protocol than WebSocket is answered in this o
   }
 });
 
-test('16: three hundred sessions at once each get their own state', async () => {
+test('16: three hundred concurrent sessions each get their own state', async () => {
   const pages = await Promise.all(Array.from({ length: 300 }, () => StreamlitClient.connect(app)));
   const runs = await Promise.all(pages.map((page) => page.run('', { limitMs: 90_000 })));
   expect(new Set(pages.map((page) => page.session)).size).toBe(300);
@@ -438,7 +438,7 @@ test('17: the logins of two apps in one browser do not overwrite each other', as
   ]);
 });
 
-test('18: names of pages in any alphabet pass as they are', async () => {
+test('18: page names in any alphabet pass unchanged', async () => {
   expect((await echo('P%C3%A1gina%20%F0%9F%8E%88/a%2Bb')).raw).toBe('/apps/demo/echo/P%C3%A1gina%20%F0%9F%8E%88/a%2Bb');
   for (const accept of ['text/html', '*/*']) {
     const answer = await ask('/apps/demo/P%C3%A1gina', { headers: { accept } });
@@ -447,7 +447,7 @@ test('18: names of pages in any alphabet pass as they are', async () => {
   }
 });
 
-test('13: a page that was idle all the while is still connected', async () => {
+test('13: a page that was idle the whole time is still connected', async () => {
   expect(idle.isOpen).toBe(true);
   expect(await idle.run()).toContain('runs=2');
 });

@@ -221,7 +221,7 @@ async function standsStill(sent: () => number): Promise<void> {
   });
 }
 
-test('an upload of 200 MB to an app that reads slowly waits outside, and arrives whole', async () => {
+test('an upload of 200 MB to an app that reads slowly is held back, and arrives complete', async () => {
   const before = memory();
   let read: (() => void) | undefined;
   upstream.handler = (request, response) => {
@@ -263,7 +263,7 @@ test('an upload of 200 MB to an app that reads slowly waits outside, and arrives
   expect(memory() - before).toBeLessThan(60 * MB);
 });
 
-test('a download of 200 MB by a visitor who reads slowly waits in the app, and arrives whole', async () => {
+test('a download of 200 MB by a visitor who reads slowly is held back in the app, and arrives complete', async () => {
   const before = memory();
   const chunk = Buffer.alloc(MB, 7);
   let sent = 0;
@@ -290,7 +290,7 @@ test('a download of 200 MB by a visitor who reads slowly waits in the app, and a
   expect(memory() - before).toBeLessThan(60 * MB);
 });
 
-test('a WebSocket frame of 60 MB passes both ways, to the byte', async () => {
+test('a WebSocket frame of 60 MB passes both ways, byte for byte', async () => {
   const socket = await page();
   const data = randomBytes(60 * MB);
   socket.send(data);
@@ -301,7 +301,7 @@ test('a WebSocket frame of 60 MB passes both ways, to the byte', async () => {
   await allGone();
 });
 
-test('headers of one connection stay on it, both ways, and so does what Connection names', async () => {
+test('hop-by-hop headers stay on their connection, both ways, including those named in Connection', async () => {
   let seen: IncomingHttpHeaders = {};
   upstream.handler = (request, response) => {
     seen = request.headers;
@@ -330,7 +330,7 @@ test('headers of one connection stay on it, both ways, and so does what Connecti
   expect(answer.headers['x-outer']).toBe('stays');
 });
 
-test('an answer that breaks off resets the visitor, who must not take it for whole', async () => {
+test("an interrupted response resets the visitor's connection, so that it does not look complete", async () => {
   upstream.handler = (_, response) => {
     response.writeHead(200, { 'content-length': 1_000 });
     response.write('half');
@@ -345,7 +345,7 @@ test('an answer that breaks off resets the visitor, who must not take it for who
   await allGone();
 });
 
-test('fifty visitors who leave in the middle of an answer, or before it, leave no connection behind', async () => {
+test('fifty visitors who leave before or during a response leave no connection behind', async () => {
   for (const begun of [true, false]) {
     let asked = 0;
     upstream.handler = (_, response) => {
@@ -363,7 +363,7 @@ test('fifty visitors who leave in the middle of an answer, or before it, leave n
   }
 });
 
-test('visitors who leave while their upgrade is held for a start are let go, and the app never hears of them', async () => {
+test('visitors who leave while their upgrade waits for a start are dropped, and never reach the app', async () => {
   backend.state = 'starting';
   const leaving = Array.from({ length: 20 }, () => raw(UPGRADE));
   const resetting = Array.from({ length: 20 }, () => raw(UPGRADE));
@@ -381,7 +381,7 @@ test('visitors who leave while their upgrade is held for a start are let go, and
   await allGone();
 });
 
-test('visitors who leave while their request is held for a start are let go, and the app never hears of them', async () => {
+test('visitors who leave while their request waits for a start are dropped, and never reach the app', async () => {
   let asked = 0;
   upstream.handler = (_, response) => {
     asked += 1;
@@ -405,7 +405,7 @@ test('visitors who leave while their request is held for a start are let go, and
   expect(asked).toBe(1);
 });
 
-test('visitors who leave while the app still thinks about their upgrade leave nothing behind', async () => {
+test('visitors who leave before the app answers their upgrade leave nothing behind', async () => {
   upstream.upgrader = (_, socket) => void socket.resume();
   const clients = Array.from({ length: 20 }, () => raw(UPGRADE));
   await until('the app has them all', () => upstream.upgrades === 20);
@@ -414,7 +414,7 @@ test('visitors who leave while the app still thinks about their upgrade leave no
   await allGone();
 });
 
-test('an app that never answers an upgrade, or whose end never comes, is not waited for for ever', async () => {
+test('an app that never answers an upgrade, or never finishes its answer, is not waited for indefinitely', async () => {
   const forwarder = new Forwarder({ upgradeMs: 200, lingerMs: 200 });
   const failures: Error[] = [];
   const server = createServer();
@@ -466,7 +466,7 @@ test('an app that never answers an upgrade, or whose end never comes, is not wai
   }
 });
 
-test('a request that meets a kept connection in its last moment is sent again, unless that could do harm', async () => {
+test('a request that meets a closing kept-alive connection is retried, unless that could do harm', async () => {
   const seen: string[] = [];
   const used = new Set<Socket>();
   upstream.handler = (request, response) => {
@@ -489,7 +489,7 @@ test('a request that meets a kept connection in its last moment is sent again, u
   expect(seen.filter((method) => method === 'POST')).toHaveLength(1);
 });
 
-test('connections to the app are kept and used again, and Connection: close of a visitor closes the visitor’s alone', async () => {
+test("connections to the app are reused, and a visitor's Connection: close closes only the visitor's", async () => {
   const inner = new Set<Socket>();
   upstream.handler = (request, response) => {
     inner.add(request.socket);
@@ -506,7 +506,7 @@ test('connections to the app are kept and used again, and Connection: close of a
   expect(upstream.connections.size).toBe(1);
 });
 
-test('an answer with as many cookies as a login leaves arrives whole, also where it opens a WebSocket', async () => {
+test('a response with as many cookies as a login sets arrives complete, also when it opens a WebSocket', async () => {
   const cookies = Array.from(
     { length: 8 },
     (_, number) => `_streamlit_user_${number}=${'x'.repeat(4_000)}; Path=/apps/demo`,
@@ -526,7 +526,7 @@ test('an answer with as many cookies as a login leaves arrives whole, also where
   await allGone();
 });
 
-test('HTTP/1.0 visitors get a whole answer and the end of the connection', async () => {
+test('HTTP/1.0 visitors get the complete response, and the connection is closed', async () => {
   upstream.handler = (_, response) => {
     response.write('in ');
     response.end('chunks');
@@ -538,7 +538,7 @@ test('HTTP/1.0 visitors get a whole answer and the end of the connection', async
   expect(old.text()).toMatch(/\r\n\r\nin chunks$/);
 });
 
-test('a visitor who waits for 100 Continue is told to go on', async () => {
+test('a visitor who waits for 100 Continue gets it', async () => {
   let expected: string | undefined = 'not asked';
   upstream.handler = (request, response) => {
     expected = request.headers.expect;
@@ -574,7 +574,7 @@ test('HEAD, 204 and 304 have no body and do not hold the connection', async () =
   expect(client.text()).toMatch(/content-length: 5/i);
 });
 
-test('chunks pass as they come, both ways, each before the next one is there', async () => {
+test('chunks pass as they arrive, both ways, before the next one is there', async () => {
   upstream.handler = (request, response) => {
     response.writeHead(200);
     response.flushHeaders();
@@ -593,7 +593,7 @@ test('chunks pass as they come, both ways, each before the next one is there', a
   expect(client.text()).toMatch(/0\r\n\r\n$/);
 });
 
-test('three hundred WebSockets at once each get their own answer', async () => {
+test('three hundred concurrent WebSockets each get their own answer', async () => {
   const pages = await Promise.all(Array.from({ length: 300 }, () => page()));
   expect(target.sockets).toBe(300);
   const answers = await Promise.all(
@@ -608,7 +608,7 @@ test('three hundred WebSockets at once each get their own answer', async () => {
   await allGone();
 });
 
-test('a WebSocket whose one end breaks off is closed at the other end too', async () => {
+test('a WebSocket that breaks at one end is closed at the other', async () => {
   const broken = await page();
   broken.terminate();
   await allGone();
@@ -624,7 +624,7 @@ test('a WebSocket whose one end breaks off is closed at the other end too', asyn
   await allGone();
 });
 
-test('the last words of an app before it closes a WebSocket arrive', async () => {
+test("an app's last message before it closes a WebSocket arrives", async () => {
   upstream.upgrader = (request, socket, head) => {
     upstream.sockets.handleUpgrade(request, socket, head, (client) => {
       client.send(Buffer.alloc(3 * MB, 1));
@@ -639,7 +639,7 @@ test('the last words of an app before it closes a WebSocket arrive', async () =>
   await allGone();
 });
 
-test('an answer whose first line no server may send is one that may be sent, and not the end of the server', async () => {
+test('an invalid status line from an app is replaced with a valid one, and does not crash the server', async () => {
   for (const [line, status] of [
     ['200 O\x01K', 200],
     ['404 \x7f', 404],
@@ -655,7 +655,7 @@ test('an answer whose first line no server may send is one that may be sent, and
   await allGone();
 });
 
-test('an app that refuses an upgrade is heard, and both connections end', async () => {
+test("an app's refusal of an upgrade reaches the visitor, and both connections are closed", async () => {
   upstream.upgrader = (_, socket) => {
     socket.end(
       'HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nSet-Cookie: streamlit_host_session=stolen; Path=/\r\nSet-Cookie: a=1\r\n\r\nnope',
@@ -669,7 +669,7 @@ test('an app that refuses an upgrade is heard, and both connections end', async 
   await allGone();
 });
 
-test('an app cannot set the session cookie with the answer that opens a WebSocket either', async () => {
+test('an app cannot set the session cookie when it opens a WebSocket either', async () => {
   upstream.upgrader = (_, socket) => {
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nStrict-Transport-Security: max-age=1\r\n' +
@@ -689,7 +689,7 @@ test('an app cannot set the session cookie with the answer that opens a WebSocke
   await allGone();
 });
 
-test('a request that names an upgrade without asking for one stays a request', async () => {
+test('a request that mentions an upgrade without asking for one stays a request', async () => {
   let seen: IncomingHttpHeaders = {};
   upstream.handler = (request, response) => {
     seen = request.headers;
@@ -701,7 +701,7 @@ test('a request that names an upgrade without asking for one stays a request', a
   expect(seen).not.toHaveProperty('upgrade');
 });
 
-test('a request that names the whole address, as to a proxy, is one for its path and its host', async () => {
+test('a request with an absolute URL, as to a proxy, is served by its path and host', async () => {
   let seen: [url: string | undefined, host: string | undefined] = [undefined, undefined];
   upstream.handler = (request, response) => {
     seen = [request.url, request.headers.host];
@@ -718,7 +718,7 @@ test('a request that names the whole address, as to a proxy, is one for its path
   await allGone();
 });
 
-test('an app that is not there is a 503 with Retry-After for requests, and the end for an upgrade', async () => {
+test('an unreachable app is a 503 with Retry-After for requests, and closes upgrades', async () => {
   backend.address = { host: '127.0.0.1', port: await freePort() };
   const answer = await ask('/apps/demo/media/x');
   expect(answer.status).toBe(503);
@@ -729,7 +729,7 @@ test('an app that is not there is a 503 with Retry-After for requests, and the e
   await allGone();
 });
 
-test('what is being answered goes on while the next release takes over, and new requests are its', async () => {
+test('responses in progress finish while the next release takes over, which gets new requests', async () => {
   let finish: (() => void) | undefined;
   upstream.handler = (_, response) => {
     response.write('old ');

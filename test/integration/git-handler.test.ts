@@ -116,7 +116,7 @@ async function push(work: string): Promise<{ failed: boolean; output: string }> 
 }
 
 describe('a push over the limit', () => {
-  it("is refused in git's own words, though its rest is still on the way, and leaves nothing behind", async () => {
+  it("is rejected in git's own words although the rest is still arriving, and leaves nothing behind", async () => {
     const { failed, output } = await push(project(8_000_000));
     expect(failed).toBe(true);
     expect(output).toContain('pack exceeds maximum allowed size');
@@ -136,9 +136,9 @@ describe('a push over the limit', () => {
   }, 30_000);
 });
 
-describe('a client that leaves while its app is being made', () => {
+describe('a client that disconnects while its app is being created', () => {
   it.each(['a part of its push', 'all of its push'])(
-    'with %s on the way leaves no git behind, and the push ends',
+    'with %s on the way leaves no git process behind, and ends the push',
     async (what) => {
       const { port } = new URL(remote);
       const client = connect(Number(port), '127.0.0.1');
@@ -160,7 +160,7 @@ describe('a client that leaves while its app is being made', () => {
   );
 });
 
-it('a push whose git is killed on the server ends within seconds, although its hook goes on', async () => {
+it('a push whose git process is killed on the server ends within seconds, although its hook keeps running', async () => {
   const work = project(1_000);
   const begun = new Promise<void>((resolve) => {
     hooked = () => {

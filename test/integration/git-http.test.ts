@@ -32,7 +32,7 @@ afterEach(async () => {
   expect(await refOf(host, 'kept', 'refs/heads/main')).toBeUndefined();
 });
 
-describe('who may not come in', () => {
+describe('without valid credentials', () => {
   const wrong: [string, string][] = [
     ['a wrong token', `Basic ${Buffer.from('x:not-the-token-at-all').toString('base64')}`],
     ['the token as the user name', `Basic ${Buffer.from(`${TOKEN}:`).toString('base64')}`],
@@ -71,7 +71,7 @@ describe('who may not come in', () => {
     ['a name that is none', 'GET', '/git/..%2f..%2fetc/info/refs?service=git-upload-pack', {}],
   ];
 
-  it.each(requests)('without credentials: %s', async (_name, method, path, init) => {
+  it.each(requests)('no credentials: %s', async (_name, method, path, init) => {
     await isShutOut(await fetch(`${host.url}${path}`, { ...init, method }));
   });
 
@@ -98,7 +98,7 @@ describe('who may not come in', () => {
     expect(wrongToken.output).toContain('Authentication failed');
   });
 
-  it('an Authorization header of 100 kB is refused without a harm', async () => {
+  it('an Authorization header of 100 kB is refused safely', async () => {
     const answer = await raw(
       `GET /git/kept.git/info/refs?service=git-upload-pack HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic ${'A'.repeat(100_000)}\r\n\r\n`,
     );
@@ -121,7 +121,7 @@ describe('with the token', () => {
     ['/git//kept.git/info/refs?service=git-upload-pack'],
     ['/git/kept.git//info/refs?service=git-upload-pack'],
     ['/git/x/kept.git/info/refs?service=git-upload-pack'],
-  ])('%s is nothing that there is', async (path) => {
+  ])('%s does not exist', async (path) => {
     // Written by hand: fetch would tidy the path up.
     const answer = await raw(
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`,
@@ -138,7 +138,7 @@ describe('with the token', () => {
     ['/git/kept%00.git/info/refs?service=git-upload-pack'],
     ['/git/-kept.git/info/refs?service=git-receive-pack'],
     ['/git/.git/info/refs?service=git-receive-pack'],
-  ])('%s is no name of an app', async (path) => {
+  ])('%s is not a valid app id', async (path) => {
     const answer = await raw(
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${BASIC}\r\nConnection: close\r\n\r\n`,
     );
@@ -147,7 +147,7 @@ describe('with the token', () => {
   });
 
   it.each([['git-upload-archive'], [''], ['git-receive-pack;rm']])(
-    'the service "%s" is not spoken',
+    'the service "%s" is not supported',
     async (service) => {
       const answer = await ask(`/git/kept.git/info/refs?service=${encodeURIComponent(service)}`);
       expect(answer.status).toBe(403);
@@ -168,19 +168,19 @@ describe('with the token', () => {
     },
   );
 
-  it('git shows a sentence for a word of the platform', async () => {
+  it('git shows a sentence for a reserved id', async () => {
     const push = await project.git('push', host.remote('console'), 'main');
     expect(push.code).not.toBe(0);
     expect(push.output).toContain('The app id "console" is reserved. Choose another one.');
   });
 
-  it('git shows a sentence for an app that is not there', async () => {
+  it('git shows a sentence for an app that does not exist', async () => {
     const clone = await run('git', ['clone', host.remote('nobody'), 'x'], project.folder);
     expect(clone.code).not.toBe(0);
     expect(clone.output).toContain('There is no app "nobody" yet. Create it with git push.');
   });
 
-  it('the wrong method or type is refused before anything is made', async () => {
+  it('the wrong method or type is refused before anything is created', async () => {
     expect((await ask('/git/new-one.git/git-receive-pack')).status).toBe(405);
     expect(
       (await ask('/git/kept.git/info/refs?service=git-receive-pack', { method: 'POST', body: '0000' })).status,
@@ -192,7 +192,7 @@ describe('with the token', () => {
   });
 });
 
-describe('a body that is garbage', () => {
+describe('a malformed body', () => {
   it.each([
     ['bytes that are no packets', Buffer.from('this is not what git says'), {}],
     ['an empty body', Buffer.alloc(0), {}],
@@ -219,7 +219,7 @@ describe('a body that is garbage', () => {
       Buffer.concat([pkt(`${'0'.repeat(40)} ${'1'.repeat(40)} ../../x\0report-status`), FLUSH]),
       {},
     ],
-  ])('%s makes no app', async (_name, body, headers) => {
+  ])('%s creates no app', async (_name, body, headers) => {
     const answer = await send('new-one', body, headers).then(
       (one) => one.text(),
       () => '',
@@ -228,7 +228,7 @@ describe('a body that is garbage', () => {
     await until('the app is gone again', async () => (await readdir(join(host.data, 'apps'))).length === 1);
   });
 
-  it('a body that is cut into single bytes is understood like any other', async () => {
+  it('a body that arrives byte by byte is parsed like any other', async () => {
     const clean = Buffer.concat([
       pkt(`${'0'.repeat(40)} ${commit} refs/notes/x\0report-status push-options`),
       FLUSH,
@@ -245,7 +245,7 @@ describe('a body that is garbage', () => {
     expect(answer).toContain('ng refs/notes/x only branches and tags can be pushed');
   });
 
-  it('a client that vanishes in the middle of its pack leaves nothing behind', async () => {
+  it('a client that disconnects in the middle of its pack leaves nothing behind', async () => {
     const start = Buffer.concat([pkt(`${'0'.repeat(40)} ${commit} refs/heads/main\0report-status`), FLUSH]);
     const socket = connect(Number(new URL(host.url).port), '127.0.0.1');
     socket.on('error', () => undefined);
@@ -264,8 +264,8 @@ describe('a body that is garbage', () => {
   });
 });
 
-describe('who guesses', () => {
-  it('has to wait after some wrong tokens, and is told so', async () => {
+describe('a client that guesses tokens', () => {
+  it('has to wait after some wrong ones, and is told so', async () => {
     const guess = (): Promise<Response> =>
       fetch(`${host.url}/git/kept.git/info/refs?service=git-receive-pack`, {
         headers: { authorization: `Basic ${Buffer.from('x:guess-guess-guess').toString('base64')}` },

@@ -47,7 +47,7 @@ describe('a deploy of an app that has run before', () => {
     await pushLive(project, host, 'swift');
   };
 
-  it('goes on with an interpreter that began while the push came, and is told all that any other is told', async () => {
+  it('uses an interpreter that started during the push, and gives it everything a new one would get', async () => {
     expect(await wasAhead()).toBe(false);
     await push('two');
     expect(await wasAhead()).toBe(true);
@@ -57,7 +57,7 @@ describe('a deploy of an app that has run before', () => {
     expect(await given()).toMatch(/STREAMLIT_HOST_CHILD=[^\0]*\/swift\/2\//);
   });
 
-  it('begins another one with the config vars that it has by then, at a change of them and at a rollback', async () => {
+  it('starts a new interpreter with the current config vars after a config change or a rollback', async () => {
     expect((await host.send('PATCH', '/apps/swift/config', { vars: { ZONE: 'north' } })).ok).toBe(true);
     await until('the change is live', async () => (await host.app('swift')).release === 3);
     expect([await wasAhead(), /ZONE=north/.test(await given())]).toEqual([true, true]);
@@ -69,20 +69,20 @@ describe('a deploy of an app that has run before', () => {
     await onlyTheLiveOneRuns();
   });
 
-  it('leaves what Streamlit sets in the environment for itself, whatever a config var says', async () => {
+  it("leaves Streamlit's own environment variables unset, whatever a config var says", async () => {
     expect((await host.send('PATCH', '/apps/swift/config', { vars: { MPLBACKEND: 'TkAgg' } })).ok).toBe(true);
     await until('the change is live', async () => (await host.app('swift')).release === 5);
     expect(await visit(host, 'swift')).toContain('backend=Agg');
   });
 
-  it('runs with its own packages where the push changes them, and nothing of the other interpreter is left', async () => {
+  it('uses its own packages if the push changes them, and nothing of the other interpreter is left', async () => {
     await project.commit({ 'requirements.txt': 'streamlit\nsix\n' }, 'more packages');
     await pushLive(project, host, 'swift');
     expect(await wasAhead()).toBe(false);
     await onlyTheLiveOneRuns();
   });
 
-  it('begins in the folder of its release where a config var speaks to Python itself', async () => {
+  it("starts in its release's folder if a config var configures Python itself", async () => {
     expect((await host.send('PATCH', '/apps/swift/config', { vars: { PYTHONPATH: 'parts' } })).ok).toBe(true);
     await until(
       'the change is live',
@@ -98,7 +98,7 @@ describe('a deploy of an app that has run before', () => {
     await onlyTheLiveOneRuns();
   });
 
-  it('leaves nothing running where the push is refused, deploys nothing or is of what is live already', async () => {
+  it('leaves nothing running if the push is refused, deploys nothing or is already live', async () => {
     const before = await host.app('swift');
     await project.commit({ 'app.py': 'raise ValueError("no")' }, 'broken');
     expect((await project.git('push', host.remote('swift'), 'main')).code).toBe(1);
@@ -112,14 +112,14 @@ describe('a deploy of an app that has run before', () => {
   });
 });
 
-describe('what an app’s Python runs first', () => {
+describe("what an app's Python runs first", () => {
   const launcher = join(ROOT, 'python/launch.py');
 
-  it('runs nothing where no order comes', async () => {
+  it('runs nothing without an order', async () => {
     expect(await run('python3', [launcher, 'hello'], '/')).toEqual({ code: 1, output: '' });
   });
 
-  it('lets no file of the app take the place of one that Streamlit imports', async () => {
+  it('does not let a file of the app shadow a module that Streamlit imports', async () => {
     const host = await startHost();
     const project = await Project.create({
       ...textApp('mine'),
@@ -130,7 +130,7 @@ describe('what an app’s Python runs first', () => {
     expect(await visit(host, 'shadow')).toContain('mine');
   });
 
-  it('lets none do so either where Streamlit is imported after the order, as an older one is', async () => {
+  it('does not let one do so if Streamlit is imported after the order either, as older versions are', async () => {
     const folder = await scratch('launch-');
     const packages = join(folder, 'packages/streamlit/web');
     await mkdir(packages, { recursive: true });

@@ -55,7 +55,7 @@ async function outcome(child: ChildProcess): Promise<{ code: unknown; stdout: st
 }
 
 describe('a hook', () => {
-  it('tells the server who it is and what git says, and does what the server answers', async () => {
+  it("sends the server its id and git's input, and does what the server answers", async () => {
     const calls: HookCall[] = [];
     let said = '';
     await listen(async (call) => {
@@ -75,7 +75,7 @@ describe('a hook', () => {
     expect(failures).toEqual([]);
   });
 
-  it('hands large answers on whole', async () => {
+  it('passes on large answers completely', async () => {
     const large = Buffer.alloc(3 * 1024 * 1024, 'x');
     await listen(async (call) => {
       call.answer(large);
@@ -86,13 +86,13 @@ describe('a hook', () => {
     expect(stdout).toHaveLength(large.length);
   });
 
-  it('refuses the push with a sentence where no server listens', async () => {
+  it('refuses the push with a sentence if no server listens', async () => {
     const { code, stderr } = await outcome(hook('pre-receive'));
     expect(code).toBe(1);
     expect(stderr).toContain('streamlit-host: lost the connection to the server.');
   });
 
-  it('refuses the push with a sentence where the server goes away', async () => {
+  it('refuses the push with a sentence if the server goes away', async () => {
     await listen(async () => new Promise(() => undefined));
     const child = hook('proc-receive');
     const ended = outcome(child);
@@ -105,13 +105,13 @@ describe('a hook', () => {
 });
 
 describe('the server', () => {
-  it('can be reached by its own user alone', async () => {
+  it('can be reached by its own user only', async () => {
     await listen(async (call) => call.exit(0));
     expect((await stat(socket)).mode & 0o777).toBe(0o600);
     expect((await stat(dirname(socket))).mode & 0o777).toBe(0o700);
   });
 
-  it('lets those hear the end who were answered before it closes', async () => {
+  it('tells the result to all pending hooks before it closes', async () => {
     await listen(async (call) => {
       call.say('the end');
       call.exit(0);
@@ -127,7 +127,7 @@ describe('the server', () => {
     ['another hook', '{"hook":"post-receive"}\n'],
     ['no end of it', 'x'.repeat(40_000)],
     ['json that is none of ours', 'null\n'],
-  ])('hangs up on whoever says %s, and goes on', async (_name, greeting) => {
+  ])('hangs up on a client that says %s, and keeps running', async (_name, greeting) => {
     await listen(async (call) => call.exit(0));
     const stranger = connect(socket);
     stranger.on('error', () => undefined);
@@ -138,7 +138,7 @@ describe('the server', () => {
     expect((await outcome(hook('proc-receive'))).code).toBe(0);
   });
 
-  it('hangs up when the answer fails, so that git does not wait for ever', async () => {
+  it('hangs up when the answer fails, so that git does not wait forever', async () => {
     await listen(async () => {
       throw new Error('broken');
     });

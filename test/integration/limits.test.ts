@@ -27,7 +27,7 @@ it.each([
   ],
   ['a process that never answers', 'never-ready', /did not answer within 8 s; /, 'I take my time'],
 ])(
-  '%s fails the push in its time, twice, and leaves the old release serving and nothing running',
+  '%s fails the push in time, twice, and leaves the old release serving and nothing running',
   async (_name, name, reason, said) => {
     const before = await serves(host, 'steady');
     const project = await fixture(name);

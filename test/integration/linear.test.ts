@@ -275,7 +275,7 @@ function growthOf(read: (text: string) => unknown, shape: Shape): number {
 
 describe.each(Object.entries(READERS))('%s', (_name, { read, shapes }) => {
   it.each(Object.entries(shapes))(
-    'is read in a time that grows with its size: %s',
+    'is parsed in time proportional to its size: %s',
     { timeout: 60_000 },
     (_shape, shape) => {
       timeOf(read, shape(2_000));

@@ -24,7 +24,7 @@ async function running(host: TestHost, id: string): Promise<number> {
 const known = await hasCommit(OLDER);
 
 test.skipIf(!known)(
-  `the running apps of the version before are adopted, kept and deployed on${known ? '' : ' (the history of this clone does not reach back to it)'}`,
+  `running apps of the previous version are adopted, kept and deployed to${known ? '' : ' (the history of this clone does not reach back to it)'}`,
   async () => {
     const older = await startHost({ program: await olderVersion(OLDER) });
     const project = await Project.create({ 'app.py': COUNTER, 'requirements.txt': 'streamlit\n' });

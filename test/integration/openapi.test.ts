@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => web.close());
 
-test('the document names every call that the API has', () => {
+test('the document lists every operation of the API', () => {
   expect(document.openapi).toBe('3.1.0');
   expect(document.servers).toEqual([{ url: `${web.url}/api` }]);
   expect(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()).toEqual([
@@ -73,7 +73,7 @@ test('the document names every call that the API has', () => {
   ]);
 });
 
-test('every path parameter is described, every reference leads somewhere, and no name is used twice', () => {
+test('every path parameter is described, every reference resolves, and every name is unique', () => {
   for (const { path, operation } of operations) {
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
     expect(
@@ -91,7 +91,7 @@ test('every path parameter is described, every reference leads somewhere, and no
     expect(schemas).toContain(name);
 });
 
-test('whatever is sent to whichever call, no answer is a 500, and every refusal is a problem with a code', async () => {
+test('no operation answers any input with a 500, and every refusal is a problem with a code', async () => {
   await web.api('/apps', {
     method: 'POST',
     ...(await form([
@@ -175,7 +175,7 @@ test('whatever is sent to whichever call, no answer is a 500, and every refusal 
   );
 }, 60_000);
 
-test('the page shows every call with its parameters, in the looks of the console', () => {
+test("the page shows every operation with its parameters, in the console's style", () => {
   const model = presentDocs(document);
   const root = join(import.meta.dirname, '..', '..');
   const files = new PublicFiles({

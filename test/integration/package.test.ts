@@ -45,7 +45,7 @@ beforeAll(async () => {
 const run = async (...args: string[]): Promise<string> =>
   (await exec('streamlit-host', args, { env, cwd: elsewhere })).stdout;
 
-test('the package has what runs, built, and neither the source nor the tests', async () => {
+test('the package contains the built program, without source and tests', async () => {
   const root = join(prefix, 'lib/node_modules/streamlit-host');
   const names = await readdir(root);
   expect(names).toEqual(expect.arrayContaining(['dist', 'docs', 'hooks', 'public', 'python', 'scripts', 'templates']));
@@ -55,12 +55,12 @@ test('the package has what runs, built, and neither the source nor the tests', a
   expect(existsSync(join(ROOT, 'npm-shrinkwrap.json'))).toBe(false);
 });
 
-test('the command tells its version, which is the package’s', async () => {
+test('the command prints the version of the package', async () => {
   const { version } = (await import(join(ROOT, 'package.json'), { with: { type: 'json' } })) as { version: string };
   expect((await run('--version')).trim()).toBe(version);
 });
 
-test('the server starts, deploys the example and ends, and writes nothing where it is installed', async () => {
+test('the server starts, deploys the example and stops, and writes nothing to its installation', async () => {
   const before = await readdir(join(prefix, 'lib/node_modules/streamlit-host'));
   expect(await run('start', '--detach')).toContain('streamlit-host is running at');
   const said = await run('deploy', join(prefix, 'lib/node_modules/streamlit-host/examples/hello'));

@@ -22,13 +22,13 @@ beforeAll(async () => {
 
 const push = (): Promise<{ code: number; output: string }> => project.git('push', host.remote('paged'), 'main');
 
-it('all pages are run in one visit before a release serves, where the app wants it', async () => {
+it('all pages run in one visit before a release serves, if the app asks for it', async () => {
   const pushed = await push();
   expect(pushed.code, pushed.output).toBe(0);
   expect(pushed.output).toMatch(/All 3 pages ran without an exception/);
 });
 
-it('a page that fails refuses the push with its traceback, by the paths of the project, and what was live stays', async () => {
+it('a page that fails rejects the push with its traceback, by project paths, and the live release stays', async () => {
   const before = await serves(host, 'paged');
   await project.commit({ 'pages/2_Último.py': page('table = {}\nst.write(table["nothing"])') }, 'A page fails');
   const pushed = await push();
@@ -40,7 +40,7 @@ it('a page that fails refuses the push with its traceback, by the paths of the p
   expect(await serves(host, 'paged')).toEqual(before);
 });
 
-it('the pages of st.navigation are found as well, one that is no Python and one that does not end too', async () => {
+it('the pages of st.navigation are checked as well, including one that is not Python and one that does not finish', async () => {
   const before = await serves(host, 'paged');
   const navigation = `
 def home():
@@ -72,7 +72,7 @@ st.navigation([st.Page(home, default=True), st.Page("views/more.py")]).run()`;
   expect(mended.output).toContain('All 2 pages ran without an exception');
 });
 
-it('an app of one page has that page run once', async () => {
+it('an app with one page has that page run once', async () => {
   await project.git('rm', '-rq', 'views');
   await project.commit({ 'app.py': page('print("runs")\nst.text("text:main")') }, 'One page');
   const pushed = await push();

@@ -59,7 +59,7 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-test('a branch is only stored while previews are off, and the pusher is told how they are switched on', async () => {
+test('a branch is only stored while previews are off, and the pusher is told how to turn them on', async () => {
   await commit('feature/x', { 'app.py': app('early') });
   const push = await project.git('push', host.remote('shop'), 'feature/x');
   expect(push.code).toBe(0);
@@ -70,7 +70,7 @@ test('a branch is only stored while previews are off, and the pusher is told how
   expect(await host.app('shop')).toMatchObject({ previews_on: false, previews: [], preview: null });
 });
 
-test('a branch that git cannot have beside another is refused before it is deployed, with the other one', async () => {
+test("a branch that conflicts with another one in git is refused before a deploy, with the other one's name", async () => {
   await send('PATCH', '/apps/shop', { previews_on: true });
   for (const branch of ['feature', 'feature/x/y']) {
     const push = await project.git('push', host.remote('shop'), `main:refs/heads/${branch}`);
@@ -83,7 +83,7 @@ test('a branch that git cannot have beside another is refused before it is deplo
   await send('PATCH', '/apps/shop', { previews_on: false });
 });
 
-test('a branch is served at its own address while previews are on, with the config of its app, and nothing else changes', async () => {
+test("with previews on, a branch is served at its own URL with its app's config, and nothing else changes", async () => {
   const before = await serves(host, 'shop');
   expect(await send('PATCH', '/apps/shop', { previews_on: true })).toMatchObject({ id: 'shop', deploy: null });
   const head = await commit('feature/x', { 'app.py': app('feature') });
@@ -120,7 +120,7 @@ test('a branch is served at its own address while previews are on, with the conf
   );
 });
 
-test("a preview's own config lies over that of its app, and hides nothing less", async () => {
+test("a preview's own config overrides its app's, and both are masked", async () => {
   const before = await serves(host, 'shop');
   const changed = await send('PATCH', `/apps/${FEATURE}/config`, { vars: { REGION: 'test' } });
   expect(changed).toMatchObject({ vars: [{ name: 'REGION' }], deploy: { release: 2 } });
@@ -136,7 +136,7 @@ test("a preview's own config lies over that of its app, and hides nothing less",
   expect(log).not.toContain('correct-horse');
 });
 
-test('a broken push to the branch is refused with its traceback, and the preview serves what it did', async () => {
+test('a broken push to the branch is rejected with its traceback, and the preview keeps serving', async () => {
   const before = await serves(host, FEATURE);
   const stays = await refOf(host, 'shop', 'refs/heads/feature/x');
   await commit('feature/x', { 'app.py': 'raise RuntimeError("not today")\n' });
@@ -154,7 +154,7 @@ test('a broken push to the branch is refused with its traceback, and the preview
   expect(await apps()).toEqual(['shop', FEATURE]);
 });
 
-test('one push takes main and a branch along; a second branch with the same slug has an address of its own', async () => {
+test('one push updates main and a branch, and a second branch with the same slug gets its own URL', async () => {
   await commit('feature-x', { 'app.py': app('other') });
   await commit('main', { 'app.py': app('main2') });
   const before = await serves(host, FEATURE);
@@ -167,7 +167,7 @@ test('one push takes main and a branch along; a second branch with the same slug
   expect(await serves(host, FEATURE)).toEqual(before);
 });
 
-test('a branch that was pushed with nowait moves once its preview is live', async () => {
+test('a branch pushed with nowait moves once its preview is live', async () => {
   const head = await commit('later', { 'app.py': app('later') });
   const push = await startPush(project, host, 'shop', '-o', 'nowait', 'later').done;
   expect(push).toMatchObject({ code: 0 });
@@ -176,7 +176,7 @@ test('a branch that was pushed with nowait moves once its preview is live', asyn
   expect(await serves(host, 'shop--later')).toMatchObject({ release: 1, text: 'text:later-eu' });
 });
 
-test('an edit of a preview is a commit on the branch of its app', async () => {
+test('an edit of a preview is a commit on its branch in the app', async () => {
   const main = await refOf(host, 'shop');
   const answer = await host.api('/apps/shop--later/files/app.py', {
     method: 'PUT',
@@ -195,7 +195,7 @@ test('an edit of a preview is a commit on the branch of its app', async () => {
   expect(await refOf(host, 'shop')).toBe(main);
 });
 
-test('nobody pushes to a preview itself, or makes an app that looks like one', async () => {
+test('pushes to a preview itself are rejected, and no app can look like one', async () => {
   const before = await serves(host, FEATURE);
   const direct = await project.git('push', host.remote(FEATURE), 'main:feature/x');
   expect(direct.code).not.toBe(0);
@@ -213,7 +213,7 @@ test('nobody pushes to a preview itself, or makes an app that looks like one', a
   expect(await apps()).not.toContain('new--thing');
 });
 
-test('a preview goes with its branch: process, socket and files', async () => {
+test('a preview is deleted with its branch: process, socket and files', async () => {
   const before = await serves(host, 'shop');
   const { pid } = (await host.app('shop--later')) as { pid: number };
   const socket = await socketOf(host, 'shop--later');
@@ -230,7 +230,7 @@ test('a preview goes with its branch: process, socket and files', async () => {
   expect(await serves(host, 'shop')).toEqual(before);
 });
 
-test('previews that are there are kept when they are switched off, when their app stops, and over a kill of the server', async () => {
+test('existing previews are kept when previews are turned off, when their app stops, and when the server is killed', async () => {
   await send('PATCH', '/apps/shop', { previews_on: false, name: 'Shop 2' });
   await send('POST', '/apps/shop/stop', {});
   const before = await serves(host, FEATURE);
@@ -245,7 +245,7 @@ test('previews that are there are kept when they are switched off, when their ap
   expect(await serves(host, FEATURE)).toMatchObject({ text: 'text:again-test' });
 });
 
-test('a preview that nobody uses is removed, its branch is kept, and the next push makes it again', async () => {
+test('an unused preview is deleted, its branch is kept, and the next push creates it again', async () => {
   const main = await refOf(host, 'shop');
   const branch = await refOf(host, 'shop', 'refs/heads/feature/x');
   await host.stop({ keepData: true, keepApps: true });
@@ -265,7 +265,7 @@ test('a preview that nobody uses is removed, its branch is kept, and the next pu
   expect(await serves(host, FEATURE)).toMatchObject({ release: 1, text: 'text:back-eu' });
 });
 
-test('previews go with their app', async () => {
+test('previews are deleted with their app', async () => {
   expect((await host.api('/apps/shop?confirm=shop', { method: 'DELETE' })).status).toBe(204);
   expect(await apps()).toEqual([]);
   expect(existsSync(join(host.data, 'apps', FEATURE))).toBe(false);

@@ -17,7 +17,7 @@ function protectedScore(): number {
   return (BigInt(`0x${capabilities}`) >> 24n) & 1n ? -500 : score(process.pid);
 }
 
-it('a build yields memory and processor to the server and to the apps', async () => {
+it('a build yields memory and CPU to the server and the apps', async () => {
   const lines: string[] = [];
   // A kernel without this has no such file.
   const session = existsSync('/proc/self/autogroup');
@@ -43,7 +43,7 @@ it('a build yields memory and processor to the server and to the apps', async ()
 
 const group = MemoryGroup.create(`small-machine-${process.pid}`, 900 * 1024 * 1024);
 
-describe.skipIf(group === undefined)('a machine whose memory runs out (needs root and memory control groups)', () => {
+describe.skipIf(group === undefined)('a machine that runs out of memory (needs root and memory control groups)', () => {
   let host: TestHost;
 
   afterAll(async () => {
@@ -58,7 +58,7 @@ describe.skipIf(group === undefined)('a machine whose memory runs out (needs roo
     });
   });
 
-  it('loses what an app has started, and neither the server nor its Redis nor its other apps', async () => {
+  it('loses processes started by an app, and neither the server nor its Redis nor other apps', async () => {
     host = await startHost({ under: group?.under ?? [] });
     await pushLive(await Project.create(textApp('text:steady')), host, 'steady');
     const { pid: steady } = (await host.app('steady')) as { pid: number };

@@ -91,7 +91,7 @@ async function hold(port: number): Promise<Server> {
 
 const log = (): Promise<string> => readFile(join(folder, 'run.log'), 'utf8');
 
-test('a process starts, serves, says so in its log, and gives its port back when it ends', async () => {
+test('a process starts, serves, logs both, and releases its port when it ends', async () => {
   const app = prepare();
   await app.start();
   await app.whenReady();
@@ -122,7 +122,7 @@ test('a process that exits at once says how, and is not restarted before it is k
   expect([app.state, app.restarts]).toEqual(['crashed', 0]);
 });
 
-test('a process that listens on another port is told which', async () => {
+test('a process that listens on another port is reported with that port', async () => {
   const elsewhere = await ports.reserve();
   await writeFile(join(folder, 'app.cjs'), SERVER.replace('Number(process.env.PORT)', String(elsewhere)));
   const app = prepare();
@@ -130,7 +130,7 @@ test('a process that listens on another port is told which', async () => {
   await expect(app.whenReady({ timeoutMs: 1_500 })).rejects.toThrow(`within 2 s (listening on ${elsewhere} instead)`);
 });
 
-test('a stranger’s answer on its port is not taken for its own', async () => {
+test("another program's answer on its port does not count as its own", async () => {
   await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
   const app = prepare();
   await app.start();
@@ -139,7 +139,7 @@ test('a stranger’s answer on its port is not taken for its own', async () => {
   await once(stranger.close(), 'close');
 });
 
-test('a port that somebody had for a moment only is tried again, also where it is free by the time we look', async () => {
+test('a port that was taken only briefly is tried again, even if it is free by the time we look', async () => {
   const tried = JSON.stringify(join(folder, 'tried'));
   const first = `const fs = require('node:fs');
 if (!fs.existsSync(${tried})) { fs.writeFileSync(${tried}, ''); console.error('Port ' + process.env.PORT + ' is not available'); process.exit(1); }`;
@@ -166,7 +166,7 @@ test('a command that cannot be run is refused, and its port can be given back', 
   ).toHaveLength(10);
 });
 
-test('a process that is kept is restarted after a crash, at once and on the same port', async () => {
+test('a kept process is restarted after a crash, at once and on the same port', async () => {
   const app = prepare();
   await app.run();
   const { pid } = app;
@@ -176,7 +176,7 @@ test('a process that is kept is restarted after a crash, at once and on the same
   expect([app.restarts, app.port]).toEqual([1, port]);
 });
 
-test('a process that exceeds its memory limit is ended and restarted; the limit is its own', async () => {
+test('a process that exceeds its own memory limit is stopped and restarted', async () => {
   const app = prepare({ memoryLimit: 100_000_000 });
   await app.run();
   const { pid } = app;
@@ -190,7 +190,7 @@ test('a process that exceeds its memory limit is ended and restarted; the limit 
   expect(app.lastExit).toBe('the app was killed by SIGKILL');
 });
 
-test('a process that finds no free port after a crash goes on trying', async () => {
+test('a process that finds no free port after a crash keeps trying', async () => {
   const { min, max } = portRange(1);
   ports = new Ports({ min, max });
   runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, sockets: folder, ports });
@@ -206,7 +206,7 @@ test('a process that finds no free port after a crash goes on trying', async () 
   await until(() => app.state === 'ready');
 });
 
-test('a stop in the middle of a start leaves neither a process nor a port behind', async () => {
+test('a stop during a start leaves neither a process nor a port behind', async () => {
   for (let delay = 0; delay < 5; delay += 1) {
     const app = prepare();
     const started = app.start();
@@ -222,7 +222,7 @@ test('a stop in the middle of a start leaves neither a process nor a port behind
   expect(given.filter((one) => one.status === 'fulfilled')).toHaveLength(10);
 });
 
-test('a process that is let go of goes on, and everyone who waits for it is told at once', async () => {
+test('a released process keeps running, and everyone who waits for it is told at once', async () => {
   await writeFile(join(folder, 'app.cjs'), 'setInterval(() => undefined, 1_000)');
   const app = prepare();
   await app.start();
@@ -232,7 +232,7 @@ test('a process that is let go of goes on, and everyone who waits for it is told
   expect(startTimeOf(app.pid ?? 0)).toBeDefined();
 });
 
-test('a process that was started ahead counts from when it was told what to run', async () => {
+test('the start time of a process that was started ahead counts from its order', async () => {
   const ahead = await runtime.begin({
     app: 'demo',
     release: 1,
@@ -249,7 +249,7 @@ test('a process that was started ahead counts from when it was told what to run'
   expect(app.record?.startedAt).toBe(app.startedAt.toISOString());
 });
 
-test('an earlier server’s process is taken over, watched, and started again when it ends', async () => {
+test("an earlier server's process is adopted, watched, and restarted when it ends", async () => {
   const first = prepare();
   await first.start();
   await first.whenReady();
@@ -265,7 +265,7 @@ test('an earlier server’s process is taken over, watched, and started again wh
   expect(next.lastExit).toBe('the app exited');
 });
 
-test('what only looks like an earlier server’s process is neither taken over nor touched', async () => {
+test("a process that only looks like an earlier server's is neither adopted nor touched", async () => {
   const first = prepare();
   await first.start();
   const { record } = first;
@@ -285,7 +285,7 @@ test('what only looks like an earlier server’s process is neither taken over n
   expect(startTimeOf(record.pid ?? 0)).toBe(record.startTime);
 });
 
-test('one that is stopped in its tracks is ended and started again, and one that answers is left alone', async () => {
+test('a frozen process is stopped and restarted, and one that answers is left alone', async () => {
   const app = prepare();
   void app.run();
   await until(() => app.state === 'ready');
@@ -305,7 +305,7 @@ test('one that is stopped in its tracks is ended and started again, and one that
   expect(await log()).toContain('the app did not respond for 60 s and was stopped');
 }, 90_000);
 
-test('one that is handed a socket serves on it and on no port; it ends, and nobody listens there any more', async () => {
+test('a process with a socket serves on it and on no port, and after its end nothing listens there', async () => {
   const app = prepare({ port: undefined });
   await app.run();
   expect(await ask(app.address, '/', 5_000)).toEqual({ status: 200, body: 'ok' });
@@ -324,7 +324,7 @@ test('one that is handed a socket serves on it and on no port; it ends, and nobo
   expect(await readdir(folder)).toEqual(['app.cjs', 'run.log']);
 });
 
-test('what is asked of a socket before its process serves is answered then, and by no server', async () => {
+test('a request to a socket is answered once its process serves, and by no other server', async () => {
   const ready = join(folder, 'ready');
   await writeFile(
     join(folder, 'app.cjs'),
@@ -339,7 +339,7 @@ function serve() {${SERVER}}`,
   expect(await asked).toEqual({ status: 200, body: 'ok' });
 });
 
-test('an earlier server’s process is taken over with its socket, and not without', async () => {
+test("an earlier server's process with a socket is adopted only with that socket", async () => {
   const first = prepare({ port: undefined });
   await first.run();
   const { record, address } = first;
@@ -357,7 +357,7 @@ test('an earlier server’s process is taken over with its socket, and not witho
   await runtime.discard(record);
 });
 
-test('an older server’s process keeps its port when it is taken over, and the next one of its release has none', async () => {
+test("an older server's process keeps its port when adopted, and its next one has none", async () => {
   const first = prepare();
   await first.run();
   const { record, port, pid } = first;

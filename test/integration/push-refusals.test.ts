@@ -30,7 +30,7 @@ async function pushOver(project: Project): Promise<{ code: number; output: strin
   return startPush(project, host, 'steady', '+main').done;
 }
 
-describe('what cannot become a release is refused before it is queued', () => {
+describe('a commit that cannot become a release is refused before it is queued', () => {
   const good = textApp('text:never');
   const cases: [string, () => Promise<Project>, RegExp][] = [
     [
@@ -84,7 +84,7 @@ describe('what cannot become a release is refused before it is queued', () => {
     expect(existsSync(join(host.data, 'apps', 'refused'))).toBe(false);
   });
 
-  it('what is refused is not kept in the repository either', async () => {
+  it('it is not kept in the repository either', async () => {
     const objects = join(host.data, 'apps', 'steady', 'repo.git', 'objects');
     const count = (await readdir(objects, { recursive: true })).length;
     const project = await Project.create({ 'readme.md': 'never kept' });
@@ -92,7 +92,7 @@ describe('what cannot become a release is refused before it is queued', () => {
     expect(await readdir(objects, { recursive: true })).toHaveLength(count);
   });
 
-  it('an app that was made in the console stays when its first push is refused', async () => {
+  it('an app created in the console stays when its first push is refused', async () => {
     const made = await host.send('POST', '/apps', { name: 'made-before' });
     expect(made.status).toBe(201);
     const project = await Project.create({ 'readme.md': 'no app' });
@@ -104,7 +104,7 @@ describe('what cannot become a release is refused before it is queued', () => {
   });
 });
 
-describe('what fails on the way leaves the old release as it is', () => {
+describe('a deploy that fails leaves the old release unchanged', () => {
   const cases: [string, string, RegExp[], RegExp][] = [
     [
       'a requirement that nobody has',
@@ -165,7 +165,7 @@ describe('what fails on the way leaves the old release as it is', () => {
     );
   });
 
-  it('an app that prints 50 MB: neither its log nor the push grow with it', async () => {
+  it('an app that prints 50 MB fills neither its log nor the push output', async () => {
     const project = await fixture('loud');
     const { code, output } = await pushOver(project);
     expect(code).toBe(1);
@@ -177,7 +177,7 @@ describe('what fails on the way leaves the old release as it is', () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(25 * 1024 * 1024);
   });
 
-  it('the log of a deploy that failed can be read afterwards', async () => {
+  it('the log of a failed deploy can be read afterwards', async () => {
     const project = await fixture('exception');
     const { output } = await pushOver(project);
     const answer = await host.api('/apps/steady/logs?source=build&tail=50');
@@ -188,8 +188,8 @@ describe('what fails on the way leaves the old release as it is', () => {
   });
 });
 
-describe('what is mended', () => {
-  it('the same commit can be pushed again once the cause is gone', async () => {
+describe('after a failure is fixed', () => {
+  it('the same commit can be pushed again', async () => {
     const project = await fixture('heals');
     const commit = (await project.git('rev-parse', 'HEAD')).output.trim();
     await pushLive(project, host, 'heals');
@@ -214,7 +214,7 @@ describe('what is mended', () => {
     expect((await serves(host, 'heals')).ref).not.toBe(commit);
   });
 
-  it("settings of the app's own that would lead it elsewhere are overruled", async () => {
+  it('settings of the app that would misdirect it are overruled', async () => {
     const project = await fixture('own-port');
     await pushLive(project, host, 'own-port');
     expect(await visit(host, 'own-port')).toContain('on the port that it was given');

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 
 describe('git push', () => {
-  it('makes the app with the first push and shows its deploy while it happens', async () => {
+  it('creates the app with the first push, and streams the deploy', async () => {
     const push = startPush(await Project.create(textApp('text:first')), host, 'first');
     await push.says('remote:    0.');
     expect(push.running).toBe(true);
@@ -50,7 +50,7 @@ describe('git push', () => {
     expect(await readFile(join(clones, 'first', 'app.py'), 'utf8')).toBe(pushed);
   });
 
-  it('swaps to the second push, and a pull gets it', async () => {
+  it('switches to the second push, and a pull gets it', async () => {
     await run('git', ['clone', '--quiet', host.remote('hello'), 'pulling'], clones);
     const before = await host.app('hello');
     const commit = await hello.commit(textApp('text:two'), 'Two');
@@ -68,7 +68,7 @@ describe('git push', () => {
     expect(await readFile(join(clones, 'pulling', 'app.py'), 'utf8')).toContain('text:two');
   });
 
-  it('takes a push from a shallow clone', async () => {
+  it('accepts a push from a shallow clone', async () => {
     const clone = await run('git', ['clone', '--quiet', '--depth=1', host.remote('hello'), 'shallow'], clones);
     expect(clone.code).toBe(0);
     const shallow = new Project(join(clones, 'shallow'));
@@ -79,7 +79,7 @@ describe('git push', () => {
     expect(await visit(host, 'hello')).toContain('text:three');
   });
 
-  it('refuses a push from a clone that is behind, and says what to do', async () => {
+  it('rejects a push from a clone that is behind, and says what to do', async () => {
     await run('git', ['clone', '--quiet', host.remote('hello'), 'behind'], clones);
     await hello.commit(textApp('text:ahead'), 'Ahead');
     expect((await hello.git('push', host.remote('hello'), 'main')).code).toBe(0);
@@ -93,7 +93,7 @@ describe('git push', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('deploys a forced push, though it takes back what was there', async () => {
+  it('deploys a forced push, even one that drops commits', async () => {
     await hello.commit(textApp('text:regretted'), 'Regretted');
     expect((await hello.git('push', host.remote('hello'), 'main')).code).toBe(0);
     await hello.git('reset', '--quiet', '--soft', 'HEAD~1');
@@ -104,7 +104,7 @@ describe('git push', () => {
     expect(await serves(host, 'hello')).toMatchObject({ ref: forced, text: 'text:forced' });
   });
 
-  it('speaks version 2 of the protocol, and gzip', async () => {
+  it('supports protocol version 2 and gzip', async () => {
     await run('git', ['clone', '--quiet', host.remote('hello'), 'without-tags'], clones);
     // Many wants make a request that git packs.
     for (let number = 0; number < 60; number += 1) await hello.git('tag', `many-${number}`, 'HEAD');
@@ -136,7 +136,7 @@ describe('git push', () => {
     expect(`${fetched.output}${behind.output}`).toMatch(/content-encoding: gzip/i);
   });
 
-  it('takes a large push without holding it in memory', async () => {
+  it('accepts a large push without holding it in memory', async () => {
     const files: Record<string, Buffer> = {};
     for (let number = 0; number < 60; number += 1) files[`data/${number}.bin`] = randomBytes(1024 * 1024);
     await hello.commit({ ...textApp('text:large'), 'data/readme.txt': 'large' }, 'Before');
@@ -156,7 +156,7 @@ describe('git push', () => {
     expect(await visit(host, 'hello')).toContain('text:large');
   });
 
-  it('returns at once with -o nowait, and deploys all the same', async () => {
+  it('returns at once with -o nowait, and still deploys', async () => {
     const signals = await Signals.create();
     const slow = await fixture('slow-script');
     const commit = await slow.commit({ 'signals.txt': signals.text, 'text.txt': 'text:later' }, 'Slow');
@@ -171,8 +171,8 @@ describe('git push', () => {
   });
 });
 
-describe('what is pushed to', () => {
-  it('a branch that does not deploy is stored, and the pusher is told', async () => {
+describe('a pushed ref', () => {
+  it('that is not the deploy branch is stored, and the pusher is told', async () => {
     const before = await serves(host, 'hello');
     await hello.git('branch', '--force', 'idea');
     const push = await hello.git('push', host.remote('hello'), 'idea');
@@ -182,7 +182,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('a tag is stored, and so is an annotated one', async () => {
+  it('that is a tag is stored, annotated or not', async () => {
     const before = await serves(host, 'hello');
     await hello.git('tag', '-a', 'v1', '-m', 'One');
     const push = await hello.git('push', host.remote('hello'), 'v1');
@@ -196,7 +196,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('a tag object cannot become the branch', async () => {
+  it('that is a branch cannot point to a tag object', async () => {
     const before = await serves(host, 'hello');
     await hello.git('tag', '-a', 'v2', '-m', 'Two');
     const push = await hello.git('push', '--force', host.remote('hello'), 'refs/tags/v2:refs/heads/main');
@@ -205,7 +205,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('notes and other refs are refused with a sentence', async () => {
+  it('outside of branches and tags is refused with a sentence', async () => {
     const before = await serves(host, 'hello');
     await hello.git('notes', 'add', '-m', 'a note', 'HEAD');
     const push = await hello.git('push', host.remote('hello'), 'refs/notes/commits', 'HEAD:refs/releases/99');
@@ -219,7 +219,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('the deploy branch cannot be deleted, another can, and once', async () => {
+  it('can be deleted once, unless it is the deploy branch', async () => {
     const before = await serves(host, 'hello');
     expect((await hello.git('push', host.remote('hello'), 'HEAD:refs/heads/passing')).code).toBe(0);
     const refused = await hello.git('push', host.remote('hello'), ':main');
@@ -237,7 +237,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toEqual(before);
   });
 
-  it('several refs in one push are answered one by one', async () => {
+  it('gets its own answer among several in one push', async () => {
     const commit = await hello.commit(textApp('text:several'), 'Several');
     await hello.git('branch', '--force', 'side');
     await hello.git('tag', '--force', 'v3');
@@ -250,7 +250,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'hello')).toMatchObject({ ref: commit, text: 'text:several' });
   });
 
-  it('main is preferred among the branches of a first push', async () => {
+  it('named main is preferred among the branches of a first push', async () => {
     const project = await Project.create(textApp('text:main'));
     await project.git('branch', 'aaa');
     const push = await project.git('push', host.remote('two-branches'), 'aaa', 'main');
@@ -259,7 +259,7 @@ describe('what is pushed to', () => {
     expect((await host.app('two-branches')).deploy_branch).toBe('main');
   });
 
-  it('the first branch deploys, whatever its name, and a clone checks it out', async () => {
+  it('is the first branch and deploys, whatever its name, and a clone checks it out', async () => {
     const project = await Project.create(textApp('text:trunk'), 'trunk');
     const push = await project.git('push', host.remote('trunk-app'), 'trunk');
     expect(push.code).toBe(0);
@@ -274,7 +274,7 @@ describe('what is pushed to', () => {
     expect(later.output).toContain('streamlit-host branch trunk-app main');
   });
 
-  it('after a rename the new branch deploys once somebody says so, and what is live stays until then', async () => {
+  it('with a new branch name deploys once it is chosen, and the live release stays until then', async () => {
     const project = await Project.create(textApp('text:before'), 'master');
     await pushLive(project, host, 'renamed', 'master');
     await project.git('branch', '--move', 'main');
@@ -291,7 +291,7 @@ describe('what is pushed to', () => {
     expect((await run('git', ['branch', '--show-current'], join(clones, 'renamed'))).output.trim()).toBe('main');
   });
 
-  it('a branch that was chosen before the first push outweighs main', async () => {
+  it('that was chosen before the first push takes precedence over main', async () => {
     await host.send('POST', '/apps', { name: 'Chosen', id: 'chosen' });
     expect((await host.send('PATCH', '/apps/chosen', { deploy_branch: 'production' })).status).toBe(200);
     const project = await Project.create(textApp('text:main'));
@@ -302,7 +302,7 @@ describe('what is pushed to', () => {
     expect(await serves(host, 'chosen')).toMatchObject({ text: 'text:main' });
   });
 
-  it('a first try from another branch that failed does not keep main from deploying', async () => {
+  it('named main still deploys after a failed first push of another branch', async () => {
     const project = await fixture('exception');
     const failed = await project.git('push', host.remote('second-try'), 'main:attempt');
     expect(failed.code).toBe(1);
@@ -314,8 +314,8 @@ describe('what is pushed to', () => {
   });
 });
 
-describe('two who push', () => {
-  it('a change is not lost to somebody who looked before it was live', async () => {
+describe('two people who push', () => {
+  it('do not lose a change that one did not see before it was live', async () => {
     const signals = await Signals.create();
     const slow = await fixture('slow-script');
     await slow.commit({ 'signals.txt': signals.text, 'text.txt': 'text:first' }, 'First');

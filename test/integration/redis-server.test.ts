@@ -111,7 +111,7 @@ async function runsBullMQ(server: RedisServer): Promise<void> {
 }
 
 describe('the private Redis', () => {
-  it('runs a BullMQ queue on a unix socket that only we may use, and on no port', async () => {
+  it('runs a BullMQ queue on a unix socket for our user only, and on no port', async () => {
     const server = await start();
     await runsBullMQ(server);
     const wanted = {
@@ -127,7 +127,7 @@ describe('the private Redis', () => {
     expect((await stat(join(base, 'redis'))).mode & 0o777).toBe(0o700);
   });
 
-  it('ends with its process, socket and record gone, and has its data again at the next start', async () => {
+  it('stops without leaving a process, socket or record, and has its data at the next start', async () => {
     const server = await start();
     await on(server, (redis) => redis.set('kept', 'yes'));
     const before = await recorded();
@@ -139,14 +139,14 @@ describe('the private Redis', () => {
     expect(await on(await start(), (redis) => redis.get('kept'))).toBe('yes');
   });
 
-  it('leads a process group of its own, so that Ctrl-C in the terminal does not reach it', async () => {
+  it('leads its own process group, so Ctrl-C in the terminal does not reach it', async () => {
     await start();
     const { pid } = await recorded();
     const text = await readFile(`/proc/${pid}/stat`, 'latin1');
     expect(Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[2])).toBe(pid);
   });
 
-  it('is adopted, with its data, when the server before was killed', async () => {
+  it('is adopted with its data when the previous server was killed', async () => {
     const left = await orphan();
     expect(isRunning(left)).toBe(true);
     const server = await start();
@@ -157,14 +157,14 @@ describe('the private Redis', () => {
     expect(isRunning(left)).toBe(false);
   });
 
-  it('is adopted although its record is lost', async () => {
+  it('is adopted even if its record is lost', async () => {
     const left = await orphan();
     await rm(join(base, 'run', 'redis.json'));
     await start();
     expect(await recorded()).toEqual(left);
   });
 
-  it('is replaced when it hangs', async () => {
+  it('is replaced if it hangs', async () => {
     const left = await orphan();
     process.kill(left.pid, 'SIGSTOP');
     const server = await start();
@@ -173,7 +173,7 @@ describe('the private Redis', () => {
     expect(await on(server, (redis) => redis.ping())).toBe('PONG');
   });
 
-  it('never signals a process that only has the recorded pid, and clears a dead socket away', async () => {
+  it('never signals a process that only has the recorded pid, and removes a dead socket', async () => {
     const innocent = spawn('sleep', ['600'], { stdio: 'ignore', detached: true });
     const innocentPid = innocent.pid ?? 0;
     try {
@@ -192,7 +192,7 @@ describe('the private Redis', () => {
     }
   });
 
-  it('is started again on the same socket, with its data, when it dies', async () => {
+  it('is restarted on the same socket, with its data, when it dies', async () => {
     const server = await start();
     await on(server, (redis) => redis.set('kept', 'yes'));
     const first = await recorded();
@@ -208,7 +208,7 @@ describe('the private Redis', () => {
     expect(await on(server, (redis) => redis.get('kept'))).toBe('yes');
   });
 
-  it('drops a write that a crash cut off, and keeps what came before it', async () => {
+  it('drops a write that a crash cut off, and keeps everything before it', async () => {
     const server = await start();
     await on(server, (redis) => redis.set('kept', 'yes'));
     await server.stop();
@@ -220,7 +220,7 @@ describe('the private Redis', () => {
   it.each([
     ['is no longer in its format', 'nonsense\r\n'],
     ['makes it crash', '*3\r\n$-7\r\nnonsense\r\n*1\r\n'],
-  ])('starts empty when its data %s, and keeps the broken data aside once', async (_name, garbage) => {
+  ])('starts empty if its data %s, and sets the broken data aside once', async (_name, garbage) => {
     await mkdir(join(base, 'redis.broken-20200101T000000'));
     const server = await start();
     await on(server, (redis) => redis.set('kept', 'yes'));
@@ -236,7 +236,7 @@ describe('the private Redis', () => {
     ]);
   });
 
-  it('gets a short socket in a private folder where the data folder is too deep', async () => {
+  it('gets a short socket path in a private folder if the data folder is too deep', async () => {
     const dir = join(base, 'd'.repeat(120), 'redis');
     const server = await start({ dir });
     const folder = dirname(server.connection.path);
@@ -247,14 +247,14 @@ describe('the private Redis', () => {
     await expect(stat(folder)).rejects.toThrow('ENOENT');
   });
 
-  it('is refused in one sentence where there is no binary', async () => {
+  it('fails with one sentence if there is no binary', async () => {
     const failure = await startRedis(options({ binaryDirs: [], path: base })).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Refusal);
     expect(failure).toMatchObject({ kind: 'unavailable', code: 'redis-unavailable' });
     expect(String(failure)).toContain('neither redis-server nor valkey-server 6.2 or newer was found');
   });
 
-  it('is refused with its own last words where it cannot start', async () => {
+  it('fails with its own last line if it cannot start', async () => {
     const bin = join(base, 'bin');
     await mkdir(bin);
     const says =
@@ -269,7 +269,7 @@ describe('the private Redis', () => {
     expect(await readdir(base)).not.toContainEqual(expect.stringContaining('broken'));
   });
 
-  it('passes over a binary that is too old', async () => {
+  it('skips a binary that is too old', async () => {
     const bin = join(base, 'bin');
     await mkdir(bin);
     await writeFile(join(bin, 'redis-server'), '#!/bin/sh\necho "Redis server v=6.0.16 sha=0"\n', { mode: 0o755 });
@@ -278,7 +278,7 @@ describe('the private Redis', () => {
     expect(await on(server, (redis) => redis.ping())).toBe('PONG');
   });
 
-  it('turns its log over when it is large', async () => {
+  it('rotates its log when it is large', async () => {
     await mkdir(join(base, 'redis'));
     await writeFile(join(base, 'redis', 'redis.log'), 'x'.repeat(1_000_001));
     await start();
@@ -287,15 +287,15 @@ describe('the private Redis', () => {
   });
 });
 
-describe('every Redis that set-up may choose', () => {
-  it('redis-server of the system runs BullMQ', async ({ skip }) => {
+describe('every Redis that set-up can choose', () => {
+  it('runs BullMQ: redis-server of the system', async ({ skip }) => {
     const path = process.env.PATH ?? '';
     const folder = await findFolder('redis-server', path);
     if (folder === undefined) return skip('redis-server is not installed');
     await runsOn(join(folder, 'redis-server'));
   });
 
-  it('valkey-server of the wheel runs BullMQ', async () => {
+  it('runs BullMQ: valkey-server of the wheel', async () => {
     await runsOn(await ensureValkey({ data: join(ROOT, 'data'), env: process.env, say: () => undefined }));
   });
 });

@@ -32,7 +32,7 @@ describe('releases', () => {
 
   const rollback = (release: number): Promise<Response> => host.send('POST', '/apps/kept/rollback', { release });
 
-  it('are rolled back to with their code and environment, without an install, and leave the branch alone', async () => {
+  it('are rolled back to with their code and environment, without an install, and the branch does not move', async () => {
     await push('two');
     const head = (await project.git('rev-parse', 'HEAD')).output.trim();
     const diff = await (await host.api('/apps/kept/deploys/1/diff')).text();
@@ -63,7 +63,7 @@ describe('releases', () => {
     expect((await host.app('kept')).release).toBe(3);
   });
 
-  it('are kept ten at a time; what is older goes from the disk, from the list and from git', async () => {
+  it('are kept ten at a time; older ones are deleted from disk, the list and git', async () => {
     for (let number = 0; number < 11; number += 1) await push(`many ${number}`);
     // Tidied up behind each deploy, after its push has returned.
     const left = await until('ten are left', async () => {
@@ -79,7 +79,7 @@ describe('releases', () => {
     expect((await fetch(`${host.url}/apps/kept/_stcore/health`)).status).toBe(200);
   });
 
-  it('are rolled back to in an environment that is made again, where the Python of the old one is gone', async () => {
+  it("are rolled back to with a rebuilt environment if the old one's Python is gone", async () => {
     const host = await startHost();
     const project = await Project.create(textApp('one'));
     await pushLive(project, host, 'moved');

@@ -46,8 +46,8 @@ async function filesOf(id: string): Promise<string> {
   return repository.ask(['ls-tree', '-r', '--format=%(objectmode) %(path)', id]);
 }
 
-describe('a commit of the server', () => {
-  it('holds exactly the files that it was given, with who made it', async () => {
+describe('a commit by the server', () => {
+  it('has exactly the files it was given, and its author', async () => {
     const id = await commit(
       [await blob('app.py', 'one'), await blob('bin/run', '#!', true), await blob('näme mit "Zeichen"\t.txt', 'x')],
       { author: 'Ada <x@y>\n' },
@@ -68,31 +68,31 @@ describe('a commit of the server', () => {
     expect(await filesOf(parent)).toBe('100644 a\n100644 b\n100644 c/d');
   });
 
-  it('may replace everything', async () => {
+  it('can replace everything', async () => {
     const parent = await commit([await blob('old', '1')]);
     const id = await commit([await blob('new', '1')], { parent, replace: true });
     expect(await filesOf(id)).toBe('100644 new');
     expect(await repository.ask(['rev-parse', `${id}^`])).toBe(parent);
   });
 
-  it('is its parent where nothing changes', async () => {
+  it('equals its parent if nothing changes', async () => {
     const parent = await commit([await blob('a', 'same')]);
     expect(await commit([await blob('a', 'same')], { parent })).toBe(parent);
   });
 
-  it('puts a folder where a file was, and a file where a folder was', async () => {
+  it('replaces a file with a folder, and a folder with a file', async () => {
     const parent = await commit([await blob('a', '1'), await blob('b/c', '1')]);
     const id = await commit([await blob('a/x', '2'), await blob('b', '2')], { parent });
     expect(await filesOf(id)).toBe('100644 a/x\n100644 b');
   });
 
-  it('keeps bytes as they are, line ends included', async () => {
+  it('keeps bytes unchanged, including line endings', async () => {
     const id = await commit([await blob('.gitattributes', '* text eol=lf\n'), await blob('crlf.txt', 'a\r\nb\r\n')]);
     const object = await repository.ask(['rev-parse', `${id}:crlf.txt`]);
     expect((await repository.blob(object)).toString()).toBe('a\r\nb\r\n');
   });
 
-  it('is made of thousands of files in a moment, whatever the names of the files they come from', async () => {
+  it('takes thousands of files quickly, whatever their names', async () => {
     const odd = join(folder, 'a "name" \\ with\n everything ä');
     await writeFile(odd, 'odd');
     const many = await Promise.all(Array.from({ length: 2_000 }, (_, at) => blob(`data/${at}.csv`, String(at))));
@@ -103,7 +103,7 @@ describe('a commit of the server', () => {
     expect(await repository.ask(['show', `${id}:data/1999.csv`])).toBe('1999');
   });
 
-  it('leaves nothing in the temporary folder', async () => {
+  it('leaves no temporary files', async () => {
     await commit([await blob('a', 'x')]);
     await expect(commit([{ path: 'a', file: join(folder, 'not-there') }])).rejects.toThrow(GitFailed);
     expect(await readdir(tmp)).toEqual([]);
@@ -111,7 +111,7 @@ describe('a commit of the server', () => {
 });
 
 describe('a repository', () => {
-  it('resolves what there is, and says of the rest that there is none', async () => {
+  it('resolves existing revisions, and reports the others as missing', async () => {
     const id = await commit([await blob('a', 'ref')]);
     await repository.pointRef('refs/heads/main', id);
     expect(await repository.resolve('refs/heads/main')).toBe(id);
@@ -122,14 +122,14 @@ describe('a repository', () => {
     expect(await repository.resolve(await repository.ask(['rev-parse', `${id}^{tree}`]))).toBeUndefined();
   });
 
-  it('takes only full ids for commits, so that none can be an option', async () => {
+  it('accepts only full commit ids, so none can be an option', async () => {
     for (const name of ['main', '--output=/tmp/x', 'abc', '']) {
       await expect(repository.tree(name)).rejects.toMatchObject({ code: 'commit-invalid' });
       await expect(repository.pointRef('refs/heads/x', name)).rejects.toMatchObject({ code: 'commit-invalid' });
     }
   });
 
-  it('shows the beginning of what changes, however much that is', async () => {
+  it('shows the beginning of a diff, however large it is', async () => {
     const large = (letter: string): string => `${letter.repeat(99)}\n`.repeat(550_000);
     const one = await commit([await blob('data.csv', large('a'))]);
     const two = await commit([await blob('data.csv', large('ä'))], { parent: one });
@@ -140,7 +140,7 @@ describe('a repository', () => {
     expect(patch.length).toBeLessThan(501_000);
   });
 
-  it('knows the branch that keeps git from having another one', async () => {
+  it('finds the branch that conflicts with another one', async () => {
     const id = await commit([await blob('a', 'branch')]);
     await repository.pointRef('refs/heads/way/in', id);
     expect(
@@ -150,7 +150,7 @@ describe('a repository', () => {
     ).toEqual(['way/in', 'way/in', undefined, undefined, undefined, undefined]);
   });
 
-  it('moves a ref only from where it was thought to be', async () => {
+  it('moves a ref only from its expected value', async () => {
     const one = await commit([await blob('a', 'one')]);
     const two = await commit([await blob('a', 'two')]);
     await repository.pointRef('refs/heads/guarded', one);
@@ -160,7 +160,7 @@ describe('a repository', () => {
     expect(await repository.resolve('refs/heads/guarded')).toBe(two);
   });
 
-  it('keeps the commits of releases out of sight, and is empty while only those are there', async () => {
+  it('hides the commits of releases, and counts as empty if it has only those', async () => {
     const fresh = new Repository(join(folder, 'fresh.git'), git);
     await fresh.init(tmp);
     expect(await fresh.hasRefs()).toBe(false);
@@ -178,7 +178,7 @@ describe('a repository', () => {
     expect(await fresh.resolve('refs/releases/1')).toBeUndefined();
   });
 
-  it('is complete or not there at all', async () => {
+  it('is created completely or not at all', async () => {
     await mkdir(join(folder, 'taken.git'));
     await writeFile(join(folder, 'taken.git', 'file'), '');
     await expect(new Repository(join(folder, 'taken.git'), git).init(tmp)).rejects.toThrow();
@@ -188,20 +188,20 @@ describe('a repository', () => {
 });
 
 describe('git', () => {
-  it('gets nothing of the surroundings', async () => {
+  it('gets nothing from our environment', async () => {
     const names = Object.keys(git.env);
     expect(names).toContain('GIT_CONFIG_NOSYSTEM');
     expect(names).not.toContain('STREAMLIT_HOST_TOKEN');
     expect(git.env.GIT_CONFIG_GLOBAL).toBe('/dev/null');
   });
 
-  it('fails with its own last words', async () => {
+  it('fails with its own last line', async () => {
     await expect(git.text(repository.path, ['cat-file', 'blob', 'f'.repeat(40)])).rejects.toThrow(
       /^git cat-file failed: fatal: /,
     );
   });
 
-  it('takes a temporary index, a quarantine and an author, and no variable by which it would run another program', async () => {
+  it('accepts a temporary index, a quarantine and an author, and no variable that runs another program', async () => {
     const file = join(folder, 'quarantined.txt');
     await writeFile(file, 'not accepted yet');
     const quarantine = join(repository.path, 'objects', 'incoming');
@@ -218,14 +218,14 @@ describe('git', () => {
       await expect(repository.ask(['version'], { env: { [name]: '1' } })).rejects.toThrow(/not permitted|blocked/);
   });
 
-  it('says so where it cannot be started, and the process goes on', async () => {
+  it('says that it cannot be started, and the process keeps running', async () => {
     const missing = new Git(join(folder, 'no-programs'));
     await expect(missing.text(folder, ['version'])).rejects.toThrow(/^git version failed: spawn git ENOENT/);
     await expect(missing.run(folder, ['version'])).rejects.toThrow(/^git version failed: spawn git ENOENT/);
     await expect(git.text(join(folder, 'no-folder'), ['version'])).rejects.toThrow(GitFailed);
   });
 
-  it('does not end the process where no more files may be open, and answers again once they may', async () => {
+  it('does not crash the process when no more files can be opened, and works again once they can', async () => {
     const script = `
       import { closeSync, openSync } from 'node:fs';
       import { Git } from ${JSON.stringify(GIT_MODULE)};
@@ -247,7 +247,7 @@ describe('git', () => {
     expect(lines.at(-1)).toMatch(/^git version 2/);
   });
 
-  it('ends when the work is called off', async () => {
+  it('stops when the work is cancelled', async () => {
     const abort = new AbortController();
     abort.abort();
     await expect(git.text(repository.path, ['log'], { signal: abort.signal })).rejects.toThrow();

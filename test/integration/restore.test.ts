@@ -11,7 +11,7 @@ const app = (text: string): Record<string, string> => ({
   'requirements.txt': 'streamlit\n',
 });
 
-test('what docs/operations.md backs up comes back by itself: what was live, with its config, and an environment made anew', async () => {
+test('a backup as in docs/operations.md restores the live releases with their config, in rebuilt environments', async () => {
   const host = await startHost();
   const project = await Project.create(app('one'));
   for (const id of ['awake', 'stopped']) {

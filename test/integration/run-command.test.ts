@@ -45,14 +45,14 @@ const FAMILY = `
 `;
 
 describe('runCommand', () => {
-  it('hands over both outputs as lines, and nothing of our environment', async () => {
+  it('passes on both outputs as lines, and nothing of our environment', async () => {
     const lines: string[] = [];
     const script = `console.log(JSON.stringify(Object.keys(process.env))); console.error('é\\u001b[31m red'); process.stdout.write('last')`;
     await runCommand(node(script, { env: { ONLY: '1' }, onLine: (line) => void lines.push(line) }));
     expect(lines.sort()).toEqual(['["ONLY"]', 'last', 'é red']);
   });
 
-  it('tells the exit code and the last lines of a command that fails', async () => {
+  it('reports the exit code and the last lines of a command that fails', async () => {
     const error = await failureOf(
       node(`for (let i = 0; i < 1000; i += 1) console.log('line ' + i); process.exitCode = 3`),
     );
@@ -65,14 +65,14 @@ describe('runCommand', () => {
     expect(error.lines).toHaveLength(60);
   });
 
-  it('tells a program that is not there from a folder that is not there', async () => {
+  it('distinguishes a missing program from a missing folder', async () => {
     const missing = await failureOf({ argv: ['no-such-program'], cwd: folder, env, timeoutMs: 1_000 });
     expect(missing).toMatchObject({ reason: 'missing', message: 'no-such-program is not installed, or not on PATH.' });
     const gone = await failureOf(node('', { cwd: join(folder, 'gone') }));
     expect(gone.message).toMatch(/^node could not be started because its folder .*gone no longer exists\.$/);
   });
 
-  it('ends the whole group when it is aborted', async () => {
+  it('stops the whole group when it is aborted', async () => {
     const stop = new AbortController();
     const pids: number[] = [];
     const spawned: number[] = [];
@@ -87,7 +87,7 @@ describe('runCommand', () => {
     expect(pids.map(alive)).toEqual([false, false]);
   });
 
-  it('kills what does not listen to TERM', async () => {
+  it('kills a command that ignores TERM', async () => {
     const stop = new AbortController();
     const started = performance.now();
     const script = `process.on('SIGTERM', () => console.log('no')); setInterval(() => {}, 1000); console.log('up')`;
@@ -98,13 +98,13 @@ describe('runCommand', () => {
     expect(performance.now() - started).toBeGreaterThan(300);
   });
 
-  it('starts nothing where it was aborted before', async () => {
+  it('starts nothing if it is already aborted', async () => {
     const error = await failureOf(node(`require('fs').writeFileSync('started', '')`, { signal: AbortSignal.abort() }));
     expect(error.reason).toBe('aborted');
     await expect(readFile(join(folder, 'started'))).rejects.toThrow('ENOENT');
   });
 
-  it('ends what takes too long, and what prints nothing for too long, and says which', async () => {
+  it('stops a command that takes too long or prints nothing for too long, and says which', async () => {
     expect(await failureOf(node('setInterval(() => console.log(1), 10)', { timeoutMs: 700 }))).toMatchObject({
       reason: 'timeout',
       message: 'node took longer than 700 ms and was stopped.',
@@ -115,7 +115,7 @@ describe('runCommand', () => {
     });
   });
 
-  it('ends what a command leaves behind in its group, also where that holds its output open', async () => {
+  it('stops processes that a command leaves in its group, even if they hold its output open', async () => {
     const pids: number[] = [];
     await runCommand(
       node(`${FAMILY}; child.on('spawn', () => setTimeout(() => process.exit(0), 200))`, {
@@ -126,7 +126,7 @@ describe('runCommand', () => {
     expect(pids.map(alive)).not.toContain(true);
   });
 
-  it('does not wait for a stranger who left the group with its output', async () => {
+  it('does not wait for a process that left the group with the output', async () => {
     const script = `
       const { spawn } = require('node:child_process');
       const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 15000)'], { detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
@@ -138,7 +138,7 @@ describe('runCommand', () => {
     expect(ms).toBeLessThan(10_000);
   });
 
-  it('makes a command wait for who reads it, so that a flood does not pile up', async () => {
+  it('makes a command wait for its reader, so that a flood does not pile up', async () => {
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     let heard = 0;
@@ -158,7 +158,7 @@ describe('runCommand', () => {
     expect(heard).toBeGreaterThanOrEqual(50_000);
   });
 
-  it('ends the command, and tells the error, where who reads it fails', async () => {
+  it('stops the command and reports the error if its reader fails', async () => {
     const pids: number[] = [];
     const onLine = (): void => {
       throw new Error('the log is full');
@@ -169,7 +169,7 @@ describe('runCommand', () => {
     expect(pids.map(alive)).toEqual([false]);
   });
 
-  it('knows a full disk by what was printed', async () => {
+  it('recognises a full disk by the output', async () => {
     const full = await failureOf(node(`console.error('OSError: [Errno 28] No space left on device'); process.exit(1)`));
     expect(full.diskFull).toBe(true);
     expect((await failureOf(node('process.exit(1)'))).diskFull).toBe(false);

@@ -13,7 +13,7 @@ interface Sbom {
   dependencies: { ref: string; dependsOn: string[] }[];
 }
 
-test('the bill of materials names every package that a server runs, and nothing twice', async () => {
+test('the bill of materials lists every package that a server runs, once each', async () => {
   const file = join(await scratch('sbom-'), 'sbom.json');
   await promisify(execFile)(process.execPath, [join(ROOT, 'scripts/sbom.js'), file]);
   const sbom = JSON.parse(await readFile(file, 'utf8')) as Sbom;

@@ -114,7 +114,7 @@ async function processesOf(id: string): Promise<number[]> {
   return found.filter((pid) => pid !== undefined);
 }
 
-test('1: apps are reached through the one port of the platform, and by nobody through their own', async () => {
+test("1: apps are reached through the server's one port, and never directly", async () => {
   const { port } = await running('reports');
   expect(await listening(port ?? 0)).toEqual([expect.stringMatching(/^0100007F:/)]);
   const answer = await fetch(`${host.url}/reports/`, { headers: { accept: 'text/html' } });
@@ -124,7 +124,7 @@ test('1: apps are reached through the one port of the platform, and by nobody th
   expect(await shown('reports')).toContain('a report');
 });
 
-test('2: a virtual environment is found by each of its usual names, and one that is named and missing is told', async () => {
+test('2: a virtual environment is found by each of its usual names, and a configured one that is missing is reported', async () => {
   await place.makeVenv(place.path('apps/with-env/env'), host, 'reports');
   await place.makeVenv(place.path('apps/with-venv/venv'), host, 'reports');
   const files = { 'app.py': 'import streamlit as st\nst.text("ok")\n' };
@@ -150,7 +150,7 @@ test('2: a virtual environment is found by each of its usual names, and one that
   expect((await app('with-env')).state).toBe('running');
 });
 
-test('3: an unknown key is an error that names the nearest app, and stops nothing', async () => {
+test('3: an unknown id is an error that names the closest app, and stops nothing', async () => {
   const before = await Promise.all(['reports', 'parent'].map(async (id) => (await running(id)).pid));
   const asked = await run(process.execPath, [join(ROOT, 'scripts/streamlit-host.js'), 'restart', 'reprots'], home, {
     STREAMLIT_HOST_URL: host.url,
@@ -161,7 +161,7 @@ test('3: an unknown key is an error that names the nearest app, and stops nothin
   expect(await Promise.all(['reports', 'parent'].map(async (id) => (await app(id)).pid))).toEqual(before);
 });
 
-test('4: config.json is found from wherever the server runs, and one that is gone stops nothing', async () => {
+test('4: config.json is found wherever the server runs, and deleting it stops nothing', async () => {
   expect(await readlink(`/proc/${host.pid}/cwd`)).not.toBe(place.folder);
   const before = (await running('reports')).pid;
   const good = await readFile(place.path('config.json'), 'utf8');
@@ -175,7 +175,7 @@ test('4: config.json is found from wherever the server runs, and one that is gon
   await place.write({ 'config.json': good });
 });
 
-test('5: a refresh leaves one process of an app, whatever changed: the old one ends, and nobody else has its port', async () => {
+test('5: after a refresh an app has one process: the old one is stopped, and no other app has its port', async () => {
   const { pid, port } = await running('reports');
   const config = await place.config();
   config.apps.reports = { ...config.apps.reports, port: ports[1] };
@@ -194,7 +194,7 @@ test('5: a refresh leaves one process of an app, whatever changed: the old one e
   expect(await processesOf('reports')).toEqual([last.pid]);
 });
 
-test('6: a refresh wakes nothing that was stopped, hears of names, removes what is gone, and restarts no website', async () => {
+test('6: a refresh starts nothing that was stopped, picks up names, removes missing apps, and does not restart the server', async () => {
   await post('/apps/with-venv/stop');
   const config = await place.config();
   config.apps.reports = { ...config.apps.reports, name: 'All reports', url: '/all-reports/' };
@@ -212,7 +212,7 @@ test('6: a refresh wakes nothing that was stopped, hears of names, removes what 
   expect([host.pid, (await host.api('/apps/with-env')).status]).toEqual([server, 404]);
 });
 
-test('7: a crash is followed by a start in the same folder, which is counted; or by none, where that is what config.json says', async () => {
+test('7: a crash is followed by a counted restart in the same folder, or by none if config.json says so', async () => {
   const { pid } = await running('reports');
   process.kill(pid, 'SIGKILL');
   const again = await running('reports', pid);
@@ -234,7 +234,7 @@ test('7: a crash is followed by a start in the same folder, which is counted; or
   await running('reports');
 });
 
-test('8: the end of a process is seen at once, by its own identity, and leaves no zombie', async () => {
+test('8: the end of a process is noticed at once, by its own identity, and leaves no zombie', async () => {
   const { pid } = await running('parent');
   process.kill(pid, 'SIGKILL');
   await until('its end is seen', async () => (await app('parent')).pid !== pid, 5_000);
@@ -248,7 +248,7 @@ test('8: the end of a process is seen at once, by its own identity, and leaves n
   expect(zombies).toEqual([]);
 });
 
-test('9: a stop asks first, and ends whatever the app has started', async () => {
+test('9: a stop asks first, and stops everything that the app has started', async () => {
   const child = Number(/child=(\d+)/.exec(await shown('parent'))?.[1]);
   expect(await processesOf('parent')).toEqual(expect.arrayContaining([(await running('parent')).pid, child]));
   await post('/apps/parent/stop');
@@ -257,7 +257,7 @@ test('9: a stop asks first, and ends whatever the app has started', async () => 
   expect(await readFile(place.path('apps/parent/goodbye.txt'), 'utf8')).toBe('asked');
 });
 
-test('10: what an earlier boot has written down is not believed: nothing that is gone shows as running', async () => {
+test('10: records of an earlier boot are not trusted: nothing that is gone is shown as running', async () => {
   const { pid } = await running('reports');
   await host.signal('SIGKILL');
   process.kill(pid, 'SIGKILL');
@@ -271,7 +271,7 @@ test('10: what an earlier boot has written down is not believed: nothing that is
   expect(await app('with-venv')).toMatchObject({ state: 'stopped', pid: null });
 });
 
-test('11: config.json is written by one rename, with its rights, its order and what else stands in it; none is made of nothing', async () => {
+test('11: config.json is replaced atomically, with its permissions, order and other content, and never created from nothing', async () => {
   const config = await place.config();
   await place.setConfig({ note: 'mine', apps: config.apps, website_port: 5001 });
   await chmod(place.path('config.json'), 0o640);
@@ -286,7 +286,7 @@ test('11: config.json is written by one rename, with its rights, its order and w
   expect((await readdir(place.folder)).sort()).toEqual(['apps', 'config.json', 'logs']);
 });
 
-test('12: control is HTTP with a token, on the one port; whoever has none changes nothing', async () => {
+test('12: control is HTTP with a token, on the one port, and without a token nothing changes', async () => {
   const before = (await running('reports')).pid;
   for (const path of ['/refresh', '/import', '/apps/reports/stop', '/server/stop']) {
     expect((await fetch(`${host.url}/api${path}`, { method: 'POST' })).status).toBe(401);
@@ -300,7 +300,7 @@ test('12: control is HTTP with a token, on the one port; whoever has none change
   expect((await running('reports')).pid).toBe(before);
 });
 
-test('13: an app asks nobody for an e-mail address, looks up no address of its own, and listens where it is told', async () => {
+test('13: an app asks for no e-mail address, looks up no address of its own, and listens where it is told', async () => {
   await expect(stat(join(home, '.streamlit'))).rejects.toThrow('ENOENT');
   const { pid } = await running('late');
   expect(await environmentOf(pid)).toEqual(
@@ -314,7 +314,7 @@ test('13: an app asks nobody for an e-mail address, looks up no address of its o
   expect(await readFile(place.path('logs/late.log'), 'utf8')).not.toMatch(/e-?mail|External URL|Network URL/i);
 });
 
-test('14: an app without an environment gets one, its secrets reach it alone, the console asks who you are, and no log is held open', async () => {
+test('14: an app without an environment gets one, its secrets reach it alone, the console needs a login, and no log is held open', async () => {
   const log = (await (await host.api('/apps/late/logs?source=build')).json()) as { lines: string[] };
   expect(log.lines.join('\n')).toMatch(/Dependencies (?:installed|unchanged)/);
   const { pid } = await running('late');

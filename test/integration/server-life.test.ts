@@ -115,7 +115,7 @@ test('an app and the sessions on its pages outlive a server that is killed', asy
   await again.close();
 });
 
-test('a server that is told to end leaves the apps running, and the next one takes them over', async () => {
+test('a server that is told to stop leaves the apps running, and the next one adopts them', async () => {
   const before = await pid();
   const open = await page();
   await open.run();
@@ -131,7 +131,7 @@ test('a server that is told to end leaves the apps running, and the next one tak
   await until('it was started again', async () => (await pid()) !== before);
 });
 
-test('a second server on the same data says that one runs already, and does it no harm', async () => {
+test('a second server on the same data says that one is already running, and does it no harm', async () => {
   const before = await pid();
   const { code, lines } = await failure({ data });
   expect(code).toBe(1);
@@ -140,7 +140,7 @@ test('a second server on the same data says that one runs already, and does it n
   expect((await fetch(`${host.url}/apps/demo/_stcore/health`)).status).toBe(200);
 });
 
-test('what an earlier server started and did not write down is ended, and what only looks like an app’s is not touched', async () => {
+test('an unrecorded process of an earlier server is stopped, and one that only looks like it is not touched', async () => {
   const before = await pid();
   await host.signal('SIGKILL');
   const orphan = stranger({ STREAMLIT_HOST_CHILD: `${mark}/demo/7/lost` });
@@ -169,7 +169,7 @@ test('what an earlier server started and did not write down is ended, and what o
   });
 });
 
-test('a page that is open on an older release keeps it when the server is killed and started again', async () => {
+test('a page open on an older release stays on it when the server is killed and restarted', async () => {
   const open = await page();
   await open.run();
   await project.commit({ 'app.py': `${APP}st.text("changed")\n` }, 'Change');
@@ -185,7 +185,7 @@ test('a page that is open on an older release keeps it when the server is killed
   await Promise.all([again.close(), fresh.close()]);
 });
 
-test('a server that is told to end while an app starts does not wait for it, and the next one goes on', async () => {
+test("a server that is told to stop during an app's start does not wait for it, and the next one continues", async () => {
   const source = join(data, 'apps', 'demo', 'releases', '2', 'source');
   expect((await host.api('/apps/demo/stop', { method: 'POST' })).status).toBe(200);
   // An app that is a server itself is imported before it serves, so that it can take its time.
@@ -213,7 +213,7 @@ test('a server that is told to end while an app starts does not wait for it, and
   await pid();
 });
 
-test('a server whose port is taken says so in one line, ends with 1, and has touched nothing', async () => {
+test('a server whose port is taken says so in one line, exits with 1, and has touched nothing', async () => {
   const folder = await scratch('streamlit-host-');
   const taken = createServer();
   taken.listen(0, '127.0.0.1');
@@ -229,7 +229,7 @@ test('a server whose port is taken says so in one line, ends with 1, and has tou
   }
 });
 
-test('a server whose data folder or settings are wrong says so, one line for each mistake, without a stack', async () => {
+test('a server with an invalid data folder or settings says so, one line per mistake, without a stack', async () => {
   const folder = await scratch('streamlit-host-');
   await writeFile(join(folder, 'file'), '');
   const unwritable = await failure({ data: folder, env: { STREAMLIT_HOST_DATA: join(folder, 'file') } });
@@ -252,7 +252,7 @@ test('a server whose data folder or settings are wrong says so, one line for eac
     expect(wrong.lines.join('\n')).toContain(`STREAMLIT_HOST_${name}`);
 });
 
-test('stop with the apps leaves nothing of ours in the process table', async () => {
+test('stopping the server with its apps leaves none of our processes', async () => {
   await pid();
   expect(await marked()).not.toEqual([]);
   await host.stop({ keepData: true });

@@ -48,7 +48,7 @@ async function written(name: string, ready: (record: Record<string, unknown>) =>
   return record;
 }
 
-test('what systemd signals is the server, and with it ends its Redis', async () => {
+test('systemd signals the server, whose Redis stops with it', async () => {
   const service = await begin();
   const server = await written('server.json', ({ url }) => typeof url === 'string' && url !== '');
   const redis = await written('redis.json', ({ pid }) => pid !== undefined);
@@ -58,7 +58,7 @@ test('what systemd signals is the server, and with it ends its Redis', async () 
   expect([server, redis].filter(isRunning)).toEqual([]);
 });
 
-test('a server that is told to end while it starts leaves no Redis behind', async () => {
+test('a server that is told to stop during its start leaves no Redis behind', async () => {
   const service = await begin();
   const redis = await written('redis.json', ({ pid }) => pid !== undefined);
   const exited = once(service, 'exit');
@@ -67,13 +67,13 @@ test('a server that is told to end while it starts leaves no Redis behind', asyn
   expect(isRunning(redis)).toBe(false);
 });
 
-test('a server whose Redis is away ends all the same', async () => {
+test('a server without its Redis still stops', async () => {
   const host = await startHost({ data, env: { REDIS_URL: 'redis://127.0.0.1:1' } });
   const ended = host.signal('SIGTERM');
   expect(await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 25_000, 'it did not end'))])).toBe(0);
 });
 
-test.each(['SIGSTOP', 'SIGKILL'] as const)('a server whose Redis went away by %s ends all the same', async (signal) => {
+test.each(['SIGSTOP', 'SIGKILL'] as const)('a server whose Redis went away by %s still stops', async (signal) => {
   const socket = join(data, 'theirs.sock');
   const path = [...inject('tools').redisDirs, process.env.PATH].join(':');
   const redis = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', data], {

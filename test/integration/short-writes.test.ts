@@ -30,7 +30,7 @@ async function leave(pages: number): Promise<void> {
   await writeFile(join(folder, 'filler'), Buffer.alloc((bavail - pages) * bsize));
 }
 
-describe.skipIf(!mounted)('a disk with room for a part of a file (needs root, to mount a small one)', () => {
+describe.skipIf(!mounted)('a disk with space for a part of a file (needs root, to mount a small one)', () => {
   const paths = new Paths(folder);
   const long = (app: App): App => ({
     ...app,
@@ -45,7 +45,7 @@ describe.skipIf(!mounted)('a disk with room for a part of a file (needs root, to
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('keeps the record of an app as it was, says so, and leaves nothing behind', async () => {
+  it("keeps an app's record unchanged, says so, and leaves nothing behind", async () => {
     const store = new AppStore(paths);
     await store.create(newApp('hello', 'Hello', new Date(0)));
     const before = await readFile(paths.meta('hello'), 'utf8');
@@ -63,7 +63,7 @@ describe.skipIf(!mounted)('a disk with room for a part of a file (needs root, to
     expect(next.get('hello').releases).toHaveLength(60);
   });
 
-  it('lets an app be stopped, and has that on record once there is room', async () => {
+  it('lets an app be stopped, and records that once there is space', async () => {
     const store = new AppStore(paths);
     await store.load();
     const onDisk = async (): Promise<App> => JSON.parse(await readFile(paths.meta('hello'), 'utf8')) as App;
@@ -83,7 +83,7 @@ describe.skipIf(!mounted)('a disk with room for a part of a file (needs root, to
     expect((await stat(paths.meta('hello'))).mtimeMs).toBe(mtimeMs);
   });
 
-  it('keeps the config of an app and the key of the vault as they were', async () => {
+  it("keeps an app's config and the vault's key unchanged", async () => {
     const vault = new Vault(paths);
     expect(await vault.open()).toEqual([]);
     await vault.write('hello', 'config', 'before');

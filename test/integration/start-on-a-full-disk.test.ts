@@ -49,7 +49,7 @@ const conditions = {
   },
 };
 
-describe.skipIf(!mounted)('a server that is started again on a disk (needs root, to mount a small one)', () => {
+describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to mount a small one)', () => {
   let host: TestHost;
   let project: Project;
 
@@ -65,7 +65,7 @@ describe.skipIf(!mounted)('a server that is started again on a disk (needs root,
   });
 
   it.each(Object.keys(conditions) as (keyof typeof conditions)[])(
-    'that is %s serves what runs, says what is missing, and takes pushes once it can be written',
+    'that is %s serves running apps, says what is missing, and accepts pushes once it can write',
     async (name) => {
       await until('it runs', async () => (await host.app('kept')).state === 'running');
       const { pid } = await host.app('kept');
@@ -92,7 +92,7 @@ describe.skipIf(!mounted)('a server that is started again on a disk (needs root,
   );
 });
 
-it('a server that was killed during an install starts, although the install still writes', async () => {
+it('a server that was killed during an install starts, although the install is still writing', async () => {
   const folder = await scratch('killed-install-');
   await mkdir(join(folder, 'tmp'), { recursive: true });
   const mark = createHash('sha256')

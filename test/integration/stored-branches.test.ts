@@ -28,7 +28,7 @@ const preview = async (
 };
 const stored = async (): Promise<unknown> => (await host.app('shop')).stored_branches;
 
-test('a branch that was pushed before previews were switched on gets one when somebody asks', async () => {
+test('a branch pushed before previews were turned on gets one on request', async () => {
   expect([await stored(), await preview('feature/x')]).toMatchObject([[], { status: 409, code: 'previews-off' }]);
   expect((await host.send('PATCH', '/apps/shop', { previews_on: true })).status).toBe(200);
   expect(await stored()).toEqual(['broken', 'feature/x']);
@@ -41,7 +41,7 @@ test('a branch that was pushed before previews were switched on gets one when so
   expect(await stored()).toEqual(['broken']);
 });
 
-test('one whose preview was removed gets another one, and is where it was', async () => {
+test('a branch whose preview was deleted gets a new one, at the same commit', async () => {
   const before = await refOf(host, 'shop', 'refs/heads/feature/x');
   expect((await host.api('/apps/shop--feature-x?confirm=shop--feature-x', { method: 'DELETE' })).status).toBe(204);
   expect(await stored()).toEqual(['broken', 'feature/x']);
@@ -50,7 +50,7 @@ test('one whose preview was removed gets another one, and is where it was', asyn
   expect(await refOf(host, 'shop', 'refs/heads/feature/x')).toBe(before);
 });
 
-test('what cannot be previewed is refused with what is wrong, and makes nothing', async () => {
+test('a branch that cannot have a preview is refused with the reason, and nothing is created', async () => {
   expect(await preview('broken')).toMatchObject({ status: 422, code: 'no-entrypoint' });
   expect(await preview('main')).toMatchObject({ status: 409, code: 'branch-deploys' });
   for (const branch of ['nowhere', '--help', '../main', 'feature'])

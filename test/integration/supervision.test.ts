@@ -106,7 +106,7 @@ function runLog(id: string): Promise<string> {
   return readFile(join(host.data, 'apps', id, 'run.log'), 'utf8');
 }
 
-test('an app that crashes is started again as it was, and whoever watches sees each state', async () => {
+test('an app that crashes is restarted unchanged, and watchers see each state', async () => {
   const before = await running('steady');
   const other = await running('second');
   const cwd = await readlink(`/proc/${before.pid}/cwd`);
@@ -132,7 +132,7 @@ test('an app that crashes is started again as it was, and whoever watches sees e
   expect(await running('second')).toEqual(other);
 });
 
-test('what a crashed app had started is ended before it is started again', async () => {
+test('processes that a crashed app had started are stopped before it is restarted', async () => {
   const page = await StreamlitClient.connect(address('steady'));
   await page.run('family=1');
   const before = await running('steady');
@@ -145,7 +145,7 @@ test('what a crashed app had started is ended before it is started again', async
   expect([plain, daemon].map(isRunning)).toEqual([false, false]);
 });
 
-test('an app that cannot start is tried less and less often and heals by itself', async () => {
+test('an app that cannot start is retried less and less often, and recovers by itself', async () => {
   const before = await running('second');
   const source = await readlink(`/proc/${before.pid}/cwd`);
   await rename(join(source, 'app.py'), join(source, 'away.py'));
@@ -172,7 +172,7 @@ test('an app that cannot start is tried less and less often and heals by itself'
   expect(await readdir(join(host.data, 'run/app'))).toHaveLength(2);
 });
 
-test('stop ends the whole family of an app: children, those that hide, and those that do not listen', async () => {
+test('stop ends every process of an app: children, hidden ones, and those that ignore signals', async () => {
   const page = await StreamlitClient.connect(address('steady'));
   await page.run('family=1');
   const other = await running('second');
@@ -190,7 +190,7 @@ test('stop ends the whole family of an app: children, those that hide, and those
   await until('its pages are closed', () => !page.isOpen);
 });
 
-test('two starts at once start one process', async () => {
+test('two concurrent starts start one process', async () => {
   await post('/apps/steady/stop');
   const statuses = await Promise.all(Array.from({ length: 5 }, () => post('/apps/steady/start')));
   expect(statuses).toEqual([200, 200, 200, 200, 200]);
@@ -198,7 +198,7 @@ test('two starts at once start one process', async () => {
   expect(await marked('steady')).toEqual([pid]);
 });
 
-test('a restart serves all the while, finishes what it answers, and leaves one process', async () => {
+test('a restart keeps serving, finishes pending responses, and leaves one process', async () => {
   const before = await running('steady');
   const failures: unknown[] = [];
   let asked = 0;
@@ -231,7 +231,7 @@ test('a restart serves all the while, finishes what it answers, and leaves one p
   await page.close();
 });
 
-test('a restart of an app that does not exist touches no other', async () => {
+test('a restart of an unknown app touches no other', async () => {
   const before = await Promise.all(['steady', 'second'].map((id) => running(id)));
   for (const id of ['nobody', 'stead', 'steady-', '..%2fsteady', '%2A'])
     expect([404, 422]).toContain(await post(`/apps/${id}/restart`));
@@ -239,7 +239,7 @@ test('a restart of an app that does not exist touches no other', async () => {
   expect(new Set(before.map((app) => app.socket)).size).toBe(2);
 });
 
-test('an app that prints 60 MB at once fills neither the disk nor the platform’s memory', async () => {
+test("an app that prints 60 MB at once fills neither the disk nor the server's memory", async () => {
   const memory = async (): Promise<number> => {
     const status = await readFile(`/proc/${host.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;

@@ -26,7 +26,7 @@ function remove(): void {
 }
 
 describe('packages.txt', () => {
-  it.runIf(debian)('is met by what is installed, and refused with the names of what is not', async () => {
+  it.runIf(debian)('is satisfied by installed packages, and refused with the names of missing ones', async () => {
     expect(await provide([])).toEqual([]);
     expect(await provide(['dpkg', 'base-files'])).toEqual(['packages.txt: already installed: dpkg, base-files']);
     await expect(provide(['dpkg', 'no-such-package-of-ours'])).rejects.toMatchObject({
@@ -35,17 +35,17 @@ describe('packages.txt', () => {
     });
   });
 
-  it('is not checked where there is no dpkg, and that is said', async () => {
+  it('is not checked without dpkg, and the log says so', async () => {
     expect(await provide(['ffmpeg'], { path: await scratch('no-dpkg-'), install: true })).toEqual([
       'packages.txt was not checked: dpkg-query is not installed, or not on PATH.',
     ]);
   });
 });
 
-describe.runIf(debian && root)('packages.txt, where the operator has allowed installs (as root on Debian)', () => {
+describe.runIf(debian && root)('packages.txt, if the operator allows installs (as root on Debian)', () => {
   afterAll(remove);
 
-  it('installs what is missing, once for two that want it at the same time, and nothing the second time', async () => {
+  it('installs missing packages, once for two deploys that want them, and nothing the second time', async () => {
     remove();
     const packages = new SystemPackages({ path: process.env.PATH ?? '', install: true, as: [] });
     const heard: string[] = [];
@@ -58,7 +58,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
     expect(await provide([PACKAGE], { install: true })).toEqual([`packages.txt: already installed: ${PACKAGE}`]);
   });
 
-  it('says in apt-get’s own words why it could not be', async () => {
+  it("says in apt-get's own words why it failed", async () => {
     await expect(provide(['no-such-package-of-ours'], { install: true })).rejects.toMatchObject({
       code: 'packages-not-installed',
       message:
@@ -74,7 +74,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
       "couldn't find any package by glob 'hello-trad.tional'",
     ],
     ['what can only be there instead of another one', OTHER, 'remove is disabled'],
-  ])('removes nothing, and installs nothing that is not named: %s', async (_, name, why) => {
+  ])('removes nothing, and installs only what is listed: %s', async (_, name, why) => {
     await provide([PACKAGE], { install: true });
     await expect(provide([name], { install: true })).rejects.toMatchObject({
       code: 'packages-not-installed',
@@ -83,7 +83,7 @@ describe.runIf(debian && root)('packages.txt, where the operator has allowed ins
     expect(await provide([PACKAGE])).toEqual([`packages.txt: already installed: ${PACKAGE}`]);
   });
 
-  it('lets a push install what its app needs, with the output on the pusher’s terminal', async () => {
+  it("lets a push install what its app needs, with the output in the pusher's terminal", async () => {
     remove();
     const host = await startHost({ env: { STREAMLIT_HOST_SYSTEM_PACKAGES: 'install' } });
     const project = await Project.create({ ...textApp('needs'), 'packages.txt': `${PACKAGE} # greets\n` });

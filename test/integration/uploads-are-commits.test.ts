@@ -52,7 +52,7 @@ async function clone(id: string, folder: string): Promise<Project> {
   return new Project(join(clones, folder));
 }
 
-describe('an app that is made by an upload', () => {
+describe('an app created by an upload', () => {
   it('is a commit that git clone gets', async () => {
     const { 'app.py': app = '', 'requirements.txt': requirements = '' } = textApp('text:uploaded');
     const made = await upload('POST', '/apps', { app, requirements }, { name: 'Sales' });
@@ -65,7 +65,7 @@ describe('an app that is made by an upload', () => {
     expect((await project.git('log', '--format=%an %s')).output).toMatch(/^admin Upload app\.py, requirements\.txt\n$/);
   });
 
-  it('takes a push from that clone', async () => {
+  it('accepts a push from that clone', async () => {
     const project = new Project(join(clones, 'uploaded'));
     await chmod(join(project.folder, 'app.py'), 0o755);
     const commit = await project.commit(textApp('text:pushed'), 'Pushed');
@@ -88,7 +88,7 @@ describe('an app that is made by an upload', () => {
     expect((await project.git('ls-files', '--stage', 'app.py')).output).toMatch(/^100755 /);
   });
 
-  it('a push from a clone that does not have the edit is refused until it is pulled', async () => {
+  it('rejects a push from a clone without the edit until it is pulled', async () => {
     const stale = await clone('sales', 'stale');
     await put('sales', 'note.txt', 'one');
     await isLive('sales', 4);
@@ -102,7 +102,7 @@ describe('an app that is made by an upload', () => {
     expect(await readFile(join(host.data, 'apps', 'sales', 'current', 'note.txt'), 'utf8')).toBe('one');
   });
 
-  it('a folder may take the place of a file, and a file that of a folder', async () => {
+  it('can have a file replaced by a folder, and a folder by a file', async () => {
     const releases = Number((await host.app('sales')).release);
     const first = await host.api('/apps/sales/files/note.txt', { method: 'DELETE' });
     expect(first.status).toBe(200);
@@ -113,8 +113,8 @@ describe('an app that is made by an upload', () => {
   });
 });
 
-describe('an edit that does not work', () => {
-  it('leaves the branch and the app as they are, and the next edit goes on from what works', async () => {
+describe('an edit that breaks the app', () => {
+  it('leaves the branch and the app unchanged, and the next edit starts from the working version', async () => {
     const before = await serves(host, 'sales');
     const { deploy } = (await (await put('sales', 'app.py', 'raise RuntimeError("no")\n')).json()) as {
       deploy: { release: number };
@@ -129,7 +129,7 @@ describe('an edit that does not work', () => {
     expect(await serves(host, 'sales')).toMatchObject({ text: before.text });
   });
 
-  it('is refused before anything is written where it could not be an app', async () => {
+  it('is refused before anything is written if it cannot be an app', async () => {
     const before = await serves(host, 'sales');
     const refused = await host.api('/apps/sales/files/app.py', { method: 'DELETE' });
     expect(refused.status).toBe(422);
@@ -140,8 +140,8 @@ describe('an edit that does not work', () => {
   });
 });
 
-describe('an edit while another change is on its way', () => {
-  it('is built upon that change, so that neither is lost', async () => {
+describe('an edit during another change', () => {
+  it('builds on that change, so neither is lost', async () => {
     const signals = await Signals.create();
     const project = await fixture('slow-script');
     await project.commit({ 'signals.txt': signals.text, 'text.txt': 'text:first' }, 'First');
@@ -158,7 +158,7 @@ describe('an edit while another change is on its way', () => {
   });
 });
 
-it('a file that was pushed under a name that no upload may have is read, edited and removed by the API like any other', async () => {
+it('a pushed file with a name that no upload may have can still be read, edited and deleted through the API', async () => {
   const names = ['U\u0308berblick.txt', 'a\\b.txt', 'two\nlines.txt', '__pycache__/kept.txt'];
   const project = await Project.create({
     ...textApp('text:names'),

@@ -39,7 +39,7 @@ async function told(id: string, path: string, headers: Record<string, string>, m
 }
 
 describe.each(['empty', 'failed'])('an app that was never live (%s)', (id) => {
-  test.each(PATHS)('is no app to a stranger at "%s"', async (path) => {
+  test.each(PATHS)('looks like no app to a stranger at "%s"', async (path) => {
     for (const headers of [
       { accept: 'text/html' },
       { accept: '*/*' },
@@ -49,7 +49,7 @@ describe.each(['empty', 'failed'])('an app that was never live (%s)', (id) => {
     expect(await told(id, path, {}, 'POST')).toEqual(await told('unknown', path, {}, 'POST'));
   });
 
-  test('nor can it be woken, nor a WebSocket opened to it', async () => {
+  test('can neither be woken nor reached by a WebSocket', async () => {
     expect(await told(id, '/_host/wake', {}, 'POST')).toEqual(await told('unknown', '/_host/wake', {}, 'POST'));
     const upgrade = (app: string): string =>
       `GET /apps/${app}/_stcore/stream HTTP/1.1\r\nHost: ${new URL(host.url).host}\r\nConnection: Upgrade\r\n` +
@@ -58,7 +58,7 @@ describe.each(['empty', 'failed'])('an app that was never live (%s)', (id) => {
   });
 });
 
-test('an app that was live is told from an unknown one: its visitors know it', async () => {
+test('an app that was live can be told from an unknown one, because its visitors know it', async () => {
   expect((await askRaw(host.url, '/apps/live/', { headers: { accept: 'text/html' } })).status).toBe(200);
   const off = await askRaw(host.url, '/apps/off/', { headers: { accept: 'text/html' } });
   expect(off.status).toBe(503);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   await pushLive(await Project.create(FILES), host, 'demo');
 });
 
-test('no header of a visitor becomes an identity, whatever the app’s config.toml says', async () => {
+test("no header from a visitor becomes an identity, whatever the app's config.toml says", async () => {
   const names = [
     'x-email',
     'x-amzn-oidc-identity',
@@ -72,7 +72,7 @@ test.each([
   '_stcore/host%2Dconfig',
   '_stcore//host-config',
   '%5Fstcore/host-config/',
-])('%s trusts this origin alone', async (path) => {
+])('%s trusts this origin only', async (path) => {
   const answer = await askRaw(host.url, `/apps/demo/${path}`);
   expect(answer.body).not.toContain('streamlit.app');
   expect(JSON.parse(answer.body)).toMatchObject({ allowedOrigins: [host.url] });
@@ -84,12 +84,12 @@ test.each([
   '_stcore/metrics/%',
   '_stcore/metrics%23',
   'x%ff/../_stcore/metrics',
-])('%s is hidden or nothing', async (path) => {
+])('%s is hidden or empty', async (path) => {
   const answer = await askRaw(host.url, `/apps/demo/${path}`);
   expect(answer.body).not.toContain('# TYPE');
 });
 
-test('an app is told the visitor’s address by a proxy that is trusted, and by nobody else', async () => {
+test("an app gets the visitor's address from a trusted proxy only", async () => {
   const behind = await startHost({ env: { STREAMLIT_HOST_TRUSTED_PROXIES: '127.0.0.1' } });
   await pushLive(await Project.create(FILES), behind, 'demo');
   const headers = { 'x-forwarded-for': '6.6.6.6, 203.0.113.9', 'x-forwarded-proto': 'https' };

@@ -94,7 +94,7 @@ describe.each([
   ['of Landlock, under root', () => Promise.resolve(LANDLOCK)],
   ['of bubblewrap, under a user', asUser],
 ])('a setup.py in a cage %s', (_name, options: () => Promise<HostOptions>) => {
-  it('can do nothing to others, and leaves nothing running', async () => {
+  it('can harm nothing outside of it, and leaves no process running', async () => {
     const host = await startHost({ environments: 'own', ...(await options()) });
     const { found, home } = await attack(host);
     expect(Object.keys(found).length).toBeGreaterThan(25);
@@ -104,7 +104,7 @@ describe.each([
   }, 300_000);
 });
 
-it('a setup.py without a cage can do all of it, and still leaves nothing running', async () => {
+it('a setup.py without a cage can do all of that, and still leaves no process running', async () => {
   const host = await startHost({ environments: 'own', env: { STREAMLIT_HOST_CAGE: 'none' } });
   const { found } = await attack(host);
   expect(Object.entries(found).filter(([, what]) => !what.startsWith('got'))).toEqual([]);

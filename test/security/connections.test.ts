@@ -63,7 +63,7 @@ const reading: Parameters<typeof createServer>[1] = (request, response) => {
   request.resume();
 };
 
-test('a login with one byte of ten thousand is over within seconds, on a real server', async () => {
+test('a login that sent one of ten thousand bytes is closed within seconds, on a real server', async () => {
   const host = await startHost();
   const port = Number(new URL(host.url).port);
   const login = `POST /console/login HTTP/1.1\r\nHost: localhost\r\nOrigin: ${host.url.replace('127.0.0.1', 'localhost')}\r\n`;
@@ -74,7 +74,7 @@ test('a login with one byte of ten thousand is over within seconds, on a real se
   expect(Math.max(await silent.closed, await headers.closed)).toBeLessThan(30_000);
 });
 
-test('a body that drips is over as well, and what is answered is no reason to hold on', async () => {
+test('a body that trickles in is closed as well, even if it has been answered', async () => {
   await serve(reading);
   const drip = client(post('/console/login', FORM));
   const timer = setInterval(() => drip.socket.write('x'), 100);
@@ -90,7 +90,7 @@ test('a body that drips is over as well, and what is answered is no reason to ho
   expect(await answered.closed).toBeLessThan(1_400);
 });
 
-test('an upload that moves goes on, a push has its own limit, and one that waits for the app waits', async () => {
+test('an upload that makes progress continues, a push has its own limit, and one that waits for the app is not closed', async () => {
   await serve(reading);
   const moving = client(post('/apps/demo/x', 'application/octet-stream'));
   let sent = 1;
@@ -119,7 +119,7 @@ test('an upload that moves goes on, a push has its own limit, and one that waits
   waiting.socket.destroy();
 });
 
-test('who takes nothing of a large answer is let go', async () => {
+test('a client that does not read a large response is disconnected', async () => {
   await serve((_, response) => response.end(Buffer.alloc(64 * 1024 * 1024)));
   const stuck = client('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   stuck.socket.pause();
@@ -130,7 +130,7 @@ test('who takes nothing of a large answer is let go', async () => {
   stuck.socket.destroy();
 });
 
-test('one address gets so many connections, and all together so many', async () => {
+test('connections are limited per address and in total', async () => {
   await serve(reading, { perAddress: 3, total: 5 });
   const clients = [client(), client(), client()];
   await Promise.all(clients.map(({ socket }) => once(socket, 'connect')));

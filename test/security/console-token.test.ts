@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 tellFailures(() => ({ host, page }));
 
-test('the CSRF token is in no address: of a page, a form, a stream or a refused form', async () => {
+test('the CSRF token is in no URL: of a page, a form, a stream or a refused form', async () => {
   for (const path of [
     '',
     'new',
@@ -67,7 +67,7 @@ test('the CSRF token is in no address: of a page, a form, a stream or a refused 
   for (const { url } of asked) expect(url).not.toMatch(/csrf=/);
 });
 
-test('a CSRF token in an address is refused, and the token of a form works for that form alone', async () => {
+test("a CSRF token in a URL is refused, and a form's token works for that form only", async () => {
   const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
   const script = { cookie, 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
   expect((await askRaw(host.url, `/api/apps?csrf=${csrf}`, { headers: script })).status).toBe(403);
@@ -96,7 +96,7 @@ test('a CSRF token in an address is refused, and the token of a form works for t
   expect((await host.app('demo')).state).toBe('running');
 });
 
-test('no app learns an address of the console from the referrer, or keeps a service worker', async () => {
+test('no app learns a console URL from the referrer, or keeps a service worker', async () => {
   await page.goto(`${host.url}/console/apps/demo/config`);
   await page.evaluate(`{
     const link = Object.assign(document.createElement('a'), { href: '/apps/demo/' });

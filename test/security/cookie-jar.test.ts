@@ -23,7 +23,7 @@ const FILL = `(() => {
 test.each([
   ['on one port', 'localhost', {}],
   ['on two ports', 'sec.test', { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test' }],
-])('cookies of a script that shut everything out are deleted by a button, %s', async (_, name, env) => {
+])('cookies set by a script that block every request are deleted with a button, %s', async (_, name, env) => {
   const host = await startHost({ env });
   const page = await openTab(browser);
   const named = (url: string): string => url.replace('localhost', name);
@@ -52,7 +52,7 @@ test.each([
   await page.context().close();
 });
 
-test('nothing is deleted for who only followed a link that is too long', async () => {
+test('following a link that is too long deletes no cookies', async () => {
   const host = await startHost();
   const page = await openTab(browser);
   await page.goto(host.loginUrl);

@@ -28,7 +28,7 @@ describe('a service worker', () => {
   );
 });
 
-describe('a host that is not ours', () => {
+describe('another host name', () => {
   const upgrade = (name: string, origin: string): string =>
     `GET /apps/demo/_stcore/stream HTTP/1.1\r\nHost: ${name}\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\n` +
     'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
@@ -46,7 +46,7 @@ describe('a host that is not ours', () => {
     },
   );
 
-  test('is refused in a whole address, too, and two at once are no request', async () => {
+  test('is refused in an absolute URL too, and two Host headers are invalid', async () => {
     const whole = await sayRaw(
       host.url,
       `GET http://evil.example/ HTTP/1.1\r\nHost: ${own}\r\nConnection: close\r\n\r\n`,
@@ -57,7 +57,7 @@ describe('a host that is not ours', () => {
     expect(await sayRaw(host.url, two.replace('Host: evil.example', `Host: ${own}`))).toMatch(/^HTTP\/1\.1 400 /);
   });
 
-  test('is none of loopback’s, the public base’s and those that the operator names', async () => {
+  test('is accepted for loopback, the public URL and the configured names', async () => {
     const { port } = new URL(host.url);
     for (const name of [
       own,
@@ -71,7 +71,7 @@ describe('a host that is not ours', () => {
     expect(await sayRaw(host.url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test('a WebSocket of another origin is refused', async () => {
+  test('a WebSocket from another origin is refused', async () => {
     for (const origin of ['http://evil.example', 'null', `http://localhost:${Number(new URL(host.url).port) + 1}`])
       expect(await sayRaw(host.url, upgrade(own, origin)), origin).toMatch(/^HTTP\/1\.1 403 /);
   });
@@ -82,7 +82,7 @@ describe('git', () => {
   const refs = (headers: Record<string, string>) =>
     askRaw(host.url, '/git/demo.git/info/refs?service=git-upload-pack', { headers: { authorization, ...headers } });
 
-  test('gives a browser nothing, not even the question for a password', async () => {
+  test('gives a browser nothing, not even a password prompt', async () => {
     for (const headers of [
       { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
       { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },

@@ -63,7 +63,7 @@ async function read(tab: Page, address: string): Promise<string> {
 }
 
 describe('with two ports', () => {
-  test('an app works at its own origin, to which the first port sends its visitors', async () => {
+  test('an app works at its own origin, and the first port redirects its visitors there', async () => {
     page = await openAsOperator(host);
     expect(page.url()).toBe(`${named(apps)}/apps/demo/?from=console`);
     const file = join(await scratch('upload-'), 'a.txt');
@@ -74,7 +74,7 @@ describe('with two ports', () => {
     visitor.socket.close();
   });
 
-  test('its script can neither read the console and the API, nor reach into a window of it', async () => {
+  test("an app's script can read neither the console nor the API, nor reach into their windows", async () => {
     for (const path of ['/console/', '/console/apps/demo/config', '/api/apps', '/api/docs', '/'])
       expect(await read(page, `${platform}${path}`), path).toBe('TypeError');
     const [opened] = await Promise.all([
@@ -89,7 +89,7 @@ describe('with two ports', () => {
     await opened.close();
   });
 
-  test('nor change anything, by a form or by a request of which it sees no answer', async () => {
+  test("an app's script cannot change anything there, with a form or with a blind request", async () => {
     // Of a fetch whose answer is kept from the page, the browser tells nothing at all.
     const answers: number[] = [];
     page.context().on('response', (response) => {
@@ -121,7 +121,7 @@ describe('with two ports', () => {
     await again.close();
   });
 
-  test('the apps’ port has apps and nothing else', async () => {
+  test("the apps' port serves apps and nothing else", async () => {
     const authorization = `Bearer ${TOKEN}`;
     for (const path of [
       '/',
@@ -153,7 +153,7 @@ describe('with two ports', () => {
     expect((await askRaw(apps, style)).status).toBe(200);
   });
 
-  test('and the first port has none, but says where they are', async () => {
+  test('the first port serves no apps, but says where they are', async () => {
     const moved = async (path: string, host_?: string): Promise<unknown> => {
       const answer = await askRaw(host.url, path, host_ === undefined ? {} : { headers: { host: host_ } });
       return [answer.status, answer.headers.location];
@@ -173,7 +173,7 @@ describe('with two ports', () => {
     expect(await sayRaw(apps, upgrade(apps))).toMatch(/^HTTP\/1\.1 403 /);
   });
 
-  test('every address of the app is at its own origin', async () => {
+  test('every URL of the app is at its own origin', async () => {
     const address = `${apps}/apps/demo/`;
     expect(pushed).toContain(`demo is live: ${address}`);
     expect(await host.app('demo')).toMatchObject({
@@ -190,7 +190,7 @@ describe('with two ports', () => {
   });
 });
 
-test('a script of an app can read the console where there is one port, which the server warns about', async () => {
+test("an app's script can read the console on a single port, and the server warns about it", async () => {
   const env = { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test', STREAMLIT_HOST_APPS_PORT: 'off' };
   const one = await startHost({ env });
   await pushLive(await Project.create(APP), one, 'demo');

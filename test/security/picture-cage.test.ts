@@ -48,12 +48,12 @@ async function look(wish: CageWish): Promise<string> {
 }
 
 it.each(['bubblewrap', 'landlock'] as const)(
-  'the Chromium of the pictures sees nothing of the data folder in a cage of %s, and leaves nothing',
+  'the Chromium for pictures sees nothing of the data folder in a cage of %s, and leaves nothing',
   async (wish) => {
     expect(await look(wish)).not.toContain(SECRET);
   },
 );
 
-it('without a cage it does', async () => {
+it('the Chromium for pictures sees the data folder without a cage', async () => {
   expect(await look('none')).toContain(SECRET);
 });

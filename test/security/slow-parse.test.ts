@@ -44,7 +44,7 @@ describe('a live app', () => {
   test.each([
     ['environment.yml', 'after-yaml'],
     ['uv.lock', 'after-lock'],
-  ])('answers while a push with a slow %s is read, which is refused', async (file, next) => {
+  ])('keeps answering while a push with a slow %s is parsed and refused', async (file, next) => {
     const idle = [];
     for (let at = 0; at < 30; at += 1) idle.push(await health());
     const median = idle.sort((a, b) => a - b)[15] ?? 0;
@@ -64,7 +64,7 @@ describe('a live app', () => {
   });
 });
 
-describe('the thread that reads', () => {
+describe('the reader thread', () => {
   const entry = pathToFileURL(join(ROOT, 'dist/deploys/reader-worker.js'));
   const limits = { workMs: 5_000, startMs: 30_000, memoryMb: 256 };
   const lock = { 'pyproject.toml': '[project]\ndependencies = ["streamlit"]\n', 'uv.lock': lockOf(15_000_000) };
@@ -79,7 +79,7 @@ describe('the thread that reads', () => {
   test.each([
     ['time', { workMs: 100 }, 'Commit 1a2b3c4 could not be read within 0.1 s.'],
     ['memory', { workMs: 60_000, memoryMb: 16 }, 'Commit 1a2b3c4 could not be read with 16 MiB of memory.'],
-  ])('refuses what needs too much %s, and reads the next', async (_, changes, sentence) => {
+  ])('refuses a project that needs too much %s, and reads the next one', async (_, changes, sentence) => {
     readerWith(changes);
     const read = reader.read('Commit 1a2b3c4', 'dependencies', slow, {}, ['']);
     await expect(read).rejects.toMatchObject({ name: 'Refusal', kind: 'invalid', code: 'project-unreadable' });
@@ -87,13 +87,13 @@ describe('the thread that reads', () => {
     expect(await reader.read('x', 'settings', Buffer.from('main = "app.py"'))).toEqual({ main: 'app.py' });
   });
 
-  test('refuses with what it read, as if it had been read here', async () => {
+  test('passes on the refusals of its parsers unchanged', async () => {
     const read = readerWith().read('x', 'settings', Buffer.from('bogus = 1'));
     await expect(read).rejects.toMatchObject({ name: 'Refusal', kind: 'invalid', code: 'app-file-invalid' });
     await expect(reader.read('x', 'blobsOf', Buffer.from('no tree'), {})).rejects.toThrow('not a line of git ls-tree');
   });
 
-  test('that cannot start refuses for now', async () => {
+  test('refuses for now if it cannot start', async () => {
     reader = new ThreadReader({ entry: new URL('missing.js', entry), limits, logger: { warn: () => undefined } });
     await reader.begin();
     const read = reader.read('x', 'settings', Buffer.from(''));

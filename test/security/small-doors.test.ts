@@ -38,7 +38,7 @@ test('an unknown method is refused, and not logged as a defect', async () => {
   expect((await askRaw(host.url, '/apps/demo/x', { method: 'TRACE' })).status).toBe(405);
 });
 
-test('a body that would reach into every object, or nests without end, is refused', async () => {
+test('a body that would pollute prototypes or is nested endlessly is refused', async () => {
   const deep = `${'[{"a":'.repeat(20_000)}1${'}]'.repeat(20_000)}`;
   const bodies = ['{"__proto__":{"admin":true}}', '{"name":{"__proto__":{"a":1}}}', '[', deep, `{"name":${deep}}`];
   for (const body of bodies) {
@@ -57,7 +57,7 @@ test('a body that would reach into every object, or nests without end, is refuse
   expect(host.output).not.toContain('a request failed');
 });
 
-test('a guesser of tokens has to wait for each answer after some wrong ones', async () => {
+test('a client that guesses tokens waits for each answer after some wrong ones', async () => {
   const guess = (): Promise<number> =>
     askRaw(host.url, '/api/apps', { headers: { authorization: 'Bearer wrong' } }).then(({ status }) => status);
   const first = await Promise.all(Array.from({ length: 20 }, guess));
@@ -68,18 +68,18 @@ test('a guesser of tokens has to wait for each answer after some wrong ones', as
   expect(performance.now() - begun).toBeGreaterThan(1_900);
 });
 
-test('a page of the console cannot be saved by a link of an app', async () => {
+test('a link in an app cannot save a console page', async () => {
   const saved = { cookie, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
   for (const path of ['/console/', '/console/new'])
     expect((await askRaw(host.url, path, { headers: saved })).status).toBe(403);
   expect((await askRaw(host.url, '/api/apps', { headers: saved })).status).toBe(200);
 });
 
-test('the data folder and the cache are for the server’s user alone', async () => {
+test("the data folder and the cache are for the server's user only", async () => {
   for (const folder of [host.data, join(host.data, 'cache')]) expect((await stat(folder)).mode & 0o077).toBe(0);
 });
 
-test('no commit moves the pusher’s cursor, rings the bell or writes a title', async () => {
+test("no commit moves the pusher's cursor, rings the bell or sets a title", async () => {
   const evil = 'Begin \u001b]0;owned\u0007\u001b[2J\u009b31m\u202egnp';
   const project = await Project.create({
     'requirements.txt': 'no-such-package-anywhere==99\n',
@@ -92,7 +92,7 @@ test('no commit moves the pusher’s cursor, rings the bell or writes a title', 
 });
 
 describe('cookies', () => {
-  test('planted for the console’s paths neither hide the session nor lead in a circle', async () => {
+  test("planted for the console's paths neither hide the session nor cause a redirect loop", async () => {
     const planted = Array.from(
       { length: 60 },
       (_, place) => `streamlit_host_session=${String(place).padEnd(43, 'x')}; `,
@@ -105,7 +105,7 @@ describe('cookies', () => {
   });
 });
 
-test('what is checked out is what was inspected, whatever .gitattributes says', async () => {
+test('the inspected files are the ones checked out, whatever .gitattributes says', async () => {
   const source = 'import streamlit as st\n# $Id$\n';
   const project = await Project.create({ 'app.py': source });
   await project.write({ '.gitattributes': '*.py working-tree-encoding=UTF-16 ident eol=crlf\n' });

@@ -73,7 +73,7 @@ describe.each([
   ['of Landlock, under root', () => Promise.resolve(LANDLOCK), /Landlock cage/],
   ['of bubblewrap, under a user', asUser, /bubblewrap cage\./],
 ])('an app in a cage %s', (_name, options: () => Promise<HostOptions>, said) => {
-  it('can do nothing to others, and all that apps do', async () => {
+  it('can harm nothing outside of it, and can do everything that apps do', async () => {
     const host = await startHost({ environments: 'own', ...(await options()) });
     expect(host.output).toMatch(said);
     const { found, broken } = await attack(host);
@@ -83,7 +83,7 @@ describe.each([
   });
 });
 
-it('an app without a cage can do all of it, which every start says', async () => {
+it('an app without a cage can do all of that, and every start says so', async () => {
   const host = await startHost({ environments: 'own', env: { STREAMLIT_HOST_CAGE: 'none' } });
   expect(host.output).toContain('Apps run without a cage');
   const { found } = await attack(host);

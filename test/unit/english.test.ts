@@ -191,7 +191,7 @@ const refusals: Refused[] = SOURCES.flatMap((file) => {
 });
 
 describe('what people read', () => {
-  it('has none of the phrases that read as if translated', () => {
+  it('has no phrases that read as if translated', () => {
     const found = [...SOURCES, ...PLAIN].flatMap(paragraphsOf).flatMap(({ file, line, text }) =>
       PHRASES.flatMap(([phrase, better]) => {
         const match = phrase.exec(text);

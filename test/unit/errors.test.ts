@@ -15,13 +15,13 @@ const source = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
 const MADE =
   /(?:Refusal|Changed|super)\(\s*'(?:invalid|unauthorised|forbidden|not-found|conflict|too-large|unavailable)',\s*'([^']+)'|\brefusal\(\s*'([^']+)'/g;
 
-it('every code that the source refuses with is listed', () => {
+it('every code used in a refusal is listed', () => {
   const made = [...source.matchAll(MADE)].map((match) => match[1] ?? match[2]);
   expect(made.length).toBeGreaterThan(100);
   expect(made.filter((code) => !(refusalCodes as readonly (string | undefined)[]).includes(code))).toEqual([]);
 });
 
-it('every code that is listed is used, and listed once, in order', () => {
+it('every listed code is used, and listed once, in order', () => {
   // A command's and a deploy's end are put together from a word.
   const put = refusalCodes.filter((code) => /^(command|deploy)-/.test(code));
   expect(source).toContain('`command-${');
@@ -30,7 +30,7 @@ it('every code that is listed is used, and listed once, in order', () => {
   expect([...new Set(refusalCodes)].sort()).toEqual(refusalCodes);
 });
 
-it('a full disk is a refusal wherever it is met, and a defect is none', () => {
+it('a full disk is a refusal everywhere, and an unexpected error is none', () => {
   expect(refusalOf(Object.assign(new Error('write'), { code: 'ENOSPC' }))?.code).toBe('disk-full');
   expect(refusalOf(new Refusal('conflict', 'app-exists', 'There is one.'))?.status).toBe(409);
   expect(refusalOf(new Error('defect'))).toBeUndefined();

@@ -15,7 +15,7 @@ function memory(isTTY: boolean): { stream: NodeJS.WritableStream; text: () => st
 }
 
 describe('createLogger', () => {
-  it('writes JSON lines where nobody watches', () => {
+  it('writes JSON lines if its output is not a terminal', () => {
     const { stream, text } = memory(false);
     createLogger('info', stream).info({ app: 'hello' }, 'started');
     expect(JSON.parse(text())).toMatchObject({
@@ -26,20 +26,20 @@ describe('createLogger', () => {
     });
   });
 
-  it('writes short lines on a terminal, with the stack of an error below', () => {
+  it("writes short lines on a terminal, with an error's stack below", () => {
     const { stream, text } = memory(true);
     createLogger('info', stream).error({ app: 'hello', port: 8501, err: new Error('boom') }, 'crashed');
     expect(text()).toMatch(/^\d\d:\d\d:\d\d error crashed app=hello port=8501\nError: boom\n {4}at /);
   });
 
-  it('is as quiet as it is told', () => {
+  it('obeys its level', () => {
     const { stream, text } = memory(false);
     createLogger('warn', stream).info('nothing');
     expect(text()).toBe('');
   });
 
   it.each([true, false])(
-    'goes on where what it says cannot be written, such as to a full disk (terminal: %s)',
+    'keeps running if its output cannot be written, as on a full disk (terminal: %s)',
     async (isTTY) => {
       const full = Object.assign(createWriteStream('/dev/full'), { isTTY });
       const failed = new Promise<void>((resolve) => full.once('close', () => resolve()));
@@ -51,7 +51,7 @@ describe('createLogger', () => {
     },
   );
 
-  it.each([true, false])('hides secrets at any of three levels (terminal: %s)', (isTTY) => {
+  it.each([true, false])('hides secrets at three levels of nesting (terminal: %s)', (isTTY) => {
     const { stream, text } = memory(isTTY);
     const logger = createLogger('info', stream).child({ token: 'geheim0' });
     logger.info(

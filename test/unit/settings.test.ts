@@ -13,7 +13,7 @@ function mistakesOf(env: Record<string, string>): string[] {
 }
 
 describe('the settings', () => {
-  it('stand in the README, every one', async () => {
+  it('are all listed in the README', async () => {
     const [source, readme] = await Promise.all(['src/settings.ts', 'README.md'].map((file) => readFile(file, 'utf8')));
     const names = [
       ...(source ?? '').matchAll(/\b(?:read|integer|minutes|days|beside|oneOf|readPublicBase\(read)\('([A-Z_]+)'/g),
@@ -28,11 +28,11 @@ describe('the settings', () => {
     ['::', '127.0.0.1'],
     ['::1', '[::1]'],
     ['192.0.2.7', '192.0.2.7'],
-  ])('tell how this machine reaches what listens on %s', (bind, host) => {
+  ])('include how this machine reaches a server that listens on %s', (bind, host) => {
     expect(readConfig({ STREAMLIT_HOST_BIND: bind }, '/work').localHost).toBe(host);
   });
 
-  it('need nothing to be set', () => {
+  it('all have defaults', () => {
     expect(readConfig({}, '/srv/here')).toMatchObject({
       port: 8080,
       bind: '127.0.0.1',
@@ -101,7 +101,7 @@ describe('the settings', () => {
     });
   });
 
-  it('say whether branches get previews, and for how long', () => {
+  it('include whether branches get previews, and for how long', () => {
     expect(readConfig({}, '/work').previews).toEqual({ on: false, idleMs: 14 * 86_400_000 });
     expect(readConfig({ STREAMLIT_HOST_PREVIEWS: 'on', STREAMLIT_HOST_PREVIEW_DAYS: '0.5' }, '/work').previews).toEqual(
       { on: true, idleMs: 43_200_000 },
@@ -112,7 +112,7 @@ describe('the settings', () => {
     ]);
   });
 
-  it('say how much is kept, how much memory an app may use, and what becomes of Debian packages', () => {
+  it('include what is kept, the memory limit, and what to do about Debian packages', () => {
     expect(readConfig({}, '/work')).toMatchObject({ keptReleases: 10, memoryLimitMb: 0, systemPackages: 'check' });
     const told = {
       STREAMLIT_HOST_KEEP_RELEASES: '3',
@@ -130,7 +130,7 @@ describe('the settings', () => {
     ]);
   });
 
-  it('find config.json where the server is started, and the folders of apps and logs beside it', () => {
+  it('find config.json where the server is started, and the apps and logs folders next to it', () => {
     expect(readConfig({}, '/srv/here').controller).toEqual({
       config: '/srv/here/config.json',
       apps: '/srv/here/apps',
@@ -145,12 +145,12 @@ describe('the settings', () => {
     });
   });
 
-  it('take the port of config.json where nothing else names one', () => {
+  it('use the port in config.json unless another is set', () => {
     expect(readConfig({}, '/srv', { port: 5000 })).toMatchObject({ port: 5000, publicBase: 'http://127.0.0.1:5000' });
     expect(readConfig({ STREAMLIT_HOST_PORT: '9000' }, '/srv', { port: 5000 }).port).toBe(9000);
   });
 
-  it('take what is empty for what is not set', () => {
+  it('treat empty values as unset', () => {
     expect(readConfig({ STREAMLIT_HOST_PORT: ' ', STREAMLIT_HOST_TOKEN: '', REDIS_URL: '' }, '/work')).toMatchObject({
       port: 8080,
       token: undefined,
@@ -163,7 +163,7 @@ describe('the settings', () => {
     ['::', 'http://localhost:8080'],
     ['::1', 'http://[::1]:8080'],
     ['192.0.2.7', 'http://192.0.2.7:8080'],
-  ])('link to an address that can be opened when they bind to %s', (bind, base) => {
+  ])('link to a URL that can be opened when the server listens on %s', (bind, base) => {
     expect(readConfig({ STREAMLIT_HOST_BIND: bind }, '/work').publicBase).toBe(base);
   });
 
@@ -191,7 +191,7 @@ describe('the settings', () => {
     expect(mistakes[0]).toMatch(sentence);
   });
 
-  it('tell all mistakes at once', () => {
+  it('report all mistakes at once', () => {
     expect(mistakesOf({ STREAMLIT_HOST_PORT: 'x', STREAMLIT_HOST_TOKEN: 'x', REDIS_URL: 'x' })).toHaveLength(3);
   });
 
@@ -205,7 +205,7 @@ describe('the settings', () => {
     );
   });
 
-  it('hand builds what installs need of the surroundings, and no more', () => {
+  it('pass on to builds what installs need, and nothing else', () => {
     const needed = {
       PIP_INDEX_URL: 'a',
       UV_INDEX: 'b',
@@ -242,7 +242,7 @@ describe('the settings', () => {
     [{ APPS_PORT: '7000' }, 7000, 'http://127.0.0.1:7000'],
     [{ APPS_PORT: '0' }, 0, 'http://127.0.0.1:0'],
     [{ PUBLIC_BASE: 'https://example.com', APPS_BASE: 'https://apps.example.com/' }, 8081, 'https://apps.example.com'],
-  ])('give apps an origin of their own where they need one: %j', (settings, port, base) => {
+  ])('give apps their own origin if they need one: %j', (settings, port, base) => {
     const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`STREAMLIT_HOST_${name}`, value]));
     const config = readConfig(env, '/work');
     expect(config.appsOrigin).toEqual(port === undefined ? undefined : { port, base });
@@ -258,7 +258,7 @@ describe('the settings', () => {
     [{ APPS_BASE: 'http://127.0.0.1:8080' }, /STREAMLIT_HOST_APPS_BASE must differ/],
     [{ APPS_BASE: 'http://127.0.0.1:8081/elsewhere' }, /only in its port or host/],
     [{ APPS_BASE: 'http://127.0.0.1:8081', APPS_PORT: 'off' }, /STREAMLIT_HOST_APPS_BASE cannot be used/],
-  ])('refuse an origin for apps that is none: %j', (settings, mistake) => {
+  ])('refuse an invalid origin for apps: %j', (settings, mistake) => {
     const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`STREAMLIT_HOST_${name}`, value]));
     expect(mistakesOf(env)).toEqual([expect.stringMatching(mistake)]);
   });

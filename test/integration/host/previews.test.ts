@@ -40,7 +40,7 @@ afterEach(() => data.close());
 const preview = (of: string, branch: string): Promise<unknown> =>
   data.store.create(newPreview(`${of}--${branch}`, data.store.get(of), branch, new Date()));
 
-it('the previews of an app are those of its own branches', async () => {
+it("an app's previews are those of its own branches", async () => {
   await data.app('blog', { previews: false });
   for (const of of ['shop', 'blog']) await preview(of, 'x');
   const { on, list } = previews.of('shop');
@@ -50,13 +50,13 @@ it('the previews of an app are those of its own branches', async () => {
   expect(() => previews.of('none')).toThrow(expect.objectContaining({ code: 'app-not-found' }));
 });
 
-it('a stored branch is one that neither deploys nor has a preview', async () => {
+it('a stored branch neither deploys nor has a preview', async () => {
   for (const branch of ['a', 'b']) await data.commit('shop', FILES, branch);
   await preview('shop', 'b');
   expect(await previews.stored('shop')).toEqual(['a']);
 });
 
-it('an app whose previews are off, or that is one itself, has no stored branches', async () => {
+it('an app with previews off, or a preview itself, has no stored branches', async () => {
   await data.commit('shop', FILES, 'a');
   await preview('shop', 'b');
   expect(await previews.stored('shop--b')).toEqual([]);
@@ -64,7 +64,7 @@ it('an app whose previews are off, or that is one itself, has no stored branches
   expect(await previews.stored('shop')).toEqual([]);
 });
 
-it('a preview of a stored branch is created as a push of its newest commit would', async () => {
+it('a preview of a stored branch deploys its newest commit, as a push would', async () => {
   const commit = await data.commit('shop', FILES, 'a');
   await previews.create('shop', 'a', ADA);
   expect(deploys.asked).toEqual([{ app: 'shop--a', commit, branch: 'a', by: ADA, source: 'push' }]);
@@ -76,7 +76,7 @@ it.each([
   ['an option of git', '--all', 'branch-not-found'],
   ["another name of a branch's commit", 'a^{commit}', 'branch-not-found'],
   ['a branch that makes no app', 'bad', 'no-entrypoint'],
-])('no preview is made of %s', async (_what, branch, code) => {
+])('no preview is created of %s', async (_what, branch, code) => {
   await data.commit('shop', FILES, 'a');
   await data.commit('shop', { 'notes.txt': '' }, 'bad');
   await expect(previews.create('shop', branch, ADA)).rejects.toMatchObject({ code });
@@ -84,7 +84,7 @@ it.each([
   expect(deploys.asked).toEqual([]);
 });
 
-it('no preview is made of a preview, nor while they are off', async () => {
+it('no preview is created of a preview, or while previews are off', async () => {
   await data.commit('shop', FILES, 'a');
   await preview('shop', 'b');
   await expect(previews.create('shop--b', 'a', ADA)).rejects.toMatchObject({ code: 'previews-off' });

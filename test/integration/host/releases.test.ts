@@ -75,7 +75,7 @@ it.each<ReleaseState>(['queued', 'building', 'starting', 'failed', 'superseded',
   },
 );
 
-it('a release that ran in place, or whose app does so now, cannot be rolled back to', async () => {
+it('a release that ran in place, or whose app does now, cannot be rolled back to', async () => {
   const place = { key: 'shop', dir: '/srv/shop', restartOnCrash: true, watch: false };
   await shop([releaseOf(1, 'retired'), releaseOf(2, 'live', { folder: FOLDER })], { place });
   await expect(releases.rollback('shop', 2, ADA)).rejects.toMatchObject({ code: 'release-in-place' });
@@ -83,7 +83,7 @@ it('a release that ran in place, or whose app does so now, cannot be rolled back
   expect(deploys.asked).toEqual([]);
 });
 
-it('a release or an app that is not there is refused by everything that takes one', async () => {
+it('an unknown release or app is refused by every operation', async () => {
   await shop([releaseOf(1, 'live')]);
   for (const [id, code] of [
     ['shop', 'release-not-found'],
@@ -98,13 +98,13 @@ it('a release or an app that is not there is refused by everything that takes on
   expect(done).toEqual([]);
 });
 
-it("deploying again is up to the app's source, in the name of who asked", async () => {
+it("a redeploy is up to the app's source, on behalf of the requester", async () => {
   await shop([]);
   await releases.redeploy('shop', ADA);
   expect(deploys.asked).toMatchObject([{ app: 'shop', by: ADA, source: 'redeploy' }]);
 });
 
-it('a diff goes from the live release to the other one, in code and in config', async () => {
+it('a diff goes from the live release to the other one, in code and config', async () => {
   const one = await data.commit('shop', { 'app.py': 'one\n' });
   const two = await data.commit('shop', { 'app.py': 'two\n' });
   await shop([releaseOf(1, 'retired', { commit: one, config: 3 }), releaseOf(2, 'live', { commit: two, config: 5 })]);
@@ -114,7 +114,7 @@ it('a diff goes from the live release to the other one, in code and in config', 
   expect(done).toEqual(['config shop 5 3']);
 });
 
-it('releases of the same commit, of a folder, or of an app that is not live do not differ in code', async () => {
+it('releases of the same commit, of a folder, or of an app that is not live have no code diff', async () => {
   await shop([releaseOf(1, 'retired'), releaseOf(2, 'live'), releaseOf(3, 'retired', { commit: 'f', folder: FOLDER })]);
   for (const number of [1, 2, 3]) expect(await releases.diff('shop', number)).toMatchObject({ live: 2, code: '' });
   await data.app('blog', { releases: [releaseOf(1, 'failed')] });
@@ -123,7 +123,7 @@ it('releases of the same commit, of a folder, or of an app that is not live do n
   expect(done.at(-1)).toBe('config blog 0 0');
 });
 
-it('a config that cannot be read leaves the code to be told, and any other error is thrown', async () => {
+it('an unreadable config still shows the code diff, and any other error is thrown', async () => {
   await shop([releaseOf(1, 'live')]);
   const refusal = new Refusal('unavailable', 'vault-key-missing', 'No key.');
   difference = () => Promise.reject(refusal);
@@ -132,7 +132,7 @@ it('a config that cannot be read leaves the code to be told, and any other error
   await expect(releases.diff('shop', 1)).rejects.toThrow('a defect');
 });
 
-it('an older release that has open pages can be ended, and the live one cannot', async () => {
+it('an older release with open pages can be stopped, and the live one cannot', async () => {
   await shop([releaseOf(1, 'draining'), releaseOf(2, 'live')]);
   await expect(releases.retire('shop', 2)).rejects.toMatchObject({ code: 'release-is-live' });
   expect(done).toEqual([]);
@@ -141,7 +141,7 @@ it('an older release that has open pages can be ended, and the live one cannot',
   expect(releases.openPages('shop')).toEqual(new Map([[2, 1]]));
 });
 
-it('a deploy that is under way is cancelled by its number', async () => {
+it('a deploy in progress is cancelled by its number', async () => {
   await shop([releaseOf(1, 'live'), releaseOf(2, 'building')]);
   expect(await releases.cancel('shop', 2)).toMatchObject({ number: 2, state: 'cancelled' });
   expect(done).toEqual(['cancel shop 2']);

@@ -69,7 +69,7 @@ afterEach(async () => {
 
 const inFile = async (): Promise<string[]> => Object.keys((await file.read()).raw);
 
-it('the code of a folder becomes the first commit, without what git would ignore and without its secrets', async () => {
+it('the code of a folder becomes the first commit, without ignored files and without its secrets', async () => {
   await writeFiles(dir, {
     'app.py': 'print(1)\n',
     'pages/one.py': '',
@@ -93,7 +93,7 @@ it('the code of a folder becomes the first commit, without what git would ignore
   expect(await readdir(data.paths.tmp)).toEqual([]);
 });
 
-it('a main file that its folder alone would not name is written down in streamlit-host.toml', async () => {
+it('a main file that its folder does not imply is written to streamlit-host.toml', async () => {
   const place = { key: 'shop', dir, main: join(dir, 'start.py'), restartOnCrash: true, watch: false };
   await data.store.update('shop', (app) => ({ ...app, place }));
   await writeFiles(dir, { 'start.py': 'print(1)\n', 'app.py': '', 'requirements.txt': 'streamlit\n' });
@@ -101,7 +101,7 @@ it('a main file that its folder alone would not name is written down in streamli
   expect(adopted[0]?.files['streamlit-host.toml']).toBe('main = "start.py"\n');
 });
 
-it('secrets that the server has already are kept', async () => {
+it('secrets that the server already has are kept', async () => {
   stored = 'key = "older"\n';
   await writeFiles(dir, {
     'app.py': '',
@@ -120,7 +120,7 @@ it('config.json keeps an app whose first deploy failed', async () => {
   expect(await inFile()).toEqual(['shop', 'blog']);
 });
 
-it('an app that cannot be adopted is left as it is: outside of its folder, too many files, or its own repository', async () => {
+it('an app that cannot be adopted is left unchanged: outside of its folder, too many files, or its own repository', async () => {
   await writeFiles(dir, { 'app.py': '', 'requirements.txt': 'streamlit\n' });
   const other = await scratch('elsewhere-');
   await writeFiles(other, { 'main.py': 'print(1)\n' });

@@ -32,7 +32,7 @@ async function app(id: string, watch = true): Promise<App> {
 const times = (id: string): number => told.filter((one) => one === id).length;
 const waits = { timeout: 20_000, interval: 20 };
 
-it('many changes of code at once are told as one, and neither data nor an app that is not watched is told of', async () => {
+it('many code changes at once are reported as one, without data changes and unwatched apps', async () => {
   const [sales, stock, quiet] = [await app('sales'), await app('stock'), await app('quiet', false)];
   watcher.follow([sales, stock, quiet]);
   // What changed before it was watched is told too.
@@ -51,7 +51,7 @@ it('many changes of code at once are told as one, and neither data nor an app th
   expect(warned).toEqual([]);
 });
 
-it('an app that is followed no more is not told of, nor is any once the watcher is closed', async () => {
+it('no change is reported for an app that is no longer watched, or after the watcher is closed', async () => {
   const [sales, stock] = [await app('sales'), await app('stock')];
   watcher.follow([sales, stock]);
   await vi.waitFor(() => expect([...told].sort()).toEqual(['sales', 'stock']), waits);
@@ -67,7 +67,7 @@ it('an app that is followed no more is not told of, nor is any once the watcher 
   expect(told).toHaveLength(before);
 });
 
-it('a listener that fails is logged, and the others are told all the same', async () => {
+it('a listener that fails is logged, and the others are still called', async () => {
   watcher.subscribe(() => Promise.reject(new Error('no deploy')));
   const late: string[] = [];
   const leave = watcher.subscribe(async (id) => void late.push(id));

@@ -32,14 +32,14 @@ async function workerOf(script = SCRIPT, limits: Partial<WorkerLimits> = {}): Pr
   return worker;
 }
 
-it('a warm worker answers one question after the other, in one thread that is kept', async () => {
+it('a warm worker answers one question after another in the same thread', async () => {
   const one = await workerOf();
   const pause = 'new Promise((done) => setTimeout(done, 100, threadId))';
   const [first, second] = await Promise.all([one.ask(pause), one.ask('threadId')]);
   expect(second).toBe(first);
 });
 
-it('a warm worker ends a question that takes too long, and answers those behind it, whose time begins when they are asked', async () => {
+it('a warm worker ends a question that takes too long, and answers the next ones, each with its full time', async () => {
   const one = await workerOf();
   const endless = Promise.allSettled([one.ask('for (;;);'), one.ask('for (;;);')]);
   const later = one.ask('1 + 1');
@@ -54,7 +54,7 @@ it('a warm worker ends a question that needs too much memory, and answers the ne
   expect(await one.ask('1 + 1')).toBe(2);
 });
 
-it('a warm worker refuses while the thread cannot start, and starts it once it can', async () => {
+it('a warm worker refuses while its thread cannot start, and starts it once it can', async () => {
   const one = await workerOf('throw new Error("no")');
   await expect(one.warm()).rejects.toMatchObject({ why: 'broken' });
   await expect(one.ask('1')).rejects.toMatchObject({ why: 'broken' });
@@ -62,18 +62,18 @@ it('a warm worker refuses while the thread cannot start, and starts it once it c
   expect(await one.ask('1')).toBe(1);
 });
 
-it('a warm worker starts another thread where the first ended by itself', async () => {
+it('a warm worker starts another thread if the first one exits', async () => {
   const one = await workerOf();
   await one.ask('void setTimeout(() => { throw new Error("late") }, 20)');
   await new Promise((done) => setTimeout(done, 200));
   expect(await one.ask('2')).toBe(2);
 });
 
-it('a warm worker gives the thread none of the variables of the server', async () => {
+it("a warm worker gives the thread none of the server's variables", async () => {
   expect(await (await workerOf()).ask('Object.keys(process.env)')).toEqual([]);
 });
 
-it('a warm worker lets nobody wait once it is closed', async () => {
+it('a warm worker leaves nobody waiting once it is closed', async () => {
   const one = await workerOf(SCRIPT, { workMs: 30_000 });
   const asked = Promise.allSettled([one.ask('for (;;);'), one.ask('1')]);
   await new Promise((done) => setTimeout(done, 200));

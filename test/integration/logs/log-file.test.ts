@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { scratch } from '../../helpers/ends.js';
 
-it('LogFile lets a child go on writing at the end after a rotation, with nothing before it', async () => {
+it('LogFile lets a child keep appending after a rotation, without a gap of zeros', async () => {
   const file = join(await scratch('log-'), 'run.log');
   const read = (path = file): Promise<string> => readFile(path, 'utf8');
   const log = new LogFile(file, { maxBytes: 100 });

@@ -31,7 +31,7 @@ async function apt(exitCode = 0): Promise<void> {
   await program('apt-get', lines.join('\n'));
 }
 
-it('the packages that the tests need of Debian are left alone where they are installed', async () => {
+it('the Debian packages that the tests need are left alone if they are installed', async () => {
   await program('chromium', 'exit 0');
   await program('bwrap', 'exit 0');
   await program('redis-server', 'exit 0');
@@ -41,7 +41,7 @@ it('the packages that the tests need of Debian are left alone where they are ins
   expect(said).toEqual([]);
 });
 
-it('the packages that the tests need of Debian are installed by root, without a question', async () => {
+it('the Debian packages that the tests need are installed by root without a question', async () => {
   await apt();
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
   expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
@@ -51,7 +51,7 @@ it('the packages that the tests need of Debian are installed by root, without a 
   expect(said).toEqual(['Installing chromium and bubblewrap and redis-server (once) …']);
 });
 
-it('the packages that the tests need of Debian are named in a sentence to anybody else', async () => {
+it('the Debian packages that the tests need are named in a sentence to other users', async () => {
   await apt();
   const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
   expect(missing).toEqual(
@@ -62,7 +62,7 @@ it('the packages that the tests need of Debian are named in a sentence to anybod
   await expect(readFile(join(bin, 'calls'))).rejects.toThrow('ENOENT');
 });
 
-it("the packages that the tests need of Debian are still missing where apt-get fails, which is told in apt-get's own words", async () => {
+it('the Debian packages that the tests need stay missing if apt-get fails, and its own words are shown', async () => {
   await apt(100);
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(2);
   expect(said.at(-1)).toBe('apt-get could not install chromium and bubblewrap and redis-server:\n  no network');

@@ -17,7 +17,7 @@ async function program(name: string, says: string): Promise<void> {
   await chmod(file, 0o755);
 }
 
-it('versions are read from what programs print', () => {
+it('versions are parsed from what programs print', () => {
   expect(parseVersion('git version 2.39.5 (Apple Git-154)')).toEqual([2, 39]);
   expect(parseVersion('Python 3.10.0rc1')).toEqual([3, 10]);
   expect(parseVersion('Valkey server v=9.1.2 sha=00000000:1')).toEqual([9, 1]);
@@ -32,13 +32,13 @@ it('versions are compared as numbers', () => {
   expect(isAtLeast(undefined, [0, 0])).toBe(false);
 });
 
-it('versions that are new enough are let through', async () => {
+it('versions that are new enough pass', async () => {
   await program('git', 'git version 2.29.0');
   await program('python3', 'Python 3.10.4');
   await expect(checkVersions({ PATH: bin }, '20.0.0')).resolves.toBeUndefined();
 });
 
-it('versions that are missing or too old are all named in one line', async () => {
+it('versions that are missing or too old are named in one line', async () => {
   await program('python3', 'Python 3.9.2');
   await expect(checkVersions({ PATH: bin }, '18.19.0')).rejects.toThrow(
     'streamlit-host needs Node.js 20 or newer (found 18.19) and git 2.29 or newer (found none) ' +

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { claimData } from '../../../src/store/lock.js';
 import { scratch } from '../../helpers/ends.js';
 
-it('a claim on a data folder is over the moment that its process is killed', async () => {
+it('a claim on a data folder ends the moment its process is killed', async () => {
   const folder = await scratch('lock-');
   const { dev, ino } = await stat(folder, { bigint: true });
   const script = `require('net').createServer().listen('\\0streamlit-host/${dev}/${ino}', () => console.log('held'))`;

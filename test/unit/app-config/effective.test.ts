@@ -29,18 +29,18 @@ const read = (
 ): Promise<AppConfig> =>
   new EffectiveConfig({ store: { find: (other) => apps.find((app) => app.id === other) }, configs }).read(id, version);
 
-it("the config of a process is an app's own, at the version of the release", async () => {
+it("a process gets its app's own config, at the release's version", async () => {
   expect(await read('shop', 2)).toBe(kept['shop 2']);
 });
 
-it("the config of a process is its app's newest, for a preview that has none", async () => {
+it("a process of a preview without config gets the app's newest", async () => {
   const found = await read('shop--x', 0);
   expect(varsOf(found)).toEqual({ REGION: 'eu', PLAN: 'full' });
   expect(found.secretsToml).toBe('a = 1\n');
   expect(found.version).toBe(0);
 });
 
-it("the config of a process is a preview's own over that of its app: each var by itself, the secrets as a whole", async () => {
+it("a process of a preview gets its own config over the app's: var by var, secrets as a whole", async () => {
   const vars = await read('shop--x', 1);
   expect(varsOf(vars)).toEqual({ REGION: 'test', PLAN: 'full', EXTRA: 'yes' });
   expect(vars.secretsToml).toBe('a = 1\n');
@@ -49,6 +49,6 @@ it("the config of a process is a preview's own over that of its app: each var by
   expect(secrets.secretsToml).toBe('b = 2\n');
 });
 
-it("the config of a process is a preview's own, where its app is gone", async () => {
+it('a process of a preview gets its own config if the app is gone', async () => {
   expect(await read('shop--x', 1, [newPreview('shop--x', shop, 'x', new Date())])).toBe(kept['shop--x 1']);
 });

@@ -24,30 +24,30 @@ function masks(parts: { mask?: MasksOptions['configs']['mask']; cookie?: () => P
 
 const hiding = (value: string) => (text: string) => text.replaceAll(value, '••••');
 
-it("a mask hides an app's values, and passwords in URLs, in the log of its deploy", async () => {
+it("a mask hides an app's values, and passwords in URLs, in its deploy log", async () => {
   const hide = await masks({ mask: () => Promise.resolve(hiding('hunter2')) }).forDeploy('hello');
   expect(hide('hunter2 at https://ada:pass@example.com/')).toBe('•••• at https://••••@example.com/');
 });
 
-it('a mask hides what it can where the values cannot be read, and logs that', async () => {
+it('a mask hides what it can if the values cannot be read, and logs that', async () => {
   const error = new Error('no key');
   const hide = await masks({ mask: () => Promise.reject(error) }).forDeploy('hello');
   expect(hide('plain at https://ada:pass@example.com/')).toBe('plain at https://••••@example.com/');
   expect(said).toEqual([{ app: 'hello', err: error, text: "an app's config cannot be read" }]);
 });
 
-it('a reader of logs is refused where the values cannot be read', async () => {
+it('reading logs is refused if the values cannot be read', async () => {
   const unreadable = masks({ mask: () => Promise.reject(new Refusal('unavailable', 'vault-key-missing', 'No key.')) });
   await expect(unreadable.of('hello')).rejects.toMatchObject({ code: 'vault-key-missing' });
 });
 
-it('a mask hides the cookie secret, and does without where that cannot be read', async () => {
+it('a mask hides the cookie secret, and works without one that cannot be read', async () => {
   expect((await masks({}).of('hello'))('the-cookie-secret')).toBe('••••');
   const locked = masks({ cookie: () => Promise.reject(new Refusal('unavailable', 'vault-key-missing', 'No key.')) });
   expect((await locked.of('hello'))('the-cookie-secret')).toBe('the-cookie-secret');
 });
 
-it("a preview's mask hides what its app knows as well", async () => {
+it("a preview's mask also hides its app's values", async () => {
   const values: Record<string, string> = { hello: 'parent', 'hello--fix': 'child' };
   const both = masks({ mask: (id) => Promise.resolve(hiding(values[id] ?? '-')) });
   expect((await both.of('hello--fix'))('parent child')).toBe('•••• ••••');

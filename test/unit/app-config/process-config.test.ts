@@ -39,7 +39,7 @@ function withPaths(paths: Paths, vault: Vault): ProcessConfig {
 
 const at = (cwd: string): { cwd: string; redirectUri: string } => ({ cwd, redirectUri: 'http://here/oauth2callback' });
 
-it('a process gets the vars of the version that its release has recorded', async () => {
+it('a process gets the vars of the version recorded in its release', async () => {
   await configs.change('shop', 0, { vars: { REGION: 'eu' } }, 'ada');
   await configs.change('shop', 1, { vars: { REGION: 'us', PLAN: 'full' } }, 'ada');
   expect(await config.vars('shop', 1)).toEqual({ REGION: 'eu' });
@@ -53,7 +53,7 @@ it('a process without secrets gets no secrets.toml', async () => {
   expect(existsSync(data.paths.secrets)).toBe(false);
 });
 
-it('secrets are written for the owner alone when a process starts, and are gone when it has ended', async () => {
+it('secrets are written for the owner only when a process starts, and deleted when it has ended', async () => {
   await configs.change('shop', 0, { secretsToml: 'key = "value"\n' }, 'ada');
   const { vars } = await config.prepare(PLACE, 1, at('/srv'));
   const file = vars.STREAMLIT_SECRETS_FILES ?? '';
@@ -64,7 +64,7 @@ it('secrets are written for the owner alone when a process starts, and are gone 
   expect(existsSync(file)).toBe(false);
 });
 
-it('the end of one process leaves the secrets of another one of the same release', async () => {
+it('the end of one process keeps the secrets of another one of the same release', async () => {
   await configs.change('shop', 0, { secretsToml: 'key = "value"\n' }, 'ada');
   const beside = { ...PLACE, key: 'b' };
   for (const place of [PLACE, beside]) await config.prepare(place, 1, at('/srv'));
@@ -72,7 +72,7 @@ it('the end of one process leaves the secrets of another one of the same release
   expect(existsSync(data.paths.secretsFile('shop', 1, 'b'))).toBe(true);
 });
 
-it('all processes of an app sign cookies with one secret, and those of another app with another', async () => {
+it('all processes of an app sign cookies with the same secret, and other apps with another', async () => {
   await data.app('blog');
   const first = (await config.prepare(PLACE, 0, at('/srv'))).cookieSecret;
   expect((await config.prepare({ ...PLACE, release: 2 }, 0, at('/srv'))).cookieSecret).toBe(first);
@@ -80,7 +80,7 @@ it('all processes of an app sign cookies with one secret, and those of another a
   expect(warned).toEqual([]);
 });
 
-it('an app whose cookie secret cannot be read starts with one of the moment, and that is logged', async () => {
+it('an app whose cookie secret cannot be read starts with a temporary one, and that is logged', async () => {
   const { cookieSecret: before } = await config.prepare(PLACE, 0, at('/srv'));
   await rm(data.paths.vaultKey);
   config = withPaths(data.paths, new Vault(data.paths));
@@ -96,7 +96,7 @@ it('a process whose config cannot be read does not start, and leaves no secrets'
   expect(existsSync(data.paths.secrets)).toBe(false);
 });
 
-it("a place with white space is named from the process's own folder, since Streamlit splits there", async () => {
+it("a path with white space is given relative to the process's folder, since Streamlit splits there", async () => {
   await configs.change('shop', 0, { secretsToml: 'key = "value"\n' }, 'ada');
   const spaced = new Paths(join(data.paths.data, 'my data'));
   const cwd = join(spaced.data, 'apps', 'shop');

@@ -51,7 +51,7 @@ async function used(id: string, ago: number): Promise<string> {
 const lastUse = (id: string): number => Date.parse(store.get(id).preview?.lastUsedAt ?? '');
 const ids = (): string[] => store.list().map(({ id }) => id);
 
-it('previews that nobody uses are removed, and nothing else, however old it is', async () => {
+it('unused previews are deleted, and nothing else, however old it is', async () => {
   await store.create(newApp('old', 'Old', new Date(0)));
   await used('shop--idle', 15 * DAY);
   await used('shop--fresh', 13 * DAY);
@@ -59,7 +59,7 @@ it('previews that nobody uses are removed, and nothing else, however old it is',
   expect(ids()).toEqual(['old', 'shop', 'shop--fresh']);
 });
 
-it('no preview is made for an app that is being removed', async () => {
+it('no preview is created for an app that is being deleted', async () => {
   const begin = async (app: App): Promise<void> => {
     await store.remove('shop');
     await store.create(app);
@@ -68,7 +68,7 @@ it('no preview is made for an app that is being removed', async () => {
   expect(ids()).toEqual([]);
 });
 
-it('unused previews are looked for at regular intervals', async () => {
+it('unused previews are checked for at regular intervals', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
   await used('shop--soon', 0);
   open(100);
@@ -79,7 +79,7 @@ it('unused previews are looked for at regular intervals', async () => {
   await vi.waitFor(() => expect(ids()).toEqual(['shop']), { interval: 2 });
 });
 
-it('previews that may stay forever are all kept', async () => {
+it('previews without a limit are all kept', async () => {
   await used('shop--idle', 1_000 * DAY);
   await open(0).look();
   expect(ids()).toEqual(['shop', 'shop--idle']);
@@ -104,7 +104,7 @@ it('a visit to a preview is recorded at most once an hour, and the start of its 
   expect(lastUse(id)).toBe(noted);
 });
 
-it('a preview that is being pushed to is not removed', async () => {
+it('a preview is not deleted during a push to it', async () => {
   const id = await used('shop--branch', 15 * DAY);
   await store.update(id, (app) => ({
     ...app,
@@ -116,7 +116,7 @@ it('a preview that is being pushed to is not removed', async () => {
   expect(ids()).toEqual(['shop', id]);
 });
 
-it('two pushes at once make one preview, and an id of another kind is refused', async () => {
+it('two pushes at once create one preview, and an id of another kind is refused', async () => {
   const open14 = open(14 * DAY);
   const both = await Promise.all([open14.ensure('shop', 'a/b'), open14.ensure('shop', 'a/b')]);
   expect(both).toEqual(['shop--a-b', 'shop--a-b']);

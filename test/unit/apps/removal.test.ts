@@ -44,7 +44,7 @@ const preview = async (branch: string): Promise<string> => {
 };
 const ids = (): string[] => data.store.list().map(({ id }) => id);
 
-it('an app that is removed takes no more deploys, leaves the record, is stopped and loses its folder, in this order', async () => {
+it('deleting an app stops its deploys, removes its record, stops it and deletes its folder, in this order', async () => {
   await data.app('shop');
   await data.app('shop2');
   await removal.remove('shop');
@@ -54,7 +54,7 @@ it('an app that is removed takes no more deploys, leaves the record, is stopped 
   expect(existsSync(data.paths.meta('shop2'))).toBe(true);
 });
 
-it('removing an app removes its previews first, and those of no other app', async () => {
+it('deleting an app deletes its previews first, and no others', async () => {
   await data.app('shop');
   await data.app('blog');
   await data.store.create(newPreview('blog--x', data.store.get('blog'), 'x', new Date()));
@@ -67,7 +67,7 @@ it('removing an app removes its previews first, and those of no other app', asyn
   expect(ids()).toEqual(['blog', 'blog--x']);
 });
 
-it('a preview that a push makes while its app is being removed goes as well', async () => {
+it('a preview created by a push while its app is being deleted is deleted too', async () => {
   await data.app('shop');
   atStop = async (id) => {
     if (id === 'shop') await preview('late');
@@ -76,7 +76,7 @@ it('a preview that a push makes while its app is being removed goes as well', as
   expect(ids()).toEqual([]);
 });
 
-it('dropping an app in place leaves its previews, and the files that are not ours', async () => {
+it('dropping an in-place app keeps its previews, and files that are not ours', async () => {
   await data.app('shop');
   const dir = `${data.paths.data}/elsewhere`;
   await writeFiles(dir, { 'app.py': '' });
@@ -90,14 +90,14 @@ it('dropping an app in place leaves its previews, and the files that are not our
   expect(existsSync(`${dir}/app.py`)).toBe(true);
 });
 
-it('removing an app that is gone does nothing', async () => {
+it('deleting an app that is gone does nothing', async () => {
   await data.app('blog');
   await removal.remove('shop');
   expect(done).toEqual([]);
   expect(ids()).toEqual(['blog']);
 });
 
-it('an app whose process cannot be stopped takes deploys again, and keeps its folder', async () => {
+it('an app whose process cannot be stopped accepts deploys again, and keeps its folder', async () => {
   await data.app('shop');
   atStop = () => Promise.reject(new Error('it does not end'));
   await expect(removal.remove('shop')).rejects.toThrow('it does not end');

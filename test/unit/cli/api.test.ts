@@ -27,7 +27,7 @@ function problem(status: number, code: string, detail: string): RequestListener 
       .end(JSON.stringify({ status, code, detail }));
 }
 
-it('the API is asked below the address, with the token', async () => {
+it("the API client sends requests below the server's URL, with the token", async () => {
   const asked: IncomingMessage[] = [];
   const api = await apiOf((request, response) => {
     asked.push(request);
@@ -38,7 +38,7 @@ it('the API is asked below the address, with the token', async () => {
   expect(asked[0]?.headers.authorization).toBe('Bearer the-token');
 });
 
-it('the API gives all apps, however many there are', async () => {
+it('the API client returns all apps, however many pages there are', async () => {
   const ids = Array.from({ length: 250 }, (_, place) => ({ id: `app-${place}` }));
   const api = await apiOf((request, response) => {
     const page = Number(new URL(request.url ?? '', 'http://x').searchParams.get('page'));
@@ -47,7 +47,7 @@ it('the API gives all apps, however many there are', async () => {
   expect(await api.apps()).toEqual(ids);
 });
 
-it('the API refuses in its own words, and with its own codes', async () => {
+it("the API client throws refusals with the server's sentences and codes", async () => {
   const api = await apiOf(problem(409, 'app-exists', 'There is an app of that name.'));
   await expect(api.post('/apps', {})).rejects.toMatchObject({
     code: 'app-exists',
@@ -56,7 +56,7 @@ it('the API refuses in its own words, and with its own codes', async () => {
   });
 });
 
-it('the API that does not know us tells where to log in', async () => {
+it('the API client says where to log in if the token is not known', async () => {
   const api = await apiOf(problem(401, 'token-wrong', 'x'));
   await expect(api.get('/apps')).rejects.toMatchObject({
     kind: 'unauthorised',
@@ -64,7 +64,7 @@ it('the API that does not know us tells where to log in', async () => {
   });
 });
 
-it('the API names the nearest app, and asks for nothing else', async () => {
+it('the API client suggests the closest app, and makes no other change', async () => {
   const asked: string[] = [];
   const api = await apiOf((request, response) => {
     asked.push(`${request.method} ${request.url?.replace(/\?.*/, '')}`);
@@ -78,7 +78,7 @@ it('the API names the nearest app, and asks for nothing else', async () => {
   expect(asked).toEqual(['POST /tools/api/apps/helo/stop', 'GET /tools/api/apps']);
 });
 
-it('the API is told from any other website', async () => {
+it('the API client recognises a website that is not a streamlit-host server', async () => {
   const page = await apiOf((_request, response) => response.end('<html>Welcome</html>'));
   await expect(page.get('/apps')).rejects.toMatchObject({
     code: 'not-reachable',
@@ -86,12 +86,12 @@ it('the API is told from any other website', async () => {
   });
 });
 
-it('the API is told from a proxy whose server is away', async () => {
+it('the API client recognises a proxy whose server is down', async () => {
   const proxy = await apiOf((_request, response) => response.writeHead(502).end('<html>Bad Gateway</html>'));
   await expect(proxy.get('/apps')).rejects.toMatchObject({ code: 'not-reachable' });
 });
 
-it('the API is not looked for where a redirect leads, since the token would go there too', async () => {
+it('the API client does not follow redirects, which would get the token too', async () => {
   const asked: string[] = [];
   const api = await apiOf((request, response) => {
     asked.push(request.url ?? '');
@@ -104,7 +104,7 @@ it('the API is not looked for where a redirect leads, since the token would go t
   expect(asked).toHaveLength(1);
 });
 
-it('the API that cannot be reached is named', async () => {
+it('the API client names a server that it cannot reach', async () => {
   const api = await apiOf(() => undefined);
   await new Promise((resolve) => server?.close(resolve));
   await expect(api.get('/apps')).rejects.toMatchObject({
@@ -115,7 +115,7 @@ it('the API that cannot be reached is named', async () => {
   server = undefined;
 });
 
-it('the API that was taken for one on https is told to be none, in one line', async () => {
+it('the API client says in one line that a server does not speak HTTPS', async () => {
   const { target } = await apiOf(() => undefined);
   const api = new Api({ ...target, url: target.url.replace('http:', 'https:') });
   await expect(api.get('/apps')).rejects.toMatchObject({
@@ -124,7 +124,7 @@ it('the API that was taken for one on https is told to be none, in one line', as
   });
 });
 
-it('the API is asked for its health without the token', async () => {
+it("the API client checks the server's health without the token", async () => {
   const headers: (string | undefined)[] = [];
   const api = await apiOf((request, response) => {
     headers.push(request.headers.authorization);
@@ -138,7 +138,7 @@ async function* endless(): AsyncGenerator<Uint8Array> {
   for (;;) yield Buffer.alloc(64 * 1024);
 }
 
-it('what is sent stops when the server has decided', async () => {
+it('an upload stops when the server has answered', async () => {
   const api = await apiOf((request, response) => {
     request.resume();
     problem(413, 'upload-too-large', 'Too large.')(request, response);
@@ -150,7 +150,7 @@ it('what is sent stops when the server has decided', async () => {
   expect(body.destroyed).toBe(true);
 });
 
-it('what is sent never looks whole where its source has failed', async () => {
+it('an upload never looks complete if its source has failed', async () => {
   const came = new EventEmitter();
   const part = once(came, 'part');
   const closed = once(came, 'closed') as Promise<[boolean]>;

@@ -10,13 +10,13 @@ async function scriptFor(shell: string): Promise<string> {
   return text;
 }
 
-it.each(['zsh', 'fish'])('completion in %s knows every verb but the hidden one', async (shell) => {
+it.each(['zsh', 'fish'])('completion in %s offers every verb except the hidden one', async (shell) => {
   const text = await scriptFor(shell);
   for (const { name } of verbsOf(createProgram(() => ({}) as Context, '1.2.3'))) expect(text).toContain(name);
   expect(text).not.toMatch(/__apps['"]?:/);
 });
 
-it('completion quotes what a summary holds', async () => {
+it('completion quotes special characters in summaries', async () => {
   expect(await scriptFor('zsh')).toContain(`local server'\\''s`);
 });
 

@@ -18,7 +18,7 @@ async function all(stream: AsyncIterable<Uint8Array>): Promise<ServerEvent[]> {
   return found;
 }
 
-it('readEvents reads names, ids and several lines of data, and passes over comments', async () => {
+it('readEvents parses names, ids and multi-line data, and skips comments', async () => {
   const text = 'retry: 2000\n\n: keep-alive\n\ndata: one\ndata: two\nid: 7\n\nevent: end\ndata: {}\n\n';
   expect(await all(bytes(text))).toEqual([
     { event: 'message', data: 'one\ntwo', id: '7' },
@@ -26,7 +26,7 @@ it('readEvents reads names, ids and several lines of data, and passes over comme
   ]);
 });
 
-it('readEvents reads the same however the bytes are cut', async () => {
+it('readEvents parses the same however the bytes are split', async () => {
   const whole = Buffer.from('data: 売上 🌊\r\nid: 1\r\n\r\ndata: b\rid: 2\r\rdata:c\n\n');
   const expected = await all(bytes(whole));
   expect(expected.map((event) => event.data)).toEqual(['売上 🌊', 'b', 'c']);
@@ -35,11 +35,11 @@ it('readEvents reads the same however the bytes are cut', async () => {
   }
 });
 
-it('readEvents leaves out an event that was cut off', async () => {
+it('readEvents skips an event that was cut off', async () => {
   expect(await all(bytes('data: whole\n\ndata: half'))).toHaveLength(1);
 });
 
-it('follow goes on behind the last id after a lost connection, each line once', async () => {
+it('follow resumes after the last id when the connection was lost, each line once', async () => {
   const asked: (string | undefined)[] = [];
   let lost = 0;
   const streams = [
@@ -66,7 +66,7 @@ it('follow goes on behind the last id after a lost connection, each line once', 
   expect(lost).toBe(2);
 });
 
-it('follow waits for a server that is away, and gives up when patience is over', async () => {
+it('follow waits for a server that is away, and gives up when its patience is over', async () => {
   let tries = 0;
   const open = async (): Promise<AsyncIterable<Uint8Array>> => {
     tries += 1;
@@ -79,7 +79,7 @@ it('follow waits for a server that is away, and gives up when patience is over',
   expect(tries).toBeGreaterThan(2);
 });
 
-it('follow does not try again what the server refuses', async () => {
+it('follow does not retry what the server refuses', async () => {
   let tries = 0;
   const open = async (): Promise<AsyncIterable<Uint8Array>> => {
     tries += 1;
@@ -92,7 +92,7 @@ it('follow does not try again what the server refuses', async () => {
   expect(tries).toBe(2);
 });
 
-it('follow ends its stream when nobody wants more', async () => {
+it('follow closes its stream when the reader stops', async () => {
   let ended = false;
   async function* endless(): AsyncGenerator<Uint8Array> {
     try {

@@ -1,18 +1,18 @@
 import { expect, it } from 'vitest';
 import { levenshtein, nearest } from '../../../src/cli/nearest.js';
 
-it('nearest finds what was meant behind a typo', () => {
+it('nearest corrects a typo', () => {
   expect(nearest('helo', ['hello', 'dashboard'])).toBe('hello');
   expect(nearest('dashbaord', ['hello', 'dashboard'])).toBe('dashboard');
   expect(nearest('HELLO', ['hello'])).toBe('hello');
 });
 
-it('nearest finds the word that begins so, and rather the one that differs least', () => {
+it('nearest completes a beginning, and prefers the closest word', () => {
   expect(nearest('dash', ['hello', 'dashboard'])).toBe('dashboard');
   expect(nearest('demo2', ['demo', 'demo-2', 'demo-22'])).toBe('demo');
 });
 
-it('nearest names nothing that is not like it', () => {
+it('nearest suggests nothing that is not similar', () => {
   expect(nearest('sales', ['hello', 'dashboard'])).toBeUndefined();
   expect(nearest('x', ['ab', 'cd'])).toBeUndefined();
   expect(nearest('anything', [])).toBeUndefined();

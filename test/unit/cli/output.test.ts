@@ -19,11 +19,11 @@ const rows: Row[] = [
 ];
 const plain = { columns: undefined, paint: (_colour: string, text: string) => text };
 
-it('tableLines aligns wide characters, numbers to the right, and says "-" where there is nothing', () => {
+it('tableLines aligns wide characters, numbers to the right, and shows "-" for missing values', () => {
   expect(tableLines(rows, columns, plain)).toEqual(['NAME   PORT  NOTE', '売上   8501  one', 'hello     -  -']);
 });
 
-it('tableLines paints cells without moving them', () => {
+it('tableLines colours cells without moving them', () => {
   const painted = tableLines(rows, columns, {
     columns: undefined,
     paint: (colour, text) => (colour === 'bold' ? `<${text}>` : text),
@@ -31,7 +31,7 @@ it('tableLines paints cells without moving them', () => {
   expect(painted[1]).toBe('<売上 >  8501  one');
 });
 
-it('tableLines cuts the last column where the terminal ends, and only there', () => {
+it('tableLines cuts only the last column, at the edge of the terminal', () => {
   const long = [{ name: 'a', port: 1, note: 'x'.repeat(100) }];
   const [, line = ''] = tableLines(long, columns, { ...plain, columns: 40 });
   expect(widthOf(line)).toBe(40);
@@ -39,7 +39,7 @@ it('tableLines cuts the last column where the terminal ends, and only there', ()
   expect(tableLines(long, columns, plain)[1]).toContain('x'.repeat(100));
 });
 
-it('tableLines keeps every row on one line, whatever its cells hold', () => {
+it('tableLines keeps every row on one line, whatever its cells contain', () => {
   const lines = tableLines([{ name: 'a\nb', port: 1, note: '\x1b[2J' }], columns, plain);
   expect(lines).toHaveLength(2);
   expect(lines[1]).toBe('a?b      1  ?[2J');

@@ -8,7 +8,7 @@ import { idFromName } from '../../../src/domain/app/app.js';
 import { Refusal } from '../../../src/errors.js';
 import type { AppAnswer, ChangedAnswer, DeployAnswer } from '../../../src/web/api/schemas.js';
 
-it('what is read of the API is what the API answers, which the compiler checks', () => {
+it('the fields that the client reads are fields of the API, as the compiler checks', () => {
   const app = (answer: AppAnswer): App => answer;
   const deploy = (answer: DeployAnswer): Deploy => answer;
   const changed = (answer: ChangedAnswer): Changed => answer;
@@ -28,7 +28,7 @@ it.each([
   expect(exitCodeOf(error)).toBe(code);
 });
 
-it('the kinds of failures tell a refusal from a server that cannot answer now', () => {
+it('failures distinguish a refusal from a server that cannot answer now', () => {
   expect([401, 403, 404, 409, 413, 422, 429, 503].map(kindOf)).toEqual([
     'unauthorised',
     'forbidden',
@@ -41,27 +41,27 @@ it('the kinds of failures tell a refusal from a server that cannot answer now', 
   ]);
 });
 
-it('the path of an app holds the id and nothing that it may smuggle in', () => {
+it('the path of an app contains its id and nothing smuggled in', () => {
   expect(appPath('hello', '/stop')).toBe('/apps/hello/stop');
   expect(appPath('a/../b?x#y', '/stop')).toBe('/apps/a%2F..%2Fb%3Fx%23y/stop');
 });
 
-it.each(['', '  ', '.', '..'])('the path of an app does not exist for %j', (id) => {
+it.each(['', '  ', '.', '..'])('the path of an app is refused for %j', (id) => {
   expect(() => appPath(id)).toThrow(Refusal);
 });
 
 it.each(['hello', 'My App', 'Ünï_côdé', '--x--y--', 'a'.repeat(80), `${'a'.repeat(49)}-b`])(
-  "an app's id made from a folder's name is the one that the server would make of %s",
+  "an app id is derived from a folder's name as the server derives it from %s",
   (name) => {
     expect(idOf(name)).toBe(idFromName(name));
   },
 );
 
-it("an app's id made from a folder's name is none where nothing is left of the name", () => {
+it('an app id cannot be derived from a name without usable characters', () => {
   expect(idOf('売上')).toBe('');
 });
 
-it('browsers come from BROWSER, in order, then from the system, and are commands without a shell', () => {
+it("browsers are those in BROWSER, in order, then the system's, run without a shell", () => {
   expect(browsers('http://x/', 'firefox:w3m -o %s -F')).toEqual([
     ['firefox', 'http://x/'],
     ['w3m', '-o', 'http://x/', '-F'],
@@ -79,7 +79,7 @@ async function* content(): AsyncGenerator<Uint8Array> {
   yield Buffer.from('content');
 }
 
-it('a form is read by any server as it was meant', async () => {
+it('any server can parse the form', async () => {
   const form = formOf(
     { id: 'hello', name: 'Größe "売上"\r\nx: y' },
     { field: 'archive', name: 'a"b.tar.gz', type: 'application/gzip', content: content() },

@@ -29,7 +29,7 @@ function startTime(): string {
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }
 
-it('the server is the one of --url, then of STREAMLIT_HOST_URL, then of the login, then of this machine', async () => {
+it('the server is that of --url, then STREAMLIT_HOST_URL, then the login, then the local one', async () => {
   await serverOn(join(base, 'root', 'data'));
   expect(await findServer(around)).toEqual({ url: 'http://127.0.0.1:8080', token: 'local-token-0123456789' });
   await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
@@ -42,20 +42,20 @@ it('the server is the one of --url, then of STREAMLIT_HOST_URL, then of the logi
   expect(await findServer(named)).toEqual({ url: 'https://flag.example', token: 'file-token' });
 });
 
-it('the login is left out for what is about the server of this machine', async () => {
+it('the login is ignored by commands for the local server', async () => {
   await serverOn(join(base, 'root', 'data'));
   await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
   expect((await findServer({ ...around, loggedIn: false })).url).toBe('http://127.0.0.1:8080');
 });
 
-it('no server is meant where none is known, and the sentence says what to do', async () => {
+it('a missing server is reported with what to do', async () => {
   await expect(findServer(around)).rejects.toMatchObject({
     code: 'no-server',
     message: expect.stringContaining('streamlit-host start') as string,
   });
 });
 
-it('a server that is just starting is not the one that is meant', async () => {
+it('a server that is still starting is not used', async () => {
   await serverOn(join(base, 'root', 'data'), '');
   await expect(findServer(around)).rejects.toMatchObject({
     code: 'not-reachable',
@@ -63,26 +63,29 @@ it('a server that is just starting is not the one that is meant', async () => {
   });
 });
 
-it.each(['ftp://x', 'apps.example.com', 'https://u:p@x', 'https://x/?a=1'])('no server is ever at %s', async (url) => {
-  await expect(findServer({ ...around, url })).rejects.toMatchObject({ code: 'usage' });
-});
+it.each(['ftp://x', 'apps.example.com', 'https://u:p@x', 'https://x/?a=1'])(
+  '%s is not a valid server URL',
+  async (url) => {
+    await expect(findServer({ ...around, url })).rejects.toMatchObject({ code: 'usage' });
+  },
+);
 
-describe('a token goes to nobody but the server that it belongs to', () => {
+describe('a token is sent only to its own server', () => {
   beforeEach(async () => {
     await serverOn(join(base, 'root', 'data'));
     await writeConfigFile(around.env, { url: 'https://login.example', token: 'login-token' });
   });
 
-  it('neither the login nor this machine lends theirs to another address', async () => {
+  it('without the stored login or the local token for another URL', async () => {
     expect((await findServer({ ...around, url: 'https://other.example' })).token).toBeUndefined();
   });
 
-  it('each is used for its own address, however that was named', async () => {
+  it('and each token is used for its own URL, however that was given', async () => {
     expect((await findServer({ ...around, url: 'https://login.example/' })).token).toBe('login-token');
     expect((await findServer({ ...around, url: 'http://127.0.0.1:8080' })).token).toBe('local-token-0123456789');
   });
 
-  it('the one in the environment stays with the address in the environment', async () => {
+  it('and the one in the environment belongs to the URL in the environment', async () => {
     around.env.STREAMLIT_HOST_TOKEN = 'env-token';
     expect((await findServer(around)).token).toBe('login-token');
     expect((await findServer({ ...around, url: 'https://other.example' })).token).toBe('env-token');
@@ -91,7 +94,7 @@ describe('a token goes to nobody but the server that it belongs to', () => {
   });
 });
 
-it('the server of this machine is not a process that merely has the same pid', async () => {
+it('the local server is not a process that happens to have the same pid', async () => {
   const data = join(base, 'data');
   await serverOn(data);
   expect(await findLocal(data)).toMatchObject({ pid: process.pid });
@@ -102,16 +105,13 @@ it('the server of this machine is not a process that merely has the same pid', a
   expect(await findLocal(data)).toBeUndefined();
 });
 
-it.each(['', '{', '{"pid":1}', '[]'])(
-  'the server of this machine is not found by a record that says %j',
-  async (text) => {
-    await mkdir(join(base, 'data', 'run'), { recursive: true });
-    await writeFile(join(base, 'data', 'run', 'server.json'), text);
-    expect(await findLocal(join(base, 'data'))).toBeUndefined();
-  },
-);
+it.each(['', '{', '{"pid":1}', '[]'])('the local server is not found through a record of %j', async (text) => {
+  await mkdir(join(base, 'data', 'run'), { recursive: true });
+  await writeFile(join(base, 'data', 'run', 'server.json'), text);
+  expect(await findLocal(join(base, 'data'))).toBeUndefined();
+});
 
-it('the server of this machine works on the folder that is named, else on the one here where a server has lived, else on the one of the checkout', async () => {
+it("the local data folder is the configured one, else a used one here, else the checkout's", async () => {
   const { cwd, root } = around;
   expect(dataFolder({ STREAMLIT_HOST_DATA: 'there' }, cwd, root)).toBe(join(cwd, 'there'));
   // A folder "data" of an app is no server's.
@@ -121,7 +121,7 @@ it('the server of this machine works on the folder that is named, else on the on
   expect(dataFolder({}, cwd, root)).toBe(join(cwd, 'data'));
 });
 
-it('the config file is for this user only, and complete or absent', async () => {
+it('the config file is for this user only, and written completely or not at all', async () => {
   const file = await writeConfigFile(around.env, { url: 'https://a.example', token: 't' });
   expect(file).toBe(configFile(around.env));
   expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -129,13 +129,13 @@ it('the config file is for this user only, and complete or absent', async () => 
   expect(await readConfigFile(around.env)).toEqual({ url: 'https://a.example', token: 't' });
 });
 
-it('the config file that cannot be read is told, with what to do', async () => {
+it('a config file that cannot be read is reported, with what to do', async () => {
   await writeConfigFile(around.env, { url: 'https://a.example', token: 't' });
   await writeFile(configFile(around.env), '{"url": 1}');
   await expect(readConfigFile(around.env)).rejects.toMatchObject({ code: 'config-broken' });
 });
 
-it('the config file is in HOME where XDG_CONFIG_HOME is unset or relative', () => {
+it('the config file is in HOME if XDG_CONFIG_HOME is unset or relative', () => {
   expect(configFile({ HOME: '/home/ada' })).toBe('/home/ada/.config/streamlit-host/config.json');
   expect(configFile({ HOME: '/home/ada', XDG_CONFIG_HOME: 'config' })).toBe(
     '/home/ada/.config/streamlit-host/config.json',

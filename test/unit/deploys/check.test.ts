@@ -68,25 +68,25 @@ function said(): string[] {
   return lines;
 }
 
-it('a script that runs passes the check, for which it is run once', async () => {
+it('a script without an exception passes the check, and runs once', async () => {
   await check();
   expect(asked).toEqual(['/apps/shop/_stcore/script-health-check']);
   expect(said()).toEqual(['The script ran without an exception (… s)']);
 });
 
-it('a check that the app has switched off asks nothing of the process', async () => {
+it('a check that the app has turned off asks the process nothing', async () => {
   await check({ script: 'off' });
   expect(asked).toEqual([]);
   expect(said()).toEqual(['Script check skipped, as set in streamlit-host.toml']);
 });
 
-it('a version of Streamlit that has no check is not held against the app', async () => {
+it('a Streamlit version without the check is not held against the app', async () => {
   handler = (_request, response) => void response.writeHead(404).end('a page');
   await check();
   expect(said()).toEqual(['Script check skipped: this version of Streamlit does not support it']);
 });
 
-it('a script that raises an exception is refused after what the app printed, without our own lines', async () => {
+it("a script that raises an exception is refused after the app's output, without our own lines", async () => {
   handler = (_request, response) => void response.writeHead(503).end('error');
   const printed = '[2026-01-01T00:00:00.000Z] process started\nUvicorn server started on 0.0.0.0:1\nNo such column\n';
   await writeFiles(paths.data, { [paths.runLog('shop', 2).slice(paths.data.length + 1)]: printed });
@@ -134,7 +134,7 @@ it.each([
   await expect(check()).rejects.toMatchObject({ code: 'script-failed', message });
 });
 
-it('a script that does not end in its time is refused, with a hint where it calls sys.exit()', async () => {
+it('a script that does not finish in time is refused, with a hint if it calls sys.exit()', async () => {
   handler = () => undefined;
   await writeFiles(join(paths.data, 'source'), { 'app.py': 'import sys\nsys.exit()\n' });
   state = 'crashed';
@@ -148,7 +148,7 @@ it('a script that does not end in its time is refused, with a hint where it call
   });
 });
 
-it('a process that ends during the check is refused with how it ended', async () => {
+it('a process that exits during the check is refused with the way it exited', async () => {
   handler = (request) => {
     state = 'crashed';
     request.socket.destroy();
@@ -156,7 +156,7 @@ it('a process that ends during the check is refused with how it ended', async ()
   await expect(check()).rejects.toMatchObject({ code: 'app-exited', message: 'It exited with code 3.' });
 });
 
-it('a check that is called off throws why, and tells nothing of the app', async () => {
+it('a cancelled check throws the reason, and shows no app output', async () => {
   const off = new AbortController();
   handler = () => off.abort(new Error('superseded'));
   await expect(check({}, off.signal)).rejects.toThrow('superseded');

@@ -48,7 +48,7 @@ afterEach(() => rm(paths.data, { recursive: true, force: true }));
 const request = (): ReturnType<Deploys['request']> =>
   deploys.request({ app: 'shop', commit: LIVE.commit, branch: 'main', by: system('ada'), source: 'config', of: LIVE });
 
-it('a superseded deploy tells so to everyone who asked for it, even if it could not be followed before', async () => {
+it('a superseded deploy is reported to everyone who requested it, even before it could be followed', async () => {
   let go = (): void => undefined;
   masks = [new Promise((resolve) => (go = resolve))];
   const first = request();

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('a list of packages in a folder has to be UTF-8, as in an app that is pushed', async () => {
+it('a dependency file of an in-place app must be UTF-8, as in a pushed app', async () => {
   const dir = join(folder, 'app');
   await writeFiles(dir, { 'app.py': '', 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') });
   const app = {

@@ -47,14 +47,14 @@ beforeEach(() => {
   read = [];
 });
 
-it('the tree of a push is read once: what was found before it was queued waits for its deploy, also for that of a preview', async () => {
+it("a push's tree is read once: the findings are kept for its deploy, also for a preview's", async () => {
   const found = await inspector.inspect(repositoryOf(FILES), commit(1), { env: { GIT_QUARANTINE_PATH: '/q' } });
   expect(found).toMatchObject({ entrypoint: 'app.py', files: 2 });
   expect(await inspector.take(repositoryOf(new Map()), commit(1))).toBe(found);
   expect(read).toEqual([commit(1)]);
 });
 
-it('inspects a commit of which nothing waits, as after a restart or for a second deploy', async () => {
+it('a commit without kept findings is inspected, as after a restart or for a second deploy', async () => {
   const repository = repositoryOf(FILES);
   expect(await inspector.take(repository, commit(1))).toMatchObject({ entrypoint: 'app.py' });
   expect(await inspector.take(repository, commit(1))).toMatchObject({ entrypoint: 'app.py' });
@@ -68,7 +68,7 @@ it('nothing is kept of a commit that cannot become a release', async () => {
   expect(read).toHaveLength(2);
 });
 
-it('only the newest commits are kept, so that pushes without a deploy do not fill the memory', async () => {
+it('only the newest findings are kept, so pushes without a deploy do not fill the memory', async () => {
   const repository = repositoryOf(FILES);
   for (let number = 0; number < 17; number += 1) await inspector.inspect(repository, commit(number));
   read = [];

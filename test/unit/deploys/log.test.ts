@@ -21,7 +21,7 @@ async function written(): Promise<string[]> {
   return lines.map((line) => line.replace(/^\[[^\]]+\] /, ''));
 }
 
-it('what a deploy says is heard at once, and stands in the file in the same order', async () => {
+it("a deploy's log is heard at once, and written to the file in the same order", async () => {
   const log = new DeployLog(file, (text) => text);
   const heard: string[] = [];
   log.follow((line) => heard.push(line));
@@ -33,7 +33,7 @@ it('what a deploy says is heard at once, and stands in the file in the same orde
   expect(await written()).toEqual(heard);
 });
 
-it('what a deploy says is told from the beginning to who comes later, and no more to who has left', () => {
+it("a deploy's log is replayed to a late listener, and no longer sent to one that has left", () => {
   const log = new DeployLog(file, (text) => text);
   log.output('one');
   const heard: string[] = [];
@@ -44,7 +44,7 @@ it('what a deploy says is told from the beginning to who comes later, and no mor
   expect(heard).toEqual(['one', 'two']);
 });
 
-it('what a deploy says has no secret in it, whoever hears it', async () => {
+it("a deploy's log contains no secrets, for any listener", async () => {
   const log = new DeployLog(file, (text) => text.replaceAll('hunter2', '••••'));
   const heard: string[] = [];
   log.follow((line) => heard.push(line));
@@ -54,7 +54,7 @@ it('what a deploy says has no secret in it, whoever hears it', async () => {
   expect((await written()).join()).not.toContain('hunter2');
 });
 
-it('what a deploy says leaves out what a tool prints without end, and goes on with its steps', async () => {
+it("a deploy's log truncates endless tool output, and continues with its steps", async () => {
   const log = new DeployLog(file, (text) => text);
   const heard: string[] = [];
   log.follow((line) => heard.push(line));
@@ -67,7 +67,7 @@ it('what a deploy says leaves out what a tool prints without end, and goes on wi
   expect(await written()).toHaveLength(heard.length);
 });
 
-it('what a deploy says keeps some thousand lines for who comes later, the newest', () => {
+it("a deploy's log keeps its newest few thousand lines for late listeners", () => {
   const log = new DeployLog(file, (text) => text);
   for (let number = 0; number < 12_000; number += 1) log.output(String(number));
   const heard: string[] = [];
@@ -76,7 +76,7 @@ it('what a deploy says keeps some thousand lines for who comes later, the newest
   expect(heard.at(-1)).toBe('11999');
 });
 
-it('what a deploy says does not fail where it cannot be written', async () => {
+it("a deploy's log does not fail if it cannot be written", async () => {
   const log = new DeployLog(new LogFile(join(folder, 'is', 'not', 'there')), (text) => text);
   const heard: string[] = [];
   log.follow((line) => heard.push(line));

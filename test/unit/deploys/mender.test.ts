@@ -46,7 +46,7 @@ const live = (id: string, more: Partial<App> = {}): App => ({
   ...more,
 });
 
-it('starts what should run and does not, once, and nothing else', async () => {
+it('the mender starts apps that should run and do not, once, and nothing else', async () => {
   for (const app of [live('wanted'), live('stopped', { wanted: 'stopped' }), live('asleep', { asleep: true })])
     await store.create(app);
   await store.create(newApp('new', 'new', new Date(0)));
@@ -56,7 +56,7 @@ it('starts what should run and does not, once, and nothing else', async () => {
   expect(steps.filter((step) => step.startsWith('start'))).toEqual(['start wanted']);
 });
 
-it('looks at every app, and says once what cannot be put right', async () => {
+it('the mender checks every app, and logs once what cannot be corrected', async () => {
   for (const id of ['bad', 'good']) await store.create(live(id));
   broken = 'bad';
   const one = mender();

@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(paths.data, { recursive: true, force: true });
 });
 
-it('an ongoing deploy is the same for everyone who asks, until it ends, which they are all told', async () => {
+it('an ongoing deploy is the same for everyone who asks, until all are told that it ended', async () => {
   const [one, same] = await Promise.all([deploys.open('hello', 3), deploys.open('hello', 3)]);
   expect(same).toBe(one);
   expect(deploys.find('hello', 3)).toBe(one);
@@ -36,7 +36,7 @@ it('an ongoing deploy is the same for everyone who asks, until it ends, which th
   expect(said).toEqual(['         the ••••']);
 });
 
-it('an ongoing deploy says that it is waiting while it is, and not once it has begun or ended', async () => {
+it('an ongoing deploy says that it is queued, and not once it has started or ended', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const [waits, begins, ends] = await Promise.all([1, 2, 3].map((number) => deploys.open('hello', number)));
   for (const one of [waits, begins, ends]) one?.follow((line) => said.push(`${one.release}: ${line.trim()}`));

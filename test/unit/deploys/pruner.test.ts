@@ -58,7 +58,7 @@ async function environment(hash: string, ago: number): Promise<string> {
   return folder;
 }
 
-it('the pruner removes behind every deploy the environments that no release has used for a day, and no others', async () => {
+it('the pruner deletes environments unused for a day after every deploy, and no others', async () => {
   const [unused, fresh, used] = [
     await environment('unused', 25 * HOUR),
     await environment('fresh', 23 * HOUR),
@@ -75,7 +75,7 @@ it('the pruner removes behind every deploy the environments that no release has 
   expect([unused, fresh, used].map(existsSync)).toEqual([false, true, true]);
 });
 
-it('the pruner removes none while there is an app whose record cannot be read, and which may need it', async () => {
+it('the pruner deletes none while an app has an unreadable record, because it may need one', async () => {
   const folder = await environment('perhaps', 25 * HOUR);
   await writeFiles(paths.app('damaged'), { 'meta.json': '{' });
   expect(await store.load()).toEqual([expect.stringContaining('so the app is skipped')]);
@@ -83,7 +83,7 @@ it('the pruner removes none while there is an app whose record cannot be read, a
   expect(existsSync(folder)).toBe(true);
 });
 
-it('the pruner leaves no half of an environment in its place, at no moment of its removal', async () => {
+it('the pruner never leaves half an environment in its place', async () => {
   const folder = await environment('unused', 25 * HOUR);
   let done = false;
   const tidied = pruner.tidy().finally(() => (done = true));

@@ -45,7 +45,7 @@ function live(id: string, more: Partial<App> = {}): App {
   return { ...newApp(id, id, new Date(0)), live: 1, lastRelease: 1, releases: [releaseOf(1, 'live')], ...more };
 }
 
-it('reconciling starts what is wanted, and nothing that was stopped, sleeps or was never live', async () => {
+it('reconciling starts apps that should run, and none that are stopped, asleep or were never live', async () => {
   await store.create(live('wanted', { releases: [] }));
   await store.create(live('stopped', { releases: [], wanted: 'stopped' }));
   await store.create(live('asleep', { releases: [], asleep: true }));
@@ -55,7 +55,7 @@ it('reconciling starts what is wanted, and nothing that was stopped, sleeps or w
   expect(trouble).toEqual([]);
 });
 
-it('reconciling logs an app that cannot be taken up, and starts the others', async () => {
+it('reconciling logs an app that cannot be resumed, and starts the others', async () => {
   await store.create(live('without-repository'));
   await store.create(live('broken', { releases: [] }));
   await store.create(live('fine', { releases: [] }));
@@ -68,7 +68,7 @@ it('reconciling logs an app that cannot be taken up, and starts the others', asy
   expect(trouble.sort()).toEqual(['broken', 'without-repository']);
 });
 
-it('starts first what was used last, in turn', async () => {
+it('reconciling starts the most recently used apps first, a few at a time', async () => {
   for (const [id, used] of [
     ['seldom', 100],
     ['often', 300],

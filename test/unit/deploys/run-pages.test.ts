@@ -76,7 +76,7 @@ it('no page is run after one that raised an exception', async () => {
   expect(asked).toEqual(['', 'h2']);
 });
 
-it('a page that does not finish in its time is late, and so is one whose process goes away', async () => {
+it('a page that does not finish in time is reported as late, and so is one whose process exits', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   let advanced = 0;
   answer = () => {
@@ -90,7 +90,7 @@ it('a page that does not finish in its time is late, and so is one whose process
   expect(await run()).toEqual([{ page: '', late: true }]);
 });
 
-it('a check of pages that is called off ends at once', async () => {
+it('a cancelled page check ends at once', async () => {
   const off = new AbortController();
   answer = () => off.abort();
   expect(await run(60_000, off.signal)).toEqual([{ page: '', late: true }]);

@@ -6,14 +6,14 @@ import { Refusal } from '../../../src/errors.js';
 const failed = (reason: CommandFailed['reason'], lines: string[] = []): CommandFailed =>
   new CommandFailed(['uv', 'pip'], reason, 'uv failed.', { code: 1, lines });
 
-it('an install that fails is the fault of the file that names the packages, in one sentence', () => {
+it('a failed install is reported in one sentence about the dependency file', () => {
   const failure = installFailure(failed('exit', ['error: Because x was not found']), 'requirements.txt');
   expect(failure).toBeInstanceOf(Refusal);
   expect(failure).toMatchObject({ kind: 'invalid', code: 'build-failed', field: 'requirements.txt' });
   expect((failure as Refusal).message).toMatch(/^[A-Z].*\.$/);
 });
 
-it("a full disk is the server's trouble, not that of the packages, whoever reports it", () => {
+it("a full disk is the server's problem, not that of the packages", () => {
   const full = failed('exit', ['error: No space left on device (os error 28)']);
   const system = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   for (const error of [full, system]) {
@@ -23,11 +23,11 @@ it("a full disk is the server's trouble, not that of the packages, whoever repor
   expect(isDiskFull(failed('exit', ['error: no such package']))).toBe(false);
 });
 
-it('an install that was called off is cancelled, not failed', () => {
+it('a cancelled install is reported as cancelled, not failed', () => {
   expect(installFailure(failed('aborted'), 'requirements.txt')).toMatchObject({ code: 'build-cancelled' });
 });
 
-it('what is nobody’s install stays the error that it was', () => {
+it('other errors stay unchanged', () => {
   for (const error of [new Error('a defect'), failed('missing'), 'thrown text'])
     expect(installFailure(error, 'requirements.txt')).toBe(error);
 });

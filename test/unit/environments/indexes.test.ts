@@ -8,7 +8,7 @@ import { parsePipConf, pipFiles, pipVariables, readUvSettings, uvSettings } from
 const ALWAYS = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true' };
 
 describe('parsePipConf', () => {
-  it('reads values of one and of many lines, and lets install win over global', () => {
+  it('reads single and multi-line values, and install overrides global', () => {
     const text = [
       '# company settings',
       '[global]',
@@ -34,17 +34,17 @@ describe('parsePipConf', () => {
     });
   });
 
-  it('makes nothing of nonsense', () => {
+  it('reads nothing from nonsense', () => {
     expect(parsePipConf('  lonely\nno section = 1\n[global]\nword\n')).toEqual({});
   });
 });
 
 describe('uvSettings', () => {
-  it('always trusts the certificates of the system', () => {
+  it("always trusts the system's certificates", () => {
     expect(uvSettings({}, {})).toEqual({ env: ALWAYS, options: [] });
   });
 
-  it('says to uv what was said to pip', () => {
+  it("passes pip's settings to uv", () => {
     const pip = {
       'index-url': 'https://mirror/simple',
       'extra-index-url': 'https://a/simple  https://b/simple',
@@ -70,7 +70,7 @@ describe('uvSettings', () => {
     });
   });
 
-  it('leaves alone what is said to uv already, by its old names too', () => {
+  it('keeps existing uv settings, including their old names', () => {
     const env = {
       UV_INDEX_URL: 'x',
       UV_EXTRA_INDEX_URL: 'y',
@@ -84,33 +84,33 @@ describe('uvSettings', () => {
     expect(uvSettings(env, pip).env).toEqual({ ...ALWAYS, HTTP_PROXY: '6' });
   });
 
-  it('passes over a local folder that is not there, as pip does', () => {
+  it('skips a local folder that does not exist, as pip does', () => {
     expect(
       uvSettings({}, { 'find-links': '/here /gone file:///gone' }, (folder) => folder === '/here').env,
     ).toMatchObject({ UV_FIND_LINKS: '/here' });
     expect(uvSettings({}, { 'find-links': '/gone' }, () => false).env).toEqual(ALWAYS);
   });
 
-  it('uses no index where pip is told so', () => {
+  it('uses no index if pip uses none', () => {
     expect(uvSettings({}, { 'no-index': 'true', 'index-url': 'https://x', 'extra-index-url': 'https://y' })).toEqual({
       env: ALWAYS,
       options: ['--no-index'],
     });
   });
 
-  it('says nothing of a time-out that is none', () => {
+  it('ignores an invalid timeout', () => {
     expect(uvSettings({}, { timeout: 'soon' }).env).toEqual(ALWAYS);
   });
 });
 
-describe('the surroundings', () => {
+describe('the index settings of the environment', () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'indexes-'));
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('are looked for in the order of pip', () => {
+  it("are searched in pip's order", () => {
     expect(pipFiles({ HOME: '/h', XDG_CONFIG_DIRS: '/x:/y', PIP_CONFIG_FILE: '/c' })).toEqual([
       '/y/pip/pip.conf',
       '/x/pip/pip.conf',
@@ -122,13 +122,13 @@ describe('the surroundings', () => {
     expect(pipFiles({ HOME: '/h', PIP_CONFIG_FILE: '/dev/null' })).toEqual([]);
   });
 
-  it('speak by variables of one form', () => {
+  it('come from variables in one form', () => {
     expect(pipVariables({ PIP_INDEX_URL: 'x', PIP_CONFIG_FILE: 'y', PIP_EMPTY: '', PATH: 'z' })).toEqual({
       'index-url': 'x',
     });
   });
 
-  it('are read from files, of which the stronger win, and a variable wins over all', async () => {
+  it('come from files by precedence, and a variable overrides them all', async () => {
     const config = join(folder, '.config', 'pip');
     await mkdir(config, { recursive: true });
     await writeFile(
@@ -149,7 +149,7 @@ describe('the surroundings', () => {
     });
   });
 
-  it("name uv its own file, and without one keep uv from finding the app's", async () => {
+  it("give uv its own file, and without one keep uv from finding the app's", async () => {
     const env = { HOME: folder, PIP_CONFIG_FILE: '/dev/null' };
     expect((await readUvSettings({ ...env, UV_NO_CONFIG: '0' })).env).toEqual(ALWAYS);
     await mkdir(join(folder, '.config', 'uv'), { recursive: true });

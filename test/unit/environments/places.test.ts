@@ -25,7 +25,7 @@ const LISTED = {
 } as never;
 const LOCAL = { files: new Map([['requirements.txt', './lib\n']]), local: true } as never;
 
-it('an environment is complete with its facts and its Python, and not without either', async () => {
+it('an environment is complete only with its facts and its Python', async () => {
   expect(await isComplete(path)).toBe(false);
   for (const missing of Object.keys(whole)) {
     await writeFiles(path, whole);
@@ -35,21 +35,21 @@ it('an environment is complete with its facts and its Python, and not without ei
   }
 });
 
-it('requirements that several deploys may want are copied, and the project is not needed', async () => {
+it('shared requirements are copied, and do not need the project', async () => {
   const copies = join(folder, 'copies');
   const place = await placeOf(LISTED, { file: 'requirements.txt' }, '/project', copies);
   expect(place).toEqual({ folder: copies, requirements: 'requirements.txt' });
   expect(await readFile(join(copies, 'more/b.txt'), 'utf8')).toBe('b\n');
 });
 
-it('requirements that name files of the project are read there, and nothing is copied', async () => {
+it('requirements that refer to project files are read there, and nothing is copied', async () => {
   const copies = join(folder, 'copies');
   const place = await placeOf(LOCAL, { file: 'requirements.txt', format: 'requirements' }, '/project', copies);
   expect(place).toEqual({ folder: '/project', requirements: 'requirements.txt' });
   expect(existsSync(copies)).toBe(false);
 });
 
-it('requirements that were written by us never lie in the project, be it named by them', async () => {
+it('generated requirements are never in the project, even if named by it', async () => {
   const copies = join(folder, 'copies');
   const place = await placeOf(LOCAL, { file: 'requirements.txt', format: 'lines' }, '/project', copies);
   expect(place.folder).toBe('/project');
@@ -57,20 +57,20 @@ it('requirements that were written by us never lie in the project, be it named b
   expect(place.requirements.startsWith(copies)).toBe(true);
 });
 
-it('what takes the place of a folder leaves the one before aside', async () => {
+it('a folder that is replaced is set aside', async () => {
   await writeFiles(folder, { 'made/new': '', 'environment/old': '' });
   await replace(path, join(folder, 'made'), aside);
   expect([await readdir(path), await readdir(aside)]).toEqual([['new'], ['old']]);
 });
 
-it('a folder is moved to a place where nothing is', async () => {
+it('a folder is moved to an unused place', async () => {
   await writeFiles(folder, { 'made/new': '' });
   await replace(path, join(folder, 'made'), aside);
   expect(await readdir(path)).toEqual(['new']);
   expect(existsSync(aside)).toBe(false);
 });
 
-it('an environment that was used lately, or is gone, is not discarded', async () => {
+it('an environment that was used recently, or is gone, is not discarded', async () => {
   expect(await discard(path, aside, 60_000)).toBe(false);
   await writeFiles(path, whole);
   expect(await discard(path, aside, 60_000)).toBe(false);

@@ -89,7 +89,7 @@ describe('reasonFrom', () => {
     expect(reasonFrom(lines)).toBe(reason);
   });
 
-  it('never fills a screen', () => {
+  it('never fills the screen', () => {
     expect(reasonFrom([`error: ${'x'.repeat(10_000)}`])).toHaveLength(240);
   });
 });

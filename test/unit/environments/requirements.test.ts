@@ -24,7 +24,7 @@ describe('gatherRequirements', () => {
     expect((await gather('streamlit==1.65\nsix\n')).normal).not.toBe(plain.normal);
   });
 
-  it('takes in what is included, from the folder of the file that says so', async () => {
+  it('includes other files relative to the including one', async () => {
     const files = { 'req/base.txt': '-c pins.txt\nStreamlit\n', 'req/pins.txt': 'six==1.17\n' };
     const before = await gather('-r req/base.txt\n', files);
     expect(before).toMatchObject({ lacksStreamlit: false, local: false });
@@ -46,28 +46,28 @@ describe('gatherRequirements', () => {
     expect(below.normal).toBe((await gather('streamlit\n')).normal);
   });
 
-  it('knows where streamlit must be added', async () => {
+  it('recognises that streamlit must be added', async () => {
     expect((await gather('six')).lacksStreamlit).toBe(true);
     expect((await gather('streamlit')).lacksStreamlit).toBe(false);
     expect((await gather('six==1.17.0 --hash=sha256:00')).lacksStreamlit).toBe(false);
   });
 
-  it('adds streamlit where only constraints name it, which install nothing', async () => {
+  it('adds streamlit if only constraints name it, which install nothing', async () => {
     const pins = { 'pins.txt': 'streamlit==1.64.0\nsix==1.17.0\n' };
     expect((await gather('-c pins.txt\nsix\n', pins)).lacksStreamlit).toBe(true);
     expect((await gather('--constraint=pins.txt\nsix\n', pins)).lacksStreamlit).toBe(true);
     expect((await gather('-c pins.txt\n-r pins.txt\n', pins)).lacksStreamlit).toBe(false);
   });
 
-  it('knows where the project itself is installed', async () => {
+  it('recognises that the project itself is installed', async () => {
     expect((await gather('-r more.txt', { 'more.txt': '-e .' })).local).toBe(true);
   });
 
-  it('ends where files include each other', async () => {
+  it('ends if files include each other', async () => {
     expect((await gather('-r a.txt', { 'a.txt': '-r requirements.txt\nsix' })).normal).toContain('six');
   });
 
-  it('refuses included files that are larger than a list may be, one by one and all together', async () => {
+  it('refuses included files that are too large, one by one and in total', async () => {
     const mebibyte = '#\n'.repeat(512 * 1024);
     await expect(gather('-r a.txt', { 'a.txt': `${mebibyte}#` })).rejects.toMatchObject({
       code: 'requirements-unreadable',
@@ -93,7 +93,7 @@ describe('gatherRequirements', () => {
     });
   });
 
-  it('refuses what is outside of the project, wherever it is named, unless the project is the operator’s own', async () => {
+  it("refuses paths outside of the project, anywhere, unless the project is the operator's own", async () => {
     const files = { 'req/base.txt': '-e /srv/other\n' };
     await expect(gather('-r req/base.txt\n', files)).rejects.toMatchObject({
       code: 'requirements-outside',
@@ -106,7 +106,7 @@ describe('gatherRequirements', () => {
     });
   });
 
-  it('refuses a streamlit that is too old, wherever it is named', async () => {
+  it('refuses a Streamlit that is too old, anywhere', async () => {
     await expect(gather('-r base.txt', { 'base.txt': 'streamlit==1.2' })).rejects.toMatchObject({
       code: 'streamlit-too-old',
       field: 'base.txt',
@@ -121,7 +121,7 @@ describe('gatherRequirements', () => {
     ]);
   });
 
-  it('leaves addresses to the installer', async () => {
+  it('leaves URLs to the installer', async () => {
     expect((await gather('-r https://host/r.txt')).normal).toContain('https://host/r.txt');
   });
 });

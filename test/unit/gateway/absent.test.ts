@@ -30,7 +30,7 @@ const visit = async (headers: Record<string, string> = {}): Promise<Answer & { p
 const FETCHED = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' };
 const FRAMED = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' };
 
-it('an app that was never pushed is to a stranger an app that is not there', async () => {
+it('an app that was never pushed looks like no app to a stranger', async () => {
   const created = await visit();
   const machine = await ask(served.url);
   app = undefined;
@@ -41,7 +41,7 @@ it('an app that was never pushed is to a stranger an app that is not there', asy
   expect([machine.status, machine.text]).toEqual([nothing.status, nothing.text]);
 });
 
-it('an app that was never pushed tells its operator how to push, where the browser itself opens the page', async () => {
+it('an app that was never pushed tells its operator how to push, on a page opened by the browser itself', async () => {
   operator = true;
   const answer = await visit({ 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' });
   expect([answer.status, answer.page]).toEqual([404, { page: 'empty', lines: [] }]);
@@ -55,7 +55,7 @@ it('an app that was never pushed tells its operator how to push, where the brows
   expect(none.headers['cross-origin-opener-policy']).toBe('same-origin');
 });
 
-it('why the first deploy failed is told to the operator alone, where the browser itself opens the page', async () => {
+it('only the operator sees why the first deploy failed, on a page opened by the browser itself', async () => {
   app = { ...SHOP, releases: [releaseOf(1, 'failed', { reason: 'no main file' })] };
   state = 'failed';
   // To a stranger it is an app that is not there.
@@ -72,7 +72,7 @@ it.each<[AppState, string, number, string | undefined]>([
   ['sleeping', 'starting', 503, '2'],
   ['crashed', 'crashed', 503, '2'],
   ['stopped', 'stopped', 503, undefined],
-])('an app that is %s is the page "%s", and a line for a machine', async (now, page, status, retry) => {
+])('an app that is %s shows the page "%s", and a line for programs', async (now, page, status, retry) => {
   app = { ...SHOP, releases: [releaseOf(1, 'building')] };
   state = now;
   const answer = await visit();
@@ -81,7 +81,7 @@ it.each<[AppState, string, number, string | undefined]>([
   expect((await ask(served.url)).text).toBe(`shop: ${page}.\n`);
 });
 
-it('the log of the first build is shown to the operator alone, where the browser itself opens the page', async () => {
+it('only the operator sees the log of the first build, on a page opened by the browser itself', async () => {
   app = { ...SHOP, releases: [releaseOf(1, 'building')] };
   [state, operator] = ['deploying', true];
   expect((await visit()).page).toEqual({ page: 'building', lines: [' 0.1s  Release 1 of shop'] });

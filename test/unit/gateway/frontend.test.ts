@@ -24,7 +24,7 @@ async function environment(name: string, js: string): Promise<string> {
 }
 
 describe('the frontends of environments', () => {
-  it('share an address where every file is the same, and never otherwise', async () => {
+  it('share a URL only if all their files are the same', async () => {
     const [one, same, other] = [
       await environment('one', 'a'),
       await environment('same', 'a'),
@@ -44,7 +44,7 @@ describe('the frontends of environments', () => {
     expect((await frontends.find(key, new Set([same])))?.folder).toContain(same);
   });
 
-  it('get another key when a file changes while no server runs', async () => {
+  it('get another key if a file changes while no server runs', async () => {
     const place = await environment('changed', 'a');
     const before = await new Frontends(keys()).of(place);
     expect((await new Frontends(keys()).of(place))?.key).toBe(before?.key);

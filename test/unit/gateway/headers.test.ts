@@ -13,7 +13,7 @@ function response(headers: IncomingHttpHeaders, cookie?: string): IncomingHttpHe
   return headers;
 }
 
-test('the gateway says where a request came from, whatever the request itself says', () => {
+test('the gateway sets the origin of a request, whatever the request itself says', () => {
   const headers = request({
     host: 'h',
     'x-forwarded-for': '6.6.6.6',
@@ -30,14 +30,14 @@ test('the gateway says where a request came from, whatever the request itself sa
   });
 });
 
-test('the password and the console’s session stay here, other cookies pass as they are', () => {
+test('the password and the console session are removed, and other cookies pass unchanged', () => {
   const headers = request({ authorization: 'Basic eA==', cookie: `a=1; ${SESSION_COOKIE}=x; b="2;3"` });
   expect(headers).not.toHaveProperty('authorization');
   expect(headers.cookie).toBe('a=1; b="2;3"');
   expect(request({ cookie: `${SESSION_COOKIE}=x` })).not.toHaveProperty('cookie');
 });
 
-test('headers that Connection names go, but never the frame, the target or the cookies of a message', () => {
+test("headers named in Connection are removed, but never a message's framing, target or cookies", () => {
   const headers = request({
     connection: 'X-Hop, Host, Content-Length, Transfer-Encoding, Cookie',
     'x-hop': '1',
@@ -50,7 +50,7 @@ test('headers that Connection names go, but never the frame, the target or the c
   expect(headers).not.toHaveProperty('connection');
 });
 
-test('an upgrade stays one, and what only mentions one does not become one', () => {
+test('an upgrade stays one, and a request that mentions one does not become one', () => {
   expect(request({ connection: 'keep-alive, Upgrade', upgrade: 'websocket' })).toMatchObject({
     connection: 'Upgrade',
     upgrade: 'websocket',
@@ -60,11 +60,11 @@ test('an upgrade stays one, and what only mentions one does not become one', () 
   expect(request({ upgrade: 'websocket' })).not.toHaveProperty('connection');
 });
 
-test('the server has answered Expect already', () => {
+test('the server has already answered Expect', () => {
   expect(request({ expect: '100-continue' })).not.toHaveProperty('expect');
 });
 
-test('an app cannot speak for the origin that it shares', () => {
+test('an app cannot set policies for the shared origin', () => {
   const headers = response({
     'clear-site-data': '"*"',
     'strict-transport-security': 'max-age=1',
@@ -83,7 +83,7 @@ test('an app cannot speak for the origin that it shares', () => {
   expect(headers).toEqual({ etag: 'x' });
 });
 
-test('an app does not get a browser to report to it what is asked of the platform', () => {
+test('an app cannot have browsers report other requests to it', () => {
   const headers = response({
     nel: '{"report_to":"a","success_fraction":1}',
     'report-to': '{"group":"a"}',
@@ -92,7 +92,7 @@ test('an app does not get a browser to report to it what is asked of the platfor
   expect(headers).toEqual({ 'reporting-endpoints': 'of-this-page="/apps/demo/x"' });
 });
 
-test('an app cannot set the console’s session cookie, in whatever way it is written', () => {
+test("an app cannot set the console session's cookie, in any spelling", () => {
   const headers = response({
     'set-cookie': [
       `${SESSION_COOKIE}=a`,
@@ -106,7 +106,7 @@ test('an app cannot set the console’s session cookie, in whatever way it is wr
   expect(response({ 'set-cookie': [`${SESSION_COOKIE}=a`] })).not.toHaveProperty('set-cookie');
 });
 
-test('a cookie is bound to its app, whatever it says, and keeps the rest of its bytes', () => {
+test('a cookie is limited to its app, and the rest of it is unchanged', () => {
   const scoped = (cookie: string): string => scopeCookie(cookie, '/apps/demo');
   expect(scoped('_streamlit_xsrf=2|a|b|3; Path=/; SameSite=Lax')).toBe(
     '_streamlit_xsrf=2|a|b|3; Path=/apps/demo/; SameSite=Lax',
@@ -125,12 +125,12 @@ test('a cookie is bound to its app, whatever it says, and keeps the rest of its 
   expect(scoped('a=1; Path=/apps/demo')).toBe('a=1; Path=/apps/demo');
 });
 
-test('a cookie of ours is added to the app’s', () => {
+test("our own cookie is added to the app's", () => {
   expect(response({ 'set-cookie': ['a=1'] }, 'ours=2')['set-cookie']).toEqual(['a=1; Path=/apps/demo/', 'ours=2']);
   expect(response({}, 'ours=2')['set-cookie']).toEqual(['ours=2']);
 });
 
-test('the answer that opens a WebSocket keeps its upgrade and loses the rest that may not leave', () => {
+test('the response that opens a WebSocket keeps its upgrade and loses other hop-by-hop headers', () => {
   const headers: IncomingHttpHeaders = {
     connection: 'upgrade, x-hop',
     upgrade: 'websocket',
@@ -141,13 +141,13 @@ test('the answer that opens a WebSocket keeps its upgrade and loses the rest tha
   expect(headers).toEqual({ connection: 'Upgrade', upgrade: 'websocket', 'set-cookie': ['b=1; Path=/apps/demo/'] });
 });
 
-test('an app sees every cookie but the console’s session, and of one name only the nearest', () => {
+test('an app sees every cookie but the console session, and only the closest one of each name', () => {
   expect(forApp(`aa=1; a=2; ${SESSION_COOKIE}=x; a =3; b=a=4; __Host-${SESSION_COOKIE}=y`)).toBe('aa=1; a=2; b=a=4');
   expect(forApp(`__Secure-${SESSION_COOKIE}=1`)).toBeUndefined();
   expect(forApp(undefined)).toBeUndefined();
 });
 
-test('a header of no usual kind stays here, unless the operator lets it pass', () => {
+test('an unusual header is removed, unless the operator allows it', () => {
   const names = [
     'x-email',
     'x-anything',
@@ -173,7 +173,7 @@ test('a header of no usual kind stays here, unless the operator lets it pass', (
   });
 });
 
-test('what HTTP, browsers and Streamlit send passes', () => {
+test('headers of HTTP, browsers and Streamlit pass', () => {
   const names = [
     'accept',
     'accept-language',

@@ -37,13 +37,13 @@ it.each([
   expect(isOurHost(host, RULE)).toBe(false);
 });
 
-it('any number is fine where the server can be reached by numbers, and still no other name', () => {
+it('any IP address is accepted if the server is reachable by address, and still no other name', () => {
   const open = { ...RULE, bind: '0.0.0.0' };
   for (const host of ['192.168.0.7:5000', '[fe80::1]:5000']) expect(isOurHost(host, open)).toBe(true);
   for (const host of ['evil.example', '192.168.0.7.evil.example']) expect(isOurHost(host, open)).toBe(false);
 });
 
-it('a host is read without its port, its brackets and its last dot, in small letters', () => {
+it('a host is compared without port, brackets and trailing dot, in lower case', () => {
   expect(['A.b.:1', '[::1]:2', '[::1]', 'x:123456', 'a b'].map(nameOf)).toEqual([
     'a.b',
     '::1',

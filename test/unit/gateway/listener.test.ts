@@ -35,7 +35,7 @@ async function say(request: string, then?: string): Promise<string> {
   return said;
 }
 
-test('who sends headers or an address that are too long is told that, and not that the request is no request', async () => {
+test('headers or a URL that are too long are reported as such, not as a malformed request', async () => {
   const long = 'x'.repeat(70 * 1024);
   for (const request of [
     `GET / HTTP/1.1\r\nHost: h\r\nCookie: a=${long}\r\n\r\n`,
@@ -49,7 +49,7 @@ test('who sends headers or an address that are too long is told that, and not th
   expect(await say('GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 [^]*ok/);
 });
 
-test('what is no request does not get into the answer to the one before it', async () => {
+test('a malformed request does not end up in the response to the previous one', async () => {
   answer = (_, response) => void response.writeHead(200, { 'content-length': 100 }).write('a part');
   const said = await say('GET / HTTP/1.1\r\nHost: h\r\n\r\n', 'no request at all\r\n\r\n');
   expect(said).toMatch(/\r\n\r\na part$/);

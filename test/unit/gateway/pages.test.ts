@@ -61,7 +61,7 @@ const target = (release: number, state: ProcessState = 'ready'): Target =>
 const request = (headers: Record<string, string>, method = 'GET'): IncomingMessage =>
   ({ method, headers }) as unknown as IncomingMessage;
 
-it('the page of an app is bound to the release that new visitors get, and its files to one address for all apps', async () => {
+it("an app's page is bound to the release for new visitors, and its files have one URL for all apps", async () => {
   const page = (await pages.page(shop, '/', target(2))) ?? '';
   expect(page).toContain('app + "/~2"');
   expect(page).toMatch(/src="\/base\/_streamlit\/1\.64\.0-[0-9a-f]+\/static\/js\/index\.abc\.js"/);
@@ -70,12 +70,12 @@ it('the page of an app is bound to the release that new visitors get, and its fi
   expect(asked).toEqual([]);
 });
 
-it('the page is there before the process is', async () => {
+it('the page is available before the process', async () => {
   expect(await pages.page(shop, '/', undefined)).toContain('app + "/~2"');
   expect(await pages.pins(shop, undefined)).toBe(true);
 });
 
-it('an app with an older Streamlit, or of which nothing is live, answers for itself', async () => {
+it('an app with an older Streamlit, or without a live release, serves its own page', async () => {
   expect(await pages.page(shop, '/', target(1))).toBeUndefined();
   expect(await pages.pins(shop, target(1))).toBe(false);
   expect(await pages.page({ ...shop, live: null }, '/', undefined)).toBeUndefined();
@@ -83,7 +83,7 @@ it('an app with an older Streamlit, or of which nothing is live, answers for its
   expect(await pages.page(unbuilt, '/', undefined)).toBeUndefined();
 });
 
-it("a path below an app is a page where Streamlit answers with its own, and the question is no visitor's", async () => {
+it('a path below an app is a page if Streamlit answers with its own, and asking is not a visit', async () => {
   const ready = target(2);
   expect(await pages.page(shop, '/page', ready)).toContain('app + "/~2"');
   expect(await pages.page(shop, '/api/data', ready)).toBeUndefined();
@@ -91,20 +91,20 @@ it("a path below an app is a page where Streamlit answers with its own, and the 
   expect(ready.claims).toBe(0);
 });
 
-it('a path that looks like a page is treated as one until the process answers', async () => {
+it('a path that looks like a page counts as one until the process answers', async () => {
   const starting = target(2, 'starting');
   expect(await pages.page(shop, '/page', starting)).toBeDefined();
   expect(await pages.page(shop, '/robots.txt', starting)).toBeUndefined();
   expect(asked).toEqual([]);
 });
 
-it('an address of a static file finds the frontend of any release, and no other', async () => {
+it("a static file's URL finds the frontend of any release, and no other", async () => {
   const key = (await pages.frontend(shop, 2))?.key ?? '';
   expect((await pages.find(key))?.key).toBe(key);
   expect(await pages.find('1.64.0-00000000000000000000')).toBeUndefined();
 });
 
-it('only a browser that opens a page navigates', () => {
+it('only a browser that opens a page counts as navigating', () => {
   const accept = 'text/html,*/*';
   expect(isNavigation(request({ accept }), '/')).toBe(true);
   expect(isNavigation(request({ accept, 'sec-fetch-mode': 'navigate' }, 'HEAD'), '/page')).toBe(true);
@@ -116,7 +116,7 @@ it('only a browser that opens a page navigates', () => {
   for (const rest of ['/mediation', '/staticfiles', '/~me']) expect(isNavigation(request({ accept }), rest)).toBe(true);
 });
 
-it('the cookie of an older Streamlit is read for its own app alone', () => {
+it("an older Streamlit's cookie is read for its own app only", () => {
   const [cookie = ''] = releaseCookie('shop', '/apps/shop', 12).split(';');
   expect(releaseFromCookie(request({ cookie: `a=b; ${cookie}; c=d` }), 'shop')).toBe(12);
   expect(releaseFromCookie(request({ cookie }), 'shop2')).toBeUndefined();

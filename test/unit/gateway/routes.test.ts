@@ -7,7 +7,7 @@ function target(release: number, state: ProcessState = 'ready'): Target & { back
   return new Target({ release, address: { host: '127.0.0.1', port: 1 }, state });
 }
 
-test('new visitors get the live release, a page gets its own while that drains, then the live one', () => {
+test('new visitors get the live release, and a page gets its own while that drains, then the live one', () => {
   const routes = new RouteTable();
   const [one, two] = [target(1), target(2)];
   expect(routes.swap('demo', one)).toBeUndefined();
@@ -25,7 +25,7 @@ test('new visitors get the live release, a page gets its own while that drains, 
   expect(routes.pick('demo', 1)).toBeUndefined();
 });
 
-test('a page whose older release has crashed goes over to the live one', () => {
+test('a page whose older release has crashed moves to the live one', () => {
   const routes = new RouteTable();
   const old = target(1);
   const live = target(2);
@@ -35,7 +35,7 @@ test('a page whose older release has crashed goes over to the live one', () => {
   expect(routes.pick('demo', 1)).toBe(live);
 });
 
-test('a process that another one of the same release replaces does not drain', () => {
+test('a process replaced by another one of the same release does not drain', () => {
   const routes = new RouteTable();
   const [before, after] = [target(3), target(3)];
   routes.swap('demo', before);
@@ -45,7 +45,7 @@ test('a process that another one of the same release replaces does not drain', (
   expect(routes.live('demo')).toBe(after);
 });
 
-test('who waits is told as soon as the process serves, or the time is over, or nobody waits any more', async () => {
+test('a waiter is told when the process serves, the time is over, or the wait is cancelled', async () => {
   const routes = new RouteTable();
   const starting = target(1, 'starting');
   routes.swap('demo', starting);
@@ -57,7 +57,7 @@ test('who waits is told as soon as the process serves, or the time is over, or n
   expect(await routes.whenReady('other', undefined, 10_000, () => false)).toBeUndefined();
 });
 
-test('apps do not hear of each other’s changes', async () => {
+test("apps do not hear of each other's changes", async () => {
   const routes = new RouteTable();
   let looked = 0;
   let go = true;

@@ -62,7 +62,7 @@ async function ask(path: string, encoding?: string, method = 'GET'): Promise<Ans
   });
 }
 
-it('a script goes out compressed to whoever takes that, and may be kept for ever', async () => {
+it('a script is compressed for clients that accept it, and may be cached forever', async () => {
   const { status, headers, body } = await ask('/js/a.js', 'gzip, br;q=0.8');
   expect(status).toBe(200);
   expect(headers).toMatchObject({ 'content-encoding': 'br', vary: 'accept-encoding' });
@@ -72,7 +72,7 @@ it('a script goes out compressed to whoever takes that, and may be kept for ever
 });
 
 it.each([undefined, 'gzip', 'br;q=0', 'brotli'])(
-  'a script goes out as it is to whoever accepts %s',
+  'a script is sent uncompressed to a client that accepts %s',
   async (encoding) => {
     const { headers, body } = await ask('/js/a.js', encoding);
     expect(headers).not.toHaveProperty('content-encoding');
@@ -81,7 +81,7 @@ it.each([undefined, 'gzip', 'br;q=0', 'brotli'])(
   },
 );
 
-it('a compressed copy is made once, however many ask at once, and nothing else is left', async () => {
+it('a compressed copy is created once, however many ask at once, and nothing else is left', async () => {
   const answers = await Promise.all(Array.from({ length: 5 }, () => ask('/js/a.js', 'br')));
   expect(new Set(answers.map(({ body }) => body.toString('hex'))).size).toBe(1);
   const copies = join(folder, 'cache', '1.64.0-abc', 'js');
@@ -90,19 +90,19 @@ it('a compressed copy is made once, however many ask at once, and nothing else i
   expect((await ask('/js/a.js', 'br')).body.toString()).toBe('kept');
 });
 
-it('what is compressed already is not compressed again', async () => {
+it('compressed files are not compressed again', async () => {
   const { headers, body } = await ask('/font.woff2', 'br');
   expect(headers).not.toHaveProperty('content-encoding');
   expect(headers).not.toHaveProperty('vary');
   expect(body.toString()).toBe('font');
 });
 
-it('HEAD is answered with the headers alone', async () => {
+it('HEAD is answered with headers only', async () => {
   const { status, headers, body } = await ask('/js/a.js', undefined, 'HEAD');
   expect([status, headers['content-length'], body.length]).toEqual([200, String(SCRIPT.length), 0]);
 });
 
-it('nothing but the files of a frontend is served', async () => {
+it('only the files of a frontend are served', async () => {
   await symlink(join(folder, 'secret.js'), join(folder, 'front', 'link.js'));
   for (const path of [
     '/../secret.js',

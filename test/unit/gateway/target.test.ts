@@ -3,7 +3,7 @@ import { Target } from '../../../src/gateway/target.js';
 
 const backend = { release: 1, address: { host: '127.0.0.1', port: 1 }, state: 'ready' as const };
 
-test('a request is counted until it ends, and once', () => {
+test('a request is counted once, until it ends', () => {
   const target = new Target(backend);
   const [first, second] = [target.claim(), target.claim()];
   expect(target.claims).toBe(2);
@@ -14,7 +14,7 @@ test('a request is counted until it ends, and once', () => {
   expect(target.claims).toBe(0);
 });
 
-test('the time when the last WebSocket closed is remembered, also from an earlier server', () => {
+test('the time when the last WebSocket closed is remembered, even from an earlier server', () => {
   const target = new Target(backend);
   expect(target.lastSocketAt).toBe(0);
   const release = target.hold(() => undefined);
@@ -39,7 +39,7 @@ test('a target is idle when no request is in progress, even with open WebSockets
   page();
 });
 
-test('waiting for a target to be idle ends after its time, or when it is called off', async () => {
+test('waiting for a target to be idle ends at its limit, or when it is cancelled', async () => {
   const target = new Target(backend);
   target.claim();
   await target.whenIdle(20);

@@ -13,7 +13,7 @@ const BODY = Buffer.concat([
   Buffer.from('PACK\0\0\0\x02 and objects, which are no packets'),
 ]);
 
-it('an announcement lists the refs of a push once, before its objects and however the bytes are cut', () => {
+it('an announcement lists the refs of a push once, before its objects and however the bytes are split', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: BODY.length }), (size) => {
       const announcement = new Announcement();
@@ -24,7 +24,7 @@ it('an announcement lists the refs of a push once, before its objects and howeve
   );
 });
 
-it('an announcement lists no refs where git only asks whether it may push', () => {
+it('an announcement lists no refs if git only asks whether it may push', () => {
   expect(new Announcement().read(FLUSH)).toEqual([]);
 });
 

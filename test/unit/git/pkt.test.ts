@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FLUSH, MAX_PAYLOAD, pkt, PktReader } from '../../../src/git/pkt.js';
 
-it('a packet begins with its length in bytes, not in characters', () => {
+it('a packet starts with its length in bytes, not in characters', () => {
   expect(pkt('ok\n').toString('latin1')).toBe('0007ok\n');
   expect(pkt('é').subarray(0, 4).toString('latin1')).toBe('0006');
   expect(pkt('').toString('latin1')).toBe('0004');
@@ -13,7 +13,7 @@ it('a packet may be as long as git allows, and no longer', () => {
   expect(() => pkt(new Uint8Array(MAX_PAYLOAD + 1))).toThrow(RangeError);
 });
 
-it('a reader of packets gives every packet whole and in order, however the bytes are cut', () => {
+it('a packet reader returns every packet complete and in order, however the bytes are split', () => {
   const payloads = fc.array(fc.option(fc.uint8Array({ maxLength: 300 })), { maxLength: 20 });
   fc.assert(
     fc.property(payloads, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (sent, cuts) => {
@@ -32,10 +32,10 @@ it('a reader of packets gives every packet whole and in order, however the bytes
   );
 });
 
-it('a reader of packets takes an empty packet for what it is, and not for a flush', () => {
+it('a packet reader distinguishes an empty packet from a flush', () => {
   expect(new PktReader().push(Buffer.from('00040000'))).toEqual([Buffer.alloc(0), null]);
 });
 
-it.each(['zzzz', '-001', '0x10', '    '])('a reader of packets refuses the length "%s"', (length) => {
+it.each(['zzzz', '-001', '0x10', '    '])('a packet reader refuses the length "%s"', (length) => {
   expect(() => new PktReader().push(Buffer.from(`${length}data`))).toThrow('not a pkt-line');
 });

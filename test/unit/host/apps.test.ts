@@ -61,14 +61,14 @@ it('every app is listed by its id, with its state', async () => {
   expect(() => apps.get('none')).toThrow(expect.objectContaining({ code: 'app-not-found' }));
 });
 
-it('describing an app changes what is told, and nothing else; nothing is restarted', async () => {
+it('a new description changes nothing else, and nothing is restarted', async () => {
   const before = await data.app('shop', { description: 'Things', tags: ['a'] });
   const { app } = await apps.describe('shop', { name: ' Store ', hidden: true });
   expect(app).toEqual({ ...before, name: 'Store', hidden: true, updatedAt: app.updatedAt });
   expect(done).toEqual([]);
 });
 
-it('an app is not given the name of another one, nor an empty one', async () => {
+it("an app cannot get another one's name, or an empty one", async () => {
   await data.app('shop', { name: 'Shop' });
   await data.app('blog', { name: 'Blog' });
   await expect(apps.describe('blog', { name: 'SHOP' })).rejects.toMatchObject({ code: 'app-name-taken' });
@@ -76,7 +76,7 @@ it('an app is not given the name of another one, nor an empty one', async () => 
   expect(data.store.get('blog').name).toBe('Blog');
 });
 
-it('a preview has no previews, and its other facts can be changed', async () => {
+it('a preview has no previews, and its other fields can be changed', async () => {
   await data.app('shop');
   await data.store.create(newPreview('shop--x', data.store.get('shop'), 'x', new Date()));
   await expect(apps.describe('shop--x', { previews: true, hidden: true })).rejects.toMatchObject({
@@ -86,7 +86,7 @@ it('a preview has no previews, and its other facts can be changed', async () => 
   expect((await apps.describe('shop--x', { hidden: true })).app.hidden).toBe(true);
 });
 
-it('the name and description of an app in place are config.json’s; its tags, and the same text again, are not refused', async () => {
+it('the name and description of an in-place app come from config.json, and its tags can be changed', async () => {
   await data.app('local', { place: PLACE, name: 'Local', description: 'one\ntwo' });
   for (const facts of [{ name: 'Other' }, { description: 'three' }]) {
     await expect(apps.describe('local', facts)).rejects.toMatchObject({ code: 'app-in-place' });
@@ -95,7 +95,7 @@ it('the name and description of an app in place are config.json’s; its tags, a
   expect(app).toMatchObject({ name: 'Local', tags: ['b'] });
 });
 
-it('an app is started and restarted by its own source, in the name of who asked', async () => {
+it('an app is started and restarted by its own source, on behalf of the requester', async () => {
   await data.app('shop');
   await data.app('local', { place: PLACE });
   for (const id of ['shop', 'local']) {
@@ -110,7 +110,7 @@ it('an app is started and restarted by its own source, in the name of who asked'
   ]);
 });
 
-it('an app is on record as stopped before its start is called off and its process ends', async () => {
+it('an app is recorded as stopped before its start is cancelled and its process ends', async () => {
   await data.app('shop');
   await data.app('blog');
   expect((await apps.stop('shop')).app.wanted).toBe('stopped');
@@ -118,7 +118,7 @@ it('an app is on record as stopped before its start is called off and its proces
   expect(data.store.get('blog').wanted).toBe('running');
 });
 
-it('a stop waits for a start that is under way, and goes ahead of no other app', async () => {
+it('a stop waits for a start in progress, and does not delay other apps', async () => {
   await data.app('shop');
   await data.app('blog');
   let go = (): void => undefined;
@@ -132,7 +132,7 @@ it('a stop waits for a start that is under way, and goes ahead of no other app',
   expect(done.at(-1)).toBe('stop shop');
 });
 
-it('removing an app that is not there, or that is not ours, is refused', async () => {
+it('deleting an unknown app, or one that is not ours, is refused', async () => {
   await data.app('local', { place: PLACE });
   await data.app('shop');
   await expect(apps.remove('none')).rejects.toMatchObject({ code: 'app-not-found' });
@@ -142,7 +142,7 @@ it('removing an app that is not there, or that is not ours, is refused', async (
   expect(done).toEqual(['remove shop']);
 });
 
-it('whoever listens hears of changes of records and of processes, of removals, and of nothing once he has left', async () => {
+it('subscribers get changes of records and processes and deletions, until they unsubscribe', async () => {
   await data.app('shop');
   const heard: [string, AppStatus['state'] | undefined][] = [];
   const leave = apps.subscribe((id, status) => heard.push([id, status?.state]));
@@ -163,7 +163,7 @@ it('whoever listens hears of changes of records and of processes, of removals, a
   expect(heard).toHaveLength(3);
 });
 
-it('another branch becomes the one that deploys, and nothing is deployed by that', async () => {
+it('the deploy branch can be changed, and nothing is deployed', async () => {
   await data.app('shop', { deployBranch: 'master', live: 1, releases: [releaseOf(1, 'live')] });
   await apps.describe('shop', { deployBranch: 'master' });
   expect(done).toEqual([]);
@@ -171,7 +171,7 @@ it('another branch becomes the one that deploys, and nothing is deployed by that
   expect(done).toEqual(['choose main for shop']);
 });
 
-it('a branch that has no valid name, or a preview, does not become the one that deploys', async () => {
+it('a branch with an invalid name or a preview cannot become the deploy branch', async () => {
   const shop = await data.app('shop', { deployBranch: 'main' });
   await data.app('shop--idea', { preview: { of: 'shop', branch: 'idea', lastUsedAt: shop.createdAt } });
   await data.app('local', { place: PLACE });

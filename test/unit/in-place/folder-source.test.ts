@@ -53,7 +53,7 @@ const app = (facts: Partial<App> = {}): Promise<App> =>
   data.app('sales', { place: { key: 'sales', dir, restartOnCrash: true, watch: false }, ...facts });
 const LIVE: Partial<App> = { live: 1, lastRelease: 1, releases: [releaseOf(1, 'live')] };
 
-it("an app in place shows its folder's files, without environments and what git keeps", async () => {
+it("an in-place app shows its folder's files, without environments and .git", async () => {
   const sales = await app();
   expect(await source.files(sales)).toEqual([
     { path: 'app.py', size: 3 },
@@ -63,7 +63,7 @@ it("an app in place shows its folder's files, without environments and what git 
   expect(await source.newest()).toBeUndefined();
 });
 
-it('nothing outside of what is listed can be read', async () => {
+it('nothing outside of the listed files can be read', async () => {
   const sales = await app();
   await writeFiles(data.paths.data, { 'admin-token': 'secret' });
   for (const path of [
@@ -82,12 +82,12 @@ it('a file that is too large is refused by its size', async () => {
   await expect(source.read(sales, 'data.csv')).rejects.toMatchObject({ code: 'file-too-large' });
 });
 
-it('a folder that is gone holds no files', async () => {
+it('a missing folder has no files', async () => {
   const sales = await app({ place: { key: 'sales', dir: join(dir, 'gone'), restartOnCrash: true, watch: false } });
   expect(await source.files(sales)).toEqual([]);
 });
 
-it('a deploy of a folder is named by a digest of its code, which its data does not change', async () => {
+it("a folder's deploy is identified by a digest of its code, which data does not change", async () => {
   const sales = await app();
   await source.deploy('sales', ADA, 'added');
   await writeFiles(dir, { 'data.csv': '3,4' });
@@ -109,20 +109,20 @@ it('a deploy of a folder is named by a digest of its code, which its data does n
   expect(await source.hasChanged(sales, releaseOf(3, 'live', { commit: third?.commit ?? '' }))).toBe(false);
 });
 
-it('a folder that is gone is deployed, so that the deploy tells of it, and counts as unchanged', async () => {
+it('a missing folder is deployed, so that the deploy reports it, and counts as unchanged', async () => {
   const sales = await app({ place: { key: 'sales', dir: join(dir, 'gone'), restartOnCrash: true, watch: false } });
   expect(await source.hasChanged(sales, releaseOf(1, 'live'))).toBe(false);
   await source.deploy('sales', ADA, 'added');
   expect(deploys.asked).toMatchObject([{ commit: NO_COMMIT }]);
 });
 
-it('an app that is deployed from its repository is not deployed from a folder', async () => {
+it('an app with its own repository is not deployed from a folder', async () => {
   await data.app('shop');
   await expect(source.deploy('shop', ADA, 'added')).rejects.toMatchObject({ code: 'not-in-place' });
   expect(deploys.asked).toEqual([]);
 });
 
-it('a deploy that fails is logged, and one that does not is not', async () => {
+it('a failed deploy is logged, and a successful one is not', async () => {
   await app();
   await (
     await source.deploy('sales', ADA, 'added')
@@ -138,7 +138,7 @@ it.each([
   ['that has crashed', 'crashed', LIVE],
   ['of which nothing runs', undefined, LIVE],
 ] as const)(
-  'an app %s is started by a new release of its folder, and what was live is history',
+  'an app %s is started by a new release of its folder, and the old one becomes history',
   async (_what, runs, facts) => {
     const sales = await app(facts);
     state = runs;
@@ -149,7 +149,7 @@ it.each([
   },
 );
 
-it('an app that runs is not started again', async () => {
+it('a running app is not started again', async () => {
   const sales = await app(LIVE);
   state = 'ready';
   await source.start(sales, ADA);
@@ -157,14 +157,14 @@ it('an app that runs is not started again', async () => {
   expect([done, deploys.asked]).toEqual([[], []]);
 });
 
-it('a start that is under way is joined, and no second one begins', async () => {
+it('a start joins the one in progress', async () => {
   await app({ lastRelease: 1, releases: [releaseOf(1, 'building')] });
   underWay = { app: 'sales', release: 1, follow: () => () => undefined, done: Promise.resolve(releaseOf(1, 'live')) };
   expect(await source.bringUp('sales', ADA, 'started')).toBe(underWay);
   expect(deploys.asked).toEqual([]);
 });
 
-it('an app that runs is restarted beside its old process, which stays on record until then', async () => {
+it('a running app is restarted next to its old process, which stays recorded until then', async () => {
   const sales = await app(LIVE);
   state = 'ready';
   await source.restart(sales, ADA);
@@ -181,7 +181,7 @@ it('a restart that fails is refused with the reason, and the old release stays l
   expect(data.store.get('sales').live).toBe(1);
 });
 
-it('a start is called off by abandoning its deploy', async () => {
+it('a start is cancelled by cancelling its deploy', async () => {
   await source.callOffStart(await app());
   expect(done).toEqual(['abandon sales']);
 });

@@ -105,7 +105,7 @@ async function settled(facts: Partial<App> = {}, entry: object = {}): Promise<vo
   done = [];
 }
 
-it('what lies in the folder of apps is written into config.json and runs; other folders are left alone', async () => {
+it('apps in the apps folder are added to config.json and run, and other folders are left alone', async () => {
   await writeFiles(apps, { 'sales/app.py': '', 'scripts/tool.py': '', '.hidden/app.py': '', 'notes.txt': '' });
   expect(await refresh()).toEqual(['sales added']);
   expect(done).toEqual(['bring up as ada: sales']);
@@ -113,14 +113,14 @@ it('what lies in the folder of apps is written into config.json and runs; other 
   expect(followed).toEqual(['sales']);
 });
 
-it('a folder is not found as an app where one that was pushed has its id', async () => {
+it('a folder is not added as an app if a pushed app has its id', async () => {
   await data.app('sales');
   await writeFiles(apps, { 'sales/app.py': '' });
   expect(await refresh()).toEqual([]);
   expect(data.store.get('sales').place).toBeUndefined();
 });
 
-it('an entry with the id of an app that was pushed is skipped, and that app stays as it is', async () => {
+it('an entry with the id of a pushed app is skipped, and that app is unchanged', async () => {
   const pushed = await data.app('sales');
   await config({ sales: {} });
   expect(await refresh()).toEqual(['sales skipped']);
@@ -134,7 +134,7 @@ it('an app that runs as config.json says is left alone', async () => {
   expect(done).toEqual([]);
 });
 
-it('a new name is taken over without a restart', async () => {
+it('a new name is applied without a restart', async () => {
   await settled();
   await config({ sales: { name: 'Sales Figures', description: 'All' } });
   expect(await refresh()).toEqual(['sales changed']);
@@ -155,7 +155,7 @@ it.each([
   expect(done).toEqual([`${how} as ada: sales`]);
 });
 
-it('an app that a person has stopped stays stopped, whatever has changed', async () => {
+it('a stopped app stays stopped, whatever has changed', async () => {
   await settled({ wanted: 'stopped' });
   changed.add('sales');
   await config({ sales: { port: 8601 } });
@@ -164,14 +164,14 @@ it('an app that a person has stopped stays stopped, whatever has changed', async
   expect(done).toEqual([]);
 });
 
-it('an app that is asleep is not woken', async () => {
+it('a sleeping app is not woken', async () => {
   await settled({ asleep: true });
   running.clear();
   expect(await refresh()).toEqual(['sales unchanged']);
   expect(done).toEqual([]);
 });
 
-it('an app that config.json names no more is dropped, and one that was pushed is not', async () => {
+it('an app that is no longer in config.json is dropped, and a pushed one is not', async () => {
   await settled();
   await data.app('pushed');
   await config({});
@@ -179,7 +179,7 @@ it('an app that config.json names no more is dropped, and one that was pushed is
   expect(ids()).toEqual(['pushed']);
 });
 
-it('a config.json with mistakes drops nothing, and the mistakes are logged once', async () => {
+it('a config.json with errors drops nothing, and the errors are logged once', async () => {
   await settled();
   await writeFile(join(base, 'config.json'), '{"apps": ');
   const { notes, apps: outcomes } = await folders.refresh(ADA);
@@ -193,7 +193,7 @@ it('a config.json with mistakes drops nothing, and the mistakes are logged once'
   expect(folders.mistakes).toEqual([]);
 });
 
-it('a config.json that cannot be read, and of which no valid version is known, drops nothing', async () => {
+it('an unreadable config.json without a known valid version drops nothing', async () => {
   await settled();
   await rm(join(data.paths.data, 'last.json'));
   await writeFile(join(base, 'config.json'), '{"apps": ');
@@ -201,7 +201,7 @@ it('a config.json that cannot be read, and of which no valid version is known, d
   expect(ids()).toEqual(['sales']);
 });
 
-it('an app that cannot be set up does not keep the others from running, and a defect is told to the log alone', async () => {
+it('an app that cannot be set up does not block the others, and an unexpected error is only logged', async () => {
   await config({ first: {}, second: {}, third: {} });
   add = async (app) => {
     if (app.id === 'first') throw new Refusal('conflict', 'app-exists', 'There is one.');
@@ -214,14 +214,14 @@ it('an app that cannot be set up does not keep the others from running, and a de
   expect(done).toEqual(['bring up as ada: third']);
 });
 
-it('a deploy that fails is the outcome, with its reason', async () => {
+it('a failed deploy is the outcome, with its reason', async () => {
   failed = 'it has no main file';
   await config({ sales: {} });
   const { apps: outcomes } = await folders.refresh(ADA);
   expect(outcomes).toMatchObject([{ outcome: 'failed', sentence: expect.stringContaining('no main file') as string }]);
 });
 
-it('a change of a watched folder deploys it, in the name of the watcher', async () => {
+it('a change in a watched folder deploys it, on behalf of the watcher', async () => {
   await settled({}, { watch: true });
   changed.add('sales');
   await tell('sales');
@@ -241,7 +241,7 @@ it.each([
   expect(done).toEqual([]);
 });
 
-it('a first look that fails is logged, and nobody waits for it', async () => {
+it('a first check that fails is logged, and nobody waits for it', async () => {
   await mkdir(join(base, 'config.json'));
   await folders.begin();
   expect(logged).toHaveLength(1);

@@ -43,7 +43,7 @@ interface Text {
 const theirs = (text: Text): Promise<void> => writeFiles(old, { 'config.json': JSON.stringify(text) });
 const ours = async (): Promise<Text> => JSON.parse(await readFile(path, 'utf8')) as Text;
 
-it('the apps of another installation run where they are: paths become true from anywhere, and notes of its owner stay', async () => {
+it('the apps of another installation run where they are, with absolute paths, and its unknown keys are kept', async () => {
   await theirs({
     website_port: 5000,
     apps: { sales: { app: 'apps/sales/main.py', venv: 'venvs/one', port: 8601, mine: 'kept' } },
@@ -63,7 +63,7 @@ it('the apps of another installation run where they are: paths become true from 
   });
 });
 
-it('an import that is done twice changes nothing the second time', async () => {
+it('importing again changes nothing', async () => {
   await theirs({ website_port: 5000, apps: { sales: {} } });
   await importer.import(old, ADA);
   const before = await readFile(path, 'utf8');
@@ -74,7 +74,7 @@ it('an import that is done twice changes nothing the second time', async () => {
   expect(apps.map(({ app }) => app)).toEqual(['sales']);
 });
 
-it('an app whose key another one has here is skipped, and ours stays as it is', async () => {
+it('an app whose key is already used by another is skipped, and ours is unchanged', async () => {
   const text = JSON.stringify({ website_port: 4000, apps: { sales: { dir: join(folder, 'ours') } } });
   await writeFile(path, text);
   await theirs({ website_port: 5000, apps: { sales: {}, stock: {} } });
@@ -84,7 +84,7 @@ it('an app whose key another one has here is skipped, and ours stays as it is', 
   expect(await ours()).toMatchObject({ website_port: 4000, apps: { sales: { dir: join(folder, 'ours') }, stock: {} } });
 });
 
-it('a url and a port that another app has here are left out, which is noted', async () => {
+it('a url or port that another app already has is left out, with a note', async () => {
   await writeFile(path, JSON.stringify({ apps: { mine: { url: '/figures/', port: 8601 } } }));
   await theirs({ apps: { sales: { url: '/figures/', port: 8601 } } });
   const { notes } = await importer.import(old, ADA);
@@ -95,7 +95,7 @@ it('a url and a port that another app has here are left out, which is noted', as
   expect(notes).toHaveLength(3);
 });
 
-it('apps that are found in the folder are imported beside those that are named', async () => {
+it('apps found in the folder are imported along with those listed', async () => {
   await writeFiles(join(old, 'apps', 'found'), { 'app.py': '' });
   found = { found: { dir: join(old, 'apps', 'found') } };
   await importer.import(old, ADA);
@@ -112,7 +112,7 @@ it.each([
   await expect(readFile(path)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-it('nothing is imported into a config.json with mistakes', async () => {
+it('nothing is imported into a config.json with errors', async () => {
   await writeFile(path, '{"apps": ');
   await theirs({ apps: { sales: {} } });
   await expect(importer.import(old, ADA)).rejects.toMatchObject({ code: 'config-invalid' });

@@ -31,18 +31,18 @@ afterEach(() => {
 const health = (still: () => boolean, timeoutMs = 10_000, signal?: AbortSignal): Promise<boolean> =>
   waitForHealth(address, '/health', { timeoutMs, still, ...(signal === undefined ? {} : { signal }) });
 
-it('a process is asked for one path under a name that it takes for its own, and its connection is closed', async () => {
+it('a process is asked for one path under its own host name, and its connection is closed', async () => {
   expect(await ask(address, '/path?a=b', 5_000)).toEqual({ status: 200, body: 'fine' });
   expect(asked).toEqual(['/path?a=b of localhost']);
   await expect.poll(async () => new Promise((resolve) => server.getConnections((_, open) => resolve(open)))).toBe(0);
 });
 
-it('an answer that is no success is an answer', async () => {
+it('an error status is an answer', async () => {
   handler = (_request, response) => void response.writeHead(503).end('not yet');
   expect(await ask(address, '/', 5_000)).toEqual({ status: 503, body: 'not yet' });
 });
 
-it('an endless answer is cut, and its beginning kept', async () => {
+it('an endless answer is cut off, and its beginning kept', async () => {
   handler = (_request, response) => {
     for (let part = 0; part < 100; part += 1) response.write('x'.repeat(1024 * 4));
     response.end();
@@ -51,18 +51,18 @@ it('an endless answer is cut, and its beginning kept', async () => {
   expect(body.length).toBeLessThanOrEqual(64 * 1024);
 });
 
-it('an answer that does not end in its time is none', async () => {
+it('an answer that does not finish in time is an error', async () => {
   handler = (_request, response) => void response.write('a part');
   await expect(ask(address, '/', 50)).rejects.toThrow('no answer within 50 ms');
 });
 
-it('a question that is called off ends at once', async () => {
+it('a cancelled request ends at once', async () => {
   const off = new AbortController();
   handler = () => off.abort();
   await expect(ask(address, '/', 60_000, off.signal)).rejects.toMatchObject({ name: 'AbortError' });
 });
 
-it('a process is healthy once its health check succeeds, however often that has failed before', async () => {
+it('a process is healthy once its health check succeeds, however often it failed before', async () => {
   let tries = 0;
   handler = (request, response) => {
     tries += 1;
@@ -73,14 +73,14 @@ it('a process is healthy once its health check succeeds, however often that has 
   expect(tries).toBe(4);
 });
 
-it('a process that has ended is not waited for, nor is one whose time is over', async () => {
+it('waiting for a process ends when it exits or time is up', async () => {
   handler = (_request, response) => void response.writeHead(503).end();
   expect(await health(() => asked.length < 3)).toBe(false);
   expect(asked).toHaveLength(3);
   expect(await health(() => true, 30)).toBe(false);
 });
 
-it('nobody is asked where the wait was called off before', async () => {
+it('no request is sent if the wait was already cancelled', async () => {
   expect(await health(() => true, 10_000, AbortSignal.abort())).toBe(false);
   expect(asked).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { Background } from '../../../src/lib/background.js';
 
-it('background work is waited for, with what it begins itself', async () => {
+it('background work is waited for, including work that it starts', async () => {
   const ended: string[] = [];
   const background = new Background(vi.fn());
   const later = async (name: string): Promise<void> => {
@@ -14,7 +14,7 @@ it('background work is waited for, with what it begins itself', async () => {
   expect(ended).toEqual(['first', 'second']);
 });
 
-it('background work reports its error, with what it was about, and is over', async () => {
+it('background work that fails is logged with what it was for, and counts as finished', async () => {
   const failed = vi.fn();
   const background = new Background(failed);
   const error = new Error('broken');
@@ -24,6 +24,6 @@ it('background work reports its error, with what it was about, and is over', asy
   expect(failed.mock.calls).toEqual([[error, { app: 'demo' }]]);
 });
 
-it('background work is settled at once where there is none', async () => {
+it('background work is settled at once if there is none', async () => {
   await expect(new Background(vi.fn()).settled()).resolves.toBeUndefined();
 });

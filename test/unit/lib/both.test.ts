@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { both } from '../../../src/lib/both.js';
 
-test('two results come in their order, whichever was first', async () => {
+test('two results are returned in order, whichever was first', async () => {
   const later = new Promise<number>((resolve) => setImmediate(() => resolve(1)));
   expect(await both(later, Promise.resolve('two'))).toEqual([1, 'two']);
 });
 
-test('what one of them throws is heard when the other has ended, and the first of two errors', async () => {
+test('an error is thrown once both have ended, and it is the first of two', async () => {
   let ended = false;
   const slow = new Promise<void>((resolve) => setImmediate(() => ((ended = true), resolve())));
   await expect(both(slow, Promise.reject(new Error('no')))).rejects.toThrow('no');

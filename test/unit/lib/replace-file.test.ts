@@ -28,21 +28,21 @@ function disk(atOnce: number, room = Infinity): { content: Buffer; handle: Param
   return Object.assign(held, { handle: handle as unknown as Parameters<typeof writeAll>[0] });
 }
 
-it('what is written in parts is all there', async () => {
+it('content written in parts is complete', async () => {
   const slow = disk(7);
   const content = Buffer.from('a record that is longer than one write');
   await writeAll(slow.handle, content);
   expect(slow.content.toString()).toBe(content.toString());
 });
 
-it('what is cut off by a full disk is an error, even though no write failed', async () => {
+it('content cut off by a full disk is an error, even though no write failed', async () => {
   await expect(writeAll(disk(4_096, 4_096).handle, Buffer.alloc(5_263))).rejects.toMatchObject({
     code: 'ENOSPC',
     message: 'ENOSPC: only 4096 of 5263 bytes were written',
   });
 });
 
-it('a replaced file has the new content, its permissions, and no draft beside it', async () => {
+it('a replaced file has the new content, its permissions, and no draft left behind', async () => {
   await replaceFile(file, 'one', { mode: 0o600 });
   const { ino } = await stat(file);
   await replaceFile(file, Buffer.from('two'), { mode: 0o640, sync: false });
@@ -52,14 +52,14 @@ it('a replaced file has the new content, its permissions, and no draft beside it
   expect(await readdir(folder)).toEqual(['record.json']);
 });
 
-it('a replaced file has what it held before under its other name', async () => {
+it("a replaced file's previous content is kept under its other name", async () => {
   const last = join(folder, 'record.last.json');
   for (const text of ['one', 'two', 'three']) await replaceFile(file, text, { mode: 0o600, last });
   expect([await readFile(last, 'utf8'), await readFile(file, 'utf8')]).toEqual(['two', 'three']);
   expect((await readdir(folder)).sort()).toEqual(['record.json', 'record.last.json']);
 });
 
-it('a replaced file that is a link leaves alone what the link leads to', async () => {
+it('a replaced link leaves its target unchanged', async () => {
   const other = join(folder, 'other');
   await writeFile(other, 'theirs');
   await symlink(other, file);
@@ -68,20 +68,20 @@ it('a replaced file that is a link leaves alone what the link leads to', async (
   expect((await lstat(file)).isSymbolicLink()).toBe(false);
 });
 
-it('a replaced file in a folder that is gone is an error, and the folder stays gone', async () => {
+it('a replaced file in a missing folder is an error, and the folder is not created', async () => {
   await expect(replaceFile(join(folder, 'none', 'file'), 'x', { mode: 0o600 })).rejects.toMatchObject({
     code: 'ENOENT',
   });
   expect(await readdir(folder)).toEqual([]);
 });
 
-it('a replaced file keeps its content, and no draft is left, where it cannot be replaced', async () => {
+it('a file that cannot be replaced keeps its content, and no draft is left', async () => {
   await mkdir(join(file, 'full'), { recursive: true });
   await expect(replaceFile(file, 'x', { mode: 0o600 })).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
   expect(await readdir(folder)).toEqual(['record.json']);
 });
 
-it('half-written copies are swept up, and nothing else is', async () => {
+it('half-written copies are deleted, and nothing else', async () => {
   for (const name of ['record.json', 'record.json.0123456789ab.draft', 'my.draft', 'record.json.12345'])
     await writeFile(join(folder, name), '');
   await sweepDrafts(folder);

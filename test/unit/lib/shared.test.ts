@@ -18,14 +18,14 @@ function work(): { shared: Shared<string>; finish: (result: string) => void; end
   return { shared, finish: (result) => finish(result), ended: () => ended };
 }
 
-it('Shared gives everybody the same result', async () => {
+it('Shared gives everyone the same result', async () => {
   const { shared, finish } = work();
   const all = Promise.all([shared.join(undefined), shared.join(undefined)]);
   finish('done');
   expect(await all).toEqual(['done', 'done']);
 });
 
-it('Shared goes on for the others when one gives up', async () => {
+it('Shared continues for the others when one gives up', async () => {
   const { shared, finish, ended } = work();
   const stop = new AbortController();
   const first = shared.join(stop.signal);
@@ -38,7 +38,7 @@ it('Shared goes on for the others when one gives up', async () => {
   expect(await second).toBe('done');
 });
 
-it('Shared has ended when the last one has given up', async () => {
+it('Shared stops when the last one has given up', async () => {
   const { shared, ended } = work();
   const stop = new AbortController();
   const only = shared.join(stop.signal);
@@ -49,7 +49,7 @@ it('Shared has ended when the last one has given up', async () => {
   expect(shared.closed).toBe(true);
 });
 
-it('Shared takes nobody in who has given up before', async () => {
+it('Shared does not let in a caller that has already given up', async () => {
   const { shared, ended } = work();
   await expect(shared.join(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
   expect(ended()).toBe(true);

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { Slots } from '../../../src/lib/slots.js';
 
-it('runs so many at once, the others in turn, and one that somebody waits for before them', async () => {
+it('slots run a limited number at once, the others in order, with urgent ones first', async () => {
   const slots = new Slots(2);
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
@@ -24,7 +24,7 @@ it('runs so many at once, the others in turn, and one that somebody waits for be
   expect(begun).toEqual(['a', 'b', 'e', 'c', 'd']);
 });
 
-it('gives the slot of failed work to the next', async () => {
+it('slots pass from failed work to the next', async () => {
   const slots = new Slots(1);
   const failed = slots.take('a', () => Promise.reject(new Error('no')));
   const next = slots.take('b', () => Promise.resolve('done'));

@@ -12,7 +12,7 @@ function work(): { promise: Promise<string>; end: (text: string) => void; fail: 
   return { promise, end, fail };
 }
 
-it('turns let work on one thing happen one after the other, in the order in which it was asked for', async () => {
+it('turns run work on one thing one after the other, in order', async () => {
   const turns = new Turns();
   const events: string[] = [];
   const first = work();
@@ -29,7 +29,7 @@ it('turns let work on one thing happen one after the other, in the order in whic
   expect(events).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
 });
 
-it('turns let work on different things happen at once', async () => {
+it('turns run work on different things at once', async () => {
   const turns = new Turns();
   const slow = work();
   const first = turns.take('one', () => slow.promise);
@@ -38,7 +38,7 @@ it('turns let work on different things happen at once', async () => {
   await expect(first).resolves.toBe('at last');
 });
 
-it('turns tell a failure to its caller alone, and go on', async () => {
+it('turns report a failure to its caller only, and continue', async () => {
   const turns = new Turns();
   const failing = work();
   const first = turns.take('key', () => failing.promise);
@@ -49,7 +49,7 @@ it('turns tell a failure to its caller alone, and go on', async () => {
   await expect(turns.take('key', async () => 'again')).resolves.toBe('again');
 });
 
-it('turns begin at once where nobody is before', () => {
+it('turns start at once if nobody is ahead', () => {
   let begun = false;
   void new Turns().take('key', async () => {
     begun = true;

@@ -43,7 +43,7 @@ it.each([
   [7_800_000, '2 h 10 min'],
 ])('%d ms are %s', (ms, text) => expect(formatSpan(ms)).toBe(text));
 
-it('a span in seconds alone keeps its decimal', () => {
+it('a span in seconds keeps its decimal', () => {
   expect(formatSeconds(4_000)).toBe('4.0 s');
   expect(formatSeconds(75_340)).toBe('75.3 s');
 });

@@ -9,7 +9,7 @@ it.each([
   [['a', 'b', 'c', 'd', 'e'], 'a, b, c and 2 more'],
 ])('%j is listed as "%s"', (names, text) => expect(listed(names, names.length > 3 ? 3 : undefined)).toBe(text));
 
-it('as many names as are allowed are all listed', () => {
+it('exactly the maximum number of names are all listed', () => {
   expect(listed(['a', 'b', 'c'], 3)).toBe('a, b and c');
 });
 

@@ -11,7 +11,7 @@ let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'access-'))));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it('a request is one line: method, path, status and time, whatever the path holds', async () => {
+it('a request is one line: method, path, status and time, whatever the path contains', async () => {
   const file = new LogFile(join(folder, 'website.log'));
   const seen = accessLog(file);
   const server = createServer((request, response) => {

@@ -36,7 +36,7 @@ async function until(following: AsyncGenerator<Added, void, undefined>, end: str
   return text;
 }
 
-it('follow gives what is there and what is added, in whole lines, each with the offset to go on at', async () => {
+it('follow returns existing and new lines, complete, each with the offset to resume at', async () => {
   await writeFile(file, 'one\ntwo\nhal');
   const following = start(0);
   expect(await next(following)).toEqual({ text: 'one\ntwo\n', offset: 8 });
@@ -45,7 +45,7 @@ it('follow gives what is there and what is added, in whole lines, each with the 
   expect(await coming).toEqual({ text: 'half\n', offset: 13 });
 });
 
-it('follow goes on after a tail without a gap', async () => {
+it('follow continues after a tail without a gap', async () => {
   await writeFile(file, Buffer.concat([Buffer.from('one\ntwo '), Buffer.from('🎈').subarray(0, 2)]));
   const seen = await tail(file, 10);
   await appendFile(file, Buffer.concat([Buffer.from('🎈').subarray(2), Buffer.from(' end\n')]));
@@ -61,7 +61,7 @@ it('follow waits for a file, and a folder, that do not exist yet', async () => {
   expect(await coming).toEqual({ text: 'here\n', offset: 5 });
 });
 
-it('follow begins anew where the file was emptied, also when it has grown past the old place since', async () => {
+it('follow starts over if the file was emptied, even if it has grown past the old offset since', async () => {
   await writeFile(file, 'old line\n');
   const following = start(0);
   await next(following);
@@ -70,7 +70,7 @@ it('follow begins anew where the file was emptied, also when it has grown past t
   expect(await until(following, 'one more\n')).toBe('new and much longer line\nand one more\n');
 });
 
-it('follow loses nothing of what is written after a rotation', async () => {
+it('follow loses nothing across a rotation', async () => {
   const log = new LogFile(file, { maxBytes: 1_000 });
   const following = start(0);
   for (let index = 0; index < 30; index += 1) {
@@ -80,12 +80,12 @@ it('follow loses nothing of what is written after a rotation', async () => {
   }
 });
 
-it('follow begins at the start where it is told to go on beyond the end', async () => {
+it('follow starts at the beginning if the offset is past the end', async () => {
   await writeFile(file, 'short\n');
   expect(await next(start(1_000))).toEqual({ text: 'short\n', offset: 6 });
 });
 
-it('follow goes on with a file that was put in place of the old one', async () => {
+it('follow continues with a file that replaced the old one', async () => {
   await writeFile(file, 'old\n');
   const following = start(0);
   await next(following);
@@ -94,7 +94,7 @@ it('follow goes on with a file that was put in place of the old one', async () =
   expect(await next(following)).toEqual({ text: 'another\n', offset: 8 });
 });
 
-it('follow hands over much in blocks, and resumes at any of their offsets', async () => {
+it('follow returns large files in blocks, and resumes at any of their offsets', async () => {
   const text = Array.from({ length: 30_000 }, (_, index) => `line ${index} é\n`).join('');
   await writeFile(file, text);
   const following = start(0);
@@ -104,13 +104,13 @@ it('follow hands over much in blocks, and resumes at any of their offsets', asyn
   expect(first.text + (await until(start(first.offset), 'line 29999 é\n'))).toBe(text);
 });
 
-it('follow cuts a line that is larger than a block, and gives the next one whole', async () => {
+it('follow truncates a line larger than a block, and returns the next one complete', async () => {
   await writeFile(file, `${'x'.repeat(300_000)}\nnext\n`);
   const text = await until(start(0), 'next\n');
   expect(text).toMatch(/^x{8000,}…\nnext\n$/);
 });
 
-it('follow gives a last line once it is complete, however long the polling takes to see it', async () => {
+it('follow returns a last line once it is complete, however long that takes', async () => {
   await writeFile(file, 'a');
   const following = start(0, 60_000);
   const coming = next(following);
@@ -118,7 +118,7 @@ it('follow gives a last line once it is complete, however long the polling takes
   expect((await coming).text).toBe('ab\n');
 });
 
-it('follow ends at once when it is aborted, also while it waits', async () => {
+it('follow ends at once when it is aborted, even while it waits', async () => {
   const following = start(0, 60_000);
   const end = following.next();
   stop.abort();

@@ -13,14 +13,14 @@ function inChunks(bytes: Buffer, size: number): Buffer[] {
   );
 }
 
-it('LineSplitter gives the same lines however the bytes are cut, within characters too', () => {
+it('LineSplitter returns the same lines however the bytes are split, even within characters', () => {
   const text = 'déjà vu\n日本語 🎈\r\nplain\n\nlast';
   for (let size = 1; size <= 8; size += 1) {
     expect(split(inChunks(Buffer.from(text), size))).toEqual(['déjà vu', '日本語 🎈', 'plain', '', 'last']);
   }
 });
 
-it('LineSplitter gives the same lines for any text and any cut', () => {
+it('LineSplitter returns the same lines for any text and any split', () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: fc.nat(0x10ffff).map((code) => String.fromCodePoint(code)), maxLength: 30 })),
@@ -33,12 +33,12 @@ it('LineSplitter gives the same lines for any text and any cut', () => {
   );
 });
 
-it('LineSplitter keeps of a progress bar only what stood there last', () => {
+it('LineSplitter keeps only the last state of a progress bar', () => {
   const bar = Array.from({ length: 101 }, (_, percent) => `\r${percent}%`).join('');
   expect(split(inChunks(Buffer.from(`start\n${bar}\nend\r\n`), 7))).toEqual(['start', '100%', 'end']);
 });
 
-it('LineSplitter cuts a line of many megabytes and goes on with the next', () => {
+it('LineSplitter truncates a line of many megabytes and continues with the next', () => {
   const splitter = new LineSplitter();
   const chunk = Buffer.alloc(64 * 1024, 'x');
   for (let count = 0; count < 200; count += 1) expect(splitter.push(chunk)).toEqual([]);
@@ -54,16 +54,16 @@ it('LineSplitter collapses a progress bar of many megabytes without a newline', 
   expect(splitter.push(Buffer.from('\rdone\n'))).toEqual(['done']);
 });
 
-it('plainLine takes away colours, titles and every other control of the terminal, but not tabs', () => {
+it('plainLine removes colours, titles and every other terminal control, but not tabs', () => {
   expect(plainLine('\u001b[1;31mred\u001b[0m \u001b]0;title\u0007text\u0008\u0000\tend')).toBe('red text\tend');
 });
 
-it('plainLine does not cut a character in two', () => {
+it('plainLine does not split a character', () => {
   const line = plainLine(`${'x'.repeat(MAX_LINE - 2)}${'🎈'.repeat(10)}`);
   expect(line).toBe(`${'x'.repeat(MAX_LINE - 2)}…`);
 });
 
-it('plainLine says so where only the beginning of very many bytes was looked at', () => {
+it('plainLine marks a line of which only the beginning was read', () => {
   const line = plainBytes(Buffer.from(`short\u001b[0m${'\u0000'.repeat(200_000)}`));
   expect(line).toBe('short…');
 });

@@ -29,7 +29,7 @@ it('LogFile keeps the order of calls that do not wait for each other', async () 
   expect(numbers).toEqual(Array.from({ length: 500 }, (_, index) => index));
 });
 
-it('LogFile tells where it could not write, and writes again once it can', async () => {
+it('LogFile reports that it could not write, and writes again once it can', async () => {
   const log = new LogFile(join(folder, 'gone', 'run.log'));
   await expect(log.append('lost')).rejects.toThrow('ENOENT');
   await expect(log.append('lost too')).rejects.toThrow('ENOENT');
@@ -40,7 +40,7 @@ it('LogFile tells where it could not write, and writes again once it can', async
   expect(await read(log.path)).toMatch(/^\[[^\]]+\] kept\n$/);
 });
 
-it('LogFile leaves a small file, and one that is not there, alone', async () => {
+it('LogFile leaves small and missing files alone', async () => {
   const log = new LogFile(file, { maxBytes: 100 });
   expect(await log.rotateIfLarge()).toBe(false);
   await log.append('small');
@@ -48,7 +48,7 @@ it('LogFile leaves a small file, and one that is not there, alone', async () => 
   expect(await readdir(folder)).toEqual(['run.log']);
 });
 
-it('LogFile keeps as many older parts as it is told, and no draft', async () => {
+it('LogFile keeps the configured number of older parts, and no draft', async () => {
   const log = new LogFile(file, { maxBytes: 10, keep: 2 });
   for (const text of ['first', 'second', 'third']) {
     await log.append(text);
@@ -59,7 +59,7 @@ it('LogFile keeps as many older parts as it is told, and no draft', async () => 
   expect(await read(`${file}.2`)).toContain('second');
 });
 
-it('LogFile keeps nothing older where it is told so', async () => {
+it('LogFile keeps no older parts if so configured', async () => {
   const log = new LogFile(file, { maxBytes: 10, keep: 0 });
   await log.append('some text');
   expect(await log.rotateIfLarge()).toBe(true);
@@ -67,7 +67,7 @@ it('LogFile keeps nothing older where it is told so', async () => {
   expect((await stat(file)).size).toBe(0);
 });
 
-it('LogFile keeps of a flood only the last part, from the beginning of a line', async () => {
+it('LogFile keeps only the last part of a flood, from the beginning of a line', async () => {
   const log = new LogFile(file, { maxBytes: 1_000 });
   await writeFile(file, Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`).join(''));
   expect(await log.rotateIfLarge()).toBe(true);

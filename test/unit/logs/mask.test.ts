@@ -23,15 +23,15 @@ it.each([
   ['by tools that encode no more than they must', 'p@ss wörd!1', 'p@ss%20w%C3%B6rd!1'],
   ["by Python's json.dumps", 'pässwörd', 'p\\u00e4ssw\\u00f6rd'],
   ["by Python's repr", 'back\\slash"it\'s', 'back\\\\slash"it\\\'s'],
-])('createMask hides a secret as it is written %s', (_how, secret, form) => {
+])('createMask hides a secret written %s', (_how, secret, form) => {
   expect(createMask([secret])(`before ${form} after`)).toBe('before •••• after');
 });
 
-it('createMask hides what is no whole text', () => {
+it('createMask hides values that are not complete text', () => {
   expect(createMask(['half \ud83d of a character'])('half \ud83d of a character')).toBe('••••');
 });
 
-it('createMask hides a secret within the base64 of something longer, wherever it begins', () => {
+it('createMask hides a secret within the base64 of something longer, at any offset', () => {
   for (const user of ['', 'a', 'ab', 'abc', 'user:']) {
     const header = Buffer.from(`${user}${SECRET}:more`).toString('base64');
     const masked = createMask([SECRET])(`Authorization: Basic ${header}`);
@@ -43,23 +43,23 @@ it('createMask hides a secret within the base64 of something longer, wherever it
   }
 });
 
-it('createMask hides every line of a secret of many lines, and the longer of two that begin alike', () => {
+it('createMask hides every line of a multi-line secret, and the longer of two with the same beginning', () => {
   const mask = createMask(['first line\nsecond line', 'token', 'token-and-more']);
   expect(mask('first line | second line | token-and-more | token')).toBe('•••• | •••• | •••• | ••••');
 });
 
-it('createMask hides a value as large as one may be, and goes on hiding the others', () => {
+it('createMask hides a value of the maximum size, along with the others', () => {
   const large = randomBytes(48 * 1024).toString('base64');
   const mask = createMask([large, SECRET]);
   expect(mask(`before ${large} and ${SECRET} after`)).toBe('before •••• and •••• after');
   expect(mask(`before ${encodeURIComponent(large)} after`)).toBe('before •••• after');
 });
 
-it('createMask takes no character of a secret for a pattern', () => {
+it('createMask does not treat characters of a secret as a pattern', () => {
   expect(createMask(['a.c*(d'])('abcd a.c*(d')).toBe('abcd ••••');
 });
 
-it('createMask leaves short values and text without secrets alone', () => {
+it('createMask leaves short values and text without secrets unchanged', () => {
   expect(createMask(['abc', '', ' '])('abc abc')).toBe('abc abc');
   expect(createMask([])('anything')).toBe('anything');
 });

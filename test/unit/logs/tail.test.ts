@@ -14,20 +14,20 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it('tail is empty for a file that is not there or holds nothing', async () => {
+it('tail is empty for a missing or empty file', async () => {
   expect(await tail(file, 10)).toEqual({ lines: [], offset: 0, truncated: false });
   await writeFile(file, '');
   expect(await tail(file, 10)).toEqual({ lines: [], offset: 0, truncated: false });
 });
 
-it('tail gives the last lines, the oldest first, and says whether there are more', async () => {
+it('tail returns the last lines, oldest first, and says whether there are more', async () => {
   await writeFile(file, 'one\ntwo\n\nfour\n');
   expect(await tail(file, 2)).toEqual({ lines: ['', 'four'], offset: 14, truncated: true });
   expect(await tail(file, 4)).toEqual({ lines: ['one', 'two', '', 'four'], offset: 14, truncated: false });
   expect(await tail(file, 0)).toEqual({ lines: [], offset: 14, truncated: true });
 });
 
-it('tail gives a last line that is still being written', async () => {
+it('tail returns a last line that is still being written', async () => {
   await writeFile(file, 'one\nhal');
   expect(await tail(file, 5)).toEqual({ lines: ['one', 'hal'], offset: 7, truncated: false });
 });
@@ -38,7 +38,7 @@ it('tail leaves half a character at the end to the follower', async () => {
   expect(await tail(file, 5)).toEqual({ lines: ['one', 'ab'], offset: 6, truncated: false });
 });
 
-it('tail agrees with reading the whole file, whatever the lines and wherever the blocks end', async () => {
+it('tail agrees with reading the whole file, for any lines and block boundaries', async () => {
   const line = fc.string({ unit: fc.constantFrom('a', 'é', '日', '🎈'), maxLength: 200 });
   const part = fc.tuple(line, fc.integer({ min: 1, max: 400 }));
   await fc.assert(
@@ -61,7 +61,7 @@ it('tail agrees with reading the whole file, whatever the lines and wherever the
   );
 });
 
-it('tail cuts lines of megabytes and still finds those before them', async () => {
+it('tail truncates lines of megabytes and still finds those before them', async () => {
   await writeFile(file, `first\n${'é'.repeat(1_000_000)}\nlast\n`);
   const { lines, truncated } = await tail(file, 3);
   expect(lines.map((line) => line.slice(0, 5))).toEqual(['first', 'ééééé', 'last']);
@@ -76,7 +76,7 @@ it('tail finds what is before a line that is longer than all that is kept', asyn
   expect(truncated).toBe(true);
 });
 
-it('tail reads no further back than it may', async () => {
+it('tail reads no further back than its limit', async () => {
   await writeFile(file, `${'x'.repeat(99)}\n`.repeat(10_000));
   const found = await tail(file, 10_000, { maxBytes: 10_000 });
   expect(found.lines).toHaveLength(100);
@@ -87,7 +87,7 @@ it('tail reads no further back than it may', async () => {
   expect(await tail(file, 5)).toMatchObject({ truncated: true, offset: 2 ** 40 });
 });
 
-it('tail gives plain text: no colours, and of a progress bar its end', async () => {
+it("tail returns plain text: no colours, and a progress bar's last state", async () => {
   await writeFile(file, '\u001b[32mgreen\u001b[0m\r\n10%\r50%\r100%\n');
   expect((await tail(file, 5)).lines).toEqual(['green', '100%']);
 });

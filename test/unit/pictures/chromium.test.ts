@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { findChromium } from '../../../src/pictures/chromium.js';
 
-test('a Chromium is found by its names on the path of programs, where it can be run', async () => {
+test('Chromium is found under any of its names on the PATH, if it is executable', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'path-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const [one, two] = [join(folder, 'one'), join(folder, 'two')];

@@ -18,7 +18,7 @@ function browser(): { devtools: DevTools; to: PassThrough; from: PassThrough; se
   };
 }
 
-test('every answer finds its question, in whatever order and pieces they come', async () => {
+test('every answer is matched with its request, in any order and in any pieces', async () => {
   const { devtools, from, sent } = browser();
   const events: DevToolsEvent[] = [];
   devtools.on((event) => events.push(event));
@@ -34,21 +34,21 @@ test('every answer finds its question, in whatever order and pieces they come', 
   ]);
 });
 
-test('what the browser refuses is an error with its words', async () => {
+test('a refusal by the browser is an error with its message', async () => {
   const { devtools, from } = browser();
   const asked = devtools.send('A.one');
   from.write('{"id":1,"error":{"code":-32000,"message":"Cannot do that"}}\0');
   await expect(asked).rejects.toThrow('Cannot do that');
 });
 
-test('what is no message ends the connection, and nothing else', async () => {
+test('an invalid message closes the connection, and does nothing else', async () => {
   const { devtools, from } = browser();
   const asked = devtools.send('A.one');
   from.write('Segmentation fault\0');
   await expect(asked).rejects.toThrow('the browser is gone');
 });
 
-test('nobody waits for a browser that is gone', async () => {
+test('nobody waits for a browser that has exited', async () => {
   const { devtools, from } = browser();
   const asked = devtools.send('A.one');
   from.destroy();

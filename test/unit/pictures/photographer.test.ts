@@ -52,7 +52,7 @@ function start(...apps: App[]): {
 const app = (id: string, facts: Partial<App> = {}): App => ({ ...newApp(id, id, new Date()), ...facts });
 const NONE = 'no picture was taken: the app failed to render, or Chromium is not available';
 
-test('a picture is taken when another release is live, one app after the other, and at no other change', async () => {
+test('a picture is taken when a new release is live, one app at a time, and at no other change', async () => {
   const { tell, lines, asked } = start(app('one', { live: 1 }), app('two'));
   tell('one', { description: 'other words' });
   tell('one', { asleep: true });
@@ -64,7 +64,7 @@ test('a picture is taken when another release is live, one app after the other, 
   expect(asked()).toBe(2);
 });
 
-test('it is given up for an app that goes to sleep, is stopped or removed, and begun anew for a newer release', async () => {
+test('a picture is cancelled for an app that sleeps, stops or is deleted, and started over for a newer release', async () => {
   const { tell, lines, asked } = start(app('one'), app('two'), app('three'));
   tell('one', { live: 1 });
   tell('one', { live: 1, asleep: true });
@@ -84,7 +84,7 @@ test('it is given up for an app that goes to sleep, is stopped or removed, and b
   expect(asked()).toBe(1);
 });
 
-test('the end of the server ends it at once, and nothing begins after it', async () => {
+test('closing the photographer cancels its picture at once, and starts no other', async () => {
   const { tell, lines, asked, close } = start(app('one'), app('two'));
   tell('one', { live: 1 });
   tell('two', { live: 1 });

@@ -18,20 +18,20 @@ it.each([
   ['Error writing the AOF file: No space left on device', false],
   ['Failed opening Unix socket: bind: Address already in use', false],
 ])(
-  'the words of a Redis that did not start tell broken data from a disk, memory or rights problem: %s',
+  'the output of a Redis that did not start distinguishes broken data from a disk, memory or permission problem: %s',
   (text, broken) => {
     expect(saysDataIsBroken(log('Server initialized', text))).toBe(broken);
   },
 );
 
-it('the words of a Redis that did not start tell a crash over broken data from any other crash', () => {
+it('the output of a Redis that did not start distinguishes a crash over broken data from other crashes', () => {
   expect(saysDataIsBroken(crash('redis-server(loadAppendOnlyFiles+0x390)[0x55]'))).toBe(true);
   expect(saysDataIsBroken(crash('# Persistence\r\nloading:1\r'))).toBe(true);
   expect(saysDataIsBroken(crash('redis-server(initServer+0x390)[0x55]\nloading:0'))).toBe(false);
   expect(saysDataIsBroken('')).toBe(false);
 });
 
-it('the words of a Redis that did not start end as one sentence: the last line without its stamp', () => {
+it('the output of a Redis that did not start becomes one sentence: the last line without its timestamp', () => {
   expect(new StartError(log('First.', 'Exiting now.')).message).toBe('Exiting now');
   expect(new StartError('*** FATAL CONFIG FILE ERROR ***\nBad directive\n').message).toBe('Bad directive');
   expect(new StartError(crash('main')).message).toBe('a.c:1: Assertion failed');

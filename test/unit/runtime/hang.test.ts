@@ -9,27 +9,27 @@ function silentFor(watch: HangWatch, questions: number, cpu: number | undefined)
   });
 }
 
-it('hangs where it gives no answer for a minute and uses no processor time', () => {
+it('a process hangs if it gives no answer for a minute and uses no CPU', () => {
   expect(silentFor(new HangWatch(), 5, 0.001)).toEqual([undefined, undefined, undefined, undefined, 70_000]);
 });
 
-it('is busy where it uses the processor meanwhile, for ten minutes', () => {
+it('a process is busy for ten minutes if it uses the CPU', () => {
   const found = silentFor(new HangWatch(), 45, 10);
   expect(found.findIndex((hung) => hung !== undefined)).toBe(40);
   expect(found[40]).toBe(610_000);
 });
 
-it('is given the same ten minutes where nobody knows what it uses', () => {
+it('a process gets the same ten minutes if its usage is unknown', () => {
   expect(silentFor(new HangWatch(), 30, undefined)).toEqual(Array.from({ length: 30 }, () => undefined));
 });
 
-it('begins anew after an answer', () => {
+it('an answer starts the time over', () => {
   const watch = new HangWatch();
   silentFor(watch, 4, 0);
   watch.reset();
   expect(watch.missed(200_000, 210_000, 100)).toBeUndefined();
 });
 
-it('does not hang by one late answer, such as after the machine was asleep', () => {
+it('a single late answer is not a hang, as after the machine was asleep', () => {
   expect(new HangWatch().missed(0, 3_600_000, 100)).toBeUndefined();
 });

@@ -29,7 +29,7 @@ it('the usage of all instances is read at once, and again after a second', () =>
   expect([meter.of('one')?.memory, looks]).toEqual([300, 2]);
 });
 
-it('measures the processor share between two looks', () => {
+it('CPU usage is measured between two readings', () => {
   expect(meter.of('one')?.cpu).toBeUndefined();
   used.set('one', { memory: 100, cpuSeconds: 6 });
   vi.advanceTimersByTime(2_000);
@@ -37,14 +37,14 @@ it('measures the processor share between two looks', () => {
   expect(meter.of('one')?.cpu).toBe(0.5);
 });
 
-it('the usage of an instance has no processor share if it is new or was last read long ago', () => {
+it('the usage of an instance has no CPU share if it is new or was last read long ago', () => {
   meter.of('one');
   vi.advanceTimersByTime(11 * 60_000);
   used.set('two', { memory: 1, cpuSeconds: 9 });
   expect([meter.of('one')?.cpu, meter.of('two')?.cpu]).toEqual([undefined, undefined]);
 });
 
-it('forgets an instance that has ended', () => {
+it('an instance that has ended is forgotten', () => {
   meter.of('one');
   used.delete('one');
   vi.advanceTimersByTime(1_100);

@@ -10,7 +10,7 @@ const record = (mark: string): App['processes'][number] => ({
   startedAt: new Date(0).toISOString(),
 });
 
-it('forgets what runs for another server, and writes no record in which there is none of that', async () => {
+it("a copied data folder forgets the other server's processes, and unaffected records are not written", async () => {
   const apps = [
     { ...newApp('one', 'One', new Date(0)), processes: [record('ours/one'), record('theirs/one')] },
     { ...newApp('two', 'Two', new Date(0)), processes: [record('ours/two')] },

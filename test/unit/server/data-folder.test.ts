@@ -21,14 +21,14 @@ afterAll(() => Promise.all(made.map((folder) => rm(folder, { recursive: true, fo
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
-it('a data folder is made where there is none, for its owner alone', async () => {
+it('a data folder is created for its owner only', async () => {
   await takeData(paths, later);
   for (const folder of [paths.data, paths.apps, paths.environments, paths.run, paths.tmp, paths.cache])
     expect(await modeOf(folder), folder).toBe(0o700);
   expect(await readServerRecord(paths.server)).toMatchObject({ pid: process.pid, url: '' });
 });
 
-it('a data folder that was opened to others is closed to them, and what an earlier server left half done is deleted', async () => {
+it('an open data folder is made private, and leftovers of an earlier server are deleted', async () => {
   const draft = 'server.json.0123456789ab.draft';
   await mkdir(paths.data, { recursive: true });
   await writeFiles(paths.data, { 'tmp/half': '', 'apps/shop/meta.json': '{}', [draft]: '', 'admin-token': 'secret' });
@@ -41,7 +41,7 @@ it('a data folder that was opened to others is closed to them, and what an earli
   expect(await readdir(join(paths.apps, 'shop'))).toEqual(['meta.json']);
 });
 
-it('a data folder that another server has is refused with where that one answers, and left alone', async () => {
+it("a data folder of another server is refused with that server's URL, and left alone", async () => {
   await takeData(paths, later);
   await expect(takeData(paths, later)).rejects.toMatchObject({
     code: 'already-running',
@@ -55,7 +55,7 @@ it('a data folder that another server has is refused with where that one answers
   expect(await readdir(paths.tmp)).toEqual(['half']);
 });
 
-it('a data folder that cannot be written is refused', async () => {
+it('a data folder that is not writable is refused', async () => {
   await writeFile(paths.data, 'a file');
   await expect(takeData(paths, later)).rejects.toMatchObject({ kind: 'unavailable', code: 'data-not-writable' });
 });

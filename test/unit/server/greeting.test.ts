@@ -19,7 +19,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('the greeting ends with the login link, each address alone in its line', () => {
+it('the greeting ends with the login link, each URL on its own line', () => {
   greet('https://apps.example.com/tools', 'abc', undefined);
   expect(printed.trim().split('\n')).toEqual([
     'streamlit-host is running at https://apps.example.com/tools/',
@@ -30,12 +30,12 @@ it('the greeting ends with the login link, each address alone in its line', () =
   ]);
 });
 
-it('the greeting says where apps are served where that is elsewhere', () => {
+it('the greeting says where apps are served if that is elsewhere', () => {
   greet('http://a.test:8080', 'abc', undefined, 'http://a.test:8081');
   expect(printed).toContain('running at http://a.test:8080/\n  Apps are served at http://a.test:8081/apps/\n');
 });
 
-it('the greeting shows how to deploy the example where there is one', () => {
+it('the greeting shows how to deploy the example if there is one', () => {
   greet('http://localhost:8080', 'abc', '/srv/data/example');
   expect(printed).toContain(
     '\n    cd /srv/data/example\n    git remote add host http://localhost:8080/git/hello.git\n',
@@ -43,7 +43,7 @@ it('the greeting shows how to deploy the example where there is one', () => {
   expect(printed.trimEnd()).toMatch(/\n {4}git push host main$/);
 });
 
-it('an example that cannot be prepared does not keep the server from starting', async () => {
+it('an example that cannot be prepared does not prevent the start', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'greeting-'));
   try {
     await writeFile(join(folder, 'file'), '');

@@ -3,7 +3,7 @@ import { Later } from '../../../src/server/later.js';
 
 const full = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 
-it('does what a full disk keeps from being done later, in its order, and says what is missing until then', async () => {
+it('steps that a full disk prevents are done later, in order, and listed as missing until then', async () => {
   const said: string[] = [];
   const later = new Later({ warn: (_, text) => void said.push(text), info: (text) => void said.push(text) }, () =>
     Promise.resolve(true),
@@ -24,13 +24,13 @@ it('does what a full disk keeps from being done later, in its order, and says wh
   await later.close();
 });
 
-it('fails for whatever is no want of room', async () => {
+it('a step that fails for any other reason fails the start', async () => {
   const later = new Later({ warn: () => undefined, info: () => undefined }, () => Promise.resolve(true));
   await expect(later.attempt('a', () => Promise.reject(new Error('a defect')))).rejects.toThrow('a defect');
   expect(later.missing).toEqual([]);
 });
 
-it('believes the disk where a program that was run does not say why it failed', async () => {
+it('a step that fails without a reason is retried if the disk cannot be written', async () => {
   const later = new Later({ warn: () => undefined, info: () => undefined }, () => Promise.resolve(false));
   await later.attempt('a', () => Promise.reject(new Error("fatal: could not set 'core.filemode' to 'true'")));
   expect(later.missing).toEqual(['a']);

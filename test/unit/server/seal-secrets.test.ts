@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { sealSecrets } from '../../../src/server/seal-secrets.js';
 import { newApp } from '../../../src/domain/app/app.js';
 
-it('sealing keeps the secrets of known processes, and encrypts those of every app, even after one that fails', async () => {
+it('sealing keeps the secrets of known processes, and encrypts those of every app, even after a failure', async () => {
   const process = {
     release: 2,
     runtime: 'process',

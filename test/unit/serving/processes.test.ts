@@ -65,7 +65,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
 }
 
 describe('the process of a release', () => {
-  it('runs its main file in its source, with its environment, below the public base', async () => {
+  it('runs its main file in its source, with its environment, below the public URL', async () => {
     const spec = await specOf(BUILT);
     expect(spec).toMatchObject({
       app: 'hello',
@@ -89,7 +89,7 @@ describe('the process of a release', () => {
     expect((await stat(paths.storage('hello'))).isDirectory()).toBe(true);
   });
 
-  it('asks for the config of its release at each start, and no var overrules what is ours', async () => {
+  it("reads its release's config at each start, and no var overrides our variables", async () => {
     const spec = await specOf(BUILT);
     vars = { REGION: 'north', LANG: 'de_DE.UTF-8', STREAMLIT_HOST_APP: 'another', STREAMLIT_SERVER_PORT: '1' };
     expect(await spec.environment(at(9_000))).toMatchObject({
@@ -106,7 +106,7 @@ describe('the process of a release', () => {
     expect(asked).toEqual(['9000', '9001'].map((key) => [{ app: 'hello', release: 3, key }, 7, where]));
   });
 
-  it('of an app in place keeps the home, the port and the rule for crashes that the app has there, as they are now', async () => {
+  it('of an in-place app uses the home, port and crash rule that the app has now', async () => {
     const place = { key: 'hello', dir: '/srv/hello', port: 8_501, restartOnCrash: true, watch: false };
     app = { ...app, place };
     const spec = await specOf({ ...BUILT, folder: { dir: '/srv/hello', venv: '/srv/hello/venv' } });
@@ -122,7 +122,7 @@ describe('the process of a release', () => {
     expect(spec.restarts?.()).toBe(false);
   });
 
-  it('may use as much memory as its release says, else as the server does, else as there is', async () => {
+  it("gets the memory limit of its release, else the server's, else none", async () => {
     const limits = async (): Promise<unknown[]> =>
       Promise.all(
         [BUILT, { ...BUILT, memoryLimitMb: 512 }].map(async (release) => (await specOf(release)).memoryLimit),
@@ -132,7 +132,7 @@ describe('the process of a release', () => {
     expect(await limits()).toEqual([1_000_000_000, 512_000_000]);
   });
 
-  it('is refused where the release was never built', async () => {
+  it('is refused if the release was never built', async () => {
     const { environment: _, ...bare } = BUILT;
     await expect(specOf(bare)).rejects.toMatchObject({
       code: 'release-not-built',

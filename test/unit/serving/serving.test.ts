@@ -80,7 +80,7 @@ it('serving starts one process, however often it is asked to', async () => {
   expect(serving.process('hello')).toBe(process);
 });
 
-it('serving starts none of an app that is stopped in that moment, which nobody would end', async () => {
+it('serving starts no process for an app that is being stopped', async () => {
   meanwhile = async () => {
     await store.update('hello', (app) => ({ ...app, wanted: 'stopped' }));
     await serving.stop('hello');
@@ -89,7 +89,7 @@ it('serving starts none of an app that is stopped in that moment, which nobody w
   expect(serving.process('hello')).toBeUndefined();
 });
 
-it('serving knows a release for retired whose process ended while no server ran, so that it is not kept for ever', async () => {
+it('serving retires a release whose process ended while no server ran', async () => {
   const gone = {
     release: 1,
     runtime: 'process',
@@ -115,7 +115,7 @@ it('serving knows a release for retired whose process ended while no server ran,
   });
 });
 
-it('serving tells who has subscribed, and only for as long, that a process has another state', async () => {
+it("serving tells subscribers about a process's new state until they unsubscribe", async () => {
   const heard: string[] = [];
   const unsubscribe = serving.subscribe((app) => heard.push(`${app} ${serving.process(app)?.state ?? 'gone'}`));
   await serving.start(store.get('hello'));

@@ -56,7 +56,7 @@ afterEach(async () => {
   await rm(paths.data, { recursive: true, force: true });
 });
 
-it('the sleeper wakes an app that somebody touched while it was being put to sleep, once that has ended', async () => {
+it('the sleeper wakes an app that is visited while it goes to sleep, once it is asleep', async () => {
   expect(store.get('quiet').asleep).toBe(true);
   sleeper.wake('quiet');
   sleeper.wake('quiet');
@@ -66,14 +66,14 @@ it('the sleeper wakes an app that somebody touched while it was being put to sle
   expect(store.get('quiet').asleep).toBe(false);
 });
 
-it('the sleeper does not wake an app that nobody touched', async () => {
+it('the sleeper does not wake an app without visitors', async () => {
   end();
   await sleeper.close();
   expect(steps).toEqual(['stop']);
   expect(store.get('quiet').asleep).toBe(true);
 });
 
-it('the sleeper tries to wake an app again that could not be woken, but not at once for as long as somebody waits: the disk may be full', async () => {
+it('the sleeper retries an app that could not be woken, with pauses while somebody waits, since the disk may be full', async () => {
   end();
   await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true), soon);
   const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));

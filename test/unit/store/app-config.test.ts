@@ -22,12 +22,12 @@ beforeEach(async () => {
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
 describe('the config of an app', () => {
-  it('begins empty, with nothing on disk', async () => {
+  it('starts empty, with nothing on disk', async () => {
     expect(await configs.read('demo', 0)).toBe(NO_CONFIG);
     expect(await readdir(paths.app('demo'))).toEqual([]);
   });
 
-  it('has a new version with every change, and the older ones stay as they were', async () => {
+  it('gets a new version with every change, and older versions stay unchanged', async () => {
     const one = await configs.change('demo', 0, { vars: { A: '1', B: '2' } }, 'ada');
     const two = await configs.change('demo', 1, { vars: { A: '1', B: 'two' } }, 'bob');
     const three = await configs.change('demo', 2, { secretsToml: 'key = "x"\n' }, 'eve');
@@ -39,7 +39,7 @@ describe('the config of an app', () => {
     expect(varsOf(three)).toEqual({ A: '1', B: 'two' });
   });
 
-  it('tells for each var, and for the secrets, when and by whom it was changed last', async () => {
+  it('records for each var, and for the secrets, when and by whom it was last changed', async () => {
     await configs.change('demo', 0, { vars: { A: '1', B: '2' } }, 'ada');
     await configs.change('demo', 1, { secretsToml: 'a = 1' }, 'eve');
     const { vars, secretsChanged, changedBy } = await configs.change('demo', 2, { vars: { A: '1', B: 'two' } }, 'bob');
@@ -51,7 +51,7 @@ describe('the config of an app', () => {
     ]);
   });
 
-  it('has no new version where nothing changes', async () => {
+  it('gets no new version if nothing changes', async () => {
     const one = await configs.change('demo', 0, { vars: { A: '1' }, secretsToml: 'a = 1' }, 'ada');
     const before = await readFile(join(paths.app('demo'), 'config.enc'));
     expect(await configs.change('demo', 1, { vars: { A: '1' } }, 'bob')).toEqual(one);
@@ -60,7 +60,7 @@ describe('the config of an app', () => {
     expect(await readFile(join(paths.app('demo'), 'config.enc'))).toEqual(before);
   });
 
-  it('takes changes that come at once one after the other', async () => {
+  it('applies concurrent changes one after the other', async () => {
     const made = await Promise.all(
       Array.from({ length: 8 }, (_, at) => configs.change('demo', 0, { vars: { A: String(at) } }, 'ada')),
     );
@@ -68,7 +68,7 @@ describe('the config of an app', () => {
     for (const each of made) expect(await configs.read('demo', each.version)).toEqual(each);
   });
 
-  it('forgets the versions that nobody wants, never one that was just made, and uses no number twice', async () => {
+  it('drops unused versions, but never a new one, and never reuses a number', async () => {
     for (let from = 0; from < 5; from += 1) await configs.change('demo', from, { vars: { A: String(from) } }, 'ada');
     await configs.tidy('demo', () => [2, 4]);
     await expect(configs.read('demo', 1)).rejects.toMatchObject({ code: 'config-missing' });
@@ -80,7 +80,7 @@ describe('the config of an app', () => {
     expect((await configs.change('demo', 2, { vars: {} }, 'ada')).version).toBe(6);
   });
 
-  it('that cannot be read stops its change, and leaves the file as it is', async () => {
+  it('that cannot be read rejects changes, and the file is unchanged', async () => {
     await configs.change('demo', 0, { vars: { A: '1' } }, 'ada');
     await writeFile(join(paths.app('demo'), 'config.enc'), 'damaged');
     await expect(configs.change('demo', 0, { vars: { A: '2' } }, 'ada')).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describe('the config of an app', () => {
   });
 });
 
-describe('the file of an app’s config', () => {
+describe("the file of an app's config", () => {
   let read: MockInstance<Vault['read']>;
 
   beforeEach(async () => {
@@ -99,7 +99,7 @@ describe('the file of an app’s config', () => {
     read = vi.spyOn(vault, 'read');
   });
 
-  it('is decrypted once for all who ask during a deploy, and again after a change', async () => {
+  it('is decrypted once for all reads during a deploy, and again after a change', async () => {
     await configs.mask('demo');
     for (let asked = 0; asked < 4; asked += 1)
       expect(varsOf(await configs.read('demo', 1))).toEqual({ A: 'first-value' });
@@ -111,7 +111,7 @@ describe('the file of an app’s config', () => {
     expect(read).toHaveBeenCalledTimes(2);
   });
 
-  it('is decrypted again where somebody put back another one, or another key', async () => {
+  it('is decrypted again if it or the key is restored from elsewhere', async () => {
     await configs.read('demo', 1);
     const file = join(paths.app('demo'), 'config.enc');
     const backup = await readFile(file);
@@ -129,7 +129,7 @@ describe('the file of an app’s config', () => {
     expect(varsOf(await configs.read('demo', 1))).toEqual({ A: 'first-value' });
   });
 
-  it('is gone with its app, whoever comes back under that name', async () => {
+  it('is deleted with its app, and a new app of the same name does not get it', async () => {
     await configs.read('demo', 1);
     await rm(paths.app('demo'), { recursive: true });
     await expect(configs.read('demo', 1)).rejects.toMatchObject({ code: 'config-missing' });
@@ -139,7 +139,7 @@ describe('the file of an app’s config', () => {
 });
 
 describe('the mask of an app', () => {
-  it('hides the values of every version, also those that are set after it was made', async () => {
+  it('hides the values of every version, including later ones', async () => {
     await configs.change('demo', 0, { vars: { A: 'first-value', SHORT: 'abc' } }, 'ada');
     await configs.change(
       'demo',
@@ -157,7 +157,7 @@ describe('the mask of an app', () => {
 });
 
 describe('the cookie secret of an app', () => {
-  it('is made once, encrypted, and the same for everybody who asks at once', async () => {
+  it('is created once, encrypted, and the same for concurrent callers', async () => {
     const cookies = new CookieSecrets(paths, vault);
     const asked = await Promise.all([cookies.of('demo'), cookies.of('demo'), cookies.of('demo')]);
     const secret = await new CookieSecrets(paths, vault).of('demo');
@@ -166,7 +166,7 @@ describe('the cookie secret of an app', () => {
     expect(await readFile(join(paths.app('demo'), 'cookie-secret.enc'), 'utf8')).not.toContain(secret);
   });
 
-  it('that lies there as plain text is encrypted and stays the same', async () => {
+  it('that is stored as plain text is encrypted and stays the same', async () => {
     const plain = join(paths.app('demo'), 'cookie-secret');
     await writeFile(plain, 'the-old-secret\n');
     const cookies = new CookieSecrets(paths, vault);
@@ -184,7 +184,7 @@ describe('the cookie secret of an app', () => {
 describe('the secrets of running processes', () => {
   const place = (key: string, release = 1): ProcessPlace => ({ app: 'demo', release, key });
 
-  it('are for their owner alone, and each process has its own', async () => {
+  it('are readable by their owner only, and each process has its own', async () => {
     const files = new SecretFiles(paths);
     const first = await files.write(place('8501'), 'a = 1\n');
     const second = await files.write(place('8502'), 'a = 1\n');
@@ -198,7 +198,7 @@ describe('the secrets of running processes', () => {
     expect(await readFile(second, 'utf8')).toBe('a = 1\n');
   });
 
-  it('go with their process, without a rest, and once more is fine', async () => {
+  it('are deleted with their process completely, and deleting them again is safe', async () => {
     const files = new SecretFiles(paths);
     await files.write(place('8501'), 'a = 1\n');
     await Promise.all([files.remove(place('8501')), files.remove(place('8501')), files.remove(place('9999', 7))]);
@@ -207,7 +207,7 @@ describe('the secrets of running processes', () => {
     expect(await readdir(paths.secrets)).toEqual([]);
   });
 
-  it('of processes that are gone are swept up, and nothing else is', async () => {
+  it('are deleted if their process is gone, and nothing else is', async () => {
     const files = new SecretFiles(paths);
     const kept = await files.write(place('8501'), 'a = 1\n');
     await files.write(place('8502'), 'a = 1\n');

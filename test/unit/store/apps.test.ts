@@ -25,7 +25,7 @@ async function onDisk(id: string): Promise<App> {
   return JSON.parse(await readFile(paths.meta(id), 'utf8')) as App;
 }
 
-it('an app in the store is on disk before anybody hears of it, for us alone to read', async () => {
+it('an app in the store is on disk, readable by us only, before anyone is told', async () => {
   const heard: unknown[] = [];
   store.subscribe((id, app) => heard.push([id, app?.name, existsSync(paths.meta(id))]));
   await make('hello');
@@ -34,7 +34,7 @@ it('an app in the store is on disk before anybody hears of it, for us alone to r
   expect((await stat(paths.meta('hello'))).mode & 0o777).toBe(0o600);
 });
 
-it('an app in the store is found by the next server as it was', async () => {
+it('an app in the store is the same for the next server', async () => {
   await make('hello');
   await make('zebra');
   await make('apple');
@@ -45,13 +45,13 @@ it('an app in the store is found by the next server as it was', async () => {
   expect(next.get('hello')).toEqual(changed);
 });
 
-it('an app in the store cannot be made twice, not even at once', async () => {
+it('an app in the store cannot be created twice, even at once', async () => {
   const both = await Promise.allSettled([make('hello'), make('hello')]);
   expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
   expect(both[1]).toMatchObject({ reason: { code: 'app-exists' } });
 });
 
-it('an app in the store has no two changes lost to each other', async () => {
+it('an app in the store loses no concurrent change', async () => {
   await make('hello');
   await Promise.all(
     Array.from({ length: 50 }, () => store.update('hello', (app) => ({ ...app, lastRelease: app.lastRelease + 1 }))),
@@ -60,7 +60,7 @@ it('an app in the store has no two changes lost to each other', async () => {
   expect((await onDisk('hello')).lastRelease).toBe(50);
 });
 
-it('an app in the store stays as it is where a change fails, and takes the next one', async () => {
+it('an app in the store is unchanged if a change fails, and accepts the next one', async () => {
   const before = await make('hello');
   const failing = store.update('hello', () => {
     throw new Error('no');
@@ -70,7 +70,7 @@ it('an app in the store stays as it is where a change fails, and takes the next 
   expect((await store.update('hello', (app) => ({ ...app, name: 'Next' }))).name).toBe('Next');
 });
 
-it('an app in the store is not written, and nobody is told, where nothing changes', async () => {
+it('an app in the store is not written, and nobody is told, if nothing changes', async () => {
   await make('hello');
   const before = (await stat(paths.meta('hello'))).ino;
   let told = 0;
@@ -83,7 +83,7 @@ it('an app in the store is not written, and nobody is told, where nothing change
   expect(told).toBe(0);
 });
 
-it('an app in the store is gone with everything of it once it is removed, which may be done twice', async () => {
+it('an app in the store is deleted with all its files, and deleting it again is safe', async () => {
   await make('hello');
   await writeFile(join(paths.storage('hello'), 'file.txt'), 'x');
   const heard: unknown[] = [];
@@ -97,7 +97,7 @@ it('an app in the store is gone with everything of it once it is removed, which 
 });
 
 it.each(['', '{"id": "hello", "na', undefined])(
-  'an app in the store whose record says %j is as it was before its last change, and gives no release number twice',
+  'an app in the store whose record says %j has its state before the last change, and reuses no release number',
   async (text) => {
     await make('hello');
     await store.update('hello', (app) => ({ ...app, lastRelease: 4, description: 'good' }));
@@ -119,7 +119,7 @@ it.each(['', '{"id": "hello", "na', undefined])(
   },
 );
 
-it('an app in the store that was being removed when the server was killed does not come back', async () => {
+it('an app in the store that was being deleted when the server was killed does not come back', async () => {
   await make('hello');
   await store.update('hello', (app) => ({ ...app, description: 'good' }));
   await store.letGo('hello');
@@ -135,7 +135,7 @@ it('an app in the store loses the half-written records of a killed server', asyn
   expect((await readdir(paths.app('hello'))).sort()).toEqual(['meta.json', 'storage']);
 });
 
-it('a data folder that something happened to loses what is left of an interrupted creation or removal, and nothing else', async () => {
+it('a damaged data folder loses the leftovers of interrupted creations and deletions, and nothing else', async () => {
   await make('whole');
   await mkdir(join(paths.app('half'), 'repo.git'), { recursive: true });
   await mkdir(join(paths.apps, 'Not An App'));
@@ -150,17 +150,14 @@ it.each([
   ['a record of something else', '{"id": "broken"}'],
   ['a record of another app', JSON.stringify(newApp('other', 'Other', new Date(0)))],
   ['an empty record', ''],
-])(
-  'a data folder that something happened to says which app has %s, leaves it alone, and serves the others',
-  async (_name, text) => {
-    await make('whole');
-    await mkdir(paths.app('broken'));
-    await writeFile(paths.meta('broken'), text);
-    const next = new AppStore(paths);
-    const problems = await next.load();
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(`cannot read ${paths.meta('broken')}, so the app is skipped`);
-    expect(next.list().map((app) => app.id)).toEqual(['whole']);
-    expect(await readFile(paths.meta('broken'), 'utf8')).toBe(text);
-  },
-);
+])('a damaged data folder reports which app has %s, leaves it alone, and serves the others', async (_name, text) => {
+  await make('whole');
+  await mkdir(paths.app('broken'));
+  await writeFile(paths.meta('broken'), text);
+  const next = new AppStore(paths);
+  const problems = await next.load();
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(`cannot read ${paths.meta('broken')}, so the app is skipped`);
+  expect(next.list().map((app) => app.id)).toEqual(['whole']);
+  expect(await readFile(paths.meta('broken'), 'utf8')).toBe(text);
+});

@@ -16,12 +16,12 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const keys = async (): Promise<string[]> => (await file.read()).config.entries.map((entry) => entry.place.key);
 
-it('config.json on disk need not be there, and is not made by being looked at', async () => {
+it('config.json on disk is optional, and reading it does not create it', async () => {
   expect(await file.read()).toMatchObject({ there: false, problems: [], config: { entries: [] } });
   expect(await readdir(folder)).toEqual([]);
 });
 
-it('config.json on disk counts as it was when it was last good, where it is bad or gone, and says so', async () => {
+it('config.json on disk stays in effect in its last valid version if it is invalid or missing, and says so', async () => {
   await writeFile(path, '{"website_port": 5000, "apps": {"a": {}}}');
   expect(await keys()).toEqual(['a']);
   await writeFile(path, '{"apps": {"a": {}, "b": }}');
@@ -38,7 +38,7 @@ it('config.json on disk counts as it was when it was last good, where it is bad 
   expect((await other.read()).config.entries).toHaveLength(1);
 });
 
-it('config.json on disk is bad from the beginning: nothing is known then', async () => {
+it('config.json on disk has no valid version if it was invalid from the start', async () => {
   await writeFile(path, 'apps:\n');
   expect(await file.read()).toMatchObject({
     there: false,
@@ -47,7 +47,7 @@ it('config.json on disk is bad from the beginning: nothing is known then', async
   });
 });
 
-it('a change of config.json keeps its rights, follows a link, and leaves nothing behind', async () => {
+it('a change of config.json keeps its permissions, follows a link, and leaves nothing behind', async () => {
   const real = join(folder, 'real.json');
   await writeFile(real, '{\n    "apps": {}\n}\n');
   await chmod(real, 0o640);
@@ -61,7 +61,7 @@ it('a change of config.json keeps its rights, follows a link, and leaves nothing
   expect((await readdir(folder)).sort()).toEqual(['config.json', 'data', 'real.json']);
 });
 
-it('a change of config.json is not made where the file has mistakes, or would have: it is its owner who mends it', async () => {
+it('a change of config.json is refused if the file has errors or would have: its owner fixes it', async () => {
   await writeFile(path, '{"apps": [}');
   await expect(file.change(() => ({ apps: { a: {} } }))).rejects.toMatchObject({ code: 'config-invalid' });
   expect(await readFile(path, 'utf8')).toBe('{"apps": [}');
@@ -70,7 +70,7 @@ it('a change of config.json is not made where the file has mistakes, or would ha
   expect(await keys()).toEqual(['a']);
 });
 
-it('a change of config.json is made one after the other, each of what the one before has left', async () => {
+it('changes of config.json are made one after the other, each on top of the last', async () => {
   await Promise.all(
     ['a', 'b', 'c'].map((key) =>
       file.change((now) => ({ apps: { [key]: { port: 9_000 + now.config.entries.length } } })),

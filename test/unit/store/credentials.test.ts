@@ -13,7 +13,7 @@ describe('the admin token', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  test('is made once, kept for its owner only, and is the same at the next start', async () => {
+  test('is created once, kept for its owner only, and is the same at the next start', async () => {
     const first = await Credentials.load(file);
     const token = (await readFile(file, 'utf8')).trim();
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
@@ -26,34 +26,34 @@ describe('the admin token', () => {
     expect((await readFile(file, 'utf8')).trim()).toBe(token);
   });
 
-  test('that was given is used, and no file is written', async () => {
+  test('is not written to a file if it was configured', async () => {
     const credentials = await Credentials.load(file, 'given-token-of-mine');
     expect(credentials.check('given-token-of-mine')).toEqual({ kind: 'token', name: 'admin' });
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 
-  test('opens nothing when it is wrong, shorter, longer or empty', async () => {
+  test('opens nothing if it is wrong, shorter, longer or empty', async () => {
     const credentials = new Credentials('given-token-of-mine');
     for (const wrong of ['', 'given', 'given-token-of-mine ', 'given-token-of-minE', 'x'.repeat(10_000)]) {
       expect(credentials.check(wrong)).toBeUndefined();
     }
   });
 
-  test('has its file closed to others where a copy had opened it', async () => {
+  test('has its file made private again if a copy had opened it', async () => {
     await Credentials.load(file);
     await chmod(file, 0o644);
     await Credentials.load(file);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test('is not made anew over a file that holds something else', async () => {
+  test('is not created over a file with other content', async () => {
     await Credentials.load(file);
     await writeFile(file, 'short\n');
     await expect(Credentials.load(file)).rejects.toThrow('does not hold a token');
     expect(await readFile(file, 'utf8')).toBe('short\n');
   });
 
-  test('is not told by its fingerprint', () => {
+  test('is not revealed by its fingerprint', () => {
     const { fingerprint } = new Credentials('given-token-of-mine');
     expect(fingerprint).toMatch(/^[0-9a-f]{32}$/);
     expect(new Credentials('given-token-of-minf').fingerprint).not.toBe(fingerprint);

@@ -23,7 +23,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const write = (files: Record<string, string>): Promise<void> => writeFiles(dir, files);
 
-it('the files of a folder are those of the app, without environments of any name, git and links', async () => {
+it("the files of a folder are the app's, without environments, git and links", async () => {
   await symlink('/etc', join(dir, 'etc'));
   expect((await filesIn(dir)).map((file) => file.path)).toEqual([
     '.streamlit/config.toml',
@@ -34,7 +34,7 @@ it('the files of a folder are those of the app, without environments of any name
   await expect(filesIn(join(dir, 'nowhere'))).rejects.toThrow('ENOENT');
 });
 
-it('the files of a folder at its top can be read up to a size', async () => {
+it('the top-level files of a folder can be read up to a size', async () => {
   expect(String(await readTopFile(dir, 'app.py', 100))).toBe('x = 1\n');
   expect([
     await readTopFile(dir, 'app.py', 2),
@@ -48,7 +48,7 @@ it('the files of a folder at its top can be read up to a size', async () => {
   ]).toEqual([true, false, false]);
 });
 
-it('the digest of the code in a folder changes with the code: its text, its names, what is added and removed', async () => {
+it("the digest of a folder's code changes with its text and names, and with added and deleted files", async () => {
   const seen = new Set([await digestOf(dir)]);
   for (const change of [
     { 'app.py': 'x = 2\n' },
@@ -64,7 +64,7 @@ it('the digest of the code in a folder changes with the code: its text, its name
   expect([...seen].map((digest) => /^[0-9a-f]{40}$/.test(digest))).toEqual([true, true, true, true, true, true]);
 });
 
-it('the digest of the code in a folder does not change with data, environments, caches and times', async () => {
+it("the digest of a folder's code does not change with data, environments, caches and times", async () => {
   const before = await digestOf(dir);
   await write({
     'data/big.csv': '3,4\n',
@@ -77,7 +77,7 @@ it('the digest of the code in a folder does not change with data, environments, 
   expect(await digestOf(dir)).toBe(before);
 });
 
-it('the digest of the code in a folder takes a main file along that lies elsewhere', async () => {
+it("the digest of a folder's code includes a main file elsewhere", async () => {
   const apart = await mkdtemp(join(tmpdir(), 'apart-'));
   try {
     const main = join(apart, 'app.py');

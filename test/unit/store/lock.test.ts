@@ -19,7 +19,7 @@ describe('claimData', () => {
   // Not before the end: a lock is held until this process ends, and a new folder could be given the old one's number.
   afterAll(() => Promise.all(made.map((path) => rm(path, { recursive: true, force: true }))));
 
-  it('gives a folder to one of many that ask at once, by whichever path', async () => {
+  it('gives a folder to one of many concurrent claims, by any path', async () => {
     const other = `${folder}-by-another-name`;
     await symlink(folder, other);
     const outcomes = await Promise.all([folder, other, folder, other, folder].map((path) => claimData(path)));

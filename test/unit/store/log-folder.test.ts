@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('links lead to what is live, else to the newest deploy, and go with their app; a log that was there is kept', async () => {
+it('links lead to the live release, else to the newest deploy, and go with their app; an existing log is kept', async () => {
   const paths = new Paths(join(folder, 'data'));
   const store = new AppStore(paths);
   const opened = await LogFolder.open(logs);
@@ -55,7 +55,7 @@ it('links lead to what is live, else to the newest deploy, and go with their app
   expect(warnings).toEqual([]);
 });
 
-it('a folder that cannot be written is one sentence', async () => {
+it('a folder that is not writable is reported in one sentence', async () => {
   await writeFile(logs, '');
   expect(await LogFolder.open(logs)).toMatch(/^cannot write the folder \S+logs, so it has no logs: /);
 });

@@ -13,12 +13,12 @@ beforeEach(async () => {
 });
 afterEach(() => data.close());
 
-it('an app without a picture has no version of one', async () => {
+it('an app without a picture has no picture version', async () => {
   expect(await pictures.version('shop')).toBeUndefined();
   expect(await pictures.version('none')).toBeUndefined();
 });
 
-it('a new picture takes the place of the one before, under another version', async () => {
+it('a new picture replaces the old one, under another version', async () => {
   await pictures.keep('shop', Buffer.from('one'));
   // Of a moment ago, as a deploy takes longer than the clock's tick.
   await utimes(data.paths.picture('shop'), 1, 1);
@@ -31,7 +31,7 @@ it('a new picture takes the place of the one before, under another version', asy
   expect((await readdir(data.paths.app('shop'))).filter((name) => name.includes('picture'))).toEqual(['picture.jpg']);
 });
 
-it('a picture does not bring back an app that is gone', async () => {
+it('a picture does not bring back a deleted app', async () => {
   await data.store.remove('shop');
   await expect(pictures.keep('shop', Buffer.from('late'))).rejects.toMatchObject({ code: 'ENOENT' });
   expect(existsSync(data.paths.app('shop'))).toBe(false);

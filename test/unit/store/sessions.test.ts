@@ -19,7 +19,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const open = (fingerprint = 'one'): Promise<Sessions> =>
   Sessions.open(file, { fingerprint, warn: (sentence) => warnings.push(sentence), now: () => now });
 
-test('a session outlives a restart, and its id is nowhere on disk', async () => {
+test('a session survives a restart, and its id is nowhere on disk', async () => {
   const sessions = await open();
   const id = await sessions.begin('admin');
   const before = sessions.find(id);
@@ -32,7 +32,7 @@ test('a session outlives a restart, and its id is nowhere on disk', async () => 
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 
-test('a session ends when it is ended, also for the next start', async () => {
+test('a session that was ended stays ended after a restart', async () => {
   const sessions = await open();
   const [mine, other] = [await sessions.begin('admin'), await sessions.begin('admin')];
   await sessions.end(mine);
@@ -42,7 +42,7 @@ test('a session ends when it is ended, also for the next start', async () => {
   expect(next.find(other)).toBeDefined();
 });
 
-test('a session lasts thirty days from its last use', async () => {
+test('a session expires thirty days after its last use', async () => {
   const sessions = await open();
   const [used, unused] = [await sessions.begin('admin'), await sessions.begin('admin')];
   now += SESSION_MS - 1_000;
@@ -54,7 +54,7 @@ test('a session lasts thirty days from its last use', async () => {
   expect((await open()).find(used)).toBeDefined();
 });
 
-test('nothing but the id itself finds a session', async () => {
+test('a session is found only by its id', async () => {
   const sessions = await open();
   const id = await sessions.begin('admin');
   const {
@@ -63,12 +63,12 @@ test('nothing but the id itself finds a session', async () => {
   for (const wrong of ['', id.slice(1), `${id}x`, stored?.hash ?? '']) expect(sessions.find(wrong)).toBeUndefined();
 });
 
-test('another token ends every session', async () => {
+test('a new token ends every session', async () => {
   const id = await (await open('one')).begin('admin');
   expect((await open('two')).find(id)).toBeUndefined();
 });
 
-test('a file that cannot be read is told of, and everybody signs in again', async () => {
+test('a session file that cannot be read is reported, and everyone logs in again', async () => {
   await writeFile(file, '{"half');
   const sessions = await open();
   expect(warnings).toHaveLength(1);
@@ -77,14 +77,14 @@ test('a file that cannot be read is told of, and everybody signs in again', asyn
   expect((await open()).find(id)).toBeDefined();
 });
 
-test('sessions that begin at the same time are all on disk', async () => {
+test('sessions created at the same time are all on disk', async () => {
   const sessions = await open();
   const ids = await Promise.all(Array.from({ length: 20 }, () => sessions.begin('admin')));
   const next = await open();
   expect(ids.filter((id) => next.find(id) !== undefined)).toHaveLength(20);
 });
 
-test('a login code works once, and not after a quarter of an hour', async () => {
+test('a login code works once, within fifteen minutes', async () => {
   const sessions = await open();
   const { code, expiresAt } = sessions.makeCode();
   expect(expiresAt.getTime()).toBe(now + CODE_MS);
@@ -104,7 +104,7 @@ test('only the newest hundred login codes work', async () => {
   expect(sessions.useCode(codes[100] ?? '')).toBe(true);
 });
 
-test('a session ends after its life, however much it is used', async () => {
+test('a session expires at its maximum age, however much it is used', async () => {
   const sessions = await open();
   const id = await sessions.begin('admin');
   const end = now + SESSION_LIFE_MS;

@@ -38,7 +38,7 @@ async function everything(): Promise<string> {
   return (await Promise.all(files)).join('\n');
 }
 
-it('what is put into the vault comes out as it was, and is nowhere on disk in between', async () => {
+it('the vault returns what was put in, and the disk never has it in plain text', async () => {
   const text = 'password = "hunter2"\nünïcode 鍵\n';
   await vault.write('one', 'config', text);
   expect(await vault.read('one', 'config')).toBe(text);
@@ -48,7 +48,7 @@ it('what is put into the vault comes out as it was, and is nowhere on disk in be
   expect((await stat(paths.vaultKey)).mode & 0o777).toBe(0o600);
 });
 
-it('what is put into the vault has a nonce of its own each time, so that the same text never looks the same', async () => {
+it('the vault uses a new nonce each time, so equal texts never look equal', async () => {
   const seen = new Set<string>();
   for (let time = 0; time < 5; time += 1) {
     await vault.write('one', 'config', 'the same');
@@ -59,14 +59,14 @@ it('what is put into the vault has a nonce of its own each time, so that the sam
   expect(seen.size).toBe(10);
 });
 
-it('what is put into the vault may be nothing', async () => {
+it('the vault accepts empty content', async () => {
   await vault.write('one', 'config', '');
   expect(await vault.read('one', 'config')).toBe('');
   expect(await vault.read('two', 'config')).toBeUndefined();
   expect(await vault.read('none', 'config')).toBeUndefined();
 });
 
-it('what is put into the vault cannot be read as another app, or under another name', async () => {
+it("a vault file cannot be read as another app's, or under another name", async () => {
   await vault.write('one', 'config', 'of one');
   await cp(fileOf('one'), fileOf('two'));
   await cp(fileOf('one'), fileOf('one', 'cookie-secret'));
@@ -75,7 +75,7 @@ it('what is put into the vault cannot be read as another app, or under another n
   expect(await vault.read('one', 'config')).toBe('of one');
 });
 
-it('what is put into the vault is refused with a sentence where any byte of it was changed or cut off', async () => {
+it('a vault file with any byte changed or cut off is refused with a sentence', async () => {
   await vault.write('one', 'config', 'text');
   const whole = await sealed('one');
   const flipped = Buffer.from(whole.data, 'base64');
@@ -104,13 +104,13 @@ it('what is put into the vault is refused with a sentence where any byte of it w
   }
 });
 
-it('what is put into the vault is not written for an app that is gone', async () => {
+it('the vault writes nothing for a deleted app', async () => {
   await rm(paths.app('one'), { recursive: true });
   await expect(vault.write('one', 'config', 'x')).rejects.toMatchObject({ code: 'app-not-found' });
   await expect(stat(paths.app('one'))).rejects.toThrow('ENOENT');
 });
 
-it('the key file is made once, and stays the same at the next start', async () => {
+it('the key file is created once, and stays the same at the next start', async () => {
   await vault.write('one', 'config', 'text');
   const before = await readFile(paths.vaultKey, 'utf8');
   const next = new Vault(paths);
@@ -119,7 +119,7 @@ it('the key file is made once, and stays the same at the next start', async () =
   expect(await next.read('one', 'config')).toBe('text');
 });
 
-it('the key file that others could read is made private again, and half-written copies go', async () => {
+it('the key file is made private again, and half-written copies are deleted', async () => {
   await chmod(paths.vaultKey, 0o644);
   await writeFile(`${paths.vaultKey}.12345`, 'half of a key');
   await writeFile(`${paths.vaultKey}.backup`, 'mine');
@@ -128,7 +128,7 @@ it('the key file that others could read is made private again, and half-written 
   expect((await readdir(paths.data)).sort()).toEqual(['apps', 'vault.key', 'vault.key.backup']);
 });
 
-it('the key file is not made anew where something needs the one that is missing, and one that is put back heals it', async () => {
+it('the key file is not recreated if something needs the missing one, and restoring it recovers everything', async () => {
   await vault.write('one', 'config', 'text');
   const key = await readFile(paths.vaultKey);
   await rm(paths.vaultKey);
@@ -147,7 +147,7 @@ it('the key file is not made anew where something needs the one that is missing,
   expect(await next.read('one', 'config')).toBe('text');
 });
 
-it('the key file of another data folder is told from a damaged file', async () => {
+it('the key file of another data folder is distinguished from a damaged file', async () => {
   await vault.write('one', 'config', 'text');
   const other = await mkdtemp(join(tmpdir(), 'vault-'));
   await new Vault(new Paths(other)).open();
@@ -168,7 +168,7 @@ it.each([
   '{}',
   '{"version":1,"current":"a","keys":{}}',
   '{"version":1,"current":"a","keys":{"a":"c2hvcnQ="}}',
-])('the key file that is none (%j) is refused without being quoted or replaced', async (text) => {
+])('an invalid key file (%j) is refused without being quoted or replaced', async (text) => {
   await vault.write('one', 'config', 'text');
   await writeFile(paths.vaultKey, text);
   const [problem] = await new Vault(paths).open();
@@ -180,7 +180,7 @@ it.each([
   expect(await readFile(paths.vaultKey, 'utf8')).toBe(text);
 });
 
-it('a change of keys encrypts everything anew and throws the old key away', async () => {
+it('a key rotation re-encrypts everything and deletes the old key', async () => {
   await vault.write('one', 'config', 'of one');
   await vault.write('two', 'config', 'of two');
   await vault.write('two', 'cookie-secret', 'cookies');
@@ -202,7 +202,7 @@ it('a change of keys encrypts everything anew and throws the old key away', asyn
   await expect(vault.read('one', 'config')).rejects.toMatchObject({ code: 'vault-key-wrong' });
 });
 
-it('a change of keys that was interrupted is ended at the next start, and everything can be read in between', async () => {
+it('an interrupted key rotation is completed at the next start, and everything stays readable in between', async () => {
   await vault.write('one', 'config', 'of one');
   await vault.write('two', 'config', 'of two');
   const old = await ring();
@@ -222,7 +222,7 @@ it('a change of keys that was interrupted is ended at the next start, and everyt
   expect([await next.read('one', 'config'), await next.read('two', 'config')]).toEqual(['of one', 'of two']);
 });
 
-it('a change of keys keeps the key of a file that cannot be read, and says which file that is', async () => {
+it('a key rotation keeps the key of a file that cannot be read, and says which file that is', async () => {
   await vault.write('one', 'config', 'of one');
   await vault.write('two', 'config', 'of two');
   const old = await ring();
@@ -244,7 +244,7 @@ it('a change of keys keeps the key of a file that cannot be read, and says which
   expect(await vault.read('two', 'config')).toBe('of two');
 });
 
-it('a change of keys and writes that come at the same time do not lose each other', async () => {
+it('a key rotation and concurrent writes do not lose each other', async () => {
   await Promise.all([
     ...Array.from({ length: 10 }, (_, at) => vault.write('one', `file-${at}`, `text ${at}`)),
     vault.rotate(),

@@ -36,7 +36,7 @@ test('what is written down in somebody’s name needs the CSRF token, also where
 });
 
 describe('the API', () => {
-  test('is open to the token in either header, and to nobody else', async () => {
+  test('accepts the token in either header, and nothing else', async () => {
     const basic = (password: string): string => `Basic ${Buffer.from(`x:${password}`).toString('base64')}`;
     for (const authorization of [`Bearer ${TOKEN}`, basic(TOKEN)]) {
       expect((await ask(`${web.url}/api/apps`, { headers: { authorization } })).status).toBe(200);
@@ -59,18 +59,18 @@ describe('the API', () => {
     '/api/docs',
     '/api/openapi.json',
     '/api/events',
-  ])('is closed at %s without a token', async (path) => {
+  ])('rejects %s without a token', async (path) => {
     for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS', 'DELETE']) {
       expect((await ask(web.url + path, { method })).status, method).toBe(401);
     }
   });
 
-  test('does not fall back to the cookie where the token is wrong', async () => {
+  test('does not fall back to the cookie if the token is wrong', async () => {
     const headers = { cookie, authorization: 'Bearer wrong', 'x-csrf-token': csrf };
     expect((await ask(`${web.url}/api/apps`, { headers })).status).toBe(401);
   });
 
-  test('slows down who guesses, but not who has the token or a session, be it from the same address', async () => {
+  test('slows down guessing, but not requests with the token or a session, even from the same address', async () => {
     const guess = (token: string) => ask(`${web.url}/api/apps`, { headers: { authorization: `Bearer ${token}` } });
     for (let i = 0; i < 20; i += 1) await guess(String(i));
     const begun = performance.now();
@@ -82,7 +82,7 @@ describe('the API', () => {
     expect((await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } })).status).toBe(200);
   });
 
-  test('gives scripts with the cookie nothing without the CSRF token, in whichever mode they ask', async () => {
+  test('gives scripts with the cookie nothing without the CSRF token, in any fetch mode', async () => {
     for (const mode of ['cors', 'same-origin', 'no-cors', 'websocket']) {
       const answer = await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'sec-fetch-mode': mode } });
       expect(answer.json, mode).toMatchObject({ status: 403, code: 'not-from-the-console' });
@@ -113,7 +113,7 @@ describe('the API', () => {
     expect(await change({ ...NAVIGATION, origin })).toBe(403);
   });
 
-  test('refuses the script of an app that says where it is from', async () => {
+  test("refuses an app's script that says where it is from", async () => {
     const referer = `${web.url}/apps/evil/`;
     for (const headers of [SCRIPT, {}]) {
       expect(
@@ -142,7 +142,7 @@ describe('the console', () => {
     expect((await ask(`${web.url}/console/change`, { method: 'POST', headers: { origin: web.url } })).status).toBe(401);
   });
 
-  test('is shown to a navigation, from wherever, and makes the cookie last', async () => {
+  test('is shown to a navigation from anywhere, which renews the cookie', async () => {
     for (const site of ['none', 'same-origin', 'cross-site']) {
       const answer = await open({ ...NAVIGATION, 'sec-fetch-site': site, referer: `${web.url}/apps/x/` });
       expect(answer.status).toBe(200);
@@ -175,7 +175,7 @@ describe('the console', () => {
     });
   });
 
-  test('takes the CSRF token of a form from a field, and only that of this very form', async () => {
+  test("takes a form's CSRF token from a field, and only that form's", async () => {
     const post = (body: string, path = '/console/change', type = 'application/x-www-form-urlencoded') =>
       ask(web.url + path, {
         method: 'POST',
@@ -210,7 +210,7 @@ describe('the console', () => {
   });
 });
 
-describe('behind a proxy with a path of its own', () => {
+describe('behind a proxy with a path', () => {
   beforeEach(async () => {
     await web.close();
     web = await startWeb({ console: [page], base: 'https://intranet.example/tools/apps-host' });
@@ -219,7 +219,7 @@ describe('behind a proxy with a path of its own', () => {
     csrf = web.sessions.find(id)?.csrf ?? '';
   });
 
-  test('the cookie is secure and stays below the path, and its origin counts as ours', async () => {
+  test("the cookie is secure and limited to the path, and the proxy's origin counts as ours", async () => {
     const { headers } = await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } });
     expect(headers['set-cookie']?.[0]).toContain(
       '; Path=/tools/apps-host/; HttpOnly; SameSite=Lax; Max-Age=1209600; Secure',
@@ -232,7 +232,7 @@ describe('behind a proxy with a path of its own', () => {
     expect((await change('https://other.example')).status).toBe(403);
   });
 
-  test('the session has a name that no page without TLS and no other host can set', async () => {
+  test('the session has a name that pages without TLS and other hosts cannot set', async () => {
     const plain = cookie.replace('__Secure-', '');
     expect((await ask(`${web.url}/console/`, { headers: { cookie: plain, ...NAVIGATION } })).status).toBe(302);
     const { headers } = await ask(`${web.url}/console/`, { headers: { cookie, ...NAVIGATION } });
@@ -248,7 +248,7 @@ describe('behind a proxy with a path of its own', () => {
     );
   });
 
-  test('an app there is told by its whole path', async () => {
+  test('an app is recognised by its whole path', async () => {
     const from = (path: string) =>
       ask(`${web.url}/api/apps`, {
         headers: { cookie, 'x-csrf-token': csrf, referer: `https://intranet.example${path}` },
@@ -257,7 +257,7 @@ describe('behind a proxy with a path of its own', () => {
     expect((await from('/tools/apps-host/console/')).status).toBe(200);
   });
 
-  test('who is sent away stays below the path', async () => {
+  test('redirects stay below the path', async () => {
     expect((await ask(`${web.url}/console/x`)).headers.location).toBe(
       '/tools/apps-host/console/login?next=%2Fconsole%2Fx',
     );
@@ -272,7 +272,7 @@ describe('the login', () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
     });
 
-  test('by the token opens a session, and by a wrong one does not', async () => {
+  test('with the token opens a session, and with a wrong one does not', async () => {
     const wrong = await post({ token: 'wrong' });
     expect([wrong.status, wrong.headers['set-cookie']]).toEqual([401, undefined]);
     const right = await post({ token: ` ${TOKEN} `, next: '/console/apps/x' });
@@ -283,7 +283,7 @@ describe('the login', () => {
     expect((await ask(`${web.url}/console/`, { headers: { cookie: mine } })).status).toBe(200);
   });
 
-  test('by a link works once', async () => {
+  test('with a link works once', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
     const first = await ask(url);
     expect([first.status, first.headers.location]).toEqual([303, '/console/']);
@@ -292,7 +292,7 @@ describe('the login', () => {
     expect(second.text).toContain('already used');
   });
 
-  test('by a link that was used lets in who is in already', async () => {
+  test('with a used link lets in a browser that is already logged in', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
     const [mine = ''] = (await ask(url)).headers['set-cookie']?.[0]?.split(';') ?? [];
     const again = await ask(url, { headers: { cookie: mine } });
@@ -300,7 +300,7 @@ describe('the login', () => {
     expect((await ask(url, { headers: { cookie: `${mine}x` } })).status).toBe(401);
   });
 
-  test('by a link is not used up by whoever asks where it leads, as mail and chat programs do', async () => {
+  test('with a link is not used up by a prefetch, as mail and chat programs do', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
     const looked = await ask(url, { method: 'HEAD' });
     expect([looked.status, looked.headers['set-cookie']]).toEqual([200, undefined]);
@@ -315,11 +315,11 @@ describe('the login', () => {
     'javascript:alert(1)',
     '/apps/x/',
     '/console\nx',
-  ])('never leads to %j', async (next) => {
+  ])('never redirects to %j', async (next) => {
     expect((await post({ token: TOKEN, next })).headers.location).toBe('/console/');
   });
 
-  test('is not taken from another origin', async () => {
+  test('is refused from another origin', async () => {
     expect((await post({ token: TOKEN }, { origin: 'http://evil.example' })).status).toBe(403);
     expect((await post({ token: TOKEN }, {})).status).toBe(403);
   });
@@ -332,7 +332,7 @@ describe('the login', () => {
     expect((await post({ token: TOKEN })).status).toBe(303);
   });
 
-  test('ends the session that the browser had before, be it a planted one', async () => {
+  test("ends the browser's previous session, even a planted one", async () => {
     const answer = await post({ token: TOKEN }, { origin: web.url, cookie });
     const [mine = ''] = answer.headers['set-cookie']?.[0]?.split(';') ?? [];
     expect(mine).not.toBe(cookie);
@@ -340,7 +340,7 @@ describe('the login', () => {
     expect((await ask(`${web.url}/console/`, { headers: { cookie: mine } })).status).toBe(200);
   });
 
-  test('ends with the button, for the server too', async () => {
+  test('ends with the button, on the server too', async () => {
     const answer = await ask(`${web.url}/console/logout`, {
       method: 'POST',
       body: `csrf=${formToken(csrf, '/console/logout')}`,
@@ -351,7 +351,7 @@ describe('the login', () => {
     expect((await ask(`${web.url}/console/`, { headers: { cookie } })).status).toBe(302);
   });
 
-  test('ends with what was being streamed to it, and to no other', async () => {
+  test('ends its own event streams when logged out, and no others', async () => {
     const other = await web.sessions.begin('admin');
     const ended: string[] = [];
     const listen = async (name: string, headers: Record<string, string>): Promise<ClientRequest> => {

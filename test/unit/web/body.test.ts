@@ -27,7 +27,7 @@ afterEach(() => served.close());
 const send = (body: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> =>
   ask(served.url, { method: 'POST', body, headers });
 
-it('a body is read whole, up to the bytes that it may have', async () => {
+it('a body is read in full, up to its limit', async () => {
   read = async (ctx) => (await readBody(ctx, 1_024)).toString();
   expect((await send('x'.repeat(1_024))).json).toEqual({ read: 'x'.repeat(1_024) });
   expect((await send('')).json).toEqual({ read: '' });
@@ -37,7 +37,7 @@ it('a body is read whole, up to the bytes that it may have', async () => {
   expect(refused.headers.connection).toBe('close');
 });
 
-it('text is UTF-8, and other bytes are refused without being shown', () => {
+it('text must be UTF-8, and other bytes are refused without being shown', () => {
   expect(textOf(Buffer.from('naïve 🎈'))).toBe('naïve 🎈');
   expect(() => textOf(Buffer.from([0x73, 0xff, 0xfe]))).toThrow('The body is not valid UTF-8 text.');
 });

@@ -17,7 +17,7 @@ index 1..2 100644
 `;
 
 describe('what a release changes', () => {
-  it('is shown by its kinds, and the head of a file is not taken for a change', () => {
+  it("is classified line by line, and a file's header does not count as a change", () => {
     const { lines, more } = presentDiff({ live: 2, code, config: { vars: same, secrets: same } });
     expect(lines.map(({ kind }) => kind)).toEqual([
       'same',
@@ -36,12 +36,12 @@ describe('what a release changes', () => {
     expect(more).toBe(0);
   });
 
-  it('is cut, and tells how much is left out', () => {
+  it('is truncated, and says how much is left out', () => {
     const { lines, more } = presentDiff({ live: 2, code, config: { vars: same, secrets: same } }, 4);
     expect([lines.length, more]).toEqual([4, 7]);
   });
 
-  it('has the names of the config, or why they cannot be told', () => {
+  it('includes the names of changed config, or why they cannot be compared', () => {
     const config = {
       vars: { added: ['A'], removed: [], changed: ['B'] },
       secrets: { added: [], removed: ['db'], changed: [] },

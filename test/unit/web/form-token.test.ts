@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { formToken } from '../../../src/web/form-token.js';
 
-it('the token of a form is good for its own path and session alone', () => {
+it("a form's token is valid for its own path and session only", () => {
   const token = formToken('session', '/apps/shop/stop');
   expect(token).toMatch(/^[\w-]{43}$/);
   expect(token).not.toContain('session');
@@ -9,13 +9,13 @@ it('the token of a form is good for its own path and session alone', () => {
   expect(others).not.toContain(token);
 });
 
-it('a path is the same however it is encoded, with a query or a slash at its end', () => {
+it('a path is the same in any encoding, with a query or a trailing slash', () => {
   const token = formToken('session', '/apps/shop/files/a b.py');
   for (const path of ['/apps/shop/files/a%20b.py', '/apps/shop/files/a b.py?done=1', '/apps/shop/files/a b.py/'])
     expect(formToken('session', path)).toBe(token);
 });
 
-it('a path that cannot be decoded is taken as it is', () => {
+it('a path that cannot be decoded is used unchanged', () => {
   const token = formToken('session', '/apps/%');
   expect(formToken('session', '/apps/%')).toBe(token);
   expect(formToken('session', '/apps/')).not.toBe(token);

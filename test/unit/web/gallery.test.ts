@@ -9,7 +9,7 @@ const app = { ...newApp('sales', 'Sales', new Date(), 'What was sold'), live: 1,
 const status: AppStatus = { app, state: 'running', process: undefined };
 
 describe('a card of the gallery', () => {
-  it('leads to the app, and by its tags to the others that have them, with what is searched for', () => {
+  it('links to the app, and by its tags to similar apps, keeping the search', () => {
     const card = presentCard(status, links, { tag: 'money', q: 'was SOLD' });
     expect(card).toMatchObject({ url: 'https://intranet.example/tools/apps/sales/', out: false, photo: undefined });
     expect(card.tags).toEqual([
@@ -18,13 +18,13 @@ describe('a card of the gallery', () => {
     ]);
   });
 
-  it('is found by every word of its name, description and tags, and by all of them only', () => {
+  it('is found by any words of its name, description and tags, if all match', () => {
     const out = (q: string): boolean => presentCard(status, links, { tag: '', q }).out;
     expect(['', 'sales', 'north sold', 'MONEY'].map(out)).toEqual([false, false, false, false]);
     expect(['bought', 'sales bought'].map(out)).toEqual([true, true]);
   });
 
-  it('of an app that was stopped leads nowhere; its picture has another address after each capture', () => {
+  it('of a stopped app has no link, and its picture has a new URL after each capture', () => {
     const stopped = presentCard({ ...status, state: 'stopped' }, links, { tag: '', q: '' }, 'abc-1');
     expect(stopped).toMatchObject({ url: undefined, photo: '/tools/pictures/sales?v=abc-1' });
   });

@@ -4,14 +4,14 @@ import { encodePath, linksOf } from '../../../src/web/links.js';
 const links = linksOf('https://intranet.example/tools/streamlit/');
 
 describe('links', () => {
-  it('all begin with the public base, also where it has a path of its own', () => {
+  it('start with the public URL, also if it has a path', () => {
     expect(links.base).toBe('/tools/streamlit');
     expect(links.app('hello')).toBe('https://intranet.example/tools/streamlit/apps/hello/');
     expect(links.git('hello')).toBe('https://intranet.example/tools/streamlit/git/hello.git');
     expect(links.console('apps/hello')).toBe('/tools/streamlit/console/apps/hello');
   });
 
-  it('have an empty base where the public base is only a host', () => {
+  it('have an empty base if the public URL is only a host', () => {
     expect(linksOf('http://localhost:8080').base).toBe('');
     expect(linksOf('http://localhost:8080').console('')).toBe('/console/');
   });

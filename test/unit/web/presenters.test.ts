@@ -35,7 +35,7 @@ function status(
 }
 
 describe('an app', () => {
-  it('that was never pushed offers nothing to press', () => {
+  it('without a push offers no actions', () => {
     const view = presentApp(status({}, 'created'), links, now);
     expect(view).toMatchObject({
       canOpen: false,
@@ -49,7 +49,7 @@ describe('an app', () => {
     expect(view.memory).toBeUndefined();
   });
 
-  it('that runs can be opened, stopped, restarted and redeployed, and tells what it uses', () => {
+  it('that is running can be opened, stopped, restarted and redeployed, and shows its usage', () => {
     const process = {
       state: 'ready',
       release: 1,
@@ -79,7 +79,7 @@ describe('an app', () => {
     expect(view.started?.text).toBe('2 h ago');
   });
 
-  it('that sleeps can be opened, which wakes it, and is counted', () => {
+  it('that is asleep can be opened, which wakes it, and is counted', () => {
     const asleep = status({ live: 1, releases: [release(1, 'live')] }, 'sleeping');
     expect(presentApp(asleep, links, now)).toMatchObject({ canOpen: true, canStart: false, canStop: true });
     expect(presentSummary([asleep, status()])).toBe('2 apps · 1 running · 1 sleeping');
@@ -100,7 +100,7 @@ describe('an app', () => {
     });
   });
 
-  it('shows the deploy under way beside the live release, and offers no second one', () => {
+  it('shows a deploy in progress next to the live release, and offers no second one', () => {
     const view = presentApp(status({ live: 1, releases: [release(1, 'live'), release(2, 'building')] }), links, now);
     expect(view.live?.number).toBe(1);
     expect(view.deploying).toMatchObject({ number: 2, pending: true, took: undefined });
@@ -108,7 +108,7 @@ describe('an app', () => {
     expect(view.canOpen).toBe(true);
   });
 
-  it('tells how long a deploy took and how its commit came', () => {
+  it('shows how long a deploy took and how its commit arrived', () => {
     const ended = release(1, 'failed', { finishedAt: '2026-11-21T11:55:42Z', source: 'upload', reason: 'No app.py.' });
     const view = presentApp(status({ releases: [ended] }, 'failed'), links, now);
     expect(view.last).toMatchObject({
@@ -133,7 +133,7 @@ describe('a release', () => {
     ['superseded', false],
     ['cancelled', false],
     ['building', false],
-  ] as const)('that is %s: that it can be rolled back to is %s', (state, can) =>
+  ] as const)('that is %s can be rolled back to: %s', (state, can) =>
     expect(of(release(1, state), 2).canReturn).toBe(can),
   );
 
@@ -144,28 +144,28 @@ describe('a release', () => {
     );
   });
 
-  it('that is live offers no rollback, and one made by a rollback names the release it came from', () => {
+  it('that is live offers no rollback, and a rollback names the release it restored', () => {
     expect(of(release(2, 'live'), 2).canReturn).toBe(false);
     expect(of(release(3, 'live', { source: 'rollback', of: 1 }), 3).verb).toBe('rolled back to release 1');
   });
 });
 
 describe('the summary', () => {
-  it('counts the states and ends with the troubles', () => {
+  it('counts the states, with problems last', () => {
     expect(presentSummary([status(), status({}, 'crashed'), status(), status({}, 'stopped')])).toBe(
       '4 apps · 2 running · 1 stopped · 1 crashed',
     );
     expect(presentSummary([status()])).toBe('1 app · 1 running');
   });
 
-  it('counts previews apart', () => {
+  it('counts previews separately', () => {
     const preview = { of: 'hello', branch: 'x', lastUsedAt: now.toISOString() };
     expect(presentSummary([status(), status({ preview }, 'crashed')])).toBe('1 app · 1 running · 1 preview');
   });
 });
 
 describe('the list of apps', () => {
-  it('goes by name, and has each app before its previews, by branch', () => {
+  it('is sorted by name, with each app before its previews, by branch', () => {
     const app = (id: string, name: string): AppView => presentApp(status({ id, name }), links, now);
     const preview = (id: string, of: string, branch: string): AppView =>
       presentApp(status({ id, name: 'Anything', preview: { of, branch, lastUsedAt: now.toISOString() } }), links, now);
@@ -182,7 +182,7 @@ describe('the list of apps', () => {
 });
 
 describe('files', () => {
-  it('are grouped by folder with the top first, and mark the one that is open', () => {
+  it('are grouped by folder with the root first, and mark the open one', () => {
     const files = [
       { path: 'pages/b.py', size: 10 },
       { path: 'app.py', size: 2_048 },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { Refusal } from '../../../src/errors.js';
 import { isApi, problemOf } from '../../../src/web/problem.js';
 
-test('a refusal is told as it is, with its code and the field at fault', () => {
+test('a refusal is reported unchanged, with its code and field', () => {
   const refusal = new Refusal('conflict', 'app-name-taken', 'There is an app "x" already.', { field: 'name' });
   expect(problemOf(refusal, '/api/apps')).toEqual({
     type: 'urn:streamlit-host:problem:app-name-taken',
@@ -15,7 +15,7 @@ test('a refusal is told as it is, with its code and the field at fault', () => {
   });
 });
 
-test('what was not expected says nothing of itself', () => {
+test('an unexpected error reveals no details', () => {
   for (const thrown of [
     new Error('password is hunter2'),
     'hunter2',
@@ -40,7 +40,7 @@ test.each([
   expect(problemOf(error, '/')).toMatchObject({ status, field: 'app' });
 });
 
-test('what belongs to the API is told whatever the case', () => {
+test('API paths are recognised in any case', () => {
   for (const path of ['/api', '/api/', '/api/apps', '/API/apps']) expect(isApi(path)).toBe(true);
   for (const path of ['/', '/apis', '/console/api', '/apps/api/']) expect(isApi(path)).toBe(false);
 });

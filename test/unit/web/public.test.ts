@@ -46,7 +46,7 @@ function ask(path: string, headers: Record<string, string> = {}, method = 'GET')
 }
 
 describe('a public file', () => {
-  it('under the current version may be kept for ever', async () => {
+  it('under the current version may be cached forever', async () => {
     const answer = await ask(files.path('css/host.css'));
     expect(answer.status).toBe(200);
     expect(answer.headers).toMatchObject({
@@ -58,7 +58,7 @@ describe('a public file', () => {
     expect(answer.body.equals(css)).toBe(true);
   });
 
-  it("under an older version is today's file, which may not be kept", async () => {
+  it('under an older version is the current file, which may not be cached', async () => {
     const answer = await ask('/_host/0123456789ab/css/host.css');
     expect(answer.status).toBe(200);
     expect(answer.headers['cache-control']).toBe('no-cache');
@@ -72,7 +72,7 @@ describe('a public file', () => {
     expect(again.body.length).toBe(0);
   });
 
-  it('comes compressed to who takes that', async () => {
+  it('is served compressed to clients that accept it', async () => {
     const brotli = await ask(files.path('css/host.css'), { 'Accept-Encoding': 'gzip, br' });
     expect(brotli.headers['content-encoding']).toBe('br');
     expect(brotliDecompressSync(brotli.body).equals(css)).toBe(true);
@@ -111,11 +111,11 @@ describe('a public file', () => {
     expect(answer.headers['cache-control'] ?? '').not.toContain('immutable');
   });
 
-  it('that no page may ask for is a defect of the page', () => {
+  it('that a page asks for and that does not exist is an error in the page', () => {
     expect(() => files.path('css/none.css')).toThrow('css/none.css');
   });
 });
 
-it('other paths are left to others', async () => {
+it('other paths are passed on', async () => {
   expect((await ask('/console/')).body.toString()).toBe('somebody else');
 });

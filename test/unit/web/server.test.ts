@@ -15,13 +15,13 @@ beforeEach(async () => {
 });
 afterEach(() => web.close());
 
-test('/healthz says that the server answers, to anybody and nothing more', async () => {
+test('/healthz tells everyone that the server answers, and nothing more', async () => {
   const answer = await ask(`${web.url}/healthz`);
   expect([answer.status, answer.json]).toEqual([200, { status: 'ok' }]);
   expect(answer.headers['x-powered-by']).toBeUndefined();
 });
 
-test('what is not there is a page for people, and a problem for programs', async () => {
+test('a missing page is a page for people, and a problem for programs', async () => {
   const page = await ask(`${web.url}/nothing`);
   expect([page.status, page.headers['content-type'], page.text]).toEqual([
     404,
@@ -33,12 +33,12 @@ test('what is not there is a page for people, and a problem for programs', async
   expect(problem.json).toMatchObject({ code: 'not-found', instance: '/api/nothing' });
 });
 
-test('a method that a path does not know is answered with those it does', async () => {
+test('a method that a path does not support is answered with those it does', async () => {
   const answer = await web.api('/apps', { method: 'DELETE' });
   expect(answer.json).toMatchObject({ status: 405, code: 'method-not-allowed' });
 });
 
-test('a sender who leaves in the middle of a body is not logged as a defect', async () => {
+test('a client that disconnects in the middle of a body is not logged as an error', async () => {
   await web.api('/apps', { method: 'POST', body: '{"name":"demo"}', headers: { 'content-type': 'application/json' } });
   const { hostname, port } = new URL(web.url);
   const socket = connect(Number(port), hostname);
@@ -51,7 +51,7 @@ test('a sender who leaves in the middle of a body is not logged as a defect', as
   expect(web.logged.join('')).not.toContain('"level":50');
 });
 
-test('a defect is logged with its stack, and shown to nobody', async () => {
+test('an unexpected error is logged with its stack, and not shown', async () => {
   const answer = await ask(`${web.url}/broken`);
   expect(answer.status).toBe(500);
   expect(answer.text).not.toContain('hunter2');
@@ -59,7 +59,7 @@ test('a defect is logged with its stack, and shown to nobody', async () => {
   expect(web.logged.join('')).toContain('server.test');
 });
 
-test('neither a token nor a cookie nor a login code comes into the log', async () => {
+test('no token, cookie or login code gets into the log', async () => {
   web.apps.refuse = new Error('a defect');
   const { code } = web.sessions.makeCode();
   await web.api('/apps', { method: 'POST', body: 'x' });
@@ -71,7 +71,7 @@ test('neither a token nor a cookie nor a login code comes into the log', async (
   for (const secret of [TOKEN, code, 'secret-of-mine', 'session=abc']) expect(log).not.toContain(secret);
 });
 
-test('the page of the API is made from its document', async () => {
+test('the API page is generated from its document', async () => {
   const answer = await web.api('/docs');
   expect([answer.status, answer.text]).toEqual([200, '<p>streamlit-host </p>']);
 });

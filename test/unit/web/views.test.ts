@@ -264,15 +264,15 @@ const pages = Object.keys(models) as (keyof Pages)[];
 const gateway: GatewayPage[] = ['building', 'crashed', 'empty', 'failed', 'not-found', 'starting', 'stopped'];
 
 describe('every page', () => {
-  it('is one that is tested here', () => {
+  it('is covered by these tests', () => {
     expect(views.names.sort()).toEqual([...pages, ...gateway.map((page) => `gateway/${page}`)].sort());
   });
 
-  it.each(pages)('%s renders, escapes what came from outside, and links below the public base', (name) => {
+  it.each(pages)('%s renders, escapes outside input, and links below the public URL', (name) => {
     expectSound(views.render(name, site, models[name]));
   });
 
-  it.each(gateway)('gateway/%s renders for a visitor, and tells them of no secret', (page) => {
+  it.each(gateway)('gateway/%s renders for a visitor, without secrets', (page) => {
     for (const facts of [{}, { lines: [evil, evil], reason: evil }]) {
       const html = views.renderGateway(page, links, { id: 'hello', name: evil }, facts);
       expectSound(html);
@@ -280,7 +280,7 @@ describe('every page', () => {
     }
   });
 
-  it('that needs a value it did not get is an error, not a hole', () => {
+  it('that lacks a value is an error, not a gap', () => {
     const { name: _, ...incomplete } = models['console/new'];
     expect(() => views.render('console/new', site, incomplete as Pages['console/new'])).toThrow(/name/);
   });
@@ -297,7 +297,7 @@ describe('forms', () => {
     }
   });
 
-  it('give a file back as it is, its first empty line and spaces included', () => {
+  it('return a file unchanged, including its first empty line and spaces', () => {
     const html = views.render('console/file', site, { ...models['console/file'], text: '\n\n  a\n' });
     // A browser takes away one newline after the tag, and nothing else.
     expect(/<textarea[^>]*>\n([\s\S]*?)<\/textarea>/.exec(html)?.[1]).toBe('\n\n  a\n');
@@ -305,7 +305,7 @@ describe('forms', () => {
 });
 
 describe('a log', () => {
-  it('that has no line yet says so, on every page that shows one', () => {
+  it('without lines says so, on every page that shows one', () => {
     const none: LogView = { ...log, lines: [], empty: 'Waiting for the first line …' };
     for (const name of ['console/overview', 'console/logs', 'console/deploy'] as const) {
       const html = views.render(name, site, { ...models[name], log: none });
@@ -342,7 +342,7 @@ describe('a release that drains', () => {
     href: links.console('apps/hello/deploys/1'),
   };
 
-  it('shows how many pages are open, what happens to them, and can be stopped', () => {
+  it('shows how many pages are open and what happens to them, and can be stopped', () => {
     const lists = [
       views.render('console/deploys', site, { ...models['console/deploys'], releases: [draining] }),
       views.render('console/overview', site, { ...models['console/overview'], recent: [draining] }),
@@ -357,7 +357,7 @@ describe('a release that drains', () => {
 });
 
 describe('the values of config vars and secrets', () => {
-  it('are on the page only where they were asked for', () => {
+  it('are on the page only after a reveal', () => {
     const model = models['console/config'];
     const html = views.render('console/config', site, {
       ...model,
@@ -366,15 +366,15 @@ describe('the values of config vars and secrets', () => {
     expect(html).not.toContain('never-shown');
   });
 
-  it('are not asked for where they cannot be read', () => {
+  it('cannot be revealed if they cannot be read', () => {
     const html = views.render('console/config', site, { ...models['console/config'], problem: 'The key is missing.' });
     expect(html).toContain('The key is missing.');
     expect(html).not.toContain('<textarea');
   });
 });
 
-describe('a page for anybody', () => {
-  it('has no navigation and no token of the console', () => {
+describe('a public page', () => {
+  it('has no navigation and no console token', () => {
     const html = views.render('console/login', { links, csrf: undefined }, models['console/login']);
     expect(html).not.toContain('logout');
     expect(html).not.toContain('name="csrf"');
@@ -382,7 +382,7 @@ describe('a page for anybody', () => {
 });
 
 describe('templates', () => {
-  it('with a mistake stop the start, not a visitor', async () => {
+  it('with a mistake prevent the start, not a visit', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'views-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     await mkdir(join(folder, 'partials'));
@@ -392,12 +392,12 @@ describe('templates', () => {
 });
 
 describe('the drawn picture', () => {
-  it('is always the same for a name, and another for another', () => {
+  it('is always the same for a name, and different for another', () => {
     expect(drawPicture('hello')).toBe(drawPicture('hello'));
     expect(new Set(['hello', 'sales', 'churn', 'maps', '天気'].map(drawPicture)).size).toBe(5);
   });
 
-  it('holds nothing of the name itself, and no number that is none', () => {
+  it('contains neither the name nor an invalid number', () => {
     for (let i = 0; i < 60; i += 1) {
       const picture = drawPicture(`${evil}${i}`);
       expect(picture).not.toContain('script');

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { parseBlobs, parseTree } from '../../../../src/domain/project/tree.js';
 import { scratch } from '../../../helpers/ends.js';
 
-it('what git prints of a tree and of its files is read as it is, with any file name', async () => {
+it('the output of git about a tree and its files is parsed, whatever the file names', async () => {
   const folder = await scratch('tree-');
   const env = {
     PATH: process.env.PATH,

@@ -45,7 +45,7 @@ async function run(
 
 const identity = (pid: number): ProcessIdentity => ({ pid, startTime: startTimeOf(pid) ?? 'gone' });
 
-test('a process is known by its pid and its start time together', () => {
+test('a process is identified by its pid and start time together', () => {
   const own = identity(process.pid);
   expect(own.startTime).toMatch(/^\d+$/);
   expect(isRunning(own)).toBe(true);
@@ -58,14 +58,14 @@ test('a name with brackets and spaces does not hide the start time', async () =>
   expect(startTimeOf(Number(said))).toMatch(/^\d{3,}$/);
 });
 
-test('nothing is signalled whose start time does not fit', async () => {
+test('a process with a different start time is never signalled', async () => {
   const { leader } = await run('echo ready; exec sleep 60');
   const other = { ...leader, startTime: '1' };
   await endGroup(other, 0);
   expect(isRunning(leader)).toBe(true);
 });
 
-test('a group ends by TERM, with its children', async () => {
+test('a group stops on TERM, with its children', async () => {
   const { leader, said } = await run('sleep 60 & echo $!; wait');
   const child = identity(Number(said));
   const begun = Date.now();
@@ -74,21 +74,21 @@ test('a group ends by TERM, with its children', async () => {
   expect(Date.now() - begun).toBeLessThan(4_000);
 });
 
-test('a leader that ignores TERM is killed after its time, with its children', async () => {
+test('a leader that ignores TERM is killed after its limit, with its children', async () => {
   const { leader, said } = await run(`trap '' TERM; sleep 60 & echo $!; while :; do sleep 1; done`);
   const child = identity(Number(said));
   await endGroup(leader, 100);
   expect([isRunning(leader), isRunning(child)]).toEqual([false, false]);
 });
 
-test('a child that ignores TERM does not outlive a leader that heard it', async () => {
+test('a child that ignores TERM does not outlive a leader that obeys it', async () => {
   const { leader, said } = await run(`(trap '' TERM; exec sleep 60) & echo $!; wait`);
   const child = identity(Number(said));
   await endGroup(leader, 100);
   expect([isRunning(leader), isRunning(child)]).toEqual([false, false]);
 });
 
-test('a group just started is ended without a start time, also where its leader has gone before', async () => {
+test('a group just started is stopped without a start time, even if its leader has exited', async () => {
   const { leader, said } = await run('(trap "" TERM; exec sleep 60) & echo $!; exit 0');
   const child = identity(Number(said));
   await expect.poll(() => isRunning(leader)).toBe(false);
@@ -97,7 +97,7 @@ test('a group just started is ended without a start time, also where its leader 
   expect(isRunning(child)).toBe(false);
 });
 
-test('what carries a mark is found and ended wherever it hides, and nothing else', async () => {
+test('every process with a mark is found and stopped, and no other', async () => {
   const mark = `test-${process.pid}-${Date.now()}`;
   const hidden = await run('setsid sleep 60 & echo $!; wait', { [MARK]: `${mark}/a/1` });
   const kept = await run('echo ready; exec sleep 60', { [MARK]: `${mark}/b/1` });
@@ -115,18 +115,18 @@ test('what carries a mark is found and ended wherever it hides, and nothing else
   expect([kept.leader, foreign.leader].map(isRunning)).toEqual([false, true]);
 });
 
-test('what starts others faster than it is ended is ended all the same', async () => {
+test('a process that spawns others faster than they are stopped is stopped too', async () => {
   const mark = `test-${process.pid}-${Date.now()}-fast`;
   await run('chain() { sleep 0.01; ( chain ) & }; echo ready; chain; wait', { [MARK]: mark });
   await endMarked(mark, new Set());
   expect(await findMarked(mark)).toEqual([]);
 });
 
-test('without a mark nothing at all is ended', async () => {
+test('without a mark nothing is stopped', async () => {
   await expect(endMarked('', new Set())).rejects.toThrow('without a mark');
 });
 
-test('who listens on a port is read from the kernel, not from an answer', async () => {
+test('the process that listens on a port is read from the kernel, not from an answer', async () => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -140,7 +140,7 @@ test('who listens on a port is read from the kernel, not from an answer', async 
   expect(await listensOn(process.pid, port)).toBe(false);
 });
 
-test('the memory of a group is that of all its members, and its processor time that of its leader', async () => {
+test("a group's memory is that of all its members, and its CPU time that of its leader", async () => {
   const { leader } = await run('for ((i = 0; i < 300000; i += 1)); do :; done; sleep 60 & sleep 60 & echo ready; wait');
   const { leader: lonely } = await run('echo ready; exec sleep 60');
   const groups = usageOfGroups();
@@ -153,7 +153,7 @@ test('the memory of a group is that of all its members, and its processor time t
   expect(usageOfGroups().has(leader.pid)).toBe(false);
 });
 
-test('who holds a port is known by pid and name', async () => {
+test('the process that holds a port is reported by pid and name', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };

@@ -11,7 +11,7 @@ test('an address has to wait after twenty wrong tokens, and others do not', () =
   expect(() => attempts.demand('10.0.0.2')).not.toThrow();
 });
 
-test('one more is allowed after the time that the refusal names', () => {
+test('one more attempt is allowed after the time in the refusal', () => {
   let now = 0;
   const attempts = new Attempts(() => now);
   for (let i = 0; i < 20; i += 1) attempts.failed('a');
@@ -28,7 +28,7 @@ test('one more is allowed after the time that the refusal names', () => {
   expect(() => attempts.demand('a')).toThrow(TooManyAttempts);
 });
 
-test('only so many addresses are remembered', () => {
+test('only a limited number of addresses is remembered', () => {
   const attempts = new Attempts(() => 0);
   for (let i = 0; i < 10_050; i += 1) attempts.failed(`address ${i}`);
   expect(attempts.size).toBe(10_000);

@@ -9,7 +9,7 @@ it.each([{ 'service-worker': 'script' }, { 'sec-fetch-dest': 'serviceworker' }])
 );
 
 it.each([{}, { 'sec-fetch-dest': 'script' }, { 'sec-fetch-dest': 'worker' }, { referer: '/service-worker' }])(
-  'a request with %j is for no service worker',
+  'a request with %j is not for a service worker',
   (headers) => {
     expect(isServiceWorker(headers)).toBe(false);
   },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { appsBaseFor, withPort } from '../../../../src/domain/access/origins.js';
 
-describe('the base of the apps', () => {
+describe('the URL of the apps', () => {
   const [ours, theirs] = ['http://host.example:8080/tools', 'http://host.example:8081/tools'];
 
   test.each([
@@ -11,16 +11,16 @@ describe('the base of the apps', () => {
     ['10.1.2.3:8080', 'http://10.1.2.3:8081/tools'],
     ['[::1]:8080', 'http://[::1]:8081/tools'],
     ['other.example', 'http://other.example:8081/tools'],
-  ])('follows the name by which a visitor came: %s', (host, base) => {
+  ])('follows the host name that the visitor used: %s', (host, base) => {
     expect(appsBaseFor(host, ours, theirs)).toBe(base);
   });
 
-  test('is the one that the operator names where it has a name of its own or a certificate', () => {
+  test('is the configured one if it has its own name or a certificate', () => {
     expect(appsBaseFor('10.1.2.3', 'http://a.example', 'http://b.example')).toBe('http://b.example');
     expect(appsBaseFor('10.1.2.3', 'https://a.example', 'https://a.example:8443')).toBe('https://a.example:8443');
   });
 
-  test('is the public base with another port', () => {
+  test('is the public URL with another port', () => {
     expect(withPort('http://host.example/tools', 8081)).toBe('http://host.example:8081/tools');
     expect(withPort('http://[::1]:8080', 80)).toBe('http://[::1]');
   });

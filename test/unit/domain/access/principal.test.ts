@@ -10,7 +10,7 @@ describe('the token of an Authorization header', () => {
     expect(tokenOf('bearer   abc-123')).toBe('abc-123');
   });
 
-  test('is the password of Basic, whatever the user name, also with colons in it', () => {
+  test('is the password of Basic, with any user name, and may contain colons', () => {
     expect(tokenOf(basic('git:secret'))).toBe('secret');
     expect(tokenOf(basic(':secret'))).toBe('secret');
     expect(tokenOf(basic('x:se:cret'))).toBe('se:cret');
@@ -47,7 +47,7 @@ describe('the token of an Authorization header', () => {
     );
   });
 
-  test('comes back whole from what git and curl send', () => {
+  test('is decoded unchanged from what git and curl send', () => {
     const token = fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 200 });
     fc.assert(
       fc.property(
@@ -61,7 +61,7 @@ describe('the token of an Authorization header', () => {
   });
 });
 
-test('a header speaks for whom the check says, and for nobody without a token', () => {
+test('a header acts as the principal that the check returns, and without a token as nobody', () => {
   const seen: string[] = [];
   const check = (token: string): Principal | undefined => {
     seen.push(token);

@@ -5,7 +5,7 @@ const proxies = new TrustedProxies(['127.0.0.1', '10.0.0.0/8', '2001:db8::/32'])
 const asked = (remoteAddress: string | undefined, headers: Record<string, string | string[]> = {}): unknown =>
   proxies.visitor({ socket: { remoteAddress } as never, headers });
 
-it('without a proxy the visitor is who holds the connection, whatever the headers say', () => {
+it('without a proxy the visitor is the peer of the connection, whatever the headers say', () => {
   const claims = { 'x-forwarded-for': '1.2.3.4', forwarded: 'for=1.2.3.4;proto=https', 'x-forwarded-proto': 'https' };
   expect(asked('203.0.113.9', claims)).toEqual({ address: '203.0.113.9', proto: undefined });
   expect(asked('127.0.0.2', claims)).toEqual({ address: '127.0.0.2', proto: undefined });
@@ -55,12 +55,12 @@ it.each([
   expect(asked('127.0.0.1', headers as never)).toEqual({ address, proto });
 });
 
-it('a proxy is known by its address in either form', () => {
+it('a proxy is recognised by its address in either form', () => {
   expect(asked('::ffff:10.9.8.7', { 'x-forwarded-for': '203.0.113.9' })).toMatchObject({ address: '203.0.113.9' });
   expect(asked('2001:db8:1::1', { 'x-forwarded-for': '203.0.113.9' })).toMatchObject({ address: '203.0.113.9' });
 });
 
-it('proxies are named by address or network', () => {
+it('proxies are configured by address or network', () => {
   for (const text of ['127.0.0.1', '::1', '10.0.0.0/8', '2001:db8::/32'])
     expect([text, isProxyEntry(text)]).toEqual([text, true]);
   for (const text of ['', 'proxy', '10.0.0.0/33', '10.0.0.0/', '::1/129', '1.2.3', '10.0.0.0/8/8'])

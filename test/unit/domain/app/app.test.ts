@@ -33,7 +33,7 @@ it.each(['', 'a', '-ab', 'ab-', 'Ab', 'a_b', 'a.b', 'a/b', '..', 'ä', 'a b', 'a
   },
 );
 
-it.each(['api', 'console', 'git', 'apps'])('the id of an app may not be the word %s', (id) => {
+it.each(['api', 'console', 'git', 'apps'])('the id of an app may not be the reserved word %s', (id) => {
   expect(() => parseAppId(id)).toThrow(`The app id "${id}" is reserved. Choose another one.`);
 });
 
@@ -46,11 +46,11 @@ it.each([
   ['API', 'api-app'],
   ['---', 'app'],
   ['x'.repeat(80), 'x'.repeat(50)],
-])('the id of an app is made from the name %j', (name, id) => {
+])('the id of an app is derived from the name %j', (name, id) => {
   expect(idFromName(name)).toBe(id);
 });
 
-it('the id of an app is a good one, whatever the name', () => {
+it('the id of an app is valid for any name', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 120 }), (name) => {
       expect(parseAppId(idFromName(name))).toMatch(APP_ID);
@@ -73,11 +73,11 @@ it.each([
   // A deploy that fails or goes on changes nothing of what serves.
   [app(['live', 'failed'], { live: 1 }), 'ready', 'running'],
   [app(['live', 'building'], { live: 1 }), 'ready', 'running'],
-] as const)('the state of an app follows from its releases and its process: case %#', (one, process, state) => {
+] as const)('the state of an app is derived from its releases and its process: case %#', (one, process, state) => {
   expect(appState(one, process)).toBe(state);
 });
 
-it('an app in place that is not wanted is stopped, however its last start ended', () => {
+it('an in-place app that should not run is stopped, however its last start ended', () => {
   const place = { key: 'a', dir: '/a', restartOnCrash: true, watch: false };
   expect(appState(app(['failed'], { place, wanted: 'stopped' }), undefined)).toBe('stopped');
   expect(appState(app(['failed'], { place }), undefined)).toBe('failed');
@@ -90,21 +90,21 @@ it('the releases of an app are found by their number', () => {
   expect(findRelease(app(['live']), null)).toBeUndefined();
 });
 
-it('the releases of an app have at most one that matters among those on their way: the newest', () => {
+it('the releases of an app have at most one pending one that counts: the newest', () => {
   expect(pendingRelease(app(['building', 'queued', 'failed']))?.number).toBe(2);
   expect(pendingRelease(app(['live', 'failed']))).toBeUndefined();
 });
 
-it('the record of an app is read back as it was written', () => {
+it('the record of an app is read back as written', () => {
   const one = app(['retired', 'live'], { live: 2 });
   expect(appSchema.parse(JSON.parse(JSON.stringify(one)))).toEqual(one);
 });
 
-it('the record of an app is refused with an id that is none', () => {
+it('the record of an app is refused with an invalid id', () => {
   expect(appSchema.safeParse({ ...app([]), id: '../x' }).success).toBe(false);
 });
 
-it('a name from outside in a sentence loses what could do harm on a terminal, and is not long', () => {
+it('an outside name in a sentence loses control characters, and is shortened', () => {
   expect(printable('a\u001b[31mb\nc\u202ed')).toBe('a?[31mb?c?d');
   expect(printable('y'.repeat(200))).toHaveLength(80);
   expect(printable('Größe 売上 (1).csv')).toBe('Größe 売上 (1).csv');

@@ -20,7 +20,7 @@ function update(ref: string, to = NEW, from = OLD): RefUpdate {
   return { ref, new: to, old: from };
 }
 
-it('a line of git says what is to change', () => {
+it('a line from git is parsed into a ref update', () => {
   expect(parseUpdate(`${OLD} ${NEW} refs/heads/main`)).toEqual(update('refs/heads/main'));
   expect(parseUpdate(`${'a'.repeat(64)} ${'b'.repeat(64)} refs/heads/ä b`)).toMatchObject({ ref: 'refs/heads/ä b' });
 });
@@ -34,11 +34,11 @@ it.each([
   `${OLD} ${NEW.toUpperCase()} refs/heads/main`,
   `${OLD} ${NEW} refs/heads/ma\nin`,
   `${OLD} ${NEW} refs/heads/main\0report-status`,
-])('a line of git with %j is refused', (line) => {
+])('a line from git with %j is refused', (line) => {
   expect(parseUpdate(line)).toBeUndefined();
 });
 
-it('a line of git tells what begins and what ends', () => {
+it('a line from git tells creations and deletions apart', () => {
   expect(isCreation(update('refs/heads/main', NEW, NONE))).toBe(true);
   expect(isCreation(update('refs/heads/main'))).toBe(false);
   expect(isDeletion(update('refs/heads/main', NONE))).toBe(true);
@@ -47,22 +47,22 @@ it('a line of git tells what begins and what ends', () => {
 
 const branches = (...names: string[]): RefUpdate[] => names.map((name) => update(`refs/heads/${name}`));
 
-it('the branch that deploys is main, then master, then the first branch of the first push', () => {
+it('the deploy branch is main, then master, then the first branch of the first push', () => {
   expect(deployBranchOf(null, branches('aaa', 'master', 'main'), false)).toBe('main');
   expect(deployBranchOf(null, branches('aaa', 'master'), false)).toBe('master');
   expect(deployBranchOf(null, branches('trunk', 'aaa'), false)).toBe('trunk');
 });
 
-it('the branch that deploys is none where a push brings no branch', () => {
+it('the deploy branch is not set by a push without branches', () => {
   expect(deployBranchOf(null, [update('refs/tags/v1'), update('refs/heads/gone', NONE)], false)).toBeNull();
 });
 
-it('the branch that deploys stays what it is once a release is live', () => {
+it('the deploy branch does not change once a release is live', () => {
   expect(deployBranchOf('trunk', branches('main'), true)).toBe('trunk');
   expect(deployBranchOf('trunk', [], true)).toBe('trunk');
 });
 
-it('the branch that deploys gives way to main or master, and to nothing else, while nothing is live', () => {
+it('the deploy branch can change to main or master only, while nothing is live', () => {
   expect(deployBranchOf('attempt', branches('main'), false)).toBe('main');
   expect(deployBranchOf('attempt', branches('other'), false)).toBe('attempt');
   expect(deployBranchOf('attempt', [], false)).toBe('attempt');
@@ -104,7 +104,7 @@ it.each([
   ['refs/notes/commits', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
   ['refs/releases/1', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
   ['refs/heads', NEW, { kind: 'refuse', reason: 'only branches and tags can be pushed' }],
-])('what becomes of %s that is pushed as %s is decided without previews', (ref, to, plan) => {
+])('the plan for %s pushed as %s is decided without previews', (ref, to, plan) => {
   expect(planRef(update(ref, to), 'main', off)).toEqual(plan);
 });
 
@@ -128,11 +128,11 @@ it.each([
       branch: 'other',
     },
   ],
-])('what becomes of a ref is decided %s: case %#', (_where, rule, ref, to, plan) => {
+])('the plan for a ref is decided %s: case %#', (_where, rule, ref, to, plan) => {
   expect(planRef(update(ref, to), 'main', rule)).toEqual(plan);
 });
 
-it('the options of a push are read, and what is meant for others is told apart', () => {
+it('push options are parsed, and those for other servers are recognised', () => {
   expect(parsePushOptions([])).toEqual({ nowait: false, layout: {}, unknown: [] });
   expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
     nowait: true,
@@ -143,7 +143,7 @@ it('the options of a push are read, and what is meant for others is told apart',
 });
 
 it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
-  'the options of a push are refused where they are wrong: %s',
+  'invalid push options are refused: %s',
   (option) => {
     expect(() => parsePushOptions([option])).toThrow(
       'Invalid push option drain. Use drain=<minutes>, with 0 to 10080 minutes.',
@@ -152,7 +152,7 @@ it.each(['drain=', 'drain=-1', 'drain=soon', 'drain=10081', 'drain=1.5'])(
 );
 
 it.each(['main', 'feature/x', 'prüfung', 'v1.2', '#42', 'a'.repeat(200)])(
-  'the branch name %j is valid, as for git',
+  'the branch name %j is valid, as in git',
   (name) => {
     expect(demandBranchName(name)).toBe(name);
   },
@@ -183,7 +183,7 @@ it.each([
   'a\n',
   'a\0',
   'a'.repeat(201),
-])('the branch name %j is refused, as by git', (name) => {
+])('the branch name %j is refused, as in git', (name) => {
   expect(() => demandBranchName(name)).toThrow(expect.objectContaining({ code: 'branch-invalid' }));
 });
 

@@ -10,20 +10,20 @@ function app(...states: ReleaseState[]): App {
   return { ...newApp('hello', 'Hello', new Date(0)), releases };
 }
 
-it('the releases that are dropped are none while few have served, so that what failed or was superseded before can still be read', () => {
+it('no releases are dropped while few have served, so recent failures can still be read', () => {
   expect(releasesToDrop(app('superseded', 'failed', 'live'), 3)).toEqual([]);
   expect(releasesToDrop(app(), 3)).toEqual([]);
 });
 
-it('the releases that are dropped are those older than the newest that served, with the failures before them', () => {
+it('releases older than the newest that served are dropped, with the failures before them', () => {
   expect(releasesToDrop(app('failed', 'retired', 'failed', 'retired', 'cancelled', 'live'), 2)).toEqual([1, 2, 3]);
 });
 
-it('the releases that are dropped are never the live one, those with open pages, and those on their way', () => {
+it('live, draining and pending releases are never dropped', () => {
   expect(releasesToDrop(app('queued', 'draining', 'live', 'retired', 'retired', 'retired'), 1)).toEqual([4, 5]);
   expect(releasesToDrop(app('retired', 'live', 'building', 'starting', 'queued'), 1)).toEqual([1]);
 });
 
-it('the releases that are dropped are the older ones of a series of failures', () => {
+it('the older releases in a series of failures are dropped', () => {
   expect(releasesToDrop(app('live', 'failed', 'failed', 'failed', 'failed'), 2)).toEqual([2, 3]);
 });

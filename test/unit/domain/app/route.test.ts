@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { isOwnOrigin, isPrivate, parseRoute, parseWhole, withoutBase } from '../../../../src/domain/app/route.js';
 
-test('an app’s path leads to the app, with what follows it as it came', () => {
+test("an app's path leads to the app, with the rest unchanged", () => {
   expect(parseRoute('/apps/demo')).toEqual({ kind: 'app', id: 'demo', release: undefined, rest: '' });
   expect(parseRoute('/apps/demo/')).toMatchObject({ rest: '/' });
   expect(parseRoute('/apps/demo/P%C3%A1gina%20a//b')).toMatchObject({ id: 'demo', rest: '/P%C3%A1gina%20a//b' });
 });
 
-test('a page’s release is taken off, and only where it is one', () => {
+test("a page's release is removed from a path, and only if it is one", () => {
   expect(parseRoute('/apps/demo/~12/_stcore/stream')).toEqual({
     kind: 'app',
     id: 'demo',
@@ -20,7 +20,7 @@ test('a page’s release is taken off, and only where it is one', () => {
   }
 });
 
-test('what is no app’s id leads nowhere', () => {
+test('a path with an invalid app id leads nowhere', () => {
   for (const path of [
     '/apps/',
     '/apps/x',
@@ -35,13 +35,13 @@ test('what is no app’s id leads nowhere', () => {
   }
 });
 
-test('no server is found where the page of Streamlit would look for one', () => {
+test("no server is found where Streamlit's page would look for one", () => {
   for (const path of ['/_stcore/health', '/apps/_stcore/health', '/_stcore/host-config', '/apps/_stcore']) {
     expect(parseRoute(path)).toEqual({ kind: 'nowhere' });
   }
 });
 
-test('Streamlit’s own files are named by a version and a path below static/', () => {
+test("Streamlit's own files have paths with a version below static/", () => {
   expect(parseRoute('/_streamlit/1.64.0/static/js/index.abc-1.js')).toMatchObject({
     kind: 'static',
     file: 'static/js/index.abc-1.js',
@@ -57,13 +57,13 @@ test('Streamlit’s own files are named by a version and a path below static/', 
   }
 });
 
-test('git and everything else have their own parts', () => {
+test('git has its own paths, and so does everything else', () => {
   expect(parseRoute('/git/demo.git/info/refs')).toEqual({ kind: 'git', path: '/git/demo.git/info/refs' });
   for (const path of ['/', '/console/', '/api/apps', '/gitx', '/appsx', '/healthz'])
     expect(parseRoute(path)).toEqual({ kind: 'web' });
 });
 
-test('the base’s own path is taken off where it is there, and only whole', () => {
+test('the base path is removed if present, and only as a whole', () => {
   expect(withoutBase('/tools/st/apps/a?x=1', '/tools/st')).toBe('/apps/a?x=1');
   expect(withoutBase('/tools/st', '/tools/st')).toBe('/');
   expect(withoutBase('/tools/st?x=1', '/tools/st')).toBe('/?x=1');
@@ -72,7 +72,7 @@ test('the base’s own path is taken off where it is there, and only whole', () 
   expect(withoutBase('/apps/a', '')).toBe('/apps/a');
 });
 
-test('what only the host may ask is found however it is written, and nothing else is', () => {
+test('host-only endpoints are recognised in any spelling, and nothing else is', () => {
   const disguises = [
     '/_stcore/metrics',
     '/_stcore/metrics/',
@@ -107,7 +107,7 @@ test('what only the host may ask is found however it is written, and nothing els
   }
 });
 
-test('a WebSocket may come from the host that was asked, from the public one, and from what is no browser', () => {
+test('a WebSocket may come from the requested host, from the public one, and from programs', () => {
   const base = 'https://apps.example.com/tools';
   expect(isOwnOrigin(undefined, 'h:1', base)).toBe(true);
   expect(isOwnOrigin('http://h:1', 'h:1', base)).toBe(true);
@@ -124,7 +124,7 @@ test('a WebSocket may come from the host that was asked, from the public one, an
   }
 });
 
-test('a whole address as a target is a host and a path, and a path stays one whatever is in it', () => {
+test('an absolute URL as a target is a host and a path, and a path stays one whatever it contains', () => {
   expect(parseWhole('http://h:80/apps/demo/?a=http://b/')).toEqual({ host: 'h:80', url: '/apps/demo/?a=http://b/' });
   expect(parseWhole('HTTPS://[::1]')).toEqual({ host: '[::1]', url: '/' });
   expect(parseWhole('http://user:word@h?q')).toEqual({ host: 'h', url: '/?q' });

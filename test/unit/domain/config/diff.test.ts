@@ -3,7 +3,7 @@ import { diffConfigs } from '../../../../src/domain/config/diff.js';
 
 const none = { added: [], removed: [], changed: [] };
 
-it('the difference of two configs is told by name, apart for vars and secrets, and holds no value', () => {
+it('a config diff lists names, vars and secrets separately, and no values', () => {
   const from = {
     vars: { KEPT: 'one', OTHER: 'value-of-before', GONE: '3' },
     secretsToml: 'key = "x"\nold = 1\n\n[db]\npassword = "secret-of-before"\n',
@@ -20,7 +20,7 @@ it('the difference of two configs is told by name, apart for vars and secrets, a
   expect(JSON.stringify(diff)).not.toMatch(/before|after/);
 });
 
-it('the difference of two configs is nothing where only the way differs in which it is written', () => {
+it('a config diff is empty if only the formatting differs', () => {
   expect(
     diffConfigs(
       { vars: { A: '1', B: '2' }, secretsToml: '# why\ndb = { a = 1, b = 1.0 }\n' },
@@ -29,13 +29,13 @@ it('the difference of two configs is nothing where only the way differs in which
   ).toEqual({ vars: none, secrets: none });
 });
 
-it('the difference of two configs sees a number that became another kind of number', () => {
+it('a config diff notices a number of another type', () => {
   expect(
     diffConfigs({ vars: {}, secretsToml: 'a = 1\n' }, { vars: {}, secretsToml: 'a = 1.0\n' }).secrets.changed,
   ).toEqual(['a']);
 });
 
-it('the difference of two configs takes odd names as names', () => {
+it('a config diff handles odd names', () => {
   const odd = {
     vars: Object.fromEntries([
       ['__proto__', '1'],

@@ -12,11 +12,11 @@ it.each<[string, Record<string, string>]>([
   ['A="one\\ntwo \\"three\\" \\\\ \\$"', { A: 'one\ntwo "three" \\ \\$' }],
   ['A=1\nA=2', { A: '2' }],
   ['\ufeffA=1', { A: '1' }],
-])('an .env file with %j is read', (text, vars) => {
+])('an .env file with %j is parsed', (text, vars) => {
   expect(parseEnvFile(text)).toEqual(vars);
 });
 
-it('an .env file is refused with the line that is not right, and nothing of what stands there', () => {
+it("an .env file is refused with the invalid line's number, without its content", () => {
   for (const [text, says] of [
     ['A=1\n\nnothing-here-secret\nB=2', /Line 3 does not have the form NAME=value/],
     ['A="x\ny"\n=secret', /Line 3 does not/],
@@ -30,7 +30,7 @@ it('an .env file is refused with the line that is not right, and nothing of what
   }
 });
 
-it('an .env file is read quickly, also where it makes no sense', () => {
+it('an .env file is parsed quickly, even if it makes no sense', () => {
   const begun = performance.now();
   for (const odd of ['A="', ' ', 'A= ', '"', 'A=#', '\\', "A='\n"]) {
     try {

@@ -21,7 +21,7 @@ function refusal(text: string): Refusal {
   throw new Error('it was not refused');
 }
 
-it('a secrets.toml that is not TOML is refused with line and column, and nothing of it is told', () => {
+it('a secrets.toml that is not TOML is refused with line and column, without its content', () => {
   const { code, message, status, field } = refusal('good = "hunter1"\n\nbad = hunter2 hunter3\n');
   expect([code, status, field]).toEqual(['secrets-invalid', 422, 'toml']);
   expect(message).toMatch(/^The secrets are not valid TOML \(line 3, column \d+\): [a-z -]+\.$/);
@@ -36,25 +36,25 @@ it('a secrets.toml that is too large is refused', () => {
   expect(refusal(`a = "${'x'.repeat(SECRETS_BYTES)}"`).status).toBe(413);
 });
 
-it('a secrets.toml may be empty, or comments alone', () => {
+it('a secrets.toml may be empty, or have comments only', () => {
   expect(() => checkSecrets('')).not.toThrow();
   expect(() => checkSecrets('# nothing yet\n')).not.toThrow();
 });
 
-it('a secrets.toml tells its names, and none of its values', () => {
+it('a secrets.toml lists its names without values', () => {
   const names = secretNames(
     'key = "hunter2"\nlist = ["hunter3"]\nday = 1979-05-27\n[db]\npassword = "hunter4"\n[auth.google]\nid = 1\n[[many]]\na = 1\n',
   );
   expect(names).toEqual({ keys: ['day', 'key', 'list', 'many'], sections: ['auth', 'db'] });
 });
 
-it('a secrets.toml gives every text and number to be hidden, at any depth', () => {
+it('a secrets.toml returns every text and number to mask, at any depth', () => {
   const text =
     'a = "one"\nn = 123456\nf = 1.5\nyes = true\n[b]\nc = ["two", ["three"]]\n[b.d]\ne = { f = "four" }\n[[g]]\nh = "five"\n';
   expect(secretValues(text).sort()).toEqual(['1.5', '123456', 'five', 'four', 'one', 'three', 'two']);
 });
 
-it('the secrets.toml of a process means what was set, also where it was written as only a newer TOML allows', () => {
+it('the secrets.toml of a process means what was set, even if that used newer TOML', () => {
   const text = `whole = 1
       float = 1.0
       big = 9223372036854775807
@@ -88,23 +88,23 @@ it.each([
   ['auth = { client_id = "x" }\n'],
   ['[auth.google]\nclient_id = "x"\n'],
   ['[ "auth" ] # by hand\nclient_id = "x"\n[auth.google]\na = 1'],
-])('the secrets.toml of a process gets what [auth] lacks: %j', (text) => {
+])('the secrets.toml of a process gets missing keys of [auth]: %j', (text) => {
   const { auth } = parse(secretsFile(text, AUTH)) as { auth: Record<string, unknown> };
   expect(auth).toMatchObject({ redirect_uri: AUTH.redirectUri, cookie_secret: AUTH.cookieSecret });
 });
 
-it('the secrets.toml of a process keeps what [auth] says itself', () => {
+it('the secrets.toml of a process keeps existing keys of [auth]', () => {
   const text = '[auth]\nredirect_uri = "https://own.example.com/oauth2callback"\ncookie_secret = "own"\n';
   expect(parse(secretsFile(text, AUTH))).toEqual(parse(text));
 });
 
-it('the secrets.toml of a process has the lines of a value as Python reads them, whatever their ends in the file', () => {
+it('the secrets.toml of a process has the lines of a value as Python reads them, with any line endings', () => {
   const text = 'key = """\r\n-----BEGIN\r\nMII\r\n"""\r\n';
   expect(secretsFile(text, AUTH)).toBe('key = "-----BEGIN\\nMII\\n"\n');
   expect(secretValues(text)).toEqual(['-----BEGIN\nMII\n']);
 });
 
-it('the secrets.toml of a process gets no [auth] where there is none', () => {
+it('the secrets.toml of a process gets no [auth] of its own', () => {
   expect(secretsFile('a = 1\n', AUTH)).toBe('a = 1\n');
   expect(secretsFile('auth = "a word"\n', AUTH)).toBe('auth = "a word"\n');
 });

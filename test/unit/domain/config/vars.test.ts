@@ -22,7 +22,7 @@ it.each(['API_KEY', 'a', '_private', 'Mixed_Case_9', 'STREAMLIT_THEME_BASE', 'ST
 );
 
 it.each(['', '9A', 'A-B', 'A B', 'A=B', 'É', 'A.B', 'A\n', 'A\0', 'A'.repeat(101)])(
-  'the name of a config var is refused where no shell could say it: %j',
+  'the name of a config var is refused if no shell could use it: %j',
   (name) => {
     const { code, message, kind, field } = refusal(() => checkVarName(name));
     expect(code).toBe('var-name-invalid');
@@ -44,13 +44,13 @@ it.each([
   'STREAMLIT_HOST_',
   'STREAMLIT_SECRETS_FILES',
   '__proto__',
-])('the name of a config var is refused with a sentence where the server itself sets it: %s', (name) => {
+])('the name of a config var is refused with a sentence if the server sets it: %s', (name) => {
   const { code, message } = refusal(() => checkVarName(name));
   expect(code).toBe('var-name-reserved');
   expect(message).toMatch(new RegExp(`^The name ${name} is reserved: [^:].*\\.$`));
 });
 
-it('the name of a config var is refused for every setting with which the server runs Streamlit', () => {
+it('the name of a config var is refused for every setting that the server passes to Streamlit', () => {
   const own = streamlitEnvironment({
     port: 1,
     basePath: 'apps/a',
@@ -73,7 +73,7 @@ it('the name of a config var is refused for every setting with which the server 
     expect(refusal(() => checkVarName(name)).code).toBe('var-name-reserved');
 });
 
-it('the values of config vars may be empty, long, of several lines and of any language', () => {
+it('the values of config vars may be empty, long, multi-line and in any language', () => {
   expect(() =>
     checkVars({ A: '', B: 'x'.repeat(VAR_LIMITS.valueBytes), C: 'a\nb\r\nc', D: 'schlüssel 鍵 🔑' }),
   ).not.toThrow();
@@ -92,14 +92,14 @@ it('the values of config vars are counted in bytes, not in characters', () => {
   expect(refusal(() => checkVars({ A: '鍵'.repeat(VAR_LIMITS.valueBytes / 2) })).code).toBe('vars-too-large');
 });
 
-it('the values of config vars are refused where they are too many, or too much together', () => {
+it('the values of config vars are refused if there are too many, or too much in total', () => {
   const many = Object.fromEntries(Array.from({ length: VAR_LIMITS.count + 1 }, (_, at) => [`A${at}`, '']));
   expect(refusal(() => checkVars(many)).field).toBe('vars');
   const much = Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`A${at}`, 'x'.repeat(VAR_LIMITS.valueBytes)]));
   expect(refusal(() => checkVars(much)).field).toBe('vars');
 });
 
-it('a change of config vars sets, replaces and takes away, and leaves the rest and what it was given alone', () => {
+it('a change of config vars sets, replaces and removes, and does not modify its input', () => {
   const before = { KEEP: '1', CHANGE: '2', GO: '3' };
   expect(mergeVars(before, { CHANGE: 'two', GO: null, NEW: '4', NEVER: null })).toEqual({
     CHANGE: 'two',
@@ -109,6 +109,6 @@ it('a change of config vars sets, replaces and takes away, and leaves the rest a
   expect(before).toEqual({ KEEP: '1', CHANGE: '2', GO: '3' });
 });
 
-it('a change of config vars is in the order of the names', () => {
+it('changed config vars are sorted by name', () => {
   expect(Object.keys(mergeVars({ B: '', A: '' }, { a: '', _: '' }))).toEqual(['A', 'B', '_', 'a']);
 });

@@ -19,7 +19,7 @@ function mistakes(value: unknown): string[] {
   return 'mistakes' in reading ? reading.mistakes : [];
 }
 
-it('a config.json is read in its old shape, with every path made absolute and what is not known left alone', () => {
+it('a config.json in its old format is read, with absolute paths and unknown keys left alone', () => {
   const config = good({
     website_port: 5000,
     owner: 'Ada',
@@ -94,11 +94,11 @@ it.each([
   ['{"apps": {} ', 'line 1, column 13: invalid JSON (close brace expected).'],
   ['// mine\n{}', 'line 1, column 1: invalid JSON (invalid comment token).'],
   ['', 'line 1, column 1: invalid JSON (expected a value).'],
-])('a config.json that is not JSON is refused with the line and the column: %j', (text, mistake) => {
+])('a config.json that is not JSON is refused with line and column: %j', (text, mistake) => {
   expect(mistakes(text)).toEqual([mistake]);
 });
 
-it('a config.json has all its mistakes told at once, each with its key', () => {
+it('a config.json has all its errors reported at once, each with its key', () => {
   expect(
     mistakes({ website_port: 0, apps: { a: { port: 'eighty', restart_on_crash: 'yes' }, b: { name: 7 }, c: [] } }),
   ).toEqual([
@@ -111,7 +111,7 @@ it('a config.json has all its mistakes told at once, each with its key', () => {
   expect(mistakes('[]')).toEqual(['The file must contain an object: { "apps": { … } }.']);
 });
 
-it('a config.json names both where two apps want one url, one port or one id, or stand under one key', () => {
+it('a config.json with two apps for one url, port, id or key is refused with both names', () => {
   expect(mistakes({ apps: { one: { url: '/x', port: 8501 }, two: { url: 'x/', port: 8501 }, ONE: {} } })).toEqual([
     'apps.one and apps.ONE both become the app "one". Change one of the keys.',
     'apps.one.url and apps.two.url are both "/x/". Change one of them.',
@@ -120,7 +120,7 @@ it('a config.json names both where two apps want one url, one port or one id, or
   expect(mistakes('{"apps": {"a": {},\n "a": {}}}')).toEqual(['line 2, column 2: duplicate key apps.a.']);
 });
 
-it('a config.json gives no app a path of the platform', () => {
+it('a config.json cannot give an app a reserved path', () => {
   expect(mistakes({ apps: { a: { url: '/console/a' }, b: { url: '/' } } })).toEqual([
     'apps.a.url must not begin with "/console", which is reserved (found "/console/a").',
     'apps.b.url must be a path such as "/sales/", since "/" is the gallery (found "/").',
@@ -130,7 +130,7 @@ it('a config.json gives no app a path of the platform', () => {
 const text =
   '{\n\t"note": "mine",\n\t"apps": {\n\t\t"2": {"name": "two",   "extra": [1, 2]},\n\t\t"1": {"name": "one"}\n\t},\n\t"website_port": 5000\n}\n';
 
-it('a change of config.json leaves everything else as it stands: order, spaces, what is not known', () => {
+it('a change of config.json keeps everything else: order, spaces, unknown keys', () => {
   const after = changeConfigJson(text, { apps: { new: { name: 'new', port: 8502 } } });
   expect(after).toContain('"2": {"name": "two",   "extra": [1, 2]}');
   expect(after).toContain('\t\t"new": {\n\t\t\t"name": "new",\n\t\t\t"port": 8502\n\t\t}');
@@ -140,7 +140,7 @@ it('a change of config.json leaves everything else as it stands: order, spaces, 
   expect(JSON.parse(back)).toEqual(JSON.parse(text));
 });
 
-it('a change of config.json makes a file of nothing', () => {
+it('a change of config.json can create the file', () => {
   expect(changeConfigJson('', { websitePort: 80, apps: { a: { name: 'a' } } })).toBe(
     '{\n  "website_port": 80,\n  "apps": {\n    "a": {\n      "name": "a"\n    }\n  }\n}\n',
   );

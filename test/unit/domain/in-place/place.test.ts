@@ -11,18 +11,18 @@ it.each([
   'requirements-dev.txt',
   'Pipfile',
   'environment.yml',
-])('a change of %s asks for a restart', (path) => {
+])('a change of %s requires a restart', (path) => {
   expect(isCode(path)).toBe(true);
 });
 
 it.each(['data.csv', 'readme.txt', '.streamlit/secrets.toml', 'model.pkl', 'app.pyc', 'notes.md', 'db.sqlite'])(
-  'a change of %s asks for no restart',
+  'a change of %s requires no restart',
   (path) => {
     expect(isCode(path)).toBe(false);
   },
 );
 
-it('another folder, main file, environment or port asks for a restart, and another answer to a crash does not', () => {
+it('a new folder, main file, environment or port requires a restart, and a new crash rule does not', () => {
   const place: Place = { key: 'a', dir: '/a', main: '/a/app.py', port: 8501, restartOnCrash: true, watch: false };
   expect(runsAlike(place, { ...place, key: 'b', restartOnCrash: false, watch: true })).toBe(true);
   for (const change of [{ dir: '/b' }, { main: '/a/b.py' }, { venv: '/v' }, { port: 8502 }])
@@ -30,7 +30,7 @@ it('another folder, main file, environment or port asks for a restart, and anoth
 });
 
 it.each(['venv', 'env', '.venv', '.git', '__pycache__', 'node_modules', 'site-packages'])(
-  'the folder %s is no part of an app',
+  'the folder %s is not part of an app',
   (name) => {
     expect(isForeignFolder(name)).toBe(true);
   },

@@ -20,7 +20,7 @@ after_minutes = 60
 `;
 
 describe('parseAppFile', () => {
-  it('reads every setting, and needs none', () => {
+  it('reads every setting, and requires none', () => {
     expect(parseAppFile(FULL)).toEqual({
       main: 'src/dashboard.py',
       python: '3.12',
@@ -76,7 +76,7 @@ describe('parseAppFile', () => {
     ],
     ['a = 1\nb = = 2\n', 'streamlit-host.toml, line 2: invalid TOML: invalid value.'],
     ['"evil\\u001b[31m" = 1\n', /^streamlit-host\.toml(, line 1)?: unknown setting evil\?\[31m\. /],
-  ])('refuses %j, and says where and what', (text, sentence) => {
+  ])('refuses %j, and says where and why', (text, sentence) => {
     expect(() => parseAppFile(text)).toThrow(sentence);
     expect(() => parseAppFile(text)).toThrow(
       expect.objectContaining({ code: 'app-file-invalid', kind: 'invalid', field: 'streamlit-host.toml' }),
@@ -85,14 +85,14 @@ describe('parseAppFile', () => {
 });
 
 describe('docs', () => {
-  it('hold the schema of the file as it is', async () => {
+  it('contain the current schema of the file', async () => {
     // To write it anew: remove the file, then run this test.
     await expect(`${JSON.stringify(appFileJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(
       '../../../../docs/streamlit-host.schema.json',
     );
   });
 
-  it('tell of every setting', async () => {
+  it('describe every setting', async () => {
     const text = await readFile(new URL('../../../../docs/app-file.md', import.meta.url), 'utf8');
     const schema = appFileJsonSchema() as { properties: Record<string, { properties?: Record<string, unknown> }> };
     for (const [name, { properties }] of Object.entries(schema.properties)) {

@@ -14,14 +14,14 @@ import {
 const COMMIT = 'a'.repeat(40);
 
 describe('the commands of a build', () => {
-  it('take nothing but a full commit id for a commit', () => {
+  it('accept only a full commit id as a commit', () => {
     expect(gitReadTree('/r.git', COMMIT).at(-1)).toBe(COMMIT);
     for (const commit of ['main', '--output=/x', COMMIT.slice(1), `${COMMIT}\n`, COMMIT.toUpperCase()]) {
       expect(() => gitReadTree('/r.git', commit)).toThrow('not a full commit id');
     }
   });
 
-  it('keep hooks, filters and the settings of the machine out of git', () => {
+  it('keep hooks, filters and machine settings away from git', () => {
     const argv = gitCheckoutIndex('/r.git', '/to');
     expect(argv).toEqual(
       expect.arrayContaining(['core.hooksPath=/dev/null', 'filter.lfs.smudge=', '--git-dir=/r.git', '--work-tree=/to']),
@@ -33,7 +33,7 @@ describe('the commands of a build', () => {
     });
   });
 
-  it('install a requirements file and what is added, into one Python', () => {
+  it('install a requirements file and additional packages into one Python', () => {
     expect(uvVenv('/uv', '/python', '/env')).toEqual([
       '/uv',
       'venv',
@@ -67,7 +67,7 @@ describe('the commands of a build', () => {
     expect(pipInstall({ ...what, builds: true })).not.toContain('--only-binary');
   });
 
-  it('download no Python, ask no index for a lock, and take no name of an app', () => {
+  it('download no Python, use no index for a lock, and contain no app name', () => {
     expect(uvPythons('/uv')).toEqual(['/uv', 'python', 'list', '--only-installed', '--no-python-downloads']);
     expect(uvExport('/uv', '/source', '/python', '/out.txt')).toEqual(
       expect.arrayContaining([

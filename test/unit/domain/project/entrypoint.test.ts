@@ -22,7 +22,7 @@ describe('chooseEntrypoint', () => {
       'Hello.py',
     ],
     [['latest.py'], 'latest.py'],
-  ])('of %j takes %s', (paths, file) => {
+  ])('chooses for %j: %s', (paths, file) => {
     expect(chooseEntrypoint(paths)).toEqual({ file });
   });
 
@@ -54,13 +54,13 @@ describe('chooseEntrypoint', () => {
     ],
     [[], 'The project is empty. Add app.py and requirements.txt.', []],
   ])(
-    'of %j takes none, and says what it looked for, what is there and what it could be',
+    'chooses none for %j, and says what it looked for, what it found and what it could be',
     (paths, refusal, candidates) => {
       expect(chooseEntrypoint(paths)).toEqual({ refusal, candidates });
     },
   );
 
-  it('takes the one that streamlit-host.toml names, wherever it is, and no other', () => {
+  it('chooses the file set in streamlit-host.toml, wherever it is, and no other', () => {
     expect(chooseEntrypoint(['app.py', 'src/dash.py'], { file: 'src/dash.py', where: 'streamlit-host.toml' })).toEqual({
       file: 'src/dash.py',
     });
@@ -70,7 +70,7 @@ describe('chooseEntrypoint', () => {
     });
   });
 
-  it('does not repeat control characters or endless lists of a pushed project', () => {
+  it('does not repeat control characters or endless lists from a project', () => {
     const paths = Array.from({ length: 1_000 }, (_, index) => `a\u001b[31m${index}.py`);
     const chosen = chooseEntrypoint(paths);
     expect(chosen).toHaveProperty('refusal', expect.stringMatching(/and 995 more could each be the app/));

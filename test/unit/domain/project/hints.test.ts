@@ -7,7 +7,7 @@ function asked(code: string): string[] {
   return asks.filter(({ optional }) => !optional).map(({ kind, name, text }) => `${kind} ${name}: ${text}`);
 }
 
-describe('the keys that code names', () => {
+describe('keys that code reads', () => {
   it.each([
     ['st.secrets["db"]', 'secret db: st.secrets["db"]'],
     ["st.secrets['db']['password']", 'secret db: st.secrets["db"]'],
@@ -53,12 +53,12 @@ describe('the keys that code names', () => {
     expect(asked(`${code}\n`)).toEqual([]);
   });
 
-  it('come with the line that they stand in, whatever strings and comments are before', () => {
+  it('come with their line, whatever strings and comments precede them', () => {
     const { asks } = keysInCode('"""\na\n"""\n# st\nx = \'it\\\'s\'\n\ny = st.secrets["db"]\n');
     expect(asks).toMatchObject([{ name: 'db', line: 7 }]);
   });
 
-  it('are looked for quickly, also in code that makes no sense', () => {
+  it('are found quickly, even in code that makes no sense', () => {
     const begun = performance.now();
     for (const odd of ['"', "'''", '\\', 'from os import ', 'st.secrets[', '"""a', "secrets 'x' in ", '\u{1f600}'])
       keysInCode(odd.repeat(20_000));
@@ -69,7 +69,7 @@ describe('the keys that code names', () => {
 describe('a hint', () => {
   const files = (code: string): Map<string, ReturnType<typeof keysInCode>> => new Map([['app.py', keysInCode(code)]]);
 
-  it('names the file and what it asks for, once', () => {
+  it('names the file and the key, once', () => {
     const code = 'st.secrets["db"]\nst.secrets["db"]\nst.secrets.db\nos.environ["API_KEY"]\n';
     expect(hints(files(code), { vars: [], secretsToml: '' })).toEqual([
       `hint: app.py reads st.secrets["db"], which is not set. Add it to the app's secrets.`,
@@ -77,23 +77,23 @@ describe('a hint', () => {
     ]);
   });
 
-  it('is told by name to whoever wants to set it', () => {
+  it('names the key for the person who sets it', () => {
     expect(missingKeys(files('st.secrets["db"]\nos.environ["API_KEY"]\n'), { vars: [], secretsToml: '' })).toEqual([
       { kind: 'secret', name: 'db', text: 'st.secrets["db"]', path: 'app.py' },
       { kind: 'env', name: 'API_KEY', text: 'os.environ["API_KEY"]', path: 'app.py' },
     ]);
   });
 
-  it('is not given for what is set', () => {
+  it('is not given for a key that is set', () => {
     const code = 'st.secrets["db"]\nst.secrets.key\nos.environ["API_KEY"]\nos.getenv("key")\n';
     expect(hints(files(code), { vars: ['API_KEY'], secretsToml: 'key = "x"\n[db]\na = 1\n' })).toEqual([]);
   });
 
-  it('is given where a secret was set as a config var, since Streamlit does not look there', () => {
+  it('is given if a secret was set as a config var, since Streamlit does not look there', () => {
     expect(hints(files('st.secrets["db"]'), { vars: ['db'], secretsToml: '' })).toHaveLength(1);
   });
 
-  it('is not given for what every app has', () => {
+  it('is not given for keys that every app has', () => {
     expect(
       hints(files('os.environ["HOME"], os.environ["STREAMLIT_HOST_STORAGE"], os.getenv("PATH")'), {
         vars: [],
@@ -102,7 +102,7 @@ describe('a hint', () => {
     ).toEqual([]);
   });
 
-  it('is not given where the code sets it, or looks before it asks, in whichever file', () => {
+  it('is not given if code in any file sets the key, or checks before it reads it', () => {
     const both = new Map([
       [
         'app.py',

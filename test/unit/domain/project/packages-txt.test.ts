@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { missingPackages, parsePackages } from '../../../../src/domain/project/packages-txt.js';
 
 describe('parsePackages', () => {
-  it('takes the names, with comments, blank lines and several in a line', () => {
+  it('parses names, comments, blank lines and several names in a line', () => {
     expect(
       parsePackages('\uFEFF# sound\r\nffmpeg  # video too\r\n\r\nlibgl1 libstdc++6\nlibc6:amd64\nffmpeg\n'),
     ).toEqual(['ffmpeg', 'libgl1', 'libstdc++6', 'libc6:amd64']);
@@ -22,7 +22,7 @@ describe('parsePackages', () => {
     'a',
     '\u001b[31mx',
     `a${'b'.repeat(200)}`,
-  ])('refuses %j with its line', (name) => {
+  ])('refuses %j with its line number', (name) => {
     expect(() => parsePackages(`ffmpeg\n${name}\n`)).toThrow(
       /^"[^\p{Cc}]*" in line 2 of packages\.txt is not a valid Debian package name\. /u,
     );
@@ -33,7 +33,7 @@ describe('parsePackages', () => {
 });
 
 describe('missingPackages', () => {
-  it('names them, and says who can do what', () => {
+  it('lists the missing ones, and says who can install them', () => {
     expect(missingPackages(['ffmpeg']).message).toBe(
       'packages.txt lists ffmpeg, which is not installed on this server. Ask the operator to run "apt-get install ffmpeg", then push again.',
     );

@@ -38,7 +38,7 @@ const APP: File[] = [
 ];
 
 describe('inspectTree', () => {
-  it('tells what a good project is', () => {
+  it('describes a valid project', () => {
     expect(inspect([...APP, { path: 'data/link.csv', text: '../app.py', mode: '120000' }])).toEqual({
       entrypoint: 'app.py',
       dependencies: {
@@ -239,7 +239,7 @@ describe('inspectTree', () => {
     expect(() => inspect(files)).toThrow(sentence);
   });
 
-  it('reads what the project says of itself: its settings, its Python, its Debian packages', () => {
+  it("reads the project's settings, its Python and its Debian packages", () => {
     const found = inspect([
       { path: 'src/dash.py' },
       { path: 'pyproject.toml', text: '[project]\nrequires-python = ">=3.10"\ndependencies = ["streamlit"]\n' },
@@ -255,7 +255,7 @@ describe('inspectTree', () => {
     });
   });
 
-  it('asks for the Python of the first file that names one', () => {
+  it('uses the Python of the first file that sets one', () => {
     const files = [
       { path: 'streamlit-host.toml', text: 'python = "3.13"\n' },
       { path: '.python-version', text: '3.12\n' },
@@ -271,7 +271,7 @@ describe('inspectTree', () => {
     ]);
   });
 
-  it('refuses many files that are too large together', () => {
+  it('refuses many files that are too large in total', () => {
     const files = [...APP, { path: 'a', size: 60 }, { path: 'b', size: 60 }];
     expect(() => inspect(files, { files: 4, fileBytes: 100, totalBytes: 100 })).toThrow(
       expect.objectContaining({ code: 'project-too-large', kind: 'too-large' }),
@@ -282,7 +282,7 @@ describe('inspectTree', () => {
     );
   });
 
-  it('takes a text that speaks of LFS for no pointer', () => {
+  it('does not mistake a text about LFS for a pointer', () => {
     expect(inspect([...APP, { path: 'notes.md', text: `What LFS writes:\n${POINTER}` }]).files).toBe(3);
   });
 });
@@ -303,7 +303,7 @@ describe('a link', () => {
     expect(new Links(new Map(Object.entries(links))).leadsOutside(path)).toBe(outside);
   });
 
-  it('ends for any links', () => {
+  it('resolution ends for any links', () => {
     const part = fc.constantFrom('a', 'b', 'c', '..', '.');
     const path = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
     fc.assert(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { translateConda } from '../../../../src/domain/python/conda.js';
 
 describe('translateConda', () => {
-  it('takes the pip part, and says what of conda is ignored and where it could go', () => {
+  it('takes the pip section, and says which conda packages are ignored and where to put them', () => {
     const document = {
       name: 'x',
       channels: ['conda-forge'],
@@ -23,12 +23,12 @@ describe('translateConda', () => {
     ['python>=3.10,<3.13', '>=3.10,<3.13'],
     ['python==3.12.1', '==3.12.*'],
     ['python 3.10.*', '==3.10.*'],
-  ])('of %j asks for %s', (text, specifier) => {
+  ])('of %j returns %s', (text, specifier) => {
     expect(translateConda({ dependencies: [text] }).python?.specifier).toBe(specifier);
   });
 
   it.each([undefined, null, 'text', [], { dependencies: 'x' }, { dependencies: [null, 3, { pip: 'x' }] }])(
-    'finds nothing in %j',
+    'returns nothing for %j',
     (document) => {
       expect(translateConda(document)).toEqual({ lines: [], python: undefined, notes: [] });
     },

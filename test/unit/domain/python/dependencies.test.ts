@@ -26,7 +26,7 @@ const ALL = {
 };
 
 describe('chooseDependencies', () => {
-  it('takes requirements.txt as it is', () => {
+  it('uses requirements.txt unchanged', () => {
     expect(choose({ 'requirements.txt': '# ours\nstreamlit\n' })).toEqual({
       file: 'requirements.txt',
       format: 'requirements',
@@ -36,7 +36,7 @@ describe('chooseDependencies', () => {
     });
   });
 
-  it('takes the first of its order, and says which, why, and which not', () => {
+  it('uses the first in order, and says which, why, and which it ignored', () => {
     const left: Record<string, string> = { ...ALL };
     const taken: string[] = [];
     for (const file of ['uv.lock', 'pyproject.toml', 'requirements.txt', 'Pipfile.lock', 'Pipfile']) {
@@ -53,7 +53,7 @@ describe('chooseDependencies', () => {
     ]);
   });
 
-  it('takes the one that streamlit-host.toml names', () => {
+  it('uses the file set in streamlit-host.toml', () => {
     const chosen = choose(ALL, 'requirements.txt');
     expect(chosen.file).toBe('requirements.txt');
     expect(chosen.notes[0]).toMatch(
@@ -64,7 +64,7 @@ describe('chooseDependencies', () => {
     );
   });
 
-  it('passes over a pyproject.toml that only holds the settings of tools', () => {
+  it('skips a pyproject.toml with tool settings only', () => {
     for (const [text, why] of [
       ['[tool.ruff]\nline-length = 100\n', 'lists no dependencies'],
       ['[project]\nname = "x"\ndynamic = ["dependencies"]\n', 'lists its dependencies only at build time'],
@@ -76,7 +76,7 @@ describe('chooseDependencies', () => {
     }
   });
 
-  it('refuses a project where nothing names its packages, and says what was looked at', () => {
+  it('refuses a project without a dependency file, and says what it found', () => {
     expect(() => choose({})).toThrow(
       'No requirements.txt or other dependency file in the project root. Add a requirements.txt that lists the packages the app imports, such as streamlit.',
     );
@@ -91,7 +91,7 @@ describe('chooseDependencies', () => {
     );
   });
 
-  it('refuses the file that streamlit-host.toml names where that says nothing, whatever else is there', () => {
+  it('refuses the file set in streamlit-host.toml if it lists nothing, whatever else is there', () => {
     const files = { 'pyproject.toml': '[tool.ruff]\n', 'requirements.txt': 'streamlit\n' };
     expect(() => choose(files, 'pyproject.toml')).toThrow(
       'The dependency file pyproject.toml, set in streamlit-host.toml, lists no dependencies. Change the setting or the file.',
@@ -102,14 +102,14 @@ describe('chooseDependencies', () => {
     [{ 'pyproject.toml': 'a = 1\nb = = 2\n' }, /^Cannot read pyproject\.toml: line 2: invalid TOML: invalid value\.$/],
     [{ Pipfile: '[packages\n' }, /^Cannot read Pipfile: line 1:/],
     [{ 'Pipfile.lock': '{' }, /^Cannot read Pipfile\.lock: invalid JSON\.$/],
-  ])('refuses what it cannot read: %j', (files, sentence) => {
+  ])('refuses a file that it cannot read: %j', (files, sentence) => {
     expect(() => choose(files as Record<string, string>)).toThrow(sentence);
     expect(() => choose(files as Record<string, string>)).toThrow(
       expect.objectContaining({ code: 'requirements-unreadable' }),
     );
   });
 
-  it("takes the pip part of conda's file, and names what is ignored", () => {
+  it("uses the pip section of conda's file, and names what is ignored", () => {
     const chosen = choose({
       'environment.yml': 'dependencies:\n  - python=3.11\n  - numpy\n  - pip:\n      - streamlit\n      - six==1.16\n',
     });
@@ -118,7 +118,7 @@ describe('chooseDependencies', () => {
     expect(chosen.notes.join('\n')).toContain('numpy');
   });
 
-  it("refuses conda's file where it is not YAML", () => {
+  it("refuses conda's file if it is not YAML", () => {
     expect(() => choose({ 'environment.yml': 'dependencies: [numpy' })).toThrow(/^Cannot read environment\.yml: /);
   });
 
@@ -127,7 +127,7 @@ describe('chooseDependencies', () => {
     { 'pyproject.toml': '[project]\ndependencies = ["streamlit<1.12"]\n' },
     { 'pyproject.toml': PROJECT, 'uv.lock': UV_LOCK.replace('1.64.0', '1.11.0') },
     { 'Pipfile.lock': '{"default": {"streamlit": {"version": "==1.2.0"}}}' },
-  ])('refuses a streamlit that is too old, in %j', (files) => {
+  ])('refuses a Streamlit that is too old, in %j', (files) => {
     expect(() => choose(files as Record<string, string>)).toThrow(
       expect.objectContaining({ code: 'streamlit-too-old' }),
     );
@@ -135,7 +135,7 @@ describe('chooseDependencies', () => {
 });
 
 describe('uv.lock', () => {
-  it('is left to uv, with the indexes that the project brings along', () => {
+  it("is left to uv, with the project's own indexes", () => {
     const pyproject = `${PROJECT}[[tool.uv.index]]\nname = "torch"\nurl = "https://host/cpu"\nexplicit = true\n`;
     expect(choose({ 'uv.lock': UV_LOCK, 'pyproject.toml': pyproject })).toMatchObject({
       format: 'uv',
@@ -144,7 +144,7 @@ describe('uv.lock', () => {
     });
   });
 
-  it('is refused where it does not hold what pyproject.toml names', () => {
+  it('is refused if it lacks packages that pyproject.toml requires', () => {
     const pyproject = PROJECT.replace('"six"', '"six", "Pandas>=2"');
     expect(() => choose({ 'uv.lock': UV_LOCK, 'pyproject.toml': pyproject })).toThrow(
       /^Cannot use uv\.lock: it lacks Pandas, .* Run "uv lock" and push it again\./,
@@ -153,7 +153,7 @@ describe('uv.lock', () => {
 });
 
 describe('pyproject.toml', () => {
-  it('of the standard kind gives its lines, its Python, and says that groups are left out', () => {
+  it('in the standard format gives its packages and its Python, and says that groups are left out', () => {
     const chosen = choose({
       'pyproject.toml': `${PROJECT.replace('"six"', '"six[x, y] >=1.16 ; python_version < \'4\'", "a @ https://host/a.whl"')}[dependency-groups]\ndev = ["pytest"]\n`,
     });
@@ -162,7 +162,7 @@ describe('pyproject.toml', () => {
     expect(chosen.notes).toContain('Only the main dependencies in pyproject.toml are installed, not the groups dev.');
   });
 
-  it("follows uv's sources where they are simple, and refuses the others", () => {
+  it("follows uv's sources if they are simple, and refuses the others", () => {
     const sources = (text: string): Record<string, string> => ({
       'pyproject.toml': `${PROJECT}[tool.uv.sources]\n${text}\n`,
     });
@@ -183,7 +183,7 @@ describe('pyproject.toml', () => {
     );
   });
 
-  it("of Poetry's kind gives the same in pip's words", () => {
+  it("in Poetry's format gives the same, translated for pip", () => {
     const text = `${POETRY}
 pandas = { version = "~2.1", extras = ["excel"], python = ">=3.9,<3.13" }
 six = [{ version = "1.16.0", python = "<3.12" }, { version = "1.17.0", markers = "python_version >= '3.12'" }]
@@ -219,7 +219,7 @@ pytest = "*"
     ['"-r x" = "*"', /"-r x" is not a valid package name/],
     ['six = { version = "*", markers = "a\\nb" }', /its entry for six is not a single requirement/],
     ['six = { git = "https://host/x # y" }', /its entry for six is not a single requirement/],
-  ])('refuses %s, and says what', (line, sentence) => {
+  ])('refuses %s, and says why', (line, sentence) => {
     const files = { 'pyproject.toml': `${POETRY}${line}\n` };
     expect(() => choose(files)).toThrow(sentence);
     expect(() => choose(files)).toThrow(
@@ -275,12 +275,12 @@ python-versions = "^3.10"
     );
   });
 
-  it('is the last resort where no pyproject.toml stands beside it', () => {
+  it('is the last resort without a pyproject.toml', () => {
     expect(choose({ 'poetry.lock': newer, 'requirements.txt': '' }).file).toBe('requirements.txt');
     expect(choose({ 'poetry.lock': newer })).toMatchObject({ file: 'poetry.lock', python: { text: '^3.10' } });
   });
 
-  it('of older kinds is walked from what pyproject.toml names', () => {
+  it('in older formats is resolved from what pyproject.toml requires', () => {
     const older = `
 [[package]]
 name = "streamlit"
@@ -341,7 +341,7 @@ lock-version = "2.0"
   });
 });
 
-describe('poetry.lock with a package in several versions', () => {
+describe('poetry.lock with several versions of a package', () => {
   const versions = (...more: string[]): string =>
     [
       ['1.26.4', more[0] ?? ''],
@@ -350,7 +350,7 @@ describe('poetry.lock with a package in several versions', () => {
       .map(([version, rest]) => `[[package]]\nname = "numpy"\nversion = "${version}"\noptional = false\n${rest}\n`)
       .join('');
 
-  it('takes each where its own marker says so', () => {
+  it('uses each if its own marker matches', () => {
     const lock = versions(
       'groups = ["main"]\nmarkers = "python_version < \\"3.12\\""',
       'groups = ["main"]\nmarkers = "python_version >= \\"3.12\\""',
@@ -362,7 +362,7 @@ describe('poetry.lock with a package in several versions', () => {
     ]);
   });
 
-  it('takes each where the one who asks for that version says so, in the older kind', () => {
+  it("uses each if its dependent's marker matches, in the older format", () => {
     const lock = `${versions()}[[package]]
 name = "streamlit"
 version = "1.64.0"
@@ -414,7 +414,7 @@ python_version = "3.11"
     expect(chosen.python).toEqual({ file: 'Pipfile', text: '3.11', specifier: '==3.11.*' });
   });
 
-  it('is replaced by its lock, which must hold what it names', () => {
+  it('is replaced by its lock, which must contain what it requires', () => {
     const lock = JSON.stringify({
       _meta: { requires: { python_version: '3.12' }, sources: [] },
       default: {

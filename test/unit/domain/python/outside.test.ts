@@ -78,7 +78,7 @@ it.each([
   '--trusted-host example.com',
   '--only-binary :all:',
   '# -r /data/admin-token',
-])('%j is not', (line) => {
+])('%j is not refused', (line) => {
   expect(() => refuseOutside(`${line}\n`, 'requirements.txt')).not.toThrow();
 });
 
@@ -88,12 +88,12 @@ it('the refusal quotes the line and says what to do', () => {
   );
 });
 
-it('a path with a variable is outside, and an address with one is not', () => {
+it('a path with a variable is outside, and a URL with one is not', () => {
   expect(isOutside('${HOME}/x')).toBe(true);
   expect(isOutside('https://${HOST}/x')).toBe(false);
 });
 
-describe('files of other formats that name what is outside', () => {
+describe('outside paths in files of other formats', () => {
   const project = '[project]\nname = "a"\nversion = "1"\ndependencies = ["x"]\n';
   const locked = (source: string): Record<string, string> => ({
     'pyproject.toml': project,
@@ -126,14 +126,14 @@ describe('files of other formats that name what is outside', () => {
     expect(() => choose(files, 'allowed')).not.toThrow();
   });
 
-  it('are not refused where they stay inside', () => {
+  it('are not refused if they stay inside', () => {
     choose(locked('source = { directory = "lib/x" }'));
     choose({ 'pyproject.toml': `${project}[tool.uv.sources]\nx = { path = "lib/x" }\n` });
     choose({ Pipfile: '[packages]\nx = { path = "./lib" }\n' });
   });
 });
 
-it('refuses a word with more "=" and "@" than it could look at in time', () => {
+it('refuses a word with more "=" and "@" than it could check in time', () => {
   const unreadable = expect.objectContaining({ code: 'requirements-unreadable' }) as Error;
   const text = `a${'='.repeat(8_000)}\n`.repeat(100);
   expect(() => refuseOutside(text, 'requirements.txt')).toThrow(unreadable);

@@ -12,7 +12,7 @@ describe('parsePythonWish', () => {
     ['3', '==3.*', undefined],
     ['>=3.10,<3.13', '>=3.10,<3.13', undefined],
     [' 3.13\n', '==3.13.*', undefined],
-  ])('of %j asks for %s', (text, specifier, exact) => {
+  ])('of %j returns %s', (text, specifier, exact) => {
     const wish = parsePythonWish(FILE, text);
     expect([wish.specifier, wish.exact]).toEqual([specifier, exact]);
   });
@@ -39,11 +39,11 @@ describe('readPythonVersionFile', () => {
     ['\uFEFF# ours\r\n\r\n3.11 # the old one\r\n3.12\r\n', '3.11'],
     ['3.9', '3.9'],
     ['python-3.12.1\n', '3.12.1'],
-  ])('of %j takes %s', (text, wanted) => {
+  ])('of %j returns %s', (text, wanted) => {
     expect(readPythonVersionFile(FILE, text)?.text).toBe(wanted);
   });
 
-  it.each(['', '# nothing\n', 'system\n'])('of %j asks for nothing', (text) => {
+  it.each(['', '# nothing\n', 'system\n'])('of %j returns nothing', (text) => {
     expect(readPythonVersionFile(FILE, text)).toBeUndefined();
   });
 });
@@ -59,17 +59,17 @@ describe('choosePython', () => {
     return [python.executable, note];
   };
 
-  it('takes the exact version where it is there', () => {
+  it('uses the exact version if it is installed', () => {
     expect(chosen('3.11.7')).toEqual(['/py/3.11.7', 'Python 3.11.7, as required by .python-version (3.11.7).']);
   });
 
-  it('takes the usual one where it fits, else the newest that does', () => {
+  it('uses the default version if it matches, else the newest that does', () => {
     expect(chosen('3.11')[0]).toBe('/usr/bin/python3');
     expect(chosen('>=3.9')[0]).toBe('/usr/bin/python3');
     expect(chosen('>=3.12')).toEqual(['/py/3.13.0', 'Python 3.13.0, as required by .python-version (>=3.12).']);
   });
 
-  it('passes over a patch that is not there, and says so', () => {
+  it('accepts another patch version, and says so', () => {
     expect(chosen('python-3.12.9')).toEqual([
       '/py/3.12.1',
       'Python 3.12.1, the closest one installed to 3.12.9, which .python-version requires.',
@@ -80,7 +80,7 @@ describe('choosePython', () => {
     ['requires-python', '==3.12.9', undefined],
     ["Poetry's python", '3.12.9', '==3.12.9'],
     ["conda's python", '==3.12.9', '==3.12.*'],
-  ])('passes over the patch of %s as well', (_file, text, meaning) => {
+  ])('accepts another patch version for %s as well', (_file, text, meaning) => {
     const { python, note } = choosePython(parsePythonWish(FILE, text, meaning), there, usual);
     expect([python.executable, note]).toEqual([
       '/py/3.12.1',
@@ -89,7 +89,7 @@ describe('choosePython', () => {
     expect(parsePythonWish(FILE, '==3.11').specifier).toBe('==3.11.*');
   });
 
-  it('refuses a version that is not there, with those that are', () => {
+  it('refuses a version that is not installed, and lists those that are', () => {
     expect(() => chosen('3.10')).toThrow(
       '.python-version requires Python 3.10, which is not installed on this server. Installed: 3.13.0, 3.12.1, 3.11.7, 3.11.2, 3.9.18. Require one of those, or ask the operator to install it.',
     );

@@ -36,7 +36,7 @@ describe('refuseOldStreamlit', () => {
     'streamlit-extras==0.1',
     'streamlit @ https://host/streamlit-0.1.tar.gz',
     'streamlit!=1.0',
-  ])('lets %j be', (text) => {
+  ])('accepts %j', (text) => {
     expect(() => refuseOldStreamlit(text, 'requirements.txt')).not.toThrow();
   });
 });
@@ -133,7 +133,7 @@ describe('mentionsSource', () => {
 });
 
 describe('parseRequirements', () => {
-  it('finds what is included, in every way to write it', () => {
+  it('finds included files, in every notation', () => {
     const text = '-r a.txt\n-rb.txt\n--requirement c.txt\n--requirement=d.txt\n-c e.txt\n--constraint  f.txt # why\n';
     expect(parseRequirements(text).map((line) => (line.kind === 'include' ? line.target : line.text))).toEqual([
       'a.txt',
@@ -145,11 +145,11 @@ describe('parseRequirements', () => {
     ]);
   });
 
-  it('leaves out what means nothing', () => {
+  it('skips lines without meaning', () => {
     expect(parseRequirements('\n# note\n  six   ==  1.17 \r\n\r\n').map(({ text }) => text)).toEqual(['six == 1.17']);
   });
 
-  it('keeps a # that belongs to a URL', () => {
+  it('keeps a # that is part of a URL', () => {
     expect(parseRequirements('git+https://host/x#egg=x').map(({ text }) => text)).toEqual(['git+https://host/x#egg=x']);
   });
 });

@@ -28,7 +28,7 @@ describe('satisfies', () => {
     expect(satisfies(version, specifier)).toBe(met);
   });
 
-  it('meets what a version asks of itself, and what begins like it', () => {
+  it('accepts the version itself, and versions with the same prefix', () => {
     const version = fc.array(fc.nat(40), { minLength: 2, maxLength: 4 });
     fc.assert(
       fc.property(version, (parts) => {
@@ -42,7 +42,7 @@ describe('satisfies', () => {
   });
 });
 
-describe('for releases, satisfies', () => {
+describe('satisfies, for releases,', () => {
   const number = fc.nat(4);
   // The library does not fill up a version that is shorter than a prefix: it finds that 3 is not ==3.0.*.
   const version = fc.array(number, { minLength: 4, maxLength: 4 }).map((parts) => parts.join('.'));
@@ -53,7 +53,7 @@ describe('for releases, satisfies', () => {
     fc.array(number, { minLength: 2, maxLength: 4 }).map((parts) => `~=${parts.join('.')}`),
   );
 
-  it('says what an implementation of all of PEP 440 says', () => {
+  it('agrees with a complete implementation of PEP 440', () => {
     fc.assert(
       fc.property(version, fc.array(clause, { minLength: 1, maxLength: 3 }), (version, clauses) => {
         const specifier = clauses.join(',');
@@ -70,7 +70,7 @@ describe('for releases, satisfies', () => {
     ['3.11.4', '>=3.9.*'],
     ['3.13.0rc1', '>=3.13'],
     ['3.14.0a1+', '>=3.13'],
-  ])('also takes %s for %j, which the library does not', (version, specifier) => {
+  ])('also accepts %s for %j, which the library does not', (version, specifier) => {
     expect(satisfies(version, specifier)).toBe(true);
   });
 });
@@ -115,7 +115,7 @@ describe('fromPoetry', () => {
     expect(fromPoetry(text)).toBe(specifier);
   });
 
-  it('gives what pip understands, or nothing, and ends for any text', () => {
+  it('returns what pip understands, or nothing, and ends for any text', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom('^', '~', '=', '>', '<', '1', '2', '.', ',', ' ', '*', 'x', '|') }),

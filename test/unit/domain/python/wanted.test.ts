@@ -16,7 +16,7 @@ it.each<[Wanted, string]>([
   [{ git: 'git+https://x/p.git' }, 'pkg @ git+https://x/p.git'],
   [{ path: 'lib', extras: ['a'] }, './lib[a]'],
   [{ path: '../lib' }, '../lib'],
-])('%j is the line %s', (wanted, line) => {
+])('%j is formatted as %s', (wanted, line) => {
   expect(lineOf(wanted)).toBe(line);
 });
 
@@ -27,6 +27,6 @@ it.each<[string, Wanted]>([
   ['pkg', { specifier: '==1\n--index-url https://evil.example' }],
   ['pkg', { url: 'https://x/p.whl #comment' }],
   ['pkg', { path: 'lib\u0000' }],
-])('nothing but one requirement gets into the list: %j with %j is refused', (name, wanted) => {
+])('exactly one requirement gets into the list: %j with %j is refused', (name, wanted) => {
   expect(() => lineOf(wanted, name)).toThrow(expect.objectContaining({ code: 'requirements-unsupported' }));
 });

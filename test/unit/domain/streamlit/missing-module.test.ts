@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { missingModule, namesPackage, packageOf } from '../../../../src/domain/streamlit/missing-module.js';
 
-describe('the module that a script lacks', () => {
-  it('is the one that its traceback ends with', () => {
+describe('the module that a script is missing', () => {
+  it('is the one at the end of its traceback', () => {
     const lines = ['Traceback (most recent call last):', '  File "app.py", line 2, in <module>', '    import seaborn'];
     expect(missingModule([...lines, "ModuleNotFoundError: No module named 'seaborn'"])).toBe('seaborn');
     expect(missingModule([...lines, "  ModuleNotFoundError: No module named 'cv2'", '', 'a later line'])).toBe('cv2');

@@ -8,12 +8,12 @@ const page = (hash: string, name: string, ...more: Buffer[]): Buffer =>
   Buffer.concat([field(1, hash), field(2, name), ...more]);
 
 describe('a run of a page', () => {
-  it('is asked for by the hash of the page, or without one', () => {
+  it("is requested by the page's hash, or without one", () => {
     expect(rerun('')).toEqual(Buffer.from([11 * 8 + 2, 0]));
     expect(rerun('ab')).toEqual(Buffer.from([11 * 8 + 2, 4, 3 * 8 + 2, 2, 0x61, 0x62]));
   });
 
-  it('tells of the pages, by the navigation or as older versions do, without links that lead elsewhere', () => {
+  it('lists the pages from the navigation or the older message, without links elsewhere', () => {
     const pages = [
       page('h1', 'Home', number(4, 1)),
       page('h2', 'Más'),
@@ -29,17 +29,17 @@ describe('a run of a page', () => {
     expect(hear(field(4, Buffer.concat(pages.map((one) => field(8, one)))))).toEqual(expected);
   });
 
-  it('knows the only page for the first one, which is not marked then', () => {
+  it('recognises a single page as the first one, which is not marked then', () => {
     expect(hear(field(23, field(2, page('h1', ''))))).toEqual({ pages: [{ hash: 'h1', name: '', first: true }] });
   });
 
-  it('has ended once it does not run again by itself', () => {
+  it('has ended once it does not rerun by itself', () => {
     expect(hear(number(6, 0))).toEqual({ finished: true });
     expect(hear(number(6, 1))).toEqual({ finished: true });
     expect(hear(number(6, 2))).toEqual({});
   });
 
-  it('shows an exception, or could not be read at all; a warning is none', () => {
+  it('shows an exception or a failure to load; a warning is neither', () => {
     const exception = Buffer.concat([
       field(1, 'ValueError'),
       field(2, 'no such\ncolumn'),
@@ -53,7 +53,7 @@ describe('a run of a page', () => {
   });
 
   it.each([Buffer.alloc(0), Buffer.from([0xff]), Buffer.from([0x2a, 0xff, 0xff, 0xff]), Buffer.alloc(64, 0xff)])(
-    'of garbage says nothing: %#',
+    'ignores garbage: %#',
     (bytes) => {
       expect(hear(bytes)).toEqual({});
     },

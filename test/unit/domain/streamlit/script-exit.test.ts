@@ -7,12 +7,12 @@ it.each([
   'quit(1)',
   'raise SystemExit',
   'x = 1; sys . exit (2)',
-])('a script that may leave by itself: %j', (code) => {
+])('a script that may exit by itself: %j', (code) => {
   expect(mayExit(code)).toBe(true);
 });
 
 it.each(['st.stop()', '# sys.exit() is no good here', 'door.exit()', 'on_exit(1)', 'exit = 3', 'except SystemExit:'])(
-  'a script that does not: %j',
+  'a script that does not exit by itself: %j',
   (code) => {
     expect(mayExit(code)).toBe(false);
   },

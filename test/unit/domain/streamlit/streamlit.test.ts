@@ -18,7 +18,7 @@ const options = {
   cookieSecret: 's3cret',
 };
 
-test('a main file is never taken for an option, and nothing secret stands in the command', () => {
+test('a main file is never taken for an option, and the command has no secrets', () => {
   expect(streamlitCommand('--help.py')).toEqual(['streamlit', 'run', './--help.py']);
   expect(launchCommand('/env/bin/python', '/host/launch.py', 'demo')).toEqual([
     '/env/bin/python',
@@ -27,7 +27,7 @@ test('a main file is never taken for an option, and nothing secret stands in the
   ]);
 });
 
-test('the server listens on loopback alone, under its path, and asks nobody anything', () => {
+test('Streamlit listens on loopback only, under its path, and asks nobody anything', () => {
   expect(streamlitEnvironment(options)).toMatchObject({
     STREAMLIT_SERVER_ADDRESS: '127.0.0.1',
     STREAMLIT_SERVER_PORT: '8501',
@@ -39,7 +39,7 @@ test('the server listens on loopback alone, under its path, and asks nobody anyt
   });
 });
 
-test('what protects an app’s visitors is never switched off', () => {
+test("the protections for an app's visitors are never turned off", () => {
   expect(streamlitEnvironment(options)).toMatchObject({
     STREAMLIT_SERVER_ENABLE_CORS: 'true',
     STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION: 'true',
@@ -47,14 +47,14 @@ test('what protects an app’s visitors is never switched off', () => {
   });
 });
 
-test('a page that lost its connection may come back for as long as it is told', () => {
+test('a disconnected page can return for as long as configured', () => {
   expect(streamlitEnvironment(options)).toMatchObject({
     STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: '120',
     STREAMLIT_SERVER_MAX_UPLOAD_SIZE: '200',
   });
 });
 
-test('a process that has begun goes on with another environment where only what Streamlit reads by itself is new or different', () => {
+test('a started process accepts a new environment if only variables that Streamlit reads itself differ', () => {
   const begun = { LANG: 'C.UTF-8', TZ: 'Asia/Tokyo' };
   expect(canGoOnWith(begun, { ...begun, ...streamlitEnvironment(options) })).toBe(true);
   for (const wanted of [{ LANG: 'C.UTF-8' }, { ...begun, TZ: 'UTC' }, { ...begun, OMP_NUM_THREADS: '1' }])

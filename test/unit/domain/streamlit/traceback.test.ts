@@ -9,7 +9,7 @@ const PACKAGES = `${ENVIRONMENT}/lib/python3.11/site-packages`;
 const shorten = (text: string): string => shortenTracebacks(text.split('\n'), PLACES).join('\n');
 
 describe('what an app printed', () => {
-  it('keeps the frames of the project, with paths that begin there, and drops those of packages', () => {
+  it("keeps the project's frames, with project paths, and drops those of packages", () => {
     const text = `2026-11-21 23:30:34.300 Uncaught app execution
 Traceback (most recent call last):
   File "${PACKAGES}/streamlit/runtime/scriptrunner/exec_code.py", line 136, in exec_func_with_error_handling
@@ -34,7 +34,7 @@ Traceback (most recent call last):
 ValueError: no`);
   });
 
-  it('keeps the place of a syntax error, which is a frame without a function', () => {
+  it('keeps the position of a syntax error, which is a frame without a function', () => {
     const text = `Traceback (most recent call last):
   File "${PACKAGES}/streamlit/runtime/scriptrunner/script_runner.py", line 700, in _run_script
     code = self._script_cache.get_bytecode(script_path)
@@ -49,7 +49,7 @@ SyntaxError: invalid syntax`;
 SyntaxError: invalid syntax`);
   });
 
-  it('keeps the last frame of a traceback that lies wholly in packages, named from the package on', () => {
+  it('keeps the last frame of a traceback entirely in packages, by package name', () => {
     const text = `Traceback (most recent call last):
   File "${ENVIRONMENT}/bin/streamlit", line 4, in <module>
     main()
@@ -62,7 +62,7 @@ RuntimeError: bad option`;
 RuntimeError: bad option`);
   });
 
-  it('treats each traceback of a chain for itself', () => {
+  it('treats each traceback of a chain separately', () => {
     const text = `Traceback (most recent call last):
   File "${SOURCE}/app.py", line 2, in <module>
     {}["a"]
@@ -89,7 +89,7 @@ Traceback (most recent call last):
 RuntimeError: b`);
   });
 
-  it('drops a repetition with the frame that it counts, and keeps the one of the project', () => {
+  it("drops a repetition with the frame that it counts, and keeps the project's", () => {
     const text = `  File "${PACKAGES}/a.py", line 1, in f
     f()
   [Previous line repeated 10 more times]
@@ -103,7 +103,7 @@ RecursionError: maximum recursion depth exceeded`;
 RecursionError: maximum recursion depth exceeded`);
   });
 
-  it('reads an exception group, whose lines stand behind bars', () => {
+  it('reads an exception group, whose lines begin with bars', () => {
     const text = `  + Exception Group Traceback (most recent call last):
   |   File "${PACKAGES}/streamlit/x.py", line 1, in f
   |     run()
@@ -116,7 +116,7 @@ RecursionError: maximum recursion depth exceeded`);
   | ExceptionGroup: two (2 sub-exceptions)`);
   });
 
-  it('takes the folders out of other lines too, and leaves everything else as it is', () => {
+  it('removes the folders from other lines too, and keeps everything else', () => {
     const text = `${PACKAGES}/pandas/core.py:12: FutureWarning: old
 reading ${SOURCE}/data/a.csv and ${SOURCE}/b.csv
 no secrets in /data/apps/hello/storage/.streamlit/secrets.toml, nor in /data/apps/other/storage/x
@@ -131,14 +131,14 @@ no secrets in ~/.streamlit/secrets.toml, nor in /data/apps/other/storage/x
 /data/apps/other/releases/1/source/app.py`);
   });
 
-  it('keeps frames of Python itself, whose paths belong to nobody', () => {
+  it('keeps frames of Python itself', () => {
     const text = `  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode
     raise JSONDecodeError("Expecting value", s, err.value) from None
 json.decoder.JSONDecodeError: Expecting value`;
     expect(shorten(text)).toBe(text);
   });
 
-  it('says nothing of nothing', () => {
+  it('returns nothing for nothing', () => {
     expect(shortenTracebacks([], PLACES)).toEqual([]);
   });
 });

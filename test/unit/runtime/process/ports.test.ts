@@ -11,7 +11,7 @@ async function listening(host: string, port = 0): Promise<{ port: number; close:
   return { port: (server.address() as { port: number }).port, close: () => once(server.close(), 'close') };
 }
 
-test('callers at the same moment get different ports, and the last one is told that there is none', async () => {
+test('concurrent callers get different ports, and the last one is told that there is none', async () => {
   const ports = new Ports(portRange(5));
   const results = await Promise.allSettled(Array.from({ length: 6 }, () => ports.reserve()));
   const given = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -23,14 +23,14 @@ test('callers at the same moment get different ports, and the last one is told t
   expect(await ports.reserve()).toBe(given[0]);
 });
 
-test('a port that was given back rests while others are free', async () => {
+test('a released port is not reused while others are free', async () => {
   const ports = new Ports(portRange(3));
   const first = await ports.reserve();
   ports.release(first);
   expect(await ports.reserve()).not.toBe(first);
 });
 
-test('a port on which a stranger listens, or that is held for an adopted process, is passed over', async () => {
+test('a port in use by another program, or held for an adopted process, is skipped', async () => {
   for (const host of ['127.0.0.1', '0.0.0.0']) {
     const stranger = await listening(host);
     expect(await isFree(stranger.port)).toBe(false);
@@ -43,7 +43,7 @@ test('a port on which a stranger listens, or that is held for an adopted process
   }
 });
 
-test('a port that is asked for is given where it is free, and kept for who asks for it while there are others', async () => {
+test('a requested port is given if it is free, and reserved for its app while there are others', async () => {
   const { min, max } = portRange(3);
   const ports = new Ports({ min, max });
   ports.spare([min, 60_123]);

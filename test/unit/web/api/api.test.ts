@@ -27,8 +27,8 @@ const APP: [string, string, string][] = [
 ];
 const make = (name = 'demo') => send('POST', '/apps', [['name', name], ...APP]);
 
-describe('making an app', () => {
-  test('of two files commits and deploys them under the names that an app needs', async () => {
+describe('creating an app', () => {
+  test('from two files commits and deploys them under the names that an app needs', async () => {
     const answer = await make('Demo Übersicht');
     expect(answer.status).toBe(201);
     expect(answer.headers.location).toBe(`${web.url}/api/apps/demo-ubersicht`);
@@ -51,7 +51,7 @@ describe('making an app', () => {
     });
   });
 
-  test('of a folder drops the folder, and of an archive too', async () => {
+  test('from a folder or an archive drops the top folder', async () => {
     await send('POST', '/apps', [
       ['name', 'one'],
       ['files', 'x', 'proj/app.py'],
@@ -71,7 +71,7 @@ describe('making an app', () => {
     expect(web.apps.committed?.change.set[1]?.executable).toBe(true);
   });
 
-  test('of pages beside "app" keeps their folder', async () => {
+  test('from pages next to "app" keeps their folder', async () => {
     await send('POST', '/apps', [
       ['name', 'one'],
       ['app', 'x', 'x.py'],
@@ -80,7 +80,7 @@ describe('making an app', () => {
     expect(Object.keys(web.apps.committed?.content ?? {}).sort()).toEqual(['app.py', 'pages/a.py']);
   });
 
-  test('from JSON makes one that waits for a push', async () => {
+  test('from JSON creates one that waits for a push', async () => {
     const answer = await sendJson('POST', '/apps', { name: 'later' });
     expect([answer.status, answer.json.state, answer.json.deploy]).toEqual([201, 'created', null]);
   });
@@ -127,7 +127,7 @@ describe('making an app', () => {
       'archive',
     ],
   ] as [string, [string, string | Buffer, string?][], string][])(
-    'with %s is refused, naming the field, and nothing is made',
+    'with %s is refused, naming the field, and nothing is created',
     async (_what, parts, field) => {
       const answer = await send('POST', '/apps', parts);
       expect(answer.json).toMatchObject({ status: 422, field });
@@ -137,14 +137,14 @@ describe('making an app', () => {
     },
   );
 
-  test('whose files would make no app leaves no app', async () => {
+  test('from files that do not make an app leaves no app', async () => {
     web.apps.refuse = new Refusal('invalid', 'no-entrypoint', 'There is no app.py.', { field: 'archive' });
     const answer = await make();
     expect(answer.json).toMatchObject({ status: 422, code: 'no-entrypoint' });
     expect(web.apps.list()).toEqual([]);
   });
 
-  test('under a name that is taken is a conflict, and leaves the other alone', async () => {
+  test('under a name that is taken is a conflict, and leaves the other app alone', async () => {
     await make();
     const before = web.apps.get('demo');
     expect((await make()).json).toMatchObject({ status: 409, field: 'name' });
@@ -164,14 +164,14 @@ describe('making an app', () => {
 describe('changing an app', () => {
   beforeEach(() => make());
 
-  test('only its name commits nothing', async () => {
+  test('with only a name commits nothing', async () => {
     web.apps.committed = undefined;
     const answer = await sendJson('PATCH', '/apps/demo', { name: 'New name' });
     expect(answer.json).toMatchObject({ name: 'New name', id: 'demo', deploy: null, release: 1 });
     expect(web.apps.committed).toBeUndefined();
   });
 
-  test('previews are switched by JSON alone, and one app tells of its previews', async () => {
+  test('turns previews on with JSON only, and the app lists its previews', async () => {
     expect((await web.api('/apps/demo')).json).toMatchObject({ preview: null, previews_on: false, previews: [] });
     const answer = await sendJson('PATCH', '/apps/demo', { previews_on: true });
     expect(answer).toMatchObject({ status: 200, json: { id: 'demo', deploy: null } });
@@ -194,7 +194,7 @@ describe('changing an app', () => {
     });
   });
 
-  test('one file leaves the others; an archive replaces them all', async () => {
+  test('with one file keeps the others, and an archive replaces them all', async () => {
     const one = await send('PATCH', '/apps/demo', [
       ['app', 'new', 'x.py'],
       ['description', 'd'],
@@ -207,7 +207,7 @@ describe('changing an app', () => {
     expect(web.apps.committed?.content).toEqual({ 'app.py': 'z' });
   });
 
-  test('sets its tags and whether the gallery shows it, as JSON or as a form', async () => {
+  test('sets its tags and its visibility in the gallery, as JSON or as a form', async () => {
     const json = await sendJson('PATCH', '/apps/demo', { tags: [' Sales', 'sales', 'North  West'], hidden: true });
     expect(json.json).toMatchObject({ tags: ['sales', 'north west'], hidden: true, deploy: null });
     const formed = await send('PATCH', '/apps/demo', [
@@ -239,7 +239,7 @@ describe('changing an app', () => {
     expect(refused.json).toMatchObject({ status: 422, code: 'field-invalid', field, detail });
   });
 
-  test('with files that are refused changes its texts neither', async () => {
+  test('with refused files does not change its text fields either', async () => {
     web.apps.refuse = new Refusal('invalid', 'no-entrypoint', 'no');
     expect(
       (
@@ -253,7 +253,7 @@ describe('changing an app', () => {
     expect(web.apps.get('demo').app).toMatchObject({ name: 'demo', tags: [] });
   });
 
-  test('that is not there is a 404 before anything is read', async () => {
+  test('that does not exist is a 404 before anything is read', async () => {
     expect((await send('PATCH', '/apps/none', APP)).json).toMatchObject({ status: 404, code: 'app-not-found' });
   });
 });
@@ -261,19 +261,19 @@ describe('changing an app', () => {
 describe('running an app', () => {
   beforeEach(() => make());
 
-  test.each(['start', 'stop', 'restart'])('%s answers with the app', async (verb) => {
+  test.each(['start', 'stop', 'restart'])('%s returns the app', async (verb) => {
     const answer = await web.api(`/apps/demo/${verb}`, { method: 'POST' });
     expect([answer.status, answer.json.id]).toEqual([200, 'demo']);
     expect(web.apps.asked).toContain(`${verb} demo`);
   });
 
-  test('redeploy answers with the deploy to follow', async () => {
+  test('redeploy returns the deploy to follow', async () => {
     const answer = await web.api('/apps/demo/redeploy', { method: 'POST' });
     expect(answer.status).toBe(202);
     expect(answer.json).toMatchObject({ deploy: { release: 2, by: 'admin' } });
   });
 
-  test('a branch that was pushed before gets its preview, and the answer is the deploy to follow', async () => {
+  test('a previously pushed branch gets its preview, and the answer is the deploy to follow', async () => {
     web.apps.stored = ['feature/x'];
     expect((await web.api('/apps/demo')).json).toMatchObject({ stored_branches: ['feature/x'] });
     const json = { 'content-type': 'application/json' };
@@ -289,7 +289,7 @@ describe('running an app', () => {
     ).toBe(422);
   });
 
-  test('delete asks for the name', async () => {
+  test('delete asks for confirmation', async () => {
     for (const query of ['', '?confirm=', '?confirm=other', '?confirm=demo&confirm=demo']) {
       expect((await web.api(`/apps/demo${query}`, { method: 'DELETE' })).json).toMatchObject({
         status: 422,
@@ -318,7 +318,7 @@ describe('running an app', () => {
   });
 });
 
-test('a body that is packed is unpacked, and where that cannot be, the sender is told and nobody else', async () => {
+test('a compressed body is decompressed, and only its sender is told if that fails', async () => {
   await make();
   const patch = async (encoding: string, body: string | Buffer) =>
     web.api('/apps/demo', {
@@ -346,7 +346,7 @@ describe('the list', () => {
   const ids = async (query: string) =>
     ((await web.api(`/apps${query}`)).json.apps as { id: string }[]).map(({ id }) => id);
 
-  test('is filtered, sorted and cut into pages with links', async () => {
+  test('is filtered, sorted and paginated with links', async () => {
     expect(await ids('')).toEqual(['aa', 'bb', 'cc']);
     expect(await ids('?q=NAME%20b')).toEqual(['bb']);
     expect(await ids('?state=stopped')).toEqual(['bb']);
@@ -360,7 +360,7 @@ describe('the list', () => {
   });
 
   test.each(['page=0', 'page=x', 'page=-1', 'per_page=101', 'sort=size', 'state=happy', 'page=1&page=2'])(
-    '%s is refused, naming it',
+    '%s is refused, naming the parameter',
     async (query) => {
       expect((await web.api(`/apps?${query}`)).json).toMatchObject({ status: 422, field: query.split('=')[0] });
     },
@@ -374,7 +374,7 @@ describe('logs', () => {
     await writeFile(join(web.folder, 'demo-1.log'), 'built\n');
   });
 
-  test('are read from their end, searched, and given as text to who wants that', async () => {
+  test('are read from the end, searched, and returned as text on request', async () => {
     expect((await web.api('/apps/demo/logs?tail=2')).json).toEqual({
       source: 'run',
       release: 1,
@@ -406,7 +406,7 @@ describe('logs', () => {
     expect((await web.api('/apps/none/logs')).status).toBe(404);
   });
 
-  test('whose head alone is asked for is not left open', async () => {
+  test('are not left open after a HEAD request', async () => {
     const head = await web.api('/apps/demo/logs?download=1', { method: 'HEAD' });
     expect([head.status, head.text]).toEqual([200, '']);
     const open = await Promise.all(
@@ -416,7 +416,7 @@ describe('logs', () => {
   });
 
   test.each(['tail=-1', 'tail=1e9', 'tail=0', 'tail=x', 'tail=', 'source=both', 'release=0', 'follow=yes', 'q='])(
-    '%s is refused, naming it',
+    '%s is refused, naming the parameter',
     async (query) => {
       expect((await web.api(`/apps/demo/logs?${query}`)).json).toMatchObject({
         status: 422,
@@ -425,7 +425,7 @@ describe('logs', () => {
     },
   );
 
-  test('are followed from their end, and again from the last event that came', async () => {
+  test('are followed from the end, and resumed after the last event', async () => {
     const first = await stream('/apps/demo/logs?follow=1&tail=1');
     expect(await first.until('three')).toContain('id: 1-21\ndata: three');
     await appendFile(join(web.folder, 'demo.log'), 'four\n');
@@ -439,7 +439,7 @@ describe('logs', () => {
     second.leave();
   });
 
-  test('of what an app prints go on with its next release, unless one was named, and end with the app', async () => {
+  test("of an app's output continue with its next release, unless one was named, and end with the app", async () => {
     const followed = await stream('/apps/demo/logs?follow=1&tail=1');
     const named = await stream('/apps/demo/logs?follow=1&tail=1&release=1');
     await Promise.all([followed.until('three'), named.until('three')]);
@@ -457,14 +457,14 @@ describe('logs', () => {
     for (const each of [followed, named, again]) await each.end();
   });
 
-  test('of a build end with it', async () => {
+  test('of a build end with the build', async () => {
     const build = await stream('/apps/demo/logs?follow=1&source=build');
     expect(await build.end()).toMatch(
       /data: built\n\nevent: end\ndata: \{"release":1,"state":"live","reason":null\}\n\n$/,
     );
   });
 
-  test('are not followed for a reader who has left before the first line', async () => {
+  test('are not followed for a reader who left before the first line', async () => {
     await sendJson('POST', '/apps', { name: 'empty' });
     web.apps.mask = async () => {
       reader.destroy();
@@ -543,7 +543,7 @@ describe('files', () => {
     expect((await put('new.py', 'x', { 'if-none-match': '*' })).status).toBe(201);
   });
 
-  test('are removed by a commit', async () => {
+  test('are deleted by a commit', async () => {
     const answer = await web.api('/apps/demo/files/requirements.txt', { method: 'DELETE' });
     expect([answer.status, Object.keys(web.apps.committed?.content ?? {})]).toEqual([200, ['app.py']]);
     expect((await web.api('/apps/demo/files/requirements.txt', { method: 'DELETE' })).status).toBe(404);
@@ -564,7 +564,7 @@ describe('files', () => {
   });
 });
 
-test('every change of an app is told, after all apps as they are', async () => {
+test('every change of an app is streamed, after a snapshot of all apps', async () => {
   await make();
   const events = await stream('/events');
   expect(await events.until('snapshot')).toMatch(/event: snapshot\ndata: \{"apps":\[\{"id":"demo"/);
@@ -577,7 +577,7 @@ test('every change of an app is told, after all apps as they are', async () => {
   while (web.apps.listeners > 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
-test('the server is ended after its answer, with its apps unless told', async () => {
+test('the server stops after its answer, with its apps by default', async () => {
   expect((await web.api('/server/stop', { method: 'POST' })).json).toEqual({ stopping: true, keep_apps: false });
   expect((await sendJson('POST', '/server/stop', { keep_apps: true })).status).toBe(202);
   expect((await sendJson('POST', '/server/stop', { keep_apps: 'yes' })).json).toMatchObject({

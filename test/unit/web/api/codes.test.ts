@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => web.close());
 
-it('every call lists what any call can answer with, each code once', () => {
+it('every operation lists the codes common to all, each once', () => {
   expect(Object.keys(operations).length).toBeGreaterThan(30);
   for (const codes of Object.values(operations)) {
     expect(codes).toEqual(
@@ -25,12 +25,12 @@ it('every call lists what any call can answer with, each code once', () => {
   }
 });
 
-it('a call about an app lists that there is no such app, and no other call does', () => {
+it('operations on an app list that it may not exist, and no others do', () => {
   for (const [call, codes] of Object.entries(operations))
     expect(codes.includes('app-not-found'), call).toBe(call.includes('{id}'));
 });
 
-it('what a call takes decides which codes it lists', () => {
+it("an operation's input decides which codes it lists", () => {
   expect(operations['post /apps']).toEqual(expect.arrayContaining(['archive-bomb', 'body-too-large', 'field-invalid']));
   expect(operations['post /server/stop']).toContain('unsupported-media-type');
   expect(operations['get /events']).not.toContain('field-invalid');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { format } from '../../../../src/web/api/sse.js';
 
-test('an event is written as the browser reads it', () => {
+test('an event is written as browsers parse it', () => {
   expect(format({ data: 'one' })).toBe('data: one\n\n');
   expect(format({ event: 'end', id: 12, data: '{}' })).toBe('event: end\nid: 12\ndata: {}\n\n');
 });

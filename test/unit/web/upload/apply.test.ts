@@ -68,13 +68,13 @@ it('the two files of a form get the names that an app needs, whatever they were 
   });
 });
 
-it('a folder that was dropped loses its own name for a new app, and keeps it in a change', async () => {
+it('an uploaded folder loses its own name for a new app, and keeps it in a change', async () => {
   const dropped = upload(['files[]', 'shop/app.py'], ['files', 'shop/pages/one.py'], ['files', 'shop/.DS_Store']);
   expect(pathsOf(await changeOf(dropped, true))).toEqual(['app.py', 'pages/one.py']);
   expect(pathsOf(await changeOf(dropped, false))).toEqual(['shop/app.py', 'shop/pages/one.py']);
 });
 
-it('an archive replaces the whole project, and the two files beside it take their places in it', async () => {
+it('an archive replaces the whole project, and the two files next to it are added to it', async () => {
   await writeFiles(folder, {
     0: await tarGzip([
       { name: 'app.py', content: 'one' },
@@ -110,13 +110,13 @@ it.each<[string, [string, string][], string]>([
   await expect(changeOf(upload(...files), true)).rejects.toMatchObject({ code });
 });
 
-it('a form without files is no change of files, and makes no new app', async () => {
+it('a form without files changes no files, and creates no app', async () => {
   expect(await changeOf(upload(), true)).toBeUndefined();
   await expect(createFrom(host, { name: 'Shop' }, upload(), ADA)).rejects.toMatchObject({ code: 'files-missing' });
   expect([...apps.keys()]).toEqual([]);
 });
 
-it('a new app is created and its files are committed, and there is no app where they are refused', async () => {
+it('a new app is created with its files committed, and not at all if they are refused', async () => {
   const { status, deploy } = await createFrom(host, { name: 'Shop', id: 'shop-one' }, upload(['app', 'a.py']), ADA);
   expect([status.app.id, deploy.release]).toEqual(['shop-one', 1]);
   expect(committed).toMatchObject([{ id: 'shop-one', change: { replace: true }, message: 'Upload app.py' }]);
@@ -125,7 +125,7 @@ it('a new app is created and its files are committed, and there is no app where 
   expect([...apps.keys()]).toEqual(['shop-one']);
 });
 
-it('texts and files change together, and the texts are put back where the files are refused', async () => {
+it('text fields and files change together, and a refusal of the files restores the fields', async () => {
   await createFrom(host, { name: 'Shop' }, upload(['app', 'a.py']), ADA);
   const many = upload(...Array.from({ length: 4 }, (_, at): [string, string] => ['files', `${at}.py`]));
   await updateFrom(host, 'shop', { name: 'Shop two', description: undefined }, many, ADA);
@@ -137,7 +137,7 @@ it('texts and files change together, and the texts are put back where the files 
   expect(apps.get('shop')?.hidden ?? false).toBe(false);
 });
 
-it('texts that change alone deploy nothing', async () => {
+it('a change of text fields only deploys nothing', async () => {
   await createFrom(host, { name: 'Shop' }, upload(['app', 'a.py']), ADA);
   const { deploy } = await updateFrom(host, 'shop', { description: 'Sales' }, undefined, ADA);
   expect(deploy).toBeUndefined();

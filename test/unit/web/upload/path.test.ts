@@ -13,7 +13,7 @@ describe('a path from outside', () => {
     ['a/./b/', 'a/b'],
     ['..hidden/x..y', '..hidden/x..y'],
     ['é.py'.normalize('NFD'), 'é.py'.normalize('NFC')],
-  ])('%j is taken as %j', (name, path) => {
+  ])('%j is accepted as %j', (name, path) => {
     expect(safePath(name, 'files')).toBe(path);
   });
 
@@ -87,7 +87,7 @@ describe('a path from outside', () => {
   });
 });
 
-test('caches, environments and the files of git and the Mac are left out, whatever their case', () => {
+test('caches, environments and files of git and macOS are skipped, in any case', () => {
   for (const path of [
     '.git/config',
     'x/.git/HEAD',
@@ -106,7 +106,7 @@ test('caches, environments and the files of git and the Mac are left out, whatev
     expect(isJunk(path), path).toBe(false);
 });
 
-test('one folder around everything goes, and only one', () => {
+test('one folder around everything is removed, and only one', () => {
   expect(withoutTopFolder(['p/app.py', 'p/pages/a.py'])).toEqual(['app.py', 'pages/a.py']);
   expect(withoutTopFolder(['p/q/app.py'])).toEqual(['q/app.py']);
   expect(withoutTopFolder(['p/app.py', 'pp/a.py'])).toEqual(['p/app.py', 'pp/a.py']);
@@ -114,7 +114,7 @@ test('one folder around everything goes, and only one', () => {
   expect(withoutTopFolder([])).toEqual([]);
 });
 
-test('a file that is there twice, or is a folder too, is refused', () => {
+test('a duplicate file, or a path that is both a file and a folder, is refused', () => {
   expect(() => checkTree(['a', 'b', 'a'], 'archive')).toThrow('appears twice');
   expect(() => checkTree(['a/b/c', 'a/b'], 'archive')).toThrow('a file and a folder');
   expect(() => checkTree(['a', 'A', 'ab/c', 'a.py'], 'archive')).not.toThrow();

@@ -56,7 +56,7 @@ afterEach(async () => {
 const post = (parts: [string, string | Buffer, string?][]) =>
   form(parts).then((sent) => ask(`${url}/api/upload`, { method: 'POST', ...sent }));
 
-test('fields and files come whole, with their paths and names as they are', async () => {
+test('fields and files arrive complete, with their paths and names unchanged', async () => {
   let seen: unknown;
   use = async (upload) => {
     const files = await Promise.all(
@@ -80,7 +80,7 @@ test('fields and files come whole, with their paths and names as they are', asyn
   });
 });
 
-test('bytes come through unchanged', async () => {
+test('bytes pass through unchanged', async () => {
   const content = randomBytes(900_000);
   let seen: Buffer | undefined;
   use = async (upload) => void (seen = await readFile(upload.files[0]?.file ?? ''));
@@ -88,7 +88,7 @@ test('bytes come through unchanged', async () => {
   expect(seen?.equals(content)).toBe(true);
 });
 
-test('nothing is left when the work with it fails', async () => {
+test('nothing is left if processing fails', async () => {
   let folder = '';
   use = async (upload) => {
     folder = upload.folder;
@@ -98,7 +98,7 @@ test('nothing is left when the work with it fails', async () => {
   expect(existsSync(folder)).toBe(false);
 });
 
-test('files that are too large together are refused', async () => {
+test('files that are too large in total are refused', async () => {
   const answer = await post([
     ['files', Buffer.alloc(600_000), 'a'],
     ['files', Buffer.alloc(600_000), 'b'],
@@ -107,7 +107,7 @@ test('files that are too large together are refused', async () => {
   expect(answer.json.detail).toContain('1 MB');
 });
 
-test('an upload that says that it is too large is refused before any of it is read', async () => {
+test('an upload that declares too large a size is refused before any of it is read', async () => {
   const answer = await new Promise<number>((resolve, reject) => {
     const asked = request(
       `${url}/api/upload`,
@@ -126,7 +126,7 @@ test('an upload that says that it is too large is refused before any of it is re
   expect(answer).toBe(413);
 });
 
-test('an upload without a length is refused while it streams, not when it ends', async () => {
+test('an upload without a length is refused while it streams, not at its end', async () => {
   const answer = await new Promise<number>((resolve, reject) => {
     const asked = request(
       `${url}/api/upload`,
@@ -145,7 +145,7 @@ test('an upload without a length is refused while it streams, not when it ends',
   expect(answer).toBe(413);
 });
 
-test('a sender who goes on after the refusal is heard out, and the next request on the connection answered', async () => {
+test('a client that keeps sending after the refusal is read to its end, and its next request is answered', async () => {
   for (const path of ['/api/body', '/api/upload']) {
     const { headers, body } = await form([['files', randomBytes(8 * MAX), 'app.py']]);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -168,7 +168,7 @@ test('a sender who goes on after the refusal is heard out, and the next request 
   }
 });
 
-test('a sender who vanishes leaves nothing behind', async () => {
+test('a client that disconnects leaves nothing behind', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.write(
     'POST /api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n',
@@ -179,7 +179,7 @@ test('a sender who vanishes leaves nothing behind', async () => {
   await ended;
 });
 
-test('a sender who vanished before anybody looked at the form is not waited for', async () => {
+test('a client that disconnected before the form was read is not waited for', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   before = (request) => {
     socket.destroy();

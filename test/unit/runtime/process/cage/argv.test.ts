@@ -33,10 +33,10 @@ function mounts(argv: readonly string[]): string[] {
   });
 }
 
-describe('a cage of bubblewrap', () => {
+describe('a bubblewrap cage', () => {
   const { command, order } = inBubblewrap(spec, machine);
 
-  it('shows what is named, read-only or not, and no folder around it', () => {
+  it('shows the listed paths, read-only or not, and no folder around them', () => {
     const shown = mounts(command);
     expect(shown).toContain('ro-bind-try /srv/data/environments/abc');
     expect(shown).toContain('ro-bind-try /srv/data/apps/demo/releases');
@@ -47,28 +47,28 @@ describe('a cage of bubblewrap', () => {
       expect(shown.filter((mount) => mount.includes('bind'))).not.toContainEqual(expect.stringMatching(` ${folder}$`));
   });
 
-  it('makes every folder on the way so that others than its maker can pass it', () => {
+  it('creates parent folders so that other users can pass through them', () => {
     const at = command.indexOf('/srv/data/apps');
     expect(command.slice(at - 3, at + 1)).toEqual(['--perms', '0755', '--dir', '/srv/data/apps']);
     expect(mounts(command)).toContain('dir /run/systemd');
     expect(mounts(command)).toContain('dir /root/.pyenv/versions');
   });
 
-  it('mounts outer folders before those in them, and ends with a root that cannot be written', () => {
+  it('mounts outer folders before inner ones, and ends with a read-only root', () => {
     const shown = mounts(command).filter((mount) => !mount.startsWith('symlink'));
     const depths = shown.map((mount) => mount.split('/').length);
     expect(depths).toEqual([...depths].sort((a, b) => a - b));
     expect(command.indexOf('--remount-ro')).toBeGreaterThan(command.lastIndexOf('--ro-bind-try'));
   });
 
-  it('keeps of all rights those with which the last step becomes the app’s user', () => {
+  it("keeps only the capabilities with which the last step becomes the app's user", () => {
     expect(command.slice(command.indexOf('--cap-drop'), command.indexOf('--symlink'))).toEqual(
       '--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP'.split(' '),
     );
     expect(JSON.parse(order)).toMatchObject({ uid: spec.uid, argv: spec.command, landlock: null });
   });
 
-  it('uses a namespace of users where the server is not root, and allows no further one', () => {
+  it('uses a user namespace if the server is not root, and allows no nested one', () => {
     const argv = inBubblewrap({ ...spec, uid: undefined }, { ...machine, root: false });
     expect(argv.command).toEqual(expect.arrayContaining(['--unshare-user', '--disable-userns']));
     expect(argv.command).not.toContain('--cap-add');
@@ -94,28 +94,28 @@ describe('a cage of bubblewrap', () => {
     expect(JSON.parse(order)).toMatchObject({ groups: [] });
   });
 
-  it('does not end with the server, and hands variables on where nobody sees them', () => {
+  it('outlives the server, and passes variables on where nobody sees them', () => {
     expect(command).not.toContain('--die-with-parent');
     expect(command.join(' ')).not.toContain('do-not-show');
     expect(JSON.parse(order)).toMatchObject({ environment: spec.environment });
   });
 
-  it('runs a Python of the machine for the last step, which obeys no variable and no package', () => {
+  it("runs the machine's Python for the last step, which ignores variables and packages", () => {
     expect(command.slice(command.indexOf('--') + 1)).toEqual([spec.python, '-I', '-S', machine.inner]);
   });
 
-  it('hides the server’s data where it lies in a folder that is shown, and shows what is named of it', () => {
+  it("hides the server's data in a folder that is shown, and shows its listed parts", () => {
     const shown = mounts(inBubblewrap({ ...spec, readOnly: ['/srv', ...spec.readOnly] }, machine).command);
     expect(shown.indexOf('tmpfs /srv/data')).toBeGreaterThan(shown.indexOf('ro-bind-try /srv'));
     expect(shown.indexOf('bind-try /srv/data/apps/demo/storage')).toBeGreaterThan(shown.indexOf('tmpfs /srv/data'));
   });
 });
 
-describe('a cage of Landlock', () => {
+describe('a Landlock cage', () => {
   const { command, order } = inLandlock(spec, machine);
   const { landlock } = JSON.parse(order) as { landlock: { read: string[]; write: string[] } };
 
-  it('allows what is named, and of the rest only the system’s folders', () => {
+  it('allows the listed paths, and otherwise only system folders', () => {
     expect(command).toEqual([spec.python, '-I', '-S', machine.inner]);
     expect(landlock.read).toEqual(expect.arrayContaining(['/usr', '/etc', '/proc', ...spec.readOnly]));
     expect(landlock.write).toEqual(expect.arrayContaining(['/dev/null', '/srv/data/apps/demo/storage']));
@@ -128,7 +128,7 @@ describe('a cage of Landlock', () => {
     expect(write).toEqual(expect.arrayContaining(['/dev/dri', '/dev/null']));
   });
 
-  it('allows no folder that the server’s data lies in', () => {
+  it("does not allow a folder that contains the server's data", () => {
     const wide = inLandlock({ ...spec, readOnly: ['/srv', '/srv/data', ...spec.readOnly] }, machine);
     const { read } = (JSON.parse(wide.order) as { landlock: { read: string[] } }).landlock;
     expect(read).not.toContain('/srv');
@@ -138,7 +138,7 @@ describe('a cage of Landlock', () => {
 });
 
 describe('paths', () => {
-  it('lie in a folder or beside it', () => {
+  it('are either in a folder or not', () => {
     expect([isWithin('/a/b', '/a'), isWithin('/a', '/a'), isWithin('/ab', '/a'), isWithin('/a', '/')]).toEqual([
       true,
       true,
