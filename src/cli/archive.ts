@@ -38,7 +38,7 @@ export async function archiveOf(folder: string): Promise<Archive> {
     const commit = await cleanCommit(folder);
     if (commit !== undefined) {
       return {
-        what: `commit ${commit.slice(0, 10)}`,
+        what: `commit ${commit.slice(0, 7)}`,
         content: streamGit(folder, ['archive', '--format=tar.gz', commit]),
       };
     }

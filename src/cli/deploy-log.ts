@@ -3,7 +3,7 @@ import { asClause } from '../lib/words.js';
 import { appPath, type Api, type App, type Changed, type Deploy } from './api.js';
 import type { Context } from './context.js';
 import { follow } from './events.js';
-import { harmlessLine } from './text.js';
+import { harmlessLine, withoutTime } from './text.js';
 
 /** How long (ms) a server that went away in the middle of a deploy is waited for. */
 const PATIENCE_MS = 120_000;
@@ -27,7 +27,8 @@ export async function followDeploy(cli: Context, api: Api, id: string, release: 
     lost: () => out.note('Connection lost, reconnecting … (the deploy continues)'),
   });
   const show = (line: string): void => {
-    const text = out.terminal ? harmlessLine(line) : line;
+    // A build log has the seconds since it began in each line, as git push shows it.
+    const text = withoutTime(out.terminal ? harmlessLine(line) : line);
     // Where the result is JSON, the log is not part of it.
     if (out.json) out.note(text);
     else out.print(text);

@@ -25,7 +25,7 @@ function columns(now: Date): Column<Deploy>[] {
   return [
     { title: 'release', value: (deploy) => deploy.release, colour: () => 'bold' },
     { title: 'state', value: (deploy) => deploy.state, colour: (deploy) => COLOURS[deploy.state] },
-    { title: 'commit', value: (deploy) => deploy.commit.slice(0, 10) },
+    { title: 'commit', value: (deploy) => deploy.commit.slice(0, 7) },
     { title: 'branch', value: (deploy) => deploy.branch },
     { title: 'by', value: (deploy) => deploy.by.replace(/\s+/g, '_') },
     { title: 'age', value: (deploy) => compactSpan((now.getTime() - Date.parse(deploy.created_at)) / 1_000) },

@@ -26,7 +26,7 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('Self-hosted deploys for Streamlit apps.')
     .version(version, '--version', 'print the version')
     .addOption(new Option('--url <url>', 'the server to use'))
-    .addOption(new Option('--token-file <file>', 'file that holds the token'))
+    .addOption(new Option('--token-file <file>', 'file with the token'))
     .addOption(new Option('--json', 'print results as JSON'))
     .addOption(new Option('--verbose', 'show the stack trace of an unexpected error'))
     .configureHelp({ showGlobalOptions: true })
@@ -51,7 +51,7 @@ export function createProgram(make: MakeContext, version: string): Command {
   program
     .command('stop')
     .argument('[app]', 'the app; omit it for the local server')
-    .option('--keep-apps', 'stop only the server; its apps keep running until the next start takes them over')
+    .option('--keep-apps', 'stop the server only; apps keep running, and the next start adopts them')
     .description('stop the local server and all its apps, or one app')
     .action(async (app: string | undefined, options: { keepApps?: boolean }, command: Command) => {
       if (app === undefined) return (await import('./stop.js')).stopServer(cli(command), options);
@@ -103,7 +103,7 @@ export function createProgram(make: MakeContext, version: string): Command {
     .option('-n, --lines <n>', 'number of lines to show', wholeNumber(10_000), 200)
     .option('--build', 'show the build log of the latest deploy')
     .option('--release <n>', 'show the build log of this release', wholeNumber(1e9))
-    .description('show the output of an app, or a build log')
+    .description("show an app's output, or a build log")
     .action(
       async (
         app: string,
@@ -114,7 +114,7 @@ export function createProgram(make: MakeContext, version: string): Command {
   program
     .command('open')
     .argument('<app>')
-    .description('print the URL of an app and open it in a browser')
+    .description("print an app's URL and open it in a browser")
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./open.js')).open(cli(command), app),
     );
@@ -201,9 +201,9 @@ export function createProgram(make: MakeContext, version: string): Command {
   program
     .command('preview')
     .argument('<app>', 'the app id')
-    .argument('<branch>', 'a branch that has been pushed')
+    .argument('<branch>', 'a previously pushed branch')
     .option('--no-wait', WAIT)
-    .description('create a preview of a branch that has been pushed')
+    .description('create a preview of a previously pushed branch')
     .action(async (app: string, branch: string, options: { wait: boolean }, command: Command) =>
       (await import('./preview.js')).preview(cli(command), app, branch, options),
     );
@@ -231,8 +231,8 @@ export function createProgram(make: MakeContext, version: string): Command {
     .argument('<app>', 'the app id')
     .addArgument(new Argument('[action]', 'the action (default: list the names)').choices(CONFIG_ACTIONS))
     .argument(
-      '[words...]',
-      'set: KEY=VALUE, or KEY to be asked for the value; unset: KEY; import: a .env file or "-"; show: KEY',
+      '[args...]',
+      'set: KEY=VALUE, or KEY to be prompted for the value; unset: KEY; import: a .env file or "-"; show: KEY',
     )
     .option('--no-wait', WAIT)
     .description('list, show, set, unset or import config vars')
@@ -275,7 +275,7 @@ export function createProgram(make: MakeContext, version: string): Command {
     );
   program
     .command('login-link')
-    .description('create a one-time link that logs a browser in to the console')
+    .description('create a one-time login link for the console')
     .action(async (_options: unknown, command: Command) => (await import('./login-link.js')).loginLink(cli(command)));
   program
     .command('token')

@@ -3,6 +3,7 @@ import type { Context } from './context.js';
 import { follow } from './events.js';
 import { tableLines, type Colour, type Column } from './output.js';
 import { harmless } from './text.js';
+import { asSentence } from '../lib/words.js';
 import { compactBytes, compactSpan } from '../lib/units.js';
 
 /** How often (ms) the table is redrawn while it is watched, so that the uptime goes on. */
@@ -72,7 +73,9 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
 /** Below the table, why an app that failed did; in one sentence each. */
 function failures(apps: readonly App[]): string[] {
   const told = apps.filter((app) => app.state === 'failed' && (app.last_deploy?.reason ?? '') !== '');
-  return told.length === 0 ? [] : ['', ...told.map((app) => `${app.id}: ${harmless(app.last_deploy?.reason ?? '')}`)];
+  return told.length === 0
+    ? []
+    : ['', ...told.map((app) => `${app.id}: ${harmless(asSentence(app.last_deploy?.reason ?? ''))}`)];
 }
 
 /** Below the table of one app, what it runs in; servers before 0.3 do not tell. */

@@ -38,6 +38,11 @@ export function harmlessLine(line: string): string {
   return line.replace(/(\x1b\[[\d;]*m)|\x1b\[[\d;?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, '$1');
 }
 
+/** Returns a line of a log without the time that it begins with. */
+export function withoutTime(line: string): string {
+  return line.replace(/^\[\d{4}-\d\d-\d\dT[\d:.]+Z\] /, '');
+}
+
 function clusters(text: string): string[] {
   return Array.from(new Intl.Segmenter('en').segment(text), (part) => part.segment);
 }

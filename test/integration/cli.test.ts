@@ -195,7 +195,7 @@ describe('an app', () => {
     expect(pushed.code, pushed.output).toBe(0);
     // From a checkout without changes the commit itself is sent.
     const sent = await cli(['deploy', '--app', 'my-hello'], { cwd: project.folder });
-    expect(sent.stderr).toMatch(/Uploading commit [0-9a-f]{10} to my-hello/);
+    expect(sent.stderr).toMatch(/Uploading commit [0-9a-f]{7} to my-hello/);
     expect(sent.code).toBe(0);
   });
 

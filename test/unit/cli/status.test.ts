@@ -35,26 +35,26 @@ async function shown(overview: Overview): Promise<{ printed: string[]; noted: st
   return { printed, noted };
 }
 
-it('status shows below the table why an app failed, without control characters', async () => {
+it('status shows why an app failed below the table, without control characters', async () => {
   const apps = [
     app('one', 'failed', 'its folder /x\u001b[2J is not there'),
     app('two', 'running', 'an older failure'),
     app('three', 'failed', null),
   ];
   const { printed, noted } = await shown({ apps, config_mistakes: [] });
-  expect(printed.slice(-2)).toEqual(['', 'one: its folder /x?[2J is not there']);
+  expect(printed.slice(-2)).toEqual(['', 'one: Its folder /x?[2J is not there.']);
   expect(printed.join('\n')).not.toContain('an older failure');
   expect(noted).toEqual([]);
 });
 
-it('status shows what is wrong with config.json, without control characters', async () => {
+it('status shows errors in config.json, without control characters', async () => {
   const { noted } = await shown({ apps: [], config_mistakes: ['config.json, line 3: this is not JSON\u001b[2J'] });
   expect(noted).toEqual([
     '\nconfig.json has errors. The last valid version stays in effect.\nconfig.json, line 3: this is not JSON?[2J',
   ]);
 });
 
-it('status of one app shows that app alone, and one that is not there is refused', async () => {
+it('status of one app shows only that app, and an unknown one is refused', async () => {
   const printed: string[] = [];
   const apps = [app('one', 'failed', 'no main file'), app('two', 'running', null)];
   const api = {
@@ -82,7 +82,7 @@ it('status of one app shows that app alone, and one that is not there is refused
   await expect(run('three', false)).rejects.toMatchObject({ code: 'app-not-found' });
 });
 
-it('status of one app that is watched shows the changes of that app alone', () => {
+it("status of one app with --watch shows only that app's changes", () => {
   const [one, two] = [app('one', 'running', null), app('two', 'running', null)];
   expect(narrowed('snapshot', { apps: [one, two] }, 'one')).toEqual({ apps: [one] });
   expect(narrowed('app', one, 'one')).toBe(one);
