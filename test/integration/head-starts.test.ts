@@ -112,7 +112,7 @@ describe('a deploy of an app that has run before', () => {
   });
 });
 
-describe("what an app's Python runs first", () => {
+describe("the launcher of an app's Python", () => {
   const launcher = join(ROOT, 'python/launch.py');
 
   it('runs nothing without an order', async () => {

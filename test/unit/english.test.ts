@@ -24,6 +24,23 @@ const PHRASES: readonly (readonly [phrase: RegExp, better: string])[] = [
   [/(?<!\b(?:there|here|it) )\b(?:is|are) no (?!longer\b|more\b)\w/i, 'is not a'],
 ];
 
+/** Phrases that a test title can do without as well. */
+const TITLE_PHRASES: readonly (readonly [phrase: RegExp, better: string])[] = [
+  ...PHRASES,
+  [/\bgo(?:es)? on\b/i, 'continue, keep running'],
+  [/\bfor ever\b/i, 'forever'],
+  [/\b(?:any|every|some)body\b/i, 'name the person: the operator, a visitor, everyone'],
+  [/\bnot there\b/i, 'missing'],
+  [/\bunder way\b/i, 'in progress'],
+  [/\bcalled off\b/i, 'cancelled, aborted'],
+  [/\bbeside\b/i, 'next to'],
+  [/\bbe it\b/i, 'even if'],
+  [/\btaken over\b/i, 'adopted'],
+  [/\bswitched o(?:n|ff)\b/i, 'turned on, turned off'],
+  [/^what /i, 'name the thing'],
+  [/^who(?:ever)? /i, 'name the person'],
+];
+
 /**
  * Codes of a family of mistakes: the same thing is to be done about all of them, and each has its own sentence. Every
  * other code has one wording.
@@ -92,11 +109,27 @@ const SOURCES = [...filesIn('src', /\.ts$/), ...filesIn('scripts', /\.js$/), ...
 /** Files that are read as plain text. Decisions are records of their day, and stay as they were written. */
 const PLAIN = [
   'README.md',
+  'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
+  'env.example',
   ...filesIn('docs', /\.(?:md|json)$/).filter((file) => !file.startsWith('docs/decisions/')),
   ...filesIn('templates', /\.hbs$/),
   ...filesIn('python', /\.py$/),
 ];
+
+/** The titles of the tests. */
+const titles: Text[] = filesIn('test', /\.ts$/).flatMap((file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const found = text.matchAll(
+    /\b(?:describe|it|test)(?:\.\w+)*\(\s*(?:\[[^\]]*\]\)\(\s*)?(['"`])((?:\\.|(?!\1).)+)\1/gs,
+  );
+  return Array.from(found, (match) => ({
+    file,
+    line: text.slice(0, match.index).split('\n').length,
+    text: match[2] ?? '',
+  }));
+});
 
 /** The paragraphs of a file, each in one line: of code too, whose names are not sentences and break no rule. */
 function paragraphsOf(file: string): Text[] {
@@ -190,7 +223,7 @@ const refusals: Refused[] = SOURCES.flatMap((file) => {
   return found;
 });
 
-describe('what people read', () => {
+describe('text for people', () => {
   it('has no phrases that read as if translated', () => {
     const found = [...SOURCES, ...PLAIN].flatMap(paragraphsOf).flatMap(({ file, line, text }) =>
       PHRASES.flatMap(([phrase, better]) => {
@@ -200,6 +233,21 @@ describe('what people read', () => {
           `${file}:${line}: "${text.slice(Math.max(0, match.index - 40), match.index + 40)}" (better: ${better})`,
         ];
       }),
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe('a test title', () => {
+  it('is found in the tests', () => {
+    expect(titles.length).toBeGreaterThan(1_500);
+  });
+
+  it('has none of the phrases that read as if translated', () => {
+    const found = titles.flatMap(({ file, line, text }) =>
+      TITLE_PHRASES.filter(([phrase]) => phrase.test(text)).map(
+        ([, better]) => `${file}:${line}: "${text}" (better: ${better})`,
+      ),
     );
     expect(found).toEqual([]);
   });

@@ -73,7 +73,7 @@ it('the sleeper does not wake an app without visitors', async () => {
   expect(store.get('quiet').asleep).toBe(true);
 });
 
-it('the sleeper retries an app that could not be woken, with pauses while somebody waits, since the disk may be full', async () => {
+it('the sleeper retries an app that could not be woken, with pauses while visitors wait, since the disk may be full', async () => {
   end();
   await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true), soon);
   const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));

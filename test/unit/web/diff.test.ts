@@ -16,7 +16,7 @@ index 1..2 100644
  the same
 `;
 
-describe('what a release changes', () => {
+describe('the diff of a release', () => {
   it("is classified line by line, and a file's header does not count as a change", () => {
     const { lines, more } = presentDiff({ live: 2, code, config: { vars: same, secrets: same } });
     expect(lines.map(({ kind }) => kind)).toEqual([

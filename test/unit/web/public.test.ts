@@ -105,7 +105,7 @@ describe('a public file', () => {
     '/_host/',
     '/_host/x',
     '/_host/x/__proto__',
-  ])('at %s is not there', async (path) => {
+  ])('at %s is not found', async (path) => {
     const answer = await ask(path);
     expect(answer.status).toBe(404);
     expect(answer.headers['cache-control'] ?? '').not.toContain('immutable');

@@ -8,7 +8,7 @@ const PACKAGES = `${ENVIRONMENT}/lib/python3.11/site-packages`;
 
 const shorten = (text: string): string => shortenTracebacks(text.split('\n'), PLACES).join('\n');
 
-describe('what an app printed', () => {
+describe("an app's output", () => {
   it("keeps the project's frames, with project paths, and drops those of packages", () => {
     const text = `2026-11-21 23:30:34.300 Uncaught app execution
 Traceback (most recent call last):
