@@ -20,7 +20,7 @@ describe('an instance in words', () => {
   });
 
   it('tells a signal from an exit code, and from an end of which neither is known', () => {
-    expect(howItEnded({ code: null, signal: 'SIGKILL' })).toBe('the app was stopped by SIGKILL');
+    expect(howItEnded({ code: null, signal: 'SIGKILL' })).toBe('the app was killed by SIGKILL');
     expect(howItEnded({ code: 3, signal: null })).toBe('the app exited with code 3');
     expect(howItEnded({ code: null, signal: null })).toBe('the app exited');
   });
