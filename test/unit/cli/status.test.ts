@@ -75,7 +75,7 @@ it('status of one app shows only that app, and an unknown one is refused', async
     return status({ out, api: async () => api as unknown as Api } as unknown as Context, id, {});
   };
   await run('one', false);
-  expect(printed.slice(-2)).toEqual(['', 'one: no main file']);
+  expect(printed.slice(-2)).toEqual(['', 'one: No main file.']);
   expect(printed.join('\n')).not.toContain('two');
   await run('two', true);
   expect(JSON.parse(printed.at(-1) ?? '')).toMatchObject({ id: 'two', state: 'running' });
