@@ -1,13 +1,13 @@
 import type { App } from '../domain/app/app.js';
 import type { AppConfig, AppConfigs } from '../store/app-config.js';
 
-/** Where configs and the apps that they belong to are found. */
+/** Where to find configs and their apps. */
 export interface EffectiveConfigOptions {
   store: { find(id: string): App | undefined };
   configs: Pick<AppConfigs, 'read'>;
 }
 
-/** The config that processes get: an app's own or, for a preview, its own laid over that of its app as it is now. */
+/** Returns the config for processes: an app's own, or a preview's own over its app's current one. */
 export class EffectiveConfig {
   readonly #options: EffectiveConfigOptions;
 
@@ -25,7 +25,7 @@ export class EffectiveConfig {
   }
 }
 
-/** One config over another: each var by itself, the secrets as a whole. */
+/** Merges two configs: vars one by one, secrets as a whole. */
 export function laidOver(below: AppConfig, own: AppConfig): AppConfig {
   const secrets = own.secretsToml.trim() === '' ? below : own;
   return {

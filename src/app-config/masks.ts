@@ -4,7 +4,7 @@ import type { AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { CookieSecrets } from '../store/cookie-secret.js';
 
-/** Hides in a line of text what must not be read. */
+/** Masks secret values in a line of text. */
 export type Mask = (text: string) => string;
 
 export interface MasksOptions {
@@ -14,7 +14,7 @@ export interface MasksOptions {
   logger: { error(facts: object, text: string): void };
 }
 
-/** Hides the values of apps in what people read. */
+/** Masks the values of apps in text for people. */
 export class Masks {
   readonly #options: MasksOptions;
 
@@ -23,7 +23,7 @@ export class Masks {
   }
 
   /**
-   * Hides an app's config vars and secrets, also those that are set later.
+   * Returns the mask of an app's config vars and secrets, including later ones.
    * @throws Refusal where they cannot be read, and so cannot be hidden
    */
   async of(id: string): Promise<Mask> {
@@ -42,7 +42,10 @@ export class Masks {
     return (text) => hideBelow(hideSecret(hide(text)));
   }
 
-  /** For a deploy's log, which hides URLs with credentials as well. Where an app's values cannot be read, its process cannot print them either. */
+  /**
+   * Returns the mask for a deploy log, which also hides URLs with credentials. If an app's values cannot be read, its
+   * process cannot print them either.
+   */
   async forDeploy(id: string): Promise<Mask> {
     const hide = await this.of(id).catch((error: unknown) => {
       this.#options.logger.error({ app: id, err: error }, "an app's config cannot be read");

@@ -15,7 +15,7 @@ export interface ProcessConfigOptions {
   logger: { warn(facts: object, text: string): void };
 }
 
-/** What a process gets of its app's config, each time it starts. */
+/** Prepares an app's config for a process, at each start. */
 export class ProcessConfig {
   readonly #options: ProcessConfigOptions;
 
@@ -24,7 +24,7 @@ export class ProcessConfig {
   }
 
   /**
-   * The config vars of the process, with the place of its secrets.toml, which is written now.
+   * Returns the config vars of a process, including the path of its secrets.toml, which is written now.
    * @param version of the config, as the release has recorded it
    * @param at the folder in which the process runs, and where a login comes back to
    * @throws Refusal where the config cannot be read
@@ -46,17 +46,17 @@ export class ProcessConfig {
     return { vars: { ...vars, STREAMLIT_SECRETS_FILES: oneWord(path, at.cwd) }, cookieSecret };
   }
 
-  /** The config vars alone. @throws Refusal where the config cannot be read */
+  /** Returns the config vars only. @throws Refusal where the config cannot be read */
   async vars(app: string, version: number): Promise<ConfigVars> {
     return varsOf(await this.#options.configs.read(app, version));
   }
 
-  /** Removes what a process that has ended leaves of its secrets. */
+  /** Deletes the secrets of a process that has ended. */
   async clear(place: ProcessPlace): Promise<void> {
     await this.#options.files.remove(place);
   }
 
-  /** An app that needs nothing else of the vault starts without it: its visitors only have to log in again. */
+  /** Returns the cookie secret. An app that needs nothing else from the vault starts without it, and its visitors have to log in again. */
   async #cookieSecret(app: string): Promise<string> {
     try {
       return await this.#options.cookies.of(app);

@@ -18,15 +18,15 @@ import type { AppSources } from './source.js';
 import type { Rotation, Vault } from '../store/vault.js';
 import type { Deploys } from '../deploys/deploys.js';
 
-/** A change of an app's config; what is left out stays unchanged. */
+/** A change of an app's config; omitted parts stay unchanged. */
 export interface ConfigChange {
-  /** All vars, or a change of some. */
+  /** All vars, or changes to some. */
   vars?: { replace: ConfigVars } | { patch: VarsPatch };
   /** secrets.toml; empty = none. */
   secretsToml?: string;
 }
 
-/** A change that was stored, and the deploy that applies it, where there is one. */
+/** A stored change, and the deploy that applies it, if there is one. */
 export interface ConfigChanged {
   config: AppConfig;
   deploy: Deploy | undefined;
@@ -38,14 +38,14 @@ export interface ConfigsOptions {
   git: Git;
   reader: Reader;
   configs: AppConfigs;
-  /** What processes get: a preview's config lies over its app's. */
+  /** Returns what processes get: a preview's config overrides its app's. */
   effective: Pick<EffectiveConfig, 'read'>;
   sources: AppSources;
   vault: Vault;
   deploys: Pick<Deploys, 'request' | 'find'>;
 }
 
-/** The config vars and secrets of apps, and how a change of them gets to the visitors. */
+/** Changes the config vars and secrets of apps, and deploys the changes. */
 export class Configs {
   readonly #options: ConfigsOptions;
   readonly #turns = new Turns();
@@ -54,15 +54,15 @@ export class Configs {
     this.#options = options;
   }
 
-  /** What new releases of an app get. @throws Refusal `app-not-found`, those of the vault */
+  /** Returns the config for new releases of an app. @throws Refusal `app-not-found`, those of the vault */
   async of(id: string): Promise<AppConfig> {
     const { store, configs } = this.#options;
     return configs.read(id, store.get(id).config);
   }
 
   /**
-   * Stores a change. Where the app is live, the live commit is deployed with it, in its environment as it is; a deploy that
-   * is under way and has not started its process yet takes the change along.
+   * Stores a change. If the app is live, the live commit is deployed with it in the same environment. A deploy that
+   * has not started its process yet picks up the change.
    * @throws Refusal of names, values and secrets that cannot be; nothing is changed then
    */
   async change(id: string, change: ConfigChange, by: Principal): Promise<ConfigChanged> {
@@ -94,18 +94,18 @@ export class Configs {
     });
   }
 
-  /** What changes from one version to the other, by name. @throws Refusal where one of them is gone or cannot be read */
+  /** Returns what differs between two versions, by name. @throws Refusal where one of them is gone or cannot be read */
   async diff(id: string, from: number, to: number): Promise<ConfigDiff> {
     const [before, after] = await Promise.all([from, to].map((version) => this.#options.configs.read(id, version)));
     return diffConfigs(valuesOf(before), valuesOf(after));
   }
 
-  /** A new key for everything that is encrypted. */
+  /** Rotates the encryption key. */
   async rotateKey(): Promise<Rotation> {
     return this.#options.vault.rotate();
   }
 
-  /** The keys that the newest code asks for and that are not set. @throws Refusal `app-not-found`, those of the vault */
+  /** Returns the keys that the newest code reads and that are not set. @throws Refusal `app-not-found`, those of the vault */
   async missing(id: string): Promise<MissingKey[]> {
     const { store, paths, git, reader, effective, sources } = this.#options;
     const app = store.get(id);
@@ -114,7 +114,7 @@ export class Configs {
     return commit === undefined ? [] : missingIn(reader, new Repository(paths.repository(id), git), commit, config);
   }
 
-  /** Makes a version the one that new releases get, and sees to it that what serves has it. */
+  /** Makes a version the one for new releases, and deploys it if the app is live. */
   async #apply(id: string, version: number, by: Principal): Promise<Deploy | undefined> {
     const { store, deploys } = this.#options;
     for (;;) {

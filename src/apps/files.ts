@@ -12,13 +12,13 @@ import { Repository } from '../store/repository.js';
 import { onItsWay } from './repository-source.js';
 import type { AppSources, ProjectFile } from './source.js';
 
-/** A file of an upload, kept on disk until it is committed. */
+/** An uploaded file, kept on disk until it is committed. */
 export interface StagedFile {
   /** Its path in the app's repository, with "/". */
   path: string;
-  /** Where its bytes are. */
+  /** The path of its content on disk. */
   file: string;
-  /** Not told = unchanged. */
+  /** Omitted = unchanged. */
   executable?: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface StagedFile {
 export interface FileChange {
   set: StagedFile[];
   remove: string[];
-  /** True where `set` is the whole project, so that every other file goes. */
+  /** True if `set` is the whole project, and every other file is deleted. */
   replace: boolean;
 }
 
@@ -45,11 +45,11 @@ export interface AppFilesOptions extends BranchKit {
   sources: AppSources;
   deploys: Pick<Deploys, 'request'>;
   inspector: Pick<Inspector, 'inspect'>;
-  /** Work on one app happens one after the other. */
+  /** Serialises the work on each app. */
   turns: Turns;
 }
 
-/** The files of apps: read as people see them, and changed by a commit that is deployed. */
+/** Reads the files of apps, and changes them with commits that are deployed. */
 export class AppFiles {
   readonly #options: AppFilesOptions;
 
@@ -57,21 +57,21 @@ export class AppFiles {
     this.#options = options;
   }
 
-  /** The files of the newest commit. @throws Refusal `app-not-found` */
+  /** Lists the files of the newest commit. @throws Refusal `app-not-found` */
   async list(id: string): Promise<ProjectFile[]> {
     const app = this.#options.store.get(id);
     return this.#options.sources.of(app).files(app);
   }
 
-  /** One file of the newest commit. @throws Refusal `app-not-found`, `file-not-found`, `file-too-large` */
+  /** Reads a file of the newest commit. @throws Refusal `app-not-found`, `file-not-found`, `file-too-large` */
   async read(id: string, path: string): Promise<Buffer> {
     const app = this.#options.store.get(id);
     return this.#options.sources.of(app).read(app, path);
   }
 
   /**
-   * Commits a change of files to the deploy branch and deploys it. An app that was never deployed may be filled file by file:
-   * until it has all that it needs, its files are only kept.
+   * Commits a change of files to the deploy branch, and deploys it. The files of an app that was never deployed can be added
+   * one by one: they are only stored until the app has what it needs.
    * @throws Refusal `app-in-place`, `path-taken`, and those of files that would not make an app: nothing is written then
    */
   async commit(id: string, change: FileChange, by: Principal, message: string): Promise<Committed> {
@@ -79,7 +79,7 @@ export class AppFiles {
     return this.#commit(id, change, by, message);
   }
 
-  /** Makes files the whole project of an app that runs in place until their release is live. @throws Refusal as `commit` does */
+  /** Replaces the project of an app that runs in place until the release of these files is live. @throws Refusal as `commit` does */
   async adopt(id: string, set: StagedFile[], by: Principal, message: string): Promise<Deploy> {
     const { deploy } = await this.#commit(id, { set, remove: [], replace: true }, by, message);
     if (deploy === undefined) throw new Error(`the files of ${id} were kept and not deployed`);
@@ -123,14 +123,14 @@ export class AppFiles {
   }
 }
 
-/** New contents of files say nothing of whether these can be run: that stays unchanged. */
+/** Keeps the executable flag of files whose content changes. */
 function withModes(files: readonly StagedFile[], before: readonly TreeEntry[]): StagedFile[] {
   const executable = new Set(before.filter(({ mode }) => mode === '100755').map(({ path }) => path));
   return files.map((file) => ({ ...file, executable: file.executable ?? executable.has(file.path) }));
 }
 
 /**
- * git drops without a word the files of a folder whose name a file takes, and the file that is in the way of a folder.
+ * Refuses changes where a file would silently replace a folder, or a folder a file.
  * @throws Refusal `path-taken`
  */
 function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): void {
@@ -150,7 +150,7 @@ function demandRoom({ set, remove }: FileChange, before: readonly TreeEntry[]): 
   }
 }
 
-/** The folders that a path leads through. */
+/** Returns the parent folders of a path. */
 function foldersOf(path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, at) => parts.slice(0, at + 1).join('/'));

@@ -15,7 +15,7 @@ export interface NewAppsOptions {
   turns: Turns;
 }
 
-/** A name in Latin letters, for its address: 销售看板 as XiaoShouKanBan, Продажи as Prodazhi. */
+/** Transliterates a name for its id: 销售看板 to XiaoShouKanBan, Продажи to Prodazhi. */
 async function inLatin(name: string): Promise<string> {
   if (/^[ -~]*$/.test(name)) return name;
   // Its tables are of no use to most servers.
@@ -24,7 +24,7 @@ async function inLatin(name: string): Promise<string> {
   return name.replace(/[\p{L}\p{M}]+/gu, anyAscii);
 }
 
-/** Makes apps. */
+/** Creates apps. */
 export class NewApps {
   readonly #options: NewAppsOptions;
 
@@ -33,7 +33,7 @@ export class NewApps {
   }
 
   /**
-   * Makes one as a person asks for it, under a free id where none is named.
+   * Creates an app for a person, under a free id if none is given.
    * @returns its id
    * @throws Refusal `layout-invalid`, `app-name-missing`, `app-name-taken`, `app-id-invalid`, `app-id-reserved`, `app-exists`
    */
@@ -49,12 +49,15 @@ export class NewApps {
     });
   }
 
-  /** Makes one that nobody can be making at the same time. @throws Refusal `app-exists` */
+  /** Adds an app, one at a time. @throws Refusal `app-exists` */
   async add(app: App): Promise<void> {
     await this.#inTurn(() => this.make(app));
   }
 
-  /** Makes an app, and the repository that it is pushed to or, for a preview, that borrows its app's objects: both or none. @throws Refusal `app-exists`, `app-unreadable` */
+  /**
+   * Creates an app and its repository, or neither. A preview's repository borrows its app's objects.
+   * @throws Refusal `app-exists`, `app-unreadable`
+   */
   async make(app: App): Promise<void> {
     const { store, paths } = this.#options;
     store.demandFree(app.id);
@@ -103,7 +106,7 @@ export class NewApps {
     throw new Refusal('conflict', 'branch-in-the-way', sentence);
   }
 
-  /** One turn for all: two at once must not find the same id free. */
+  /** Serialises creations, so that two do not find the same id free. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     return this.#options.turns.take(' create', work);
   }
@@ -122,7 +125,7 @@ export class NewApps {
   }
 }
 
-/** The name itself. @throws Refusal `app-name-missing` */
+/** Returns the trimmed name. @throws Refusal `app-name-missing` */
 export function demandName(text: string): string {
   const name = text.trim();
   if (name === '')

@@ -7,16 +7,16 @@ import type { AppStore } from '../store/apps.js';
 import type { NewApps } from './new-apps.js';
 import type { Removal } from './removal.js';
 
-/** A visit is written down at most this often, in ms. */
+/** The minimum time between two records of a visit, in ms. */
 const NOTE_MS = 3_600_000;
-/** How often previews are looked at, in ms, at the most. */
+/** The maximum time between two checks of the previews, in ms. */
 const LOOK_MS = 600_000;
 
-/** When branches get previews, and when these go. */
+/** When branches get previews, and when previews are deleted. */
 export interface PreviewSettings {
-  /** True where apps that say nothing themselves have them. */
+  /** The default for apps without a setting of their own. */
   on: boolean;
-  /** After this long (ms) without a push and without a visitor; 0 = never. */
+  /** The time (ms) without pushes and visitors after which a preview is deleted; 0 = never. */
   idleMs: number;
 }
 
@@ -30,12 +30,12 @@ export interface PreviewsOptions {
 }
 
 /**
- * The previews of all apps: made for a push, removed with their branch or when nobody uses them. A preview is an app like
- * any other; that it goes with its app is seen to where apps are removed.
+ * Manages previews: creates them for pushes, and deletes them with their branch or when unused. A preview is an app
+ * like any other; deleting an app deletes its previews too.
  */
 export class Previews {
   readonly #options: PreviewsOptions;
-  /** By app, so that no preview is removed between the moment it is found for a push and that push. */
+  /** By app, so that no preview is deleted between being found for a push and that push. */
   readonly #turns = new Turns();
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> = Promise.resolve();
@@ -50,18 +50,18 @@ export class Previews {
     this.#timer.unref();
   }
 
-  /** True where branches of this app that are pushed get previews. */
+  /** Returns whether pushed branches of this app get previews. */
   isOn(app: App): boolean {
     return previewsOn(app, this.#options.settings.on);
   }
 
-  /** The preview of a branch, where it has one. */
+  /** Returns the preview of a branch, if it has one. */
   find(app: string, branch: string): App | undefined {
     return this.#options.store.list().find(({ preview }) => preview?.of === app && preview.branch === branch);
   }
 
   /**
-   * The preview that a push to a branch goes to, made where there is none.
+   * Returns the preview for a push to a branch, and creates it if necessary.
    * @returns its id
    * @throws Refusal `app-not-found`, `branch-in-the-way`
    */
@@ -83,7 +83,7 @@ export class Previews {
     });
   }
 
-  /** Removes the preview of a branch that goes. @returns its id; undefined where there is none any more */
+  /** Deletes the preview of a deleted branch. @returns its id; undefined where there is none any more */
   async removeOf(app: string, branch: string): Promise<string | undefined> {
     return this.#turns.take(app, async () => {
       const preview = this.find(app, branch);
@@ -107,13 +107,13 @@ export class Previews {
     }
   }
 
-  /** Notes who was visited, and removes what nobody uses. Errors are logged: the next look tries again. */
+  /** Records visits, and deletes unused previews. Errors are logged, and the next check tries again. */
   look(): Promise<void> {
     this.#looking = this.#looking.then(() => this.#look());
     return this.#looking;
   }
 
-  /** Waits for what is under way. */
+  /** Waits for work in progress. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#looking;
@@ -132,7 +132,7 @@ export class Previews {
     }
   }
 
-  /** Writes down a visit, so that a restart of the server does not forget it. */
+  /** Records a visit, so that a server restart does not forget it. */
   async #note(id: string): Promise<void> {
     const { store, routes, settings } = this.#options;
     const visited = routes.live(id)?.visitedAt ?? 0;

@@ -12,20 +12,20 @@ export interface PushedAppsOptions extends BranchKit {
   inspector: Pick<Inspector, 'inspect'>;
 }
 
-/** The apps as pushes need them: made by the first one, and gone again where nothing of it was kept. */
+/** Manages apps for pushes: the first push creates an app, which is deleted again if nothing was stored. */
 export class PushedApps {
   readonly #options: PushedAppsOptions;
   readonly #turns = new Turns();
-  /** How many pushes are under way to each app. */
+  /** The number of pushes in progress for each app. */
   readonly #pushes = new Map<string, number>();
-  /** The apps that a push made, until something of it is kept. */
+  /** The apps created by a push that have stored nothing yet. */
   readonly #made = new Set<string>();
 
   constructor(options: PushedAppsOptions) {
     this.#options = options;
   }
 
-  /** The repository that a push goes to; the app is made where it does not exist. @returns the repository's folder */
+  /** Begins a push, and creates the app if it does not exist. @returns the repository's folder */
   async begin(id: string): Promise<string> {
     const { store, paths, newApps } = this.#options;
     this.#pushes.set(id, (this.#pushes.get(id) ?? 0) + 1);
@@ -44,7 +44,7 @@ export class PushedApps {
     return paths.repository(id);
   }
 
-  /** Ends a push: an app of which nothing was kept was made for it alone, and goes again. */
+  /** Ends a push. An app that was created for it and has stored nothing is deleted. */
   async end(id: string): Promise<void> {
     const left = (this.#pushes.get(id) ?? 1) - 1;
     if (left > 0) {
@@ -85,7 +85,7 @@ export class PushedApps {
     await this.#options.store.changeLayout(id, change);
   }
 
-  /** Makes a branch the one that deploys. */
+  /** Makes a branch the deploy branch. */
   async adoptBranch(id: string, branch: string): Promise<void> {
     await adoptBranch(this.#options, id, branch);
   }

@@ -9,11 +9,11 @@ export interface RemovalOptions {
   deploys: Pick<Deploys, 'bar' | 'abandon'>;
   serving: Pick<Serving, 'stop'>;
   configs: Pick<AppConfigs, 'forget'>;
-  /** Work on one app happens one after the other. */
+  /** Serialises the work on each app. */
   turns: Turns;
 }
 
-/** How an app goes: stopped, and everything that is ours of it deleted. */
+/** Deletes an app: stops it, and deletes everything of ours. */
 export class Removal {
   readonly #options: RemovalOptions;
 
@@ -21,7 +21,7 @@ export class Removal {
     this.#options = options;
   }
 
-  /** Removes an app with its previews. Does nothing where it is gone. */
+  /** Deletes an app with its previews. Does nothing if it is gone. */
   async remove(id: string): Promise<void> {
     await this.#removePreviews(id);
     await this.drop(id);
@@ -29,7 +29,7 @@ export class Removal {
     await this.#removePreviews(id);
   }
 
-  /** Removes one app alone; the files of an app in place are not ours and stay. */
+  /** Deletes a single app; the files of an in-place app are not ours and stay. */
   async drop(id: string): Promise<void> {
     const { store, deploys, serving, configs, turns } = this.#options;
     await turns.take(id, async () => {

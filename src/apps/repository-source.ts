@@ -12,7 +12,7 @@ import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import type { AppSource, ProjectFile } from './source.js';
 
-/** The largest file that is shown or edited, in bytes. */
+/** The largest file that can be shown or edited, in bytes. */
 export const MAX_SHOWN = 5 * 1024 * 1024;
 
 export interface RepositorySourceOptions {
@@ -23,7 +23,7 @@ export interface RepositorySourceOptions {
   serving: Pick<Serving, 'start' | 'restart'>;
 }
 
-/** The apps that are deployed from a repository of ours: pushed, uploaded or edited. */
+/** The source of apps with their own repository: pushed, uploaded or edited. */
 export class RepositorySource implements AppSource {
   readonly #options: RepositorySourceOptions;
 
@@ -47,7 +47,7 @@ export class RepositorySource implements AppSource {
     return this.#repository(app).blob(entry.object);
   }
 
-  /** The deploy branch's commit, or the newest one where nothing went live yet. */
+  /** Returns the deploy branch's commit, or the newest commit if nothing has been live. */
   async newest(app: App): Promise<string | undefined> {
     const branch = await this.#repository(app).resolve(`refs/heads/${app.deployBranch ?? 'main'}`);
     return onItsWay(app)?.commit ?? branch ?? app.releases.at(-1)?.commit;
@@ -89,7 +89,7 @@ export class RepositorySource implements AppSource {
   }
 }
 
-/** The change that is being deployed; a release that was rolled back to is none. */
+/** Returns the change that is being deployed; a rollback is none. */
 export function onItsWay(app: App): Release | undefined {
   const pending = pendingRelease(app);
   return pending !== undefined && movesBranch(pending) ? pending : undefined;

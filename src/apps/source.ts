@@ -10,27 +10,27 @@ export interface ProjectFile {
 }
 
 /**
- * What an app is deployed from, and all that follows from it: today a repository of ours, or a folder of this machine.
- * What is made of it, a release, is `ReleaseSource`'s.
+ * What an app is deployed from, with everything that depends on it: its repository, or a folder on this machine.
+ * `ReleaseSource` makes releases of it.
  */
 export interface AppSource {
-  /** The files that people see. */
+  /** Lists the files that people see. */
   files(app: App): Promise<ProjectFile[]>;
-  /** One of them. @throws Refusal `file-not-found`, `file-too-large` */
+  /** Reads one of them. @throws Refusal `file-not-found`, `file-too-large` */
   read(app: App, path: string): Promise<Buffer>;
-  /** The commit that people see and edit; undefined where there is none. */
+  /** Returns the commit that people see and edit; undefined if there is none. */
   newest(app: App): Promise<string | undefined>;
-  /** Starts it for a person; resolves when its start is under way. @throws Refusal `nothing-deployed` */
+  /** Starts the app for a person; resolves when the start is in progress. @throws Refusal `nothing-deployed` */
   start(app: App, by: Principal): Promise<void>;
-  /** Ends a start that is under way, since the app is being stopped. */
+  /** Cancels a start in progress, because the app is being stopped. */
   callOffStart(app: App): Promise<void>;
-  /** Restarts it beside the old process, and waits for it. @throws Refusal `nothing-deployed`, `not-restarted` */
+  /** Restarts the app next to its old process, and waits for it. @throws Refusal `nothing-deployed`, `not-restarted` */
   restart(app: App, by: Principal): Promise<void>;
-  /** Deploys what is newest again. @throws Refusal `nothing-deployed` */
+  /** Deploys the newest version again. @throws Refusal `nothing-deployed` */
   redeploy(app: App, by: Principal): Promise<Deploy>;
 }
 
-/** Finds the source of an app, which may change while the app lives. */
+/** Finds the source of an app, which can change during the app's life. */
 export class AppSources {
   readonly #kinds: { readonly repository: AppSource; readonly folder: AppSource };
 

@@ -8,30 +8,30 @@ import type { Target } from './where.js';
 import type { AppAnswer, DeployAnswer, OverviewAnswer, ProblemAnswer } from '../web/api/schemas.js';
 
 /**
- * An app as the API answers it: no more than what is read here, so that this command line and an older or a newer server
- * understand each other. What not every server tells is optional.
+ * An app as the API returns it, with only the fields that the command line reads, so that older and newer servers and
+ * clients work together. Fields that some servers lack are optional.
  */
 export type App = Pick<
   AppAnswer,
   'id' | 'name' | 'state' | 'url' | 'git_url' | 'release' | 'pid' | 'port' | 'uptime_seconds'
 > & { last_deploy?: Pick<Deploy, 'state' | 'reason'> | null } & Partial<Pick<AppAnswer, 'memory_bytes' | 'cage'>>;
 
-/** A deploy as the API answers it. */
+/** A deploy as the API returns it. */
 export type Deploy = Pick<
   DeployAnswer,
   'release' | 'commit' | 'branch' | 'by' | 'message' | 'state' | 'reason' | 'created_at' | 'seconds'
 >;
 
-/** An app with the deploy that a change of it began. */
+/** An app with the deploy that its change started. */
 export type Changed = App & { deploy: Deploy | null };
 
-/** All apps, and what is wrong with the server's config.json, one sentence each. */
+/** All apps, and the errors in the server's config.json, one sentence each. */
 export type Overview = Pick<OverviewAnswer, 'config_mistakes'> & { apps: App[] };
 
-/** How long (ms) a stream may be silent: the server gives a sign of life every 15 seconds. */
+/** How long (ms) a stream may be silent; the server sends a keep-alive every 15 seconds. */
 const STREAM_SILENCE_MS = 45_000;
 
-/** The REST API of a server, with its refusals as ours. */
+/** The REST API of a server. Its error answers are thrown as `Refusal`s. */
 export class Api {
   readonly target: Target;
 
@@ -43,7 +43,7 @@ export class Api {
     return this.get(appPath(id));
   }
 
-  /** All apps, sorted by id. */
+  /** Returns all apps, sorted by id. */
   async apps(): Promise<App[]> {
     return (await this.overview()).apps;
   }
@@ -71,7 +71,7 @@ export class Api {
     return this.#json('PATCH', path, body);
   }
 
-  /** Sends text as it is. */
+  /** Sends a text unchanged. */
   async sendText<T>(method: 'PATCH' | 'PUT', path: string, text: string): Promise<T> {
     return this.#parse(await this.#send(method, path, { 'content-type': 'text/plain; charset=utf-8' }, text));
   }
@@ -81,7 +81,7 @@ export class Api {
     answer.resume();
   }
 
-  /** Sends a form, streamed. */
+  /** Sends a form as a stream. */
   async form<T>(method: 'POST' | 'PATCH', path: string, form: { boundary: string; body: Readable }): Promise<T> {
     const headers = { 'content-type': `multipart/form-data; boundary=${form.boundary}` };
     return this.#parse(await this.#send(method, path, headers, form.body));
@@ -97,7 +97,7 @@ export class Api {
     throw this.#stranger();
   }
 
-  /** True where the server answers, with or without a token. */
+  /** Returns whether the server answers, with or without a token. */
   async isHealthy(): Promise<boolean> {
     try {
       const answer = await send(
@@ -177,7 +177,7 @@ export class Api {
     return new Refusal('unauthorised', code, `${why} Log in with "streamlit-host login ${url}".`);
   }
 
-  /** The sentence for an app that does not exist: it names the nearest that does. */
+  /** Returns the sentence for an unknown app, with the closest existing id. */
   async #unknownApp(path: string, detail: string): Promise<string> {
     const id = decodeURIComponent(/^\/apps\/([^/?]+)/.exec(path)?.[1] ?? '');
     if (id === '') return detail;
@@ -194,7 +194,7 @@ export class Api {
   }
 }
 
-/** The path of an app, and of what is below it, in the API. @throws Refusal `usage` where the id is empty */
+/** Returns the API path of an app, or of something below it. @throws Refusal `usage` where the id is empty */
 export function appPath(id: string, below = ''): string {
   // An empty variable of a script must not turn a call about one app into one about all.
   if (id.trim() === '') throw usage('The app id is empty.');

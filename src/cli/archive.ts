@@ -8,20 +8,20 @@ import { hasCode, messageOf, Refusal } from '../errors.js';
 import { git, streamGit } from './git.js';
 import { counted } from '../lib/words.js';
 
-/** A folder on its way to the server. */
+/** A folder to upload. */
 export interface Archive {
-  /** What is in it, for the person who sends it. */
+  /** Describes the content for the person who uploads it. */
   what: string;
-  /** The tar.gz, made while it is read. */
+  /** The tar.gz, created while it is read. */
   content: AsyncIterable<Uint8Array>;
 }
 
-/** What belongs to one machine or one tool, never to an app. */
+/** Folders that belong to a machine or a tool, never to an app. */
 const LEFT_OUT = new Set(['.git', 'venv', '.venv', '__pycache__', 'node_modules', '.DS_Store']);
 
 /**
- * A folder as a tar.gz: the last commit where git has nothing else to tell; the files that git knows or would take where
- * something was changed since (what it ignores stays here); every file of a folder without git but environments and caches.
+ * Packs a folder as a tar.gz: the last commit of a clean checkout; otherwise the files that git tracks or would add,
+ * without ignored ones; without git, every file except environments and caches.
  * @throws Refusal `folder-not-found`, `folder-empty`
  */
 export async function archiveOf(folder: string): Promise<Archive> {
@@ -52,7 +52,7 @@ export async function archiveOf(folder: string): Promise<Archive> {
   return { what: counted(files.length, 'file'), content: pack(folder, files) };
 }
 
-/** The files that git tracks or would add, relative to the folder; undefined outside of a checkout. */
+/** Returns the files that git tracks or would add, relative to the folder; undefined outside of a checkout. */
 async function filesOfGit(folder: string): Promise<string[] | undefined> {
   const listed = await git(folder, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']).catch(
     (error: unknown) => {
@@ -63,7 +63,7 @@ async function filesOfGit(folder: string): Promise<string[] | undefined> {
   return listed === undefined ? undefined : [...new Set(listed.split('\0').filter((path) => path !== ''))];
 }
 
-/** The commit that the folder is exactly at. */
+/** Returns the commit of a folder without changes. */
 async function cleanCommit(folder: string): Promise<string | undefined> {
   const head = (await git(folder, ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}']))?.trim();
   if (head === undefined || head === '') return undefined;
@@ -84,7 +84,7 @@ async function walk(folder: string, below = ''): Promise<string[]> {
   return found;
 }
 
-/** The files as a tar.gz, one after the other. */
+/** Packs the files as a tar.gz, one after the other. */
 async function* pack(folder: string, paths: readonly string[]): AsyncGenerator<Uint8Array> {
   const { default: tar } = await import('tar-stream');
   const out = tar.pack();

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { messageOf, Refusal } from '../errors.js';
 import { usage } from './failures.js';
 
-/** Asks on stderr; what is typed is not shown. @param left what is said where the person leaves instead */
+/** Prompts on stderr without echo. @param left what is said where the person leaves instead */
 export async function askHidden(question: string, left: string): Promise<string> {
   const silent = new Writable({ write: (_part, _encoding, done) => done() });
   // It takes the echo away; only then is anything asked.
@@ -20,7 +20,7 @@ export async function askHidden(question: string, left: string): Promise<string>
   }
 }
 
-/** Asks on stderr; true where the answer begins with "y". */
+/** Prompts on stderr. Returns whether the answer starts with "y". */
 export async function askYes(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
   lines.setPrompt(`${question} [y/N] `);
@@ -40,19 +40,19 @@ async function answer(lines: ReturnType<typeof createInterface>, left: string): 
   });
 }
 
-/** True where a person can be asked. */
+/** Returns whether there is a terminal to prompt on. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true;
 }
 
-/** All of standard input, as text. @throws Refusal `usage` */
+/** Reads all of standard input as text. @throws Refusal `usage` */
 export async function readStdin(): Promise<string> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin as AsyncIterable<Buffer>) parts.push(part);
   return textOf(Buffer.concat(parts), 'Standard input');
 }
 
-/** A file's text; "-" is standard input. @throws Refusal `usage` */
+/** Reads a text file; "-" is standard input. @throws Refusal `usage` */
 export async function readInput(cwd: string, file: string | undefined, what: string): Promise<string> {
   if (file === undefined) throw usage(`Name the file that holds ${what}, or use "-" for standard input.`);
   if (file === '-') return readStdin();

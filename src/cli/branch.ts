@@ -3,7 +3,7 @@ import type { Context } from './context.js';
 
 type Branched = App & { deploy_branch: string | null };
 
-/** Prints which branch of an app deploys, or makes another one that. Deploys nothing. */
+/** Prints or changes the deploy branch of an app. Deploys nothing. */
 export async function branch(cli: Context, id: string, name: string | undefined): Promise<void> {
   const path = appPath(id);
   const api = await cli.api();

@@ -1,7 +1,7 @@
 import { appPath, type Deploy } from './api.js';
 import type { Context } from './context.js';
 
-/** Cancels a deploy that is not live yet. Fine when it has ended. */
+/** Cancels a deploy that is not live yet. Does nothing if it has ended. */
 export async function cancel(cli: Context, id: string, release: number): Promise<void> {
   const path = appPath(id, `/deploys/${release}/cancel`);
   const api = await cli.api();

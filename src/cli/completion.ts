@@ -1,23 +1,23 @@
 import type { Context } from './context.js';
 import { usage } from './failures.js';
 
-/** A verb as shells complete it. */
+/** A verb, for shell completion. */
 export interface Verb {
   name: string;
   summary: string;
-  /** What its first argument is. */
+  /** The kind of its first argument. */
   takes: 'app' | 'folder' | 'shell' | undefined;
-  /** What may follow the app. */
+  /** The actions that can follow the app. */
   actions: readonly string[];
   options: { short: string | undefined; long: string; summary: string }[];
 }
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
-/** The command's own name for the list of apps; not shown to people. */
+/** The hidden command that lists all apps for completion. */
 export const LIST_APPS = '__apps';
 
-/** What a shell reads to complete verbs, options and the names of apps. */
+/** Prints the script that completes verbs, options and app ids in a shell. */
 export async function completion(cli: Context, shell: string, verbs: readonly Verb[]): Promise<void> {
   switch (shell) {
     case 'bash':
@@ -31,7 +31,7 @@ export async function completion(cli: Context, shell: string, verbs: readonly Ve
   }
 }
 
-/** The ids of all apps, one a line: a shell expands what it is given, so nothing else than an id may come through. */
+/** Prints the ids of all apps, one per line. A shell expands what it reads, so only valid ids are printed. */
 export async function listApps(cli: Context): Promise<void> {
   const api = await cli.api();
   for (const { id } of await api.apps()) if (/^[a-z0-9][a-z0-9-]*$/.test(id)) cli.out.print(id);
@@ -114,7 +114,7 @@ function optionWords(options: Verb['options']): string[] {
   return options.flatMap(({ short, long }) => (short === undefined ? [long] : [short, long]));
 }
 
-/** As one word for a shell, in single quotes; fish, too, reads a quote inside of them after a backslash outside. */
+/** Quotes a word for a shell, in single quotes. In fish too, a backslash outside of them escapes a quote. */
 function quote(text: string): string {
   return `'${text.replace(/'/g, `'\\''`)}'`;
 }

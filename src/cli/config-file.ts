@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
 
-/** The server that was logged in to. */
+/** The server that the person has logged in to. */
 export interface Login {
   url: string;
   token: string;
@@ -18,7 +18,7 @@ export function configFile(env: NodeJS.ProcessEnv): string {
   return join(base, 'streamlit-host', 'config.json');
 }
 
-/** What "login" has kept; undefined where there is nothing. @throws Refusal `config-broken` */
+/** Reads what "login" has stored; undefined if there is nothing. @throws Refusal `config-broken` */
 export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | undefined> {
   const file = configFile(env);
   let found: unknown;
@@ -34,7 +34,7 @@ export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | un
   return { url, token };
 }
 
-/** Keeps a login where only this user can read it. */
+/** Stores a login, readable by this user only. */
 export async function writeConfigFile(env: NodeJS.ProcessEnv, login: Login): Promise<string> {
   const file = configFile(env);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });

@@ -12,10 +12,10 @@ export interface ChangeOptions {
   wait: boolean;
 }
 
-/** A change of config vars or secrets, as the API answers what came of it. */
+/** A change of config vars or secrets, as the API returns it. */
 export type Stored = Pick<ChangedConfigAnswer, 'version' | 'live_version'> & { deploy: Deploy | null };
 
-/** The config vars of an app: their names, or a change of them. */
+/** Lists or changes the config vars of an app. */
 export async function config(
   cli: Context,
   id: string,
@@ -45,7 +45,7 @@ export async function config(
   }
 }
 
-/** What came of a change: the deploy that puts it into effect is followed. */
+/** Reports a change, and follows the deploy that applies it. */
 export async function stored(
   cli: Context,
   api: Api,
@@ -58,7 +58,7 @@ export async function stored(
   cli.out.print(unchanged(id, change));
 }
 
-/** That nothing is deployed has several reasons: what was stored before may never have gone live. */
+/** Explains why nothing was deployed: an earlier change may never have gone live. */
 function unchanged(id: string, { version, live_version: live }: Stored): string {
   if (live === null) return 'Saved. Applied on the next deploy.';
   if (live === version) return 'No changes.';
@@ -117,7 +117,7 @@ async function unset(
   );
 }
 
-/** `KEY=VALUE …`; of a `KEY` alone the value is asked for, or read from standard input, so that no other process sees it. */
+/** Parses `KEY=VALUE …`. The value of a `KEY` alone is prompted for, or read from standard input, so that no other process sees it. */
 async function valuesOf(given: readonly string[]): Promise<Record<string, string>> {
   const words = given.filter((word) => word !== '-');
   const [bare, ...more] = words.filter((word) => !word.includes('='));

@@ -9,27 +9,27 @@ export interface GlobalOptions {
   tokenFile?: string;
 }
 
-/** What a verb works with. */
+/** What a verb gets. */
 export interface Context {
   options: GlobalOptions;
   out: Output;
   env: NodeJS.ProcessEnv;
-  /** The folder that the person stands in. */
+  /** The person's current folder. */
   cwd: string;
-  /** How the server is run from here; undefined where this is the command line alone. */
+  /** Runs the server from here; undefined if only the command line is installed. */
   launcher: Launcher | undefined;
-  /** The API of the server that is meant. @throws Refusal `no-server` where none is known */
+  /** Returns the API of the selected server. @throws Refusal `no-server` where none is known */
   api(): Promise<Api>;
 }
 
-/** How a server is run from here: what the script of the command knows, and the command line itself does not. */
+/** How to run a server from here. The script of the command provides it. */
 export interface Launcher {
-  /** The folder whose `data` is the data folder where no other is named: a checkout, or a place in the person's home. */
+  /** The folder whose `data` is the default data folder: a checkout, or a folder in the person's home. */
   root: string;
-  /** Set-up where it is needed, as in a fresh clone. */
+  /** Runs set-up if necessary, as in a fresh clone. */
   prepare(options: { env: NodeJS.ProcessEnv; say: (line: string) => void }): Promise<void>;
-  /** Runs the server in this process until it ends; it reads its settings from the process environment. */
+  /** Runs the server in this process until it stops; it reads its settings from the process environment. */
   serve(): Promise<void>;
-  /** The program and arguments of the command itself, to run the server in a process of its own. */
+  /** The program and arguments of the command itself, to run the server in its own process. */
   command: readonly [string, ...string[]];
 }

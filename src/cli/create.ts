@@ -2,7 +2,7 @@ import type { App } from './api.js';
 import type { Context } from './context.js';
 import { layoutOf, type LayoutOptions } from './layout.js';
 
-/** Makes an app that waits for its first push. */
+/** Creates an app that waits for its first push. */
 export async function create(
   cli: Context,
   name: string,

@@ -2,7 +2,7 @@ import { appPath } from './api.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
 
-/** Deletes an app and its data, once --confirm repeats its id. @throws Refusal `usage` */
+/** Deletes an app and its data if --confirm repeats its id. @throws Refusal `usage` */
 export async function deleteApp(cli: Context, id: string, options: { confirm?: string }): Promise<void> {
   const path = appPath(id);
   const api = await cli.api();

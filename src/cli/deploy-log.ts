@@ -5,7 +5,7 @@ import type { Context } from './context.js';
 import { follow } from './events.js';
 import { harmlessLine, withoutTime } from './text.js';
 
-/** How long (ms) a server that went away in the middle of a deploy is waited for. */
+/** How long (ms) to wait for a server that went away during a deploy. */
 const PATIENCE_MS = 120_000;
 /** More lines than a deploy's log has. */
 const ALL_LINES = 10_000;
@@ -14,8 +14,8 @@ const ALL_LINES = 10_000;
 const SERVED = ['live', 'draining', 'retired'] as const;
 
 /**
- * Shows the log of a deploy as it is written and tells what came of it. The deploy itself goes on whether or not
- * anybody follows it.
+ * Prints the log of a deploy as it is written, and reports its result. The deploy continues whether or not anyone
+ * follows it.
  * @throws Refusal `deploy-failed`, `deploy-superseded`, `deploy-cancelled` where it has not become live
  */
 export async function followDeploy(cli: Context, api: Api, id: string, release: number): Promise<void> {
@@ -42,7 +42,7 @@ export async function followDeploy(cli: Context, api: Api, id: string, release: 
   await report(cli, api, id, release);
 }
 
-/** The deploy that a change began, followed unless the person does not want to wait. */
+/** Follows the deploy that a change has started, unless the person does not want to wait. */
 export async function afterChange(cli: Context, api: Api, id: string, deploy: Deploy, wait: boolean): Promise<void> {
   if (wait) return followDeploy(cli, api, id, deploy.release);
   if (cli.out.json) return cli.out.data(deploy);
@@ -51,7 +51,7 @@ export async function afterChange(cli: Context, api: Api, id: string, deploy: De
   );
 }
 
-/** Asks for a change of an app that deploys it, or another one that is made by it, and follows that deploy. */
+/** Requests a change that deploys an app, possibly a new one, and follows that deploy. */
 export async function changeAndFollow(
   cli: Context,
   path: string,
@@ -74,7 +74,7 @@ async function report(cli: Context, api: Api, id: string, release: number): Prom
   throw new Refusal('conflict', `deploy-${state}`, `Release ${release} of ${id} ${outcomeOf(deploy)}.${still}`);
 }
 
-/** What became of a deploy that is not live, to follow "Release 3 of sales". */
+/** Describes the result of a deploy that is not live, to follow "Release 3 of sales". */
 function outcomeOf({ state, reason }: Deploy): string {
   const outcome = state === 'failed' ? state : `${['superseded', 'cancelled'].includes(state) ? 'was' : 'is'} ${state}`;
   if (reason === null || reason === state) return outcome;

@@ -14,7 +14,7 @@ export interface DeployOptions extends LayoutOptions {
   wait: boolean;
 }
 
-/** Sends a folder as it is, makes the app where there is none yet, and follows the deploy. */
+/** Uploads a folder, creates the app if necessary, and follows the deploy. */
 export async function deploy(cli: Context, dir: string | undefined, options: DeployOptions): Promise<void> {
   const folder = resolve(cli.cwd, dir ?? '.');
   const name = basename(folder);
@@ -57,7 +57,7 @@ function howToChoose({ code, choices }: Refusal, dir: string | undefined, app: s
   ];
 }
 
-/** An app's id made from a folder's name, as the server makes it from an app's name. */
+/** Derives an app id from a folder's name, as the server does from an app's name. */
 export function idOf(name: string): string {
   return name
     .normalize('NFKD')

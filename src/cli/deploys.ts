@@ -11,7 +11,7 @@ const COLOURS: Record<string, Colour> = {
   starting: 'yellow',
 };
 
-/** What was deployed to an app, and what came of it; the newest first. */
+/** Lists the deploys of an app and their results, newest first. */
 export async function deploys(cli: Context, id: string, options: { lines: number }): Promise<void> {
   const path = appPath(id, `/deploys?per_page=${Math.min(options.lines, 100)}`);
   const api = await cli.api();

@@ -6,7 +6,7 @@ import type { DiffAnswer } from '../web/api/deploys.js';
 
 type Names = NonNullable<DiffAnswer['config']>['vars'];
 
-/** Shows what a release changes against the live one: the code, and the names of config vars and secrets. */
+/** Shows how a release differs from the live one: the code, and the names of config vars and secrets. */
 export async function diff(cli: Context, id: string, release: number): Promise<void> {
   const path = appPath(id);
   const api = await cli.api();
@@ -22,7 +22,7 @@ export async function diffOf(api: Api, path: string, release: number): Promise<D
   return api.get<DiffAnswer>(`${path}/deploys/${release}/diff`);
 }
 
-/** What a rollback would do, in few lines. */
+/** Summarises what a rollback would do. */
 export function summaryLines(found: DiffAnswer, out: Output): string[] {
   const code = found.stat === '' ? ['Code: no changes'] : ['Code:', ...codeLines(found.stat, out)];
   const config = configLines(found, out);

@@ -10,7 +10,7 @@ export interface ServerEvent {
   id: string | undefined;
 }
 
-/** The events of a stream, as its bytes come in. */
+/** Parses the events of a stream as it arrives. */
 export async function* readEvents(stream: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder();
   let rest = '';
@@ -38,20 +38,20 @@ export async function* readEvents(stream: AsyncIterable<Uint8Array>): AsyncGener
 }
 
 export interface Following {
-  /** Opens the stream; from behind the event with this id, where there is one. */
+  /** Opens the stream, after the event with this id if there is one. */
   open: (lastId: string | undefined) => Promise<AsyncIterable<Uint8Array>>;
-  /** How long (ms) a lost connection is tried again before it is given up. */
+  /** How long (ms) to retry a lost connection. */
   patienceMs: number;
-  /** Between two tries, in ms. */
+  /** The time between two attempts, in ms. */
   pauseMs?: number;
-  /** The connection was lost, for the first time since it stood. */
+  /** Called when the connection is lost, once until it is back. */
   lost?: () => void;
 }
 
 /**
- * The events of a stream in pieces, over lost connections, each event once: a piece ends with an event that has an id or
- * a name, since behind such an event the server goes on. What came without one before the line broke comes again.
- * Ends only when the caller stops, and throws when patience is over, or what the server refuses with.
+ * Follows the events of a stream across lost connections, each event once. They come in pieces that end with an event
+ * with an id or a name, since the server resumes after such an event; events of an incomplete piece are sent again.
+ * Ends only when the caller stops. Throws what the server refuses with, or when patience runs out.
  */
 export async function* follow(options: Following): AsyncGenerator<ServerEvent[]> {
   const { open, patienceMs, pauseMs = 1_000 } = options;

@@ -1,19 +1,19 @@
 import { Refusal, type ErrorKind } from '../errors.js';
 
-/** What scripts are told by the exit code. */
+/** The exit codes. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, signedOut: 4, unknownApp: 5 } as const;
 
-/** The command was not used as it is meant to be. */
+/** Returns the refusal for a usage error. */
 export function usage(sentence: string): Refusal {
   return new Refusal('invalid', 'usage', sentence);
 }
 
-/** Nobody answers where a server should. */
+/** Returns the refusal for a server that cannot be reached. */
 export function unreachable(sentence: string, cause?: unknown): Refusal {
   return new Refusal('unavailable', 'not-reachable', sentence, { cause });
 }
 
-/** The exit code for what was thrown. */
+/** Returns the exit code for an error. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof Refusal)) return EXIT.failed;
   switch (error.code) {
@@ -37,7 +37,7 @@ const KINDS: Record<number, ErrorKind> = {
   413: 'too-large',
 };
 
-/** The kind of refusal that an HTTP status stands for. */
+/** Returns the kind of refusal for an HTTP status. */
 export function kindOf(status: number): ErrorKind {
   return KINDS[status] ?? (status >= 500 || status === 429 ? 'unavailable' : 'invalid');
 }

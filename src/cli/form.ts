@@ -8,8 +8,8 @@ export interface FormFile {
 }
 
 /**
- * A multipart form with one file, made while it is sent: nothing is held in memory. Names and values are ours and the
- * person's own; what could end a header early is taken out all the same.
+ * Creates a multipart form with one file as a stream, so nothing is held in memory. Characters that could end a
+ * header early are removed from names and values.
  * @see https://www.rfc-editor.org/rfc/rfc7578
  */
 export function formOf(

@@ -2,10 +2,10 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hasCode, Refusal } from '../errors.js';
 
-/** How long (ms) git may take for a question. */
+/** The time limit (ms) for a git query. */
 const LIMIT_MS = 30_000;
 
-/** What git answers in a folder; undefined where it refuses. @throws Refusal `git-missing` */
+/** Returns git's output in a folder; undefined if it fails. @throws Refusal `git-missing` */
 export async function git(folder: string, args: readonly string[], input?: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -26,7 +26,7 @@ export async function git(folder: string, args: readonly string[], input?: strin
   });
 }
 
-/** What git writes, while it is written. @throws Error where git did not come to a good end */
+/** Streams git's output. @throws Error where git did not come to a good end */
 export async function* streamGit(folder: string, args: readonly string[]): AsyncGenerator<Uint8Array> {
   const child = spawn('git', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';

@@ -4,24 +4,23 @@ import { hasCode, messageOf } from '../errors.js';
 import { unreachable } from './failures.js';
 import type { Target } from './where.js';
 
-/** How long (ms) a server may say nothing before it counts as gone. */
+/** How long (ms) a server may be silent before it counts as gone. */
 const SILENCE_MS = 60_000;
 
 export interface Sending {
   method: string;
-  /** With the leading slash, below the server's address. */
+  /** With a leading slash, below the server's URL. */
   path: string;
   headers?: Record<string, string>;
   body?: string | Readable;
   signal?: AbortSignal;
-  /** How long (ms) it may say nothing. */
+  /** How long (ms) it may be silent. */
   silenceMs?: number;
 }
 
 /**
- * Sends a request and resolves with its answer, of which only the head has come. A body that is still being sent when
- * the answer comes is sent no further: the server has decided. The token goes to this address and, since redirects are
- * not followed, to no other.
+ * Sends a request and resolves with the head of its answer. A body is no longer sent once the answer arrives, since
+ * the server has decided. The token is sent to this URL only: redirects are not followed.
  * @throws Refusal `not-reachable`
  */
 export async function send(target: Target, sending: Sending): Promise<IncomingMessage> {
@@ -66,7 +65,7 @@ export async function send(target: Target, sending: Sending): Promise<IncomingMe
   });
 }
 
-/** The whole body of an answer, as text. @throws Refusal `not-reachable` */
+/** Reads the body of an answer as text. @throws Refusal `not-reachable` */
 export async function readText(target: Target, answer: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   try {

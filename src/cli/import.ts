@@ -3,7 +3,7 @@ import type { Context } from './context.js';
 import { tell } from './refresh.js';
 import type { RefreshedAnswer } from '../web/api/schemas.js';
 
-/** Takes a whole installation over. @param path its folder or its config.json */
+/** Imports another installation. @param path its folder or its config.json */
 export async function importFrom(cli: Context, path: string): Promise<void> {
   const api = await cli.api();
   tell(cli, await api.post<RefreshedAnswer>('/import', { path: resolve(cli.cwd, path) }));

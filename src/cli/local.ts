@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { isRunning } from '../runtime/process/proc.js';
 
-/** The server that works on a data folder of this machine, as it has written it down. */
+/** The server of a local data folder, as it has recorded itself. */
 export interface LocalServer {
   pid: number;
-  /** Tells a process from a later one with the same pid. */
+  /** Distinguishes the process from a later one with the same pid. */
   startTime: string;
-  /** Its public address; empty while it starts. */
+  /** Its public URL; empty while it starts. */
   url: string;
-  /** Where it listens, for clients on the same machine; servers that do not record it are asked at their public address. */
+  /** Its listening address, for local clients; without it, they use the public URL. */
   local?: string;
 }
 
 /**
- * The data folder of this machine's server, the same for the command that starts it and for those that look for it: the one that
- * STREAMLIT_HOST_DATA names, else `data` where one stands, if a server has lived there, else `data` of the root.
+ * Returns the local server's data folder, by one rule for all verbs: STREAMLIT_HOST_DATA, else `data` in the current
+ * folder if a server has used it, else `data` in the root.
  * @param root as the launcher has it
  */
 export function dataFolder(env: NodeJS.ProcessEnv, cwd: string, root: string | undefined): string {
@@ -29,7 +29,7 @@ export function dataFolder(env: NodeJS.ProcessEnv, cwd: string, root: string | u
   return lived || root === undefined ? here : join(root, 'data');
 }
 
-/** The server that runs on a data folder; undefined where none does. */
+/** Finds the server that runs on a data folder; undefined if none does. */
 export async function findLocal(data: string): Promise<LocalServer | undefined> {
   let record: Partial<LocalServer>;
   try {
@@ -44,7 +44,7 @@ export async function findLocal(data: string): Promise<LocalServer | undefined> 
   return isRunning(server) ? server : undefined;
 }
 
-/** The server that runs on a data folder, once it serves; undefined where none does, or the limit (ms) is over first. */
+/** Waits until the server on a data folder serves; undefined if none runs, or after the limit (ms). */
 export async function findServing(data: string, limitMs: number): Promise<LocalServer | undefined> {
   for (const deadline = Date.now() + limitMs; Date.now() <= deadline; await sleep(50)) {
     const server = await findLocal(data);
@@ -53,7 +53,7 @@ export async function findServing(data: string, limitMs: number): Promise<LocalS
   return undefined;
 }
 
-/** The admin token of a data folder: the one that the settings give, or the one that the server keeps there. */
+/** Returns the admin token of a data folder: from the settings, or from its file. */
 export async function localToken(env: NodeJS.ProcessEnv, data: string): Promise<string | undefined> {
   const given = env.STREAMLIT_HOST_TOKEN?.trim();
   if (given !== undefined && given !== '') return given;

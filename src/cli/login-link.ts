@@ -1,6 +1,6 @@
 import type { Context } from './context.js';
 
-/** A link that lets a browser into the console, once. */
+/** Prints a link that logs a browser in once. */
 export async function loginLink(cli: Context): Promise<void> {
   const api = await cli.api();
   const link = await api.post<{ url: string; expires_at: string }>('/login-links');

@@ -13,7 +13,7 @@ export interface LoginOptions {
   git?: boolean;
 }
 
-/** Checks a token and keeps it for the commands to come, and for git where that is wanted. */
+/** Checks a token and stores it, for git as well on request. */
 export async function login(cli: Context, address: string, options: LoginOptions): Promise<void> {
   const url = parseUrl(address, '<url>');
   if (url.startsWith('http:') && !isLoopback(url))
@@ -48,7 +48,7 @@ async function firstLine(): Promise<string> {
   }
 }
 
-/** Hands the token to the helper that keeps git's passwords. @throws Refusal `no-credential-helper` */
+/** Passes the token to git's credential helper. @throws Refusal `no-credential-helper` */
 async function approve(cli: Context, url: string, token: string): Promise<void> {
   const { protocol, host, origin } = new URL(url);
   const helper = await git(cli.cwd, ['config', '--get-urlmatch', 'credential.helper', origin]);

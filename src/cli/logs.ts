@@ -10,7 +10,7 @@ export interface LogsOptions {
   release?: number;
 }
 
-/** What an app prints, or the log of a deploy: its end, or as it is written. */
+/** Prints the end of an app's output or of a deploy log, or follows it. */
 export async function logs(cli: Context, id: string, options: LogsOptions): Promise<void> {
   const { out } = cli;
   const query = new URLSearchParams({ tail: String(options.lines) });

@@ -7,7 +7,7 @@ import { createOutput } from './output.js';
 import { createProgram } from './program.js';
 
 /**
- * The command line, from its arguments to its exit code.
+ * Runs the command line, from its arguments to its exit code.
  * @param argv as in process.argv
  * @param launcher how a server is run from here; without it, the command line only talks to one
  */
@@ -65,7 +65,7 @@ function contextOf(options: GlobalOptions, launcher: Launcher | undefined): Cont
   };
 }
 
-/** Says what went wrong, for a person in a line and for a script in JSON. @returns the exit code */
+/** Reports an error, to people in one line and to scripts as JSON. @returns the exit code */
 function tell(error: unknown, { json, verbose }: GlobalOptions): number {
   // What the parser has to say, it has said.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -83,7 +83,7 @@ function tell(error: unknown, { json, verbose }: GlobalOptions): number {
   return code;
 }
 
-/** Commander would end the process itself, before the output is written. */
+/** Keeps commander from ending the process before the output is written. */
 function leaveByThrowing(program: Command): void {
   for (const command of [program, ...program.commands]) command.exitOverride();
 }

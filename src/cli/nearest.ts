@@ -1,7 +1,4 @@
-/**
- * The word most like the one that was typed, where one is like it enough to be what was meant: a typo or two, or the
- * beginning of it.
- */
+/** Returns the word closest to the typed one, if it is similar enough: one or two typos, or the same beginning. */
 export function nearest(typed: string, words: readonly string[]): string | undefined {
   const wanted = typed.toLowerCase();
   const limit = Math.max(1, Math.min(3, Math.floor(wanted.length / 2)));
@@ -14,7 +11,7 @@ export function nearest(typed: string, words: readonly string[]): string | undef
   return best?.word;
 }
 
-/** How many letters have to be put in, taken out or changed to make one word of the other. */
+/** Returns the number of insertions, deletions and substitutions between two words. */
 export function levenshtein(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, place) => place);
   for (let i = 1; i <= a.length; i += 1) {

@@ -3,7 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Context } from './context.js';
 
-/** Tells where an app is, and shows it in the browser where a person sits at the keyboard and has one. */
+/** Prints the URL of an app, and opens it in a browser on a terminal. */
 export async function open(cli: Context, id: string): Promise<void> {
   const api = await cli.api();
   const { url } = await api.app(id);
@@ -12,7 +12,7 @@ export async function open(cli: Context, id: string): Promise<void> {
   cli.out.print(url);
 }
 
-/** Opens an address with the first browser there is. @returns whether there was one */
+/** Opens a URL with the first browser that works. @returns whether there was one */
 export async function browse(url: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   if (!/^https?:\/\//.test(url)) return false;
   for (const [program, ...args] of browsers(url, env.BROWSER)) {
@@ -29,7 +29,7 @@ export async function browse(url: string, env: NodeJS.ProcessEnv): Promise<boole
 }
 
 /**
- * The commands that would open an address, in order. BROWSER holds some, separated by ":", with "%s" for the address.
+ * Returns the commands to open a URL, in order. BROWSER has several, separated by ":", with "%s" for the URL.
  * @see https://man7.org/linux/man-pages/man1/man.1.html which tells how BROWSER is read
  */
 export function browsers(url: string, setting: string | undefined): [string, ...string[]][] {

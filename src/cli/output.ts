@@ -1,22 +1,22 @@
 import { harmless, cut, pad, widthOf } from './text.js';
 
-/** Where the command writes: results to stdout, everything that is only said to stderr. */
+/** Where the command writes: results to stdout, messages to stderr. */
 export interface Output {
-  /** True where results are JSON. */
+  /** True if results are JSON. */
   readonly json: boolean;
-  /** True where a person reads stdout. */
+  /** True if stdout is a terminal. */
   readonly terminal: boolean;
-  /** The columns of the terminal; undefined in a pipe. */
+  /** The terminal's columns; undefined in a pipe. */
   readonly columns: number | undefined;
-  /** The rows of the terminal. */
+  /** The terminal's rows. */
   readonly rows: number;
-  /** A line of the result. */
+  /** Prints a line of the result. */
   print(line: string): void;
-  /** The result as one line of JSON. */
+  /** Prints the result as one line of JSON. */
   data(value: unknown): void;
-  /** As it is, without a newline. */
+  /** Prints a text unchanged, without a newline. */
   write(text: string): void;
-  /** A line that is not part of the result. */
+  /** Prints a line that is not part of the result. */
   note(line: string): void;
   paint(colour: Colour, text: string): string;
 }
@@ -58,15 +58,15 @@ export function createOutput(options: { json: boolean; env: NodeJS.ProcessEnv })
   };
 }
 
-/** A column of a table. The last one is not filled up, and cut where the terminal ends. */
+/** A column of a table. The last one is not padded, and is cut at the edge of the terminal. */
 export interface Column<T> {
   title: string;
-  /** null = there is none; it shows as "-", so that columns can be counted. */
+  /** null = no value; shown as "-", so that columns can be counted. */
   value(row: T): string | number | null;
   colour?(row: T): Colour | undefined;
 }
 
-/** The lines of a table, aligned; without colours in a pipe. */
+/** Returns the aligned lines of a table; without colours in a pipe. */
 export function tableLines<T>(
   rows: readonly T[],
   columns: readonly Column<T>[],

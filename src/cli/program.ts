@@ -5,7 +5,7 @@ import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
 import type { LayoutOptions } from './layout.js';
 
-/** Makes what a verb works with, once its options are known. */
+/** Creates what a verb gets, once its options are parsed. */
 export type MakeContext = (options: GlobalOptions) => Context;
 
 const WAIT = 'return as soon as the deploy is queued';
@@ -13,13 +13,13 @@ const MAIN = 'the file that Streamlit runs, such as src/app.py (default: found a
 const DEPENDENCIES = 'the file that lists the packages (default: found beside the main file or in the root folder)';
 const ROOT = 'the folder that holds the app, in a repository with several projects';
 
-/** What can be done with config vars and secrets; told here, so that nothing is loaded to tell it. */
+/** The actions on config vars and secrets. They are listed here so that help loads nothing. */
 const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
 const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
 /**
- * All verbs with their options. What a verb does is loaded when it is asked for, and not before: a command that only
- * prints something should return at once.
+ * Defines all verbs and their options. A verb's code is loaded only when it runs, so that a command that only prints
+ * something returns at once.
  */
 export function createProgram(make: MakeContext, version: string): Command {
   const program = new Command('streamlit-host')
@@ -294,7 +294,7 @@ export function createProgram(make: MakeContext, version: string): Command {
   return program;
 }
 
-/** The verbs as shells complete them. */
+/** Returns the verbs for shell completion. */
 export function verbsOf(program: Command): Verb[] {
   const optionsOf = (command: Command): Verb['options'] =>
     command.options.map(({ short, long, description }) => ({ short, long: long ?? '', summary: description }));

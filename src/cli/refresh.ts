@@ -15,13 +15,13 @@ const COLOURS: Record<AppOutcome['outcome'], Colour> = {
   unchanged: 'grey',
 };
 
-/** Has config.json and the folder of apps read again, and tells what was done. @throws Refusal `refresh-failed` where an app failed */
+/** Reloads config.json and the apps folder, and prints the outcomes. @throws Refusal `refresh-failed` where an app failed */
 export async function refresh(cli: Context): Promise<void> {
   const api = await cli.api();
   tell(cli, await api.post<RefreshedAnswer>('/refresh'));
 }
 
-/** Tells what was done with each app. @throws Refusal `refresh-failed` where one failed */
+/** Prints the outcome for each app. @throws Refusal `refresh-failed` where one failed */
 export function tell(cli: Context, { notes, apps }: RefreshedAnswer): void {
   const { out } = cli;
   if (out.json) out.data({ notes, apps });

@@ -3,7 +3,7 @@ import { appPath, type Api } from './api.js';
 import type { Context } from './context.js';
 import { git } from './git.js';
 
-/** Adds the git remote "host" to the checkout that the person stands in, or points it at another app. */
+/** Adds the git remote "host" to the current checkout, or points it at another app. */
 export async function remote(cli: Context, id: string, options: { new?: boolean }): Promise<void> {
   const path = appPath(id);
   if ((await git(cli.cwd, ['rev-parse', '--git-dir'])) === undefined) {

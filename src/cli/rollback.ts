@@ -6,7 +6,7 @@ import { afterChange } from './deploy-log.js';
 import { diffOf, summaryLines } from './diff.js';
 import { usage } from './failures.js';
 
-/** Brings a release back that was live: tells what that changes, asks, and follows the deploy. */
+/** Rolls back to an earlier release: shows what changes, asks, and follows the deploy. */
 export async function rollback(
   cli: Context,
   id: string,
@@ -30,7 +30,7 @@ export async function rollback(
   await afterChange(cli, api, id, deploy, options.wait);
 }
 
-/** The newest release before the live one that was live as well. @throws Refusal `nothing-before` */
+/** Returns the newest release before the live one that has been live. @throws Refusal `nothing-before` */
 async function before(api: Api, id: string, path: string): Promise<number> {
   const [{ release: live }, { deploys }] = await Promise.all([
     api.get<App>(path),

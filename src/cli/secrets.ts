@@ -6,7 +6,7 @@ import { usage } from './failures.js';
 import type { SecretsAnswer } from '../web/api/config.js';
 import { compactSpan } from '../lib/units.js';
 
-/** The secrets.toml of an app: its names, or a change of it. */
+/** Lists or changes an app's secrets.toml. */
 export async function secrets(
   cli: Context,
   id: string,

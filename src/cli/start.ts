@@ -8,17 +8,17 @@ import type { Context, Launcher } from './context.js';
 import { unreachable } from './failures.js';
 import { dataFolder, findLocal, findServing, type LocalServer } from './local.js';
 
-/** How long (ms) a server may take until it answers: it looks after every app first. */
+/** The time limit (ms) for a server to answer; it checks every app first. */
 const START_LIMIT_MS = 120_000;
-/** How long (ms) a server that listens may take to answer at its public address, which may lead elsewhere from here. */
+/** The time limit (ms) for a listening server to answer at its public URL, which may lead elsewhere from here. */
 const ANSWER_LIMIT_MS = 10_000;
-/** A log of earlier servers larger than this (bytes) is put aside. */
+/** A log of earlier servers larger than this (bytes) is rotated. */
 const MAX_LOG = 5 * 1024 * 1024;
 
 /**
- * Runs the server of this machine: in the foreground until it ends, or detached, and then this returns when it answers.
- * A server that runs already is named: fine for --detach, whose wish is fulfilled, and an error in the foreground, where
- * somebody relies on this process being the server.
+ * Runs the local server: in the foreground until it stops, or detached, returning once it answers. If a server is
+ * already running, that is fine with --detach, and an error in the foreground, where a service manager relies on this
+ * process being the server.
  * @throws Refusal `already-running`, `start-failed`
  */
 export async function startServer(cli: Context, options: { detach?: boolean }): Promise<void> {
@@ -45,7 +45,7 @@ export async function startServer(cli: Context, options: { detach?: boolean }): 
   await (ours ? announce(cli, server, data) : nameOther(cli, server, data));
 }
 
-/** The settings that are meant from where the person stands, wherever the server itself runs. */
+/** Returns the settings that depend on the current folder, wherever the server itself runs. */
 function foldersOf({ env, cwd }: Context): NodeJS.ProcessEnv {
   const named = ['CONFIG', 'APPS', 'LOGS'].flatMap((name) => {
     const path = env[`STREAMLIT_HOST_${name}`]?.trim();
@@ -143,7 +143,7 @@ async function announce(cli: Context, server: LocalServer, data: string): Promis
   );
 }
 
-/** The end of what this server, and none before it, has said. */
+/** Returns the last lines that this server has printed. */
 async function lastLines(file: string, from: number): Promise<string> {
   const log = await open(file, 'r');
   try {

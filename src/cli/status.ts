@@ -6,7 +6,7 @@ import { harmless } from './text.js';
 import { asSentence } from '../lib/words.js';
 import { compactBytes, compactSpan } from '../lib/units.js';
 
-/** How often (ms) the table is redrawn while it is watched, so that the uptime goes on. */
+/** How often (ms) a watched table is redrawn to update the uptime. */
 const TICK_MS = 1_000;
 
 const COLOURS: Record<string, Colour> = {
@@ -20,7 +20,7 @@ const COLOURS: Record<string, Colour> = {
   crashed: 'red',
 };
 
-/** Shows all apps in a table, or one of them. @throws Refusal `app-not-found` */
+/** Prints a table of all apps, or of one. @throws Refusal `app-not-found` */
 export async function status(cli: Context, id: string | undefined, options: { watch?: boolean }): Promise<void> {
   const api = await cli.api();
   const one = id === undefined ? undefined : await api.app(id);
@@ -39,7 +39,7 @@ export async function status(cli: Context, id: string | undefined, options: { wa
     );
 }
 
-/** The table of the apps. @param since how many seconds ago it was true */
+/** Returns the lines of the app table. @param since how many seconds ago it was true */
 export function statusLines(apps: readonly App[], out: Context['out'], since = (_app: App): number => 0): string[] {
   const memories: Column<App>[] = apps.some((app) => app.memory_bytes !== undefined)
     ? [
@@ -70,7 +70,7 @@ export function statusLines(apps: readonly App[], out: Context['out'], since = (
   return tableLines(apps, columns, out);
 }
 
-/** Below the table, why an app that failed did; in one sentence each. */
+/** Returns a line below the table for each failed app, with the reason. */
 function failures(apps: readonly App[]): string[] {
   const told = apps.filter((app) => app.state === 'failed' && (app.last_deploy?.reason ?? '') !== '');
   return told.length === 0
@@ -89,7 +89,7 @@ function lines(apps: readonly App[], cli: Context, api: Api, since?: (app: App) 
 }
 
 /**
- * Shows every change until interrupted: a table that stays in its place, or a line of JSON a change.
+ * Shows every change until interrupted: an updated table, or one line of JSON per change.
  * @param only the one app that is shown; all unless given
  */
 async function watch(cli: Context, api: Api, only: string | undefined): Promise<void> {
@@ -134,10 +134,10 @@ async function watch(cli: Context, api: Api, only: string | undefined): Promise<
   }
 }
 
-/** What comes with an event: all apps, one, or the id of one. */
+/** The data of an event: all apps, one, or the id of one. */
 type Told = Partial<App> & { apps?: App[] };
 
-/** An event without what belongs to other apps than the one that is shown; undefined where nothing is left of it. */
+/** Returns an event without other apps than the one shown; undefined if nothing is left. */
 export function narrowed(event: string, told: Told, only: string | undefined): Told | undefined {
   if (only === undefined) return told;
   if (event === 'snapshot') return { ...told, apps: (told.apps ?? []).filter(({ id }) => id === only) };

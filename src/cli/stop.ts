@@ -6,12 +6,12 @@ import { isRunning } from '../runtime/process/proc.js';
 import { dataFolder, findServing, type LocalServer } from './local.js';
 import { findServer } from './where.js';
 
-/** How long (ms) a server may take to end: it ends every app first. */
+/** The time limit (ms) for a server to stop; it stops every app first. */
 const STOP_LIMIT_MS = 120_000;
 
 /**
- * Ends the server of this machine, or the one that --url or STREAMLIT_HOST_URL names, and waits until it is gone; never
- * the one that was logged in to, which may be another. Fine where none runs.
+ * Stops the local server, or that of --url or STREAMLIT_HOST_URL, and waits until it has exited; never the one logged
+ * in to, which may be another. Does nothing if none runs.
  * @throws Refusal `not-reachable` where it does not end
  */
 export async function stopServer(cli: Context, options: { keepApps?: boolean }): Promise<void> {

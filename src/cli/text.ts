@@ -1,14 +1,14 @@
 import stringWidth from 'string-width';
 
-/** True where a text is nothing but printable ASCII, of which each character takes one column. */
+/** Matches text of printable ASCII, where each character takes one column. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
-/** How many columns of a terminal a text takes. */
+/** Returns the number of terminal columns of a text. */
 export function widthOf(text: string): number {
   return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
-/** The text, cut to a number of columns; what was cut off shows as "…". */
+/** Cuts a text to a number of columns, with "…" for the rest. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let kept = '';
@@ -21,18 +21,18 @@ export function cut(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-/** The text, filled with spaces to a number of columns. */
+/** Pads a text with spaces to a number of columns. */
 export function pad(text: string, columns: number, side: 'left' | 'right' = 'left'): string {
   const space = ' '.repeat(Math.max(0, columns - widthOf(text)));
   return side === 'left' ? text + space : space + text;
 }
 
-/** What others wrote, without what would steer the terminal: control characters become "?". */
+/** Replaces control characters in outside text with "?". */
 export function harmless(text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '?');
 }
 
-/** A line of a log without what would steer the terminal; its colours and tabs stay. */
+/** Removes terminal controls from a log line, except colours and tabs. */
 export function harmlessLine(line: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return line.replace(/(\x1b\[[\d;]*m)|\x1b\[[\d;?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g, '$1');

@@ -2,7 +2,7 @@ import { Refusal } from '../errors.js';
 import type { Context } from './context.js';
 import { dataFolder, localToken } from './local.js';
 
-/** The admin token of this machine's server, to be git's password. */
+/** Prints the local server's admin token, which is also git's password. */
 export async function token(cli: Context): Promise<void> {
   const data = dataFolder(cli.env, cli.cwd, cli.launcher?.root);
   const found = await localToken(cli.env, data);

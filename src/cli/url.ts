@@ -1,7 +1,7 @@
 import { usage } from './failures.js';
 
 /**
- * The address of a server as everything uses it: without a trailing slash.
+ * Returns a server's URL without a trailing slash.
  * @param what names the input in the refusal
  * @throws Refusal `usage`
  */
@@ -16,7 +16,7 @@ export function parseUrl(text: string, what: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** True where what is sent stays on this machine. */
+/** Returns whether requests to the URL stay on this machine. */
 export function isLoopback(url: string): boolean {
   const { hostname } = new URL(url);
   return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname);

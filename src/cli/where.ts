@@ -6,11 +6,11 @@ import { unreachable, usage } from './failures.js';
 import { dataFolder, findLocal, localToken } from './local.js';
 import { parseUrl } from './url.js';
 
-/** The server that is meant, and the token for it. */
+/** The selected server, and its token. */
 export interface Target {
   /** Without a trailing slash. */
   url: string;
-  /** undefined where none is known for this server. */
+  /** undefined if no token is known for this server. */
   token: string | undefined;
 }
 
@@ -21,14 +21,14 @@ export interface Surroundings {
   root: string | undefined;
   url?: string | undefined;
   tokenFile?: string | undefined;
-  /** False for what is about the server of this machine: the one logged in to may be another. */
+  /** False for commands on the local server, which may not be the one logged in to. */
   loggedIn?: boolean;
 }
 
 /**
- * Which server is meant: --url, then STREAMLIT_HOST_URL, then the one logged in to, then the one of this machine.
- * A token is sent only to the server that it belongs to: --token-file to whichever is meant; STREAMLIT_HOST_TOKEN to
- * STREAMLIT_HOST_URL, or without that to --url and to this machine's own; the others to the address they were kept for.
+ * Selects the server: --url, then STREAMLIT_HOST_URL, then the login, then the local one. A token is sent only to its
+ * own server: --token-file to the selected one; STREAMLIT_HOST_TOKEN to STREAMLIT_HOST_URL, or if that is unset, to
+ * --url and the local server; stored tokens to the URL they were stored for.
  * @throws Refusal `no-server`, `usage`
  */
 export async function findServer(around: Surroundings): Promise<Target> {

@@ -13,50 +13,50 @@ import type { Turns } from '../lib/turns.js';
 import type { Serving } from '../serving/serving.js';
 import type { AppStore } from '../store/apps.js';
 
-/** The live release's process, as people see it. */
+/** The live release's process, for people. */
 export interface ProcessStatus {
   state: ProcessState;
   release: number;
-  /** By which its runtime knows what runs of it; undefined while nothing does. */
+  /** The runtime's mark for what runs; undefined while nothing does. */
   mark: string | undefined;
-  /** Where it is a process of this machine. */
+  /** Set for a local process. */
   pid: number | undefined;
-  /** Where it listens on one. */
+  /** Set if it listens on a port. */
   port: number | undefined;
   /** ISO date. */
   startedAt: string;
-  /** Starts after a crash. */
+  /** The number of restarts after a crash. */
   restarts: number;
-  /** The most memory it may use, in bytes; undefined = no limit. */
+  /** The memory limit in bytes; undefined = no limit. */
   memoryLimit: number | undefined;
   /** What it runs in; undefined while nothing runs, or if an older server began it. */
   cage: ProcessCage | undefined;
 }
 
-/** An app with what runs of it now. */
+/** An app with its process. */
 export interface AppStatus {
   app: App;
   state: AppState;
   process: ProcessStatus | undefined;
 }
 
-/** What people read of an app, and where they find it; what is left out stays unchanged. */
+/** An app's description for visitors, and its URLs and branch; omitted fields stay unchanged. */
 export interface AppFacts {
   name?: string;
   description?: string;
-  /** As `tagsSchema` has them. */
+  /** In the format of `tagsSchema`. */
   tags?: string[];
-  /** True = not in the gallery. */
+  /** True = hidden from the gallery. */
   hidden?: boolean;
-  /** True = other branches that are pushed get previews. */
+  /** True = other pushed branches get previews. */
   previews?: boolean;
-  /** The branch whose pushes deploy. */
+  /** The deploy branch. */
   deployBranch?: string;
   /** Where in its repository the app is. */
   layout?: LayoutChange;
 }
 
-/** Called when something happened to an app; `undefined` = it was deleted. */
+/** Called when an app has changed; `undefined` = it was deleted. */
 export type AppListener = (id: string, status: AppStatus | undefined) => void;
 
 export interface AppsOptions {
@@ -66,13 +66,13 @@ export interface AppsOptions {
   removal: Pick<Removal, 'remove'>;
   sources: AppSources;
   previews: Pick<Previews, 'find'>;
-  /** Makes another branch the one that deploys. */
+  /** Changes the deploy branch. */
   chooseBranch: (id: string, branch: string) => Promise<void>;
-  /** Work on one app happens one after the other. */
+  /** Serialises the work on each app. */
   turns: Turns;
 }
 
-/** The apps themselves: listed, created, described, started, stopped, restarted, deleted. */
+/** Lists, creates, describes, starts, stops, restarts and deletes apps. */
 export class Apps {
   readonly #options: AppsOptions;
   readonly #listeners = new Set<AppListener>();
@@ -86,7 +86,7 @@ export class Apps {
     });
   }
 
-  /** Every app, by id. */
+  /** Lists all apps by id. */
   list(): AppStatus[] {
     return this.#options.store.list().map((app) => this.#status(app));
   }
@@ -97,7 +97,7 @@ export class Apps {
   }
 
   /**
-   * Creates an app that has nothing to run yet. Without an id, a free one is made from the name.
+   * Creates an empty app. Without an id, a free one is derived from the name.
    * @throws Refusal `app-id-invalid`, `app-id-reserved`, `app-exists`, `app-name-missing`, `app-name-taken`
    */
   async create(input: { id?: string; name: string; description?: string; layout?: LayoutChange }): Promise<AppStatus> {
@@ -105,7 +105,7 @@ export class Apps {
   }
 
   /**
-   * Changes what people read of an app, which branch deploys, and whether the others get previews. Restarts and deploys
+   * Changes an app's description, its deploy branch and whether other branches get previews. Restarts and deploys
    * nothing.
    * @throws Refusal `app-not-found`, `app-name-taken`, `preview-of-preview`, `app-in-place`, and those of a branch:
    *   `branch-invalid`, `branch-fixed`, `branch-has-preview`, and `layout-invalid`
@@ -137,7 +137,7 @@ export class Apps {
     return this.get(id);
   }
 
-  /** Starts a stopped app; resolves when its start is under way. Does nothing where it runs. @throws Refusal `nothing-deployed` */
+  /** Starts a stopped app; resolves when the start is in progress. Does nothing if it is running. @throws Refusal `nothing-deployed` */
   async start(id: string, by: Principal): Promise<AppStatus> {
     return this.#options.turns.take(id, async () => {
       const app = this.#options.store.get(id);
@@ -146,7 +146,7 @@ export class Apps {
     });
   }
 
-  /** Stops an app, and keeps it stopped. Does nothing where it is. */
+  /** Stops an app, and keeps it stopped. Does nothing if it is stopped. */
   async stop(id: string): Promise<AppStatus> {
     return this.#options.turns.take(id, async () => {
       const { store, sources, serving } = this.#options;
@@ -157,7 +157,7 @@ export class Apps {
     });
   }
 
-  /** Restarts the live release beside the old process, which serves until the new one does. @throws Refusal `nothing-deployed` */
+  /** Restarts the live release next to the old process, which serves until the new one does. @throws Refusal `nothing-deployed` */
   async restart(id: string, by: Principal): Promise<AppStatus> {
     return this.#options.turns.take(id, async () => {
       const app = this.#options.store.get(id);
@@ -166,7 +166,7 @@ export class Apps {
     });
   }
 
-  /** Stops an app and deletes all of it, its previews included. @throws Refusal `app-not-found`, `app-in-place` */
+  /** Stops an app and deletes everything of it, including its previews. @throws Refusal `app-not-found`, `app-in-place` */
   async remove(id: string): Promise<void> {
     const { store, removal } = this.#options;
     demandRepository(

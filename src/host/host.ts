@@ -5,13 +5,13 @@ import type { Apps } from './apps.js';
 import type { AppPreviews } from './previews.js';
 import type { Releases } from './releases.js';
 
-/** Everything that people can do with apps, by noun: what the API, the console and the gallery call. */
+/** Everything that people can do with apps, one object per noun, for the API, the console and the gallery. */
 export interface Host {
   readonly apps: Pick<Apps, keyof Apps>;
   readonly files: Pick<AppFiles, 'list' | 'read' | 'commit'>;
   readonly releases: Pick<Releases, keyof Releases>;
   readonly config: Pick<Configs, 'of' | 'change' | 'missing' | 'rotateKey'>;
   readonly previews: Pick<AppPreviews, keyof AppPreviews>;
-  /** Hides the values of an app in what people read of its logs. */
+  /** Masks an app's values in its logs. */
   readonly masks: Pick<Masks, 'of'>;
 }

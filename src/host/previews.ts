@@ -13,7 +13,7 @@ import type { Apps, AppStatus } from './apps.js';
 
 /** The previews of an app. */
 export interface PreviewList {
-  /** True where branches that are pushed get new ones. */
+  /** True if newly pushed branches get previews. */
   on: boolean;
   list: AppStatus[];
 }
@@ -29,8 +29,8 @@ export interface AppPreviewsOptions {
 }
 
 /**
- * The previews that an app has and could have. A branch that was pushed while previews were off, or whose preview is gone,
- * is stored and served nowhere; pushing it again does nothing, since git has it already.
+ * The previews that an app has and could have. A branch that was pushed while previews were off, or whose preview was
+ * deleted, is stored but not served. Pushing it again does nothing, since git already has it.
  */
 export class AppPreviews {
   readonly #options: AppPreviewsOptions;
@@ -39,13 +39,13 @@ export class AppPreviews {
     this.#options = options;
   }
 
-  /** The previews of an app's branches. @throws Refusal `app-not-found` */
+  /** Lists the previews of an app's branches. @throws Refusal `app-not-found` */
   of(id: string): PreviewList {
     const { store, apps, previews } = this.#options;
     return { on: previews.isOn(store.get(id)), list: apps.list().filter(({ app }) => app.preview?.of === id) };
   }
 
-  /** The stored branches without a preview, by name; none where the app has no previews at all. @throws Refusal `app-not-found` */
+  /** Lists the stored branches without a preview, by name; empty if the app cannot have previews. @throws Refusal `app-not-found` */
   async stored(id: string): Promise<string[]> {
     const { store, previews } = this.#options;
     const app = store.get(id);

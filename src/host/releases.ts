@@ -13,13 +13,13 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 
-/** What a release changes against the live one. */
+/** How a release differs from the live one. */
 export interface ReleaseDiff {
-  /** The live release; null where there is none, and so no difference. */
+  /** The live release; null if there is none, and so no difference. */
   live: number | null;
-  /** As `git diff --stat --patch` prints it; empty where the code is the same. */
+  /** The output of `git diff --stat --patch`; empty if the code is the same. */
   code: string;
-  /** The names of what is different in the config, or why that is unknown. */
+  /** The names that differ in the config, or why they are unknown. */
   config: ConfigDiff | Refusal;
 }
 
@@ -33,7 +33,7 @@ export interface ReleasesOptions {
   sources: AppSources;
 }
 
-/** The releases of apps: deployed again, rolled back to, compared, cancelled, stopped. */
+/** Redeploys, rolls back, compares, cancels and stops releases. */
 export class Releases {
   readonly #options: ReleasesOptions;
 
@@ -41,7 +41,7 @@ export class Releases {
     this.#options = options;
   }
 
-  /** Deploys what is newest again. @throws Refusal `app-not-found`, `nothing-deployed` */
+  /** Deploys the newest version again. @throws Refusal `app-not-found`, `nothing-deployed` */
   async redeploy(id: string, by: Principal): Promise<Deploy> {
     const app = this.#options.store.get(id);
     return this.#options.sources.of(app).redeploy(app, by);
@@ -67,7 +67,7 @@ export class Releases {
     return this.#options.deploys.request({ app: id, commit, branch, by, source: 'rollback', of: back });
   }
 
-  /** What one changes against the live one. @throws Refusal `release-not-found` */
+  /** Compares a release with the live one. @throws Refusal `release-not-found` */
   async diff(id: string, release: number): Promise<ReleaseDiff> {
     const app = this.#options.store.get(id);
     const to = demandRelease(app, release);
@@ -83,7 +83,7 @@ export class Releases {
     return { live: app.live, code, config };
   }
 
-  /** Ends an older one that still has open pages. @throws Refusal `release-not-found`, `release-is-live` */
+  /** Stops an older release that still has open pages. @throws Refusal `release-not-found`, `release-is-live` */
   async retire(id: string, release: number): Promise<Release> {
     const found = demandRelease(this.#options.store.get(id), release);
     if (found.state === 'live') {
@@ -93,18 +93,18 @@ export class Releases {
     return demandRelease(this.#options.store.get(id), release);
   }
 
-  /** Cancels a deploy that is not live yet. Does nothing where it has ended. @throws Refusal `release-not-found` */
+  /** Cancels a deploy that is not live yet. Does nothing if it has ended. @throws Refusal `release-not-found` */
   async cancel(id: string, release: number): Promise<Release> {
     demandRelease(this.#options.store.get(id), release);
     return this.#options.deploys.cancel(id, release);
   }
 
-  /** A deploy that is under way, to be followed; undefined where it has ended. */
+  /** Returns a deploy in progress, to follow it; undefined if it has ended. */
   underWay(id: string, release: number): Deploy | undefined {
     return this.#options.deploys.find(id, release);
   }
 
-  /** How many pages are open now, by release: the live one and those that drain. */
+  /** Returns the number of open pages by release: the live one and draining ones. */
   openPages(id: string): ReadonlyMap<number, number> {
     return this.#options.serving.openPages(id);
   }
