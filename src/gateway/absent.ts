@@ -1,28 +1,28 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isKnown, type App, type AppState } from '../domain/app/app.js';
 
-/** The pages a visitor sees where no app can answer. */
+/** The pages for an app that cannot answer. */
 export type AbsentPage = 'not-found' | 'empty' | 'starting' | 'building' | 'crashed' | 'stopped' | 'failed';
 
-/** What such a page shows in addition to the app's name. */
+/** The other facts that such a page shows. */
 export interface AbsentFacts {
-  /** The end of the log of the app's first deploy, while that is under way; for the operator alone. */
+  /** The last log lines of the app's first deploy while it runs; for operators only. */
   lines: string[];
-  /** Why it failed; for the operator alone. */
+  /** Why it failed; for operators only. */
   reason: string | undefined;
 }
 
 export interface AbsentOptions {
   /** Renders a page. */
   page: (page: AbsentPage, app: App | undefined, facts: AbsentFacts) => string;
-  /** The last lines of a deploy, without what must not be read. */
+  /** Returns the last lines of a deploy log, masked. */
   buildLog: (app: string, release: number) => Promise<string[]>;
-  /** True for a request of a browser that is signed in to the console. */
+  /** Returns whether a request comes from a browser that is logged in to the console. */
   isOperator: (request: IncomingMessage) => boolean;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
-/** "running" here means that the process went away in this very moment. */
+/** "running" here means that the process has just gone away. */
 const PAGES: Record<AppState, AbsentPage> = {
   created: 'not-found',
   deploying: 'building',
@@ -34,7 +34,7 @@ const PAGES: Record<AppState, AbsentPage> = {
   stopped: 'stopped',
 };
 
-/** What is answered under `/apps/<id>/` where no process can: a page for people, a line and a status for machines. */
+/** Answers under `/apps/<id>/` if no process can: people get a page, programs a status and a line. */
 export class Absent {
   readonly #options: AbsentOptions;
 
@@ -76,7 +76,7 @@ export class Absent {
       });
   }
 
-  /** What the operator alone is told. */
+  /** Returns what only operators see. */
   async #facts(page: AbsentPage, app: App | undefined): Promise<AbsentFacts> {
     const last = app?.releases.at(-1);
     if (app === undefined || last === undefined) return NOTHING;
@@ -90,7 +90,7 @@ export class Absent {
 
 const NOTHING: AbsentFacts = { lines: [], reason: undefined };
 
-/** True where the browser itself opens the page: the script of an app could read what it fetches, or has in a frame. */
+/** Returns whether the browser itself opens the page. An app's script could read a page that it fetches or frames. */
 function isOpened({ headers }: IncomingMessage): boolean {
   const { 'sec-fetch-mode': mode = 'navigate', 'sec-fetch-dest': dest = 'document' } = headers;
   return mode === 'navigate' && dest === 'document';

@@ -2,28 +2,28 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { parseRoute, parseWhole, withoutBase } from '../domain/app/route.js';
 
-/** How long a body may stand still (ms), and in how long (ms) at least `LEAST_BYTES` of it must come. */
+/** How long (ms) a body may stall, and the window (ms) in which at least `LEAST_BYTES` must arrive. */
 export interface Patience {
   idleMs: number;
   windowMs: number;
 }
 
 export interface ConnectionLimits {
-  /** The public base's own path; empty where it has none. */
+  /** The public URL's path; empty if it has none. */
   basePath: string;
-  /** The most connections at once. */
+  /** The maximum number of connections. */
   total: number;
-  /** The most of one address at once. */
+  /** The maximum per address. */
   perAddress: number;
-  /** True for an address that speaks for many, such as a proxy's: only `total` counts there. */
+  /** Returns whether an address stands for many clients, such as a proxy's; only `total` applies to it. */
   manyBehind: (address: string) => boolean;
-  /** For forms and calls, and for whatever is answered already. */
+  /** For forms, API calls and everything already answered. */
   quick: Patience;
-  /** For uploads, and for what an app receives. */
+  /** For uploads, and for bodies that an app receives. */
   patient: Patience;
-  /** How long (ms) a client may take nothing of what is there for it. */
+  /** How long (ms) a client may read nothing of pending data. */
   stuckMs: number;
-  /** How often (ms) is looked. */
+  /** The interval (ms) of the checks. */
   everyMs: number;
 }
 
@@ -38,10 +38,10 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   everyMs: 1_000,
 };
 
-/** Fewer bytes than this in one window are not a transfer, only a connection that is held. */
+/** Fewer bytes than this in one window do not count as a transfer. */
 const LEAST_BYTES = 512;
 
-/** How far somebody has got, and since when. */
+/** The progress of a transfer, and its time. */
 interface Progress {
   bytes: number;
   at: number;
@@ -49,17 +49,17 @@ interface Progress {
 
 interface Held {
   address: string;
-  /** What was received when it last moved, and at the beginning of this window. */
+  /** The bytes received when it last progressed, and at the start of this window. */
   idle: Progress;
   window: Progress;
-  /** What the client has taken when it last took some. */
+  /** The bytes read by the client when it last read some. */
   taken: Progress;
   asked: { request: IncomingMessage; response: ServerResponse; patience: Patience | undefined } | undefined;
 }
 
 /**
- * Keeps clients from holding connections: there are only so many, a body that was begun has to move, and so has what is
- * read. The time for headers is the HTTP server's own; that for pushes is the git handler's.
+ * Keeps clients from holding connections open: their number is limited, and bodies and responses must progress.
+ * Headers are limited by the HTTP server, and pushes by the git handler.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -113,7 +113,7 @@ export class Connections {
     }
   }
 
-  /** True where the client takes nothing of what waits for it. */
+  /** Returns whether the client does not read pending data. */
   #isStuck(socket: Socket, { taken }: Held, now: number): boolean {
     const bytes = socket.bytesWritten - socket.writableLength;
     if (socket.writableLength === 0 || bytes !== taken.bytes) {
@@ -123,7 +123,7 @@ export class Connections {
     return now - taken.at > this.#limits.stuckMs;
   }
 
-  /** True where a body was begun and does not come. */
+  /** Returns whether a body has started and does not arrive. */
   #isHeldUp(socket: Socket, held: Held, now: number): boolean {
     const { idle, window, asked } = held;
     if (asked === undefined) return false;

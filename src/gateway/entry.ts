@@ -6,40 +6,40 @@ import { plain } from './absent.js';
 import { refuse, type Gateway } from './gateway.js';
 import { isNavigation } from './pages.js';
 
-/** One of two origins: that of the apps, or that of everything else, which knows where they are. */
+/** One of two origins: the apps' one, or the one for everything else, which redirects to the apps. */
 export type Part = { of: 'apps' } | { of: 'platform'; appsBase: (host: string | undefined) => string };
 
 export interface EntryOptions {
   basePath: string;
-  /** True for a host that a request may name; everything else is for another server. */
+  /** Returns whether a host is ours; requests for others are refused. */
   isOurHost: (host: string | undefined) => boolean;
   gateway: Gateway;
-  /** What it answers where apps have an origin of their own; undefined on the one port. */
+  /** The part to serve if apps have their own origin; undefined with one port. */
   part?: Part;
   /** Answers below /git/. @param path without the query */
   git: (request: IncomingMessage, response: ServerResponse, path: string, query: string) => void;
-  /** The target of an app's extra path; undefined where the path is not one. */
+  /** Returns the target of an app's extra path; undefined if the path is not one. */
   redirect?: (path: string) => string | undefined;
-  /** Sees every request for a page of ours or of an app before it is answered. @param path without the query */
+  /** Called with every request for a page of ours or of an app before it is answered. @param path without the query */
   seen?: (request: IncomingMessage, response: ServerResponse, path: string) => void;
   /** Answers everything else. */
   web: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** What an HTTP server hands its requests and upgrades to. */
+/** The handlers for an HTTP server's requests and upgrades. */
 export interface Entry {
   request: (request: IncomingMessage, response: ServerResponse) => void;
   upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Ends every WebSocket and lets no other begin: the HTTP server does not know them any more, and would wait for them for ever. */
+  /** Closes all WebSockets and accepts no new ones. The HTTP server no longer tracks them, and would wait for them forever. */
   closeSockets: () => void;
 }
 
-/** The methods that anything but an app may have an answer to. */
+/** The methods that anything but an app may support. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-/** What the apps' origin has of the platform: the script and the styles of their pages, and word that it answers. */
+/** The server's paths on the apps' origin: the script and styles of their pages, and the health check. */
 const FOR_APPS = /^\/(_host\/.*|healthz)$/;
 
-/** The one door: every request and every upgrade comes in here and is sent to the part that answers it. */
+/** Creates the entry for every request and upgrade, and passes each to its handler. */
 export function createEntry(options: EntryOptions): Entry {
   const sockets = new Set<Duplex>();
   let closing = false;
@@ -52,7 +52,7 @@ export function createEntry(options: EntryOptions): Entry {
       ? { path: request.url, query: '' }
       : { path: request.url.slice(0, mark), query: request.url.slice(mark) };
   };
-  /** Why a request is refused at the door, whatever it asks for; undefined where it may come in. */
+  /** Returns why a request is refused, whatever its path; undefined if it is accepted. */
   const refusal = (request: IncomingMessage): { status: number; title: string; sentence: string } | undefined => {
     if (countOf(request.rawHeaders, 'host') > 1)
       return { status: 400, title: 'Bad Request', sentence: 'The request has more than one Host header.' };
@@ -67,7 +67,7 @@ export function createEntry(options: EntryOptions): Entry {
     }
     return undefined;
   };
-  /** What a path leads to at this origin. */
+  /** Routes a path at this origin. */
   const here = (
     route: Route,
     path: string,
@@ -153,7 +153,7 @@ export function createEntry(options: EntryOptions): Entry {
   };
 }
 
-/** How often a header stands in a message: of some, Node keeps the first alone. @param raw names and values in turn */
+/** Counts a header in a message. Of some headers, Node keeps only the first. @param raw names and values in turn */
 function countOf(raw: readonly string[], name: string): number {
   return raw.filter((text, place) => place % 2 === 0 && text.toLowerCase() === name).length;
 }

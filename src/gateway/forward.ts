@@ -7,35 +7,35 @@ import { cleanResponse, cleanUpgrade } from './headers.js';
 import { isHeartbeat } from '../domain/app/sleep.js';
 import type { Target } from './target.js';
 
-/** How long an app may be silent before its answer's headers, in ms: a cell that computes for minutes is not an error. */
+/** How long an app may take to send headers, in ms: a cell that computes for minutes is not an error. */
 const ANSWER_LIMIT_MS = 15 * 60_000;
-/** For WebSockets, in ms: how long an app may take to answer, and how long one end may stay open after the other has ended. */
+/** For WebSockets, in ms: how long an app may take to answer, and how long one end may stay open after the other has closed. */
 const LIMITS = { upgradeMs: 30_000, lingerMs: 15_000 };
-/** After how long without a byte (ms) the system asks whether a visitor is still there. */
+/** The idle time (ms) after which the system probes whether a visitor is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** The most bytes of an answer's headers: a login is kept in cookies, of which large ones are split into several. */
+/** The maximum size of a response's headers, in bytes. A login may set several large cookies. */
 const MAX_HEADERS = 64 * 1024;
 
-/** How an app's answer is to be changed on its way. */
+/** How to change an app's response. */
 export interface Manner {
-  /** Where browsers see the app, such as `/apps/hello`. */
+  /** The app's path for browsers, such as `/apps/hello`. */
   appPath: string;
-  /** A cookie of ours that is added. */
+  /** Our own cookie to add. */
   cookie: string | undefined;
 }
 
-/** What a failed request knows of its way, kept beside it while it is forwarded. */
+/** The facts of a request in progress, for its error handling. */
 interface Passage extends Manner {
   failed: (error: Error) => void;
-  /** Somebody is there, at the other end of a WebSocket. */
+  /** Called on activity at the visitor's end of a WebSocket. */
   touch?: () => void;
   asked?: ClientRequest;
 }
 
 /**
- * Sends requests and WebSockets to processes as streams, with the proxy library's own back pressure: no body is ever
- * held whole. The only file that knows the library.
+ * Streams requests and WebSockets to processes, with the proxy library's back pressure; no body is held in memory.
+ * The only file that uses the library.
  */
 export class Forwarder {
   readonly #proxy: ProxyServer;
@@ -86,7 +86,7 @@ export class Forwarder {
   }
 
   /**
-   * Forwards one request whose target was claimed already.
+   * Forwards a request whose target is already claimed.
    * @param failed called with an error; whether the answer has begun can be seen on the response
    */
   web(
@@ -120,7 +120,7 @@ export class Forwarder {
       .catch((error: Error) => passage.failed(error));
   }
 
-  /** Forwards one WebSocket whose target was claimed already; both ends close together. */
+  /** Forwards a WebSocket whose target is already claimed; both ends close together. */
   socket(
     request: IncomingMessage,
     socket: Socket,
@@ -139,14 +139,14 @@ export class Forwarder {
   }
 }
 
-/** A process as the library is told of it. What it calls "ssl" is where its options for Node's request begin, and it writes into it. */
+/** Returns a process as a target of the library. Its "ssl" option becomes the options of Node's request, and the library modifies it. */
 function whereTo({ backend }: Target): { target: ProxyTargetDetailed; ssl: { maxHeaderSize: number } } {
   return { target: { protocol: 'http:', ...reach(backend.address) }, ssl: { maxHeaderSize: MAX_HEADERS } };
 }
 
 /**
- * True where a kept connection was closed by the app just as the request came, and sending it again changes nothing: it
- * has no body, and its method is a safe one (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
+ * Returns whether the app closed a kept-alive connection just as the request arrived, and the request can be repeated
+ * safely: it has no body, and a safe method (https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
  */
 function isRepeatable(
   error: Error,
@@ -166,7 +166,7 @@ function isRepeatable(
   );
 }
 
-/** Neither end of a WebSocket outlives the other: a pipe passes on an end, but not a connection that broke. */
+/** Closes both ends of a WebSocket together: a pipe passes on an end, but not a broken connection. */
 function closeTogether(socket: Socket, upstream: Socket, lingerMs: number): void {
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   let timer: NodeJS.Timeout | undefined;

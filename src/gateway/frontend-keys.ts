@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readRegular } from '../lib/read-regular.js';
 
-/** How much of a hash stands in an address, in hexadecimal digits. */
+/** The number of hexadecimal digits of a hash in a URL. */
 const DIGITS = 20;
 
 /** The largest file of a frontend, in bytes. */
@@ -21,9 +21,9 @@ export interface Contents {
 const recordSchema = z.array(z.tuple([z.string(), z.string().regex(/^[0-9a-f]{64}$/)]));
 
 /**
- * What names the files of a frontend in addresses that browsers keep for a year: a hash over every one of them, so that two
- * apps share an address only where they share every byte. It is written down beside what the files looked like, because
- * reading them all takes a tenth of a second.
+ * Names the files of a frontend in URLs that browsers cache for a year: by a hash over all of them, so that apps
+ * share a URL only if they share every byte. The hash is stored with the files' stats, because reading them all takes
+ * a tenth of a second.
  */
 export class FrontendKeys {
   readonly #records: string;
@@ -89,7 +89,7 @@ function recordOf(text: string): [string, string][] | undefined {
   }
 }
 
-/** Every regular file below a folder, sorted, by its path from there. */
+/** Lists every file below a folder, sorted, as relative paths. */
 async function filesIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries

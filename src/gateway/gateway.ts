@@ -13,9 +13,9 @@ import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
 
-/** For how long an upgrade waits for a process that starts, in ms. */
+/** How long an upgrade waits for a process to start, in ms. */
 const HOLD_MS = 60_000;
-/** For how long another request waits for it, in ms. */
+/** How long another request waits for it, in ms. */
 const HOLD_REQUEST_MS = 30_000;
 
 export interface GatewayOptions {
@@ -23,29 +23,29 @@ export interface GatewayOptions {
   routes: RouteTable;
   pages: AppPages;
   files: StaticFiles;
-  /** The public base's own path; empty where it has none. */
+  /** The public URL's path; empty if it has none. */
   basePath: string;
-  /** Where visitors find the apps. */
+  /** Returns the public URL of the apps. */
   publicBase: () => string;
-  /** Who asks. */
+  /** Returns the visitor of a request. */
   visitor: (request: IncomingMessage) => Visitor;
-  /** Headers that reach apps in addition to the kinds that always do, in small letters. */
+  /** Additional headers that reach apps, in lower case. */
   appHeaders?: readonly string[];
-  /** Somebody came for an app that sleeps. */
+  /** Called when a visitor comes to a sleeping app. */
   wake: (app: string) => void;
-  /** Says what a visitor sees where no app can answer. */
+  /** Answers if no app can. */
   absent: Absent;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
-/** A request for an app, as the route parser understood it. */
+/** A parsed request for an app. */
 export interface AppRequest {
   id: string;
   release: number | undefined;
   rest: string;
 }
 
-/** What answers under `/apps/`: the app's process, or a page that says why it cannot. */
+/** Answers under `/apps/`: with the app's process, or a page that says why it cannot. */
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #forwarder = new Forwarder();
@@ -119,8 +119,8 @@ export class Gateway {
   }
 
   /**
-   * Answers a browser that opens a page: with the page itself, bound to the live release, also while the process starts;
-   * where this Streamlit cannot be bound, by the process, with a cookie that binds the browser.
+   * Answers a navigation with the page, bound to the live release, even while the process starts. A Streamlit that
+   * cannot be bound answers itself, with a cookie that binds the browser.
    */
   async #navigate(
     request: IncomingMessage,
@@ -150,7 +150,7 @@ export class Gateway {
     response.end(request.method === 'HEAD' ? undefined : html);
   }
 
-  /** Forwards a request, if need be once the app has woken. */
+  /** Forwards a request, after waking the app if necessary. */
   async #forwardSoon(
     request: IncomingMessage,
     response: ServerResponse,
@@ -164,7 +164,7 @@ export class Gateway {
     this.#forward(request, response, app, to, query, target);
   }
 
-  /** The process that answers, waited for where it is about to start. */
+  /** Returns the process that answers, after waiting if it is about to start. */
   async #ready(response: ServerResponse, id: string, release: number | undefined): Promise<Target | undefined> {
     const { apps, routes } = this.#options;
     return routes.whenReady(id, release, HOLD_REQUEST_MS, () => {
@@ -203,8 +203,9 @@ export class Gateway {
   }
 
   /**
-   * Streamlit trusts its makers' own cloud to drive an app from a frame around it; here it trusts this origin alone
-   * (client.allowedOrigins, https://docs.streamlit.io/develop/api-reference/configuration/config.toml).
+   * Answers Streamlit's host configuration. By default, Streamlit trusts its makers' cloud to control an app from a
+   * frame; here it trusts only this origin (client.allowedOrigins,
+   * https://docs.streamlit.io/develop/api-reference/configuration/config.toml).
    */
   #hostConfig(response: ServerResponse): void {
     json(response, {
@@ -218,7 +219,7 @@ export class Gateway {
     });
   }
 
-  /** Answers one upgrade; the caller has put an error listener on the socket. */
+  /** Answers an upgrade; the caller has added an error listener to the socket. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, to: AppRequest, query: string): Promise<void> {
     const { apps, routes, publicBase } = this.#options;
     const known = apps.find(to.id);
@@ -260,7 +261,7 @@ export class Gateway {
     });
   }
 
-  /** True where no page of another origin asks. */
+  /** Returns whether a request does not come from another origin's page. */
   #isFromHere({ headers }: IncomingMessage): boolean {
     const site = headers['sec-fetch-site'];
     return (
@@ -289,7 +290,7 @@ export class Gateway {
   }
 }
 
-/** What of an app a request is sent to instead; undefined where it is right as it is. */
+/** Returns the URL to redirect to; undefined if the requested one is right. */
 function movedTo(request: IncomingMessage, { release, rest }: AppRequest): string | undefined {
   // The address of a release is for what its pages ask: Streamlit would take it for a page of the app, and find none.
   if (release !== undefined && isNavigation(request, rest)) return rest === '' ? '/' : rest;
@@ -301,7 +302,7 @@ function movedTo(request: IncomingMessage, { release, rest }: AppRequest): strin
 /** States that will soon be "running". */
 const WORTH_WAITING: ReadonlySet<AppState> = new Set<AppState>(['starting', 'running', 'sleeping']);
 
-/** True for a page that had a connection before: Streamlit's third subprotocol is the session it comes back to. */
+/** Returns whether a page reconnects: Streamlit's third subprotocol is its previous session. */
 function comesBack(request: IncomingMessage): boolean {
   return (request.headers['sec-websocket-protocol'] ?? '').split(',').length >= 3;
 }
@@ -312,7 +313,7 @@ function json(response: ServerResponse, value: object): void {
     .end(JSON.stringify(value));
 }
 
-/** Ends an upgrade that leads nowhere with a status line, as HTTP asks. */
+/** Refuses an upgrade with a status line, as HTTP requires. */
 export function refuse(socket: Duplex, status: string, headers = ''): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n${headers}Content-Length: 0\r\n\r\n`);
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** How long (ms) a client may go on with what nobody reads, so that it gets to the answer. */
+/** How long (ms) a client may keep sending after an answer, so that it gets to read it. */
 const LINGER_MS = 2_000;
 
-/** A connection, as far as an answer to it needs one. */
+/** The parts of a connection that an answer needs. */
 interface Line {
   end(text: string): unknown;
   resume(): unknown;
@@ -12,10 +12,10 @@ interface Line {
 }
 
 /**
- * Answers a request whose URL and headers are too large, with a page. Mostly it is cookies: a script of one app can set so many
- * that the browser can open nothing of the host any more, for a year. `Clear-Site-Data` would delete them all, and with it let
- * any site log users out by a link that is too long. The page deletes what a script can delete, once a person presses the
- * button; the console's session is not among them. It needs no other file, since no other request would pass.
+ * Answers a request whose URL and headers are too large. The usual cause is cookies: one app's script can set so many
+ * that the browser can open nothing on the host for a year. `Clear-Site-Data` would delete them all, but any site
+ * could then log users out with a link that is too long. Instead, the page has a button that deletes what a script
+ * can delete, which excludes the console's session. It needs no other files, since no other request would succeed.
  * @param most the bytes that fit
  */
 export function answerOverflow(line: Line, most: number): void {
@@ -43,8 +43,8 @@ const STYLE =
   'button{font:inherit;padding:.4rem .9rem}';
 
 /**
- * A cookie is deleted by one of the same name, path, domain and partition, which no script is told: all that can be seen from
- * this page are tried (https://www.rfc-editor.org/rfc/rfc6265#section-5.3).
+ * Deletes a cookie by its name, path, domain and partition. Scripts do not learn these, so all that apply to this
+ * page are tried (https://www.rfc-editor.org/rfc/rfc6265#section-5.3).
  */
 const SCRIPT = `
 const size = () => new TextEncoder().encode(document.cookie).length;

@@ -5,8 +5,8 @@ import { SESSION_COOKIES } from '../store/sessions.js';
 const HOP_BY_HOP = ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'];
 
 /**
- * The kinds of headers that reach an app: what HTTP, browsers, Streamlit and its components need. Any other may be the
- * name by which an app has somebody's word for who the visitor is, and then every visitor could say it.
+ * The headers that reach an app: those that HTTP, browsers, Streamlit and its components need. An app may trust any
+ * other header to identify the visitor, and then every visitor could send it.
  */
 const PASSES = new RegExp(
   `^(${[
@@ -23,7 +23,7 @@ const PASSES = new RegExp(
   ].join('|')})$`,
 );
 
-/** A message may not name these away: its framing, its target and its visitor's state. */
+/** Headers that a message may not remove with Connection: its framing, its target and its visitor's state. */
 const KEPT = ['host', 'content-length', 'transfer-encoding', 'cookie', 'set-cookie'];
 
 /**
@@ -61,11 +61,11 @@ export interface Forwarded {
   /** The visitor's address. */
   address: string;
   proto: string;
-  /** Names in small letters that the operator also lets pass, such as of what their proxy says; "x-sso-*" for a kind. */
+  /** Additional headers that the operator allows, in lower case; "x-sso-*" matches a prefix. */
   also?: readonly string[];
 }
 
-/** Makes a request's headers those that an app may see, in place. */
+/** Reduces a request's headers to those that an app may see, in place. */
 export function cleanRequest(request: IncomingMessage, forwarded: Forwarded): void {
   const headers = request.headers;
   removeHopByHop(headers, headers.upgrade !== undefined && connectionNames(headers).includes('upgrade'));
@@ -81,7 +81,7 @@ export function cleanRequest(request: IncomingMessage, forwarded: Forwarded): vo
 }
 
 /**
- * Makes an app's answer one that may leave, in place.
+ * Removes headers that an app may not send from its response, in place.
  * @param appPath where the app lives, such as `/apps/hello`
  * @param cookie one of ours that is added
  */
@@ -90,7 +90,7 @@ export function cleanResponse(headers: IncomingHttpHeaders, appPath: string, coo
   cleanOrigin(headers, appPath, cookie);
 }
 
-/** The same for the answer that makes a connection a WebSocket. */
+/** Does the same for the response that opens a WebSocket. */
 export function cleanUpgrade(headers: IncomingHttpHeaders, appPath: string): void {
   removeHopByHop(headers, true);
   cleanOrigin(headers, appPath, undefined);
@@ -107,8 +107,9 @@ function cleanOrigin(headers: IncomingHttpHeaders, appPath: string, cookie: stri
 }
 
 /**
- * Binds a cookie to its app: without a domain, and with the app's path unless it has one below that. So two apps do not
- * overwrite each other's, and none can fill the browser's jar for the console. The rest of it stays as it is, to the byte.
+ * Limits a cookie to its app: removes the domain, and sets the app's path unless it has one below it. So apps do not
+ * overwrite each other's cookies, and none can fill the browser's cookie jar for the console. The rest is unchanged,
+ * byte for byte.
  * @param appPath such as `/apps/hello`
  */
 export function scopeCookie(cookie: string, appPath: string): string {
@@ -125,8 +126,9 @@ export function scopeCookie(cookie: string, appPath: string): string {
 }
 
 /**
- * A Cookie header as an app may see it: without the console's session, and of several cookies of one name only the first,
- * which has the longest path (https://www.rfc-editor.org/rfc/rfc6265#section-5.4) and so is the app's own.
+ * Returns a Cookie header as an app may see it: without the console session, and with only the first of several
+ * cookies of one name, which has the longest path (https://www.rfc-editor.org/rfc/rfc6265#section-5.4) and so is the
+ * app's own.
  */
 export function forApp(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
@@ -141,7 +143,7 @@ export function forApp(header: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** A cookie without a name whose value reads like a pair comes back from browsers as that pair. */
+/** Returns a cookie's name. Browsers return a nameless cookie whose value looks like a pair as that pair. */
 function cookieName(cookie: string): string {
   return (
     cookie

@@ -2,19 +2,19 @@ import { isIP } from 'node:net';
 import { isLoopback, nameOf } from '../domain/access/origins.js';
 import type { TrustedProxies } from '../domain/access/visitor.js';
 
-/** Under which names the server answers. */
+/** The host names that the server accepts. */
 export interface HostRule {
   publicBase: string;
   /** The address it listens on. */
   bind: string;
-  /** Names that the operator adds. */
+  /** Names added by the operator. */
   named: readonly string[];
 }
 
 /**
- * True where a request may name this host: the public base's, loopback's, and those that the operator adds. A page of
- * another site whose name is made to lead here (DNS rebinding) gives itself away by that name. A number cannot be made
- * to lead elsewhere, so any is fine where the server can be reached by numbers. Ports do not matter to any of this.
+ * Returns whether a request may use this host: the public URL's, a loopback name, or one added by the operator. With
+ * DNS rebinding, a page of another site uses its own name. An IP address cannot be rebound, so any is accepted if the
+ * server can be reached by address. Ports do not matter.
  * @param host as in the Host header; undefined in HTTP/1.0, which no browser speaks
  */
 export function isOurHost(host: string | undefined, { publicBase, bind, named }: HostRule): boolean {
@@ -26,8 +26,8 @@ export function isOurHost(host: string | undefined, { publicBase, bind, named }:
 }
 
 /**
- * True for the address of a proxy: one that is trusted, or one on this machine, where people use the server under another
- * name and come from here all the same.
+ * Returns whether an address stands for many clients: a trusted proxy, or this machine, if people use the server
+ * under another name.
  */
 export function isManyBehind(address: string, publicBase: string, proxies: Pick<TrustedProxies, 'has'>): boolean {
   if (proxies.has(address)) return true;

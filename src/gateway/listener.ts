@@ -5,18 +5,18 @@ import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connect
 import type { Entry } from './entry.js';
 import { answerOverflow } from './header-overflow.js';
 
-/** The most bytes of a request's address and headers together. */
+/** The maximum size of a request's URL and headers, in bytes. */
 const MAX_HEADERS = 64 * 1024;
-/** How long a request's headers may take, in ms, also on a connection that says nothing at all. */
+/** How long a request's headers may take, in ms, even on an idle connection. */
 const HEADERS_MS = 20_000;
-/** How long the rest of a refused request may go on arriving, in ms. */
+/** How long the rest of a refused request may keep arriving, in ms. */
 const LINGER_MS = 3_000;
-/** How long open requests may take to end when the server stops, in ms. */
+/** How long open requests may take to finish when the server stops, in ms. */
 const STOP_LIMIT_MS = 5_000;
 
 /** Where to listen. */
 export interface Address {
-  /** 0 = any that is free. */
+  /** 0 = any free port. */
   port: number;
   bind: string;
   /** The setting that names the port. */
@@ -73,13 +73,13 @@ export async function listen(address: Address, entry: Entry, limits: Partial<Con
   return server;
 }
 
-/** The answer to what cannot be read as a request. */
+/** The answer to a malformed request. */
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 /**
- * Takes a request for what it is without its upgrade. Clients that would rather speak HTTP/2 (Java's, curl --http2) offer
- * that with their first request, and a server may go on as if they had not
- * (https://www.rfc-editor.org/rfc/rfc9110#section-7.8); Node has stopped reading by then, so it is parsed again.
+ * Handles a request for another protocol as a plain one. Clients that prefer HTTP/2 (Java's, curl --http2) offer that
+ * in their first request, and a server may ignore the offer (https://www.rfc-editor.org/rfc/rfc9110#section-7.8).
+ * Node has stopped parsing by then, so the request is parsed again.
  */
 function declineUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/${request.httpVersion}`];
@@ -95,7 +95,7 @@ function declineUpgrade(server: Server, request: IncomingMessage, socket: Duplex
   server.emit('connection', socket);
 }
 
-/** Closes the port: what is under way may end, for a while. */
+/** Closes the port; requests in progress get some time to finish. */
 export async function close(server: Server): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeIdleConnections();

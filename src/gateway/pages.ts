@@ -6,10 +6,10 @@ import type { Paths } from '../store/paths.js';
 import { bindPage, type Frontend, type Frontends } from './frontend.js';
 import type { Target } from './target.js';
 
-/** How long Streamlit may take to say what a path below an app is, in ms. */
+/** How long Streamlit may take to say whether a path is a page, in ms. */
 const ASK_MS = 5_000;
 
-/** Below an app, what is Streamlit's own and never a page of the app. */
+/** Paths below an app that are Streamlit's own and never pages. */
 const NO_PAGE = /^\/(_stcore|media|component|app\/static|static|auth|oauth2callback|~\d+)(\/|$)/;
 
 export interface AppPagesOptions {
@@ -17,11 +17,11 @@ export interface AppPagesOptions {
   paths: Paths;
   frontends: Frontends;
   basePath: string;
-  /** The address of the module that is added to every page. */
+  /** The URL of the module that is added to every page. */
   module: string | undefined;
 }
 
-/** The pages of apps, served by the gateway itself: bound to a release, and there before the process is. */
+/** Serves the pages of apps: bound to a release, and available before the process. */
 export class AppPages {
   readonly #options: AppPagesOptions;
 
@@ -30,7 +30,7 @@ export class AppPages {
   }
 
   /**
-   * The page for a navigation, as HTML.
+   * Returns the HTML for a navigation.
    * @param target the process that new visitors get, where it serves
    * @returns undefined where the app itself must answer
    */
@@ -43,12 +43,12 @@ export class AppPages {
     return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module });
   }
 
-  /** True where the pages that new visitors get bind themselves to their release, each tab by itself. */
+  /** Returns whether new visitors' pages bind themselves to their release, each tab by itself. */
   async pins(app: App, target: Target | undefined): Promise<boolean> {
     return (await this.frontend(app, numberOf(app, target)))?.pins === true;
   }
 
-  /** The frontend of a release. */
+  /** Returns a release's frontend. */
   async frontend(app: App, release: number | null): Promise<Frontend | undefined> {
     const found = findRelease(app, release);
     const environment = found === undefined ? undefined : this.#options.paths.environmentOf(found);
@@ -70,8 +70,9 @@ export class AppPages {
   }
 
   /**
-   * Whether a path below an app is one of its pages. Streamlit answers any path it does not know with its page, and an
-   * `st.App` may have paths of its own, so it is asked; before it can answer, what looks like a page is taken for one.
+   * Returns whether a path below an app is one of its pages. Streamlit answers unknown paths with its page, and an
+   * `st.App` may have its own paths, so Streamlit is asked. Until it can answer, a path that looks like a page counts
+   * as one.
    */
   async #isPage(app: App, rest: string, target: Target | undefined, frontend: Frontend): Promise<boolean> {
     if (target?.backend.state !== 'ready') return !/\.[a-z0-9]{1,5}$/i.test(rest);
@@ -87,12 +88,12 @@ export class AppPages {
   }
 }
 
-/** The release that new visitors get. @param target where it serves */
+/** Returns the release for new visitors. @param target where it serves */
 function numberOf(app: App, target: Target | undefined): number | null {
   return target?.backend.release ?? app.live;
 }
 
-/** True for a browser that opens a page of an app, rather than a script that asks for something. */
+/** Returns whether a browser opens a page of an app, rather than a script requesting something. */
 export function isNavigation(request: IncomingMessage, rest: string): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   if (request.headers.accept?.includes('text/html') !== true || NO_PAGE.test(rest)) return false;
@@ -100,13 +101,13 @@ export function isNavigation(request: IncomingMessage, rest: string): boolean {
   return mode === undefined || mode === 'navigate';
 }
 
-/** The release that a page was given by an older Streamlit's cookie, which binds all tabs of a browser at once. */
+/** Returns the release in an older Streamlit's cookie, which binds all tabs of a browser at once. */
 export function releaseFromCookie(request: IncomingMessage, app: string): number | undefined {
   const match = new RegExp(`(?:^|;\\s*)${cookieFor(app)}=([1-9][0-9]{0,8})(?:;|$)`).exec(request.headers.cookie ?? '');
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-/** The cookie that binds a browser's pages of one app to a release, for a Streamlit that cannot bind a tab. */
+/** Returns the cookie that binds a browser to a release, for a Streamlit that cannot bind a tab. */
 export function releaseCookie(app: string, appPath: string, release: number): string {
   return `${cookieFor(app)}=${release}; Path=${appPath}; SameSite=Lax; HttpOnly`;
 }

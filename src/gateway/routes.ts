@@ -7,15 +7,15 @@ interface AppRoutes {
 }
 
 /**
- * Which process answers for which app and release. The swap of a deploy is one assignment here, and a request picks its
- * target and is counted on it in one tick, so that none falls between two releases.
+ * Maps apps and releases to processes. The swap of a deploy is one assignment here. A request picks its target and is
+ * counted on it in the same tick, so none falls between two releases.
  */
 export class RouteTable {
   readonly #entries = new Map<string, AppRoutes>();
   readonly #waiting = new Map<string, Set<() => void>>();
 
   /**
-   * Makes a target the one that new visitors get.
+   * Makes a target the one for new visitors.
    * @returns the one that was, which now drains
    */
   swap(app: string, target: Target): Target | undefined {
@@ -31,7 +31,7 @@ export class RouteTable {
     return before;
   }
 
-  /** Lets an older release's pages find it again, as after a restart of the platform. */
+  /** Restores an older release's route for its pages, as after a server restart. */
   drainBehind(app: string, target: Target): void {
     const entry = this.#entries.get(app) ?? { live: undefined, draining: new Map<number, Target>() };
     entry.draining.set(target.backend.release, target);
@@ -39,7 +39,7 @@ export class RouteTable {
     this.changed(app);
   }
 
-  /** Takes a target out: it gets nothing more. */
+  /** Removes a target, which gets no further requests. */
   drop(app: string, target: Target): void {
     const entry = this.#entries.get(app);
     if (entry === undefined) return;
@@ -49,7 +49,7 @@ export class RouteTable {
     this.changed(app);
   }
 
-  /** The target for a page of this release: its own while it is there and has not crashed, else the live one. */
+  /** Returns the target for a page of this release: its own if it exists and has not crashed, otherwise the live one. */
   pick(app: string, release: number | undefined): Target | undefined {
     const entry = this.#entries.get(app);
     if (entry === undefined) return undefined;
@@ -58,7 +58,7 @@ export class RouteTable {
     return own?.backend.state === 'ready' || own?.backend.state === 'starting' ? own : entry.live;
   }
 
-  /** The live target of an app. */
+  /** Returns the live target of an app. */
   live(app: string): Target | undefined {
     return this.#entries.get(app)?.live;
   }
@@ -68,12 +68,12 @@ export class RouteTable {
     return [...(this.#entries.get(app)?.draining.values() ?? [])];
   }
 
-  /** True while somebody waits for an app to serve. */
+  /** Returns whether somebody waits for an app to serve. */
   hasWaiters(app: string): boolean {
     return (this.#waiting.get(app)?.size ?? 0) > 0;
   }
 
-  /** Wakes those who wait for an app: its process has another state, or its route another target. */
+  /** Wakes those who wait for an app, because its process or route has changed. */
   changed(app: string): void {
     const waiters = this.#waiting.get(app);
     this.#waiting.delete(app);

@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import type { ProcessState } from '../domain/app/process.js';
 import type { Address } from '../lib/address.js';
 
-/** What the gateway must know of a process; its address and state may change under its feet. */
+/** A process, for the gateway; its address and state can change at any time. */
 export interface Backend {
   readonly release: number;
   readonly address: Address;
@@ -10,12 +10,12 @@ export interface Backend {
 }
 
 /**
- * A process as the gateway sees it: where to send, and what is still being sent. A request is counted in the same tick
- * in which its target is picked, so that nobody can believe a target idle that is about to be used.
+ * A process with its requests in progress. A request is counted in the same tick in which its target is picked, so a
+ * target about to be used never looks idle.
  */
 export class Target {
   readonly backend: Backend;
-  /** Free connections end before uvicorn's 5 s would end them, or a request could meet a closing one. */
+  /** Closes idle connections before uvicorn does after 5 s, or a request could meet a closing one. */
   readonly agent = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 32, timeout: 3_000 });
   readonly #claims = new Set<symbol>();
   readonly #sockets = new Set<() => void>();
@@ -30,32 +30,32 @@ export class Target {
     this.#lastSocketAt = socketsUntil?.getTime() ?? 0;
   }
 
-  /** Requests and WebSockets that are under way. */
+  /** The number of requests and WebSockets in progress. */
   get claims(): number {
     return this.#claims.size;
   }
 
-  /** WebSockets that are open: one for each open page. */
+  /** The number of open WebSockets: one for each open page. */
   get sockets(): number {
     return this.#sockets.size;
   }
 
-  /** When the last WebSocket closed, in ms since 1970; 0 = there was none yet. */
+  /** The time when the last WebSocket closed, in ms since 1970; 0 = none yet. */
   get lastSocketAt(): number {
     return this.#lastSocketAt;
   }
 
-  /** When somebody last asked for something or touched a page, in ms since 1970. */
+  /** The time of the last request or page activity, in ms since 1970. */
   get lastActivity(): number {
     return this.#lastActivity;
   }
 
-  /** The same, but 0 as long as nobody has: a process that starts was not visited yet. */
+  /** The same, but 0 until the first visit: a process that starts has not been visited. */
   get visitedAt(): number {
     return this.#visitedAt;
   }
 
-  /** Somebody is there. */
+  /** Records activity. */
   touch(): void {
     this.#lastActivity = Date.now();
     this.#visitedAt = this.#lastActivity;
@@ -80,7 +80,7 @@ export class Target {
     };
   }
 
-  /** Resolves when no request is under way (WebSockets aside), after the limit (ms), or with the signal. */
+  /** Resolves when no request is in progress (WebSockets aside), after the limit (ms), or with the signal. */
   async whenIdle(limitMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + limitMs;
     while (this.#claims.size > this.#sockets.size) {
@@ -100,12 +100,12 @@ export class Target {
     }
   }
 
-  /** Closes the WebSockets: their pages connect again, to whatever is live then. */
+  /** Closes the WebSockets; their pages reconnect to the live release. */
   closeSockets(): void {
     for (const end of [...this.#sockets]) end();
   }
 
-  /** Closes what is open and every pooled connection, so that the address's next owner never meets an old one. */
+  /** Closes all connections, including pooled ones, so that the address's next owner never gets an old one. */
   close(): void {
     this.closeSockets();
     this.agent.destroy();

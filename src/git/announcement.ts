@@ -2,9 +2,9 @@ import { parseUpdate, type RefUpdate } from '../domain/app/push.js';
 import { PktReader } from './pkt.js';
 
 /**
- * What a push announces: its body begins with the refs that it brings, and its objects come after them
- * (https://git-scm.com/docs/gitprotocol-pack#_reference_update_request_and_packfile_transfer). git reads it all by itself;
- * this only listens, and makes nothing of what it does not understand.
+ * Reads what a push announces: the body starts with its refs, before the objects
+ * (https://git-scm.com/docs/gitprotocol-pack#_reference_update_request_and_packfile_transfer). git reads the whole
+ * body itself; this only listens, and ignores what it does not understand.
  */
 export class Announcement {
   readonly #reader = new PktReader();

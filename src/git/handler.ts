@@ -15,39 +15,39 @@ import { lower } from '../lib/priority.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 
-/** How long what git has started may outlive it before the client is told, in ms. */
+/** How long processes started by git may outlive it before the client gets the result, in ms. */
 const AFTER_MS = 3_000;
-/** How long a client may be silent in the middle of a request, in ms. */
+/** How long a client may be silent during a request, in ms. */
 const IDLE_MS = 10 * 60_000;
 
 type Service = 'git-upload-pack' | 'git-receive-pack';
 
-/** The repositories as the git handler needs them. */
+/** The repositories, for the git handler. */
 export interface GitRepositories {
-  /** The repository's folder, where the app exists. */
+  /** Returns the repository's folder if the app exists. */
   find(app: string): string | undefined;
   /** The folder of an empty repository, served before the first push to an app that does not exist yet. */
   empty: string;
   /** @throws Refusal where nobody can push to this app */
   demandPushable(app: string): void;
-  /** Makes the app that a first push names. */
+  /** Creates the app named by a first push. */
   begin(app: string): Promise<string>;
-  /** Called after every push: an app that was made for it and got nothing goes again. */
+  /** Called after every push: deletes an app that was created for it and got nothing. */
   end(app: string): Promise<void>;
 }
 
 export interface GitHandlerOptions {
   check: CheckToken;
   attempts: Attempts;
-  /** Who asks. */
+  /** Returns the visitor of a request. */
   visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   repositories: GitRepositories;
   pushes: Pushes;
-  /** git's small environment. */
+  /** The minimal environment for git. */
   env: Readonly<Record<string, string>>;
   /** The folder of the hooks. */
   hooks: string;
-  /** The unix socket of the hooks' other end. */
+  /** The unix socket of the hook server. */
   hookSocket: string;
   /** The largest push, in bytes. */
   maxPush: number;
@@ -55,8 +55,8 @@ export interface GitHandlerOptions {
 }
 
 /**
- * git's smart HTTP (https://git-scm.com/docs/http-protocol), around git's own upload-pack and receive-pack: every request
- * is authenticated before anything else, names are checked against an allowlist, and bodies are streams.
+ * Serves git's smart HTTP (https://git-scm.com/docs/http-protocol) with git's own upload-pack and receive-pack. Every
+ * request is authenticated first, names are checked against an allowlist, and bodies are streams.
  */
 export class GitHandler {
   readonly #options: GitHandlerOptions;
@@ -213,7 +213,7 @@ export class GitHandler {
     return child;
   }
 
-  /** Hands the body to git, unpacked and counted, never held whole. @param hear is told of it on the way */
+  /** Passes the body to git, decompressed and counted, without holding it in memory. @param hear is told of it on the way */
   async #feed(
     request: IncomingMessage,
     child: ChildProcess,
@@ -255,7 +255,7 @@ export class GitHandler {
   }
 
   /**
-   * Hands git's answer to the client as it comes, and goes on reading it when the client has left, or a hook would stick.
+   * Streams git's answer to the client, and keeps reading it when the client has left, because a hook would block.
    * @returns false where git was killed, so that there is no whole answer
    */
   async #answer(child: ChildProcess, response: ServerResponse, service: Service): Promise<boolean> {
@@ -282,7 +282,7 @@ export class GitHandler {
   }
 }
 
-/** Ends what a killed git has left of its group. */
+/** Stops what is left of a killed git's process group. */
 function endHooks({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
@@ -298,13 +298,13 @@ function noApp(app: string): Refusal {
   return new Refusal('not-found', 'app-not-found', `There is no app "${app}" yet. ${how}.`);
 }
 
-/** git's protocol version as the client asks for it; only what git itself would send is passed on. */
+/** Returns the protocol version that the client asks for, if git itself would send it. */
 function protocolOf(request: IncomingMessage): string {
   const header = request.headers['git-protocol'];
   return typeof header === 'string' && /^version=[0-2]$/.test(header) ? header : '';
 }
 
-/** git shows a text/plain answer to the person at the terminal. */
+/** Answers with text/plain, which git shows at the terminal. */
 function say(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
   request.resume();
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' });

@@ -6,21 +6,21 @@ import { harmless } from './harmless.js';
 const STDOUT = 1;
 const STDERR = 2;
 const EXIT = 3;
-/** The most that a hook may say before its first newline, in bytes. */
+/** The most that a hook may send before its first newline, in bytes. */
 const MAX_GREETING = 256 * 1024;
-/** How long hooks may take to end when the server stops, in ms. */
+/** How long hooks may take to finish when the server stops, in ms. */
 const CLOSE_MS = 2_000;
 
-/** A hook that runs in git, seen from the server. */
+/** A running git hook. */
 export interface HookCall {
   hook: 'pre-receive' | 'proc-receive';
-  /** The secret of the push that it belongs to. */
+  /** The secret of its push. */
   push: string;
-  /** git's own variables, by which the objects of a push are seen before they are accepted. */
+  /** git's own variables, with which a push's objects are visible before they are accepted. */
   env: Record<string, string>;
-  /** The options of the push, as far as the hook was told them. */
+  /** The push options that the hook received. */
   options: readonly string[];
-  /** What git says to the hook. */
+  /** git's input to the hook. */
   input: AsyncIterable<Buffer>;
   /** Writes to the hook's standard output, which is git. */
   answer(bytes: Uint8Array): void;
@@ -31,8 +31,8 @@ export interface HookCall {
 }
 
 /**
- * The hooks' other end: a unix socket that only this user can reach. A hook proves by its push's secret what it belongs
- * to; apps run as the same user, so the place alone would prove nothing.
+ * Serves git's hooks on a unix socket that only this user can reach. Apps may run as the same user, so a hook proves
+ * with its push's secret which push it belongs to.
  */
 export class HookServer {
   readonly #server: Server;
@@ -63,7 +63,7 @@ export class HookServer {
     await chmod(this.#path, 0o600);
   }
 
-  /** Takes no more hooks; those that were answered get the time to hear it. */
+  /** Accepts no more hooks; those that were answered get the time to receive it. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const timer = setTimeout(() => this.#sockets.forEach((socket) => socket.destroy()), CLOSE_MS);

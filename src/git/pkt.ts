@@ -1,17 +1,17 @@
-/** The longest that one packet's payload may be (https://git-scm.com/docs/gitprotocol-common). */
+/** The maximum payload of one packet (https://git-scm.com/docs/gitprotocol-common). */
 export const MAX_PAYLOAD = 65_516;
 
-/** A payload as a pkt-line: its length in bytes, not characters, as four hex digits before it. */
+/** Returns a payload as a pkt-line: after its length in bytes, as four hex digits. */
 export function pkt(payload: string | Uint8Array): Buffer {
   const body = typeof payload === 'string' ? Buffer.from(payload, 'utf8') : Buffer.from(payload);
   if (body.length > MAX_PAYLOAD) throw new RangeError(`a packet of ${body.length} bytes is too long`);
   return Buffer.concat([Buffer.from((body.length + 4).toString(16).padStart(4, '0'), 'latin1'), body]);
 }
 
-/** What ends a part of a conversation. */
+/** Ends a section of a conversation. */
 export const FLUSH = Buffer.from('0000', 'latin1');
 
-/** Takes pkt-lines out of a stream of bytes, however they are cut. */
+/** Reads pkt-lines from a stream, however the bytes are split. */
 export class PktReader {
   #rest = Buffer.alloc(0);
 
@@ -23,7 +23,7 @@ export class PktReader {
     return [...this.read(chunk)];
   }
 
-  /** Yields the packets one by one: a reader that stops never parses what follows, which need not be packets. */
+  /** Yields the packets one by one. A reader that stops never parses what follows, which need not be packets. */
   *read(chunk: Uint8Array): Generator<Buffer | null> {
     this.#rest = Buffer.concat([this.#rest, chunk]);
     while (this.#rest.length >= 4) {

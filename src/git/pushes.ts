@@ -26,7 +26,7 @@ import type { HookCall } from './hook-server.js';
 import { FLUSH, PktReader, pkt } from './pkt.js';
 import { asClause } from '../lib/words.js';
 
-/** What pushes need of those who deploy. */
+/** Deploys, for pushes. */
 export interface PushDeploys {
   /**
    * @param env lets git see objects that are not accepted yet
@@ -44,17 +44,17 @@ export interface PushDeploys {
     source: 'push';
     seen: string | null;
   }): Promise<Deploy>;
-  /** Writes down the branch that deploys. */
+  /** Records the deploy branch. */
   adoptBranch(app: string, branch: string): Promise<void>;
 }
 
-/** What pushes need of previews. */
+/** Previews, for pushes. */
 export interface PushPreviews {
   isOn(app: App): boolean;
   find(app: string, branch: string): App | undefined;
-  /** The preview of a branch, made where there is none. @returns its id */
+  /** Returns the preview of a branch, and creates it if necessary. @returns its id */
   ensure(app: string, branch: string): Promise<string>;
-  /** Removes the preview of a branch. @returns its id, where there was one */
+  /** Deletes the preview of a branch. @returns its id, where there was one */
   removeOf(app: string, branch: string): Promise<string | undefined>;
 }
 
@@ -63,7 +63,7 @@ export interface PushOptions {
   deploys: PushDeploys;
   previews: PushPreviews;
   headStarts: Pick<HeadStarts, 'begin' | 'settle'>;
-  /** An app's address for visitors. */
+  /** Returns an app's URL. */
   url: (app: string) => string;
   logger: { error(facts: object, text: string): void };
 }
@@ -72,17 +72,17 @@ interface Push {
   app: string;
   by: Principal;
   announcement: Announcement;
-  /** The apps that it will deploy, as far as is known. */
+  /** The apps that it will deploy, as far as known. */
   deploys: readonly string[];
 }
 
 /** A ref whose commit becomes a release. */
 type DeployPlan = Extract<RefPlan, { kind: 'deploy' | 'preview' }>;
 
-/** The longest reason that git shows whole on the pusher's screen, in characters. */
+/** The longest reason that git shows completely, in characters. */
 const MAX_REASON = 300;
 
-/** The pushes that are under way, and what is answered to each of their refs. */
+/** Handles pushes in progress, and answers each of their refs. */
 export class Pushes {
   readonly #options: PushOptions;
   readonly #pushes = new Map<string, Push>();
@@ -98,7 +98,7 @@ export class Pushes {
     return secret;
   }
 
-  /** Reads what a push sends, as it comes: what it will deploy is known before its objects have arrived. */
+  /** Reads the body of a push as it arrives: its deploys are known before its objects are complete. */
   receive(secret: string, bytes: Uint8Array): void {
     const { apps, headStarts } = this.#options;
     const push = this.#pushes.get(secret);
@@ -138,7 +138,7 @@ export class Pushes {
     }
   }
 
-  /** The cheap refusals, while what was pushed is still in quarantine and leaves nothing behind. */
+  /** Refuses what cannot become a release, while the objects are in quarantine and leave nothing behind. */
   async #preReceive(push: Push, call: HookCall): Promise<number> {
     const parts: Buffer[] = [];
     for await (const part of call.input) parts.push(part);
@@ -215,7 +215,7 @@ export class Pushes {
     }
   }
 
-  /** What becomes of each ref. */
+  /** Plans what to do with each ref. */
   #plans(app: App, updates: readonly RefUpdate[]): { update: RefUpdate; plan: RefPlan }[] {
     const branch = deployBranchOf(app.deployBranch, updates, isBranchSettled(app));
     const previews = this.#previewRule(app);

@@ -37,9 +37,9 @@ export interface ExpectedRelease {
 export interface ProcessesOptions {
   store: Pick<AppStore, 'find'>;
   paths: Paths;
-  /** What runs them. */
+  /** Runs the processes. */
   runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>;
-  /** The path of the public base; empty if it has none. */
+  /** The path of the public URL; empty if it has none. */
   basePath: string;
   /** What an app may reach, given what its release asks of its cage; everything that the server can reach unless given. */
   confines?: (app: string, environment: string, cage: ReleaseCage | undefined) => Promise<Confines | undefined>;
@@ -47,7 +47,7 @@ export interface ProcessesOptions {
   url: (app: string) => string;
   /** PATH for apps. */
   path: string;
-  /** HOME for apps in place; the others get one of their own. */
+  /** HOME for in-place apps; the others have their own. */
   home: string;
   /** The folder of the code that an app's Python runs first. */
   launcher: string;
@@ -57,9 +57,9 @@ export interface ProcessesOptions {
   optionLimits: OptionLimits;
   /** How long a process may take to answer its health check, in ms. */
   startLimitMs: number;
-  /** How long Streamlit keeps the state of a page that lost its connection, in ms. */
+  /** How long Streamlit keeps the state of a disconnected page, in ms. */
   sessionTtlMs: number;
-  /** What a process gets of its app's config vars and secrets. */
+  /** Provides the config vars and secrets of a process. */
   config: Pick<ProcessConfig, 'prepare' | 'vars'>;
 }
 

@@ -15,7 +15,7 @@ it.each([
   expect(withLineEnds(before, edited)).toBe(after);
 });
 
-it('a text that was not edited stays as it was, and no edit changes the text of a line', () => {
+it('an unedited text stays unchanged, and no edit changes the text of a line', () => {
   const mixed = fc.array(fc.tuple(fc.constantFrom('', 'a', 'b', 'é 💥'), fc.constantFrom('\n', '\r\n')));
   const text = mixed.map((lines) => lines.flat().join(''));
   const plain = (one: string): string => one.replace(/\r\n/g, '\n');
