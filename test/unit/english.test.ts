@@ -243,7 +243,7 @@ describe('a test title', () => {
     expect(titles.length).toBeGreaterThan(1_500);
   });
 
-  it('has none of the phrases that read as if translated', () => {
+  it('has no phrases that read as if translated', () => {
     const found = titles.flatMap(({ file, line, text }) =>
       TITLE_PHRASES.filter(([phrase]) => phrase.test(text)).map(
         ([, better]) => `${file}:${line}: "${text}" (better: ${better})`,

@@ -73,7 +73,7 @@ it('follow waits for a server that is away, and gives up when its patience is ov
     if (tries === 1) return bytes('data: a\nid: 1\n\n');
     throw unreachable('gone');
   };
-  const pieces = follow({ open, patienceMs: 30, pauseMs: 5 });
+  const pieces = follow({ open, patienceMs: 300, pauseMs: 5 });
   await expect(pieces.next()).resolves.toMatchObject({ done: false });
   await expect(pieces.next()).rejects.toThrow('gone');
   expect(tries).toBeGreaterThan(2);

@@ -56,7 +56,7 @@ it('an origin that apps share with the console where browsers do not keep them a
   expect((await problems({ unsafe: true })).origin).toContain('http://apps.example, over plain HTTP');
 });
 
-it('files that others can read, or that belong to somebody else, are a problem', async () => {
+it('files that others can read, or that belong to another user, are a problem', async () => {
   await writeFile(paths.vaultKey, 'key', { mode: 0o600 });
   expect(await problems()).toEqual({});
   await chmod(paths.vaultKey, 0o640);

@@ -23,7 +23,7 @@ function refused(more: Partial<ReleaseCage>, by: Partial<CagePolicy> = {}): stri
   }
 }
 
-describe('what an app asks of its cage', () => {
+describe('the cage settings of an app', () => {
   it('is read from its file, and is nothing where it has its defaults', () => {
     const { cage } = parseAppFile('[cage]\nnetwork = false\nread_only = ["/srv/models"]\ndevices = ["gpu"]\n');
     expect(releaseCage(cage)).toEqual({ network: false, readOnly: ['/srv/models'], devices: ['gpu'] });

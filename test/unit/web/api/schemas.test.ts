@@ -26,7 +26,7 @@ const BAD: unknown[] = [
   Array(9).fill('a'),
 ];
 
-it('what is wrong with an input is said in words of ours, whatever it is', () => {
+it('every invalid input is reported in our own words', () => {
   let refused = 0;
   for (const schema of [...Object.values(params), ...Object.values(queries), ...Object.values(bodies)]) {
     for (const key of [...Object.keys(schema.shape), 'unknown']) {

@@ -80,7 +80,7 @@ describe('a bubblewrap cage', () => {
     expect(inBubblewrap({ ...spec, network: false }, machine).command).toContain('--unshare-net');
   });
 
-  it('shows devices as such, after those that everybody has, and joins their groups', () => {
+  it('shows devices as such, after the standard ones, and joins their groups', () => {
     const { command: argv, order: told } = inBubblewrap(
       { ...spec, devices: { paths: ['/dev/dri', '/dev/nvidia0'], groups: [44, 105] } },
       machine,
