@@ -119,7 +119,7 @@ it('only the files of a frontend are served', async () => {
 });
 
 it.each([undefined, 'br'])(
-  'a file that its app has exchanged is not served to whoever accepts %s',
+  'a file that its app has replaced is not served to a client that accepts %s',
   async (encoding) => {
     await writeFile(join(folder, 'front/js/a.js'), SCRIPT.replace('1', '2'));
     expect((await ask('/js/a.js', encoding)).status).toBe(410);
@@ -132,8 +132,11 @@ it.each([undefined, 'br'])(
   },
 );
 
-it.each([undefined, 'br'])('a file that was served once is served on to whoever accepts %s', async (encoding) => {
-  const { body } = await ask('/js/a.js', encoding);
-  await writeFile(join(folder, 'front/js/a.js'), 'another');
-  expect((await ask('/js/a.js', encoding)).body).toEqual(body);
-});
+it.each([undefined, 'br'])(
+  'a file that was served once is served again to a client that accepts %s',
+  async (encoding) => {
+    const { body } = await ask('/js/a.js', encoding);
+    await writeFile(join(folder, 'front/js/a.js'), 'another');
+    expect((await ask('/js/a.js', encoding)).body).toEqual(body);
+  },
+);

@@ -27,7 +27,7 @@ const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document',
 /** What a script on our origin sends: one of an app just as one of the console. */
 const SCRIPT = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin' };
 
-test('what is written down in somebody’s name needs the CSRF token, also where the browser says nothing of who asks', async () => {
+test('actions recorded under a user name need the CSRF token, even if the browser does not say who asks', async () => {
   const read = (headers: Record<string, string>) =>
     ask(`${web.url}/console/written-down`, { headers: { cookie, accept: 'text/html', ...headers } });
   expect((await read({})).status).toBe(403);

@@ -3,7 +3,7 @@ import { beyond, chosen, optionsIn, optionVariables } from '../../../../src/doma
 
 const LIMITS = { uploadMb: 1_000, messageMb: 300 };
 
-describe('what an app chooses of the options of Streamlit', () => {
+describe('an app's own Streamlit options', () => {
   it('is read from its files, the later ones first, and from its config vars before these', () => {
     const files = [
       '[server]\nmaxUploadSize = 20\nmaxMessageSize = 50\n',
@@ -17,7 +17,7 @@ describe('what an app chooses of the options of Streamlit', () => {
     });
   });
 
-  it('is nothing where it cannot be read or is no value of the option', () => {
+  it('are ignored if they cannot be read or are invalid', () => {
     expect(optionsIn(['[server\n'])).toEqual({});
     expect(
       optionsIn(['server = 1', '[server]\nmaxUploadSize = -1\nmaxMessageSize = "x"\n[client]\ntoolbarMode = 5']),
