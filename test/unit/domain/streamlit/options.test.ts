@@ -3,8 +3,8 @@ import { beyond, chosen, optionsIn, optionVariables } from '../../../../src/doma
 
 const LIMITS = { uploadMb: 1_000, messageMb: 300 };
 
-describe('an app's own Streamlit options', () => {
-  it('is read from its files, the later ones first, and from its config vars before these', () => {
+describe('the Streamlit options of an app', () => {
+  it('are read from its files, the later ones first, and from its config vars before these', () => {
     const files = [
       '[server]\nmaxUploadSize = 20\nmaxMessageSize = 50\n',
       '[server]\nmaxMessageSize = 80\n[client]\ntoolbarMode = "minimal"',
@@ -27,7 +27,7 @@ describe('an app's own Streamlit options', () => {
     ).toEqual({});
   });
 
-  it('holds within the limits of the server, and is as Streamlit has it where it chooses nothing', () => {
+  it('stay within the server limits, and default to those of Streamlit', () => {
     expect(optionVariables({}, LIMITS)).toEqual({
       STREAMLIT_SERVER_MAX_UPLOAD_SIZE: '200',
       STREAMLIT_SERVER_MAX_MESSAGE_SIZE: '200',
