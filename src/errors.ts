@@ -1,3 +1,5 @@
+import { maskUrls } from './lib/mask-urls.js';
+
 /** What kind of refusal an error is; the shells (HTTP, git, CLI) turn it into their own code. */
 export type ErrorKind =
   'invalid' | 'unauthorised' | 'forbidden' | 'not-found' | 'conflict' | 'too-large' | 'unavailable';
@@ -182,7 +184,8 @@ export type RefusalCode = (typeof refusalCodes)[number];
 
 /**
  * An expected error: its message says in full sentences what is wrong and what to do next.
- * It is shown as it is; anything that is not a Refusal is a defect, logged with its stack and never shown.
+ * It is shown as it is, but credentials in URLs are hidden; anything that is not a Refusal is a defect, logged with its stack
+ * and never shown.
  */
 export class Refusal extends Error {
   readonly code: RefusalCode;
@@ -198,7 +201,7 @@ export class Refusal extends Error {
     message: string,
     options: { field?: string | undefined; choices?: readonly string[] | undefined; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(maskUrls(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'Refusal';
     this.kind = kind;
     this.code = code;

@@ -1,5 +1,6 @@
 import { Refusal } from '../errors.js';
-import { createMask, maskUrls } from '../logs/mask.js';
+import { maskUrls } from '../lib/mask-urls.js';
+import { createMask } from '../logs/mask.js';
 import type { AppConfigs } from '../store/app-config.js';
 import type { AppStore } from '../store/apps.js';
 import type { CookieSecrets } from '../store/cookie-secret.js';

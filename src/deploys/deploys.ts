@@ -273,7 +273,7 @@ export class Deploys {
       } catch (failure) {
         // Not even that could be recorded (a full disk): those who wait are told, and the sweep records it later.
         this.#unwritten.set(key, why);
-        this.#ongoing.close(app.id, { ...release, state: 'failed', reason: describe(why) });
+        this.#ongoing.close(app.id, { ...release, state: 'failed', reason: ongoing.log.hide(describe(why)) });
         throw failure;
       }
     }
@@ -296,7 +296,7 @@ export class Deploys {
       return;
     }
     const to = error instanceof CalledOff ? error.to : 'failed';
-    const reason = describe(error);
+    const reason = log.hide(describe(error));
     if (!(error instanceof CalledOff) && !(error instanceof Refusal) && reason === INTERNAL) {
       logger.error({ app, release: number, err: error }, 'a deploy failed because of an internal error');
     }

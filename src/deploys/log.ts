@@ -37,6 +37,11 @@ export class DeployLog {
     return this.#written;
   }
 
+  /** Hides in a sentence of this deploy what must not be read, as it is hidden in the log. */
+  hide(text: string): string {
+    return this.#mask(text);
+  }
+
   /** Logs a step, or its result. */
   step(text: string): void {
     this.#write(`${`${(this.elapsed / 1000).toFixed(1)}s`.padStart(7)}  ${text}`);

@@ -11,7 +11,7 @@ import {
 } from '../domain/project/commands.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
-import { maskUrls } from '../logs/mask.js';
+import { maskUrls } from '../lib/mask-urls.js';
 import { cachesIn, openCaches } from './caches.js';
 import { copyPipFiles, readUvSettings, type Variables } from './indexes.js';
 import { findPythons, readPython, type PythonFacts } from './pythons.js';

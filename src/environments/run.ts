@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { hasCode, Refusal, type ErrorKind } from '../errors.js';
 import { lower } from '../lib/priority.js';
+import { maskUrls } from '../lib/mask-urls.js';
 import { LineSplitter } from '../logs/lines.js';
 import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
 import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
@@ -58,7 +59,7 @@ export class CommandFailed extends Refusal {
   readonly exitCode: number | null;
   /** What ended it, otherwise. */
   readonly exitSignal: NodeJS.Signals | null;
-  /** The last lines it printed. */
+  /** The last lines it printed, without credentials in URLs. */
   readonly lines: readonly string[];
 
   constructor(
@@ -73,7 +74,7 @@ export class CommandFailed extends Refusal {
     this.reason = reason;
     this.exitCode = facts.code ?? null;
     this.exitSignal = facts.signal ?? null;
-    this.lines = facts.lines ?? [];
+    this.lines = (facts.lines ?? []).map(maskUrls);
   }
 
   /** True where it failed because no space was left. */

@@ -63,6 +63,8 @@ export interface PushOptions {
   deploys: PushDeploys;
   previews: PushPreviews;
   headStarts: Pick<HeadStarts, 'begin' | 'settle'>;
+  /** Returns the function that hides the values of an app's config. */
+  mask: (app: string) => Promise<(text: string) => string>;
   /** Returns an app's URL. */
   url: (app: string) => string;
   logger: { error(facts: object, text: string): void };
@@ -156,7 +158,7 @@ export class Pushes {
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         call.say('');
-        call.say(`${push.app} was not deployed: ${asClause(error.message)}.`);
+        call.say(`${push.app} was not deployed: ${await this.#reason(push.app, error)}.`);
         call.say('');
         for (const line of howToChoose(error, plan.branch)) call.say(line);
         return 1;
@@ -231,6 +233,12 @@ export class Pushes {
     };
   }
 
+  /** Why something was refused, for the pusher's eyes. */
+  async #reason(app: string, refusal: Refusal): Promise<string> {
+    const hide = await this.#options.mask(app);
+    return hide(asClause(refusal.message));
+  }
+
   /** @returns why the push is refused; undefined when it is not */
   async #deploy(
     push: Push,
@@ -261,7 +269,7 @@ export class Pushes {
       });
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal !== undefined) return asClause(refusal.message);
+      if (refusal !== undefined) return await this.#reason(push.app, refusal);
       throw error;
     }
     if (nowait) {

@@ -1,4 +1,4 @@
-const MASK = '••••';
+import { MASK } from '../lib/mask-urls.js';
 
 /** Shorter values would hide ordinary words. */
 const SHORTEST = 4;
@@ -44,16 +44,6 @@ export function createMask(secrets: readonly string[]): (text: string) => string
     }
     return hidden + text.slice(from);
   };
-}
-
-/**
- * Hides who and with which password in the URLs of a text: `https://user:pass@host` becomes `https://••••@host`.
- * A name alone stays where it is none of a secret (`ssh://git@host`), but not in http, where tokens stand in its place.
- */
-export function maskUrls(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]{0,20}:\/\/)([^\s/?#'"<>]+)@/gi, (whole, scheme: string, user: string) =>
-    user.includes(':') || /^(git\+)?https?:/i.test(scheme) ? `${scheme}${MASK}@` : whole,
-  );
 }
 
 function formsOf(secret: string): string[] {

@@ -103,6 +103,7 @@ export interface Composed {
   pushed: PushedApps;
   previews: Previews;
   headStarts: HeadStarts;
+  masks: Masks;
   sleeper: Sleeper;
   /** What the Chromium of the pictures is put into. */
   pictureCage: PictureCage | undefined;
@@ -320,6 +321,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     pushed,
     previews,
     headStarts,
+    masks,
     sleeper,
     pictureCage: pictureCage(cage),
     cage,

@@ -192,7 +192,7 @@ function openGit(
   { paths, root, composed, logger }: DoorsOptions,
   access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor'>,
 ): { git: GitHandler; hooks: HookServer } {
-  const { store, deploys, pushed, previews, headStarts, url } = composed;
+  const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
   const pushes = new Pushes({
     apps: store,
     deploys: {
@@ -203,6 +203,7 @@ function openGit(
     },
     previews,
     headStarts,
+    mask: (app) => masks.forDeploy(app),
     url,
     logger,
   });

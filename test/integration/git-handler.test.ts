@@ -69,6 +69,7 @@ beforeEach(async () => {
       deploys: undefined as never,
       previews: undefined as never,
       headStarts: undefined as never,
+      mask: undefined as never,
       url: () => '',
       logger,
     }),

@@ -14,7 +14,7 @@ import { mayExit } from '../../src/domain/streamlit/script-exit.js';
 import { shortenTracebacks } from '../../src/domain/streamlit/traceback.js';
 import { reasonFrom } from '../../src/environments/reasons.js';
 import { LineSplitter } from '../../src/logs/lines.js';
-import { maskUrls } from '../../src/logs/mask.js';
+import { maskUrls } from '../../src/lib/mask-urls.js';
 import { Refusal } from '../../src/errors.js';
 
 /** An input of about so many characters. */

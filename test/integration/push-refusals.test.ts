@@ -165,6 +165,20 @@ describe('a deploy that fails leaves the old release unchanged', () => {
     );
   });
 
+  it('a token in requirements is hidden in the reason, wherever that is shown', async () => {
+    const token = 'ghp_a1b2c3d4e5f6g7h8i9j0';
+    const project = await Project.create({
+      ...textApp('text:never'),
+      'requirements.txt': `streamlit\ngit+http://${token}@127.0.0.1:9/one.git\n`,
+    });
+    const { code, output } = await pushOver(project);
+    expect(code).toBe(1);
+    expect(rejection(output)).toContain('••••@127.0.0.1:9/one.git');
+    const seen = [output, await readFile(join(host.data, 'apps', 'steady', 'meta.json'), 'utf8')];
+    for (const path of ['/apps/steady', '/apps/steady/deploys']) seen.push(await (await host.api(path)).text());
+    for (const text of seen) expect(text).not.toContain(token);
+  });
+
   it('an app that prints 50 MB fills neither its log nor the push output', async () => {
     const project = await fixture('loud');
     const { code, output } = await pushOver(project);

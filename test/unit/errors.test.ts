@@ -35,3 +35,12 @@ it('a full disk is a refusal everywhere, and an unexpected error is none', () =>
   expect(refusalOf(new Refusal('conflict', 'app-exists', 'There is one.'))?.status).toBe(409);
   expect(refusalOf(new Error('defect'))).toBeUndefined();
 });
+
+it('a refusal shows no credentials of a URL, however it came by them', () => {
+  const refusal = new Refusal(
+    'invalid',
+    'build-failed',
+    'Cannot fetch git+http://token@host/x and https://h/?token=abc.',
+  );
+  expect(refusal.message).toBe('Cannot fetch git+http://••••@host/x and https://h/?token=••••.');
+});

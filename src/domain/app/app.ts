@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
+import { maskUrls } from '../../lib/mask-urls.js';
 import { processSchema, type ProcessState } from './process.js';
 import { placeSchema } from '../in-place/place.js';
 import { layoutSchema } from '../project/layout.js';
@@ -208,7 +209,8 @@ export function drainMinutesOf(app: App): number | undefined {
 
 /** A name that came from outside, safe and short enough for a sentence. */
 export function printable(text: string): string {
-  const clean = text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
+  // Before it is cut: half of a URL with a password would not be known for one.
+  const clean = maskUrls(text).replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
   return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean;
 }
 

@@ -132,7 +132,7 @@ function fromStandard(pyproject: Record<string, unknown>, dependencies: readonly
   const lines = dependencies.map((text) => {
     const [, name, extras, specifier, marker] =
       /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?([^;]*)(?:;(.*))?$/s.exec(text) ?? [];
-    if (name === undefined) throw unsupported(FILE, `"${text.slice(0, 80)}" is not a valid requirement`);
+    if (name === undefined) throw unsupported(FILE, `"${printable(text)}" is not a valid requirement`);
     const conditions = specifier?.trim() ?? '';
     const source = sources.get(packageName(name));
     const entry = tableOf(source);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { system } from '../../../src/domain/access/principal.js';
 import { Deploys, type DeploysOptions } from '../../../src/deploys/deploys.js';
+import { Refusal } from '../../../src/errors.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { AppStore } from '../../../src/store/apps.js';
 import { Paths } from '../../../src/store/paths.js';
@@ -36,10 +37,18 @@ beforeEach(async () => {
     masks: {
       forDeploy: async () => {
         await masks.shift();
-        return (text) => text;
+        return (text) => text.replaceAll('s3cret', '••••');
       },
     },
   };
+  options.sources = {
+    of: () => ({
+      title: () => 'main',
+      build: () => Promise.reject(new Refusal('invalid', 'build-failed', 'The index does not know s3cret.')),
+    }),
+  } as unknown as NonNullable<DeploysOptions['sources']>;
+  options.pruner = { tidyAfter: () => Promise.resolve() };
+  options.logger = { info: () => undefined, error: () => undefined };
   // Nothing is deployed here.
   deploys = new Deploys(options as DeploysOptions);
 });
@@ -66,4 +75,10 @@ it('a deploy that is refused, or cancelled before its turn, leaves no head start
   const { release } = await request();
   await deploys.cancel('shop', release);
   expect(settled).toEqual(['shop', 'shop']);
+});
+
+it('the reason of a deploy hides the values of its app', async () => {
+  const { done } = await request();
+  await deploys.run('shop');
+  expect(await done).toMatchObject({ state: 'failed', reason: 'the index does not know ••••' });
 });

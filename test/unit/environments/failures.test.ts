@@ -31,3 +31,12 @@ it('other errors stay unchanged', () => {
   for (const error of [new Error('a defect'), failed('missing'), 'thrown text'])
     expect(installFailure(error, 'requirements.txt')).toBe(error);
 });
+
+it('hides credentials in URLs before a reason is cut', () => {
+  const token = 'secret'.repeat(40);
+  const failure = installFailure(
+    failed('exit', ['error: Git operation failed', `  cause: failed to fetch \`http://${token}@host/x.git\``]),
+    'requirements.txt',
+  ) as Refusal;
+  expect(failure.message).toBe('Git operation failed: failed to fetch `http://••••@host/x.git`.');
+});
