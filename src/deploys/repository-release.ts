@@ -8,7 +8,8 @@ import type { Release } from '../domain/app/release.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { both } from '../lib/both.js';
 import { counted } from '../lib/words.js';
-import type { AppConfig } from '../store/app-config.js';
+import type { EffectiveConfig } from '../app-config/effective.js';
+import { varsOf, type AppConfig } from '../store/app-config.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
@@ -26,6 +27,7 @@ export interface RepositoryReleasesOptions {
   systemPackages: Pick<SystemPackages, 'provide'>;
   inspector: Pick<Inspector, 'take'>;
   reader: Reader;
+  configs: Pick<EffectiveConfig, 'read'>;
 }
 
 /** A release that reuses what another one has built. */
@@ -44,7 +46,7 @@ export class RepositoryReleases implements ReleaseSource {
   }
 
   async build(app: App, release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
-    const { paths, environments, systemPackages, inspector } = this.#options;
+    const { paths, environments, systemPackages, inspector, configs } = this.#options;
     const { of, entrypoint: before } = release;
     if (of !== undefined && before !== undefined && (await isComplete(paths.environment(release.environment ?? '-')))) {
       return this.#reuse(app, { ...release, of, entrypoint: before }, log, signal);
@@ -60,7 +62,8 @@ export class RepositoryReleases implements ReleaseSource {
     await systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
     const { dependencies, python } = found;
     const place = atItsFolder(dependencies, join(source, root ?? ''));
-    const request = { ...place, python, localKey: release.commit, signal };
+    const vars = varsOf(await configs.read(app.id, release.config ?? 0));
+    const request = { ...place, python, localKey: release.commit, vars, signal };
     const environment = await ensureEnvironment(environments, request, log);
     const options = await optionsOf(this.#options.reader, join(source, root ?? ''), entrypoint);
     return { facts: { ...(root === undefined ? {} : { root }), entrypoint, environment, options }, settings };

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ConfigVars } from '../domain/config/vars.js';
+import { buildVars } from '../domain/python/build-vars.js';
 import type { Dependencies, Outside } from '../domain/python/dependencies.js';
+import type { Wishes } from '../domain/python/for-installer.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
 import { satisfies } from '../domain/python/specifier.js';
 import { Turns } from '../lib/turns.js';
@@ -51,6 +54,8 @@ export interface EnvironmentRequest {
   sourceDir: string;
   /** What tells this state of the project from others (its commit), where requirements install the project itself. */
   localKey: string;
+  /** The app's config vars; its build gets those that its files name, and those of indexes. */
+  vars?: ConfigVars | undefined;
   /** Whether it may name files of the machine that are not in the project; refused unless told. */
   outside?: Outside | undefined;
   signal?: AbortSignal | undefined;
@@ -84,6 +89,7 @@ interface Plan {
   hash: string;
   request: EnvironmentRequest;
   requirements: Requirements;
+  vars: ConfigVars;
   python: PythonFacts;
 }
 
@@ -125,7 +131,8 @@ export class Environments {
   /**
    * The environment for these dependencies: the one that is there, or a new one, installed once however many want it.
    * @throws Refusal `build-failed` (its message is a short reason), `build-cancelled`, `disk-full`, `python-unusable`,
-   *   `python-missing`, `requirements-missing`, `requirements-outside`, `requirements-unreadable`, `streamlit-too-old`, `uv-missing`, `command-missing`
+   *   `python-missing`, `requirements-missing`, `requirements-outside`, `requirements-unreadable`, `streamlit-too-old`, `uv-missing`, `command-missing`,
+   *   `var-not-found`, `var-value-invalid`
    */
   async ensure(request: EnvironmentRequest): Promise<Environment> {
     const { sourceDir, signal } = request;
@@ -133,7 +140,9 @@ export class Environments {
     if (signal?.aborted === true) throw cancelled(signal.reason);
     const python = await this.#pythonFor(request);
     const requirements = await this.#requirementsOf(request, python);
-    const hash = this.#hashOf(requirements, python, request);
+    const { file } = request.dependencies;
+    const vars = buildVars(request.vars ?? {}, requirements.wishes.variables, this.#installer.known, file);
+    const hash = this.#hashOf(requirements, vars, python, request);
     const path = join(this.#options.root, hash);
     const done = (reused: boolean): Environment => {
       return { hash, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
@@ -141,7 +150,7 @@ export class Environments {
     const source = requirements.local ? sourceDir : undefined;
     for (;;) {
       if (await this.#find(hash)) return done(true);
-      const job = this.#jobs.get(hash) ?? this.#start({ hash, request, requirements, python }, source);
+      const job = this.#jobs.get(hash) ?? this.#start({ hash, request, requirements, vars, python }, source);
       if (!job.work.closed && job.source === source) {
         const audience: Audience = { onLine: request.onLine, onSpawn: request.onSpawn ?? (() => undefined) };
         await this.#join(job, audience, signal);
@@ -213,12 +222,19 @@ export class Environments {
     });
   }
 
-  #hashOf(requirements: Requirements, python: PythonFacts, { sourceDir, localKey }: EnvironmentRequest): string {
+  #hashOf(
+    requirements: Requirements,
+    vars: ConfigVars,
+    python: PythonFacts,
+    { sourceDir, localKey }: EnvironmentRequest,
+  ): string {
     const facts = {
       format: FORMAT,
       python: [python.version, python.implementation, python.platform],
       requirements: requirements.normal,
       streamlit: requirements.lacksStreamlit,
+      // Who lacks the credentials of an index does not get what came from it.
+      ...(Object.keys(vars).length > 0 && { vars }),
       source: requirements.local ? [localKey, this.#installer.copiesSource ? '' : sourceDir] : [],
     };
     return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
@@ -262,7 +278,7 @@ export class Environments {
     return job;
   }
 
-  async #make({ hash, request, requirements, python }: Plan, job: Job, signal: AbortSignal): Promise<void> {
+  async #make({ hash, request, requirements, vars, python }: Plan, job: Job, signal: AbortSignal): Promise<void> {
     const { root, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
     const path = join(root, hash);
     // The one who made it may have finished between our look and now.
@@ -277,7 +293,7 @@ export class Environments {
       for (const one of job.audience) one.onSpawn(pid);
     };
     const { sourceDir, outside } = request;
-    const { file, format } = request.dependencies;
+    const { file } = request.dependencies;
     let workshop: Workshop | undefined;
     try {
       await mkdir(root, { recursive: true });
@@ -285,6 +301,7 @@ export class Environments {
       const { folder } = workshop;
       const more = requirements.lacksStreamlit ? ['streamlit'] : [];
       if (more.length > 0) await tell(`${file} does not list streamlit. Adding the latest version.`);
+      for (const note of notesOf(requirements.wishes, file)) await tell(note);
       const source =
         requirements.local && outside !== 'allowed' ? await copySource(sourceDir, join(folder, 'source')) : sourceDir;
       const place = await placeOf(requirements, request.dependencies, source, join(folder, 'requirements'));
@@ -295,8 +312,8 @@ export class Environments {
         more,
         sources: requirements.sources,
         hashed: /--require-hashes|--hash[= ]/.test(requirements.normal),
-        allIndexes:
-          format !== undefined && format !== 'requirements' && /^--extra-index-url /m.test(requirements.normal),
+        wishes: requirements.wishes,
+        vars,
         python,
         limits,
         signal,
@@ -320,6 +337,19 @@ export class Environments {
       await workshop?.close();
     }
   }
+}
+
+/** What the author of requirements should know of how they are installed. */
+function notesOf({ manyIndexes, pip }: Wishes, file: string): string[] {
+  return [
+    ...(manyIndexes
+      ? [
+          `Warning: ${file} names several indexes. As with pip, each package comes from the one with its newest version, so anyone who ` +
+            'can publish a package of the same name to one of them can replace it. Pin the versions of private packages.',
+        ]
+      : []),
+    ...(pip === undefined ? [] : [`${file} uses ${pip}, which uv does not support. Installing with pip.`]),
+  ];
 }
 
 /** Waits for the end of a job that this one cannot join. */

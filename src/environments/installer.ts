@@ -1,5 +1,5 @@
 import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   pipInstall,
   pythonCompile,
@@ -9,6 +9,7 @@ import {
   uvInstall,
   uvVenv,
 } from '../domain/project/commands.js';
+import type { Wishes } from '../domain/python/for-installer.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
 import { maskUrls } from '../lib/mask-urls.js';
@@ -42,8 +43,10 @@ export interface Install {
   sources: boolean;
   /** True where the requirements say what hash each file has. */
   hashed: boolean;
-  /** True where the requirements name indexes of their own that hold only some of the packages. */
-  allIndexes: boolean;
+  /** What the requirements ask for beside their packages. */
+  wishes: Wishes;
+  /** The app's config vars that builds get. */
+  vars: Variables;
   python: PythonFacts;
   limits: { totalMs: number; idleMs: number };
   signal: AbortSignal;
@@ -105,6 +108,11 @@ export class Installer {
     this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !ASTRAY.includes(name)));
   }
 
+  /** The names of the variables that every build has. */
+  get known(): string[] {
+    return Object.keys(this.#env);
+  }
+
   /** True where environments do not hold on to the source that they were made from. */
   get copiesSource(): boolean {
     return this.#tools.uv !== undefined;
@@ -160,22 +168,24 @@ export class Installer {
 
   /** @returns the environment, within the workshop. @throws CommandFailed */
   async install(install: Install): Promise<string> {
-    const { workshop, requirements, sources, more, python, limits, signal, onSpawn } = install;
+    const { workshop, requirements, sources, more, wishes, python, limits, signal, onSpawn } = install;
     const folder = join(workshop.folder, 'environment');
-    const uv = this.#tools.uv === undefined ? undefined : await realpath(this.#tools.uv);
-    const settings = await readUvSettings(this.#env);
+    const uv = this.#tools.uv === undefined || wishes.pip !== undefined ? undefined : await realpath(this.#tools.uv);
+    const settings = await readUvSettings({ ...this.#env, ...install.vars });
     const shared = await openCaches(this.#cache, this.#env, workshop);
     if (uv === undefined && workshop.cage !== undefined) await copyPipFiles(this.#env, workshop.home);
     await workshop.give();
     const deadline = performance.now() + limits.totalMs;
+    const asked = askedOf(wishes, install.folder, { ...settings.env, ...this.#env });
     const run: Run = async (argv, onLine, cache) => {
       const env = {
         ...COMMON,
-        // Versions that were chosen over several indexes are looked for in all of them, as pip does.
-        ...(install.allIndexes ? { UV_INDEX_STRATEGY: 'unsafe-best-match' } : {}),
+        // pip looks in all indexes for the newest version.
+        ...(wishes.manyIndexes ? { UV_INDEX_STRATEGY: 'unsafe-best-match' } : {}),
         ...(shared.linked ? {} : { UV_LINK_MODE: 'copy' }),
         ...settings.env,
         ...this.#env,
+        ...asked,
         ...(cache === 'own' ? cachesIn(workshop.folder) : shared.variables),
         // What is built next to them can write to an environment's files, which others must not share.
         ...(cache === 'copied' ? { UV_LINK_MODE: 'copy' } : {}),
@@ -187,6 +197,7 @@ export class Installer {
       await workshop.run(
         { argv, cwd: install.folder, env, timeoutMs, idleMs, signal, onSpawn, onLine },
         {
+          vars: install.vars,
           readOnly: [install.folder, this.#compiler, ...(uv === undefined ? [] : [uv])],
           writable: cache === 'own' ? (workshop.cage?.shared ?? []) : shared.folders,
         },
@@ -247,6 +258,24 @@ export class Installer {
       maskUrls(line).replaceAll(`${install.folder}/`, '').replaceAll(`${install.workshop.folder}/`, ''),
     );
   }
+}
+
+/** What requirements ask for and uv and pip are told by variables, since not both read it in files. */
+function askedOf(
+  { prereleases, trustedHosts, folders }: Wishes,
+  project: string,
+  env: Variables,
+): Record<string, string> {
+  const joined = (name: string, separator: string, more: readonly string[]): Record<string, string> =>
+    more.length === 0 ? {} : { [name]: [...(env[name] === undefined ? [] : [env[name]]), ...more].join(separator) };
+  const places = folders.map((folder) => resolve(project, folder));
+  return {
+    ...(prereleases ? { UV_PRERELEASE: 'allow', PIP_PRE: '1' } : {}),
+    ...joined('UV_INSECURE_HOST', ' ', trustedHosts),
+    ...joined('PIP_TRUSTED_HOST', ' ', trustedHosts),
+    ...joined('UV_FIND_LINKS', ',', places),
+    ...joined('PIP_FIND_LINKS', ' ', places),
+  };
 }
 
 /** What every install is told. */

@@ -30,8 +30,8 @@ const MAX_VERSIONS = 1024 * 1024;
 const WRITTEN = 'streamlit-host-requirements.txt';
 
 /**
- * Where an install runs, and the file it reads. What several deploys may want must not need the files of one of them,
- * which go when it gives up; so the requirements are copied, unless they name files of the project.
+ * Where an install runs, and the file it reads: a copy, since what several deploys may want must not need the files of one of
+ * them, which go when it gives up. Only requirements that name files of the project run there.
  * @param copies a folder to be made for them
  */
 export async function placeOf(
@@ -41,16 +41,16 @@ export async function placeOf(
   copies: string,
 ): Promise<{ folder: string; requirements: string }> {
   const written = (dependencies.format ?? 'requirements') !== 'requirements';
-  if (requirements.local && !written) return { folder: sourceDir, requirements: dependencies.file };
-  for (const [path, text] of requirements.files) {
-    const copy = join(copies, written && path === dependencies.file ? WRITTEN : path);
-    await mkdir(dirname(copy), { recursive: true });
-    await writeFile(copy, text);
+  let file: string | undefined;
+  for (const [path, text] of requirements.copies) {
+    const name = written && file === undefined ? WRITTEN : path;
+    file ??= name;
+    await mkdir(dirname(join(copies, name)), { recursive: true });
+    await writeFile(join(copies, name), text);
   }
-  const file = written ? WRITTEN : dependencies.file;
   return requirements.local
-    ? { folder: sourceDir, requirements: join(copies, file) }
-    : { folder: copies, requirements: file };
+    ? { folder: sourceDir, requirements: join(copies, file ?? '') }
+    : { folder: copies, requirements: file ?? '' };
 }
 
 /** Copies a project, for builds that write into it. */

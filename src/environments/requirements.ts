@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Outside } from '../domain/python/dependencies.js';
+import { forInstaller, noWishes, type Wishes } from '../domain/python/for-installer.js';
 import { refuseOutside } from '../domain/python/outside.js';
 import {
   isSource,
@@ -8,6 +10,7 @@ import {
   parseRequirements,
   readRequirements,
   refuseOldStreamlit,
+  refuseOptions,
 } from '../domain/python/requirements.js';
 import { hasCode, Refusal } from '../errors.js';
 import { formatMebibytes } from '../lib/units.js';
@@ -35,8 +38,10 @@ export interface Requirements {
   sources: boolean;
   /** True where streamlit must be added, because they do not name it. */
   lacksStreamlit: boolean;
-  /** The text of each file, by its path in the project. */
-  files: ReadonlyMap<string, string>;
+  /** What an installer reads, by the path of each copy; the first is the file itself. */
+  copies: ReadonlyMap<string, string>;
+  /** What they ask of an installer beside their packages. */
+  wishes: Wishes;
 }
 
 /**
@@ -70,7 +75,10 @@ export async function gatherRequirements(
       texts.set(target, readRequirements(included, target));
     }
   }
-  for (const [path, content] of texts) refuseOldStreamlit(content, path);
+  for (const [path, content] of texts) {
+    refuseOptions(content, path);
+    refuseOldStreamlit(content, path);
+  }
   const lines = [...texts.values()].flatMap(parseRequirements);
   const hashed = lines.some(({ text: words }) => /--require-hashes|--hash[= ]/.test(words));
   return {
@@ -87,8 +95,27 @@ export async function gatherRequirements(
     // A file with hashes names everything; a package without one would be refused.
     namesStreamlit: lines.some((line) => line.kind === 'package' && line.name === 'streamlit'),
     lacksStreamlit: !hashed && !installed(file, texts).some(mentionsStreamlit),
-    files: texts,
+    ...copiesOf(texts, sourceDir),
   };
+}
+
+/** What an installer gets to read. Included files whose names would have to be quoted get other ones. */
+function copiesOf(texts: ReadonlyMap<string, string>, sourceDir: string): Pick<Requirements, 'copies' | 'wishes'> {
+  const names = new Map(
+    [...texts.keys()].map((path, index) => [path, /^[\w./-]+$/.test(path) ? path : `included-${index}.txt`]),
+  );
+  const wishes = noWishes();
+  const copies = new Map<string, string>();
+  for (const [path, text] of texts) {
+    const name = names.get(path) ?? path;
+    const nameOf = (target: string): string => {
+      const copy = names.get(posix.join(posix.dirname(path), target));
+      return copy === undefined ? target : posix.relative(posix.dirname(name), copy);
+    };
+    const hasFolder = (folder: string): boolean => existsSync(join(sourceDir, folder));
+    copies.set(name, forInstaller(text, { path, nameOf, hasFolder }, wishes));
+  }
+  return { copies, wishes };
 }
 
 /** The texts of the files that say what is installed: those that are included by `-c` only say in which version. */

@@ -39,6 +39,8 @@ export interface WorkshopOptions {
 export interface Reach {
   readOnly?: readonly string[];
   writable?: readonly string[];
+  /** Variables of the app, which show it nothing of this machine, whatever they hold. */
+  vars?: Variables;
 }
 
 /**
@@ -86,9 +88,9 @@ export class Workshop {
   }
 
   /** Runs a command in the cage. @throws CommandFailed */
-  async run(command: Omit<Command, 'cage'>, { readOnly = [], writable = [] }: Reach = {}): Promise<void> {
+  async run(command: Omit<Command, 'cage'>, { readOnly = [], writable = [], vars = {} }: Reach = {}): Promise<void> {
     const { cage, python, env } = this.#options;
-    const own = { ...command.env, TMPDIR: this.tmp, [MARK]: this.#mark, ...(cage && this.#own()) };
+    const own = { ...command.env, ...vars, TMPDIR: this.tmp, [MARK]: this.#mark, ...(cage && this.#own()) };
     await runCommand({
       ...command,
       env: own,

@@ -1,4 +1,4 @@
-/** What stands in place of what is hidden. */
+/** Replaces what is hidden. */
 export const MASK = '••••';
 
 /** Names of parameters in URLs whose values open something, wherever they stand in the name. */

@@ -242,7 +242,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     paths,
     git,
     sources: new ReleaseSources({
-      repository: new RepositoryReleases({ paths, git, environments, systemPackages, inspector, reader }),
+      repository: new RepositoryReleases({
+        ...{ paths, git, environments, systemPackages, inspector, reader },
+        configs: effective,
+      }),
       folder: new FolderReleases(environments, reader),
     }),
     serving,

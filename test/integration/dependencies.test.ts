@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +42,52 @@ beforeEach(async () => {
   execFileSync('python3', ['-c', STAND_IN, join(folder, 'wheels')]);
   env = { ...surroundings, UV_FIND_LINKS: join(folder, 'wheels') };
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+const servers: Server[] = [];
+
+/** Packages of two indexes, of which one wants credentials, and a git repository. @returns their address */
+async function serve(at: string): Promise<string> {
+  const index = `
+import os, sys, zipfile
+for place, name, version in (('public', 'both', '1.5'), ('private', 'both', '2.0'), ('private', 'only', '1.0'), ('public', 'coming', '3.0rc1'), ('public', 'coming', '1.0')):
+    folder = os.path.join(sys.argv[1], place, name)
+    os.makedirs(folder, exist_ok=True)
+    with zipfile.ZipFile(f'{folder}/{name}-{version}-py3-none-any.whl', 'w') as wheel:
+        info = f'{name}-{version}.dist-info'
+        wheel.writestr(f'{info}/METADATA', f'Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')
+        wheel.writestr(f'{info}/WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        wheel.writestr(f'{info}/RECORD', '')
+`;
+  const web = join(at, 'web');
+  execFileSync('python3', ['-c', index, web]);
+  const own = await Project.create(
+    Object.fromEntries(
+      Object.entries(library('own', 'value = 1\n')).map(([path, text]) => [path.replace('libs/own/', ''), text]),
+    ),
+  );
+  execFileSync('git', ['clone', '--quiet', '--bare', own.folder, join(web, 'own.git')]);
+  execFileSync('git', ['-C', join(web, 'own.git'), 'update-server-info']);
+  const server = createServer((asked, answer) => {
+    const path = decodeURIComponent(asked.url?.split('?')[0] ?? '');
+    const given = Buffer.from(asked.headers.authorization?.replace(/^Basic /, '') ?? '', 'base64').toString();
+    if (path.startsWith('/private') && given !== 'ada:s3cret') return void answer.writeHead(401).end();
+    const file = join(web, path);
+    if (!existsSync(file)) return void answer.writeHead(404).end();
+    if (!statSync(file).isDirectory()) return void answer.writeHead(200).end(readFileSync(file));
+    const links = readdirSync(file).map((name) => `<a href="${name}">${name}</a>`);
+    answer.writeHead(200, { 'content-type': 'text/html' }).end(links.join('\n'));
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 function environments(tools: { uv?: string | undefined } = { uv }): Environments {
   const at = (name: string): string => join(folder, name);
@@ -169,6 +217,38 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     await expect(third).rejects.toMatchObject({ code: 'build-cancelled' });
     expect(await first).toMatchObject({ reused: false });
     expect(await second).toMatchObject({ reused: true, hash: (await first).hash });
+  });
+
+  it('mean what pip takes them for: all indexes, pre-releases, editables of git, credentials from config vars', async () => {
+    const at = await serve(folder);
+    const asked = await request(
+      'a',
+      {
+        'requirements.txt': [
+          '--pre',
+          `--index-url ${at}/public`,
+          `--extra-index-url ${at.replace('//', '//${INDEX_USER}:${INDEX_TOKEN}@')}/private`,
+          '--prefer-binary --trusted-host example.com',
+          'streamlit',
+          'both>=1',
+          'only',
+          'coming',
+          `-e git+${at}/own.git@main#egg=own`,
+        ].join('\r\n'),
+      },
+      { vars: { INDEX_USER: 'ada', INDEX_TOKEN: 's3cret', API_KEY: 'k' } },
+    );
+    const made = await environments().ensure(asked);
+    const code = 'from importlib.metadata import version as v; print(v("both"), v("coming"), v("own"))';
+    expect(python(made, code)).toBe('2.0 3.0rc1 99.0');
+    expect(asked.heard.join('\n')).toContain('Warning: requirements.txt names several indexes.');
+    // Who has no credentials gets neither the packages nor the environment that was made from them.
+    const other = { ...asked, vars: { INDEX_USER: 'eve', INDEX_TOKEN: 'guessed' } };
+    await expect(environments().ensure(other)).rejects.toMatchObject({
+      code: 'build-failed',
+      message: expect.stringMatching(/\/private refused access \(401\)\. Put its credentials/) as string,
+    });
+    await expect(environments().ensure({ ...asked, vars: {} })).rejects.toMatchObject({ code: 'var-not-found' });
   });
 
   it('say where the packages they need cannot be downloaded', async () => {

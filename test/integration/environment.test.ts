@@ -300,10 +300,13 @@ describe('Environments', () => {
     expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
     expect(execFileSync(join(made.path, 'bin', 'wheel'), ['version'], { encoding: 'utf8' })).toContain('wheel 0.45.1');
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
-    const failing = await project('six==99.0\nstreamlit');
-    await expect(environments({ tools: { python: 'python3' } }).ensure(failing)).rejects.toMatchObject({
+    // With uv too, pip does what uv cannot.
+    const failing = await project('six==99.0 --config-settings="a=b"\nstreamlit');
+    await expect(environments().ensure(failing)).rejects.toMatchObject({
       message: 'No version of six==99.0 was found.',
     });
+    expect(failing.heard.join('\n')).toContain('which uv does not support. Installing with pip.\n');
+    expect(failing.heard.join('\n')).toContain('ERROR: No matching distribution found for six==99.0');
   });
 
   it('adds streamlit if the requirements lack it, and says so', async () => {

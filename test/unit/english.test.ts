@@ -65,9 +65,11 @@ const FAMILIES = new Set([
   'not-reachable',
   'not-signed-in',
   'release-not-found',
+  'requirements-outside',
   'requirements-unreadable',
   'usage',
   'var-not-found',
+  'var-value-invalid',
   'vars-too-large',
   'vault-key-unreadable',
 ]);

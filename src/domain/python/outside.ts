@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
-import { parseRequirements } from './requirements.js';
+import { parseRequirements, type Requirement } from './requirements.js';
 import { tableOf, tablesOf, textOf, textsOf } from './wanted.js';
 
 /** The schemes of places on other machines. */
@@ -12,6 +12,9 @@ const VARIABLE = /\$\{[A-Za-z0-9_]+\}/;
 
 /** The most "@" and "=" of one word: each begins what may be a place, so that more would take long to look at. */
 const MAX_JOINTS = 64;
+
+/** What a path on Windows begins with; in an editable its backslashes have gone by now, as with pip. */
+const DRIVE = /^(?:file:\/*)?[a-z]:(?!\/\/)/i;
 
 /** The keys under which uv.lock and `[tool.uv]` name places. */
 const KEYS = ['path', 'directory', 'editable', 'virtual', 'registry', 'url', 'git'];
@@ -33,19 +36,15 @@ export function isOutside(place: string): boolean {
  */
 export function refuseOutside(text: string, file: string): void {
   for (const line of parseRequirements(text)) {
-    for (const word of line.text.split(' ')) {
+    for (const word of wordsOf(line, file)) {
       if ((word.match(/[@=]/g)?.length ?? 0) > MAX_JOINTS) throw tooJoined(file, line.text);
-      const place = placesIn(word).find(
-        (one) => isOutside(one) && !(line.kind === 'include' && isBeside(one, line.target, file)),
-      );
+      if (DRIVE.test(word.replace(/^-e/, ''))) throw onWindows(file, line.text);
+      const place = placesIn(word).find(isOutside);
+      if (place !== undefined && /^file:/i.test(place) && /^[\w.[\],-]+ ?@/.test(line.text))
+        throw frozen(file, line.text);
       if (place !== undefined) throw outside(file, `contains "${printable(line.text)}", but ${printable(place)}`);
     }
   }
-}
-
-/** True for a file that another one includes from the folders above it, within the project. */
-function isBeside(place: string, target: string, file: string): boolean {
-  return place === target && target.startsWith('../') && !isOutside(posix.join(posix.dirname(file), target));
 }
 
 /**
@@ -66,6 +65,15 @@ export function refuseOutsideUv(lock: Record<string, unknown>, pyproject: Record
   const members = listOf(tableOf(uv.workspace).members);
   const place = [...[...sources, ...tablesOf(uv.index)].flatMap(placesOf), ...indexes, ...members].find(isOutside);
   if (place !== undefined) throw outside('pyproject.toml', `names ${printable(place)} in [tool.uv], which`);
+}
+
+/** The words of a line that may name places; what pip looks for beside the file, seen from the top of the project. */
+function wordsOf(line: Requirement, file: string): string[] {
+  const links = line.kind === 'local' ? /^--find-links (.*)$/.exec(line.text)?.[1] : undefined;
+  const beside = line.kind === 'include' ? line.target : links;
+  if (beside === undefined) return line.text.split(' ');
+  // What is absolute, or somewhere else altogether, is so wherever it is written.
+  return [/^([/~]|\w+:|\$)/.test(beside) ? beside : posix.join(posix.dirname(file), beside)];
 }
 
 /** What a word may name, however it is joined to an option or a package: `-r/x`, `--find-links=/x`, `name@/x`. */
@@ -101,6 +109,17 @@ function decoded(path: string): string {
 function tooJoined(file: string, line: string): Refusal {
   const sentence = `${file} contains "${printable(line)}", which has more than ${MAX_JOINTS} "@" and "=" in one word. Remove that line.`;
   return new Refusal('invalid', 'requirements-unreadable', sentence, { field: file });
+}
+
+function onWindows(file: string, line: string): Refusal {
+  const sentence = `${file} contains "${printable(line)}", a path on a Windows machine. Add those files to the project and name them by their path in it, or use the package's version.`;
+  return new Refusal('invalid', 'requirements-outside', sentence, { field: file });
+}
+
+/** conda's packages have the place where they were built, which is nowhere else. */
+function frozen(file: string, line: string): Refusal {
+  const sentence = `${file} contains "${printable(line)}", as "pip freeze" writes it for packages of conda or of the disk. Use "pip list --format=freeze > ${file}" instead, or write the version.`;
+  return new Refusal('invalid', 'requirements-outside', sentence, { field: file });
 }
 
 function outside(file: string, what: string): Refusal {

@@ -1,36 +1,50 @@
 import { Refusal } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { longLine, MAX_LINE } from '../project/long-lines.js';
+import { pipLines } from './pip-lines.js';
 import { endsBelow } from './specifier.js';
 
 /** The oldest Streamlit whose health check and sessions are where this place expects them: below _stcore. */
 const OLDEST_STREAMLIT = '1.18';
 
 /**
- * The text of a file that names dependencies.
- * @throws Refusal `requirements-unreadable` where it is not UTF-8 text, or has a line that nobody wrote
+ * The text of a file that names dependencies. As pip does, it heeds a byte order mark (PowerShell's "pip freeze >" writes
+ * UTF-16) and a coding named in a comment of the first two lines.
+ * @throws Refusal `requirements-unreadable` where it is not text, or has a line that nobody wrote
  */
 export function readRequirements(bytes: Uint8Array, file = 'requirements.txt'): string {
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    throw unreadable(
-      file,
-      `${file} is encoded as UTF-16, as PowerShell does with "pip freeze > ${file}". Save it as UTF-8, ` +
-        `for example with "pip freeze | Out-File -Encoding ascii ${file}".`,
-    );
-  }
-  if (bytes.includes(0)) throw unreadable(file, `${file} is not a text file. Save it as UTF-8 text and push again.`);
+  const coding = codingOf(bytes);
+  if (coding === 'utf-8' && bytes.includes(0))
+    throw unreadable(file, `${file} is not a text file. Save it as UTF-8 text and push again.`);
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder(coding, { fatal: true }).decode(bytes);
   } catch (error) {
-    throw unreadable(file, `${file} is not valid UTF-8 text. Save it as UTF-8 and push again.`, error);
+    const name = coding === 'utf-8' ? 'UTF-8' : coding.toUpperCase();
+    throw unreadable(file, `${file} is not valid ${name} text. Save it as UTF-8 and push again.`, error);
   }
+  if (text.includes('\0')) throw unreadable(file, `${file} is not a text file. Save it as UTF-8 text and push again.`);
   // JSON needs no lines.
   const long = file === 'Pipfile.lock' ? undefined : longLine(text);
   if (long !== undefined) {
     throw unreadable(file, `${file} has more than ${MAX_LINE} characters in line ${long}. Break that line up.`);
   }
   return text;
+}
+
+/** How a file is encoded, by its first bytes. */
+function codingOf(bytes: Uint8Array): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
+  const lines = Buffer.from(bytes.subarray(0, 400)).toString('latin1').split(/\r?\n/).slice(0, 2);
+  const named = lines.map((line) => /^#.*?coding[:=]\s*([-\w.]+)/.exec(line)?.[1]).find((one) => one !== undefined);
+  try {
+    return named === undefined
+      ? 'utf-8'
+      : new TextDecoder(named.replaceAll('_', '-').replace(/^latin-/i, 'latin')).encoding;
+  } catch {
+    return 'utf-8'; // No coding that we know.
+  }
 }
 
 /** One meaningful line of a requirements file. */
@@ -42,30 +56,35 @@ export type Requirement =
   | { kind: 'local'; text: string }
   | { kind: 'option'; text: string };
 
-/**
- * The meaningful lines of a requirements file: without comments and blank lines, continued lines put together
- * (https://pip.pypa.io/en/stable/reference/requirements-file-format/).
- */
+/** The meaningful lines of a requirements file, one for each option that stands alone. */
 export function parseRequirements(text: string): Requirement[] {
-  return text
-    .replace(/^\uFEFF/, '')
-    .replace(/\r\n?/g, '\n')
-    .split('\n')
-    .reduce<string[][]>((lines, line) => {
-      // pip takes comments away after it has joined the lines, but a comment line ends a continuation.
-      const previous = lines.at(-1);
-      const last = previous?.at(-1);
-      if (previous === undefined || last?.endsWith('\\') !== true || line.trimStart().startsWith('#'))
-        lines.push([line]);
-      else {
-        previous[previous.length - 1] = last.slice(0, -1);
-        previous.push(line.trim());
-      }
-      return lines;
-    }, [])
-    .map((parts) => withoutComment(parts.join(' ')).replace(/\\$/, '').replace(/\s+/g, ' ').trim())
-    .filter((line) => line !== '')
-    .map(parseLine);
+  return pipLines(text).flatMap((line) => {
+    if (line.requirement !== '') return [parseRequirement(line.text)];
+    const first = (name: string): string | undefined => line.options.find((one) => one.name === name)?.value;
+    const editable = first('--editable');
+    if (editable !== undefined) return [parseEditable(editable)];
+    // pip reads one file a line, and then nothing else of that line.
+    for (const name of ['--requirement', '--constraint']) {
+      const target = first(name);
+      if (target !== undefined) return [include(target, name === '--constraint')];
+    }
+    return line.options.map(({ name, value }) => parseOption(name, value));
+  });
+}
+
+/**
+ * Looks whether pip could read a requirements file.
+ * @throws Refusal `requirements-unreadable` where a line has an option that pip does not allow there
+ */
+export function refuseOptions(text: string, file: string): void {
+  for (const { number, options } of pipLines(text)) {
+    const unknown = options.find(({ known }) => !known);
+    if (unknown === undefined) continue;
+    throw unreadable(
+      file,
+      `Line ${number} of ${file} contains "${printable(unknown.name)}", which pip does not accept in requirements files. Remove it, or correct the line.`,
+    );
+  }
 }
 
 /** True where a requirements file names streamlit itself (not one of the packages whose names begin like it). */
@@ -102,9 +121,8 @@ export function mentionsSource(text: string): boolean {
   return parseRequirements(text).some((line) => line.kind === 'local');
 }
 
-/** Options that only say where wheels of indexes are found, and which. */
-const OF_WHEELS =
-  /^--?(i|f|index-url|extra-index-url|find-links|no-index|trusted-host|pre|prefer-binary|only-binary|require-hashes)\b/;
+/** Options that may lead to something else than wheels of indexes. */
+const OF_SOURCES = /^--(no-binary|global-option|config-settings)\b|^(?!--)/;
 
 /**
  * True for a line that may lead to something else than wheels of indexes: folders, repositories, archives, and lists that
@@ -112,31 +130,28 @@ const OF_WHEELS =
  */
 export function isSource(line: Requirement): boolean {
   if (line.kind === 'include') return /^[a-z]+:\/\//i.test(line.target);
-  if (line.kind === 'option') return !OF_WHEELS.test(line.text);
+  if (line.kind === 'option') return OF_SOURCES.test(line.text);
   if (line.kind === 'local') return true;
   const wheel = /@?\s*https?:\/\/\S+\.whl(?:#\S*)?(?=\s|$)/i;
   return /@|:\/\//.test(line.text.replace(wheel, ''));
 }
 
-/** A line up to its comment, which a "#" begins at its start or behind white space. */
-function withoutComment(line: string): string {
-  const at = line.search(/(?<!\S)#/);
-  return at === -1 ? line : line.slice(0, at);
+function include(target: string, constraint: boolean): Requirement {
+  return { kind: 'include', target, constraint, text: `${constraint ? '-c' : '-r'} ${target}` };
 }
 
-function parseLine(text: string): Requirement {
-  const include = /^(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s*)(\S.*)$/.exec(text);
-  if (include?.[1] !== undefined) return { kind: 'include', target: include[1], constraint: /^--?c/.test(text), text };
-  const editable = /^(?:-e|--editable)(?:\s*=\s*|\s*)(\S.*)$/.exec(text);
-  if (editable?.[1] !== undefined)
-    return /^[\w+]+:\/\//.test(editable[1]) && !editable[1].startsWith('file:')
-      ? { kind: 'option', text }
-      : { kind: 'local', text };
-  const links = /^(?:-f|--find-links)(?:\s*=\s*|\s*)(\S+)$/.exec(text);
-  if (links?.[1] !== undefined)
-    return /^[a-z]+:\/\//i.test(links[1]) ? { kind: 'option', text } : { kind: 'local', text };
-  if (text.startsWith('-')) return { kind: 'option', text };
+function parseEditable(place: string): Requirement {
+  const kind = /^[\w+]+:\/\//.test(place) && !place.startsWith('file:') ? 'option' : 'local';
+  return { kind, text: `-e ${place}` };
+}
 
+function parseOption(name: string, value: string): Requirement {
+  const text = value === '' ? name : `${name} ${value}`;
+  const local = name === '--find-links' && !/^[a-z]+:\/\//i.test(value);
+  return { kind: local ? 'local' : 'option', text };
+}
+
+function parseRequirement(text: string): Requirement {
   // https://packaging.python.org/en/latest/specifications/dependency-specifiers/
   const named = /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(@\s*\S.*|[<>=!~;(].*|--.*)?$/.exec(
     text,

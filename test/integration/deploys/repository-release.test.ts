@@ -44,6 +44,7 @@ beforeEach(async () => {
     },
     inspector: new Inspector(direct),
     reader: direct,
+    configs: { read: () => Promise.resolve({ vars: { INDEX_TOKEN: { value: 't' } } } as never) },
   });
 });
 afterEach(async () => {
@@ -64,7 +65,7 @@ it('a release of a commit has its files, its environment and its main file', asy
   expect(facts).toEqual({ entrypoint: 'app.py', environment: 'abc' });
   const source = data.paths.source('shop', 1);
   expect((await readdir(source)).sort()).toEqual(Object.keys(FILES).sort());
-  expect(wanted).toMatchObject([{ sourceDir: source, localKey: commit }]);
+  expect(wanted).toMatchObject([{ sourceDir: source, localKey: commit, vars: { INDEX_TOKEN: 't' } }]);
   expect(packages).toEqual(['ffmpeg']);
   // Kept from git's clean-up, whatever becomes of its branch.
   expect(await (await data.repository('shop')).resolve('refs/releases/1')).toBe(commit);

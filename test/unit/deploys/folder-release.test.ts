@@ -16,9 +16,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('a dependency file of an in-place app must be UTF-8, as in a pushed app', async () => {
+it('a dependency file of an in-place app must be text, as in a pushed app', async () => {
   const dir = join(folder, 'app');
-  await writeFiles(dir, { 'app.py': '', 'requirements.txt': Buffer.from('\ufeffstreamlit\r\n', 'utf16le') });
+  await writeFiles(dir, { 'app.py': '', 'requirements.txt': Buffer.from([0xff, 0xfe, 0x73]) });
   const app = {
     ...newApp('demo', 'Demo', new Date()),
     place: { key: 'demo', dir, restartOnCrash: true, watch: false },
@@ -29,7 +29,7 @@ it('a dependency file of an in-place app must be UTF-8, as in a pushed app', asy
     new FolderReleases(environments, direct).build(app, releaseOf(1, 'building'), log, new AbortController().signal),
   ).rejects.toMatchObject({
     code: 'requirements-unreadable',
-    message: expect.stringMatching(/^requirements\.txt is encoded as UTF-16/) as string,
+    message: expect.stringMatching(/^requirements\.txt is not valid UTF-16LE text/) as string,
   });
   await log.written;
 });

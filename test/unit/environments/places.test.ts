@@ -17,13 +17,13 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const whole = { [FACTS]: '{}', 'bin/python': '' };
 const LISTED = {
-  files: new Map([
+  copies: new Map([
     ['requirements.txt', 'a\n'],
     ['more/b.txt', 'b\n'],
   ]),
   local: false,
 } as never;
-const LOCAL = { files: new Map([['requirements.txt', './lib\n']]), local: true } as never;
+const LOCAL = { copies: new Map([['requirements.txt', './lib\n']]), local: true } as never;
 
 it('an environment is complete only with its facts and its Python', async () => {
   expect(await isComplete(path)).toBe(false);
@@ -42,11 +42,11 @@ it('shared requirements are copied, and do not need the project', async () => {
   expect(await readFile(join(copies, 'more/b.txt'), 'utf8')).toBe('b\n');
 });
 
-it('requirements that refer to project files are read there, and nothing is copied', async () => {
+it('requirements that refer to project files are installed there, from a copy', async () => {
   const copies = join(folder, 'copies');
   const place = await placeOf(LOCAL, { file: 'requirements.txt', format: 'requirements' }, '/project', copies);
-  expect(place).toEqual({ folder: '/project', requirements: 'requirements.txt' });
-  expect(existsSync(copies)).toBe(false);
+  expect(place).toEqual({ folder: '/project', requirements: join(copies, 'requirements.txt') });
+  expect(await readFile(place.requirements, 'utf8')).toBe('./lib\n');
 });
 
 it('generated requirements are never in the project, even if named by it', async () => {

@@ -20,7 +20,7 @@ describe('gatherRequirements', () => {
   it('is the same for files that mean the same', async () => {
     const plain = await gather('streamlit==1.64\nsix\n');
     const same = await gather('# ours\r\nstreamlit==1.64   # the newest\r\n\r\nsix');
-    expect({ ...same, files: plain.files }).toEqual(plain);
+    expect({ ...same, copies: plain.copies }).toEqual(plain);
     expect((await gather('streamlit==1.65\nsix\n')).normal).not.toBe(plain.normal);
   });
 
@@ -113,12 +113,38 @@ describe('gatherRequirements', () => {
     });
   });
 
-  it('keeps the text of each file', async () => {
-    const { files } = await gather('-r req/base.txt\n', { 'req/base.txt': 'six\n' });
-    expect([...files]).toEqual([
-      ['requirements.txt', '-r req/base.txt\n'],
+  it('writes a copy of each file for the installer', async () => {
+    const { copies } = await gather('-r req/base.txt\n', { 'req/base.txt': 'six\n' });
+    expect([...copies]).toEqual([
+      ['requirements.txt', '--requirement req/base.txt\n'],
       ['req/base.txt', 'six\n'],
     ]);
+  });
+
+  it('gives an included file whose name must be quoted another one', async () => {
+    const { copies, local } = await gather('-r "req/my base.txt"\n', {
+      'req/my base.txt': '-r more.txt\n',
+      'req/more.txt': '-e lib\n',
+    });
+    expect(local).toBe(true);
+    expect([...copies]).toEqual([
+      ['requirements.txt', '--requirement included-1.txt\n'],
+      ['included-1.txt', '--requirement req/more.txt\n'],
+      ['req/more.txt', './lib\n'],
+    ]);
+  });
+
+  it('finds a folder of packages beside the file that names it, and else in the project', async () => {
+    const files = { 'req/base.txt': '-f wheels\n-f more\n', 'req/wheels/a': '', 'more/b': '' };
+    expect((await gather('-r req/base.txt\n', files)).wishes.folders).toEqual(['req/wheels', 'more']);
+  });
+
+  it('refuses an option that pip does not know, by its line', async () => {
+    await expect(gather('six\n\n--no-such-option\n')).rejects.toMatchObject({
+      code: 'requirements-unreadable',
+      message:
+        'Line 3 of requirements.txt contains "--no-such-option", which pip does not accept in requirements files. Remove it, or correct the line.',
+    });
   });
 
   it('leaves URLs to the installer', async () => {

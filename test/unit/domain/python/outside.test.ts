@@ -139,3 +139,37 @@ it('refuses a word with more "=" and "@" than it could check in time', () => {
   expect(() => refuseOutside(text, 'requirements.txt')).toThrow(unreadable);
   expect(() => refuseOutside(`x @ https://a/b?${'c=d&'.repeat(20)}\n`, 'requirements.txt')).not.toThrow();
 });
+
+it.each([
+  ['-r ../base.txt', false],
+  ['-c ../../base.txt', true],
+  ['-r "../my base.txt"', false],
+  ['-r "../my dir/../../base.txt"', true],
+  ['-f ../wheels', false],
+  ['-f ../../wheels', true],
+  ['-r /base.txt', true],
+  // Installed from the folder of the project, wherever that is written.
+  ['-e ../lib', true],
+  ['../lib', true],
+])('%j in a folder of the project leads out of it: %j', (line, out) => {
+  const look = expect(() => refuseOutside(`${line}\n`, 'req/dev.txt'));
+  if (out) look.toThrow(REFUSED);
+  else look.not.toThrow();
+});
+
+it.each([
+  '-e c:\\users\\me\\lib',
+  '-e C:/Users/me/lib',
+  'C:\\wheels\\six-1.17.0-py3-none-any.whl',
+  'six @ file:///C:/ci/six_1',
+  '-r C:/base.txt',
+  '-f d:\\wheels',
+])('%j is a path of Windows, and the refusal says so', (line) => {
+  expect(() => refuseOutside(`${line}\n`, 'requirements.txt')).toThrow('a path on a Windows machine');
+});
+
+it('what conda has built is named as what pip freeze writes, with what to run instead', () => {
+  expect(() => refuseOutside('six @ file:///home/conda/feedstock_root/six_1/work\n', 'requirements.txt')).toThrow(
+    'Use "pip list --format=freeze > requirements.txt" instead, or write the version.',
+  );
+});

@@ -42,13 +42,22 @@ describe('refuseOldStreamlit', () => {
 });
 
 describe('readRequirements', () => {
+  it.each([
+    ['UTF-16, as PowerShell writes it', Buffer.from('\uFEFFstreamlit\r\n', 'utf16le')],
+    ['UTF-16 the other way around', Buffer.from('\uFEFFstreamlit\r\n', 'utf16le').swap16()],
+    ['UTF-8 with its mark', Buffer.from('\uFEFFstreamlit\r\n')],
+    ['what a comment names', Buffer.from('# -*- coding: latin-1 -*-\nstreamlit # \u00e9\n', 'latin1')],
+  ])('reads %s, as pip does', (_what, bytes) => {
+    expect(mentionsStreamlit(readRequirements(bytes))).toBe(true);
+  });
+
   it('reads UTF-8', () => {
     expect(readRequirements(Buffer.from('streamlit # é\n'))).toBe('streamlit # é\n');
   });
 
   it.each([
-    ['UTF-16 from PowerShell', Buffer.from('\uFEFFstreamlit\r\n', 'utf16le'), /UTF-16, as PowerShell does/],
     ['a binary file', Buffer.from([0x50, 0x4b, 3, 4, 0, 0]), /not a text file/],
+    ['half of UTF-16', Buffer.from([0xff, 0xfe, 0x73]), /not valid UTF-16LE/],
     ['latin1', Buffer.from('streamlit # é', 'latin1'), /not valid UTF-8/],
   ])('refuses %s with its own sentence', (_what, bytes, sentence) => {
     expect(() => readRequirements(bytes)).toThrow(sentence);
