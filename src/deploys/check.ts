@@ -8,6 +8,7 @@ import { below, DEPENDENCY_FILES, folderOf } from '../domain/project/layout.js';
 import type { Release } from '../domain/app/release.js';
 import { missingModule, namesPackage, packageOf } from '../domain/streamlit/missing-module.js';
 import { mayExit } from '../domain/streamlit/script-exit.js';
+import { readOnlyWrite } from '../domain/streamlit/read-only.js';
 import { shortenTracebacks } from '../domain/streamlit/traceback.js';
 import { messageOf, Refusal } from '../errors.js';
 import { tail } from '../logs/tail.js';
@@ -168,6 +169,11 @@ export async function lastLines(
   const shown = (await shorten(paths, release, process, said)).slice(-LAST_LINES);
   if (shown.length > 0) log.step('App output:');
   for (const line of shown) log.output(line);
+  const path = readOnlyWrite(shown);
+  if (path !== undefined)
+    log.step(
+      `hint: the app cannot write to ${path}. Write to the folder in the variable STREAMLIT_HOST_STORAGE instead.`,
+    );
   return shown;
 }
 

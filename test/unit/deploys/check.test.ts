@@ -94,6 +94,16 @@ it("a script that raises an exception is refused after the app's output, without
   expect(said()).toEqual(['App output:', '         No such column']);
 });
 
+it('a script that writes to its own files is told where it can', async () => {
+  handler = (_request, response) => void response.writeHead(503).end('error');
+  const printed = "PermissionError: [Errno 13] Permission denied: 'out.csv'\n";
+  await writeFiles(paths.data, { [paths.runLog('shop', 2).slice(paths.data.length + 1)]: printed });
+  await expect(check()).rejects.toMatchObject({ code: 'script-failed' });
+  expect(said().at(-1)).toBe(
+    'hint: the app cannot write to out.csv. Write to the folder in the variable STREAMLIT_HOST_STORAGE instead.',
+  );
+});
+
 it.each([
   [
     'requirements.txt does not list',
