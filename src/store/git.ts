@@ -75,8 +75,8 @@ export class Git {
         const git = simpleGit({
           baseDir: folder,
           allowEnvironment: [...Object.keys(this.env).filter((name) => name.startsWith('GIT_')), ...ADDED],
-          // Ours is /dev/null.
-          unsafe: { allowUnsafeConfigPaths: true },
+          // Ours are /dev/null, and one setting.
+          unsafe: { allowUnsafeConfigPaths: true, allowUnsafeConfigEnvCount: true },
           // From the start, whatever it prints meanwhile.
           timeout: { block: TIMEOUT_MS, stdOut: false, stdErr: false },
           // Until all that it printed has been read.

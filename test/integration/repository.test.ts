@@ -253,3 +253,13 @@ describe('git', () => {
     await expect(git.text(repository.path, ['log'], { signal: abort.signal })).rejects.toThrow();
   });
 });
+
+it.runIf(process.getuid?.() === 0)(
+  'a repository that another user owns, such as after a restore, is read all the same',
+  async () => {
+    const restored = new Repository(join(folder, 'restored.git'), git);
+    await restored.init(tmp);
+    await promisify(execFile)('chown', ['-R', '65534:65534', join(folder, 'restored.git')]);
+    expect(await restored.ask(['rev-parse', '--is-bare-repository'])).toBe('true');
+  },
+);
