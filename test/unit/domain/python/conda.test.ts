@@ -9,13 +9,25 @@ describe('translateConda', () => {
       dependencies: ['python=3.11', 'pip', 'conda-forge::numpy>=2', 'gdal=3.8', { pip: ['streamlit==1.64.0', 'six'] }],
     };
     expect(translateConda(document)).toEqual({
-      lines: ['streamlit==1.64.0', 'six'],
+      lines: ['streamlit==1.64.0', 'six', 'numpy>=2'],
       python: { text: '=3.11', specifier: '==3.11.*' },
       notes: [
-        'Conda packages are ignored: numpy, gdal.',
-        'Move these to the "pip:" section of environment.yml, under the same name: numpy.',
+        'Installed from the package index instead of conda: numpy.',
+        'Conda packages are ignored: gdal. Add what the app imports to the "pip:" section of environment.yml.',
       ],
     });
+  });
+
+  it.each([
+    ['streamlit=1.67', ['streamlit==1.67.*']],
+    ['streamlit 1.67', ['streamlit==1.67.*']],
+    ['streamlit=1.67.0=pyhd8ed1ab_0', ['streamlit==1.67.0']],
+    ['streamlit==1.67.0', ['streamlit==1.67.0']],
+    ['conda-forge::streamlit>=1.50,<2', ['streamlit>=1.50,<2']],
+    ['streamlit', ['streamlit']],
+    ['streamlit=1.6|1.7', ['streamlit']],
+  ])('installs %j as %j', (text, lines) => {
+    expect(translateConda({ dependencies: [text] }).lines).toEqual(lines);
   });
 
   it.each([
