@@ -332,7 +332,7 @@ export class Environments {
       );
       await replace(path, made, join(folder, 'old'));
     } catch (error) {
-      throw installFailure(error, file);
+      throw installFailure(error, file, requirements.wishes.manyIndexes);
     } finally {
       await workshop?.close();
     }

@@ -22,11 +22,16 @@ export function cancelled(cause: unknown): Refusal {
 /**
  * What a failed install is for who asked for it; anything unexpected stays what it is.
  * @param file the one that names the dependencies
+ * @param manyIndexes whether it names several indexes: uv passes over one that refuses access, and does not say so
  */
-export function installFailure(error: unknown, file: string): unknown {
+export function installFailure(error: unknown, file: string, manyIndexes = false): unknown {
   if (isDiskFull(error)) return diskFull('the packages could not be installed', error);
   if (!(error instanceof CommandFailed) || error.reason === 'missing') return error;
   if (error.reason === 'aborted') return cancelled(error);
   const reason = error.reason === 'exit' ? asSentence(reasonFrom(error.lines)) : error.message;
-  return new Refusal('invalid', 'build-failed', reason, { field: file, cause: error });
+  const advice =
+    manyIndexes && /^No (package named|version of) /.test(reason)
+      ? ' If it is on a private index, check the credentials of that index.'
+      : '';
+  return new Refusal('invalid', 'build-failed', reason + advice, { field: file, cause: error });
 }

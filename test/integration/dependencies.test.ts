@@ -246,7 +246,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     const other = { ...asked, vars: { INDEX_USER: 'eve', INDEX_TOKEN: 'guessed' } };
     await expect(environments().ensure(other)).rejects.toMatchObject({
       code: 'build-failed',
-      message: expect.stringMatching(/\/private refused access \(401\)\. Put its credentials/) as string,
+      message: 'No package named only was found. If it is on a private index, check the credentials of that index.',
     });
     await expect(environments().ensure({ ...asked, vars: {} })).rejects.toMatchObject({ code: 'var-not-found' });
   });

@@ -168,7 +168,7 @@ describe('a deploy that fails leaves the old release unchanged', () => {
     });
     const { code, output } = await pushOver(project);
     expect(code).toBe(1);
-    expect(rejection(output)).toContain('••••@127.0.0.1:9/one.git');
+    expect(rejection(output)).toContain("unable to access 'http://127.0.0.1:9/one.git/'");
     const seen = [output, await readFile(join(host.data, 'apps', 'steady', 'meta.json'), 'utf8')];
     for (const path of ['/apps/steady', '/apps/steady/deploys']) seen.push(await (await host.api(path)).text());
     for (const text of seen) expect(text).not.toContain(token);

@@ -13,8 +13,10 @@ const VARIABLE = /\$\{[A-Za-z0-9_]+\}/;
 /** The most "@" and "=" of one word: each begins what may be a place, so that more would take long to look at. */
 const MAX_JOINTS = 64;
 
-/** What a path on Windows begins with; in an editable its backslashes have gone by now, as with pip. */
-const DRIVE = /^(?:file:\/*)?[a-z]:(?!\/\/)/i;
+/** What a path on Windows begins with. */
+const DRIVE = /^(?:file:\/*)?[a-z]:[\\/](?!\/)/i;
+/** The same in an option, whose backslashes are gone by now, as with pip. */
+const CUT_DRIVE = /^(?:-[erc]|--find-links) [a-z]:(?!\/\/)/i;
 
 /** The keys under which uv.lock and `[tool.uv]` name places. */
 const KEYS = ['path', 'directory', 'editable', 'virtual', 'registry', 'url', 'git'];
@@ -38,7 +40,7 @@ export function refuseOutside(text: string, file: string): void {
   for (const line of parseRequirements(text)) {
     for (const word of wordsOf(line, file)) {
       if ((word.match(/[@=]/g)?.length ?? 0) > MAX_JOINTS) throw tooJoined(file, line.text);
-      if (DRIVE.test(word.replace(/^-e/, ''))) throw onWindows(file, line.text);
+      if (DRIVE.test(word) || CUT_DRIVE.test(line.text)) throw onWindows(file, line.text);
       const place = placesIn(word).find(isOutside);
       if (place !== undefined && /^file:/i.test(place) && /^[\w.[\],-]+ ?@/.test(line.text))
         throw frozen(file, line.text);

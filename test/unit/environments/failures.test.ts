@@ -40,3 +40,16 @@ it('hides credentials in URLs before a reason is cut', () => {
   ) as Refusal;
   expect(failure.message).toBe('Git operation failed: failed to fetch `http://••••@host/x.git`.');
 });
+
+it('with several indexes, a package that none has may be one that its index keeps to itself', () => {
+  const lines = [
+    'error: No solution found',
+    '  cause: Because x was not found in the package registry and you require x',
+  ];
+  const message = (many: boolean): string =>
+    (installFailure(failed('exit', lines), 'requirements.txt', many) as Refusal).message;
+  expect(message(false)).toBe('No package named x was found.');
+  expect(message(true)).toBe(
+    'No package named x was found. If it is on a private index, check the credentials of that index.',
+  );
+});

@@ -35,7 +35,7 @@ describe('gatherRequirements', () => {
   it('takes in what is included from a folder above, within the project', async () => {
     await writeFiles(folder, { 'base.txt': 'streamlit\n', 'dash/requirements.txt': '' });
     const found = await gatherRequirements('dash/requirements.txt', '-r ../base.txt\nsix\n', folder);
-    expect([...found.files.keys()]).toEqual(['dash/requirements.txt', 'base.txt']);
+    expect([...found.copies.keys()]).toEqual(['dash/requirements.txt', 'base.txt']);
     const outside = gatherRequirements('dash/requirements.txt', '-r ../../base.txt\n', folder);
     await expect(outside).rejects.toMatchObject({ code: 'requirements-outside' });
     await expect(gather('-r ../base.txt\n')).rejects.toMatchObject({ code: 'requirements-outside' });

@@ -75,7 +75,7 @@ it.each([
   'x @ git+https://example.com/o/x.git@main#subdirectory=a',
   'x @ git+ssh://git@example.com/o/x.git',
   'x @ https://user:password@example.com/x.whl#sha256=00',
-  '--trusted-host example.com',
+  '--trusted-host example.com --trusted-host b:8080',
   '--only-binary :all:',
   '# -r /data/admin-token',
 ])('%j is not refused', (line) => {
