@@ -134,7 +134,7 @@ describe('gatherRequirements', () => {
     ]);
   });
 
-  it('finds a folder of packages beside the file that names it, and else in the project', async () => {
+  it('looks for a find-links folder next to the file, then in the project root', async () => {
     const files = { 'req/base.txt': '-f wheels\n-f more\n', 'req/wheels/a': '', 'more/b': '' };
     expect((await gather('-r req/base.txt\n', files)).wishes.folders).toEqual(['req/wheels', 'more']);
   });

@@ -109,13 +109,15 @@ describe('chooseDependencies', () => {
     );
   });
 
-  it("uses the pip section of conda's file, and names what is ignored", () => {
+  it("uses the pip section of conda's file and packages of the same name, and names the ignored ones", () => {
     const chosen = choose({
-      'environment.yml': 'dependencies:\n  - python=3.11\n  - numpy\n  - pip:\n      - streamlit\n      - six==1.16\n',
+      'environment.yml':
+        'dependencies:\n  - python=3.11\n  - numpy\n  - gdal\n  - pip:\n      - streamlit\n      - six==1.16\n',
     });
     expect(chosen.text).toContain('six==1.16');
-    expect(chosen.text).not.toContain('numpy');
-    expect(chosen.notes.join('\n')).toContain('numpy');
+    expect(chosen.text).toContain('numpy');
+    expect(chosen.text).not.toContain('gdal');
+    expect(chosen.notes.join('\n')).toContain('Conda packages are ignored: gdal.');
   });
 
   it("refuses conda's file if it is not YAML", () => {

@@ -31,7 +31,7 @@ it('every line keeps its number, so that errors name the right one', () => {
   ]);
 });
 
-it('what uv would pass over in a file is noted', () => {
+it('notes the options that uv ignores in files', () => {
   const { wishes } = write(
     '--pre\n--trusted-host a --trusted-host b\n--extra-index-url https://${TOKEN}@host/simple\n-f wheels\n',
   );
@@ -54,7 +54,7 @@ it.each([
   expect(write(line).wishes.pip).toBe(what);
 });
 
-it('a folder of packages is looked for beside the file first', () => {
+it('looks for a find-links folder next to the file first', () => {
   expect(write('-f wheels\n-f more\n-f ../gone\n', 'req/base.txt').wishes.folders).toEqual([
     'req/wheels',
     'more',

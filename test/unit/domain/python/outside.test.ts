@@ -168,7 +168,7 @@ it.each([
   expect(() => refuseOutside(`${line}\n`, 'requirements.txt')).toThrow('a path on a Windows machine');
 });
 
-it('what conda has built is named as what pip freeze writes, with what to run instead', () => {
+it('a path of a conda build is refused with the command to run instead of pip freeze', () => {
   expect(() => refuseOutside('six @ file:///home/conda/feedstock_root/six_1/work\n', 'requirements.txt')).toThrow(
     'Use "pip list --format=freeze > requirements.txt" instead, or write the version.',
   );
