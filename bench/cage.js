@@ -1,11 +1,15 @@
-// npm run bench:cage [-- rounds]: what a cage costs a start: from the interpreter's beginning to its health check, bare and
-// in each cage that works here. All in one run and in turn, since machines are shared and noisy: read the differences.
-import { chown, mkdir, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
+// npm run bench:cage [-- rounds]: what a cage costs a start, from the interpreter's beginning to its health check, and a build,
+// with an empty cache (cold) and with a full one (warm): bare and in each cage that works here. All in one run and in turn,
+// since machines are shared and noisy: read the differences.
+import { chmod, chown, mkdir, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Environments } from '../dist/environments/environments.js';
+import { gatherRequirements } from '../dist/environments/requirements.js';
 import { Cage } from '../dist/runtime/process/cage/cage.js';
 import { Child } from '../dist/runtime/process/child.js';
+import { buildCage } from '../dist/server/cage.js';
 import { ROOT, setUp } from '../scripts/lib/setup.js';
 import { median, runToEnd } from './measure.js';
 
@@ -17,19 +21,20 @@ const { uv } = await setUp({ data: join(ROOT, 'data') });
 if (uv === undefined) throw new Error('uv is needed for this benchmark');
 const work = await mkdtemp(join(tmpdir(), 'bench-cage-'));
 try {
-  await measure();
+  const cages = await openCages();
+  await measureStarts(cages);
+  await measureBuilds(cages);
 } finally {
   await rm(work, { recursive: true, force: true });
 }
 
-async function measure() {
-  const [environment, source, storage] = ['environment', 'source', 'storage'].map((name) => join(work, name));
-  for (const folder of [source, storage]) await mkdir(folder);
-  await writeFile(join(source, 'app.py'), 'import streamlit as st\n\nst.text("here")\n');
-  const run = (...args) => runToEnd(uv, args, { cwd: work, env: process.env });
-  await run('venv', '--quiet', environment);
-  await run('pip', 'install', '--quiet', '--compile-bytecode', '--python', environment, 'streamlit');
-  const python = await realpath(join(environment, 'bin/python'));
+/** The cages that work here, by name; bare is none. */
+async function openCages() {
+  // Builds become another user, who must be able to pass it.
+  await chmod(work, 0o755);
+  const python = await realpath(
+    (await runToEnd('python3', ['-c', 'import sys; print(sys.executable)'], { cwd: work, env: process.env })).trim(),
+  );
   const cages = new Map([['bare', undefined]]);
   for (const wish of ['bubblewrap', 'landlock']) {
     const inner = join(ROOT, 'python/cage.py');
@@ -37,6 +42,46 @@ async function measure() {
     const cage = await Cage.open(options).catch((error) => console.log(error.message));
     if (cage !== undefined) cages.set(wish, cage);
   }
+  return cages;
+}
+
+/** Each with a cache of its own, which is empty at first. */
+async function measureBuilds(cages) {
+  const variables = /^(PATH|HOME|PIP_.*|UV_.*|https?_proxy|no_proxy|SSL_CERT_.*)$/i;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => variables.test(name)));
+  for (const name of ['UV_CACHE_DIR', 'PIP_CACHE_DIR']) delete env[name];
+  const sourceDir = join(work, 'source');
+  const dependencies = { file: 'requirements.txt', text: 'streamlit\n' };
+  console.log('\nbuild of an environment with Streamlit, cold and warm');
+  for (const [name, cage] of cages) {
+    const folder = join(work, `builds-${name}`);
+    const times = [];
+    for (const round of ['cold', 'warm']) {
+      const environments = new Environments({
+        root: join(work, `environments-${name}-${round}`),
+        tmp: join(folder, 'drafts'),
+        cache: folder,
+        tools: { uv, python: 'python3' },
+        compiler: join(ROOT, 'python/compile.py'),
+        cage: cage && buildCage(cage, []),
+        gather: gatherRequirements,
+        env,
+      });
+      const { ms } = await environments.ensure({ dependencies, sourceDir, localKey: 'bench', onLine: () => undefined });
+      times.push(`${(ms / 1_000).toFixed(1).padStart(6)} s ${round}`);
+    }
+    console.log(`  ${name.padEnd(12)} ${times.join('  ')}`);
+  }
+}
+
+async function measureStarts(cages) {
+  const [environment, source, storage] = ['environment', 'source', 'storage'].map((name) => join(work, name));
+  for (const folder of [source, storage]) await mkdir(folder);
+  await writeFile(join(source, 'app.py'), 'import streamlit as st\n\nst.text("here")\n');
+  const run = (...args) => runToEnd(uv, args, { cwd: work, env: process.env });
+  await run('venv', '--quiet', environment);
+  await run('pip', 'install', '--quiet', '--compile-bytecode', '--python', environment, 'streamlit');
+  const python = await realpath(join(environment, 'bin/python'));
   const times = new Map([...cages.keys()].map((name) => [name, []]));
   for (let round = -1; round < rounds; round += 1) {
     for (const [name, cage] of cages) {
@@ -69,7 +114,7 @@ async function measure() {
   }
 }
 
-async function startToHealth(environment, source, storage, cage) {
+async function startToHealth(environment, source, storage, wrap) {
   const port = await freePort();
   const output = await open(join(work, 'run.log'), 'a');
   const variables = {
@@ -91,7 +136,9 @@ async function startToHealth(environment, source, storage, cage) {
     environment: variables,
     mark: work,
     output: output.fd,
-    cage,
+    // Nobody reads the record.
+    cage: { kind: 'none', ownUser: false, network: true },
+    wrap,
   };
   const begun = performance.now();
   const child = await Child.start(spec);

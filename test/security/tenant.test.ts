@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { socketPath } from '../../src/runtime/process/listener.js';
 import { asUser } from '../helpers/as-user.js';
 import { endWithFile } from '../helpers/ends.js';
-import { ROOT, startHost, TOKEN, type HostOptions, type TestHost } from '../helpers/host.js';
+import { readMeta, ROOT, startHost, TOKEN, type HostOptions, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
-import { fixture, pushLive } from '../helpers/pushing.js';
+import { fixture, processesWith, pushLive, serves } from '../helpers/pushing.js';
 
-/** What an app found that tries everything: what it could do, and what its cage broke. */
-interface Result {
-  found: Record<string, string>;
-  broken: Record<string, string>;
-}
+// What one app, and the build of one, can do to the server and to another app, in each cage.
 
 const SECRET_FILES = [
   'admin-token',
@@ -36,16 +33,34 @@ beforeAll(async () => {
   endWithFile(() => server.close());
 });
 
-/** Lets an app with a victim beside it try everything. */
-async function attack(host: TestHost): Promise<Result> {
+/** What was found of what may not be possible, by what was tried. */
+type Found = Record<string, string>;
+
+const those = (found: Found, begin: boolean): [string, string][] =>
+  Object.entries(found).filter(([, what]) => what.startsWith('got') === begin);
+
+/** A server with a victim, and all that an attacker would have to find out. */
+async function prepare(options: HostOptions): Promise<{ host: TestHost; plan: Record<string, unknown> }> {
+  const host = await startHost({ environments: 'own', ...options });
   await pushLive(await Project.create(textApp('mine')), host, 'victim');
   await writeFile(join(host.data, 'apps/victim/storage/diary.txt'), 'dear diary');
   for (const name of ['admin-token', 'sessions.json']) await writeFile(join(host.data, name), 'secret', { flag: 'a' });
   await mkdir(join(host.data, 'environments/of-another'));
+  const { releases, processes } = (await readMeta(host, 'victim')) as {
+    releases: { environment: string }[];
+    processes: { mark: string }[];
+  };
+  // A program that runs cannot be opened to be written, whoever tries.
+  const tools = dirname(dirname(await realpath(inject('tools').uv ?? '')));
+  const metadata = join(tools, (await readdir(tools)).find((name) => name.endsWith('.dist-info')) ?? '', 'METADATA');
+  const cache = join(inject('tools').cacheDir, 'of-others');
+  await mkdir(cache, { recursive: true });
+  await writeFile(join(cache, 'package'), '');
   const plan = {
     data: host.data,
     server: host.pid,
     victim: (await host.app('victim')).pid,
+    'victim socket': socketPath(join(host.data, 'run/app'), processes[0]?.mark ?? ''),
     token: TOKEN,
     redis: join(host.data, 'redis/redis.sock'),
     abstract,
@@ -53,17 +68,51 @@ async function attack(host: TestHost): Promise<Result> {
     'secret files': SECRET_FILES,
     'foreign files': [
       join(ROOT, 'dist/main.js'),
+      metadata,
       join(host.data, 'apps/victim/meta.json'),
-      join(host.data, 'apps/attacker/meta.json'),
       join(host.data, 'apps/victim/releases/1/source/requirements.txt'),
     ],
+    'foreign folders': [join(host.data, 'apps'), join(host.data, 'run'), join(host.data, 'run/app'), cache],
+    environment: join(host.data, 'environments', releases[0]?.environment ?? ''),
   };
+  return { host, plan };
+}
+
+/** Lets an app try everything. @returns what it could do, and what its cage broke */
+async function attackAsApp({ host, plan }: Awaited<ReturnType<typeof prepare>>): Promise<{
+  found: Found;
+  broken: Found;
+}> {
   const attacker = await fixture('attacker');
   await attacker.commit({ 'plan.json': JSON.stringify(plan) }, 'plan');
   expect((await host.send('POST', '/apps', { id: 'attacker', name: 'Attacker' })).status).toBe(201);
   expect((await host.send('PUT', '/apps/attacker/secrets', { toml: 'own = "value"\n' })).ok).toBe(true);
   await pushLive(attacker, host, 'attacker');
-  return JSON.parse(await readFile(join(host.data, 'apps/attacker/storage/result.json'), 'utf8')) as Result;
+  const result = await readFile(join(host.data, 'apps/attacker/storage/result.json'), 'utf8');
+  return JSON.parse(result) as { found: Found; broken: Found };
+}
+
+/** A project that attacks while it is built. */
+async function builder(plan: Record<string, unknown>): Promise<Project> {
+  const folders = [...(plan['foreign folders'] as string[]), plan.environment];
+  const project = await fixture('evil-build');
+  await project.commit({ 'evil/plan.json': JSON.stringify({ ...plan, 'foreign folders': folders }) }, 'plan');
+  return project;
+}
+
+/** Builds it. @returns what its setup.py could do */
+async function attackAsBuild({ host, plan }: Awaited<ReturnType<typeof prepare>>): Promise<{
+  found: Found;
+  home: string;
+}> {
+  const daemon = randomUUID();
+  await pushLive(await builder({ ...plan, daemon }), host, 'builder');
+  expect(await processesWith(daemon)).toEqual([]);
+  const { releases } = (await readMeta(host, 'builder')) as { releases: { environment: string }[] };
+  const lib = join(host.data, 'environments', releases[0]?.environment ?? '', 'lib');
+  const version = (await readdir(lib)).find((name) => name.startsWith('python')) ?? '';
+  const text = await readFile(join(lib, version, 'site-packages/evil_result.py'), 'utf8');
+  return JSON.parse(text.slice(1)) as { found: Found; home: string };
 }
 
 const LANDLOCK = { env: { STREAMLIT_HOST_CAGE: 'landlock' } };
@@ -72,20 +121,78 @@ describe.each([
   ['of bubblewrap, under root', () => Promise.resolve({}), /bubblewrap cage, each as its own user/],
   ['of Landlock, under root', () => Promise.resolve(LANDLOCK), /Landlock cage/],
   ['of bubblewrap, under a user', asUser, /bubblewrap cage\./],
-])('an app in a cage %s', (_name, options: () => Promise<HostOptions>, said) => {
-  it('can harm nothing outside of it, and can do everything that apps do', async () => {
-    const host = await startHost({ environments: 'own', ...(await options()) });
-    expect(host.output).toMatch(said);
-    const { found, broken } = await attack(host);
-    expect(Object.keys(found).length).toBeGreaterThan(20);
-    expect(Object.entries(found).filter(([, what]) => what.startsWith('got'))).toEqual([]);
+])('in a cage %s', (_name, options: () => Promise<HostOptions>, said) => {
+  let prepared: Awaited<ReturnType<typeof prepare>>;
+  beforeAll(async () => {
+    prepared = await prepare(await options());
+    expect(prepared.host.output).toMatch(said);
+    // As a user, everything is downloaded that the others find in the tests' cache.
+  }, 300_000);
+
+  it('an app can harm nothing outside of it, and works as usual', async () => {
+    const { found, broken } = await attackAsApp(prepared);
+    expect(Object.keys(found).length).toBeGreaterThan(30);
+    expect(those(found, true)).toEqual([]);
     expect(broken).toEqual({});
+  });
+
+  it('a setup.py can harm nothing outside of it, and leaves no process running', async () => {
+    const { found, home } = await attackAsBuild(prepared);
+    expect(Object.keys(found).length).toBeGreaterThan(30);
+    expect(those(found, true)).toEqual([]);
+    expect(home).toMatch(/builds\/drafts\/environment-\w+\/home$/);
+  }, 300_000);
+
+  it('a setup.py cannot put a link into the environment that the server would follow', async () => {
+    const { host, plan } = prepared;
+    const project = await builder({ ...plan, link: true });
+    const push = await project.git('push', host.remote('linker'), 'main');
+    expect(push.code).toBe(1);
+    expect(push.output).toMatch(
+      /a package installed the link lib\/python[\d.]+\/site-packages\/leak\.txt, which leads to/,
+    );
   });
 });
 
-it('an app without a cage can do all of that, and every start says so', async () => {
-  const host = await startHost({ environments: 'own', env: { STREAMLIT_HOST_CAGE: 'none' } });
-  expect(host.output).toContain('Apps run without a cage');
-  const { found } = await attack(host);
-  expect(Object.entries(found).filter(([, what]) => !what.startsWith('got'))).toEqual([]);
+describe.each([
+  ['bubblewrap', 0, /offline is live/],
+  ['landlock', 1, /network = false needs a bubblewrap cage, and this app runs in a Landlock cage/],
+])('an app that wants no network, on a server with %s', (kind, code, said) => {
+  it('gets what it wants, or is refused', async () => {
+    const host = await startHost({ env: { STREAMLIT_HOST_CAGE: kind } });
+    const source = `
+import socket
+import streamlit as st
+
+try:
+    socket.create_connection(("127.0.0.1", ${new URL(host.url).port}), 2)
+    st.write("text:reached")
+except OSError:
+    st.write("text:cut-off")
+`;
+    const project = await Project.create({ 'app.py': source, 'requirements.txt': 'streamlit\n' });
+    await project.commit({ 'streamlit-host.toml': '[cage]\nnetwork = false\n' }, 'Be offline');
+    const push = await project.git('push', host.remote('offline'), 'main');
+    expect(push.output).toMatch(said);
+    expect(push.code).toBe(code);
+    if (code !== 0) return;
+    expect(await host.app('offline')).toMatchObject({ cage: { kind, network: false } });
+    expect((await serves(host, 'offline')).text).toBe('text:cut-off');
+  });
+});
+
+describe('without a cage', () => {
+  let prepared: Awaited<ReturnType<typeof prepare>>;
+  beforeAll(async () => {
+    prepared = await prepare({ env: { STREAMLIT_HOST_CAGE: 'none' } });
+  });
+
+  it('an app can do all of that, and every start warns about it', async () => {
+    expect(prepared.host.output).toContain('Apps run without a cage');
+    expect(those((await attackAsApp(prepared)).found, false)).toEqual([]);
+  });
+
+  it('a setup.py can do all of that, and still leaves no process running', async () => {
+    expect(those((await attackAsBuild(prepared)).found, false)).toEqual([]);
+  });
 });
