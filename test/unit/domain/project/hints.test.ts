@@ -57,13 +57,6 @@ describe('keys that code reads', () => {
     const { asks } = keysInCode('"""\na\n"""\n# st\nx = \'it\\\'s\'\n\ny = st.secrets["db"]\n');
     expect(asks).toMatchObject([{ name: 'db', line: 7 }]);
   });
-
-  it('are found quickly, even in code that makes no sense', () => {
-    const begun = performance.now();
-    for (const odd of ['"', "'''", '\\', 'from os import ', 'st.secrets[', '"""a', "secrets 'x' in ", '\u{1f600}'])
-      keysInCode(odd.repeat(20_000));
-    expect(performance.now() - begun).toBeLessThan(5_000);
-  });
 });
 
 describe('a hint', () => {
