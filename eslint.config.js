@@ -60,6 +60,11 @@ export default tseslint.config(
     },
   },
   {
+    // Scripts of apps, which run in pages and workers.
+    files: ['test/fixtures/**/*.js'],
+    rules: { 'no-undef': 'off' },
+  },
+  {
     files: ['public/**/*.js'],
     languageOptions: {
       globals: {

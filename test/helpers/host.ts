@@ -138,7 +138,7 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     const timer = setTimeout(() => reject(new Error(`the server said nothing of an address:\n${output}`)), 60_000);
     const hear = (chunk: Buffer): void => {
       output += chunk.toString();
-      const found = /(http:\/\/\S+\/console\/login\?code=\S+)/.exec(output);
+      const found = /(https?:\/\/\S+\/console\/login\?code=\S+)/.exec(output);
       if (found?.[1] === undefined) return;
       clearTimeout(timer);
       child.stdout.off('data', hear);
@@ -152,7 +152,11 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       reject(new Error(`the server ended with ${code}:\n${output}`));
     });
   });
-  const host = new TestHost({ data, url: new URL(login).origin, loginUrl: login, child, exited, output });
+  // Under https, this side of the proxy.
+  const url = login.startsWith('https:')
+    ? `http://localhost:${options.env?.STREAMLIT_HOST_PORT}`
+    : new URL(login).origin;
+  const host = new TestHost({ data, url, loginUrl: login, child, exited, output });
   endWithFile(() => host.stop());
   return host;
 }

@@ -4,9 +4,8 @@ import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
-import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
+import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
-import { pushLive } from '../helpers/pushing.js';
 import { askRaw, sayRaw } from '../helpers/raw.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
@@ -28,7 +27,7 @@ let platform: string;
 let apps: string;
 
 beforeAll(async () => {
-  const env = { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test' };
+  const env = { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test', STREAMLIT_HOST_PICTURES: 'auto' };
   [host, browser] = await Promise.all([
     startHost({ env }),
     openBrowser('--host-resolver-rules=MAP sec.test 127.0.0.1'),
@@ -173,6 +172,11 @@ describe('with two ports', () => {
     expect(await sayRaw(apps, upgrade(apps))).toMatch(/^HTTP\/1\.1 403 /);
   });
 
+  test('its picture is taken at its own origin, and shown in the gallery at the other', async () => {
+    await until('there is a picture', async () => (await askRaw(host.url, '/pictures/demo')).status === 200);
+    expect((await askRaw(apps, '/pictures/demo')).status).toBe(404);
+  });
+
   test('every URL of the app is at its own origin', async () => {
     const address = `${apps}/apps/demo/`;
     expect(pushed).toContain(`demo is live: ${address}`);
@@ -188,17 +192,4 @@ describe('with two ports', () => {
     expect(host.output).not.toContain('share the console');
     expect(host.output).toContain(`Apps are served at ${apps}/apps/`);
   });
-});
-
-test("an app's script can read the console on a single port, and the server warns about it", async () => {
-  const env = { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test', STREAMLIT_HOST_APPS_PORT: 'off' };
-  const one = await startHost({ env });
-  await pushLive(await Project.create(APP), one, 'demo');
-  const tab = await openAsOperator(one);
-  expect(new URL(tab.url()).origin).toBe(named(one.url));
-  expect(await read(tab, `${named(one.url)}/console/`)).toMatch(/^200 [^]*name="csrf"/);
-  expect(one.output).toContain('Apps share the console’s origin');
-  expect(one.output).not.toContain('Apps are served at');
-  await tab.goto(`${named(one.url)}/console/`);
-  await tab.locator('[data-code=unsafe-origin]').getByText('its scripts can use the console').waitFor();
 });

@@ -21,7 +21,7 @@ async function program(name: string, script: string): Promise<void> {
 
 /** An apt-get that writes down how it was called, and installs what it is told to. */
 async function apt(exitCode = 0): Promise<void> {
-  const programs = ['chromium', 'bwrap'].map((name) => `"${bin}/${name}"`).join(' ');
+  const programs = ['chromium', 'bwrap', 'nginx'].map((name) => `"${bin}/${name}"`).join(' ');
   const install = `case "$2" in install) for program in ${programs}; do : > "$program"; /bin/chmod 755 "$program"; done;; esac`;
   const lines = [
     `echo "$DEBIAN_FRONTEND $*" >> "${bin}/calls"`,
@@ -34,6 +34,7 @@ async function apt(exitCode = 0): Promise<void> {
 it('the Debian packages that the tests need are left alone if they are installed', async () => {
   await program('chromium', 'exit 0');
   await program('bwrap', 'exit 0');
+  await program('nginx', 'exit 0');
   await program('redis-server', 'exit 0');
   await apt();
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
@@ -46,16 +47,16 @@ it('the Debian packages that the tests need are installed by root without a ques
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
   expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
     'noninteractive -q update',
-    'noninteractive -q install -y --no-install-recommends chromium bubblewrap redis-server',
+    'noninteractive -q install -y --no-install-recommends chromium nginx-light bubblewrap redis-server',
   ]);
-  expect(said).toEqual(['Installing chromium and bubblewrap and redis-server (once) …']);
+  expect(said).toEqual(['Installing chromium and nginx-light and bubblewrap and redis-server (once) …']);
 });
 
 it('the Debian packages that the tests need are named in a sentence to other users', async () => {
   await apt();
   const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
   expect(missing).toEqual(
-    ['chromium', 'bubblewrap'].map(
+    ['chromium', 'nginx-light', 'bubblewrap'].map(
       (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
     ),
   );
@@ -64,6 +65,8 @@ it('the Debian packages that the tests need are named in a sentence to other use
 
 it('the Debian packages that the tests need stay missing if apt-get fails, and its own words are shown', async () => {
   await apt(100);
-  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(2);
-  expect(said.at(-1)).toBe('apt-get could not install chromium and bubblewrap and redis-server:\n  no network');
+  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(3);
+  expect(said.at(-1)).toBe(
+    'apt-get could not install chromium and nginx-light and bubblewrap and redis-server:\n  no network',
+  );
 });
