@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { fixture, Signals, startPush } from '../helpers/pushing.js';
-import { keepPictures, logIn } from './pages.js';
+import { checkLayout, logIn } from './pages.js';
 
 let host: TestHost;
 let browser: Browser;
@@ -33,7 +33,7 @@ it('a visitor during the first build sees that the app is building, and the app 
   const log = operator.getByRole('log', { name: 'Build log' });
   await log.getByText('Building slow').waitFor();
   expect(await log.textContent()).not.toContain(host.data);
-  await keepPictures(operator, 'gateway-building-log');
+  await checkLayout(operator, 'gateway-building-log');
   // The page with the log is loaded again by itself, and shows it again.
   await operator.waitForEvent('load');
   await log.getByText('Building slow').waitFor();
@@ -68,7 +68,7 @@ it('only the operator sees why a first deploy failed', async () => {
   await logIn(operator, host);
   await operator.goto(`${host.url}/apps/broken/`);
   await operator.getByText('the script raised an exception').waitFor();
-  await keepPictures(operator, 'gateway-failed-reason');
+  await checkLayout(operator, 'gateway-failed-reason');
   // What a script of another app fetches with the operator's cookie does not tell it.
   const fetched = await operator.evaluate<string>(
     `fetch('/apps/broken/', { headers: { accept: 'text/html' } }).then((answer) => answer.text())`,

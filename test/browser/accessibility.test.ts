@@ -7,7 +7,7 @@ import { Views, type GatewayPage } from '../../src/web/views.js';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { ROOT, startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
-import { button, byLabel, formOf, keepPictures, logIn, makeApp, seriousFaults } from './pages.js';
+import { button, byLabel, formOf, checkLayout, logIn, makeApp, seriousFaults } from './pages.js';
 
 describe('axe finds nothing serious or critical', () => {
   let host: TestHost;
@@ -27,7 +27,7 @@ describe('axe finds nothing serious or critical', () => {
   it('on the login page, an error page and an empty console', async () => {
     await visitor.goto(`${host.url}/console/`);
     expect(await seriousFaults(visitor)).toEqual([]);
-    await keepPictures(visitor, 'login');
+    await checkLayout(visitor, 'login');
     await byLabel(visitor, 'Token').fill('not the token');
     await button(visitor, 'Log in').click();
     await visitor.getByRole('alert').waitFor();
@@ -38,7 +38,7 @@ describe('axe finds nothing serious or critical', () => {
     expect(await seriousFaults(page)).toEqual([]);
     await page.goto(`${host.url}/console/nothing-here`);
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'error');
+    await checkLayout(page, 'error');
   });
 
   it('on any page of an app that is running, has a failed deploy or is stopped', async () => {
@@ -49,7 +49,7 @@ describe('axe finds nothing serious or critical', () => {
     expect(answer.status).toBe(201);
     await page.goto(`${host.url}/console/apps/nothing-yet`);
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-overview-new');
+    await checkLayout(page, 'console-overview-new');
     await page.goto(`${host.url}/console/apps/nothing-yet/files`);
     expect(await seriousFaults(page)).toEqual([]);
 
@@ -105,7 +105,7 @@ describe('axe finds nothing serious or critical', () => {
     await page.evaluate('document.querySelectorAll("details").forEach((one) => { one.open = true; })');
     expect(await seriousFaults(page)).toEqual([]);
     await page.evaluate('document.querySelectorAll("details").forEach((one, place) => { one.open = place === 1; })');
-    await keepPictures(page, 'api-docs');
+    await checkLayout(page, 'api-docs');
   });
 
   it('in the gallery', async () => {
@@ -134,7 +134,7 @@ describe('axe finds nothing serious or critical', () => {
       );
       await visitor.goto(address);
       expect(await seriousFaults(visitor)).toEqual([]);
-      await keepPictures(visitor, `gateway-${name}`);
+      await checkLayout(visitor, `gateway-${name}`);
       await visitor.unroute(address);
     },
   );

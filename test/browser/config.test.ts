@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
-import { button, byLabel, keepPictures, logIn, makeApp, notice, seriousFaults } from './pages.js';
+import { button, byLabel, checkLayout, logIn, makeApp, notice, seriousFaults } from './pages.js';
 
 /** Values that stand nowhere but here. */
 const KEY = 'value-of-a-key-5d2e';
@@ -78,7 +78,7 @@ describe('the config page in the console', () => {
     await missing.getByText('os.environ["API_KEY"]').waitFor();
     await missing.getByText('st.secrets["db"]').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-config-missing');
+    await checkLayout(page, 'console-config-missing');
     await missing.getByRole('link', { name: 'Set db' }).click();
     expect(await page.locator('#toml').inputValue()).toBe('"db" = ""\n');
     await missing.getByRole('link', { name: 'Set API_KEY' }).click();
@@ -140,7 +140,7 @@ describe('the config page in the console', () => {
     expect(page.url()).toBe(config());
     await until('it is in the log', () => /"app":"sales","by":"admin".*"name":"REGION".*revealed/.test(host.output));
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-config');
+    await checkLayout(page, 'console-config');
     await page.goto(config());
     expect(await page.content()).not.toMatch(ANY);
   });
@@ -190,7 +190,7 @@ describe('the config page in the console', () => {
     await page.goto(`${host.url}/console/apps/sales/deploys`);
     await page.locator('.open-pages').getByText('1 open page.').waitFor();
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-deploys-draining');
+    await checkLayout(page, 'console-deploys-draining');
     await page.goto(`${host.url}/console/apps/sales`);
     await page.locator('.open-pages').getByText('1 open page.').waitFor();
     await button(page, 'Stop release 3').click();
@@ -212,7 +212,7 @@ describe('the config page in the console', () => {
     await page.getByText('None. The code is the same.').waitFor();
     await page.goto(`${host.url}/console/apps/sales/deploys/2/rollback`);
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-rollback-config');
+    await checkLayout(page, 'console-rollback-config');
     expect(await page.locator('.changes li').allInnerTexts()).toEqual([
       expect.stringMatching(/Added\s+API_KEY/),
       expect.stringMatching(/Changed\s+REGION/),

@@ -15,7 +15,7 @@ import {
   folderOf,
   formOf,
   headState,
-  keepPictures,
+  checkLayout,
   logIn,
   makeApp,
   notice,
@@ -54,14 +54,14 @@ describe('the console', () => {
     expect(page.url()).toBe(`${host.url}/console/`);
     await page.getByRole('heading', { name: 'Push your first app' }).waitFor();
     await page.getByText(`git remote add host ${host.url}/git/hello.git`).waitFor();
-    await keepPictures(page, 'console-empty');
+    await checkLayout(page, 'console-empty');
 
     const stranger = await browser.newContext();
     const other = await stranger.newPage();
     const answer = await other.goto(host.loginUrl);
     expect(answer?.status()).toBe(401);
     await other.locator('#login-error[role=alert]').waitFor();
-    await keepPictures(other, 'login-refused');
+    await checkLayout(other, 'login-refused');
     await other.goto(`${host.url}/console/new`);
     expect(other.url()).toContain('/console/login?next=');
     await stranger.close();
@@ -85,7 +85,7 @@ describe('the console', () => {
     expect(await page.locator('[data-picked] li span').allTextContents()).toEqual(['app.py', 'requirements.txt']);
     expect(await byLabel(page, 'Name').inputValue()).toBe('My words');
     await page.getByText(`${host.url}/git/my-words.git`).waitFor();
-    await keepPictures(page, 'console-new');
+    await checkLayout(page, 'console-new');
     await button(page, 'Create and deploy').click();
 
     await page.waitForURL(`${host.url}/console/apps/my-words/deploys/1`);
@@ -97,7 +97,7 @@ describe('the console', () => {
     await button(page, 'Follow').waitFor({ state: 'hidden' });
     // All of it came without a reload.
     expect(await page.evaluate('window.here')).toBe(true);
-    await keepPictures(page, 'console-deploy');
+    await checkLayout(page, 'console-deploy');
   });
 
   it('updates another tab, opened before there were any apps, without a reload', async () => {
@@ -137,7 +137,7 @@ describe('the console', () => {
     await page.getByText(/^1 of \d+ lines$/).waitFor();
     expect(await log.getByText('The word is beta.').isVisible()).toBe(false);
     expect(await log.locator('mark').allTextContents()).toEqual(['is alpha']);
-    await keepPictures(page, 'console-logs-search');
+    await checkLayout(page, 'console-logs-search');
     await byLabel(page, 'Search in Log of My words').fill('');
     await log.getByText('The word is beta.').waitFor();
     await button(page, 'Wrap').click();
@@ -148,19 +148,19 @@ describe('the console', () => {
     const file = await download;
     expect(file.suggestedFilename()).toBe('my-words.log');
     expect(await readFile(await file.path(), 'utf8')).toContain('The word is beta.');
-    await keepPictures(page, 'console-logs');
+    await checkLayout(page, 'console-logs');
     await visitor.close();
   });
 
   it('edits a file, and the app changes', async () => {
     const visitor = await page.context().newPage();
     await page.goto(`${host.url}/console/apps/my-words/files`);
-    await keepPictures(page, 'console-files');
+    await checkLayout(page, 'console-files');
     await page.getByRole('link', { name: 'app.py', exact: true }).click();
     await page.locator('.editor.coloured .hljs-keyword').first().waitFor();
     expect(await byLabel(page, 'Content of app.py').inputValue()).toBe(app('First words'));
     await byLabel(page, 'Content of app.py').fill(app('Second words'));
-    await keepPictures(page, 'console-editor');
+    await checkLayout(page, 'console-editor');
     await byLabel(page, 'Commit message').fill('Say it again');
     await byLabel(page, 'Content of app.py').press('Control+s');
     await page.waitForURL(`${host.url}/console/apps/my-words/deploys/2`);
@@ -189,7 +189,7 @@ describe('the console', () => {
     await byLabel(page, 'Content').fill('x = 1\n');
     await button(page, 'Save and deploy').click();
     await page.locator('#file-error[role=alert]').getByText('app.py').waitFor();
-    await keepPictures(page, 'console-new-file');
+    await checkLayout(page, 'console-new-file');
     expect(await byLabel(page, 'Content').inputValue()).toBe('x = 1\n');
     await byLabel(page, 'Path').fill('../../etc/passwd');
     await button(page, 'Save and deploy').click();
@@ -204,7 +204,7 @@ describe('the console', () => {
     expect(await byLabel(page, 'Content of pages/2_Größe.py').inputValue()).toBe('x = 1\n');
     await page.getByText('Rename or delete').click();
     await byLabel(page, 'New path').fill('pages/3_Size.py');
-    await keepPictures(page, 'console-rename');
+    await checkLayout(page, 'console-rename');
     await button(page, 'Rename file').click();
     await page.waitForURL('**/deploys/5');
     await page.locator('.deploy-head').getByText('Rename pages/2_Größe.py to pages/3_Size.py').waitFor();
@@ -240,13 +240,13 @@ describe('the console', () => {
     expect(await time.innerText()).toMatch(/^\d\d:\d\d:\d\d$/);
     expect(await time.getAttribute('title')).toMatch(/^\[\d{4}-.*Z\]$/);
     await headState(page, 'Running').waitFor();
-    await keepPictures(page, 'console-deploy-failed');
+    await checkLayout(page, 'console-deploy-failed');
     await page.goto(`${host.url}/console/apps/my-words`);
     await page
       .locator('.facts-box .notice.bad')
       .getByText(/^Release 7 failed to deploy\. \S/)
       .waitFor();
-    await keepPictures(page, 'console-overview');
+    await checkLayout(page, 'console-overview');
   });
 
   it('cancels a deploy', async () => {
@@ -264,7 +264,7 @@ describe('the console', () => {
     await page.locator('[data-live="deploying"]').getByRole('heading', { name: 'Deploying release 8' }).waitFor();
     await signals.hasBegun();
     await page.locator('#build-log').getByText('slow').first().waitFor();
-    await keepPictures(page, 'console-overview-deploying');
+    await checkLayout(page, 'console-overview-deploying');
     await page.locator('#cancel').click();
     await notice(page, 'cancel').waitFor();
     await page.locator('.deploy-head').getByText('Cancelled', { exact: true }).waitFor();
@@ -273,7 +273,7 @@ describe('the console', () => {
 
   it('rolls back to an earlier release', async () => {
     await page.goto(`${host.url}/console/apps/my-words/deploys`);
-    await keepPictures(page, 'console-deploys');
+    await checkLayout(page, 'console-deploys');
     // Nobody can roll back to the live release, a failed one or a cancelled one.
     for (const number of [6, 7, 8])
       expect(await page.getByRole('link', { name: `Roll back to release ${number}` }).count()).toBe(0);
@@ -281,7 +281,7 @@ describe('the console', () => {
     await page.getByRole('heading', { name: 'Roll back to release 1?' }).waitFor();
     await page.locator('.patch .added').getByText('First words').waitFor();
     await page.getByText('config vars and secrets are the same').waitFor();
-    await keepPictures(page, 'console-rollback');
+    await checkLayout(page, 'console-rollback');
     // A double click counts once.
     await button(page, 'Roll back').dblclick();
     await page.waitForURL('**/deploys/9');
@@ -302,13 +302,13 @@ describe('the console', () => {
     await headState(page, 'Stopped').waitFor();
     await second.bringToFront();
     await row.getByText('Stopped').waitFor();
-    await keepPictures(page, 'console-stopped');
+    await checkLayout(page, 'console-stopped');
 
     const visitor = await (await browser.newContext()).newPage();
     const answer = await visitor.goto(`${host.url}/apps/my-words/`);
     expect(answer?.status()).toBe(503);
     await visitor.getByRole('heading', { name: 'My words is stopped' }).waitFor();
-    await keepPictures(visitor, 'gateway-stopped');
+    await checkLayout(visitor, 'gateway-stopped');
 
     await page.bringToFront();
     await page.locator('#start').click();
@@ -329,11 +329,11 @@ describe('the console', () => {
     await button(page, 'Save settings').click();
     await notice(page, 'save').waitFor();
     await page.getByRole('heading', { name: 'Words & <b>more</b>', level: 1 }).waitFor();
-    await keepPictures(page, 'console-settings');
+    await checkLayout(page, 'console-settings');
     const after = await host.app('my-words');
     expect(after).toMatchObject({ id: 'my-words', name: 'Words & <b>more</b>', description: 'What people say.' });
     expect([after.pid, after.release]).toEqual([before.pid, before.release]);
-    await keepPictures(second, 'console-apps');
+    await checkLayout(second, 'console-apps');
   });
 
   it('shows that the connection is lost, and recovers when the server is back', async () => {
@@ -343,7 +343,7 @@ describe('the console', () => {
     const { pid } = await host.app('my-words');
     await host.stop({ keepData: true, keepApps: true });
     await page.locator('[data-connection]:not(.mended):not(:empty)').waitFor();
-    await keepPictures(page, 'console-lost');
+    await checkLayout(page, 'console-lost');
     host = await startHost({ data: host.data, env: { STREAMLIT_HOST_PORT: port } });
     await page.locator('[data-connection].mended:not(:empty)').waitFor({ timeout: 40_000 });
     await page.locator('[data-connection]:not(:empty)').waitFor({ state: 'detached' });
@@ -364,7 +364,7 @@ describe('the console', () => {
     await dialog.getByLabel('Type my-words to confirm').fill('my-word');
     expect(await go.isDisabled()).toBe(true);
     await dialog.getByLabel('Type my-words to confirm').fill('my-words');
-    await keepPictures(page, 'console-delete');
+    await checkLayout(page, 'console-delete');
     await go.click();
     await notice(page, 'delete').waitFor();
     await page.getByRole('heading', { name: 'Push your first app' }).waitFor();
@@ -388,14 +388,14 @@ describe('the console', () => {
       { name: 'app.py', mimeType: 'text/x-python', buffer: Buffer.from(app('Plain')) },
       { name: 'requirements.txt', mimeType: 'text/plain', buffer: Buffer.from('streamlit\n') },
     ]);
-    await keepPictures(still, 'no-script-new');
+    await checkLayout(still, 'no-script-new');
     await button(still, 'Create and deploy').click();
     await still.waitForURL('**/console/apps/plain/deploys/1');
     await until('Plain is live', async () => (await host.app('plain')).state === 'running');
     await still.reload();
     await still.locator('.deploy-head').getByText('Live', { exact: true }).waitFor();
     await still.getByRole('link', { name: 'Logs', exact: true }).click();
-    await keepPictures(still, 'no-script-logs');
+    await checkLayout(still, 'no-script-logs');
     await still.getByRole('link', { name: 'Files', exact: true }).click();
     await still.getByRole('link', { name: 'app.py' }).click();
     await byLabel(still, 'Content of app.py').fill(app('Plainer'));
@@ -409,7 +409,7 @@ describe('the console', () => {
     await still.getByLabel('Type plain to confirm').fill('no');
     await button(still, 'Delete app').click();
     await still.locator('#delete-error[role=alert]').waitFor();
-    await keepPictures(still, 'no-script-delete');
+    await checkLayout(still, 'no-script-delete');
     await still.getByLabel('Type plain to confirm').fill('plain');
     await button(still, 'Delete app').click();
     await notice(still, 'delete').waitFor();

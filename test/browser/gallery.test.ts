@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
-import { button, byLabel, deployed, formOf, keepPictures, logIn, makeApp, notice, seriousFaults } from './pages.js';
+import { button, byLabel, deployed, formOf, checkLayout, logIn, makeApp, notice, seriousFaults } from './pages.js';
 
 describe('the gallery', () => {
   let host: TestHost;
@@ -28,7 +28,7 @@ describe('the gallery', () => {
     const answer = await page.goto(`${host.url}/`);
     expect(answer?.status()).toBe(200);
     await page.getByText('No apps yet.').waitFor();
-    await keepPictures(page, 'gallery-empty');
+    await checkLayout(page, 'gallery-empty');
   });
 
   it('shows every app that has been live, with its state, and no others', async () => {
@@ -51,7 +51,7 @@ describe('the gallery', () => {
     expect(await maps.getByText('Stopped').isVisible()).toBe(true);
     expect(await maps.getByRole('link').count()).toBe(0);
     expect(await page.getByRole('listitem').filter({ hasText: 'Sales' }).locator('.state').count()).toBe(0);
-    await keepPictures(page, 'gallery');
+    await checkLayout(page, 'gallery');
   });
 
   it('finds an app by words in its name or description', async () => {
@@ -71,7 +71,7 @@ describe('the gallery', () => {
     expect(await star.getAttribute('aria-pressed')).toBe('true');
     // Whoever works with the keyboard stays where they were.
     expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe('Favourite: Sales');
-    await keepPictures(page, 'gallery-favourites');
+    await checkLayout(page, 'gallery-favourites');
     await page.reload();
     expect(await names()).toEqual(['Sales', 'Churn <b>', 'Maps']);
 
@@ -151,7 +151,7 @@ describe('the gallery', () => {
     // What the server left out comes back while one types.
     await byLabel(page, 'Search apps').fill('');
     expect(await names()).toEqual(['Sales', 'Maps']);
-    await keepPictures(page, 'gallery-tags');
+    await checkLayout(page, 'gallery-tags');
     expect(await seriousFaults(page)).toEqual([]);
   });
 
@@ -194,7 +194,7 @@ describe('the gallery', () => {
       expect((input?.y ?? 0) + (input?.height ?? 0)).toBeLessThan(800);
       if (width > 375) expect(await tab.getByTestId('stSidebar').boundingBox()).toMatchObject({ y: 44, height: 756 });
     }
-    await keepPictures(tab, 'frame');
+    await checkLayout(tab, 'frame');
     expect(await tab.evaluate('document.documentElement.scrollHeight')).toBe(800);
 
     // This tab remembers it, for this app.
@@ -237,7 +237,7 @@ describe('the gallery', () => {
     await until('it is shown', async () => (await size()) === '640 x 400');
     // It was stopped before its turn came.
     expect(await page.locator('[data-card=maps] svg').count()).toBeGreaterThan(0);
-    await keepPictures(page, 'gallery-captured');
+    await checkLayout(page, 'gallery-captured');
     expect(await seriousFaults(page)).toEqual([]);
 
     const address = new URL((await photo.getAttribute('src')) ?? '', host.url);

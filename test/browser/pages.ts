@@ -94,18 +94,22 @@ export async function drop(target: Locator, paths: string[]): Promise<void> {
   await session.detach();
 }
 
-/** Keeps a picture of the page on a telephone and on a desk, by day and by night, and sees that nothing sticks out. */
-export async function keepPictures(page: Page, name: string): Promise<void> {
+/** Whether screenshots of the pages are kept in test/artifacts. Nobody looks at those of a run that passes unseen. */
+const SCREENSHOTS = process.env.SCREENSHOTS !== undefined;
+
+/** Checks that nothing sticks out of the page, on a phone and on a desktop. With SCREENSHOTS set, keeps both, light and dark. */
+export async function checkLayout(page: Page, name: string): Promise<void> {
   for (const width of [375, 1280]) {
     await page.setViewportSize({ width, height: 800 });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
     expect(wide, `${name} at ${width} px`).toBeLessThanOrEqual(width);
+    if (!SCREENSHOTS) continue;
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       await keepPicture(page, `${name}-${width}-${colorScheme}`);
     }
   }
-  await page.emulateMedia({ colorScheme: null });
+  if (SCREENSHOTS) await page.emulateMedia({ colorScheme: null });
 }
 
 /** What axe finds of serious or critical faults, by day and by night, on a desk and on a telephone. */

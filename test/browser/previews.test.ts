@@ -4,7 +4,7 @@ import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
-import { byLabel, button, headState, keepPictures, logIn, notice, seriousFaults } from './pages.js';
+import { byLabel, button, headState, checkLayout, logIn, notice, seriousFaults } from './pages.js';
 
 describe('previews in the console', () => {
   let host: TestHost;
@@ -45,7 +45,7 @@ describe('previews in the console', () => {
     expect((await project.git('push', host.remote('shop'), 'HEAD:other')).code).toBe(1);
     await page.getByRole('button', { name: 'Delete preview of other' }).waitFor();
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-previews');
+    await checkLayout(page, 'console-previews');
 
     await page.goto(`${host.url}/console/`);
     const rows = await page.locator('#apps tbody tr').all();
@@ -55,7 +55,7 @@ describe('previews in the console', () => {
       'shop--other',
     ]);
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-apps-previews');
+    await checkLayout(page, 'console-apps-previews');
 
     await page.getByRole('link', { name: 'shop (feature/x)', exact: true }).click();
     await headState(page, 'Running').waitFor();
@@ -74,7 +74,7 @@ describe('previews in the console', () => {
     // Its branch is kept, and no push would do anything: it is asked for here.
     await page.getByLabel('Previously pushed branch').selectOption('feature/x');
     expect(await seriousFaults(page)).toEqual([]);
-    await keepPictures(page, 'console-stored-branches');
+    await checkLayout(page, 'console-stored-branches');
     await button(page, 'Create preview').click();
     await page.getByRole('heading', { name: 'Release 1' }).waitFor();
     await until('it is live again', async () => (await host.app('shop--feature-x')).release === 1);
