@@ -2,7 +2,8 @@ import type { Browser } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
-import { fixture, Signals, startPush } from '../helpers/pushing.js';
+import { Project, textApp } from '../helpers/project.js';
+import { fixture, pushLive, Signals, startPush } from '../helpers/pushing.js';
 import { checkLayout, logIn } from './pages.js';
 
 let host: TestHost;
@@ -75,8 +76,10 @@ it('only the operator sees why a first deploy failed', async () => {
   );
   expect(fetched).toContain('App not found');
   expect(fetched).not.toContain('exception');
-  // Nor does what it puts into a frame, or opens in a window of its own.
-  await operator.goto(`${host.url}/apps/nobody/`);
+  // Nor does what another app's page puts into a frame, or opens in a window of its own.
+  await pushLive(await Project.create(textApp('text:other')), host, 'other');
+  await operator.goto(`${host.url}/apps/other/`);
+  await operator.getByText('text:other').waitFor();
   const framed = await operator.evaluate<string>(`new Promise((resolve) => {
     const frame = document.createElement('iframe');
     frame.addEventListener('load', () => resolve(frame.contentDocument?.body.textContent ?? ''));

@@ -325,7 +325,7 @@ const files: Record<string, Parser> = {
       'pip:',
     ],
     samples: [
-      'name: x\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.12\n  - streamlit=1.5\n  - pip:\n      - a==1\n',
+      'name: x\nchannels:\n  - conda-forge\ndependencies:\n  - python=3.12\n  - streamlit=1.50\n  - pip:\n      - a==1\n',
     ],
     limit: 64 * KIB,
     large: 2,

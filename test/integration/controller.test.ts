@@ -366,7 +366,7 @@ describe('the command line', () => {
       1,
       expect.stringMatching(/gone +failed +The app folder \S+ does not exist/),
     ]);
-    expect((await cli('status')).output).toMatch(/\n\ngone: the app folder \S+ does not exist/);
+    expect((await cli('status')).output).toMatch(/\n\ngone: The app folder \S+ does not exist/);
     await ours.setConfig(config);
     expect((await cli('refresh')).code).toBe(0);
     expect(await cli('adopt', 'sails')).toEqual({
