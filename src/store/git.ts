@@ -90,7 +90,7 @@ export class Git {
           ...(input === undefined ? {} : { input: () => input }),
           ...(signal === undefined ? {} : { abort: signal }),
         });
-        return (await git.env({ ...this.env, ...env }).raw(...argv)).replace(/\n$/, '');
+        return (await git.env(this.#with(env)).raw(...argv)).replace(/\n$/, '');
       });
     } catch (error) {
       // That git could not be started is known one turn after simple-git has stumbled over it.
@@ -105,7 +105,14 @@ export class Git {
   /** What git printed, as bytes. @throws GitFailed */
   async bytes(folder: string, argv: readonly string[], options: BytesOptions = {}): Promise<Buffer> {
     const { env, maxBytes = MAX_BYTES, ...rest } = options;
-    return runGit({ folder, argv, env: { ...this.env, ...env }, timeoutMs: TIMEOUT_MS, maxBytes, ...rest });
+    return runGit({ folder, argv, env: this.#with(env), timeoutMs: TIMEOUT_MS, maxBytes, ...rest });
+  }
+
+  /** Our environment with a call's own variables. @throws Error where git would read more from one than a call may say */
+  #with(added: Record<string, string> = {}): Record<string, string> {
+    for (const name of Object.keys(added))
+      if (!ADDED.includes(name)) throw new Error(`${name} is not permitted in git's environment`);
+    return { ...this.env, ...added };
   }
 
   /** Lets git do something about which it says nothing. @throws GitFailed */
