@@ -25,7 +25,8 @@ describe('every Streamlit from 1.28 on', () => {
     browser = await openBrowser();
   });
 
-  it.each(VERSIONS)(
+  // Side by side: each waits for its build most of the time.
+  it.concurrent.each(VERSIONS)(
     'version $version runs, and keeps an open page across a deploy',
     async ({ version, with: others }) => {
       const id = `version-${version.replaceAll('.', '-')}`;
