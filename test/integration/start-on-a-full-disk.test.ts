@@ -81,7 +81,7 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
         host = await startHost({ data });
         expect(await visit(host, 'kept')).toContain('text:before');
         expect((await host.app('kept')).pid).toBe(pid);
-        expect(host.output).toContain('the server starts without this');
+        expect(host.output).toContain('The disk is full or read-only. Postponed: ');
       } finally {
         await once();
       }

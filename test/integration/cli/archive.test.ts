@@ -102,7 +102,7 @@ describe('a checkout', () => {
 
   it('without changes is sent as its last commit', async () => {
     const { what, content } = await archiveOf(folder);
-    expect(what).toMatch(/^commit [0-9a-f]{10}$/);
+    expect(what).toMatch(/^commit [0-9a-f]{7}$/);
     expect(await unpacked(content)).toEqual({ 'app.py': 'one', 'sub/other.py': 'two', '.gitignore': '*.secret\n' });
   });
 
