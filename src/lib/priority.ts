@@ -13,7 +13,7 @@ interface Rank {
 const RANKS = {
   git: { oomScore: 300, nice: 0 },
   app: { oomScore: 500, nice: 0 },
-  build: { oomScore: 700, nice: 5 },
+  build: { oomScore: 700, nice: 10 },
   picture: { oomScore: 900, nice: 15 },
 } satisfies Record<string, Rank>;
 

@@ -25,8 +25,7 @@ describe('every Streamlit from 1.28 on', () => {
     browser = await openBrowser();
   });
 
-  // Side by side: each waits for its build most of the time.
-  it.concurrent.each(VERSIONS)(
+  it.each(VERSIONS)(
     'version $version runs, and keeps an open page across a deploy',
     async ({ version, with: others }) => {
       const id = `version-${version.replaceAll('.', '-')}`;

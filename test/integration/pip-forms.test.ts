@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRequirements } from '../../src/domain/python/requirements.js';
 import { gatherRequirements } from '../../src/environments/requirements.js';
 import { writeFiles } from '../helpers/files.js';
+import { knowsConfigSettings } from '../helpers/pip.js';
 
 /** What pip's own parser makes of requirements files, one folder each. */
 const PIP = `
@@ -99,7 +100,8 @@ const FORMS: (string | Buffer)[] = [
   'git+https://host/x.git@main#egg=x&subdirectory=y\n',
   'https://${USER_OF}:${TOKEN}@host/x.zip\n',
   './lib\nlib/x-1.0-py3-none-any.whl\nfile:lib\n',
-  'six --global-option="a b" --config-settings="c=d"\n',
+  'six --global-option="a b"\n',
+  ...(knowsConfigSettings() ? ['six --config-settings="c=d"\n'] : []),
   '--require-hashes\nsix==1.0 --hash=sha256:aa\n',
   '--no-such-option\n',
   '--upgrade six\n',
