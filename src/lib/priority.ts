@@ -29,22 +29,7 @@ export function lower(pid: number | undefined, kind: keyof typeof RANKS): void {
   if (pid === undefined) return;
   const { oomScore, nice } = RANKS[kind];
   attempt(() => writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScore)));
-  if (nice === 0) return;
-  const lowered = Math.min(19, getPriority() + nice);
-  attempt(() => setPriority(pid, lowered));
-  attempt(() => lowerSession(pid, lowered));
-}
-
-/**
- * Where the kernel shares the processors between sessions, niceness counts within a session alone, and the session has one of
- * its own (https://man7.org/linux/man-pages/man7/sched.7.html, "The autogroup feature").
- */
-function lowerSession(pid: number, nice: number): void {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // After the name, which may hold anything: state, parent, group, session.
-  const session = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]);
-  // The server's own session must not be lowered with one of its children.
-  if (session === pid) writeFileSync(`/proc/${pid}/autogroup`, String(nice));
+  if (nice > 0) attempt(() => setPriority(pid, Math.min(19, getPriority() + nice)));
 }
 
 /** Makes the server the last program that the kernel ends. Only root may; what it starts inherits this until it is lowered. */
