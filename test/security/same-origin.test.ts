@@ -193,7 +193,7 @@ test('where apps share the console’s origin over plain http on a name, the sam
     'read the page that opened its window',
   ])
     expect(worked).toContain(name);
-  expect(place.host.output).toContain('Apps share the console’s origin');
+  expect(place.host.output).toContain("Apps share the console's origin");
   expect(place.host.output).not.toContain('Apps are served at');
   await page.getByLabel('Token').fill(TOKEN);
   await page.getByRole('button', { name: 'Log in' }).click();
