@@ -15,7 +15,7 @@ const allowed = {
   'in-place': ['apps', 'deploys', 'serving', 'runtime', 'store', 'logs', 'domain', 'lib'],
   host: ['in-place', 'apps', 'deploys', 'serving', 'app-config', 'store', 'logs', 'domain', 'lib'],
   pictures: ['host', 'runtime', 'store', 'domain', 'lib'],
-  git: ['host', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
+  git: ['host', 'apps', 'deploys', 'runtime', 'store', 'logs', 'domain', 'lib'],
   web: ['host', 'in-place', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
   cli: ['web', 'runtime', 'lib'],
   server: undefined,
@@ -65,6 +65,13 @@ module.exports = {
       comment: 'It looks whether the server of this machine runs, and runs no apps itself.',
       from: { path: '^src/cli/' },
       to: { path: '^src/runtime/', pathNot: '^src/runtime/process/proc\\.ts$' },
+    },
+    {
+      name: 'git-ends-groups-alone',
+      severity: 'error',
+      comment: 'It ends what a killed git has left running, and runs no apps itself.',
+      from: { path: '^src/git/' },
+      to: { path: '^src/runtime/', pathNot: '^src/runtime/process/group\\.ts$' },
     },
     {
       name: 'forward-owns-the-proxy-library',

@@ -12,6 +12,7 @@ import { isPreviewId } from '../domain/app/preview.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { messageOf, Refusal, refusalOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
+import { endGroup } from '../runtime/process/group.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 
@@ -271,7 +272,7 @@ export class GitHandler {
       child.once('close', resolve);
       // Its hooks hold its pipes, and know nothing of its end: a deploy that they follow would keep the client waiting.
       child.once('exit', (exitCode, signal) => {
-        if (signal !== null) endHooks(child);
+        if (signal !== null) this.#endRest(child, service);
         late = setTimeout(() => resolve(exitCode), AFTER_MS);
       });
     });
@@ -280,14 +281,13 @@ export class GitHandler {
     if (code !== 0 && stderr !== '') this.#options.logger.warn({ service, code, stderr }, 'git ended with an error');
     return code !== null;
   }
-}
 
-/** Stops what is left of a killed git's process group. */
-function endHooks({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch {
-    // There is nothing left.
+  /** Ends what a killed git has left of its group. */
+  #endRest({ pid }: ChildProcess, service: Service): void {
+    if (pid === undefined) return;
+    endGroup({ pid }, 0).catch((error: unknown) => {
+      this.#options.logger.warn({ service, error: String(error) }, 'the rest of a killed git could not be stopped');
+    });
   }
 }
 
