@@ -4,6 +4,7 @@ The order may come late. Until then, it does what takes longest: the import of S
 release of an environment. Where no order comes, the server is gone or does not need this process, and nothing is run.
 Runs with every Python that an app may have: 3.7 is enough.
 """
+import copy
 import json
 import os
 import socket
@@ -126,6 +127,7 @@ def hook_uvicorn(listener):
     class Server(plain):
         def __init__(self, config):
             uvicorn.Server = plain
+            answer_below_base_path()
             if listener is not None:
                 # Only the gateway connects, and its headers name the visitor.
                 config.forwarded_allow_ips = "*"
@@ -149,6 +151,39 @@ def hook_uvicorn(listener):
             return sockets if listener is None else [listener]
 
     uvicorn.Server = Server
+
+
+def answer_below_base_path():
+    """Makes the routes that an `st.App` has of its own answer below the app's path, as Streamlit's do.
+
+    Streamlit puts its base path in front of its own routes only. Each is repeated rather than mounted: a mount would
+    answer 404 to Streamlit's requests below the same path.
+    """
+    base = os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    try:
+        from starlette.routing import compile_path
+        from streamlit.web.server.starlette.starlette_app import App
+
+        build = App._build_starlette_app
+    except (ImportError, AttributeError):  # This Streamlit has none.
+        return
+    if not base:
+        return
+
+    def below(route):
+        moved = copy.copy(route)
+        moved.path = "/" + base + route.path
+        # A mount takes all that is below it (https://www.starlette.io/routing/#submounting-routes).
+        whole = moved.path + ("/{path:path}" if hasattr(route, "routes") else "")
+        moved.path_regex, moved.path_format, moved.param_convertors = compile_path(whole)
+        return moved
+
+    def build_below(self):
+        own = list(getattr(self, "_user_routes", None) or ())
+        self._user_routes = [below(route) for route in own if hasattr(route, "path_regex")] + own
+        return build(self)
+
+    App._build_starlette_app = build_below
 
 
 if __name__ == "__main__":

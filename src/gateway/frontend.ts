@@ -35,6 +35,8 @@ export interface PageBinding {
   release: number;
   /** The address of a module that is added to the page; undefined for none. */
   module: string | undefined;
+  /** The text of the script that binds what Streamlit does not (`public/js/stay.js`); it runs before all others. */
+  stay: string;
 }
 
 /** The frontends of all environments; each is read once, and again where another Streamlit was installed in its place. */
@@ -97,7 +99,7 @@ export class Frontends {
  * files that all apps with the same Streamlit share come from one address that a browser may keep for ever.
  */
 export function bindPage(binding: PageBinding): string {
-  const { frontend, basePath, app, name, release } = binding;
+  const { frontend, basePath, app, name, release, stay } = binding;
   const appPath = `${basePath}/apps/${app}`;
   const script = [
     '<script>',
@@ -108,6 +110,7 @@ export function bindPage(binding: PageBinding): string {
     'HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false, enableCustomParentMessages: false } };',
     '})();',
     '</script>',
+    `<script data-app="${appPath}" data-release="${release}">${stay}</script>`,
     ...(binding.module === undefined
       ? []
       : [

@@ -8,7 +8,7 @@ import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest } from './headers.js';
-import { isNavigation, releaseCookie, releaseFromCookie, type AppPages } from './pages.js';
+import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
@@ -89,7 +89,7 @@ export class Gateway {
           request,
           response,
           app,
-          { ...to, release: to.release ?? releaseFromCookie(request, to.id) },
+          { ...to, release: to.release ?? this.#boundTo(request, to.id) },
           query,
         );
     answer.catch((error: unknown) => {
@@ -243,7 +243,7 @@ export class Gateway {
         (this.#state(app) === 'crashed' || WORTH_WAITING.has(this.#state(app)))
       );
     };
-    const release = to.release ?? releaseFromCookie(request, to.id);
+    const release = to.release ?? this.#boundTo(request, to.id);
     const picked = routes.pick(to.id, release);
     // While it is held nobody reads from it; only its end shows that the visitor left.
     const leave = (): void => void socket.destroy();
@@ -259,6 +259,11 @@ export class Gateway {
       this.#options.log('a WebSocket to an app ended with an error', { app: to.id, error: error.message });
       socket.destroy();
     });
+  }
+
+  /** Returns the release of the page that asks, where its address does not say so. */
+  #boundTo(request: IncomingMessage, id: string): number | undefined {
+    return releaseFromReferer(request, id, this.#options.basePath) ?? releaseFromCookie(request, id);
   }
 
   /** Returns whether a request does not come from another origin's page. */

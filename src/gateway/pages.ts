@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ask } from '../lib/ask.js';
 import { findRelease, type App } from '../domain/app/app.js';
+import { parseRoute, withoutBase } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import { bindPage, type Frontend, type Frontends } from './frontend.js';
@@ -9,8 +10,9 @@ import type { Target } from './target.js';
 /** How long Streamlit may take to say whether a path is a page, in ms. */
 const ASK_MS = 5_000;
 
-/** Paths below an app that are Streamlit's own and never pages. */
-const NO_PAGE = /^\/(_stcore|media|component|app\/static|static|auth|oauth2callback|~\d+)(\/|$)/;
+/** Paths below an app that are Streamlit's own and never pages; a page may be called `media`, though, or `auth`. */
+const NO_PAGE =
+  /^\/((_stcore|app\/static|oauth2callback|~\d+)(\/|$)|(media|component|static)\/.|auth\/(login|logout)$)/;
 
 export interface AppPagesOptions {
   apps: AppStore;
@@ -19,6 +21,8 @@ export interface AppPagesOptions {
   basePath: string;
   /** The URL of the module that is added to every page. */
   module: string | undefined;
+  /** The text of the script that keeps a tab with its release. */
+  stay: string;
 }
 
 /** Serves the pages of apps: bound to a release, and available before the process. */
@@ -39,8 +43,8 @@ export class AppPages {
     const frontend = await this.frontend(app, number);
     if (frontend?.pins !== true || number === null) return undefined;
     if (rest !== '/' && !(await this.#isPage(app, rest, target, frontend))) return undefined;
-    const { basePath, module } = this.#options;
-    return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module });
+    const { basePath, module, stay } = this.#options;
+    return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module, stay });
   }
 
   /** Returns whether new visitors' pages bind themselves to their release, each tab by itself. */
@@ -99,6 +103,16 @@ export function isNavigation(request: IncomingMessage, rest: string): boolean {
   if (request.headers.accept?.includes('text/html') !== true || NO_PAGE.test(rest)) return false;
   const mode = request.headers['sec-fetch-mode'];
   return mode === undefined || mode === 'navigate';
+}
+
+/**
+ * Returns the release whose file asks for something, such as the page of a component that builds addresses from that of
+ * the app, or a stylesheet.
+ */
+export function releaseFromReferer({ headers }: IncomingMessage, app: string, basePath: string): number | undefined {
+  if (headers.referer === undefined || !URL.canParse(headers.referer)) return undefined;
+  const route = parseRoute(withoutBase(new URL(headers.referer).pathname, basePath));
+  return route.kind === 'app' && route.id === app ? route.release : undefined;
 }
 
 /** Returns the release in an older Streamlit's cookie, which binds all tabs of a browser at once. */

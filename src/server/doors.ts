@@ -104,6 +104,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       frontends: new Frontends(new FrontendKeys(join(paths.cache, 'frontend-keys'))),
       basePath,
       module: `${basePath}${files.path('js/release.js')}`,
+      stay: files.text('js/stay.js'),
     }),
     files: new StaticFiles(join(paths.cache, 'frontend')),
     basePath,

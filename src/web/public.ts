@@ -62,6 +62,13 @@ export class PublicFiles {
     return `/_host/${this.version}/${name}`;
   }
 
+  /** The text of a file, for a page that brings it along. @throws Error where there is no such file */
+  text(name: string): string {
+    const file = this.#files.get(name);
+    if (file === undefined) throw new Error(`there is no public file "${name}"`);
+    return file.plain.toString();
+  }
+
   /** Answers GET and HEAD below `/_host/`, and leaves every other request alone. */
   middleware(): Middleware {
     return async (ctx, next) => {

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { socketOf } from '../helpers/sockets.js';
@@ -22,7 +23,15 @@ const FILES = {
   'requirements.txt': 'streamlit\n',
   'app.py': `import streamlit as st
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route, WebSocketRoute
+
+async def hello(request):
+    return JSONResponse({"url": request.url_for("hello").path, "name": request.path_params.get("name")})
+
+async def talk(socket):
+    await socket.accept()
+    await socket.send_text("heard " + await socket.receive_text())
+    await socket.close()
 
 async def echo(request):
     size = 0
@@ -50,6 +59,10 @@ async def cookies(request):
 app = st.App("main.py", routes=[
     Route("/apps/{app}/echo/{rest:path}", echo, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
     Route("/apps/{app}/cookies", cookies),
+    Route("/hello/{name}", hello, name="hello-name"),
+    Route("/hello", hello, name="hello"),
+    Mount("/below", routes=[Route("/hello", hello)]),
+    WebSocketRoute("/talk", talk),
 ])
 `,
   'main.py': `import json
@@ -83,6 +96,20 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await idle?.close();
+});
+
+test("an st.App's own routes answer below its path, and so do its WebSockets", async () => {
+  const answer = async (path: string): Promise<unknown> => (await fetch(app + path)).json();
+  expect(await answer('hello')).toEqual({ url: '/apps/demo/hello', name: null });
+  expect(await answer('hello/you')).toEqual({ url: '/apps/demo/hello', name: 'you' });
+  expect(await answer('~1/below/hello')).toMatchObject({ name: null });
+  const socket = new WebSocket(`${app.replace('http', 'ws')}talk`);
+  await once(socket, 'open');
+  socket.send('you');
+  const [said] = (await once(socket, 'message')) as [Buffer];
+  expect(said.toString()).toBe('heard you');
+  // Other paths are still Streamlit's.
+  expect(await (await fetch(`${app}page`)).text()).toContain('<div id="root">');
 });
 
 interface Answer {

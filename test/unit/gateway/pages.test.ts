@@ -6,7 +6,13 @@ import type { App } from '../../../src/domain/app/app.js';
 import type { ProcessState } from '../../../src/domain/app/process.js';
 import { FrontendKeys } from '../../../src/gateway/frontend-keys.js';
 import { Frontends } from '../../../src/gateway/frontend.js';
-import { AppPages, isNavigation, releaseCookie, releaseFromCookie } from '../../../src/gateway/pages.js';
+import {
+  AppPages,
+  isNavigation,
+  releaseCookie,
+  releaseFromCookie,
+  releaseFromReferer,
+} from '../../../src/gateway/pages.js';
 import { Target } from '../../../src/gateway/target.js';
 import { TestData } from '../../helpers/data.js';
 import { writeFiles } from '../../helpers/files.js';
@@ -40,7 +46,7 @@ beforeEach(async () => {
     frontends: new Frontends(new FrontendKeys(`${data.paths.cache}/keys`)),
     basePath: '/base',
   };
-  pages = new AppPages({ ...options, module: '/base/static/release.js' });
+  pages = new AppPages({ ...options, module: '/base/static/release.js', stay: 'stay()' });
 });
 afterEach(async () => {
   server.close();
@@ -67,6 +73,7 @@ it("an app's page is bound to the release for new visitors, and its files have o
   expect(page).toMatch(/src="\/base\/_streamlit\/1\.64\.0-[0-9a-f]+\/static\/js\/index\.abc\.js"/);
   expect(page).toContain('data-name="A &#34;Shop&#34;"');
   expect(page).toContain('src="/base/static/release.js"');
+  expect(page).toContain('<script data-app="/base/apps/shop" data-release="2">stay()</script>');
   expect(asked).toEqual([]);
 });
 
@@ -111,9 +118,26 @@ it('only a browser that opens a page counts as navigating', () => {
   expect(isNavigation(request({ accept }, 'POST'), '/')).toBe(false);
   expect(isNavigation(request({ accept: '*/*' }), '/')).toBe(false);
   expect(isNavigation(request({ accept, 'sec-fetch-mode': 'cors' }), '/')).toBe(false);
-  for (const rest of ['/_stcore/health', '/media/a.png', '/oauth2callback', '/~1', '/~1/page', '/static'])
+  for (const rest of ['/_stcore/health', '/media/a.png', '/oauth2callback', '/~1', '/~1/page', '/app/static/a.html'])
+    expect(isNavigation(request({ accept }), rest)).toBe(false);
+  for (const rest of ['/component/a.b/index.html', '/static/js/a.js', '/auth/login', '/auth/logout'])
     expect(isNavigation(request({ accept }), rest)).toBe(false);
   for (const rest of ['/mediation', '/staticfiles', '/~me']) expect(isNavigation(request({ accept }), rest)).toBe(true);
+});
+
+it.each(['media', 'component', 'static', 'auth', 'app'])('a page may be called %s', (name) => {
+  expect(isNavigation(request({ accept: 'text/html' }), `/${name}`)).toBe(true);
+});
+
+it('a file of a release asks for others of the same release, of its own app only', () => {
+  const from = (referer: string, app = 'shop', base = ''): number | undefined =>
+    releaseFromReferer(request({ referer }), app, base);
+  expect(from('http://host/apps/shop/~7/component/a.b/index.html?streamlitUrl=x')).toBe(7);
+  expect(from('http://host/base/apps/shop/~7/app/static/style.css', 'shop', '/base')).toBe(7);
+  expect(from('http://host/apps/other/~7/app/static/style.css')).toBeUndefined();
+  expect(from('http://host/apps/shop/page')).toBeUndefined();
+  expect(from('no address')).toBeUndefined();
+  expect(releaseFromReferer(request({}), 'shop', '')).toBeUndefined();
 });
 
 it("an older Streamlit's cookie is read for its own app only", () => {
