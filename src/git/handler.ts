@@ -21,6 +21,24 @@ const AFTER_MS = 3_000;
 /** How long a client may be silent during a request, in ms. */
 const IDLE_MS = 10 * 60_000;
 
+/**
+ * Authors, dates and such of commits that git calls errors: they are common in histories that other tools have made or
+ * converted, do no harm, and are the same in every later commit (https://git-scm.com/docs/git-fsck#_fsck_messages).
+ */
+const HARMLESS = [
+  ...['badDate', 'badDateOverflow', 'badEmail', 'badName', 'badTimezone', 'missingEmail', 'missingNameBeforeEmail'],
+  ...['missingSpaceBeforeDate', 'missingSpaceBeforeEmail', 'multipleAuthors', 'zeroPaddedDate', 'zeroPaddedFilemode'],
+];
+
+const SETTINGS = [
+  // Keeps the connection alive while a build prints nothing. Node's clients, such as isomorphic-git, give up after the
+  // 5 s of their agent's time-out, or a second less (https://nodejs.org/api/http.html#new-agentoptions).
+  'receive.keepAlive=2',
+  ...HARMLESS.map((message) => `receive.fsck.${message}=ignore`),
+  // A partial clone fetches what it lacks by its id. A token that may fetch may fetch everything of a repository.
+  'uploadpack.allowAnySHA1InWant=true',
+];
+
 type Service = 'git-upload-pack' | 'git-receive-pack';
 
 /** The repositories, for the git handler. */
@@ -86,6 +104,7 @@ export class GitHandler {
       response.setHeader('www-authenticate', 'Basic realm="streamlit-host", charset="UTF-8"');
       return say(request, response, 401, 'Log in with any user name and your token as the password.');
     }
+    if (/^\/git\/[^/]+\/info\/lfs(\/|$)/.test(path)) return refuseLfs(request, response);
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
     if (match === null) return say(request, response, 404, 'Not found. App repositories are at /git/<id>.git.');
     const app = parseAppId(match[1] ?? '');
@@ -199,8 +218,7 @@ export class GitHandler {
     const settings = [
       `core.hooksPath=${this.#options.hooks}`,
       `receive.maxInputSize=${this.#options.maxPush}`,
-      // Keeps the connection alive while a build says nothing.
-      'receive.keepAlive=5',
+      ...SETTINGS,
     ].flatMap((setting) => ['-c', setting]);
     const child = spawn('git', [...settings, service.slice('git-'.length), '--stateless-rpc', ...args, folder], {
       env: { ...this.#options.env, ...env, ...(protocol === '' ? {} : { GIT_PROTOCOL: protocol }) },
@@ -302,6 +320,15 @@ function noApp(app: string): Refusal {
 function protocolOf(request: IncomingMessage): string {
   const header = request.headers['git-protocol'];
   return typeof header === 'string' && /^version=[0-2]$/.test(header) ? header : '';
+}
+
+/** Answers Git LFS in the form that it shows (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md#response-errors). */
+function refuseLfs(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  response.writeHead(501, { 'content-type': 'application/vnd.git-lfs+json', connection: 'close' });
+  const message =
+    'Git LFS is not supported here. To push the files themselves, run: git lfs migrate export --everything --include="*"';
+  response.end(JSON.stringify({ message }));
 }
 
 /** Answers with text/plain, which git shows at the terminal. */

@@ -148,6 +148,11 @@ export class Pushes {
       .toString('utf8')
       .split('\n')
       .flatMap((line) => parseUpdate(line) ?? []);
+    const unreadable = updates.find(({ ref }) => ref.includes('\uFFFD'));
+    if (unreadable !== undefined) {
+      call.say(`The name ${printable(unreadable.ref)} is not valid UTF-8. Rename it and push again.`);
+      return 1;
+    }
     const app = this.#options.apps.get(push.app);
     for (const { update, plan } of this.#plans(app, updates)) {
       if (plan.kind !== 'deploy' && plan.kind !== 'preview') continue;

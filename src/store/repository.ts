@@ -252,9 +252,6 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['gc.auto', '0'],
   ['transfer.hideRefs', 'refs/releases'],
   ['transfer.fsckObjects', 'true'],
-  // Harmless in practice and common in old repositories: a zero-padded file mode must not refuse a push.
-  ['receive.fsck.zeroPaddedFilemode', 'ignore'],
-  ['receive.fsck.missingSpaceBeforeDate', 'ignore'],
   ['core.logAllRefUpdates', 'true'],
   ['uploadpack.allowFilter', 'true'],
 ];

@@ -179,3 +179,34 @@ it('a push whose git process is killed on the server ends within seconds, althou
   expect(ended).toEqual(['hello']);
   await until('its hook has ended', async () => (await processesWith(join(folder, 'run', 'hooks.sock'))).length === 0);
 });
+
+it('a push whose hook is silent gets a sign of life before clients that run on Node give up', async () => {
+  const work = project(1_000);
+  let go = (): void => undefined;
+  hooked = () => new Promise((resolve) => (go = () => resolve(undefined)));
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', work, ...args], { env: ENV, encoding: 'latin1' });
+  const head = git('rev-parse', 'HEAD').trim();
+  const pack = execFileSync('git', ['-C', work, 'pack-objects', '--revs', '--stdout', '-q'], { env: ENV, input: head });
+  const command = `${'0'.repeat(40)} ${head} refs/heads/main\0report-status side-band-64k`;
+  const answer = await fetch(`${remote.replace('x:secret@', '')}/git-receive-pack`, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${btoa('x:secret')}`,
+      'content-type': 'application/x-git-receive-pack-request',
+    },
+    body: Buffer.concat([Buffer.from(`${(command.length + 4).toString(16).padStart(4, '0')}${command}0000`), pack]),
+  });
+  const begun = Date.now();
+  let text = '';
+  for await (const chunk of answer.body ?? []) {
+    text += Buffer.from(chunk as Uint8Array).toString('latin1');
+    // An empty packet (https://git-scm.com/docs/git-config#Documentation/git-config.txt-receivekeepAlive).
+    if (text.includes('0005\x01')) {
+      // Their socket ends after 4 s of silence where the server keeps connections for 5 s.
+      expect(Date.now() - begun).toBeLessThan(3_500);
+      go();
+    }
+  }
+  expect(text).toContain('unpack ok');
+});
