@@ -1,27 +1,38 @@
-"""Compiles the Python files of an environment: `python -I -S compile.py FOLDER`.
+"""Compiles the Python files of an environment: `python -I -S compile.py FOLDER [STORE]`.
 
 It runs none of them. The environment's own Python would: it executes what packages put there (`.pth` files) as it begins.
 Packages' own tests are left out: they are never imported, and of what Streamlit brings along they are more than half of the work.
 What is left out or cannot be compiled is compiled when it is imported, as ever. Runs with every Python that an app may have: 3.7
 is enough.
+
+STORE keeps what was compiled by the hash of its source, so an environment that shares packages with an earlier one is made
+without compiling them again. An entry begins with the hash of its content: one that a crash of the machine left incomplete is
+not used.
 """
-import compileall
+import hashlib
+import importlib.util
 import os
+import py_compile
 import sys
 import warnings
 
 TESTS = ("tests", "test")
+DIGEST = hashlib.sha256().digest_size
 
 
-def main(folder):
+def main(folder, store=None):
     warnings.simplefilter("ignore")
+    if store is not None:
+        # What one version of Python has compiled means nothing to another.
+        store = os.path.join(store, sys.implementation.cache_tag + "-" + importlib.util.MAGIC_NUMBER[:2].hex())
+        os.makedirs(store, exist_ok=True)
     files = sorted(sources(folder))
     workers = len(os.sched_getaffinity(0))
     for first in range(workers):
         if os.fork() == 0:
             for file in files[first::workers]:
                 try:
-                    compileall.compile_file(file, quiet=2)
+                    compile_file(file, store)
                 except Exception:  # Some files are there to be wrong: a test's, or of another Python.
                     pass
             os._exit(0)
@@ -43,5 +54,52 @@ def sources(folder):
                 yield os.path.join(place, name)
 
 
+def compile_file(file, store):
+    """Compiles one file, or takes what was compiled from the same source before."""
+    compiled = importlib.util.cache_from_source(file)
+    if store is None:
+        compile_to(file, compiled)
+        return
+    with open(file, "rb") as source:
+        entry = os.path.join(store, hashlib.sha256(source.read()).hexdigest())
+    content = kept(entry)
+    if content is not None:
+        os.makedirs(os.path.dirname(compiled), exist_ok=True)
+        replace(compiled, content)
+        return
+    compile_to(file, compiled)
+    with open(compiled, "rb") as made:
+        content = made.read()
+    replace(entry, hashlib.sha256(content).digest() + content)
+
+
+def compile_to(file, compiled):
+    """The name within is any: Python puts in the right one on import. Nothing of an environment ever changes, so no source is
+    compared when it is imported (PEP 552)."""
+    name = os.path.basename(file)
+    py_compile.compile(file, compiled, name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def kept(entry):
+    """What an entry of the store holds, or None. Its time tells that it is used."""
+    try:
+        with open(entry, "rb") as file:
+            digest, content = file.read(DIGEST), file.read()
+        if hashlib.sha256(content).digest() != digest:
+            return None
+        os.utime(entry)
+        return content
+    except FileNotFoundError:
+        return None
+
+
+def replace(path, content):
+    """Writes a file completely or not at all."""
+    draft = "%s.%d" % (path, os.getpid())
+    with open(draft, "wb") as file:
+        file.write(content)
+    os.replace(draft, path)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -10,11 +10,14 @@ import { Repository } from '../store/repository.js';
 /** An environment that no release names is kept this long (ms) after its last use: a deploy may be about to name it. */
 const SPARE_MS = 24 * 3_600_000;
 
+/** What was compiled is kept this long (ms) after its last use: the next environment is likely to share packages. */
+const BYTECODE_MS = 30 * 24 * 3_600_000;
+
 export interface PrunerOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
-  environments: Pick<Environments, 'discard'>;
+  environments: Pick<Environments, 'discard' | 'forgetBytecode'>;
   configs: Pick<AppConfigs, 'tidy'>;
   /** How many releases of an app that once served are kept, the live one included. */
   keep: number;
@@ -40,6 +43,7 @@ export class Pruner {
   async tidy(): Promise<void> {
     for (const app of this.#options.store.list()) await this.#tidyApp(app.id);
     await this.#tidyEnvironments();
+    await this.#options.environments.forgetBytecode(BYTECODE_MS);
   }
 
   async #tidyApp(id: string): Promise<void> {
@@ -78,6 +82,7 @@ export class Pruner {
     for (const name of await readdir(paths.environments)) {
       if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
       logger.info({ environment: name }, 'removed an unused environment');
+      await environments.forgetBytecode(BYTECODE_MS);
     }
   }
 }

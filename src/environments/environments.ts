@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigVars } from '../domain/config/vars.js';
 import { buildVars } from '../domain/python/build-vars.js';
@@ -8,6 +8,7 @@ import type { Wishes } from '../domain/python/for-installer.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
 import { satisfies } from '../domain/python/specifier.js';
 import { Turns } from '../lib/turns.js';
+import { Bytecode } from './bytecode.js';
 import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import { Installer, type Tools } from './installer.js';
@@ -105,6 +106,7 @@ interface Job {
 /** The environments of all apps: one for each distinct (Python, dependencies), shared by all releases that want it. */
 export class Environments {
   readonly #options: EnvironmentsOptions;
+  readonly #bytecode: Bytecode;
   readonly #installer: Installer;
   readonly #jobs = new Map<string, Job>();
   /** By hash, so that none is removed between the moment it is found for a deploy and the note that it was wanted. */
@@ -113,7 +115,8 @@ export class Environments {
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
-    this.#installer = new Installer(options.tools, options.cache, options.compiler, options.env);
+    this.#bytecode = new Bytecode(options.cache);
+    this.#installer = new Installer(options.tools, options.cache, this.#bytecode, options.compiler, options.env);
   }
 
   /** The Python that the environments are made from. @throws Refusal `python-unusable` */
@@ -175,11 +178,9 @@ export class Environments {
     });
   }
 
-  /** Removes what interrupted installs left behind. To be called while none is under way. */
-  async sweep(): Promise<void> {
-    await mkdir(this.#options.tmp, { recursive: true });
-    const drafts = (await readdir(this.#options.tmp)).filter((name) => name.startsWith(DRAFT));
-    await Promise.all(drafts.map((name) => rm(join(this.#options.tmp, name), { recursive: true, force: true })));
+  /** Removes what was compiled for environments and not used for so long (ms). */
+  async forgetBytecode(unusedMs: number): Promise<void> {
+    await this.#bytecode.prune(unusedMs);
   }
 
   async #pythonFor({ python: wish, signal, onLine, onNote = onLine }: EnvironmentRequest): Promise<PythonFacts> {

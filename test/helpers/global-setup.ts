@@ -14,6 +14,8 @@ declare module 'vitest' {
       cacheDir: string;
       /** The environments that the tests' hosts share, kept between runs: the same dependencies are installed once for all. */
       environments: string;
+      /** What was compiled for any of them, kept between runs. */
+      bytecode: string;
       /** Folders with a redis-server or valkey-server. */
       redisDirs: string[];
     };
@@ -30,8 +32,11 @@ export default async function setup(project: TestProject): Promise<void> {
   await ensureBuild({ root: ROOT, env, say, lenient: true });
   const redis = await ensureRedis({ data, env, say });
   const uv = await ensureUv({ data, env, say });
+  const bytecode = join(data, 'test-cache/bytecode');
+  await mkdir(bytecode, { recursive: true });
   project.provide('tools', {
     uv,
+    bytecode,
     cacheDir: join(data, 'test-cache'),
     environments: await environmentsFolder(data),
     redisDirs: redis === undefined ? [] : [dirname(redis)],

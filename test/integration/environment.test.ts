@@ -273,13 +273,6 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(python(made, 'import six')).toBe('');
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
   });
-
-  it('removes what a crash left behind, and nothing else', async () => {
-    await mkdir(join(folder, 'tmp', 'environment-abc', 'tmp'), { recursive: true });
-    await mkdir(join(folder, 'tmp', 'upload-1'));
-    await environments().sweep();
-    expect(await readdir(join(folder, 'tmp'))).toEqual(['upload-1']);
-  });
 });
 
 describe('Environments', () => {

@@ -100,9 +100,13 @@ export function uvCompile(
   return [uv, 'pip', 'compile', ...plain, ...options, '--python', python, '--output-file', to, ...files];
 }
 
-/** Compiles the Python files of a folder, and runs none of them. @param script the place of `compile.py` */
-export function pythonCompile(python: string, script: string, folder: string): string[] {
-  return [python, '-I', '-S', script, folder];
+/**
+ * Compiles the Python files of a folder, and runs none of them.
+ * @param script the place of `compile.py`
+ * @param store where it keeps what it has compiled
+ */
+export function pythonCompile(python: string, script: string, folder: string, store: string): string[] {
+  return [python, '-I', '-S', script, folder, store];
 }
 
 /** Writes the packages of a uv.lock as a requirements file, without asking any index. */
@@ -175,7 +179,7 @@ export function pythonVenv(python: string, folder: string): string[] {
   return [python, '-I', '-m', 'venv', folder];
 }
 
-/** Installs with pip. */
+/** Installs with pip. What it would compile, it would compile one file after another, packages' tests included. */
 export function pipInstall({ python, requirements, more, builds }: Installation): string[] {
   return [
     python,
@@ -184,6 +188,7 @@ export function pipInstall({ python, requirements, more, builds }: Installation)
     'pip',
     'install',
     '--no-input',
+    '--no-compile',
     '--disable-pip-version-check',
     '--progress-bar',
     'off',
