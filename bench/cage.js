@@ -5,13 +5,8 @@ import { chmod, chown, mkdir, mkdtemp, open, realpath, rm, writeFile } from 'nod
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Environments } from '../dist/environments/environments.js';
-import { gatherRequirements } from '../dist/environments/requirements.js';
-import { Cage } from '../dist/runtime/process/cage/cage.js';
-import { Child } from '../dist/runtime/process/child.js';
-import { buildCage } from '../dist/server/cage.js';
 import { ROOT, setUp } from '../scripts/lib/setup.js';
-import { median, runToEnd } from './measure.js';
+import { median, modules, runToEnd } from './measure.js';
 
 const rounds = Number(process.argv[2] ?? 7);
 /** Some user that is nobody's, where we may become one. */
@@ -19,6 +14,13 @@ const UID = 1_900_000_000;
 
 const { uv } = await setUp({ data: join(ROOT, 'data') });
 if (uv === undefined) throw new Error('uv is needed for this benchmark');
+const { Environments, gatherRequirements, Cage, Child, buildCage } = await modules(
+  'environments/environments',
+  'environments/requirements',
+  'runtime/process/cage/cage',
+  'runtime/process/child',
+  'server/cage',
+);
 const work = await mkdtemp(join(tmpdir(), 'bench-cage-'));
 try {
   const cages = await openCages();

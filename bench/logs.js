@@ -6,17 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
-import { ensureBuild, ROOT } from '../scripts/lib/setup.js';
-import { median } from './measure.js';
+import { median, modules } from './measure.js';
 
 const GIGABYTE = 1024 ** 3;
 const print = (line) => process.stdout.write(`${line}\n`);
 
-await ensureBuild({ root: ROOT, env: process.env, say: print });
-const { follow } = await import('../dist/logs/follow.js');
-const { LogFile } = await import('../dist/logs/log-file.js');
-const { search } = await import('../dist/logs/search.js');
-const { tail } = await import('../dist/logs/tail.js');
+const { follow, LogFile, search, tail } = await modules('logs/follow', 'logs/log-file', 'logs/search', 'logs/tail');
 
 const folder = await mkdtemp(join(tmpdir(), 'bench-logs-'));
 try {

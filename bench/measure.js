@@ -1,5 +1,21 @@
 // What the benchmarks share.
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildModules, ROOT } from '../scripts/lib/setup.js';
+
+/** Single modules of src, by their names. @returns what all of them export */
+export async function modules(...names) {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-modules-'));
+  try {
+    await buildModules(ROOT, folder, names);
+    const loaded = await Promise.all(names.map((name) => import(join(folder, `${name}.js`))));
+    return Object.assign({}, ...loaded);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 /** Runs a command to its end. @returns what it printed; rejects with that where it fails */
 export function runToEnd(command, args, { cwd, env }) {

@@ -94,8 +94,8 @@ def kept(entry):
 
 
 def replace(path, content):
-    """Writes a file completely or not at all."""
-    draft = "%s.%d" % (path, os.getpid())
+    """Writes a file completely or not at all. The name of the draft is its own: in cages, processes share their numbers."""
+    draft = "%s.%s" % (path, os.urandom(8).hex())
     with open(draft, "wb") as file:
         file.write(content)
     os.replace(draft, path)

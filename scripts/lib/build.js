@@ -1,51 +1,57 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { lastLines, run, SetupError } from './command.js';
 
+/** Says what dist was made from. */
+const STAMP = '.built.json';
+
 /**
- * Compiles src to dist, unless dist was made from exactly these files.
- * @param {import('./npm.js').PackageOptions & { lenient?: boolean }} options
- *   lenient = a type error is said, but what the compiler wrote is used all the same
+ * Makes dist of src, unless it was made from exactly these files.
+ * @param {import('./npm.js').PackageOptions} options
  * @returns {Promise<boolean>} whether anything was built
  */
-export async function ensureBuild({ root, env, say, lenient = false }) {
+export async function ensureBuild({ root, env, say }) {
   const dist = join(root, 'dist');
-  const stamp = join(dist, '.built.json');
-  const files = sources(root);
-  const hash = fingerprint(root, files);
-  const before = readStamp(stamp);
-  if (before?.hash === hash) return false;
-  // What was removed from src must not stay in dist, and without a stamp nobody knows what dist is.
-  const unknown = before === undefined || before.files.some((file) => !files.includes(file));
-  if (unknown) rmSync(dist, { recursive: true, force: true });
-  const write = (made) => writeFileSync(stamp, JSON.stringify({ hash: made, files }));
-  mkdirSync(dist, { recursive: true });
-  write('unfinished');
+  const hash = fingerprint(root);
+  if (readStamp(join(dist, STAMP)) === hash) return false;
   say('Building …');
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { code, output } = await run(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, env });
-  if (code !== 0) {
-    const message = `The build failed:\n${lastLines(output, 20)}`;
-    if (!lenient) throw new SetupError(message);
-    say(message);
-    return true;
+  // Beside it and moved into its place as a whole: what is there is never half of one, and has nothing of what left src.
+  const draft = join(root, `dist.${process.pid}`);
+  const before = join(root, `dist.${process.pid}.before`);
+  try {
+    const { code, output } = await run(process.execPath, [join(root, 'scripts/build.js'), draft], { cwd: root, env });
+    if (code !== 0) throw new SetupError(`The build failed:\n${lastLines(stripVTControlCharacters(output), 20)}`);
+    writeFileSync(join(draft, STAMP), JSON.stringify({ hash }));
+    if (existsSync(dist)) renameSync(dist, before);
+    renameSync(draft, dist);
+  } finally {
+    for (const folder of [draft, before]) rmSync(folder, { recursive: true, force: true });
   }
-  write(hash);
   return true;
 }
 
-/** Every file that the compiler reads of ours, relative to the root. @param {string} root */
-function sources(root) {
+/**
+ * Puts single modules of src, with all that they need, into a folder, from which benchmarks and tests load them.
+ * @param {string} root
+ * @param {string} folder
+ * @param {string[]} names such as store/git
+ */
+export async function buildModules(root, folder, names) {
+  const { code, output } = await run(process.execPath, [join(root, 'scripts/build.js'), folder, ...names], {
+    cwd: root,
+  });
+  if (code !== 0) throw new SetupError(`The build failed:\n${lastLines(stripVTControlCharacters(output), 20)}`);
+}
+
+/** What tells these sources from others. @param {string} root */
+function fingerprint(root) {
   const below = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
-  return ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', ...below].sort();
-}
-
-function fingerprint(root, files) {
   const hash = createHash('sha256');
-  for (const file of files) {
+  for (const file of ['package-lock.json', 'scripts/build.js', ...below].sort()) {
     const { size, mtimeMs } = statSync(join(root, file));
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }
@@ -54,7 +60,7 @@ function fingerprint(root, files) {
 
 function readStamp(stamp) {
   try {
-    return JSON.parse(readFileSync(stamp, 'utf8'));
+    return JSON.parse(readFileSync(stamp, 'utf8')).hash;
   } catch {
     return undefined; // None, or a truncated one: build again.
   }

@@ -19,7 +19,8 @@ export function setUp(options?: {
   tools?: boolean;
 }): Promise<{ uv: string | undefined; redis: string | undefined }>;
 export function ensurePackages(options: { root: string; env: Env; say: Say }): Promise<boolean>;
-export function ensureBuild(options: { root: string; env: Env; say: Say; lenient?: boolean }): Promise<boolean>;
+export function ensureBuild(options: { root: string; env: Env; say: Say }): Promise<boolean>;
+export function buildModules(root: string, folder: string, names: string[]): Promise<void>;
 export function ensureUv(options: ToolOptions): Promise<string | undefined>;
 export function ensureRedis(options: ToolOptions): Promise<string | undefined>;
 export function ensureValkey(options: ToolOptions): Promise<string>;

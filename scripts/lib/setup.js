@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBuild } from './build.js';
+import { buildModules, ensureBuild } from './build.js';
 import { SetupError } from './command.js';
 import { ensurePackages } from './npm.js';
 import { ensureRedis, ensureUv, ensureValkey } from './tools.js';
 import { checkVersions } from './versions.js';
 
-export { ensureBuild, ensurePackages, ensureRedis, ensureUv, ensureValkey, SetupError };
+export { buildModules, ensureBuild, ensurePackages, ensureRedis, ensureUv, ensureValkey, SetupError };
 
 /** The folder of package.json. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));

@@ -1,7 +1,7 @@
 import { run, SetupError, which } from './command.js';
 
 /** What has to be there before anything else; everything else is installed by set-up. */
-export const NEEDED = { node: [20, 0], git: [2, 29], python: [3, 10] };
+export const NEEDED = { node: [20, 19], git: [2, 29], python: [3, 10] };
 
 /**
  * The first version in a text, such as [2, 39] of "git version 2.39.5".

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CommanderError, type Command } from 'commander';
 import { messageOf, Refusal } from '../errors.js';
+import { programFolder } from '../lib/program-folder.js';
 import type { Context, GlobalOptions, Launcher } from './context.js';
 import { EXIT, exitCodeOf } from './failures.js';
 import { createOutput } from './output.js';
@@ -33,7 +35,7 @@ export async function run(argv: readonly string[], launcher?: Launcher): Promise
 }
 
 function version(): string {
-  const facts = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const facts = JSON.parse(readFileSync(join(programFolder(), 'package.json'), 'utf8')) as { version: string };
   return facts.version;
 }
 

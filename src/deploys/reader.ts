@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Refusal } from '../errors.js';
+import { programFolder } from '../lib/program-folder.js';
 import { WarmWorker, WorkerFailed, type WorkerLimits } from '../lib/workers.js';
 import type { readings } from './readings.js';
 
@@ -29,7 +32,7 @@ export interface Reader {
 
 export interface ThreadReaderOptions {
   logger: { warn(facts: object, text: string): void };
-  /** What the thread runs; the module beside this one unless told. */
+  /** What the thread runs; the program's own unless told. */
   entry?: URL;
   limits?: WorkerLimits;
 }
@@ -43,7 +46,10 @@ export class ThreadReader implements Reader {
   constructor({ logger, entry, limits = LIMITS }: ThreadReaderOptions) {
     this.#limits = limits;
     this.#logger = logger;
-    this.#worker = new WarmWorker(entry ?? new URL('./reader-worker.js', import.meta.url), limits);
+    this.#worker = new WarmWorker(
+      entry ?? pathToFileURL(join(programFolder(), 'dist/deploys/reader-worker.js')),
+      limits,
+    );
   }
 
   /** Starts the thread. If that fails, it is tried again for each project. */

@@ -331,7 +331,8 @@ export class Environments {
         `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
         { flag: 'wx' },
       );
-      await replace(path, made, join(folder, 'old'));
+      // Another server of this folder may have been faster; processes that run from its environment keep what they have.
+      if (!(await isComplete(path))) await replace(path, made, join(folder, 'old'));
     } catch (error) {
       throw installFailure(error, file, requirements.wishes.manyIndexes);
     } finally {

@@ -1,11 +1,11 @@
 import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { unsafeOrigin, withPort } from '../domain/access/origins.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
 import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
 import { protectServer } from '../lib/priority.js';
+import { programFolder } from '../lib/program-folder.js';
 import type { Logger } from '../logger.js';
 import { findChromium } from '../pictures/chromium.js';
 import { Photographer } from '../pictures/photographer.js';
@@ -22,8 +22,6 @@ import { greet, offerExample } from './greeting.js';
 import { canWrite, Later } from './later.js';
 import { Stop } from './stop.js';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-
 /** A base URL with the port that was free, where any was asked for. */
 function onPort(base: string, port: number): string {
   return new URL(base).port === '0' ? withPort(base, port) : base;
@@ -39,6 +37,7 @@ export function configFile({ controller, data }: Config): ConfigFile {
  * @throws Refusal where the data folder or the port belongs to another server
  */
 export async function serve(config: Config, logger: Logger, logFolder: LogFolder | undefined): Promise<void> {
+  const root = programFolder();
   const paths = new Paths(config.data);
   const later = new Later(logger, () => canWrite(paths.data));
   const { mark } = await takeData(paths, later);
@@ -66,7 +65,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   const composed = await composeHost({
     config,
     paths,
-    launcher: join(ROOT, 'python/launch.py'),
+    launcher: join(root, 'python/launch.py'),
     file: configFile(config),
     mark,
     later,
@@ -77,7 +76,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   const doors = await openDoors({
     config,
     paths,
-    root: ROOT,
+    root,
     composed,
     publicBase,
     basePath,
@@ -119,7 +118,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
         logger,
       })
     : undefined;
-  const from = join(ROOT, 'examples/hello');
+  const from = join(root, 'examples/hello');
   const offer = { from, url: publicBase(), ownToken: config.token === undefined };
   const example = await offerExample(paths, composed.git, offer, logger);
   greet(

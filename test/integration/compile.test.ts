@@ -32,7 +32,11 @@ async function compiled(folder: string, source: string, store: string): Promise<
   await writeFiles(folder, { 'shop.py': source });
   await run('python3', ['-I', '-S', join(ROOT, 'python/compile.py'), folder, store]);
   const about = 'import shop; print(shop.value, shop.name.__code__.co_filename, shop.__cached__)';
-  const { stdout } = await run('python3', ['-B', '-c', `import sys; sys.path[:0] = [${JSON.stringify(folder)}]; ${about}`]);
+  const { stdout } = await run('python3', [
+    '-B',
+    '-c',
+    `import sys; sys.path[:0] = [${JSON.stringify(folder)}]; ${about}`,
+  ]);
   return stdout;
 }
 

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { buildModules } from '../../scripts/lib/setup.js';
 import { asClause } from '../../src/lib/words.js';
 import { newApp } from '../../src/domain/app/app.js';
 import { scratch } from '../helpers/ends.js';
@@ -43,6 +44,8 @@ interface Changed {
 }
 
 let host: TestHost;
+/** Where the vault is, for processes that load nothing else. */
+let built: string;
 let project: Project;
 
 /** A host that ends older releases soon after their last page was left. */
@@ -50,6 +53,8 @@ const start = (data?: string): Promise<TestHost> =>
   startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '1' }, ...(data === undefined ? {} : { data }) });
 
 beforeAll(async () => {
+  built = await scratch('built-');
+  await buildModules(ROOT, built, ['store/vault', 'store/paths']);
   host = await start();
   project = await Project.create({
     'app.py': `${APP}if False:\n    st.secrets["mail"], os.environ["REGION"]\n`,
@@ -579,8 +584,8 @@ function metaOf(id: string): string {
 
 /** A process of its own that works with the vault of a data folder. */
 function spawnVault(data: string, work: string): ReturnType<typeof spawn> {
-  const code = `const { Vault } = await import(${JSON.stringify(join(ROOT, 'dist/store/vault.js'))});
-    const { Paths } = await import(${JSON.stringify(join(ROOT, 'dist/store/paths.js'))});
+  const code = `const { Vault } = await import(${JSON.stringify(join(built, 'store/vault.js'))});
+    const { Paths } = await import(${JSON.stringify(join(built, 'store/paths.js'))});
     const vault = new Vault(new Paths(${JSON.stringify(data)}));
     ${work}`;
   return spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });

@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildModules, ROOT } from '../../scripts/lib/setup.js';
 import { Git, GitFailed } from '../../src/store/git.js';
 import { Repository, type BlobSource } from '../../src/store/repository.js';
-
-/** What was built of src/store/git.ts. */
-const GIT_MODULE = new URL('../../dist/store/git.js', import.meta.url).href;
 
 let folder: string;
 let tmp: string;
@@ -226,9 +224,10 @@ describe('git', () => {
   });
 
   it('does not crash the process when no more files can be opened, and works again once they can', async () => {
+    await buildModules(ROOT, join(folder, 'built'), ['store/git']);
     const script = `
       import { closeSync, openSync } from 'node:fs';
-      import { Git } from ${JSON.stringify(GIT_MODULE)};
+      import { Git } from ${JSON.stringify(join(folder, 'built/store/git.js'))};
       const git = new Git(process.env.PATH);
       await git.text('/', ['version']);
       const open = [];

@@ -35,13 +35,13 @@ it('versions are compared as numbers', () => {
 it('versions that are new enough pass', async () => {
   await program('git', 'git version 2.29.0');
   await program('python3', 'Python 3.10.4');
-  await expect(checkVersions({ PATH: bin }, '20.0.0')).resolves.toBeUndefined();
+  await expect(checkVersions({ PATH: bin }, '20.19.0')).resolves.toBeUndefined();
 });
 
 it('versions that are missing or too old are named in one line', async () => {
   await program('python3', 'Python 3.9.2');
   await expect(checkVersions({ PATH: bin }, '18.19.0')).rejects.toThrow(
-    'streamlit-host needs Node.js 20 or newer (found 18.19) and git 2.29 or newer (found none) ' +
+    'streamlit-host needs Node.js 20.19 or newer (found 18.19) and git 2.29 or newer (found none) ' +
       'and Python 3.10 or newer (found 3.9). Install what is missing, then start again.',
   );
 });

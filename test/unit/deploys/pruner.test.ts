@@ -15,7 +15,8 @@ import { writeFiles } from '../../helpers/files.js';
 import { releaseOf } from '../../helpers/release.js';
 
 const HOUR = 3_600_000;
-const FILES = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`lib/${at}.py`, '']));
+/** So many that they are not all removed in one moment. */
+const FILES = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`lib/${at}.py`, '']));
 let paths: Paths;
 let store: AppStore;
 let pruner: Pruner;
@@ -50,9 +51,9 @@ beforeEach(async () => {
 afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
 /** An environment that was last wanted so long ago (ms). @returns its folder */
-async function environment(hash: string, ago: number): Promise<string> {
+async function environment(hash: string, ago: number, files: Record<string, string> = {}): Promise<string> {
   const folder = paths.environment(hash);
-  await writeFiles(folder, { 'streamlit-host.json': '{}', 'bin/python': '', ...FILES });
+  await writeFiles(folder, { 'streamlit-host.json': '{}', 'bin/python': '', ...files });
   const then = new Date(Date.now() - ago);
   await utimes(folder, then, then);
   return folder;
@@ -84,7 +85,7 @@ it('the pruner deletes none while an app has an unreadable record, because it ma
 });
 
 it('the pruner never leaves half an environment in its place', async () => {
-  const folder = await environment('unused', 25 * HOUR);
+  const folder = await environment('unused', 25 * HOUR, FILES);
   let done = false;
   const tidied = pruner.tidy().finally(() => (done = true));
   const halves: number[] = [];

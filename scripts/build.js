@@ -1,0 +1,40 @@
+// npm run build [-- FOLDER MODULE …]: makes dist, the program, of src.
+//   FOLDER MODULE …  puts single modules of src (store/git) into another folder, for benchmarks and tests
+// One file for each entry, with its libraries, since a start takes most of its time to find and read a thousand small ones.
+// Types are not checked here (`npm run typecheck`), so that a new checkout starts within seconds.
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+/** What something outside of src loads: the scripts, or the program itself in a thread. */
+const ENTRIES = ['main', 'cli/main', 'deploys/reader-worker', 'errors'];
+
+const [folder = 'dist', ...modules] = process.argv.slice(2);
+const names = modules.length > 0 ? modules : ENTRIES;
+
+const bundle = await rolldown({
+  input: Object.fromEntries(names.map((name) => [name, join('src', `${name}.ts`)])),
+  platform: 'node',
+  plugins: [jsoncParser()],
+  // Libraries of CommonJS have their own reasons.
+  checks: { eval: false },
+});
+await bundle.write({
+  dir: folder,
+  format: 'esm',
+  // Without a hash: a server goes on finding what it loads later when the program has been built again under it.
+  chunkFileNames: 'parts/[name].js',
+  // Which a module has not, and the libraries that were made for CommonJS ask for.
+  banner: 'const __filename = import.meta.filename, __dirname = import.meta.dirname;',
+});
+await bundle.close();
+
+/** Its CommonJS hides its parts from a bundler, and its ES modules have no default export, which Node makes of the former. */
+function jsoncParser() {
+  const esm = 'jsonc-parser/lib/esm/main.js';
+  return {
+    name: 'jsonc-parser',
+    resolveId: (id) => (id === 'jsonc-parser' ? '\0jsonc-parser' : null),
+    load: (id) =>
+      id === '\0jsonc-parser' ? `import * as all from '${esm}'; export default all; export * from '${esm}';` : null,
+  };
+}
