@@ -1,5 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { APP_ID, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app/app.js';
+import type { Principal } from '../domain/access/principal.js';
+import { ownedBy } from '../domain/access/roles.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import type { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
@@ -7,6 +9,16 @@ import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
+
+/** What a person gives a new app. */
+export interface NewApp {
+  id?: string;
+  name: string;
+  description?: string;
+  layout?: LayoutChange;
+  /** Who makes it, and then owns it; undefined = it belongs to the admins. */
+  by?: Principal;
+}
 
 export interface NewAppsOptions {
   store: AppStore;
@@ -37,13 +49,16 @@ export class NewApps {
    * @returns its id
    * @throws Refusal `layout-invalid`, `app-name-missing`, `app-name-taken`, `app-id-invalid`, `app-id-reserved`, `app-exists`
    */
-  async create(input: { id?: string; name: string; description?: string; layout?: LayoutChange }): Promise<string> {
+  async create(input: NewApp): Promise<string> {
     const name = demandName(input.name);
     const layout = changeLayout({}, input.layout ?? {});
     return this.#inTurn(async () => {
       this.demandFreeName(name, undefined);
       const id = input.id === undefined ? this.#freeId(await inLatin(name)) : parseNewAppId(input.id);
-      const app = newApp(id, name, new Date(), input.description ?? '');
+      const app = {
+        ...newApp(id, name, new Date(), input.description ?? ''),
+        ...(input.by === undefined ? {} : ownedBy(input.by)),
+      };
       await this.make(Object.keys(layout).length === 0 ? app : { ...app, layout });
       return id;
     });

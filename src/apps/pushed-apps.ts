@@ -1,3 +1,5 @@
+import type { Principal } from '../domain/access/principal.js';
+import { ownedBy } from '../domain/access/roles.js';
 import { demandRepository, newApp } from '../domain/app/app.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Turns } from '../lib/turns.js';
@@ -26,20 +28,20 @@ export class PushedApps {
   }
 
   /** Begins a push, and creates the app if it does not exist. @returns the repository's folder */
-  async begin(id: string): Promise<string> {
+  async begin(id: string, by: Principal): Promise<string> {
     const { store, paths, newApps } = this.#options;
     this.#pushes.set(id, (this.#pushes.get(id) ?? 0) + 1);
     try {
       await this.#turns.take(id, async () => {
         if (store.find(id) !== undefined) return;
-        await newApps.add(newApp(id, id, new Date()));
+        await newApps.add({ ...newApp(id, id, new Date()), ...ownedBy(by) });
         this.#made.add(id);
       });
     } catch (error) {
       await this.end(id);
       // Made by somebody else in the same moment: so much the better.
       if (!(error instanceof Refusal && error.code === 'app-exists')) throw error;
-      return this.begin(id);
+      return this.begin(id, by);
     }
     return paths.repository(id);
   }

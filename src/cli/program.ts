@@ -4,6 +4,7 @@ import type { Verb } from './completion.js';
 import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
 import type { LayoutOptions } from './layout.js';
+import type { UserOptions } from './user.js';
 
 /** Creates what a verb gets, once its options are parsed. */
 export type MakeContext = (options: GlobalOptions) => Context;
@@ -16,6 +17,9 @@ const ROOT = 'the folder that holds the app, in a repository with several projec
 /** The actions on config vars and secrets. They are listed here so that help loads nothing. */
 const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
 const SECRETS_ACTIONS = ['set', 'unset', 'show'];
+
+/** The actions on accounts. */
+const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
 /**
  * Defines all verbs and their options. A verb's code is loaded only when it runs, so that a command that only prints
@@ -282,6 +286,20 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description("print the local server's admin token, which is also git's password")
     .action(async (_options: unknown, command: Command) => (await import('./token.js')).token(cli(command)));
   program
+    .command('user')
+    .addArgument(new Argument('<action>', 'what to do').choices(USER_ACTIONS))
+    .argument('[email]', 'the account')
+    .argument('[groups...]', 'groups: the new groups, or "-" for none (default: list them)')
+    .option('--name <name>', "add: the person's name")
+    .option('--admin', 'add: allow everything')
+    .option('--group <group...>', 'add: the groups of the account')
+    .option('--password-stdin', 'add: read a password from standard input instead of printing an invitation link')
+    .description('list accounts, add or invite people, reset passwords, disable and enable accounts, set groups')
+    .action(
+      async (action: string, email: string | undefined, words: string[], options: UserOptions, command: Command) =>
+        (await import('./user.js')).user(cli(command), action, email, words, options),
+    );
+  program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')
     .description('print a shell completion script')
@@ -303,7 +321,7 @@ export function verbsOf(program: Command): Verb[] {
     .map((command) => {
       const first = command.registeredArguments[0]?.name();
       const takes = first === 'app' || first === 'shell' ? first : first === 'dir' ? 'folder' : undefined;
-      const actions = command.registeredArguments[1]?.argChoices ?? [];
+      const actions = command.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
       return {
         name: command.name(),
         summary: command.description(),

@@ -18,7 +18,9 @@ export interface AbsentOptions {
   /** Returns the last lines of a deploy log, masked. */
   buildLog: (app: string, release: number) => Promise<string[]>;
   /** Returns whether a request comes from a browser that is logged in to the console. */
-  isOperator: (request: IncomingMessage) => boolean;
+  isLoggedIn: (request: IncomingMessage) => boolean;
+  /** Returns whether it may also see the app's logs. */
+  isOperator: (request: IncomingMessage, app: App) => boolean;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
@@ -46,7 +48,8 @@ export class Absent {
   answer(request: IncomingMessage, response: ServerResponse, app: App | undefined, state: AppState = 'created'): void {
     // A body that nobody will read must not keep the connection waiting.
     request.resume();
-    const operator = isOpened(request) && this.#options.isOperator(request);
+    const loggedIn = isOpened(request) && this.#options.isLoggedIn(request);
+    const operator = loggedIn && app !== undefined && this.#options.isOperator(request, app);
     // To a stranger, an app that was never live is none: the name alone would say that it exists.
     const told = app !== undefined && (operator || isKnown(app)) ? app : undefined;
     const page = told === undefined ? 'not-found' : state === 'created' && operator ? 'empty' : PAGES[state];
@@ -64,9 +67,9 @@ export class Absent {
           'content-type': 'text/html; charset=utf-8',
           'content-security-policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'",
           'x-content-type-options': 'nosniff',
-          // An app that opens the page in a window must not reach into it. On every page for an operator: where it is missing
-          // would tell the app which ids exist.
-          ...(operator ? { 'cross-origin-opener-policy': 'same-origin' } : {}),
+          // An app that opens the page in a window must not reach into it. On every page for somebody who is logged in: where it
+          // is missing would tell the app which ids exist.
+          ...(loggedIn ? { 'cross-origin-opener-policy': 'same-origin' } : {}),
         });
         response.end(this.#options.page(page, told, facts));
       })

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { isBrowser } from '../domain/access/browser.js';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
+import type { Rights } from '../domain/access/rights.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
@@ -50,7 +51,7 @@ export interface GitRepositories {
   /** @throws Refusal where nobody can push to this app */
   demandPushable(app: string): void;
   /** Creates the app named by a first push. */
-  begin(app: string): Promise<string>;
+  begin(app: string, by: Principal): Promise<string>;
   /** Called after every push: deletes an app that was created for it and got nothing. */
   end(app: string): Promise<void>;
 }
@@ -61,6 +62,8 @@ export interface GitHandlerOptions {
   /** Returns the visitor of a request. */
   visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   repositories: GitRepositories;
+  /** Decides who may do what. */
+  rights: Pick<Rights, 'demand'>;
   pushes: Pushes;
   /** The minimal environment for git. */
   env: Readonly<Record<string, string>>;
@@ -108,12 +111,22 @@ export class GitHandler {
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
     if (match === null) return say(request, response, 404, 'Not found. App repositories are at /git/<id>.git.');
     const app = parseAppId(match[1] ?? '');
-    if (match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query))
-      this.#options.repositories.demandPushable(app);
+    const pushes = match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query);
+    this.#demand(principal, app, pushes);
+    if (pushes) this.#options.repositories.demandPushable(app);
     request.setTimeout(IDLE_MS, () => request.destroy());
     if (match[2] === 'info/refs')
       return this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
     return this.#serve(request, response, app, match[2] as Service, principal);
+  }
+
+  /** @throws Refusal where somebody may not read or push to the repository; `app-not-found` where they may not know of the app */
+  #demand(by: Principal, app: string, pushes: boolean): void {
+    const { rights, repositories } = this.#options;
+    const exists = repositories.find(app) !== undefined;
+    if (pushes && !exists) return rights.demand(by, 'create');
+    if (!exists) throw noApp(app);
+    rights.demand(by, pushes ? 'push' : 'files', app);
   }
 
   /** @throws Refusal where an address has guessed too often */
@@ -180,7 +193,7 @@ export class GitHandler {
     }
     const { repositories, pushes } = this.#options;
     const push = service === 'git-receive-pack';
-    const folder = push ? await repositories.begin(app) : repositories.find(app);
+    const folder = push ? await repositories.begin(app, by) : repositories.find(app);
     if (folder === undefined) throw noApp(app);
     const secret = push ? pushes.open(app, by) : '';
     try {

@@ -1,4 +1,4 @@
-import { demandName, type NewApps } from '../apps/new-apps.js';
+import { demandName, type NewApp, type NewApps } from '../apps/new-apps.js';
 import type { Previews } from '../apps/previews.js';
 import type { Removal } from '../apps/removal.js';
 import type { AppSources } from '../apps/source.js';
@@ -100,7 +100,7 @@ export class Apps {
    * Creates an empty app. Without an id, a free one is derived from the name.
    * @throws Refusal `app-id-invalid`, `app-id-reserved`, `app-exists`, `app-name-missing`, `app-name-taken`
    */
-  async create(input: { id?: string; name: string; description?: string; layout?: LayoutChange }): Promise<AppStatus> {
+  async create(input: NewApp): Promise<AppStatus> {
     return this.get(await this.#options.newApps.create(input));
   }
 

@@ -1,7 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { Attempts } from '../domain/access/attempts.js';
+import type { Principal } from '../domain/access/principal.js';
+import { Rights } from '../domain/access/rights.js';
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
@@ -23,11 +26,15 @@ import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Credentials } from '../store/credentials.js';
+import { People } from '../host/people.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
+import { Passwords } from '../store/passwords.js';
 import { Sessions } from '../store/sessions.js';
-import { baseOf, hasSession } from '../web/auth.js';
+import { Users } from '../store/users.js';
+import { sessionFrom } from '../web/auth.js';
+import { baseOf } from '../web/session-cookie.js';
 import { consoleRouter } from '../web/console/router.js';
 import { galleryRouter } from '../web/gallery.js';
 import { fromElsewhere, linksOf } from '../web/links.js';
@@ -83,6 +90,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     fingerprint: credentials.fingerprint,
     warn: (text) => logger.warn(text),
   });
+  const users = await Users.open(paths, (text) => logger.error(text));
+  const people = new People({ users, passwords: new Passwords(), sessions });
+  const rights = new Rights(store);
   const attempts = new Attempts();
   const check = credentials.check.bind(credentials);
   const pictures = new Pictures(paths);
@@ -94,7 +104,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
   const proxies = new TrustedProxies(config.trustedProxies);
   const visitor = proxies.visitor.bind(proxies);
-  const { git, hooks } = openGit(options, { check, attempts, visitor });
+  const { git, hooks } = openGit(options, { check, attempts, visitor, rights });
+  // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
+  const loggedIn = (request: IncomingMessage): Principal | undefined =>
+    apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, baseOf(publicBase()))?.principal;
   const gateway = new Gateway({
     apps: store,
     routes: composed.routes,
@@ -119,8 +132,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       },
       buildLog: async (app, release) =>
         (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await host.masks.of(app)),
-      // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
-      isOperator: (request) => !apart && hasSession(request.headers.cookie, sessions, baseOf(publicBase())),
+      isLoggedIn: (request) => loggedIn(request) !== undefined,
+      isOperator: (request, app) => {
+        const by = loggedIn(request);
+        return by !== undefined && rights.may(by, 'logs', app);
+      },
       log: (text, facts) => logger.debug(facts, text),
     }),
     log: (text, facts) => logger.debug(facts, text),
@@ -134,6 +150,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const unsafe = () => (config.unsafeOrigin ? unsafeOrigin(publicBase()) : undefined);
   const pages = consoleRouter({
     host,
+    people,
+    rights,
     views,
     publicBase,
     url,
@@ -155,12 +173,14 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     controller: composed.controller,
     publicBase,
     url,
-    access: { check, sessions, attempts },
+    access: { check, sessions, attempts, people },
+    people,
+    rights,
     visitor,
     logs: paths,
     memoryOf: (mark) => usageOf(mark)?.memory,
     logger,
-    pages: createPages(views, publicBase),
+    pages: createPages(views, publicBase, rights),
     uploads,
     check: () => runChecks(checks),
     stopServer: (how) => stop.ask(how),
@@ -191,7 +211,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
 function openGit(
   { paths, root, composed, logger }: DoorsOptions,
-  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor'>,
+  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights'>,
 ): { git: GitHandler; hooks: HookServer } {
   const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
   const pushes = new Pushes({

@@ -123,7 +123,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   const example = await offerExample(paths, composed.git, offer, logger);
   greet(
     publicBase(),
-    doors.sessions.makeCode().code,
+    doors.sessions.makeCode({ name: 'admin' }).code,
     composed.store.list().length === 0 ? example : undefined,
     appsBase(),
   );

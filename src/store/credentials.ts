@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { replaceFile } from '../lib/replace-file.js';
-import type { Principal } from '../domain/access/principal.js';
+import { adminToken, type Principal } from '../domain/access/principal.js';
 import { hasCode } from '../errors.js';
 
 /** What a token in the file looks like; the same as for one that is given in the settings. */
@@ -34,7 +34,7 @@ export class Credentials {
 
   /** Who a token belongs to. */
   check(token: string): Principal | undefined {
-    return timingSafeEqual(sha256(token), this.#hash) ? { kind: 'token', name: 'admin' } : undefined;
+    return timingSafeEqual(sha256(token), this.#hash) ? adminToken('token') : undefined;
   }
 }
 

@@ -60,6 +60,14 @@ export class Paths {
   get emptyRepository(): string {
     return join(this.run, 'empty.git');
   }
+  /** The accounts of people, and their open invitations. */
+  get users(): string {
+    return join(this.data, 'users.json');
+  }
+  /** What they were before the last change. */
+  get lastUsers(): string {
+    return join(this.data, 'users.last-good.json');
+  }
   /** The console's sessions. */
   get sessions(): string {
     return join(this.data, 'sessions.json');

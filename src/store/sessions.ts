@@ -33,18 +33,33 @@ const sessionSchema = z.object({
   /** sha256 of the id; the id itself is in the browser and nowhere else. */
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   name: z.string(),
+  /** The account that logged in; not there = the admin token did. */
+  account: z.string().optional(),
   createdAt: z.number(),
   usedAt: z.number(),
 });
 
-const fileSchema = z.object({ fingerprint: z.string(), sessions: z.array(sessionSchema) });
+/** Those of accounts stand apart: a server of an earlier version would take each session for the admin token's. */
+const fileSchema = z.object({
+  fingerprint: z.string(),
+  sessions: z.array(sessionSchema),
+  people: z.array(sessionSchema).default([]),
+});
 
 /** A browser that is signed in. */
 export interface Session {
   /** Whose it is. */
   name: string;
+  /** Their account; undefined for the admin token. */
+  account?: string;
   /** What a page must send back with every change, to prove that it was given this page and not only the cookie. */
   csrf: string;
+}
+
+/** Whose a session is: an account's, or the admin token's. */
+export interface SessionOwner {
+  name: string;
+  account?: string;
 }
 
 export interface LoginCode {
@@ -72,8 +87,8 @@ export class Sessions {
   readonly #warn: (sentence: string) => void;
   readonly #now: () => number;
   readonly #sessions = new Map<string, StoredSession>();
-  /** When each code ends, by its hash. */
-  readonly #codes = new Map<string, number>();
+  /** When each code ends and whose session it begins, by its hash. */
+  readonly #codes = new Map<string, { end: number; owner: SessionOwner }>();
   /** Tells that a session has ended, under its hash. */
   readonly #ends = new EventEmitter().setMaxListeners(0);
   #writing: Promise<void> = Promise.resolve();
@@ -95,14 +110,14 @@ export class Sessions {
   /**
    * Begins a session, and has it on disk; where that cannot be written, such as to a full one, which somebody may log in to
    * make room on, it lasts until the server ends.
-   * @param name whose it is
    * @returns its id, for a cookie
    */
-  async begin(name: string): Promise<string> {
+  async begin({ name, account }: SessionOwner): Promise<string> {
     const id = randomBytes(32).toString('base64url');
     const now = this.#now();
     const hash = hashOf(id);
-    this.#sessions.set(hash, { hash, name, createdAt: now, usedAt: now });
+    const owner = account === undefined ? { name } : { name, account };
+    this.#sessions.set(hash, { hash, ...owner, createdAt: now, usedAt: now });
     this.#forgetOld();
     await this.#save().catch((error: unknown) => this.#cannotWrite(error));
     return id;
@@ -122,7 +137,8 @@ export class Sessions {
       this.#sessions.set(hash, { ...session, usedAt: now });
       this.#save().catch((error: unknown) => this.#cannotWrite(error));
     }
-    return { name: session.name, csrf: csrfOf(id) };
+    const { name, account } = session;
+    return { name, ...(account === undefined ? {} : { account }), csrf: csrfOf(id) };
   }
 
   /** Ends a session; fine when there is none. */
@@ -133,6 +149,18 @@ export class Sessions {
     await this.#save();
   }
 
+  /** Ends all sessions of an account, and the login codes that would begin one. @param except the id of one that stays */
+  async endOf(account: string, except?: string): Promise<void> {
+    for (const [hash, { owner }] of this.#codes) if (owner.account === account) this.#codes.delete(hash);
+    const kept = except === undefined ? undefined : hashOf(except);
+    const ended = [...this.#sessions.values()].filter((one) => one.account === account && one.hash !== kept);
+    for (const { hash } of ended) {
+      this.#sessions.delete(hash);
+      this.#ends.emit(hash);
+    }
+    if (ended.length > 0) await this.#save();
+  }
+
   /** Calls when somebody ends this session. @returns what stops that */
   onEnd(id: string, listener: () => void): () => void {
     const hash = hashOf(id);
@@ -141,22 +169,22 @@ export class Sessions {
   }
 
   /** A code that begins one session, once, for a quarter of an hour. */
-  makeCode(): LoginCode {
+  makeCode(owner: SessionOwner): LoginCode {
     const code = randomBytes(24).toString('base64url');
     const end = this.#now() + CODE_MS;
-    this.#codes.set(hashOf(code), end);
+    this.#codes.set(hashOf(code), { end, owner });
     for (const [hash, other] of this.#codes) {
-      if (other <= this.#now() || this.#codes.size > MAX_CODES) this.#codes.delete(hash);
+      if (other.end <= this.#now() || this.#codes.size > MAX_CODES) this.#codes.delete(hash);
     }
     return { code, expiresAt: new Date(end) };
   }
 
-  /** True where the code is good: it is used up by this. */
-  useCode(code: string): boolean {
+  /** Whose session the code begins; undefined where it is not good. It is used up by this. */
+  useCode(code: string): SessionOwner | undefined {
     const hash = hashOf(code);
-    const end = this.#codes.get(hash);
+    const found = this.#codes.get(hash);
     this.#codes.delete(hash);
-    return end !== undefined && end > this.#now();
+    return found !== undefined && found.end > this.#now() ? found.owner : undefined;
   }
 
   /** Resolves when all that happened is on disk. */
@@ -168,7 +196,7 @@ export class Sessions {
     try {
       const parsed = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
       if (parsed.fingerprint !== this.#fingerprint) return;
-      for (const session of parsed.sessions) this.#sessions.set(session.hash, session);
+      for (const session of [...parsed.sessions, ...parsed.people]) this.#sessions.set(session.hash, session);
       this.#forgetOld();
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return;
@@ -191,7 +219,12 @@ export class Sessions {
   /** One write after the other, each of what is true when its turn comes. */
   #save(): Promise<void> {
     const write = async (): Promise<void> => {
-      const content = { fingerprint: this.#fingerprint, sessions: [...this.#sessions.values()] };
+      const all = [...this.#sessions.values()];
+      const content = {
+        fingerprint: this.#fingerprint,
+        sessions: all.filter((one) => one.account === undefined),
+        people: all.filter((one) => one.account !== undefined),
+      };
       await mkdir(dirname(this.#file), { recursive: true });
       await replaceFile(this.#file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
     };

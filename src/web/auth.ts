@@ -1,17 +1,20 @@
 import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
-import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
+import type { People } from '../host/people.js';
+import { adminToken, authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sameSecret, SESSION_COOKIE, SESSION_MS, type Sessions } from '../store/sessions.js';
+import { sameSecret, type SessionOwner, type Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
 import { formToken } from './form-token.js';
 import { isApi } from './problem.js';
+import { cookies, sessionsIn, setCookie, type Base } from './session-cookie.js';
 
 /** What is needed to know who asks. */
 export interface Access {
   check: CheckToken;
   sessions: Sessions;
+  people: Pick<People, 'principal' | 'logIn'>;
   attempts: Attempts;
   /** How much later (ms) an address that has used up its budget learns that a token is wrong; 2 s by default. */
   slowMs?: number;
@@ -22,20 +25,6 @@ export interface SignedIn {
   principal: Principal;
   /** The session of a browser; undefined for a token in a header. */
   session: { id: string; csrf: string } | undefined;
-}
-
-/** What the public base says about cookies and origins. */
-export interface Base {
-  /** Its path: "" or "/tools". */
-  path: string;
-  host: string;
-  https: boolean;
-}
-
-/** @param publicBase the one address that everything links to */
-export function baseOf(publicBase: string): Base {
-  const url = new URL(publicBase);
-  return { path: url.pathname.replace(/\/+$/, ''), host: url.host, https: url.protocol === 'https:' };
 }
 
 /** Who asks, once a guard has let them in. @throws Error outside of a guard: that is a defect */
@@ -94,6 +83,9 @@ export function guardApi(access: Access, base: () => Base): Middleware {
   };
 }
 
+/** The pages of the console for who is not logged in yet: the login, and those of invitations and reset links. */
+const OPEN = /^\/console\/(login|join)\/?$/i;
+
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';
 
@@ -107,7 +99,7 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
   return async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     if (!isSafe(ctx) && !isSameOrigin(ctx, base())) throw foreign();
-    if (/^\/console\/login\/?$/i.test(ctx.path)) {
+    if (OPEN.test(ctx.path)) {
       if (!isSafe(ctx)) await readFields(ctx, parseLogin);
       await next();
       return;
@@ -136,22 +128,38 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
   };
 }
 
-/** Begins a session in this browser. @returns false where token or code is none @throws TooManyAttempts */
-export async function signIn(
-  ctx: Context,
-  access: Access,
-  base: Base,
-  by: { token: string } | { code: string },
-): Promise<boolean> {
-  const name = 'token' in by ? access.check(by.token)?.name : access.sessions.useCode(by.code) ? 'admin' : undefined;
-  if (name === undefined) {
+/** What somebody logs in with. */
+export type Proof = { token: string } | { code: string } | { email: string; password: string };
+
+/** Begins a session in this browser. @returns false where the proof is wrong @throws TooManyAttempts */
+export async function signIn(ctx: Context, access: Access, base: Base, by: Proof): Promise<boolean> {
+  const owner = await ownerOf(ctx, access, by);
+  if (owner === undefined) {
     await slowDown(ctx, access);
     return false;
   }
-  // End the earlier session of this browser, which somebody else may have planted.
-  for (const id of cookies(ctx, base)) await access.sessions.end(id);
-  setCookie(ctx, await access.sessions.begin(name), base);
+  await beginSession(ctx, access, base, owner);
   return true;
+}
+
+/** Begins a session of somebody who has proven who they are; it gets a new id. */
+export async function beginSession(
+  ctx: Context,
+  { sessions }: Pick<Access, 'sessions'>,
+  base: Base,
+  owner: SessionOwner,
+): Promise<void> {
+  // End the earlier session of this browser, which somebody else may have planted.
+  for (const id of cookies(ctx, base)) await sessions.end(id);
+  setCookie(ctx, await sessions.begin(owner), base);
+}
+
+/** @throws TooManyAttempts before a password is looked at: unlike a token, it can be guessed */
+async function ownerOf(ctx: Context, access: Access, by: Proof): Promise<SessionOwner | undefined> {
+  if ('token' in by) return access.check(by.token);
+  if ('code' in by) return access.sessions.useCode(by.code);
+  access.attempts.demand(ctx.ip);
+  return access.people.logIn(by.email, by.password);
 }
 
 /** Parses a form. @throws HttpError 400 where it is none: what a parser says about that has no status of its own */
@@ -181,11 +189,6 @@ async function slowDown(ctx: Context, { attempts, slowMs = SLOW_MS }: Access): P
   attempts.failed(ctx.ip);
 }
 
-/** True where one of a browser's cookies is that of a session. @param cookie the header */
-export function hasSession(cookie: string | undefined, sessions: Access['sessions'], base: Base): boolean {
-  return sessionsIn(cookie ?? '', base).some((id) => sessions.find(id) !== undefined);
-}
-
 /** Ends this browser's session. */
 export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
   for (const id of cookies(ctx, base)) await access.sessions.end(id);
@@ -206,10 +209,20 @@ async function byToken(ctx: Context, access: Access, header: string): Promise<Si
 }
 
 function sessionOf(ctx: Context, access: Access, base: Base): SignedIn | undefined {
-  for (const id of cookies(ctx, base)) {
-    const session = access.sessions.find(id);
-    if (session !== undefined)
-      return { principal: { kind: 'person', name: session.name }, session: { id, csrf: session.csrf } };
+  return sessionFrom(ctx.get('cookie'), access, base);
+}
+
+/** Who a browser is logged in as; undefined where it is not, or the account was disabled. @param cookie the header */
+export function sessionFrom(
+  cookie: string | undefined,
+  { sessions, people }: Pick<Access, 'sessions' | 'people'>,
+  base: Base,
+): SignedIn | undefined {
+  for (const id of sessionsIn(cookie ?? '', base)) {
+    const session = sessions.find(id);
+    if (session === undefined) continue;
+    const principal = session.account === undefined ? adminToken('person') : people.principal(session.account);
+    if (principal !== undefined) return { principal, session: { id, csrf: session.csrf } };
   }
   return undefined;
 }
@@ -300,43 +313,5 @@ function foreign(): Refusal {
     'forbidden',
     'not-from-the-console',
     'Only console pages can make this request without a token. Send your token as "Authorization: Bearer <token>".',
-  );
-}
-
-function cookies(ctx: Context, base: Base): string[] {
-  return sessionsIn(ctx.get('cookie'), base);
-}
-
-/**
- * The ids of all sessions that a browser sends. An app can plant cookies of our name for longer paths, which come first,
- * so all are looked at: none hides the real one.
- */
-function sessionsIn(header: string, base: Base): string[] {
-  const name = cookieOf(base);
-  const ids = header
-    .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${name}=`))
-    .map((pair) => pair.slice(name.length + 1))
-    .filter((id) => /^[\w-]{43}$/.test(id));
-  return [...new Set(ids)];
-}
-
-/**
- * The name of the session's cookie. A browser takes the prefixes only from a secure page; `__Host-` for no narrower path and no
- * wider domain; `__Host-Http-` also from no script, so that nobody but the server can plant one. A browser that does not know
- * the longer one takes it for the shorter (https://www.rfc-editor.org/rfc/rfc6265bis#name-cookie-name-prefixes).
- */
-function cookieOf({ https, path }: Base): string {
-  const prefix = !https ? '' : path === '' ? '__Host-Http-' : '__Secure-';
-  return prefix + SESSION_COOKIE;
-}
-
-/** Lax and not Strict: who follows a link from a chat or a mail to the console would seem to be logged out. */
-function setCookie(ctx: Context, id: string, base: Base, age = SESSION_MS / 1_000): void {
-  const secure = base.https ? '; Secure' : '';
-  ctx.append(
-    'Set-Cookie',
-    `${cookieOf(base)}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure}`,
   );
 }

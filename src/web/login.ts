@@ -1,39 +1,93 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import { hasSession, signIn, signOut, type Access, type Base } from './auth.js';
+import type { People } from '../host/people.js';
+import { Refusal } from '../errors.js';
+import { beginSession, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
+import type { Base } from './session-cookie.js';
 
 export interface LoginOptions {
   access: Access;
+  people: People;
   base: () => Base;
-  /** The login page. @param next where to go afterwards, @param error why the last try failed */
-  page(next: string, error: string | undefined): string;
+  /** The login page. */
+  page(model: LoginModel): string;
+  /** The page on which a person chooses a password. */
+  joinPage(model: JoinModel): string;
 }
 
-/** The ways into the console and out of it: the login page, the one-use link, and the button "Log out". */
+/** What the login page shows. */
+export interface LoginModel {
+  /** Where to go afterwards. */
+  next: string;
+  /** True where there are accounts: then it asks for an email address and a password first. */
+  accounts: boolean;
+  /** The email address that was typed. */
+  email: string;
+  /** Why the last try failed, and of which of its two forms. */
+  error: string | undefined;
+  failed: 'token' | 'password' | undefined;
+}
+
+/** What the page of an invitation or a reset link shows. */
+export interface JoinModel {
+  code: string;
+  /** Whose link it is; undefined where it does not work. */
+  account: { email: string; name: string; kind: 'invitation' | 'reset' } | undefined;
+  /** Who made a link that no longer works. */
+  by: string | undefined;
+  error: string | undefined;
+  field: string | undefined;
+}
+
+/** The ways into the console and out of it: the login page, the one-use links, and the button "Log out". */
 export function loginRoutes(options: LoginOptions): Router {
-  const { access, base } = options;
+  const { access, base, people } = options;
   const router = new Router({ sensitive: true });
 
   router.get('/console/login', async (ctx) => {
     const next = nextOf(ctx.query.next);
     const { code } = ctx.query;
     // The link stands in a terminal, and is clicked again by who is in already: it must not say that they are not.
-    if (ctx.method !== 'HEAD' && hasSession(ctx.headers.cookie, access.sessions, base())) return leave(ctx, next);
+    if (ctx.method !== 'HEAD' && sessionFrom(ctx.headers.cookie, access, base()) !== undefined) return leave(ctx, next);
     // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
-    if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, next);
+    if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, { next });
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
-    show(
-      ctx,
-      next,
-      'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.',
-    );
+    const error =
+      'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.';
+    show(ctx, { next, error, failed: 'token' });
   });
 
   router.post('/console/login', async (ctx) => {
-    const { token, next } = (ctx.request as { body?: Record<string, unknown> }).body ?? {};
-    if (typeof token === 'string' && (await signIn(ctx, access, base(), { token: token.trim() })))
-      return leave(ctx, nextOf(next));
-    show(ctx, nextOf(next), 'Invalid token.');
+    const { token, email, password, next: to } = fieldsOf(ctx);
+    const next = nextOf(to);
+    const typed = typeof email === 'string' ? email : '';
+    const proof: Proof | undefined =
+      typeof token === 'string'
+        ? { token: token.trim() }
+        : typeof password === 'string'
+          ? { email: typed, password }
+          : undefined;
+    if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
+    if (proof !== undefined && 'password' in proof)
+      show(ctx, { next, email: typed, error: 'Wrong email address or password.', failed: 'password' });
+    else show(ctx, { next, error: 'Invalid token.', failed: 'token' });
+  });
+
+  // Opening the link uses nothing up: mail and chat programs look where a link leads.
+  router.get('/console/join', (ctx) => {
+    showJoin(ctx, textOf(ctx.query.code));
+  });
+
+  router.post('/console/join', async (ctx) => {
+    const { code, password, name } = fieldsOf(ctx);
+    try {
+      const input = { password: textOf(password), ...(typeof name === 'string' ? { name } : {}) };
+      await beginSession(ctx, access, base(), await people.join(textOf(code), input));
+      leave(ctx, '/console/');
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      showJoin(ctx, textOf(code), error);
+    }
   });
 
   router.post('/console/logout', async (ctx) => {
@@ -44,16 +98,37 @@ export function loginRoutes(options: LoginOptions): Router {
 
   return router;
 
-  function show(ctx: Context, next: string, error?: string): void {
-    ctx.status = error === undefined ? 200 : 401;
+  function show(ctx: Context, model: { next: string } & Partial<LoginModel>): void {
+    ctx.status = model.error === undefined ? 200 : 401;
     ctx.type = 'html';
-    ctx.body = options.page(next, error);
+    const accounts = people.list().length > 0;
+    ctx.body = options.page({ accounts, email: '', error: undefined, failed: undefined, ...model });
+  }
+
+  function showJoin(ctx: Context, code: string, refusal?: Refusal): void {
+    const link = people.link(code);
+    ctx.type = 'html';
+    ctx.status = link.open === undefined ? 410 : (refusal?.status ?? 200);
+    const told = { code, error: refusal?.message, field: refusal?.field };
+    if (link.open === undefined) ctx.body = options.joinPage({ ...told, account: undefined, by: link.by });
+    else {
+      const { email, name } = link.open;
+      ctx.body = options.joinPage({ ...told, account: { email, name, kind: link.kind }, by: undefined });
+    }
   }
 
   function leave(ctx: Context, next: string): void {
     ctx.status = 303;
     ctx.redirect(base().path + next);
   }
+}
+
+function fieldsOf(ctx: Context): Record<string, unknown> {
+  return (ctx.request as { body?: Record<string, unknown> }).body ?? {};
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** Where to go after the login: a place of our own, or the console's first page. */

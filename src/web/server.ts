@@ -2,19 +2,22 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { Host } from '../host/host.js';
+import type { People } from '../host/people.js';
 import type { Controller } from '../in-place/controller.js';
+import type { Rights } from '../domain/access/rights.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Paths } from '../store/paths.js';
-import { baseOf, guardApi, guardConsole, type Access } from './auth.js';
+import { guardApi, guardConsole, type Access, type SignedIn } from './auth.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
 import type { ApiContext } from './api/route.js';
 import type { MemoryOf } from './api/present.js';
 import { linksOf } from './links.js';
-import { loginRoutes } from './login.js';
+import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { answerErrors, isApi } from './problem.js';
+import { baseOf } from './session-cookie.js';
 
 /** The most bytes of one upload, unless told. */
 const MAX_UPLOAD = 500_000_000;
@@ -22,8 +25,9 @@ const MAX_UPLOAD = 500_000_000;
 /** The pages that are needed here, as HTML. */
 export interface WebPages {
   error(status: number, sentence: string): string;
-  login(next: string, error: string | undefined): string;
-  apiDocs(model: ApiDocs, csrf: string | undefined): string;
+  login(model: LoginModel): string;
+  join(model: JoinModel): string;
+  apiDocs(model: ApiDocs, by: SignedIn): string;
 }
 
 export interface WebOptions {
@@ -34,6 +38,9 @@ export interface WebOptions {
   /** The address of an app. */
   url: (app: string) => string;
   access: Access;
+  people: People;
+  /** Decides who may do what. */
+  rights: Rights;
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses. */
@@ -88,6 +95,8 @@ export function createWeb(options: WebOptions): RequestListener {
 
   const api = createApi({
     host: options.host,
+    people: options.people,
+    rights: options.rights,
     controller: options.controller,
     publicBase: () => options.publicBase(),
     links: () => linksOf(options.publicBase(), options.url),
@@ -100,11 +109,17 @@ export function createWeb(options: WebOptions): RequestListener {
     closing: options.closing,
     logger,
     version: options.version,
-    docs: (model, csrf) => pages.apiDocs(model, csrf),
+    docs: (model, by) => pages.apiDocs(model, by),
   });
   for (const middleware of [guardApi(access, base), ...api]) app.use(below(isApi, middleware));
 
-  const login = loginRoutes({ access, base, page: (next, error) => pages.login(next, error) });
+  const login = loginRoutes({
+    access,
+    people: options.people,
+    base,
+    page: (model) => pages.login(model),
+    joinPage: (model) => pages.join(model),
+  });
   const consoleParts = [guardConsole(access, base), login.routes() as Middleware, ...(options.console ?? [])];
   for (const middleware of consoleParts) app.use(below(isConsole, middleware));
 

@@ -7,6 +7,7 @@ import type { PublicFiles } from './public.js';
 import { formToken } from './form-token.js';
 import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
+import type { JoinModel, LoginModel } from './login.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
 import type { Layout } from '../domain/project/layout.js';
@@ -17,6 +18,10 @@ export interface Site {
   links: Links;
   /** The session's CSRF token; undefined for a page that anybody may see. */
   csrf: string | undefined;
+  /** The email address of the account that is logged in; undefined for the admin token and for visitors. */
+  who?: string | undefined;
+  /** True where the person may manage accounts. */
+  people?: boolean;
   /** The page's own path below the public base: forms without an action are sent there. */
   here?: string;
 }
@@ -27,6 +32,35 @@ export interface Notice {
   /** What it is about: the name of what was done, or the code of a refusal. */
   code: string;
   text: string;
+}
+
+/** A form about an account. */
+interface AccountForm {
+  /** The link that was just made: it is shown once. */
+  link: { title: string; url: string; email: string } | undefined;
+  /** What was typed, and why it was refused. */
+  email: string;
+  name: string;
+  groups: string;
+  admin: boolean;
+  error: string | undefined;
+  field: string | undefined;
+}
+
+/** An account, as the console shows it. */
+export interface AccountView {
+  id: string;
+  title: string;
+  email: string;
+  href: string;
+  groups: string[];
+  admin: boolean;
+  disabled: boolean;
+  /** True until its person has chosen a password. */
+  invited: boolean;
+  lastLogin: TimeView | undefined;
+  /** True for the account of the person who looks. */
+  self: boolean;
 }
 
 /** What an app's pages share: its head, and which tab is the current one. */
@@ -83,7 +117,21 @@ export interface GatewayFacts {
 
 /** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
 export interface Pages {
-  'console/login': { next: string; error: string | undefined };
+  'console/login': LoginModel;
+  'console/join': JoinModel;
+  'console/people': {
+    accounts: AccountView[];
+    notice: Notice | undefined;
+  } & AccountForm;
+  'console/person': { account: AccountView; notice: Notice | undefined } & AccountForm;
+  'console/account': {
+    /** undefined where the admin token is logged in. */
+    account: AccountView | undefined;
+    notice: Notice | undefined;
+    name: string;
+    error: string | undefined;
+    field: string | undefined;
+  };
   'console/apps': {
     apps: AppView[];
     summary: string;
@@ -235,7 +283,7 @@ export class Views {
 
   /** A page as HTML. @throws Error where the model lacks what the page shows */
   render<Name extends keyof Pages>(name: Name, site: Site, model: Pages[Name]): string {
-    return this.#render(name, { ...model, site });
+    return this.#render(name, { ...model, site: { who: undefined, people: false, ...site } });
   }
 
   /**

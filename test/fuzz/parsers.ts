@@ -48,7 +48,7 @@ import { maskUrls } from '../../src/lib/mask-urls.js';
 import { LineSplitter, plainLine } from '../../src/logs/lines.js';
 import { createMask } from '../../src/logs/mask.js';
 import { bodies, conditions, parseInput, queries, resume } from '../../src/web/api/schemas.js';
-import { hasSession } from '../../src/web/auth.js';
+import { sessionsIn } from '../../src/web/session-cookie.js';
 import { textOf } from '../../src/web/body.js';
 import { formToken } from '../../src/web/form-token.js';
 import { checkTree, isJunk, safePath, withoutTopFolder } from '../../src/web/upload/path.js';
@@ -622,7 +622,7 @@ const http: Record<string, Parser> = {
   'Cookie headers': {
     read: (text) => {
       const base = { path: '', host: 'x', https: true };
-      hasSession(text, { find: () => undefined } as never, base);
+      sessionsIn(text, base);
       releaseFromCookie({ headers: { cookie: text } } as never, 'demo');
       return !/(^|;)\s*(__Host-|__Host-Http-|__Secure-)?streamlit_host_session\s*=/.test(forApp(text) ?? '');
     },

@@ -96,6 +96,7 @@ beforeAll(async () => {
     absent: new Absent({
       page: (page) => page,
       buildLog: async () => [],
+      isLoggedIn: () => false,
       isOperator: () => false,
       log: () => undefined,
     }),

@@ -64,6 +64,7 @@ beforeEach(async () => {
       begin: () => making.then(() => bare),
       end: async (app) => void ended.push(app),
     },
+    rights: { demand: () => undefined },
     pushes: new Pushes({
       apps: { find: () => undefined } as never,
       deploys: undefined as never,

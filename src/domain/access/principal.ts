@@ -3,11 +3,22 @@ export interface Principal {
   readonly kind: 'person' | 'token' | 'system';
   /** As commits and the list of deploys show it. */
   readonly name: string;
+  /** The id of the account that acts; undefined for the admin token and the server itself. */
+  readonly account?: string;
+  /** True where everything is allowed. */
+  readonly admin?: boolean;
+  /** The groups of the account. */
+  readonly groups?: readonly string[];
+}
+
+/** The holder of the admin token. @param kind a script, or a person who logged in with it */
+export function adminToken(kind: 'token' | 'person'): Principal {
+  return { kind, name: 'admin', admin: true };
 }
 
 /** The server acting by itself. @param name what records show, such as `streamlit-host` */
 export function system(name = 'streamlit-host'): Principal {
-  return { kind: 'system', name };
+  return { kind: 'system', name, admin: true };
 }
 
 /** Who a token belongs to; undefined where it is nobody's. Takes the same time for every token. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { maskUrls } from '../../lib/mask-urls.js';
 import { processSchema, type ProcessState } from './process.js';
+import { rolesSchema } from '../access/roles.js';
 import { placeSchema } from '../in-place/place.js';
 import { layoutSchema } from '../project/layout.js';
 import { isPending, releaseSchema, type Release } from './release.js';
@@ -42,6 +43,8 @@ export const appSchema = z.object({
   drainLimitMinutes: z.number().nonnegative().optional(),
   /** True where other branches that are pushed get previews; not there = as the server's settings say. */
   previews: z.boolean().optional(),
+  /** Who has which role in it; not there = the admins alone. Of a preview, those of its app count. */
+  roles: rolesSchema.optional(),
   /** What it is a preview of, where it is one. */
   preview: z
     .object({

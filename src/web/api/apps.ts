@@ -15,7 +15,7 @@ import { answers, appStates, bodies, formFiles, params, parseInput, queries, typ
 
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {
-  const { host } = api;
+  const { host, rights } = api;
   const readJson = jsonReader();
   const present = (status: AppStatus): object => presentApp(status, api.links(), new Date(), api.memoryOf);
 
@@ -24,6 +24,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps',
       tag: 'apps',
+      can: 'list',
       summary: 'List apps',
       query: queries.apps,
       answers: {
@@ -33,7 +34,9 @@ export function appRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx, { query }) {
-        const found = sorted(filtered(host.apps.list(), query), query.sort);
+        const by = signedIn(ctx).principal;
+        const seen = host.apps.list().filter(({ app }) => rights.may(by, 'see', app));
+        const found = sorted(filtered(seen, query), query.sort);
         const address = new URL(`${api.publicBase()}/api/apps`);
         for (const [key, value] of Object.entries({ state: query.state, q: query.q, sort: query.sort })) {
           if (value !== undefined) address.searchParams.set(key, value);
@@ -45,7 +48,7 @@ export function appRoutes(api: ApiContext): Route[] {
           page: query.page,
           per_page: query.per_page,
           total: found.length,
-          config_mistakes: api.controller.mistakes(),
+          config_mistakes: rights.may(by, 'server') ? api.controller.mistakes() : [],
         };
       },
     }),
@@ -54,6 +57,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps',
       tag: 'apps',
+      can: 'create',
       summary: 'Create an app',
       description:
         'A form with files creates the app, commits the files and deploys them. ' +
@@ -75,6 +79,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}',
       tag: 'apps',
+      can: 'see',
       summary: 'Get an app',
       params: params.app,
       answers: {
@@ -94,6 +99,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'patch',
       path: '/apps/{id}',
       tag: 'apps',
+      can: 'settings',
       summary: 'Update an app',
       description:
         'All fields are optional. Files are committed and deployed together; the old release serves until the new one is live. ' +
@@ -120,6 +126,7 @@ export function appRoutes(api: ApiContext): Route[] {
         const { id } = input.params;
         host.apps.get(id);
         const by = signedIn(ctx).principal;
+        if (!ctx.is('json')) rights.demand(by, 'push', id);
         const { status, deploy } = ctx.is('json')
           ? await updateFrom(host, id, await readJson(ctx, bodies.update), undefined, by)
           : await withUpload(ctx, api.uploads, (upload) =>
@@ -134,6 +141,7 @@ export function appRoutes(api: ApiContext): Route[] {
         method: 'post',
         path: `/apps/{id}/${verb}`,
         tag: 'apps',
+        can: 'run',
         summary: { start: 'Start an app', stop: 'Stop an app', restart: 'Restart an app' }[verb],
         description: {
           start: 'Does nothing if the app is running.',
@@ -155,6 +163,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/redeploy',
       tag: 'apps',
+      can: 'deploy',
       summary: 'Redeploy the latest commit',
       params: params.app,
       codes: [...codes.deploy, ...codes.start],
@@ -172,6 +181,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/previews',
       tag: 'apps',
+      can: 'deploy',
       summary: 'Create a preview of a previously pushed branch',
       description: 'Deploys the latest commit of the branch, as a push would.',
       params: params.app,
@@ -205,6 +215,7 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'delete',
       path: '/apps/{id}',
       tag: 'apps',
+      can: 'delete',
       summary: 'Delete an app',
       params: params.app,
       query: queries.remove,
@@ -233,6 +244,7 @@ export function appRoutes(api: ApiContext): Route[] {
       ...(id === undefined ? {} : { id }),
       ...(description === undefined ? {} : { description }),
       layout,
+      by: signedIn(ctx).principal,
     });
     return { status, deploy: undefined };
   }

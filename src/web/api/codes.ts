@@ -1,3 +1,4 @@
+import { isAppVerb } from '../../domain/access/permissions.js';
 import type { ProblemCode } from '../problem.js';
 import type { Route } from './route.js';
 
@@ -115,11 +116,12 @@ export const codes = {
 };
 
 /** Every code that a call can answer with: its own, and those that follow from what it takes. */
-export function codesOf(route: Pick<Route, 'path' | 'params' | 'query' | 'body' | 'codes'>): ProblemCode[] {
+export function codesOf(route: Pick<Route, 'path' | 'can' | 'params' | 'query' | 'body' | 'codes'>): ProblemCode[] {
   const types = Object.keys(route.body ?? {});
   const found = [...ANY];
   if (route.params !== undefined || route.query !== undefined || types.length > 0) found.push('field-invalid');
-  if (route.path.includes('{id}')) found.push('app-not-found');
+  if (!isAppVerb(route.can)) found.push('admin-only');
+  if (route.path.includes('{id}')) found.push('app-not-found', 'role-missing');
   if (types.includes('application/json')) found.push(...BODY);
   if (types.includes('multipart/form-data')) found.push(...FORM);
   return [...new Set([...found, ...(route.codes ?? [])])].sort();

@@ -15,6 +15,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/refresh',
       tag: 'server',
+      can: 'server',
       summary: 'Reload config.json and the apps folder',
       description:
         'Adds new apps, restarts changed or crashed ones, and removes missing ones without touching their files. ' +
@@ -31,6 +32,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/import',
       tag: 'server',
+      can: 'server',
       summary: 'Import in-place apps from another installation',
       description: 'Adds them to config.json with absolute paths. Safe to repeat: existing apps are left unchanged.',
       body: { 'application/json': bodies.import },
@@ -48,6 +50,7 @@ export function controllerRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/apps/{id}/adopt',
       tag: 'apps',
+      can: 'server',
       summary: 'Move an in-place app to its own repository',
       description:
         'Its files become the first commit. Once that commit is live, the app runs from its repository; until then it keeps running in place.',

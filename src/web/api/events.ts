@@ -1,4 +1,5 @@
 import type { AppStatus } from '../../host/apps.js';
+import { signedIn } from '../auth.js';
 import { presentApp } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { streamEvents } from './sse.js';
@@ -11,12 +12,19 @@ export function eventRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/events',
       tag: 'apps',
+      can: 'list',
       summary: 'Stream app changes',
       description:
         'Server-sent events: "snapshot" with all apps, then "app" for each changed app and "removed" with the id of a deleted one. ' +
         'A slow reader gets the latest state of each app, not every step.',
       answers: { 200: { description: 'A stream of events.', content: { 'text/event-stream': { type: 'string' } } } },
       async handle(ctx) {
+        const by = signedIn(ctx).principal;
+        /** Whether the reader may see an app now: groups and roles change while they read. */
+        const isSeen = ({ app }: AppStatus): boolean => {
+          const reader = by.account === undefined ? by : api.people.principal(by.account);
+          return reader !== undefined && api.rights.may(reader, 'see', app);
+        };
         streamEvents(ctx, api, async (stream) => {
           const { signal } = stream;
           let changed = new Map<string, AppStatus | undefined>();
@@ -27,16 +35,18 @@ export function eventRoutes(api: ApiContext): Route[] {
           });
           signal.addEventListener('abort', () => wake(), { once: true });
           try {
-            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: api.host.apps.list().map(present) }) });
+            const first = api.host.apps.list().filter(isSeen);
+            // Of an app that the reader never saw, they are not told that it is gone.
+            const seen = new Set(first.map(({ app }) => app.id));
+            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: first.map(present) }) });
             while (!signal.aborted) {
               const batch = changed;
               changed = new Map();
               for (const [id, status] of batch) {
-                await stream.send(
-                  status === undefined
-                    ? { event: 'removed', data: JSON.stringify({ id }) }
-                    : { event: 'app', data: JSON.stringify(present(status)) },
-                );
+                if (status !== undefined && isSeen(status)) {
+                  seen.add(id);
+                  await stream.send({ event: 'app', data: JSON.stringify(present(status)) });
+                } else if (seen.delete(id)) await stream.send({ event: 'removed', data: JSON.stringify({ id }) });
               }
               if (changed.size === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
             }

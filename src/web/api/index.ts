@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { signedIn } from '../auth.js';
+import { signedIn, type SignedIn } from '../auth.js';
 import { appRoutes } from './apps.js';
 import { configRoutes } from './config.js';
 import { controllerRoutes } from './controller.js';
@@ -8,14 +8,16 @@ import { presentDocs, type ApiDocs } from './docs.js';
 import { eventRoutes } from './events.js';
 import { fileRoutes } from './files.js';
 import { logRoutes } from './logs.js';
+import { meRoutes } from './me.js';
 import { describeApi } from './openapi.js';
+import { peopleRoutes } from './people.js';
 import { mount, type ApiContext, type Route } from './route.js';
 import { serverRoutes } from './server.js';
 
 export interface ApiOptions extends ApiContext {
   version: string;
-  /** The page that documents the API. @param csrf the token of the session that looks at it */
-  docs(model: ApiDocs, csrf: string | undefined): string;
+  /** The page that documents the API. @param by who looks at it */
+  docs(model: ApiDocs, by: SignedIn): string;
 }
 
 /** Every call of the API. */
@@ -28,6 +30,8 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...configRoutes(api),
     ...controllerRoutes(api),
     ...eventRoutes(api),
+    ...peopleRoutes(api),
+    ...meRoutes(api),
     ...serverRoutes(api),
   ];
 }
@@ -35,7 +39,7 @@ export function apiRoutes(api: ApiContext): Route[] {
 /** The API with its document, below `/api`; to stand behind the guard. */
 export function createApi(options: ApiOptions): Middleware[] {
   const routes = apiRoutes(options);
-  const router = mount(routes);
+  const router = mount(routes, options.rights);
   const describe = () => describeApi(routes, { publicBase: options.publicBase(), version: options.version });
 
   router.get('/openapi.json', async (ctx) => {
@@ -43,7 +47,7 @@ export function createApi(options: ApiOptions): Middleware[] {
   });
   router.get('/docs', async (ctx) => {
     ctx.type = 'html';
-    ctx.body = options.docs(presentDocs(describe()), signedIn(ctx).session?.csrf);
+    ctx.body = options.docs(presentDocs(describe()), signedIn(ctx));
   });
   return [router.routes() as Middleware, router.allowedMethods({ throw: true }) as Middleware];
 }

@@ -23,6 +23,7 @@ export function logRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}/logs',
       tag: 'logs',
+      can: 'logs',
       summary: 'Read, follow or download a log',
       description:
         'JSON, or text with "Accept: text/plain". With follow=1 each line is a server-sent event. The app log continues across ' +

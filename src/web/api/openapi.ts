@@ -38,6 +38,7 @@ export function describeApi(routes: readonly Route[], options: DocumentOptions):
       { name: 'logs', description: 'App output and build logs.' },
       { name: 'files', description: "Files in an app's repository. Every change is a commit." },
       { name: 'config', description: 'Config vars and secrets. Values are returned only with reveal=1.' },
+      { name: 'people', description: 'Accounts. Everything but your own account is for admins.' },
       { name: 'server', description: 'The server itself.' },
     ],
   });

@@ -1,11 +1,15 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import type { Verb } from '../../domain/access/permissions.js';
+import type { Rights } from '../../domain/access/rights.js';
 import type { Host } from '../../host/host.js';
+import type { People } from '../../host/people.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
+import { signedIn } from '../auth.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
@@ -14,6 +18,9 @@ import { parseInput, type ChecksAnswer } from './schemas.js';
 /** What the calls of the API work with. */
 export interface ApiContext {
   host: Host;
+  people: People;
+  /** Decides who may do what. */
+  rights: Rights;
   /** The apps in place. */
   controller: Controller;
   /** The one address everything links to, without a trailing slash. */
@@ -52,7 +59,9 @@ export interface Route {
   method: 'get' | 'post' | 'patch' | 'put' | 'delete';
   /** As OpenAPI writes it, below /api: `/apps/{id}`. `{path}` at the end stands for a path with its "/". */
   path: string;
-  tag: 'apps' | 'deploys' | 'logs' | 'files' | 'config' | 'server';
+  tag: 'apps' | 'deploys' | 'logs' | 'files' | 'config' | 'people' | 'server';
+  /** What the caller must be allowed to do, to the app that the path names where it names one. */
+  can: Verb;
   summary: string;
   description?: string;
   params?: z.ZodObject;
@@ -79,16 +88,26 @@ export function route<
   return definition;
 }
 
-/** The routes as Koa has them; a method that a path does not know is answered with 405. */
-export function mount(routes: readonly Route[]): Router {
+/**
+ * The routes as Koa has them; a method that a path does not know is answered with 405. What a caller may not do is refused here,
+ * before the route sees the request.
+ */
+export function mount(routes: readonly Route[], rights: Rights): Router {
   const router = new Router({ prefix: '/api', sensitive: true });
   for (const each of routes) {
     const path = each.path.replace('/{path}', '/*path').replace(/\{(\w+)\}/g, ':$1');
     router.register(path, [each.method], async (ctx: Context) => {
+      rights.demand(signedIn(ctx).principal, each.can, appIn(ctx));
       const params: unknown = each.params === undefined ? {} : parseInput(each.params, ctx.params);
       const query: unknown = each.query === undefined ? {} : parseInput(each.query, ctx.query);
       await each.handle(ctx, { params: params as never, query: query as never });
     });
   }
   return router;
+}
+
+/** The app that a path names. */
+function appIn(ctx: Context): string | undefined {
+  const { id } = ctx.params as { id?: string };
+  return id;
 }

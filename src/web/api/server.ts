@@ -1,3 +1,4 @@
+import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, bodies } from './schemas.js';
@@ -10,6 +11,7 @@ export function serverRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/server/checks',
       tag: 'server',
+      can: 'server',
       summary: 'Check the server',
       description: 'Tries whether cages, permissions, origins and Redis are as they must be. This takes a moment.',
       answers: {
@@ -27,6 +29,7 @@ export function serverRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/server/stop',
       tag: 'server',
+      can: 'server',
       summary: 'Stop the server',
       description:
         'Stops the apps too, unless keep_apps is true. Then they keep serving, and the server adopts them at its next start.',
@@ -46,6 +49,7 @@ export function serverRoutes(api: ApiContext): Route[] {
       method: 'post',
       path: '/login-links',
       tag: 'server',
+      can: 'account',
       summary: 'Create a login link for the console',
       answers: {
         201: {
@@ -54,7 +58,7 @@ export function serverRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx) {
-        const { code, expiresAt } = api.sessions.makeCode();
+        const { code, expiresAt } = api.sessions.makeCode(signedIn(ctx).principal);
         ctx.status = 201;
         ctx.body = { url: `${api.publicBase()}/console/login?code=${code}`, expires_at: expiresAt.toISOString() };
       },

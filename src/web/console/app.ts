@@ -14,17 +14,17 @@ const LINES = 100;
 
 /** One app: what it is doing, what can be done with it, and its settings. */
 export function appRoutes(add: AddRoute): void {
-  add('get', '/apps/:id', (page) => overview(page));
+  add('get', '/apps/:id', 'see', (page) => overview(page));
 
-  add('post', '/apps/:id/start', (page) =>
+  add('post', '/apps/:id/start', 'run', (page) =>
     act(page, 'start', async (id) => void (await page.host.apps.start(id, page.by))),
   );
-  add('post', '/apps/:id/stop', (page) => act(page, 'stop', async (id) => void (await page.host.apps.stop(id))));
-  add('post', '/apps/:id/restart', (page) =>
+  add('post', '/apps/:id/stop', 'run', (page) => act(page, 'stop', async (id) => void (await page.host.apps.stop(id))));
+  add('post', '/apps/:id/restart', 'run', (page) =>
     act(page, 'restart', async (id) => void (await page.host.apps.restart(id, page.by))),
   );
 
-  add('post', '/apps/:id/redeploy', (page) =>
+  add('post', '/apps/:id/redeploy', 'deploy', (page) =>
     attempt(
       async () => {
         const { id } = page.status.app;
@@ -35,8 +35,8 @@ export function appRoutes(add: AddRoute): void {
     ),
   );
 
-  add('get', '/apps/:id/settings', (page) => settings(page));
-  add('post', '/apps/:id/settings', (page) =>
+  add('get', '/apps/:id/settings', 'settings', (page) => settings(page));
+  add('post', '/apps/:id/settings', 'settings', (page) =>
     attempt(
       async () => {
         const { id } = page.status.app;
@@ -65,7 +65,7 @@ export function appRoutes(add: AddRoute): void {
     ),
   );
 
-  add('post', '/apps/:id/previews', (page) =>
+  add('post', '/apps/:id/previews', 'deploy', (page) =>
     attempt(
       async () => {
         const deploy = await page.host.previews.create(page.status.app.id, page.field('branch'), page.by);
@@ -75,7 +75,7 @@ export function appRoutes(add: AddRoute): void {
     ),
   );
 
-  add('post', '/apps/:id/previews/:preview/remove', (page) =>
+  add('post', '/apps/:id/previews/:preview/remove', 'deploy', (page) =>
     attempt(
       async () => {
         const { id } = page.status.app;
@@ -89,10 +89,10 @@ export function appRoutes(add: AddRoute): void {
     ),
   );
 
-  add('get', '/apps/:id/delete', async (page) =>
+  add('get', '/apps/:id/delete', 'delete', async (page) =>
     page.show('console/delete', { ...(await page.app('settings')), error: undefined }),
   );
-  add('post', '/apps/:id/delete', async (page) => {
+  add('post', '/apps/:id/delete', 'delete', async (page) => {
     const { id } = page.status.app;
     if (page.field('confirm').trim() !== id) {
       const error = `Nothing was deleted. To delete the app, type ${id}.`;

@@ -9,22 +9,22 @@ import type { AddRoute } from './route.js';
 
 /** All apps, and how a new one is made. */
 export function appsRoutes(add: AddRoute): void {
-  add('get', '/', async (page) => {
-    const list = page.host.apps.list();
+  add('get', '/', 'list', async (page) => {
+    const list = page.host.apps.list().filter(({ app }) => page.deps.rights.may(page.by, 'see', app));
     const apps = sortApps(await Promise.all(list.map((status) => page.present(status))));
     page.show('console/apps', {
       apps,
       summary: presentSummary(list),
       example: page.links.git('hello'),
       notice: page.notice,
-      mistakes: page.deps.mistakes(),
+      mistakes: page.deps.rights.may(page.by, 'server') ? page.deps.mistakes() : [],
       unsafe: page.deps.unsafe(),
     });
   });
 
-  add('get', '/new', (page) => form(page, {}));
+  add('get', '/new', 'create', (page) => form(page, {}));
   // Browsers with JavaScript send the same files to the API instead, and show how far they are.
-  add('post', '/new', async (page) => {
+  add('post', '/new', 'create', async (page) => {
     let fields: Record<string, unknown> = {};
     const first = ({ csrf }: Record<string, unknown>): void => proveForm(page.ctx, csrf);
     await attempt(
@@ -54,6 +54,7 @@ async function create(page: Page, upload: Upload): Promise<string> {
       name,
       ...(description === undefined ? {} : { description }),
       layout: { main },
+      by: page.by,
     });
     return `apps/${app.id}?done=create`;
   }

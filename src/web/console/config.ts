@@ -33,13 +33,13 @@ interface Told {
  * address: all of this is one page with one address, which the forms are sent to.
  */
 export function configRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/config', (page) => {
+  add('get', '/apps/:id/config', 'config', (page) => {
     const name = page.field('name', page.ctx.query);
     const secret = page.field('secret', page.ctx.query);
     return show(page, { name, ...(secret === '' ? {} : { toml: `${JSON.stringify(secret)} = ""\n` }) });
   });
 
-  add('post', '/apps/:id/config', async (page) => {
+  add('post', '/apps/:id/config', 'config', async (page) => {
     const form = page.ctx.is('multipart') === 'multipart' ? await readForm(page.ctx, MAX_FORM) : undefined;
     const field = (name: string): string => page.field(name, form);
     if (form !== undefined) proveForm(page.ctx, field('csrf'));

@@ -12,9 +12,9 @@ const LINES = 5_000;
 
 /** An app's deploys, each with its log. */
 export function deployRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/deploys', (page) => list(page));
+  add('get', '/apps/:id/deploys', 'see', (page) => list(page));
 
-  add('get', '/apps/:id/deploys/:number', async (page) => {
+  add('get', '/apps/:id/deploys/:number', 'logs', async (page) => {
     const { app, release } = find(page);
     const { lines } = await tail(page.deps.logs.buildLog(app.id, release.number), LINES);
     const view = presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id));
@@ -26,13 +26,13 @@ export function deployRoutes(add: AddRoute): void {
     });
   });
 
-  add('post', '/apps/:id/deploys/:number/cancel', async (page) => {
+  add('post', '/apps/:id/deploys/:number/cancel', 'deploy', async (page) => {
     const { app, release } = find(page);
     const after = await page.host.releases.cancel(app.id, release.number);
     page.go(`apps/${app.id}/deploys/${release.number}${after.state === 'cancelled' ? '?done=cancel' : ''}`);
   });
 
-  add('post', '/apps/:id/deploys/:number/end', (page) =>
+  add('post', '/apps/:id/deploys/:number/end', 'deploy', (page) =>
     attempt(
       async () => {
         const { app, release } = find(page);
@@ -43,7 +43,7 @@ export function deployRoutes(add: AddRoute): void {
     ),
   );
 
-  add('get', '/apps/:id/deploys/:number/rollback', async (page) => {
+  add('get', '/apps/:id/deploys/:number/rollback', 'files', async (page) => {
     const { app, release } = find(page);
     page.show('console/rollback', {
       ...(await page.app('deploys')),
@@ -53,7 +53,7 @@ export function deployRoutes(add: AddRoute): void {
   });
 
   // A deploy like any other: what is live serves until this one does.
-  add('post', '/apps/:id/deploys/:number/rollback', (page) =>
+  add('post', '/apps/:id/deploys/:number/rollback', 'deploy', (page) =>
     attempt(
       async () => {
         const { app, release } = find(page);

@@ -13,15 +13,15 @@ import type { AddRoute } from './route.js';
 
 /** What changes an app's files. Each change is one commit and one deploy. */
 export function editRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/new-file', (page) => form(page));
-  add('post', '/apps/:id/new-file', (page) =>
+  add('get', '/apps/:id/new-file', 'push', (page) => form(page));
+  add('post', '/apps/:id/new-file', 'push', (page) =>
     attempt(
       () => create(page),
       (refusal) => form(page, refusal),
     ),
   );
 
-  add('post', '/apps/:id/files/*path', (page) => {
+  add('post', '/apps/:id/files/*path', 'push', (page) => {
     switch (page.field('do')) {
       case 'move':
         return attempt(

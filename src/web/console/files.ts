@@ -31,7 +31,7 @@ const LANGUAGES: Record<string, string> = {
 
 /** The files of an app's newest commit, to be looked at. */
 export function fileRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/files', async (page) => {
+  add('get', '/apps/:id/files', 'files', async (page) => {
     const { app } = page.status;
     const files = await page.host.files.list(app.id);
     page.show('console/files', {
@@ -42,7 +42,7 @@ export function fileRoutes(add: AddRoute): void {
     });
   });
 
-  add('get', '/apps/:id/files/*path', async (page) => {
+  add('get', '/apps/:id/files/*path', 'files', async (page) => {
     if (page.ctx.query.raw !== undefined) return raw(page);
     await showFile(page);
   });

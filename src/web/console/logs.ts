@@ -12,7 +12,7 @@ const MOST_LINES = 10_000;
 
 /** What an app prints. */
 export function logRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/logs', async (page) => {
+  add('get', '/apps/:id/logs', 'logs', async (page) => {
     const { app } = page.status;
     const path = page.deps.logs.runLog(app.id, printingRelease(app));
     const q = page.field('q', page.ctx.query).slice(0, 200);

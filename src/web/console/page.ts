@@ -4,7 +4,10 @@ import type { AppStatus } from '../../host/apps.js';
 import type { Host } from '../../host/host.js';
 import type { Principal } from '../../domain/access/principal.js';
 import type { Paths } from '../../store/paths.js';
+import type { Rights } from '../../domain/access/rights.js';
+import type { People } from '../../host/people.js';
 import { signedIn } from '../auth.js';
+import { siteOf } from '../pages.js';
 import { linksOf, type Links } from '../links.js';
 import { presentApp, type AppView, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
@@ -13,6 +16,9 @@ import type { Notice, Pages, Site, Views } from '../views.js';
 /** What the console needs; `main` has all of it. */
 export interface ConsoleDeps {
   host: Host;
+  people: People;
+  /** Decides who may do what. */
+  rights: Rights;
   views: Views;
   /** What is wrong with config.json; one sentence each. */
   mistakes: () => readonly string[];
@@ -47,6 +53,10 @@ const DONE: Record<string, string> = {
   create: 'App created. Push to deploy it.',
   'remove-preview': 'Preview deleted. Its branch is kept, so you can create the preview again.',
   delete: 'App deleted.',
+  'user-change': 'Account saved.',
+  'user-disable': 'Account disabled. Its sessions have ended.',
+  'user-enable': 'Account enabled.',
+  password: 'Password changed. Your other sessions have ended.',
 };
 
 /** One request to the console: what all of its routes read and answer with. */
@@ -72,7 +82,8 @@ export class Page {
   }
 
   get site(): Site {
-    return { links: this.links, csrf: signedIn(this.ctx).session?.csrf, here: this.ctx.path };
+    const { csrf } = signedIn(this.ctx).session ?? {};
+    return { links: this.links, csrf, here: this.ctx.path, ...siteOf(this.by, this.deps.rights) };
   }
 
   /** The sentence about what the person has just done, where they were sent here after it. */

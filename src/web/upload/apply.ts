@@ -50,7 +50,7 @@ export async function createFrom(
   }
   const { root, main, dependencies, ...texts } = input;
   const layout = given({ root, main, dependencies });
-  const { app } = await host.apps.create({ ...(given(texts) as { name: string }), layout });
+  const { app } = await host.apps.create({ ...(given(texts) as { name: string }), layout, by });
   try {
     const { deploy } = await host.files.commit(app.id, { ...change, replace: true }, by, messageOf(change));
     if (deploy === undefined) throw new Error(`the files of ${app.id} were kept and not deployed`);

@@ -1,3 +1,4 @@
+import type { Principal } from '../../../src/domain/access/principal.js';
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PushedApps, type PushedAppsOptions } from '../../../src/apps/pushed-apps.js';
@@ -27,7 +28,7 @@ const ids = (): string[] => data.store.list().map(({ id }) => id);
 
 it('a push to an unknown app creates it, and deletes it again if nothing was stored', async () => {
   await data.app('blog');
-  expect(await pushed.begin('shop')).toBe(data.paths.repository('shop'));
+  expect(await pushed.begin('shop', ADA)).toBe(data.paths.repository('shop'));
   expect(ids()).toEqual(['blog', 'shop']);
   await pushed.end('shop');
   expect(ids()).toEqual(['blog']);
@@ -35,7 +36,7 @@ it('a push to an unknown app creates it, and deletes it again if nothing was sto
 });
 
 it('an app created by a push is kept while another push to it is in progress', async () => {
-  await Promise.all([pushed.begin('shop'), pushed.begin('shop')]);
+  await Promise.all([pushed.begin('shop', ADA), pushed.begin('shop', ADA)]);
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
   await pushed.end('shop');
@@ -50,23 +51,23 @@ it('a push that starts before the previous one is cleaned up keeps the app', asy
     await new Promise<void>((resolve) => (go = resolve));
     await add(app);
   });
-  const first = pushed.begin('shop');
+  const first = pushed.begin('shop', ADA);
   await expect.poll(() => made).toBe(1);
-  const after = [pushed.end('shop'), pushed.begin('shop')];
+  const after = [pushed.end('shop'), pushed.begin('shop', ADA)];
   go();
   await Promise.all([first, ...after]);
   expect([ids(), made]).toEqual([['shop'], 1]);
 });
 
 it('an app created by a push is kept once it has a branch', async () => {
-  await pushed.begin('shop');
+  await pushed.begin('shop', ADA);
   await data.commit('shop', { 'app.py': '' });
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
 });
 
 it('an app created by a push is kept once it has a release, even a failed one', async () => {
-  await pushed.begin('shop');
+  await pushed.begin('shop', ADA);
   await data.store.update('shop', (app) => ({ ...app, lastRelease: 1, releases: [releaseOf(1, 'failed')] }));
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
@@ -75,7 +76,7 @@ it('an app created by a push is kept once it has a release, even a failed one', 
 it('a push never deletes an app that existed before it, even an empty one', async () => {
   await data.app('shop');
   await data.repository('shop');
-  await pushed.begin('shop');
+  await pushed.begin('shop', ADA);
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
   expect(existsSync(data.paths.repository('shop'))).toBe(true);
@@ -86,7 +87,7 @@ it('a push uses an app that someone else creates at the same moment, and does no
     await data.app(app.id);
     await add(app);
   });
-  expect(await pushed.begin('shop')).toBe(data.paths.repository('shop'));
+  expect(await pushed.begin('shop', ADA)).toBe(data.paths.repository('shop'));
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
 });
@@ -103,6 +104,8 @@ it('a pushed commit is inspected, and refused if it cannot become a release', as
   await expect(pushed.inspect('shop', tree, {})).rejects.toMatchObject({ code: 'commit-missing' });
   expect(data.store.get('shop').releases).toEqual([]);
 });
+
+const ADA: Principal = { kind: 'person', name: 'ada@example.com', account: 'ada-ada-ada-' };
 
 it('a commit for an in-place app is refused before it is inspected', async () => {
   await data.app('shop', { place: { key: 'shop', dir: '/srv/shop', restartOnCrash: true, watch: false } });

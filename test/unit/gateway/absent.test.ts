@@ -16,6 +16,7 @@ beforeEach(async () => {
   const absent = new Absent({
     page: (page, _app, facts) => JSON.stringify({ page, ...facts }),
     buildLog: async () => ['[2026-01-01T00:00:00.000Z]     0.1s  Release 1 of shop'],
+    isLoggedIn: () => operator,
     isOperator: () => operator,
     log: (_text, facts) => expect.fail(JSON.stringify(facts)),
   });

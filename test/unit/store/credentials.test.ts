@@ -18,17 +18,17 @@ describe('the admin token', () => {
     const token = (await readFile(file, 'utf8')).trim();
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(first.check(token)).toEqual({ kind: 'token', name: 'admin' });
+    expect(first.check(token)).toEqual({ kind: 'token', name: 'admin', admin: true });
 
     const second = await Credentials.load(file);
-    expect(second.check(token)).toEqual({ kind: 'token', name: 'admin' });
+    expect(second.check(token)).toEqual({ kind: 'token', name: 'admin', admin: true });
     expect(second.fingerprint).toBe(first.fingerprint);
     expect((await readFile(file, 'utf8')).trim()).toBe(token);
   });
 
   test('is not written to a file if it was configured', async () => {
     const credentials = await Credentials.load(file, 'given-token-of-mine');
-    expect(credentials.check('given-token-of-mine')).toEqual({ kind: 'token', name: 'admin' });
+    expect(credentials.check('given-token-of-mine')).toEqual({ kind: 'token', name: 'admin', admin: true });
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 

@@ -21,7 +21,7 @@ const open = (fingerprint = 'one'): Promise<Sessions> =>
 
 test('a session survives a restart, and its id is nowhere on disk', async () => {
   const sessions = await open();
-  const id = await sessions.begin('admin');
+  const id = await sessions.begin({ name: 'admin' });
   const before = sessions.find(id);
   const after = (await open()).find(id);
   expect(before).toEqual({ name: 'admin', csrf: expect.stringMatching(/^[\w-]{43}$/) as string });
@@ -34,7 +34,7 @@ test('a session survives a restart, and its id is nowhere on disk', async () => 
 
 test('a session that was ended stays ended after a restart', async () => {
   const sessions = await open();
-  const [mine, other] = [await sessions.begin('admin'), await sessions.begin('admin')];
+  const [mine, other] = [await sessions.begin({ name: 'admin' }), await sessions.begin({ name: 'admin' })];
   await sessions.end(mine);
   expect(sessions.find(mine)).toBeUndefined();
   const next = await open();
@@ -44,7 +44,7 @@ test('a session that was ended stays ended after a restart', async () => {
 
 test('a session expires thirty days after its last use', async () => {
   const sessions = await open();
-  const [used, unused] = [await sessions.begin('admin'), await sessions.begin('admin')];
+  const [used, unused] = [await sessions.begin({ name: 'admin' }), await sessions.begin({ name: 'admin' })];
   now += SESSION_MS - 1_000;
   expect(sessions.find(used)).toBeDefined();
   now += 2_000;
@@ -56,7 +56,7 @@ test('a session expires thirty days after its last use', async () => {
 
 test('a session is found only by its id', async () => {
   const sessions = await open();
-  const id = await sessions.begin('admin');
+  const id = await sessions.begin({ name: 'admin' });
   const {
     sessions: [stored],
   } = JSON.parse(await readFile(file, 'utf8')) as { sessions: { hash: string }[] };
@@ -64,7 +64,7 @@ test('a session is found only by its id', async () => {
 });
 
 test('a new token ends every session', async () => {
-  const id = await (await open('one')).begin('admin');
+  const id = await (await open('one')).begin({ name: 'admin' });
   expect((await open('two')).find(id)).toBeUndefined();
 });
 
@@ -73,40 +73,40 @@ test('a session file that cannot be read is reported, and everyone logs in again
   const sessions = await open();
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain(file);
-  const id = await sessions.begin('admin');
+  const id = await sessions.begin({ name: 'admin' });
   expect((await open()).find(id)).toBeDefined();
 });
 
 test('sessions created at the same time are all on disk', async () => {
   const sessions = await open();
-  const ids = await Promise.all(Array.from({ length: 20 }, () => sessions.begin('admin')));
+  const ids = await Promise.all(Array.from({ length: 20 }, () => sessions.begin({ name: 'admin' })));
   const next = await open();
   expect(ids.filter((id) => next.find(id) !== undefined)).toHaveLength(20);
 });
 
 test('a login code works once, within fifteen minutes', async () => {
   const sessions = await open();
-  const { code, expiresAt } = sessions.makeCode();
+  const { code, expiresAt } = sessions.makeCode({ name: 'admin' });
   expect(expiresAt.getTime()).toBe(now + CODE_MS);
-  expect(sessions.useCode('another')).toBe(false);
-  expect(sessions.useCode(code)).toBe(true);
-  expect(sessions.useCode(code)).toBe(false);
-  const late = sessions.makeCode();
+  expect(sessions.useCode('another')).toBeUndefined();
+  expect(sessions.useCode(code)).toEqual({ name: 'admin' });
+  expect(sessions.useCode(code)).toBeUndefined();
+  const late = sessions.makeCode({ name: 'admin' });
   now += CODE_MS;
-  expect(sessions.useCode(late.code)).toBe(false);
+  expect(sessions.useCode(late.code)).toBeUndefined();
 });
 
 test('only the newest hundred login codes work', async () => {
   const sessions = await open();
-  const codes = Array.from({ length: 101 }, () => sessions.makeCode().code);
-  expect(sessions.useCode(codes[0] ?? '')).toBe(false);
-  expect(sessions.useCode(codes[1] ?? '')).toBe(true);
-  expect(sessions.useCode(codes[100] ?? '')).toBe(true);
+  const codes = Array.from({ length: 101 }, () => sessions.makeCode({ name: 'admin' }).code);
+  expect(sessions.useCode(codes[0] ?? '')).toBeUndefined();
+  expect(sessions.useCode(codes[1] ?? '')).toEqual({ name: 'admin' });
+  expect(sessions.useCode(codes[100] ?? '')).toEqual({ name: 'admin' });
 });
 
 test('a session expires at its maximum age, however much it is used', async () => {
   const sessions = await open();
-  const id = await sessions.begin('admin');
+  const id = await sessions.begin({ name: 'admin' });
   const end = now + SESSION_LIFE_MS;
   for (; now < end; now += SESSION_MS / 2) expect(sessions.find(id)).toBeDefined();
   now = end + 1;

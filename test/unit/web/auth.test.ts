@@ -17,7 +17,7 @@ let cookie: string;
 let csrf: string;
 beforeEach(async () => {
   web = await startWeb({ console: [page] });
-  const id = await web.sessions.begin('admin');
+  const id = await web.sessions.begin({ name: 'admin' });
   cookie = `streamlit_host_session=${id}`;
   csrf = web.sessions.find(id)?.csrf ?? '';
 });
@@ -214,7 +214,7 @@ describe('behind a proxy with a path', () => {
   beforeEach(async () => {
     await web.close();
     web = await startWeb({ console: [page], base: 'https://intranet.example/tools/apps-host' });
-    const id = await web.sessions.begin('admin');
+    const id = await web.sessions.begin({ name: 'admin' });
     cookie = `__Secure-streamlit_host_session=${id}`;
     csrf = web.sessions.find(id)?.csrf ?? '';
   });
@@ -239,7 +239,7 @@ describe('behind a proxy with a path', () => {
     expect(headers['set-cookie']?.[0]).toMatch(/^__Secure-streamlit_host_session=/);
     await web.close();
     web = await startWeb({ console: [page], base: 'https://intranet.example' });
-    const id = await web.sessions.begin('admin');
+    const id = await web.sessions.begin({ name: 'admin' });
     const answer = await ask(`${web.url}/console/`, {
       headers: { cookie: `__Host-Http-streamlit_host_session=${id}`, ...NAVIGATION },
     });
@@ -352,7 +352,7 @@ describe('the login', () => {
   });
 
   test('ends its own event streams when logged out, and no others', async () => {
-    const other = await web.sessions.begin('admin');
+    const other = await web.sessions.begin({ name: 'admin' });
     const ended: string[] = [];
     const listen = async (name: string, headers: Record<string, string>): Promise<ClientRequest> => {
       const asked = get(`${web.url}/api/events`, { headers, agent: false });

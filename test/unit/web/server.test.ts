@@ -61,7 +61,7 @@ test('an unexpected error is logged with its stack, and not shown', async () => 
 
 test('no token, cookie or login code gets into the log', async () => {
   web.apps.refuse = new Error('a defect');
-  const { code } = web.sessions.makeCode();
+  const { code } = web.sessions.makeCode({ name: 'admin' });
   await web.api('/apps', { method: 'POST', body: 'x' });
   await ask(`${web.url}/console/login?code=${code}`);
   await ask(`${web.url}/broken?csrf=secret-of-mine`, {

@@ -6,16 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { ConfigChange, ConfigChanged } from '../../../src/apps/config.js';
+import type { NewApp } from '../../../src/apps/new-apps.js';
 import type { FileChange } from '../../../src/apps/files.js';
 import type { ProjectFile } from '../../../src/apps/source.js';
 import type { Deploy } from '../../../src/deploys/ongoing.js';
 import type { Principal } from '../../../src/domain/access/principal.js';
 import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js';
+import { People } from '../../../src/host/people.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
 import type { ReleaseDiff } from '../../../src/host/releases.js';
 import type { Refreshed } from '../../../src/in-place/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
+import { ownedBy } from '../../../src/domain/access/roles.js';
+import { Rights } from '../../../src/domain/access/rights.js';
 import { Attempts } from '../../../src/domain/access/attempts.js';
 import { checkVars, mergeVars } from '../../../src/domain/config/vars.js';
 import type { MissingKey } from '../../../src/domain/project/hints.js';
@@ -25,11 +29,16 @@ import { Refusal } from '../../../src/errors.js';
 import { createMask } from '../../../src/logs/mask.js';
 import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';
 import { Credentials } from '../../../src/store/credentials.js';
+import { Passwords } from '../../../src/store/passwords.js';
 import { Sessions } from '../../../src/store/sessions.js';
+import { Users } from '../../../src/store/users.js';
 import type { Rotation } from '../../../src/store/vault.js';
 import { createWeb, type WebOptions } from '../../../src/web/server.js';
 
 export const TOKEN = 'the-token-of-these-tests';
+
+/** Hashes that take no time worth waiting for. */
+export const LIGHT = { ln: 4, r: 1, p: 1 };
 
 /** How much later (ms) these servers tell a guesser that a token is wrong. */
 export const SLOW_MS = 40;
@@ -101,17 +110,24 @@ export class QuietApps {
     return [...this.#apps.keys()].map((id) => this.get(id));
   }
 
+  find(id: string): App | undefined {
+    return this.#apps.get(id);
+  }
+
   get(id: string): AppStatus {
     const app = this.#apps.get(id);
     if (app === undefined) throw new Refusal('not-found', 'app-not-found', `There is no app "${id}".`);
     return { app, state: appState(app, 'ready'), process: undefined };
   }
 
-  async create(input: { id?: string; name: string; description?: string }): Promise<AppStatus> {
+  async create(input: NewApp): Promise<AppStatus> {
     const id = input.id ?? idFromName(input.name);
     if (this.#apps.has(id))
       throw new Refusal('conflict', 'app-name-taken', `There is an app "${id}" already.`, { field: 'name' });
-    this.put(newApp(id, input.name, new Date(), input.description));
+    this.put({
+      ...newApp(id, input.name, new Date(), input.description),
+      ...(input.by === undefined ? {} : ownedBy(input.by)),
+    });
     return this.get(id);
   }
 
@@ -350,6 +366,7 @@ export interface TestWeb {
   url: string;
   apps: QuietApps;
   sessions: Sessions;
+  people: People;
   folder: string;
   /** What the platform's log says. */
   logged: string[];
@@ -370,6 +387,11 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     fingerprint: credentials.fingerprint,
     warn: () => undefined,
   });
+  const users = await Users.open(
+    { users: join(folder, 'users.json'), lastUsers: join(folder, 'users.last-good.json') },
+    () => undefined,
+  );
+  const people = new People({ users, passwords: new Passwords(LIGHT), sessions });
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
   const closing = new AbortController();
@@ -380,7 +402,15 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       controller: { mistakes: () => [], refresh: nothing, import: nothing, adopt: (id, by) => apps.redeploy(id, by) },
       publicBase: () => base,
       url: (app) => `${base}/apps/${app}/`,
-      access: { check: (token) => credentials.check(token), sessions, attempts: new Attempts(), slowMs: SLOW_MS },
+      access: {
+        check: (token) => credentials.check(token),
+        sessions,
+        people,
+        attempts: new Attempts(),
+        slowMs: SLOW_MS,
+      },
+      people,
+      rights: new Rights(apps),
       logs: {
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),
@@ -390,8 +420,9 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,
-        login: (next, error) => `<p>login ${next} ${error ?? ''}</p>`,
-        apiDocs: (model, csrf) => `<p>${model.title} ${csrf ?? ''}</p>`,
+        login: ({ next, error }) => `<p>login ${next} ${error ?? ''}</p>`,
+        join: ({ account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
+        apiDocs: (model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
       },
       uploads: { tmp: join(folder, 'tmp') },
       check: () => Promise.resolve([{ name: 'redis', ok: true, message: 'Redis answers.' }]),
@@ -406,6 +437,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     url: served.url,
     apps,
     sessions,
+    people,
     folder,
     logged,
     stopped,

@@ -85,8 +85,33 @@ const release = app.last;
 if (release === undefined) throw new Error('the app of this test has releases');
 const folders = presentFiles([{ path: `${evil}.py`, size: 1 }], 'hello', links);
 
+const account = {
+  id: 'u',
+  title: evil,
+  email: evil,
+  href: links.console('people/u'),
+  groups: [evil],
+  admin: false,
+  disabled: false,
+  invited: false,
+  lastLogin: presentTime('2026-01-01T00:00:00Z', new Date()),
+  self: true,
+};
+const link = { title: evil, url: evil, email: evil };
+const typed = { email: evil, name: evil, groups: evil, admin: true, error: evil, field: 'email' };
+
 const models: Pages = {
-  'console/login': { next: '/console/', error: evil },
+  'console/login': { next: '/console/', accounts: true, email: evil, error: evil, failed: 'password' },
+  'console/join': {
+    code: evil,
+    account: { email: evil, name: evil, kind: 'invitation' },
+    by: undefined,
+    error: evil,
+    field: 'password',
+  },
+  'console/people': { accounts: [account], notice: undefined, link, ...typed },
+  'console/person': { account, notice: undefined, link, ...typed },
+  'console/account': { account, notice: undefined, name: evil, error: evil, field: 'name' },
   'console/apps': {
     apps: [app, preview],
     summary: '1 app',
@@ -289,7 +314,7 @@ describe('every page', () => {
 describe('forms', () => {
   it('that change something all carry the CSRF token', () => {
     for (const name of pages) {
-      if (name === 'console/login') continue;
+      if (name === 'console/login' || name === 'console/join') continue;
       const html = views.render(name, site, models[name]);
       for (const [form] of html.matchAll(/<form method="post"[\s\S]*?<\/form>/g)) {
         expect(form, name).toContain(`name="csrf" value="${formToken(site.csrf, actionOf(form))}"`);

@@ -1,0 +1,47 @@
+import type { Refusal } from '../../errors.js';
+import { demandAccount } from '../api/me.js';
+import { signedIn } from '../auth.js';
+import { attempt, type Page } from './page.js';
+import { presentAccount } from './people.js';
+import type { AddRoute } from './route.js';
+
+/** One's own account: name and password. */
+export function accountRoutes(add: AddRoute): void {
+  add('get', '/account', 'account', (page) => show(page));
+  add('post', '/account', 'account', (page) =>
+    attempt(
+      async () => {
+        await page.deps.people.rename(demandAccount(page.by), page.field('name'));
+        page.go('account?done=user-change');
+      },
+      async (refusal) => show(page, refusal),
+    ),
+  );
+  add('post', '/account/password', 'account', (page) =>
+    attempt(
+      async () => {
+        const id = demandAccount(page.by);
+        const { session } = signedIn(page.ctx);
+        await page.deps.people.changePassword(id, page.field('current'), page.field('password'), session?.id);
+        page.go('account?done=password');
+      },
+      async (refusal) => show(page, refusal),
+    ),
+  );
+}
+
+function show(page: Page, refusal?: Refusal): void {
+  const account = page.by.account === undefined ? undefined : page.deps.people.get(page.by.account);
+  const typed = refusal !== undefined && refusal.field === 'name';
+  page.show(
+    'console/account',
+    {
+      account: account === undefined ? undefined : presentAccount(page, account),
+      notice: page.notice,
+      name: typed ? page.field('name') : (account?.name ?? ''),
+      error: refusal?.message,
+      field: refusal?.field,
+    },
+    refusal?.status,
+  );
+}

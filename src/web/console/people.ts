@@ -1,0 +1,147 @@
+import type { Account } from '../../domain/access/account.js';
+import { titleOf } from '../../domain/access/account.js';
+import type { Refusal } from '../../errors.js';
+import type { NewLink } from '../../store/users.js';
+import { presentTime } from '../numbers.js';
+import type { AccountView } from '../views.js';
+import { attempt, refused, type Page } from './page.js';
+import type { AddRoute } from './route.js';
+
+/** A link that a page shows once, after it was made. */
+interface Made {
+  title: string;
+  url: string;
+  email: string;
+}
+
+/** The accounts, for admins: who there is, inviting, and what can be changed of each. */
+export function peopleRoutes(add: AddRoute): void {
+  add('get', '/people', 'people', (page) => list(page, {}));
+  add('post', '/people', 'people', (page) =>
+    attempt(
+      async () => {
+        const { account, invitation } = await page.deps.people.add(inputOf(page), page.by);
+        list(page, invitation === undefined ? {} : { link: linkOf(page, 'Invitation link', account, invitation) });
+      },
+      async (refusal) => list(page, { refusal }),
+    ),
+  );
+
+  add('get', '/people/:user', 'people', (page) => person(page, {}));
+  add('post', '/people/:user', 'people', (page) =>
+    attempt(
+      async () => {
+        const { id } = await page.deps.people.change(page.param('user'), inputOf(page));
+        page.go(`people/${id}?done=user-change`);
+      },
+      async (refusal) => person(page, { refusal }),
+    ),
+  );
+  for (const [verb, disabled] of [
+    ['disable', true],
+    ['enable', false],
+  ] as const) {
+    add('post', `/people/:user/${verb}`, 'people', (page) =>
+      attempt(
+        async () => {
+          const { id } = await page.deps.people.change(page.param('user'), { disabled });
+          page.go(`people/${id}?done=user-${verb}`);
+        },
+        async (refusal) => person(page, { failed: refusal }),
+      ),
+    );
+  }
+  add('post', '/people/:user/invite', 'people', (page) =>
+    attempt(
+      async () => {
+        const link = await page.deps.people.invite(page.param('user'), page.by);
+        person(page, { link: linkOf(page, 'Invitation link', accountIn(page), link) });
+      },
+      async (refusal) => person(page, { failed: refusal }),
+    ),
+  );
+  add('post', '/people/:user/reset', 'people', (page) =>
+    attempt(
+      async () => {
+        const link = await page.deps.people.reset(page.param('user'), page.by);
+        person(page, { link: linkOf(page, 'Password reset link', accountIn(page), link) });
+      },
+      async (refusal) => person(page, { failed: refusal }),
+    ),
+  );
+}
+
+function list(page: Page, { refusal, link }: { refusal?: Refusal; link?: Made }): void {
+  const typed = (name: string): string => (refusal === undefined ? '' : page.field(name));
+  page.show(
+    'console/people',
+    {
+      accounts: page.deps.people.list().map((account) => presentAccount(page, account)),
+      notice: page.notice,
+      link,
+      email: typed('email'),
+      name: typed('name'),
+      groups: typed('groups'),
+      admin: typed('admin') !== '',
+      error: refusal?.message,
+      field: refusal?.field,
+    },
+    refusal?.status,
+  );
+}
+
+/** @param failed why a button did nothing @param refusal why the form was refused */
+function person(page: Page, { refusal, failed, link }: { refusal?: Refusal; failed?: Refusal; link?: Made }): void {
+  const account = accountIn(page);
+  page.show(
+    'console/person',
+    {
+      account: presentAccount(page, account),
+      notice: failed === undefined ? page.notice : refused(failed),
+      link,
+      email: refusal === undefined ? account.email : page.field('email'),
+      name: refusal === undefined ? account.name : page.field('name'),
+      groups: refusal === undefined ? account.groups.join(', ') : page.field('groups'),
+      admin: refusal === undefined ? account.admin : page.field('admin') !== '',
+      error: refusal?.message,
+      field: refusal?.field,
+    },
+    (refusal ?? failed)?.status,
+  );
+}
+
+/** @throws Refusal `user-not-found` */
+function accountIn(page: Page): Account {
+  return page.deps.people.get(page.param('user'));
+}
+
+function inputOf(page: Page): { email: string; name: string; admin: boolean; groups: string[] } {
+  const groups = page.field('groups').split(/[\s,]+/);
+  return {
+    email: page.field('email'),
+    name: page.field('name'),
+    admin: page.field('admin') !== '',
+    groups: groups.filter((group) => group !== ''),
+  };
+}
+
+function linkOf(page: Page, title: string, { email }: Account, { code }: NewLink): Made {
+  return { title, email, url: `${page.links.origin}/console/join?code=${code}` };
+}
+
+/** An account as the console shows it. */
+export function presentAccount(page: Page, account: Account): AccountView {
+  const { id, email, groups, admin, disabled, lastLoginAt, password } = account;
+  return {
+    id,
+    title: titleOf(account),
+    email,
+    href: page.links.console(`people/${id}`),
+    groups,
+    admin,
+    disabled,
+    invited: password === undefined,
+    lastLogin: lastLoginAt === undefined ? undefined : presentTime(lastLoginAt, page.now),
+    self: page.by.account === id,
+  };
+}

@@ -1,0 +1,55 @@
+import type { Context } from 'koa';
+import { SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
+
+/** What the public base says about cookies and origins. */
+export interface Base {
+  /** Its path: "" or "/tools". */
+  path: string;
+  host: string;
+  https: boolean;
+}
+
+/** @param publicBase the one address that everything links to */
+export function baseOf(publicBase: string): Base {
+  const url = new URL(publicBase);
+  return { path: url.pathname.replace(/\/+$/, ''), host: url.host, https: url.protocol === 'https:' };
+}
+
+/** The ids of all sessions that a request carries. */
+export function cookies(ctx: Context, base: Base): string[] {
+  return sessionsIn(ctx.get('cookie'), base);
+}
+
+/**
+ * The ids of all sessions in a Cookie header. An app can plant cookies of our name for longer paths, which come first,
+ * so all are looked at: none hides the real one.
+ */
+export function sessionsIn(header: string, base: Base): string[] {
+  const name = cookieOf(base);
+  const ids = header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1))
+    .filter((id) => /^[\w-]{43}$/.test(id));
+  return [...new Set(ids)];
+}
+
+/**
+ * The name of the session's cookie. A browser takes the prefixes only from a secure page; `__Host-` for no narrower path and no
+ * wider domain; `__Host-Http-` also from no script, so that nobody but the server can plant one. A browser that does not know
+ * the longer one takes it for the shorter (https://www.rfc-editor.org/rfc/rfc6265bis#name-cookie-name-prefixes).
+ */
+function cookieOf({ https, path }: Base): string {
+  const prefix = !https ? '' : path === '' ? '__Host-Http-' : '__Secure-';
+  return prefix + SESSION_COOKIE;
+}
+
+/** Gives a browser its session. Lax and not Strict: who follows a link from a chat or a mail to the console would seem to be logged out. */
+export function setCookie(ctx: Context, id: string, base: Base, age = SESSION_MS / 1_000): void {
+  const secure = base.https ? '; Secure' : '';
+  ctx.append(
+    'Set-Cookie',
+    `${cookieOf(base)}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure}`,
+  );
+}
