@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    // Each file has a server of its own; two at once keep two cores busy and leave each other's time-outs alone.
-    maxWorkers: 2,
+    // Each file has a server of its own and waits for a third of its time, so three keep two cores busy.
+    maxWorkers: 3,
     projects: [
       // No module has a state of its own, so all files may share their threads: most of the time went into starting them.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false } },
