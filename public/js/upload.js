@@ -5,6 +5,8 @@ const ARCHIVE = /\.(?:zip|tar\.gz|tgz)$/i;
 /** Folders and files that tools leave in a project, and that no app needs. */
 const LEFT_OUT =
   /(?:^|\/)(?:\.git|\.hg|__pycache__|\.venv|venv|env|node_modules|\.mypy_cache|\.pytest_cache|\.idea|\.vscode)\/|(?:^|\/)(?:\.DS_Store|Thumbs\.db)$|\.pyc$/;
+/** Files that hold secrets (src/lib/left-out.ts). */
+const SECRETS = /(^|\/)(\.env(\.(?!example$|sample$|template$|dist$)[^/]+)?|\.streamlit\/secrets\.toml)$/;
 
 export function uploads() {
   const form = document.querySelector('form[data-upload]');
@@ -33,6 +35,8 @@ function followName(input) {
 class Uploader {
   #form;
   #files = new Map();
+  /** Files with secrets, which are not uploaded. */
+  #heldBack = [];
   #archive;
   #drop;
 
@@ -75,7 +79,9 @@ class Uploader {
   }
 
   #take(found) {
-    const files = found.filter(({ path }) => !LEFT_OUT.test(path));
+    const wanted = found.filter(({ path }) => !LEFT_OUT.test(path));
+    const files = wanted.filter(({ path }) => !SECRETS.test(path));
+    this.#heldBack = wanted.filter(({ path }) => SECRETS.test(path)).map(({ path }) => path);
     const [only] = files;
     if (files.length === 1 && ARCHIVE.test(only.file.name)) {
       this.#archive = only.file;
@@ -101,6 +107,7 @@ class Uploader {
     list.hidden = items.length === 0;
     list.replaceChildren(...items.slice(0, 200).map(([path, file]) => row(path, bytes(file.size))));
     if (items.length > 200) list.append(row(`and ${items.length - 200} more`, ''));
+    for (const path of this.#heldBack) list.append(row(path, 'not uploaded; add its values under Config'));
     if (items.length > 0) list.append(this.#clearButton());
   }
 

@@ -1,11 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { hasCode, messageOf, Refusal } from '../errors.js';
-import { git, streamGit } from './git.js';
+import { git } from './git.js';
+import { holdsSecrets, isLeftOut } from '../lib/left-out.js';
 import { counted } from '../lib/words.js';
 
 /** A folder to upload. */
@@ -14,15 +16,23 @@ export interface Archive {
   what: string;
   /** The tar.gz, created while it is read. */
   content: AsyncIterable<Uint8Array>;
+  /** Files with secrets that are not in it. */
+  heldBack: readonly string[];
 }
 
-/** Folders that belong to a machine or a tool, never to an app. */
-const LEFT_OUT = new Set(['.git', 'venv', '.venv', '__pycache__', 'node_modules', '.DS_Store']);
+/** The files of a project, relative to its folder. */
+interface Files {
+  /** Those that git keeps; none without git. */
+  tracked: readonly string[];
+  /** Those that it would add. */
+  others: readonly string[];
+}
 
 /**
- * Packs a folder as a tar.gz: the last commit of a clean checkout; otherwise the files that git tracks or would add,
- * without ignored ones; without git, every file except environments and caches.
- * @throws Refusal `folder-not-found`, `folder-empty`
+ * Packs a folder as a tar.gz with the files that a push would send: those that git tracks or would add, whether or not the
+ * folder is a checkout, whatever `export-ignore` says. Environments and caches stay behind, and so do files with secrets
+ * that are not in git.
+ * @throws Refusal `folder-not-found`, `folder-empty`, `submodule`
  */
 export async function archiveOf(folder: string): Promise<Archive> {
   const found = await lstat(folder).catch((error: unknown) => {
@@ -33,34 +43,55 @@ export async function archiveOf(folder: string): Promise<Archive> {
   if (!found.isDirectory() && !found.isSymbolicLink())
     throw new Refusal('invalid', 'folder-not-found', `${folder} is not a folder.`);
 
-  const known = await filesOfGit(folder);
-  if (known !== undefined && known.length > 0) {
-    const commit = await cleanCommit(folder);
-    if (commit !== undefined) {
-      return {
-        what: `commit ${commit.slice(0, 7)}`,
-        content: streamGit(folder, ['archive', '--format=tar.gz', commit]),
-      };
-    }
-    return {
-      what: `${counted(known.length, 'file')}, including uncommitted changes,`,
-      content: pack(folder, known),
-    };
-  }
-  const files = await walk(folder);
+  const inCheckout = await filesOfCheckout(folder);
+  const { tracked, others } = inCheckout ?? {
+    tracked: [],
+    others: (await filesByIgnoreRules(folder)) ?? (await walk(folder)),
+  };
+  const nested = others.find((path) => path.endsWith('/'));
+  if (nested !== undefined) throw submodule(nested.slice(0, -1));
+  const wanted = withoutEnvironments(others);
+  const heldBack = wanted.filter(holdsSecrets);
+  const files = [...new Set([...tracked, ...wanted.filter((path) => !holdsSecrets(path))])];
   if (files.length === 0) throw new Refusal('invalid', 'folder-empty', `There are no files to upload in ${folder}.`);
-  return { what: counted(files.length, 'file'), content: pack(folder, files) };
+  const commit = inCheckout === undefined ? undefined : await cleanCommit(folder);
+  const changed = inCheckout === undefined ? '' : ', including uncommitted changes,';
+  const what = commit === undefined ? `${counted(files.length, 'file')}${changed}` : `commit ${commit.slice(0, 7)}`;
+  return { what, content: pack(folder, files), heldBack };
 }
 
-/** Returns the files that git tracks or would add, relative to the folder; undefined outside of a checkout. */
-async function filesOfGit(folder: string): Promise<string[] | undefined> {
-  const listed = await git(folder, ['ls-files', '-z', '--cached', '--others', '--exclude-standard']).catch(
-    (error: unknown) => {
-      if (error instanceof Refusal && error.code === 'git-missing') return undefined; // Then it is a folder like any other.
-      throw error;
-    },
-  );
-  return listed === undefined ? undefined : [...new Set(listed.split('\0').filter((path) => path !== ''))];
+/** Lists the files of a checkout; undefined where the folder belongs to none. @throws Refusal `submodule` */
+async function filesOfCheckout(folder: string): Promise<Files | undefined> {
+  const stage = await listed(folder, ['ls-files', '-z', '--stage']);
+  const others = await listed(folder, [...OTHERS]);
+  if (stage === undefined || others === undefined || stage.length + others.length === 0) return undefined;
+  // "<mode> <object> <stage>", a tab and the path (https://git-scm.com/docs/git-ls-files#_output).
+  const entries = stage.map((line) => ({ mode: line.slice(0, 6), path: line.slice(line.indexOf('\t') + 1) }));
+  const link = entries.find(({ mode }) => mode === '160000');
+  if (link !== undefined) throw submodule(link.path);
+  return { tracked: entries.map(({ path }) => path), others };
+}
+
+const OTHERS = ['ls-files', '-z', '--others', '--exclude-standard'] as const;
+
+/** Lists what git would add of a folder that is not a checkout, by its .gitignore; undefined without git. */
+async function filesByIgnoreRules(folder: string): Promise<string[] | undefined> {
+  const store = await mkdtemp(join(tmpdir(), 'streamlit-host-'));
+  try {
+    const made = await listed(store, ['init', '--quiet', '--bare', '.']);
+    return made && (await listed(folder, [`--git-dir=${store}`, '--work-tree=.', ...OTHERS]));
+  } finally {
+    await rm(store, { recursive: true, force: true });
+  }
+}
+
+/** What git lists, separated by NUL; undefined where it fails or is not installed. */
+async function listed(folder: string, argv: readonly string[]): Promise<string[] | undefined> {
+  const output = await git(folder, argv).catch((error: unknown) => {
+    if (error instanceof Refusal && error.code === 'git-missing') return undefined; // Then it is a folder like any other.
+    throw error;
+  });
+  return output?.split('\0').filter((path) => path !== '');
 }
 
 /** Returns the commit of a folder without changes. */
@@ -70,18 +101,32 @@ async function cleanCommit(folder: string): Promise<string | undefined> {
   return (await git(folder, ['status', '--porcelain', '-z', '--', '.'])) === '' ? head : undefined;
 }
 
+/** Leaves out caches and environments, whatever their names (https://docs.python.org/3/library/venv.html). */
+function withoutEnvironments(paths: readonly string[]): string[] {
+  const environments = paths
+    .filter((path) => /(^|\/)pyvenv\.cfg$/.test(path))
+    .map((path) => path.slice(0, -'pyvenv.cfg'.length));
+  return paths.filter(
+    (path) =>
+      !isLeftOut(path) && !environments.some((environment) => environment !== '' && path.startsWith(environment)),
+  );
+}
+
 async function walk(folder: string, below = ''): Promise<string[]> {
-  const entries = await readdir(join(folder, below), { withFileTypes: true });
-  // An environment, whatever its name. (https://docs.python.org/3/library/site.html)
-  if (below !== '' && entries.some((entry) => entry.name === 'pyvenv.cfg')) return [];
   const found: string[] = [];
-  for (const entry of entries) {
-    if (LEFT_OUT.has(entry.name)) continue;
+  for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    // Not even looked into: they may have very many files.
+    if (isLeftOut(`${path}/`)) continue;
     if (entry.isDirectory()) found.push(...(await walk(folder, path)));
     else if (entry.isFile() || entry.isSymbolicLink()) found.push(path);
   }
   return found;
+}
+
+function submodule(path: string): Refusal {
+  const sentence = `${path} is a submodule, and git does not push its files. Add them to the project itself.`;
+  return new Refusal('invalid', 'submodule', sentence);
 }
 
 /** Packs the files as a tar.gz, one after the other. */

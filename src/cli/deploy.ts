@@ -27,6 +27,8 @@ export async function deploy(cli: Context, dir: string | undefined, options: Dep
   cli.out.note(
     known ? `Uploading ${archive.what} to ${id} …` : `Creating the app ${id} and uploading ${archive.what} …`,
   );
+  for (const file of archive.heldBack)
+    cli.out.note(`Not uploaded, because it holds secrets: ${file}. ${whereTo(id, file)}`);
   const fields = { ...(known ? {} : { id, name: options.app ?? name }), ...layoutOf(options) };
   const form = formOf(fields, {
     field: 'archive',
@@ -43,6 +45,13 @@ export async function deploy(cli: Context, dir: string | undefined, options: Dep
     });
   if (changed.deploy === null) throw new Error('the server accepted the files but did not start a deploy');
   await afterChange(cli, api, changed.id, changed.deploy, options.wait);
+}
+
+/** How to store a file with secrets outside of the code. */
+function whereTo(id: string, file: string): string {
+  return file.endsWith('.toml')
+    ? `Store it with: streamlit-host secrets set ${id} ${file}`
+    : `Store its values with: streamlit-host config import ${id} ${file}`;
 }
 
 /** The commands that would deploy what was refused. */

@@ -1,5 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { hasCode, Refusal } from '../errors.js';
 
 /** The time limit (ms) for a git query. */
@@ -24,27 +23,6 @@ export async function git(folder: string, args: readonly string[], input?: strin
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(input ?? '');
   });
-}
-
-/** Streams git's output. @throws Error where git did not come to a good end */
-export async function* streamGit(folder: string, args: readonly string[]): AsyncGenerator<Uint8Array> {
-  const child = spawn('git', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  child.stderr.on('data', (part: Buffer) => (said = (said + part.toString('utf8')).slice(-2_000)));
-  const ended = once(child, 'close') as Promise<[code: number | null]>;
-  ended.catch(() => undefined);
-  try {
-    yield* child.stdout as AsyncIterable<Uint8Array>;
-    const [code] = await ended;
-    if (code !== 0)
-      throw new Refusal(
-        'invalid',
-        'git-failed',
-        `Running git ${args[0] ?? ''} failed: ${said.trim().replace(/\.$/, '') || `exit code ${code}`}.`,
-      );
-  } finally {
-    child.kill();
-  }
 }
 
 function missing(): Refusal {

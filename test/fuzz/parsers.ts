@@ -51,7 +51,8 @@ import { bodies, conditions, parseInput, queries, resume } from '../../src/web/a
 import { sessionsIn } from '../../src/web/session-cookie.js';
 import { textOf } from '../../src/web/body.js';
 import { formToken } from '../../src/web/form-token.js';
-import { checkTree, isJunk, safePath, withoutTopFolder } from '../../src/web/upload/path.js';
+import { isLeftOut } from '../../src/lib/left-out.js';
+import { checkTree, safePath, withoutTopFolder } from '../../src/web/upload/path.js';
 import type { Grammar } from './inputs.js';
 
 /** Something that reads bytes from outside. */
@@ -481,7 +482,7 @@ const files: Record<string, Parser> = {
     read: (text) => {
       const paths = text.split('\n').flatMap((name) => {
         const path = safePath(name, 'archive');
-        return isJunk(path) ? [] : [path];
+        return isLeftOut(path) ? [] : [path];
       });
       chooseEntrypoint(paths);
       chooseEntrypoint(paths, { file: 'app.py', where: 'streamlit-host.toml' });

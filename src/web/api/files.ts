@@ -7,7 +7,8 @@ import { findRelease } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
 import { Turns } from '../../lib/turns.js';
 import { signedIn } from '../auth.js';
-import { isJunk, safePath } from '../upload/path.js';
+import { isLeftOut } from '../../lib/left-out.js';
+import { safePath } from '../upload/path.js';
 import { withBody } from '../upload/receive.js';
 import { codes } from './codes.js';
 import { presentDeploy } from './present.js';
@@ -178,7 +179,7 @@ export function fileRoutes(api: ApiContext): Route[] {
 /** @throws Refusal where the path may not be written */
 function writable(asked: string): string {
   const path = safePath(asked, 'path');
-  if (!isJunk(path)) return path;
+  if (!isLeftOut(path)) return path;
   throw new Refusal(
     'invalid',
     'path-reserved',

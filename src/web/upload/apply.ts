@@ -5,8 +5,9 @@ import type { Principal } from '../../domain/access/principal.js';
 import type { AppFacts, AppStatus } from '../../host/apps.js';
 import type { Host } from '../../host/host.js';
 import { Refusal } from '../../errors.js';
+import { isLeftOut } from '../../lib/left-out.js';
 import { unpack } from './archive.js';
-import { checkTree, isJunk, safePath, withoutTopFolder } from './path.js';
+import { checkTree, safePath, withoutTopFolder } from './path.js';
 import type { Upload, UploadedFile } from './receive.js';
 
 /** What people say of a new app. */
@@ -136,7 +137,7 @@ export async function changeOf(upload: Upload, whole: boolean): Promise<FileChan
 function filesOf(files: UploadedFile[], stripTop: boolean): StagedFile[] {
   const kept = files
     .map((file) => ({ path: safePath(file.name, 'files'), file: file.file }))
-    .filter((file) => !isJunk(file.path));
+    .filter((file) => !isLeftOut(file.path));
   const paths = kept.map((file) => file.path);
   const final = stripTop ? withoutTopFolder(paths) : paths;
   checkTree(final, 'files');

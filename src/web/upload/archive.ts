@@ -9,8 +9,9 @@ import yauzl from 'yauzl';
 import type { StagedFile } from '../../apps/files.js';
 import { printable } from '../../domain/app/app.js';
 import { messageOf, Refusal, type RefusalCode } from '../../errors.js';
+import { isLeftOut } from '../../lib/left-out.js';
 import { meter } from './meter.js';
-import { checkTree, isJunk, safePath, withoutTopFolder } from './path.js';
+import { checkTree, safePath, withoutTopFolder } from './path.js';
 
 export interface ArchiveLimits {
   /** Files and folders, counting those that are left out. */
@@ -101,7 +102,7 @@ class Unpacking {
     // The root itself ("./") is the first entry of many a tar.
     if (entry.kind === 'folder' && /^[./]*$/.test(entry.name) && !entry.name.includes('..')) return undefined;
     const path = safePath(entry.name, 'archive');
-    if (entry.kind === 'folder' || isJunk(path)) return undefined;
+    if (entry.kind === 'folder' || isLeftOut(path)) return undefined;
     if (entry.kind === 'link') {
       throw refusal('archive-link', `"${printable(path)}" in the archive is a link. Replace it with the file itself.`);
     }

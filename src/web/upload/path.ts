@@ -4,9 +4,6 @@ import { Refusal } from '../../errors.js';
 const MAX_PATH = 1_024;
 const MAX_SEGMENT = 255;
 
-/** Folders that belong to one machine or one tool, never to an app. */
-const JUNK = new Set(['__macosx', '.git', 'venv', '.venv', '__pycache__']);
-
 /**
  * A path that came from outside as a path inside an app: relative, with "/", without "." and empty parts, in Unicode's
  * composed form (an archive made on a Mac holds the other one).
@@ -30,15 +27,6 @@ export function safePath(name: string, field: string): string {
   const path = segments.join('/');
   if (Buffer.byteLength(path) > MAX_PATH) refuse('It is too long.');
   return path;
-}
-
-/** True for what an upload carries along but an app does not need: caches, environments, git's own files. */
-export function isJunk(path: string): boolean {
-  const segments = path.split('/');
-  const last = segments.at(-1)?.toLowerCase();
-  return (
-    last === '.ds_store' || last === '.git' || segments.slice(0, -1).some((segment) => JUNK.has(segment.toLowerCase()))
-  );
 }
 
 /** The paths without the one folder that all of them are in, as archives of a project have it; else as they are. */

@@ -10,7 +10,6 @@ import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { archiveOf } from '../../../src/cli/archive.js';
-import { streamGit } from '../../../src/cli/git.js';
 import { writeFiles } from '../../helpers/files.js';
 
 const exec = promisify(execFile);
@@ -125,9 +124,47 @@ describe('a checkout', () => {
     expect(await unpacked(content)).toEqual({ 'app.py': 'made' });
   });
 
-  it('that git cannot archive fails as a whole instead of being cut off', async () => {
-    await expect(unpacked(streamGit(folder, ['archive', '--format=tar.gz', 'no-such-commit']))).rejects.toMatchObject({
-      code: 'git-failed',
-    });
+  it('is sent with files that its archives would leave out', async () => {
+    await write({ '.gitattributes': 'sub/ export-ignore\n*.py export-subst\n' });
+    await git('add', '--all');
+    await git('commit', '--quiet', '-m', 'Attributes');
+    const { what, content } = await archiveOf(folder);
+    expect(what).toMatch(/^commit /);
+    expect(await unpacked(content)).toMatchObject({ 'sub/other.py': 'two' });
   });
+
+  it('keeps files with secrets that are not in git, and says so; those in git are sent as a push sends them', async () => {
+    await write({ '.env': 'A=1', '.env.production': 'A=2', '.env.example': 'A=', '.streamlit/secrets.toml': 'a = 1' });
+    await git('add', '.env.production');
+    const { content, heldBack } = await archiveOf(folder);
+    expect(heldBack).toEqual(['.env', '.streamlit/secrets.toml']);
+    const sent = Object.keys(await unpacked(content));
+    expect(sent).toEqual(expect.arrayContaining(['.env.production', '.env.example']));
+    expect(sent).not.toEqual(expect.arrayContaining(['.env']));
+  });
+
+  it('is refused if a part of it is a repository of its own, whose files git does not push', async () => {
+    await write({ 'part/inner.py': 'x' });
+    await exec('git', ['init', '--quiet'], { cwd: join(folder, 'part') });
+    await expect(archiveOf(folder)).rejects.toMatchObject({ code: 'submodule', message: /^part is a submodule/ });
+    const identity = ['-c', 'user.name=Ada', '-c', 'user.email=a@example.com'];
+    await exec('git', [...identity, 'commit', '--quiet', '--allow-empty', '-m', 'x'], { cwd: join(folder, 'part') });
+    await git('-c', 'advice.addEmbeddedRepo=false', 'add', 'part');
+    await expect(archiveOf(folder)).rejects.toMatchObject({ code: 'submodule' });
+  });
+});
+
+it('a folder without git is sent as git would add it, without ignored files and secrets', async () => {
+  await write({
+    '.gitignore': '*.csv\n/build\n',
+    'app.py': 'x',
+    'data.csv': 'large',
+    'build/out.py': 'x',
+    'pages/.gitignore': 'draft.py\n',
+    'pages/draft.py': 'x',
+    '.env': 'A=1',
+  });
+  const { what, content, heldBack } = await archiveOf(folder);
+  expect([what, heldBack]).toEqual(['3 files', ['.env']]);
+  expect(Object.keys(await unpacked(content)).sort()).toEqual(['.gitignore', 'app.py', 'pages/.gitignore']);
 });

@@ -2,7 +2,8 @@ import { posix, win32 } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../../../../src/errors.js';
-import { checkTree, isJunk, safePath, withoutTopFolder } from '../../../../src/web/upload/path.js';
+import { isLeftOut } from '../../../../src/lib/left-out.js';
+import { checkTree, safePath, withoutTopFolder } from '../../../../src/web/upload/path.js';
 
 describe('a path from outside', () => {
   test.each([
@@ -100,10 +101,10 @@ test('caches, environments and files of git and macOS are skipped, in any case',
     '.DS_Store',
     'pages/.DS_Store',
   ]) {
-    expect(isJunk(path), path).toBe(true);
+    expect(isLeftOut(path), path).toBe(true);
   }
   for (const path of ['app.py', '.gitignore', '.github/x', 'venv', 'myvenv/x', '.streamlit/config.toml'])
-    expect(isJunk(path), path).toBe(false);
+    expect(isLeftOut(path), path).toBe(false);
 });
 
 test('one folder around everything is removed, and only one', () => {
