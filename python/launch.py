@@ -31,17 +31,38 @@ def main():
     serve_on(listener_of(order))
     # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
     sys.path.insert(0, os.getcwd())
+    sys.path.extend(own_packages(os.getcwd()))
     streamlit(prog_name="streamlit")
+
+
+def own_packages(project):
+    """The folder of a project's own packages where it has the usual one and tools would install from there.
+
+    They come last, as those of an editable install do (https://setuptools.pypa.io/en/latest/userguide/package_discovery.html#src-layout).
+    """
+    source = os.path.join(project, "src")
+    settings = ("pyproject.toml", "setup.cfg", "setup.py")
+    is_project = any(os.path.isfile(os.path.join(project, name)) for name in settings)
+    return [source] if is_project and os.path.isdir(source) else []
 
 
 def streamlit_version():
     """Returns major and minor; (0,) where they are unknown."""
     try:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, distributions, version
 
-        return tuple(int(part) for part in version("streamlit").split(".")[:2])
+        try:
+            found = version("streamlit")
+        except PackageNotFoundError:  # Another package has brought it, such as streamlit-nightly.
+            found = next(one.version for one in distributions() if brings_streamlit(one))
+        return tuple(int(part) for part in found.split(".")[:2])
     except Exception:  # Not installed, or without a version number: the import will say so.
         return (0,)
+
+
+def brings_streamlit(distribution):
+    name = distribution.metadata["Name"] or ""
+    return name.startswith("streamlit") and any(str(file) == "streamlit/__init__.py" for file in distribution.files or ())
 
 
 def import_ahead():

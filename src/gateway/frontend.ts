@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFrontendFile, type FrontendKeys } from './frontend-keys.js';
 
@@ -135,13 +135,25 @@ async function readFrontend(environment: string, keys: FrontendKeys): Promise<Fr
     const stamp = await stampOf(folder);
     const html = (await readFrontendFile(folder, 'index.html'))?.toString();
     if (html === undefined) continue; // Not this one.
-    const info = (await names(packages)).find((name) => /^streamlit-[0-9][^/]*\.dist-info$/.test(name));
-    const version = (info?.slice('streamlit-'.length, -'.dist-info'.length) ?? '0').replace(/[^0-9A-Za-z.+-]/g, '');
+    const version = (await versionIn(packages)).replace(/[^0-9A-Za-z.+-]/g, '');
     const { key, hashes } = await keys.of(folder);
     const pins = await readsBinding(join(folder, 'static', 'js'));
     return { key: `${version.slice(0, MAX_VERSION)}-${key}`, folder, hashes, html, pins, stamp };
   }
   return undefined;
+}
+
+/** The version of the package that has brought Streamlit, such as `streamlit` or `streamlit-nightly`; "0" where none says so. */
+async function versionIn(packages: string): Promise<string> {
+  for (const name of await names(packages)) {
+    const version = /^streamlit(?:_\w+)?-([0-9][^/]*)\.dist-info$/.exec(name)?.[1];
+    // Most packages that are called like this are components (https://packaging.python.org/en/latest/specifications/recording-installed-packages/).
+    const isItself = async (): Promise<boolean> =>
+      name.startsWith('streamlit-') ||
+      /^streamlit\/static\/index\.html,/m.test(await readFile(join(packages, name, 'RECORD'), 'utf8').catch(() => ''));
+    if (version !== undefined && (await isItself())) return version;
+  }
+  return '0';
 }
 
 async function isOutdated(frontend: Frontend | undefined): Promise<boolean> {

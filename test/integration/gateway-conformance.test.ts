@@ -21,12 +21,18 @@ const MB = 1024 * 1024;
 /** An app that tells what reaches it: as a script, and with routes of its own as an `st.App`. */
 const FILES = {
   'requirements.txt': 'streamlit\n',
-  'app.py': `import streamlit as st
+  'pyproject.toml': '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n',
+  'src/own_package/__init__.py': 'WORD = "from src"\n',
+  'app.py': `import own_package
+import streamlit as st
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 
 async def hello(request):
     return JSONResponse({"url": request.url_for("hello").path, "name": request.path_params.get("name")})
+
+async def word(request):
+    return JSONResponse({"word": own_package.WORD})
 
 async def talk(socket):
     await socket.accept()
@@ -61,6 +67,7 @@ app = st.App("main.py", routes=[
     Route("/apps/{app}/cookies", cookies),
     Route("/hello/{name}", hello, name="hello-name"),
     Route("/hello", hello, name="hello"),
+    Route("/word", word),
     Mount("/below", routes=[Route("/hello", hello)]),
     WebSocketRoute("/talk", talk),
 ])
@@ -110,6 +117,10 @@ test("an st.App's own routes answer below its path, and so do its WebSockets", a
   expect(said.toString()).toBe('heard you');
   // Other paths are still Streamlit's.
   expect(await (await fetch(`${app}page`)).text()).toContain('<div id="root">');
+});
+
+test('the packages of a project with a src folder can be imported, as if the project were installed', async () => {
+  expect(await (await fetch(`${app}word`)).json()).toEqual({ word: 'from src' });
 });
 
 interface Answer {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrontendKeys } from '../../../src/gateway/frontend-keys.js';
+import { writeFiles } from '../../helpers/files.js';
 import { Frontends } from '../../../src/gateway/frontend.js';
 
 let root: string;
@@ -42,6 +43,17 @@ describe('the frontends of environments', () => {
     // Its app is gone.
     expect(await frontends.find(changed, new Set([one, same]))).toBeUndefined();
     expect((await frontends.find(key, new Set([same])))?.folder).toContain(same);
+  });
+
+  it('are known by their version, whatever the package is called that brought them', async () => {
+    const place = await environment('nightly', 'a');
+    const packages = join(place, 'lib/python3.12/site-packages');
+    await rm(join(packages, 'streamlit-1.67.0.dist-info'), { recursive: true });
+    await writeFiles(packages, {
+      'streamlit_component-9.0.0.dist-info/RECORD': 'streamlit_component/__init__.py,,\n',
+      'streamlit_nightly-1.66.2.dev20261026.dist-info/RECORD': 'streamlit/static/index.html,sha256=x,1\n',
+    });
+    expect((await new Frontends(keys()).of(place))?.key).toMatch(/^1\.66\.2\.dev20261026-/);
   });
 
   it('get another key if a file changes while no server runs', async () => {
