@@ -65,13 +65,13 @@ export class RepositorySource implements AppSource {
     await this.#options.serving.restart(await this.#wanted(app));
   }
 
-  async redeploy(app: App, by: Principal): Promise<Deploy> {
+  async redeploy(app: App, by: Principal, fresh: boolean): Promise<Deploy> {
     const newest = findRelease(app, app.live) ?? app.releases.at(-1);
     const branch = app.deployBranch ?? 'main';
     const commit = (await this.#repository(app).resolve(`refs/heads/${branch}`)) ?? newest?.commit;
     if (commit === undefined) throw nothingDeployed(app.id);
     const source = app.live === null ? 'upload' : 'redeploy';
-    return this.#options.deploys.request({ app: app.id, commit, branch, by, source });
+    return this.#options.deploys.request({ app: app.id, commit, branch, by, source, fresh });
   }
 
   async #wanted(app: App): Promise<App> {

@@ -26,8 +26,8 @@ export interface AppSource {
   callOffStart(app: App): Promise<void>;
   /** Restarts the app next to its old process, and waits for it. @throws Refusal `nothing-deployed`, `not-restarted` */
   restart(app: App, by: Principal): Promise<void>;
-  /** Deploys the newest version again. @throws Refusal `nothing-deployed` */
-  redeploy(app: App, by: Principal): Promise<Deploy>;
+  /** Deploys the newest version again. @param fresh whether to install all packages again @throws Refusal `nothing-deployed` */
+  redeploy(app: App, by: Principal, fresh: boolean): Promise<Deploy>;
 }
 
 /** Finds the source of an app, which can change during the app's life. */

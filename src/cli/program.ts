@@ -179,9 +179,10 @@ export function createProgram(make: MakeContext, version: string): Command {
   program
     .command('redeploy')
     .argument('<app>')
+    .option('--fresh', 'install all packages again, at the newest versions that the app allows')
     .option('--no-wait', WAIT)
     .description('deploy the latest commit again, and follow the deploy')
-    .action(async (app: string, options: { wait: boolean }, command: Command) =>
+    .action(async (app: string, options: { wait: boolean; fresh?: boolean }, command: Command) =>
       (await import('./redeploy.js')).redeploy(cli(command), app, options),
     );
   program

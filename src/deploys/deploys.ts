@@ -24,6 +24,8 @@ export interface DeployRequest {
   seen?: string | null;
   /** How long (minutes) the previous release is kept for its open pages. Omitted = as the app is set. */
   drainMinutes?: number;
+  /** Installs all packages again, at their newest versions, instead of using what was installed for the same list. */
+  fresh?: boolean;
   /** The release to roll back to, with its environment; a rollback restores its config as well. */
   of?: Release;
 }
@@ -117,6 +119,7 @@ export class Deploys {
         ...(previous === undefined ? {} : { previous }),
         ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
         ...(folder === undefined ? {} : { folder }),
+        ...freshness(request, app),
         ...(request.of === undefined ? layoutNow(store.layout(request.app)) : broughtBack(request.of)),
       };
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
@@ -356,6 +359,12 @@ function broughtBack(release: Release): Partial<Release> {
     ...(entrypoint && { entrypoint }),
     ...(environment && { environment }),
   };
+}
+
+/** Whose packages a release uses: those of the live one, or of the one that it brings back, unless new ones are wanted. */
+function freshness({ fresh, of }: DeployRequest, app: App): Pick<Release, 'fresh'> {
+  const since = fresh === true ? new Date().toISOString() : (of ?? findRelease(app, app.live))?.fresh;
+  return since === undefined ? {} : { fresh: since };
 }
 
 function layoutNow(layout: Layout | undefined): Pick<Release, 'layout'> {

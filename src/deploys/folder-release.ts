@@ -37,7 +37,7 @@ export class FolderReleases implements ReleaseSource {
    * Uses the folder's own virtual environment as it is. If it has none, one is made from its list of packages.
    * @throws Refusal with one sentence on what is missing, those of environments
    */
-  async build({ id, place }: App, _release: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
+  async build({ id, place }: App, { fresh }: Release, log: DeployLog, signal: AbortSignal): Promise<Built> {
     if (place === undefined) throw new Refusal('conflict', 'not-in-place', `${id} no longer runs in place.`);
     const { venv, main, settings } = await inspectPlace(this.#reader, place);
     // Before the process reads it: a later change is another release.
@@ -60,6 +60,7 @@ export class FolderReleases implements ReleaseSource {
       ...atItsFolder(dependencies, place.dir),
       python,
       localKey: commit,
+      fresh,
       outside: 'allowed',
       signal,
     } as const;

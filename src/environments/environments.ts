@@ -55,6 +55,8 @@ export interface EnvironmentRequest {
   sourceDir: string;
   /** What tells this state of the project from others (its commit), where requirements install the project itself. */
   localKey: string;
+  /** When its packages were asked for again: an environment that was made for the same list before does not do. */
+  fresh?: string | undefined;
   /** The app's config vars; its build gets those that its files name, and those of indexes. */
   vars?: ConfigVars | undefined;
   /** Whether it may name files of the machine that are not in the project; refused unless told. */
@@ -227,7 +229,7 @@ export class Environments {
     requirements: Requirements,
     vars: ConfigVars,
     python: PythonFacts,
-    { sourceDir, localKey }: EnvironmentRequest,
+    { sourceDir, localKey, fresh }: EnvironmentRequest,
   ): string {
     const facts = {
       format: FORMAT,
@@ -236,6 +238,7 @@ export class Environments {
       streamlit: requirements.lacksStreamlit,
       // Who lacks the credentials of an index does not get what came from it.
       ...(Object.keys(vars).length > 0 && { vars }),
+      ...(fresh === undefined ? {} : { fresh }),
       source: requirements.local ? [localKey, this.#installer.copiesSource ? '' : sourceDir] : [],
     };
     return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
@@ -300,8 +303,6 @@ export class Environments {
       await mkdir(root, { recursive: true });
       workshop = await this.#open(python, outside);
       const { folder } = workshop;
-      const more = requirements.lacksStreamlit ? ['streamlit'] : [];
-      if (more.length > 0) await tell(`${file} does not list streamlit. Adding the latest version.`);
       for (const note of notesOf(requirements.wishes, file)) await tell(note);
       const source =
         requirements.local && outside !== 'allowed' ? await copySource(sourceDir, join(folder, 'source')) : sourceDir;
@@ -310,10 +311,11 @@ export class Environments {
         workshop,
         path,
         ...place,
-        more,
+        adding: requirements.lacksStreamlit ? `${file} does not list streamlit. Adding the latest version.` : undefined,
         sources: requirements.sources,
         hashed: /--require-hashes|--hash[= ]/.test(requirements.normal),
         wishes: requirements.wishes,
+        refresh: request.fresh !== undefined,
         vars,
         python,
         limits,

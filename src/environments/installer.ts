@@ -38,14 +38,16 @@ export interface Install {
   folder: string;
   /** The requirements file, by its path from there or in full. */
   requirements: string;
-  /** Packages to be added by name. */
-  more: readonly string[];
+  /** What to say when Streamlit is added, because no package has brought it; undefined where a line names it. */
+  adding: string | undefined;
   /** True where some of it may have to be built, whatever the indexes have. */
   sources: boolean;
   /** True where the requirements say what hash each file has. */
   hashed: boolean;
   /** What the requirements ask for beside their packages. */
   wishes: Wishes;
+  /** True where indexes are asked again for what was downloaded before. */
+  refresh: boolean;
   /** The app's config vars that builds get. */
   vars: Variables;
   python: PythonFacts;
@@ -172,10 +174,11 @@ export class Installer {
 
   /** @returns the environment, within the workshop. @throws CommandFailed */
   async install(install: Install): Promise<string> {
-    const { workshop, requirements, sources, more, wishes, python, limits, signal, onSpawn } = install;
+    const { workshop, requirements, sources, wishes, python, limits, signal, onSpawn } = install;
     const folder = join(workshop.folder, 'environment');
     const uv = this.#tools.uv === undefined || wishes.pip !== undefined ? undefined : await realpath(this.#tools.uv);
     const settings = await readUvSettings({ ...this.#env, ...install.vars });
+    if (install.refresh) settings.options.push('--refresh');
     const shared = await openCaches(this.#cache, this.#env, workshop);
     if (uv === undefined && workshop.cage !== undefined) await copyPipFiles(this.#env, workshop.home);
     await workshop.give();
@@ -213,14 +216,24 @@ export class Installer {
       const what = { python: join(folder, 'bin', 'python'), requirements: file, more: added, builds };
       return uv === undefined ? pipInstall(what) : uvInstall(uv, what, [...settings.options, ...options]);
     };
-    if (sources || !(await this.#fromWheels(run, venv, installing(requirements, false, more), tell))) {
+    const isAdded = async (): Promise<boolean> => {
+      if (install.adding === undefined || (await hasModule(folder, 'streamlit'))) return false;
+      await tell(install.adding);
+      return true;
+    };
+    const fromWheels = !sources && (await this.#fromWheels(run, venv, installing(requirements, false, []), tell));
+    if (fromWheels) {
+      if (await isAdded()) await run(installing(requirements, false, ADDED), tell, 'shared');
+    } else {
       let wheels: string | undefined;
       if (uv !== undefined && !install.hashed) {
-        const [added, to] = [join(workshop.folder, 'added.txt'), join(workshop.folder, 'versions.txt')];
-        await writeFile(added, more.map((name) => `${name}\n`).join(''));
-        const files = [requirements, ...(more.length > 0 ? [added] : [])];
+        const to = join(workshop.folder, 'versions.txt');
         await tell('Resolving versions');
-        await run(uvCompile(uv, { python: python.executable, files, to }, settings.options), tell, 'own');
+        await run(
+          uvCompile(uv, { python: python.executable, files: [requirements], to }, settings.options),
+          tell,
+          'own',
+        );
         await workshop.clean();
         wheels = await writeWheels(to, workshop.folder);
       }
@@ -232,7 +245,8 @@ export class Installer {
         // What fails here is tried again below.
         await attempt((onLine) => run(installing(file, false, [], ['--no-deps']), onLine, 'copied'), tell);
       }
-      await run(installing(requirements, true, more), tell, 'own');
+      await run(installing(requirements, true, []), tell, 'own');
+      if (await isAdded()) await run(installing(requirements, true, ADDED), tell, 'own');
       // What it has left running could go on changing what is looked at.
       await workshop.end();
       await refuseLinks(folder);
@@ -263,6 +277,18 @@ export class Installer {
       maskUrls(line).replaceAll(`${install.folder}/`, '').replaceAll(`${install.workshop.folder}/`, ''),
     );
   }
+}
+
+/** What an app that names no Streamlit gets. */
+const ADDED = ['streamlit'];
+
+/** Returns whether a module can be imported in an environment, whatever the package is called that it came with. */
+async function hasModule(environment: string, name: string): Promise<boolean> {
+  for (const python of await readdir(join(environment, 'lib'))) {
+    const modules = await readdir(join(environment, 'lib', python, 'site-packages'));
+    if (modules.includes(name) || modules.includes(`${name}.py`)) return true;
+  }
+  return false;
 }
 
 /** What requirements ask for and uv and pip are told by variables, since not both read it in files. */

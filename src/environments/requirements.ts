@@ -36,7 +36,7 @@ export interface Requirements {
   namesStreamlit: boolean;
   /** True where what they install may have to be built, whatever the indexes have. */
   sources: boolean;
-  /** True where streamlit must be added, because they do not name it. */
+  /** True where streamlit may have to be added, because they do not name it. */
   lacksStreamlit: boolean;
   /** What an installer reads, by the path of each copy; the first is the file itself. */
   copies: ReadonlyMap<string, string>;

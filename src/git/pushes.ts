@@ -43,6 +43,7 @@ export interface PushDeploys {
     by: Principal;
     source: 'push';
     seen: string | null;
+    fresh: boolean;
   }): Promise<Deploy>;
   /** Records the deploy branch. */
   adoptBranch(app: string, branch: string): Promise<void>;
@@ -256,7 +257,7 @@ export class Pushes {
     let deploy: Deploy;
     let nowait: boolean;
     try {
-      const { unknown, drainMinutes, layout, ...asked } = parsePushOptions(options);
+      const { unknown, drainMinutes, layout, fresh, ...asked } = parsePushOptions(options);
       nowait = asked.nowait;
       for (const option of unknown) call.say(`Unknown push option "${printable(option)}". Supported: ${PUSH_OPTIONS}.`);
       const seen = isCreation(update) ? null : update.old;
@@ -270,6 +271,7 @@ export class Pushes {
         by: push.by,
         source: 'push',
         seen,
+        fresh,
         ...(drainMinutes === undefined ? {} : { drainMinutes }),
       });
     } catch (error) {

@@ -41,10 +41,14 @@ export class Releases {
     this.#options = options;
   }
 
-  /** Deploys the newest version again. @throws Refusal `app-not-found`, `nothing-deployed` */
-  async redeploy(id: string, by: Principal): Promise<Deploy> {
+  /**
+   * Deploys the newest version again.
+   * @param fresh whether to install all packages again, which moves unpinned ones and branches of git to their newest versions
+   * @throws Refusal `app-not-found`, `nothing-deployed`
+   */
+  async redeploy(id: string, by: Principal, fresh = false): Promise<Deploy> {
     const app = this.#options.store.get(id);
-    return this.#options.sources.of(app).redeploy(app, by);
+    return this.#options.sources.of(app).redeploy(app, by, fresh);
   }
 
   /**

@@ -74,12 +74,12 @@ export class FolderSource implements AppSource {
     throw new Refusal('conflict', 'not-restarted', sentence);
   }
 
-  async redeploy({ id }: App, by: Principal): Promise<Deploy> {
-    return this.deploy(id, by, 'deployed again');
+  async redeploy({ id }: App, by: Principal, fresh: boolean): Promise<Deploy> {
+    return this.deploy(id, by, 'deployed again', fresh);
   }
 
   /** Deploys the folder of an app as it is now. @param why in a few words @throws Refusal `not-in-place` */
-  async deploy(id: string, by: Principal, why: string): Promise<Deploy> {
+  async deploy(id: string, by: Principal, why: string, fresh = false): Promise<Deploy> {
     const { store, deploys, logger } = this.#options;
     const { place } = store.get(id);
     if (place === undefined) {
@@ -88,7 +88,7 @@ export class FolderSource implements AppSource {
     }
     const commit = (await codeOf(id, store)) ?? NO_COMMIT;
     const folder = { dir: place.dir, why };
-    const deploy = await deploys.request({ app: id, commit, branch: 'folder', by, source: 'folder', folder });
+    const deploy = await deploys.request({ app: id, commit, branch: 'folder', by, source: 'folder', folder, fresh });
     void deploy.done.then(({ number, state, reason }) => {
       // Nobody may wait for it: the server's log is where its owner looks.
       if (state === 'failed') {

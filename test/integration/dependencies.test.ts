@@ -146,7 +146,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(made.reused).toBe(false);
     expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.16.0 1');
     expect(python(made, 'import importlib.util; print(importlib.util.find_spec("packaging"))')).toBe('None');
-    expect(asked.heard[0]).toBe('uv.lock does not list streamlit. Adding the latest version.');
+    expect(asked.heard).toContain('uv.lock does not list streamlit. Adding the latest version.');
     // Another project with the same lock has the same environment.
     expect(await environments().ensure(await request('b', files))).toMatchObject({ hash: made.hash, reused: true });
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);

@@ -140,6 +140,26 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(python(second, 'import streamlit; print(streamlit.value)')).toBe('2');
   });
 
+  it('installs packages again if they are asked for again, so that a branch of git moves on', async () => {
+    const all = environments();
+    const origin = join(folder, 'origin');
+    await writeFiles(origin, Object.fromEntries(Object.entries(STAND_IN).map(([path, text]) => [path.slice(9), text])));
+    const git = (...args: string[]): void =>
+      void execFileSync('git', ['-C', origin, '-c', 'user.name=Ada', '-c', 'user.email=a@example.com', ...args]);
+    git('init', '--quiet', '--initial-branch', 'main');
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'One');
+    const request = await project(`streamlit @ git+file://${origin}@main\n`, { outside: 'allowed' });
+    const one = await all.ensure(request);
+    await writeFile(join(origin, 'content.txt'), 'value = 2\n');
+    git('commit', '--quiet', '-a', '-m', 'Two');
+    expect(await all.ensure(request)).toMatchObject({ reused: true, hash: one.hash });
+    const two = await all.ensure({ ...request, fresh: '2026-01-01' });
+    expect(two).toMatchObject({ reused: false });
+    expect([one, two].map((each) => python(each, 'import streamlit; print(streamlit.value)'))).toEqual(['1', '2']);
+    expect(await all.ensure({ ...request, fresh: '2026-01-01' })).toMatchObject({ reused: true, hash: two.hash });
+  });
+
   it('installs once for two deploys that want the same environment, and tells both', async () => {
     const all = environments();
     const [one, two] = [await project(LOCAL, {}, STAND_IN), await project(LOCAL)];
@@ -304,6 +324,19 @@ describe('Environments', () => {
     expect(failing.heard.join('\n')).toContain(printed);
   });
 
+  it('adds no streamlit if a package of another name brings it', async () => {
+    const files = Object.fromEntries(
+      Object.entries(STAND_IN).map(([path, text]) => [path, text.replace('"streamlit"', '"streamlit-nightly"')]),
+    );
+    files['stand-in/backend.py'] = (files['stand-in/backend.py'] ?? '')
+      .replaceAll('streamlit-0.0.1', 'streamlit_nightly-0.0.1')
+      .replace('Name: streamlit', 'Name: streamlit-nightly');
+    const request = await project('streamlit-nightly @ file:./stand-in\n', {}, files);
+    const made = await environments().ensure(request);
+    expect(request.heard.join('\n')).not.toContain('Adding');
+    expect(python(made, 'import streamlit; print(streamlit.value)')).toBe('1');
+  });
+
   it('adds streamlit if the requirements lack it, and says so', async () => {
     // An index with nothing in it: what is looked for shows what would be installed.
     const request = await project('# nothing\n');
@@ -311,7 +344,7 @@ describe('Environments', () => {
     const error: unknown = await environments({ env })
       .ensure(request)
       .catch((reason: unknown) => reason);
-    expect(request.heard[0]).toBe('requirements.txt does not list streamlit. Adding the latest version.');
+    expect(request.heard).toContain('requirements.txt does not list streamlit. Adding the latest version.');
     expect(error).toMatchObject({ code: 'build-failed', message: expect.stringContaining('streamlit') as string });
   });
 });

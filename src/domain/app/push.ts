@@ -27,6 +27,8 @@ export type RefPlan =
 export interface PushOptions {
   /** The push ends once the deploy is queued. */
   nowait: boolean;
+  /** All packages are installed again. */
+  fresh: boolean;
   /** For how long (minutes) the release before is kept for its open pages; undefined = as the app says. */
   drainMinutes?: number;
   /** Where in the repository the app is, from now on. */
@@ -46,7 +48,7 @@ export interface PreviewRule {
 }
 
 /** The push options that there are, for a sentence. */
-export const PUSH_OPTIONS = 'nowait, drain=<minutes>, main=<file>, root=<folder> and dependencies=<file>';
+export const PUSH_OPTIONS = 'nowait, fresh, drain=<minutes>, main=<file>, root=<folder> and dependencies=<file>';
 
 /** The lines that would deploy what was refused, one for each thing that could be meant. */
 export function howToChoose(refusal: Pick<Refusal, 'code' | 'choices'>, branch: string): string[] {
@@ -166,11 +168,12 @@ export function planRef(update: RefUpdate, deployBranch: string | null, previews
  * @throws Refusal `push-option-invalid`, `layout-invalid`
  */
 export function parsePushOptions(options: readonly string[]): PushOptions {
-  const parsed: PushOptions = { nowait: false, layout: {}, unknown: [] };
+  const parsed: PushOptions = { nowait: false, fresh: false, layout: {}, unknown: [] };
   for (const option of options) {
     const drain = /^drain=(.*)$/.exec(option)?.[1];
     const key = LAYOUT_KEYS.find((one) => option.startsWith(`${one}=`));
     if (option === 'nowait') parsed.nowait = true;
+    else if (option === 'fresh') parsed.fresh = true;
     else if (key !== undefined) parsed.layout[key] = option.slice(key.length + 1);
     else if (drain === undefined) parsed.unknown.push(option);
     else if (/^\d{1,5}$/.test(drain) && Number(drain) <= MAX_DRAIN_MINUTES) parsed.drainMinutes = Number(drain);

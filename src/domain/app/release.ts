@@ -51,6 +51,8 @@ export const releaseSchema = z.object({
   entrypoint: z.string().optional(),
   /** The hash that names the environment, where it is one of ours. */
   environment: z.string().optional(),
+  /** When its packages were asked for again, whatever was installed for the same list before; later releases keep to it. */
+  fresh: z.string().optional(),
   /** The version of the app's config that it runs with; not told = none, as before there was any. */
   config: z.number().int().optional(),
   /** For how long (minutes) the release before is kept for its open pages once this one is live; not told = as the app says. */

@@ -165,13 +165,20 @@ export function appRoutes(api: ApiContext): Route[] {
       tag: 'apps',
       can: 'deploy',
       summary: 'Redeploy the latest commit',
+      description:
+        'With `fresh=1`, all packages are installed again: unpinned ones and branches of git move to their newest versions.',
       params: params.app,
+      query: queries.redeploy,
       codes: [...codes.deploy, ...codes.start],
       answers: {
         202: { description: 'The app and its deploy.', content: { 'application/json': answers.changed } },
       },
       async handle(ctx, input) {
-        const deploy = await host.releases.redeploy(input.params.id, signedIn(ctx).principal);
+        const deploy = await host.releases.redeploy(
+          input.params.id,
+          signedIn(ctx).principal,
+          input.query.fresh === '1',
+        );
         ctx.status = 202;
         ctx.body = changed(host.apps.get(input.params.id), deploy);
       },

@@ -68,6 +68,12 @@ export const queries = {
     per_page: perPage,
   }),
   deploys: z.object({ page, per_page: perPage }),
+  redeploy: z.object({
+    fresh: z
+      .enum(['0', '1'])
+      .default('0')
+      .describe('1: install all packages again, at the newest versions that the app allows.'),
+  }),
   remove: z.object({
     confirm: z.string().max(100).optional().describe("The app's id again, to confirm."),
   }),

@@ -28,7 +28,7 @@ export function appRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { id } = page.status.app;
-        const deploy = await page.host.releases.redeploy(id, page.by);
+        const deploy = await page.host.releases.redeploy(id, page.by, page.field('fresh') === '1');
         page.go(`apps/${id}/deploys/${deploy.release}`);
       },
       (refusal) => overview(page, refusal),

@@ -109,25 +109,25 @@ it.each(['start', 'restart'] as const)('an app without a live release cannot %s,
 
 it("a redeploy takes the branch's commit, even if it is newer than the live one", async () => {
   const commit = await data.commit('shop', { 'app.py': '' });
-  await source.redeploy(await app([releaseOf(1, 'live')], 1), ADA);
-  expect(deploys.asked).toEqual([{ app: 'shop', commit, branch: 'main', by: ADA, source: 'redeploy' }]);
+  await source.redeploy(await app([releaseOf(1, 'live')], 1), ADA, true);
+  expect(deploys.asked).toEqual([{ app: 'shop', commit, branch: 'main', by: ADA, source: 'redeploy', fresh: true }]);
 });
 
 it('a redeploy takes the live commit if its branch is gone', async () => {
   await data.repository('shop');
   const live = releaseOf(1, 'live', { commit: 'a'.repeat(40) });
-  await source.redeploy(await app([live, releaseOf(2, 'failed', { commit: 'b'.repeat(40) })], 1), ADA);
+  await source.redeploy(await app([live, releaseOf(2, 'failed', { commit: 'b'.repeat(40) })], 1), ADA, false);
   expect(deploys.asked).toMatchObject([{ commit: 'a'.repeat(40), source: 'redeploy' }]);
 });
 
 it('a redeploy of a commit that was never live moves the branch, as a first upload does', async () => {
   await data.repository('shop');
-  await source.redeploy(await app([releaseOf(1, 'failed', { commit: 'b'.repeat(40) })]), ADA);
+  await source.redeploy(await app([releaseOf(1, 'failed', { commit: 'b'.repeat(40) })]), ADA, false);
   expect(deploys.asked).toMatchObject([{ commit: 'b'.repeat(40), source: 'upload' }]);
 });
 
 it('an app that was never deployed cannot be redeployed', async () => {
   await data.repository('shop');
-  await expect(source.redeploy(await app([]), ADA)).rejects.toMatchObject({ code: 'nothing-deployed' });
+  await expect(source.redeploy(await app([]), ADA, false)).rejects.toMatchObject({ code: 'nothing-deployed' });
   expect(deploys.asked).toEqual([]);
 });

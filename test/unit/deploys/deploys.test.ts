@@ -13,6 +13,7 @@ import { releaseOf } from '../../helpers/release.js';
 const LIVE = releaseOf(1, 'live', { entrypoint: 'app.py', environment: 'abc' });
 
 let paths: Paths;
+let store: AppStore;
 let deploys: Deploys;
 /** What is waited for before an app's values can be hidden. */
 let masks: Promise<void>[];
@@ -21,7 +22,7 @@ let settled: string[];
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'deploys-')));
-  const store = new AppStore(paths);
+  store = new AppStore(paths);
   await store.load();
   await store.create({ ...newApp('shop', 'Shop', new Date()), live: 1, lastRelease: 1, releases: [LIVE] });
   masks = [];
@@ -75,6 +76,20 @@ it('a deploy that is refused, or cancelled before its turn, leaves no head start
   const { release } = await request();
   await deploys.cancel('shop', release);
   expect(settled).toEqual(['shop', 'shop']);
+});
+
+it('packages that were asked for again stay with later releases, and go with a rollback', async () => {
+  const ask = { app: 'shop', commit: LIVE.commit, branch: 'main', by: system('ada') } as const;
+  const fresh = async (more: Partial<Parameters<Deploys['request']>[0]>): Promise<unknown> => {
+    const { release } = await deploys.request({ ...ask, source: 'config', of: LIVE, ...more });
+    return store.get('shop').releases.find(({ number }) => number === release)?.fresh;
+  };
+  expect(await fresh({})).toBeUndefined();
+  const since = await fresh({ fresh: true });
+  expect(Date.parse(String(since))).toBeGreaterThan(Date.now() - 60_000);
+  // It failed, say: what is live counts.
+  expect(await fresh({})).toBeUndefined();
+  expect(await fresh({ of: { ...LIVE, fresh: '2026-01-01T00:00:00.000Z' } })).toBe('2026-01-01T00:00:00.000Z');
 });
 
 it('the reason of a deploy hides the values of its app', async () => {

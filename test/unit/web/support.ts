@@ -181,7 +181,8 @@ export class QuietApps {
     this.asked.push(`restart ${id}`);
     return this.get(id);
   }
-  async redeploy(id: string, by: Principal): Promise<Deploy> {
+  async redeploy(id: string, by: Principal, fresh = false): Promise<Deploy> {
+    if (fresh) this.asked.push(`fresh ${id}`);
     return this.#release(id, by, 'again');
   }
 
@@ -311,7 +312,7 @@ export class QuietApps {
         }),
       },
       releases: {
-        redeploy: (id, by) => this.redeploy(id, by),
+        redeploy: (id, by, fresh) => this.redeploy(id, by, fresh),
         rollback: (id, release, by) => this.rollback(id, release, by),
         diff: (id, release) => this.diff(id, release),
         openPages: () => this.openPages(),

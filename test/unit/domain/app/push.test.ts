@@ -133,9 +133,10 @@ it.each([
 });
 
 it('push options are parsed, and those for other servers are recognised', () => {
-  expect(parsePushOptions([])).toEqual({ nowait: false, layout: {}, unknown: [] });
-  expect(parsePushOptions(['nowait', 'drain=0', 'ci.skip'])).toEqual({
+  expect(parsePushOptions([])).toEqual({ nowait: false, fresh: false, layout: {}, unknown: [] });
+  expect(parsePushOptions(['nowait', 'fresh', 'drain=0', 'ci.skip'])).toEqual({
     nowait: true,
+    fresh: true,
     layout: {},
     drainMinutes: 0,
     unknown: ['ci.skip'],

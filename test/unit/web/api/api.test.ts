@@ -271,6 +271,13 @@ describe('running an app', () => {
     const answer = await web.api('/apps/demo/redeploy', { method: 'POST' });
     expect(answer.status).toBe(202);
     expect(answer.json).toMatchObject({ deploy: { release: 2, by: 'admin' } });
+    expect(web.apps.asked).not.toContain('fresh demo');
+  });
+
+  test('redeploy installs all packages again on request', async () => {
+    expect((await web.api('/apps/demo/redeploy?fresh=1', { method: 'POST' })).status).toBe(202);
+    expect(web.apps.asked).toContain('fresh demo');
+    expect((await web.api('/apps/demo/redeploy?fresh=maybe', { method: 'POST' })).status).toBe(422);
   });
 
   test('a previously pushed branch gets its preview, and the answer is the deploy to follow', async () => {
