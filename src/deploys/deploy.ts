@@ -146,14 +146,16 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
   }));
 }
 
-/** Applies streamlit-host.toml once its release is live. A drain setting that was removed from it no longer applies. */
-function withSettings({ drainLimitMinutes: _before, ...app }: App, { tags, hidden, sleep, drain }: AppFile): App {
+/** Applies streamlit-host.toml once its release is live. Settings that the file alone has end with their removal from it. */
+function withSettings(before: App, { tags, hidden, sleep, drain, requests }: AppFile): App {
+  const { drainLimitMinutes: _drain, requestHeaders: _headers, ...app } = before;
   return {
     ...app,
     ...(tags === undefined ? {} : { tags }),
     ...(hidden === undefined ? {} : { hidden }),
     ...(sleep?.after_minutes === undefined ? {} : { sleepAfterMinutes: sleep.after_minutes }),
     ...(drain?.limit_minutes === undefined ? {} : { drainLimitMinutes: drain.limit_minutes }),
+    ...(requests?.headers === undefined ? {} : { requestHeaders: requests.headers.map((name) => name.toLowerCase()) }),
   };
 }
 

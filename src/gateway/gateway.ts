@@ -7,7 +7,7 @@ import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
 import type { Visitor } from '../domain/access/visitor.js';
-import { cleanRequest } from './headers.js';
+import { cleanRequest, dropCredentials } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   visitor: (request: IncomingMessage) => Visitor;
   /** Additional headers that reach apps, in lower case. */
   appHeaders?: readonly string[];
+  /** Returns whether an `Authorization` header logs in to this server: no app gets one. */
+  logsIn: (authorization: string) => boolean;
   /** Called when a visitor comes to a sleeping app. */
   wake: (app: string) => void;
   /** Answers if no app can. */
@@ -280,7 +282,10 @@ export class Gateway {
     const base = new URL(this.#options.publicBase());
     const usual = request.headers.host === base.host ? base.protocol.slice(0, -1) : 'http';
     const { address, proto = usual } = this.#options.visitor(request);
-    cleanRequest(request, { address, proto, also: this.#options.appHeaders ?? [] });
+    const { appHeaders = [], apps, logsIn } = this.#options;
+    const own = apps.find(to.id)?.requestHeaders ?? [];
+    dropCredentials(request, logsIn);
+    cleanRequest(request, { address, proto, also: [...appHeaders, ...own] });
     const appPath = `${this.#options.basePath}/apps/${to.id}`;
     request.url = `${appPath}${to.rest}${query}`;
     return appPath;

@@ -81,6 +81,16 @@ export function cleanRequest(request: IncomingMessage, forwarded: Forwarded): vo
 }
 
 /**
+ * Removes an Authorization header that is not for an app: one that logs in here, and passwords, which browsers send to a
+ * proxy in front of all apps.
+ */
+export function dropCredentials({ headers }: IncomingMessage, logsIn: (authorization: string) => boolean): void {
+  const { authorization } = headers;
+  if (authorization === undefined) return;
+  if (!/^bearer /i.test(authorization) || logsIn(authorization)) delete headers.authorization;
+}
+
+/**
  * Removes headers that an app may not send from its response, in place.
  * @param appPath where the app lives, such as `/apps/hello`
  * @param cookie one of ours that is added

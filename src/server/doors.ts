@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { Attempts } from '../domain/access/attempts.js';
-import type { Principal } from '../domain/access/principal.js';
+import { authenticate, type Principal } from '../domain/access/principal.js';
 import { Rights } from '../domain/access/rights.js';
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
@@ -124,6 +124,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     publicBase: appsBase,
     visitor,
     appHeaders: config.appHeaders,
+    logsIn: (authorization) => authenticate(authorization, check) !== undefined,
     wake: (app) => composed.sleeper.wake(app),
     absent: new Absent({
       page: (page, app, facts) => {

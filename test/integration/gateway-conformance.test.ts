@@ -119,6 +119,23 @@ test("an st.App's own routes answer below its path, and so do its WebSockets", a
   expect(await (await fetch(`${app}page`)).text()).toContain('<div id="root">');
 });
 
+test('an app gets the request headers that it asks for, and never the token of this server', async () => {
+  const asking = await Project.create({
+    ...FILES,
+    'streamlit-host.toml': '[requests]\nheaders = ["Authorization", "X-Api-Key"]\n',
+  });
+  await pushLive(asking, host, 'asking');
+  const reaches = async (id: string, headers: Record<string, string>): Promise<Record<string, string>> => {
+    const { body } = await ask(`/apps/${id}/echo/`, { headers });
+    return (JSON.parse(body) as { headers: Record<string, string> }).headers;
+  };
+  const headers = { authorization: 'Bearer theirs', 'x-api-key': 'key', 'x-email': 'boss' };
+  expect(await reaches('asking', headers)).toMatchObject({ authorization: 'Bearer theirs', 'x-api-key': 'key' });
+  expect(await reaches('asking', headers)).not.toHaveProperty('x-email');
+  expect(await reaches('asking', { authorization: `Bearer ${TOKEN}` })).not.toHaveProperty('authorization');
+  for (const name of Object.keys(headers)) expect(await reaches('demo', headers)).not.toHaveProperty(name);
+});
+
 test('the packages of a project with a src folder can be imported, as if the project were installed', async () => {
   expect(await (await fetch(`${app}word`)).json()).toEqual({ word: 'from src' });
 });

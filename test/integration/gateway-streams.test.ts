@@ -92,6 +92,7 @@ beforeAll(async () => {
     basePath: '',
     publicBase: () => `http://127.0.0.1:${port}`,
     visitor: () => ({ address: '203.0.113.9', proto: undefined }),
+    logsIn: () => false,
     wake: () => undefined,
     absent: new Absent({
       page: (page) => page,

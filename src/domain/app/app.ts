@@ -41,6 +41,8 @@ export const appSchema = z.object({
   sleepAfterMinutes: z.number().nonnegative().optional(),
   /** For how long (minutes) an older release is kept for its open pages; not there = as the server's settings say. */
   drainLimitMinutes: z.number().nonnegative().optional(),
+  /** The request headers that reach it in addition to those that reach every app, in lower case. */
+  requestHeaders: z.array(z.string()).optional(),
   /** True where other branches that are pushed get previews; not there = as the server's settings say. */
   previews: z.boolean().optional(),
   /** Who has which role in it; not there = the admins alone. Of a preview, those of its app count. */

@@ -17,6 +17,8 @@ export const MIN_MEMORY_MB = 128;
 export const MAX_MEMORY_MB = 1_048_576;
 const MEMORY_RULE = `must be a whole number of MB from ${MIN_MEMORY_MB} to ${MAX_MEMORY_MB}`;
 
+const HEADER_RULE = 'must be a list of "Authorization" and header names that begin with "X-", such as "X-Api-Key"';
+
 /** An app's settings, which it brings along in `streamlit-host.toml`. Every one may be left out. */
 export const appFileSchema = z.strictObject({
   root: z
@@ -118,6 +120,24 @@ export const appFileSchema = z.strictObject({
     )
     .optional()
     .describe('How much memory the app may use.'),
+  requests: z
+    .strictObject(
+      {
+        headers: z
+          .array(
+            z.string(HEADER_RULE).regex(/^(authorization|x-(?!forwarded-)[a-z0-9-]{1,60})$/i, HEADER_RULE),
+            HEADER_RULE,
+          )
+          .max(20, 'must name at most 20 headers')
+          .optional()
+          .describe(
+            'Additional request headers that reach the app: "Authorization" (bearer tokens only) and names that begin with "X-". Anyone can send them.',
+          ),
+      },
+      'must be a table with the heading [requests]',
+    )
+    .optional()
+    .describe('What of a request reaches the app, for routes of its own.'),
   cage: appCageSchema.optional().describe('What the app may reach beyond its own files.'),
 });
 

@@ -1,6 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { cleanRequest, cleanResponse, cleanUpgrade, forApp, scopeCookie } from '../../../src/gateway/headers.js';
+import {
+  cleanRequest,
+  cleanResponse,
+  cleanUpgrade,
+  dropCredentials,
+  forApp,
+  scopeCookie,
+} from '../../../src/gateway/headers.js';
 import { SESSION_COOKIE } from '../../../src/store/sessions.js';
 
 function request(headers: IncomingHttpHeaders): IncomingHttpHeaders {
@@ -171,6 +178,19 @@ test('an unusual header is removed, unless the operator allows it', () => {
     'x-forwarded-for': '10.0.0.9',
     'x-forwarded-proto': 'https',
   });
+});
+
+test('of an Authorization header, an app gets bearer tokens that do not log in to the server', () => {
+  const left = (authorization: string): unknown => {
+    const headers: IncomingHttpHeaders = { authorization };
+    dropCredentials({ headers } as IncomingMessage, (text) => text.endsWith('ours'));
+    cleanRequest({ headers } as IncomingMessage, { address: '10.0.0.9', proto: 'https', also: ['authorization'] });
+    return headers.authorization;
+  };
+  expect(left('Bearer theirs')).toBe('Bearer theirs');
+  for (const one of ['Bearer ours', 'Basic eDp5', 'basic eDp5', 'Digest username="x"', 'Negotiate abc', '', 'Bearer'])
+    expect(left(one), one).toBeUndefined();
+  expect(request({ authorization: 'Bearer theirs' }).authorization).toBeUndefined();
 });
 
 test('headers of HTTP, browsers and Streamlit pass', () => {

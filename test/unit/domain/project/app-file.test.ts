@@ -37,7 +37,7 @@ describe('parseAppFile', () => {
   it.each([
     [
       '\nmian = "app.py"\n',
-      'streamlit-host.toml, line 2: unknown setting mian. Valid settings: root, main, python, dependencies, description, tags, hidden, check, drain, sleep, memory, cage.',
+      'streamlit-host.toml, line 2: unknown setting mian. Valid settings: root, main, python, dependencies, description, tags, hidden, check, drain, sleep, memory, requests, cage.',
     ],
     [
       '[check]\nscript = "main"\ntimeout = 3\n',
@@ -45,7 +45,7 @@ describe('parseAppFile', () => {
     ],
     [
       '[chek]\nscript = "main"\n',
-      'streamlit-host.toml, line 1: unknown setting chek. Valid settings: root, main, python, dependencies, description, tags, hidden, check, drain, sleep, memory, cage.',
+      'streamlit-host.toml, line 1: unknown setting chek. Valid settings: root, main, python, dependencies, description, tags, hidden, check, drain, sleep, memory, requests, cage.',
     ],
     ['[check]\nscript = "every"\n', 'streamlit-host.toml, line 2: check.script must be "main", "all-pages" or "off".'],
     [
