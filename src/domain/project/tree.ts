@@ -4,6 +4,7 @@ import { APP_FILE, parseAppFile, type AppFile } from './app-file.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
 import { chooseEntrypoint } from './entrypoint.js';
 import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, listOf, type Layout } from './layout.js';
+import { adviceOnLists } from './foreign-lists.js';
 import { Links } from './links.js';
 import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
 import { parsePythonWish, readPythonVersionFile, type PythonWish } from '../python/python-version.js';
@@ -305,7 +306,14 @@ function offeringLists<T>(entries: readonly TreeEntry[], root: string, choose: (
       .filter((path) => NAMES_LIST.test(path) && listOf(path) !== undefined)
       .sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
       .slice(0, 5);
-    if (choices[0] === undefined) throw error;
+    if (choices[0] === undefined) {
+      const advice = adviceOnLists(
+        entries.map(({ path }) => path),
+        start,
+      );
+      if (advice === undefined) throw error;
+      throw new Refusal(error.kind, error.code, `${error.message} ${advice}`, { field: error.field });
+    }
     const instead = `To use ${choices[0]}, push with -o dependencies=${choices[0]}, set it as the dependency file in the console, or set dependencies = "${choices[0]}" in ${APP_FILE}.`;
     throw new Refusal(error.kind, error.code, `${error.message} ${instead}`, { field: error.field, choices });
   }

@@ -160,6 +160,30 @@ describe('inspectTree', () => {
 
   it.each<[string, File[], string, RegExp]>([
     ['no app', [{ path: 'README.md' }, { path: 'requirements.txt' }], 'no-entrypoint', /^No app\.py/],
+    [
+      'the list of another tool',
+      [{ path: 'app.py' }, { path: 'pylock.toml' }, { path: 'sub/pixi.toml' }],
+      'no-requirements',
+      /imports, such as streamlit\. pylock\.toml is not read here; list the packages/,
+    ],
+    [
+      'a project for setuptools alone',
+      [{ path: 'app.py' }, { path: 'setup.py' }],
+      'no-requirements',
+      /setup\.py is read by an install of the project; add a requirements\.txt with the line "\."/,
+    ],
+    [
+      'requirements whose name ends twice',
+      [{ path: 'app.py' }, { path: 'requirements.txt.txt' }],
+      'no-requirements',
+      /To use requirements\.txt\.txt, push with -o dependencies=requirements\.txt\.txt/,
+    ],
+    [
+      'requirements in capitals',
+      [{ path: 'app.py' }, { path: 'Requirements.TXT' }],
+      'no-requirements',
+      /To use Requirements\.TXT, push with -o dependencies=Requirements\.TXT/,
+    ],
     ['no requirements', [{ path: 'app.py' }], 'no-requirements', /^No requirements\.txt/],
     [
       'unreadable requirements',
