@@ -71,6 +71,11 @@ export class Api {
     return this.#json('PATCH', path, body);
   }
 
+  /** @param body sent as JSON */
+  async put<T>(path: string, body: object): Promise<T> {
+    return this.#json('PUT', path, body);
+  }
+
   /** Sends a text unchanged. */
   async sendText<T>(method: 'PATCH' | 'PUT', path: string, text: string): Promise<T> {
     return this.#parse(await this.#send(method, path, { 'content-type': 'text/plain; charset=utf-8' }, text));

@@ -18,7 +18,8 @@ const ROOT = 'the folder that holds the app, in a repository with several projec
 const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
 const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
-/** The actions on accounts. */
+/** The actions on roles in an app, and on accounts. */
+const ACCESS_ACTIONS = ['grant', 'revoke'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
 /**
@@ -286,6 +287,15 @@ export function createProgram(make: MakeContext, version: string): Command {
     .command('token')
     .description("print the local server's admin token, which is also git's password")
     .action(async (_options: unknown, command: Command) => (await import('./token.js')).token(cli(command)));
+  program
+    .command('access')
+    .argument('<app>', 'the app id')
+    .addArgument(new Argument('[action]', 'the action (default: list the roles)').choices(ACCESS_ACTIONS))
+    .argument('[args...]', 'grant: an email address or group:NAME, and viewer, developer or owner; revoke: who')
+    .description('list, grant or revoke roles in an app')
+    .action(async (app: string, action: string | undefined, words: string[], _options: unknown, command: Command) =>
+      (await import('./access.js')).access(cli(command), app, action, words),
+    );
   program
     .command('user')
     .addArgument(new Argument('<action>', 'what to do').choices(USER_ACTIONS))

@@ -26,6 +26,7 @@ import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Credentials } from '../store/credentials.js';
+import { Access as AppAccess } from '../host/access.js';
 import { People } from '../host/people.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
@@ -92,6 +93,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const users = await Users.open(paths, (text) => logger.error(text));
   const people = new People({ users, passwords: new Passwords(), sessions });
+  const appAccess = new AppAccess({ store, users });
   const rights = new Rights(store);
   const attempts = new Attempts();
   const check = credentials.check.bind(credentials);
@@ -152,6 +154,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const pages = consoleRouter({
     host,
     people,
+    access: appAccess,
     rights,
     views,
     publicBase,
@@ -176,6 +179,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     url,
     access: { check, sessions, attempts, people },
     people,
+    appAccess,
     rights,
     visitor,
     logs: paths,

@@ -1,3 +1,4 @@
+import { appVerbs, type AppVerb } from '../domain/access/permissions.js';
 import { describeCage } from '../domain/app/process-cage.js';
 import { findRelease, pendingRelease, type App, type AppState } from '../domain/app/app.js';
 import { isPending, type Release, type ReleaseState } from '../domain/app/release.js';
@@ -85,6 +86,8 @@ export interface AppView {
   canStop: boolean;
   canRestart: boolean;
   canRedeploy: boolean;
+  /** What the person who looks may do. */
+  may: Record<AppVerb, boolean>;
   /** What the filter looks through. */
   search: string;
 }
@@ -162,8 +165,29 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     canStop: deployed && app.wanted === 'running',
     canRestart: deployed && app.wanted === 'running',
     canRedeploy: app.releases.length > 0 && pendingRelease(app) === undefined,
+    may: allowed(() => true),
     search: `${app.name} ${app.id} ${app.description} ${app.tags.join(' ')} ${presentState(state).word}`.toLowerCase(),
   };
+}
+
+/** An app for somebody who may do some things with it alone. */
+export function limited(view: AppView, may: (verb: AppVerb) => boolean): AppView {
+  const { canOpen, canStart, canStop, canRestart, canRedeploy, deploying, live, last } = view;
+  const known = may('see') ? { deploying, live, last } : { deploying: undefined, live: undefined, last: undefined };
+  return {
+    ...view,
+    ...known,
+    canOpen: canOpen && may('open'),
+    canStart: canStart && may('run'),
+    canStop: canStop && may('run'),
+    canRestart: canRestart && may('run'),
+    canRedeploy: canRedeploy && may('deploy'),
+    may: allowed(may),
+  };
+}
+
+function allowed(may: (verb: AppVerb) => boolean): AppView['may'] {
+  return Object.fromEntries(appVerbs.map((verb) => [verb, may(verb)])) as AppView['may'];
 }
 
 function presentPreview(

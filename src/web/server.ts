@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { Host } from '../host/host.js';
+import type { Access as AppAccess } from '../host/access.js';
 import type { People } from '../host/people.js';
 import type { Controller } from '../in-place/controller.js';
 import type { Rights } from '../domain/access/rights.js';
@@ -39,6 +40,8 @@ export interface WebOptions {
   url: (app: string) => string;
   access: Access;
   people: People;
+  /** Gives roles in apps. */
+  appAccess: AppAccess;
   /** Decides who may do what. */
   rights: Rights;
   /** Where the logs are. */
@@ -96,6 +99,7 @@ export function createWeb(options: WebOptions): RequestListener {
   const api = createApi({
     host: options.host,
     people: options.people,
+    access: options.appAccess,
     rights: options.rights,
     controller: options.controller,
     publicBase: () => options.publicBase(),

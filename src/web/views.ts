@@ -66,7 +66,7 @@ export interface AccountView {
 /** What an app's pages share: its head, and which tab is the current one. */
 interface AppPage {
   app: AppView;
-  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'config' | 'settings';
+  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
   notice: Notice | undefined;
 }
 
@@ -222,6 +222,14 @@ export interface Pages {
     branch: string;
     layout: Required<Layout>;
     previews: boolean;
+  };
+  'console/access': AppPage & {
+    holders: { who: string; title: string; group: boolean; role: string; disabled: boolean }[];
+    roles: { name: string; may: string; chosen: boolean }[];
+    /** What was typed, and why it was refused. */
+    who: string;
+    error: string | undefined;
+    field: string | undefined;
   };
   'console/delete': AppPage & { error: string | undefined };
   'api-docs': ApiDocs;

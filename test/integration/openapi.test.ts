@@ -37,6 +37,7 @@ test('the document lists every operation of the API', () => {
     'DELETE /apps/{id}',
     'DELETE /apps/{id}/config',
     'DELETE /apps/{id}/files/{path}',
+    'DELETE /apps/{id}/roles/{who}',
     'DELETE /apps/{id}/secrets',
     'GET /apps',
     'GET /apps/{id}',
@@ -47,6 +48,7 @@ test('the document lists every operation of the API', () => {
     'GET /apps/{id}/files',
     'GET /apps/{id}/files/{path}',
     'GET /apps/{id}/logs',
+    'GET /apps/{id}/roles',
     'GET /apps/{id}/secrets',
     'GET /events',
     'GET /me',
@@ -78,6 +80,7 @@ test('the document lists every operation of the API', () => {
     'POST /users/{user}/reset',
     'PUT /apps/{id}/config',
     'PUT /apps/{id}/files/{path}',
+    'PUT /apps/{id}/roles/{who}',
     'PUT /apps/{id}/secrets',
   ]);
 });

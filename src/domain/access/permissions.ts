@@ -21,8 +21,8 @@ export const verbs = {
     least: 'admin',
     what: 'check and stop the server, reload, import and adopt in-place apps, rotate the vault key',
   },
-  open: { role: 'viewer', what: 'open the app' },
-  see: { role: 'viewer', what: "see the app's state and deploys" },
+  open: { role: 'viewer', what: 'open the app, and see its name, state and URL in lists' },
+  see: { role: 'developer', what: "see the app's deploys, process and previews" },
   logs: { role: 'developer', what: "read the app's output and build logs" },
   files: { role: 'developer', what: "read the app's files, clone it and compare releases" },
   push: { role: 'developer', what: 'push, upload and edit files' },
@@ -33,6 +33,7 @@ export const verbs = {
   run: { role: 'developer', what: 'start, stop and restart the app' },
   config: { role: 'developer', what: 'read and change config vars and secrets' },
   settings: { role: 'developer', what: "change the app's name, description, tags, branch and paths" },
+  access: { role: 'owner', what: 'see and change who has which role in the app' },
   delete: { role: 'owner', what: 'delete the app' },
 } as const satisfies Record<string, Rule>;
 
@@ -49,8 +50,9 @@ export function isAppVerb(verb: Verb): verb is AppVerb {
   return 'role' in verbs[verb];
 }
 
-/** The verbs that are done to the server. */
+/** The verbs that are done to the server, and those that are done to an app. */
 export const serverVerbs = (Object.keys(verbs) as Verb[]).filter((verb): verb is ServerVerb => !isAppVerb(verb));
+export const appVerbs = (Object.keys(verbs) as Verb[]).filter((verb): verb is AppVerb => isAppVerb(verb));
 
 /** Returns whether somebody with this rank may do this to the server. */
 export function rankMay(rank: Rank, verb: ServerVerb): boolean {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Refusal } from '../../errors.js';
 import type { Principal } from './principal.js';
 
 /** What somebody is for one app, from the least to the most. */
@@ -37,4 +38,17 @@ export function personKey(account: string): string {
 /** The key of a group. */
 export function groupKey(group: string): string {
   return `group:${group}`;
+}
+
+/** Whom a key stands for. */
+export function holderOf(key: string): { kind: 'person' | 'group'; name: string } {
+  const colon = key.indexOf(':');
+  return { kind: key.startsWith('group:') ? 'group' : 'person', name: key.slice(colon + 1) };
+}
+
+/** Keeps an owner where there is one. @throws Refusal `last-owner` */
+export function demandOwner(before: Roles, after: Roles, app: string): void {
+  const owned = (given: Roles): boolean => Object.values(given).includes('owner');
+  if (!owned(before) || owned(after)) return;
+  throw new Refusal('conflict', 'last-owner', `${app} would have no owner. Make someone else an owner first.`);
 }

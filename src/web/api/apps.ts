@@ -9,7 +9,7 @@ import { createFrom, updateFrom } from '../upload/apply.js';
 import { withUpload } from '../upload/receive.js';
 import { codes } from './codes.js';
 import { jsonReader } from './json.js';
-import { paginate, presentApp, presentDeploy, presentPreviews } from './present.js';
+import { paginate, presentApp, presentFor, presentDeploy, presentPreviews } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
 
@@ -35,7 +35,7 @@ export function appRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx, { query }) {
         const by = signedIn(ctx).principal;
-        const seen = host.apps.list().filter(({ app }) => rights.may(by, 'see', app));
+        const seen = host.apps.list().filter(({ app }) => rights.may(by, 'open', app));
         const found = sorted(filtered(seen, query), query.sort);
         const address = new URL(`${api.publicBase()}/api/apps`);
         for (const [key, value] of Object.entries({ state: query.state, q: query.q, sort: query.sort })) {
@@ -44,7 +44,7 @@ export function appRoutes(api: ApiContext): Route[] {
         const { part, link } = paginate(found, query.page, query.per_page, address);
         ctx.set('Link', link);
         ctx.body = {
-          apps: part.map(present),
+          apps: part.map((status) => presentFor(api, by, status)),
           page: query.page,
           per_page: query.per_page,
           total: found.length,
@@ -79,18 +79,22 @@ export function appRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/apps/{id}',
       tag: 'apps',
-      can: 'see',
+      can: 'open',
       summary: 'Get an app',
+      description: 'Someone who may only open the app gets its name, state and URL.',
       params: params.app,
       answers: {
         200: { description: 'The app with its previews.', content: { 'application/json': answers.appWithPreviews } },
       },
       async handle(ctx, input) {
         const { id } = input.params;
+        const by = signedIn(ctx).principal;
+        const status = host.apps.get(id);
+        const sees = rights.may(by, 'see', status.app);
         ctx.body = {
-          ...present(host.apps.get(id)),
-          ...presentPreviews(host.previews.of(id), api.links()),
-          stored_branches: await host.previews.stored(id),
+          ...presentFor(api, by, status),
+          ...presentPreviews(sees ? host.previews.of(id) : { on: false, list: [] }, api.links()),
+          stored_branches: sees ? await host.previews.stored(id) : [],
         };
       },
     }),

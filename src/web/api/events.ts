@@ -1,12 +1,12 @@
+import type { Principal } from '../../domain/access/principal.js';
 import type { AppStatus } from '../../host/apps.js';
 import { signedIn } from '../auth.js';
-import { presentApp } from './present.js';
+import { presentFor } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { streamEvents } from './sse.js';
 
 /** The call that streams every change. */
 export function eventRoutes(api: ApiContext): Route[] {
-  const present = (status: AppStatus): object => presentApp(status, api.links(), new Date(), api.memoryOf);
   return [
     route({
       method: 'get',
@@ -20,10 +20,13 @@ export function eventRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'A stream of events.', content: { 'text/event-stream': { type: 'string' } } } },
       async handle(ctx) {
         const by = signedIn(ctx).principal;
-        /** Whether the reader may see an app now: groups and roles change while they read. */
-        const isSeen = ({ app }: AppStatus): boolean => {
-          const reader = by.account === undefined ? by : api.people.principal(by.account);
-          return reader !== undefined && api.rights.may(reader, 'see', app);
+        /** Who reads, as they are now: groups change while they read. */
+        const reader = (): Principal | undefined => (by.account === undefined ? by : api.people.principal(by.account));
+        /** An app as the reader may see it now; undefined where they may not. */
+        const seenBy = (status: AppStatus): object | undefined => {
+          const now = reader();
+          if (now === undefined || !api.rights.may(now, 'open', status.app)) return undefined;
+          return presentFor(api, now, status);
         };
         streamEvents(ctx, api, async (stream) => {
           const { signal } = stream;
@@ -35,17 +38,21 @@ export function eventRoutes(api: ApiContext): Route[] {
           });
           signal.addEventListener('abort', () => wake(), { once: true });
           try {
-            const first = api.host.apps.list().filter(isSeen);
+            const first = api.host.apps.list().flatMap((status) => {
+              const app = seenBy(status);
+              return app === undefined ? [] : { id: status.app.id, app };
+            });
             // Of an app that the reader never saw, they are not told that it is gone.
-            const seen = new Set(first.map(({ app }) => app.id));
-            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: first.map(present) }) });
+            const seen = new Set(first.map(({ id }) => id));
+            await stream.send({ event: 'snapshot', data: JSON.stringify({ apps: first.map(({ app }) => app) }) });
             while (!signal.aborted) {
               const batch = changed;
               changed = new Map();
               for (const [id, status] of batch) {
-                if (status !== undefined && isSeen(status)) {
+                const app = status === undefined ? undefined : seenBy(status);
+                if (app !== undefined) {
                   seen.add(id);
-                  await stream.send({ event: 'app', data: JSON.stringify(present(status)) });
+                  await stream.send({ event: 'app', data: JSON.stringify(app) });
                 } else if (seen.delete(id)) await stream.send({ event: 'removed', data: JSON.stringify({ id }) });
               }
               if (changed.size === 0 && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve));

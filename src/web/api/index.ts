@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import { signedIn, type SignedIn } from '../auth.js';
+import { accessRoutes } from './access.js';
 import { appRoutes } from './apps.js';
 import { configRoutes } from './config.js';
 import { controllerRoutes } from './controller.js';
@@ -30,6 +31,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...configRoutes(api),
     ...controllerRoutes(api),
     ...eventRoutes(api),
+    ...accessRoutes(api),
     ...peopleRoutes(api),
     ...meRoutes(api),
     ...serverRoutes(api),

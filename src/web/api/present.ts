@@ -3,6 +3,8 @@ import type { PreviewList } from '../../host/previews.js';
 import type { App } from '../../domain/app/app.js';
 import { describeCage, type ProcessCage } from '../../domain/app/process-cage.js';
 import type { Release } from '../../domain/app/release.js';
+import type { Rights } from '../../domain/access/rights.js';
+import type { Principal } from '../../domain/access/principal.js';
 import type { Links } from '../links.js';
 import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
 
@@ -48,6 +50,34 @@ export function presentApp({ app, state, process }: AppStatus, links: Links, now
     last_deploy: last === undefined ? null : presentDeploy(app, last, links.origin),
   };
 }
+
+/** An app for somebody who may open it, and perhaps see no more of it than that. */
+export function presentFor(
+  api: { links(): Links; memoryOf: MemoryOf; rights: Rights },
+  by: Principal,
+  status: AppStatus,
+): AppAnswer {
+  const whole = presentApp(status, api.links(), new Date(), api.memoryOf);
+  return api.rights.may(by, 'see', status.app) ? whole : { ...whole, ...HIDDEN };
+}
+
+/** What only those see of an app who work on it. */
+const HIDDEN = {
+  release: null,
+  folder: null,
+  port: null,
+  pid: null,
+  memory_bytes: null,
+  memory_limit_bytes: null,
+  cage: null,
+  uptime_seconds: null,
+  restarts: 0,
+  deploy_branch: null,
+  root: null,
+  main: null,
+  dependencies: null,
+  last_deploy: null,
+} satisfies Partial<AppAnswer>;
 
 function presentCage(cage: ProcessCage): NonNullable<AppAnswer['cage']> {
   const { kind, ownUser, network } = cage;

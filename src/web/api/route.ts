@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Verb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Host } from '../../host/host.js';
+import type { Access } from '../../host/access.js';
 import type { People } from '../../host/people.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
@@ -19,6 +20,7 @@ import { parseInput, type ChecksAnswer } from './schemas.js';
 export interface ApiContext {
   host: Host;
   people: People;
+  access: Access;
   /** Decides who may do what. */
   rights: Rights;
   /** The apps in place. */

@@ -10,7 +10,7 @@ import type { AddRoute } from './route.js';
 /** All apps, and how a new one is made. */
 export function appsRoutes(add: AddRoute): void {
   add('get', '/', 'list', async (page) => {
-    const list = page.host.apps.list().filter(({ app }) => page.deps.rights.may(page.by, 'see', app));
+    const list = page.host.apps.list().filter(({ app }) => page.deps.rights.may(page.by, 'open', app));
     const apps = sortApps(await Promise.all(list.map((status) => page.present(status))));
     page.show('console/apps', {
       apps,

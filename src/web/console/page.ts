@@ -4,12 +4,14 @@ import type { AppStatus } from '../../host/apps.js';
 import type { Host } from '../../host/host.js';
 import type { Principal } from '../../domain/access/principal.js';
 import type { Paths } from '../../store/paths.js';
+import type { AppVerb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
+import type { Access } from '../../host/access.js';
 import type { People } from '../../host/people.js';
 import { signedIn } from '../auth.js';
 import { siteOf } from '../pages.js';
 import { linksOf, type Links } from '../links.js';
-import { presentApp, type AppView, type Usage } from '../presenters.js';
+import { limited, presentApp, type AppView, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
 import type { Notice, Pages, Site, Views } from '../views.js';
 
@@ -17,6 +19,8 @@ import type { Notice, Pages, Site, Views } from '../views.js';
 export interface ConsoleDeps {
   host: Host;
   people: People;
+  /** Gives roles in apps. */
+  access: Access;
   /** Decides who may do what. */
   rights: Rights;
   views: Views;
@@ -56,6 +60,8 @@ const DONE: Record<string, string> = {
   'user-change': 'Account saved.',
   'user-disable': 'Account disabled. Its sessions have ended.',
   'user-enable': 'Account enabled.',
+  role: 'Role saved.',
+  'role-removed': 'Role removed.',
   password: 'Password changed. Your other sessions have ended.',
 };
 
@@ -111,10 +117,19 @@ export class Page {
     return this.host.apps.get(this.param('id'));
   }
 
+  /** Whether the person may do this to the app that the path names. */
+  may(verb: AppVerb): boolean {
+    return this.deps.rights.may(this.by, verb, this.status.app);
+  }
+
   async present(status: AppStatus): Promise<AppView> {
     const { process } = status;
     const mark = process?.state === 'ready' ? process.mark : undefined;
-    return presentApp(status, this.links, this.now, mark === undefined ? undefined : this.deps.usage(mark));
+    const may = (verb: AppVerb): boolean => this.deps.rights.may(this.by, verb, status.app);
+    return limited(
+      presentApp(status, this.links, this.now, mark === undefined ? undefined : this.deps.usage(mark)),
+      may,
+    );
   }
 
   /** What the pages of one app share. */

@@ -1,4 +1,6 @@
 import { Router } from '@koa/router';
+import type { Verb } from '../../domain/access/permissions.js';
+import { accessRoutes } from './access.js';
 import { accountRoutes } from './account.js';
 import { appRoutes } from './app.js';
 import { appsRoutes } from './apps.js';
@@ -9,20 +11,23 @@ import { fileRoutes } from './files.js';
 import { logRoutes } from './logs.js';
 import { peopleRoutes } from './people.js';
 import { Page, type ConsoleDeps } from './page.js';
-import type { AddRoute } from './route.js';
+import type { AddRoute, Route } from './route.js';
 
 export type { ConsoleDeps } from './page.js';
 
-/** The pages below `/console/`, to stand behind `guardConsole` and what parses forms. */
-export function consoleRouter(deps: ConsoleDeps): Router {
-  const router = new Router({ prefix: '/console', sensitive: true });
-  const add: AddRoute = (method, path, can, route) => {
-    router[method](path, async (ctx) => {
-      const page = new Page(ctx, deps);
-      deps.rights.demand(page.by, can, page.param('id'));
-      await route(page);
-    });
-  };
+/** One route of the console. */
+export interface ConsoleRoute {
+  method: 'get' | 'post';
+  /** Below `/console`. */
+  path: string;
+  can: Verb;
+  route: Route;
+}
+
+/** Every route of the console. */
+export function consoleRoutes(): ConsoleRoute[] {
+  const routes: ConsoleRoute[] = [];
+  const add: AddRoute = (method, path, can, route) => void routes.push({ method, path, can, route });
   appsRoutes(add);
   peopleRoutes(add);
   accountRoutes(add);
@@ -32,5 +37,22 @@ export function consoleRouter(deps: ConsoleDeps): Router {
   fileRoutes(add);
   configRoutes(add);
   editRoutes(add);
+  accessRoutes(add);
+  return routes;
+}
+
+/**
+ * The pages below `/console/`, to stand behind `guardConsole` and what parses forms. What a person may not do is refused here,
+ * before the route sees the request.
+ */
+export function consoleRouter(deps: ConsoleDeps): Router {
+  const router = new Router({ prefix: '/console', sensitive: true });
+  for (const { method, path, can, route } of consoleRoutes()) {
+    router[method](path, async (ctx) => {
+      const page = new Page(ctx, deps);
+      deps.rights.demand(page.by, can, page.param('id'));
+      await route(page);
+    });
+  }
   return router;
 }

@@ -12,6 +12,7 @@ import type { ProjectFile } from '../../../src/apps/source.js';
 import type { Deploy } from '../../../src/deploys/ongoing.js';
 import type { Principal } from '../../../src/domain/access/principal.js';
 import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js';
+import { Access as AppAccess } from '../../../src/host/access.js';
 import { People } from '../../../src/host/people.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
@@ -28,6 +29,7 @@ import { checkSecrets } from '../../../src/domain/config/secrets.js';
 import { Refusal } from '../../../src/errors.js';
 import { createMask } from '../../../src/logs/mask.js';
 import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';
+import type { AppStore, Change } from '../../../src/store/apps.js';
 import { Credentials } from '../../../src/store/credentials.js';
 import { Passwords } from '../../../src/store/passwords.js';
 import { Sessions } from '../../../src/store/sessions.js';
@@ -339,6 +341,15 @@ export class QuietApps {
     return this.#events.listenerCount('change');
   }
 
+  /** What changes the records of apps. */
+  get store(): Pick<AppStore, 'get' | 'update'> {
+    const update = async (id: string, change: Change): Promise<App> => {
+      this.put(change(this.get(id).app));
+      return this.get(id).app;
+    };
+    return { get: (id) => this.get(id).app, update };
+  }
+
   put(app: App): void {
     this.#apps.set(app.id, app);
     this.#events.emit('change', app.id, this.get(app.id));
@@ -368,6 +379,7 @@ export interface TestWeb {
   apps: QuietApps;
   sessions: Sessions;
   people: People;
+  users: Users;
   folder: string;
   /** What the platform's log says. */
   logged: string[];
@@ -392,6 +404,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     { users: join(folder, 'users.json'), lastUsers: join(folder, 'users.last-good.json') },
     () => undefined,
   );
+  const appAccess = new AppAccess({ store: apps.store, users });
   const people = new People({ users, passwords: new Passwords(LIGHT), sessions });
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
@@ -411,6 +424,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         slowMs: SLOW_MS,
       },
       people,
+      appAccess,
       rights: new Rights(apps),
       logs: {
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
@@ -439,6 +453,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     apps,
     sessions,
     people,
+    users,
     folder,
     logged,
     stopped,

@@ -111,6 +111,16 @@ const models: Pages = {
   },
   'console/people': { accounts: [account], notice: undefined, link, ...typed },
   'console/person': { account, notice: undefined, link, ...typed },
+  'console/access': {
+    app,
+    tab: 'access',
+    notice: undefined,
+    holders: [{ who: evil, title: evil, group: false, role: 'owner', disabled: false }],
+    roles: [{ name: 'viewer', may: evil, chosen: true }],
+    who: evil,
+    error: evil,
+    field: 'who',
+  },
   'console/account': { account, notice: undefined, name: evil, error: evil, field: 'name' },
   'console/apps': {
     apps: [app, preview],

@@ -27,7 +27,7 @@ describe('an app', () => {
   test('is like one that does not exist to people without a role', () => {
     const refused = (id: string): unknown => {
       try {
-        rights.demand(person('eve'), 'see', id);
+        rights.demand(person('eve'), 'open', id);
       } catch (error) {
         return error;
       }
@@ -39,7 +39,7 @@ describe('an app', () => {
 
   test('refuses what is beyond a role, and names the role that is needed', () => {
     const bob = person('bob', ['sales']);
-    expect(() => rights.demand(bob, 'see', 'shop')).not.toThrow();
+    expect(() => rights.demand(bob, 'open', 'shop')).not.toThrow();
     expect(() => rights.demand(bob, 'push', 'shop')).toThrow(
       /You are a viewer of shop. Only its developers can do this/,
     );
@@ -53,7 +53,7 @@ describe('an app', () => {
   });
 
   test('of an earlier version belongs to the admins', () => {
-    expect(rights.may(person('ada'), 'see', old)).toBe(false);
+    expect(rights.may(person('ada'), 'open', old)).toBe(false);
     expect(rights.may({ ...person('ada'), admin: true }, 'delete', old)).toBe(true);
   });
 });
@@ -72,5 +72,5 @@ test('members cannot do what is for admins, and are told so', () => {
 });
 
 test('an admin is told of an app that does not exist as well', () => {
-  expect(() => rights.demand(adminToken('token'), 'see', 'none')).toThrow('There is no app "none".');
+  expect(() => rights.demand(adminToken('token'), 'open', 'none')).toThrow('There is no app "none".');
 });

@@ -1,0 +1,67 @@
+import { roles, type Role } from '../../domain/access/roles.js';
+import { verbs } from '../../domain/access/permissions.js';
+import { Refusal } from '../../errors.js';
+import { attempt, refused, type Page } from './page.js';
+import type { AddRoute } from './route.js';
+
+/** Who has which role in an app. */
+export function accessRoutes(add: AddRoute): void {
+  add('get', '/apps/:id/access', 'access', (page) => show(page));
+  add('post', '/apps/:id/access', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        await page.deps.access.grant(id, page.field('who'), roleIn(page));
+        page.go(`apps/${id}/access?done=role`);
+      },
+      (refusal) => show(page, refusal),
+    ),
+  );
+  add('post', '/apps/:id/access/remove', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        await page.deps.access.revoke(id, page.field('who'));
+        // Who took their own role away may see this page no longer.
+        page.go(page.may('access') ? `apps/${id}/access?done=role-removed` : '');
+      },
+      (refusal) => show(page, undefined, refusal),
+    ),
+  );
+}
+
+/** @throws Refusal `field-invalid` */
+function roleIn(page: Page): Role {
+  const role = roles.find((one) => one === page.field('role'));
+  if (role !== undefined) return role;
+  throw new Refusal('invalid', 'field-invalid', `"role" must be one of ${roles.join(', ')}.`, { field: 'role' });
+}
+
+/** @param refusal why the form was refused @param failed why a role was not removed */
+async function show(page: Page, refusal?: Refusal, failed?: Refusal): Promise<void> {
+  const { id, preview } = page.status.app;
+  page.show(
+    'console/access',
+    {
+      ...(await page.app('access', failed === undefined ? page.notice : refused(failed))),
+      holders: page.deps.access.of(preview?.of ?? id).map(({ who, title, kind, role, account }) => ({
+        who,
+        title,
+        group: kind === 'group',
+        role,
+        disabled: account?.disabled ?? false,
+      })),
+      roles: roles.map((name) => ({ name, may: whatMay(name), chosen: name === (page.field('role') || 'viewer') })),
+      who: refusal === undefined ? '' : page.field('who'),
+      error: refusal?.message,
+      field: refusal?.field,
+    },
+    (refusal ?? failed)?.status,
+  );
+}
+
+/** What a role allows beyond the one below it, in words. */
+function whatMay(role: Role): string {
+  const own = Object.values(verbs).flatMap((rule) => ('role' in rule && rule.role === role ? rule.what : []));
+  return own.join('; ');
+}

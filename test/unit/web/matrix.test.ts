@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import type { Middleware } from 'koa';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newApp } from '../../../src/domain/app/app.js';
+import { isAppVerb, rankMay, roleMay, verbs, type Verb } from '../../../src/domain/access/permissions.js';
+import { adminToken } from '../../../src/domain/access/principal.js';
+import { Rights } from '../../../src/domain/access/rights.js';
+import { roles, type Role } from '../../../src/domain/access/roles.js';
+import { Access } from '../../../src/host/access.js';
+import { apiRoutes } from '../../../src/web/api/index.js';
+import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js';
+import { createPages } from '../../../src/web/pages.js';
+import { PublicFiles } from '../../../src/web/public.js';
+import { Views } from '../../../src/web/views.js';
+import { ask, startWeb, type Answer, type TestWeb } from './support.js';
+
+// Every route, asked by everyone there is: what comes back must be what the table says, and nothing else.
+
+const ROOT = join(import.meta.dirname, '../../..');
+const HOLDERS = ['stranger', ...roles, 'admin'] as const;
+type Holder = (typeof HOLDERS)[number];
+
+let web: TestWeb;
+const sessions = new Map<Holder, { cookie: string; csrf: string }>();
+
+beforeAll(async () => {
+  const files = new PublicFiles({
+    folder: join(ROOT, 'public'),
+    highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets'),
+  });
+  const views = new Views({ templates: join(ROOT, 'templates'), files });
+  const rights = new Rights({ find: (id) => web.apps.find(id) });
+  const router: Middleware = (ctx, next) =>
+    consoleRouter({
+      host: web.apps.host,
+      people: web.people,
+      access: new Access({ store: web.apps.store, users: web.users }),
+      rights,
+      views,
+      mistakes: () => [],
+      unsafe: () => undefined,
+      logs: { runLog: () => '/nowhere', buildLog: () => '/nowhere' },
+      uploads: { tmp: web.folder, maxBytes: 1_000 },
+      publicBase: () => web.url,
+      url: (app) => `${web.url}/apps/${app}/`,
+      usage: () => undefined,
+      logger: pino({ level: 'silent' }),
+    }).routes()(ctx as never, next) as Promise<void>;
+  web = await startWeb({ console: [router], pages: createPages(views, () => web.url, rights) });
+  for (const holder of HOLDERS) {
+    const email = `${holder}@example.com`;
+    const { account } = await web.people.add(
+      { email, password: 'correct horse', admin: holder === 'admin' },
+      adminToken('token'),
+    );
+    const id = await web.sessions.begin({ name: email, account: account.id });
+    sessions.set(holder, { cookie: `streamlit_host_session=${id}`, csrf: web.sessions.find(id)?.csrf ?? '' });
+  }
+});
+afterAll(() => web.close());
+
+/** An app that nothing was deployed to, with someone for every role, as it is before each request. */
+function reset(): void {
+  const given = roles.map((role): [string, Role] => [`person:${web.people.get(`${role}@example.com`).id}`, role]);
+  web.apps.put({ ...newApp('shop', 'Shop', new Date(0)), roles: Object.fromEntries(given) });
+}
+
+function allowed(holder: Holder, verb: Verb): boolean {
+  const rank = holder === 'admin' ? 'admin' : 'member';
+  if (!isAppVerb(verb)) return rankMay(rank, verb);
+  const role = roles.find((one) => one === holder);
+  return rank === 'admin' || roleMay(role, verb);
+}
+
+/** What holders that may not do it are told. */
+function refusalOf(holder: Holder, verb: Verb): { status: number; code: string } {
+  if (!isAppVerb(verb)) return { status: 403, code: 'admin-only' };
+  return holder === 'stranger' ? { status: 404, code: 'app-not-found' } : { status: 403, code: 'role-missing' };
+}
+
+async function send(holder: Holder, method: string, path: string): Promise<Answer> {
+  const { cookie = '', csrf = '' } = sessions.get(holder) ?? {};
+  const headers = { cookie, 'x-csrf-token': csrf, origin: web.url, accept: 'text/html' };
+  return ask(`${web.url}${path}`, { method: method.toUpperCase(), headers });
+}
+
+// A server that stops and a stream without an end say nothing more than the rest.
+const api = apiRoutes({ host: {}, sessions: {}, people: {}, access: {}, rights: {}, logs: {} } as never).filter(
+  ({ path }) => path !== '/events' && path !== '/server/stop',
+);
+
+const values: Record<string, string> = {
+  id: 'shop',
+  n: '1',
+  path: 'app.py',
+  user: 'nobody@example.com',
+  who: 'group:none',
+};
+
+describe.each(HOLDERS)('the API for a person who is a %s', (holder) => {
+  test.each(api.map(({ method, path, can }) => [method, path, can] as const))('%s %s', async (method, path, can) => {
+    reset();
+    const answer = await send(
+      holder,
+      method,
+      `/api${path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '')}`,
+    );
+    if (allowed(holder, can)) {
+      expect(answer.json.code).not.toBe('app-not-found');
+      expect(['admin-only', 'role-missing']).not.toContain(answer.json.code);
+      expect(answer.status).not.toBe(401);
+    } else expect(answer.json).toMatchObject(refusalOf(holder, can));
+  });
+});
+
+describe.each(HOLDERS)('the console for a person who is a %s', (holder) => {
+  test.each(consoleRoutes().map(({ method, path, can }) => [method, path, can] as const))(
+    '%s %s',
+    async (method, path, can) => {
+      reset();
+      const own: Record<string, string> = {
+        ':user': 'nobody@example.com',
+        ':preview': 'shop--x',
+        ':number': '1',
+        ':id': 'shop',
+      };
+      const answer = await send(
+        holder,
+        method,
+        `/console${path.replace(/:\w+|\*\w+/g, (name) => own[name] ?? 'app.py')}`,
+      );
+      const refusal = refusalOf(holder, can);
+      const sentence = {
+        'admin-only': 'Only an admin',
+        'role-missing': 'Only its',
+        'app-not-found': 'There is no app',
+      }[refusal.code];
+      if (allowed(holder, can)) {
+        for (const other of [
+          'Only an admin can do this',
+          'Ask an owner for that role',
+          'There is no app &quot;shop&quot;',
+        ])
+          expect(answer.text).not.toContain(other);
+        expect(answer.status).toBeLessThan(500);
+        expect(answer.headers.location ?? '').not.toContain('/console/login');
+      } else {
+        expect(answer.status).toBe(refusal.status);
+        expect(answer.text).toContain(sentence);
+      }
+    },
+  );
+});
+
+test('every verb has a door', () => {
+  const used = new Set<string>([...api, ...consoleRoutes()].map(({ can }) => can));
+  // The gateway asks for "open" of an app's own pages, too.
+  expect([...used].sort()).toEqual(Object.keys(verbs).sort());
+});
