@@ -4,6 +4,7 @@ import type { Verb } from './completion.js';
 import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
 import type { LayoutOptions } from './layout.js';
+import type { TokensOptions } from './tokens.js';
 import type { UserOptions } from './user.js';
 
 /** Creates what a verb gets, once its options are parsed. */
@@ -20,6 +21,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
 /** The actions on roles in an app, and on accounts. */
 const ACCESS_ACTIONS = ['grant', 'revoke'];
+const TOKEN_ACTIONS = ['create', 'revoke'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
 /**
@@ -295,6 +297,18 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('list, grant or revoke roles in an app')
     .action(async (app: string, action: string | undefined, words: string[], _options: unknown, command: Command) =>
       (await import('./access.js')).access(cli(command), app, action, words),
+    );
+  program
+    .command('tokens')
+    .addArgument(new Argument('[action]', 'the action (default: list the tokens)').choices(TOKEN_ACTIONS))
+    .argument('[name]', 'create: what the token is for; revoke: its id')
+    .option('--scope <scope>', 'create: read, deploy or manage (default: deploy)')
+    .option('--app <app...>', 'create: the apps the token is for (default: all you have a role in)')
+    .option('--days <n>', 'create: how many days it works', wholeNumber(366), 90)
+    .option('--deploy <app>', 'deploy tokens of this app, for CI, instead of your own tokens')
+    .description('list, create or revoke tokens for scripts and git')
+    .action(async (action: string | undefined, name: string | undefined, options: TokensOptions, command: Command) =>
+      (await import('./tokens.js')).tokens(cli(command), action, name, options),
     );
   program
     .command('user')

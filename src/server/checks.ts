@@ -23,7 +23,7 @@ export interface CheckResult {
 
 export interface ChecksOptions {
   cage: Pick<Cage, 'kind' | 'sentence' | 'tryAgain'>;
-  paths: Pick<Paths, 'data' | 'adminToken' | 'vaultKey' | 'users' | 'sessions'>;
+  paths: Pick<Paths, 'data' | 'adminToken' | 'vaultKey' | 'users' | 'tokens' | 'sessions'>;
   /** True where apps can use the console. */
   unsafe: boolean;
   publicBase: () => string;
@@ -96,7 +96,7 @@ async function runCheck(name: string, check: Check, limitMs: number): Promise<Ch
 /** Who may read what only the server may, and whether it can be written. */
 async function checkData(paths: ChecksOptions['paths'], uid: number | undefined): Promise<string> {
   const { data } = paths;
-  for (const path of [data, paths.adminToken, paths.vaultKey, paths.users, paths.sessions]) {
+  for (const path of [data, paths.adminToken, paths.vaultKey, paths.users, paths.tokens, paths.sessions]) {
     const facts = await stat(path).catch(ifMissing);
     if (facts === undefined) continue;
     if ((facts.mode & 0o077) !== 0)

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { Attempts } from '../domain/access/attempts.js';
-import { authenticate, type Principal } from '../domain/access/principal.js';
+import { authenticate, tokenOf, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { Rights } from '../domain/access/rights.js';
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
+import { looksLikeToken } from '../domain/access/tokens.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
@@ -27,12 +28,14 @@ import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Credentials } from '../store/credentials.js';
 import { Access as AppAccess } from '../host/access.js';
+import { AccessTokens } from '../host/tokens.js';
 import { People } from '../host/people.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
 import { Passwords } from '../store/passwords.js';
 import { Sessions } from '../store/sessions.js';
+import { Tokens } from '../store/tokens.js';
 import { Users } from '../store/users.js';
 import { sessionFrom } from '../web/auth.js';
 import { baseOf } from '../web/session-cookie.js';
@@ -96,7 +99,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const appAccess = new AppAccess({ store, users });
   const rights = new Rights(store);
   const attempts = new Attempts();
-  const check = credentials.check.bind(credentials);
+  const tokens = new AccessTokens({
+    ...{ people, store, tokens: await Tokens.open(paths, (text) => logger.error(text)) },
+    warn: (text) => logger.warn(text),
+  });
+  const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
     folder: join(root, 'public'),
@@ -126,7 +133,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     publicBase: appsBase,
     visitor,
     appHeaders: config.appHeaders,
-    logsIn: (authorization) => authenticate(authorization, check) !== undefined,
+    logsIn: (authorization) =>
+      // One that has ended as well: it is nobody else's to see.
+      looksLikeToken(tokenOf(authorization) ?? '') || authenticate(authorization, check) !== undefined,
     wake: (app) => composed.sleeper.wake(app),
     absent: new Absent({
       page: (page, app, facts) => {
@@ -155,6 +164,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     host,
     people,
     access: appAccess,
+    tokens,
     rights,
     views,
     publicBase,
@@ -180,6 +190,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     access: { check, sessions, attempts, people },
     people,
     appAccess,
+    tokens,
     rights,
     visitor,
     logs: paths,

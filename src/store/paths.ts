@@ -68,6 +68,14 @@ export class Paths {
   get lastUsers(): string {
     return join(this.data, 'users.last-good.json');
   }
+  /** The hashes of the tokens of people and apps. */
+  get tokens(): string {
+    return join(this.data, 'tokens.json');
+  }
+  /** What they were before the last change. */
+  get lastTokens(): string {
+    return join(this.data, 'tokens.last-good.json');
+  }
   /** The console's sessions. */
   get sessions(): string {
     return join(this.data, 'sessions.json');

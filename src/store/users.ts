@@ -1,12 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import { accountSchema, findAccount, type Account } from '../domain/access/account.js';
-import { hasCode, messageOf, Refusal } from '../errors.js';
-import { replaceFile } from '../lib/replace-file.js';
-import { Turns } from '../lib/turns.js';
+import { Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
+import { RecordFile } from './record-file.js';
 
 /** How long an invitation or a reset link works (ms). */
 export const LINK_MS = 72 * 3_600_000;
@@ -40,55 +37,53 @@ export interface NewLink {
 }
 
 /**
- * The accounts and their links, in memory and in `users.json`, owner-readable only. A change is on disk before it counts.
- * Neither a password nor the code of a link can be read from the file.
+ * The accounts and their links, in `users.json`. Neither a password nor the code of a link can be read from the file.
  */
 export class Users {
-  readonly #paths: Pick<Paths, 'users' | 'lastUsers'>;
+  readonly #record: RecordFile<Content>;
   readonly #now: () => number;
-  readonly #turns = new Turns();
-  #content: Content = { accounts: [], links: [] };
-  /** True where the file could not be read: it is not written over. */
-  #damaged = false;
-  /** True where the copy from before stands in: it must stay as it is. */
-  #fromLast = false;
 
-  private constructor(paths: Pick<Paths, 'users' | 'lastUsers'>, now: () => number) {
-    this.#paths = paths;
+  private constructor(record: RecordFile<Content>, now: () => number) {
+    this.#record = record;
     this.#now = now;
   }
 
   /** The accounts that the data folder holds. @param warn called with what could not be read */
   static async open(
-    paths: Pick<Paths, 'users' | 'lastUsers'>,
+    { users: file, lastUsers: last }: Pick<Paths, 'users' | 'lastUsers'>,
     warn: (sentence: string) => void,
     now: () => number = Date.now,
   ): Promise<Users> {
-    const users = new Users(paths, now);
-    await users.#load(warn);
-    return users;
+    const record = await RecordFile.open<Content>({
+      ...{ file, last, warn },
+      schema: fileSchema,
+      empty: { accounts: [], links: [] },
+      what: 'the accounts',
+      without: 'nobody can log in with an account',
+    });
+    return new Users(record, now);
   }
 
   /** All accounts, by e-mail address. */
   list(): Account[] {
-    return [...this.#content.accounts].sort((a, b) => (a.email < b.email ? -1 : 1));
+    return [...this.#record.content.accounts].sort((a, b) => (a.email < b.email ? -1 : 1));
   }
 
   /** The account with this id. */
   find(id: string): Account | undefined {
-    return this.#content.accounts.find((one) => one.id === id);
+    return this.#record.content.accounts.find((one) => one.id === id);
   }
 
   /** The account that a person means by its id or e-mail address. @throws Refusal `user-not-found` */
   get(text: string): Account {
-    const account = findAccount(this.#content.accounts, text);
+    const account = findAccount(this.#record.content.accounts, text);
     if (account !== undefined) return account;
     throw new Refusal('not-found', 'user-not-found', `There is no account "${text}".`);
   }
 
   /** Adds an account. @throws Refusal `email-taken` */
   async add(make: (id: string, now: Date) => Account): Promise<Account> {
-    return this.#change((content) => {
+    return this.#record.change((content) => {
       const account = make(randomBytes(9).toString('base64url'), new Date(this.#now()));
       demandFree(content.accounts, account);
       return [{ ...content, accounts: [...content.accounts, account] }, account];
@@ -100,7 +95,7 @@ export class Users {
    * @throws Refusal `user-not-found`, `email-taken`, and whatever the change throws
    */
   async update(id: string, change: (account: Account, all: readonly Account[]) => Account): Promise<Account> {
-    return this.#change((content) => {
+    return this.#record.change((content) => {
       const before = this.get(id);
       const after = change(before, content.accounts);
       demandFree(content.accounts, after);
@@ -112,7 +107,7 @@ export class Users {
   async makeLink(account: string, kind: Link['kind'], by: string): Promise<NewLink> {
     const code = randomBytes(24).toString('base64url');
     const expiresAt = this.#now() + LINK_MS;
-    return this.#change((content) => {
+    return this.#record.change((content) => {
       const oldest = this.#now() - REMEMBERED_MS;
       const kept = content.links.filter((one) => one.account !== account && one.expiresAt > oldest);
       const link: Link = { hash: hashOf(code), account, kind, by, expiresAt, used: false };
@@ -126,7 +121,7 @@ export class Users {
   /** The link with this code, also if it no longer works; undefined where there never was one, or it was replaced. */
   findLink(code: string): Link | undefined {
     const hash = hashOf(code);
-    return this.#content.links.find((one) => one.hash === hash);
+    return this.#record.content.links.find((one) => one.hash === hash);
   }
 
   /** True while a link works. */
@@ -139,7 +134,7 @@ export class Users {
    * @throws Refusal `link-used`
    */
   async useLink(code: string, change: (account: Account) => Account): Promise<Account> {
-    return this.#change((content) => {
+    return this.#record.change((content) => {
       const link = this.findLink(code);
       const account = link === undefined || !this.isOpen(link) ? undefined : this.find(link.account);
       if (link === undefined || account === undefined)
@@ -150,47 +145,6 @@ export class Users {
       return [{ accounts, links }, after];
     });
   }
-
-  /** One change after the other, each on disk before the next. */
-  async #change<T>(make: (content: Content) => [Content, T]): Promise<T> {
-    return this.#turns.take('', async () => {
-      if (this.#damaged) {
-        const sentence = `Cannot read ${this.#paths.users}, which holds the accounts. Restore it from a backup and restart the server, or delete it to start without accounts.`;
-        throw new Refusal('unavailable', 'users-unreadable', sentence);
-      }
-      const [content, result] = make(this.#content);
-      await mkdir(dirname(this.#paths.users), { recursive: true });
-      await replaceFile(this.#paths.users, `${JSON.stringify(content, null, 2)}\n`, {
-        mode: 0o600,
-        last: this.#fromLast ? undefined : this.#paths.lastUsers,
-      });
-      this.#fromLast = false;
-      this.#content = content;
-      return result;
-    });
-  }
-
-  async #load(warn: (sentence: string) => void): Promise<void> {
-    const { users, lastUsers } = this.#paths;
-    try {
-      this.#content = await readContent(users);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
-      const last = await readContent(lastUsers).catch(() => undefined); // That there is none either is told below.
-      this.#damaged = last === undefined;
-      this.#fromLast = last !== undefined;
-      this.#content = last ?? this.#content;
-      const instead = last === undefined ? 'nobody can log in with an account' : 'its previous version is used';
-      warn(`cannot read ${users}, so ${instead}: ${messageOf(error)}`);
-    }
-  }
-}
-
-async function readContent(path: string): Promise<Content> {
-  const content = fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
-  // A copy or a restored backup may have left it open to others.
-  if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);
-  return content;
 }
 
 /** @throws Refusal `email-taken` */

@@ -3,6 +3,7 @@ import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
 import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
+import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
 import type { Controller } from '../in-place/controller.js';
 import type { Rights } from '../domain/access/rights.js';
@@ -42,6 +43,7 @@ export interface WebOptions {
   people: People;
   /** Gives roles in apps. */
   appAccess: AppAccess;
+  tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
   /** Where the logs are. */
@@ -100,6 +102,7 @@ export function createWeb(options: WebOptions): RequestListener {
     host: options.host,
     people: options.people,
     access: options.appAccess,
+    tokens: options.tokens,
     rights: options.rights,
     controller: options.controller,
     publicBase: () => options.publicBase(),

@@ -34,6 +34,31 @@ export interface Notice {
   text: string;
 }
 
+/** The tokens of an account or an app, and the form for a new one. */
+export interface TokensView {
+  /** Where the forms are sent to. */
+  action: string;
+  list: {
+    id: string;
+    name: string;
+    hint: string;
+    scope: string;
+    apps: string;
+    expires: string;
+    used: TimeView | undefined;
+  }[];
+  /** The token that was just made: it is shown once. */
+  made: { name: string; secret: string } | undefined;
+  personal: boolean;
+  scopes: { name: string; chosen: boolean }[];
+  name: string;
+  apps: string;
+  days: string;
+  most: number;
+  error: string | undefined;
+  field: string | undefined;
+}
+
 /** A form about an account. */
 interface AccountForm {
   /** The link that was just made: it is shown once. */
@@ -127,6 +152,7 @@ export interface Pages {
   'console/account': {
     /** undefined where the admin token is logged in. */
     account: AccountView | undefined;
+    tokens: TokensView | undefined;
     notice: Notice | undefined;
     name: string;
     error: string | undefined;
@@ -226,6 +252,8 @@ export interface Pages {
   'console/access': AppPage & {
     holders: { who: string; title: string; group: boolean; role: string; disabled: boolean }[];
     roles: { name: string; may: string; chosen: boolean }[];
+    /** The deploy tokens; undefined for a preview. */
+    tokens: TokensView | undefined;
     /** What was typed, and why it was refused. */
     who: string;
     error: string | undefined;

@@ -74,6 +74,40 @@ test('an admin invites a person, who joins, works, and is out once the account i
   await ada.waitForURL(`${host.url}/console/`);
 });
 
+test('an owner shares an app and creates tokens, which are shown once', async () => {
+  await host.send('POST', '/apps', { name: 'Shop' });
+  await host.send('PUT', `/apps/shop/roles/${EMAIL}`, { role: 'owner' });
+  await ada.goto(`${host.url}/console/apps/shop`);
+  await ada.getByRole('link', { name: 'Access', exact: true }).click();
+  await byLabel(ada, 'Person or group').fill('group:sales');
+  await byLabel(ada, 'developer').check();
+  await button(ada, 'Save role').click();
+  await notice(ada, 'role').waitFor();
+  await check(ada, 'access');
+  await ada.getByText('Create a token').click();
+  await byLabel(ada, 'Token name').fill('CI');
+  await button(ada, 'Create token').click();
+  const deploys = await notice(ada, 'token-made').locator('code').textContent();
+  expect(deploys).toMatch(/^shd_/);
+  await button(ada, 'Remove Ada').click();
+  await ada.getByText('shop would have no owner').waitFor();
+
+  await ada.goto(`${host.url}/console/account`);
+  await ada.getByText('Create a token').click();
+  await byLabel(ada, 'Token name').fill('laptop');
+  await byLabel(ada, 'Scope').selectOption('read');
+  await check(ada, 'token-form');
+  await button(ada, 'Create token').click();
+  const secret = (await notice(ada, 'token-made').locator('code').textContent()) ?? '';
+  await check(ada, 'token-made');
+  const ask = async (): Promise<number> =>
+    (await fetch(`${host.url}/api/apps/shop`, { headers: { authorization: `Bearer ${secret}` } })).status;
+  expect(await ask()).toBe(200);
+  await button(ada, 'Revoke laptop').click();
+  await notice(ada, 'revoked').waitFor();
+  expect(await ask()).toBe(401);
+});
+
 test('the admin token logs in next to accounts', async () => {
   const page = await openTab(browser);
   await page.goto(`${host.url}/console/`);

@@ -1,3 +1,12 @@
+import type { Scope } from './scopes.js';
+
+/** What a token is for. */
+export interface Limits {
+  scope: Scope;
+  /** The apps that it is for, with their previews; undefined = all. */
+  apps: readonly string[] | undefined;
+}
+
 /** Who acts: a person, a token (a script), or the server itself. Every door names one, and every record keeps its name. */
 export interface Principal {
   readonly kind: 'person' | 'token' | 'system';
@@ -9,6 +18,10 @@ export interface Principal {
   readonly admin?: boolean;
   /** The groups of the account. */
   readonly groups?: readonly string[];
+  /** What a token is limited to, of what its person may do. */
+  readonly limits?: Limits;
+  /** The app that a deploy token belongs to, which is its developer. */
+  readonly deploys?: string;
 }
 
 /** The holder of the admin token. @param kind a script, or a person who logged in with it */

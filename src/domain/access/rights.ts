@@ -1,7 +1,18 @@
 import { Refusal } from '../../errors.js';
 import type { App } from '../app/app.js';
-import { isAppVerb, leastRole, rankMay, roleMay, type AppVerb, type ServerVerb, type Verb } from './permissions.js';
-import type { Principal } from './principal.js';
+import { listed } from '../../lib/words.js';
+import {
+  isAppVerb,
+  leastRole,
+  leastScope,
+  rankMay,
+  roleMay,
+  scopeMay,
+  type AppVerb,
+  type ServerVerb,
+  type Verb,
+} from './permissions.js';
+import type { Limits, Principal } from './principal.js';
 import { roleIn, type Role } from './roles.js';
 
 /** Finds apps by their ids. */
@@ -21,6 +32,7 @@ export class Rights {
   roleOf(by: Principal, app: App): Role | undefined {
     if (by.admin === true) return 'owner';
     const whole = app.preview === undefined ? app : this.#apps.find(app.preview.of);
+    if (whole !== undefined && by.deploys === whole.id) return 'developer';
     return roleIn(whole?.roles, by);
   }
 
@@ -28,6 +40,7 @@ export class Rights {
   may(by: Principal, verb: ServerVerb): boolean;
   may(by: Principal, verb: AppVerb, app: App): boolean;
   may(by: Principal, verb: Verb, app?: App): boolean {
+    if (lacking(by.limits, verb, app?.preview?.of ?? app?.id) !== undefined) return false;
     if (!isAppVerb(verb)) return rankMay(by.admin === true ? 'admin' : 'member', verb);
     return app !== undefined && roleMay(this.roleOf(by, app), verb);
   }
@@ -35,9 +48,12 @@ export class Rights {
   /**
    * Lets nobody do what they may not. Somebody without a role in an app is told the same as for an app that does not exist.
    * @param id the app, for what is done to one
-   * @throws Refusal `app-not-found`, `role-missing`, `admin-only`
+   * @throws Refusal `app-not-found`, `role-missing`, `admin-only`, `scope-missing`, `token-app-missing`
    */
   demand(by: Principal, verb: Verb, id?: string): void {
+    // Before it is looked for an app: a token that is not for it learns nothing of it.
+    const lacks = lacking(by.limits, verb, this.#apps.find(id ?? '')?.preview?.of ?? id);
+    if (lacks !== undefined) throw lacks;
     if (!isAppVerb(verb)) {
       if (this.may(by, verb)) return;
       throw new Refusal('forbidden', 'admin-only', 'Only an admin can do this. Ask an admin of this server.');
@@ -52,4 +68,20 @@ export class Rights {
       `You are a ${role} of ${id ?? ''}. Only its ${leastRole(verb)}s can do this. Ask an owner for that role.`,
     );
   }
+}
+
+/** What a token that is limited to some apps may do to the server all the same. */
+const HARMLESS: readonly Verb[] = ['me', 'list'];
+
+/** Why a token may not do this, whatever its person may; undefined where it may. @param app the app, of a preview its own one */
+function lacking(limits: Limits | undefined, verb: Verb, app: string | undefined): Refusal | undefined {
+  if (limits === undefined) return undefined;
+  if (!scopeMay(limits.scope, verb)) {
+    const sentence = `This token has the scope ${limits.scope}, and this needs ${leastScope(verb)}. Create a token with that scope.`;
+    return new Refusal('forbidden', 'scope-missing', sentence);
+  }
+  if (limits.apps === undefined || HARMLESS.includes(verb)) return undefined;
+  if (isAppVerb(verb) && app !== undefined && limits.apps.includes(app)) return undefined;
+  const sentence = `This token is only for ${listed(limits.apps, 5)}. Create one that is for more.`;
+  return new Refusal('forbidden', 'token-app-missing', sentence);
 }

@@ -8,6 +8,9 @@ type Codes = readonly ProblemCode[];
 const ANY: Codes = [
   'not-signed-in',
   'token-wrong',
+  'token-ended',
+  'scope-missing',
+  'token-app-missing',
   'too-many-attempts',
   'not-from-the-console',
   'csrf-token-missing',

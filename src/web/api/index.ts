@@ -13,6 +13,7 @@ import { meRoutes } from './me.js';
 import { describeApi } from './openapi.js';
 import { peopleRoutes } from './people.js';
 import { mount, type ApiContext, type Route } from './route.js';
+import { tokenRoutes } from './tokens.js';
 import { serverRoutes } from './server.js';
 
 export interface ApiOptions extends ApiContext {
@@ -34,6 +35,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...accessRoutes(api),
     ...peopleRoutes(api),
     ...meRoutes(api),
+    ...tokenRoutes(api),
     ...serverRoutes(api),
   ];
 }

@@ -43,7 +43,7 @@ export function meRoutes(api: ApiContext): Route[] {
       method: 'get',
       path: '/me',
       tag: 'people',
-      can: 'account',
+      can: 'me',
       summary: 'Get your own account',
       answers: { 200: { description: 'Who you are.', content: { 'application/json': meSchema } } },
       async handle(ctx) {
@@ -58,7 +58,7 @@ export function meRoutes(api: ApiContext): Route[] {
       can: 'account',
       summary: 'Change your name',
       body: { 'application/json': bodies.change },
-      codes: ['account-only', 'person-name-invalid', 'users-unreadable'],
+      codes: ['account-only', 'person-name-invalid', 'record-unreadable'],
       answers: { 200: { description: 'Who you are.', content: { 'application/json': meSchema } } },
       async handle(ctx) {
         const by = signedIn(ctx).principal;
@@ -76,7 +76,7 @@ export function meRoutes(api: ApiContext): Route[] {
       summary: 'Change your password',
       description: 'Your other sessions end.',
       body: { 'application/json': bodies.password },
-      codes: ['account-only', 'password-wrong', 'password-weak', 'users-unreadable'],
+      codes: ['account-only', 'password-wrong', 'password-weak', 'record-unreadable'],
       answers: { 204: { description: 'The password was changed.' } },
       async handle(ctx) {
         const { principal, session } = signedIn(ctx);

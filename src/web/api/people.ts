@@ -51,7 +51,7 @@ const bodies = {
   }),
 };
 const INPUT = ['email-invalid', 'email-taken', 'group-invalid', 'groups-too-many', 'person-name-invalid'] as const;
-const STORED = ['users-unreadable'] as const;
+const STORED = ['record-unreadable'] as const;
 
 /** The calls about accounts, for admins. */
 export function peopleRoutes(api: ApiContext): Route[] {

@@ -5,6 +5,7 @@ import type { Verb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Host } from '../../host/host.js';
 import type { Access } from '../../host/access.js';
+import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Logger } from '../../logger.js';
@@ -21,6 +22,7 @@ export interface ApiContext {
   host: Host;
   people: People;
   access: Access;
+  tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
   /** The apps in place. */

@@ -2,11 +2,12 @@ import { roles, type Role } from '../../domain/access/roles.js';
 import { verbs } from '../../domain/access/permissions.js';
 import { Refusal } from '../../errors.js';
 import { attempt, refused, type Page } from './page.js';
+import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
 import type { AddRoute } from './route.js';
 
 /** Who has which role in an app. */
 export function accessRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/access', 'access', (page) => show(page));
+  add('get', '/apps/:id/access', 'access', (page) => show(page, {}));
   add('post', '/apps/:id/access', 'access', (page) =>
     attempt(
       async () => {
@@ -14,7 +15,7 @@ export function accessRoutes(add: AddRoute): void {
         await page.deps.access.grant(id, page.field('who'), roleIn(page));
         page.go(`apps/${id}/access?done=role`);
       },
-      (refusal) => show(page, refusal),
+      (refusal) => show(page, {}, refusal),
     ),
   );
   add('post', '/apps/:id/access/remove', 'access', (page) =>
@@ -25,7 +26,23 @@ export function accessRoutes(add: AddRoute): void {
         // Who took their own role away may see this page no longer.
         page.go(page.may('access') ? `apps/${id}/access?done=role-removed` : '');
       },
-      (refusal) => show(page, undefined, refusal),
+      (refusal) => show(page, {}, undefined, refusal),
+    ),
+  );
+  add('post', '/apps/:id/access/tokens', 'access', (page) =>
+    attempt(
+      async () => show(page, { made: await page.deps.tokens.makeForApp(page.status.app.id, tokenIn(page)) }),
+      (refusal) => show(page, { refusal }),
+    ),
+  );
+  add('post', '/apps/:id/access/tokens/revoke', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        await page.deps.tokens.revoke({ app: id }, page.field('token'));
+        page.go(`apps/${id}/access?done=revoked`);
+      },
+      (refusal) => show(page, { refusal }),
     ),
   );
 }
@@ -37,8 +54,8 @@ function roleIn(page: Page): Role {
   throw new Refusal('invalid', 'field-invalid', `"role" must be one of ${roles.join(', ')}.`, { field: 'role' });
 }
 
-/** @param refusal why the form was refused @param failed why a role was not removed */
-async function show(page: Page, refusal?: Refusal, failed?: Refusal): Promise<void> {
+/** @param tokens what a form about tokens did @param refusal why the form was refused @param failed why a role was not removed */
+async function show(page: Page, tokens: TokensTold, refusal?: Refusal, failed?: Refusal): Promise<void> {
   const { id, preview } = page.status.app;
   page.show(
     'console/access',
@@ -52,11 +69,12 @@ async function show(page: Page, refusal?: Refusal, failed?: Refusal): Promise<vo
         disabled: account?.disabled ?? false,
       })),
       roles: roles.map((name) => ({ name, may: whatMay(name), chosen: name === (page.field('role') || 'viewer') })),
+      tokens: preview === undefined ? presentTokens(page, { app: id }, `apps/${id}/access/tokens`, tokens) : undefined,
       who: refusal === undefined ? '' : page.field('who'),
       error: refusal?.message,
       field: refusal?.field,
     },
-    (refusal ?? failed)?.status,
+    (refusal ?? failed ?? tokens.refusal)?.status,
   );
 }
 

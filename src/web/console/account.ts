@@ -3,9 +3,10 @@ import { demandAccount } from '../api/me.js';
 import { signedIn } from '../auth.js';
 import { attempt, type Page } from './page.js';
 import { presentAccount } from './people.js';
+import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
 import type { AddRoute } from './route.js';
 
-/** One's own account: name and password. */
+/** One's own account: name, password and tokens. */
 export function accountRoutes(add: AddRoute): void {
   add('get', '/account', 'account', (page) => show(page));
   add('post', '/account', 'account', (page) =>
@@ -28,20 +29,40 @@ export function accountRoutes(add: AddRoute): void {
       async (refusal) => show(page, refusal),
     ),
   );
+  add('post', '/account/tokens', 'account', (page) =>
+    attempt(
+      async () => {
+        const made = await page.deps.tokens.make(demandAccount(page.by), tokenIn(page));
+        show(page, undefined, { made });
+      },
+      async (refusal) => show(page, undefined, { refusal }),
+    ),
+  );
+  add('post', '/account/tokens/revoke', 'account', (page) =>
+    attempt(
+      async () => {
+        await page.deps.tokens.revoke({ account: demandAccount(page.by) }, page.field('token'));
+        page.go('account?done=revoked');
+      },
+      async (refusal) => show(page, undefined, { refusal }),
+    ),
+  );
 }
 
-function show(page: Page, refusal?: Refusal): void {
+function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
   const account = page.by.account === undefined ? undefined : page.deps.people.get(page.by.account);
   const typed = refusal !== undefined && refusal.field === 'name';
   page.show(
     'console/account',
     {
       account: account === undefined ? undefined : presentAccount(page, account),
+      tokens:
+        account === undefined ? undefined : presentTokens(page, { account: account.id }, 'account/tokens', tokens),
       notice: page.notice,
       name: typed ? page.field('name') : (account?.name ?? ''),
       error: refusal?.message,
       field: refusal?.field,
     },
-    refusal?.status,
+    (refusal ?? tokens?.refusal)?.status,
   );
 }

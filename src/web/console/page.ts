@@ -7,6 +7,7 @@ import type { Paths } from '../../store/paths.js';
 import type { AppVerb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Access } from '../../host/access.js';
+import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import { signedIn } from '../auth.js';
 import { siteOf } from '../pages.js';
@@ -21,6 +22,7 @@ export interface ConsoleDeps {
   people: People;
   /** Gives roles in apps. */
   access: Access;
+  tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
   views: Views;
@@ -60,6 +62,7 @@ const DONE: Record<string, string> = {
   'user-change': 'Account saved.',
   'user-disable': 'Account disabled. Its sessions have ended.',
   'user-enable': 'Account enabled.',
+  revoked: 'Token revoked.',
   role: 'Role saved.',
   'role-removed': 'Role removed.',
   password: 'Password changed. Your other sessions have ended.',

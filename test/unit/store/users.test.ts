@@ -93,6 +93,6 @@ test('without a previous version, a damaged file is left alone: no account works
   await writeFile(paths.users, 'nonsense');
   const users = await open();
   expect(users.list()).toEqual([]);
-  await expect(add(users, 'ada@example.com')).rejects.toMatchObject({ code: 'users-unreadable' });
+  await expect(add(users, 'ada@example.com')).rejects.toMatchObject({ code: 'record-unreadable' });
   expect(await readFile(paths.users, 'utf8')).toBe('nonsense');
 });

@@ -144,7 +144,7 @@ describe('an account', () => {
       name: 'ada@example.com',
       admin: false,
       user: { email: 'ada@example.com' },
-      may: ['account', 'list', 'create'],
+      may: ['me', 'account', 'list', 'create'],
     });
     expect((await web.api('/me')).json).toMatchObject({ kind: 'token', name: 'admin', admin: true, user: null });
   });
@@ -245,7 +245,15 @@ describe('a member', () => {
 });
 
 describe('every call of the API', () => {
-  const routes = apiRoutes({ host: {}, sessions: {}, people: {}, rights: {}, logs: {} } as never);
+  const routes = apiRoutes({
+    host: {},
+    sessions: {},
+    people: {},
+    access: {},
+    tokens: {},
+    rights: {},
+    logs: {},
+  } as never);
   const sent = (path: string): string =>
     path.replace('{id}', 'secret').replace('{n}', '1').replace('{path}', 'app.py').replace('{user}', 'bob@example.com');
 
@@ -262,7 +270,7 @@ describe('every call of the API', () => {
     await member('bob@example.com');
     web.apps.put(newApp('secret', 'Secret', new Date(0)));
     for (const { method, path, can } of routes) {
-      const own = (['account', 'list', 'create'] as Verb[]).includes(can);
+      const own = (['me', 'account', 'list', 'create'] as Verb[]).includes(can);
       if (own) continue;
       const name = `${method} ${path}`;
       const answer = await as(eve, sent(path), { method: method.toUpperCase() });

@@ -10,9 +10,10 @@ import type { NewApp } from '../../../src/apps/new-apps.js';
 import type { FileChange } from '../../../src/apps/files.js';
 import type { ProjectFile } from '../../../src/apps/source.js';
 import type { Deploy } from '../../../src/deploys/ongoing.js';
-import type { Principal } from '../../../src/domain/access/principal.js';
+import type { CheckToken, Principal } from '../../../src/domain/access/principal.js';
 import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js';
 import { Access as AppAccess } from '../../../src/host/access.js';
+import { AccessTokens } from '../../../src/host/tokens.js';
 import { People } from '../../../src/host/people.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
@@ -33,6 +34,7 @@ import type { AppStore, Change } from '../../../src/store/apps.js';
 import { Credentials } from '../../../src/store/credentials.js';
 import { Passwords } from '../../../src/store/passwords.js';
 import { Sessions } from '../../../src/store/sessions.js';
+import { Tokens } from '../../../src/store/tokens.js';
 import { Users } from '../../../src/store/users.js';
 import type { Rotation } from '../../../src/store/vault.js';
 import { createWeb, type WebOptions } from '../../../src/web/server.js';
@@ -342,12 +344,14 @@ export class QuietApps {
   }
 
   /** What changes the records of apps. */
-  get store(): Pick<AppStore, 'get' | 'update'> {
+  get store(): Pick<AppStore, 'get' | 'find' | 'update' | 'subscribe'> {
     const update = async (id: string, change: Change): Promise<App> => {
       this.put(change(this.get(id).app));
       return this.get(id).app;
     };
-    return { get: (id) => this.get(id).app, update };
+    const find = (id: string): App | undefined => this.find(id);
+    const subscribe: AppStore['subscribe'] = () => () => false;
+    return { get: (id) => this.get(id).app, find, update, subscribe };
   }
 
   put(app: App): void {
@@ -380,6 +384,7 @@ export interface TestWeb {
   sessions: Sessions;
   people: People;
   users: Users;
+  tokens: AccessTokens;
   folder: string;
   /** What the platform's log says. */
   logged: string[];
@@ -406,6 +411,12 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
   );
   const appAccess = new AppAccess({ store: apps.store, users });
   const people = new People({ users, passwords: new Passwords(LIGHT), sessions });
+  const tokenPaths = { tokens: join(folder, 'tokens.json'), lastTokens: join(folder, 'tokens.last-good.json') };
+  const tokens = new AccessTokens({
+    ...{ people, store: apps.store, warn: () => undefined },
+    tokens: await Tokens.open(tokenPaths, () => undefined),
+  });
+  const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
   const closing = new AbortController();
@@ -417,7 +428,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       publicBase: () => base,
       url: (app) => `${base}/apps/${app}/`,
       access: {
-        check: (token) => credentials.check(token),
+        check,
         sessions,
         people,
         attempts: new Attempts(),
@@ -425,6 +436,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       },
       people,
       appAccess,
+      tokens,
       rights: new Rights(apps),
       logs: {
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
@@ -454,6 +466,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     sessions,
     people,
     users,
+    tokens,
     folder,
     logged,
     stopped,

@@ -11,7 +11,7 @@ import { linksOf } from '../../../src/web/links.js';
 import { presentTime } from '../../../src/web/numbers.js';
 import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
-import { Views, type GatewayPage, type LogView, type Pages } from '../../../src/web/views.js';
+import { Views, type GatewayPage, type LogView, type Pages, type TokensView } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const files = new PublicFiles({
@@ -97,6 +97,19 @@ const account = {
   lastLogin: presentTime('2026-01-01T00:00:00Z', new Date()),
   self: true,
 };
+const tokens: TokensView = {
+  action: links.console('account/tokens'),
+  list: [{ id: 'x', name: evil, hint: evil, scope: 'read', apps: evil, expires: evil, used: undefined }],
+  made: { name: evil, secret: evil },
+  personal: true,
+  scopes: [{ name: 'read', chosen: true }],
+  name: evil,
+  apps: evil,
+  days: '90',
+  most: 366,
+  error: evil,
+  field: 'name',
+};
 const link = { title: evil, url: evil, email: evil };
 const typed = { email: evil, name: evil, groups: evil, admin: true, error: evil, field: 'email' };
 
@@ -117,11 +130,12 @@ const models: Pages = {
     notice: undefined,
     holders: [{ who: evil, title: evil, group: false, role: 'owner', disabled: false }],
     roles: [{ name: 'viewer', may: evil, chosen: true }],
+    tokens,
     who: evil,
     error: evil,
     field: 'who',
   },
-  'console/account': { account, notice: undefined, name: evil, error: evil, field: 'name' },
+  'console/account': { account, tokens, notice: undefined, name: evil, error: evil, field: 'name' },
   'console/apps': {
     apps: [app, preview],
     summary: '1 app',

@@ -35,7 +35,7 @@ describe('nobody may do more than was meant', () => {
   });
 
   test('a member', () => {
-    expect(serverVerbs.filter((verb) => rankMay('member', verb))).toEqual(['account', 'list', 'create']);
+    expect(serverVerbs.filter((verb) => rankMay('member', verb))).toEqual(['me', 'account', 'list', 'create']);
   });
 });
 

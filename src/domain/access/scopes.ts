@@ -1,0 +1,4 @@
+/** What a token is for, from the least to the most. */
+export const scopes = ['read', 'deploy', 'manage'] as const;
+
+export type Scope = (typeof scopes)[number];

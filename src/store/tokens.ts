@@ -1,0 +1,115 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { PREFIX, tokenSchema, type Token } from '../domain/access/tokens.js';
+import { Refusal } from '../errors.js';
+import type { Paths } from './paths.js';
+import { RecordFile } from './record-file.js';
+
+/** How long a revoked or expired token is remembered (ms), to tell its holder why it is refused. */
+const REMEMBERED_MS = 30 * 24 * 3_600_000;
+
+/** How old (ms) the time of last use on disk may be: not every request is worth a write. */
+const USED_MS = 3_600_000;
+
+/** The most tokens of one account or app. */
+const MAX_TOKENS = 100;
+
+const fileSchema = z.object({ tokens: z.array(tokenSchema) });
+
+/** What a new token is made of. */
+export type TokenFacts = Pick<Token, 'name' | 'of' | 'scope' | 'apps' | 'expiresAt'>;
+
+/** The tokens of people and apps, in `tokens.json`, as hashes. */
+export class Tokens {
+  readonly #record: RecordFile<{ tokens: Token[] }>;
+  readonly #warn: (sentence: string) => void;
+  readonly #now: () => number;
+
+  private constructor(
+    record: RecordFile<{ tokens: Token[] }>,
+    { warn, now }: { warn: (sentence: string) => void; now: () => number },
+  ) {
+    this.#record = record;
+    this.#warn = warn;
+    this.#now = now;
+  }
+
+  /** The tokens that the data folder holds. @param warn called with what could not be read or written */
+  static async open(
+    { tokens: file, lastTokens: last }: Pick<Paths, 'tokens' | 'lastTokens'>,
+    warn: (sentence: string) => void,
+    now: () => number = Date.now,
+  ): Promise<Tokens> {
+    const record = await RecordFile.open({
+      ...{ file, last, warn },
+      schema: fileSchema,
+      empty: { tokens: [] },
+      what: 'the tokens',
+      without: 'no token but the admin token works',
+    });
+    return new Tokens(record, { warn, now });
+  }
+
+  /** All tokens, the newest first. */
+  list(): Token[] {
+    return this.#record.content.tokens.toReversed();
+  }
+
+  /** Makes a token. @returns the token itself, which is nowhere else @throws Refusal `tokens-too-many` */
+  async make(facts: TokenFacts): Promise<{ token: Token; secret: string }> {
+    const prefix = 'account' in facts.of ? PREFIX.personal : PREFIX.deploy;
+    const secret = prefix + randomBytes(32).toString('base64url');
+    const now = this.#now();
+    const token: Token = {
+      ...facts,
+      id: randomBytes(6).toString('base64url'),
+      hash: hashOf(secret),
+      hint: secret.slice(0, 8),
+      createdAt: now,
+    };
+    return this.#record.change(({ tokens }) => {
+      const kept = tokens.filter((one) => (one.revokedAt ?? one.expiresAt) > now - REMEMBERED_MS);
+      if (kept.filter((one) => sameOwner(one, token)).length >= MAX_TOKENS) {
+        const sentence = `There can be ${MAX_TOKENS} tokens. Revoke some that are not used.`;
+        throw new Refusal('conflict', 'tokens-too-many', sentence);
+      }
+      return [{ tokens: [...kept, token] }, { token, secret }];
+    });
+  }
+
+  /** Ends tokens for good; fine where they have ended. */
+  async revoke(which: (token: Token) => boolean): Promise<void> {
+    const now = this.#now();
+    if (!this.#record.content.tokens.some((one) => which(one) && one.revokedAt === undefined)) return;
+    await this.#record.change(({ tokens }) => [
+      { tokens: tokens.map((one) => (which(one) ? { ...one, revokedAt: one.revokedAt ?? now } : one)) },
+      undefined,
+    ]);
+  }
+
+  /** Finds a token by the secret itself. */
+  find(secret: string): Token | undefined {
+    const hash = hashOf(secret);
+    return this.#record.content.tokens.find((one) => one.hash === hash);
+  }
+
+  /** Remembers that a token was used just now. */
+  used({ id, lastUsedAt = 0 }: Token): void {
+    const now = this.#now();
+    if (now - lastUsedAt < USED_MS) return;
+    this.#record
+      .change(({ tokens }) => [
+        { tokens: tokens.map((one) => (one.id === id ? { ...one, lastUsedAt: now } : one)) },
+        undefined,
+      ])
+      .catch((error: unknown) => this.#warn(`cannot write down that a token was used: ${String(error)}`));
+  }
+}
+
+function sameOwner(a: Token, b: Token): boolean {
+  return JSON.stringify(a.of) === JSON.stringify(b.of);
+}
+
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
