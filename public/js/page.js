@@ -1,6 +1,6 @@
 // What the page knows about itself: the platform's base path, and the token that proves that a request comes from its pages.
 
-const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? '';
+export const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? '';
 
 export const base = meta('base');
 export const csrf = meta('csrf');

@@ -1,3 +1,9 @@
+import { meta } from './page.js';
+
+/** How far the browser's clock is behind the server's, in ms. What a slow network adds is too little to matter. */
+const behind = Date.parse(meta('now')) - Date.now();
+const correction = Math.abs(behind) > 30_000 ? behind : 0;
+
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 let timer;
 
@@ -11,7 +17,7 @@ export function times(root) {
 }
 
 function refresh(time) {
-  const text = ago((Date.now() - Date.parse(time.dateTime)) / 1_000);
+  const text = ago((Date.now() + correction - Date.parse(time.dateTime)) / 1_000);
   if (text !== undefined && time.textContent !== text) time.textContent = text;
 }
 

@@ -132,6 +132,8 @@ async function valuesOf(given: readonly string[]): Promise<Record<string, string
     const value = canAsk()
       ? await askHidden(`Value of ${bare}: `, 'Nothing was set.')
       : (await readStdin()).replace(/\r?\n$/, '');
+    if (value === '' && !canAsk())
+      throw usage(`Standard input is empty. Send the value of ${bare} there, or set an empty one with "${bare}=".`);
     vars.set(bare, value);
   }
   return Object.fromEntries(vars);

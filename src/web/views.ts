@@ -355,7 +355,7 @@ export class Views {
       strict: true,
       preventIndent: true,
       knownHelpersOnly: true,
-      knownHelpers: { to: true, asset: true, icon: true, picture: true, eq: true, count: true, csrf: true },
+      knownHelpers: { now: true, to: true, asset: true, icon: true, picture: true, eq: true, count: true, csrf: true },
     });
   }
 
@@ -380,6 +380,7 @@ export class Views {
         return new Handlebars.SafeString(`<input type="hidden" name="csrf" value="${formToken(csrf, path)}">`);
       },
       picture: (name: string) => new Handlebars.SafeString(drawPicture(name)),
+      now: () => new Date().toISOString(),
       eq: (a: unknown, b: unknown) => a === b,
       count: (number: number, one: string, many: string) => counted(number, one, many),
     });

@@ -97,6 +97,7 @@ describe('the config of an app that has not been pushed yet', () => {
   it('is refused if it is invalid, and does not change', async () => {
     const tries: [string[], string, number, RegExp][] = [
       [['config', 'conf', 'set'], '', 2, /KEY=VALUE/],
+      [['config', 'conf', 'set', 'A'], '', 2, /Standard input is empty\. Send the value of A there/],
       [['config', 'conf', 'set', 'A', 'B'], 'x', 2, /Only one value/],
       [['config', 'conf', 'set', 'PATH=/bin'], '', 1, /PATH is reserved/],
       [['config', 'conf', 'frobnicate'], '', 2, /Allowed choices are set, unset, import, show/],
