@@ -3,9 +3,9 @@ import { printable } from '../app/app.js';
 import { APP_FILE, parseAppFile, type AppFile } from './app-file.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
 import { chooseEntrypoint } from './entrypoint.js';
-import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, listOf, type Layout } from './layout.js';
-import { adviceOnLists } from './foreign-lists.js';
+import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, type Layout } from './layout.js';
 import { Links } from './links.js';
+import { offeringLists } from './other-lists.js';
 import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
 import { parsePythonWish, readPythonVersionFile, type PythonWish } from '../python/python-version.js';
 import { readRequirements } from '../python/requirements.js';
@@ -78,10 +78,6 @@ interface Plan {
   /** The dependency file, where one was named. */
   list: { file: string; where: string } | undefined;
 }
-
-/** Paths that may be lists of packages, in a project whose list is not where it is looked for. */
-const NAMES_LIST =
-  /(^|\/)(requirements[^/]*\.txt|requirements\/[^/]+\.txt|pyproject\.toml|Pipfile|environment\.ya?ml)$/i;
 
 /** How a pointer to a file of Git LFS begins; it has less than 1,024 bytes (https://git-lfs.com/spec/v1). */
 const LFS = 'version https://git-lfs.github.com/spec/v1';
@@ -222,7 +218,9 @@ function appOf(
   const { root, settings, main, list } = planOf(entries, contents, layout);
   const files = filesOf(entries, contents, root, toRead({ root, main, list }, layout));
   const folders = [...new Set([folderOf(main), ''])];
-  const dependencies = offeringLists(entries, root, () => chooseDependencies(files, list, 'refused', folders));
+  const dependencies = offeringLists(pathsWithin(entries, root), () =>
+    chooseDependencies(files, list, 'refused', folders),
+  );
   const packages = folders.map((folder) => below(folder, PACKAGES_FILE)).find((file) => files.has(file));
   return {
     root: root === '' ? undefined : root,
@@ -232,6 +230,12 @@ function appOf(
     packages: packages === undefined ? [] : parsePackages(files.text(packages)),
     settings,
   };
+}
+
+/** The files below a root, by their paths from there, without links. */
+function pathsWithin(entries: readonly TreeEntry[], root: string): string[] {
+  const start = root === '' ? '' : `${root}/`;
+  return entries.flatMap(({ path, mode }) => (mode !== LINK && path.startsWith(start) ? path.slice(start.length) : []));
 }
 
 /** Finds the parts of an app: what was said elsewhere goes before what the project says, and that before what is found. */
@@ -290,33 +294,6 @@ function settingsPaths({ root = '' }: Layout): string[] {
 function namedIn(elsewhere: string | undefined, here: string | undefined): { file: string; where: string } | undefined {
   if (elsewhere !== undefined) return { file: elsewhere, where: APP_SETTINGS };
   return here === undefined ? undefined : { file: here, where: APP_FILE };
-}
-
-/** Offers the lists of packages that are elsewhere in a project, where none was found. */
-function offeringLists<T>(entries: readonly TreeEntry[], root: string, choose: () => T): T {
-  try {
-    return choose();
-  } catch (error) {
-    if (!(error instanceof Refusal) || error.code !== 'no-requirements') throw error;
-    const start = root === '' ? '' : `${root}/`;
-    const choices = entries
-      .flatMap(({ path, mode }) =>
-        path.startsWith(start) && mode !== LINK && printable(path) === path ? path.slice(start.length) : [],
-      )
-      .filter((path) => NAMES_LIST.test(path) && listOf(path) !== undefined)
-      .sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
-      .slice(0, 5);
-    if (choices[0] === undefined) {
-      const advice = adviceOnLists(
-        entries.map(({ path }) => path),
-        start,
-      );
-      if (advice === undefined) throw error;
-      throw new Refusal(error.kind, error.code, `${error.message} ${advice}`, { field: error.field });
-    }
-    const instead = `To use ${choices[0]}, push with -o dependencies=${choices[0]}, set it as the dependency file in the console, or set dependencies = "${choices[0]}" in ${APP_FILE}.`;
-    throw new Refusal(error.kind, error.code, `${error.message} ${instead}`, { field: error.field, choices });
-  }
 }
 
 /**
