@@ -9,6 +9,7 @@ import type { Release } from '../domain/app/release.js';
 import { missingModule, namesPackage, packageOf } from '../domain/streamlit/missing-module.js';
 import { mayExit } from '../domain/streamlit/script-exit.js';
 import { readOnlyWrite } from '../domain/streamlit/read-only.js';
+import { syntaxError } from '../domain/streamlit/syntax-error.js';
 import { shortenTracebacks } from '../domain/streamlit/traceback.js';
 import { messageOf, Refusal } from '../errors.js';
 import { tail } from '../logs/tail.js';
@@ -62,7 +63,7 @@ export async function checkScript(
       const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
       if (late) await tellExit(release, process, log);
       if (late) throw failure(process, `The script did not finish within ${limit} s.`);
-      throw failure(process, (await lackOf(process, release, shown)) ?? 'The script raised an exception.');
+      throw failure(process, (await reasonOf(process, release, shown)) ?? 'The script raised an exception.');
     }
     if (settings.script !== 'all-pages')
       log.step('Script check skipped: this version of Streamlit does not support it');
@@ -100,8 +101,14 @@ async function checkPages(
     throw failure(process, `${page} did not finish within ${limitS} s.`);
   }
   log.step(`${page}:`);
-  for (const line of await shorten(paths, release, process, bad.exception)) log.output(line);
-  throw failure(process, (await lackOf(process, release, bad.exception)) ?? `${page} raised an exception.`);
+  const shown = await shorten(paths, release, process, bad.exception);
+  for (const line of shown) log.output(line);
+  throw failure(process, (await reasonOf(process, release, shown)) ?? `${page} raised an exception.`);
+}
+
+/** The mistake that a script's last lines tell of, in a sentence; undefined for an exception of its own. */
+async function reasonOf(process: AppProcess, release: Release, lines: readonly string[]): Promise<string | undefined> {
+  return syntaxError(lines) ?? (await lackOf(process, release, lines));
 }
 
 /** The package that a script imports and its project does not list, in a sentence; undefined where it failed for another reason. */

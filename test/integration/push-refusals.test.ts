@@ -113,7 +113,12 @@ describe('a deploy that fails leaves the old release unchanged', () => {
       [/packaging<22/, /packaging>=23/],
       /the requirements conflict/,
     ],
-    ['a syntax error', 'syntax-error', [/File "app\.py", line 3/, /SyntaxError/], /raised an exception/],
+    [
+      'a syntax error',
+      'syntax-error',
+      [/App output:\s+(remote: )?[^\n]*\n(remote:)? *File "app\.py", line 3/, /SyntaxError/],
+      /SyntaxError in app\.py, line 3: '\(' was never closed/,
+    ],
     [
       'an import of what is not there',
       'import-error',

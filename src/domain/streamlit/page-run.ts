@@ -57,5 +57,8 @@ function pagesOf(message: Buffer, number: number): AppPage[] {
 /** streamlit/proto/Exception.proto */
 function linesOf(exception: Buffer): string[] {
   const stack = [...fieldsOf(exception)].filter((one) => one.number === 3).map((one) => one.bytes.toString('utf8'));
-  return [...stack, `${textOf(exception, 1)}: ${textOf(exception, 2)}`].flatMap((line) => line.split('\n'));
+  const message = textOf(exception, 2);
+  // Of a syntax error, the message has it all: its place, the code and the type.
+  const last = message.startsWith('File "') ? message : `${textOf(exception, 1)}: ${message}`;
+  return [...stack, last].flatMap((line) => line.split('\n'));
 }

@@ -16,23 +16,36 @@ interface Frame {
 
 /** A frame's first line; within an exception group "|" stands before it. */
 const FRAME = /^([\s|]*)File "(.+)", line \d+/;
+/** The place of a syntax error: a frame without a function. */
+const PLACE = /^[\s|]*File ".+", line \d+$/;
+const HEADER = /^[\s|]*Traceback \(most recent call last\):$/;
 const PACKAGES = /^lib(?:64)?\/python[\d.]+t?\/site-packages\//;
 
 /**
  * What a Python app printed, as its author wants to read it: paths begin at the project or its home, and the steps of a traceback
- * that lie in installed packages are left out; the last one stays where there would be no other.
+ * that lie in installed packages, or lead to the project's first one, are left out; the last one stays where there would be no
+ * other. A syntax error in the project is shown as Python shows that of a script, with nothing but its place.
  * @see https://docs.python.org/3/library/traceback.html
  */
 export function shortenTracebacks(lines: readonly string[], places: PlatformPlaces): string[] {
   const shown: string[] = [];
   for (let at = 0; at < lines.length;) {
     const frames = framesFrom(lines, at);
-    const own = frames.filter(({ path }) => !places.environment.some((folder) => path.startsWith(`${folder}/`)));
-    const kept = own.length > 0 ? own : frames.slice(-1);
+    const kept = keep(frames, places);
+    if (kept.length === 1 && PLACE.test(kept[0]?.lines[0] ?? '') && HEADER.test(shown.at(-1) ?? '')) shown.pop();
     shown.push(...(frames.length > 0 ? kept.flatMap((frame) => frame.lines) : lines.slice(at, at + 1)));
     at += frames.reduce((sum, frame) => sum + frame.lines.length, 0) || 1;
   }
   return shown.map((line) => withoutPlaces(line, places));
+}
+
+/** The frames that tell something about the project. */
+function keep(frames: readonly Frame[], { source, environment }: PlatformPlaces): readonly Frame[] {
+  const within = (folders: readonly string[], { path }: Frame): boolean =>
+    folders.some((folder) => path.startsWith(`${folder}/`));
+  const first = frames.findIndex((frame) => within(source, frame));
+  const own = frames.slice(Math.max(0, first)).filter((frame) => !within(environment, frame));
+  return own.length > 0 ? own : frames.slice(-1);
 }
 
 /** The frames that stand one after the other from a line on. */

@@ -52,6 +52,16 @@ describe('a run of a page', () => {
     expect(hear(field(5, field(3, field(1, 'text'))))).toEqual({});
   });
 
+  it('shows a syntax error as Python does', () => {
+    const lines = ['File "app.py", line 3', '  f(', '   ^', "SyntaxError: '(' was never closed"];
+    const exception = Buffer.concat([
+      field(1, 'SyntaxError'),
+      field(2, lines.join('\n')),
+      field(3, 'File "ast.py", line 2'),
+    ]);
+    expect(hear(field(10, field(3, exception)))).toEqual({ exception: ['File "ast.py", line 2', ...lines] });
+  });
+
   it.each([Buffer.alloc(0), Buffer.from([0xff]), Buffer.from([0x2a, 0xff, 0xff, 0xff]), Buffer.alloc(64, 0xff)])(
     'ignores garbage: %#',
     (bytes) => {

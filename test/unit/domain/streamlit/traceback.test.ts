@@ -34,16 +34,40 @@ Traceback (most recent call last):
 ValueError: no`);
   });
 
-  it('keeps the position of a syntax error, which is a frame without a function', () => {
-    const text = `Traceback (most recent call last):
-  File "${PACKAGES}/streamlit/runtime/scriptrunner/script_runner.py", line 700, in _run_script
-    code = self._script_cache.get_bytecode(script_path)
+  it("keeps nothing but the position of the script's syntax error, as Python itself does", () => {
+    const text = `2026-11-21 23:30:34.300 Script compilation error
+Traceback (most recent call last):
+  File "${PACKAGES}/streamlit/runtime/scriptrunner/magic.py", line 48, in add_magic
+    tree = ast.parse(code, script_path, "exec")
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/usr/lib/python3.11/ast.py", line 50, in parse
+    return compile(source, filename, mode, flags,
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   File "${SOURCE}/app.py", line 3
     def broken(:
                ^
 SyntaxError: invalid syntax`;
-    expect(shorten(text)).toBe(`Traceback (most recent call last):
+    expect(shorten(text)).toBe(`2026-11-21 23:30:34.300 Script compilation error
   File "app.py", line 3
+    def broken(:
+               ^
+SyntaxError: invalid syntax`);
+  });
+
+  it("keeps the imports that lead to a module's syntax error", () => {
+    const text = `Traceback (most recent call last):
+  File "/usr/lib/python3.11/threading.py", line 975, in run
+    self._target()
+  File "${SOURCE}/app.py", line 2, in <module>
+    import lib.data
+  File "${SOURCE}/lib/data.py", line 3
+    def broken(:
+               ^
+SyntaxError: invalid syntax`;
+    expect(shorten(text)).toBe(`Traceback (most recent call last):
+  File "app.py", line 2, in <module>
+    import lib.data
+  File "lib/data.py", line 3
     def broken(:
                ^
 SyntaxError: invalid syntax`);
@@ -136,6 +160,21 @@ no secrets in ~/.streamlit/secrets.toml, nor in /data/apps/other/storage/x
     raise JSONDecodeError("Expecting value", s, err.value) from None
 json.decoder.JSONDecodeError: Expecting value`;
     expect(shorten(text)).toBe(text);
+  });
+
+  it("keeps frames of Python itself that the project's own lead to", () => {
+    const text = `  File "/usr/lib/python3.11/threading.py", line 975, in run
+    self._target()
+  File "${SOURCE}/app.py", line 2, in <module>
+    json.loads("")
+  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode
+    raise JSONDecodeError("Expecting value", s, err.value) from None
+json.decoder.JSONDecodeError: Expecting value`;
+    expect(shorten(text)).toBe(`  File "app.py", line 2, in <module>
+    json.loads("")
+  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode
+    raise JSONDecodeError("Expecting value", s, err.value) from None
+json.decoder.JSONDecodeError: Expecting value`);
   });
 
   it('returns nothing for nothing', () => {
