@@ -249,7 +249,7 @@ export class Installer {
       if (await isAdded()) await run(installing(requirements, true, ADDED), tell, 'own');
       // What it has left running could go on changing what is looked at.
       await workshop.end();
-      await refuseLinks(folder);
+      await refuseLinks(folder, python.executable);
     }
     if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
     const bytecode = await this.#bytecode.open(workshop.cage?.uid);

@@ -18,6 +18,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Dependencies } from '../domain/python/dependencies.js';
 import { isSource, parseRequirements } from '../domain/python/requirements.js';
 import { hasCode, Refusal } from '../errors.js';
+import { isWithin } from '../lib/within.js';
 import type { Requirements } from './requirements.js';
 
 /** The file that an environment keeps about itself. */
@@ -61,16 +62,20 @@ export async function copySource(from: string, to: string): Promise<string> {
 
 /**
  * Looks at what packages have put into an environment while they were built: the server reads files of it, and would follow
- * their links with its own rights.
- * @throws Refusal `build-failed` where a link leaves the environment, but to its Python
+ * their links with its own rights. Wheels have no links, so that none is missed.
+ * @param python the machine's Python that it was made from
+ * @throws Refusal `build-failed` where a link leads anywhere else than to that Python or to what is in the environment
  */
-export async function refuseLinks(environment: string): Promise<void> {
+export async function refuseLinks(environment: string, python: string): Promise<void> {
+  const [home, interpreter] = await Promise.all([realpath(environment), realpath(python)]);
   for (const entry of await readdir(environment, { recursive: true, withFileTypes: true })) {
     if (!entry.isSymbolicLink()) continue;
     const link = join(entry.parentPath, entry.name);
-    const [place, target] = [relative(environment, link), resolve(entry.parentPath, await readlink(link))];
-    if (/^bin\/python[\d.]*$/.test(place) || target.startsWith(`${environment}/`)) continue;
-    const sentence = `A package installed the link ${place}, which leads to ${target}, outside of the environment.`;
+    // Where it ends, by way of other links too. Where there is nothing yet, an app could put something later.
+    const target = await realpath(link).catch(() => undefined);
+    if (target !== undefined && (target === interpreter || isWithin(target, home))) continue;
+    const [place, named] = [relative(environment, link), resolve(entry.parentPath, await readlink(link))];
+    const sentence = `A package installed the link ${place}, which leads to ${target ?? named}, outside of the environment.`;
     throw new Refusal('invalid', 'build-failed', sentence);
   }
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdir, readdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { hasCode } from '../errors.js';
 import { Turns } from '../lib/turns.js';
@@ -44,10 +45,21 @@ export class Owners {
     });
   }
 
-  /** Makes a folder that an app may read, and nobody else but the server. */
+  /**
+   * Makes a folder that an app may read, and nobody else but the server. In its storage, the app may have put something else in
+   * its place, such as a link to what it would like to own.
+   */
   async makeFolder(folder: string, uid: number | undefined): Promise<void> {
+    const facts = await lstat(folder).catch(ifMissing);
+    if (facts?.isDirectory() === false) await rm(folder, { force: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (uid !== undefined) await chown(folder, uid, uid);
+    if (uid === undefined) return;
+    const opened = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await opened.chown(uid, uid);
+    } finally {
+      await opened.close();
+    }
   }
 
   async #next(): Promise<number> {
@@ -63,6 +75,10 @@ export class Owners {
     );
     return Math.max(FIRST - 1, ...owners.filter(isOurs)) + 1;
   }
+}
+
+function ifMissing(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT')) throw error;
 }
 
 function isOurs(uid: number): boolean {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, utimes } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { discard, FACTS, isComplete, placeOf, replace } from '../../../src/environments/places.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { discard, FACTS, isComplete, placeOf, refuseLinks, replace } from '../../../src/environments/places.js';
 import { writeFiles } from '../../helpers/files.js';
 
 let folder: string;
@@ -55,6 +55,37 @@ it('generated requirements are never in the project, even if named by it', async
   expect(place.folder).toBe('/project');
   expect(await readFile(place.requirements, 'utf8')).toBe('./lib\n');
   expect(place.requirements.startsWith(copies)).toBe(true);
+});
+
+describe('the links of an environment', () => {
+  const python = process.execPath;
+  const link = async (links: Record<string, string>): Promise<void> => {
+    await writeFiles(path, { 'lib/python3.12/site-packages/a.py': '', 'bin/pip': '' });
+    await symlink(python, join(path, 'bin/python'));
+    await symlink('python', join(path, 'bin/python3'));
+    await symlink('lib', join(path, 'lib64'));
+    for (const [name, target] of Object.entries(links)) await symlink(target, join(path, name));
+    await refuseLinks(path, python);
+  };
+
+  it('may lead to its Python and to what is in it', async () => {
+    await expect(link({ 'lib/b.py': 'python3.12/site-packages/a.py' })).resolves.toBeUndefined();
+  });
+
+  it.each<[string, Record<string, string>, string]>([
+    ['elsewhere', { leak: '/etc' }, 'leak'],
+    // The one name would pass for that of its Python, and the other for a link within.
+    ['elsewhere by the name of a Python', { leak: 'bin/python9/passwd', 'bin/python9': '/etc' }, '(leak|bin/python9)'],
+    ['elsewhere by way of a folder that seems deeper', { 'lib/up': '..', leak: 'lib/up/../../aside' }, 'leak'],
+    ['to what an app may put there later', { leak: '../later' }, 'leak'],
+    ['to what an app may put there later, seemingly within', { leak: 'bin/later' }, 'leak'],
+  ])('may not lead %s', async (_name, links, place) => {
+    await mkdir(aside);
+    await expect(link(links)).rejects.toMatchObject({
+      code: 'build-failed',
+      message: expect.stringMatching(`^A package installed the link ${place}, which leads to `) as string,
+    });
+  });
 });
 
 it('a folder that is replaced is set aside', async () => {
