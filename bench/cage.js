@@ -65,7 +65,7 @@ async function measureBuilds(cages) {
         cache: folder,
         tools: { uv, python: 'python3' },
         compiler: join(ROOT, 'python/compile.py'),
-        cage: cage && buildCage(cage, []),
+        cage: async () => cage && buildCage(cage, []),
         gather: gatherRequirements,
         env,
       });

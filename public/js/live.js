@@ -63,8 +63,12 @@ async function refresh() {
       credentials: 'same-origin',
       cache: 'no-store',
     });
-    if (answer.redirected && new URL(answer.url).pathname.endsWith('/console/login')) {
-      say('You have been logged out. ', { text: 'Log in again', href: answer.url });
+    if (answer.status === 403) {
+      const here = location.pathname.slice(base.length) + location.search;
+      say('You have been logged out. ', {
+        text: 'Log in again',
+        href: `${base}/console/login?next=${encodeURIComponent(here)}`,
+      });
     } else if (answer.status === 404) {
       say('This page no longer exists. ', { text: 'See all apps', href: `${base}/console/` });
     } else if (answer.ok) {

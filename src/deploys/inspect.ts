@@ -32,12 +32,12 @@ export interface InspectOptions {
  */
 export class Inspector {
   readonly #reader: Reader;
-  readonly #policy: CagePolicy | undefined;
+  readonly #policy: (() => CagePolicy) | undefined;
   /** The oldest first. */
   readonly #waiting = new Map<string, Inspection>();
 
   /** @param policy what apps may ask of their cage; everything unless given */
-  constructor(reader: Reader, policy?: CagePolicy) {
+  constructor(reader: Reader, policy?: () => CagePolicy) {
     this.#reader = reader;
     this.#policy = policy;
   }
@@ -52,7 +52,7 @@ export class Inspector {
       wanted = await this.#reader.read(of, 'blobsOf', tree, layout, await repository.blobs(wanted.settings, options));
     const found = await this.#reader.read(of, 'inspection', tree, await repository.blobs(wanted.all, options), layout);
     const cage = releaseCage(found.settings.cage);
-    if (cage !== undefined && this.#policy !== undefined) demandAllowed(cage, this.#policy);
+    if (cage !== undefined && this.#policy !== undefined) demandAllowed(cage, this.#policy());
     const key = keyOf(commit, layout);
     this.#waiting.delete(key);
     this.#waiting.set(key, found);

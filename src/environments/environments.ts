@@ -36,8 +36,8 @@ export interface EnvironmentsOptions {
   tools: Tools;
   /** The place of `compile.py`. */
   compiler: string;
-  /** What builds are put into; nothing where there is none. */
-  cage?: BuildCage | undefined;
+  /** What builds are put into, asked for each of them; nothing where there is none. */
+  cage?: (() => Promise<BuildCage | undefined>) | undefined;
   /** Reads requirements, which anybody may have pushed. */
   gather: (...what: Parameters<typeof gatherRequirements>) => Promise<Requirements>;
   /** PATH, HOME and what the surroundings say of indexes, proxies and certificates: all that installs get to see. */
@@ -214,12 +214,12 @@ export class Environments {
   }
 
   /** A place for a build. What the operator's own folders install has the server's rights, as the apps there have. */
-  #open({ executable }: PythonFacts, outside: Outside = 'refused'): Promise<Workshop> {
+  async #open({ executable }: PythonFacts, outside: Outside = 'refused'): Promise<Workshop> {
     const { tmp, cage, env } = this.#options;
     return Workshop.open({
       root: tmp,
       prefix: DRAFT,
-      cage: outside === 'refused' ? cage : undefined,
+      cage: outside === 'refused' ? await cage?.() : undefined,
       python: executable,
       env,
     });

@@ -18,7 +18,7 @@ export interface PhotographerOptions {
   /** PATH for it. */
   path: string;
   /** What it is put into; nothing where there is none. */
-  cage?: PictureCage | undefined;
+  cage?: (() => Promise<PictureCage | undefined>) | undefined;
   tmp: string;
   /** By which it is known. */
   mark: string;
@@ -120,7 +120,7 @@ export class Photographer {
     // A visit would wake it.
     if (file === undefined || !isAwake(apps.list().find(({ app }) => app.id === id))) return undefined;
     signal.throwIfAborted();
-    const browser = await Chromium.start({ file, path, tmp, mark, only: new URL(local).host, cage });
+    const browser = await Chromium.start({ file, path, tmp, mark, only: new URL(local).host, cage: await cage?.() });
     // What goes wrong with its end is heard below.
     const end = (): void => void browser.end().catch(() => undefined);
     try {

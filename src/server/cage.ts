@@ -26,8 +26,18 @@ function isAbsent(error: unknown): boolean {
   return cause.reason === 'missing' ? hasCode(cause.cause, 'ENOENT') : cause.exitCode !== null;
 }
 
+/** The cage that apps run in, and what sees to it that it is there. */
+export interface OpenedCage {
+  cage: Cage;
+  /**
+   * To be awaited before anything that belongs into the cage: it is chosen then if it was not before.
+   * @throws Refusal `cage-untried` as long as there is no Python, `python-unusable`
+   */
+  settle: () => Promise<void>;
+}
+
 /**
- * Opens the cage that apps run in, and logs which one it is.
+ * Opens the cage that apps run in, and logs which one it is. Where no Python is found, it is chosen once there is one.
  * @throws Refusal `cage-unavailable`, `cage-untried`, `python-unusable`
  */
 export async function openCage(options: {
@@ -38,13 +48,16 @@ export async function openCage(options: {
   python: string;
   env: Record<string, string>;
   logger: Logger;
-}): Promise<Cage> {
+}): Promise<OpenedCage> {
   const { config, paths, launcher, logger } = options;
-  const facts = await readPython(options.python, options.env).catch((error: unknown) => {
-    // Without one, nothing can be deployed, which a deploy says. That it could not be asked now must not be taken for that.
-    if (config.cage === 'none' || isAbsent(error)) return undefined;
-    throw error;
-  });
+  const find = async (): Promise<string | undefined> => {
+    const facts = await readPython(options.python, options.env).catch((error: unknown) => {
+      // That it could not be asked now must not be taken for that there is none.
+      if (config.cage === 'none' || isAbsent(error)) return undefined;
+      throw error;
+    });
+    return facts?.executable;
+  };
   const cage = await Cage.open({
     wish: config.cage,
     path: config.path,
@@ -52,13 +65,27 @@ export async function openCage(options: {
     // Under either of its names.
     data: [...new Set([paths.data, await realpath(paths.data)])],
     tmp: await roomFor(paths.tmp),
-    python: facts?.executable,
+    python: await find(),
   });
-  if (cage.kind === 'none') logger.warn(cage.sentence);
-  else logger.info(cage.sentence);
-  // What is built and checked out here must be readable for the users that apps become; the data folder itself is not.
-  if (cage.changesUser) process.umask(0o022);
-  return cage;
+  const say = (): void => {
+    if (cage.kind === 'none') logger.warn(cage.sentence);
+    else logger.info(cage.sentence);
+    // What is built and checked out here must be readable for the users that apps become; the data folder itself is not.
+    if (cage.changesUser) process.umask(0o022);
+  };
+  say();
+  let settling: Promise<void> | undefined;
+  const settle = async (): Promise<void> => {
+    await cage.choose(await find());
+    if (cage.isOpen) throw new Refusal('unavailable', 'cage-untried', cage.sentence);
+    say();
+  };
+  return {
+    cage,
+    settle: async () => {
+      if (cage.isOpen) await (settling ??= settle().finally(() => (settling = undefined)));
+    },
+  };
 }
 
 /** What builds of pushed apps are put into; nothing where there is no cage. @param shared folders that all apps may use */

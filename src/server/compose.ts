@@ -27,6 +27,7 @@ import { Environments } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
 import { machinePython } from '../environments/places.js';
 import { findTools } from '../environments/tools.js';
+import type { CagePolicy } from '../domain/project/app-cage.js';
 import { RouteTable } from '../gateway/routes.js';
 import { chooseBranch } from '../deploys/branches.js';
 import { Apps } from '../host/apps.js';
@@ -106,7 +107,7 @@ export interface Composed {
   masks: Masks;
   sleeper: Sleeper;
   /** What the Chromium of the pictures is put into. */
-  pictureCage: PictureCage | undefined;
+  pictureCage: () => Promise<PictureCage | undefined>;
   /** What apps run in. */
   cage: Cage;
   /** Asks Redis for an answer. @throws Error where there is none */
@@ -136,11 +137,11 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     ...config.buildEnv,
     [MARK]: buildMark(mark),
   };
-  const cage = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
+  const { cage, settle } = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
   const ports = new Ports(config.ports);
   const data = await realpath(paths.data);
   const { tmp, appSockets: sockets } = paths;
-  const runtime = new ProcessRuntime({ mark, data, ports, tmp, sockets, ...(cage.kind !== 'none' && { cage }) });
+  const runtime = new ProcessRuntime({ mark, data, ports, tmp, sockets, cage });
   await forgetCopied({ store, runtime });
   // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
@@ -183,7 +184,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     cache: paths.builds,
     tools,
     compiler: join(dirname(launcher), 'compile.py'),
-    cage: buildCage(cage, config.cageFolders),
+    cage: async () => {
+      await settle();
+      return buildCage(cage, config.cageFolders);
+    },
     gather: (...what) => reader.read(what[0], 'requirements', ...what),
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: buildEnv,
@@ -194,9 +198,16 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
   });
   const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
-  const owners = new Owners(paths, cage.changesUser);
-  const policy = { kind: cage.kind, readOnly: config.cageReadOnly, devices: config.cageDevices };
-  const confines = new AppConfines({ paths, owners, launcher, machinePython, shared: config.cageFolders, policy });
+  const owners = new Owners(paths, () => cage.changesUser);
+  const policy = (): CagePolicy => ({
+    kind: cage.kind,
+    readOnly: config.cageReadOnly,
+    devices: config.cageDevices,
+  });
+  const confines = new AppConfines({
+    ...{ paths, owners, launcher, machinePython, settle, policy },
+    shared: config.cageFolders,
+  });
   const processes = new Processes({
     store,
     paths,
@@ -326,7 +337,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     headStarts,
     masks,
     sleeper,
-    pictureCage: pictureCage(cage),
+    async pictureCage() {
+      await settle();
+      return pictureCage(cage);
+    },
     cage,
     ping: queue.ping.bind(queue),
     url,

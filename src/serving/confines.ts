@@ -16,8 +16,10 @@ export interface AppConfinesOptions {
   machinePython: (environment: string) => Promise<string | undefined>;
   /** Folders shared with all apps; file permissions still apply. */
   shared: readonly string[];
+  /** Sees to it that it is known which cage works here. */
+  settle: () => Promise<void>;
   /** What apps may ask for. */
-  policy: CagePolicy;
+  policy: () => CagePolicy;
 }
 
 /** Decides which files each app may use. */
@@ -34,10 +36,12 @@ export class AppConfines {
    * @param environment its folder
    * @param asked what its release asks for
    * @returns undefined where there is no cage
-   * @throws Refusal `app-not-started`, `cage-not-allowed`
+   * @throws Refusal `app-not-started`, `cage-not-allowed`, `cage-untried`
    */
   async of(app: string, environment: string, asked: ReleaseCage | undefined): Promise<Confines | undefined> {
-    const { paths, launcher, owners, machinePython, shared, policy } = this.#options;
+    const { paths, launcher, owners, machinePython, shared, settle } = this.#options;
+    await settle();
+    const policy = this.#options.policy();
     // At each start, since the operator may have changed the settings.
     if (asked !== undefined) demandAllowed(asked, policy);
     if (policy.kind === 'none') return undefined;

@@ -22,12 +22,12 @@ export const PHOTOGRAPHER = LAST + 2;
  */
 export class Owners {
   readonly #paths: Paths;
-  readonly #separate: boolean;
+  readonly #separate: () => boolean;
   /** One after the other: no two apps may find the same number free. */
   readonly #turns = new Turns();
 
   /** @param separate whether each app is a user of its own */
-  constructor(paths: Paths, separate: boolean) {
+  constructor(paths: Paths, separate: () => boolean) {
     this.#paths = paths;
     this.#separate = separate;
   }
@@ -38,10 +38,11 @@ export class Owners {
     await mkdir(storage, { recursive: true, mode: 0o700 });
     return this.#turns.take('', async () => {
       const { uid } = await stat(storage);
-      const wanted = this.#separate ? (isOurs(uid) ? uid : await this.#next()) : process.getuid?.();
+      const separate = this.#separate();
+      const wanted = separate ? (isOurs(uid) ? uid : await this.#next()) : process.getuid?.();
       // Of a server that is nobody special, no file can be anybody else's.
       if (wanted !== undefined && uid !== wanted && process.getuid?.() === 0) await giveAll(storage, wanted);
-      return this.#separate ? wanted : undefined;
+      return separate ? wanted : undefined;
     });
   }
 

@@ -74,9 +74,8 @@ export function guardApi(access: Access, base: () => Base): Middleware {
     ctx.set('Cache-Control', 'no-store');
     const header = ctx.get('authorization');
     const found = header === '' ? sessionOf(ctx, access, base()) : await byToken(ctx, access, header);
-    if (found === undefined) {
-      throw new Refusal('unauthorised', 'not-signed-in', 'Send your token as "Authorization: Bearer <token>".');
-    }
+    if (header === '') demandScript(ctx, found?.session?.csrf, notSignedIn);
+    if (found === undefined) throw notSignedIn();
     if (found.session !== undefined) demandPage(ctx, found.session.csrf, base());
     (ctx.state as { signedIn?: SignedIn }).signedIn = found;
     await next();
@@ -105,6 +104,7 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
       return;
     }
     const found = sessionOf(ctx, access, base());
+    demandScript(ctx, found?.session?.csrf, foreign);
     if (found?.session === undefined) {
       if (!isSafe(ctx))
         throw new Refusal('unauthorised', 'not-signed-in', 'Your session has expired. Log in and try again.');
@@ -239,41 +239,60 @@ export function sessionFrom(
 function demandPage(ctx: Context, csrf: string, base: Base): void {
   const sent = tokenSent(ctx);
   if (sent !== undefined) demandToken(sent, csrf, ctx.path);
-  const navigates = demandOpened(ctx, base);
-  if (isSafe(ctx)) {
-    if (!navigates && ctx.get('sec-fetch-mode') !== '' && sent === undefined) throw foreign();
-    return;
-  }
-  demandToken(sent, csrf, ctx.path);
+  demandOpened(ctx, base);
+  if (!isSafe(ctx)) demandToken(sent, csrf, ctx.path);
+}
+
+/**
+ * Demands the session's CSRF token, in a header, of what a script fetches or a frame shows. Without it, the answer is the same
+ * whether somebody is logged in or not: an app must not learn which of its visitors are operators.
+ * @param csrf of the session; undefined where there is none
+ * @param refusal of what has no token
+ * @throws Refusal
+ */
+function demandScript(ctx: Context, csrf: string | undefined, refusal: () => Refusal): void {
+  if (!isScript(ctx)) return;
+  const header = ctx.get('x-csrf-token');
+  if (header === '') throw refusal();
+  demandToken({ header }, csrf, ctx.path);
+}
+
+/** True for what a script fetches or a frame shows, as far as the browser says so. */
+export function isScript(ctx: Context): boolean {
+  return ctx.get('sec-fetch-mode') !== '' && !isNavigation(ctx);
+}
+
+/** True where the browser itself opens a page, or downloads. */
+function isNavigation(ctx: Context): boolean {
+  const dest = ctx.get('sec-fetch-dest');
+  // A download is a navigation to "empty", and only the API has some: a page that is saved would keep its tokens. Frames
+  // have names of their own.
+  return ctx.get('sec-fetch-mode') === 'navigate' && (dest === 'document' || (dest === 'empty' && isApi(ctx.path)));
 }
 
 /**
  * What can be told without the token: whether the browser itself opens the page, and that a change is of our origin.
- * @returns true for a navigation
  * @throws Refusal
  */
-function demandOpened(ctx: Context, base: Base): boolean {
-  const dest = ctx.get('sec-fetch-dest');
-  // A download is a navigation to "empty", and only the API has some: a page that is saved would keep its tokens. Frames
-  // have names of their own.
-  const opens = dest === 'document' || (dest === 'empty' && isApi(ctx.path));
-  const navigates = ctx.get('sec-fetch-mode') === 'navigate' && opens;
+function demandOpened(ctx: Context, base: Base): void {
+  const navigates = isNavigation(ctx);
   // Not a proof, since a script can leave the referrer out: it only stops what makes no secret of itself.
   if (!navigates && ctx.get('upgrade-insecure-requests') !== '1' && isFromApp(ctx.get('referer'), base.path))
     throw foreign();
   if (!isSafe(ctx) && !isSameOrigin(ctx, base)) throw foreign();
-  return navigates;
 }
 
 /** A CSRF token as it came: the session's from our scripts, or that of a form. */
 type SentToken = { header: string } | { form: string };
 
 /** @throws Refusal where it is missing or another one's */
-function demandToken(sent: SentToken | undefined, csrf: string, path: string): void {
+function demandToken(sent: SentToken | undefined, csrf: string | undefined, path: string): void {
   if (sent === undefined) {
     throw new Refusal('forbidden', 'csrf-token-missing', 'The CSRF token is missing. Reload the page and try again.');
   }
-  const right = 'header' in sent ? sameSecret(sent.header, csrf) : sameSecret(sent.form, formToken(csrf, path));
+  const right =
+    csrf !== undefined &&
+    ('header' in sent ? sameSecret(sent.header, csrf) : sameSecret(sent.form, formToken(csrf, path)));
   if (!right)
     throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session. Reload it and try again.');
 }
@@ -306,6 +325,10 @@ function isFromApp(referrer: string, path: string): boolean {
 
 function isSafe(ctx: Context): boolean {
   return ctx.method === 'GET' || ctx.method === 'HEAD' || ctx.method === 'OPTIONS';
+}
+
+function notSignedIn(): Refusal {
+  return new Refusal('unauthorised', 'not-signed-in', 'Send your token as "Authorization: Bearer <token>".');
 }
 
 function foreign(): Refusal {

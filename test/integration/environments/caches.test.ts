@@ -47,7 +47,7 @@ async function prepare(wish: 'bubblewrap' | 'landlock'): Promise<{ paths: Paths;
   const env = { PATH: path, HOME: paths.data };
   const config = { cage: wish, path };
   const logger = createLogger('silent');
-  const cage = await openCage({ config, paths, launcher, python: 'python3', env, logger });
+  const { cage } = await openCage({ config, paths, launcher, python: 'python3', env, logger });
   return { paths, cage, env };
 }
 
@@ -85,7 +85,7 @@ async function environmentsOf({ paths, cage, env }: Awaited<ReturnType<typeof pr
     cache: paths.builds,
     tools: { uv, python: 'python3' },
     compiler: join(ROOT, 'python/compile.py'),
-    cage: buildCage(cage, []),
+    cage: () => Promise.resolve(buildCage(cage, [])),
     gather: gatherRequirements,
     env: { ...env, UV_OFFLINE: '1', PIP_NO_INDEX: '1', PIP_FIND_LINKS: await makeIndex() },
   });

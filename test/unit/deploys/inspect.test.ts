@@ -35,7 +35,7 @@ it('refuses what the operator does not allow apps to ask of their cage', async (
   const files = new Map([...FILES, ['streamlit-host.toml', '[cage]\ndevices = ["gpu"]\n']]);
   const policy = { kind: 'bubblewrap' as const, readOnly: [], devices: ['gpu'] };
   const inspect = (devices: string[]): Promise<unknown> =>
-    new Inspector(direct, { ...policy, devices }).inspect(repositoryOf(files), commit(1));
+    new Inspector(direct, () => ({ ...policy, devices })).inspect(repositoryOf(files), commit(1));
   await expect(inspect([])).rejects.toMatchObject({ code: 'cage-not-allowed' });
   await expect(inspect(['gpu'])).resolves.toMatchObject({ settings: { cage: { devices: ['gpu'] } } });
 });

@@ -16,16 +16,21 @@ const ASKED: ReleaseCage = { network: true, readOnly: ['/srv/models'], devices: 
 const ALLOWED: CagePolicy = { kind: 'bubblewrap', readOnly: ['/srv/models'], devices: ['/dev/null'] };
 
 /** What an app may reach under a policy, as at each of its starts. */
-function start(policy: CagePolicy, asked: ReleaseCage | undefined): Promise<Confines | undefined> {
+function start(
+  policy: CagePolicy,
+  asked?: ReleaseCage,
+  settle: () => Promise<void> = () => Promise.resolve(),
+): Promise<Confines | undefined> {
   const machinePython = (): Promise<string> => Promise.resolve('/usr/bin/python3');
-  const owners = new Owners(paths, false);
+  const owners = new Owners(paths, () => false);
   const confines = new AppConfines({
     paths,
     owners,
     launcher: '/launcher',
     machinePython,
+    settle,
     shared: ['/shared'],
-    policy,
+    policy: () => policy,
   });
   return confines.of('demo', '/environment', asked);
 }
@@ -34,7 +39,7 @@ it('an app gets what it asks for, as long as it is allowed', async () => {
   const found = await start(ALLOWED, ASKED);
   expect(found).toMatchObject({ network: true, writable: [paths.storage('demo'), '/shared'] });
   expect(found?.readOnly).toContain('/srv/models');
-  expect((await start(ALLOWED, undefined))?.readOnly).not.toContain('/srv/models');
+  expect((await start(ALLOWED))?.readOnly).not.toContain('/srv/models');
 });
 
 it.each<[string, CagePolicy, ReleaseCage]>([
@@ -44,4 +49,9 @@ it.each<[string, CagePolicy, ReleaseCage]>([
   ['any of it, without a cage', { kind: 'none', readOnly: [], devices: [] }, ASKED],
 ])('an app does not start once it may not have %s any more', async (_name, policy, asked) => {
   await expect(start(policy, asked)).rejects.toMatchObject({ code: 'cage-not-allowed' });
+});
+
+it('an app does not start as long as nobody knows which cage works', async () => {
+  const settle = (): Promise<void> => Promise.reject(new Error('No Python'));
+  await expect(start({ kind: 'none', readOnly: [], devices: [] }, undefined, settle)).rejects.toThrow('No Python');
 });

@@ -11,7 +11,7 @@ afterEach(() => rm(paths.data, { recursive: true, force: true }));
 
 describe.runIf(process.getuid?.() === 0)('where each app is a user of its own (needs root)', () => {
   it('an app gets a user and keeps it, and another app gets another one', async () => {
-    const owners = new Owners(paths, true);
+    const owners = new Owners(paths, () => true);
     const [one, other] = [await owners.settle('one'), await owners.settle('other')];
     expect(other).not.toBe(one);
     expect(await owners.settle('one')).toBe(one);
@@ -21,7 +21,7 @@ describe.runIf(process.getuid?.() === 0)('where each app is a user of its own (n
   it.each(['folder', 'file', 'missing'])(
     'an app owns its own folder, and not what it has linked in its place (%s)',
     async (what) => {
-      const owners = new Owners(paths, true);
+      const owners = new Owners(paths, () => true);
       const uid = await owners.settle('one');
       const [theirs, own] = [join(paths.data, 'theirs'), join(paths.storage('one'), '.tmp')];
       if (what === 'folder') await mkdir(theirs);

@@ -85,7 +85,7 @@ describe('the API', () => {
   test('gives scripts with the cookie nothing without the CSRF token, in any fetch mode', async () => {
     for (const mode of ['cors', 'same-origin', 'no-cors', 'websocket']) {
       const answer = await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'sec-fetch-mode': mode } });
-      expect(answer.json, mode).toMatchObject({ status: 403, code: 'not-from-the-console' });
+      expect(answer.json, mode).toMatchObject({ status: 401, code: 'not-signed-in' });
     }
     expect((await ask(`${web.url}/api/apps`, { headers: { cookie, ...SCRIPT, 'x-csrf-token': csrf } })).status).toBe(
       200,
@@ -111,6 +111,31 @@ describe('the API', () => {
     expect(await change({ ...proof, origin, 'sec-fetch-site': 'cross-site' })).toBe(403);
     expect(await change({ ...proof, origin, 'sec-fetch-site': 'same-site' })).toBe(403);
     expect(await change({ ...NAVIGATION, origin })).toBe(403);
+  });
+
+  test('tells a script without the CSRF token nothing about the session, and neither does the console', async () => {
+    const told = async (path: string, init: { method: string; headers: Record<string, string>; body?: string }) => {
+      const { status, headers, text } = await ask(web.url + path, init);
+      return { status, headers: { ...headers, date: '' }, text };
+    };
+    const scripts = [
+      ...['cors', 'no-cors', 'same-origin', 'websocket'].map((mode) => ({ ...SCRIPT, 'sec-fetch-mode': mode })),
+      { ...SCRIPT, 'x-csrf-token': 'wrong' },
+      { ...NAVIGATION, 'sec-fetch-dest': 'iframe' },
+      { ...SCRIPT, accept: 'text/html' },
+    ];
+    for (const path of ['/console/', '/console/change', '/console/none', '/console/new', '/console/login', '/api/apps'])
+      for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST'])
+        for (const script of scripts)
+          for (const more of method === 'POST' ? [{ body: 'csrf=wrong' }, { body: '' }] : [{}]) {
+            const type = 'application/x-www-form-urlencoded';
+            const headers = { ...script, origin: web.url, 'content-type': type };
+            const [operator, stranger] = [{ ...headers, cookie }, headers];
+            const name = `${method} ${path} ${JSON.stringify(script)}`;
+            expect(await told(path, { method, headers: operator, ...more }), name).toEqual(
+              await told(path, { method, headers: stranger, ...more }),
+            );
+          }
   });
 
   test("refuses an app's script that says where it is from", async () => {

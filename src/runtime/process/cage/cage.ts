@@ -30,34 +30,29 @@ export interface CageOptions {
   data: readonly string[];
   /** A folder for the try. */
   tmp: string;
-  /** The Python of the machine that a try can run; undefined where there is none. */
+  /** The Python of the machine that a try can run; undefined where there is none yet. */
   python: string | undefined;
   /** How long a try may take, in ms; 10 s unless given. */
   limitMs?: number;
 }
 
+/** What was chosen. */
+interface Choice {
+  kind: CageKind;
+  sentence: string;
+  python: string | undefined;
+}
+
 /** What keeps apps from each other and from the server, and what it was chosen for. */
 export class Cage {
-  readonly kind: CageKind;
-  /** One sentence for the operator. */
-  readonly sentence: string;
-  /** The Python of the machine that put on the cage when it was tried; undefined where there is none. */
-  readonly python: string | undefined;
   readonly #machine: Machine;
   readonly #options: CageOptions;
+  #choice: Choice;
 
-  private constructor(
-    kind: CageKind,
-    sentence: string,
-    machine: Machine,
-    python: string | undefined,
-    options: CageOptions,
-  ) {
-    this.kind = kind;
-    this.sentence = sentence;
-    this.python = python;
+  private constructor(machine: Machine, options: CageOptions, choice: Choice) {
     this.#machine = machine;
     this.#options = options;
+    this.#choice = choice;
   }
 
   /**
@@ -66,18 +61,51 @@ export class Cage {
    * @throws Refusal `cage-unavailable` where one was asked for that does not, `cage-untried`
    */
   static async open(options: CageOptions): Promise<Cage> {
-    const { wish } = options;
     const machine = await readMachine({ path: options.path, inner: options.inner, hidden: options.data });
-    const python = options.python === undefined ? undefined : await realpath(options.python);
-    if (wish === 'none')
-      return new Cage('none', 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.', machine, python, options);
+    const sentence =
+      options.wish === 'none'
+        ? 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.'
+        : 'No Python was found, so no cage can be tried, and no app starts without one. Install python3.';
+    const cage = new Cage(machine, options, { kind: 'none', sentence, python: undefined });
+    await cage.choose(options.python);
+    return cage;
+  }
+
+  get kind(): CageKind {
+    return this.#choice.kind;
+  }
+
+  /** One sentence for the operator. */
+  get sentence(): string {
+    return this.#choice.sentence;
+  }
+
+  /** The Python of the machine that put on the cage when it was tried; undefined where there is none. */
+  get python(): string | undefined {
+    return this.#choice.python;
+  }
+
+  /** True where it is not known yet which cage works here: it takes a Python to try. */
+  get isOpen(): boolean {
+    return this.#options.wish !== 'none' && this.python === undefined;
+  }
+
+  /** Makes the choice where it is open still. @param found a Python of the machine @throws as `open` does */
+  async choose(found: string | undefined): Promise<void> {
+    const { wish } = this.#options;
+    if (wish === 'none' || !this.isOpen || (found === undefined && wish === 'auto')) return;
+    const python = found === undefined ? undefined : await realpath(found);
     const failures: string[] = [];
     for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
-      const cage = new Cage(kind, sentenceOf(kind, machine), machine, python, options);
-      const failure = await cage.#fails().catch((error: unknown) => {
+      const choice = { kind, sentence: sentenceOf(kind, this.#machine), python };
+      const tried = new Cage(this.#machine, this.#options, choice);
+      const failure = await tried.#fails().catch((error: unknown) => {
         throw error instanceof Undecided ? untried(kind, error) : error;
       });
-      if (failure === undefined) return cage;
+      if (failure === undefined) {
+        this.#choice = choice;
+        return;
+      }
       failures.push(`${kind}: ${failure}`);
     }
     if (wish !== 'auto') {
@@ -88,7 +116,7 @@ export class Cage {
       );
     }
     const sentence = `No cage works on this machine, so every app can read what the server can (${failures.join('; ')}). Install bubblewrap.`;
-    return new Cage('none', sentence, machine, python, options);
+    this.#choice = { kind: 'none', sentence, python };
   }
 
   /** True where every app becomes a user of its own. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -66,6 +66,26 @@ describe.concurrent('the choice of a cage', () => {
       logger: createLogger('silent'),
     });
     await expect(opened).rejects.toMatchObject({ code: 'python-unusable' });
+  });
+
+  it('is put off where the machine has no Python, and made once it has one', async () => {
+    const data = await scratch('cage-');
+    const config = { cage: 'auto' as const, path };
+    const launcher = join(ROOT, 'python/launch.py');
+    const installed = join(data, 'python3');
+    const { cage, settle } = await openCage({
+      ...{ config, paths: new Paths(data), launcher, python: installed, env: {} },
+      logger: createLogger('silent'),
+    });
+    expect(cage).toMatchObject({ kind: 'none', isOpen: true });
+    await expect(settle()).rejects.toMatchObject({
+      code: 'cage-untried',
+      message: expect.stringContaining('Install python3') as string,
+    });
+    await symlink(python, installed);
+    await Promise.all([settle(), settle()]);
+    expect(cage.isOpen).toBe(false);
+    expect(cage.kind).toBe((await open()).kind);
   });
 
   it('is the next one where the machine does not allow the first', async () => {
