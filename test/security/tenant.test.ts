@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { socketPath } from '../../src/runtime/process/listener.js';
 import { asUser } from '../helpers/as-user.js';
+import { startDocker } from '../helpers/container.js';
 import { endWithFile } from '../helpers/ends.js';
 import { readMeta, ROOT, startHost, TOKEN, type HostOptions, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
@@ -50,6 +51,8 @@ async function prepare(options: HostOptions): Promise<{ host: TestHost; plan: Re
     releases: { environment: string }[];
     processes: { mark: string }[];
   };
+  // In a container, it has another number than outside.
+  const { pid } = JSON.parse(await readFile(join(host.data, 'run/server.json'), 'utf8')) as { pid: number };
   // A program that runs cannot be opened to be written, whoever tries.
   const tools = dirname(dirname(await realpath(inject('tools').uv ?? '')));
   const metadata = join(tools, (await readdir(tools)).find((name) => name.endsWith('.dist-info')) ?? '', 'METADATA');
@@ -58,7 +61,7 @@ async function prepare(options: HostOptions): Promise<{ host: TestHost; plan: Re
   await writeFile(join(cache, 'package'), '');
   const plan = {
     data: host.data,
-    server: host.pid,
+    server: pid,
     victim: (await host.app('victim')).pid,
     'victim socket': socketPath(join(host.data, 'run/app'), processes[0]?.mark ?? ''),
     token: TOKEN,
@@ -119,42 +122,57 @@ async function attackAsBuild({ host, plan }: Awaited<ReturnType<typeof prepare>>
 
 const LANDLOCK = { env: { STREAMLIT_HOST_CAGE: 'landlock' } };
 
-describe.each([
-  ['of bubblewrap, under root', () => Promise.resolve({}), /bubblewrap cage, each as its own user/],
-  ['of Landlock, under root', () => Promise.resolve(LANDLOCK), /Landlock cage/],
-  ['of bubblewrap, under a user', asUser, /bubblewrap cage\./],
-])('in a cage %s', (_name, options: () => Promise<HostOptions>, said) => {
-  let prepared: Awaited<ReturnType<typeof prepare>>;
-  beforeAll(async () => {
-    prepared = await prepare(await options());
-    expect(prepared.host.output).toMatch(said);
-    // As a user, everything is downloaded that the others find in the tests' cache.
-  }, 300_000);
+/** A server that runs as nobody special, on a machine without bubblewrap. */
+async function withLandlock(): Promise<HostOptions> {
+  const options = await asUser();
+  return { ...options, env: { ...options.env, ...LANDLOCK.env } };
+}
 
-  it('an app can harm nothing outside of it, and works as usual', async () => {
-    const { found, broken } = await attackAsApp(prepared);
-    expect(Object.keys(found).length).toBeGreaterThan(28);
-    expect(those(found, true)).toEqual([]);
-    expect(broken).toEqual({});
+const docker = await startDocker();
+
+const CAGES: [name: string, lacks: string, options: () => Promise<HostOptions>, said: RegExp][] = [
+  ['of bubblewrap, under root', '', () => Promise.resolve({}), /bubblewrap cage, each as its own user/],
+  ['of Landlock, under root', '', () => Promise.resolve(LANDLOCK), /Landlock cage/],
+  ['of bubblewrap, under a user', '', asUser, /bubblewrap cage\./],
+  ['of Landlock, under a user', '', withLandlock, /Landlock cage/],
+  ['of Landlock, in a container', docker.lacks, docker.options, /Landlock cage/],
+];
+
+for (const [name, lacks, options, said] of CAGES) {
+  const title = `in a cage ${name}${lacks === '' ? '' : ` (${lacks})`}`;
+  describe.skipIf(lacks !== '')(title, () => {
+    let prepared: Awaited<ReturnType<typeof prepare>>;
+    beforeAll(async () => {
+      prepared = await prepare(await options());
+      expect(prepared.host.output).toMatch(said);
+      // As a user, everything is downloaded that the others find in the tests' cache.
+    }, 300_000);
+
+    it('an app can harm nothing outside of it, and works as usual', async () => {
+      const { found, broken } = await attackAsApp(prepared);
+      expect(Object.keys(found).length).toBeGreaterThan(28);
+      expect(those(found, true)).toEqual([]);
+      expect(broken).toEqual({});
+    });
+
+    it('a setup.py can harm nothing outside of it, and leaves no process running', async () => {
+      const { found, home } = await attackAsBuild(prepared);
+      expect(Object.keys(found).length).toBeGreaterThan(30);
+      expect(those(found, true)).toEqual([]);
+      expect(home).toMatch(/builds\/drafts\/environment-\w+\/home$/);
+    }, 300_000);
+
+    it('a setup.py cannot put a link into the environment that the server would follow', async () => {
+      const { host, plan } = prepared;
+      const project = await builder({ ...plan, daemon: randomUUID(), link: true });
+      const push = await project.git('push', host.remote('linker'), 'main');
+      expect(push.code).toBe(1);
+      expect(push.output).toMatch(
+        /a package installed the link lib\/python[\d.]+\/site-packages\/leak\.txt, which leads to/,
+      );
+    });
   });
-
-  it('a setup.py can harm nothing outside of it, and leaves no process running', async () => {
-    const { found, home } = await attackAsBuild(prepared);
-    expect(Object.keys(found).length).toBeGreaterThan(30);
-    expect(those(found, true)).toEqual([]);
-    expect(home).toMatch(/builds\/drafts\/environment-\w+\/home$/);
-  }, 300_000);
-
-  it('a setup.py cannot put a link into the environment that the server would follow', async () => {
-    const { host, plan } = prepared;
-    const project = await builder({ ...plan, daemon: randomUUID(), link: true });
-    const push = await project.git('push', host.remote('linker'), 'main');
-    expect(push.code).toBe(1);
-    expect(push.output).toMatch(
-      /a package installed the link lib\/python[\d.]+\/site-packages\/leak\.txt, which leads to/,
-    );
-  });
-});
+}
 
 describe.each([
   ['bubblewrap', 0, /offline is live/],

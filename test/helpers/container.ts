@@ -1,0 +1,119 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, chown, mkdir, realpath, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { inject } from 'vitest';
+import { asUser } from './as-user.js';
+import { endWithFile, scratch } from './ends.js';
+import { ROOT, until, type HostOptions } from './host.js';
+
+const run = promisify(execFile);
+
+/** Nobody's, as in our image. */
+const UID = 10_001;
+
+/** What an image has of its own: folders to mount on, and links as Debian has them. The programs are the machine's. */
+const FOLDERS = ['usr', 'etc', 'opt', 'proc', 'sys', 'dev', 'tmp', 'run', 'var', 'root', 'home'];
+const LINKS = ['bin', 'sbin', 'lib', 'lib64'];
+
+/** The variables of a server that are passed on into its container. */
+const PASSED = /^(STREAMLIT_HOST_|UV_|PIP_|SSL_CERT_|REDIS_URL$|PATH$|HOME$|NODE_EXTRA_CA_CERTS$)|_proxy$/i;
+/** Those that `startHost` sets. */
+const SET = ['PORT', 'PORT_MIN', 'PORT_MAX', 'DATA', 'TOKEN', 'PICTURES', 'CAGE_FOLDERS'];
+
+/** Runs servers in containers. */
+export interface Docker {
+  /** What is missing for that; empty where nothing is. */
+  lacks: string;
+  /** A server in a container as Docker makes them unless told, but with the machine's network. */
+  options: () => Promise<HostOptions>;
+}
+
+/**
+ * Starts a Docker of the test file's own, with an image made of the machine's own files, so that no registry is needed. It touches
+ * neither the machine's network nor a Docker that runs already, and ends with the test file.
+ */
+export async function startDocker(): Promise<Docker> {
+  const options = (): Promise<HostOptions> => Promise.reject(new Error('there is no Docker'));
+  if (process.getuid?.() !== 0) return { lacks: 'needs root', options };
+  for (const program of ['dockerd', 'docker', 'tini'])
+    if (!(await isInstalled(program))) return { lacks: 'needs docker.io', options };
+  const folder = await scratch('docker-');
+  const socket = `unix://${join(folder, 'docker.sock')}`;
+  if (!(await startDaemon(folder, socket))) return { lacks: 'needs a machine on which dockerd starts', options };
+  await importImage(folder, socket);
+  return { lacks: '', options: () => inContainer(socket) };
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  for (const place of ['/usr/sbin', '/usr/bin'])
+    if (
+      await access(join(place, program)).then(
+        () => true,
+        () => false, // Not here.
+      )
+    )
+      return true;
+  return false;
+}
+
+/** @returns false where it does not start */
+async function startDaemon(folder: string, socket: string): Promise<boolean> {
+  const places = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word) =>
+    word.startsWith('-') ? word : join(folder, word),
+  );
+  const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder };
+  const child = spawn('dockerd', [...places, '--host', socket, ...network], { env, stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  endWithFile(async () => {
+    child.kill();
+    await exited;
+  });
+  const answers = (): Promise<boolean> =>
+    run('docker', ['--host', socket, 'version']).then(
+      () => true,
+      () => false,
+    );
+  try {
+    return await until('dockerd answers', async () => child.exitCode !== null || (await answers()), 30_000).then(
+      () => child.exitCode === null,
+    );
+  } catch {
+    return false; // It takes too long.
+  }
+}
+
+async function importImage(folder: string, socket: string): Promise<void> {
+  const frame = join(folder, 'frame');
+  for (const name of FOLDERS) await mkdir(join(frame, name), { recursive: true });
+  for (const name of LINKS) await symlink(`usr/${name}`, join(frame, name));
+  await run('tar', ['--create', '--file', `${frame}.tar`, '--directory', frame, '.']);
+  await run('docker', ['--host', socket, 'import', `${frame}.tar`, 'frame']);
+  await rm(`${frame}.tar`);
+}
+
+async function inContainer(socket: string): Promise<HostOptions> {
+  const { data = '', env = {} } = await asUser();
+  await chown(data, UID, UID);
+  const [root, own, environments] = await Promise.all(
+    [ROOT, join(ROOT, 'data'), inject('tools').environments].map((path) => realpath(path)),
+  );
+  const readOnly = new Set(['/usr', '/etc', '/opt', ROOT, root, own, environments]);
+  const names = [
+    ...Object.keys({ ...process.env, ...env }).filter((name) => PASSED.test(name)),
+    ...SET.map((name) => `STREAMLIT_HOST_${name}`),
+  ];
+  return {
+    data,
+    env,
+    under: [
+      ...['docker', '--host', socket, 'run', '--rm', '--network', 'host', '--user', `${UID}:${UID}`, '--workdir', data],
+      ...['--volume', `${data}:${data}`],
+      ...[...readOnly].flatMap((path) => ['--volume', `${path}:${path}:ro`]),
+      ...names.flatMap((name) => ['--env', name]),
+      ...['frame', 'tini', '--'],
+    ],
+  };
+}

@@ -1,0 +1,278 @@
+// What `npm run mutate` changes, as docs/security.md names it: [tests, file in src, code, what takes its place]. The code
+// must stand there exactly once, so that a list out of date is noticed. Tests are files below test/, without ".test.ts".
+
+/** @type {[tests: string, file: string, code: string, instead: string][]} */
+export const MUTATIONS = [
+  // 1 and 2: the console, for scripts of apps
+  [
+    'security/console-token',
+    'web/auth.ts',
+    "const header = ctx.get('x-csrf-token');\n  if (header === '') throw refusal();",
+    "const header = ctx.get('x-csrf-token') || String(ctx.query.csrf ?? '');\n  if (header === '') throw refusal();",
+  ],
+  [
+    'security/console-token',
+    'web/auth.ts',
+    "if (header !== '') return { header };",
+    "if (header !== '') return { header };\n  if (typeof ctx.query.csrf === 'string') return { header: ctx.query.csrf };",
+  ],
+  [
+    'security/console-token',
+    'web/auth.ts',
+    'sameSecret(sent.form, formToken(csrf, path))',
+    'sameSecret(sent.form, csrf) || sameSecret(sent.form, formToken(csrf, path))',
+  ],
+  [
+    'security/console-token',
+    'web/auth.ts',
+    '(ctx.state as { unproven?: SignedIn }).unproven = found;',
+    '(ctx.state as { signedIn?: SignedIn }).signedIn = found;',
+  ],
+  [
+    'security/console-token',
+    'web/server.ts',
+    "referrerPolicy: { policy: 'origin' }",
+    "referrerPolicy: { policy: 'same-origin' }",
+  ],
+  [
+    'security/doors security/console-token',
+    'domain/access/browser.ts',
+    "return headers['service-worker'] !== undefined || headers['sec-fetch-dest'] === 'serviceworker';",
+    'return headers === undefined;',
+  ],
+  [
+    'security/same-origin',
+    'web/auth.ts',
+    'if (!isScript(ctx)) return;',
+    'if (!isScript(ctx) || ctx.method !== "none") return;',
+  ],
+  [
+    'security/own-origin',
+    'domain/access/origins.ts',
+    "return protocol === 'http:' && !(",
+    "return protocol === 'none' && !(",
+  ],
+  [
+    'unit/web/auth',
+    'web/server.ts',
+    "crossOriginOpenerPolicy: { policy: 'same-origin' }",
+    'crossOriginOpenerPolicy: false',
+  ],
+  [
+    'unit/web/auth',
+    'web/server.ts',
+    "referrerPolicy: { policy: 'origin' }",
+    "referrerPolicy: { policy: 'strict-origin' }",
+  ],
+  [
+    'unit/web/auth',
+    'web/auth.ts',
+    'demandScript(ctx, found?.session?.csrf, foreign);',
+    'if (found !== undefined) demandScript(ctx, found.session?.csrf, foreign);',
+  ],
+  ['unit/gateway/headers', 'gateway/headers.ts', 'for (const name of ORIGIN_WIDE) delete headers[name];', ''],
+
+  // 3: apps and their files
+  [
+    'unit/store/owners',
+    'store/owners.ts',
+    `const facts = await lstat(folder).catch(ifMissing);
+    if (facts?.isDirectory() === false) await rm(folder, { force: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (uid === undefined) return;
+    const opened = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);`,
+    `void [lstat, rm, constants];
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (uid === undefined) return;
+    const opened = await open(folder, 'r');`,
+  ],
+  ['unit/serving/confines', 'serving/confines.ts', 'if (asked !== undefined) demandAllowed(asked, policy);', ''],
+  ['unit/serving/confines', 'serving/confines.ts', 'await settle();', 'void settle;'],
+  ['unit/domain/project/app-cage', 'domain/project/app-cage.ts', 'if (first === undefined) return;', 'return;'],
+
+  // 4 and 5: caches and parsers
+  [
+    'unit/gateway/static-files',
+    'gateway/static-files.ts',
+    'if (bytes === undefined || hashOf(bytes) !== hash) return false;',
+    'if (bytes === undefined) return false;',
+  ],
+  [
+    'unit/gateway/frontend',
+    'gateway/frontend.ts',
+    'frontend?.key === key && !without.has(frontend.folder)',
+    'frontend?.key === key',
+  ],
+  [
+    'unit/gateway/frontend',
+    'gateway/frontend-keys.ts',
+    'const files = await filesIn(folder);',
+    "const files = ['index.html'];",
+  ],
+  [
+    'security/slow-parse',
+    'deploys/reader.ts',
+    'return (await this.#worker.ask(question)) as',
+    "const { readings } = await import('./readings.js');\n      return (await (readings[what] as (...all: unknown[]) => unknown)(...question.args)) as",
+  ],
+  [
+    'unit/environments/requirements',
+    'environments/requirements.ts',
+    'const MAX_FILE_BYTES = 1024 * 1024;',
+    'const MAX_FILE_BYTES = Infinity;',
+  ],
+  [
+    'unit/environments/requirements',
+    'environments/requirements.ts',
+    'const MAX_BYTES = 4 * 1024 * 1024;',
+    'const MAX_BYTES = Infinity;',
+  ],
+
+  // 6: what reaches apps
+  [
+    'security/app-headers',
+    'gateway/headers.ts',
+    'if (!PASSES.test(name) && !also(name)) delete headers[name];',
+    "if (name === 'x' && !PASSES.test(name) && !also(name)) delete headers[name];",
+  ],
+  ['security/app-headers', 'domain/streamlit/streamlit.ts', "    STREAMLIT_SERVER_TRUSTED_USER_HEADERS: '{}',\n", ''],
+  [
+    'security/app-headers unit/domain/access/visitor',
+    'domain/access/visitor.ts',
+    'const plain = withoutMapping(address);\n',
+    'if (address !== "") return true;\n    const plain = withoutMapping(address);\n',
+  ],
+  [
+    'security/app-headers',
+    'domain/app/route.ts',
+    'return /(^|\\/)_stcore\\/agent(\\/|$)/.test(plainRest(rest).toLowerCase());',
+    'return rest === undefined;',
+  ],
+  [
+    'security/app-headers',
+    'domain/app/route.ts',
+    "const path = rest.split('#', 1)[0] ?? '';",
+    "if (rest !== '') return rest;\n  const path = rest.split('#', 1)[0] ?? '';",
+  ],
+
+  // 7: builds
+  [
+    'unit/domain/python/outside',
+    'domain/python/outside.ts',
+    'if (REMOTE.test(place)) return false;',
+    "if (place !== '' || REMOTE.test(place)) return false;",
+  ],
+  [
+    'unit/environments/places',
+    'environments/places.ts',
+    'if (target !== undefined && (target === interpreter || isWithin(target, home))) continue;',
+    "if (isWithin(resolve(entry.parentPath, await readlink(link)), environment) || link.includes('/bin/python')) continue;",
+  ],
+
+  // 8: cookies
+  [
+    'integration/gateway-conformance',
+    'gateway/headers.ts',
+    "return [pair, ` Path=${own ? path : `${appPath}/`}`, ...kept].join(';');",
+    'return own || kept ? cookie : cookie;',
+  ],
+  ['security/cookie-jar', 'gateway/header-overflow.ts', '<script>${SCRIPT}</script>\n', ''],
+  [
+    'security/cookie-jar',
+    'gateway/header-overflow.ts',
+    "    'Cache-Control: no-store',\n",
+    "    'Cache-Control: no-store',\n    'Clear-Site-Data: \"cookies\"',\n",
+  ],
+  ['security/small-doors', 'web/auth.ts', 'return [...new Set(ids)];', 'return [...new Set(ids)].slice(0, 4);'],
+  [
+    'unit/web/auth',
+    'web/auth.ts',
+    'for (const id of cookies(ctx, base)) await access.sessions.end(id);\n  setCookie(ctx, await',
+    'setCookie(ctx, await',
+  ],
+  [
+    'unit/web/auth',
+    'web/auth.ts',
+    'return prefix + SESSION_COOKIE;',
+    "return prefix === '' ? SESSION_COOKIE : SESSION_COOKIE;",
+  ],
+
+  // 9, 10 and 11: connections, hosts and git
+  [
+    'security/connections',
+    'gateway/listener.ts',
+    'new Connections(server, { ...CONNECTION_LIMITS, ...limits });',
+    'void [Connections, CONNECTION_LIMITS, limits];',
+  ],
+  ['security/doors', 'gateway/hosts.ts', 'if (host === undefined) return true;', "if (host !== '') return true;"],
+  [
+    'security/doors',
+    'gateway/entry.ts',
+    "countOf(request.rawHeaders, 'host') > 1",
+    "countOf(request.rawHeaders, 'host') > 9",
+  ],
+  [
+    'security/doors',
+    'domain/access/browser.ts',
+    "  return (\n    headers['sec-fetch-site'] !== undefined ||",
+    "  return headers['x'] !== undefined && (\n    headers['sec-fetch-site'] !== undefined ||",
+  ],
+
+  // 12: small ones
+  ['security/small-doors', 'git/harmless.ts', 'return text.replace(', "return text !== '' ? text : text.replace("],
+  [
+    'security/absent',
+    'domain/app/app.ts',
+    'return app.live !== null || pendingRelease(app) !== undefined;',
+    'return app.live !== null || pendingRelease(app) !== null;',
+  ],
+  ['unit/gateway/absent', 'gateway/absent.ts', '...(operator ? {', '...(operator && facts !== NOTHING ? {'],
+  [
+    'unit/web/auth',
+    'web/auth.ts',
+    'if (session !== undefined) demandToken(tokenSent(ctx), session.csrf, ctx.path);',
+    'void session;',
+  ],
+  [
+    'security/small-doors',
+    'gateway/entry.ts',
+    ': !METHODS.includes(method)',
+    ": method === '' && !METHODS.includes(method)",
+  ],
+  [
+    'security/small-doors',
+    'web/auth.ts',
+    "if (error instanceof SyntaxError || error instanceof RangeError) ctx.throw(400, 'The form cannot be read.');",
+    '',
+  ],
+  [
+    'security/small-doors',
+    'web/auth.ts',
+    "(dest === 'empty' && isApi(ctx.path))",
+    "(dest === 'empty' || isApi(ctx.path))",
+  ],
+  [
+    'unit/web/auth',
+    'web/auth.ts',
+    "  const name = 'token' in by ?",
+    "  access.attempts.demand(ctx.ip);\n  const name = 'token' in by ?",
+  ],
+  [
+    'unit/store/sessions',
+    'store/sessions.ts',
+    'return now - usedAt > SESSION_MS || now - createdAt > SESSION_LIFE_MS;',
+    'return now - usedAt > SESSION_MS || createdAt > now + SESSION_LIFE_MS;',
+  ],
+  [
+    'security/small-doors',
+    'server/data-folder.ts',
+    'for (const folder of [paths.data, paths.cache, paths.tmp]) await chmod(folder, 0o700);',
+    '',
+  ],
+  [
+    'security/small-doors',
+    'environments/checkout.ts',
+    "'* -working-tree-encoding -ident -filter -text -eol\\n'",
+    "'\\n'",
+  ],
+];
