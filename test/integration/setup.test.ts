@@ -258,13 +258,15 @@ describe('pip from the configured package index', () => {
   let server: Server;
   let requests: { url: string; authorization: string | undefined }[];
   let page: { type: string; body: string };
+  let served: Buffer;
 
   beforeEach(async () => {
     requests = [];
+    served = wheel;
     server = createServer((request: IncomingMessage, response) => {
       requests.push({ url: request.url ?? '', authorization: request.headers.authorization });
       if (request.url === '/simple/pip/') response.setHeader('content-type', page.type).end(page.body);
-      else if (request.url?.startsWith('/files/') === true) response.end(wheel);
+      else if (request.url?.startsWith('/files/') === true) response.end(served);
       else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -278,10 +280,20 @@ describe('pip from the configured package index', () => {
       'sys.path.insert(0, sys.argv[1])',
       'import find_pip',
       'find_pip.bundled = lambda: None',
+      'find_pip.PINNED = sys.argv[4]',
       'find_pip.config_files = lambda: [sys.argv[3]]',
       'sys.exit(find_pip.main(sys.argv[2]))',
     ].join('\n');
-    const args = ['-B', '-c', script, join(ROOT, 'scripts', 'lib'), base, join(base, 'pip.conf')];
+    const args = [
+      '-B',
+      '-c',
+      script,
+      join(ROOT, 'scripts', 'lib'),
+      base,
+      join(base, 'pip.conf'),
+      join(base, 'pinned.txt'),
+    ];
+    await writeFile(join(base, 'pinned.txt'), `# The one.\npip==25.0 \\\n    --hash=sha256:${sha256}\n`);
     const env = { PATH: process.env.PATH ?? '', HOME: base, NO_PROXY: '127.0.0.1', ...settings };
     try {
       return { code: 0, ...(await exec('python3', args, { env })) };
@@ -301,15 +313,8 @@ describe('pip from the configured package index', () => {
   const name = 'pip-25.0-py3-none-any.whl';
   const good = { filename: name, url: `../../files/${name}`, hashes: { sha256 } };
 
-  it("is the newest that supports this Python, from a JSON page, with the URL's credentials", async () => {
-    json(
-      { ...good, filename: 'pip-9.0-py3-none-any.whl', url: '../../files/old.whl' },
-      good,
-      { ...good, filename: 'pip-26.0-py3-none-any.whl', url: '../../files/yanked.whl', yanked: 'broken' },
-      { ...good, filename: 'pip-27.0-py3-none-any.whl', url: '../../files/future.whl', 'requires-python': '>=3.99' },
-      { ...good, filename: 'pip-28.0b1-py3-none-any.whl', url: '../../files/beta.whl' },
-      { ...good, filename: 'pip-29.0.tar.gz', url: '../../files/source.tar.gz' },
-    );
+  it("is the one that is recorded, from a JSON page, with the URL's credentials", async () => {
+    json({ ...good, filename: 'pip-26.0-py3-none-any.whl', url: '../../files/newer.whl' }, good);
     const { code, stdout } = await find({ PIP_INDEX_URL: index('me:se%40cret@') });
     expect([code, stdout.trim()]).toEqual([0, join(base, 'pip-25.0-py3-none-any.whl')]);
     expect(await readFile(stdout.trim())).toEqual(wheel);
@@ -321,17 +326,18 @@ describe('pip from the configured package index', () => {
   });
 
   it('is found on an HTML page, and pip.conf can name the index', async () => {
-    const link = `<a href="${good.url}#sha256=${sha256}" data-requires-python="&gt;=3.8">pip-25.0-py3-none-any.whl</a>`;
+    const link = `<a href="${good.url}#sha256=${sha256}" data-requires-python="&gt;=3.9">pip-25.0-py3-none-any.whl</a>`;
     page = { type: 'text/html', body: `<!DOCTYPE html><body>${link}</body>` };
     await writeFile(join(base, 'pip.conf'), `[global]\nindex-url = ${index()}/\n`);
     expect((await find({})).stdout.trim()).toBe(join(base, 'pip-25.0-py3-none-any.whl'));
   });
 
-  it('is refused if its checksum differs, and the message contains no secret', async () => {
+  it('is refused if its hash differs, whatever the index says, and the message contains no secret', async () => {
     json({ ...good, hashes: { sha256: 'f'.repeat(64) } });
+    served = Buffer.from('another one');
     const { code, stderr } = await find({ UV_DEFAULT_INDEX: `company=${index('me:secret@')}` });
     expect(code).toBe(1);
-    expect(stderr).toContain('pip-25.0-py3-none-any.whl does not have the checksum');
+    expect(stderr).toContain('pip-25.0-py3-none-any.whl does not have the recorded hash');
     expect(stderr).not.toContain('secret');
     expect(await readdir(base)).not.toContain('pip-25.0-py3-none-any.whl');
   });
