@@ -47,7 +47,8 @@ def main():
         hide_abstract_sockets(version)
     else:
         restrict(version, order["landlock"])
-    filter_calls(order["landlock"] is None or order.get("unixSockets"), order.get("userNamespaces"))
+    alone = order["landlock"] is None
+    filter_calls(alone or order.get("unixSockets"), order.get("userNamespaces"), alone)
     os.chdir(order["cwd"])
     os.write(3, b"caged\n")
     if order["listener"]:
@@ -115,6 +116,8 @@ def restrict(version, rules):
         allow(rules_fd, path, READ & known)
     for path in rules["write"]:
         allow(rules_fd, path, known)
+    for path in rules["unlisted"]:
+        allow(rules_fd, path, known & ~READ_DIR)
     enforce(rules_fd)
 
 
@@ -144,15 +147,29 @@ def enforce(rules_fd):
 
 # https://www.kernel.org/doc/html/latest/userspace-api/seccomp_filter.html: the audit number of each architecture, and its
 # numbers of the calls that are filtered.
-CALLS = ("socket", "io_uring_setup", "clone", "unshare", "clone3")
 ARCHITECTURES = {
-    "x86_64": (0xC000003E, dict(zip(CALLS, (41, 425, 56, 272, 435)))),
-    "aarch64": (0xC00000B7, dict(zip(CALLS, (198, 425, 220, 97, 435)))),
+    "x86_64": (
+        0xC000003E,
+        dict(
+            socket=41, io_uring_setup=425, clone=56, unshare=272, clone3=435, add_key=248, request_key=249, keyctl=250,
+            prlimit64=302, shmget=29, shmat=30, shmctl=31, semget=64, semop=65, semctl=66, semtimedop=220, msgget=68, msgsnd=69,
+            msgrcv=70, msgctl=71, mq_open=240,
+        ),
+    ),
+    "aarch64": (
+        0xC00000B7,
+        dict(
+            socket=198, io_uring_setup=425, clone=220, unshare=97, clone3=435, add_key=217, request_key=218, keyctl=219,
+            prlimit64=261, shmget=194, shmat=196, shmctl=195, semget=190, semop=193, semctl=191, semtimedop=192, msgget=186,
+            msgsnd=189, msgrcv=188, msgctl=187, mq_open=180,
+        ),
+    ),
 }
 LOAD, EQUAL, AT_LEAST, ANY_BIT, ANSWER = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
 CALL, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
 NEW_USER_NAMESPACE = 0x10000000
+ANYBODY_ELSE = 0xFFFFFFFF
 
 # Rules: a call, a test of its first argument (every call unless given), and the error that it gets.
 # Landlock does not hide sockets that have a path, so none is made that could reach them, nor by way of io_uring; pairs go on
@@ -165,13 +182,22 @@ WITHOUT_USER_NAMESPACES = (
     ("clone", ANY_BIT, NEW_USER_NAMESPACE, errno.EPERM),
     ("clone3", None, 0, errno.ENOSYS),
 )
+# Keys of the kernel belong to a user, or to the session that the server was started in.
+WITHOUT_KEYS = tuple((call, None, 0, errno.EPERM) for call in ("add_key", "request_key", "keyctl"))
+# What belongs to a user, without a path, where all are the same one and share namespaces: shared memory, semaphores and queues
+# of System V, message queues, and the limits of processes; those of CPU time would end the server.
+WITHOUT_OTHERS = tuple(
+    (call, None, 0, errno.EPERM)
+    for call in "shmget shmat shmctl semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open".split()
+) + (("prlimit64", ANY_BIT, ANYBODY_ELSE, errno.EPERM),)
 
 
-def filter_calls(unix_sockets, user_namespaces):
+def filter_calls(unix_sockets, user_namespaces, alone):
     """Refuses calls that no rule on files can. Where the architecture is unknown, nothing is filtered."""
     audit, numbers = ARCHITECTURES.get(platform.machine(), (None, None))
-    rules = (() if unix_sockets else WITHOUT_UNIX_SOCKETS) + (() if user_namespaces else WITHOUT_USER_NAMESPACES)
-    if audit is None or not rules:
+    rules = WITHOUT_KEYS + (() if alone else WITHOUT_OTHERS)
+    rules += (() if unix_sockets else WITHOUT_UNIX_SOCKETS) + (() if user_namespaces else WITHOUT_USER_NAMESPACES)
+    if audit is None:
         return
     program = [
         (LOAD, 0, 0, ARCHITECTURE),

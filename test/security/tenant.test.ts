@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -28,7 +28,12 @@ const SECRET_FILES = [
 /** A socket with a name and no place, as other programs of a machine have them. */
 const abstract = `streamlit-host-test-${randomUUID()}`;
 
+/** A piece of shared memory, as other programs of a machine have it. */
+const shared = abstract;
+
 beforeAll(async () => {
+  await writeFile(join('/dev/shm', shared), '');
+  endWithFile(() => rm(join('/dev/shm', shared)));
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(`\0${abstract}`, resolve));
   endWithFile(() => server.close());
@@ -67,6 +72,7 @@ async function prepare(options: HostOptions): Promise<{ host: TestHost; plan: Re
     token: TOKEN,
     redis: join(host.data, 'redis/redis.sock'),
     abstract,
+    'shared memory': shared,
     mark: 'dist/main.js',
     'secret files': SECRET_FILES,
     'foreign files': [

@@ -4,6 +4,8 @@ import type { CageSpec, Machine } from './spec.js';
 export interface Rules {
   read: readonly string[];
   write: readonly string[];
+  /** Written and read as well, but not listed. */
+  unlisted: readonly string[];
 }
 
 /** argv of the cage's last step. It ignores what the environment says to Python, and runs no package's code. */

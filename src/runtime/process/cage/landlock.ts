@@ -4,12 +4,13 @@ import { isWithin } from '../../../lib/within.js';
 import { type Caged, type CageSpec, type Machine } from './spec.js';
 
 /** What everybody may write. */
-const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts', 'shm'].map(
-  (name) => `/dev/${name}`,
-);
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts'].map((name) => `/dev/${name}`);
 
-/** Where the kernel reports its features. */
-const KERNEL = ['/proc', '/sys', '/dev'];
+/** Where everybody's shared memory is. Its names cannot be guessed, as long as nobody can list them. */
+const SHARED_MEMORY = '/dev/shm';
+
+/** Where the kernel reports its features. Nothing of `/dev` but the above: root could read the machine's disks there. */
+const KERNEL = ['/proc', '/sys'];
 
 /**
  * A process under rules that the kernel applies to it and to all that it starts: it reads and writes what its spec names, and
@@ -23,10 +24,12 @@ export function inLandlock(spec: CageSpec, machine: Machine): Caged {
   return {
     command: innerCommand(spec, machine),
     order: innerOrder(
-      { ...spec, environment: { TMPDIR: spec.tmp, ...spec.environment } },
+      // joblib keeps folders in shared memory unless told, and has to list them.
+      { ...spec, environment: { TMPDIR: spec.tmp, JOBLIB_TEMP_FOLDER: spec.tmp, ...spec.environment } },
       {
-        read: [...machine.system.folders, ...KERNEL, ...read],
+        read: [...machine.system.readable, ...KERNEL, ...read],
         write: [...DEVICES, ...(spec.devices?.paths ?? []), ...spec.writable],
+        unlisted: [SHARED_MEMORY],
       },
     ),
     around: 0,

@@ -1,4 +1,4 @@
-import { access, constants, lstat, readlink } from 'node:fs/promises';
+import { access, constants, lstat, readdir, readlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { Machine } from './spec.js';
 
@@ -23,6 +23,9 @@ const SYSTEM = [
   '/var/cache/fontconfig',
 ];
 
+/** Where keys and passwords of the system are, too. */
+const SETTINGS = '/etc';
+
 /** Looks at the machine. @param options.inner the place of `cage.py` */
 export async function readMachine(options: {
   path: string;
@@ -36,13 +39,34 @@ export async function readMachine(options: {
     if (facts?.isSymbolicLink() === true) links.set(path, await readlink(path));
     else if (facts?.isDirectory() === true) folders.push(path);
   }
+  const root = process.getuid?.() === 0;
+  // The kernel looks at permissions as well, which keep nothing from root.
+  const readable = await Promise.all(
+    folders.map(async (folder) => (root && folder === SETTINGS ? publicIn(folder) : [folder])),
+  );
   return {
-    root: process.getuid?.() === 0,
+    root,
     bubblewrap: (await find('bwrap', options.path)) ?? '',
     inner: options.inner,
     hidden: options.hidden,
-    system: { links, folders },
+    system: { links, folders, readable: readable.flat() },
   };
+}
+
+/** What is for everybody of a folder: all of it, or parts. A link needs no permission, and what it leads to has its own. */
+export async function publicIn(folder: string): Promise<string[]> {
+  const parts: string[] = [];
+  let whole = true;
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isSymbolicLink()) continue;
+    const path = join(folder, entry.name);
+    const { mode } = await lstat(path);
+    const open = entry.isDirectory() ? (mode & 0o005) === 0o005 : (mode & 0o004) !== 0;
+    const found = !open ? [] : entry.isDirectory() ? await publicIn(path) : [path];
+    parts.push(...found);
+    whole &&= found[0] === path;
+  }
+  return whole ? [folder] : parts;
 }
 
 /** The place of a program on PATH. */

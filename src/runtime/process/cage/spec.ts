@@ -51,8 +51,14 @@ export interface Machine {
   inner: string;
   /** Folders that stay hidden, whatever lies around them: the server's own data. */
   hidden: readonly string[];
-  /** Top folders that are links, with where they lead (`/lib` → `usr/lib`), and the system's folders that are none. */
-  system: { links: ReadonlyMap<string, string>; folders: readonly string[] };
+  system: {
+    /** Top folders that are links, with where they lead (`/lib` → `usr/lib`). */
+    links: ReadonlyMap<string, string>;
+    /** The system's folders that are none. */
+    folders: readonly string[];
+    /** What everybody may read of them, for a process that stays root and has no mounts of its own. */
+    readable: readonly string[];
+  };
 }
 
 /** What is started instead of the command. */

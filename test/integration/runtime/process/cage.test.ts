@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -124,6 +125,7 @@ print(json.dumps(found))
 `;
 
 const [EPERM, ENOSYS] = [1, 38];
+const NOBODY = 65_534;
 
 /** What comes of it in a cage. */
 async function attempt(wish: 'bubblewrap' | 'landlock', more: Partial<CageSpec> = {}): Promise<unknown> {
@@ -159,6 +161,55 @@ print(os.path.exists("${DEVICE}"), open(sys.argv[2]).read())
     const devices = await findDevices([DEVICE, '/dev/there-is-none']);
     const there = existsSync(DEVICE) ? 'True' : 'False';
     expect(await tryCage(cage.wrap({ ...confines, network: false, devices }))).toBe(`cut off\n${there} of all`);
+  });
+});
+
+/** What belongs to a user, or to the machine, and has no path: an error's number for each, or 0. */
+const OTHERS = `
+import ctypes, json, os, resource, sys
+libc = ctypes.CDLL(None, use_errno=True)
+KEYCTL, SHMGET, MQ_OPEN = {"x86_64": (250, 29, 240), "aarch64": (219, 194, 180)}[os.uname().machine]
+def call(*words):
+    return 0 if libc.syscall(*words) >= 0 else ctypes.get_errno()
+def attempt(action):
+    try:
+        action()
+        return 0
+    except OSError as error:
+        return error.errno
+found = {
+    "keys": call(KEYCTL, 0, -3, 0),
+    "System V": call(SHMGET, 0, 64, 0o600),
+    "queues": call(MQ_OPEN, b"of-another", 0o100, 0o600, None),
+    "limits": attempt(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE)),
+    "own limits": attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))),
+    "devices": attempt(lambda: os.listdir("/dev")),
+    "shared memory": int(sys.argv[1] in (os.listdir("/dev/shm") if os.access("/dev/shm", os.R_OK) and not attempt(lambda: os.listdir("/dev/shm")) else [])),
+    "semaphores": attempt(lambda: __import__("multiprocessing").Lock()),
+    "passwords": attempt(lambda: open("/etc/shadow").close()),
+    "settings": attempt(lambda: open("/etc/passwd").close()),
+}
+print(json.dumps(found))
+`;
+
+const [EACCES, PERMITTED] = [13, 0];
+
+describe('what has no path, or belongs to root', () => {
+  it.each([
+    ['bubblewrap', { 'System V': PERMITTED, queues: PERMITTED, devices: PERMITTED }],
+    ['landlock', { 'System V': EPERM, queues: EPERM, limits: EPERM, devices: EACCES, passwords: EACCES }],
+  ] as const)('is out of reach in a cage of %s', async (wish, expected) => {
+    const shared = `streamlit-host-test-${randomUUID()}`;
+    await writeFile(join('/dev/shm', shared), '');
+    endWithFile(() => rm(join('/dev/shm', shared), { force: true }));
+    const cage = await open({ wish });
+    const command = [python, '-I', '-c', OTHERS, shared];
+    const confines = { python, readOnly: [], writable: [], tmp: '/tmp', uid: cage.changesUser ? NOBODY : undefined };
+    const found = JSON.parse(await tryCage(cage.wrap({ ...confines, command, cwd: '/', environment: {} }))) as object;
+    expect(found).toMatchObject({
+      ...{ keys: EPERM, 'own limits': 0, 'shared memory': 0, semaphores: 0, settings: 0 },
+      ...expected,
+    });
   });
 });
 

@@ -9,7 +9,11 @@ const machine: Machine = {
   bubblewrap: '/usr/bin/bwrap',
   inner: '/srv/host/python/cage.py',
   hidden: ['/srv/data'],
-  system: { links: new Map([['/bin', 'usr/bin']]), folders: ['/usr', '/etc', '/run/systemd/resolve'] },
+  system: {
+    links: new Map([['/bin', 'usr/bin']]),
+    folders: ['/usr', '/etc', '/run/systemd/resolve'],
+    readable: ['/usr', '/etc/fonts', '/run/systemd/resolve'],
+  },
 };
 
 const spec: CageSpec = {
@@ -113,13 +117,20 @@ describe('a bubblewrap cage', () => {
 
 describe('a Landlock cage', () => {
   const { command, order } = inLandlock(spec, machine);
-  const { landlock } = JSON.parse(order) as { landlock: { read: string[]; write: string[] } };
+  const { landlock } = JSON.parse(order) as {
+    landlock: { read: string[]; write: string[]; unlisted: string[] };
+  };
 
   it('allows the listed paths, and otherwise only system folders', () => {
     expect(command).toEqual([spec.python, '-I', '-S', machine.inner]);
-    expect(landlock.read).toEqual(expect.arrayContaining(['/usr', '/etc', '/proc', ...spec.readOnly]));
+    expect(landlock.read).toEqual(expect.arrayContaining(['/usr', '/etc/fonts', '/proc', ...spec.readOnly]));
+    // What root could read there is more than what everybody can.
+    for (const path of ['/etc', '/dev']) expect([...landlock.read, ...landlock.write]).not.toContain(path);
     expect(landlock.write).toEqual(expect.arrayContaining(['/dev/null', '/srv/data/apps/demo/storage']));
     expect(landlock.write).not.toContain('/proc');
+    // Other apps' shared memory is there, too.
+    expect(landlock.write).not.toContain('/dev/shm');
+    expect(landlock.unlisted).toEqual(['/dev/shm']);
   });
 
   it('allows devices', () => {
