@@ -32,6 +32,18 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='URL'][property.name='canParse']",
+          message: 'Its answer may differ from that of new URL. Use lib/parse-url.ts.',
+        },
+      ],
+    },
+  },
+  {
     // An object that needs one made later is a circle; it subscribes to that one instead. So no callback may look ahead either.
     files: ['src/server/**/*.ts'],
     rules: {

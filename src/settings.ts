@@ -4,6 +4,7 @@ import { needsTwoOrigins, withPort } from './domain/access/origins.js';
 import { isProxyEntry } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
+import { parseUrl } from './lib/parse-url.js';
 
 /** All settings, which `main` passes on in parts. */
 export interface Config {
@@ -263,8 +264,8 @@ function readPublicBase(text: string | undefined, bind: string, port: number, mi
 }
 
 function readBase(name: string, text: string, mistakes: string[]): string | undefined {
-  if (URL.canParse(text)) {
-    const url = new URL(text);
+  const url = parseUrl(text);
+  if (url !== undefined) {
     const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
     if (plain && (url.protocol === 'http:' || url.protocol === 'https:')) {
       return url.href.replace(/\/+$/, '');

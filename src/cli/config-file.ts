@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
+import { parseUrl } from '../lib/parse-url.js';
 
 /** The server that the person has logged in to. */
 export interface Login {
@@ -29,7 +30,7 @@ export async function readConfigFile(env: NodeJS.ProcessEnv): Promise<Login | un
     throw broken(file, messageOf(error));
   }
   const { url, token } = (found ?? {}) as Partial<Login>;
-  if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string')
+  if (typeof url !== 'string' || parseUrl(url) === undefined || typeof token !== 'string')
     throw broken(file, '"url" or "token" is missing');
   return { url, token };
 }

@@ -1,3 +1,4 @@
+import { parseUrl as readUrl } from '../lib/parse-url.js';
 import { usage } from './failures.js';
 
 /**
@@ -6,7 +7,7 @@ import { usage } from './failures.js';
  * @throws Refusal `usage`
  */
 export function parseUrl(text: string, what: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = readUrl(text);
   const plain = url !== undefined && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
   if (!plain || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw usage(

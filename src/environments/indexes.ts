@@ -1,6 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { hasCode } from '../errors.js';
+import { parseUrl } from '../lib/parse-url.js';
 
 /** Variables of the surroundings, or for a command. */
 export type Variables = Readonly<Record<string, string>>;
@@ -182,7 +183,8 @@ function isRemote(place: string): boolean {
 
 function localPath(place: string): string {
   if (!/^file:/i.test(place)) return place;
-  return URL.canParse(place) ? decodeURIComponent(new URL(place).pathname) : place;
+  const url = parseUrl(place);
+  return url === undefined ? place : decodeURIComponent(url.pathname);
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

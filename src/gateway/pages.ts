@@ -6,6 +6,7 @@ import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import { bindPage, type Frontend, type Frontends } from './frontend.js';
 import type { Target } from './target.js';
+import { parseUrl } from '../lib/parse-url.js';
 
 /** How long Streamlit may take to say whether a path is a page, in ms. */
 const ASK_MS = 5_000;
@@ -110,8 +111,9 @@ export function isNavigation(request: IncomingMessage, rest: string): boolean {
  * the app, or a stylesheet.
  */
 export function releaseFromReferer({ headers }: IncomingMessage, app: string, basePath: string): number | undefined {
-  if (headers.referer === undefined || !URL.canParse(headers.referer)) return undefined;
-  const route = parseRoute(withoutBase(new URL(headers.referer).pathname, basePath));
+  const url = parseUrl(headers.referer ?? '');
+  if (url === undefined) return undefined;
+  const route = parseRoute(withoutBase(url.pathname, basePath));
   return route.kind === 'app' && route.id === app ? route.release : undefined;
 }
 

@@ -9,6 +9,7 @@ import { Refusal } from '../errors.js';
 import { formToken } from './form-token.js';
 import { isApi } from './problem.js';
 import { cookies, sessionsIn, setCookie, type Base } from './session-cookie.js';
+import { parseUrl } from '../lib/parse-url.js';
 
 /** What is needed to know who asks. */
 export interface Access {
@@ -313,14 +314,12 @@ function tokenSent(ctx: Context): SentToken | undefined {
 function isSameOrigin(ctx: Context, base: Base): boolean {
   const site = ctx.get('sec-fetch-site');
   if (site !== '') return site === 'same-origin';
-  const origin = ctx.get('origin');
-  if (!URL.canParse(origin)) return false;
-  const { host } = new URL(origin);
+  const host = parseUrl(ctx.get('origin'))?.host ?? '';
   return host !== '' && (host === base.host || host === ctx.get('host'));
 }
 
 function isFromApp(referrer: string, path: string): boolean {
-  return URL.canParse(referrer) && new URL(referrer).pathname.startsWith(`${path}/apps/`);
+  return parseUrl(referrer)?.pathname.startsWith(`${path}/apps/`) === true;
 }
 
 function isSafe(ctx: Context): boolean {

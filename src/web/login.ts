@@ -4,6 +4,7 @@ import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
 import { beginSession, isScript, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
 import type { Base } from './session-cookie.js';
+import { parseUrl } from '../lib/parse-url.js';
 
 export interface LoginOptions {
   access: Access;
@@ -136,7 +137,7 @@ function textOf(value: unknown): string {
 /** Where to go after the login: a place of our own, or the console's first page. */
 function nextOf(value: unknown): string {
   // As a browser would read it: what leads elsewhere by "//", "\\" or ".." is seen to.
-  const url = typeof value === 'string' && URL.canParse(value, HERE) ? new URL(value, HERE) : undefined;
+  const url = typeof value === 'string' ? parseUrl(value, HERE) : undefined;
   const ours =
     url?.origin === HERE && /^\/(console|api\/docs)(\/|$)/.test(url.pathname) && !url.pathname.includes('//');
   return ours ? url.pathname + url.search : '/console/';

@@ -1,4 +1,5 @@
 import { APP_ID } from './app.js';
+import { parseUrl } from '../../lib/parse-url.js';
 
 /** Where a request path leads. */
 export type Route =
@@ -84,7 +85,7 @@ export function plainRest(rest: string): string {
  */
 export function isOwnOrigin(origin: string | undefined, host: string | undefined, publicBase: string): boolean {
   if (origin === undefined) return true;
-  if (!URL.canParse(origin)) return false;
-  const from = new URL(origin).host.toLowerCase();
+  const from = parseUrl(origin)?.host.toLowerCase();
+  if (from === undefined) return false;
   return from === host?.toLowerCase() || from === new URL(publicBase).host.toLowerCase();
 }

@@ -194,7 +194,7 @@ print(json.dumps(found))
 
 const [EACCES, PERMITTED] = [13, 0];
 
-describe('what has no path, or belongs to root', () => {
+describe('objects without a path, and files of root', () => {
   it.each([
     ['bubblewrap', { 'System V': PERMITTED, queues: PERMITTED, devices: PERMITTED }],
     ['landlock', { 'System V': EPERM, queues: EPERM, limits: EPERM, devices: EACCES, passwords: EACCES }],
