@@ -24,6 +24,8 @@ export interface EntryOptions {
   seen?: (request: IncomingMessage, response: ServerResponse, path: string) => void;
   /** Answers everything else. */
   web: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Called with what a handler throws, which is a defect. It ends one request, and not the server. */
+  failed: (error: unknown, path: string) => void;
 }
 
 /** The handlers for an HTTP server's requests and upgrades. */
@@ -78,73 +80,88 @@ export function createEntry(options: EntryOptions): Entry {
     if (part?.of === 'apps' && !ofApps && !(route.kind === 'web' && FOR_APPS.test(path))) return { kind: 'nowhere' };
     return route;
   };
+  const answer: Entry['request'] = (request, response) => {
+    // A client that goes away is an everyday event; readers and writers of the streams see it by their end.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    const { path, query } = locate(request);
+    const refused = refusal(request);
+    if (refused !== undefined) {
+      request.resume();
+      return plain(response, refused.status, `${refused.sentence}\n`, { 'cache-control': 'no-store' });
+    }
+    const route = here(parseRoute(path), path);
+    const { method = '' } = request;
+    // An app may have routes for any method; TRACE would only give a visitor's cookies back.
+    if (route.kind === 'app' ? method === 'TRACE' : !METHODS.includes(method)) {
+      request.resume();
+      return plain(response, 405, 'This method is not supported.\n', { allow: METHODS.join(', ') });
+    }
+    if (route.kind === 'elsewhere') {
+      request.resume();
+      const location = `${route.base(request.headers.host)}${path}${query}`;
+      response.writeHead(307, { location, 'cache-control': 'no-store' }).end();
+      return;
+    }
+    if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
+      options.seen?.(request, response, path);
+    switch (route.kind) {
+      case 'git':
+        return options.git(request, response, route.path, query);
+      case 'app':
+        return options.gateway.request(request, response, route, query);
+      case 'static':
+        return options.gateway.static(request, response, route.key, route.file);
+      case 'nowhere':
+        request.resume();
+        response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found.\n');
+        return;
+      case 'web': {
+        const to = request.method === 'GET' || request.method === 'HEAD' ? options.redirect?.(path) : undefined;
+        if (to !== undefined) {
+          const base = options.part?.of === 'platform' ? options.part.appsBase(request.headers.host) : options.basePath;
+          response.writeHead(302, { location: `${base}${to}${query}`, 'cache-control': 'no-store' }).end();
+          return;
+        }
+        return options.web(request, response);
+      }
+    }
+  };
+  const upgrade: Entry['upgrade'] = (request, socket, head) => {
+    // Before anybody else sees the socket: an error without a listener ends the server.
+    socket.on('error', () => socket.destroy());
+    if (closing) return refuse(socket, '503 Service Unavailable', 'Retry-After: 5\r\n');
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    const { path, query } = locate(request);
+    const refused = refusal(request);
+    if (refused !== undefined) return refuse(socket, `${refused.status} ${refused.title}`);
+    const route = here(parseRoute(path), path);
+    if (route.kind === 'elsewhere')
+      return refuse(
+        socket,
+        '307 Temporary Redirect',
+        `Location: ${route.base(request.headers.host)}${path}${query}\r\n`,
+      );
+    if (route.kind !== 'app') return refuse(socket, '404 Not Found');
+    options.gateway.upgrade(request, socket, head, route, query).catch(() => socket.destroy());
+  };
   return {
     request(request, response) {
-      // A client that goes away is an everyday event; readers and writers of the streams see it by their end.
-      request.on('error', () => undefined);
-      response.on('error', () => undefined);
-      const { path, query } = locate(request);
-      const refused = refusal(request);
-      if (refused !== undefined) {
-        request.resume();
-        return plain(response, refused.status, `${refused.sentence}\n`, { 'cache-control': 'no-store' });
-      }
-      const route = here(parseRoute(path), path);
-      const { method = '' } = request;
-      // An app may have routes for any method; TRACE would only give a visitor's cookies back.
-      if (route.kind === 'app' ? method === 'TRACE' : !METHODS.includes(method)) {
-        request.resume();
-        return plain(response, 405, 'This method is not supported.\n', { allow: METHODS.join(', ') });
-      }
-      if (route.kind === 'elsewhere') {
-        request.resume();
-        const location = `${route.base(request.headers.host)}${path}${query}`;
-        response.writeHead(307, { location, 'cache-control': 'no-store' }).end();
-        return;
-      }
-      if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
-        options.seen?.(request, response, path);
-      switch (route.kind) {
-        case 'git':
-          return options.git(request, response, route.path, query);
-        case 'app':
-          return options.gateway.request(request, response, route, query);
-        case 'static':
-          return options.gateway.static(request, response, route.key, route.file);
-        case 'nowhere':
-          request.resume();
-          response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found.\n');
-          return;
-        case 'web': {
-          const to = request.method === 'GET' || request.method === 'HEAD' ? options.redirect?.(path) : undefined;
-          if (to !== undefined) {
-            const base =
-              options.part?.of === 'platform' ? options.part.appsBase(request.headers.host) : options.basePath;
-            response.writeHead(302, { location: `${base}${to}${query}`, 'cache-control': 'no-store' }).end();
-            return;
-          }
-          return options.web(request, response);
-        }
+      try {
+        answer(request, response);
+      } catch (error) {
+        options.failed(error, request.url ?? '');
+        response.destroy();
       }
     },
     upgrade(request, socket, head) {
-      // Before anybody else sees the socket: an error without a listener ends the server.
-      socket.on('error', () => socket.destroy());
-      if (closing) return refuse(socket, '503 Service Unavailable', 'Retry-After: 5\r\n');
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      const { path, query } = locate(request);
-      const refused = refusal(request);
-      if (refused !== undefined) return refuse(socket, `${refused.status} ${refused.title}`);
-      const route = here(parseRoute(path), path);
-      if (route.kind === 'elsewhere')
-        return refuse(
-          socket,
-          '307 Temporary Redirect',
-          `Location: ${route.base(request.headers.host)}${path}${query}\r\n`,
-        );
-      if (route.kind !== 'app') return refuse(socket, '404 Not Found');
-      options.gateway.upgrade(request, socket, head, route, query).catch(() => socket.destroy());
+      try {
+        upgrade(request, socket, head);
+      } catch (error) {
+        options.failed(error, request.url ?? '');
+        socket.destroy();
+      }
     },
     closeSockets() {
       closing = true;

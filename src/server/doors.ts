@@ -211,6 +211,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     git: git.handle.bind(git),
     web,
     redirect: (path) => redirectOf(path, store.list()),
+    failed: (error, path) =>
+      logger.error({ err: error, path: path.split('?', 1)[0] }, 'a request could not be answered'),
     ...(logFolder === undefined ? {} : { seen: accessLog(logFolder.website) }),
   };
   const isOurs = (base: () => string) => (host: string | undefined) =>

@@ -105,6 +105,7 @@ beforeAll(async () => {
   };
   const nowhere = (_: IncomingMessage, response: ServerResponse): void => void response.writeHead(404).end();
   const entry = createEntry({
+    failed: (error) => expect.unreachable(String(error)),
     basePath: '',
     isOurHost: () => true,
     gateway: new Gateway(options),

@@ -13,15 +13,21 @@ let servers: Server[];
 /** The addresses of the platform's origin and of the apps'. */
 let platform: string;
 let apps: string;
+let failures: string[];
 
 beforeEach(async () => {
+  failures = [];
   const answer = (text: string) => (_: unknown, response: ServerResponse) => void response.end(text);
   const options: EntryOptions = {
     basePath: '/base',
     isOurHost: () => true,
     gateway: { request: answer('app'), static: answer('static') } as unknown as Gateway,
     git: answer('git'),
-    web: answer('web'),
+    web: (request, response) => {
+      if (request.url?.startsWith('/broken') === true) throw new Error('a defect');
+      response.end('web');
+    },
+    failed: (error, path) => failures.push(`${path}: ${String(error)}`),
     redirect: (path) => redirectOf(path, [{ id: 'demo', path: '/sales/' }]),
   };
   const parts: Part[] = [
@@ -59,4 +65,10 @@ describe('with two origins', () => {
     expect(await ask(apps, '/apps/demo/?a')).toBe('200 app');
     expect(await ask(apps, '/_host/1/css/host.css')).toBe('200 web');
   });
+});
+
+it('a defect ends the request that it was found by, and is told', async () => {
+  await expect(ask(platform, '/broken')).rejects.toThrow();
+  expect(failures).toEqual(['/broken: Error: a defect']);
+  expect(await ask(platform, '/other/')).toBe('200 web');
 });
