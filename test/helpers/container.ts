@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chown, mkdir, realpath, rm, symlink } from 'node:fs/promises';
+import { access, chown, mkdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
+import { isWithin } from '../../src/lib/within.js';
 import { asUser } from './as-user.js';
 import { endWithFile, scratch } from './ends.js';
 import { ROOT, until, type HostOptions } from './host.js';
@@ -70,6 +71,9 @@ async function startDaemon(folder: string, socket: string): Promise<boolean> {
   endWithFile(async () => {
     child.kill();
     await exited;
+    // It leaves the namespace of the machine's network mounted.
+    const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
+    for (const place of mounts.reverse().filter((one) => isWithin(one, folder))) await run('umount', [place]);
   });
   const answers = (): Promise<boolean> =>
     run('docker', ['--host', socket, 'version']).then(
