@@ -127,8 +127,9 @@ export function parseBlobs(output: Buffer): Map<string, Buffer> {
   const blobs = new Map<string, Buffer>();
   for (let at = 0; at < output.length;) {
     const newline = output.indexOf(0x0a, at);
-    const [object = '', type, size] = output.toString('latin1', at, newline).split(' ');
-    if (newline === -1 || type !== 'blob') throw new Error(`git cat-file --batch: no blob ${object}`);
+    const [object = '', type, size = ''] = output.toString('latin1', at, newline).split(' ');
+    // With a negative size, it would go back for ever.
+    if (newline === -1 || type !== 'blob' || !/^\d+$/.test(size)) throw new Error(`git cat-file --batch: no blob ${object}`);
     const start = newline + 1;
     blobs.set(object, output.subarray(start, start + Number(size)));
     at = start + Number(size) + 1;
