@@ -340,8 +340,8 @@ describe('a link', () => {
   });
 });
 
-describe('what git says of blobs', () => {
-  it('is read with blobs of any content', () => {
+describe('the blobs that git prints', () => {
+  it('are read, whatever is in them', () => {
     const blobs = parseBlobs(Buffer.from('a1 blob 5\nb\nc d\na2 blob 0\n\n'));
     expect([...blobs].map(([id, bytes]) => [id, bytes.toString()])).toEqual([
       ['a1', 'b\nc d'],
@@ -350,7 +350,7 @@ describe('what git says of blobs', () => {
   });
 
   it.each(['a1 missing\n', 'a1 blob -11\n', 'a1 blob 1e9\n', 'a1 blob\n', 'a1 tree 3\nabc\n', 'a1 blob 1'])(
-    'is not read from %j',
+    'are not read from %j',
     (text) => {
       expect(() => parseBlobs(Buffer.from(text))).toThrow('git cat-file --batch: no blob');
     },
