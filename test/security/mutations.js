@@ -264,7 +264,7 @@ export const MUTATIONS = [
     'return now - usedAt > SESSION_MS || createdAt > now + SESSION_LIFE_MS;',
   ],
   [
-    'security/small-doors',
+    'unit/server/data-folder',
     'server/data-folder.ts',
     'for (const folder of [paths.data, paths.cache, paths.tmp]) await chmod(folder, 0o700);',
     '',
