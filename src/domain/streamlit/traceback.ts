@@ -43,6 +43,10 @@ export function shortenTracebacks(lines: readonly string[], places: PlatformPlac
 function keep(frames: readonly Frame[], { source, environment }: PlatformPlaces): readonly Frame[] {
   const within = (folders: readonly string[], { path }: Frame): boolean =>
     folders.some((folder) => path.startsWith(`${folder}/`));
+  const last = frames.at(-1);
+  // What read a file with a syntax error says nothing.
+  if (last !== undefined && within(source, last) && PLACE.test(last.lines[0] ?? ''))
+    return frames.filter((frame) => within(source, frame));
   const first = frames.findIndex((frame) => within(source, frame));
   const own = frames.slice(Math.max(0, first)).filter((frame) => !within(environment, frame));
   return own.length > 0 ? own : frames.slice(-1);

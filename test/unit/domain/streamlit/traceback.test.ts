@@ -60,6 +60,8 @@ SyntaxError: invalid syntax`);
     self._target()
   File "${SOURCE}/app.py", line 2, in <module>
     import lib.data
+  File "/usr/lib/python3.11/ast.py", line 50, in parse
+    return compile(source, filename, mode, flags,
   File "${SOURCE}/lib/data.py", line 3
     def broken(:
                ^
