@@ -129,7 +129,8 @@ export function parseBlobs(output: Buffer): Map<string, Buffer> {
     const newline = output.indexOf(0x0a, at);
     const [object = '', type, size = ''] = output.toString('latin1', at, newline).split(' ');
     // With a negative size, it would go back for ever.
-    if (newline === -1 || type !== 'blob' || !/^\d+$/.test(size)) throw new Error(`git cat-file --batch: no blob ${object}`);
+    if (newline === -1 || type !== 'blob' || !/^\d+$/.test(size))
+      throw new Error(`git cat-file --batch: no blob ${object}`);
     const start = newline + 1;
     blobs.set(object, output.subarray(start, start + Number(size)));
     at = start + Number(size) + 1;
