@@ -11,8 +11,8 @@ not used.
 """
 import hashlib
 import importlib.util
+import marshal
 import os
-import py_compile
 import sys
 import warnings
 
@@ -57,27 +57,26 @@ def sources(folder):
 def compile_file(file, store):
     """Compiles one file, or takes what was compiled from the same source before."""
     compiled = importlib.util.cache_from_source(file)
-    if store is None:
-        compile_to(file, compiled)
-        return
-    with open(file, "rb") as source:
-        entry = os.path.join(store, hashlib.sha256(source.read()).hexdigest())
-    content = kept(entry)
-    if content is not None:
-        os.makedirs(os.path.dirname(compiled), exist_ok=True)
-        replace(compiled, content)
-        return
-    compile_to(file, compiled)
-    with open(compiled, "rb") as made:
-        content = made.read()
-    replace(entry, hashlib.sha256(content).digest() + content)
+    with open(file, "rb") as opened:
+        source = opened.read()
+    entry = None if store is None else os.path.join(store, hashlib.sha256(source).hexdigest())
+    content = None if entry is None else kept(entry)
+    new = content is None
+    if new:
+        content = compile_source(source, os.path.basename(file))
+    os.makedirs(os.path.dirname(compiled), exist_ok=True)
+    replace(compiled, content)
+    if new and entry is not None:
+        replace(entry, hashlib.sha256(content).digest() + content)
 
 
-def compile_to(file, compiled):
-    """The name within is any: Python puts in the right one on import. Nothing of an environment ever changes, so no source is
-    compared when it is imported (PEP 552)."""
-    name = os.path.basename(file)
-    py_compile.compile(file, compiled, name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+def compile_source(source, name):
+    """What Python keeps of a source (PEP 552). It is made of the bytes that were read once: what a package's build has left
+    running could change the files meanwhile, and with them what others get for the same source. The name within is any: Python
+    puts in the right one on import. Nothing of an environment ever changes, so no source is compared then."""
+    code = compile(source, name, "exec", dont_inherit=True)
+    flags = (1).to_bytes(4, "little")  # By hash, unchecked.
+    return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + marshal.dumps(code)
 
 
 def kept(entry):

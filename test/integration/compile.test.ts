@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -69,4 +70,20 @@ test('a file is compiled once for all environments that have it, and each proces
   await writeFile(entry, (await readFile(entry)).subarray(0, -5));
   expect(await compiled(await scratch('four-'), source, store)).toContain('1 /');
   expect((await readFile(entry)).subarray(32)).toEqual(made);
+});
+
+test('a source that changes while it is compiled is not kept for another one', async () => {
+  const [folder, store] = [await scratch('changing-'), await scratch('bytecode-')];
+  const fifo = join(folder, 'shop.py');
+  await run('mkfifo', [fifo]);
+  const [source, evil] = ['value = "theirs"', 'value = "evil"'];
+  // Whoever opens it gets the one, and the next one gets the other.
+  const feeder = spawn('sh', ['-c', `printf '${source}' >"$0"; sleep 0.2; printf '${evil}' >"$0"`, fifo]);
+  await run('python3', ['-I', '-S', join(ROOT, 'python/compile.py'), folder, store]);
+  feeder.kill('SIGKILL');
+  const kept = await readdir(store, { recursive: true, withFileTypes: true });
+  const entry = kept.find((one) => one.name === createHash('sha256').update(source).digest('hex'));
+  const content = await readFile(join(entry?.parentPath ?? '', entry?.name ?? ''));
+  expect(content.includes('theirs')).toBe(true);
+  expect(content.includes('evil')).toBe(false);
 });
