@@ -21,6 +21,10 @@ await main(async () => {
   const copy = copyOfProject();
   const unnoticed = [];
   try {
+    for (const test of new Set(wanted.map(([of]) => of))) {
+      const failed = await failuresOf(copy, test);
+      if (failed.length > 0) throw new SetupError(`${test} fails as it is, and so would notice nothing:\n${failed[0]}`);
+    }
     for (const [test, file, code, instead] of wanted) {
       const failed = await withoutDefence({ copy, test, file, code, instead });
       const name = `${test}: ${file}, ${code.split('\n', 1)[0].trim().slice(0, 80)}`;
@@ -55,25 +59,27 @@ async function withoutDefence({ copy, test, file, code, instead }) {
   const place = join(copy, 'src', file);
   const before = readFileSync(place, 'utf8');
   if (before.split(code).length !== 2) throw new SetupError(`src/${file} does not have this once:\n${code}`);
-  const report = join(copy, 'report.json');
-  rmSync(report, { force: true });
   writeFileSync(
     place,
     before.replace(code, () => instead),
   );
   try {
-    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`];
-    const { output } = await run(process.execPath, [...vitest, `test/${test}.test.ts`], {
-      cwd: copy,
-      timeout: LIMIT_MS,
-    });
-    const { testResults = [] } = JSON.parse(readFileSync(report, 'utf8'));
-    const results = testResults.flatMap(({ assertionResults }) => assertionResults);
-    const failed = results.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
-    // Without a single result, what failed was the change itself.
-    if (failed.length === 0 && !results.some(({ status }) => status === 'passed')) throw new SetupError(output);
-    return failed;
+    return await failuresOf(copy, test);
   } finally {
     writeFileSync(place, before);
   }
+}
+
+/** Runs a test file up to its first failure. @returns the names of the tests that failed, with the reason */
+async function failuresOf(copy, test) {
+  const report = join(copy, 'report.json');
+  rmSync(report, { force: true });
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`];
+  const { output } = await run(process.execPath, [...vitest, `test/${test}.test.ts`], { cwd: copy, timeout: LIMIT_MS });
+  const { testResults = [] } = JSON.parse(readFileSync(report, 'utf8'));
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const failed = results.filter(({ status }) => status === 'failed');
+  // Without a single result, what failed was the change itself.
+  if (failed.length === 0 && !results.some(({ status }) => status === 'passed')) throw new SetupError(output);
+  return failed.map(({ fullName, failureMessages }) => `${fullName}: ${failureMessages[0]?.split('\n', 1)[0] ?? ''}`);
 }
