@@ -54,6 +54,12 @@ export function proveForm(ctx: Context, field: unknown): void {
   if (state.unproven !== undefined) state.signedIn = state.unproven;
 }
 
+/** With whose session a request came, also before its form has shown a token: enough to refuse it, and nothing more. */
+export function claimedBy(ctx: Context): Principal {
+  const { signedIn: proven, unproven } = ctx.state as { signedIn?: SignedIn; unproven?: SignedIn };
+  return (proven ?? unproven ?? signedIn(ctx)).principal;
+}
+
 /**
  * Demands of a page the CSRF token for what only reads, but is written down in somebody's name: over plain http, a browser also
  * sends the session with what an app's page asks for.

@@ -1,5 +1,6 @@
 import { Router } from '@koa/router';
 import type { Verb } from '../../domain/access/permissions.js';
+import { claimedBy } from '../auth.js';
 import { accessRoutes } from './access.js';
 import { accountRoutes } from './account.js';
 import { appRoutes } from './app.js';
@@ -50,7 +51,7 @@ export function consoleRouter(deps: ConsoleDeps): Router {
   for (const { method, path, can, route } of consoleRoutes()) {
     router[method](path, async (ctx) => {
       const page = new Page(ctx, deps);
-      deps.rights.demand(page.by, can, page.param('id'));
+      deps.rights.demand(claimedBy(ctx), can, page.param('id'));
       await route(page);
     });
   }
