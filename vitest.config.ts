@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+/** Files in memory: unit tests would wait for the disk at every atomic write. */
+const MEMORY = '/dev/shm';
 
 export default defineConfig({
   test: {
@@ -6,7 +10,16 @@ export default defineConfig({
     maxWorkers: 3,
     projects: [
       // No module has a state of its own, so all files may share their threads: most of the time went into starting them.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'threads', isolate: false } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          maxWorkers: 2,
+          env: existsSync(MEMORY) ? { TMPDIR: MEMORY } : {},
+        },
+      },
       { test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       {
         test: {
