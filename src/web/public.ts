@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 import type { Context, Middleware } from 'koa';
 import { contentType } from '../lib/mime.js';
 
@@ -14,12 +15,17 @@ const SERVED = /^\.(css|js|svg|png|ico|webmanifest)$/;
 /** Bytes that are worth compressing; below it the headers weigh more than what is saved. */
 const WORTH_COMPRESSING = 1_000;
 
+/** The encodings that are made, the smallest first. Browsers name gzip first. */
+const ENCODINGS = { br: promisify(brotliCompress), gzip: promisify(gzip) } as const;
+
+type Encoding = keyof typeof ENCODINGS;
+
 interface PublicFile {
   type: string;
   etag: string;
   plain: Buffer;
-  gzip: Buffer | undefined;
-  brotli: Buffer | undefined;
+  /** In each encoding that somebody asked for; undefined where it is not worth any. */
+  encoded: Map<Encoding, Promise<Buffer>> | undefined;
 }
 
 export interface PublicOptions {
@@ -30,8 +36,8 @@ export interface PublicOptions {
 }
 
 /**
- * The platform's own static files, under `/_host/`. They are few and small, so they are read and compressed once, at
- * construction. One hash over all of them names the folder in the address: modules may import each other by relative
+ * The platform's own static files, under `/_host/`. They are few and small, so they are read at construction, and compressed
+ * when they are first asked for, since that would take longer than the rest of a start. One hash over all of them names the folder in the address: modules may import each other by relative
  * path, and what a browser has may stay there for ever.
  */
 export class PublicFiles {
@@ -81,11 +87,11 @@ export class PublicFiles {
         ctx.set('Allow', 'GET, HEAD');
         return;
       }
-      this.#answer(ctx);
+      await this.#answer(ctx);
     };
   }
 
-  #answer(ctx: Context): void {
+  async #answer(ctx: Context): Promise<void> {
     const [, version, name] = /^\/_host\/([^/]+)\/(.+)$/.exec(ctx.path) ?? [];
     const file = name === undefined ? undefined : this.#files.get(name);
     if (file === undefined) {
@@ -106,16 +112,16 @@ export class PublicFiles {
       return;
     }
     ctx.set('Content-Type', file.type);
-    // Asked one by one: a browser that takes both names gzip first, and brotli is the smaller one.
-    if (file.brotli !== undefined && ctx.acceptsEncodings('br') === 'br') {
-      ctx.set('Content-Encoding', 'br');
-      ctx.body = file.brotli;
-    } else if (file.gzip !== undefined && ctx.acceptsEncodings('gzip') === 'gzip') {
-      ctx.set('Content-Encoding', 'gzip');
-      ctx.body = file.gzip;
-    } else {
-      ctx.body = file.plain;
+    for (const encoding of Object.keys(ENCODINGS) as Encoding[]) {
+      // Asked one by one: what a browser names first is not the smallest.
+      if (file.encoded === undefined || ctx.acceptsEncodings(encoding) !== encoding) continue;
+      const encoded = file.encoded.get(encoding) ?? ENCODINGS[encoding](file.plain);
+      file.encoded.set(encoding, encoded);
+      ctx.set('Content-Encoding', encoding);
+      ctx.body = await encoded;
+      return;
     }
+    ctx.body = file.plain;
   }
 
   #add(name: string, path: string): void {
@@ -127,8 +133,7 @@ export class PublicFiles {
       type,
       etag: createHash('sha256').update(plain).digest('hex').slice(0, 16),
       plain,
-      gzip: compress ? gzipSync(plain) : undefined,
-      brotli: compress ? brotliCompressSync(plain) : undefined,
+      encoded: compress ? new Map() : undefined,
     });
   }
 }
