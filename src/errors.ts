@@ -34,6 +34,7 @@ export const refusalCodes = [
   'app-name-taken',
   'app-not-found',
   'app-not-listening',
+  'app-not-running',
   'app-not-started',
   'app-start-aborted',
   'app-unreadable',

@@ -66,6 +66,13 @@ export function createProgram(make: MakeContext, version: string): Command {
       await (await import('./app.js')).changeApp(cli(command), 'stop', app);
     });
   program
+    .command('sleep')
+    .argument('<app>')
+    .description('end the processes of an app until its next visit')
+    .action(async (app: string, _options: unknown, command: Command) =>
+      (await import('./app.js')).changeApp(cli(command), 'sleep', app),
+    );
+  program
     .command('restart')
     .argument('<app>')
     .description('restart an app without downtime')

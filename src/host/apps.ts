@@ -11,6 +11,7 @@ import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Refusal } from '../errors.js';
 import type { Turns } from '../lib/turns.js';
 import type { Serving } from '../serving/serving.js';
+import type { Sleeper } from '../serving/sleeper.js';
 import type { AppStore } from '../store/apps.js';
 
 /** The live release's process, for people. */
@@ -62,6 +63,7 @@ export type AppListener = (id: string, status: AppStatus | undefined) => void;
 export interface AppsOptions {
   store: AppStore;
   serving: Pick<Serving, 'process' | 'stop' | 'subscribe'>;
+  sleeper: Pick<Sleeper, 'sleep'>;
   newApps: NewApps;
   removal: Pick<Removal, 'remove'>;
   sources: AppSources;
@@ -153,6 +155,17 @@ export class Apps {
       const app = await store.want(id, 'stopped');
       await sources.of(app).callOffStart(app);
       await serving.stop(id);
+      return this.get(id);
+    });
+  }
+
+  /**
+   * Ends an app's processes until somebody uses it. Does nothing if it sleeps.
+   * @throws Refusal `app-not-found`, `app-not-running`
+   */
+  async sleep(id: string): Promise<AppStatus> {
+    return this.#options.turns.take(id, async () => {
+      await this.#options.sleeper.sleep(id);
       return this.get(id);
     });
   }

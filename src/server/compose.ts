@@ -304,8 +304,9 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const importer = new Importer(file, folders);
   const adoption = new Adoption({ store, paths, git, file, reader, appFiles: files, configs, logger });
 
+  const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
   const apps = new Apps({
-    ...{ store, serving, newApps, removal, sources, previews, turns },
+    ...{ store, serving, sleeper, newApps, removal, sources, previews, turns },
     chooseBranch: (id, branch) => chooseBranch({ store, paths, git }, id, branch),
   });
   const host: Host = {
@@ -317,7 +318,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     masks,
   };
   const mender = new Mender({ store, serving, logger });
-  const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
 
   return {
     host,

@@ -1,6 +1,7 @@
 import type { App } from '../domain/app/app.js';
 import { sleepsAfterMs, usedAt } from '../domain/app/preview.js';
 import { maySleep, type SleepRule } from '../domain/app/sleep.js';
+import { Refusal } from '../errors.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppStore } from '../store/apps.js';
 import type { Serving } from './serving.js';
@@ -38,13 +39,31 @@ export class Sleeper {
     const app = this.#options.store.find(id);
     if (app?.asleep !== true || app.wanted !== 'running') return;
     if (this.#working.has(id)) return void this.#called.add(id);
-    this.#work(id, async () => {
+    void this.#work(id, async () => {
       const awake = await this.#options.store.update(id, (current) =>
         usedAt({ ...current, asleep: false }, Date.now()),
       );
       await this.#options.serving.start(awake);
       this.#options.logger.info({ app: id }, 'app woken');
     });
+  }
+
+  /**
+   * Puts an app to sleep at once, also while pages are open: they wake it when they are used. Resolves when its
+   * processes have ended. Does nothing if it sleeps.
+   * @throws Refusal `app-not-found`, `app-not-running`
+   */
+  async sleep(id: string): Promise<void> {
+    // What is under way may be that it is being woken.
+    await this.#working.get(id);
+    const app = this.#options.store.get(id);
+    if (app.wanted !== 'running' || app.live === null) {
+      const sentence = `${id} is not running, so it cannot be put to sleep.`;
+      throw new Refusal('conflict', 'app-not-running', sentence);
+    }
+    if (app.asleep) return;
+    const failure = await this.#work(id, () => this.#rest(id, () => true));
+    if (failure !== undefined) throw failure as Error;
   }
 
   async close(): Promise<void> {
@@ -56,7 +75,7 @@ export class Sleeper {
     for (const app of this.#options.store.list()) {
       if (app.wanted !== 'running' || app.live === null || this.#working.has(app.id)) continue;
       if (app.asleep) this.#wakeCalled(app.id);
-      else if (this.#isUnused(app)) this.#work(app.id, () => this.#sleep(app.id));
+      else if (this.#isUnused(app)) void this.#work(app.id, () => this.#rest(app.id, (one) => this.#isUnused(one)));
     }
   }
 
@@ -73,29 +92,34 @@ export class Sleeper {
     return maySleep(target, { ...rule, afterMs: sleepsAfterMs(app, rule.afterMs) }, Date.now());
   }
 
-  async #sleep(id: string): Promise<void> {
+  async #rest(id: string, may: (app: App) => boolean): Promise<void> {
     const { store, serving, routes, logger } = this.#options;
     // Checked again inside the update: a visitor may just have come.
     const app = await store.update(id, (current) =>
-      this.#isUnused(current) ? usedAt({ ...current, asleep: true }, routes.live(id)?.visitedAt ?? 0) : current,
+      may(current) ? usedAt({ ...current, asleep: true }, routes.live(id)?.visitedAt ?? 0) : current,
     );
     if (!app.asleep) return;
     await serving.stop(id);
     logger.info({ app: id }, 'app put to sleep');
   }
 
-  #work(id: string, work: () => Promise<void>): void {
+  /** Does something to an app that nothing else is done to. A failure is logged. @returns it, where there is one */
+  async #work(id: string, work: () => Promise<void>): Promise<unknown> {
+    let failure: unknown;
     const working = work().then(
       () => {
         this.#working.delete(id);
         this.#wakeCalled(id);
       },
       (error: unknown) => {
+        failure = error;
         this.#options.logger.error({ app: id, err: error }, 'an app could not be put to sleep or woken');
         // Trying again at once would fail for the same reason (a full disk). The next check wakes it.
         this.#working.delete(id);
       },
     );
     this.#working.set(id, working);
+    await working;
+    return failure;
   }
 }

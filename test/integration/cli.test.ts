@@ -5,6 +5,7 @@ import { writeFiles } from '../helpers/files.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Person } from '../helpers/person.js';
 import { Project, run as runCommand, textApp } from '../helpers/project.js';
+import { visit } from '../helpers/pushing.js';
 
 /** What makes nobody know of the test's host. */
 const APART = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined };
@@ -162,6 +163,17 @@ describe('an app', () => {
     expect((await cli(['open', 'my-hello'])).stdout).toBe(`${host.url}/apps/my-hello/\n`);
   });
 
+  it('is put to sleep and has no process until a visitor comes', async () => {
+    const asleep = await cli(['sleep', 'my-hello']);
+    expect(asleep).toMatchObject({
+      code: 0,
+      stdout: `my-hello is asleep. The next visit to ${host.url}/apps/my-hello/ wakes it.\n`,
+    });
+    expect(await host.app('my-hello')).toMatchObject({ state: 'sleeping', pid: null });
+    await visit(host, 'my-hello');
+    await until('it runs', async () => (await host.app('my-hello')).state === 'running');
+  });
+
   it('keeps its release if the next one fails, and the exit code says so', async () => {
     const broken = join(person.home, 'broken');
     await writeFiles(broken, { ...textApp('two'), 'requirements.txt': 'streamlit\n./there-is-no-such-folder\n' });
@@ -209,6 +221,7 @@ describe('an app', () => {
     const before = await host.app('my-hello');
     const verbs = [
       ['stop'],
+      ['sleep'],
       ['restart'],
       ['logs'],
       ['open'],
@@ -228,7 +241,7 @@ describe('an app', () => {
   });
 
   it('with an empty name never means the server or all apps', async () => {
-    const verbs = ['start', 'stop', 'restart', 'logs', 'redeploy', 'delete', 'destroy'];
+    const verbs = ['start', 'stop', 'sleep', 'restart', 'logs', 'redeploy', 'delete', 'destroy'];
     expect(await Promise.all(verbs.map(async (verb) => (await cli([verb, ''])).code))).toEqual(verbs.map(() => 2));
     expect((await host.api('/apps')).status).toBe(200);
     expect((await host.app('my-hello')).state).toBe('running');

@@ -72,6 +72,7 @@ test('the document lists every operation of the API', () => {
     'POST /apps/{id}/redeploy',
     'POST /apps/{id}/restart',
     'POST /apps/{id}/rollback',
+    'POST /apps/{id}/sleep',
     'POST /apps/{id}/start',
     'POST /apps/{id}/stop',
     'POST /config/rotate-key',

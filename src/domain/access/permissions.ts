@@ -34,7 +34,7 @@ export const verbs = {
     scope: 'deploy',
     what: 'redeploy, roll back, cancel deploys, stop old releases, create and delete previews',
   },
-  run: { role: 'developer', scope: 'deploy', what: 'start, stop and restart the app' },
+  run: { role: 'developer', scope: 'deploy', what: 'start, stop and restart the app, put it to sleep' },
   config: { role: 'developer', scope: 'manage', what: 'read and change config vars and secrets' },
   settings: { role: 'developer', scope: 'deploy', what: "change the app's name, description, tags, branch and paths" },
   access: { role: 'owner', scope: 'manage', what: 'see and change who has which role in the app' },

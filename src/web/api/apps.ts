@@ -140,25 +140,31 @@ export function appRoutes(api: ApiContext): Route[] {
       },
     }),
 
-    ...(['start', 'stop', 'restart'] as const).map((verb) =>
+    ...(['start', 'stop', 'sleep', 'restart'] as const).map((verb) =>
       route({
         method: 'post',
         path: `/apps/{id}/${verb}`,
         tag: 'apps',
         can: 'run',
-        summary: { start: 'Start an app', stop: 'Stop an app', restart: 'Restart an app' }[verb],
+        summary: {
+          start: 'Start an app',
+          stop: 'Stop an app',
+          sleep: 'Put an app to sleep',
+          restart: 'Restart an app',
+        }[verb],
         description: {
           start: 'Does nothing if the app is running.',
           stop: 'The app stays stopped when the server restarts. Does nothing if it is stopped.',
+          sleep: 'Its processes end, and the next visit starts it again. Does nothing if it is asleep.',
           restart: 'The old process serves until the new one is ready.',
         }[verb],
         params: params.app,
-        codes: codes.start,
+        codes: verb === 'sleep' ? ['app-not-running'] : codes.start,
         answers: { 200: { description: 'The app.', content: { 'application/json': answers.app } } },
         async handle(ctx: Context, input: { params: z.infer<typeof params.app> }) {
           const { id } = input.params;
           const by = signedIn(ctx).principal;
-          ctx.body = present(await (verb === 'stop' ? host.apps.stop(id) : host.apps[verb](id, by)));
+          ctx.body = present(await host.apps[verb](id, by));
         },
       }),
     ),

@@ -43,6 +43,7 @@ beforeEach(async () => {
         return () => processListeners.delete(listener);
       },
     },
+    sleeper: { sleep: async (id) => void done.push(`sleep ${id}`) },
     previews: {
       find: (of, branch) => data.store.list().find(({ preview }) => preview?.of === of && preview.branch === branch),
     },

@@ -94,3 +94,30 @@ it('the sleeper retries an app that could not be woken, with pauses while visito
   routes.swap('quiet', ready());
   expect(await page).toBe(routes.live('quiet'));
 });
+
+it('the sleeper puts an app to sleep on request, and a visit wakes it', async () => {
+  end();
+  await vi.waitFor(() => expect(steps).toEqual(['stop']), soon);
+  await sleeper.sleep('quiet');
+  expect(steps).toEqual(['stop']);
+  sleeper.wake('quiet');
+  await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(false), soon);
+  const asleep = sleeper.sleep('quiet');
+  await vi.waitFor(() => expect(steps).toEqual(['stop', 'start', 'stop']), soon);
+  end();
+  await asleep;
+  expect(store.get('quiet').asleep).toBe(true);
+});
+
+it('the sleeper refuses an app that is stopped, and reports why one could not be put to sleep', async () => {
+  end();
+  await vi.waitFor(() => expect(store.get('quiet').asleep).toBe(true), soon);
+  await store.update('quiet', (app) => ({ ...app, asleep: false }));
+  const disk = vi.spyOn(store, 'update').mockRejectedValue(new Error('ENOSPC: no space left on device, write'));
+  await expect(sleeper.sleep('quiet')).rejects.toThrow('ENOSPC');
+  disk.mockRestore();
+  await store.want('quiet', 'stopped');
+  await expect(sleeper.sleep('quiet')).rejects.toMatchObject({ code: 'app-not-running' });
+  await expect(sleeper.sleep('nobody')).rejects.toMatchObject({ code: 'app-not-found' });
+  expect(steps.filter((step) => step === 'stop')).toHaveLength(1);
+});

@@ -181,6 +181,10 @@ export class QuietApps {
     this.asked.push(`stop ${id}`);
     return this.get(id);
   }
+  async sleep(id: string): Promise<AppStatus> {
+    this.asked.push(`sleep ${id}`);
+    return this.get(id);
+  }
   async restart(id: string): Promise<AppStatus> {
     this.asked.push(`restart ${id}`);
     return this.get(id);
@@ -303,6 +307,7 @@ export class QuietApps {
         describe: (id, input) => this.describe(id, input),
         start: (id) => this.start(id),
         stop: (id) => this.stop(id),
+        sleep: (id) => this.sleep(id),
         restart: (id) => this.restart(id),
         remove: (id) => this.remove(id),
         subscribe: (listener) => this.subscribe(listener),
