@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
+import { hasOwnLogin } from '../domain/access/identity.js';
 import type { ConfigVars } from '../domain/config/vars.js';
 import { secretsFile } from '../domain/config/secrets.js';
 import { Refusal } from '../errors.js';
@@ -24,7 +25,8 @@ export class ProcessConfig {
   }
 
   /**
-   * Returns the config vars of a process, including the path of its secrets.toml, which is written now.
+   * Returns the config vars of a process, including the path of its secrets.toml, which is written now, and whether that
+   * names a login of the app's own.
    * @param version of the config, as the release has recorded it
    * @param at the folder in which the process runs, and where a login comes back to
    * @throws Refusal where the config cannot be read
@@ -33,17 +35,18 @@ export class ProcessConfig {
     place: ProcessPlace,
     version: number,
     at: { cwd: string; redirectUri: string },
-  ): Promise<{ vars: ConfigVars; cookieSecret: string }> {
+  ): Promise<{ vars: ConfigVars; cookieSecret: string; ownLogin: boolean }> {
     const { configs, files } = this.#options;
     const config = await configs.read(place.app, version);
     const cookieSecret = await this.#cookieSecret(place.app);
     const vars = varsOf(config);
-    if (config.secretsToml.trim() === '') return { vars, cookieSecret };
+    const ownLogin = hasOwnLogin(config.secretsToml);
+    if (config.secretsToml.trim() === '') return { vars, cookieSecret, ownLogin };
     const path = await files.write(
       place,
       secretsFile(config.secretsToml, { redirectUri: at.redirectUri, cookieSecret }),
     );
-    return { vars: { ...vars, STREAMLIT_SECRETS_FILES: oneWord(path, at.cwd) }, cookieSecret };
+    return { vars: { ...vars, STREAMLIT_SECRETS_FILES: oneWord(path, at.cwd) }, cookieSecret, ownLogin };
   }
 
   /** Returns the config vars only. @throws Refusal where the config cannot be read */

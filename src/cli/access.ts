@@ -2,9 +2,15 @@ import { appPath } from './api.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
 import { tableLines } from './output.js';
-import type { HolderAnswer } from '../web/api/access.js';
+import type { AccessAnswer, HolderAnswer } from '../web/api/access.js';
 
-/** Lists or changes who has which role in an app. */
+const OPEN_TO: Record<AccessAnswer['opens'], string> = {
+  public: 'everyone',
+  'signed-in': 'everyone who is logged in',
+  people: 'people and groups with a role in it',
+};
+
+/** Lists or changes who may open an app, and who has which role in it. */
 export async function access(
   cli: Context,
   id: string,
@@ -12,8 +18,15 @@ export async function access(
   words: readonly string[],
 ): Promise<void> {
   const path = appPath(id, '/roles');
+  const access = appPath(id, '/access');
   const [who = '', role, ...more] = words;
-  if (action === undefined) return list(cli, id, path);
+  if (action === undefined) return list(cli, id, access);
+  if (action !== 'grant' && action !== 'revoke') {
+    if (words.length > 0) throw usage(`"${action}" takes no further arguments.`);
+    const { opens } = await (await cli.api()).patch<AccessAnswer>(access, { opens: action });
+    if (cli.out.json) return cli.out.data({ app: id, opens });
+    return cli.out.print(`${id} is open to ${OPEN_TO[opens]}.`);
+  }
   const wanted = action === 'grant' ? 2 : 1;
   if (who === '' || more.length > 0 || words.length !== wanted) {
     throw usage(
@@ -35,11 +48,11 @@ export async function access(
 }
 
 async function list(cli: Context, id: string, path: string): Promise<void> {
-  const found = (await (await cli.api()).get<{ roles: HolderAnswer[] }>(path)).roles;
+  const { opens, roles: found } = await (await cli.api()).get<AccessAnswer>(path);
   if (cli.out.json) {
-    for (const each of found) cli.out.data(each);
-    return;
+    return cli.out.data({ app: id, opens, roles: found });
   }
+  cli.out.note(`${id} is open to ${OPEN_TO[opens]}.`);
   if (found.length === 0) return cli.out.note(`Nobody has a role in ${id}. Only admins can work on it.`);
   const lines = tableLines(
     found,

@@ -20,7 +20,7 @@ const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
 const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
 /** The actions on roles in an app, and on accounts. */
-const ACCESS_ACTIONS = ['grant', 'revoke'];
+const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'grant', 'revoke'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
@@ -299,9 +299,13 @@ export function createProgram(make: MakeContext, version: string): Command {
   program
     .command('access')
     .argument('<app>', 'the app id')
-    .addArgument(new Argument('[action]', 'the action (default: list the roles)').choices(ACCESS_ACTIONS))
+    .addArgument(
+      new Argument('[action]', 'who may open it, or what to do with a role (default: list both)').choices(
+        ACCESS_ACTIONS,
+      ),
+    )
     .argument('[args...]', 'grant: an email address or group:NAME, and viewer, developer or owner; revoke: who')
-    .description('list, grant or revoke roles in an app')
+    .description('show or change who may open an app, and who has which role in it')
     .action(async (app: string, action: string | undefined, words: string[], _options: unknown, command: Command) =>
       (await import('./access.js')).access(cli(command), app, action, words),
     );

@@ -6,12 +6,14 @@ import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/rou
 import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
+import type { Identity } from '../domain/access/identity.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest, dropCredentials } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
+import { OpenSockets } from './watch.js';
 
 /** How long an upgrade waits for a process to start, in ms. */
 const HOLD_MS = 60_000;
@@ -35,9 +37,21 @@ export interface GatewayOptions {
   logsIn: (authorization: string) => boolean;
   /** Called when a visitor comes to a sleeping app. */
   wake: (app: string) => void;
+  /** Returns whether a browser may open an app. */
+  admit: (cookie: string | undefined, app: App) => Admission;
+  /** Returns the URL of the login page that leads back to a path; undefined where a login there is not seen here. */
+  loginUrl: (next: string) => string | undefined;
   /** Answers if no app can. */
   absent: Absent;
   log: (message: string, facts: Record<string, unknown>) => void;
+}
+
+/** Whether a browser may open an app. */
+export interface Admission {
+  may: boolean;
+  loggedIn: boolean;
+  /** Who it is logged in as. */
+  identity: Identity | undefined;
 }
 
 /** A parsed request for an app. */
@@ -45,26 +59,32 @@ export interface AppRequest {
   id: string;
   release: number | undefined;
   rest: string;
+  /** Who asks, where they are logged in. */
+  identity?: Identity | undefined;
 }
 
 /** Answers under `/apps/`: with the app's process, or a page that says why it cannot. */
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #forwarder = new Forwarder();
+  readonly #open = new OpenSockets();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
   }
 
   /** Answers one request. @param query with its "?", or empty */
-  request(request: IncomingMessage, response: ServerResponse, to: AppRequest, query: string): void {
+  request(request: IncomingMessage, response: ServerResponse, asked: AppRequest, query: string): void {
     const { apps, routes } = this.#options;
-    const app = apps.find(to.id);
+    const app = apps.find(asked.id);
     // Before anything that is answered only where there is an app.
     if (app === undefined || !isKnown(app)) {
       const state = app === undefined ? undefined : this.#state(app);
       return this.#options.absent.answer(request, response, app, state);
     }
+    const admission = this.#options.admit(request.headers.cookie, app);
+    if (!admission.may) return this.#turnAway(request, response, asked, query, admission);
+    const to = { ...asked, identity: admission.identity };
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
     const moved = movedTo(request, to);
     if (moved !== undefined) {
@@ -98,6 +118,22 @@ export class Gateway {
       this.#options.log('a request failed', { app: to.id, error: String(error) });
       response.destroy();
     });
+  }
+
+  /** Sends a browser to the login page and back; to somebody who is logged in and may not open it, there is no such app. */
+  #turnAway(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { id, rest }: AppRequest,
+    query: string,
+    { loggedIn }: Admission,
+  ): void {
+    if (loggedIn) return this.#options.absent.answer(request, response, undefined);
+    request.resume();
+    const headers = { 'cache-control': 'no-store' };
+    const login = isNavigation(request, rest) ? this.#options.loginUrl(`/apps/${id}${rest}${query}`) : undefined;
+    if (login === undefined) return plain(response, 401, 'Log in to open this app.\n', headers);
+    response.writeHead(302, { ...headers, location: login }).end();
   }
 
   /** Answers a request for one of Streamlit's own files. */
@@ -222,10 +258,26 @@ export class Gateway {
   }
 
   /** Answers an upgrade; the caller has added an error listener to the socket. */
-  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, to: AppRequest, query: string): Promise<void> {
-    const { apps, routes, publicBase } = this.#options;
-    const known = apps.find(to.id);
-    if (known === undefined || !isKnown(known) || isPrivate(to.rest)) return refuse(socket, '404 Not Found');
+  async upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    asked: AppRequest,
+    query: string,
+  ): Promise<void> {
+    const { apps, routes, publicBase, admit } = this.#options;
+    const known = apps.find(asked.id);
+    if (known === undefined || !isKnown(known) || isPrivate(asked.rest)) return refuse(socket, '404 Not Found');
+    const { cookie } = request.headers;
+    const admission = admit(cookie, known);
+    if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');
+    const to = { ...asked, identity: admission.identity };
+    /** Whether the visitor may still have it, as the same person. */
+    const may = (): boolean => {
+      const app = apps.find(to.id);
+      const now = app === undefined ? undefined : admit(cookie, app);
+      return now === undefined || (now.may && now.identity?.id === to.identity?.id);
+    };
     if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase()))
       return refuse(socket, '403 Forbidden');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !(socket instanceof Socket)) {
@@ -254,6 +306,9 @@ export class Gateway {
     socket.off('end', leave);
     if (socket.destroyed) return;
     if (target === undefined) return refuse(socket, '503 Service Unavailable', 'Retry-After: 5\r\n');
+    // It may have waited long.
+    if (!may()) return refuse(socket, '401 Unauthorized');
+    this.#open.watch(socket, may);
     const done = target.claim();
     socket.once('close', done);
     const appPath = this.#prepare(request, to, query);
@@ -285,7 +340,7 @@ export class Gateway {
     const { appHeaders = [], apps, logsIn } = this.#options;
     const own = apps.find(to.id)?.requestHeaders ?? [];
     dropCredentials(request, logsIn);
-    cleanRequest(request, { address, proto, also: [...appHeaders, ...own] });
+    cleanRequest(request, { address, proto, also: [...appHeaders, ...own], identity: to.identity });
     const appPath = `${this.#options.basePath}/apps/${to.id}`;
     request.url = `${appPath}${to.rest}${query}`;
     return appPath;

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { IDENTITY_HEADERS, identityHeaders, type Identity } from '../domain/access/identity.js';
 import { SESSION_COOKIES } from '../store/sessions.js';
 
 /** Headers of one connection, not of the message (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1). */
@@ -63,6 +64,8 @@ export interface Forwarded {
   proto: string;
   /** Additional headers that the operator allows, in lower case; "x-sso-*" matches a prefix. */
   also?: readonly string[];
+  /** Who the visitor is, where they are logged in. */
+  identity?: Identity | undefined;
 }
 
 /** Reduces a request's headers to those that an app may see, in place. */
@@ -78,6 +81,9 @@ export function cleanRequest(request: IncomingMessage, forwarded: Forwarded): vo
   headers['x-forwarded-for'] = forwarded.address;
   headers['x-forwarded-proto'] = forwarded.proto;
   if (headers.host !== undefined) headers['x-forwarded-host'] = headers.host;
+  // Whatever a client or a proxy sends under these names is not ours.
+  for (const name of Object.keys(IDENTITY_HEADERS)) delete headers[name];
+  if (forwarded.identity !== undefined) Object.assign(headers, identityHeaders(forwarded.identity));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { parseGroup, titleOf, type Account } from '../domain/access/account.js';
+import type { Opening } from '../domain/access/openings.js';
 import { demandOwner, groupKey, holderOf, personKey, roles, type Role, type Roles } from '../domain/access/roles.js';
 import type { App } from '../domain/app/app.js';
 import { Refusal } from '../errors.js';
@@ -52,6 +53,14 @@ export class Access {
   async revoke(id: string, who: string): Promise<void> {
     const key = personKeyIn(this.#options.store.get(id).roles, who) ?? this.#keyOf(who);
     await this.#change(id, (given) => Object.fromEntries(Object.entries(given).filter(([other]) => other !== key)));
+  }
+
+  /** Changes who may open an app. @throws Refusal `app-not-found`, `preview-roles` */
+  async open(id: string, opens: Opening): Promise<void> {
+    await this.#options.store.update(id, ({ opens: _before, ...app }) => {
+      demandOwnRoles(app);
+      return opens === 'public' ? app : { ...app, opens };
+    });
   }
 
   async #change(id: string, change: (given: Roles) => Roles): Promise<void> {

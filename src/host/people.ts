@@ -4,9 +4,11 @@ import {
   parseGroups,
   parsePersonName,
   principalOf,
+  titleOf,
   type Account,
   type AccountChange,
 } from '../domain/access/account.js';
+import type { Identity } from '../domain/access/identity.js';
 import { parseEmail } from '../domain/access/email.js';
 import type { Principal } from '../domain/access/principal.js';
 import { Refusal } from '../errors.js';
@@ -49,6 +51,13 @@ export class People {
   principal(id: string): Principal | undefined {
     const account = this.#options.users.find(id);
     return account === undefined || account.disabled ? undefined : principalOf(account);
+  }
+
+  /** Who apps are told that an account is. */
+  identity(id: string): Identity | undefined {
+    const account = this.#options.users.find(id);
+    if (account === undefined || account.disabled) return undefined;
+    return { id, email: account.email, name: titleOf(account), groups: account.groups };
   }
 
   /**

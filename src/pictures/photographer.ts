@@ -139,5 +139,10 @@ export class Photographer {
 class GivenUp extends Error {}
 
 function isAwake(status: AppStatus | undefined): boolean {
-  return status !== undefined && status.app.wanted === 'running' && !status.app.asleep;
+  return status !== undefined && status.app.wanted === 'running' && !status.app.asleep && isPublic(status.app);
+}
+
+/** Only of what everyone may open: the browser is nobody, and the picture is shown in the gallery. */
+function isPublic({ opens = 'public' }: AppStatus['app']): boolean {
+  return opens === 'public';
 }

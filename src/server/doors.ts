@@ -37,6 +37,7 @@ import { Passwords } from '../store/passwords.js';
 import { Sessions } from '../store/sessions.js';
 import { Tokens } from '../store/tokens.js';
 import { Users } from '../store/users.js';
+import { admitter } from '../web/admit.js';
 import { sessionFrom } from '../web/auth.js';
 import { baseOf } from '../web/session-cookie.js';
 import { consoleRouter } from '../web/console/router.js';
@@ -117,6 +118,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
     apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, baseOf(publicBase()))?.principal;
+  const admit = admitter({ rights, sessions, people, base: () => baseOf(publicBase()) });
   const gateway = new Gateway({
     apps: store,
     routes: composed.routes,
@@ -136,6 +138,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logsIn: (authorization) =>
       // One that has ended as well: it is nobody else's to see.
       looksLikeToken(tokenOf(authorization) ?? '') || authenticate(authorization, check) !== undefined,
+    admit,
+    // A login elsewhere is seen only at the same host name: cookies ignore ports, and nothing else.
+    loginUrl: (next) =>
+      new URL(publicBase()).hostname === new URL(appsBase()).hostname
+        ? `${publicBase()}/console/login?next=${encodeURIComponent(next)}`
+        : undefined,
     wake: (app) => composed.sleeper.wake(app),
     absent: new Absent({
       page: (page, app, facts) => {
@@ -157,7 +165,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const usage = new UsageMeter(composed.runtime);
   const uploads = { tmp: paths.tmp, maxBytes: MAX_UPLOAD };
   const mistakes = (): readonly string[] => composed.controller.mistakes();
-  const gallery = galleryRouter({ apps: host.apps, views, publicBase, url, pictures });
+  const gallery = galleryRouter({
+    ...{ apps: host.apps, views, publicBase, url, pictures },
+    mayOpen: (cookie, app) => admit(cookie, app).may,
+  });
   const usageOf = usage.of.bind(usage);
   const unsafe = () => (config.unsafeOrigin ? unsafeOrigin(publicBase()) : undefined);
   const pages = consoleRouter({

@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasOwnLogin } from '../domain/access/identity.js';
 import type { ConfigVars } from '../domain/config/vars.js';
 import type { Place } from '../domain/in-place/place.js';
 import type { ReleaseCage } from '../domain/project/app-cage.js';
@@ -139,14 +141,19 @@ export class Processes {
     { key, port }: ProcessPlace,
   ): Promise<Record<string, string>> {
     const { paths, basePath, url, sessionTtlMs, optionLimits, config } = this.#options;
-    const { vars, cookieSecret } = await config.prepare({ app, release: release.number, key }, release.config ?? 0, {
-      cwd: paths.sourceOf(app, release),
+    const cwd = paths.sourceOf(app, release);
+    const prepared = await config.prepare({ app, release: release.number, key }, release.config ?? 0, {
+      cwd,
       redirectUri: `${url(app)}oauth2callback`,
     });
+    const { vars, cookieSecret } = prepared;
     const visitors = new URL(url(app));
+    // To a port of the machine, every program of it could send the headers.
+    const identity = port === undefined && !prepared.ownLogin && !(await hasLoginIn(cwd));
     return {
       ...this.#variables(app, release, environment, vars),
       ...streamlitEnvironment({
+        identity,
         port: port ?? 0,
         basePath: `${basePath}/apps/${app}`.slice(1),
         publicHost: visitors.hostname,
@@ -188,4 +195,13 @@ export class Processes {
 
 function pythonOf(environment: string): string {
   return join(environment, 'bin', 'python');
+}
+
+/** Returns whether secrets in the project itself name a login of the app's own. */
+async function hasLoginIn(source: string): Promise<boolean> {
+  try {
+    return hasOwnLogin(await readFile(join(source, '.streamlit/secrets.toml'), 'utf8'));
+  } catch {
+    return false; // There is no such file, or it is not for us to read.
+  }
 }

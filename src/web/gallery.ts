@@ -1,5 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
+import type { App } from '../domain/app/app.js';
 import type { Apps, AppStatus } from '../host/apps.js';
 import { Refusal } from '../errors.js';
 import type { Pictures } from '../store/pictures.js';
@@ -16,6 +17,8 @@ export interface GalleryDeps {
   publicBase: () => string;
   /** The address of an app. */
   url: (app: string) => string;
+  /** Whether a browser may open an app: no other is shown to it. */
+  mayOpen: (cookie: string | undefined, app: App) => boolean;
 }
 
 /** What a visitor looks for. Empty = everything. */
@@ -35,7 +38,7 @@ export function galleryRouter(deps: GalleryDeps): Router {
     const sought: Sought = { tag: field(ctx, 'tag').toLowerCase(), q: field(ctx, 'q') };
     const shown = deps.apps
       .list()
-      .filter(isShown)
+      .filter((status) => isShown(status) && deps.mayOpen(ctx.headers.cookie, status.app))
       .sort((a, b) => a.app.name.localeCompare(b.app.name, 'en', { sensitivity: 'base', numeric: true }));
     const tagged = shown.filter(({ app }) => sought.tag === '' || app.tags.includes(sought.tag));
     const cards = await Promise.all(
@@ -57,10 +60,18 @@ export function galleryRouter(deps: GalleryDeps): Router {
   router.get('/pictures/:id', async (ctx) => {
     const { id } = ctx.params;
     const status = deps.apps.list().find(({ app }) => app.id === id);
-    const version = status === undefined || !isShown(status) ? undefined : await deps.pictures.version(status.app.id);
+    const version =
+      status === undefined || !isShown(status) || !deps.mayOpen(ctx.headers.cookie, status.app)
+        ? undefined
+        : await deps.pictures.version(status.app.id);
     if (status === undefined || version === undefined)
       throw new Refusal('not-found', 'picture-not-found', 'Picture not found.');
-    ctx.set('Cache-Control', ctx.query.v === version ? 'public, max-age=31536000, immutable' : 'no-cache');
+    ctx.set(
+      'Cache-Control',
+      ctx.query.v === version
+        ? `${deps.mayOpen(undefined, status.app) ? 'public' : 'private'}, max-age=31536000, immutable`
+        : 'no-cache',
+    );
     ctx.etag = version;
     ctx.status = 200;
     if (ctx.fresh) {

@@ -12,6 +12,8 @@ export interface LoginOptions {
   base: () => Base;
   /** The login page. */
   page(model: LoginModel): string;
+  /** Whether an app is opened after a login: to no other is a person led from here. */
+  needsLogin: (app: string) => boolean;
   /** The page on which a person chooses a password. */
   joinPage(model: JoinModel): string;
 }
@@ -43,6 +45,7 @@ export interface JoinModel {
 /** The ways into the console and out of it: the login page, the one-use links, and the button "Log out". */
 export function loginRoutes(options: LoginOptions): Router {
   const { access, base, people } = options;
+  const nextOf = (value: unknown): string => placeOf(value, options.needsLogin);
   const router = new Router({ sensitive: true });
 
   router.get('/console/login', async (ctx) => {
@@ -134,13 +137,14 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Where to go after the login: a place of our own, or the console's first page. */
-function nextOf(value: unknown): string {
+/** Where to go after the login: a place of our own, an app that asked for the login, or the console's first page. */
+function placeOf(value: unknown, needsLogin: (app: string) => boolean): string {
   // As a browser would read it: what leads elsewhere by "//", "\\" or ".." is seen to.
   const url = typeof value === 'string' ? parseUrl(value, HERE) : undefined;
-  const ours =
-    url?.origin === HERE && /^\/(console|api\/docs)(\/|$)/.test(url.pathname) && !url.pathname.includes('//');
-  return ours ? url.pathname + url.search : '/console/';
+  const path = url?.origin === HERE && !url.pathname.includes('//') ? url.pathname : '';
+  const [, app] = /^\/apps\/([^/]+)\//.exec(path) ?? [];
+  const ours = /^\/(console|api\/docs)(\/|$)/.test(path) || (app !== undefined && needsLogin(app));
+  return ours ? path + (url?.search ?? '') : '/console/';
 }
 
 /** Stands for our own origin. */

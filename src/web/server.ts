@@ -125,6 +125,7 @@ export function createWeb(options: WebOptions): RequestListener {
     people: options.people,
     base,
     page: (model) => pages.login(model),
+    needsLogin: (app) => options.rights.needsLogin(app),
     joinPage: (model) => pages.join(model),
   });
   const consoleParts = [guardConsole(access, base), login.routes() as Middleware, ...(options.console ?? [])];

@@ -250,6 +250,8 @@ export interface Pages {
     previews: boolean;
   };
   'console/access': AppPage & {
+    /** Who may open the app. */
+    openings: { name: string; title: string; hint: string; chosen: boolean }[];
     holders: { who: string; title: string; group: boolean; role: string; disabled: boolean }[];
     roles: { name: string; may: string; chosen: boolean }[];
     /** The deploy tokens; undefined for a preview. */

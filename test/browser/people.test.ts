@@ -89,6 +89,10 @@ test('an owner shares an app and creates tokens, which are shown once', async ()
   await button(ada, 'Create token').click();
   const deploys = await notice(ada, 'token-made').locator('code').textContent();
   expect(deploys).toMatch(/^shd_/);
+  await byLabel(ada, 'People with a role').check();
+  await button(ada, 'Save').click();
+  await notice(ada, 'opens').waitFor();
+  expect(await byLabel(ada, 'People with a role').isChecked()).toBe(true);
   await button(ada, 'Remove Ada').click();
   await ada.getByText('shop would have no owner').waitFor();
 

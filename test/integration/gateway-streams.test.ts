@@ -94,6 +94,8 @@ beforeAll(async () => {
     visitor: () => ({ address: '203.0.113.9', proto: undefined }),
     logsIn: () => false,
     wake: () => undefined,
+    admit: () => ({ may: true, loggedIn: false, identity: undefined }),
+    loginUrl: () => undefined,
     absent: new Absent({
       page: (page) => page,
       buildLog: async () => [],

@@ -12,6 +12,7 @@ import {
   type ServerVerb,
   type Verb,
 } from './permissions.js';
+import type { Opening } from './openings.js';
 import type { Limits, Principal } from './principal.js';
 import { roleIn, type Role } from './roles.js';
 
@@ -34,6 +35,26 @@ export class Rights {
     const whole = app.preview === undefined ? app : this.#apps.find(app.preview.of);
     if (whole !== undefined && by.deploys === whole.id) return 'developer';
     return roleIn(whole?.roles, by);
+  }
+
+  /** Who may open an app; a preview opens as its app does. */
+  openingOf(app: App): Opening {
+    const whole = app.preview === undefined ? app : this.#apps.find(app.preview.of);
+    // The preview of an app that is being deleted.
+    return whole === undefined ? 'people' : (whole.opens ?? 'public');
+  }
+
+  /** Returns whether there is such an app, and nobody can open it without a login. */
+  needsLogin(id: string): boolean {
+    const app = this.#apps.find(id);
+    return app !== undefined && this.openingOf(app) !== 'public';
+  }
+
+  /** Returns whether a visitor may open an app. @param by undefined = not logged in */
+  mayOpen(by: Principal | undefined, app: App): boolean {
+    const opening = this.openingOf(app);
+    if (opening === 'public') return true;
+    return by !== undefined && (opening === 'signed-in' || this.may(by, 'open', app));
   }
 
   /** Returns whether somebody may do this, to this app where it is done to one. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { maskUrls } from '../../lib/mask-urls.js';
 import { processSchema, type ProcessState } from './process.js';
+import { openings } from '../access/openings.js';
 import { rolesSchema } from '../access/roles.js';
 import { placeSchema } from '../in-place/place.js';
 import { layoutSchema } from '../project/layout.js';
@@ -47,6 +48,8 @@ export const appSchema = z.object({
   previews: z.boolean().optional(),
   /** Who has which role in it; not there = the admins alone. Of a preview, those of its app count. */
   roles: rolesSchema.optional(),
+  /** Who may open it; not there = everyone. Of a preview, that of its app counts. */
+  opens: z.enum(openings).optional(),
   /** What it is a preview of, where it is one. */
   preview: z
     .object({

@@ -1,7 +1,10 @@
+import { IDENTITY_HEADERS } from '../access/identity.js';
 import { optionVariables, type AppOptions, type OptionLimits } from './options.js';
 
 /** What a release's Streamlit server must know to be run by us. */
 export interface StreamlitOptions {
+  /** True where `st.user` is who the gateway says; not where others could send its headers, or the app has a login of its own. */
+  identity: boolean;
   /** Its port on loopback; 0 where it is handed a socket. */
   port: number;
   /** The path that visitors see, without slashes at its ends: `apps/<id>`. */
@@ -68,8 +71,8 @@ export function streamlitEnvironment(options: StreamlitOptions): Record<string, 
     STREAMLIT_SERVER_RUN_ON_SAVE: 'false',
     STREAMLIT_SERVER_ENABLE_CORS: 'true',
     STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION: 'true',
-    // An app's own config.toml could take any header for a visitor's identity; none is vouched for here.
-    STREAMLIT_SERVER_TRUSTED_USER_HEADERS: '{}',
+    // An app's own config.toml could take any header for a visitor's identity; only ours are vouched for.
+    STREAMLIT_SERVER_TRUSTED_USER_HEADERS: JSON.stringify(options.identity ? IDENTITY_HEADERS : {}),
     STREAMLIT_SERVER_COOKIE_SECRET: options.cookieSecret,
     STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL: String(options.disconnectedSessionTtl),
     STREAMLIT_SERVER_SCRIPT_HEALTH_CHECK_ENABLED: 'true',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { openings } from '../../domain/access/openings.js';
 import { roles } from '../../domain/access/roles.js';
 import type { Holder } from '../../host/access.js';
 import { jsonReader } from './json.js';
@@ -14,33 +15,61 @@ const holderSchema = z
   })
   .meta({ id: 'RoleHolder' });
 
+const opens = z
+  .enum(openings)
+  .describe('Who may open the app: everyone, everyone who is logged in, or the people and groups with a role in it.');
+const accessSchema = z.object({ opens, roles: z.array(holderSchema) }).meta({ id: 'Access' });
+
+export type AccessAnswer = z.infer<typeof accessSchema>;
 export type HolderAnswer = z.infer<typeof holderSchema>;
 
 const withWho = params.app.extend({
   who: z.string().max(300).describe('An email address, or "group:" and the name of a group.'),
 });
 const body = z.strictObject({ role: z.enum(roles) });
+const opensBody = z.strictObject({ opens });
 
 /** The calls about who has which role in an app. */
 export function accessRoutes(api: ApiContext): Route[] {
   const { access } = api;
+  const presentAll = (id: string): AccessAnswer => {
+    const { app } = api.host.apps.get(id);
+    return { opens: api.rights.openingOf(app), roles: access.of(app.preview?.of ?? id).map(present) };
+  };
   const readJson = jsonReader();
   return [
     route({
       method: 'get',
-      path: '/apps/{id}/roles',
+      path: '/apps/{id}/access',
       tag: 'people',
       can: 'access',
-      summary: 'List who has a role in an app',
+      summary: 'Get who may open an app, and who has a role in it',
       params: params.app,
       answers: {
         200: {
           description: 'People and groups, owners first. A preview has the roles of its app.',
-          content: { 'application/json': z.object({ roles: z.array(holderSchema) }) },
+          content: { 'application/json': accessSchema },
         },
       },
       async handle(ctx, input) {
-        ctx.body = { roles: access.of(input.params.id).map(present) };
+        ctx.body = presentAll(input.params.id);
+      },
+    }),
+
+    route({
+      method: 'patch',
+      path: '/apps/{id}/access',
+      tag: 'people',
+      can: 'access',
+      summary: 'Change who may open an app',
+      description: 'Counts at once: open pages of those who may no longer open it lose their connection.',
+      params: params.app,
+      body: { 'application/json': opensBody },
+      codes: ['preview-roles'],
+      answers: { 200: { description: 'Who may open it.', content: { 'application/json': accessSchema } } },
+      async handle(ctx, input) {
+        await access.open(input.params.id, (await readJson(ctx, opensBody)).opens);
+        ctx.body = presentAll(input.params.id);
       },
     }),
 

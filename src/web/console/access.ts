@@ -1,3 +1,4 @@
+import { openings, type Opening } from '../../domain/access/openings.js';
 import { roles, type Role } from '../../domain/access/roles.js';
 import { verbs } from '../../domain/access/permissions.js';
 import { Refusal } from '../../errors.js';
@@ -16,6 +17,21 @@ export function accessRoutes(add: AddRoute): void {
         page.go(`apps/${id}/access?done=role`);
       },
       (refusal) => show(page, {}, refusal),
+    ),
+  );
+  add('post', '/apps/:id/access/open', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        const opens = openings.find((one) => one === page.field('opens'));
+        if (opens === undefined)
+          throw new Refusal('invalid', 'field-invalid', `"opens" must be one of ${openings.join(', ')}.`, {
+            field: 'opens',
+          });
+        await page.deps.access.open(id, opens);
+        page.go(`apps/${id}/access?done=opens`);
+      },
+      (refusal) => show(page, {}, undefined, refusal),
     ),
   );
   add('post', '/apps/:id/access/remove', 'access', (page) =>
@@ -47,6 +63,13 @@ export function accessRoutes(add: AddRoute): void {
   );
 }
 
+/** How the ways of opening an app read. */
+const OPENINGS: Record<Opening, { title: string; hint: string }> = {
+  public: { title: 'Everyone', hint: 'Everyone who can reach this server, without a login.' },
+  'signed-in': { title: 'Everyone who is logged in', hint: 'All accounts of this server.' },
+  people: { title: 'People with a role', hint: 'The people and groups below, and admins.' },
+};
+
 /** @throws Refusal `field-invalid` */
 function roleIn(page: Page): Role {
   const role = roles.find((one) => one === page.field('role'));
@@ -56,11 +79,14 @@ function roleIn(page: Page): Role {
 
 /** @param tokens what a form about tokens did @param refusal why the form was refused @param failed why a role was not removed */
 async function show(page: Page, tokens: TokensTold, refusal?: Refusal, failed?: Refusal): Promise<void> {
-  const { id, preview } = page.status.app;
+  const { app } = page.status;
+  const { id, preview } = app;
+  const opens = page.deps.rights.openingOf(app);
   page.show(
     'console/access',
     {
       ...(await page.app('access', failed === undefined ? page.notice : refused(failed))),
+      openings: openings.map((name) => ({ name, ...OPENINGS[name], chosen: name === opens })),
       holders: page.deps.access.of(preview?.of ?? id).map(({ who, title, kind, role, account }) => ({
         who,
         title,

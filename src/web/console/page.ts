@@ -63,6 +63,7 @@ const DONE: Record<string, string> = {
   'user-disable': 'Account disabled. Its sessions have ended.',
   'user-enable': 'Account enabled.',
   revoked: 'Token revoked.',
+  opens: 'Saved. Open pages of people who may no longer open the app have lost their connection.',
   role: 'Role saved.',
   'role-removed': 'Role removed.',
   password: 'Password changed. Your other sessions have ended.',

@@ -8,6 +8,7 @@ import {
   forApp,
   scopeCookie,
 } from '../../../src/gateway/headers.js';
+import type { Identity } from '../../../src/domain/access/identity.js';
 import { SESSION_COOKIE } from '../../../src/store/sessions.js';
 
 function request(headers: IncomingHttpHeaders): IncomingHttpHeaders {
@@ -34,6 +35,21 @@ test('the gateway sets the origin of a request, whatever the request itself says
     'x-forwarded-for': '10.0.0.9',
     'x-forwarded-proto': 'https',
     'x-forwarded-host': 'h',
+  });
+});
+
+test('only the gateway says who the visitor is, also where the operator lets such headers pass', () => {
+  const forged = { host: 'h', 'x-streamlit-host-email': 'boss@example.com', 'x-streamlit-host-id': '1' };
+  const clean = (identity?: Identity): IncomingHttpHeaders => {
+    const headers = { ...forged };
+    const also = ['x-streamlit-host-*'];
+    cleanRequest({ headers } as unknown as IncomingMessage, { address: '', proto: 'http', also, identity });
+    return headers;
+  };
+  expect(Object.keys(clean()).filter((name) => name.startsWith('x-streamlit'))).toEqual([]);
+  expect(clean({ id: 'a', email: 'ada@example.com', name: '李', groups: [] })).toMatchObject({
+    'x-streamlit-host-email': 'ada@example.com',
+    'x-streamlit-host-id': 'a',
   });
 });
 

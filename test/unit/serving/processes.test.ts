@@ -56,7 +56,7 @@ async function specOf(release: Release): Promise<ProcessSpec> {
     config: {
       prepare: (...of) => {
         asked.push(of);
-        return Promise.resolve({ vars, cookieSecret: 'secret' });
+        return Promise.resolve({ vars, cookieSecret: 'secret', ownLogin: false });
       },
       vars: () => Promise.resolve(vars),
     },

@@ -158,6 +158,8 @@ describe('an account', () => {
     expect(changed.json).toMatchObject({ disabled: true });
     expect((await stream).text).toContain('event: snapshot');
     expect((await as(ada, '/me')).status).toBe(401);
+    // Not even a session that was overlooked would speak for it.
+    expect(web.people.principal(web.people.get('ada@example.com').id)).toBeUndefined();
     expect(await logIn('ada@example.com')).toBeUndefined();
     await web.api('/users/ada@example.com', json('PATCH', { disabled: false }));
     expect((await as(ada, '/me')).status, 'its old session').toBe(401);

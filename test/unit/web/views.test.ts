@@ -128,6 +128,7 @@ const models: Pages = {
     app,
     tab: 'access',
     notice: undefined,
+    openings: [{ name: 'people', title: evil, hint: evil, chosen: true }],
     holders: [{ who: evil, title: evil, group: false, role: 'owner', disabled: false }],
     roles: [{ name: 'viewer', may: evil, chosen: true }],
     tokens,

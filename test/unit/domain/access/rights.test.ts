@@ -74,3 +74,35 @@ test('members cannot do what is for admins, and are told so', () => {
 test('an admin is told of an app that does not exist as well', () => {
   expect(() => rights.demand(adminToken('token'), 'open', 'none')).toThrow('There is no app "none".');
 });
+
+describe('an app opens', () => {
+  const opening = (opens: 'signed-in' | 'people'): Rights => {
+    const app: App = { ...shop, opens };
+    return new Rights({ find: (id) => (id === 'shop' ? app : apps.get(id)) });
+  };
+  const visitors = [undefined, person('eve'), person('bob', ['sales']), person('ada'), adminToken('person')];
+  const who = (which: Rights, app: App): boolean[] => visitors.map((by) => which.mayOpen(by, app));
+
+  test('to everyone where nothing else was said, as before there were accounts', () => {
+    expect(who(rights, old)).toEqual([true, true, true, true, true]);
+    expect(rights.needsLogin('old')).toBe(false);
+  });
+
+  test('to everyone who is logged in', () => {
+    const which = opening('signed-in');
+    expect(who(which, { ...shop, opens: 'signed-in' })).toEqual([false, true, true, true, true]);
+    expect(which.needsLogin('shop')).toBe(true);
+    expect(which.needsLogin('none')).toBe(false);
+  });
+
+  test('to the people and groups with a role in it, and so do its previews', () => {
+    const which = opening('people');
+    for (const app of [{ ...shop, opens: 'people' as const }, preview])
+      expect(who(which, app)).toEqual([false, false, true, true, true]);
+    expect(which.needsLogin('shop--new')).toBe(true);
+  });
+
+  test('only to admins where it is a preview whose app is gone', () => {
+    expect(who(new Rights({ find: () => undefined }), preview)).toEqual([false, false, false, false, true]);
+  });
+});

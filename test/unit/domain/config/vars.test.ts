@@ -52,6 +52,7 @@ it.each([
 
 it('the name of a config var is refused for every setting that the server passes to Streamlit', () => {
   const own = streamlitEnvironment({
+    identity: false,
     port: 1,
     basePath: 'apps/a',
     publicHost: 'h',

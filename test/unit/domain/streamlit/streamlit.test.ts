@@ -8,6 +8,7 @@ import {
 } from '../../../../src/domain/streamlit/streamlit.js';
 
 const options = {
+  identity: false,
   port: 8501,
   basePath: 'apps/demo',
   publicHost: 'apps.example.com',
@@ -25,6 +26,13 @@ test('a main file is never taken for an option, and the command has no secrets',
     '/host/launch.py',
     'demo',
   ]);
+});
+
+test('st.user is who the gateway says, and nobody where others could say so or the app has a login of its own', () => {
+  const headers = (identity: boolean): unknown =>
+    JSON.parse(streamlitEnvironment({ ...options, identity }).STREAMLIT_SERVER_TRUSTED_USER_HEADERS ?? '');
+  expect(headers(true)).toMatchObject({ 'x-streamlit-host-email': 'email', 'x-streamlit-host-id': 'sub' });
+  expect(headers(false)).toEqual({});
 });
 
 test('Streamlit listens on loopback only, under its path, and asks nobody anything', () => {

@@ -1,0 +1,38 @@
+import type { Identity } from '../domain/access/identity.js';
+import type { Rights } from '../domain/access/rights.js';
+import type { App } from '../domain/app/app.js';
+import type { People } from '../host/people.js';
+import { sessionFrom, type Access } from './auth.js';
+import type { Base } from './session-cookie.js';
+
+/** Whether a browser may open an app, and who it is logged in as. */
+export interface Admission {
+  may: boolean;
+  /** True where it is logged in, also with the admin token, which is nobody in particular. */
+  loggedIn: boolean;
+  identity: Identity | undefined;
+}
+
+export interface AdmitOptions {
+  rights: Rights;
+  sessions: Access['sessions'];
+  people: Pick<People, 'principal' | 'logIn' | 'identity'>;
+  base: () => Base;
+}
+
+/** Decides who may open which app, by the session that a browser's cookies name. */
+export function admitter({
+  rights,
+  sessions,
+  people,
+  base,
+}: AdmitOptions): (cookie: string | undefined, app: App) => Admission {
+  return (cookie, app) => {
+    const by = cookie === undefined ? undefined : sessionFrom(cookie, { sessions, people }, base())?.principal;
+    return {
+      may: rights.mayOpen(by, app),
+      loggedIn: by !== undefined,
+      identity: by?.account === undefined ? undefined : people.identity(by.account),
+    };
+  };
+}

@@ -1,0 +1,174 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Project } from '../helpers/project.js';
+import { pushLive } from '../helpers/pushing.js';
+import { StreamlitClient } from '../helpers/streamlit-client.js';
+import { ask, type Answer } from '../unit/web/support.js';
+
+// Who may open an app, and whom the app takes its visitor for.
+
+const PASSWORD = 'correct horse battery';
+const SCRIPT = `import streamlit as st
+from urllib.parse import quote
+user = st.user.to_dict()
+st.text("user " + quote(",".join(f"{key}={user[key]}" for key in sorted(user))))
+st.text("header " + str(st.context.headers.get("X-Streamlit-Host-Email")))
+`;
+
+let host: TestHost;
+let app: string;
+const cookies = new Map<string, string>();
+
+beforeAll(async () => {
+  host = await startHost();
+  app = `${host.url}/apps/shop/`;
+  await pushLive(await Project.create({ 'requirements.txt': 'streamlit\n', 'app.py': SCRIPT }), host, 'shop');
+  for (const name of ['ada', 'eve']) {
+    const user = { email: `${name}@example.com`, name: 'Ada Løvelace', groups: ['sales', 'north'], password: PASSWORD };
+    expect((await host.send('POST', '/users', user)).status).toBe(201);
+    cookies.set(name, cookieOf(await logIn(name)));
+  }
+  await host.send('PUT', '/apps/shop/roles/ada@example.com', { role: 'viewer' });
+});
+
+function logIn(name: string, next = ''): Promise<Answer> {
+  return ask(`${host.url}/console/login`, {
+    method: 'POST',
+    headers: { origin: host.url, 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ email: `${name}@example.com`, password: PASSWORD, next }).toString(),
+  });
+}
+
+const cookieOf = (answer: Answer): string => answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+const headersOf = (name?: string): Record<string, string> =>
+  name === undefined ? {} : { cookie: cookies.get(name) ?? '' };
+const opens = async (mode: string): Promise<void> => {
+  expect((await host.send('PATCH', '/apps/shop/access', { opens: mode })).status).toBe(200);
+};
+const open = (path: string, name?: string): Promise<Answer> =>
+  ask(`${host.url}${path}`, { headers: { accept: 'text/html', ...headersOf(name) } });
+const connect = (name?: string, more: Record<string, string> = {}): Promise<StreamlitClient> =>
+  StreamlitClient.connect(app, { headers: { ...headersOf(name), ...more } });
+
+/** What the app knows of its visitor. */
+async function seen(client: StreamlitClient): Promise<{ user: string; header: string }> {
+  await client.run();
+  const found = { user: decodeURIComponent(client.text('user ')), header: client.text('header ') };
+  await client.close();
+  return found;
+}
+
+describe('the app is told who its visitor is', () => {
+  const NOBODY = { user: 'email=None,groups=None,name=None,sub=None', header: 'None' };
+  const FORGED = {
+    'X-Streamlit-Host-Email': 'boss@example.com',
+    'x-streamlit-host-groups': 'admins',
+    'X-STREAMLIT-HOST-ID': '1',
+  };
+
+  test('where they are logged in, without any code in the app', async () => {
+    const { id } = (await (await host.api('/users/ada@example.com')).json()) as { id: string };
+    expect(await seen(await connect('ada'))).toEqual({
+      user: `email=ada@example.com,groups=sales,north,name=Ada Løvelace,sub=${id}`,
+      header: 'ada@example.com',
+    });
+  });
+
+  test('and nothing where they are not, or as the admin token', async () => {
+    expect(await seen(await connect())).toEqual(NOBODY);
+    const admin = cookieOf(await ask(host.loginUrl));
+    expect(await seen(await StreamlitClient.connect(app, { headers: { cookie: admin } }))).toEqual(NOBODY);
+  });
+
+  test('whatever they send themselves', async () => {
+    expect(await seen(await connect(undefined, FORGED))).toEqual(NOBODY);
+    expect((await seen(await connect('eve', FORGED))).user).toContain('email=eve@example.com');
+  });
+});
+
+describe.each([
+  ['public', [undefined, 'ada', 'eve']],
+  ['signed-in', ['ada', 'eve']],
+  ['people', ['ada']],
+] as const)('an app that is %s', (mode, allowed) => {
+  test.each([undefined, 'ada', 'eve'] as const)('opens, or does not, for %s', async (name) => {
+    await opens(mode);
+    const may = (allowed as readonly (string | undefined)[]).includes(name);
+    const page = await open('/apps/shop/some/page?x=1&y=%20', name);
+    const gallery = (await open('/', name)).text;
+    // Every path below the app, and the WebSocket.
+    const paths = ['/_stcore/health', '/_stcore/host-config', '/_host/live', '/~1/media/x.png', '/any/path.json'];
+    const statuses = await Promise.all(
+      paths.map((path) => ask(`${app.slice(0, -1)}${path}`, { headers: headersOf(name) })),
+    );
+    if (may) {
+      expect(page.status).toBe(200);
+      expect(statuses.map(({ status }) => status)).not.toContain(401);
+      expect(gallery).toContain('/apps/shop/');
+      await (await connect(name)).close();
+      return;
+    }
+    expect(gallery).not.toContain('/apps/shop/');
+    const refused = name === undefined ? 401 : 404;
+    expect(statuses.map(({ status }) => status)).toEqual(paths.map(() => refused));
+    await expect(connect(name)).rejects.toThrow(`refused with ${refused}`);
+    if (name === undefined) {
+      expect(page.status).toBe(302);
+      expect(page.headers.location).toBe(
+        `${host.url}/console/login?next=${encodeURIComponent('/apps/shop/some/page?x=1&y=%20')}`,
+      );
+    } else {
+      // As for an app that does not exist.
+      expect(page.status).toBe(404);
+      expect(page.text).toBe((await open('/apps/no-such-app/', name)).text);
+    }
+  });
+});
+
+test('a deep link leads through the login to the exact address', async () => {
+  await opens('people');
+  const there = '/apps/shop/some/page?x=1&y=%20';
+  const login = await open(there);
+  const next = new URL(login.headers.location ?? '').searchParams.get('next') ?? '';
+  const answer = await logIn('ada', next);
+  expect([answer.status, answer.headers.location]).toEqual([303, there]);
+  // Nobody is led to an app that needs no login: it could imitate this page.
+  await opens('public');
+  expect((await logIn('ada', next)).headers.location).toBe('/console/');
+});
+
+describe('an open page loses its connection within a second', () => {
+  const closes = async (withdraw: () => Promise<unknown>): Promise<void> => {
+    await opens('people');
+    const client = await connect('ada');
+    await client.run();
+    const admin = await StreamlitClient.connect(app, { headers: { cookie: cookieOf(await freshAdmin()) } });
+    await withdraw();
+    const begun = performance.now();
+    await until('the page is closed', () => !client.isOpen, 5_000);
+    expect(performance.now() - begun).toBeLessThan(1_000);
+    await expect(connect('ada')).rejects.toThrow(/refused with 40[14]/);
+    expect(admin.isOpen).toBe(true);
+    await admin.close();
+  };
+  const freshAdmin = async (): Promise<Answer> => {
+    const link = (await (await host.send('POST', '/login-links', {})).json()) as { url: string };
+    return ask(link.url);
+  };
+
+  test('when the role is taken away', async () => {
+    await closes(() => host.api('/apps/shop/roles/ada@example.com', { method: 'DELETE' }));
+    await host.send('PUT', '/apps/shop/roles/group:sales', { role: 'viewer' });
+  });
+
+  test('when the person leaves the group that gave the role', async () => {
+    await closes(() => host.send('PATCH', '/users/ada@example.com', { groups: [] }));
+    await host.send('PATCH', '/users/ada@example.com', { groups: ['sales'] });
+  });
+
+  test('when the account is disabled', async () => {
+    await closes(() => host.send('PATCH', '/users/ada@example.com', { disabled: true }));
+    await host.send('PATCH', '/users/ada@example.com', { disabled: false });
+    cookies.set('ada', cookieOf(await logIn('ada')));
+  });
+});

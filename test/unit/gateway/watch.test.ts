@@ -1,0 +1,31 @@
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { OpenSockets } from '../../../src/gateway/watch.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('a socket is closed within a second once its visitor may not have it, and no other is', () => {
+  const open = new OpenSockets();
+  const [mine, other] = [new PassThrough(), new PassThrough()];
+  let may = true;
+  open.watch(mine, () => may);
+  open.watch(other, () => true);
+  vi.advanceTimersByTime(5_000);
+  expect(mine.destroyed).toBe(false);
+  may = false;
+  vi.advanceTimersByTime(1_000);
+  expect([mine.destroyed, other.destroyed]).toEqual([true, false]);
+});
+
+test('nothing is looked at once all are closed', async () => {
+  const open = new OpenSockets();
+  const socket = new PassThrough();
+  const may = vi.fn(() => true);
+  open.watch(socket, may);
+  expect(vi.getTimerCount()).toBe(1);
+  socket.destroy();
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
+  open.watch(socket, may);
+  expect(vi.getTimerCount()).toBe(0);
+});
