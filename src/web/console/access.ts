@@ -1,6 +1,7 @@
 import { openings, type Opening } from '../../domain/access/openings.js';
 import { roles, type Role } from '../../domain/access/roles.js';
 import { verbs } from '../../domain/access/permissions.js';
+import { capitalise } from '../../lib/words.js';
 import { Refusal } from '../../errors.js';
 import { attempt, refused, type Page } from './page.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
@@ -107,5 +108,5 @@ async function show(page: Page, tokens: TokensTold, refusal?: Refusal, failed?: 
 /** What a role allows beyond the one below it, in words. */
 function whatMay(role: Role): string {
   const own = Object.values(verbs).flatMap((rule) => ('role' in rule && rule.role === role ? rule.what : []));
-  return own.join('; ');
+  return capitalise(own.join('; '));
 }
