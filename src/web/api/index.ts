@@ -53,5 +53,13 @@ export function createApi(options: ApiOptions): Middleware[] {
     ctx.type = 'html';
     ctx.body = options.docs(presentDocs(describe()), signedIn(ctx));
   });
-  return [router.routes() as Middleware, router.allowedMethods({ throw: true }) as Middleware];
+  const allowed = router.allowedMethods() as Middleware;
+  return [
+    router.routes() as Middleware,
+    async (ctx, next) => {
+      await allowed(ctx, next);
+      // By now `Allow` says which methods there are (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6).
+      if (ctx.status === 405 || ctx.status === 501) ctx.throw(ctx.status);
+    },
+  ];
 }

@@ -36,6 +36,8 @@ test('a missing page is a page for people, and a problem for programs', async ()
 test('a method that a path does not support is answered with those it does', async () => {
   const answer = await web.api('/apps', { method: 'DELETE' });
   expect(answer.json).toMatchObject({ status: 405, code: 'method-not-allowed' });
+  expect(String(answer.headers.allow).split(', ').sort()).toEqual(['GET', 'HEAD', 'POST']);
+  expect((await web.api('/apps', { method: 'OPTIONS' })).status).toBe(200);
 });
 
 test('a client that disconnects in the middle of a body is not logged as an error', async () => {
