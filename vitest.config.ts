@@ -16,7 +16,6 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
-          maxWorkers: 2,
           env: existsSync(MEMORY) ? { TMPDIR: MEMORY } : {},
         },
       },
