@@ -4,7 +4,7 @@
 
 const CHECK_MS = 20_000;
 
-const script = document.querySelector('script[data-release]');
+const script = document.querySelector('script[data-gallery]');
 const app = script?.dataset.app ?? '';
 const mine = Number(script?.dataset.release);
 if (script !== null) framed(script.dataset);
