@@ -6,8 +6,8 @@ const MEMORY = '/dev/shm';
 
 export default defineConfig({
   test: {
-    // Each file has a server of its own and waits for a third of its time, so three keep two cores busy.
-    maxWorkers: 3,
+    // Each file has a server of its own; two at once keep two cores busy and leave each other's time-outs alone.
+    maxWorkers: 2,
     projects: [
       // No module has a state of its own, so all files may share their threads: most of the time went into starting them.
       {

@@ -24,13 +24,17 @@ export class Bytecode {
 
   /** Removes what was not used for so long (ms), and what an interrupted build left there. */
   async prune(unusedMs: number): Promise<void> {
-    const entries = await readdir(this.#root, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return [];
-      throw error;
-    });
+    const entries = (await readdir(this.#root, { recursive: true, withFileTypes: true }).catch(ifGone)) ?? [];
     for (const entry of entries) {
+      if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
-      if (entry.isFile() && Date.now() - (await stat(path)).mtimeMs >= unusedMs) await rm(path, { force: true });
+      // A build that goes on meanwhile moves its drafts into their places.
+      const facts = await stat(path).catch(ifGone);
+      if (facts !== undefined && Date.now() - facts.mtimeMs >= unusedMs) await rm(path, { force: true });
     }
   }
+}
+
+function ifGone(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT')) throw error;
 }

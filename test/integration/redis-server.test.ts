@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { ensureValkey, ROOT } from '../../scripts/lib/setup.js';
+import { buildModules, ensureValkey, ROOT } from '../../scripts/lib/setup.js';
 import { startRedis, type RedisOptions, type RedisServer } from '../../src/redis/server.js';
 import { Refusal } from '../../src/errors.js';
 import { isRunning, startTimeOf, type ProcessIdentity } from '../../src/runtime/process/proc.js';
@@ -71,11 +71,16 @@ async function orphan(): Promise<ProcessIdentity> {
     console.log('ready');
     setInterval(() => {}, 1000);
   `;
-  const module = join(ROOT, 'dist', 'redis', 'server.js');
+  const built = join(base, 'built');
+  await buildModules(ROOT, built, ['redis/server']);
+  const module = join(built, 'redis/server.js');
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, module, JSON.stringify(options())], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await once(child.stdout, 'data');
+  await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'exit').then(() => Promise.reject(new Error('the server could not be started'))),
+  ]);
   child.kill('SIGKILL');
   await once(child, 'exit');
   return recorded();

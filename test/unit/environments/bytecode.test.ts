@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -21,6 +21,17 @@ it('forgets what was not used for a while, and nothing else of the cache', async
   await bytecode.prune(30_000);
   expect(await readdir(join(folder, 'cpython-311'))).toEqual(['new']);
   expect(await readdir(join(cache, 'uv'))).toEqual(['old']);
+});
+
+it('forgets nothing of a build that goes on meanwhile', async () => {
+  const bytecode = new Bytecode(cache);
+  const folder = await bytecode.open(undefined);
+  const names = Array.from({ length: 200 }, (_, at) => String(at));
+  await writeFiles(folder, Object.fromEntries(names.map((name) => [`${name}.draft`, ''])));
+  const pruned = bytecode.prune(60_000);
+  for (const name of names) await rename(join(folder, `${name}.draft`), join(folder, name));
+  await pruned;
+  expect((await readdir(folder)).sort()).toEqual(names.sort());
 });
 
 it('has nothing to forget where nothing was compiled yet', async () => {
