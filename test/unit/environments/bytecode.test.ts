@@ -23,7 +23,7 @@ it('forgets what was not used for a while, and nothing else of the cache', async
   expect(await readdir(join(cache, 'uv'))).toEqual(['old']);
 });
 
-it('forgets nothing of a build that goes on meanwhile', async () => {
+it('keeps everything of a build in progress', async () => {
   const bytecode = new Bytecode(cache);
   const folder = await bytecode.open(undefined);
   const names = Array.from({ length: 200 }, (_, at) => String(at));
