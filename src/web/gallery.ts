@@ -6,7 +6,8 @@ import { Refusal } from '../errors.js';
 import type { Pictures } from '../store/pictures.js';
 import { linksOf, type Links } from './links.js';
 import { presentState } from './presenters.js';
-import type { GalleryCard, TagView, Views } from './views.js';
+import type { GalleryCard, TagView } from './page-models.js';
+import type { Views } from './views.js';
 import { counted } from '../lib/words.js';
 
 export interface GalleryDeps {

@@ -4,7 +4,8 @@ import type { Principal } from '../domain/access/principal.js';
 import type { Rights } from '../domain/access/rights.js';
 import type { SignedIn } from './auth.js';
 import type { WebPages } from './server.js';
-import type { Site, Views } from './views.js';
+import type { Site } from './page-models.js';
+import type { Views } from './views.js';
 
 /** The pages that belong to no part of the console: errors, the login, the API's document. */
 export function createPages(views: Views, publicBase: () => string, rights: Rights): WebPages {

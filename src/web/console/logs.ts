@@ -3,7 +3,7 @@ import { isPending, type Release } from '../../domain/app/release.js';
 import { search } from '../../logs/search.js';
 import { tail } from '../../logs/tail.js';
 import { Refusal } from '../../errors.js';
-import type { LogView } from '../views.js';
+import type { LogView } from '../page-models.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
 

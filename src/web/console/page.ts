@@ -14,7 +14,8 @@ import { siteOf } from '../pages.js';
 import { linksOf, type Links } from '../links.js';
 import { limited, presentApp, type AppView, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
-import type { Notice, Pages, Site, Views } from '../views.js';
+import type { Notice, Pages, Site } from '../page-models.js';
+import type { Views } from '../views.js';
 
 /** What the console needs; `main` has all of it. */
 export interface ConsoleDeps {

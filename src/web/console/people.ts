@@ -3,7 +3,7 @@ import { titleOf } from '../../domain/access/account.js';
 import type { Refusal } from '../../errors.js';
 import type { NewLink } from '../../store/users.js';
 import { presentTime } from '../numbers.js';
-import type { AccountView } from '../views.js';
+import type { AccountView } from '../page-models.js';
 import { attempt, refused, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 

@@ -8,12 +8,11 @@ import { adminToken } from '../../../src/domain/access/principal.js';
 import { Rights } from '../../../src/domain/access/rights.js';
 import { roles, type Role } from '../../../src/domain/access/roles.js';
 import { Access } from '../../../src/host/access.js';
-import { apiRoutes } from '../../../src/web/api/index.js';
 import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js';
 import { createPages } from '../../../src/web/pages.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views } from '../../../src/web/views.js';
-import { ask, startWeb, type Answer, type TestWeb } from './support.js';
+import { ask, everyRoute, startWeb, type Answer, type TestWeb } from './support.js';
 
 // Every route, asked by everyone there is: what comes back must be what the table says, and nothing else.
 
@@ -87,15 +86,7 @@ async function send(holder: Holder, method: string, path: string): Promise<Answe
 }
 
 // A server that stops and a stream without an end say nothing more than the rest.
-const api = apiRoutes({
-  host: {},
-  sessions: {},
-  people: {},
-  access: {},
-  tokens: {},
-  rights: {},
-  logs: {},
-} as never).filter(({ path }) => path !== '/events' && path !== '/server/stop');
+const api = everyRoute().filter(({ path }) => path !== '/events' && path !== '/server/stop');
 
 const values: Record<string, string> = {
   id: 'shop',

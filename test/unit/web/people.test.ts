@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newApp } from '../../../src/domain/app/app.js';
 import { verbs, isAppVerb, type Verb } from '../../../src/domain/access/permissions.js';
 import { adminToken } from '../../../src/domain/access/principal.js';
-import { apiRoutes } from '../../../src/web/api/index.js';
-import { ask, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
+import { ask, everyRoute, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
 
 const PASSWORD = 'correct horse battery';
 const ADMIN = adminToken('token');
@@ -247,15 +246,7 @@ describe('a member', () => {
 });
 
 describe('every call of the API', () => {
-  const routes = apiRoutes({
-    host: {},
-    sessions: {},
-    people: {},
-    access: {},
-    tokens: {},
-    rights: {},
-    logs: {},
-  } as never);
+  const routes = everyRoute();
   const sent = (path: string): string =>
     path.replace('{id}', 'secret').replace('{n}', '1').replace('{path}', 'app.py').replace('{user}', 'bob@example.com');
 

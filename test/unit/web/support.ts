@@ -37,6 +37,7 @@ import { Sessions } from '../../../src/store/sessions.js';
 import { Tokens } from '../../../src/store/tokens.js';
 import { Users } from '../../../src/store/users.js';
 import type { Rotation } from '../../../src/store/vault.js';
+import { apiRoutes } from '../../../src/web/api/index.js';
 import { createWeb, type WebOptions } from '../../../src/web/server.js';
 
 export const TOKEN = 'the-token-of-these-tests';
@@ -501,4 +502,10 @@ export async function form(
     headers: { 'content-type': response.headers.get('content-type') ?? '' },
     body: Buffer.from(await response.arrayBuffer()),
   };
+}
+
+/** Every route of the API, as it is described: none of them can be called. */
+export function everyRoute(): ReturnType<typeof apiRoutes> {
+  const nouns = ['host', 'sessions', 'people', 'access', 'tokens', 'rights', 'logs'];
+  return apiRoutes(Object.fromEntries(nouns.map((noun) => [noun, {}])) as never);
 }

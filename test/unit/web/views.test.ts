@@ -11,7 +11,8 @@ import { linksOf } from '../../../src/web/links.js';
 import { presentTime } from '../../../src/web/numbers.js';
 import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
-import { Views, type GatewayPage, type LogView, type Pages, type TokensView } from '../../../src/web/views.js';
+import type { GatewayPage, LogView, Pages, TokensView } from '../../../src/web/page-models.js';
+import { Views } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const files = new PublicFiles({

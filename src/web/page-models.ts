@@ -1,0 +1,271 @@
+import type { ApiDocs } from './api/docs.js';
+import type { DiffView } from './diff.js';
+import type { Links } from './links.js';
+import type { JoinModel, LoginModel } from './login.js';
+import type { TimeView } from './numbers.js';
+import type { AppView, FolderView, ReleaseView } from './presenters.js';
+import type { Layout } from '../domain/project/layout.js';
+
+/** What every page knows of the site and of the person who looks. */
+export interface Site {
+  links: Links;
+  /** The session's CSRF token; undefined for a page that anybody may see. */
+  csrf: string | undefined;
+  /** The email address of the account that is logged in; undefined for the admin token and for visitors. */
+  who?: string | undefined;
+  /** True where the person may manage accounts. */
+  people?: boolean;
+  /** The page's own path below the public base: forms without an action are sent there. */
+  here?: string;
+}
+
+/** One sentence at the top of a page, after something was done or refused. */
+export interface Notice {
+  tone: 'good' | 'bad' | 'busy';
+  /** What it is about: the name of what was done, or the code of a refusal. */
+  code: string;
+  text: string;
+}
+
+/** The tokens of an account or an app, and the form for a new one. */
+export interface TokensView {
+  /** Where the forms are sent to. */
+  action: string;
+  list: {
+    id: string;
+    name: string;
+    hint: string;
+    scope: string;
+    apps: string;
+    expires: string;
+    used: TimeView | undefined;
+  }[];
+  /** The token that was just made: it is shown once. */
+  made: { name: string; secret: string } | undefined;
+  personal: boolean;
+  scopes: { name: string; chosen: boolean }[];
+  name: string;
+  apps: string;
+  days: string;
+  most: number;
+  error: string | undefined;
+  field: string | undefined;
+}
+
+/** A form about an account. */
+interface AccountForm {
+  /** The link that was just made: it is shown once. */
+  link: { title: string; url: string; email: string } | undefined;
+  /** What was typed, and why it was refused. */
+  email: string;
+  name: string;
+  groups: string;
+  admin: boolean;
+  error: string | undefined;
+  field: string | undefined;
+}
+
+/** An account, as the console shows it. */
+export interface AccountView {
+  id: string;
+  title: string;
+  email: string;
+  href: string;
+  groups: string[];
+  admin: boolean;
+  disabled: boolean;
+  /** True until its person has chosen a password. */
+  invited: boolean;
+  lastLogin: TimeView | undefined;
+  /** True for the account of the person who looks. */
+  self: boolean;
+}
+
+/** What an app's pages share: its head, and which tab is the current one. */
+interface AppPage {
+  app: AppView;
+  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
+  notice: Notice | undefined;
+}
+
+/** What the log viewer shows and where its next lines come from. */
+export interface LogView {
+  /** The element's id; one page may hold two logs. */
+  id: string;
+  label: string;
+  lines: string[];
+  /** The path (below the public base) that streams further lines; undefined where no more will come. */
+  follow: string | undefined;
+  /** The text that shows while there is no line. */
+  empty: string;
+}
+
+/** A tag with the page that shows the apps that have it. */
+export interface TagView {
+  name: string;
+  href: string;
+  /** True where this page is that page. */
+  current: boolean;
+}
+
+export interface GalleryCard {
+  id: string;
+  name: string;
+  description: string;
+  tags: TagView[];
+  state: AppView['state'];
+  url: string | undefined;
+  /** The address of its picture; undefined where one is drawn. */
+  photo: string | undefined;
+  search: string;
+  /** True where it lacks what is searched for; the page's script shows it again when the search is another. */
+  out: boolean;
+}
+
+/** What a visitor of an app sees while it cannot answer. */
+export type GatewayPage = 'building' | 'crashed' | 'empty' | 'failed' | 'not-found' | 'starting' | 'stopped';
+
+/** What such a page also shows. */
+export interface GatewayFacts {
+  /** The last lines of the deploy that is under way. */
+  lines?: string[] | undefined;
+  /** Why the app failed. */
+  reason?: string | undefined;
+}
+
+/** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
+export interface Pages {
+  'console/login': LoginModel;
+  'console/join': JoinModel;
+  'console/people': {
+    accounts: AccountView[];
+    notice: Notice | undefined;
+  } & AccountForm;
+  'console/person': { account: AccountView; notice: Notice | undefined } & AccountForm;
+  'console/account': {
+    /** undefined where the admin token is logged in. */
+    account: AccountView | undefined;
+    tokens: TokensView | undefined;
+    notice: Notice | undefined;
+    name: string;
+    error: string | undefined;
+    field: string | undefined;
+  };
+  'console/apps': {
+    apps: AppView[];
+    summary: string;
+    example: string;
+    notice: Notice | undefined;
+    mistakes: readonly string[];
+    /** Why apps are not kept apart from the console, where they are not. */
+    unsafe: string | undefined;
+  };
+  'console/new': {
+    name: string;
+    description: string;
+    main: string;
+    error: string | undefined;
+    field: string | undefined;
+    example: string;
+  };
+  'console/overview': AppPage & {
+    previews: { on: boolean; list: AppView[]; stored: string[] };
+    log: LogView;
+    recent: ReleaseView[];
+    deployLog: LogView | undefined;
+  };
+  'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
+  'console/deploys': AppPage & { releases: ReleaseView[] };
+  'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
+  'console/rollback': AppPage & { release: ReleaseView; diff: DiffView };
+  'console/config': AppPage & {
+    /** Why nothing can be shown. */
+    problem: string | undefined;
+    /** True where the live release runs with another version than new ones get. */
+    behind: boolean;
+    stopped: boolean;
+    missing: { name: string; text: string; path: string; href: string; fills: boolean }[];
+    vars: { name: string; changed: TimeView; by: string; revealed: boolean; value: string; href: string }[];
+    /** What was typed, or is about to be. */
+    name: string;
+    value: string;
+    varError: string | undefined;
+    env: string;
+    envError: string | undefined;
+    secrets: {
+      set: boolean;
+      names: string[];
+      changed: { time: TimeView; by: string } | undefined;
+      toml: string;
+      /** Names the secrets that the form began with. */
+      was: string;
+      error: string | undefined;
+    };
+  };
+  'console/files': AppPage & { folders: FolderView[]; count: number; clone: string };
+  'console/file': AppPage & {
+    folders: FolderView[];
+    count: number;
+    path: string;
+    /** False where the file is not text, or too large. */
+    editable: boolean;
+    text: string;
+    /** The colours' language; empty for none. */
+    language: string;
+    size: string;
+    /** Names the content that the editor began with, so that nobody's change is overwritten unseen. */
+    was: string;
+    message: string;
+    /** The path that the file may be moved to. */
+    newPath: string;
+    /** True where the form that renames and deletes stands open. */
+    moving: boolean;
+    error: string | undefined;
+    download: string;
+  };
+  'console/new-file': AppPage & {
+    path: string;
+    text: string;
+    message: string;
+    error: string | undefined;
+    field: string | undefined;
+  };
+  'console/settings': AppPage & {
+    clone: string;
+    error: string | undefined;
+    field: string | undefined;
+    name: string;
+    description: string;
+    tags: string;
+    hidden: boolean;
+    branch: string;
+    layout: Required<Layout>;
+    previews: boolean;
+  };
+  'console/access': AppPage & {
+    /** Who may open the app. */
+    openings: { name: string; title: string; hint: string; chosen: boolean }[];
+    holders: { who: string; title: string; group: boolean; role: string; disabled: boolean }[];
+    roles: { name: string; may: string; chosen: boolean }[];
+    /** The deploy tokens; undefined for a preview. */
+    tokens: TokensView | undefined;
+    /** What was typed, and why it was refused. */
+    who: string;
+    error: string | undefined;
+    field: string | undefined;
+  };
+  'console/delete': AppPage & { error: string | undefined };
+  'api-docs': ApiDocs;
+  gallery: {
+    cards: GalleryCard[];
+    summary: string;
+    /** Every tag of the gallery, the one that shows all apps first; empty where no app has a tag. */
+    tags: TagView[];
+    /** The tag that is shown; empty for all. */
+    tag: string;
+    q: string;
+    /** True where nothing on this page matches. */
+    none: boolean;
+  };
+  error: { status: number; title: string; message: string };
+}
