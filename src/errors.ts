@@ -86,6 +86,7 @@ export const refusalCodes = [
   'deploy-starting',
   'deploy-superseded',
   'disk-full',
+  'disk-low',
   'email-invalid',
   'email-taken',
   'env-file-invalid',

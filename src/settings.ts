@@ -48,6 +48,8 @@ export interface Config {
   /** Folders that an app may ask to read, and devices that it may ask to use; a path below /dev, or "gpu". */
   cageReadOnly: string[];
   cageDevices: string[];
+  /** What the disk must have left for a deploy; 0 = no limit. */
+  diskFloor: { bytes: number; files: number };
   /** The default memory limit (MB) per app; 0 = none. */
   memoryLimitMb: number;
   /** The most (MB) that an app may choose for an upload and for one message to a browser. */
@@ -216,6 +218,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       'absolute paths without "..", and not in or around the data folder',
     ),
     cageDevices: paths('CAGE_DEVICES', isDevice, '"gpu" or paths below /dev'),
+    diskFloor: {
+      bytes: integer('DISK_FLOOR_MB', 500, 0, 1_048_576) * 1_000_000,
+      files: integer('DISK_FLOOR_FILES', 5_000, 0, 1_000_000_000),
+    },
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
     optionLimits: {
       uploadMb: integer('UPLOAD_LIMIT_MB', 1_000, 1, 1_048_576),

@@ -5,13 +5,17 @@ import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
 import { Repository } from '../store/repository.js';
+import type { Room } from '../store/room.js';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
 import type { Inspector } from '../deploys/inspect.js';
+import type { Maintenance } from '../deploys/maintenance.js';
 import type { NewApps } from './new-apps.js';
 
 export interface PushedAppsOptions extends BranchKit {
   newApps: Pick<NewApps, 'add'>;
   inspector: Pick<Inspector, 'inspect'>;
+  room: Pick<Room, 'demand'>;
+  maintenance: Pick<Maintenance, 'hold'>;
 }
 
 /** Manages apps for pushes: the first push creates an app, which is deleted again if nothing was stored. */
@@ -20,6 +24,8 @@ export class PushedApps {
   readonly #turns = new Turns();
   /** The number of pushes in progress for each app. */
   readonly #pushes = new Map<string, number>();
+  /** Ends what keeps each of these apps' repositories from being tidied. */
+  readonly #holds = new Map<string, () => void>();
   /** The apps created by a push that have stored nothing yet. */
   readonly #made = new Set<string>();
 
@@ -29,7 +35,8 @@ export class PushedApps {
 
   /** Begins a push, and creates the app if it does not exist. @returns the repository's folder */
   async begin(id: string, by: Principal): Promise<string> {
-    const { store, paths, newApps } = this.#options;
+    const { store, paths, newApps, maintenance } = this.#options;
+    if (!this.#holds.has(id)) this.#holds.set(id, maintenance.hold(id));
     this.#pushes.set(id, (this.#pushes.get(id) ?? 0) + 1);
     try {
       await this.#turns.take(id, async () => {
@@ -54,6 +61,8 @@ export class PushedApps {
       return;
     }
     this.#pushes.delete(id);
+    this.#holds.get(id)?.();
+    this.#holds.delete(id);
     await this.#turns.take(id, async () => {
       if (this.#pushes.has(id) || !this.#made.delete(id)) return;
       const { store } = this.#options;
@@ -69,6 +78,8 @@ export class PushedApps {
    */
   async inspect(id: string, commit: string, env: Record<string, string>, change: LayoutChange = {}): Promise<void> {
     demandRepository(this.#options.store.get(id), 'Change its files there');
+    // While its objects are in quarantine, and leave nothing behind.
+    await this.#options.room.demand();
     const { preview } = this.#options.store.get(id);
     const repository = this.#repository(preview?.of ?? id);
     if ((await repository.resolve(commit, { env })) !== commit) {

@@ -26,7 +26,11 @@ export type Deploy = Pick<
 export type Changed = App & { deploy: Deploy | null };
 
 /** All apps, and the errors in the server's config.json, one sentence each. */
-export type Overview = Pick<OverviewAnswer, 'config_mistakes'> & { apps: App[] };
+export type Overview = Pick<OverviewAnswer, 'config_mistakes'> & {
+  apps: App[];
+  /** What keeps deploys from running; servers before 0.3 do not tell. */
+  waits_for?: string[];
+};
 
 /** How long (ms) a stream may be silent; the server sends a keep-alive every 15 seconds. */
 const STREAM_SILENCE_MS = 45_000;
@@ -54,7 +58,7 @@ export class Api {
     const first = await page(1);
     const rest = Array.from({ length: Math.max(0, Math.ceil(first.total / 100) - 1) }, (_, place) => page(place + 2));
     const apps = [first, ...(await Promise.all(rest))].flatMap((each) => each.apps);
-    return { apps, config_mistakes: first.config_mistakes };
+    return { apps, config_mistakes: first.config_mistakes, waits_for: first.waits_for ?? [] };
   }
 
   async get<T>(path: string): Promise<T> {

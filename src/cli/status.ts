@@ -30,9 +30,11 @@ export async function status(cli: Context, id: string | undefined, options: { wa
     for (const line of [...lines([one], cli, api), ...cageLines(one)]) cli.out.print(line);
     return;
   }
-  const { apps, config_mistakes: mistakes } = await api.overview();
-  if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes });
+  const { apps, config_mistakes: mistakes, waits_for: reasons = [] } = await api.overview();
+  if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes, waits_for: reasons });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
+  if (reasons.length > 0)
+    cli.out.note(['', 'Deploys are waiting. Live apps keep running.', ...reasons.map(harmless)].join('\n'));
   if (mistakes.length > 0)
     cli.out.note(
       ['', 'config.json has errors. The last valid version stays in effect.', ...mistakes.map(harmless)].join('\n'),

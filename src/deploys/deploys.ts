@@ -6,6 +6,7 @@ import { canBecome, isPending, transition, type Release } from '../domain/app/re
 import { isDiskFull, Refusal } from '../errors.js';
 import { asClause, capitalise } from '../lib/words.js';
 import { Repository } from '../store/repository.js';
+import type { Room } from '../store/room.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
 import type { DeployLog } from './log.js';
 import type { Pruner } from './pruner.js';
@@ -43,6 +44,7 @@ class CalledOff extends Error {
 export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
   /** Cleans up after each deploy. */
   pruner: Pick<Pruner, 'tidyAfter'>;
+  room: Pick<Room, 'demand'>;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
@@ -71,12 +73,14 @@ export class Deploys {
   /**
    * Records what is wanted and wakes the queue.
    * @throws Refusal `branch-moved` if the branch is no longer where the requester saw it, so that no change is lost unnoticed;
-   * `app-going` if the app is being removed
+   * `app-going` if the app is being removed; `disk-low` for what may install packages
    */
   async request(request: DeployRequest): Promise<Deploy> {
     const { headStarts } = this.#options;
     if (this.#stopping)
       throw new Refusal('unavailable', 'stopping', 'The server is stopping. Push again once it is back.');
+    // What ran before has its environment already.
+    if (request.of === undefined) await this.#options.room.demand();
     const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
     if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
     return this.#request(request, folder).catch((error: unknown) => {

@@ -1,10 +1,13 @@
 import type { App } from '../domain/app/app.js';
 import { messageOf } from '../errors.js';
+import { formatSpan } from '../lib/units.js';
 import type { Serving } from '../serving/serving.js';
 import type { AppStore } from '../store/apps.js';
 
 /** How often what is wanted, what runs and what is written are compared, in ms. */
 const LOOK_MS = 30_000;
+/** How long the last look may be ago, in ms: starting an app takes its time. */
+const LATE_MS = 10 * 60_000;
 
 export interface MenderOptions {
   store: Pick<AppStore, 'list' | 'get' | 'writeLate'>;
@@ -20,6 +23,7 @@ export class Mender {
   readonly #options: MenderOptions;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
+  #lookedAt = performance.now();
   /** What went wrong at the last look, by app, so that it is told once. */
   readonly #told = new Map<string, string>();
 
@@ -29,6 +33,7 @@ export class Mender {
 
   /** Begins to look: what an earlier server left must be adopted before. */
   begin(): void {
+    this.#lookedAt = performance.now();
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.look());
     }, LOOK_MS);
@@ -40,11 +45,18 @@ export class Mender {
     await this.#looking;
   }
 
+  /** Says in one sentence where it has not come to an end for long; undefined where it has. */
+  get trouble(): string | undefined {
+    const ms = performance.now() - this.#lookedAt;
+    return ms < LATE_MS ? undefined : `Processes have not been looked after for ${formatSpan(ms)}.`;
+  }
+
   /** Looks once. What is wrong with one app keeps no other from being looked at. */
   async look(): Promise<void> {
     const { store } = this.#options;
     for (const app of store.list()) await this.#attempt(app.id, () => this.#mend(app));
     await this.#attempt('', () => store.writeLate());
+    this.#lookedAt = performance.now();
   }
 
   async #mend(app: App): Promise<void> {

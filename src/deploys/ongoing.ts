@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Release } from '../domain/app/release.js';
+import type { Readiness } from '../lib/readiness.js';
 import { LogFile } from '../logs/log-file.js';
 import type { Paths } from '../store/paths.js';
 import type { Masks } from '../app-config/masks.js';
@@ -27,13 +28,15 @@ interface Tracked extends OngoingDeploy {
   finish: (release: Release) => void;
 }
 
-/** How long (ms) a deploy may be queued before its log says so. */
+/** How long (ms) a deploy may be queued before its log says why, and how often it is asked whether that still holds. */
 const PATIENCE_MS = 2_000;
 
 export interface OngoingDeploysOptions {
   paths: Paths;
   /** Hides an app's secrets in the logs of its deploys. */
   masks: Pick<Masks, 'forDeploy'>;
+  /** Says in full sentences what keeps all deploys from running; undefined where nothing does. */
+  readiness: Pick<Readiness, 'why'>;
 }
 
 /** Keeps the deploys that have not ended, to run, follow and cancel them. */
@@ -68,13 +71,13 @@ export class OngoingDeploys {
     const done = new Promise<Release>((resolve) => {
       finish = resolve;
     });
-    const waiting = setTimeout(() => log.step('Queued behind other deploys'), PATIENCE_MS);
+    const waiting = new Waiting(() => this.#options.readiness.why(), log);
     const entry: Tracked = {
       app,
       release: number,
       log,
       abort: new AbortController(),
-      begin: () => clearTimeout(waiting),
+      begin: () => waiting.end(),
       follow: (listener: LineListener) => log.follow(listener),
       done,
       finish,
@@ -90,6 +93,31 @@ export class OngoingDeploys {
     this.#entries.delete(key(app, release.number));
     // From here on, the log on disk has its last line.
     void entry?.log.written.then(() => entry.finish(release));
+  }
+}
+
+/** Tells those who wait for a queued deploy what it waits for, whenever that changes. */
+class Waiting {
+  #timer: NodeJS.Timeout | undefined;
+  #told = '';
+  #over = false;
+
+  constructor(why: () => Promise<string | undefined>, log: Pick<DeployLog, 'step'>) {
+    const look = async (): Promise<void> => {
+      const trouble = await why();
+      const text = trouble === undefined ? 'Queued behind other deploys' : `Waiting. ${trouble}`;
+      if (this.#over) return;
+      if (text !== this.#told) log.step(text);
+      this.#told = text;
+      this.#timer = setTimeout(() => void look(), PATIENCE_MS);
+    };
+    // It never rejects.
+    this.#timer = setTimeout(() => void look(), PATIENCE_MS);
+  }
+
+  end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
   }
 }
 

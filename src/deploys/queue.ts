@@ -82,14 +82,6 @@ export class DeployQueue {
     this.#add(app, `${this.#session}/${app}`);
   }
 
-  /** Asks Redis for an answer. @throws Error where there is none in time */
-  async ping(): Promise<void> {
-    // BullMQ has no ping; while Redis is away, it waits.
-    const count = this.#queue.getWaitingCount();
-    if (!(await within(CLOSE_MS, count))) throw new Error(`Redis did not answer within ${CLOSE_MS / 1_000} s.`);
-    await count;
-  }
-
   /** Closes the worker and the connections. Cancel running deploys before. */
   async close(): Promise<void> {
     this.#closing = true;

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unsafeOrigin } from '../domain/access/origins.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
+import type { Readiness } from '../lib/readiness.js';
 import { asSentence } from '../lib/words.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
 import type { Paths } from '../store/paths.js';
@@ -9,6 +10,13 @@ import { canWrite } from './later.js';
 
 /** How long a check may take, in ms: as long as three tries of a cage. */
 const LIMIT_MS = 40_000;
+
+/** What is said of the parts without which nothing is deployed, where nothing is wrong with them. */
+const READY = {
+  redis: 'Redis answers, and keeps what is queued.',
+  disk: 'The disk has room for deploys.',
+  supervisor: 'Processes are looked after.',
+};
 
 /** Tries something. @returns what it found, in one sentence @throws Error with what is wrong and what to do */
 export type Check = () => Promise<string> | string;
@@ -28,14 +36,14 @@ export interface ChecksOptions {
   unsafe: boolean;
   publicBase: () => string;
   appsBase: () => string;
-  /** Asks Redis for an answer. */
-  ping: () => Promise<void>;
+  /** Says what keeps deploys from being run. */
+  readiness: Pick<Readiness, 'troubles'>;
   uid?: number | undefined;
 }
 
 /** The checks of a server, by name, in the order in which they are shown. */
 export function checksOf(options: ChecksOptions): ReadonlyMap<string, Check> {
-  const { cage, publicBase, appsBase, unsafe, ping, uid = process.getuid?.() } = options;
+  const { cage, publicBase, appsBase, unsafe, readiness, uid = process.getuid?.() } = options;
   return new Map<string, Check>([
     [
       'cage',
@@ -63,13 +71,14 @@ export function checksOf(options: ChecksOptions): ReadonlyMap<string, Check> {
       },
     ],
     ['data', () => checkData(options.paths, uid)],
-    [
-      'redis',
+    ...Object.entries(READY).map(([part, fine]): [string, Check] => [
+      part,
       async () => {
-        await ping();
-        return 'Redis answers.';
+        const trouble = (await readiness.troubles()).find((one) => one.part === part);
+        if (trouble !== undefined) throw problem(trouble.message);
+        return fine;
       },
-    ],
+    ]),
   ]);
 }
 

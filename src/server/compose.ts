@@ -1,6 +1,5 @@
 import { realpath, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import type { ConnectionOptions } from 'bullmq';
 import { EffectiveConfig } from '../app-config/effective.js';
 import { Masks } from '../app-config/masks.js';
 import { ProcessConfig } from '../app-config/process-config.js';
@@ -16,6 +15,7 @@ import { Deploys } from '../deploys/deploys.js';
 import { FolderReleases } from '../deploys/folder-release.js';
 import { HeadStarts } from '../deploys/head-starts.js';
 import { Inspector } from '../deploys/inspect.js';
+import { Maintenance } from '../deploys/maintenance.js';
 import { Mender } from '../deploys/mender.js';
 import { Pruner } from '../deploys/pruner.js';
 import { DeployQueue } from '../deploys/queue.js';
@@ -40,9 +40,12 @@ import { FolderSource } from '../in-place/folder-source.js';
 import { Folders } from '../in-place/folders.js';
 import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
+import { Readiness } from '../lib/readiness.js';
 import { Turns } from '../lib/turns.js';
+import { listed } from '../lib/words.js';
 import type { Logger } from '../logger.js';
 import type { PictureCage } from '../pictures/chromium.js';
+import { RedisProbe } from '../redis/probe.js';
 import { startRedis } from '../redis/server.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
 import { MARK } from '../runtime/process/marked.js';
@@ -62,6 +65,7 @@ import { Git } from '../store/git.js';
 import { Owners } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
+import { Room } from '../store/room.js';
 import { SecretFiles } from '../store/secret-files.js';
 import { Vault } from '../store/vault.js';
 import { buildCage, openCage, pictureCage } from './cage.js';
@@ -83,7 +87,7 @@ export interface ComposeOptions {
   /** Marks our child processes. */
   mark: string;
   /** Does what a full disk keeps from being done now. */
-  later: Pick<Later, 'attempt'>;
+  later: Pick<Later, 'attempt' | 'missing'>;
   /** The path of the public base. */
   basePath: string;
   /** The URL of an app. */
@@ -110,8 +114,8 @@ export interface Composed {
   pictureCage: () => Promise<PictureCage | undefined>;
   /** What apps run in. */
   cage: Cage;
-  /** Asks Redis for an answer. @throws Error where there is none */
-  ping(): Promise<void>;
+  /** What the server needs in order to deploy. */
+  readiness: Readiness;
   url: (app: string) => string;
   /** Makes what runs match what is wanted. Nothing is deployed before that. */
   begin(): Promise<void>;
@@ -173,7 +177,14 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
           logger,
         })
       : undefined;
-  const connection: ConnectionOptions = redis?.connection ?? connectionTo(config.redisUrl ?? '');
+  const connection = redis?.connection ?? connectionTo(config.redisUrl ?? '');
+  const prefix = `streamlit-host:${mark}`;
+  const probe = new RedisProbe(connection, prefix);
+  const room = new Room(paths.data, config.diskFloor);
+  const readiness = new Readiness();
+  readiness.watch('redis', () => probe.trouble());
+  readiness.watch('disk', async () => postponed(later.missing) ?? (await room.trouble()));
+  readiness.watch('cage', () => (cage.isOpen ? cage.sentence : undefined));
 
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
@@ -264,13 +275,15 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     configs: effective,
     masks,
     pruner,
+    readiness,
+    room,
     optionLimits: config.optionLimits,
     url,
     logger,
   });
   const queue = new DeployQueue({
     connection,
-    prefix: `streamlit-host:${mark}`,
+    prefix,
     concurrency: config.deploys,
     deploys,
     logger,
@@ -279,8 +292,9 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const folderSource = new FolderSource({ store, deploys, serving, logger });
   const repositorySource = new RepositorySource({ store, paths, git, deploys, serving });
   const sources = new AppSources({ repository: repositorySource, folder: folderSource });
+  const maintenance = new Maintenance({ store, paths, git, mark: buildMark(mark), logger });
   const newApps = new NewApps({ store, paths, git, turns });
-  const pushed = new PushedApps({ store, paths, git, newApps, inspector });
+  const pushed = new PushedApps({ store, paths, git, newApps, inspector, room, maintenance });
   const files = new AppFiles({ store, paths, git, sources, deploys, inspector, turns });
   const configs = new Configs({ store, paths, git, reader, configs: appConfigs, effective, sources, vault, deploys });
   const removal = new Removal({ store, deploys, serving, configs: appConfigs, turns });
@@ -318,6 +332,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     masks,
   };
   const mender = new Mender({ store, serving, logger });
+  readiness.watch('supervisor', () => mender.trouble);
 
   return {
     host,
@@ -342,7 +357,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       return pictureCage(cage);
     },
     cage,
-    ping: queue.ping.bind(queue),
+    readiness,
     url,
     async begin() {
       // In parallel: a push that arrives at once waits for it.
@@ -353,16 +368,19 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       await later.attempt('remove old releases', () => pruner.tidy());
       queue.begin();
       mender.begin();
+      maintenance.begin();
     },
     async rest() {
       await watcher.close();
       await mender.close();
+      await maintenance.close();
       await deploys.stop();
       await headStarts.close();
       await adoption.close();
     },
     async end({ keepApps }) {
       await queue.close();
+      probe.close();
       await sleeper.close();
       await previews.close();
       await (keepApps ? serving.leave() : serving.end());
@@ -372,6 +390,11 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   };
 }
 
-function connectionTo(redisUrl: string): ConnectionOptions {
+/** What a start has left for later, in a sentence. */
+function postponed(missing: readonly string[]): string | undefined {
+  return missing.length === 0 ? undefined : `The disk is full or read-only. Postponed: ${listed(missing)}.`;
+}
+
+function connectionTo(redisUrl: string): { path: string } | { url: string } {
   return redisUrl.startsWith('unix://') ? { path: redisUrl.slice('unix://'.length) } : { url: redisUrl };
 }

@@ -181,6 +181,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     publicBase,
     url,
     mistakes,
+    troubles: () => composed.readiness.troubles(),
     unsafe,
     logs: paths,
     uploads,
@@ -191,7 +192,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...{ paths, publicBase, appsBase },
     cage: composed.cage,
     unsafe: config.unsafeOrigin,
-    ping: () => composed.ping(),
+    readiness: composed.readiness,
   });
   const web = createWeb({
     host,
@@ -210,6 +211,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     pages: createPages(views, publicBase, rights),
     uploads,
     check: () => runChecks(checks),
+    troubles: () => composed.readiness.troubles(),
     stopServer: (how) => stop.ask(how),
     closing: stop.asked,
     version: await versionOf(root),

@@ -159,6 +159,8 @@ export interface Pages {
     mistakes: readonly string[];
     /** Why apps are not kept apart from the console, where they are not. */
     unsafe: string | undefined;
+    /** What keeps deploys from running, in full sentences. */
+    waitsFor: readonly string[];
   };
   'console/new': {
     name: string;

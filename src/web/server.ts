@@ -58,6 +58,8 @@ export interface WebOptions {
   visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   /** Runs all checks of the server. */
   check: ApiContext['check'];
+  /** What keeps deploys from being run. Cheap. */
+  troubles: ApiContext['troubles'];
   /** Ends the server; called when the answer to the request is on its way. */
   stopServer(options: { keepApps: boolean }): void;
   /** Aborted when the server ends, so that event streams end too. */
@@ -96,6 +98,7 @@ export function createWeb(options: WebOptions): RequestListener {
   app.use(securityHeaders());
   app.use(answerErrors({ page: (status, sentence) => pages.error(status, sentence), logger }));
   app.use(answerHealth);
+  app.use(answerReadiness(() => options.troubles()));
   for (const middleware of options.open ?? []) app.use(middleware);
 
   const api = createApi({
@@ -111,6 +114,7 @@ export function createWeb(options: WebOptions): RequestListener {
     memoryOf: options.memoryOf,
     sessions: access.sessions,
     check: () => options.check(),
+    troubles: () => options.troubles(),
     uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
     stopServer: (how) => options.stopServer(how),
     closing: options.closing,
@@ -155,6 +159,17 @@ async function answerHealth(ctx: Koa.Context, next: Koa.Next): Promise<void> {
   }
   ctx.set('Cache-Control', 'no-store');
   ctx.body = { status: 'ok' };
+}
+
+/** Says whether deploys can run and, if not, why: to anybody, so without names of hosts and files. */
+function answerReadiness(troubles: WebOptions['troubles']): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path !== '/readyz') return next();
+    const reasons = await troubles();
+    ctx.set('Cache-Control', 'no-store');
+    ctx.status = reasons.length === 0 ? 200 : 503;
+    ctx.body = reasons.length === 0 ? { status: 'ok' } : { status: 'not ready', reasons };
+  };
 }
 
 /**

@@ -30,7 +30,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
   let project: Project;
 
   beforeAll(async () => {
-    host = await startHost({ data: join(folder, 'data') });
+    host = await startHost({ data: join(folder, 'data'), env: { STREAMLIT_HOST_DISK_FLOOR_MB: '0' } });
     project = await Project.create(textApp('before'));
     await pushLive(project, host, 'full');
   });

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,8 @@ import { pushLive, visit } from '../helpers/pushing.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'full-start-'));
 const data = join(folder, 'data');
+/** In MB, and far below the size of the disk. */
+const FLOOR = { STREAMLIT_HOST_DISK_FLOOR_MB: '50' };
 
 /** Only root may mount a disk. */
 function mount(): boolean {
@@ -54,7 +56,7 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
   let project: Project;
 
   beforeAll(async () => {
-    host = await startHost({ data });
+    host = await startHost({ data, env: FLOOR });
     project = await Project.create(textApp('text:before'));
     await pushLive(project, host, 'kept');
   });
@@ -62,6 +64,25 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
     await host?.stop({ keepData: true });
     execFileSync('umount', ['--lazy', folder]);
     await rm(folder, { recursive: true, force: true });
+  });
+
+  it('that has little room left refuses what is new with a sentence, and what is live goes on', async () => {
+    const { bavail, bsize } = await statfs(folder);
+    await writeFile(join(folder, 'filler'), Buffer.alloc(bavail * bsize - 30_000_000));
+    const { pid } = await host.app('kept');
+    host = await host.signal('SIGKILL').then(() => startHost({ data, env: FLOOR }));
+    await project.commit(textApp('text:after'), 'Too much');
+    const { code, output } = await project.git('push', host.remote('kept'), 'main');
+    const told = /disk has only \d+ MB left, and deploys need 50 MB\. Nothing new is deployed/;
+    expect([code, output]).toEqual([1, expect.stringMatching(told)]);
+    const again = await host.send('POST', '/apps/kept/redeploy', {});
+    expect([again.status, await again.json()]).toEqual([503, expect.objectContaining({ code: 'disk-low' })]);
+    expect(await (await fetch(`${host.url}/readyz`)).json()).toMatchObject({ reasons: [{ part: 'disk' }] });
+    expect(await visit(host, 'kept')).toContain('text:before');
+    expect((await host.app('kept')).pid).toBe(pid);
+    await rm(join(folder, 'filler'));
+    await project.git('reset', '--hard', 'HEAD~1');
+    await until('there is room', async () => (await fetch(`${host.url}/readyz`)).status === 200);
   });
 
   it.each(Object.keys(conditions) as (keyof typeof conditions)[])(
@@ -78,7 +99,7 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
         over = true;
       };
       try {
-        host = await startHost({ data });
+        host = await startHost({ data, env: FLOOR });
         expect(await visit(host, 'kept')).toContain('text:before');
         expect((await host.app('kept')).pid).toBe(pid);
         expect(host.output).toContain('The disk is full or read-only. Postponed: ');

@@ -12,7 +12,7 @@ import { isPending, releaseSchema, type Release } from './release.js';
 export const APP_ID = /^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/;
 
 /** Ids that would read as something else in a URL or in the API. */
-const RESERVED = new Set(['api', 'console', 'git', 'apps', 'static', 'healthz', 'new', 'login', 'logout']);
+const RESERVED = new Set(['api', 'console', 'git', 'apps', 'static', 'healthz', 'readyz', 'new', 'login', 'logout']);
 
 export const appSchema = z.object({
   id: z.string().regex(APP_ID),

@@ -15,6 +15,7 @@ const OWN = new Set([
   'login',
   'logout',
   'pictures',
+  'readyz',
   'robots.txt',
   'static',
 ]);

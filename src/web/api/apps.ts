@@ -49,6 +49,7 @@ export function appRoutes(api: ApiContext): Route[] {
           per_page: query.per_page,
           total: found.length,
           config_mistakes: rights.may(by, 'server') ? api.controller.mistakes() : [],
+          waits_for: (await api.troubles()).map(({ message }) => message),
         };
       },
     }),

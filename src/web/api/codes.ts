@@ -17,6 +17,7 @@ const ANY: Codes = [
   'csrf-token-wrong',
   'bad-request',
   'disk-full',
+  'disk-low',
   'internal-error',
 ];
 

@@ -8,6 +8,7 @@ import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Controller } from '../../in-place/controller.js';
+import type { Trouble } from '../../lib/readiness.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
@@ -37,6 +38,8 @@ export interface ApiContext {
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;
+  /** What keeps deploys from being run. */
+  troubles(): Promise<readonly Trouble[]>;
   /** The folder for work in progress, and the most bytes of one upload. */
   uploads: { tmp: string; maxBytes: number };
   /** Ends the server, once this answer is on its way. */

@@ -285,6 +285,9 @@ export const answers = {
     config_mistakes: z
       .array(z.string())
       .describe('Errors in config.json, one sentence each. The last valid version stays in effect.'),
+    waits_for: z
+      .array(z.string())
+      .describe('What keeps deploys from running, such as a Redis that does not answer, in full sentences.'),
   }),
   changed: app
     .extend({ deploy: deploy.nullable().describe('The deploy that was started, if files were sent.') })

@@ -19,6 +19,7 @@ export function appsRoutes(add: AddRoute): void {
       notice: page.notice,
       mistakes: page.deps.rights.may(page.by, 'server') ? page.deps.mistakes() : [],
       unsafe: page.deps.unsafe(),
+      waitsFor: (await page.deps.troubles()).map(({ message }) => message),
     });
   });
 

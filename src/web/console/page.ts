@@ -9,6 +9,7 @@ import type { Rights } from '../../domain/access/rights.js';
 import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
+import type { Trouble } from '../../lib/readiness.js';
 import { signedIn } from '../auth.js';
 import { siteOf } from '../pages.js';
 import { linksOf, type Links } from '../links.js';
@@ -29,6 +30,8 @@ export interface ConsoleDeps {
   views: Views;
   /** What is wrong with config.json; one sentence each. */
   mistakes: () => readonly string[];
+  /** What keeps deploys from being run. */
+  troubles: () => Promise<readonly Trouble[]>;
   /** What is wrong with how the server is reached, in one sentence; undefined where nothing is. */
   unsafe: () => string | undefined;
   /** Where the logs are. */

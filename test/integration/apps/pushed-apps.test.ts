@@ -23,7 +23,13 @@ const add = async (app: App): Promise<void> => {
   await data.repository(app.id);
 };
 const opened = (making: PushedAppsOptions['newApps']['add']): PushedApps =>
-  new PushedApps({ ...data, newApps: { add: making }, inspector: new Inspector(direct) });
+  new PushedApps({
+    ...data,
+    newApps: { add: making },
+    maintenance: { hold: () => () => undefined },
+    room: { demand: () => Promise.resolve() },
+    inspector: new Inspector(direct),
+  });
 const ids = (): string[] => data.store.list().map(({ id }) => id);
 
 it('a push to an unknown app creates it, and deletes it again if nothing was stored', async () => {

@@ -63,6 +63,8 @@ beforeEach(async () => {
     headStarts: { begin: () => undefined, take: () => Promise.resolve(undefined), settle: () => undefined },
     optionLimits: { uploadMb: 1, messageMb: 1 },
     url: () => '',
+    room: { demand: () => Promise.resolve() },
+    readiness: { why: () => Promise.resolve(undefined) },
     pruner: { tidyAfter: () => Promise.resolve() },
     masks: { forDeploy: () => Promise.resolve((text: string) => text) },
     logger: { info: () => undefined, error: () => undefined },

@@ -17,6 +17,8 @@ let store: AppStore;
 let deploys: Deploys;
 /** What is waited for before an app's values can be hidden. */
 let masks: Promise<void>[];
+/** Whether there is room on the disk. */
+let low: () => Promise<void>;
 /** The head starts that were ended, unless a deploy is to come. */
 let settled: string[];
 
@@ -27,6 +29,7 @@ beforeEach(async () => {
   await store.create({ ...newApp('shop', 'Shop', new Date()), live: 1, lastRelease: 1, releases: [LIVE] });
   masks = [];
   settled = [];
+  low = () => Promise.resolve();
   const options: Partial<DeploysOptions> = {
     store,
     paths,
@@ -48,6 +51,8 @@ beforeEach(async () => {
       build: () => Promise.reject(new Refusal('invalid', 'build-failed', 'The index does not know s3cret.')),
     }),
   } as unknown as NonNullable<DeploysOptions['sources']>;
+  options.room = { demand: () => low() };
+  options.readiness = { why: () => Promise.resolve(undefined) };
   options.pruner = { tidyAfter: () => Promise.resolve() };
   options.logger = { info: () => undefined, error: () => undefined };
   // Nothing is deployed here.
@@ -76,6 +81,15 @@ it('a deploy that is refused, or cancelled before its turn, leaves no head start
   const { release } = await request();
   await deploys.cancel('shop', release);
   expect(settled).toEqual(['shop', 'shop']);
+});
+
+it('on a disk without room, new code is refused before anything is written, and what ran before may run again', async () => {
+  low = () => Promise.reject(new Refusal('unavailable', 'disk-low', 'The disk is low.'));
+  const before = store.get('shop');
+  const pushed = { app: 'shop', commit: LIVE.commit, branch: 'main', by: system('ada'), source: 'push' } as const;
+  await expect(deploys.request(pushed)).rejects.toMatchObject({ code: 'disk-low' });
+  expect([store.get('shop'), settled]).toEqual([before, []]);
+  expect(await request()).toMatchObject({ release: 2 });
 });
 
 it('packages that were asked for again stay with later releases, and go with a rollback', async () => {

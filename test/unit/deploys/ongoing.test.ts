@@ -9,14 +9,18 @@ import { releaseOf } from '../../helpers/release.js';
 let paths: Paths;
 let deploys: OngoingDeploys;
 let said: string[];
+/** What keeps all deploys from running. */
+let trouble: string | undefined;
 
 beforeEach(async () => {
   paths = new Paths(await mkdtemp(join(tmpdir(), 'ongoing-')));
   deploys = new OngoingDeploys({
     paths,
+    readiness: { why: () => Promise.resolve(trouble) },
     masks: { forDeploy: () => Promise.resolve((text) => text.replace('secret', '••••')) },
   });
   said = [];
+  trouble = undefined;
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -42,8 +46,22 @@ it('an ongoing deploy says that it is queued, and not once it has started or end
   for (const one of [waits, begins, ends]) one?.follow((line) => said.push(`${one.release}: ${line.trim()}`));
   begins?.begin();
   deploys.close('hello', releaseOf(3, 'cancelled'));
-  vi.advanceTimersByTime(10_000);
+  await vi.advanceTimersByTimeAsync(10_000);
   expect(said).toEqual([expect.stringMatching(/^1: .*Queued behind other deploys/)]);
   deploys.close('hello', releaseOf(1, 'live'));
   await Promise.all([waits?.done, ends?.done]);
+});
+
+it('a deploy that cannot run says what it waits for within 3 s, and again when that changes', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  trouble = 'Redis does not answer.';
+  const one = await deploys.open('hello', 1);
+  one.follow((line) => said.push(line.replace(/^.*s {2}/, '')));
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(said).toEqual(['Waiting. Redis does not answer.']);
+  trouble = undefined;
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(said).toEqual(['Waiting. Redis does not answer.', 'Queued behind other deploys']);
+  deploys.close('hello', releaseOf(1, 'live'));
+  await one.done;
 });

@@ -25,11 +25,11 @@ async function problems(more: Partial<ChecksOptions> = {}): Promise<Record<strin
     unsafe: false,
     publicBase: () => 'http://apps.example',
     appsBase: () => 'http://apps.example',
-    ping: () => Promise.resolve(),
+    readiness: { troubles: () => Promise.resolve([]) },
     ...more,
   };
   const results = await runChecks(checksOf(options));
-  expect(results.map(({ name }) => name)).toEqual(['cage', 'user', 'origin', 'data', 'redis']);
+  expect(results.map(({ name }) => name)).toEqual(['cage', 'user', 'origin', 'data', 'redis', 'disk', 'supervisor']);
   return Object.fromEntries(results.flatMap(({ name, ok, message }) => (ok ? [] : [[name, message]])));
 }
 
@@ -68,8 +68,9 @@ it('files that others can read, or that belong to another user, are a problem', 
 });
 
 it('a Redis that does not answer is a problem, and a check that never ends is one', async () => {
-  expect(await problems({ ping: () => Promise.reject(new Error('Connection is closed.')) })).toEqual({
-    redis: 'Connection is closed.',
+  const troubles = [{ part: 'redis', message: 'Redis does not answer.' }];
+  expect(await problems({ readiness: { troubles: () => Promise.resolve(troubles) } })).toEqual({
+    redis: 'Redis does not answer.',
   });
   const [result] = await runChecks(new Map([['slow', () => new Promise<string>(() => undefined)]]), 20);
   expect(result).toEqual({ name: 'slow', ok: false, message: 'The check took longer than 0.02 s.' });

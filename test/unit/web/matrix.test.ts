@@ -39,6 +39,7 @@ beforeAll(async () => {
       rights,
       views,
       mistakes: () => [],
+      troubles: () => Promise.resolve([]),
       unsafe: () => undefined,
       logs: { runLog: () => '/nowhere', buildLog: () => '/nowhere' },
       uploads: { tmp: web.folder, maxBytes: 1_000 },

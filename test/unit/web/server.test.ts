@@ -21,6 +21,17 @@ test('/healthz tells everyone that the server answers, and nothing more', async 
   expect(answer.headers['x-powered-by']).toBeUndefined();
 });
 
+test('/readyz tells everyone whether deploys can run and, if not, why', async () => {
+  expect((await ask(`${web.url}/readyz`)).json).toEqual({ status: 'ok' });
+  const reasons = [{ part: 'redis', message: 'Redis does not answer.' }];
+  const waiting = await startWeb({ troubles: () => Promise.resolve(reasons) });
+  const answer = await ask(`${waiting.url}/readyz`);
+  expect([answer.status, answer.json]).toEqual([503, { status: 'not ready', reasons }]);
+  expect((await waiting.api('/apps')).json).toMatchObject({ waits_for: ['Redis does not answer.'] });
+  expect((await ask(`${waiting.url}/healthz`)).status).toBe(200);
+  await waiting.close();
+});
+
 test('a missing page is a page for people, and a problem for programs', async () => {
   const page = await ask(`${web.url}/nothing`);
   expect([page.status, page.headers['content-type'], page.text]).toEqual([

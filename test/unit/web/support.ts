@@ -458,6 +458,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         apiDocs: (model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
       },
       uploads: { tmp: join(folder, 'tmp') },
+      troubles: () => Promise.resolve([]),
       check: () => Promise.resolve([{ name: 'redis', ok: true, message: 'Redis answers.' }]),
       stopServer: (how) => void stopped.push(how),
       closing: closing.signal,

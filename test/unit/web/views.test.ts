@@ -145,6 +145,7 @@ const models: Pages = {
     notice: { tone: 'good', code: evil, text: evil },
     mistakes: [evil],
     unsafe: evil,
+    waitsFor: [evil],
   },
   'console/new': { name: evil, description: evil, main: evil, error: evil, field: 'name', example: links.git('hello') },
   'console/overview': {

@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Maintenance } from '../../../src/deploys/maintenance.js';
+import type { Repository } from '../../../src/store/repository.js';
+import { TestData } from '../../helpers/data.js';
+import { until } from '../../helpers/host.js';
+
+let data: TestData;
+let repository: Repository;
+let maintenance: Maintenance;
+let said: string[];
+
+beforeEach(async () => {
+  data = await TestData.open();
+  said = [];
+  const say = (facts: object, text: string): void => void said.push(`${text} ${JSON.stringify(facts)}`);
+  maintenance = new Maintenance({ ...data, mark: 'test/build', logger: { info: say, warn: say } });
+  await data.app('shop');
+  repository = await data.repository('shop');
+});
+afterEach(async () => {
+  await maintenance.close();
+  await data.close();
+});
+
+/** Bytes below a folder. */
+async function sizeOf(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = names.map((one) => (one.isFile() ? stat(join(one.parentPath, one.name)) : { size: 0 }));
+  return (await Promise.all(sizes)).reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Commits a file that no packing makes small, of which little changes; each version is an object of its own. */
+async function commits(number: number, from?: string): Promise<string | undefined> {
+  const file = join(data.paths.tmp, 'table.csv');
+  let parent = from;
+  for (let at = 0; at < number; at += 1) {
+    await writeFile(file, BASE.replace(/^.{50}/, String(at).padStart(50, '.')));
+    const change = { set: [{ path: 'table.csv', file }], remove: [], replace: true, author: 'ada', message: `${at}` };
+    parent = await repository.commit({ parent, ...change }, data.paths.tmp);
+    await repository.pointRef('refs/heads/main', parent);
+    const lastRelease = data.store.get('shop').lastRelease + 1;
+    await data.store.update('shop', (app) => ({ ...app, lastRelease }));
+  }
+  return parent;
+}
+const BASE = randomBytes(2_000_000).toString('base64');
+
+it('versions of one large file are packed to little more than one of them, and every commit stays', async () => {
+  const newest = await commits(20);
+  const before = await sizeOf(repository.path);
+  await maintenance.look();
+  const after = await sizeOf(repository.path);
+  expect(before).toBeGreaterThan(38_000_000);
+  expect(after).toBeLessThan(3_000_000);
+  expect(await repository.ask(['rev-list', '--count', 'main'])).toBe('20');
+  await repository.ask(['fsck', '--strict']);
+  expect(said).toEqual([expect.stringMatching(/^tidied a repository .*"app":"shop"/)]);
+  // Little has come since.
+  await commits(1, newest);
+  await maintenance.look();
+  expect(said).toHaveLength(1);
+});
+
+it('nothing is packed while the app is pushed to, and a push interrupts it', async () => {
+  await commits(20);
+  const release = maintenance.hold('shop');
+  await maintenance.look();
+  expect(said).toEqual([]);
+  release();
+  const looking = maintenance.look();
+  await until('git runs', async () =>
+    (await readdir(join(repository.path, 'objects/pack'))).some((name) => name.startsWith('tmp_')),
+  );
+  const again = maintenance.hold('shop');
+  await looking;
+  expect(said).toEqual([]);
+  again();
+  await maintenance.look();
+  expect(said).toHaveLength(1);
+  await repository.ask(['fsck', '--strict']);
+});
+
+it('what a failed push has left expires after two days, and not where a preview may need it', async () => {
+  const lost = await repository.ask(['hash-object', '-w', '--stdin'], { input: 'of a failed push' });
+  const quarantine = join(repository.path, 'objects/tmp_objdir-incoming-abc');
+  await mkdir(quarantine);
+  const file = join(repository.path, 'objects', lost.slice(0, 2), lost.slice(2));
+  for (const one of [file, quarantine]) await utimes(one, new Date(0), new Date(0));
+  await data.app('shop--try', { preview: { of: 'shop', branch: 'try' } as never });
+  await data.repository('shop--try');
+  await commits(20);
+  await maintenance.look();
+  expect(await repository.ask(['cat-file', '-t', lost])).toBe('blob');
+  await data.store.remove('shop--try');
+  await commits(20, await repository.resolve('refs/heads/main'));
+  await maintenance.look();
+  await expect(repository.ask(['cat-file', '-t', lost])).rejects.toThrow();
+  await expect(stat(quarantine)).rejects.toThrow('ENOENT');
+});
