@@ -164,7 +164,10 @@ async function answerHealth(ctx: Koa.Context, next: Koa.Next): Promise<void> {
 /** Says whether deploys can run and, if not, why: to anybody, so without names of hosts and files. */
 function answerReadiness(troubles: WebOptions['troubles']): Middleware {
   return async (ctx, next) => {
-    if (ctx.path !== '/readyz') return next();
+    if (ctx.path !== '/readyz') {
+      await next();
+      return;
+    }
     const reasons = await troubles();
     ctx.set('Cache-Control', 'no-store');
     ctx.status = reasons.length === 0 ? 200 : 503;
