@@ -66,7 +66,7 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('that has little room left refuses what is new with a sentence, and what is live goes on', async () => {
+  it('that has little room left refuses new deploys with a sentence, and live apps keep running', async () => {
     const { bavail, bsize } = await statfs(folder);
     await writeFile(join(folder, 'filler'), Buffer.alloc(bavail * bsize - 30_000_000));
     const { pid } = await host.app('kept');

@@ -83,7 +83,7 @@ it('nothing is packed while the app is pushed to, and a push interrupts it', asy
   await repository.ask(['fsck', '--strict']);
 });
 
-it('what a failed push has left expires after two days, and not where a preview may need it', async () => {
+it('objects of a failed push expire after two days, unless a preview may need them', async () => {
   const lost = await repository.ask(['hash-object', '-w', '--stdin'], { input: 'of a failed push' });
   const quarantine = join(repository.path, 'objects/tmp_objdir-incoming-abc');
   await mkdir(quarantine);
