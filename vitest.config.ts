@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     // Each file has a server of its own; two at once keep two cores busy and leave each other's time-outs alone.
     maxWorkers: 2,
+    experimental: { fsModuleCache: true },
     projects: [
       // No module has a state of its own, so all files may share their threads: most of the time went into starting them.
       {

@@ -10,7 +10,7 @@ import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
 import { endCaged } from '../runtime/process/group.js';
 import { descendantOf, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const NAMES = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 /** How long its processes may take to end after TERM, in ms. */
 const GRACE_MS = 1_000;
 

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chown, mkdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
+import { access, mkdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
@@ -99,8 +99,7 @@ async function importImage(folder: string, socket: string): Promise<void> {
 }
 
 async function inContainer(socket: string): Promise<HostOptions> {
-  const { data = '', env = {} } = await asUser();
-  await chown(data, UID, UID);
+  const { data = '', env = {} } = await asUser(UID);
   const [root, own, environments] = await Promise.all(
     [ROOT, join(ROOT, 'data'), inject('tools').environments].map((path) => realpath(path)),
   );

@@ -268,12 +268,10 @@ describe('a server that ends during a deploy', () => {
     const builder = (await signals.hasBegun()).said;
     await host.signal('SIGKILL');
     expect((await push.done).code).not.toBe(0);
-    const begun = Date.now();
     host = await startHost({ data: host.data });
     // The app that served went on doing so, in the same process.
     expect(await serves(host, 'begin')).toEqual(before);
-    await until('it is built again', async () => (await readFile(signals.begun, 'utf8')) !== builder, 20_000);
-    expect(Date.now() - begun).toBeLessThan(20_000);
+    await until('it is built again', async () => (await readFile(signals.begun, 'utf8')) !== builder);
     expect(await runs(builder)).toBe(false);
     await signals.go();
     // The branch follows a moment after the swap.

@@ -10,7 +10,7 @@ import { processesWith } from '../helpers/pushing.js';
 
 const SECRET = 'the-token-of-the-server';
 
-/** Lets a browser open a file of the data folder. @returns all that its page shows */
+/** Lets a browser open a file of the data folder. @returns the page's address and all that it shows */
 async function look(wish: CageWish): Promise<string> {
   const data = await scratch('picture-cage-');
   const tmp = join(data, 'tmp');
@@ -34,11 +34,11 @@ async function look(wish: CageWish): Promise<string> {
     const { targetId } = await devtools.send('Target.createTarget', { url: `file://${data}/admin-token` });
     const { sessionId } = await devtools.send('Target.attachToTarget', { targetId, flatten: true });
     const expression =
-      'document.readyState === "complete" && location.href !== "about:blank" && document.documentElement.innerText';
+      'document.readyState === "complete" && location.href !== "about:blank" && `${location.href} ${document.documentElement.innerText}`';
     return await until('the page is there', async () => {
       const { result } = await devtools.send('Runtime.evaluate', { expression }, sessionId as string);
       const { value } = result as { value?: string | false };
-      return value !== '' && value;
+      return value;
     });
   } finally {
     await browser.end();
@@ -50,7 +50,9 @@ async function look(wish: CageWish): Promise<string> {
 it.each(['bubblewrap', 'landlock'] as const)(
   'the Chromium for pictures sees nothing of the data folder in a cage of %s, and leaves nothing',
   async (wish) => {
-    expect(await look(wish)).not.toContain(SECRET);
+    const page = await look(wish);
+    expect(page).toMatch(/^chrome-error:/);
+    expect(page).not.toContain(SECRET);
   },
 );
 

@@ -151,7 +151,6 @@ for (const [name, lacks, options, said] of CAGES) {
     beforeAll(async () => {
       prepared = await prepare(await options());
       expect(prepared.host.output).toMatch(said);
-      // As a user, everything is downloaded that the others find in the tests' cache.
     }, 300_000);
 
     it('an app can harm nothing outside of it, and works as usual', async () => {

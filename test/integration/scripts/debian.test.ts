@@ -47,16 +47,16 @@ it('the Debian packages that the tests need are installed by root without a ques
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
   expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
     'noninteractive -q update',
-    'noninteractive -q install -y --no-install-recommends chromium nginx-light bubblewrap redis-server',
+    'noninteractive -q install -y --no-install-recommends chromium-headless-shell nginx-light bubblewrap redis-server',
   ]);
-  expect(said).toEqual(['Installing chromium and nginx-light and bubblewrap and redis-server (once) …']);
+  expect(said).toEqual(['Installing chromium-headless-shell and nginx-light and bubblewrap and redis-server (once) …']);
 });
 
 it('the Debian packages that the tests need are named in a sentence to other users', async () => {
   await apt();
   const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
   expect(missing).toEqual(
-    ['chromium', 'nginx-light', 'bubblewrap'].map(
+    ['chromium-headless-shell', 'nginx-light', 'bubblewrap'].map(
       (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
     ),
   );
@@ -67,6 +67,6 @@ it('the Debian packages that the tests need stay missing if apt-get fails, and i
   await apt(100);
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(3);
   expect(said.at(-1)).toBe(
-    'apt-get could not install chromium and nginx-light and bubblewrap and redis-server:\n  no network',
+    'apt-get could not install chromium-headless-shell and nginx-light and bubblewrap and redis-server:\n  no network',
   );
 });

@@ -9,6 +9,6 @@ it('reads URLs, also below another one, and nothing else', () => {
 
 it('never throws, however often it is asked', () => {
   // Node answers from other code once a function has been compiled.
-  const wrong = Array.from({ length: 50_000 }, () => parseUrl('https://\u00df@')).filter((url) => url !== undefined);
+  const wrong = Array.from({ length: 20_000 }, () => parseUrl('https://\u00df@')).filter((url) => url !== undefined);
   expect(wrong).toEqual([]);
 });
