@@ -6,16 +6,24 @@ import { afterEach } from 'vitest';
 import { endWithFile } from './ends.js';
 import { ROOT, type TestHost } from './host.js';
 
-/** The one without a window first: it takes half the time. */
-const CHROMIUM = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome'].map(
-  (name) => `/usr/bin/${name}`,
-);
+/** Debian's, as people use it, and without the part that draws windows on a screen, which takes half the time. */
+const WHOLE = ['chromium', 'chromium-browser', 'google-chrome'];
+const SHELL = 'chromium-headless-shell';
 
-/** Debian's Chromium, without what reaches out to the internet by itself. It ends with the test file. @param more its arguments */
-export async function openBrowser(...more: string[]): Promise<Browser> {
-  const executablePath = CHROMIUM.find((file) => existsSync(file));
-  if (executablePath === undefined)
-    throw new Error('Chromium is not installed: apt-get install chromium-headless-shell');
+/** Chromium for what a page shows and does. It ends with the test file. @param more its arguments */
+export function openBrowser(...more: string[]): Promise<Browser> {
+  return open([SHELL, ...WHOLE], more);
+}
+
+/** Chromium for attacks: the whole one, which keeps windows apart as people's own does. It ends with the test file. */
+export function openWholeBrowser(...more: string[]): Promise<Browser> {
+  return open(WHOLE, more);
+}
+
+/** Without what reaches out to the internet by itself. */
+async function open(names: string[], more: string[]): Promise<Browser> {
+  const executablePath = names.map((name) => `/usr/bin/${name}`).find((file) => existsSync(file));
+  if (executablePath === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
   const browser = await chromium.launch({
     executablePath,
     args: [

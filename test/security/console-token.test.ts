@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
+import { openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
@@ -19,7 +19,7 @@ let csrf: string;
 const asked: { url: string; referer: string }[] = [];
 
 beforeAll(async () => {
-  [host, browser] = await Promise.all([startHost(), openBrowser()]);
+  [host, browser] = await Promise.all([startHost(), openWholeBrowser()]);
   await pushLive(await Project.create({ 'requirements.txt': 'streamlit\n', 'app.py': 'print(1)\n' }), host, 'demo');
   page = await openTab(browser);
   page.on('request', (request) => {

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { openBrowser, openTab } from '../helpers/browser.js';
+import { openWholeBrowser, openTab } from '../helpers/browser.js';
 import { startHost } from '../helpers/host.js';
 import { askRaw } from '../helpers/raw.js';
 
@@ -8,7 +8,7 @@ import { askRaw } from '../helpers/raw.js';
 
 let browser: Browser;
 beforeAll(async () => {
-  browser = await openBrowser('--host-resolver-rules=MAP sec.test 127.0.0.1');
+  browser = await openWholeBrowser('--host-resolver-rules=MAP sec.test 127.0.0.1');
 });
 
 /** Nearly as many cookies as Chromium keeps for a host, each as large as it may be, for several paths. With more, it drops the session. */

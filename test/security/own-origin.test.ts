@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
-import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
+import { openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { askRaw, sayRaw } from '../helpers/raw.js';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const env = { STREAMLIT_HOST_BIND: '0.0.0.0', STREAMLIT_HOST_HOSTS: 'sec.test', STREAMLIT_HOST_PICTURES: 'auto' };
   [host, browser] = await Promise.all([
     startHost({ env }),
-    openBrowser('--host-resolver-rules=MAP sec.test 127.0.0.1'),
+    openWholeBrowser('--host-resolver-rules=MAP sec.test 127.0.0.1'),
   ]);
   pushed = (await (await Project.create(APP)).git('push', host.remote('demo'), 'main')).output;
   apps = new URL(String((await host.app('demo')).url)).origin;

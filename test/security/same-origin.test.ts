@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
+import { openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, TOKEN, type HostOptions, type TestHost } from '../helpers/host.js';
 import { startNginx } from '../helpers/nginx.js';
 import { portRange } from '../helpers/ports.js';
@@ -44,7 +44,7 @@ const secure = portRange(2);
 
 beforeAll(async () => {
   const authority = await startNginx({ name: NAME, port: secure.max, to: secure.min });
-  browser = await openBrowser(
+  browser = await openWholeBrowser(
     `--host-resolver-rules=MAP ${NAME} 127.0.0.1`,
     `--ignore-certificate-errors-spki-list=${authority}`,
   );

@@ -32,7 +32,7 @@ async function apt(exitCode = 0): Promise<void> {
 }
 
 it('the Debian packages that the tests need are left alone if they are installed', async () => {
-  await program('chromium', 'exit 0');
+  for (const name of ['chromium', 'chromium-headless-shell']) await program(name, 'exit 0');
   await program('bwrap', 'exit 0');
   await program('nginx', 'exit 0');
   await program('redis-server', 'exit 0');
@@ -47,16 +47,18 @@ it('the Debian packages that the tests need are installed by root without a ques
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
   expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
     'noninteractive -q update',
-    'noninteractive -q install -y --no-install-recommends chromium-headless-shell nginx-light bubblewrap redis-server',
+    'noninteractive -q install -y --no-install-recommends chromium chromium-headless-shell nginx-light bubblewrap redis-server',
   ]);
-  expect(said).toEqual(['Installing chromium-headless-shell and nginx-light and bubblewrap and redis-server (once) …']);
+  expect(said).toEqual([
+    'Installing chromium and chromium-headless-shell and nginx-light and bubblewrap and redis-server (once) …',
+  ]);
 });
 
 it('the Debian packages that the tests need are named in a sentence to other users', async () => {
   await apt();
   const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
   expect(missing).toEqual(
-    ['chromium-headless-shell', 'nginx-light', 'bubblewrap'].map(
+    ['chromium', 'nginx-light', 'bubblewrap'].map(
       (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
     ),
   );
@@ -67,6 +69,6 @@ it('the Debian packages that the tests need stay missing if apt-get fails, and i
   await apt(100);
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(3);
   expect(said.at(-1)).toBe(
-    'apt-get could not install chromium-headless-shell and nginx-light and bubblewrap and redis-server:\n  no network',
+    'apt-get could not install chromium and chromium-headless-shell and nginx-light and bubblewrap and redis-server:\n  no network',
   );
 });
