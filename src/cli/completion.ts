@@ -12,6 +12,7 @@ export interface Verb {
   options: { short: string | undefined; long: string; summary: string }[];
 }
 
+/** The shells that completion can be printed for. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 /** The hidden command that lists all apps for completion. */

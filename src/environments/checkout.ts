@@ -11,6 +11,7 @@ import { runCommand } from './run.js';
 /** The longest that git may take for one step, in ms. */
 const TIMEOUT_MS = 10 * 60_000;
 
+/** What to check out, and where. */
 export interface CheckoutRequest {
   /** The bare repository. */
   repository: string;

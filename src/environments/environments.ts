@@ -46,6 +46,7 @@ export interface EnvironmentsOptions {
   limits?: { totalMs: number; idleMs: number };
 }
 
+/** What a release needs of an environment. */
 export interface EnvironmentRequest {
   /** The file that names the dependencies, with its lines; a requirements file unless told. */
   dependencies: Pick<Dependencies, 'file' | 'text'> & { format?: Dependencies['format'] };

@@ -29,6 +29,7 @@ export interface Tools {
   python: string;
 }
 
+/** Packages to install into an environment that is being built. */
 export interface Install {
   /** Where it is made. */
   workshop: Workshop;

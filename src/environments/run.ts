@@ -19,6 +19,7 @@ const PATIENCE_MS = 2_000;
 /** How many of its last lines a failed command tells. */
 const LAST_LINES = 60;
 
+/** A program to run for a build. */
 export interface Command {
   /** Program and arguments; never a shell string. */
   argv: readonly string[];

@@ -8,6 +8,7 @@ export interface Patience {
   windowMs: number;
 }
 
+/** How many connections there may be, and how slow they may be. */
 export interface ConnectionLimits {
   /** The public URL's path; empty if it has none. */
   basePath: string;
@@ -27,6 +28,7 @@ export interface ConnectionLimits {
   everyMs: number;
 }
 
+/** The limits of the gateway. */
 export const CONNECTION_LIMITS: ConnectionLimits = {
   basePath: '',
   total: 10_000,

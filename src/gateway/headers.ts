@@ -58,6 +58,7 @@ const ORIGIN_WIDE = [
   'expect-ct',
 ];
 
+/** What an app is told about a request. */
 export interface Forwarded {
   /** The visitor's address. */
   address: string;

@@ -4,6 +4,7 @@ import type { Principal } from '../domain/access/principal.js';
 /** What came of one app of a folder of apps. */
 export const outcomes = ['added', 'restarted', 'changed', 'removed', 'failed', 'skipped', 'unchanged'] as const;
 
+/** What a refresh did with a folder. */
 export type Outcome = (typeof outcomes)[number];
 
 /** What was done with one app, with a sentence on it. */

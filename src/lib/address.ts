@@ -1,12 +1,14 @@
 /** Where something answers HTTP: at a port, or at a socket of this machine that has a path. */
 export type Address = HostAddress | SocketAddress;
 
+/** A TCP port on a host. */
 export interface HostAddress {
   /** A name or an IP address; an IPv6 address without brackets. */
   host: string;
   port: number;
 }
 
+/** A Unix socket. */
 export interface SocketAddress {
   /** The socket's path. */
   socket: string;

@@ -2,6 +2,7 @@ import { parentPort, Worker } from 'node:worker_threads';
 import { Turns } from './turns.js';
 import { Refusal, type ErrorKind, type RefusalCode } from '../errors.js';
 
+/** What a worker thread may use. */
 export interface WorkerLimits {
   /** How long one question may take, in ms, from the moment the worker gets it. */
   workMs: number;

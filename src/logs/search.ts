@@ -10,6 +10,7 @@ export interface Match {
   line: string;
 }
 
+/** The lines that were found. */
 export interface SearchResult {
   /** The newest first. */
   matches: Match[];
@@ -19,6 +20,7 @@ export interface SearchResult {
   next: number;
 }
 
+/** How far to look. */
 export interface SearchOptions {
   /** How many matches at most. */
   limit: number;

@@ -19,6 +19,7 @@ export interface BlobSource {
   executable?: boolean;
 }
 
+/** A commit to write without a working tree. */
 export interface CommitRequest {
   parent: string | undefined;
   set: readonly BlobSource[];

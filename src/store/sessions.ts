@@ -62,6 +62,7 @@ export interface SessionOwner {
   account?: string;
 }
 
+/** A code that logs in once. */
 export interface LoginCode {
   code: string;
   expiresAt: Date;

@@ -5,11 +5,13 @@ import { Refusal } from '../errors.js';
 /** How many lines of a patch a page shows. */
 const LINES = 400;
 
+/** A line of a diff. */
 export interface PatchLine {
   text: string;
   kind: 'file' | 'place' | 'added' | 'removed' | 'same';
 }
 
+/** A config var or secret that differs between two releases. Its value is not shown. */
 export interface NameChange {
   /** What becomes of it: "Added", "Removed", "Changed". */
   word: string;

@@ -108,6 +108,7 @@ export interface TagView {
   current: boolean;
 }
 
+/** An app in the gallery. */
 export interface GalleryCard {
   id: string;
   name: string;

@@ -17,6 +17,7 @@ interface Look {
   tone: Tone;
 }
 
+/** An app's state in words and colour. */
 export interface StateView extends Look {
   name: string;
 }
@@ -29,6 +30,7 @@ export interface Usage {
   cpu: number | undefined;
 }
 
+/** A release as pages show it. */
 export interface ReleaseView {
   number: number;
   state: StateView;
@@ -52,6 +54,7 @@ export interface ReleaseView {
   href: string;
 }
 
+/** An app as pages show it. */
 export interface AppView {
   id: string;
   /** Where it is a preview: of which app, with that app's page, and of which branch. */
@@ -266,6 +269,7 @@ export function presentSummary(all: AppStatus[]): string {
   return [counted(list.length, 'app'), ...parts].join(' · ');
 }
 
+/** A folder of a project with its files, for the file tree. */
 export interface FolderView {
   /** "" for the files at the top. */
   name: string;

@@ -4,6 +4,7 @@ import { scopes, type Scope } from './scopes.js';
 /** What an account is on the server, from the least to the most. */
 export const ranks = ['member', 'admin'] as const;
 
+/** What an account is on the server. */
 export type Rank = (typeof ranks)[number];
 
 /** What is needed for something: a rank on the server, or a role in the app that it is done to; of a token, also a scope. */
@@ -41,6 +42,7 @@ export const verbs = {
   delete: { role: 'owner', scope: 'manage', what: 'delete the app' },
 } as const satisfies Record<string, Rule>;
 
+/** Something that can be done to an app or the server. */
 export type Verb = keyof typeof verbs;
 
 /** A verb that is done to an app. */
@@ -56,6 +58,7 @@ export function isAppVerb(verb: Verb): verb is AppVerb {
 
 /** The verbs that are done to the server, and those that are done to an app. */
 export const serverVerbs = (Object.keys(verbs) as Verb[]).filter((verb): verb is ServerVerb => !isAppVerb(verb));
+/** The verbs that act on one app. */
 export const appVerbs = (Object.keys(verbs) as Verb[]).filter((verb): verb is AppVerb => isAppVerb(verb));
 
 /** Returns whether somebody with this rank may do this to the server. */

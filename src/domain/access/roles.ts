@@ -5,6 +5,7 @@ import type { Principal } from './principal.js';
 /** What somebody is for one app, from the least to the most. */
 export const roles = ['viewer', 'developer', 'owner'] as const;
 
+/** What somebody may do with an app. */
 export type Role = (typeof roles)[number];
 
 /**
@@ -12,6 +13,7 @@ export type Role = (typeof roles)[number];
  */
 export const rolesSchema = z.record(z.string().regex(/^(person:[\w-]{12}|group:\S+)$/), z.enum(roles));
 
+/** The role of each holder: a person, by the id of the account, or a group. */
 export type Roles = z.infer<typeof rolesSchema>;
 
 /** The roles of a new app: who makes it owns it. What the admin token and the server make belongs to the admins. */

@@ -14,6 +14,7 @@ export const APP_ID = /^[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/;
 /** Ids that would read as something else in a URL or in the API. */
 const RESERVED = new Set(['api', 'console', 'git', 'apps', 'static', 'healthz', 'readyz', 'new', 'login', 'logout']);
 
+/** An app's record, as `meta.json` holds it. */
 export const appSchema = z.object({
   id: z.string().regex(APP_ID),
   name: z.string(),
@@ -89,6 +90,7 @@ export const appStates = [
   'stopped',
 ] as const;
 
+/** What an app is doing, as people see it. */
 export type AppState = (typeof appStates)[number];
 
 /**

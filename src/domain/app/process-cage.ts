@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** How processes are kept apart: by namespaces of their own, by rules on files, or not at all. */
 export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
 
+/** What confines a process. */
 export type CageKind = (typeof cageKinds)[number];
 
 /** What keeps a process from the rest of the machine. */
@@ -14,6 +15,7 @@ export const processCageSchema = z.object({
   network: z.boolean(),
 });
 
+/** The cage that a process runs in. */
 export type ProcessCage = z.infer<typeof processCageSchema>;
 
 /** What runs with all rights of the server. */

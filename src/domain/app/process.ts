@@ -4,8 +4,10 @@ import { processCageSchema } from './process-cage.js';
 /** What the supervisor knows of a process: crashed = it ended by itself and waits for its next start. */
 export const processStates = ['starting', 'ready', 'crashed', 'stopped'] as const;
 
+/** What a process is doing. */
 export type ProcessState = (typeof processStates)[number];
 
+/** A running process in its app's record: enough to find it again after a restart of the server. */
 export const processSchema = z.object({
   release: z.number().int().positive(),
   /** Which runtime runs it. Older servers did not say: all that they ran were processes of this machine. */

@@ -21,11 +21,13 @@ export const releaseStates = [
   'cancelled',
 ] as const;
 
+/** How far a release is. */
 export type ReleaseState = (typeof releaseStates)[number];
 
 /** Where a release's commit came from. */
 export const releaseSources = ['push', 'upload', 'edit', 'redeploy', 'rollback', 'config', 'folder'] as const;
 
+/** A release in its app's record. */
 export const releaseSchema = z.object({
   /** 1, 2, 3 … per app; never used twice. */
   number: z.number().int().positive(),

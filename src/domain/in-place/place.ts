@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+/** Where an in-place app is and how it is run. */
 export const placeSchema = z.object({
   /** Its key in config.json. */
   key: z.string(),
@@ -20,6 +21,7 @@ export const placeSchema = z.object({
 /** Where an app lives that runs in place: in a folder of this machine that is not ours, as config.json tells. */
 export type Place = z.infer<typeof placeSchema>;
 
+/** A folder on the machine that an in-place app is deployed from. */
 export const folderSchema = z.object({
   /** The folder in which it runs, absolute. */
   dir: z.string(),

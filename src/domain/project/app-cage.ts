@@ -39,6 +39,7 @@ export const releaseCageSchema = z.object({
   devices: z.array(z.string()).default([]),
 });
 
+/** What a release asks of its cage. */
 export type ReleaseCage = z.infer<typeof releaseCageSchema>;
 
 /** What apps may ask for here. */

@@ -7,6 +7,7 @@ import { appCageSchema } from './app-cage.js';
 import { DEPENDENCY_FILES, isPathWithin, listOf, plainPath } from './layout.js';
 import { longLine, MAX_LINE } from './long-lines.js';
 
+/** The file in a project that holds its app's settings. */
 export const APP_FILE = 'streamlit-host.toml';
 
 /** The longest that Streamlit itself lets a script run as a check, in s. */
@@ -14,6 +15,7 @@ const CHECK_LIMIT_S = 60;
 
 /** The limits of a limit of memory, in MB: Streamlit alone takes 60 to 100. */
 export const MIN_MEMORY_MB = 128;
+/** The largest memory limit that an app can ask for, in MB: one TB. */
 export const MAX_MEMORY_MB = 1_048_576;
 const MEMORY_RULE = `must be a whole number of MB from ${MIN_MEMORY_MB} to ${MAX_MEMORY_MB}`;
 

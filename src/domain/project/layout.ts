@@ -21,8 +21,10 @@ const LISTS: readonly [RegExp, DependencyFile][] = [
   [/\.ya?ml$/i, 'environment.yml'],
 ];
 
+/** What kind of file lists the packages. */
 export type DependencyFile = (typeof DEPENDENCY_FILES)[number];
 
+/** Where in a repository an app is, set outside of it. */
 export const layoutSchema = z.object({
   /** The folder that is the project, from the top of the repository. */
   root: z.string().optional(),
@@ -38,6 +40,7 @@ export type Layout = z.infer<typeof layoutSchema>;
 /** A change of it: what is left out stays, and an empty text means that it is found again. */
 export type LayoutChange = { [Key in keyof Layout]?: string | undefined };
 
+/** The settings of a layout, in the order in which people see them. */
 export const LAYOUT_KEYS = ['root', 'main', 'dependencies'] as const;
 
 /** What each part of a layout is called in a sentence. */

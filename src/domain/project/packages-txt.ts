@@ -3,6 +3,7 @@ import { asClause } from '../../lib/words.js';
 import { printable } from '../app/app.js';
 import { listed } from '../../lib/words.js';
 
+/** The file that names Debian packages, as on Streamlit Community Cloud. */
 export const PACKAGES_FILE = 'packages.txt';
 
 /** What Debian allows as a name, with an architecture where one is named (https://www.debian.org/doc/debian-policy/ch-controlfields.html#source). */

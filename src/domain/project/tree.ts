@@ -21,6 +21,7 @@ export interface TreeEntry {
   path: string;
 }
 
+/** How large a project may be. */
 export interface TreeLimits {
   /** The most files. Lists of them are read in the server's own thread. */
   files: number;
@@ -30,6 +31,7 @@ export interface TreeLimits {
   totalBytes: number;
 }
 
+/** The limits for everything that is pushed or uploaded. */
 export const TREE_LIMITS: TreeLimits = { files: 50_000, fileBytes: 100 * 1024 * 1024, totalBytes: 1024 * 1024 * 1024 };
 
 /** What is known of a commit that may be deployed. */

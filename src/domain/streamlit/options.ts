@@ -17,6 +17,7 @@ export const appOptionsSchema = z.object({
   toolbarMode: toolbar.optional(),
 });
 
+/** Streamlit options whose value is the app's own choice. */
 export type AppOptions = z.infer<typeof appOptionsSchema>;
 
 /** The most that an app may choose, in MB. */

@@ -11,6 +11,7 @@ const admin = z.boolean().describe('true allows everything.');
 const groups = z.array(z.string().max(200)).max(200).describe('The groups that the person belongs to.');
 const password = z.string().max(1_000);
 
+/** An account, as the API shows it. */
 export const userSchema = z
   .object({
     id: z.string().describe('Never changes, and is never given to another account.'),

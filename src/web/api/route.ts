@@ -52,6 +52,7 @@ export interface ApiContext {
 /** A body that a call takes, for the document: by media type, a schema or a plain description of bytes. */
 export type BodyContent = Record<string, z.ZodType | { type: 'string'; format: 'binary' }>;
 
+/** One of the answers of a route, for the OpenAPI document. */
 export interface Answer {
   description: string;
   /** By media type. JSON of a schema, or text. */

@@ -9,12 +9,14 @@ import { signedIn } from '../auth.js';
 /** How often (ms) a sign of life is sent, so that nobody on the way takes the line for dead. */
 const HEARTBEAT_MS = 15_000;
 
+/** One event of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export interface StreamEvent {
   event?: string;
   id?: number | string;
   data: string;
 }
 
+/** A stream of events to one client. */
 export interface EventStream {
   /** Aborted when the reader has left or logs out, the work is done, or the server ends. */
   signal: AbortSignal;

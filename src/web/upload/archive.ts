@@ -13,6 +13,7 @@ import { isLeftOut } from '../../lib/left-out.js';
 import { meter } from './meter.js';
 import { checkTree, safePath, withoutTopFolder } from './path.js';
 
+/** How much an archive may unpack to. */
 export interface ArchiveLimits {
   /** Files and folders, counting those that are left out. */
   entries: number;

@@ -50,7 +50,7 @@ beforeAll(async () => {
       usage: () => undefined,
       logger: pino({ level: 'silent' }),
     }).routes() as unknown as Middleware;
-    return routes(ctx, next);
+    return routes(ctx, next) as Promise<void>;
   };
   web = await startWeb({ console: [router], pages: createPages(views, () => web.url, rights) });
   for (const holder of HOLDERS) {

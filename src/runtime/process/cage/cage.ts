@@ -14,6 +14,7 @@ import { tryCage, Undecided } from './try.js';
 /** What an operator may ask for: one kind, or the strongest that works. */
 export const cageWishes = ['auto', 'bubblewrap', 'landlock', 'none'] as const;
 
+/** The cage that the operator asked for; `auto` takes the strongest that works. */
 export type CageWish = (typeof cageWishes)[number];
 
 /** How often a try is repeated that came to no result, and after how long, in ms. */
