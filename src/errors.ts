@@ -112,6 +112,7 @@ export const refusalCodes = [
   'lfs-pointer',
   'link-outside',
   'link-used',
+  'logged-in-already',
   'main-missing',
   'main-outside',
   'no-checkout',

@@ -13,7 +13,7 @@ import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, typ
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
-import { OpenSockets } from './watch.js';
+import { OpenConnections } from './watch.js';
 
 /** How long an upgrade waits for a process to start, in ms. */
 const HOLD_MS = 60_000;
@@ -67,7 +67,7 @@ export interface AppRequest {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #forwarder = new Forwarder();
-  readonly #open = new OpenSockets();
+  readonly #open = new OpenConnections();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -224,8 +224,12 @@ export class Gateway {
     // The visitor left while the app was waited for: of a response that is closed, no end would be heard.
     if (response.destroyed) return;
     if (target?.backend.state !== 'ready') return this.#unavailable(request, response, app);
+    const may = this.#mayStill(request, to);
+    // It may have waited long.
+    if (!may()) return plain(response, 401, 'Log in to open this app.\n', { 'cache-control': 'no-store' });
     const done = target.claim();
     response.once('close', done);
+    this.#open.watch(response, may);
     if (to.rest !== '/_stcore/health') target.touch();
     const appPath = this.#prepare(request, to, query);
     const cookie = bind === undefined ? undefined : releaseCookie(to.id, appPath, bind);
@@ -268,16 +272,10 @@ export class Gateway {
     const { apps, routes, publicBase, admit } = this.#options;
     const known = apps.find(asked.id);
     if (known === undefined || !isKnown(known) || isPrivate(asked.rest)) return refuse(socket, '404 Not Found');
-    const { cookie } = request.headers;
-    const admission = admit(cookie, known);
+    const admission = admit(request.headers.cookie, known);
     if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');
     const to = { ...asked, identity: admission.identity };
-    /** Whether the visitor may still have it, as the same person. */
-    const may = (): boolean => {
-      const app = apps.find(to.id);
-      const now = app === undefined ? undefined : admit(cookie, app);
-      return now === undefined || (now.may && now.identity?.id === to.identity?.id);
-    };
+    const may = this.#mayStill(request, to);
     if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase()))
       return refuse(socket, '403 Forbidden');
     if (request.headers.upgrade?.toLowerCase() !== 'websocket' || !(socket instanceof Socket)) {
@@ -316,6 +314,16 @@ export class Gateway {
       this.#options.log('a WebSocket to an app ended with an error', { app: to.id, error: error.message });
       socket.destroy();
     });
+  }
+
+  /** Returns what says whether a visitor may still have what they asked for, as the same person. */
+  #mayStill({ headers: { cookie } }: IncomingMessage, { id, identity }: AppRequest): () => boolean {
+    const { apps, admit } = this.#options;
+    return () => {
+      const app = apps.find(id);
+      const now = app === undefined ? undefined : admit(cookie, app);
+      return now === undefined || (now.may && now.identity?.id === identity?.id);
+    };
   }
 
   /** Returns the release of the page that asks, where its address does not say so. */

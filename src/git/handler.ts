@@ -125,8 +125,14 @@ export class GitHandler {
     const { rights, repositories } = this.#options;
     const exists = repositories.find(app) !== undefined;
     if (pushes && !exists) return rights.demand(by, 'create');
+    try {
+      rights.demand(by, pushes ? 'push' : 'files', app);
+    } catch (error) {
+      // In the same words as where there is none.
+      if (!pushes && error instanceof Refusal && error.code === 'app-not-found') throw noApp(app);
+      throw error;
+    }
     if (!exists) throw noApp(app);
-    rights.demand(by, pushes ? 'push' : 'files', app);
   }
 
   /** @throws Refusal where an address has guessed too often */

@@ -26,7 +26,8 @@ export const CODE_MS = 15 * 60_000;
 /** How old (ms) the time of last use on disk may be: not every click is worth a write. */
 const SLIDE_MS = 3_600_000;
 
-const MAX_SESSIONS = 1_000;
+/** The most sessions and login codes of one account, or of the admin token: nobody ends those of others by making many. */
+const MAX_SESSIONS = 200;
 const MAX_CODES = 100;
 
 const sessionSchema = z.object({
@@ -142,6 +143,12 @@ export class Sessions {
     return { name, ...(account === undefined ? {} : { account }), csrf: csrfOf(id) };
   }
 
+  /** Returns whether a session has not ended; this does not count as a use of it. */
+  isOpen(id: string): boolean {
+    const session = this.#sessions.get(hashOf(id));
+    return session !== undefined && !isOver(session, this.#now());
+  }
+
   /** Ends a session; fine when there is none. */
   async end(id: string): Promise<void> {
     const hash = hashOf(id);
@@ -174,8 +181,12 @@ export class Sessions {
     const code = randomBytes(24).toString('base64url');
     const end = this.#now() + CODE_MS;
     this.#codes.set(hashOf(code), { end, owner });
+    let left = [...this.#codes.values()].filter((other) => other.owner.account === owner.account).length;
     for (const [hash, other] of this.#codes) {
-      if (other.end <= this.#now() || this.#codes.size > MAX_CODES) this.#codes.delete(hash);
+      const spare = other.owner.account === owner.account && left > MAX_CODES;
+      if (other.end > this.#now() && !spare) continue;
+      this.#codes.delete(hash);
+      left -= 1;
     }
     return { code, expiresAt: new Date(end) };
   }
@@ -207,9 +218,12 @@ export class Sessions {
 
   #forgetOld(): void {
     const now = this.#now();
-    const newestFirst = [...this.#sessions.values()].sort((a, b) => b.usedAt - a.usedAt);
-    for (const [place, session] of newestFirst.entries()) {
-      if (place >= MAX_SESSIONS || isOver(session, now)) this.#sessions.delete(session.hash);
+    const newestFirst = [...this.#sessions.values()].sort((a, b) => b.usedAt - a.usedAt || b.createdAt - a.createdAt);
+    const count = new Map<string | undefined, number>();
+    for (const { hash, account, ...times } of newestFirst) {
+      const place = (count.get(account) ?? 0) + 1;
+      count.set(account, place);
+      if (place > MAX_SESSIONS || isOver(times, now)) this.#sessions.delete(hash);
     }
   }
 
@@ -235,7 +249,7 @@ export class Sessions {
   }
 }
 
-function isOver({ createdAt, usedAt }: StoredSession, now: number): boolean {
+function isOver({ createdAt, usedAt }: Pick<StoredSession, 'createdAt' | 'usedAt'>, now: number): boolean {
   return now - usedAt > SESSION_MS || now - createdAt > SESSION_LIFE_MS;
 }
 

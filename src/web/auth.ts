@@ -26,6 +26,8 @@ export interface SignedIn {
   principal: Principal;
   /** The session of a browser; undefined for a token in a header. */
   session: { id: string; csrf: string } | undefined;
+  /** Who it is by now, for what lasts; undefined once the session or the token has ended. */
+  now: () => Principal | undefined;
 }
 
 /** Who asks, once a guard has let them in. @throws Error outside of a guard: that is a defect */
@@ -106,6 +108,8 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
     ctx.set('Cache-Control', 'no-store');
     if (!isSafe(ctx) && !isSameOrigin(ctx, base())) throw foreign();
     if (OPEN.test(ctx.path)) {
+      // An app's script would log its visitor in as somebody else: as its author, who has an account.
+      if (isScript(ctx)) throw foreign();
       if (!isSafe(ctx)) await readFields(ctx, parseLogin);
       await next();
       return;
@@ -138,35 +142,77 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
 /** What somebody logs in with. */
 export type Proof = { token: string } | { code: string } | { email: string; password: string };
 
-/** Begins a session in this browser. @returns false where the proof is wrong @throws TooManyAttempts */
+/**
+ * Begins a session in this browser.
+ * @returns false where the proof is wrong @throws TooManyAttempts, Refusal `logged-in-already`
+ */
 export async function signIn(ctx: Context, access: Access, base: Base, by: Proof): Promise<boolean> {
-  const owner = await ownerOf(ctx, access, by);
-  if (owner === undefined) {
-    await slowDown(ctx, access);
-    return false;
-  }
+  const owner = 'password' in by ? await logIn(ctx, access, by) : await ownerOf(ctx, access, by);
+  if (owner === undefined) return false;
   await beginSession(ctx, access, base, owner);
   return true;
 }
 
-/** Begins a session of somebody who has proven who they are; it gets a new id. */
+/**
+ * Lets nobody take the place of who is logged in: the form may be one of an app, whose author wants the visitor to go on as the
+ * author.
+ * @param account who wants to log in; undefined for the admin token
+ * @throws Refusal `logged-in-already`
+ */
+export function demandNobodyElse(
+  ctx: Context,
+  access: Pick<Access, 'sessions' | 'people'>,
+  base: Base,
+  account: string | undefined,
+): void {
+  const current = sessionOf(ctx, access, base)?.principal;
+  if (current === undefined || current.account === account) return;
+  throw new Refusal(
+    'conflict',
+    'logged-in-already',
+    `You are already logged in as ${current.name}. Log out first to use another account.`,
+  );
+}
+
+/** Begins a session of somebody who has proven who they are; it gets a new id. @throws Refusal `logged-in-already` */
 export async function beginSession(
   ctx: Context,
-  { sessions }: Pick<Access, 'sessions'>,
+  { sessions, people }: Pick<Access, 'sessions' | 'people'>,
   base: Base,
   owner: SessionOwner,
 ): Promise<void> {
+  demandNobodyElse(ctx, { sessions, people }, base, owner.account);
   // End the earlier session of this browser, which somebody else may have planted.
   for (const id of cookies(ctx, base)) await sessions.end(id);
   setCookie(ctx, await sessions.begin(owner), base);
 }
 
-/** @throws TooManyAttempts before a password is looked at: unlike a token, it can be guessed */
-async function ownerOf(ctx: Context, access: Access, by: Proof): Promise<SessionOwner | undefined> {
-  if ('token' in by) return access.check(by.token);
-  if ('code' in by) return access.sessions.useCode(by.code);
-  access.attempts.demand(ctx.ip);
-  return access.people.logIn(by.email, by.password);
+/** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts */
+async function ownerOf(
+  ctx: Context,
+  access: Access,
+  by: Exclude<Proof, { password: string }>,
+): Promise<SessionOwner | undefined> {
+  const owner = 'token' in by ? access.check(by.token) : access.sessions.useCode(by.code);
+  if (owner === undefined) await slowDown(ctx, access);
+  return owner;
+}
+
+/**
+ * Who an address and a password belong to. Unlike a token, a password can be guessed, so a try is counted before it is looked at:
+ * of many that come at once, no more pass than of those that come one by one.
+ * @throws TooManyAttempts
+ */
+async function logIn(
+  ctx: Context,
+  { attempts, people }: Access,
+  { email, password }: { email: string; password: string },
+): Promise<SessionOwner | undefined> {
+  attempts.demand(ctx.ip);
+  attempts.failed(ctx.ip);
+  const person = await people.logIn(email, password);
+  if (person !== undefined) attempts.right(ctx.ip);
+  return person;
 }
 
 /** Parses a form. @throws HttpError 400 where it is none: what a parser says about that has no status of its own */
@@ -212,10 +258,20 @@ async function byToken(ctx: Context, access: Access, header: string): Promise<Si
       'Invalid token. Run "streamlit-host token" on the server to print it.',
     );
   }
-  return { principal, session: undefined };
+  return { principal, session: undefined, now: () => stillBy(header, access.check) };
 }
 
-function sessionOf(ctx: Context, access: Access, base: Base): SignedIn | undefined {
+/** Who a token in a header speaks for by now. */
+function stillBy(header: string, check: CheckToken): Principal | undefined {
+  try {
+    return authenticate(header, check);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+function sessionOf(ctx: Context, access: Pick<Access, 'sessions' | 'people'>, base: Base): SignedIn | undefined {
   return sessionFrom(ctx.get('cookie'), access, base);
 }
 
@@ -228,8 +284,11 @@ export function sessionFrom(
   for (const id of sessionsIn(cookie ?? '', base)) {
     const session = sessions.find(id);
     if (session === undefined) continue;
-    const principal = session.account === undefined ? adminToken('person') : people.principal(session.account);
-    if (principal !== undefined) return { principal, session: { id, csrf: session.csrf } };
+    const who = (): Principal | undefined =>
+      session.account === undefined ? adminToken('person') : people.principal(session.account);
+    const principal = who();
+    const now = (): Principal | undefined => (sessions.isOpen(id) ? who() : undefined);
+    if (principal !== undefined) return { principal, session: { id, csrf: session.csrf }, now };
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
-import { beginSession, isScript, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
+import { beginSession, demandNobodyElse, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
 import type { Base } from './session-cookie.js';
 import { parseUrl } from '../lib/parse-url.js';
 
@@ -51,10 +51,8 @@ export function loginRoutes(options: LoginOptions): Router {
   router.get('/console/login', async (ctx) => {
     const next = nextOf(ctx.query.next);
     const { code } = ctx.query;
-    // The link stands in a terminal, and is clicked again by who is in already: it must not say that they are not. A script of an
-    // app must not learn that they are.
-    if (ctx.method !== 'HEAD' && !isScript(ctx) && sessionFrom(ctx.headers.cookie, access, base()) !== undefined)
-      return leave(ctx, next);
+    // The link stands in a terminal, and is clicked again by who is in already: it must not say that they are not.
+    if (ctx.method !== 'HEAD' && sessionFrom(ctx.headers.cookie, access, base()) !== undefined) return leave(ctx, next);
     // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
     if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, { next });
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
@@ -87,6 +85,7 @@ export function loginRoutes(options: LoginOptions): Router {
   router.post('/console/join', async (ctx) => {
     const { code, password, name } = fieldsOf(ctx);
     try {
+      demandNobodyElse(ctx, access, base(), people.link(textOf(code)).open?.id);
       const input = { password: textOf(password), ...(typeof name === 'string' ? { name } : {}) };
       await beginSession(ctx, access, base(), await people.join(textOf(code), input));
       leave(ctx, '/console/');

@@ -92,6 +92,14 @@ describe.each(HOLDERS)('git with the token of a person who is a %s', (holder) =>
   });
 });
 
+test('git says the same of an app that someone has no role in as of none', async () => {
+  const { token: limited } = await makeToken('owner@example.com', { name: 'other', scope: 'read', apps: ['other'] });
+  const saidOf = async (token: string, app: string): Promise<string> =>
+    (await clone(token, app)).stderr.replaceAll(app, 'APP');
+  for (const token of [tokens.get('stranger') ?? '', limited])
+    expect(await saidOf(token, 'shop')).toBe(await saidOf(token, 'no-such-app'));
+});
+
 describe.each(HOLDERS)('the command line with the token of a person who is a %s', (holder) => {
   test.each([
     ['open', ['status', 'shop']],

@@ -78,6 +78,8 @@ let target: Target;
 let backend: { release: number; address: Address; state: ProcessState };
 let gateway: Server;
 let port: number;
+/** Whether visitors may open the app. */
+let may = true;
 const open = new Set<Socket>();
 
 beforeAll(async () => {
@@ -94,7 +96,7 @@ beforeAll(async () => {
     visitor: () => ({ address: '203.0.113.9', proto: undefined }),
     logsIn: () => false,
     wake: () => undefined,
-    admit: () => ({ may: true, loggedIn: false, identity: undefined }),
+    admit: () => ({ may, loggedIn: false, identity: undefined }),
     loginUrl: () => undefined,
     absent: new Absent({
       page: (page) => page,
@@ -126,6 +128,7 @@ beforeAll(async () => {
 });
 
 beforeEach(() => {
+  may = true;
   upstream.handler = (_, response) => void response.end('ok');
   upstream.upgrader = (request, socket, head) => upstream.accept(request, socket, head);
   upstream.upgrades = 0;
@@ -379,7 +382,6 @@ test('visitors who leave while their upgrade waits for a start are dropped, and 
   await until('those who left are gone', () => open.size === 1, 5_000);
   expect(upstream.upgrades).toBe(0);
   backend.state = 'ready';
-  routes.changed(app.id);
   await once(staying, 'open');
   expect(upstream.upgrades).toBe(1);
   staying.close();
@@ -403,7 +405,6 @@ test('visitors who leave while their request waits for a start are dropped, and 
   for (const client of clients) client.socket.destroy();
   await until('they are gone', () => open.size === 0);
   backend.state = 'ready';
-  routes.changed(app.id);
   expect((await ask('/apps/demo/x')).body.toString()).toBe('ok');
   target.agent.destroy();
   await allGone();
@@ -692,6 +693,27 @@ test('an app cannot set the session cookie when it opens a WebSocket either', as
   expect(client.text()).not.toMatch(/strict-transport/i);
   client.socket.destroy();
   await allGone();
+});
+
+test('a response that goes on ends within a second once its visitor may not open the app any more', async () => {
+  upstream.handler = (_, response) => void response.write('first');
+  const client = raw('GET /apps/demo/stream HTTP/1.1\r\nHost: h\r\n\r\n');
+  await until('the response has begun', () => client.text().includes('first'));
+  may = false;
+  const begun = performance.now();
+  await client.closed;
+  expect(performance.now() - begun).toBeLessThan(1_000);
+  await allGone();
+});
+
+test('a request that waits for its app is refused if its visitor may not open it any more', async () => {
+  backend.state = 'starting';
+  const answer = ask('/apps/demo/data.json');
+  await until('the request has come', () => open.size > 0);
+  may = false;
+  backend.state = 'ready';
+  routes.changed(app.id);
+  expect((await answer).status).toBe(401);
 });
 
 test('a request that mentions an upgrade without asking for one stays a request', async () => {

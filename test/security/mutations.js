@@ -135,7 +135,12 @@ export const MUTATIONS = [
     'if (!PASSES.test(name) && !also(name)) delete headers[name];',
     "if (name === 'x' && !PASSES.test(name) && !also(name)) delete headers[name];",
   ],
-  ['security/app-headers', 'domain/streamlit/streamlit.ts', "    STREAMLIT_SERVER_TRUSTED_USER_HEADERS: '{}',\n", ''],
+  [
+    'security/app-headers',
+    'domain/streamlit/streamlit.ts',
+    '    STREAMLIT_SERVER_TRUSTED_USER_HEADERS: JSON.stringify(options.identity ? IDENTITY_HEADERS : {}),\n',
+    '',
+  ],
   [
     'security/app-headers unit/domain/access/visitor',
     'domain/access/visitor.ts',
@@ -183,16 +188,21 @@ export const MUTATIONS = [
     "    'Cache-Control: no-store',\n",
     "    'Cache-Control: no-store',\n    'Clear-Site-Data: \"cookies\"',\n",
   ],
-  ['security/small-doors', 'web/auth.ts', 'return [...new Set(ids)];', 'return [...new Set(ids)].slice(0, 4);'],
   [
-    'unit/web/auth',
-    'web/auth.ts',
-    'for (const id of cookies(ctx, base)) await access.sessions.end(id);\n  setCookie(ctx, await',
-    'setCookie(ctx, await',
+    'security/small-doors',
+    'web/session-cookie.ts',
+    'return [...new Set(ids)];',
+    'return [...new Set(ids)].slice(0, 4);',
   ],
   [
     'unit/web/auth',
     'web/auth.ts',
+    'for (const id of cookies(ctx, base)) await sessions.end(id);\n  setCookie(ctx, await',
+    'setCookie(ctx, await',
+  ],
+  [
+    'unit/web/auth',
+    'web/session-cookie.ts',
     'return prefix + SESSION_COOKIE;',
     "return prefix === '' ? SESSION_COOKIE : SESSION_COOKIE;",
   ],
@@ -226,7 +236,7 @@ export const MUTATIONS = [
     'return app.live !== null || pendingRelease(app) !== undefined;',
     'return app.live !== null || pendingRelease(app) !== null;',
   ],
-  ['unit/gateway/absent', 'gateway/absent.ts', '...(operator ? {', '...(operator && facts !== NOTHING ? {'],
+  ['unit/gateway/absent', 'gateway/absent.ts', '...(loggedIn ? {', '...(loggedIn && facts !== NOTHING ? {'],
   [
     'unit/web/auth',
     'web/auth.ts',
@@ -254,8 +264,8 @@ export const MUTATIONS = [
   [
     'unit/web/auth',
     'web/auth.ts',
-    "  const name = 'token' in by ?",
-    "  access.attempts.demand(ctx.ip);\n  const name = 'token' in by ?",
+    "  const owner = 'token' in by ?",
+    "  access.attempts.demand(ctx.ip);\n  const owner = 'token' in by ?",
   ],
   [
     'unit/store/sessions',
@@ -275,4 +285,141 @@ export const MUTATIONS = [
     "'* -working-tree-encoding -ident -filter -text -eol\\n'",
     "'\\n'",
   ],
+
+  // 13: people and tokens
+  [
+    'unit/web/matrix unit/web/people',
+    'web/api/route.ts',
+    'rights.demand(signedIn(ctx).principal, each.can, appIn(ctx));',
+    'void appIn;',
+  ],
+  [
+    'unit/web/matrix',
+    'web/console/router.ts',
+    "deps.rights.demand(claimedBy(ctx), can, page.param('id'));",
+    'void can;',
+  ],
+  [
+    'unit/web/people',
+    'web/api/apps.ts',
+    "host.apps.list().filter(({ app }) => rights.may(by, 'open', app))",
+    'host.apps.list()',
+  ],
+  [
+    'unit/web/people',
+    'web/api/events.ts',
+    "if (by === undefined || !api.rights.may(by, 'open', status.app)) return undefined;",
+    'if (by === undefined) return undefined;',
+  ],
+  [
+    'unit/web/api/sse',
+    'web/api/events.ts',
+    'const { now } = signedIn(ctx);',
+    `const { principal } = signedIn(ctx);
+        const now = () => (principal.account === undefined ? principal : api.people.principal(principal.account));`,
+  ],
+  ['unit/web/api/sse', 'web/api/sse.ts', 'if (!may()) gone.abort();', 'void may;'],
+  [
+    'unit/web/people',
+    'web/auth.ts',
+    '  attempts.demand(ctx.ip);\n  attempts.failed(ctx.ip);\n  const person',
+    '  const person',
+  ],
+  [
+    'unit/web/people',
+    'web/auth.ts',
+    '  attempts.failed(ctx.ip);\n  const person = await people.logIn(email, password);',
+    '  const person = await people.logIn(email, password);\n  if (person === undefined) attempts.failed(ctx.ip);',
+  ],
+  [
+    'unit/store/passwords',
+    'store/passwords.ts',
+    'const found = parse(stored ?? this.#nobodys)',
+    'if (stored === undefined) return { right: false, old: false };\n    const found = parse(stored ?? this.#nobodys)',
+  ],
+  [
+    'unit/web/people',
+    'host/people.ts',
+    'return account === undefined || account.disabled ? undefined : principalOf(account);',
+    'return account === undefined ? undefined : principalOf(account);',
+  ],
+  [
+    'unit/web/people',
+    'host/people.ts',
+    'if (after.disabled || after.admin !== before.admin) await sessions.endOf(after.id);',
+    '',
+  ],
+  ['unit/store/users', 'store/users.ts', 'one === link ? { ...one, used: true } : one', 'one'],
+  ['unit/store/users', 'store/users.ts', 'one.account !== account && one.expiresAt > oldest', 'one.expiresAt > oldest'],
+  [
+    'unit/web/people',
+    'web/auth.ts',
+    'if (isScript(ctx)) throw foreign();\n      if (!isSafe(ctx)) await readFields(ctx, parseLogin);',
+    'if (!isSafe(ctx)) await readFields(ctx, parseLogin);',
+  ],
+  [
+    'unit/web/people',
+    'web/auth.ts',
+    'if (current === undefined || current.account === account) return;',
+    'if (current === undefined || current.account !== "") return;',
+  ],
+  [
+    'unit/store/sessions',
+    'store/sessions.ts',
+    'const place = (count.get(account) ?? 0) + 1;\n      count.set(account, place);',
+    'const place = (count.get(undefined) ?? 0) + 1;\n      count.set(undefined, place);',
+  ],
+  [
+    'unit/host/tokens integration/doors',
+    'domain/access/rights.ts',
+    'if (limits === undefined) return undefined;',
+    "if (limits === undefined || verb !== 'me') return undefined;",
+  ],
+  [
+    'unit/host/tokens',
+    'host/tokens.ts',
+    "if (token.revokedAt !== undefined) throw ended('was revoked');\n    if (!this.isActive(token))",
+    "if (token.id === '')",
+  ],
+  [
+    'integration/doors',
+    'git/handler.ts',
+    "if (!pushes && error instanceof Refusal && error.code === 'app-not-found') throw noApp(app);",
+    '',
+  ],
+  [
+    'unit/web/people',
+    'web/api/server.ts',
+    'api.sessions.makeCode(signedIn(ctx).principal)',
+    "api.sessions.makeCode({ name: 'admin', ...(signedIn(ctx) === undefined ? { account: '' } : {}) })",
+  ],
+
+  // 14: who may open an app
+  [
+    'integration/visitors',
+    'gateway/gateway.ts',
+    'if (!admission.may) return this.#turnAway(request, response, asked, query, admission);',
+    'void this.#turnAway;',
+  ],
+  [
+    'integration/visitors',
+    'gateway/gateway.ts',
+    "if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');",
+    '',
+  ],
+  ['integration/visitors', 'gateway/gateway.ts', 'this.#open.watch(socket, may);', ''],
+  ['integration/gateway-streams', 'gateway/gateway.ts', 'this.#open.watch(response, may);', ''],
+  [
+    'integration/gateway-streams',
+    'gateway/gateway.ts',
+    "if (!may()) return plain(response, 401, 'Log in to open this app.\\n', { 'cache-control': 'no-store' });",
+    '',
+  ],
+  [
+    'integration/visitors',
+    'server/doors.ts',
+    'mayOpen: (cookie, app) => admit(cookie, app).may,',
+    'mayOpen: () => true,',
+  ],
+  ['unit/web/auth', 'web/login.ts', '(app !== undefined && needsLogin(app))', 'app !== undefined'],
 ];

@@ -59,6 +59,8 @@ async function settle(options: HostOptions, base?: string): Promise<Place> {
     expect(code, output).toBe(0);
   };
   await Promise.all([push('intruder'), push('neighbour')]);
+  // The author of the app that attacks.
+  await host.send('POST', '/users', { email: 'eve@example.com', password: 'correct horse battery' });
   await host.send('POST', '/apps', { name: 'Loot', id: 'quarry' });
   await host.send('PATCH', '/apps/quarry/config', { vars: { LOOT: 'Loot' } });
   const named = (url: string): string => (base === undefined ? new URL(url).origin : url.replace('localhost', base));
@@ -73,8 +75,8 @@ let page: Page;
 let place: Place;
 tellFailures(() => ({ host: place.host, page }));
 
-/** Logs an operator in, who then opens the app, and runs every way there. */
-async function attack({ host, platform, apps }: Place, groups = ALL): Promise<Outcome> {
+/** Logs an operator in, who then opens the app, and runs every way there. @param watchMs how long windows are watched */
+async function attack({ host, platform, apps }: Place, groups = ALL, watchMs = 1_000): Promise<Outcome> {
   page = await openTab(browser);
   const context = page.context();
   context.setDefaultTimeout(60_000);
@@ -93,7 +95,7 @@ async function attack({ host, platform, apps }: Place, groups = ALL): Promise<Ou
   await page.waitForFunction('window.attack !== undefined');
   const got: Record<string, string> = {};
   const run = async (group: keyof Groups): Promise<void> => {
-    const argument = JSON.stringify({ platform, app: '/apps/intruder' });
+    const argument = JSON.stringify({ platform, app: '/apps/intruder', watchMs });
     Object.assign(got, await page.evaluate(`window.attack(${argument}, '${group}')`));
     for (const other of context.pages()) if (other !== page) await other.close();
   };
@@ -120,7 +122,8 @@ async function attack({ host, platform, apps }: Place, groups = ALL): Promise<Ou
       await tab.goto(`${at.platform}${path}`);
       ran.push(await tab.evaluate('window.pwned'));
     }
-    const loggedIn = (await tab.locator('meta[name=csrf]').count()) === 1;
+    // As themselves: to another account, there is no such app.
+    const loggedIn = (await tab.locator('meta[name=csrf]').count()) === 1 && (await tab.title()).includes('neighbour');
     await tab.close();
     return { saved, ran, loggedIn };
   }
@@ -171,15 +174,21 @@ describe.each<[string, () => Promise<Place>]>([
   test('log the operator out by anything but a full jar', () => expect(outcome.loggedIn).toBe(true));
   test('keep the operator from the login page, nor show anything in its place', async () => {
     expect(outcome.login).toBe('200 /console/login');
-    await page.getByLabel('Token').fill(TOKEN);
-    await page.getByRole('button', { name: 'Log in' }).click();
-    await page.getByRole('heading', { name: 'Loot' }).waitFor();
+    await logIn();
   });
 });
 
+/** Logs the operator in with the admin token, on a page that asks for an account first. */
+async function logIn(): Promise<void> {
+  await page.getByText('Log in with the admin token').click();
+  await page.getByLabel('Token').fill(TOKEN);
+  await page.locator('details').getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('heading', { name: 'Loot' }).waitFor();
+}
+
 test('where apps share the console’s origin over plain http on a name, the same scripts get in, and the server warns', async () => {
   place = await settle({ env: { ...NAMED, STREAMLIT_HOST_APPS_PORT: 'off' } }, NAME);
-  const { got } = await attack(place, ['reading', 'windows']);
+  const { got } = await attack(place, ['reading', 'windows'], 6_000);
   const worked = Object.keys(got).filter((name) => got[name]?.startsWith('GOT'));
   // Without these, the rows above would show nothing.
   for (const name of [
@@ -195,9 +204,7 @@ test('where apps share the console’s origin over plain http on a name, the sam
     expect(worked).toContain(name);
   expect(place.host.output).toContain("Apps share the console's origin");
   expect(place.host.output).not.toContain('Apps are served at');
-  await page.getByLabel('Token').fill(TOKEN);
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await page.getByRole('heading', { name: 'Loot' }).waitFor();
+  await logIn();
   await page.goto(`${place.platform}/console/`);
   await page.locator('[data-code=unsafe-origin]').getByText('its scripts can use the console').waitFor();
 }, 180_000);

@@ -16,7 +16,7 @@ const REFILL_MS = 3_000;
 /** Addresses remembered; the one heard of longest ago is forgotten first. */
 const MAX_ADDRESSES = 10_000;
 
-/** Too many wrong tokens from one address. */
+/** Too many wrong passwords or tokens from one address. */
 export class TooManyAttempts extends Refusal {
   /** seconds */
   readonly retryAfter: number;
@@ -25,7 +25,7 @@ export class TooManyAttempts extends Refusal {
     super(
       'unavailable',
       'too-many-attempts',
-      `Too many wrong tokens from this address. Try again in ${retryAfter} seconds.`,
+      `Too many wrong passwords or tokens from this address. Try again in ${retryAfter} seconds.`,
     );
     this.retryAfter = retryAfter;
   }
@@ -36,7 +36,7 @@ export class TooManyAttempts extends Refusal {
 }
 
 /**
- * Slows down guessing of tokens and login codes. Only wrong ones are counted, and sessions that are open go on: a
+ * Slows down guessing of passwords, tokens and login codes. Only wrong ones are counted, and sessions that are open go on: a
  * guesser behind the same reverse proxy as everybody else locks the others out no longer than the guessing lasts.
  */
 export class Attempts {
@@ -64,6 +64,12 @@ export class Attempts {
         break;
       }
     }
+  }
+
+  /** Takes back one that was counted before it was looked at, and was right. */
+  right(address: string): void {
+    const budget = this.#budgets.get(address);
+    if (budget !== undefined) budget.left = Math.min(BURST, budget.left + 1);
   }
 
   /** How many addresses are remembered. */

@@ -1,4 +1,3 @@
-import type { Principal } from '../../domain/access/principal.js';
 import type { AppStatus } from '../../host/apps.js';
 import { signedIn } from '../auth.js';
 import { presentFor } from './present.js';
@@ -19,16 +18,19 @@ export function eventRoutes(api: ApiContext): Route[] {
         'A slow reader gets the latest state of each app, not every step.',
       answers: { 200: { description: 'A stream of events.', content: { 'text/event-stream': { type: 'string' } } } },
       async handle(ctx) {
-        const by = signedIn(ctx).principal;
-        /** Who reads, as they are now: groups change while they read. */
-        const reader = (): Principal | undefined => (by.account === undefined ? by : api.people.principal(by.account));
+        // As they are now: groups change while they read, and tokens end.
+        const { now } = signedIn(ctx);
+        const mayRead = (): boolean => {
+          const by = now();
+          return by !== undefined && api.rights.may(by, 'list');
+        };
         /** An app as the reader may see it now; undefined where they may not. */
         const seenBy = (status: AppStatus): object | undefined => {
-          const now = reader();
-          if (now === undefined || !api.rights.may(now, 'open', status.app)) return undefined;
-          return presentFor(api, now, status);
+          const by = now();
+          if (by === undefined || !api.rights.may(by, 'open', status.app)) return undefined;
+          return presentFor(api, by, status);
         };
-        streamEvents(ctx, api, async (stream) => {
+        streamEvents(ctx, api, mayRead, async (stream) => {
           const { signal } = stream;
           let changed = new Map<string, AppStatus | undefined>();
           let wake: () => void = () => undefined;

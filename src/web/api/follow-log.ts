@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { findRelease, printingRelease, type App } from '../../domain/app/app.js';
 import { follow } from '../../logs/follow.js';
 import { tail } from '../../logs/tail.js';
+import { signedIn } from '../auth.js';
 import type { ApiContext } from './route.js';
 import { streamEvents, type EventStream } from './sse.js';
 
@@ -38,8 +39,15 @@ export function followLog(
 ): void {
   const last = placeOf(ctx.get('last-event-id'), asked);
   const text = wanted.q?.toLowerCase();
+  const { now } = signedIn(ctx);
+  /** Whether the reader may still read it; of an app that is gone, the stream ends by itself. */
+  const may = (): boolean => {
+    const by = now();
+    const app = recordOf(api, asked.app);
+    return by !== undefined && (app === undefined || api.rights.may(by, 'logs', app));
+  };
 
-  streamEvents(ctx, api, async (stream) => {
+  streamEvents(ctx, api, may, async (stream) => {
     let source = last === undefined ? asked : { ...asked, release: last.release };
     const send = async (raw: string[], offset: number): Promise<void> => {
       const lines = raw.map(source.hide);

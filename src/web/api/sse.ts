@@ -6,6 +6,9 @@ import type { Logger } from '../../logger.js';
 import type { Sessions } from '../../store/sessions.js';
 import { signedIn } from '../auth.js';
 
+/** How often (ms) it is looked whether the reader may still read. */
+const WATCH_MS = 500;
+
 /** How often (ms) a sign of life is sent, so that nobody on the way takes the line for dead. */
 const HEARTBEAT_MS = 15_000;
 
@@ -18,19 +21,21 @@ export interface StreamEvent {
 
 /** A stream of events to one client. */
 export interface EventStream {
-  /** Aborted when the reader has left or logs out, the work is done, or the server ends. */
+  /** Aborted when the reader has left, logs out or may not read any more, the work is done, or the server ends. */
   signal: AbortSignal;
   /** Sends an event; resolves when there is room for another one. */
   send(event: StreamEvent): Promise<void>;
 }
 
 /**
- * Answers with server-sent events and ends when the work does, the reader leaves or logs out, or the server ends.
+ * Answers with server-sent events and ends when the work does, the reader leaves, logs out or loses the right, or the server ends.
+ * @param may whether the reader may still read
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function streamEvents(
   ctx: Context,
   options: { closing: AbortSignal; logger: Logger; sessions: Pick<Sessions, 'onEnd'>; heartbeatMs?: number },
+  may: () => boolean,
   work: (stream: EventStream) => Promise<void>,
 ): void {
   ctx.status = 200;
@@ -43,6 +48,9 @@ export function streamEvents(
   const out = new PassThrough();
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, options.closing]);
+  const watch = setInterval(() => {
+    if (!may()) gone.abort();
+  }, WATCH_MS);
   const heartbeat = setInterval(() => out.write(': keep-alive\n\n'), options.heartbeatMs ?? HEARTBEAT_MS);
   out.write('retry: 2000\n\n');
   ctx.body = out;
@@ -62,6 +70,7 @@ export function streamEvents(
         options.logger.error({ err: error, path: ctx.path }, `an event stream ended early: ${messageOf(error)}`);
     })
     .finally(() => {
+      clearInterval(watch);
       clearInterval(heartbeat);
       unheard?.();
       gone.abort();

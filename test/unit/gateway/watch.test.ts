@@ -1,12 +1,12 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { OpenSockets } from '../../../src/gateway/watch.js';
+import { OpenConnections } from '../../../src/gateway/watch.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 test('a socket is closed within a second once its visitor may not have it, and no other is', () => {
-  const open = new OpenSockets();
+  const open = new OpenConnections();
   const [mine, other] = [new PassThrough(), new PassThrough()];
   let may = true;
   open.watch(mine, () => may);
@@ -19,7 +19,7 @@ test('a socket is closed within a second once its visitor may not have it, and n
 });
 
 test('nothing is looked at once all are closed', async () => {
-  const open = new OpenSockets();
+  const open = new OpenConnections();
   const socket = new PassThrough();
   const may = vi.fn(() => true);
   open.watch(socket, may);

@@ -96,6 +96,20 @@ test('a login code works once, within fifteen minutes', async () => {
   expect(sessions.useCode(late.code)).toBeUndefined();
 });
 
+test("no one ends other people's sessions and login codes by creating many", async () => {
+  const sessions = await open();
+  const id = await sessions.begin({ name: 'admin' });
+  const { code } = sessions.makeCode({ name: 'admin' });
+  now += 1;
+  for (let count = 0; count < 101; count += 1) sessions.makeCode({ name: 'eve', account: 'eve' });
+  const first = await sessions.begin({ name: 'eve', account: 'eve' });
+  now += 1;
+  await Promise.all(Array.from({ length: 200 }, () => sessions.begin({ name: 'eve', account: 'eve' })));
+  expect(sessions.find(id)).toBeDefined();
+  expect(sessions.useCode(code)).toEqual({ name: 'admin' });
+  expect(sessions.find(first)).toBeUndefined();
+});
+
 test('only the newest hundred login codes work', async () => {
   const sessions = await open();
   const codes = Array.from({ length: 101 }, () => sessions.makeCode({ name: 'admin' }).code);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { newApp } from '../../../src/domain/app/app.js';
 import { verbs, isAppVerb, type Verb } from '../../../src/domain/access/permissions.js';
 import { adminToken } from '../../../src/domain/access/principal.js';
@@ -24,10 +24,10 @@ async function logIn(email: string, password = PASSWORD): Promise<Browser | unde
   return answer.status === 303 ? { cookie, csrf: web.sessions.find(id)?.csrf ?? '' } : undefined;
 }
 
-function postForm(path: string, fields: Record<string, string>): Promise<Answer> {
+function postForm(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> {
   return ask(`${web.url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: web.url },
+    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: web.url, ...headers },
     body: new URLSearchParams(fields).toString(),
   });
 }
@@ -121,6 +121,69 @@ describe('a login', () => {
     // Then not even the right one is looked at, and open sessions and the admin token go on.
     expect((await postForm('/console/login', { email: 'ada@example.com', password: PASSWORD })).status).toBe(429);
     expect((await web.api('/apps')).status).toBe(200);
+  });
+
+  test('cannot be guessed any faster by guessing many passwords at once', async () => {
+    let answer: () => void = () => undefined;
+    const held = new Promise<undefined>((resolve) => (answer = () => resolve(undefined)));
+    vi.spyOn(web.people, 'logIn').mockReturnValue(held);
+    const statuses: number[] = [];
+    const guesses = Array.from({ length: 40 }, async (_, count) => {
+      const { status } = await postForm('/console/login', { email: 'ada@example.com', password: `${count}` });
+      statuses.push(status);
+    });
+    await vi.waitFor(() => expect(statuses).toEqual(Array.from({ length: 20 }, () => 429)));
+    answer();
+    await Promise.all(guesses);
+    expect(statuses.slice(20)).toEqual(Array.from({ length: 20 }, () => 401));
+  });
+
+  test('with the right password is not counted', async () => {
+    await member();
+    for (let count = 0; count < 25; count += 1) expect(await logIn('ada@example.com')).toBeDefined();
+  });
+
+  test.each(['cors', 'no-cors', 'navigate'])('by a script of an app is refused, with any proof (%s)', async (mode) => {
+    const ada = await member();
+    const eve = await member('eve@example.com');
+    const link = (await as(eve, '/login-links', { method: 'POST' })).json.url as string;
+    const { url: invitation } = (await web.api('/users', json('POST', { email: 'bob@example.com' }))).json
+      .invitation as { url: string };
+    const dest = mode === 'navigate' ? 'iframe' : 'empty';
+    const script = { 'sec-fetch-mode': mode, 'sec-fetch-dest': dest, 'sec-fetch-site': 'same-origin' };
+    const forms = [
+      ['/console/login', { email: 'eve@example.com', password: PASSWORD }],
+      ['/console/join', { code: new URL(invitation).searchParams.get('code') ?? '', password: PASSWORD }],
+    ] as const;
+    for (const cookie of [ada.cookie, '']) {
+      const answers = [await ask(link, { headers: { ...script, cookie } })];
+      for (const [path, fields] of forms) answers.push(await postForm(path, fields, { ...script, cookie }));
+      expect(answers.map(({ status }) => status)).toEqual([403, 403, 403]);
+      expect(answers.map(({ headers }) => headers['set-cookie'])).toEqual([undefined, undefined, undefined]);
+    }
+    expect((await as(ada, '/me')).status).toBe(200);
+  });
+
+  test('does not take the place of someone else who is logged in', async () => {
+    const ada = await member();
+    const eve = await member('eve@example.com');
+    const { url: invitation } = (await web.api('/users', json('POST', { email: 'bob@example.com' }))).json
+      .invitation as { url: string };
+    const code = new URL(invitation).searchParams.get('code') ?? '';
+    // A form in a window, which a browser sends for an app as for our own page.
+    const page = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'same-origin' };
+    const headers = { ...page, cookie: ada.cookie };
+    const login = await postForm('/console/login', { email: 'eve@example.com', password: PASSWORD }, headers);
+    const join = await postForm('/console/join', { code, password: PASSWORD }, headers);
+    for (const answer of [login, join]) {
+      expect([answer.status, answer.headers['set-cookie']]).toEqual([409, undefined]);
+      expect(answer.text).toContain('You are already logged in as ada@example.com. Log out first');
+    }
+    const link = (await as(eve, '/login-links', { method: 'POST' })).json.url as string;
+    expect((await ask(link, { headers })).headers['set-cookie']).toBeUndefined();
+    expect((await as(ada, '/me')).json).toMatchObject({ user: { email: 'ada@example.com' } });
+    // The invitation was not used up.
+    expect((await postForm('/console/join', { code, password: PASSWORD })).status).toBe(303);
   });
 
   test('gives a new session, and the one from before ends', async () => {
