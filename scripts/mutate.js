@@ -74,7 +74,14 @@ async function withoutDefence({ copy, test, file, code, instead }) {
 async function failuresOf(copy, test) {
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`];
+  const vitest = [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--bail=1',
+    '--testTimeout=120000',
+    '--reporter=json',
+    `--outputFile=${report}`,
+  ];
   const { output } = await run(process.execPath, [...vitest, `test/${test}.test.ts`], { cwd: copy, timeout: LIMIT_MS });
   const { testResults = [] } = JSON.parse(readFileSync(report, 'utf8'));
   const results = testResults.flatMap(({ assertionResults }) => assertionResults);

@@ -137,7 +137,7 @@ function textOf(value: unknown): string {
 }
 
 /** Where to go after the login: a place of our own, an app that asked for the login, or the console's first page. */
-function placeOf(value: unknown, needsLogin: (app: string) => boolean): string {
+export function placeOf(value: unknown, needsLogin: (app: string) => boolean): string {
   // As a browser would read it: what leads elsewhere by "//", "\\" or ".." is seen to.
   const url = typeof value === 'string' ? parseUrl(value, HERE) : undefined;
   const path = url?.origin === HERE && !url.pathname.includes('//') ? url.pathname : '';

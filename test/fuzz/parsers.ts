@@ -1,3 +1,16 @@
+import { isIP } from 'node:net';
+import { validateHeaderValue } from 'node:http';
+import { emailOf, parseEmail } from '../../src/domain/access/email.js';
+import { parseGroups, parsePersonName } from '../../src/domain/access/account.js';
+import { identityHeaders } from '../../src/domain/access/identity.js';
+import { parseTokenName } from '../../src/domain/access/tokens.js';
+import { TrustedProxies } from '../../src/domain/access/visitor.js';
+import { APP_ID } from '../../src/domain/app/app.js';
+import { previewId } from '../../src/domain/app/preview.js';
+import { isPathWithin, listOf, plainPath } from '../../src/domain/project/layout.js';
+import { missingModule, namesPackage, packageOf } from '../../src/domain/streamlit/missing-module.js';
+import { beyond, chosen, optionsIn, optionVariables } from '../../src/domain/streamlit/options.js';
+import { placeOf } from '../../src/web/login.js';
 import { appsBaseFor, nameOf } from '../../src/domain/access/origins.js';
 import { tokenOf } from '../../src/domain/access/principal.js';
 import { dashed, idFromName, parseAppId, parseNewAppId, printable } from '../../src/domain/app/app.js';
@@ -71,6 +84,9 @@ const SHA = 'a1'.repeat(20);
 
 /** What the reader's thread may be given for five seconds. */
 const IN_THREAD = 5_000;
+
+const LIMITS = { uploadMb: 200, messageMb: 200 };
+const PROXIES = new TrustedProxies(['127.0.0.1', '10.0.0.0/8', 'fd00::/8']);
 
 const dependencies =
   (file: string, beside: Record<string, string> = {}) =>
@@ -332,6 +348,17 @@ const files: Record<string, Parser> = {
     large: 2,
     deadlineMs: IN_THREAD,
   },
+  'config.toml of Streamlit': {
+    read: (text) => {
+      const options = chosen(optionsIn([text, text]), { STREAMLIT_SERVER_MAX_UPLOAD_SIZE: text });
+      beyond(options, LIMITS);
+      return Object.values(optionVariables(options, LIMITS)).every((value) => !/[\0\n]/.test(value));
+    },
+    tokens: [...TOML, '[server]\n', '[client]\n', 'maxUploadSize', 'maxMessageSize', 'toolbarMode', '"viewer"', '200'],
+    samples: ['[server]\nmaxUploadSize = 500\n[client]\ntoolbarMode = "developer"\n'],
+    limit: 64 * KIB,
+    deadlineMs: IN_THREAD,
+  },
   'packages.txt': {
     read: parsePackages,
     tokens: ['libgl1', 'a', '\n', ' ', '#', '-', '.', '+', 'ffmpeg', '--option', ';'],
@@ -498,6 +525,17 @@ const files: Record<string, Parser> = {
 };
 
 const git: Record<string, Parser> = {
+  'branches and paths of an app': {
+    read: (text) => {
+      const path = plainPath(text);
+      listOf(path);
+      const within = !isPathWithin(path) || !path.split('/').some((part) => ['', '..', '.git'].includes(part));
+      return within && APP_ID.test(previewId('demo', text, () => false));
+    },
+    tokens: ['feature/', 'a', '/', './', '..', '.', '-', '.git', 'requirements.txt', 'é', ' '],
+    samples: ['feature/x', './dash/app.py/', 'requirements/base.in'],
+    limit: 64 * KIB,
+  },
   'packets of a push': {
     read: (text) => {
       const bytes = Buffer.from(text, 'latin1');
@@ -677,6 +715,56 @@ const http: Record<string, Parser> = {
     samples: ['x-email: a\nconnection: x-forwarded-for, cookie\ncookie: a=b'],
     limit: 64 * KIB,
   },
+  'addresses of visitors': {
+    read: (text) => {
+      const [forwarded = '', list = ''] = text.split('\n', 2);
+      const socket = { remoteAddress: '127.0.0.1' } as never;
+      const headers = { 'x-forwarded-for': list, ...(forwarded === '' ? {} : { forwarded }) };
+      return isIP(PROXIES.visitor({ socket, headers }).address) !== 0;
+    },
+    tokens: ['for=', 'proto=https', 'by=', ';', ',', '"', '[', ']', '::1', '10.0.0.1', '203.0.113.9', ':80', '\n', ' '],
+    samples: ['for="[2001:db8::1]:4711";proto=https, for=10.0.0.2\n', '\n203.0.113.9, 10.0.0.1'],
+    limit: 64 * KIB,
+  },
+  'where a login leads': {
+    read: (text) => /^\/(?![/\\])/.test(placeOf(text, (app) => app === 'shop')),
+    tokens: [
+      '/console',
+      '/apps/shop/',
+      '/api/docs',
+      '/',
+      '//',
+      '\\',
+      '..',
+      '%2e',
+      '?',
+      '#',
+      'https:',
+      'evil.example',
+      '@',
+      '\t',
+    ],
+    samples: ['/console/apps/x?tab=1', '/apps/shop/page?x=1'],
+    limit: 64 * KIB,
+  },
+  'people, groups and tokens': {
+    read: (text) => {
+      const [email = '', name = '', groups = ''] = text.split('\n');
+      emailOf(text);
+      parseTokenName(name);
+      const identity = {
+        id: 'a',
+        email: parseEmail(email),
+        name: parsePersonName(name),
+        groups: parseGroups(groups.split(',')),
+      };
+      for (const [header, value] of Object.entries(identityHeaders(identity))) validateHeaderValue(header, value);
+      return !/[\s,]/.test(identity.email) && identity.groups.every((group) => !/[\s,]/.test(group));
+    },
+    tokens: ['ada', '@', '.', '-', 'example.com', '\n', 'Ada Lovelace', ',', 'sales', 'group:', '+', '_', '\u212a'],
+    samples: ['ada@example.com\nAda Løvelace\nsales,north', "o'x+y@a-b.example\nlaptop\na:b/c@d"],
+    limit: 64 * KIB,
+  },
   'Authorization headers': {
     read: tokenOf,
     tokens: ['Bearer ', 'Basic ', 'eDp0b2tlbg==', 'a', ':', '=', ' ', '\t'],
@@ -821,6 +909,15 @@ const apps: Record<string, Parser> = {
     tokens: ['\x08', '\x01', '\x12', '\x0a', '\xff', '\x80', '\x7f', '\xba\x01', '\x2a', '\x32', 'main', '\x00'],
     samples: ['\x32\x02\x08\x01', '\xba\x01\x08\x12\x06\x0a\x01a\x12\x01b', '\x2a\x06\x1a\x04\x42\x02\x0a\x00'],
     limit: 256 * KIB,
+  },
+  'tracebacks of missing modules': {
+    read: (text) => {
+      const name = missingModule(text.split('\n'));
+      return name === undefined || [packageOf(name), namesPackage(text, name)].length === 2;
+    },
+    tokens: ["ModuleNotFoundError: No module named '", 'Error', 'a.b', "'", '\n', ' ', 'cv2', '(', '_'],
+    samples: ["Traceback:\nModuleNotFoundError: No module named 'cv2'"],
+    limit: 64 * KIB,
   },
   'versions and conditions': {
     read: (text) => [fromPoetry(text), satisfies(text, '>=1'), satisfies('1.2', text)],
