@@ -36,12 +36,18 @@ test.each(['short', 'x'.repeat(201), 'ada@example.com', 'Ada@Example.com'])(
 
 test('a guess costs 32 MB and takes as long without an account', async () => {
   expect(128 * 2 ** COST.ln * COST.r).toBe(32 * 1024 * 1024);
-  const light = new Passwords(LIGHT);
-  const heavy = new Passwords({ ln: 13, r: 8, p: 1 });
-  const timed = async (passwords: Passwords): Promise<number> => {
-    const begun = performance.now();
-    await passwords.try('a guess', undefined);
-    return performance.now() - begun;
+  const passwords = new Passwords({ ln: 13, r: 8, p: 1 });
+  const hash = await passwords.hash('correct horse');
+  /** The shortest of three: what a busy machine adds is left out. */
+  const timed = async (stored: string | undefined): Promise<number> => {
+    const times: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const begun = performance.now();
+      await passwords.try('a guess', stored);
+      times.push(performance.now() - begun);
+    }
+    return Math.min(...times);
   };
-  expect(await timed(heavy)).toBeGreaterThan(await timed(light));
+  const withAccount = await timed(hash);
+  expect(await timed(undefined)).toBeGreaterThan(withAccount / 3);
 });
