@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { trimEnd } from '../lib/trim-end.js';
 
 /**
  * The CSRF token of one form: good for the path that the form is sent to, and for one session. From it neither another
@@ -16,7 +17,7 @@ export function formToken(csrf: string, path: string): string {
 function plainPath(path: string): string {
   const bare = path.split('?', 1)[0] ?? '';
   try {
-    return decodeURIComponent(bare).replace(/\/+$/, '');
+    return trimEnd(decodeURIComponent(bare), '/');
   } catch {
     return bare; // Not decodable, so nobody else encodes it differently.
   }

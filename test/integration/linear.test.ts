@@ -3,6 +3,7 @@ import { parseEnvFile } from '../../src/domain/config/env-file.js';
 import { checkSecrets, secretsFile, secretTexts, secretValues } from '../../src/domain/config/secrets.js';
 import { parseAppFile } from '../../src/domain/project/app-file.js';
 import { hints, keysInCode } from '../../src/domain/project/hints.js';
+import { plainPath } from '../../src/domain/project/layout.js';
 import { Links } from '../../src/domain/project/links.js';
 import { parsePackages } from '../../src/domain/project/packages-txt.js';
 import { parseTree } from '../../src/domain/project/tree.js';
@@ -16,6 +17,7 @@ import { reasonFrom } from '../../src/environments/reasons.js';
 import { LineSplitter } from '../../src/logs/lines.js';
 import { maskUrls } from '../../src/lib/mask-urls.js';
 import { Refusal } from '../../src/errors.js';
+import { formToken } from '../../src/web/form-token.js';
 
 /** An input of about so many characters. */
 type Shape = (size: number) => string;
@@ -66,6 +68,14 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
       'many keys': lines((number) => `k${number}=1`),
       'many tables': lines((number) => `[a.b${number}]`),
       'nested lists': many('[', 'tags='),
+    },
+  },
+  'paths of an app': {
+    read: (text) => [plainPath(text), formToken('', text)],
+    shapes: {
+      'slashes in the middle': many('/', '', 'a'),
+      'dots and slashes': many('./', '', 'a'),
+      'spaces in the middle': many(' ', 'a', 'a'),
     },
   },
   '.python-version': {

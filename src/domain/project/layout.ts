@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
+import { trimEnd } from '../../lib/trim-end.js';
 
 const MAX_PATH = 500;
 
@@ -72,11 +73,7 @@ export function changeLayout(layout: Layout, change: LayoutChange): Layout {
 
 /** A path without what means nothing: spaces around it, "./" before it, "/" behind it. */
 export function plainPath(text: string): string {
-  return text
-    .trim()
-    .replace(/^(\.\/+)+/, '')
-    .replace(/\/+$/, '')
-    .replace(/^\.$/, '');
+  return trimEnd(text.trim().replace(/^(\.\/+)+/, ''), '/').replace(/^\.$/, '');
 }
 
 /** True where a path stays within the folder that it starts from, and can be given to a program as it is. */
