@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { parseRoute, parseWhole, withoutBase } from '../domain/app/route.js';
+import { networkOf } from '../domain/access/visitor.js';
 
 /** How long (ms) a body may stall, and the window (ms) in which at least `LEAST_BYTES` must arrive. */
 export interface Patience {
@@ -14,7 +15,7 @@ export interface ConnectionLimits {
   basePath: string;
   /** The maximum number of connections. */
   total: number;
-  /** The maximum per address. */
+  /** The maximum per address, or network of IPv6. */
   perAddress: number;
   /** Returns whether an address stands for many clients, such as a proxy's; only `total` applies to it. */
   manyBehind: (address: string) => boolean;
@@ -87,7 +88,8 @@ export class Connections {
     // What another protocol was declined on is begun again.
     if (this.#held.has(socket)) return;
     const address = socket.remoteAddress ?? '';
-    const count = (this.#counts.get(address) ?? 0) + 1;
+    const network = networkOf(address);
+    const count = (this.#counts.get(network) ?? 0) + 1;
     const { total, perAddress, manyBehind } = this.#limits;
     if (this.#held.size >= total || (count > perAddress && !manyBehind(address))) {
       socket.on('error', () => undefined);
@@ -98,13 +100,13 @@ export class Connections {
       return;
     }
     const now = { bytes: 0, at: Date.now() };
-    this.#counts.set(address, count);
+    this.#counts.set(network, count);
     this.#held.set(socket, { address, idle: now, window: { ...now }, taken: { ...now }, asked: undefined });
     socket.once('close', () => {
       this.#held.delete(socket);
-      const left = (this.#counts.get(address) ?? 1) - 1;
-      if (left === 0) this.#counts.delete(address);
-      else this.#counts.set(address, left);
+      const left = (this.#counts.get(network) ?? 1) - 1;
+      if (left === 0) this.#counts.delete(network);
+      else this.#counts.set(network, left);
     });
   }
 

@@ -4,7 +4,7 @@ import { emailOf, parseEmail } from '../../src/domain/access/email.js';
 import { parseGroups, parsePersonName } from '../../src/domain/access/account.js';
 import { identityHeaders } from '../../src/domain/access/identity.js';
 import { parseTokenName } from '../../src/domain/access/tokens.js';
-import { TrustedProxies } from '../../src/domain/access/visitor.js';
+import { networkOf, TrustedProxies } from '../../src/domain/access/visitor.js';
 import { APP_ID } from '../../src/domain/app/app.js';
 import { previewId } from '../../src/domain/app/preview.js';
 import { isPathWithin, listOf, plainPath } from '../../src/domain/project/layout.js';
@@ -720,7 +720,8 @@ const http: Record<string, Parser> = {
       const [forwarded = '', list = ''] = text.split('\n', 2);
       const socket = { remoteAddress: '127.0.0.1' } as never;
       const headers = { 'x-forwarded-for': list, ...(forwarded === '' ? {} : { forwarded }) };
-      return isIP(PROXIES.visitor({ socket, headers }).address) !== 0;
+      const { address } = PROXIES.visitor({ socket, headers });
+      return isIP(address) !== 0 && /^[\d.]+$|^([0-9a-f]{1,4}:){4}:\/64$/.test(networkOf(address));
     },
     tokens: ['for=', 'proto=https', 'by=', ';', ',', '"', '[', ']', '::1', '10.0.0.1', '203.0.113.9', ':80', '\n', ' '],
     samples: ['for="[2001:db8::1]:4711";proto=https, for=10.0.0.2\n', '\n203.0.113.9, 10.0.0.1'],

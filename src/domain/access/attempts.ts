@@ -1,6 +1,7 @@
 import { Refusal } from '../../errors.js';
+import { networkOf } from './visitor.js';
 
-/** What one address may still try. */
+/** What one address, or network of IPv6, may still try. */
 interface Budget {
   left: number;
   /** When it was counted, ms. */
@@ -56,8 +57,9 @@ export class Attempts {
   /** Counts a wrong one. */
   failed(address: string): void {
     const left = Math.max(0, this.#left(address) - 1);
-    this.#budgets.delete(address);
-    this.#budgets.set(address, { left, at: this.#now() });
+    const place = networkOf(address);
+    this.#budgets.delete(place);
+    this.#budgets.set(place, { left, at: this.#now() });
     if (this.#budgets.size > MAX_ADDRESSES) {
       for (const oldest of this.#budgets.keys()) {
         this.#budgets.delete(oldest);
@@ -68,7 +70,7 @@ export class Attempts {
 
   /** Takes back one that was counted before it was looked at, and was right. */
   right(address: string): void {
-    const budget = this.#budgets.get(address);
+    const budget = this.#budgets.get(networkOf(address));
     if (budget !== undefined) budget.left = Math.min(BURST, budget.left + 1);
   }
 
@@ -78,7 +80,7 @@ export class Attempts {
   }
 
   #left(address: string): number {
-    const budget = this.#budgets.get(address);
+    const budget = this.#budgets.get(networkOf(address));
     if (budget === undefined) return BURST;
     return Math.min(BURST, budget.left + Math.max(0, this.#now() - budget.at) / REFILL_MS);
   }

@@ -105,3 +105,22 @@ function protoOf(header: string | string[] | undefined): Visitor['proto'] {
 function withoutMapping(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
+
+/**
+ * The network within which a client can choose its address freely: of IPv6 the 64 bits that each customer is given
+ * (https://www.rfc-editor.org/rfc/rfc6177), of IPv4 the address itself. What is counted for each address is counted by this.
+ */
+export function networkOf(address: string): string {
+  const plain = withoutMapping(address);
+  if (isIP(plain) !== 6) return plain;
+  const [head = '', tail] = (plain.split('%', 1)[0] ?? '').split('::');
+  const groups = (text = ''): string[] => text.split(':').filter((group) => group !== '');
+  const [left, right] = [groups(head), groups(tail)];
+  // The last two may be written as an IPv4 address.
+  const missing = 8 - left.length - right.length - (plain.includes('.') ? 1 : 0);
+  const all = [...left, ...Array.from({ length: Math.max(0, missing) }, () => '0'), ...right];
+  return `${all
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}

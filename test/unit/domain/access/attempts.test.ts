@@ -33,3 +33,10 @@ test('only a limited number of addresses is remembered', () => {
   for (let i = 0; i < 10_050; i += 1) attempts.failed(`address ${i}`);
   expect(attempts.size).toBe(10_000);
 });
+
+test('a client cannot guess more by taking another address of its IPv6 network', () => {
+  const attempts = new Attempts(() => 0);
+  for (let i = 0; i < 20; i += 1) attempts.failed(`2001:db8:1:2::${i.toString(16)}`);
+  expect(() => attempts.demand('2001:db8:1:2:3:4:5:6')).toThrow(TooManyAttempts);
+  expect(() => attempts.demand('2001:db8:1:3::1')).not.toThrow();
+});

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isProxyEntry, TrustedProxies } from '../../../../src/domain/access/visitor.js';
+import { TrustedProxies, isProxyEntry, networkOf } from '../../../../src/domain/access/visitor.js';
 
 const proxies = new TrustedProxies(['127.0.0.1', '10.0.0.0/8', '2001:db8::/32']);
 const asked = (remoteAddress: string | undefined, headers: Record<string, string | string[]> = {}): unknown =>
@@ -65,4 +65,18 @@ it('proxies are configured by address or network', () => {
     expect([text, isProxyEntry(text)]).toEqual([text, true]);
   for (const text of ['', 'proxy', '10.0.0.0/33', '10.0.0.0/', '::1/129', '1.2.3', '10.0.0.0/8/8'])
     expect([text, isProxyEntry(text)]).toEqual([text, false]);
+});
+
+it.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['2001:0DB8:0001:0002:3:4:5:6', '2001:db8:1:2::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['64:ff9b:1:2::192.0.2.1', '64:ff9b:1:2::/64'],
+  ['1:2::3:4:5:192.0.2.1', '1:2:0:3::/64'],
+  ['', ''],
+])('the network of %j is %j', (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });
