@@ -695,7 +695,7 @@ test('an app cannot set the session cookie when it opens a WebSocket either', as
   await allGone();
 });
 
-test('a response that goes on ends within a second once its visitor may not open the app any more', async () => {
+test('a streamed response ends within a second once its visitor may no longer open the app', async () => {
   upstream.handler = (_, response) => void response.write('first');
   const client = raw('GET /apps/demo/stream HTTP/1.1\r\nHost: h\r\n\r\n');
   await until('the response has begun', () => client.text().includes('first'));
@@ -706,7 +706,7 @@ test('a response that goes on ends within a second once its visitor may not open
   await allGone();
 });
 
-test('a request that waits for its app is refused if its visitor may not open it any more', async () => {
+test('a request that waits for its app is refused if its visitor may no longer open it', async () => {
   backend.state = 'starting';
   const answer = ask('/apps/demo/data.json');
   await until('the request has come', () => open.size > 0);

@@ -384,14 +384,20 @@ export const MUTATIONS = [
   [
     'integration/doors',
     'git/handler.ts',
-    "if (!pushes && error instanceof Refusal && error.code === 'app-not-found') throw noApp(app);",
-    '',
+    "if (pushes && !exists) return rights.demand(by, 'create');",
+    "if (pushes && !exists) return rights.demand(by, 'create');\n    if (!exists) throw noApp(app);",
   ],
   [
     'unit/web/people',
     'web/api/server.ts',
     'api.sessions.makeCode(signedIn(ctx).principal)',
     "api.sessions.makeCode({ name: 'admin', ...(signedIn(ctx) === undefined ? { account: '' } : {}) })",
+  ],
+  [
+    'unit/domain/access/attempts unit/gateway/connections',
+    'domain/access/visitor.ts',
+    'if (isIP(bare) !== 6) return bare;',
+    'if (bare !== "") return bare;',
   ],
 
   // 14: who may open an app

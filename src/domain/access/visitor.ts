@@ -111,13 +111,13 @@ function withoutMapping(address: string): string {
  * (https://www.rfc-editor.org/rfc/rfc6177), of IPv4 the address itself. What is counted for each address is counted by this.
  */
 export function networkOf(address: string): string {
-  const plain = withoutMapping(address);
-  if (isIP(plain) !== 6) return plain;
-  const [head = '', tail] = (plain.split('%', 1)[0] ?? '').split('::');
+  const bare = withoutMapping(address);
+  if (isIP(bare) !== 6) return bare;
+  const [head = '', tail] = (bare.split('%', 1)[0] ?? '').split('::');
   const groups = (text = ''): string[] => text.split(':').filter((group) => group !== '');
   const [left, right] = [groups(head), groups(tail)];
   // The last two may be written as an IPv4 address.
-  const missing = 8 - left.length - right.length - (plain.includes('.') ? 1 : 0);
+  const missing = 8 - left.length - right.length - (bare.includes('.') ? 1 : 0);
   const all = [...left, ...Array.from({ length: Math.max(0, missing) }, () => '0'), ...right];
   return `${all
     .slice(0, 4)
