@@ -6,6 +6,7 @@ const allowed = {
   store: ['logs', 'domain', 'lib'],
   runtime: ['logs', 'domain', 'lib'],
   redis: ['runtime', 'domain', 'lib'],
+  backup: ['lib'],
   environments: ['runtime', 'logs', 'domain', 'lib'],
   gateway: ['store', 'domain', 'lib'],
   'app-config': ['store', 'logs', 'domain', 'lib'],
@@ -16,8 +17,8 @@ const allowed = {
   host: ['in-place', 'apps', 'deploys', 'serving', 'app-config', 'store', 'logs', 'domain', 'lib'],
   pictures: ['host', 'runtime', 'store', 'domain', 'lib'],
   git: ['host', 'apps', 'deploys', 'runtime', 'store', 'logs', 'domain', 'lib'],
-  web: ['host', 'in-place', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
-  cli: ['web', 'runtime', 'lib'],
+  web: ['backup', 'host', 'in-place', 'apps', 'deploys', 'store', 'logs', 'domain', 'lib'],
+  cli: ['web', 'backup', 'runtime', 'lib'],
   server: undefined,
 };
 const rooms = Object.keys(allowed);

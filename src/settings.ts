@@ -1,5 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
+import type { BackupPlan } from './backup/backups.js';
+import { parsePlace, s3Access, type S3Access } from './backup/place.js';
 import { needsTwoOrigins, withPort } from './domain/access/origins.js';
 import { isProxyEntry } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
@@ -52,6 +54,9 @@ export interface Config {
   diskFloor: { bytes: number; files: number };
   /** The default memory limit (MB) per app; 0 = none. */
   memoryLimitMb: number;
+  /** How many processes and threads an app may have, and how many cores it may use; 0 = no limit. */
+  taskLimit: number;
+  cpuLimit: number;
   /** The most (MB) that an app may choose for an upload and for one message to a browser. */
   optionLimits: { uploadMb: number; messageMb: number };
   /** Time limits (ms) for building an environment and for starting a process. */
@@ -76,6 +81,9 @@ export interface Config {
     /** After this long without a push and without a visitor, in ms; 0 = never. */
     idleMs: number;
   };
+  /** Backups that are made by themselves; undefined = none. And how S3 is reached, where that is set. */
+  backup: BackupPlan | undefined;
+  s3: S3Access | undefined;
   /** True if gallery pictures are screenshots, provided that Chromium is installed. */
   pictures: boolean;
   /** PATH and HOME for child processes. */
@@ -181,6 +189,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   };
   const publicBase = readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes);
   const appsOrigin = readAppsOrigin(read('APPS_PORT'), read('APPS_BASE'), { bind, port, publicBase }, mistakes);
+  const [s3, backupTo] = [s3Access(env), placeOf(read('BACKUP'), cwd)];
+  if (backupTo?.startsWith('s3://') === true && (parsePlace(backupTo) === undefined || s3 === undefined))
+    mistakes.push(
+      'For STREAMLIT_HOST_BACKUP=s3://bucket/prefix, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set, and the bucket must be a valid name.',
+    );
   const config: Config = {
     port,
     bind,
@@ -223,6 +236,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       files: integer('DISK_FLOOR_FILES', 5_000, 0, 1_000_000_000),
     },
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
+    taskLimit: integer('PROCESS_LIMIT', 1_024, 0, 1_000_000),
+    cpuLimit: span('CPU_LIMIT', 0, { word: 'cores', ms: 1, max: 1_024 }),
     optionLimits: {
       uploadMb: integer('UPLOAD_LIMIT_MB', 1_000, 1, 1_048_576),
       messageMb: integer('MESSAGE_LIMIT_MB', 1_000, 1, 1_048_576),
@@ -237,6 +252,16 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     },
     sleep: { afterMs: minutes('SLEEP_AFTER_MINUTES', 0), idlePageMs: minutes('IDLE_PAGE_MINUTES', 240) },
     previews: { on: oneOf('PREVIEWS', ['off', 'on']) === 'on', idleMs: days('PREVIEW_DAYS', 14) },
+    backup:
+      backupTo === undefined
+        ? undefined
+        : {
+            to: backupTo,
+            everyMs: integer('BACKUP_HOURS', 24, 1, 8_760) * 3_600_000,
+            keep: integer('BACKUP_KEEP', 7, 1, 1_000),
+            key: oneOf('BACKUP_KEY', ['off', 'on']) === 'on',
+          },
+    s3,
     pictures: oneOf('PICTURES', ['auto', 'off']) === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
@@ -254,6 +279,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+/** A folder, made absolute, or a place in S3. */
+function placeOf(text: string | undefined, cwd: string): string | undefined {
+  return text === undefined || text.startsWith('s3://') ? text : resolve(cwd, text);
 }
 
 function localHostOf(bind: string): string {

@@ -4,6 +4,7 @@ import { movesBranch, type Release } from '../domain/app/release.js';
 import { parseTree, type TreeEntry } from '../domain/project/tree.js';
 import type { Deploys } from '../deploys/deploys.js';
 import type { Deploy } from '../deploys/ongoing.js';
+import { rebuild } from '../deploys/rebuild.js';
 import { Refusal } from '../errors.js';
 import type { Serving } from '../serving/serving.js';
 import type { AppStore } from '../store/apps.js';
@@ -53,8 +54,10 @@ export class RepositorySource implements AppSource {
     return onItsWay(app)?.commit ?? branch ?? app.releases.at(-1)?.commit;
   }
 
-  async start(app: App): Promise<void> {
-    await this.#options.serving.start(await this.#wanted(app));
+  /** After a restore its environment is built first, and a deploy starts it. */
+  async start(app: App, by: Principal): Promise<void> {
+    const wanted = await this.#wanted(app);
+    if ((await rebuild(this.#options, wanted, by)) === undefined) await this.#options.serving.start(wanted);
   }
 
   async callOffStart(): Promise<void> {

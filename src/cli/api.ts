@@ -32,6 +32,10 @@ export type Overview = Pick<OverviewAnswer, 'config_mistakes'> & {
   waits_for?: string[];
 };
 
+/** How long (ms) the answer to what takes its time may take. */
+const LONG_MS = 6 * 3_600_000;
+/** How long (ms) a download may be silent. */
+const DOWNLOAD_SILENCE_MS = 10 * 60_000;
 /** How long (ms) a stream may be silent; the server sends a keep-alive every 15 seconds. */
 const STREAM_SILENCE_MS = 45_000;
 
@@ -70,6 +74,12 @@ export class Api {
     return this.#json('POST', path, body);
   }
 
+  /** Sends what takes its time to be answered. @param body sent as JSON */
+  async postLong<T>(path: string, body: object): Promise<T> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#parse(await this.#send('POST', path, headers, JSON.stringify(body), LONG_MS));
+  }
+
   /** @param body sent as JSON */
   async patch<T>(path: string, body: object): Promise<T> {
     return this.#json('PATCH', path, body);
@@ -94,6 +104,11 @@ export class Api {
   async form<T>(method: 'POST' | 'PATCH', path: string, form: { boundary: string; body: Readable }): Promise<T> {
     const headers = { 'content-type': `multipart/form-data; boundary=${form.boundary}` };
     return this.#parse(await this.#send(method, path, headers, form.body));
+  }
+
+  /** Opens a stream of bytes. */
+  async download(path: string): Promise<Readable> {
+    return this.#send('GET', path, undefined, undefined, DOWNLOAD_SILENCE_MS);
   }
 
   /** Opens a stream of server-sent events. @param lastId the last event that came */

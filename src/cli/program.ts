@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { Context, GlobalOptions } from './context.js';
+import type { BackupOptions } from './backup.js';
 import type { Verb } from './completion.js';
 import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
@@ -91,6 +92,23 @@ export function createProgram(make: MakeContext, version: string): Command {
     .command('doctor')
     .description('check the server: cages, permissions, origins and Redis; exits with 1 if something is wrong')
     .action(async (_options: unknown, command: Command) => (await import('./doctor.js')).doctor(cli(command)));
+  program
+    .command('backup')
+    .argument('<to>', 'the file, or s3://bucket/prefix, where the server uploads it')
+    .option('--with-key', 'include the key for config and secrets, and the admin token')
+    .option('--keep <n>', 'keep only the newest n backups (s3:// only)')
+    .description('back up the server while it runs')
+    .action(async (to: string, options: BackupOptions, command: Command) =>
+      (await import('./backup.js')).backup(cli(command), to, options),
+    );
+  program
+    .command('restore')
+    .argument('<from>', 'the file, or s3://bucket/name')
+    .option('--key <file>', 'the copy of vault.key, for a backup without it')
+    .description('restore a backup into the empty data folder')
+    .action(async (from: string, options: { key?: string }, command: Command) =>
+      (await import('./restore.js')).restore(cli(command), from, options),
+    );
   program
     .command('refresh')
     .description('reload config.json and the apps folder')

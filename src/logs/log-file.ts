@@ -57,22 +57,24 @@ export class LogFile {
    * Where the file has grown too large, moves it to `.1` and starts a new one; to be called every second. Children hold
    * the file open, so it is copied and emptied; what a child writes between the two is lost. Of a flood only the last
    * part is kept, and where the disk is full, nothing is.
+   * @param options.most how many bytes of it are kept at most, from its end; as many as fit unless given
    * @returns whether it was rotated
    */
-  rotateIfLarge(): Promise<boolean> {
+  rotateIfLarge({ most }: { most?: number } = {}): Promise<boolean> {
     return this.#inTurn(async () => {
       const size = await sizeOf(this.path);
       if (size <= this.#maxBytes) return false;
-      if (this.#keep > 0) await this.#keepPart(size);
+      if (this.#keep > 0) await this.#keepPart(size, most);
       await truncate(this.path, 0);
       return true;
     });
   }
 
-  async #keepPart(size: number): Promise<void> {
+  async #keepPart(size: number, most: number | undefined): Promise<void> {
+    const from = most !== undefined ? Math.max(0, size - most) : size > 2 * this.#maxBytes ? size - this.#maxBytes : 0;
     const draft = `${this.path}.new`;
     try {
-      await copyEnd(this.path, draft, size > 2 * this.#maxBytes ? size - this.#maxBytes : 0, 2 * this.#maxBytes);
+      await copyEnd(this.path, draft, from, 2 * this.#maxBytes);
       for (let part = this.#keep; part > 1; part -= 1)
         await renameIfThere(`${this.path}.${part - 1}`, `${this.path}.${part}`);
       await rename(draft, `${this.path}.1`);

@@ -10,7 +10,7 @@ import { howItEnded, nameOf, whereItListens } from './describe.js';
 import { HangWatch } from './hang.js';
 import type { ProcessSpec } from './process-spec.js';
 import { waitForHealth } from './ready.js';
-import type { Exit, Instance, Lease, Runtime } from './runtime.js';
+import type { Exit, Instance, Lease, Runtime, Usage } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
@@ -52,6 +52,8 @@ export class AppProcess {
   /** Why it was ended, if not to stop it. */
   #excess = '';
   readonly #hang = new HangWatch();
+  /** What its log says already of what the system kept its instance from. */
+  #told = { kills: 0, refusals: 0 };
   #asking = false;
 
   constructor(spec: ProcessSpec, runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>, changed: ProcessListener) {
@@ -229,9 +231,15 @@ export class AppProcess {
     await this.#stopping;
   }
 
-  /** Ends it at once if it exceeds its memory limit, which counts as a crash. @param used resident memory with its children, in bytes */
-  async limitMemory(used: number): Promise<void> {
-    const { memoryLimit } = this.spec;
+  /** Ends it at once if it exceeds its memory limit, which counts as a crash, and logs what the system kept it from. */
+  async holdToLimits({ memory: used, kills = 0, refusals = 0 }: Usage): Promise<void> {
+    const { memoryLimit, taskLimit } = this.spec;
+    if (kills > this.#told.kills) await this.#say('a process of the app was ended because the app used up its memory');
+    if (refusals > this.#told.refusals)
+      await this.#say(
+        `the app has reached its limit of ${taskLimit} processes and threads and could not start another`,
+      );
+    this.#told = { kills, refusals: refusals > 0 ? Infinity : 0 };
     if (memoryLimit === undefined || used <= memoryLimit || this.#instance === undefined || this.#over) return;
     const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
     this.#excess = `the app used ${has} MB of memory; its limit is ${may} MB`;
@@ -329,6 +337,9 @@ export class AppProcess {
 
   #own(instance: Instance, startedAt: Date): void {
     this.#instance = instance;
+    this.#told = { kills: 0, refusals: 0 };
+    const { memoryLimit: memory, taskLimit: tasks, cpuLimit: cpu } = this.spec;
+    instance.limit({ memory, tasks, cpu });
     this.#address = instance.address ?? NOWHERE;
     this.#startedAt = startedAt;
     void instance.ended.then((exit) => this.#ended(instance, exit));
@@ -339,7 +350,9 @@ export class AppProcess {
     this.#instance = undefined;
     const ranFor = Date.now() - this.#startedAt.getTime();
     this.#crashes = countCrash(this.#crashes, ranFor);
-    this.#lastExit = this.#excess || howItEnded(exit);
+    const limit = this.spec.memoryLimit;
+    const of = exit.outOfMemory === true && limit !== undefined ? ` limit of ${Math.round(limit / 1_000_000)} MB` : '';
+    this.#lastExit = this.#excess || `${howItEnded(exit)}${of}`;
     this.#excess = '';
     void this.#say(`${this.#lastExit} (${nameOf(instance.record, ' ')}, after ${(ranFor / 1000).toFixed(1)} s)`);
     this.#swept = this.#swept.then(() => instance.sweep()).catch(() => undefined);

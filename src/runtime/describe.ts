@@ -16,7 +16,8 @@ export function whereItListens(port: number | undefined, ports: readonly number[
 }
 
 /** Says how a process ended: by a signal, or with a code. */
-export function howItEnded({ code, signal }: Exit): string {
+export function howItEnded({ code, signal, outOfMemory }: Exit): string {
+  if (outOfMemory === true) return 'the app used up its memory';
   if (signal !== null) return `the app was killed by ${signal}`;
   return code === null ? 'the app exited' : `the app exited with code ${code}`;
 }

@@ -27,6 +27,9 @@ export interface ProcessSpec {
   startLimitMs: number;
   /** The limit of resident memory of it and its children, in bytes; omitted = no limit. */
   memoryLimit?: number | undefined;
+  /** How many processes and threads it may have, and how many cores it may use; omitted = no limit. */
+  taskLimit?: number | undefined;
+  cpuLimit?: number | undefined;
   log: LogFile;
 }
 

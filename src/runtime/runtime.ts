@@ -54,6 +54,16 @@ export interface BeginSpec {
   listener?: boolean;
 }
 
+/** What an instance may use; omitted = no limit. */
+export interface Limits {
+  /** In bytes. */
+  memory?: number | undefined;
+  /** Processes and threads. */
+  tasks?: number | undefined;
+  /** Cores. */
+  cpu?: number | undefined;
+}
+
 /** One running interpreter of an app, from its start to its end. */
 export interface Instance {
   readonly record: InstanceRecord;
@@ -64,6 +74,8 @@ export interface Instance {
   readonly running: boolean;
   /** Resolves once it has ended by itself or was ended. */
   readonly ended: Promise<Exit>;
+  /** Sets what it may use, as far as the runtime can hold it to that. */
+  limit(limits: Limits): void;
   /** Tells it what to run: once, and one that was adopted was told before. */
   tell(order: Order): Promise<void>;
   /** True where it is this one that answers at the address: an answer proves nothing of who gave it. */
@@ -98,6 +110,8 @@ export interface Order {
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** True where it was ended because its memory was used up. */
+  outOfMemory?: boolean;
 }
 
 /** What an instance uses. */
@@ -106,6 +120,9 @@ export interface Usage {
   memory: number;
   /** The processor time that it has had since its start, in seconds of one core. */
   cpuSeconds: number;
+  /** How many of its processes the system has ended for want of memory, and how many more it kept it from starting. */
+  kills?: number;
+  refusals?: number;
 }
 
 /** A port where the instances of one process answer: kept over its restarts for as long as nobody else takes it. */

@@ -11,6 +11,7 @@ import { PushedApps } from '../apps/pushed-apps.js';
 import { Removal } from '../apps/removal.js';
 import { RepositorySource } from '../apps/repository-source.js';
 import { AppSources } from '../apps/source.js';
+import { Backups } from '../backup/backups.js';
 import { Deploys } from '../deploys/deploys.js';
 import { FolderReleases } from '../deploys/folder-release.js';
 import { HeadStarts } from '../deploys/head-starts.js';
@@ -48,6 +49,7 @@ import type { PictureCage } from '../pictures/chromium.js';
 import { RedisProbe } from '../redis/probe.js';
 import { startRedis } from '../redis/server.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
+import { ControlGroups } from '../runtime/process/control-groups.js';
 import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
@@ -87,7 +89,7 @@ export interface ComposeOptions {
   /** Marks our child processes. */
   mark: string;
   /** Does what a full disk keeps from being done now. */
-  later: Pick<Later, 'attempt' | 'missing'>;
+  later: Pick<Later, 'attempt' | 'tidy' | 'missing'>;
   /** The path of the public base. */
   basePath: string;
   /** The URL of an app. */
@@ -116,6 +118,7 @@ export interface Composed {
   cage: Cage;
   /** What the server needs in order to deploy. */
   readiness: Readiness;
+  backups: Backups;
   url: (app: string) => string;
   /** Makes what runs match what is wanted. Nothing is deployed before that. */
   begin(): Promise<void>;
@@ -145,7 +148,9 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const ports = new Ports(config.ports);
   const data = await realpath(paths.data);
   const { tmp, appSockets: sockets } = paths;
-  const runtime = new ProcessRuntime({ mark, data, ports, tmp, sockets, cage });
+  const groups = ControlGroups.open(mark);
+  if (groups === undefined) logger.info('No control groups can be made here, so memory limits are only watched.');
+  const runtime = new ProcessRuntime({ mark, data, ports, tmp, sockets, cage, groups });
   await forgetCopied({ store, runtime });
   // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
@@ -230,6 +235,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     home: config.home,
     launcher,
     memoryLimitMb: config.memoryLimitMb,
+    taskLimit: config.taskLimit,
+    cpuLimit: config.cpuLimit,
     optionLimits: config.optionLimits,
     startLimitMs: config.limits.startMs,
     sessionTtlMs: config.drain.ttlMs,
@@ -293,6 +300,15 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const repositorySource = new RepositorySource({ store, paths, git, deploys, serving });
   const sources = new AppSources({ repository: repositorySource, folder: folderSource });
   const maintenance = new Maintenance({ store, paths, git, mark: buildMark(mark), logger });
+  const backups = new Backups({
+    ...{ data: paths.data, tmp: paths.tmp, path: config.path, plan: config.backup, s3: config.s3, logger },
+    hold: () => {
+      const releases = store.list().map(({ id }) => maintenance.hold(id));
+      return () => {
+        for (const release of releases) release();
+      };
+    },
+  });
   const newApps = new NewApps({ store, paths, git, turns });
   const pushed = new PushedApps({ store, paths, git, newApps, inspector, room, maintenance });
   const files = new AppFiles({ store, paths, git, sources, deploys, inspector, turns });
@@ -358,22 +374,25 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     },
     cage,
     readiness,
+    backups,
     url,
     async begin() {
       // In parallel: a push that arrives at once waits for it.
       void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();
-      await later.attempt('remove unused previews', () => previews.look());
-      await later.attempt('remove old releases', () => pruner.tidy());
+      await later.tidy('remove unused previews', () => previews.look());
+      await later.tidy('remove old releases', () => pruner.tidy());
       queue.begin();
       mender.begin();
       maintenance.begin();
+      await backups.begin();
     },
     async rest() {
       await watcher.close();
       await mender.close();
       await maintenance.close();
+      await backups.close();
       await deploys.stop();
       await headStarts.close();
       await adoption.close();
@@ -386,6 +405,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       await (keepApps ? serving.leave() : serving.end());
       await reader.close();
       await redis?.stop();
+      if (!keepApps) groups?.remove();
     },
   };
 }

@@ -212,6 +212,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     uploads,
     check: () => runChecks(checks),
     troubles: () => composed.readiness.troubles(),
+    backups: composed.backups,
     stopServer: (how) => stop.ask(how),
     closing: stop.asked,
     version: await versionOf(root),

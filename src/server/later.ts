@@ -56,6 +56,13 @@ export class Later {
     }
   }
 
+  /** As `attempt`, for what keeps no server from running: what fails for another reason is logged. */
+  async tidy(what: string, work: () => Promise<unknown>): Promise<void> {
+    await this.attempt(what, work).catch((error: unknown) =>
+      this.#logger.warn({ error: messageOf(error) }, `Could not ${what}. It is tried again at the next start.`),
+    );
+  }
+
   /** Tries again what is missing, in its order, until one cannot be done. */
   async retry(): Promise<void> {
     for (let [step] = this.#steps; step !== undefined; [step] = this.#steps) {

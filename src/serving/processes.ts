@@ -57,6 +57,9 @@ export interface ProcessesOptions {
   memoryLimitMb: number;
   /** The most that apps may choose of Streamlit's options. */
   optionLimits: OptionLimits;
+  /** How many processes and threads an app may have, and how many cores it may use; 0 = no limit. */
+  taskLimit: number;
+  cpuLimit: number;
   /** How long a process may take to answer its health check, in ms. */
   startLimitMs: number;
   /** How long Streamlit keeps the state of a disconnected page, in ms. */
@@ -108,6 +111,8 @@ export class Processes {
         healthPath: `${basePath}/apps/${app}/_stcore/health`,
         startLimitMs,
         memoryLimit: limitMb === 0 ? undefined : limitMb * MB,
+        taskLimit: this.#options.taskLimit || undefined,
+        cpuLimit: this.#options.cpuLimit || undefined,
         log: new LogFile(paths.runLog(app, release.number)),
         ...(ahead && { ahead }),
       },

@@ -15,6 +15,7 @@ import { linkLive } from '../store/links.js';
 import type { Paths } from '../store/paths.js';
 import { drained, type DrainLimits } from './drain.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
+import { Floods } from './floods.js';
 import type { Processes } from './processes.js';
 
 export interface ServingOptions {
@@ -59,6 +60,7 @@ export class Serving {
   readonly #adopting = new Set<string>();
   /** All running processes, including those that are not live yet. */
   readonly #running = new Set<AppProcess>();
+  readonly #floods: Floods;
   readonly #closed = new AbortController();
   readonly #looks: NodeJS.Timeout;
   readonly #checks: NodeJS.Timeout;
@@ -70,6 +72,7 @@ export class Serving {
     this.#background = new Background((error, facts) =>
       options.logger.warn({ ...facts, err: error }, 'app process work failed'),
     );
+    this.#floods = new Floods((work) => this.#background.own(work));
     this.#looks = setInterval(() => this.#look(), LOOK_MS);
     this.#checks = setInterval(() => this.#checkHealth(), CHECK_MS);
     for (const timer of [this.#looks, this.#checks]) timer.unref();
@@ -229,6 +232,7 @@ export class Serving {
   async end(): Promise<void> {
     this.#closed.abort();
     for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
+    this.#floods.close();
     await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
     await this.#background.settled();
   }
@@ -237,6 +241,7 @@ export class Serving {
   async leave(): Promise<void> {
     this.#closed.abort();
     for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
+    this.#floods.close();
     for (const { process } of this.#all()) process.leave();
     await this.#background.settled();
     for (const { target } of this.#all()) target.agent.destroy();
@@ -244,11 +249,14 @@ export class Serving {
 
   /** Keeps processes from filling the disk or the memory. */
   #look(): void {
-    const limited = [...this.#running].some((process) => process.spec.memoryLimit !== undefined);
+    const limited = [...this.#running].some(
+      ({ spec }) => spec.memoryLimit !== undefined || spec.taskLimit !== undefined,
+    );
     const usage = limited ? this.#options.runtime.usage() : undefined;
     for (const process of this.#running) {
-      this.#background.own(process.spec.log.rotateIfLarge());
-      this.#background.own(process.limitMemory(usage?.get(process.mark ?? '')?.memory ?? 0));
+      this.#background.own(this.#floods.look(process.spec.log));
+      const used = usage?.get(process.mark ?? '');
+      if (used !== undefined) this.#background.own(process.holdToLimits(used));
     }
   }
 

@@ -60,6 +60,7 @@ export interface WebOptions {
   check: ApiContext['check'];
   /** What keeps deploys from being run. Cheap. */
   troubles: ApiContext['troubles'];
+  backups: ApiContext['backups'];
   /** Ends the server; called when the answer to the request is on its way. */
   stopServer(options: { keepApps: boolean }): void;
   /** Aborted when the server ends, so that event streams end too. */
@@ -115,6 +116,7 @@ export function createWeb(options: WebOptions): RequestListener {
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),
+    backups: options.backups,
     uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
     stopServer: (how) => options.stopServer(how),
     closing: options.closing,

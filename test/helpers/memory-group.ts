@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A control group of the kernel's with little memory, as a small machine would have. */
@@ -29,11 +29,14 @@ export class MemoryGroup {
     return ['sh', '-c', `echo $$ > ${join(this.#folder, 'cgroup.procs')}; exec "$@"`, 'sh'];
   }
 
-  /** How often the kernel has ended a process of it for want of memory. */
+  /** How often the kernel has ended a process of it, or of a group below it, for want of memory. */
   get kills(): number {
-    const [file, name] =
-      this.#limit === 'memory.max' ? ['memory.events', 'oom_kill'] : ['memory.oom_control', 'oom_kill'];
-    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(readFileSync(join(this.#folder, file), 'utf8'))?.[1] ?? 0);
+    const file = this.#limit === 'memory.max' ? 'memory.events' : 'memory.oom_control';
+    // Those of version 2 count what is below them.
+    const below =
+      this.#limit === 'memory.max' ? [] : readdirSync(this.#folder, { recursive: true, withFileTypes: true });
+    const folders = below.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+    return [this.#folder, ...folders].reduce((sum, folder) => sum + killsIn(join(folder, file)), 0);
   }
 
   /** Nothing may run in it any more. */
@@ -43,6 +46,14 @@ export class MemoryGroup {
 
   #set(bytes: number): void {
     writeFileSync(join(this.#folder, this.#limit), String(bytes));
+  }
+}
+
+function killsIn(file: string): number {
+  try {
+    return Number(/^oom_kill (\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0; // The group has ended meanwhile.
   }
 }
 

@@ -1,9 +1,10 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
 import { startHost, until } from '../helpers/host.js';
-import { Project } from '../helpers/project.js';
+import { Person } from '../helpers/person.js';
+import { Project, run } from '../helpers/project.js';
 import { pushLive, visit } from '../helpers/pushing.js';
 
 const app = (text: string): Record<string, string> => ({
@@ -11,8 +12,9 @@ const app = (text: string): Record<string, string> => ({
   'requirements.txt': 'streamlit\n',
 });
 
-test('a backup as in docs/operations.md restores the live releases with their config, in rebuilt environments', async () => {
+test('a backup that is made while the server is pushed to restores apps with their config and files, the key apart', async () => {
   const host = await startHost();
+  const person = await Person.of(host);
   const project = await Project.create(app('one'));
   for (const id of ['awake', 'stopped']) {
     await host.send('POST', '/apps', { name: id });
@@ -24,18 +26,58 @@ test('a backup as in docs/operations.md restores the live releases with their co
   await pushLive(project, host, 'awake');
   expect((await host.send('POST', '/apps/awake/rollback', { release: 1 })).status).toBe(202);
   await until('the rollback is live', async () => (await host.app('awake')).release === 3);
+  await writeFile(join(host.data, 'apps/awake/storage/kept.txt'), 'kept');
 
-  const data = join(await scratch('streamlit-host-restore-'), 'data');
-  await mkdir(data);
-  for (const part of ['apps', 'vault.key'])
-    await cp(join(host.data, part), join(data, part), { recursive: true, verbatimSymlinks: true });
-  await host.stop();
-  // Its environments were left behind.
-  const restored = await startHost({ data });
-  await until('it is built and runs', async () => {
-    const { release, state } = await restored.app('awake');
-    return release === 4 && state === 'running';
+  await host.send('POST', '/apps', { name: 'busy' });
+  await host.send('PATCH', '/apps/busy/config', { vars: { REGION: 'south' } });
+  let over = false;
+  const busy = (async () => {
+    for (let at = 0; !over; at += 1) {
+      await project.commit(app(`busy-${at}`), `Busy ${at}`);
+      await pushLive(project, host, 'busy');
+    }
+  })();
+  await until('it is pushed to', async () => (await host.app('busy')).release === 1);
+  const folder = await scratch('streamlit-host-restore-');
+  const file = join(folder, 'backup.tar.gz');
+  const made = await person.run(['backup', file]);
+  expect(made).toMatchObject({
+    code: 0,
+    stdout: `Backup: ${file}\n`,
+    stderr: expect.stringContaining('vault.key') as string,
   });
+  over = true;
+  await busy;
+  await cp(join(host.data, 'vault.key'), join(folder, 'vault.key'));
+  await host.stop();
+
+  const data = join(folder, 'data');
+  const restore = (...more: string[]): ReturnType<Person['run']> =>
+    person.run(['restore', file, ...more], { env: { STREAMLIT_HOST_DATA: data } });
+  expect((await restore()).stderr).toContain('does not contain the key for config and secrets');
+  expect(await readdir(folder)).toEqual(['backup.tar.gz', 'vault.key']);
+  expect((await restore('--key', join(folder, 'vault.key'))).stdout).toContain(`to ${data}.`);
+  expect((await restore('--key', join(folder, 'vault.key'))).stderr).toContain(`${data} is not empty.`);
+  for (const id of ['awake', 'stopped', 'busy'])
+    await run(
+      'git',
+      ['-C', join(data, 'apps', id, 'repo.git'), 'fsck', '--strict', '--connectivity-only'],
+      folder,
+    ).then(({ code, output }) => expect(code, output).toBe(0));
+
+  const restored = await startHost({ data });
+  await until(
+    'it is built and runs',
+    async () => {
+      const { release, state } = await restored.app('awake');
+      return release === 4 && state === 'running';
+    },
+    150_000,
+  );
   expect(await visit(restored, 'awake')).toContain('one in north');
+  expect(await readFile(join(data, 'apps/awake/storage/kept.txt'), 'utf8')).toBe('kept');
   expect(await restored.app('stopped')).toMatchObject({ release: 1, state: 'stopped' });
-});
+  expect((await restored.api('/apps/stopped/start', { method: 'POST' })).status).toBe(200);
+  await until('it is built and runs too', async () => (await restored.app('stopped')).state === 'running', 150_000);
+  expect(await visit(restored, 'stopped')).toContain('one in north');
+}, 600_000);

@@ -7,9 +7,10 @@ import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
 import type { Address, SocketAddress } from '../../lib/address.js';
 import { lower } from '../../lib/priority.js';
-import type { BeginSpec, Exit, Instance, InstanceRecord, Order } from '../runtime.js';
+import type { BeginSpec, Exit, Instance, InstanceRecord, Limits, Order } from '../runtime.js';
 import { DESCRIPTOR, giveOrder } from './cage/order.js';
 import type { Caged, CageSpec } from './cage/spec.js';
+import type { ControlGroup, GroupUse } from './control-groups.js';
 import { endGroup } from './group.js';
 import { endMarked, MARK } from './marked.js';
 import type { Listener } from './listener.js';
@@ -38,6 +39,8 @@ export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines' | 'listene
   cage: ProcessCage;
   /** Puts it there; nothing where there is no cage. */
   wrap?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment' | 'listener'>) => Caged) | undefined;
+  /** What it is put into with all that it starts, where the machine has that. */
+  group?: ControlGroup | undefined;
 }
 
 /**
@@ -54,6 +57,7 @@ export class Child implements Instance {
   readonly ended: Promise<Exit>;
   readonly #stdin: Writable | undefined;
   readonly #draft: string | undefined;
+  readonly #group: ControlGroup | undefined;
   #watched = true;
 
   private constructor(parts: {
@@ -65,6 +69,7 @@ export class Child implements Instance {
     stdin?: Writable;
     draft?: string | undefined;
     ended?: Promise<Exit>;
+    group?: ControlGroup | undefined;
   }) {
     this.identity = parts.identity;
     this.mark = parts.mark;
@@ -73,7 +78,12 @@ export class Child implements Instance {
     this.address = parts.address;
     this.#stdin = parts.stdin;
     this.#draft = parts.draft;
-    this.ended = parts.ended ?? this.#watch();
+    this.#group = parts.group;
+    this.ended = (parts.ended ?? this.#watch()).then((exit) =>
+      (this.#group?.use()?.kills ?? 0) > 0 && (exit.signal === 'SIGKILL' || exit.code === null)
+        ? { ...exit, outOfMemory: true }
+        : exit,
+    );
   }
 
   /** @throws Refusal `app-not-started` where the command cannot be run */
@@ -116,6 +126,7 @@ export class Child implements Instance {
         hasCode(failure, 'ENOENT') ? gone : `Could not start ${command}: ${messageOf(failure)}.`,
       );
     }
+    spec.group?.add(child.pid);
     // It may end before it has heard its order: its end tells more than the broken pipe.
     child.stdin.on('error', () => undefined);
     child.unref();
@@ -129,19 +140,24 @@ export class Child implements Instance {
     const pid = (await descendantOf(child.pid, caged?.around ?? 0)) ?? child.pid;
     // What surrounds it may have started it before it was lowered itself.
     if (pid !== child.pid) lower(pid, 'app');
+    if (pid !== child.pid) spec.group?.add(pid);
     // A process that is gone already has no start time, and nothing is ever signalled without one.
     const identity = { pid, startTime: startTimeOf(pid) ?? '0' };
-    const { draft, cage, environment: begun } = spec;
+    const { draft, cage, environment: begun, group } = spec;
     const address = listener && { socket: listener.path };
-    return new Child({ identity, mark, cage, environment: begun, address, stdin: child.stdin, draft, ended });
+    return new Child({ identity, mark, cage, environment: begun, address, stdin: child.stdin, draft, ended, group });
   }
 
   /** Takes over what an earlier server started. @param address where the socket is reached that it was handed @returns undefined where it does not run any more; nothing was touched then */
-  static adopt(record: InstanceRecord, address: SocketAddress | undefined): Child | undefined {
+  static adopt(
+    record: InstanceRecord,
+    address: SocketAddress | undefined,
+    group: ControlGroup | undefined,
+  ): Child | undefined {
     const identity = identityOf(record);
     if (identity === undefined || !isRunning(identity)) return undefined;
     lower(identity.pid, 'app');
-    return new Child({ identity, mark: record.mark, cage: record.cage, address });
+    return new Child({ identity, mark: record.mark, cage: record.cage, address, group });
   }
 
   get record(): InstanceRecord {
@@ -150,6 +166,15 @@ export class Child implements Instance {
 
   get running(): boolean {
     return isRunning(this.identity);
+  }
+
+  limit(limits: Limits): void {
+    this.#group?.limit(limits);
+  }
+
+  /** What is in its group uses; undefined where it has none. */
+  use(): GroupUse | undefined {
+    return this.#group?.use();
   }
 
   /** Sends only what it did not start with, so that nothing that changed since is undone. */
@@ -185,6 +210,7 @@ export class Child implements Instance {
   /** What left its group (a daemon that an app started), or outlived its crash, is found by its mark and ended. */
   async sweep(): Promise<void> {
     await endMarked(this.mark, new Set());
+    await this.#group?.end();
     if (this.address !== undefined) await rm(this.address.socket, { force: true });
   }
 

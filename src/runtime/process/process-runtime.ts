@@ -10,6 +10,7 @@ import type { Cage } from './cage/cage.js';
 import { Child, identityOf, PROCESS, type ChildSpec } from './child.js';
 import { Listener, socketPath } from './listener.js';
 import { endMarked } from './marked.js';
+import type { ControlGroups } from './control-groups.js';
 import type { Ports } from './ports.js';
 import { isRunning, livesIn, usageOfGroups } from './proc.js';
 
@@ -25,6 +26,8 @@ export interface ProcessRuntimeOptions {
   sockets: string;
   /** What instances with confines are put into; nothing where there is none. */
   cage?: Pick<Cage, 'wrap' | 'kind'> | undefined;
+  /** Where the machine lets us make some: what holds instances to their limits. */
+  groups?: ControlGroups | undefined;
 }
 
 /**
@@ -46,11 +49,12 @@ export class ProcessRuntime implements Runtime {
   }
 
   async begin({ log, confines, listener: wanted, ...spec }: BeginSpec): Promise<Instance> {
-    const { tmp, cage } = this.#options;
+    const { tmp, cage, groups } = this.#options;
     const mark = `${this.#options.mark}/${spec.app}/${spec.release}/${randomUUID()}`;
     const draft = log === undefined ? join(tmp, `output-${randomUUID()}`) : undefined;
     const output = await (log ?? new LogFile(draft ?? '')).openForChild();
     const listener = wanted === true ? await Listener.open(this.#socketOf(mark)) : undefined;
+    const group = groups?.create(nameOf(mark));
     try {
       const caged: Pick<ChildSpec, 'cage' | 'wrap'> =
         confines === undefined || cage === undefined
@@ -59,11 +63,12 @@ export class ProcessRuntime implements Runtime {
               cage: { kind: cage.kind, ownUser: confines.uid !== undefined, network: confines.network !== false },
               wrap: (what) => cage.wrap({ ...confines, ...what }),
             };
-      const child = await Child.start({ ...spec, mark, output: output.fd, draft, ...caged, listener });
+      const child = await Child.start({ ...spec, mark, output: output.fd, draft, ...caged, listener, group });
       await listener?.handOver();
       return this.#own(child);
     } catch (error) {
       await listener?.discard();
+      await group?.end();
       throw error;
     } finally {
       await output.close();
@@ -72,7 +77,11 @@ export class ProcessRuntime implements Runtime {
 
   adopt(record: InstanceRecord): Promise<Instance | undefined> {
     const socket = this.#socketOf(record.mark);
-    const child = Child.adopt(record, existsSync(socket) ? { socket } : undefined);
+    const child = Child.adopt(
+      record,
+      existsSync(socket) ? { socket } : undefined,
+      this.#options.groups?.find(nameOf(record.mark)),
+    );
     return Promise.resolve(child === undefined ? undefined : this.#own(child));
   }
 
@@ -80,6 +89,7 @@ export class ProcessRuntime implements Runtime {
   async discard({ runtime, mark }: InstanceRecord): Promise<void> {
     if (runtime !== this.kind) return;
     await endMarked(mark, new Set());
+    await this.#options.groups?.find(nameOf(mark))?.end();
     await rm(this.#socketOf(mark), { force: true });
   }
 
@@ -91,21 +101,22 @@ export class ProcessRuntime implements Runtime {
   }
 
   async sweep(keep: ReadonlySet<string>, unknown: ReadonlySet<string> = new Set()): Promise<void> {
-    const { mark } = this.#options;
+    const { mark, groups } = this.#options;
     const isUnknown = (one: string): boolean => {
       const [, app = '', release] = one.slice(mark.length).split('/');
       return release !== undefined && unknown.has(app);
     };
     await endMarked(mark, { has: (one) => keep.has(one) || isUnknown(one) });
     if (unknown.size === 0) await this.#sweepSockets(keep);
+    groups?.sweep(new Set([...keep].map(nameOf)));
   }
 
   usage(): ReadonlyMap<string, Usage> {
     const usage = new Map<string, Usage>();
     if (this.#children.size === 0) return usage;
     const groups = usageOfGroups();
-    for (const [mark, { identity }] of this.#children) {
-      const group = groups.get(identity.pid);
+    for (const [mark, child] of this.#children) {
+      const group = child.use() ?? groups.get(child.identity.pid);
       if (group !== undefined) usage.set(mark, group);
     }
     return usage;
@@ -128,4 +139,9 @@ export class ProcessRuntime implements Runtime {
     void child.ended.then(() => this.#children.delete(child.mark));
     return child;
   }
+}
+
+/** What tells the group of an instance from others: the end of its mark. */
+function nameOf(mark: string): string {
+  return mark.slice(mark.lastIndexOf('/') + 1);
 }

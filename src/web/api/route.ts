@@ -1,6 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import type { Backups } from '../../backup/backups.js';
 import type { Verb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Host } from '../../host/host.js';
@@ -40,6 +41,7 @@ export interface ApiContext {
   check(): Promise<ChecksAnswer['checks']>;
   /** What keeps deploys from being run. */
   troubles(): Promise<readonly Trouble[]>;
+  backups: Pick<Backups, 'stream' | 'make'>;
   /** The folder for work in progress, and the most bytes of one upload. */
   uploads: { tmp: string; maxBytes: number };
   /** Ends the server, once this answer is on its way. */

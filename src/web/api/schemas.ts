@@ -134,6 +134,14 @@ export const bodies = {
       .regex(/^\//, 'must be an absolute path')
       .describe("The installation's folder or config.json, as an absolute path on the server."),
   }),
+  backup: z.strictObject({
+    to: z
+      .string()
+      .regex(/^s3:\/\//)
+      .describe('Where to, as s3://bucket/prefix. The server needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'),
+    key: z.boolean().default(false).describe('Whether the key for config and secrets, and the admin token, are in it.'),
+    keep: z.number().int().min(1).max(1_000).optional().describe('How many backups to keep there, with this one.'),
+  }),
   stop: z.strictObject({
     keep_apps: z.boolean().default(false).describe('true: stop only the server; the apps keep serving.'),
   }),
@@ -337,6 +345,10 @@ export const answers = {
       }),
     ),
   }),
+  backup: z.object({
+    place: z.string(),
+    removed: z.array(z.string()).describe('The names of older backups that were removed.'),
+  }),
   loginLink: z.object({ url: z.string(), expires_at: z.string() }),
   stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),
   problem: z
@@ -357,6 +369,7 @@ export type OverviewAnswer = z.infer<typeof answers.apps>;
 export type AppAnswer = z.infer<typeof answers.app>;
 export type PreviewsAnswer = Pick<z.infer<typeof answers.appWithPreviews>, 'previews_on' | 'previews'>;
 export type ChangedAnswer = z.infer<typeof answers.changed>;
+export type BackupAnswer = z.infer<typeof answers.backup>;
 export type ChecksAnswer = z.infer<typeof answers.checks>;
 export type DeployAnswer = z.infer<typeof answers.deploy>;
 export type RefreshedAnswer = z.infer<typeof answers.refreshed>;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { z } from 'zod';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -22,6 +25,56 @@ export function serverRoutes(api: ApiContext): Route[] {
       },
       async handle(ctx) {
         ctx.body = { checks: await api.check() };
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/server/backup',
+      tag: 'server',
+      can: 'server',
+      summary: 'Download a backup',
+      description:
+        'A compressed tar archive of accounts, records, repositories, config and storage, made while the server runs. ' +
+        'An archive that ends early is not complete: the server log says why.',
+      query: z.object({
+        key: z
+          .enum(['true', 'false'])
+          .default('false')
+          .describe('true: the key for config and secrets, and the admin token, are in it.'),
+      }),
+      codes: ['backup-running'],
+      answers: {
+        200: { description: 'The archive.', content: { 'application/gzip': { type: 'string', format: 'binary' } } },
+      },
+      async handle(ctx, { query }) {
+        const stream = new PassThrough();
+        const made = api.backups.stream(stream, query.key === 'true').catch((error: unknown) => {
+          stream.destroy(error as Error);
+          throw error;
+        });
+        // What is refused is answered; what fails later cuts the answer off.
+        await Promise.race([made, once(stream, 'readable')]);
+        made.catch((error: unknown) => api.logger.error({ err: error }, 'a backup failed'));
+        ctx.type = 'application/gzip';
+        ctx.body = stream;
+      },
+    }),
+
+    route({
+      method: 'post',
+      path: '/server/backups',
+      tag: 'server',
+      can: 'server',
+      summary: 'Back up to S3',
+      description: 'The server uploads the backup itself, and answers when it is complete.',
+      body: { 'application/json': bodies.backup },
+      codes: ['backup-running', 's3-failed', 's3-not-set'],
+      answers: { 201: { description: 'Where it is.', content: { 'application/json': answers.backup } } },
+      async handle(ctx) {
+        const { to, key, keep } = await readJson(ctx, bodies.backup);
+        ctx.body = await api.backups.make(to, key, keep);
+        ctx.status = 201;
       },
     }),
 

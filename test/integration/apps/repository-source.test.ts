@@ -94,15 +94,23 @@ it('a file too large to show is refused, but still listed', async () => {
 
 it.each(['start', 'restart'] as const)('to %s an app sets its desired state to running, and wakes it', async (what) => {
   const shop = await app([releaseOf(1, 'live')], 1, { wanted: 'stopped', asleep: true });
-  await source[what](shop);
+  await source[what](shop, system());
   expect(data.store.get('shop')).toMatchObject({ wanted: 'running', asleep: false, live: 1 });
   expect(ran).toEqual([[what, data.store.get('shop')]]);
   expect(deploys.asked).toEqual([]);
 });
 
+it('an app whose environment is missing, as after a restore, is built when it is started', async () => {
+  const shop = await app([releaseOf(1, 'live', { environment: 'gone' })], 1, { wanted: 'stopped' });
+  await source.start(shop, system('ada'));
+  expect(data.store.get('shop').wanted).toBe('running');
+  expect(deploys.asked).toMatchObject([{ app: 'shop', source: 'rollback', of: { number: 1 }, by: { name: 'ada' } }]);
+  expect(ran).toEqual([]);
+});
+
 it.each(['start', 'restart'] as const)('an app without a live release cannot %s, and stays stopped', async (what) => {
   const shop = await app([releaseOf(1, 'failed')], null, { wanted: 'stopped' });
-  await expect(source[what](shop)).rejects.toMatchObject({ code: 'nothing-deployed' });
+  await expect(source[what](shop, system())).rejects.toMatchObject({ code: 'nothing-deployed' });
   expect(data.store.get('shop').wanted).toBe('stopped');
   expect(ran).toEqual([]);
 });

@@ -78,6 +78,14 @@ it('LogFile keeps only the last part of a flood, from the beginning of a line', 
   expect((await stat(file)).size).toBe(0);
 });
 
+it('LogFile keeps no more of the end than it is told', async () => {
+  const log = new LogFile(file, { maxBytes: 1_000 });
+  await writeFile(file, Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`).join(''));
+  expect(await log.rotateIfLarge({ most: 100 })).toBe(true);
+  expect(await read(`${file}.1`)).toMatch(/^line \d+\n[^]*line 999\n$/);
+  expect((await stat(`${file}.1`)).size).toBeLessThanOrEqual(100);
+});
+
 it('LogFile stays small on disk after a flood of 2 GB', async () => {
   const log = new LogFile(file, { maxBytes: 1024 * 1024 });
   // The hole costs the test no time and no disk, but a careless copy would write all of it.

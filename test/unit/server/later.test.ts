@@ -30,6 +30,15 @@ it('a step that fails for any other reason fails the start', async () => {
   expect(later.missing).toEqual([]);
 });
 
+it('clean-up that fails for any other reason is logged, and the start continues', async () => {
+  const said: string[] = [];
+  const later = new Later({ warn: (_, text) => void said.push(text), info: () => undefined }, () =>
+    Promise.resolve(true),
+  );
+  await later.tidy('remove old releases', () => Promise.reject(new Error('a defect')));
+  expect([later.missing, said]).toEqual([[], ['Could not remove old releases. It is tried again at the next start.']]);
+});
+
 it('a step that fails without a reason is retried if the disk cannot be written', async () => {
   const later = new Later({ warn: () => undefined, info: () => undefined }, () => Promise.resolve(false));
   await later.attempt('a', () => Promise.reject(new Error("fatal: could not set 'core.filemode' to 'true'")));

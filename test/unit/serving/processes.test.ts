@@ -50,6 +50,8 @@ async function specOf(release: Release): Promise<ProcessSpec> {
     home: '/home/ada',
     launcher: '/host/python/launch.py',
     memoryLimitMb,
+    taskLimit: 0,
+    cpuLimit: 0,
     optionLimits: { uploadMb: 1_000, messageMb: 1_000 },
     startLimitMs: 1_000,
     sessionTtlMs: 1_500,

@@ -462,6 +462,10 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       },
       uploads: { tmp: join(folder, 'tmp') },
       troubles: () => Promise.resolve([]),
+      backups: {
+        stream: (to) => Promise.resolve(void to.end('archive')),
+        make: (to) => Promise.resolve({ place: `${to}/one.tar.gz`, removed: [] }),
+      },
       check: () => Promise.resolve([{ name: 'redis', ok: true, message: 'Redis answers.' }]),
       stopServer: (how) => void stopped.push(how),
       closing: closing.signal,
