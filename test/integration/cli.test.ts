@@ -51,7 +51,9 @@ describe('without a server', () => {
 
   it('the first steps are shown', async () => {
     expect((await cli(['status'])).stdout).toContain(`git push ${host.url}/git/`);
-    expect(parse((await cli(['status', '--json'])).stdout)).toEqual({ url: host.url, apps: [], config_mistakes: [] });
+    expect(parse((await cli(['status', '--json'])).stdout)).toEqual({
+      ...{ url: host.url, apps: [], config_mistakes: [], waits_for: [] },
+    });
   });
 });
 
@@ -278,7 +280,7 @@ describe('the doctor', () => {
     const { checks } = parse(well.stdout) as { checks: { name: string; ok: boolean }[] };
     expect([well.code, checks.map(({ name, ok }) => [name, ok])]).toEqual([
       0,
-      ['cage', 'user', 'origin', 'data', 'redis'].map((name) => [name, true]),
+      ['cage', 'user', 'origin', 'data', 'redis', 'disk', 'supervisor'].map((name) => [name, true]),
     ]);
     const { cage } = (await host.app('my-hello')) as { cage: { description: string } };
     expect((await cli(['status', 'my-hello'])).stdout).toContain(`\nCage: ${cage.description}\n`);
@@ -286,7 +288,7 @@ describe('the doctor', () => {
     const ill = await cli(['doctor']);
     await chmod(host.data, 0o700);
     expect(ill.code).toBe(1);
-    expect(ill.stdout).toContain(`problem  data    Other users of the machine can read ${host.data}.`);
+    expect(ill.stdout).toContain(`problem  data        Other users of the machine can read ${host.data}.`);
     expect(ill.stderr).toContain('Problems found: data.');
   });
 });
@@ -318,6 +320,7 @@ describe('the local server', () => {
         url: told[0]?.url,
         apps: [],
         config_mistakes: [],
+        waits_for: [],
       });
     } finally {
       const stopped = await cli(['stop', '--json'], { env });
