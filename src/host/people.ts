@@ -8,6 +8,7 @@ import {
   type Account,
   type AccountChange,
 } from '../domain/access/account.js';
+import { Attempts } from '../domain/access/attempts.js';
 import type { Identity } from '../domain/access/identity.js';
 import { parseEmail } from '../domain/access/email.js';
 import type { Principal } from '../domain/access/principal.js';
@@ -32,6 +33,8 @@ export interface Invited {
 /** Invites people, changes their accounts, and logs them in. */
 export class People {
   readonly #options: PeopleOptions;
+  /** Guesses of the password of an account by who uses its session or its token, by account. */
+  readonly #guesses = new Attempts();
 
   constructor(options: PeopleOptions) {
     this.#options = options;
@@ -173,14 +176,17 @@ export class People {
   /**
    * Changes one's own password. All sessions of the account end but this one.
    * @param session the id of the session that stays
-   * @throws Refusal `password-wrong`, `password-weak`
+   * @throws Refusal `password-wrong`, `password-weak`, TooManyAttempts
    */
   async changePassword(id: string, old: string, password: string, session?: string): Promise<void> {
     const { users, passwords, sessions } = this.#options;
     const account = users.get(id);
+    this.#guesses.demand(id);
+    this.#guesses.failed(id);
     if (!(await passwords.try(old, account.password)).right) {
       throw new Refusal('forbidden', 'password-wrong', 'The current password is wrong.', { field: 'current' });
     }
+    this.#guesses.right(id);
     const hash = await this.#hash(password, account.email);
     await users.update(id, (one) => ({ ...one, password: hash }));
     await sessions.endOf(id, session);

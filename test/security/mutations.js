@@ -331,6 +331,7 @@ export const MUTATIONS = [
     '  attempts.failed(ctx.ip);\n  const person = await people.logIn(email, password);',
     '  const person = await people.logIn(email, password);\n  if (person === undefined) attempts.failed(ctx.ip);',
   ],
+  ['unit/web/people', 'host/people.ts', 'this.#guesses.demand(id);', ''],
   [
     'unit/store/passwords',
     'store/passwords.ts',

@@ -26,7 +26,7 @@ export class TooManyAttempts extends Refusal {
     super(
       'unavailable',
       'too-many-attempts',
-      `Too many wrong passwords or tokens from this address. Try again in ${retryAfter} seconds.`,
+      `Too many wrong passwords or tokens. Try again in ${retryAfter} seconds.`,
     );
     this.retryAfter = retryAfter;
   }

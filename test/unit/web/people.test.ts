@@ -249,6 +249,15 @@ describe('an account', () => {
     expect(await logIn('ada@example.com', 'a new password')).toBeDefined();
   });
 
+  test('does not tell its password to a session that guesses it', async () => {
+    const ada = await member();
+    const change = async (current: string): Promise<number> =>
+      (await as(ada, '/me/password', json('POST', { current, password: 'a new password' }))).status;
+    for (let count = 0; count < 20; count += 1) expect(await change(`guess ${count}`)).toBe(403);
+    expect(await change(PASSWORD)).toBe(429);
+    expect(await logIn('ada@example.com')).toBeDefined();
+  });
+
   test('gets a login link to itself, and not to the admin token', async () => {
     const link = (await as(await member(), '/login-links', { method: 'POST' })).json.url as string;
     const answer = await ask(link, { headers: { accept: 'text/html' } });
