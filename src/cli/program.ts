@@ -23,6 +23,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 /** The actions on roles in an app, and on accounts. */
 const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'grant', 'revoke'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
+const RANGES = ['hour', 'day', 'week', 'month', 'year'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
 /**
@@ -87,6 +88,18 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('list all apps and their states, or show one app')
     .action(async (id: string | undefined, options: { watch?: boolean }, command: Command) =>
       (await import('./status.js')).status(cli(command), id, options),
+    );
+  program
+    .command('top')
+    .description('show what each app uses, the most demanding first; updated until interrupted on a terminal')
+    .action(async (_options: unknown, command: Command) => (await import('./top.js')).top(cli(command)));
+  program
+    .command('metrics')
+    .argument('<app>')
+    .addOption(new Option('--range <range>', 'how far back').choices(RANGES).default('day'))
+    .description('show visitors, requests, memory and CPU of an app, by release')
+    .action(async (app: string, options: { range: string }, command: Command) =>
+      (await import('./metrics.js')).metrics(cli(command), app, options),
     );
   program
     .command('doctor')

@@ -23,6 +23,8 @@ export interface Manner {
   appPath: string;
   /** Our own cookie to add. */
   cookie: string | undefined;
+  /** Called when the response begins. */
+  answering?: () => void;
 }
 
 /** The facts of a request in progress, for its error handling. */
@@ -51,6 +53,7 @@ export class Forwarder {
       delete answer.statusMessage;
       if ((answer.statusCode ?? 0) < 100) answer.statusCode = 502;
       const passage = this.#passages.get(request);
+      passage?.answering?.();
       if (passage !== undefined) cleanResponse(answer.headers, passage.appPath, passage.cookie);
       answer.headers.connection = response.shouldKeepAlive ? 'keep-alive' : 'close';
     });

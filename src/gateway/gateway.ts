@@ -13,6 +13,7 @@ import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, typ
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
+import type { Traffic } from './traffic.js';
 import { OpenConnections } from './watch.js';
 
 /** How long an upgrade waits for a process to start, in ms. */
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   loginUrl: (next: string) => string | undefined;
   /** Answers if no app can. */
   absent: Absent;
+  /** Counts requests and open pages. */
+  traffic?: Traffic;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
@@ -82,6 +85,7 @@ export class Gateway {
       const state = app === undefined ? undefined : this.#state(app);
       return this.#options.absent.answer(request, response, app, state);
     }
+    this.#options.traffic?.request(app.id, request, response);
     const admission = this.#options.admit(request.headers.cookie, app);
     if (!admission.may) return this.#turnAway(request, response, asked, query, admission);
     const to = { ...asked, identity: admission.identity };
@@ -233,7 +237,8 @@ export class Gateway {
     if (to.rest !== '/_stcore/health') target.touch();
     const appPath = this.#prepare(request, to, query);
     const cookie = bind === undefined ? undefined : releaseCookie(to.id, appPath, bind);
-    this.#forwarder.web(request, response, target, { appPath, cookie }, (error) => {
+    const answering = (): void => this.#options.traffic?.answering(request);
+    this.#forwarder.web(request, response, target, { appPath, cookie, answering }, (error) => {
       this.#options.log('an app did not respond', {
         app: to.id,
         release: target.backend.release,
@@ -309,6 +314,7 @@ export class Gateway {
     this.#open.watch(socket, may);
     const done = target.claim();
     socket.once('close', done);
+    this.#options.traffic?.open(to.id, socket, this.#who(request, to));
     const appPath = this.#prepare(request, to, query);
     this.#forwarder.socket(request, socket, head, target, appPath, (error) => {
       this.#options.log('a WebSocket to an app ended with an error', { app: to.id, error: error.message });
@@ -324,6 +330,11 @@ export class Gateway {
       const now = app === undefined ? undefined : admit(cookie, app);
       return now === undefined || (now.may && now.identity?.id === identity?.id);
     };
+  }
+
+  /** Tells visitors apart: by account where they are logged in, else by address and browser. */
+  #who(request: IncomingMessage, { identity }: AppRequest): string {
+    return identity?.id ?? `${this.#options.visitor(request).address} ${request.headers['user-agent'] ?? ''}`;
   }
 
   /** Returns the release of the page that asks, where its address does not say so. */

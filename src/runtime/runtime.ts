@@ -118,6 +118,8 @@ export interface Exit {
 export interface Usage {
   /** Resident, with all that it has started, in bytes. */
   memory: number;
+  /** How many processes it has, itself included. */
+  processes: number;
   /** The processor time that it has had since its start, in seconds of one core. */
   cpuSeconds: number;
   /** How many of its processes the system has ended for want of memory, and how many more it kept it from starting. */

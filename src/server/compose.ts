@@ -30,6 +30,7 @@ import { machinePython } from '../environments/places.js';
 import { findTools } from '../environments/tools.js';
 import type { CagePolicy } from '../domain/project/app-cage.js';
 import { RouteTable } from '../gateway/routes.js';
+import { Traffic } from '../gateway/traffic.js';
 import { chooseBranch } from '../deploys/branches.js';
 import { Apps } from '../host/apps.js';
 import type { Host } from '../host/host.js';
@@ -104,6 +105,9 @@ export interface Composed {
   store: AppStore;
   /** What runs the apps. */
   runtime: Runtime;
+  serving: Serving;
+  /** What goes through the gateway. */
+  traffic: Traffic;
   git: Git;
   routes: RouteTable;
   deploys: Deploys;
@@ -360,6 +364,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     },
     store,
     runtime,
+    serving,
+    traffic: new Traffic(),
     git,
     routes,
     deploys,

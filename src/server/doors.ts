@@ -24,6 +24,7 @@ import type { Logger } from '../logger.js';
 import { checksOf, runChecks } from './checks.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
+import type { Metrics } from '../metrics/metrics.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Credentials } from '../store/credentials.js';
@@ -63,6 +64,7 @@ export interface DoorsOptions {
   /** The folder of the program itself. */
   root: string;
   composed: Composed;
+  metrics: Metrics;
   /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
@@ -88,6 +90,7 @@ export interface Doors {
 /** Builds the doors to what was composed. Nothing listens yet. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
+  const { metrics } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -159,6 +162,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       },
       log: (text, facts) => logger.debug(facts, text),
     }),
+    traffic: composed.traffic,
     log: (text, facts) => logger.debug(facts, text),
   });
 
@@ -186,6 +190,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logs: paths,
     uploads,
     usage: usageOf,
+    metrics,
     logger,
   });
   const checks = checksOf({
@@ -207,6 +212,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     visitor,
     logs: paths,
     memoryOf: (mark) => usageOf(mark)?.memory,
+    metrics,
     logger,
     pages: createPages(views, publicBase, rights),
     uploads,

@@ -20,6 +20,7 @@ import { takeData } from './data-folder.js';
 import { openDoors } from './doors.js';
 import { greet, offerExample } from './greeting.js';
 import { canWrite, Later } from './later.js';
+import { openMetrics } from './metrics.js';
 import { Stop } from './stop.js';
 
 /** A base URL with the port that was free, where any was asked for. */
@@ -73,11 +74,13 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     url: (app) => `${appsBase()}/apps/${app}/`,
     logger,
   });
+  const measuring = openMetrics({ paths, composed, logger });
   const doors = await openDoors({
     config,
     paths,
     root,
     composed,
+    metrics: measuring.metrics,
     publicBase,
     basePath,
     appsBase,
@@ -88,6 +91,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
 
   await later.attempt('accept pushes', () => doors.hooks.listen());
   const unfollow = logFolder?.follow(composed.store, paths, (text) => logger.warn(text));
+  await later.attempt('record metrics', () => measuring.begin());
   await composed.begin();
   const proxies = new TrustedProxies(config.trustedProxies);
   const limits = {
@@ -139,6 +143,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
   doors.entry.closeSockets();
   doors.appsEntry?.closeSockets();
   await Promise.all([close(server), ...(appsServer === undefined ? [] : [close(appsServer)])]);
+  await measuring.close();
   await composed.end({ keepApps });
   unfollow?.();
   await logFolder?.close();

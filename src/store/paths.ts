@@ -29,6 +29,10 @@ export class Paths {
   get tools(): string {
     return join(this.data, 'tools');
   }
+  /** What was measured of the apps and the machine. */
+  get metrics(): string {
+    return join(this.data, 'metrics');
+  }
   /**
    * What package installers keep between builds, and environments in the making: in one folder, so that a build can link files
    * from one to the other in its cage.

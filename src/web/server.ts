@@ -5,6 +5,7 @@ import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
+import type { Metrics } from '../metrics/metrics.js';
 import type { Controller } from '../in-place/controller.js';
 import type { Rights } from '../domain/access/rights.js';
 import type { Visitor } from '../domain/access/visitor.js';
@@ -50,6 +51,8 @@ export interface WebOptions {
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses. */
   memoryOf: MemoryOf;
+  /** What was measured. */
+  metrics: Pick<Metrics, keyof Metrics>;
   logger: Logger;
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
@@ -113,6 +116,7 @@ export function createWeb(options: WebOptions): RequestListener {
     links: () => linksOf(options.publicBase(), options.url),
     logs: options.logs,
     memoryOf: options.memoryOf,
+    metrics: options.metrics,
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),

@@ -76,6 +76,8 @@ export function isRunning(process: ProcessIdentity): boolean {
 export interface GroupUsage {
   /** Resident memory of all its members, in bytes; pages that they share are counted for each of them. */
   memory: number;
+  /** How many members it has. */
+  processes: number;
   /** The processor time that its leader has had, in seconds. */
   cpuSeconds: number;
 }
@@ -91,8 +93,9 @@ export function usageOfGroups(): Map<number, GroupUsage> {
     const fields = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
     if (fields === undefined) continue;
     const group = Number(fields[2]);
-    const { memory, cpuSeconds } = groups.get(group) ?? { memory: 0, cpuSeconds: 0 };
+    const { memory, processes, cpuSeconds } = groups.get(group) ?? { memory: 0, processes: 0, cpuSeconds: 0 };
     groups.set(group, {
+      processes: processes + 1,
       memory: memory + Number(fields[21]) * page,
       cpuSeconds: Number(name) === group ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S : cpuSeconds,
     });

@@ -12,6 +12,7 @@ import { logRoutes } from './logs.js';
 import { meRoutes } from './me.js';
 import { describeApi } from './openapi.js';
 import { peopleRoutes } from './people.js';
+import { metricsRoutes } from './metrics.js';
 import { mount, type ApiContext, type Route } from './route.js';
 import { tokenRoutes } from './tokens.js';
 import { serverRoutes } from './server.js';
@@ -28,6 +29,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...appRoutes(api),
     ...deployRoutes(api),
     ...logRoutes(api),
+    ...metricsRoutes(api),
     ...fileRoutes(api),
     ...configRoutes(api),
     ...controllerRoutes(api),

@@ -39,6 +39,7 @@ export function describeApi(routes: readonly Route[], options: DocumentOptions):
       { name: 'files', description: "Files in an app's repository. Every change is a commit." },
       { name: 'config', description: 'Config vars and secrets. Values are returned only with reveal=1.' },
       { name: 'people', description: 'Accounts. Everything but your own account is for admins.' },
+      { name: 'metrics', description: 'What apps and the machine use, and who visits.' },
       { name: 'server', description: 'The server itself.' },
     ],
   });

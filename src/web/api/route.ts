@@ -10,6 +10,7 @@ import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Trouble } from '../../lib/readiness.js';
+import type { Metrics } from '../../metrics/metrics.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
@@ -36,6 +37,8 @@ export interface ApiContext {
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses, asked for one app after the other. */
   memoryOf: MemoryOf;
+  /** What was measured. */
+  metrics: Pick<Metrics, keyof Metrics>;
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;
@@ -69,7 +72,7 @@ export interface Route {
   method: 'get' | 'post' | 'patch' | 'put' | 'delete';
   /** As OpenAPI writes it, below /api: `/apps/{id}`. `{path}` at the end stands for a path with its "/". */
   path: string;
-  tag: 'apps' | 'deploys' | 'logs' | 'files' | 'config' | 'people' | 'server';
+  tag: 'apps' | 'deploys' | 'logs' | 'files' | 'config' | 'people' | 'metrics' | 'server';
   /** What the caller must be allowed to do, to the app that the path names where it names one. */
   can: Verb;
   summary: string;

@@ -10,6 +10,7 @@ import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Trouble } from '../../lib/readiness.js';
+import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
 import { siteOf } from '../pages.js';
 import { linksOf, type Links } from '../links.js';
@@ -44,6 +45,8 @@ export interface ConsoleDeps {
   url: (app: string) => string;
   /** What the process with a mark uses now; undefined where it cannot be told. */
   usage: (mark: string) => Usage | undefined;
+  /** What was measured. */
+  metrics: Pick<Metrics, keyof Metrics>;
   /** Logs who revealed a value. */
   logger: { info(facts: object, text: string): void };
 }

@@ -18,6 +18,7 @@ import { People } from '../../../src/host/people.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
 import type { ReleaseDiff } from '../../../src/host/releases.js';
+import { Metrics } from '../../../src/metrics/metrics.js';
 import type { Refreshed } from '../../../src/in-place/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
 import { ownedBy } from '../../../src/domain/access/roles.js';
@@ -403,6 +404,15 @@ export interface TestWeb {
   close(): Promise<void>;
 }
 
+/** Metrics of a server that has measured nothing yet. */
+export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
+  return new Metrics({
+    store: { series: () => Promise.resolve([]), all: () => Promise.resolve(new Map()) },
+    recorder: { latest: new Map(), totals: new Map() },
+    apps: { find: (id) => apps.find(id), list: () => [] },
+  });
+}
+
 const nothing = async (): Promise<Refreshed> => ({ notes: [], apps: [] });
 
 /** The whole of the web on a real port, with quiet apps behind it. */
@@ -453,6 +463,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       },
       visitor: ({ socket }) => ({ address: socket.remoteAddress ?? '' }),
       memoryOf: () => undefined,
+      metrics: noMetrics(apps),
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,

@@ -1,0 +1,110 @@
+import type { AppStore } from '../store/apps.js';
+import { app as fields, BOX_ID } from './fields.js';
+import type { Recorder } from './recorder.js';
+import {
+  appNow,
+  appSeries,
+  boxNow,
+  boxSeries,
+  RANGES,
+  timesOf,
+  type AppNow,
+  type AppSeries,
+  type BoxNow,
+  type BoxSeries,
+  type Column,
+  type Range,
+} from './series.js';
+import type { MetricsStore } from './store.js';
+
+/** How long (ms) the small plots of the app list are used again. */
+const FRESH_MS = 60_000;
+
+/** The steps (s) of the small plots, which show a day. */
+const SPARK_S = 3_600;
+const DAY_S = 86_400;
+
+export interface MetricsOptions {
+  store: Pick<MetricsStore, 'series' | 'all'>;
+  recorder: Pick<Recorder, 'latest' | 'totals'>;
+  apps: Pick<AppStore, 'find' | 'list'>;
+  /** ms since 1970 */
+  now?: () => number;
+}
+
+/** A small plot of a day. */
+export interface Spark {
+  /** Bytes. */
+  memory: Column;
+  visitors: number;
+}
+
+/** Answers what was measured. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  readonly #now: () => number;
+  #sparks: { at: number; all: Promise<ReadonlyMap<string, Spark>> } | undefined;
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The figures of an app. An earlier app with the same id is not told of. */
+  async app(id: string, range: Range): Promise<AppSeries> {
+    const now = this.#now();
+    const created = Date.parse(this.#options.apps.find(id)?.createdAt ?? '') || 0;
+    const { step } = RANGES[range];
+    const from = (timesOf(range, now)[0] ?? 0) * 1_000;
+    const [points, box] = await Promise.all([
+      this.#options.store.series(id, Math.max(from, created), now, step),
+      this.#options.store.series(BOX_ID, Math.max(from, created), now, step),
+    ]);
+    return appSeries(range, now, points, new Set(box.map(({ tick }) => tick)));
+  }
+
+  /** The figures of the machine. */
+  async box(range: Range): Promise<BoxSeries> {
+    const now = this.#now();
+    const from = (timesOf(range, now)[0] ?? 0) * 1_000;
+    return boxSeries(range, now, await this.#options.store.series(BOX_ID, from, now, RANGES[range].step));
+  }
+
+  /** What the machine used in the last span of 10 s; undefined before the first one. */
+  get boxNow(): BoxNow | undefined {
+    const values = this.#options.recorder.latest.get(BOX_ID);
+    return values === undefined ? undefined : boxNow(values);
+  }
+
+  /** What an app used in the last span of 10 s; undefined where nothing was measured. */
+  appNow(id: string): AppNow | undefined {
+    const values = this.#options.recorder.latest.get(id);
+    return values === undefined ? undefined : appNow(id, values);
+  }
+
+  /** The small plots of all apps. */
+  async sparks(): Promise<ReadonlyMap<string, Spark>> {
+    const now = this.#now();
+    if (this.#sparks === undefined || Math.abs(now - this.#sparks.at) > FRESH_MS)
+      this.#sparks = { at: now, all: this.#readSparks(now) };
+    return this.#sparks.all;
+  }
+
+  async #readSparks(now: number): Promise<ReadonlyMap<string, Spark>> {
+    const last = Math.floor(now / 1_000 / SPARK_S);
+    const first = last - DAY_S / SPARK_S + 1;
+    const all = await this.#options.store.all(first * SPARK_S * 1_000, now, SPARK_S);
+    return new Map(
+      this.#options.apps.list().map(({ id, createdAt }) => {
+        const points = (all.get(id) ?? []).filter(({ tick }) => (tick + 1) * SPARK_S * 1_000 > Date.parse(createdAt));
+        const byTick = new Map(points.map(({ tick, values }) => [tick, values]));
+        const memory = Array.from({ length: DAY_S / SPARK_S }, (_, place) => {
+          const values = byTick.get(first + place);
+          return (values?.[fields.samples] ?? 0) > 0 ? (values?.[fields.memoryKb] ?? 0) * 1_024 : null;
+        });
+        const visitors = points.reduce((sum, { values }) => sum + (values[fields.visitors] ?? 0), 0);
+        return [id, { memory, visitors }];
+      }),
+    );
+  }
+}

@@ -1,0 +1,84 @@
+import { beforeAll, expect, test } from 'vitest';
+import type { MetricsAnswer, UsageAnswer } from '../../../src/web/api/metrics.js';
+import { startHost, until, type TestHost } from '../../helpers/host.js';
+import { Person } from '../../helpers/person.js';
+import { Project, textApp } from '../../helpers/project.js';
+import { pushLive, visit } from '../../helpers/pushing.js';
+import { StreamlitClient } from '../../helpers/streamlit-client.js';
+
+// What happens on a server is found again in its metrics: in the API, the command line and after a restart.
+
+let host: TestHost;
+let client: StreamlitClient;
+
+beforeAll(async () => {
+  host = await startHost();
+  await pushLive(await Project.create(textApp('measured')), host, 'shop');
+  await visit(host, 'shop');
+  await host.send('POST', '/apps/shop/sleep', {});
+  // The visit wakes it.
+  client = await StreamlitClient.connect(`${host.url}/apps/shop/`);
+  await client.run();
+});
+
+async function metrics(from = host): Promise<MetricsAnswer> {
+  return (await (await from.api('/apps/shop/metrics?range=hour')).json()) as MetricsAnswer;
+}
+
+/** A figure is measured every ten seconds. */
+const LIMIT_MS = 40_000;
+
+test('deploys, wakes, pages, visitors, requests, memory and CPU are measured', async () => {
+  const { total, series, releases } = await until(
+    'the figures of two spans',
+    async () => {
+      const found = await metrics();
+      return found.total.wakes > 0 && found.series.cpu.filter((share) => share !== null).length > 1 && found;
+    },
+    LIMIT_MS,
+  );
+  expect(total).toMatchObject({ deploys: 1, failed_deploys: 0, wakes: 1, visitors: 1, restarts: 0 });
+  expect(total.sessions).toBeGreaterThanOrEqual(2);
+  expect(total.requests).toBeGreaterThan(0);
+  expect(total.wake_ms).toBeGreaterThan(50);
+  expect(total.memory_max_bytes).toBeGreaterThan(20_000_000);
+  expect(total.bytes_out).toBeGreaterThan(500);
+  expect(Math.max(...series.open_pages.map(Number))).toBeGreaterThanOrEqual(1);
+  expect(releases.map(({ release }) => release)).toEqual([1]);
+});
+
+test('the command line prints the same', async () => {
+  const person = await Person.of(host);
+  const shown = await person.run(['metrics', 'shop', '--range', 'hour']);
+  expect(shown.stdout).toMatch(/^shop, last hour: 1 visitor, \d pages opened, \d+ requests?\n\nRELEASE +RAN +CPU/);
+  const top = await person.run(['top']);
+  expect(top.stdout).toMatch(
+    /^CPU [\d.]+% of \d+ cores, load [\s\S]*\n *[\d.]+% +\d+ MB +1 +[\d.]+ +\d+ +running +shop\n$/,
+  );
+  const usage = JSON.parse((await person.run(['top', '--json'])).stdout) as UsageAnswer;
+  expect(usage.box?.memory_total_bytes).toBeGreaterThan(1e8);
+  expect(usage.box?.redis_ms).toBeGreaterThan(0);
+});
+
+test('another server goes on with them, and knows who was there today', async () => {
+  await client.close();
+  const before = (await metrics()).total;
+  await host.stop({ keepData: true, keepApps: true });
+  const next = await startHost({ data: host.data });
+  const after = await metrics(next);
+  expect(after.total.deploys).toBe(1);
+  expect(after.total.requests).toBeGreaterThanOrEqual(before.requests);
+  const again = await StreamlitClient.connect(`${next.url}/apps/shop/`);
+  await again.run();
+  const { total } = await until(
+    'the next page',
+    async () => {
+      const found = await metrics(next);
+      return found.total.sessions > before.sessions && found;
+    },
+    LIMIT_MS,
+  );
+  expect(total.visitors).toBe(1);
+  expect(next.output).not.toContain('etrics');
+  await again.close();
+});

@@ -1,0 +1,120 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { newApp, type App } from '../../../src/domain/app/app.js';
+import { Traffic } from '../../../src/gateway/traffic.js';
+import { app, blank, box, BOX_ID } from '../../../src/metrics/fields.js';
+import type { HappeningListener } from '../../../src/metrics/happenings.js';
+import { Recorder } from '../../../src/metrics/recorder.js';
+import type { Usage } from '../../../src/runtime/runtime.js';
+
+const AT = '2026-03-04T12:00:00.000Z';
+const shop: App = {
+  ...newApp('shop', 'Shop', new Date(AT)),
+  live: 2,
+  processes: [1, 2].map((release) => ({ release, runtime: 'process', mark: `mark-${release}`, startedAt: AT })),
+};
+
+let usage: Map<string, Usage>;
+let added: ReadonlyMap<string, readonly number[]>[];
+let tell: HappeningListener;
+let recorder: Recorder;
+let traffic: Traffic;
+const apps = { list: () => [shop] };
+
+beforeEach(() => {
+  usage = new Map();
+  added = [];
+  traffic = new Traffic();
+  recorder = new Recorder({
+    store: { add: async (_, figures) => void added.push(figures) },
+    apps,
+    runtime: { usage: () => usage },
+    traffic,
+    happenings: {
+      subscribe: (listener) => {
+        tell = listener;
+        return () => undefined;
+      },
+    },
+    visitors: { isNew: (_, who) => who === 'new', flush: () => Promise.resolve() },
+    box: { read: async () => blank(BOX_ID) },
+    warn: () => undefined,
+    now: () => Date.parse(AT) + 9_990,
+  });
+});
+
+const uses = (mark: string, memory: number, cpuSeconds: number): unknown =>
+  usage.set(mark, { memory, processes: 2, cpuSeconds });
+const of = (id: string, place: number): number | undefined => added.at(-1)?.get(id)?.[place];
+
+describe('look', () => {
+  it('sums up the processes of an app, of all its releases', async () => {
+    uses('mark-1', 1_024_000, 100);
+    uses('mark-2', 2_048_000, 5);
+    await recorder.look();
+    expect(of('shop', app.memoryKb)).toBe(3_000);
+    expect(of('shop', app.processes)).toBe(4);
+    expect(of('shop', app.release)).toBe(2);
+    // What they used before anybody measured is not known to belong to this span.
+    expect(of('shop', app.cpuMs)).toBe(0);
+    uses('mark-2', 2_048_000, 6.5);
+    await recorder.look();
+    expect(of('shop', app.cpuMs)).toBe(1_500);
+  });
+
+  it('counts what a new process has used since its start, and nothing below zero', async () => {
+    await recorder.look();
+    uses('mark-2', 1_000, 2);
+    await recorder.look();
+    expect(of('shop', app.cpuMs)).toBe(2_000);
+    // Another process with the same mark began at zero.
+    uses('mark-2', 1_000, 1);
+    await recorder.look();
+    expect(of('shop', app.cpuMs)).toBe(0);
+  });
+
+  it('says nothing of an app that does not run and has no visitors', async () => {
+    await recorder.look();
+    expect(added.at(-1)?.has('shop')).toBe(false);
+    expect(added.at(-1)?.has(BOX_ID)).toBe(true);
+  });
+
+  it('counts what happens between two looks once, and since the start of the server', async () => {
+    recorder.begin();
+    tell({ kind: 'woken', app: 'shop', ms: 1_200 });
+    tell({ kind: 'restarted', app: 'shop', release: 2 });
+    recorder.count('shop', 'exceptions', 3);
+    await recorder.look();
+    expect([app.wakes, app.wakeMs, app.restarts, app.exceptions].map((place) => of('shop', place))).toEqual([
+      1, 1_200, 1, 3,
+    ]);
+    await recorder.look();
+    expect(added.at(-1)?.has('shop')).toBe(false);
+    expect(recorder.totals.get('shop')?.[app.exceptions]).toBe(3);
+    await recorder.close();
+  });
+
+  it('counts visitors who are new today', async () => {
+    recorder.begin();
+    const socket = { bytesRead: 0, bytesWritten: 0, once: () => undefined } as never;
+    for (const who of ['new', 'known', 'known']) traffic.open('shop', socket, who);
+    await recorder.look();
+    expect(of('shop', app.visitors)).toBe(1);
+    expect(of('shop', app.sessions)).toBe(3);
+    expect(of(BOX_ID, box.pages)).toBe(3);
+    await recorder.close();
+  });
+
+  it('forgets an app that was removed', async () => {
+    recorder.count('gone', 'exceptions');
+    await recorder.look();
+    expect(added.at(-1)?.has('gone')).toBe(false);
+    expect(recorder.totals.has('gone')).toBe(false);
+  });
+
+  it('ends with what was counted so far', async () => {
+    recorder.begin();
+    recorder.count('shop', 'exceptions');
+    await recorder.close();
+    expect(of('shop', app.exceptions)).toBe(1);
+  });
+});
