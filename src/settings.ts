@@ -2,7 +2,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
 import type { BackupPlan } from './backup/backups.js';
 import { parsePlace, s3Access, type S3Access } from './backup/place.js';
-import { needsTwoOrigins, withPort } from './domain/access/origins.js';
+import { isLoopback, needsTwoOrigins, withPort } from './domain/access/origins.js';
 import { isProxyEntry } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
@@ -34,6 +34,8 @@ export interface Config {
   connections: { total: number; perAddress: number };
   /** The admin token, if set; otherwise the one stored in the data folder is used. */
   token: string | undefined;
+  /** The token for `/metrics`; null = none is asked for; undefined = `/metrics` is not there. */
+  metricsToken: string | null | undefined;
   /** The first and last port for apps. */
   ports: { min: number; max: number };
   redisUrl: string | undefined;
@@ -177,6 +179,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   if (token !== undefined && !/^[\x21-\x7e]{16,256}$/.test(token)) {
     mistakes.push('STREAMLIT_HOST_TOKEN must be 16 to 256 printable characters without spaces.');
   }
+  const metricsToken = read('METRICS_TOKEN');
+  if (metricsToken !== undefined && metricsToken !== 'none' && !/^[\x21-\x7e]{16,256}$/.test(metricsToken)) {
+    mistakes.push('STREAMLIT_HOST_METRICS_TOKEN must be "none" or 16 to 256 printable characters without spaces.');
+  }
   const redisUrl = env.REDIS_URL?.trim() || undefined;
   if (redisUrl !== undefined && !/^(rediss?|unix):\/\//.test(redisUrl)) {
     mistakes.push('REDIS_URL must begin with redis://, rediss:// or unix://.');
@@ -188,6 +194,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     return path === undefined ? join(dirname(configJson), folder) : resolve(cwd, path);
   };
   const publicBase = readPublicBase(read('PUBLIC_BASE'), bind, port, mistakes);
+  if (metricsToken === 'none' && !(isLoopback(bind) && isLoopback(new URL(publicBase).hostname))) {
+    mistakes.push(
+      'STREAMLIT_HOST_METRICS_TOKEN can be "none" only where the server is reached on loopback alone. Set a token.',
+    );
+  }
   const appsOrigin = readAppsOrigin(read('APPS_PORT'), read('APPS_BASE'), { bind, port, publicBase }, mistakes);
   const [s3, backupTo] = [s3Access(env), placeOf(read('BACKUP'), cwd)];
   if (backupTo?.startsWith('s3://') === true && (parsePlace(backupTo) === undefined || s3 === undefined))
@@ -217,6 +228,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
     },
     token,
+    metricsToken: metricsToken === 'none' ? null : metricsToken,
     ports,
     redisUrl,
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),

@@ -28,4 +28,12 @@ for (const form of document.querySelectorAll('form[data-editor]')) {
     (error) => console.error(error),
   );
 }
+for (const part of document.querySelectorAll('[data-plots]')) {
+  import('./plots.js').then(
+    ({ plots }) => plots(part),
+    (error) => console.error(error),
+  );
+}
+// On a narrow screen, the tabs scroll.
+document.querySelector('.tabs [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
 if (csrf !== '') watch();

@@ -1,3 +1,4 @@
+import { expose, type Exposed } from './exposition.js';
 import type { AppStore } from '../store/apps.js';
 import { app as fields, BOX_ID } from './fields.js';
 import type { Recorder } from './recorder.js';
@@ -80,6 +81,12 @@ export class Metrics {
   appNow(id: string): AppNow | undefined {
     const values = this.#options.recorder.latest.get(id);
     return values === undefined ? undefined : appNow(id, values);
+  }
+
+  /** Writes the metrics for Prometheus. */
+  expose(format: 'openmetrics' | 'text', facts: Pick<Exposed, 'version' | 'apps'>): string {
+    const { latest, totals } = this.#options.recorder;
+    return expose({ ...facts, latest, totals }, format);
   }
 
   /** The small plots of all apps. */

@@ -42,6 +42,7 @@ import { admitter } from '../web/admit.js';
 import { sessionFrom } from '../web/auth.js';
 import { baseOf } from '../web/session-cookie.js';
 import { consoleRouter } from '../web/console/router.js';
+import { exposition } from '../web/exposition.js';
 import { galleryRouter } from '../web/gallery.js';
 import { fromElsewhere, linksOf } from '../web/links.js';
 import { createPages } from '../web/pages.js';
@@ -111,7 +112,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
     folder: join(root, 'public'),
-    highlight: join(root, 'node_modules/@highlightjs/cdn-assets'),
+    libraries: join(root, 'node_modules'),
   });
   const views = new Views({ templates: join(root, 'templates'), files });
 
@@ -199,6 +200,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     unsafe: config.unsafeOrigin,
     readiness: composed.readiness,
   });
+  const version = await versionOf(root);
   const web = createWeb({
     host,
     controller: composed.controller,
@@ -221,8 +223,21 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     backups: composed.backups,
     stopServer: (how) => stop.ask(how),
     closing: stop.asked,
-    version: await versionOf(root),
-    open: [files.middleware(), gallery.routes() as Middleware],
+    version,
+    open: [
+      exposition({
+        token: config.metricsToken,
+        expose: (format) =>
+          metrics.expose(format, {
+            version,
+            apps: host.apps
+              .list()
+              .map(({ app, state }) => ({ id: app.id, up: state === 'running', release: app.live })),
+          }),
+      }),
+      files.middleware(),
+      gallery.routes() as Middleware,
+    ],
     console: [pages.routes() as Middleware],
   });
   const common: Omit<EntryOptions, 'isOurHost'> = {

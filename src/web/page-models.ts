@@ -15,6 +15,8 @@ export interface Site {
   who?: string | undefined;
   /** True where the person may manage accounts. */
   people?: boolean;
+  /** True where the person may see what the machine does. */
+  machine?: boolean;
   /** The page's own path below the public base: forms without an action are sent there. */
   here?: string;
 }
@@ -84,8 +86,62 @@ export interface AccountView {
 /** What an app's pages share: its head, and which tab is the current one. */
 interface AppPage {
   app: AppView;
-  tab: 'overview' | 'logs' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
+  tab: 'overview' | 'logs' | 'metrics' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
   notice: Notice | undefined;
+}
+
+/** A range of time that can be chosen. */
+export interface RangeView {
+  name: string;
+  href: string;
+  current: boolean;
+}
+
+/** A figure with a name. */
+export interface TileView {
+  label: string;
+  value: string;
+  /** A few words more; empty for none. */
+  note: string;
+  bad: boolean;
+}
+
+/** A plot, as SVG and as a table; the browser draws it anew from the API. */
+export interface PlotView {
+  title: string;
+  unit: string;
+  /** The names of its lines in the API's answer, separated by spaces. */
+  fields: string;
+  names: { name: string; tone: number }[];
+  svg: string;
+  rows: { time: string; cells: string[] }[];
+}
+
+/** What the pages with plots share. */
+interface PlotsPage {
+  ranges: RangeView[];
+  tiles: TileView[];
+  plots: PlotView[];
+  /** The call of the API that has the values, below the public base. */
+  source: string;
+  /** The steps of the plots, in s. */
+  step: number;
+}
+
+/** The figures of a release. */
+export interface ReleaseMetricsView {
+  number: number;
+  href: string;
+  ran: string;
+  cpu: string;
+  memory: string;
+  highest: string;
+  requests: string;
+  failed: string;
+  median: string;
+  p95: string;
+  restarts: number;
+  exceptions: number;
 }
 
 /** What the log viewer shows and where its next lines come from. */
@@ -152,8 +208,26 @@ export interface Pages {
     error: string | undefined;
     field: string | undefined;
   };
+  'console/metrics': AppPage & PlotsPage & { releases: ReleaseMetricsView[] };
+  'console/machine': PlotsPage & {
+    summary: string;
+    sort: 'memory' | 'cpu';
+    byMemory: string;
+    byCpu: string;
+    apps: {
+      name: string;
+      href: string;
+      cpu: string;
+      memory: string;
+      /** Of the machine's memory. */
+      part: string;
+      pages: number;
+      requests: string;
+      processes: number;
+    }[];
+  };
   'console/apps': {
-    apps: AppView[];
+    apps: (AppView & { spark: string; visitors: string })[];
     summary: string;
     example: string;
     notice: Notice | undefined;

@@ -36,9 +36,10 @@ const TITLES: Record<number, string> = {
 };
 
 /** What the head of every page says of the person who looks, and offers to them. */
-export function siteOf(by: Principal | undefined, rights: Rights): Pick<Site, 'who' | 'people'> {
+export function siteOf(by: Principal | undefined, rights: Rights): Pick<Site, 'who' | 'people' | 'machine'> {
   return {
     who: by?.account === undefined ? undefined : by.name,
     people: by !== undefined && rights.may(by, 'people'),
+    machine: by !== undefined && rights.may(by, 'server'),
   };
 }

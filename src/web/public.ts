@@ -31,8 +31,8 @@ interface PublicFile {
 export interface PublicOptions {
   /** The folder of our own stylesheets, browser modules and icons. */
   folder: string;
-  /** The folder of the installed @highlightjs/cdn-assets package, of which the editor needs a few modules. */
-  highlight: string;
+  /** The folder of the installed packages: @highlightjs/cdn-assets for the editor, and uplot for plots. */
+  libraries: string;
 }
 
 /**
@@ -49,10 +49,13 @@ export class PublicFiles {
     for (const file of walk(options.folder)) {
       this.#add(relative(options.folder, file).split(sep).join('/'), file);
     }
-    this.#add('highlight/core.js', join(options.highlight, 'es', 'core.min.js'));
+    const highlight = join(options.libraries, '@highlightjs/cdn-assets/es');
+    this.#add('highlight/core.js', join(highlight, 'core.min.js'));
     for (const language of LANGUAGES) {
-      this.#add(`highlight/${language}.js`, join(options.highlight, 'es', 'languages', `${language}.min.js`));
+      this.#add(`highlight/${language}.js`, join(highlight, 'languages', `${language}.min.js`));
     }
+    // It is smaller than the module that it brings along.
+    this.#add('uplot/uPlot.js', join(options.libraries, 'uplot/dist/uPlot.iife.min.js'), '\nexport default uPlot;\n');
     const all = createHash('sha256');
     for (const [name, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1)))
       all.update(`${name} ${file.etag}\n`);
@@ -124,8 +127,9 @@ export class PublicFiles {
     ctx.body = file.plain;
   }
 
-  #add(name: string, path: string): void {
-    const plain = readFileSync(path);
+  /** @param end added to its content */
+  #add(name: string, path: string, end = ''): void {
+    const plain = Buffer.concat([readFileSync(path), Buffer.from(end)]);
     const type = SERVED.test(extname(name)) ? contentType(name) : undefined;
     if (type === undefined) return;
     const compress = plain.length >= WORTH_COMPRESSING && !type.startsWith('image/png');

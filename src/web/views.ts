@@ -52,7 +52,7 @@ export class Views {
 
   /** A page as HTML. @throws Error where the model lacks what the page shows */
   render<Name extends keyof Pages>(name: Name, site: Site, model: Pages[Name]): string {
-    return this.#render(name, { ...model, site: { who: undefined, people: false, ...site } });
+    return this.#render(name, { ...model, site: { who: undefined, people: false, machine: false, ...site } });
   }
 
   /**

@@ -85,6 +85,16 @@ describe('axe finds nothing serious or critical', () => {
       await page.goto(app + path);
       expect(await seriousFaults(page), path).toEqual([]);
     }
+    for (const [path, name] of [
+      [`${app}/metrics?range=hour`, 'console-metrics'],
+      [`${host.url}/console/machine`, 'console-machine'],
+    ] as const) {
+      await page.goto(path);
+      await page.locator('.uplot canvas').nth(5).waitFor();
+      await page.evaluate('document.querySelectorAll("details").forEach((one) => { one.open = true; })');
+      expect(await seriousFaults(page), path).toEqual([]);
+      await checkLayout(page, name);
+    }
     await page.goto(`${app}/files/app.py`);
     await page.locator('.editor.coloured').waitFor();
     await page.getByText('Rename or delete').click();
@@ -120,7 +130,7 @@ describe('axe finds nothing serious or critical', () => {
     async (name) => {
       const files = new PublicFiles({
         folder: join(ROOT, 'public'),
-        highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets'),
+        libraries: join(ROOT, 'node_modules'),
       });
       const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(
         name,

@@ -202,7 +202,7 @@ test("the page shows every operation with its parameters, in the console's style
   const root = join(import.meta.dirname, '..', '..');
   const files = new PublicFiles({
     folder: join(root, 'public'),
-    highlight: join(root, 'node_modules/@highlightjs/cdn-assets'),
+    libraries: join(root, 'node_modules'),
   });
   const html = new Views({ templates: join(root, 'templates'), files }).render(
     'api-docs',

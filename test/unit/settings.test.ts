@@ -32,6 +32,16 @@ describe('the settings', () => {
     expect(readConfig({ STREAMLIT_HOST_BIND: bind }, '/work').localHost).toBe(host);
   });
 
+  it('let /metrics be read without a token on loopback alone', () => {
+    const env = { STREAMLIT_HOST_METRICS_TOKEN: 'none' };
+    expect(readConfig(env, '/work').metricsToken).toBeNull();
+    expect(readConfig({}, '/work').metricsToken).toBeUndefined();
+    const sentence = expect.stringContaining('on loopback alone') as string;
+    expect(mistakesOf({ ...env, STREAMLIT_HOST_BIND: '0.0.0.0' })).toEqual([sentence]);
+    expect(mistakesOf({ ...env, STREAMLIT_HOST_PUBLIC_BASE: 'https://apps.example.com' })).toEqual([sentence]);
+    expect(mistakesOf({ STREAMLIT_HOST_METRICS_TOKEN: 'short' })).toHaveLength(1);
+  });
+
   it('all have defaults', () => {
     expect(readConfig({}, '/srv/here')).toMatchObject({
       port: 8080,

@@ -4,6 +4,7 @@ import { bodies, parseInput } from '../api/schemas.js';
 import { presentSummary, sortApps } from '../presenters.js';
 import { createFrom } from '../upload/apply.js';
 import { withUpload, type Upload } from '../upload/receive.js';
+import { drawSpark, formatValue } from '../plot.js';
 import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
@@ -11,7 +12,16 @@ import type { AddRoute } from './route.js';
 export function appsRoutes(add: AddRoute): void {
   add('get', '/', 'list', async (page) => {
     const list = page.host.apps.list().filter(({ app }) => page.deps.rights.may(page.by, 'open', app));
-    const apps = sortApps(await Promise.all(list.map((status) => page.present(status))));
+    const sorted = sortApps(await Promise.all(list.map((status) => page.present(status))));
+    const sparks = await page.deps.metrics.sparks();
+    const apps = sorted.map((app) => {
+      const spark = app.may.see ? sparks.get(app.id) : undefined;
+      return {
+        ...app,
+        spark: spark === undefined ? '' : drawSpark(spark.memory, 'Memory over the last day'),
+        visitors: spark === undefined ? '' : formatValue(spark.visitors, 'count'),
+      };
+    });
     page.show('console/apps', {
       apps,
       summary: presentSummary(list),

@@ -10,6 +10,7 @@ import { deployRoutes } from './deploys.js';
 import { editRoutes } from './edits.js';
 import { fileRoutes } from './files.js';
 import { logRoutes } from './logs.js';
+import { metricsRoutes } from './metrics.js';
 import { peopleRoutes } from './people.js';
 import { Page, type ConsoleDeps } from './page.js';
 import type { AddRoute, Route } from './route.js';
@@ -34,6 +35,7 @@ export function consoleRoutes(): ConsoleRoute[] {
   accountRoutes(add);
   appRoutes(add);
   logRoutes(add);
+  metricsRoutes(add);
   deployRoutes(add);
   fileRoutes(add);
   configRoutes(add);

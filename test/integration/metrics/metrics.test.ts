@@ -8,11 +8,13 @@ import { StreamlitClient } from '../../helpers/streamlit-client.js';
 
 // What happens on a server is found again in its metrics: in the API, the command line and after a restart.
 
+const METRICS_TOKEN = 'the-token-of-prometheus';
+
 let host: TestHost;
 let client: StreamlitClient;
 
 beforeAll(async () => {
-  host = await startHost();
+  host = await startHost({ env: { STREAMLIT_HOST_METRICS_TOKEN: METRICS_TOKEN } });
   await pushLive(await Project.create(textApp('measured')), host, 'shop');
   await visit(host, 'shop');
   await host.send('POST', '/apps/shop/sleep', {});
@@ -58,6 +60,21 @@ test('the command line prints the same', async () => {
   const usage = JSON.parse((await person.run(['top', '--json'])).stdout) as UsageAnswer;
   expect(usage.box?.memory_total_bytes).toBeGreaterThan(1e8);
   expect(usage.box?.redis_ms).toBeGreaterThan(0);
+});
+
+test('Prometheus reads the same with its own token', async () => {
+  const scrape = (headers: Record<string, string>): Promise<Response> => fetch(`${host.url}/metrics`, { headers });
+  expect((await scrape({})).status).toBe(401);
+  const text = await (await scrape({ authorization: `Bearer ${METRICS_TOKEN}` })).text();
+  const { total } = await metrics();
+  for (const [name, value] of [
+    ['up', 1],
+    ['release', 1],
+    ['wakes_total', total.wakes],
+    ['visitors_total', total.visitors],
+  ] as const)
+    expect(text).toContain(`streamlit_host_app_${name}{app="shop"} ${value}\n`);
+  expect(text).toContain('streamlit_host_app_deploys_total{app="shop",result="live"} 1\n');
 });
 
 test('another server goes on with them, and knows who was there today', async () => {

@@ -26,7 +26,7 @@ const sessions = new Map<Holder, { cookie: string; csrf: string }>();
 beforeAll(async () => {
   const files = new PublicFiles({
     folder: join(ROOT, 'public'),
-    highlight: join(ROOT, 'node_modules/@highlightjs/cdn-assets'),
+    libraries: join(ROOT, 'node_modules'),
   });
   const views = new Views({ templates: join(ROOT, 'templates'), files });
   const rights = new Rights({ find: (id) => web.apps.find(id) });

@@ -11,7 +11,7 @@ import { PublicFiles } from '../../../src/web/public.js';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = join(root, 'public');
 const css = readFileSync(join(folder, 'css/host.css'));
-const files = new PublicFiles({ folder, highlight: join(root, 'node_modules/@highlightjs/cdn-assets') });
+const files = new PublicFiles({ folder, libraries: join(root, 'node_modules') });
 
 const app = new Koa();
 app.use(files.middleware());

@@ -8,6 +8,7 @@ import { newApp } from '../../../src/domain/app/app.js';
 import { formToken } from '../../../src/web/form-token.js';
 import { drawPicture } from '../../../src/web/picture.js';
 import { linksOf } from '../../../src/web/links.js';
+import { drawPlot, drawSpark } from '../../../src/web/plot.js';
 import { presentTime } from '../../../src/web/numbers.js';
 import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
@@ -17,7 +18,7 @@ import { Views } from '../../../src/web/views.js';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const files = new PublicFiles({
   folder: join(root, 'public'),
-  highlight: join(root, 'node_modules/@highlightjs/cdn-assets'),
+  libraries: join(root, 'node_modules'),
 });
 const views = new Views({ templates: join(root, 'templates'), files });
 
@@ -68,6 +69,26 @@ const status: AppStatus = {
       },
     ],
   },
+};
+const plotsPage = {
+  ranges: [{ name: 'Day', href: links.console('apps/hello/metrics?range=day'), current: true }],
+  tiles: [{ label: evil, value: evil, note: evil, bad: true }],
+  plots: [
+    {
+      title: evil,
+      unit: 'count',
+      fields: 'a b',
+      names: [{ name: evil, tone: 1 }],
+      svg: drawPlot({
+        ...{ title: evil, unit: 'count', times: [0, 10] },
+        lines: [{ name: evil, field: 'a', values: [1, 2] }],
+        marks: [{ time: 5, label: evil, bad: true }],
+      }),
+      rows: [{ time: evil, cells: [evil] }],
+    },
+  ],
+  source: '/api/apps/hello/metrics?range=day',
+  step: 300,
 };
 const app = presentApp(status, links, now, { memory: 1e8, cpu: 0.5 });
 const preview = presentApp(
@@ -139,13 +160,33 @@ const models: Pages = {
   },
   'console/account': { account, tokens, notice: undefined, name: evil, error: evil, field: 'name' },
   'console/apps': {
-    apps: [app, preview],
+    apps: [app, preview].map((one) => ({ ...one, spark: drawSpark([1, 2], evil), visitors: '3' })),
     summary: '1 app',
     example: links.git('hello'),
     notice: { tone: 'good', code: evil, text: evil },
     mistakes: [evil],
     unsafe: evil,
     waitsFor: [evil],
+  },
+  'console/metrics': {
+    ...{ app, tab: 'metrics', notice: undefined, ...plotsPage },
+    releases: [
+      {
+        ...{
+          number: 1,
+          href: links.console('apps/hello/deploys/1'),
+          ran: '1 h',
+          cpu: '1 %',
+          memory: evil,
+          highest: evil,
+        },
+        ...{ requests: '1', failed: '0', median: '1 ms', p95: '1 ms', restarts: 0, exceptions: 0 },
+      },
+    ],
+  },
+  'console/machine': {
+    ...{ ...plotsPage, summary: '1 app', sort: 'cpu', byMemory: evil, byCpu: evil },
+    apps: [{ name: evil, href: evil, cpu: '1 %', memory: '1 MB', part: '1 %', pages: 1, requests: '0', processes: 1 }],
   },
   'console/new': { name: evil, description: evil, main: evil, error: evil, field: 'name', example: links.git('hello') },
   'console/overview': {
