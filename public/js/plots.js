@@ -51,7 +51,7 @@ export function plots(root) {
     () => undefined,
   );
   dark.addEventListener('change', () => figures.forEach((figure) => figure.redraw()));
-  new ResizeObserver(() => figures.forEach((figure) => figure.resize())).observe(root);
+  new window.ResizeObserver(() => figures.forEach((figure) => figure.resize())).observe(root);
 }
 
 class Figure {
@@ -73,10 +73,11 @@ class Figure {
   }
 
   draw() {
-    const label = this.area.querySelector('svg')?.getAttribute('aria-label') ?? '';
+    // Drawn again in other colours, it is still the same.
+    const label = this.area.querySelector('svg')?.getAttribute('aria-label');
     this.area.replaceChildren();
     this.area.setAttribute('role', 'img');
-    this.area.setAttribute('aria-label', label);
+    if (label != null) this.area.setAttribute('aria-label', label);
     this.plot = new uPlot(this.options(), this.data, this.area);
   }
 
@@ -102,7 +103,7 @@ class Figure {
   }
 
   options() {
-    const style = getComputedStyle(this.figure);
+    const style = window.getComputedStyle(this.figure);
     const colour = (name) => style.getPropertyValue(name).trim();
     const font = `12px ${colour('--sans')}`;
     const axis = {
@@ -147,7 +148,7 @@ class Figure {
   /** Draws a line where a release became live, and where a deploy failed. */
   drawMarks(plot, colour) {
     const { ctx, bbox } = plot;
-    const ratio = devicePixelRatio;
+    const ratio = window.devicePixelRatio;
     ctx.save();
     ctx.lineWidth = ratio;
     ctx.font = `${11 * ratio}px ${colour('--sans')}`;

@@ -102,6 +102,13 @@ export function createProgram(make: MakeContext, version: string): Command {
       (await import('./metrics.js')).metrics(cli(command), app, options),
     );
   program
+    .command('errors')
+    .argument('<app>')
+    .description('list the exceptions that an app printed, by type and place, with the newest traceback')
+    .action(async (app: string, _options: unknown, command: Command) =>
+      (await import('./errors.js')).errors(cli(command), app),
+    );
+  program
     .command('doctor')
     .description('check the server: cages, permissions, origins and Redis; exits with 1 if something is wrong')
     .action(async (_options: unknown, command: Command) => (await import('./doctor.js')).doctor(cli(command)));

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
 import { z } from 'zod';
-import { hasCode, messageOf } from '../errors.js';
+import { hasCode } from '../errors.js';
+import { reasonOf } from './unreadable.js';
 import { replaceFile } from '../lib/replace-file.js';
 
 /** The most visitors of a day that are told apart, of one app and of all; more are counted no longer. */
@@ -42,7 +43,7 @@ export class Visitors {
       if (hasCode(error, 'ENOENT')) return;
       const aside = `${this.#file}.unreadable`;
       await rename(this.#file, aside).catch(() => undefined); // It is replaced in any case.
-      this.#warn(`Cannot read ${this.#file}, today's visitors: ${messageOf(error)}. It was moved to ${aside}.`);
+      this.#warn(`Cannot read ${this.#file}, today's visitors: ${reasonOf(error)}. It was moved to ${aside}.`);
     }
   }
 

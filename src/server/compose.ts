@@ -123,6 +123,8 @@ export interface Composed {
   /** What the server needs in order to deploy. */
   readiness: Readiness;
   backups: Backups;
+  /** Asks Redis for an answer. @throws Error where there is none */
+  ping(): Promise<void>;
   url: (app: string) => string;
   /** Makes what runs match what is wanted. Nothing is deployed before that. */
   begin(): Promise<void>;
@@ -381,6 +383,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     cage,
     readiness,
     backups,
+    async ping() {
+      const trouble = await probe.trouble();
+      if (trouble !== undefined) throw new Error(trouble);
+    },
     url,
     async begin() {
       // In parallel: a push that arrives at once waits for it.

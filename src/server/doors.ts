@@ -24,7 +24,6 @@ import type { Logger } from '../logger.js';
 import { checksOf, runChecks } from './checks.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
-import type { Metrics } from '../metrics/metrics.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Credentials } from '../store/credentials.js';
@@ -50,6 +49,7 @@ import { PublicFiles } from '../web/public.js';
 import { createWeb } from '../web/server.js';
 import { Views } from '../web/views.js';
 import type { Composed } from './compose.js';
+import type { Measuring } from './metrics.js';
 import type { Stop } from './stop.js';
 
 /** The largest push, in bytes. */
@@ -65,7 +65,7 @@ export interface DoorsOptions {
   /** The folder of the program itself. */
   root: string;
   composed: Composed;
-  metrics: Metrics;
+  measuring: Pick<Measuring, 'metrics' | 'errors'>;
   /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
@@ -91,7 +91,7 @@ export interface Doors {
 /** Builds the doors to what was composed. Nothing listens yet. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
-  const { metrics } = options;
+  const { metrics, errors } = options.measuring;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -192,6 +192,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     uploads,
     usage: usageOf,
     metrics,
+    errors,
     logger,
   });
   const checks = checksOf({
@@ -215,6 +216,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logs: paths,
     memoryOf: (mark) => usageOf(mark)?.memory,
     metrics,
+    errors,
     logger,
     pages: createPages(views, publicBase, rights),
     uploads,

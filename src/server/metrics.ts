@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { isUnwritable } from '../errors.js';
 import type { Logger } from '../logger.js';
 import { BoxReader } from '../metrics/box.js';
+import { Errors } from '../metrics/errors.js';
 import { Happenings } from '../metrics/happenings.js';
+import { LogWatch } from '../metrics/log-watch.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Recorder } from '../metrics/recorder.js';
 import { MetricsStore } from '../metrics/store.js';
@@ -13,6 +15,7 @@ import type { Composed } from './compose.js';
 /** What is measured, from its begin to its end. */
 export interface Measuring {
   metrics: Metrics;
+  errors: Errors;
   /** Opens the store and begins to measure. One server at a time may have it open. */
   begin(): Promise<void>;
   /** Writes what is left, and lets go of the store. */
@@ -22,7 +25,7 @@ export interface Measuring {
 /** Composes what measures the apps and the machine. Nothing is read or written before it begins. */
 export function openMetrics(options: {
   paths: Paths;
-  composed: Pick<Composed, 'store' | 'serving' | 'runtime' | 'traffic' | 'ping'>;
+  composed: Pick<Composed, 'store' | 'serving' | 'runtime' | 'traffic' | 'masks' | 'ping'>;
   logger: Logger;
 }): Measuring {
   const { paths, composed, logger } = options;
@@ -35,9 +38,25 @@ export function openMetrics(options: {
     ...{ store, happenings, visitors, box, warn },
     ...{ apps: composed.store, runtime: composed.runtime, traffic: composed.traffic },
   });
+  const errors = new Errors(join(paths.metrics, 'errors'), warn);
+  const logWatch = new LogWatch({
+    ...{ paths, errors, apps: composed.store },
+    mask: (app) => composed.masks.of(app),
+    count: (app, exceptions) => recorder.count(app, 'exceptions', exceptions),
+  });
+  let looking = Promise.resolve();
+  const look = async (): Promise<void> => {
+    try {
+      await logWatch.look();
+      await errors.flush();
+    } catch (error) {
+      logger.warn({ err: error }, 'The logs of apps could not be searched for exceptions.');
+    }
+  };
   let begun = false;
   return {
     metrics: new Metrics({ store, recorder, apps: composed.store }),
+    errors,
     async begin() {
       try {
         await store.open(Date.now());
@@ -49,12 +68,18 @@ export function openMetrics(options: {
       }
       box.begin();
       happenings.begin();
+      logWatch.begin();
+      recorder.subscribe(() => void (looking = looking.then(look)));
+      happenings.subscribe(({ kind, app }) => {
+        if (kind === 'removed') looking = looking.then(() => errors.clear(app)).catch(() => undefined); // It is not shown.
+      });
       recorder.begin();
       begun = true;
     },
     async close() {
       if (begun) {
         await recorder.close();
+        await looking;
         happenings.close();
         await store.close();
         box.close();

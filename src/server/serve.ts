@@ -80,7 +80,7 @@ export async function serve(config: Config, logger: Logger, logFolder: LogFolder
     paths,
     root,
     composed,
-    metrics: measuring.metrics,
+    measuring,
     publicBase,
     basePath,
     appsBase,

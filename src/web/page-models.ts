@@ -86,7 +86,7 @@ export interface AccountView {
 /** What an app's pages share: its head, and which tab is the current one. */
 interface AppPage {
   app: AppView;
-  tab: 'overview' | 'logs' | 'metrics' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
+  tab: 'overview' | 'logs' | 'metrics' | 'errors' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
   notice: Notice | undefined;
 }
 
@@ -209,6 +209,23 @@ export interface Pages {
     field: string | undefined;
   };
   'console/metrics': AppPage & PlotsPage & { releases: ReleaseMetricsView[] };
+  'console/errors': AppPage & {
+    mayClear: boolean;
+    errors: {
+      type: string;
+      message: string;
+      place: string;
+      function: string;
+      count: number;
+      first: TimeView;
+      last: TimeView;
+      firstRelease: { number: number; href: string };
+      lastRelease: { number: number; href: string };
+      /** True where it was not seen before the live release. */
+      isNew: boolean;
+      traceback: string;
+    }[];
+  };
   'console/machine': PlotsPage & {
     summary: string;
     sort: 'memory' | 'cpu';

@@ -5,6 +5,7 @@ import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
+import type { Errors } from '../metrics/errors.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Controller } from '../in-place/controller.js';
 import type { Rights } from '../domain/access/rights.js';
@@ -53,6 +54,8 @@ export interface WebOptions {
   memoryOf: MemoryOf;
   /** What was measured. */
   metrics: Pick<Metrics, keyof Metrics>;
+  /** The exceptions of apps. */
+  errors: Pick<Errors, 'of' | 'clear'>;
   logger: Logger;
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
@@ -117,6 +120,7 @@ export function createWeb(options: WebOptions): RequestListener {
     logs: options.logs,
     memoryOf: options.memoryOf,
     metrics: options.metrics,
+    errors: options.errors,
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),

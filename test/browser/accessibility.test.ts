@@ -72,6 +72,7 @@ describe('axe finds nothing serious or critical', () => {
     for (const path of [
       '',
       '/logs',
+      '/errors',
       '/deploys',
       '/deploys/3',
       '/deploys/1',

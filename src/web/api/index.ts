@@ -6,6 +6,7 @@ import { configRoutes } from './config.js';
 import { controllerRoutes } from './controller.js';
 import { deployRoutes } from './deploys.js';
 import { presentDocs, type ApiDocs } from './docs.js';
+import { errorRoutes } from './errors.js';
 import { eventRoutes } from './events.js';
 import { fileRoutes } from './files.js';
 import { logRoutes } from './logs.js';
@@ -30,6 +31,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...deployRoutes(api),
     ...logRoutes(api),
     ...metricsRoutes(api),
+    ...errorRoutes(api),
     ...fileRoutes(api),
     ...configRoutes(api),
     ...controllerRoutes(api),

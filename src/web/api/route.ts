@@ -10,6 +10,7 @@ import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Trouble } from '../../lib/readiness.js';
+import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import type { Logger } from '../../logger.js';
 import type { Paths } from '../../store/paths.js';
@@ -39,6 +40,8 @@ export interface ApiContext {
   memoryOf: MemoryOf;
   /** What was measured. */
   metrics: Pick<Metrics, keyof Metrics>;
+  /** The exceptions of apps. */
+  errors: Pick<Errors, 'of' | 'clear'>;
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;

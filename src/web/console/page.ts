@@ -10,6 +10,7 @@ import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Trouble } from '../../lib/readiness.js';
+import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
 import { siteOf } from '../pages.js';
@@ -47,6 +48,8 @@ export interface ConsoleDeps {
   usage: (mark: string) => Usage | undefined;
   /** What was measured. */
   metrics: Pick<Metrics, keyof Metrics>;
+  /** The exceptions of apps. */
+  errors: Pick<Errors, 'of' | 'clear'>;
   /** Logs who revealed a value. */
   logger: { info(facts: object, text: string): void };
 }
@@ -73,6 +76,7 @@ const DONE: Record<string, string> = {
   opens: 'Saved. Open pages of people who may no longer open the app have lost their connection.',
   role: 'Role saved.',
   'role-removed': 'Role removed.',
+  'errors-cleared': 'Errors cleared.',
   password: 'Password changed. Your other sessions have ended.',
 };
 

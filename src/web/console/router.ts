@@ -8,6 +8,7 @@ import { appsRoutes } from './apps.js';
 import { configRoutes } from './config.js';
 import { deployRoutes } from './deploys.js';
 import { editRoutes } from './edits.js';
+import { errorRoutes } from './errors.js';
 import { fileRoutes } from './files.js';
 import { logRoutes } from './logs.js';
 import { metricsRoutes } from './metrics.js';
@@ -36,6 +37,7 @@ export function consoleRoutes(): ConsoleRoute[] {
   appRoutes(add);
   logRoutes(add);
   metricsRoutes(add);
+  errorRoutes(add);
   deployRoutes(add);
   fileRoutes(add);
   configRoutes(add);

@@ -1,13 +1,29 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import type { ErrorsAnswer } from '../../../src/web/api/errors.js';
 import type { MetricsAnswer, UsageAnswer } from '../../../src/web/api/metrics.js';
 import { startHost, until, type TestHost } from '../../helpers/host.js';
 import { Person } from '../../helpers/person.js';
-import { Project, textApp } from '../../helpers/project.js';
+import { Project } from '../../helpers/project.js';
 import { pushLive, visit } from '../../helpers/pushing.js';
+import { ask } from '../../unit/web/support.js';
 import { StreamlitClient } from '../../helpers/streamlit-client.js';
 
 // What happens on a server is found again in its metrics: in the API, the command line and after a restart.
 
+const SECRET = 'a-value-that-nobody-may-see';
+/** Raises an exception for whoever comes once there is a file. */
+const SCRIPT = `import os
+import streamlit as st
+
+def load():
+    raise ValueError("no data for " + os.environ["API_KEY"])
+
+if os.path.exists(os.path.join(os.environ["STREAMLIT_HOST_STORAGE"], "fail")):
+    load()
+st.write("measured")
+`;
 const METRICS_TOKEN = 'the-token-of-prometheus';
 
 let host: TestHost;
@@ -15,7 +31,9 @@ let client: StreamlitClient;
 
 beforeAll(async () => {
   host = await startHost({ env: { STREAMLIT_HOST_METRICS_TOKEN: METRICS_TOKEN } });
-  await pushLive(await Project.create(textApp('measured')), host, 'shop');
+  await host.send('POST', '/apps', { name: 'Shop' });
+  await host.send('PATCH', '/apps/shop/config', { vars: { API_KEY: SECRET } });
+  await pushLive(await Project.create({ 'requirements.txt': 'streamlit\n', 'app.py': SCRIPT }), host, 'shop');
   await visit(host, 'shop');
   await host.send('POST', '/apps/shop/sleep', {});
   // The visit wakes it.
@@ -75,6 +93,32 @@ test('Prometheus reads the same with its own token', async () => {
   ] as const)
     expect(text).toContain(`streamlit_host_app_${name}{app="shop"} ${value}\n`);
   expect(text).toContain('streamlit_host_app_deploys_total{app="shop",result="live"} 1\n');
+});
+
+test('exceptions are found in the API, on the command line and in the console, without secrets', async () => {
+  await writeFile(join(host.data, 'apps/shop/storage/fail'), '');
+  for (const _ of [1, 2]) {
+    const visitor = await StreamlitClient.connect(`${host.url}/apps/shop/`);
+    await visitor.run();
+    await visitor.close();
+  }
+  const { errors } = await until(
+    'both exceptions',
+    async () => {
+      const found = (await (await host.api('/apps/shop/errors')).json()) as ErrorsAnswer;
+      return found.errors[0]?.count === 2 && found;
+    },
+    LIMIT_MS,
+  );
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toMatchObject({ type: 'ValueError', file: 'app.py', line: 5, function: 'load', first_release: 1 });
+  expect(errors[0]?.traceback).toContain('  File "app.py", line 8, in <module>');
+  const { stdout } = await (await Person.of(host)).run(['errors', 'shop']);
+  expect(stdout).toMatch(/^COUNT +LAST SEEN .*\n +2 +\d+s ago +\d+s ago +1 +app\.py:5 +ValueError: no data for /);
+  const cookie = (await ask(host.loginUrl)).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const page = await ask(`${host.url}/console/apps/shop/errors`, { headers: { cookie } });
+  expect(page.text).toContain('New in this release');
+  for (const text of [JSON.stringify(errors), stdout, page.text]) expect(text).not.toContain(SECRET);
 });
 
 test('another server goes on with them, and knows who was there today', async () => {

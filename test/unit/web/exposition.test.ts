@@ -21,7 +21,7 @@ it('is not there unless it is set', async () => {
 it('asks for its own token, and for no other', async () => {
   await start(SECRET);
   for (const wrong of [{}, { authorization: 'Bearer wrong' }, { authorization: 'Bearer the-token-of-these-tests' }]) {
-    const answer = await get(wrong as Record<string, string>);
+    const answer = await get(wrong);
     expect(answer.status).toBe(401);
     expect(answer.text).not.toContain('# ');
   }

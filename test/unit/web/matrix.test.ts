@@ -12,7 +12,7 @@ import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js
 import { createPages } from '../../../src/web/pages.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views } from '../../../src/web/views.js';
-import { ask, everyRoute, noMetrics, startWeb, type Answer, type TestWeb } from './support.js';
+import { ask, everyRoute, noErrors, noMetrics, startWeb, type Answer, type TestWeb } from './support.js';
 
 // Every route, asked by everyone there is: what comes back must be what the table says, and nothing else.
 
@@ -49,6 +49,7 @@ beforeAll(async () => {
       url: (app) => `${web.url}/apps/${app}/`,
       usage: () => undefined,
       metrics: noMetrics(web.apps),
+      errors: noErrors,
       logger: pino({ level: 'silent' }),
     }).routes() as unknown as Middleware;
     return routes(ctx, next) as Promise<void>;

@@ -18,6 +18,7 @@ import { People } from '../../../src/host/people.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
 import type { ReleaseDiff } from '../../../src/host/releases.js';
+import type { Errors } from '../../../src/metrics/errors.js';
 import { Metrics } from '../../../src/metrics/metrics.js';
 import type { Refreshed } from '../../../src/in-place/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
@@ -404,6 +405,9 @@ export interface TestWeb {
   close(): Promise<void>;
 }
 
+/** Errors of apps that printed none. */
+export const noErrors: Pick<Errors, 'of' | 'clear'> = { of: async () => [], clear: async () => undefined };
+
 /** Metrics of a server that has measured nothing yet. */
 export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
   return new Metrics({
@@ -464,6 +468,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       visitor: ({ socket }) => ({ address: socket.remoteAddress ?? '' }),
       memoryOf: () => undefined,
       metrics: noMetrics(apps),
+      errors: noErrors,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,

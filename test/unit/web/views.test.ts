@@ -184,6 +184,16 @@ const models: Pages = {
       },
     ],
   },
+  'console/errors': {
+    ...{ app, tab: 'errors', notice: undefined, mayClear: true },
+    errors: [
+      {
+        ...{ type: evil, message: evil, place: evil, function: evil, count: 2, isNew: true, traceback: evil },
+        ...{ first: presentTime(now.toISOString(), now), last: presentTime(now.toISOString(), now) },
+        ...{ firstRelease: { number: 1, href: evil }, lastRelease: { number: 2, href: evil } },
+      },
+    ],
+  },
   'console/machine': {
     ...{ ...plotsPage, summary: '1 app', sort: 'cpu', byMemory: evil, byCpu: evil },
     apps: [{ name: evil, href: evil, cpu: '1 %', memory: '1 MB', part: '1 %', pages: 1, requests: '0', processes: 1 }],
