@@ -76,7 +76,7 @@ export class BoxReader {
       .ping()
       .then(
         () => (this.#redisUs = (performance.now() - begun) * 1_000),
-        () => (this.#redisUs = 0), // No answer is no figure; the check of the server says what is wrong.
+        () => (this.#redisUs = 0), // Without an answer there is no figure. The check of the server says why.
       )
       .finally(() => (this.#pinging = false));
   }

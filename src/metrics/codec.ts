@@ -20,7 +20,7 @@ export class Writer {
     return this.#length;
   }
 
-  /** @param value not negative; what is no whole number is rounded */
+  /** @param value not negative; fractions are rounded */
   number(value: number): void {
     this.#reserve(8);
     let rest = value > 0 ? Math.min(Math.round(value), Number.MAX_SAFE_INTEGER) : 0;

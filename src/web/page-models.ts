@@ -106,7 +106,7 @@ export interface TileView {
   bad: boolean;
 }
 
-/** A plot, as SVG and as a table; the browser draws it anew from the API. */
+/** A plot, as SVG and as a table; the browser replaces it with one from the API. */
 export interface PlotView {
   title: string;
   unit: string;

@@ -3,7 +3,7 @@ export interface PrintedException {
   /** Such as `ValueError` or `sqlalchemy.exc.OperationalError`. */
   type: string;
   message: string;
-  /** The traceback as it was printed, with the tracebacks that it was raised from. */
+  /** The printed traceback, including those of the exceptions that caused it. */
   lines: string[];
 }
 
@@ -16,7 +16,7 @@ export interface RaisedAt {
 }
 
 const HEADER = /^[\s|]*Traceback \(most recent call last\):$/;
-/** What stands between the tracebacks of exceptions that follow from each other. */
+/** The text between the tracebacks of exceptions that follow from each other. */
 const CHAIN = /^(The above exception was the direct cause of|During handling of the above exception)/;
 const TYPE = /^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: (.*))?$/s;
 const FRAME = /^[\s|]*File "(.+)", line (\d+)(?:, in (.+))?$/;

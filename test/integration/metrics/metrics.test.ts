@@ -121,7 +121,7 @@ test('exceptions are found in the API, on the command line and in the console, w
   for (const text of [JSON.stringify(errors), stdout, page.text]) expect(text).not.toContain(SECRET);
 });
 
-test('another server goes on with them, and knows who was there today', async () => {
+test("another server continues them, and recognises today's visitors", async () => {
   await client.close();
   const before = (await metrics()).total;
   await host.stop({ keepData: true, keepApps: true });

@@ -28,7 +28,7 @@ describe('Writer and Reader', () => {
     );
   });
 
-  it('write what is no whole number of a figure as one', () => {
+  it('write fractions, negative and infinite numbers as whole numbers', () => {
     const writer = new Writer();
     for (const odd of [-5, Number.NaN, 2.6, Infinity]) writer.number(odd);
     const reader = new Reader(writer.done());

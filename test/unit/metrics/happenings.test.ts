@@ -89,7 +89,7 @@ it('measures a wake from the visit until the process serves', () => {
   expect(told).toMatchObject([{ kind: 'up' }, { kind: 'woken', ms: 1_500 }]);
 });
 
-it('tells of crashes and restarts, and not of those before', () => {
+it('reports crashes and restarts, but no earlier ones', () => {
   const { told, process } = world(shop);
   const one = { state: 'ready', restarts: 0, release: 1, lastExit: '' } as { -readonly [K in keyof Seen]: Seen[K] };
   process(one);

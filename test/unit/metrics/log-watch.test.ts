@@ -76,7 +76,7 @@ it('takes an exception as complete once nothing follows it, also across two look
   expect(counted).toBe(1);
 });
 
-it('goes on where a log was emptied because it was too large', async () => {
+it('continues after a log was emptied because it was too large', async () => {
   await print('x'.repeat(1_000));
   watch.begin();
   await truncate(paths.runLog('shop', 1), 0);

@@ -127,7 +127,7 @@ describe('MetricsStore', () => {
     expect(ticks).toEqual([0, 1, 2, 6, 7, 8]);
   });
 
-  it('goes on where the clock is put back, and loses nothing', async () => {
+  it('continues after the clock is put back, and loses nothing', async () => {
     const store = await open();
     await record(store, BEGIN, 30);
     await record(store, BEGIN, 30);
@@ -161,7 +161,7 @@ describe('MetricsStore', () => {
     expect(await files()).toContain(`${name}.unreadable`);
   });
 
-  it('moves a block of a newer version aside, and goes on', async () => {
+  it('moves a block of a newer version aside, and continues', async () => {
     const store = await open();
     const at = await record(store, BEGIN, 24);
     await store.close();
@@ -186,7 +186,7 @@ describe('MetricsStore', () => {
     expect(warnings[0]).toContain('damaged');
   });
 
-  it('does not count a journal twice that a crash has left beside its block', async () => {
+  it('does not count a journal twice that a crash has left next to its block', async () => {
     const store = await open();
     await record(store, BEGIN, 12);
     const [name = ''] = await files();

@@ -13,7 +13,7 @@ async function start(token: string | null | undefined): Promise<void> {
 
 const get = (headers: Record<string, string> = {}) => ask(`${web.url}/metrics`, { headers });
 
-it('is not there unless it is set', async () => {
+it('is off by default', async () => {
   await start(undefined);
   expect((await get()).status).toBe(404);
 });
