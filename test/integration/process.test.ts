@@ -180,9 +180,9 @@ test('a process that exceeds its own memory limit is stopped and restarted', asy
   const app = prepare({ memoryLimit: 100_000_000 });
   await app.run();
   const { pid } = app;
-  await app.holdToLimits({ memory: 100_000_000, cpuSeconds: 0 });
+  await app.holdToLimits({ memory: 100_000_000, processes: 1, cpuSeconds: 0 });
   expect([app.state, app.pid]).toEqual(['ready', pid]);
-  await app.holdToLimits({ memory: 130_000_000, cpuSeconds: 0 });
+  await app.holdToLimits({ memory: 130_000_000, processes: 1, cpuSeconds: 0 });
   await until(() => app.state === 'ready' && app.pid !== pid);
   expect([app.restarts, app.lastExit]).toEqual([1, 'the app used 130 MB of memory; its limit is 100 MB']);
   process.kill(app.pid ?? 0, 'SIGKILL');
