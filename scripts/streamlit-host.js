@@ -31,9 +31,9 @@ if (process.exitCode === undefined) {
         throw error instanceof SetupError ? new Refusal('unavailable', 'set-up-failed', error.message) : error;
       });
     },
-    async serve() {
+    async serve(how) {
       const { main } = await import('../dist/main.js');
-      await main();
+      await main(how);
     },
   });
 }

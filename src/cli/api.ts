@@ -74,10 +74,10 @@ export class Api {
     return this.#json('POST', path, body);
   }
 
-  /** Sends what takes its time to be answered. @param body sent as JSON */
-  async postLong<T>(path: string, body: object): Promise<T> {
+  /** Sends what takes its time to be answered. @param body sent as JSON @param silenceMs how long (ms) the server may be silent */
+  async postLong<T>(path: string, body: object, silenceMs = LONG_MS): Promise<T> {
     const headers = { 'content-type': 'application/json' };
-    return this.#parse(await this.#send('POST', path, headers, JSON.stringify(body), LONG_MS));
+    return this.#parse(await this.#send('POST', path, headers, JSON.stringify(body), silenceMs));
   }
 
   /** @param body sent as JSON */

@@ -28,8 +28,12 @@ export interface Launcher {
   root: string;
   /** Runs set-up if necessary, as in a fresh clone. */
   prepare(options: { env: NodeJS.ProcessEnv; say: (line: string) => void }): Promise<void>;
-  /** Runs the server in this process until it stops; it reads its settings from the process environment. */
-  serve(): Promise<void>;
+  /**
+   * Runs the server in this process until it stops; it reads its settings from the process environment.
+   * @param options.successor true to replace the server that started this process
+   * @param options.detached true if nobody takes the end of this process for the end of the server
+   */
+  serve(options: { successor: boolean; detached: boolean }): Promise<void>;
   /** The program and arguments of the command itself, to run the server in its own process. */
   command: readonly [string, ...string[]];
 }

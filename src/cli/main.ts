@@ -72,6 +72,8 @@ function tell(error: unknown, { json, verbose }: GlobalOptions): number {
   // What the parser has to say, it has said.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const expected = error instanceof Refusal;
+  // A server that is to be replaced by this process says why it was not.
+  if (process.connected) process.send?.({ kind: 'call', id: 0, what: 'failed', data: { reason: messageOf(error) } });
   const code = exitCodeOf(error);
   if (json === true) {
     process.stderr.write(

@@ -5,6 +5,7 @@ import type { Verb } from './completion.js';
 import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
 import type { LayoutOptions } from './layout.js';
+import type { StartOptions } from './start.js';
 import type { TokensOptions } from './tokens.js';
 import type { UserOptions } from './user.js';
 
@@ -51,12 +52,26 @@ export function createProgram(make: MakeContext, version: string): Command {
     .command('start')
     .argument('[app]', 'the app; omit it for the local server')
     .option('-d, --detach', 'run the server in the background and return once it is ready')
+    .addOption(new Option('--successor').hideHelp())
+    .addOption(new Option('--detached').hideHelp())
     .description('start the local server, or an app')
-    .action(async (app: string | undefined, options: { detach?: boolean }, command: Command) => {
+    .action(async (app: string | undefined, options: StartOptions, command: Command) => {
       if (app === undefined) return (await import('./start.js')).startServer(cli(command), options);
       if (options.detach === true) throw usage('--detach applies to the server. Omit the app.');
       await (await import('./app.js')).changeApp(cli(command), 'start', app);
     });
+  program
+    .command('reload')
+    .description('replace the local server by the version installed now, without an interruption')
+    .option(
+      '--wait <seconds>',
+      'how long deploys in progress may take to finish before they start again',
+      wholeNumber(3_600),
+      30,
+    )
+    .action(async (options: { wait: number }, command: Command) =>
+      (await import('./reload.js')).reloadServer(cli(command), options),
+    );
   program
     .command('stop')
     .argument('[app]', 'the app; omit it for the local server')
@@ -389,7 +404,9 @@ export function createProgram(make: MakeContext, version: string): Command {
 /** Returns the verbs for shell completion. */
 export function verbsOf(program: Command): Verb[] {
   const optionsOf = (command: Command): Verb['options'] =>
-    command.options.map(({ short, long, description }) => ({ short, long: long ?? '', summary: description }));
+    command.options
+      .filter(({ hidden }) => !hidden)
+      .map(({ short, long, description }) => ({ short, long: long ?? '', summary: description }));
   return program.commands
     .filter((command) => !command.name().startsWith('_') && command.name() !== 'destroy')
     .map((command) => {

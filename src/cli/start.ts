@@ -15,25 +15,35 @@ const ANSWER_LIMIT_MS = 10_000;
 /** A log of earlier servers larger than this (bytes) is rotated. */
 const MAX_LOG = 5 * 1024 * 1024;
 
+/** How the local server is started. The last two are for servers that this program starts itself. */
+export interface StartOptions {
+  detach?: boolean;
+  /** Replaces the server that started this process. */
+  successor?: boolean;
+  /** Nobody waits for the end of this process. */
+  detached?: boolean;
+}
+
 /**
  * Runs the local server: in the foreground until it stops, or detached, returning once it answers. If a server is
  * already running, that is fine with --detach, and an error in the foreground, where a service manager relies on this
  * process being the server.
  * @throws Refusal `already-running`, `start-failed`
  */
-export async function startServer(cli: Context, options: { detach?: boolean }): Promise<void> {
+export async function startServer(cli: Context, options: StartOptions): Promise<void> {
   const launcher = cli.launcher;
   if (launcher === undefined) throw new Error('the command line was started without its server');
   const data = dataFolder(cli.env, cli.cwd, launcher.root);
   const running = await findLocal(data);
-  if (running !== undefined && options.detach !== true) throw alreadyRuns(running, data);
+  const { successor = false, detached = false } = options;
+  if (running !== undefined && options.detach !== true && !successor) throw alreadyRuns(running, data);
 
   const env = { ...cli.env, STREAMLIT_HOST_DATA: data, ...foldersOf(cli) };
   if (options.detach !== true) {
     await launcher.prepare({ env, say: (line) => cli.out.print(line) });
     // The server reads its settings from the process environment, and from nowhere else.
     process.env.STREAMLIT_HOST_DATA = data;
-    await launcher.serve();
+    await launcher.serve({ successor, detached });
     return;
   }
   // One that is just starting may yet fail to.
@@ -95,7 +105,12 @@ async function detach(
     // What it greets with is a login link.
     await chmod(file, 0o600);
     const [program, ...args] = launcher.command;
-    child = spawn(program, [...args, 'start'], { cwd: data, env, detached: true, stdio: ['ignore', log.fd, log.fd] });
+    child = spawn(program, [...args, 'start', '--detached'], {
+      cwd: data,
+      env,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
   } finally {
     await log.close();
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Principal } from '../domain/access/principal.js';
 import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
 import { usedAt } from '../domain/app/preview.js';
@@ -8,7 +9,7 @@ import { asClause, capitalise } from '../lib/words.js';
 import { Repository } from '../store/repository.js';
 import type { Room } from '../store/room.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
-import type { DeployLog } from './log.js';
+import type { DeployLog, LineListener } from './log.js';
 import type { Pruner } from './pruner.js';
 import { OngoingDeploys, type Deploy, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
 
@@ -64,6 +65,8 @@ export class Deploys {
   /** The apps that are being removed. */
   readonly #barred = new Set<string>();
   #stopping = false;
+  /** True while what is interrupted goes on in the next server, with the same people waiting. */
+  #handingOver = false;
 
   constructor(options: DeploysOptions) {
     this.#options = options;
@@ -229,14 +232,57 @@ export class Deploys {
   /** Interrupts all deploys so that the next server restarts them, and waits until nothing is running. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const pause = new CalledOff('queued', 'the server is stopping');
-    for (const ongoing of this.#ongoing.list()) ongoing.abort.abort(pause);
-    await Promise.allSettled(this.#running.values());
+    await this.#interrupt('the server is stopping');
     // Those that were still waiting are told as well.
     for (const ongoing of this.#ongoing.list()) {
       const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
       if (release !== undefined) this.#ongoing.close(ongoing.app, release);
     }
+  }
+
+  async #interrupt(reason: string): Promise<void> {
+    const pause = new CalledOff('queued', reason);
+    for (const ongoing of this.#ongoing.list()) ongoing.abort.abort(pause);
+    await Promise.allSettled(this.#running.values());
+  }
+
+  /** Waits until no deploy runs, at most for the limit (ms). */
+  async whenIdle(limitMs: number): Promise<void> {
+    const limit = new AbortController();
+    const late = sleep(limitMs, undefined, { signal: limit.signal }).catch(() => undefined);
+    await Promise.race([Promise.allSettled(this.#running.values()), late]);
+    limit.abort();
+  }
+
+  /**
+   * Interrupts all deploys for the next server, which runs them again, as `stop` does; but those who wait for them go on
+   * waiting, until `attend` has told them.
+   */
+  async interrupt(): Promise<void> {
+    this.#stopping = true;
+    this.#handingOver = true;
+    await this.#interrupt('the server is being replaced');
+  }
+
+  /**
+   * Tells those who still wait for deploys what becomes of them in the next server.
+   * @param attend resolves with the release as its deploy left it; rejects where that cannot be known
+   */
+  async attend(attend: (deploy: Deploy, line: LineListener) => Promise<Release>): Promise<void> {
+    await Promise.all(
+      this.#ongoing.list().map(async (ongoing) => {
+        const { app, release: number, log } = ongoing;
+        const record = this.#options.store.find(app);
+        const before = record && findRelease(record, number);
+        const release = await attend(ongoing, (line) => log.relay(line)).catch(() => before);
+        if (release !== undefined) this.#ongoing.close(app, release);
+      }),
+    );
+  }
+
+  /** Finds a deploy to follow, also one that has not begun or has just ended. @throws Refusal `app-not-found` */
+  async follow(app: string, number: number): Promise<Deploy> {
+    return this.#open(app, number);
   }
 
   /** Returns the deploy of a release that was just requested. It has ended already if something newer superseded it. */
@@ -286,7 +332,8 @@ export class Deploys {
     }
     headStarts.settle(app.id);
     const after = findRelease(store.find(app.id) ?? app, release.number);
-    if (after !== undefined) this.#ongoing.close(app.id, after);
+    const goesOn = this.#handingOver && after !== undefined && isPending(after.state);
+    if (after !== undefined && !goesOn) this.#ongoing.close(app.id, after);
     await this.#options.pruner
       .tidyAfter(app.id)
       .catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
@@ -312,7 +359,7 @@ export class Deploys {
         ? // Of two sentences, the second one tells what to do.
           `Failed: ${reason}${/[.] [A-Z]/.test(reason) ? '.' : ''}`
         : to === 'queued'
-          ? 'Interrupted: the server is stopping'
+          ? `Interrupted: ${reason}`
           : capitalise(reason),
     );
     await cleanUp(this.#options, app, number);

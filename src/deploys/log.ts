@@ -62,6 +62,11 @@ export class DeployLog {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Passes on a line that another server has written to the file. */
+  relay(line: string): void {
+    for (const listener of this.#listeners) listener(line);
+  }
+
   #write(raw: string): void {
     const line = this.#mask(raw);
     this.#lines.push(line);

@@ -82,6 +82,15 @@ export class DeployQueue {
     this.#add(app, `${this.#session}/${app}`);
   }
 
+  /** Begins no further deploy until `resume`; those that run go on. */
+  async pause(): Promise<void> {
+    await this.#worker.pause(true);
+  }
+
+  resume(): void {
+    void this.#worker.resume();
+  }
+
   /** Closes the worker and the connections. Cancel running deploys before. */
   async close(): Promise<void> {
     this.#closing = true;

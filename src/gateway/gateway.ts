@@ -12,9 +12,10 @@ import { cleanRequest, dropCredentials } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
+import type { Switchboard } from './switchboard.js';
 import type { Target } from './target.js';
 import type { Traffic } from './traffic.js';
-import { OpenConnections } from './watch.js';
+import { OpenConnections, type OpenedBy } from './watch.js';
 
 /** How long an upgrade waits for a process to start, in ms. */
 const HOLD_MS = 60_000;
@@ -46,6 +47,8 @@ export interface GatewayOptions {
   absent: Absent;
   /** Counts requests and open pages. */
   traffic?: Traffic;
+  /** Passes on what waited for an app when another server took over. */
+  again?: Pick<Switchboard, 'again' | 'upgradeAgain'>;
   log: (message: string, facts: Record<string, unknown>) => void;
 }
 
@@ -227,13 +230,14 @@ export class Gateway {
   ): void {
     // The visitor left while the app was waited for: of a response that is closed, no end would be heard.
     if (response.destroyed) return;
+    if (target === undefined && this.#options.routes.left) return this.#options.again?.again(request, response);
     if (target?.backend.state !== 'ready') return this.#unavailable(request, response, app);
     const may = this.#mayStill(request, to);
     // It may have waited long.
     if (!may()) return plain(response, 401, 'Log in to open this app.\n', { 'cache-control': 'no-store' });
     const done = target.claim();
     response.once('close', done);
-    this.#open.watch(response, may);
+    this.#open.watch(response, may, { app: to.id, cookie: request.headers.cookie });
     if (to.rest !== '/_stcore/health') target.touch();
     const appPath = this.#prepare(request, to, query);
     const cookie = bind === undefined ? undefined : releaseCookie(to.id, appPath, bind);
@@ -308,10 +312,11 @@ export class Gateway {
     const target = picked?.backend.state === 'ready' ? picked : await routes.whenReady(to.id, release, HOLD_MS, worth);
     socket.off('end', leave);
     if (socket.destroyed) return;
+    if (target === undefined && routes.left) return this.#options.again?.upgradeAgain(request, socket, head);
     if (target === undefined) return refuse(socket, '503 Service Unavailable', 'Retry-After: 5\r\n');
     // It may have waited long.
     if (!may()) return refuse(socket, '401 Unauthorized');
-    this.#open.watch(socket, may);
+    this.#open.watch(socket, may, { app: to.id, cookie: request.headers.cookie });
     const done = target.claim();
     socket.once('close', done);
     this.#options.traffic?.open(to.id, socket, this.#who(request, to));
@@ -335,6 +340,20 @@ export class Gateway {
   /** Tells visitors apart: by account where they are logged in, else by address and browser. */
   #who(request: IncomingMessage, { identity }: AppRequest): string {
     return identity?.id ?? `${this.#options.visitor(request).address} ${request.headers['user-agent'] ?? ''}`;
+  }
+
+  /** Lets another server decide from now on who may keep a WebSocket to an app that this one still passes on. */
+  handOver(ask: (visitors: OpenedBy[]) => Promise<boolean[]>): void {
+    this.#open.handOver(ask);
+  }
+
+  /** Returns who of an earlier server's visitors may still have their WebSockets. */
+  mayKeep(visitors: readonly OpenedBy[]): boolean[] {
+    const { apps, admit } = this.#options;
+    return visitors.map(({ app, cookie }) => {
+      const found = apps.find(app);
+      return found === undefined || admit(cookie, found).may;
+    });
   }
 
   /** Returns the release of the page that asks, where its address does not say so. */

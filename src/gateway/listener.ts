@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
@@ -23,8 +24,17 @@ export interface Address {
   setting?: string;
 }
 
-/** Opens a port. @throws Refusal `cannot-listen` */
-export async function listen(address: Address, entry: Entry, limits: Partial<ConnectionLimits> = {}): Promise<Server> {
+/**
+ * Opens a port.
+ * @param handed the port, already open, from the server that this one replaces
+ * @throws Refusal `cannot-listen`
+ */
+export async function listen(
+  address: Address,
+  entry: Pick<Entry, 'request' | 'upgrade'>,
+  limits: Partial<ConnectionLimits> = {},
+  handed?: NetServer,
+): Promise<Server> {
   // A push or an upload may take as long as it moves, which `Connections` looks at; headers have to come in time.
   const server = createServer(
     {
@@ -68,7 +78,8 @@ export async function listen(address: Address, entry: Entry, limits: Partial<Con
         : `Cannot listen on ${where}: ${messageOf(error)}.`;
       reject(new Refusal('unavailable', 'cannot-listen', why));
     });
-    server.listen(address.port, address.bind, resolve);
+    if (handed === undefined) server.listen(address.port, address.bind, resolve);
+    else server.listen(handed, resolve);
   });
   return server;
 }
@@ -95,9 +106,22 @@ function declineUpgrade(server: Server, request: IncomingMessage, socket: Duplex
   server.emit('connection', socket);
 }
 
+/**
+ * Accepts no more connections, for another process accepts them on the same port. Those that are open stay so, also idle ones:
+ * their clients may just be sending.
+ * @returns resolves when all have ended
+ */
+export function leavePort(server: Server): Promise<void> {
+  return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+}
+
 /** Closes the port; requests in progress get some time to finish. */
 export async function close(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
+  await endConnections(server, new Promise((resolve) => server.close(resolve)));
+}
+
+/** Ends the connections of a port that is closed; requests in progress get some time to finish. @param closed resolves when all have ended */
+export async function endConnections(server: Server, closed: Promise<unknown> | undefined): Promise<void> {
   server.closeIdleConnections();
   const timer = setTimeout(() => server.closeAllConnections(), STOP_LIMIT_MS);
   await closed;

@@ -13,6 +13,18 @@ interface AppRoutes {
 export class RouteTable {
   readonly #entries = new Map<string, AppRoutes>();
   readonly #waiting = new Map<string, Set<() => void>>();
+  #left = false;
+
+  /** True once another server has taken over, which knows where apps run from now on. */
+  get left(): boolean {
+    return this.#left;
+  }
+
+  /** Lets go of all waits: another server takes over. */
+  leave(): void {
+    this.#left = true;
+    for (const app of [...this.#waiting.keys()]) this.changed(app);
+  }
 
   /**
    * Makes a target the one for new visitors.
@@ -95,6 +107,7 @@ export class RouteTable {
     for (;;) {
       const target = this.pick(app, release);
       if (target?.backend.state === 'ready') return target;
+      if (this.#left) return undefined;
       const left = deadline - Date.now();
       if (left <= 0 || !go()) return undefined;
       await new Promise<void>((resolve) => {

@@ -9,6 +9,19 @@ export interface Backend {
   readonly state: ProcessState;
 }
 
+/** What an earlier server still passes on to a process. */
+export interface RelayedUse {
+  /** Requests in progress, the WebSockets included. */
+  claims: number;
+  sockets: number;
+  /** The last activity, in ms since 1970. */
+  lastActivity: number;
+  /** The last visit, in ms since 1970; 0 = none. */
+  visitedAt: number;
+}
+
+const NO_USE: RelayedUse = { claims: 0, sockets: 0, lastActivity: 0, visitedAt: 0 };
+
 /**
  * A process with its requests in progress. A request is counted in the same tick in which its target is picked, so a
  * target about to be used never looks idle.
@@ -23,6 +36,7 @@ export class Target {
   #lastSocketAt: number;
   #lastActivity = Date.now();
   #visitedAt = 0;
+  #relayed = NO_USE;
 
   /** @param socketsUntil when the WebSockets of an earlier server to it ended; undefined for a process that had none */
   constructor(backend: Backend, socketsUntil?: Date) {
@@ -32,12 +46,12 @@ export class Target {
 
   /** The number of requests and WebSockets in progress. */
   get claims(): number {
-    return this.#claims.size;
+    return this.#claims.size + this.#relayed.claims;
   }
 
   /** The number of open WebSockets: one for each open page. */
   get sockets(): number {
-    return this.#sockets.size;
+    return this.#sockets.size + this.#relayed.sockets;
   }
 
   /** The time when the last WebSocket closed, in ms since 1970; 0 = none yet. */
@@ -47,18 +61,32 @@ export class Target {
 
   /** The time of the last request or page activity, in ms since 1970. */
   get lastActivity(): number {
-    return this.#lastActivity;
+    return Math.max(this.#lastActivity, this.#relayed.lastActivity);
   }
 
   /** The same, but 0 until the first visit: a process that starts has not been visited. */
   get visitedAt(): number {
-    return this.#visitedAt;
+    return Math.max(this.#visitedAt, this.#relayed.visitedAt);
   }
 
   /** Records activity. */
   touch(): void {
     this.#lastActivity = Date.now();
     this.#visitedAt = this.#lastActivity;
+  }
+
+  /** Counts what an earlier server still passes on to this process; undefined once that has ended. */
+  relay(use: RelayedUse = NO_USE): void {
+    const { sockets } = this.#relayed;
+    // What was there once remains known: it says when the process was last used.
+    const { lastActivity, visitedAt } = this.#relayed;
+    this.#relayed = {
+      ...use,
+      lastActivity: Math.max(lastActivity, use.lastActivity),
+      visitedAt: Math.max(visitedAt, use.visitedAt),
+    };
+    if (use.sockets < sockets) this.#lastSocketAt = Date.now();
+    this.#tell();
   }
 
   /** Counts a request. @returns what ends the count; to be called once the request has ended, however it did */
@@ -83,7 +111,7 @@ export class Target {
   /** Resolves when no request is in progress (WebSockets aside), after the limit (ms), or with the signal. */
   async whenIdle(limitMs: number, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + limitMs;
-    while (this.#claims.size > this.#sockets.size) {
+    while (this.claims > this.sockets) {
       const left = deadline - Date.now();
       if (left <= 0 || signal?.aborted === true) return;
       await new Promise<void>((resolve) => {

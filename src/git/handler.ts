@@ -199,10 +199,12 @@ export class GitHandler {
     }
     const { repositories, pushes } = this.#options;
     const push = service === 'git-receive-pack';
-    const folder = push ? await repositories.begin(app, by) : repositories.find(app);
-    if (folder === undefined) throw noApp(app);
     const secret = push ? pushes.open(app, by) : '';
+    let begun = false;
     try {
+      const folder = push ? await repositories.begin(app, by) : repositories.find(app);
+      if (folder === undefined) throw noApp(app);
+      begun = push;
       const hooks: Record<string, string> = push
         ? { STREAMLIT_HOST_HOOKS: this.#options.hookSocket, STREAMLIT_HOST_PUSH: secret, REMOTE_USER: by.name }
         : {};
@@ -217,10 +219,8 @@ export class GitHandler {
       // Not ended as if it were whole: git would wait for the rest of it, or take it for a success.
       if (!whole) response.destroy();
     } finally {
-      if (push) {
-        pushes.close(secret);
-        await repositories.end(app);
-      }
+      if (push) pushes.close(secret);
+      if (begun) await repositories.end(app);
     }
     // Not before: once the pusher sees the end, everything is in its final state.
     response.end();

@@ -1,6 +1,6 @@
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { harmless } from './harmless.js';
 
 const STDOUT = 1;
@@ -55,12 +55,15 @@ export class HookServer {
 
   async listen(): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    await rm(this.#path, { force: true });
+    // Node removes the name that it has made when it closes the socket, which may be after the next server has its own there.
+    const draft = join(dirname(this.#path), `h${process.pid}`);
+    await rm(draft, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(this.#path, resolve);
+      this.#server.listen(draft, resolve);
     });
-    await chmod(this.#path, 0o600);
+    await chmod(draft, 0o600);
+    await rename(draft, this.#path);
   }
 
   /** Accepts no more hooks; those that were answered get the time to receive it. */

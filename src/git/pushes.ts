@@ -24,6 +24,7 @@ import { Announcement } from './announcement.js';
 import { harmless } from './harmless.js';
 import type { HookCall } from './hook-server.js';
 import { FLUSH, PktReader, pkt } from './pkt.js';
+import type { Claims } from '../lib/claims.js';
 import { asClause } from '../lib/words.js';
 
 /** Deploys, for pushes. */
@@ -68,6 +69,8 @@ export interface PushOptions {
   mask: (app: string) => Promise<(text: string) => string>;
   /** Returns an app's URL. */
   url: (app: string) => string;
+  /** Counts the pushes that are received and decided; not those that only wait for their deploys. */
+  changes?: Pick<Claims, 'take'>;
   logger: { error(facts: object, text: string): void };
 }
 
@@ -77,6 +80,8 @@ interface Push {
   announcement: Announcement;
   /** The apps that it will deploy, as far as known. */
   deploys: readonly string[];
+  /** Ends its count among the changes in progress. */
+  settle: () => void;
 }
 
 /** A ref whose commit becomes a release. */
@@ -97,7 +102,7 @@ export class Pushes {
   /** @returns the secret by which the push's hooks prove that they belong to it */
   open(app: string, by: Principal): string {
     const secret = randomBytes(24).toString('base64url');
-    this.#pushes.set(secret, { app, by, announcement: new Announcement(), deploys: [] });
+    this.#pushes.set(secret, { app, by, announcement: new Announcement(), deploys: [], settle: this.#count() });
     return secret;
   }
 
@@ -120,7 +125,12 @@ export class Pushes {
 
   close(secret: string): void {
     for (const id of this.#pushes.get(secret)?.deploys ?? []) this.#options.headStarts.settle(id);
+    this.#pushes.get(secret)?.settle();
     this.#pushes.delete(secret);
+  }
+
+  #count(): () => void {
+    return this.#options.changes?.take() ?? (() => undefined);
   }
 
   /** Answers one hook. */
@@ -284,8 +294,10 @@ export class Pushes {
       return undefined;
     }
     const stop = deploy.follow((line) => call.say(line));
+    push.settle();
     try {
       const release = await deploy.done;
+      push.settle = this.#count();
       switch (release.state) {
         case 'failed':
           return `${asClause(release.reason ?? 'the deploy failed')}${typeof this.#options.apps.find(app)?.live === 'number' ? `; ${app} is unchanged` : ''}`;

@@ -39,6 +39,8 @@ export interface RedisServer {
   connection: { path: string };
   /** Ends Redis with everything on disk. Safe to call twice. */
   stop(): Promise<void>;
+  /** Lets go of Redis without ending it: the next server adopts it. */
+  leave(): Promise<void>;
 }
 
 /**
@@ -98,6 +100,11 @@ class PrivateRedis implements RedisServer {
   stop(): Promise<void> {
     this.#stopped ??= this.#end();
     return this.#stopped;
+  }
+
+  async leave(): Promise<void> {
+    this.#ending.abort();
+    await this.#watching;
   }
 
   /** Takes over a Redis that answers on our socket; nobody else can have put one where only we may enter. */

@@ -132,6 +132,12 @@ export interface Composed {
   rest(): Promise<void>;
   /** Ends everything. Call it when no more requests can come in. */
   end(options: { keepApps: boolean }): Promise<void>;
+  /** Begins no further deploys, and waits for those that run, at most for the limit (ms). */
+  calm(limitMs: number): Promise<void>;
+  /** Undoes `calm`. */
+  resume(): void;
+  /** Gives everything to another server: nothing is started, watched or written after this. */
+  handOver(): Promise<void>;
 }
 
 /**
@@ -418,6 +424,28 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       await reader.close();
       await redis?.stop();
       if (!keepApps) groups?.remove();
+    },
+    async calm(limitMs) {
+      await queue.pause();
+      await deploys.whenIdle(limitMs);
+    },
+    resume: queue.resume.bind(queue),
+    async handOver() {
+      await watcher.close();
+      await mender.close();
+      await maintenance.close();
+      await backups.close();
+      await deploys.interrupt();
+      await headStarts.close();
+      await adoption.close();
+      await queue.close();
+      probe.close();
+      await sleeper.close();
+      await previews.close();
+      await serving.handOver();
+      await store.handOver();
+      await reader.close();
+      await redis?.leave();
     },
   };
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { messageOf, Refusal } from '../errors.js';
 import { sweepDrafts } from '../lib/replace-file.js';
 import { endMarked } from '../runtime/process/marked.js';
 import { ownIdentity } from '../runtime/process/proc.js';
-import { claimData, readServerRecord, writeServerRecord } from '../store/lock.js';
+import { claimData, keepLock, readServerRecord, writeServerRecord } from '../store/lock.js';
 import type { Later } from './later.js';
 import type { Paths } from '../store/paths.js';
 
@@ -13,22 +14,34 @@ import type { Paths } from '../store/paths.js';
  * Creates the data folder if needed, locks it for this server for as long as it runs, and deletes an earlier server's work in
  * progress.
  * @param later does what a full or read-only disk keeps from being done now
- * @returns what the marks of this folder's processes begin with
+ * @param handed the lock of the server that this one replaces. That one may still read its temporary files
+ * @returns what the marks of this folder's processes begin with, and the lock
  * @throws Refusal `data-not-writable`, `already-running`
  */
-export async function takeData(paths: Paths, later: Pick<Later, 'attempt'>): Promise<{ mark: string }> {
+export async function takeData(
+  paths: Paths,
+  later: Pick<Later, 'attempt'>,
+  handed?: Server,
+): Promise<{ mark: string; lock: Server }> {
   await prepare(paths, later);
   const mark = createHash('sha256')
     .update(await realpath(paths.data))
     .digest('hex')
     .slice(0, 16);
-  if (!(await claimData(paths.data))) {
+  const lock = handed === undefined ? await claimData(paths.data) : keepLock(handed);
+  if (lock === undefined) {
     const other = await readServerRecord(paths.server);
     const where =
       other === undefined || other.url === '' ? 'it is starting up' : `${other.url}/console/ (pid ${other.pid})`;
     throw new Refusal('conflict', 'already-running', `A server is already running on ${paths.data}: ${where}.`);
   }
-  // Only now: another server's work in progress may lie there. Builds of one that was killed still write to it.
+  if (handed === undefined) await clear(paths, mark, later);
+  await later.attempt('write the server record', () => writeServerRecord(paths.server, { ...ownIdentity(), url: '' }));
+  return { mark, lock };
+}
+
+/** Only once the folder is taken: another server's work in progress may lie there. Builds of one that was killed still write to it. */
+async function clear(paths: Paths, mark: string, later: Pick<Later, 'attempt'>): Promise<void> {
   const build = buildMark(mark);
   await endMarked(build, { has: (one) => one !== build });
   // By name: what comes from now on is ours.
@@ -36,12 +49,12 @@ export async function takeData(paths: Paths, later: Pick<Later, 'attempt'>): Pro
   await later.attempt('clear unfinished work', async () => {
     for (const name of names) await rm(join(paths.tmp, name), { recursive: true, force: true, maxRetries: 5 });
     for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
+    for (const name of await readdir(paths.run))
+      if (/^[hr]\d+(\.sock)?$/.test(name)) await rm(join(paths.run, name), { force: true });
     await rm(paths.drafts, { recursive: true, force: true });
     // Where earlier versions kept downloads, which builds in a cage cannot reach.
     for (const name of ['uv', 'pip']) await rm(join(paths.cache, name), { recursive: true, force: true });
   });
-  await later.attempt('write the server record', () => writeServerRecord(paths.server, { ...ownIdentity(), url: '' }));
-  return { mark };
 }
 
 /** What all builds of a server carry. */

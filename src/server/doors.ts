@@ -17,9 +17,11 @@ import { Gateway } from '../gateway/gateway.js';
 import { isOurHost } from '../gateway/hosts.js';
 import { AppPages } from '../gateway/pages.js';
 import { StaticFiles } from '../gateway/static-files.js';
+import type { Switchboard } from '../gateway/switchboard.js';
 import { GitHandler, type GitHandlerOptions } from '../git/handler.js';
 import { HookServer } from '../git/hook-server.js';
 import { Pushes } from '../git/pushes.js';
+import type { Claims } from '../lib/claims.js';
 import type { Logger } from '../logger.js';
 import { checksOf, runChecks } from './checks.js';
 import { accessLog } from '../logs/access-log.js';
@@ -46,6 +48,7 @@ import { galleryRouter } from '../web/gallery.js';
 import { fromElsewhere, linksOf } from '../web/links.js';
 import { createPages } from '../web/pages.js';
 import { PublicFiles } from '../web/public.js';
+import type { ReloadResult } from '../web/api/route.js';
 import { createWeb } from '../web/server.js';
 import { Views } from '../web/views.js';
 import type { Composed } from './compose.js';
@@ -72,6 +75,14 @@ export interface DoorsOptions {
   /** The base URL of apps; the public base if they have no origin of their own. */
   appsBase: () => string;
   stop: Stop;
+  /** Aborted when event streams are to end, since the server stops or another one takes over. */
+  closing: AbortSignal;
+  /** Passes on what waited for an app when another server took over. */
+  board: Switchboard;
+  /** Counts the changes in progress. */
+  changes: Claims;
+  /** Replaces this server by a new one. */
+  reload: (options: { waitMs: number }) => Promise<ReloadResult>;
   logFolder: LogFolder | undefined;
   logger: Logger;
 }
@@ -84,6 +95,7 @@ export interface Doors {
   appsEntry: Entry | undefined;
   /** The other end of git's hooks; not listening yet. */
   hooks: HookServer;
+  gateway: Gateway;
   sessions: Sessions;
   pictures: Pictures;
 }
@@ -92,6 +104,7 @@ export interface Doors {
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
   const { metrics, errors } = options.measuring;
+  const { board, closing } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -149,6 +162,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
         ? `${publicBase()}/console/login?next=${encodeURIComponent(next)}`
         : undefined,
     wake: (app) => composed.sleeper.wake(app),
+    again: board,
     absent: new Absent({
       page: (page, app, facts) => {
         const links = linksOf(publicBase(), url);
@@ -224,7 +238,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     troubles: () => composed.readiness.troubles(),
     backups: composed.backups,
     stopServer: (how) => stop.ask(how),
-    closing: stop.asked,
+    reload: options.reload,
+    closing,
     version,
     open: [
       exposition({
@@ -261,11 +276,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
-  return { entry, appsEntry, hooks, sessions, pictures };
+  return { entry, appsEntry, hooks, gateway, sessions, pictures };
 }
 
 function openGit(
-  { paths, root, composed, logger }: DoorsOptions,
+  { paths, root, composed, changes, logger }: DoorsOptions,
   access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights'>,
 ): { git: GitHandler; hooks: HookServer } {
   const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
@@ -281,6 +296,7 @@ function openGit(
     headStarts,
     mask: (app) => masks.forDeploy(app),
     url,
+    changes,
     logger,
   });
   const hooks = new HookServer(

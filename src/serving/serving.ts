@@ -5,7 +5,7 @@ import { processKey, type ProcessRecord } from '../domain/app/process.js';
 import { transition, type Release } from '../domain/app/release.js';
 import { Background } from '../lib/background.js';
 import { Slots } from '../lib/slots.js';
-import { Target } from '../gateway/target.js';
+import { Target, type RelayedUse } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppProcess } from '../runtime/app-process.js';
 import type { ProcessSpec } from '../runtime/process-spec.js';
@@ -62,6 +62,8 @@ export class Serving {
   readonly #running = new Set<AppProcess>();
   readonly #floods: Floods;
   readonly #closed = new AbortController();
+  /** What goes to the processes through earlier servers. */
+  readonly #relays = new Map<object, Readonly<Record<string, RelayedUse>>>();
   readonly #looks: NodeJS.Timeout;
   readonly #checks: NodeJS.Timeout;
   /** Starts for which nobody waits, such as those of all apps after a reboot. */
@@ -239,12 +241,37 @@ export class Serving {
 
   /** Releases every process without stopping it; the next server adopts them. */
   async leave(): Promise<void> {
+    await this.handOver();
+    for (const { target } of this.#all()) target.agent.destroy();
+  }
+
+  /** As `leave`, while requests and WebSockets in progress go on through this server. */
+  async handOver(): Promise<void> {
     this.#closed.abort();
     for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
     this.#floods.close();
     for (const { process } of this.#all()) process.leave();
+    this.#options.routes.leave();
     await this.#background.settled();
-    for (const { target } of this.#all()) target.agent.destroy();
+  }
+
+  /** Returns what goes to the processes through this server, and through earlier ones, by their marks. */
+  uses(): Record<string, RelayedUse> {
+    const uses: Record<string, RelayedUse> = {};
+    for (const { process, target } of this.#all()) {
+      const { claims, sockets, lastActivity, visitedAt } = target;
+      if (process.mark !== undefined && claims > 0) uses[process.mark] = { claims, sockets, lastActivity, visitedAt };
+    }
+    return uses;
+  }
+
+  /** Counts what somebody else still passes on, by the marks of the processes. @param from who */
+  relay(from: object, uses: Readonly<Record<string, RelayedUse>>): void {
+    this.#relays.set(from, uses);
+    for (const { process, target } of this.#all()) {
+      const all = [...this.#relays.values()].flatMap((one) => one[process.mark ?? ''] ?? []);
+      target.relay(all.length === 0 ? undefined : all.reduce(together));
+    }
   }
 
   /** Keeps processes from filling the disk or the memory. */
@@ -366,6 +393,15 @@ export class Serving {
       return { ...current, processes, releases };
     });
   }
+}
+
+function together(one: RelayedUse, other: RelayedUse): RelayedUse {
+  return {
+    claims: one.claims + other.claims,
+    sockets: one.sockets + other.sockets,
+    lastActivity: Math.max(one.lastActivity, other.lastActivity),
+    visitedAt: Math.max(one.visitedAt, other.visitedAt),
+  };
 }
 
 /** Thrown when the process of a restart is no longer needed, because something newer is live. */

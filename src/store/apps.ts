@@ -28,6 +28,7 @@ export class AppStore {
   readonly #late = new Set<string>();
   /** The apps whose records are gone from the disk, and which are to follow them. */
   readonly #going = new Set<string>();
+  #handedOver = false;
 
   constructor(paths: Paths) {
     this.#paths = paths;
@@ -189,6 +190,7 @@ export class AppStore {
    */
   async letGo(id: string): Promise<void> {
     await this.#turns.take(id, async () => {
+      this.#demandOurs();
       for (const path of [this.#paths.lastMeta(id), this.#paths.meta(id)]) await rm(path, { force: true });
       this.#going.add(id);
     });
@@ -206,6 +208,18 @@ export class AppStore {
     });
   }
 
+  /** Changes nothing from now on: another server owns the records. Resolves once what was being written is on disk. */
+  async handOver(): Promise<void> {
+    this.#handedOver = true;
+    await Promise.all([...this.#apps.keys()].map((id) => this.#turns.take(id, () => Promise.resolve())));
+  }
+
+  /** @throws Refusal `handed-over` */
+  #demandOurs(): void {
+    if (!this.#handedOver) return;
+    throw new Refusal('unavailable', 'handed-over', 'The server was just reloaded. Try again.');
+  }
+
   /** @returns what ends the subscription */
   subscribe(listener: StoreListener): () => void {
     this.#listeners.add(listener);
@@ -213,6 +227,7 @@ export class AppStore {
   }
 
   async #write(app: App): Promise<App> {
+    this.#demandOurs();
     if (!this.#going.has(app.id)) {
       await replaceFile(this.#paths.meta(app.id), `${JSON.stringify(app, null, 2)}\n`, {
         mode: 0o600,

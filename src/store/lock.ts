@@ -1,5 +1,5 @@
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
@@ -30,20 +30,22 @@ export async function readServerRecord(file: string): Promise<ServerRecord | und
  * Takes a data folder for one server, of however many start at once. The lock is a name that the kernel gives to one
  * process and takes back when it ends, however it ends: nothing can be left behind
  * (abstract sockets, https://man7.org/linux/man-pages/man7/unix.7.html).
- * @returns false where another server has it
+ * @returns the lock, which a later server can be handed; undefined where another server has it
  */
-export async function claimData(folder: string): Promise<boolean> {
+export async function claimData(folder: string): Promise<Server | undefined> {
   // The folder itself, not its path: it may have several, and two containers may each have a /data.
   const { dev, ino } = await stat(folder, { bigint: true });
-  const lock = createServer((socket) => socket.destroy());
+  const lock = createServer();
   return new Promise((resolve, reject) => {
-    lock.once('error', (error) => (hasCode(error, 'EADDRINUSE') ? resolve(false) : reject(error)));
-    lock.listen(`\0streamlit-host/${dev}/${ino}`, () => {
-      // It is held until the process ends, and does not keep it from ending.
-      lock.unref();
-      resolve(true);
-    });
+    lock.once('error', (error) => (hasCode(error, 'EADDRINUSE') ? resolve(undefined) : reject(error)));
+    lock.listen(`\0streamlit-host/${dev}/${ino}`, () => resolve(keepLock(lock)));
   });
+}
+
+/** Holds a lock until the process ends, which it does not keep from ending. */
+export function keepLock(lock: Server): Server {
+  lock.on('connection', (socket) => socket.destroy());
+  return lock.unref();
 }
 
 /** Writes down where the server that has the data folder answers. */

@@ -69,6 +69,8 @@ export interface WebOptions {
   backups: ApiContext['backups'];
   /** Ends the server; called when the answer to the request is on its way. */
   stopServer(options: { keepApps: boolean }): void;
+  /** Replaces the server by a new one, and resolves once that serves. */
+  reload: ApiContext['reload'];
   /** Aborted when the server ends, so that event streams end too. */
   closing: AbortSignal;
   version: string;
@@ -127,6 +129,7 @@ export function createWeb(options: WebOptions): RequestListener {
     backups: options.backups,
     uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
     stopServer: (how) => options.stopServer(how),
+    reload: (how) => options.reload(how),
     closing: options.closing,
     logger,
     version: options.version,

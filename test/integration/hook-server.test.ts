@@ -147,3 +147,11 @@ describe('the server', () => {
     expect(failures).toEqual([new Error('broken')]);
   });
 });
+
+it('a hook server that closes leaves the socket to the one that has taken its place', async () => {
+  await listen(() => Promise.resolve());
+  const before = server;
+  await listen((call) => Promise.resolve(call.exit(7)));
+  await before?.close();
+  expect((await outcome(hook('pre-receive'))).code).toBe(7);
+});

@@ -52,9 +52,16 @@ export interface ApiContext {
   uploads: { tmp: string; maxBytes: number };
   /** Ends the server, once this answer is on its way. */
   stopServer(options: { keepApps: boolean }): void;
+  /** Replaces the server by a new one, and resolves once that serves. @param options.waitMs how long deploys may take to finish @throws Refusal `reload-failed`, `reload-in-progress` */
+  reload(options: { waitMs: number }): Promise<ReloadResult>;
   /** Aborted when the server ends: what streams, ends too. */
   closing: AbortSignal;
   logger: Logger;
+}
+
+/** The server that has taken over. */
+export interface ReloadResult {
+  pid: number;
 }
 
 /** A body that a call takes, for the document: by media type, a schema or a plain description of bytes. */

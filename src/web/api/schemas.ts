@@ -142,6 +142,15 @@ export const bodies = {
     key: z.boolean().default(false).describe('Whether the key for config and secrets, and the admin token, are in it.'),
     keep: z.number().int().min(1).max(1_000).optional().describe('How many backups to keep there, with this one.'),
   }),
+  reload: z.strictObject({
+    wait_seconds: z
+      .number()
+      .int()
+      .min(0)
+      .max(3_600)
+      .default(30)
+      .describe('How long deploys in progress may take to finish. After that, the new server starts them again.'),
+  }),
   stop: z.strictObject({
     keep_apps: z.boolean().default(false).describe('true: stop only the server; the apps keep serving.'),
   }),
@@ -351,6 +360,10 @@ export const answers = {
   }),
   loginLink: z.object({ url: z.string(), expires_at: z.string() }),
   stopping: z.object({ stopping: z.literal(true), keep_apps: z.boolean() }),
+  reloaded: z.object({
+    reloaded: z.literal(true),
+    pid: z.number().int().describe('The process id of the new server.'),
+  }),
   problem: z
     .object({
       type: z.string(),

@@ -100,6 +100,28 @@ export function serverRoutes(api: ApiContext): Route[] {
 
     route({
       method: 'post',
+      path: '/server/reload',
+      tag: 'server',
+      can: 'server',
+      summary: 'Replace the server by a new one, without an interruption',
+      description:
+        'Starts the program that is installed now, with the same settings. The new server takes over the port, the apps and the ' +
+        'records; open pages and pushes continue. If it cannot start, this server keeps serving. Answers once the new server serves.',
+      body: { 'application/json': bodies.reload },
+      codes: ['reload-failed', 'reload-in-progress'],
+      answers: {
+        200: { description: 'The new server serves.', content: { 'application/json': answers.reloaded } },
+      },
+      async handle(ctx) {
+        const { wait_seconds: seconds } = await readJson(ctx, bodies.reload);
+        const { pid } = await api.reload({ waitMs: seconds * 1_000 });
+        ctx.set('Connection', 'close');
+        ctx.body = { reloaded: true, pid };
+      },
+    }),
+
+    route({
+      method: 'post',
       path: '/login-links',
       tag: 'server',
       can: 'account',

@@ -74,3 +74,13 @@ test("apps do not hear of each other's changes", async () => {
   expect(await waiting).toBeUndefined();
   expect(looked).toBe(2);
 });
+
+test('those who wait for an app are let go when another server takes over', async () => {
+  const routes = new RouteTable();
+  routes.swap('demo', target(1, 'starting'));
+  const waiting = routes.whenReady('demo', undefined, 60_000, () => true);
+  expect(routes.left).toBe(false);
+  routes.leave();
+  expect(await waiting).toBeUndefined();
+  expect(routes.left).toBe(true);
+});

@@ -63,3 +63,19 @@ test('closing a target closes all of its WebSockets', () => {
   expect(closed).toEqual(['a', 'b']);
   expect(target.sockets).toBe(0);
 });
+
+test('what an earlier server still passes on counts too, and its last WebSocket is remembered', async () => {
+  const target = new Target(backend);
+  const done = target.claim();
+  const lastActivity = Date.now() + 1_000;
+  target.relay({ claims: 3, sockets: 2, lastActivity, visitedAt: 5 });
+  expect([target.claims, target.sockets, target.lastActivity, target.visitedAt]).toEqual([4, 2, lastActivity, 5]);
+  const waited = target.whenIdle(10_000);
+  target.relay({ claims: 2, sockets: 2, lastActivity, visitedAt: 5 });
+  done();
+  await waited;
+  expect(target.lastSocketAt).toBe(0);
+  target.relay();
+  expect([target.claims, target.sockets, target.lastActivity]).toEqual([0, 0, lastActivity]);
+  expect(target.lastSocketAt).toBeGreaterThan(0);
+});

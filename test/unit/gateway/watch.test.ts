@@ -2,6 +2,8 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OpenConnections } from '../../../src/gateway/watch.js';
 
+const BY = { app: 'sales', cookie: undefined };
+
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
@@ -9,8 +11,8 @@ test('a socket is closed within a second once its visitor may not have it, and n
   const open = new OpenConnections();
   const [mine, other] = [new PassThrough(), new PassThrough()];
   let may = true;
-  open.watch(mine, () => may);
-  open.watch(other, () => true);
+  open.watch(mine, () => may, BY);
+  open.watch(other, () => true, BY);
   vi.advanceTimersByTime(5_000);
   expect(mine.destroyed).toBe(false);
   may = false;
@@ -22,10 +24,20 @@ test('nothing is looked at once all are closed', async () => {
   const open = new OpenConnections();
   const socket = new PassThrough();
   const may = vi.fn(() => true);
-  open.watch(socket, may);
+  open.watch(socket, may, BY);
   expect(vi.getTimerCount()).toBe(1);
   socket.destroy();
   await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
-  open.watch(socket, may);
+  open.watch(socket, may, BY);
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test('once another server decides, its answer counts', async () => {
+  const open = new OpenConnections();
+  const [kept, ended] = [new PassThrough(), new PassThrough()];
+  open.watch(kept, () => false, BY);
+  open.watch(ended, () => true, { app: 'secret', cookie: 'a=b' });
+  open.handOver((visitors) => Promise.resolve(visitors.map(({ app }) => app === 'sales')));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([kept.destroyed, ended.destroyed]).toEqual([false, true]);
 });

@@ -161,3 +161,16 @@ it.each([
   expect(next.list().map((app) => app.id)).toEqual(['whole']);
   expect(await readFile(paths.meta('broken'), 'utf8')).toBe(text);
 });
+
+it('once another server owns the records, nothing is written', async () => {
+  const before = await make('hello');
+  const writing = store.update('hello', (app) => ({ ...app, description: 'on its way' }));
+  await store.handOver();
+  expect((await writing).description).toBe('on its way');
+  const refused = { code: 'handed-over' };
+  await expect(store.update('hello', (app) => ({ ...app, description: 'too late' }))).rejects.toMatchObject(refused);
+  await expect(store.want('hello', 'stopped')).rejects.toMatchObject(refused);
+  await expect(store.remove('hello')).rejects.toMatchObject(refused);
+  await expect(make('other')).rejects.toMatchObject(refused);
+  expect(await onDisk('hello')).toMatchObject({ ...before, description: 'on its way', updatedAt: expect.any(String) });
+});

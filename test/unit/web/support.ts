@@ -484,6 +484,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       },
       check: () => Promise.resolve([{ name: 'redis', ok: true, message: 'Redis answers.' }]),
       stopServer: (how) => void stopped.push(how),
+      reload: () => Promise.resolve({ pid: 4711 }),
       closing: closing.signal,
       version: '0.0.0',
       ...options,

@@ -1,0 +1,178 @@
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Release } from '../domain/app/release.js';
+import type { Entries, Switchboard } from '../gateway/switchboard.js';
+import type { RelayedUse } from '../gateway/target.js';
+import type { OpenedBy } from '../gateway/watch.js';
+import type { Claims } from '../lib/claims.js';
+import type { Logger } from '../logger.js';
+import type { Config } from '../settings.js';
+import type { LogFolder } from '../store/log-folder.js';
+import type { Paths } from '../store/paths.js';
+import type { ReloadResult } from '../web/api/route.js';
+import { composeHost, type Composed } from './compose.js';
+import { openDoors, type Doors } from './doors.js';
+import type { Later } from './later.js';
+import { openMetrics, type Measuring } from './metrics.js';
+import { configFile } from './config-file.js';
+import type { Stop } from './stop.js';
+
+/** The public URLs, which are complete once the ports are known. */
+export interface Bases {
+  platform: string;
+  apps: string | undefined;
+}
+
+export interface LifeOptions {
+  config: Config;
+  paths: Paths;
+  /** The folder of the program itself. */
+  root: string;
+  /** Marks our child processes. */
+  mark: string;
+  later: Later;
+  bases: Bases;
+  basePath: string;
+  stop: Stop;
+  board: Switchboard;
+  changes: Claims;
+  /** Replaces this server by a new one. */
+  reload: (options: { waitMs: number }) => Promise<ReloadResult>;
+  logFolder: LogFolder | undefined;
+  logger: Logger;
+}
+
+/** Who knows and decides about the apps after a life has given them away. */
+export interface Heir {
+  /** Hears what still goes to the processes through somebody else, by their marks. */
+  use(from: object, uses: Record<string, RelayedUse>): void;
+  /** Returns who may keep their WebSockets. */
+  may(visitors: OpenedBy[]): Promise<boolean[]>;
+  /** Follows a deploy. @returns the release as the deploy left it */
+  attend(app: string, release: number, hear: (line: string) => void): Promise<Release>;
+}
+
+/** How often an heir is told what still goes through the life before, in ms. */
+const TELL_MS = 500;
+
+/** Everything that owns the data folder's apps and records, from the moment it takes them until it gives them away. */
+export class Life implements Heir {
+  readonly composed: Composed;
+  readonly doors: Doors;
+  readonly #options: LifeOptions;
+  readonly #measuring: Measuring;
+  /** Ends the event streams: their readers come back to the next server. */
+  readonly #closing: AbortController;
+  #unfollow: (() => void) | undefined;
+
+  private constructor(
+    options: LifeOptions,
+    parts: { composed: Composed; doors: Doors; measuring: Measuring; closing: AbortController },
+  ) {
+    this.#options = options;
+    this.composed = parts.composed;
+    this.doors = parts.doors;
+    this.#measuring = parts.measuring;
+    this.#closing = parts.closing;
+  }
+
+  /** Composes everything. Nothing is started yet. */
+  static async compose(options: LifeOptions): Promise<Life> {
+    const { config, paths, root, mark, later, bases, basePath, stop, logger } = options;
+    const publicBase = (): string => bases.platform;
+    const appsBase = (): string => bases.apps ?? bases.platform;
+    const composed = await composeHost({
+      config,
+      paths,
+      launcher: join(root, 'python/launch.py'),
+      file: configFile(config),
+      mark,
+      later,
+      basePath,
+      url: (app) => `${appsBase()}/apps/${app}/`,
+      logger,
+    });
+    const measuring = openMetrics({ paths, composed, logger });
+    const closing = new AbortController();
+    stop.asked.addEventListener('abort', () => closing.abort(), { once: true });
+    const doors = await openDoors({
+      ...options,
+      composed,
+      measuring,
+      publicBase,
+      appsBase,
+      closing: closing.signal,
+    });
+    return new Life(options, { composed, doors, measuring, closing });
+  }
+
+  /** Who answers at each door. */
+  get entries(): Entries {
+    const { entry, appsEntry } = this.doors;
+    return { platform: entry, ...(appsEntry && { apps: appsEntry }) };
+  }
+
+  /** Adopts what runs, and begins to work. */
+  async begin(): Promise<void> {
+    const { later, logFolder, paths, logger } = this.#options;
+    await later.attempt('accept pushes', () => this.doors.hooks.listen());
+    this.#unfollow = logFolder?.follow(this.composed.store, paths, (text) => logger.warn(text));
+    await later.attempt('record metrics', () => this.#measuring.begin());
+    await this.composed.begin();
+  }
+
+  /** Gives everything to the next server. Requests and WebSockets in progress go on through this one. */
+  async handOver(): Promise<void> {
+    this.#closing.abort();
+    await this.#measuring.close();
+    await this.composed.handOver();
+    this.#unfollow?.();
+    await this.doors.sessions.written();
+  }
+
+  /** Tells another one what still goes through this one, and asks it what this one does not decide any more. @returns what ends that */
+  passTo(heir: Heir): () => void {
+    const { deploys, serving } = this.composed;
+    this.doors.gateway.handOver((visitors) => heir.may(visitors));
+    let told: Record<string, RelayedUse> = serving.uses();
+    const tell = setInterval(() => {
+      const uses = serving.uses();
+      if (isDeepStrictEqual(uses, told)) return;
+      told = uses;
+      heir.use(this, uses);
+    }, TELL_MS).unref();
+    // Before anything else: an app with open pages must not seem unused.
+    heir.use(this, told);
+    void deploys.attend(({ app, release }, hear) => heir.attend(app, release, hear));
+    return () => {
+      clearInterval(tell);
+    };
+  }
+
+  use(from: object, uses: Record<string, RelayedUse>): void {
+    this.composed.serving.relay(from, uses);
+  }
+
+  may(visitors: OpenedBy[]): Promise<boolean[]> {
+    return Promise.resolve(this.doors.gateway.mayKeep(visitors));
+  }
+
+  async attend(app: string, release: number, hear: (line: string) => void): Promise<Release> {
+    const deploy = await this.composed.deploys.follow(app, release);
+    const stop = deploy.follow(hear);
+    return deploy.done.finally(stop);
+  }
+
+  /** Ends everything, once no more requests can come in. */
+  async end(options: { keepApps: boolean }): Promise<void> {
+    await this.#measuring.close();
+    await this.composed.end(options);
+    this.#unfollow?.();
+  }
+}
+
+/** Returns the port that a server listens on. */
+export function portOf(server: { address(): AddressInfo | string | null }): number {
+  return (server.address() as AddressInfo).port;
+}

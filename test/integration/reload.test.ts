@@ -1,0 +1,198 @@
+import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { scratch } from '../helpers/ends.js';
+import { readMeta, ROOT, SHARED, startHost, TOKEN, type TestHost } from '../helpers/host.js';
+import { Project, run } from '../helpers/project.js';
+import { pushLive, startPush } from '../helpers/pushing.js';
+import { StreamlitClient } from '../helpers/streamlit-client.js';
+
+const SESSIONS = 20;
+/** 20 requests a second. */
+const PAUSE_MS = 50;
+
+const app = (round: number, start = ''): string => `
+import streamlit as st
+${start}
+st.session_state.setdefault("count", 0)
+st.session_state.count += 1
+st.text("round=${round}")
+st.text(f"count={st.session_state.count}")
+`;
+
+/** The process that serves now. */
+async function serving(host: TestHost): Promise<number> {
+  return (JSON.parse(await readFile(join(host.data, 'run/server.json'), 'utf8')) as { pid: number }).pid;
+}
+
+describe('reload', () => {
+  let host: TestHost;
+  let project: Project;
+
+  beforeAll(async () => {
+    host = await startHost();
+    project = await Project.create({ 'app.py': app(0), 'requirements.txt': 'streamlit\n' });
+    await pushLive(project, host, 'load');
+  });
+
+  it('fails no request, closes no page, and ends a push under way with its result', { timeout: 300_000 }, async () => {
+    const url = `${host.url}/apps/load/`;
+    const before = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
+    const pages = await Promise.all(Array.from({ length: SESSIONS }, () => StreamlitClient.connect(url)));
+    for (const [place, page] of pages.entries()) {
+      await page.run();
+      expect(page.text('count='), `page ${place}`).toBe('1');
+    }
+
+    const failures: string[] = [];
+    let asked = 0;
+    let over = false;
+    // One kept connection each, as those of a proxy: none may be closed under a request.
+    const ask = async (path: string): Promise<void> => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      while (!over) {
+        asked += 1;
+        const status = await get(agent, `${host.url}${path}`).catch((error: unknown) => String(error));
+        if (status !== 200) failures.push(`${path}: ${status}`);
+        await new Promise((resolve) => setTimeout(resolve, 2 * PAUSE_MS));
+      }
+      agent.destroy();
+    };
+    const asking = ['/apps/load/', '/apps/load/_stcore/health', '/healthz', '/'].map(ask);
+
+    // The push is under way for as long as its script waits for a file.
+    const go = join(SHARED, 'reload-go');
+    await rm(go, { force: true });
+    const wait = `import os, time\nwhile not os.path.exists(${JSON.stringify(go)}): time.sleep(0.05)`;
+    await project.commit({ 'app.py': app(1, wait) }, 'Second');
+    const pushing = startPush(project, host, 'load');
+    await pushing.says('healthy after');
+
+    // The second time, an earlier server still passes on the pages and the push.
+    for (const round of [1, 2]) {
+      const old = await serving(host);
+      const answer = await host.send('POST', '/server/reload', { wait_seconds: 1 });
+      expect(await answer.text(), host.output).toContain('"reloaded":true');
+      expect(await serving(host)).not.toBe(old);
+      for (const page of pages) await page.run();
+      expect(pages.filter((page) => page.isOpen && page.text('count=') === String(round + 1))).toHaveLength(SESSIONS);
+      expect(pushing.running).toBe(true);
+    }
+    await writeFile(go, '');
+    const pushed = await pushing.done;
+    expect(pushed.output).toContain('load is live');
+    expect(pushed.code).toBe(0);
+    for (const page of pages) {
+      await page.run();
+      expect(page.isOpen).toBe(true);
+      expect(page.text('count=')).toBe('4');
+      expect(page.text('round=')).toBe('0');
+    }
+    over = true;
+    await Promise.all(asking);
+    expect(failures).toEqual([]);
+    expect(asked).toBeGreaterThan(40);
+
+    // The new server knows of the pages that earlier ones pass on.
+    const { releases } = (await readMeta(host, 'load')) as { releases: { number: number; state: string }[] };
+    expect(releases.find(({ number }) => number === 1)?.state).toBe('draining');
+    const deploys = (await (await host.api('/apps/load/deploys')).json()) as {
+      deploys: { release: number; open_pages: number }[];
+    };
+    expect(deploys.deploys.find(({ release }) => release === 1)?.open_pages).toBe(SESSIONS);
+    const after = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
+    expect(after.processes.map(({ pid }) => pid)).toContain(before.processes[0]?.pid);
+    for (const page of pages) page.socket.close();
+  });
+});
+
+describe('a reload with a version that does not work', () => {
+  let host: TestHost;
+  let program: string;
+  let page: StreamlitClient;
+
+  beforeAll(async () => {
+    program = await scratch('program-');
+    for (const name of ['dist', 'scripts', 'package.json', 'public', 'templates', 'python', 'hooks', 'examples'])
+      await cp(join(ROOT, name), join(program, name), { recursive: true });
+    await symlink(join(ROOT, 'node_modules'), join(program, 'node_modules'));
+    host = await startHost({ program });
+    await pushLive(await Project.create({ 'app.py': app(0), 'requirements.txt': 'streamlit\n' }), host, 'stays');
+    page = await StreamlitClient.connect(`${host.url}/apps/stays/`);
+    await page.run();
+  });
+
+  it.each([
+    ['cannot be loaded', (text: string) => `throw new Error('a broken version');\n${text}`, 'a broken version'],
+    [
+      'ends after it has taken over',
+      (text: string) => text.replace('await predecessor.serving(', 'process.exit(3);\n$&'),
+      'exit code 3',
+    ],
+  ])('says why and keeps serving where it %s', async (_, breaks, why) => {
+    const pid = await serving(host);
+    const main = join(program, 'dist/main.js');
+    const works = await readFile(main, 'utf8');
+    const broken = breaks(works);
+    expect(broken).not.toBe(works);
+    await writeFile(main, broken);
+    const answer = await host.send('POST', '/server/reload', {});
+    await writeFile(main, works);
+    expect(answer.status).toBe(503);
+    const problem = (await answer.json()) as { code: string; detail: string };
+    expect(problem.code).toBe('reload-failed');
+    expect(problem.detail).toContain(why);
+
+    expect(isRunning(pid)).toBe(true);
+    await page.run();
+    expect(page.isOpen).toBe(true);
+    const project = await Project.create({ 'app.py': app(1), 'requirements.txt': 'streamlit\n' });
+    await pushLive(project, host, `after-${pid}-${why.length}`);
+    const record = (await readMeta(host, 'stays')) as { processes: unknown[] };
+    expect(record.processes).toHaveLength(1);
+  });
+
+  it('works once the version does', async () => {
+    const pid = await serving(host);
+    const env = { STREAMLIT_HOST_DATA: host.data, STREAMLIT_HOST_TOKEN: TOKEN, STREAMLIT_HOST_URL: '' };
+    const { code, output } = await run(
+      process.execPath,
+      [join(program, 'scripts/streamlit-host.js'), 'reload'],
+      ROOT,
+      env,
+    );
+    const now = await serving(host);
+    expect(output).toContain(`The server with pid ${now} has taken over.`);
+    expect(code).toBe(0);
+    expect(now).not.toBe(pid);
+    await page.run();
+    expect(page.text('count=')).toBe('4');
+    page.socket.close();
+    await pushLive(await Project.create({ 'app.py': app(2), 'requirements.txt': 'streamlit\n' }), host, 'after-all');
+    // A service manager knows the first process only.
+    expect(await host.signal('SIGTERM')).toBe(0);
+    expect(isRunning(now)).toBe(false);
+  });
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** @returns the status */
+async function get(agent: Agent, url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { agent }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(answer.statusCode ?? 0));
+      answer.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
