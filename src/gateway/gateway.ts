@@ -12,7 +12,6 @@ import { cleanRequest, dropCredentials } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
 import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
-import type { Switchboard } from './switchboard.js';
 import type { Target } from './target.js';
 import type { Traffic } from './traffic.js';
 import { OpenConnections, type OpenedBy } from './watch.js';
@@ -48,8 +47,14 @@ export interface GatewayOptions {
   /** Counts requests and open pages. */
   traffic?: Traffic;
   /** Passes on what waited for an app when another server took over. */
-  again?: Pick<Switchboard, 'again' | 'upgradeAgain'>;
+  again?: Again;
   log: (message: string, facts: Record<string, unknown>) => void;
+}
+
+/** The way back to the entry that answers now. */
+export interface Again {
+  again(request: IncomingMessage, response: ServerResponse): void;
+  upgradeAgain(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
 /** Whether a browser may open an app. */

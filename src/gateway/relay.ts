@@ -29,6 +29,8 @@ export function relayTo({ path, secret }: RelayAddress, door: Door): Entry {
   const sockets = new Set<Duplex>();
   const open = ({ socket }: IncomingMessage): Socket => {
     const way = connect(path);
+    // The request that waits for an answer notices its end.
+    way.on('error', () => undefined);
     way.write(
       `${JSON.stringify({ secret, door, address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 })}\n`,
     );

@@ -74,7 +74,7 @@ export class Switchboard {
     for (const go of waiting) go();
   }
 
-  /** Passes a request to whoever answers now: also one that had waited for an app when the server was replaced. */
+  /** Passes a request to the entry that answers now: also one that had waited for an app when the server was replaced. */
   again(request: IncomingMessage, response: ServerResponse): void {
     const arrival = this.#restore(request);
     if (response.destroyed) return;

@@ -45,7 +45,7 @@ export interface LifeOptions {
 
 /** Who knows and decides about the apps after a life has given them away. */
 export interface Heir {
-  /** Hears what still goes to the processes through somebody else, by their marks. */
+  /** Receives what still goes to the processes through somebody else, by their marks. */
   use(from: object, uses: Record<string, RelayedUse>): void;
   /** Returns who may keep their WebSockets. */
   may(visitors: OpenedBy[]): Promise<boolean[]>;

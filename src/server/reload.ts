@@ -37,13 +37,13 @@ export interface ReloadOptions {
   logger: Logger;
 }
 
-/** What is handed over, besides the life. */
+/** What is handed over in addition to the life. */
 export interface Belongings {
   lock: NetServer;
   ports: Partial<Record<Door, { server: HttpServer; address: Address }>>;
 }
 
-/** What is done besides handing over a life. */
+/** What is done in addition to handing over a life. */
 export interface Around {
   /** Ends what works beside it. */
   leave: () => Promise<void>;
@@ -154,7 +154,7 @@ class Next {
     });
     this.peer = new Peer(this.#child);
     this.#over = new Promise((_, reject) => {
-      const fail = (reason: string): void => reject(new Refusal('unavailable', 'reload-failed', reason));
+      const fail = (reason: string): void => reject(new Error(reason));
       this.peer.serve('failed', (data) => fail((data as { reason: string }).reason));
       this.#child.once('error', (error) => fail(`${process.execPath} could not be run: ${messageOf(error)}`));
       this.#child.once('exit', (code, signal) =>
@@ -176,8 +176,7 @@ class Next {
       this.peer.serve('take', (data) => {
         const { protocol } = data as { protocol: number };
         if (protocol !== PROTOCOL) {
-          const sentence = 'Its version cannot take over from this one. Restart the server instead.';
-          reject(new Refusal('unavailable', 'reload-failed', sentence));
+          reject(new Error('its version cannot take over from this one; restart the server instead'));
         }
         return new Promise<Answer>(resolve);
       });
@@ -206,7 +205,7 @@ class Next {
   async #inTime<T>(limitMs: number, what: string, work: Promise<T>): Promise<T> {
     const limit = new AbortController();
     const late = sleep(limitMs, undefined, { signal: limit.signal }).then(
-      () => Promise.reject(new Refusal('unavailable', 'reload-failed', `it ${what} within ${limitMs / 1_000} s`)),
+      () => Promise.reject(new Error(`it ${what} within ${limitMs / 1_000} s`)),
       () => new Promise<never>(() => undefined), // It was in time.
     );
     return Promise.race([work, this.#over, late]).finally(() => limit.abort());

@@ -6,8 +6,8 @@ import { readServerRecord, type ServerRecord } from '../store/lock.js';
 const LOOK_MS = 500;
 
 /**
- * Stays for a server that has taken over from this process, because whoever started this process (a service manager, a
- * container, a terminal) takes its end for the server's. A request to stop is passed on.
+ * Stays for a server that has taken over from this process, because the program that started this process (a service manager,
+ * a container, a terminal) takes its end for the server's. A request to stop is passed on.
  * @param file the server record
  * @returns the exit code: 1 if the server ended without having been stopped
  */

@@ -36,75 +36,79 @@ describe('reload', () => {
     await pushLive(project, host, 'load');
   });
 
-  it('fails no request, closes no page, and ends a push under way with its result', { timeout: 300_000 }, async () => {
-    const url = `${host.url}/apps/load/`;
-    const before = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
-    const pages = await Promise.all(Array.from({ length: SESSIONS }, () => StreamlitClient.connect(url)));
-    for (const [place, page] of pages.entries()) {
-      await page.run();
-      expect(page.text('count='), `page ${place}`).toBe('1');
-    }
-
-    const failures: string[] = [];
-    let asked = 0;
-    let over = false;
-    // One kept connection each, as those of a proxy: none may be closed under a request.
-    const ask = async (path: string): Promise<void> => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-      while (!over) {
-        asked += 1;
-        const status = await get(agent, `${host.url}${path}`).catch((error: unknown) => String(error));
-        if (status !== 200) failures.push(`${path}: ${status}`);
-        await new Promise((resolve) => setTimeout(resolve, 2 * PAUSE_MS));
+  it(
+    'fails no request, closes no page, and ends a push in progress with its result',
+    { timeout: 300_000 },
+    async () => {
+      const url = `${host.url}/apps/load/`;
+      const before = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
+      const pages = await Promise.all(Array.from({ length: SESSIONS }, () => StreamlitClient.connect(url)));
+      for (const [place, page] of pages.entries()) {
+        await page.run();
+        expect(page.text('count='), `page ${place}`).toBe('1');
       }
-      agent.destroy();
-    };
-    const asking = ['/apps/load/', '/apps/load/_stcore/health', '/healthz', '/'].map(ask);
 
-    // The push is under way for as long as its script waits for a file.
-    const go = join(SHARED, 'reload-go');
-    await rm(go, { force: true });
-    const wait = `import os, time\nwhile not os.path.exists(${JSON.stringify(go)}): time.sleep(0.05)`;
-    await project.commit({ 'app.py': app(1, wait) }, 'Second');
-    const pushing = startPush(project, host, 'load');
-    await pushing.says('healthy after');
+      const failures: string[] = [];
+      let asked = 0;
+      let over = false;
+      // One kept connection each, as those of a proxy: none may be closed under a request.
+      const ask = async (path: string): Promise<void> => {
+        const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+        while (!over) {
+          asked += 1;
+          const status = await get(agent, `${host.url}${path}`).catch((error: unknown) => String(error));
+          if (status !== 200) failures.push(`${path}: ${status}`);
+          await new Promise((resolve) => setTimeout(resolve, 2 * PAUSE_MS));
+        }
+        agent.destroy();
+      };
+      const asking = ['/apps/load/', '/apps/load/_stcore/health', '/healthz', '/'].map(ask);
 
-    // The second time, an earlier server still passes on the pages and the push.
-    for (const round of [1, 2]) {
-      const old = await serving(host);
-      const answer = await host.send('POST', '/server/reload', { wait_seconds: 1 });
-      expect(await answer.text(), host.output).toContain('"reloaded":true');
-      expect(await serving(host)).not.toBe(old);
-      for (const page of pages) await page.run();
-      expect(pages.filter((page) => page.isOpen && page.text('count=') === String(round + 1))).toHaveLength(SESSIONS);
-      expect(pushing.running).toBe(true);
-    }
-    await writeFile(go, '');
-    const pushed = await pushing.done;
-    expect(pushed.output).toContain('load is live');
-    expect(pushed.code).toBe(0);
-    for (const page of pages) {
-      await page.run();
-      expect(page.isOpen).toBe(true);
-      expect(page.text('count=')).toBe('4');
-      expect(page.text('round=')).toBe('0');
-    }
-    over = true;
-    await Promise.all(asking);
-    expect(failures).toEqual([]);
-    expect(asked).toBeGreaterThan(40);
+      // The push is under way for as long as its script waits for a file.
+      const go = join(SHARED, 'reload-go');
+      await rm(go, { force: true });
+      const wait = `import os, time\nwhile not os.path.exists(${JSON.stringify(go)}): time.sleep(0.05)`;
+      await project.commit({ 'app.py': app(1, wait) }, 'Second');
+      const pushing = startPush(project, host, 'load');
+      await pushing.says('healthy after');
 
-    // The new server knows of the pages that earlier ones pass on.
-    const { releases } = (await readMeta(host, 'load')) as { releases: { number: number; state: string }[] };
-    expect(releases.find(({ number }) => number === 1)?.state).toBe('draining');
-    const deploys = (await (await host.api('/apps/load/deploys')).json()) as {
-      deploys: { release: number; open_pages: number }[];
-    };
-    expect(deploys.deploys.find(({ release }) => release === 1)?.open_pages).toBe(SESSIONS);
-    const after = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
-    expect(after.processes.map(({ pid }) => pid)).toContain(before.processes[0]?.pid);
-    for (const page of pages) page.socket.close();
-  });
+      // The second time, an earlier server still passes on the pages and the push.
+      for (const round of [1, 2]) {
+        const old = await serving(host);
+        const answer = await host.send('POST', '/server/reload', { wait_seconds: 1 });
+        expect(await answer.text(), host.output).toContain('"reloaded":true');
+        expect(await serving(host)).not.toBe(old);
+        for (const page of pages) await page.run();
+        expect(pages.filter((page) => page.isOpen && page.text('count=') === String(round + 1))).toHaveLength(SESSIONS);
+        expect(pushing.running).toBe(true);
+      }
+      await writeFile(go, '');
+      const pushed = await pushing.done;
+      expect(pushed.output).toContain('load is live');
+      expect(pushed.code).toBe(0);
+      for (const page of pages) {
+        await page.run();
+        expect(page.isOpen).toBe(true);
+        expect(page.text('count=')).toBe('4');
+        expect(page.text('round=')).toBe('0');
+      }
+      over = true;
+      await Promise.all(asking);
+      expect(failures).toEqual([]);
+      expect(asked).toBeGreaterThan(40);
+
+      // The new server knows of the pages that earlier ones pass on.
+      const { releases } = (await readMeta(host, 'load')) as { releases: { number: number; state: string }[] };
+      expect(releases.find(({ number }) => number === 1)?.state).toBe('draining');
+      const deploys = (await (await host.api('/apps/load/deploys')).json()) as {
+        deploys: { release: number; open_pages: number }[];
+      };
+      expect(deploys.deploys.find(({ release }) => release === 1)?.open_pages).toBe(SESSIONS);
+      const after = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
+      expect(after.processes.map(({ pid }) => pid)).toContain(before.processes[0]?.pid);
+      for (const page of pages) page.socket.close();
+    },
+  );
 });
 
 describe('a reload with a version that does not work', () => {

@@ -414,8 +414,18 @@ export const MUTATIONS = [
     "if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');",
     '',
   ],
-  ['integration/visitors', 'gateway/gateway.ts', 'this.#open.watch(socket, may);', ''],
-  ['integration/gateway-streams', 'gateway/gateway.ts', 'this.#open.watch(response, may);', ''],
+  [
+    'integration/visitors',
+    'gateway/gateway.ts',
+    'this.#open.watch(socket, may, { app: to.id, cookie: request.headers.cookie });',
+    '',
+  ],
+  [
+    'integration/gateway-streams',
+    'gateway/gateway.ts',
+    'this.#open.watch(response, may, { app: to.id, cookie: request.headers.cookie });',
+    '',
+  ],
   [
     'integration/gateway-streams',
     'gateway/gateway.ts',

@@ -68,7 +68,7 @@ test('a WebSocket passes in both directions, and ends with its client', async ()
   await closed;
 });
 
-test('whoever does not know the secret gets no answer', async () => {
+test('a client without the secret gets no answer', async () => {
   const stranger = relayTo({ ...way, secret: 'guessed' }, 'platform');
   const server = createServer(stranger.request);
   servers.push(server);

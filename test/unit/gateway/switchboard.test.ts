@@ -36,7 +36,7 @@ describe('the switchboard', () => {
     board.lead({ platform: entry('old'), apps: entry('old apps') });
   });
 
-  it('lets all requests and upgrades wait, and passes them to whoever answers then', () => {
+  it('lets all requests and upgrades wait, and passes them to the next entry', () => {
     board.hold('all');
     ask('GET', '/base/apps/sales/');
     ask('GET', '/base/healthz');

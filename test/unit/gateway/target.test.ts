@@ -64,7 +64,7 @@ test('closing a target closes all of its WebSockets', () => {
   expect(target.sockets).toBe(0);
 });
 
-test('what an earlier server still passes on counts too, and its last WebSocket is remembered', async () => {
+test('requests that an earlier server still relays count too, and its last WebSocket is remembered', async () => {
   const target = new Target(backend);
   const done = target.claim();
   const lastActivity = Date.now() + 1_000;

@@ -27,7 +27,7 @@ test('calls are answered with values and handles, in both directions', async () 
   expect((await two.call('nothing')).value).toBeUndefined();
 });
 
-test('what a call fails with is told, and so is the end of the other process', async () => {
+test('a failed call has a reason, and so has one to a process that ends', async () => {
   const [one, two, disconnect] = pair();
   two.serve('refuse', () => {
     throw new Refusal('invalid', 'usage', 'This is refused.');

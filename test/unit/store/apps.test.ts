@@ -172,5 +172,9 @@ it('once another server owns the records, nothing is written', async () => {
   await expect(store.want('hello', 'stopped')).rejects.toMatchObject(refused);
   await expect(store.remove('hello')).rejects.toMatchObject(refused);
   await expect(make('other')).rejects.toMatchObject(refused);
-  expect(await onDisk('hello')).toMatchObject({ ...before, description: 'on its way', updatedAt: expect.any(String) });
+  expect(await onDisk('hello')).toMatchObject({
+    ...before,
+    description: 'on its way',
+    updatedAt: expect.any(String) as string,
+  });
 });
