@@ -6,6 +6,7 @@ import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js
 import { Person } from '../helpers/person.js';
 import { Project, run as runCommand, textApp } from '../helpers/project.js';
 import { visit } from '../helpers/pushing.js';
+import { askRaw } from '../helpers/raw.js';
 
 /** What makes nobody know of the test's host. */
 const APART = { STREAMLIT_HOST_URL: undefined, STREAMLIT_HOST_TOKEN: undefined };
@@ -268,9 +269,12 @@ describe('an app', () => {
 describe('a login link', () => {
   it('logs in once', async () => {
     const { stdout } = await cli(['login-link']);
-    const use = (): Promise<Response> => fetch(stdout.trim(), { redirect: 'manual' });
-    expect((await use()).headers.get('set-cookie')).toContain('streamlit_host_session=');
-    expect((await use()).headers.get('set-cookie') ?? '').not.toContain('streamlit_host_session=');
+    const { origin, pathname, search } = new URL(stdout.trim());
+    // What fetch sends is what a script would, and no script logs anybody in.
+    const cookiesOf = async (): Promise<string> =>
+      (await askRaw(origin, pathname + search)).headers['set-cookie']?.join() ?? '';
+    expect(await cookiesOf()).toContain('streamlit_host_session=');
+    expect(await cookiesOf()).not.toContain('streamlit_host_session=');
   });
 });
 
