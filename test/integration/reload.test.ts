@@ -177,6 +177,8 @@ describe('a reload with a version that does not work', () => {
     // A service manager knows the first process only.
     expect(await host.signal('SIGTERM')).toBe(0);
     expect(isRunning(now)).toBe(false);
+    // Its apps have gone on, and end with the next server.
+    await startHost({ program, data: host.data });
   });
 });
 
