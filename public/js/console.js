@@ -35,5 +35,11 @@ for (const part of document.querySelectorAll('[data-plots]')) {
   );
 }
 // On a narrow screen, the tabs scroll.
-document.querySelector('.tabs [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
+const tab = document.querySelector('.tabs [aria-current]');
+if (tab !== null) {
+  const tabs = tab.closest('.tabs');
+  // Only the tabs: scrollIntoView would scroll the page, too.
+  tabs.scrollLeft +=
+    tab.getBoundingClientRect().left - tabs.getBoundingClientRect().left - (tabs.clientWidth - tab.offsetWidth) / 2;
+}
 if (csrf !== '') watch();

@@ -90,6 +90,8 @@ function exchange(page) {
     const key = fresh.dataset.live;
     const old = document.querySelector(`[data-live="${key}"]`);
     if (old === null || parts.get(key) === signature(fresh) || selecting(old)) continue;
+    // What somebody has opened to read stays open until they close it.
+    if (old.querySelector('[data-hold][open]') !== null) continue;
     parts.set(key, signature(fresh));
     // The parts inside it are replaced with it.
     for (const inner of fresh.querySelectorAll('[data-live]')) parts.set(inner.dataset.live, signature(inner));

@@ -46,7 +46,7 @@ export function topLines({ box, apps }: UsageAnswer, out: Parameters<typeof tabl
             `memory ${formatBytes(box.memory_bytes)} of ${formatBytes(box.memory_total_bytes)} · ` +
             `disk ${formatBytes(box.disk_bytes)} of ${formatBytes(box.disk_total_bytes)}`,
           `Server: CPU ${percent(box.server_cpu) ?? ''}, memory ${formatBytes(box.server_memory_bytes)}, ` +
-            `event loop late by ${formatSpan(box.loop_delay_ms)} at most`,
+            `longest event-loop delay ${formatSpan(box.loop_delay_ms)}`,
           '',
         ];
   return [...machine, ...(apps.length === 0 ? ['No apps are running.'] : tableLines(apps, COLUMNS, out))];

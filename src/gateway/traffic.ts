@@ -29,7 +29,7 @@ export type VisitListener = (app: string, who: string) => void;
 /** The status that is counted where the visitor left before the answer (as nginx does). */
 const LEFT = 499;
 
-/** The most latencies of a span that are kept for one app; the others are counted as the last one. */
+/** The most latencies of a span that are kept for one app; the others are left out. */
 const MAX_LATENCIES = 10_000;
 
 /** Counts what goes through the gateway, by app. Nobody has to look at it: at rest it does nothing. */

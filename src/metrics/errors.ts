@@ -8,7 +8,8 @@ import { replaceFile } from '../lib/replace-file.js';
 
 /** How many kinds of exceptions are kept of an app, those that were seen last. */
 const MAX_KINDS = 100;
-const MAX_MESSAGE = 500;
+/** The most characters of a message, a name or a line of a traceback: an app may print anything. */
+const MAX_TEXT = 500;
 
 const kindSchema = z.object({
   type: z.string(),
@@ -55,28 +56,38 @@ export class Errors {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** The kinds of exceptions of an app, those that were seen last first. */
-  async of(app: string): Promise<readonly ErrorKind[]> {
-    return [...(await this.#load(app))].sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1));
+  /**
+   * The kinds of exceptions of an app, those that were seen last first.
+   * @param since an ISO date, when the app was created: an earlier app with the same id is not told of
+   */
+  async of(app: string, since = ''): Promise<readonly ErrorKind[]> {
+    const kinds = (await this.#load(app)).filter(({ lastSeen }) => lastSeen >= since);
+    return kinds.sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1));
   }
 
   /** Notes an exception, with its values hidden. @param at ms since 1970 */
   async add(app: string, exception: PrintedException, release: number, at: number): Promise<void> {
     const kinds = await this.#load(app);
     const { file = '', line = 0, function: name = '' } = raisedAt(exception.lines) ?? {};
-    const code = codeOf(exception.lines);
+    const place = {
+      type: short(exception.type),
+      file: short(file),
+      function: short(name),
+      code: short(codeOf(exception.lines)),
+    };
     const seen = new Date(at).toISOString();
     const newest = {
-      ...{ message: exception.message.slice(0, MAX_MESSAGE), line, lastSeen: seen, lastRelease: release },
-      traceback: exception.lines,
+      ...{ message: short(exception.message), line, lastSeen: seen, lastRelease: release },
+      traceback: exception.lines.map(short),
     };
     const known = kinds.find(
-      (one) => one.type === exception.type && one.file === file && one.function === name && one.code === code,
+      (one) =>
+        one.type === place.type &&
+        one.file === place.file &&
+        one.function === place.function &&
+        one.code === place.code,
     );
-    const kind = known ?? {
-      ...{ type: exception.type, file, function: name, code, count: 0, firstSeen: seen, firstRelease: release },
-      ...newest,
-    };
+    const kind = known ?? { ...place, count: 0, firstSeen: seen, firstRelease: release, ...newest };
     Object.assign(kind, newest, { count: kind.count + 1 });
     if (known === undefined) kinds.push(kind);
     if (kinds.length > MAX_KINDS) kinds.splice(oldest(kinds), 1);
@@ -97,8 +108,14 @@ export class Errors {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     for (const app of [...this.#changed]) {
       const kinds = await this.#load(app);
-      await replaceFile(this.#path(app), JSON.stringify({ version: 1, kinds }), { mode: 0o600, sync: false });
+      // What comes while it is being written is written the next time.
       this.#changed.delete(app);
+      try {
+        await replaceFile(this.#path(app), JSON.stringify({ version: 1, kinds }), { mode: 0o600, sync: false });
+      } catch (error) {
+        this.#changed.add(app);
+        throw error;
+      }
     }
   }
 
@@ -125,6 +142,10 @@ export class Errors {
       return [];
     }
   }
+}
+
+function short(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
 }
 
 function oldest(kinds: readonly ErrorKind[]): number {

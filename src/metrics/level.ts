@@ -43,6 +43,8 @@ export class Level {
   readonly #journals = new Map<number, number>();
   readonly #blocks = new Map<number, number>();
   #lastTick: number | undefined;
+  /** True once somebody was told that blocks cannot be packed. */
+  #unpacked = false;
 
   constructor(options: LevelOptions) {
     this.#options = options;
@@ -76,21 +78,24 @@ export class Level {
   }
 
   /**
-   * Appends the figures of consecutive spans, and packs the blocks that are over.
+   * Appends the figures of consecutive spans, which are of one block, and packs the blocks that are over.
    * @param first the tick of the first span
+   * @throws Error where nothing of them could be appended
    */
   async append(first: number, rows: Rows): Promise<void> {
-    const { blockSpans } = this.#options;
     const spans = Math.max(0, ...[...rows.values()].map((row) => row.length));
     await this.#inTurn(async () => {
-      for (let from = first; from < first + spans;) {
-        const block = Math.floor(from / blockSpans);
-        const to = Math.min(first + spans, (block + 1) * blockSpans);
-        await this.#appendTo(block, from, rows, from - first, to - first);
-        this.#seen(to - 1);
-        from = to;
-      }
-      await this.#sealAllBut(Math.floor((first + spans - 1) / blockSpans));
+      const block = Math.floor(first / this.#options.blockSpans);
+      await this.#appendTo(block, first, rows, spans);
+      this.#seen(first + spans - 1);
+      // What was appended stays, packed or not: appended again, it would count twice.
+      await this.#sealAllBut(block).then(
+        () => (this.#unpacked = false),
+        (error: unknown) => {
+          if (!this.#unpacked) this.#options.warn(`Metrics cannot be packed: ${messageOf(error)}`);
+          this.#unpacked = true;
+        },
+      );
     });
   }
 
@@ -148,13 +153,12 @@ export class Level {
     this.#options.warn(`Cannot read ${path}, a part of the metrics: ${messageOf(why)}. It was moved to ${aside}.`);
   }
 
-  async #appendTo(block: number, first: number, rows: Rows, from: number, to: number): Promise<void> {
+  async #appendTo(block: number, first: number, rows: Rows, spans: number): Promise<void> {
     const writer = new Writer(64 * 1024);
     writer.number(first);
-    writer.number(to - from);
+    writer.number(spans);
     const row = new Writer();
-    for (const [id, all] of rows) {
-      const part = all.slice(from, to);
+    for (const [id, part] of rows) {
       if (part.every((values) => values === undefined)) continue;
       row.clear();
       encodeRow(part, row);
@@ -183,7 +187,7 @@ export class Level {
       .sort((a, b) => a - b);
     const found = new Map<string, Point[]>();
     for (const number of numbers) {
-      for (const [id, points] of await this.#readOne(number, only)) {
+      for (const [id, points] of await this.#readOne(number, from, to, only)) {
         const within = points.filter(({ tick }) => tick >= from && tick <= to);
         if (within.length > 0) found.set(id, [...(found.get(id) ?? []), ...within]);
       }
@@ -191,11 +195,14 @@ export class Level {
     return new Map([...found].map(([id, points]) => [id, inOrder(id, points)]));
   }
 
-  /** All that is known of one part of time. */
-  async #readOne(number: number, only?: string): Promise<Map<string, Point[]>> {
+  /** What is known of one part of time: all of the ticks that are asked for, and maybe others. */
+  async #readOne(number: number, from: number, to: number, only?: string): Promise<Map<string, Point[]>> {
     const found = new Map<string, Point[]>();
-    const take = (id: string, points: Point[]): void =>
-      void found.set(id, found.has(id) ? (found.get(id) ?? []).concat(points) : points);
+    const take = (id: string, points: Point[]): void => {
+      const before = found.get(id);
+      if (before === undefined) found.set(id, points);
+      else before.push(...points);
+    };
     if (this.#blocks.has(number)) {
       try {
         const { pieces } = await readBlock(this.#path(number, 'block'), only);
@@ -206,7 +213,14 @@ export class Level {
     }
     if (this.#journals.has(number)) {
       const { frames } = readJournal(await readFile(this.#path(number, 'journal')));
-      for (const content of frames) for (const [id, points] of pointsOf(content, only)) take(id, points);
+      let read = 0;
+      for (const content of frames) {
+        const reader = new Reader(content);
+        const first = reader.number();
+        if (first > to || first + reader.number() <= from) continue;
+        for (const [id, points] of pointsOf(content, only)) take(id, points);
+        if (++read % AT_ONCE === 0) await setImmediate();
+      }
     }
     return found;
   }
@@ -220,9 +234,12 @@ export class Level {
 
   async #sealAllBut(current: number): Promise<void> {
     const { maxBytes } = this.#options;
-    for (const [number, size] of [...this.#journals].sort(([a], [b]) => a - b))
-      if (number !== current || size > maxBytes / 4) await this.#seal(number);
-    await this.#prune();
+    try {
+      for (const [number, size] of [...this.#journals].sort(([a], [b]) => a - b))
+        if (number !== current || size > maxBytes / 4) await this.#seal(number);
+    } finally {
+      await this.#prune(current);
+    }
   }
 
   /** Packs a journal into the block of its part of time, which may be there already where the clock was put back. */
@@ -241,7 +258,7 @@ export class Level {
         const width = rulesOf(id).length;
         const old = pieces.get(id);
         const points = [
-          ...(old === undefined ? [] : decodeColumns(old, width)),
+          ...(old === undefined ? [] : this.#decoded(id, old)),
           ...all.flatMap(([row, first]) => decodeRow(row, first, width)),
         ];
         pieces.set(id, encodeColumns(inOrder(id, points)));
@@ -255,6 +272,16 @@ export class Level {
     this.#journals.delete(number);
   }
 
+  /** What a block has of an app; nothing where that is damaged, since the rest must be packed nonetheless. */
+  #decoded(id: string, piece: Buffer): Point[] {
+    try {
+      return decodeColumns(piece, rulesOf(id).length);
+    } catch (error) {
+      this.#options.warn(`Cannot read a part of the metrics of ${id}: ${messageOf(error)}. It was removed.`);
+      return [];
+    }
+  }
+
   async #pieces(number: number): Promise<Awaited<ReturnType<typeof readBlock>> | undefined> {
     if (!this.#blocks.has(number)) return undefined;
     try {
@@ -265,13 +292,20 @@ export class Level {
     }
   }
 
-  async #prune(): Promise<void> {
+  /** Removes what is too old or too much: the oldest blocks, then journals that could not be packed. */
+  async #prune(current: number): Promise<void> {
     const { keepBlocks, maxBytes } = this.#options;
-    const old = [...this.#blocks.keys()].sort((a, b) => a - b);
-    while (old.length > keepBlocks || (this.bytes > maxBytes && old.length > 0)) {
-      const number = old.shift() ?? 0;
-      await rm(this.#path(number, 'block'), { force: true });
-      this.#blocks.delete(number);
+    for (const [kind, files] of [
+      ['block', this.#blocks],
+      ['journal', this.#journals],
+    ] as const) {
+      const old = [...files.keys()].sort((a, b) => a - b);
+      while (old.length > 0 && (old.length > keepBlocks || this.bytes > maxBytes)) {
+        const number = old.shift() ?? 0;
+        if (kind === 'journal' && number === current) continue;
+        await rm(this.#path(number, kind), { force: true });
+        files.delete(number);
+      }
     }
   }
 }

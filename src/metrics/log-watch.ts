@@ -92,7 +92,12 @@ export class LogWatch {
     const hide = await mask(app).catch(() => () => '…');
     for (const exception of found.slice(-MAX_NOTED)) {
       const lines = shortenTracebacks(exception.lines, places).map(hide);
-      await errors.add(app, { ...exception, message: hide(exception.message), lines }, release, this.#now());
+      await errors.add(
+        app,
+        { type: hide(exception.type), message: hide(exception.message), lines },
+        release,
+        this.#now(),
+      );
     }
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.js';
 import { expose, type Exposed } from './exposition.js';
 import type { AppStore } from '../store/apps.js';
 import { app as fields, BOX_ID } from './fields.js';
@@ -29,6 +30,8 @@ export interface MetricsOptions {
   store: Pick<MetricsStore, 'series' | 'all'>;
   recorder: Pick<Recorder, 'latest' | 'totals'>;
   apps: Pick<AppStore, 'find' | 'list'>;
+  /** Told what could not be read. */
+  warn: (text: string) => void;
   /** ms since 1970 */
   now?: () => number;
 }
@@ -92,8 +95,15 @@ export class Metrics {
   /** The small plots of all apps. */
   async sparks(): Promise<ReadonlyMap<string, Spark>> {
     const now = this.#now();
-    if (this.#sparks === undefined || Math.abs(now - this.#sparks.at) > FRESH_MS)
-      this.#sparks = { at: now, all: this.#readSparks(now) };
+    if (this.#sparks === undefined || Math.abs(now - this.#sparks.at) > FRESH_MS) {
+      // They decorate the list of apps, which must not fail with them; the next look tries again.
+      const all = this.#readSparks(now).catch((error: unknown) => {
+        this.#sparks = undefined;
+        this.#options.warn(`The plots of the app list cannot be read: ${messageOf(error)}`);
+        return new Map<string, Spark>();
+      });
+      this.#sparks = { at: now, all };
+    }
     return this.#sparks.all;
   }
 

@@ -11,6 +11,9 @@ import type { Visitors } from './visitors.js';
 
 const SPAN_MS = SPAN_S * 1_000;
 
+/** By how much (ms) a timer may be early. */
+const EARLY_MS = 200;
+
 /** How many spans are written together with the visitors of the day. */
 const FLUSH_SPANS = 6;
 
@@ -114,7 +117,9 @@ export class Recorder {
 
   /** Spans end at whole multiples of 10 s, so that those of a restart are those of before. */
   #schedule(): void {
-    const wait = SPAN_MS - (this.#now() % SPAN_MS);
+    const left = SPAN_MS - (this.#now() % SPAN_MS);
+    // Timers can be early by what ran before them: the span that is as good as over has ended already.
+    const wait = left < EARLY_MS ? left + SPAN_MS : left;
     this.#timer = setTimeout(() => {
       this.#looking = this.look()
         .catch((error: unknown) => this.#options.warn(`Metrics cannot be recorded: ${String(error)}`))

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { messageOf } from '../errors.js';
-import { blank } from './fields.js';
+import { blank, BOX_ID } from './fields.js';
 import { Level, type LevelOptions } from './level.js';
 import { merge, rollUp, type Point } from './points.js';
 
@@ -30,6 +30,9 @@ export const RESOLUTIONS = [
 const BATCH = 6;
 const MAX_PENDING = 60;
 
+/** How many spans before the current one are looked through for the last that was written. */
+const LOOK_BACK = 1_000;
+
 /** The seconds of the finest spans. */
 export const SPAN_S = RESOLUTIONS[0].seconds;
 
@@ -38,7 +41,7 @@ export const SPAN_S = RESOLUTIONS[0].seconds;
  * `close`: two servers must not write to the same folder.
  */
 export class MetricsStore {
-  readonly #levels: { level: Level; seconds: number }[];
+  readonly #levels: { level: Level; seconds: number; blockSpans: number }[];
   readonly #warn: (text: string) => void;
   /** Spans of 10 s that are not on disk yet. */
   #pending: { tick: number; figures: Figures }[] = [];
@@ -51,7 +54,7 @@ export class MetricsStore {
     this.#warn = warn;
     this.#levels = resolutions.map(({ name, seconds, ...rest }) => {
       const options: LevelOptions = { ...rest, folder: join(folder, name), warn };
-      return { level: new Level(options), seconds };
+      return { level: new Level(options), seconds, blockSpans: rest.blockSpans };
     });
   }
 
@@ -72,7 +75,7 @@ export class MetricsStore {
     if (fine === undefined || coarse === undefined) return;
     const size = coarse.seconds / fine.seconds;
     const current = Math.floor(now / 1_000 / coarse.seconds);
-    const next = (coarse.level.lastTick ?? -1) + 1;
+    const next = (await lastBefore(coarse.level, current)) + 1;
     if (next > current) return;
     const open = new Map<string, number[]>();
     const over = new Map<number, Map<string, number[]>>();
@@ -125,7 +128,7 @@ export class MetricsStore {
     const batch = this.#pending;
     if (batch.length === 0) return;
     this.#pending = [];
-    for (const { first, rows, before } of runsOf(batch)) {
+    for (const { first, rows, before } of runsOf(batch, this.#levels[0]?.blockSpans ?? 1)) {
       if (await this.#write(0, first, rows)) continue;
       this.#pending = [...batch.slice(before), ...this.#pending].slice(-MAX_PENDING);
       return;
@@ -206,21 +209,31 @@ export class MetricsStore {
   }
 }
 
+/** The last span up to now that a level has. After it may be what was written while the clock was wrong. */
+async function lastBefore(level: Level, current: number): Promise<number> {
+  const last = level.lastTick ?? -1;
+  if (last <= current) return last;
+  // The machine is measured in every span.
+  const found = await level.read(BOX_ID, current - LOOK_BACK, current);
+  return found.at(-1)?.tick ?? current - 1;
+}
+
 function rowsOf(figures: Figures): Map<string, (readonly number[])[]> {
   return new Map([...figures].map(([id, values]) => [id, [values]]));
 }
 
 /**
- * Spans in the order in which they were measured, in runs of consecutive ones: a gap, or a clock that was put back, begins another.
- * `before` is how many spans come before a run.
+ * Spans in the order in which they were measured, in runs of consecutive ones of one block: a gap, or a clock that was put back,
+ * begins another. `before` is how many spans come before a run.
  */
 function* runsOf(
   batch: readonly { tick: number; figures: Figures }[],
+  blockSpans: number,
 ): Generator<{ first: number; rows: Map<string, (readonly number[] | undefined)[]>; before: number }> {
   for (let at = 0; at < batch.length;) {
     const first = batch[at]?.tick ?? 0;
     let end = at + 1;
-    while (batch[end]?.tick === first + end - at) end += 1;
+    while (batch[end]?.tick === first + end - at && (first + end - at) % blockSpans !== 0) end += 1;
     const rows = new Map<string, (readonly number[] | undefined)[]>();
     for (let place = at; place < end; place += 1) {
       for (const [id, values] of batch[place]?.figures ?? []) {

@@ -55,7 +55,7 @@ export function openMetrics(options: {
   };
   let begun = false;
   return {
-    metrics: new Metrics({ store, recorder, apps: composed.store }),
+    metrics: new Metrics({ store, recorder, apps: composed.store, warn }),
     errors,
     async begin() {
       try {

@@ -40,6 +40,8 @@ export interface JoinModel {
   by: string | undefined;
   error: string | undefined;
   field: string | undefined;
+  /** True where the browser is logged in as somebody else, who has to log out first. */
+  elsewhere: boolean;
 }
 
 /** The ways into the console and out of it: the login page, the one-use links, and the button "Log out". */
@@ -79,7 +81,15 @@ export function loginRoutes(options: LoginOptions): Router {
 
   // Opening the link uses nothing up: mail and chat programs look where a link leads.
   router.get('/console/join', (ctx) => {
-    showJoin(ctx, textOf(ctx.query.code));
+    const code = textOf(ctx.query.code);
+    try {
+      // Before anybody thinks of a password in vain.
+      demandNobodyElse(ctx, access, base(), people.link(code).open?.id);
+      showJoin(ctx, code);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      showJoin(ctx, code, error);
+    }
   });
 
   router.post('/console/join', async (ctx) => {
@@ -114,7 +124,10 @@ export function loginRoutes(options: LoginOptions): Router {
     const link = people.link(code);
     ctx.type = 'html';
     ctx.status = link.open === undefined ? 410 : (refusal?.status ?? 200);
-    const told = { code, error: refusal?.message, field: refusal?.field };
+    const told = {
+      ...{ code, error: refusal?.message, field: refusal?.field },
+      elsewhere: refusal?.code === 'logged-in-already',
+    };
     if (link.open === undefined) ctx.body = options.joinPage({ ...told, account: undefined, by: link.by });
     else {
       const { email, name } = link.open;

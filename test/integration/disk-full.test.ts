@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
+import { ask } from '../unit/web/support.js';
 
 /** A file system of its own, so that it can be filled; only root may mount one. */
 function mount(folder: string): boolean {
@@ -122,8 +123,8 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
 
   it('does not prevent using the console or deleting an app, which frees space', async () => {
     await fill();
-    const login = await fetch(host.loginUrl, { redirect: 'manual' });
-    expect([login.status, login.headers.get('set-cookie')]).toEqual([303, expect.stringContaining('session')]);
+    const login = await ask(host.loginUrl);
+    expect([login.status, login.headers['set-cookie']?.[0]]).toEqual([303, expect.stringContaining('session')]);
     const { pid } = await host.app('full');
     const removed = await host.api('/apps/full?confirm=full', { method: 'DELETE' });
     expect(removed.status, await removed.text()).toBe(204);

@@ -274,7 +274,7 @@ describe('a client that guesses tokens', () => {
       const one = await guess();
       return one.status === 429 && one;
     });
-    expect(await answer.text()).toMatch(/Too many wrong passwords or tokens\. Try again in \d+ seconds/);
+    expect(await answer.text()).toMatch(/Too many login attempts\. Try again in \d+ seconds/);
     // A moment later the right one is taken again.
     await until('the token is taken', async () => (await host.api('/apps')).ok, 15_000);
   });

@@ -23,11 +23,7 @@ export class TooManyAttempts extends Refusal {
   readonly retryAfter: number;
 
   constructor(retryAfter: number) {
-    super(
-      'unavailable',
-      'too-many-attempts',
-      `Too many wrong passwords or tokens. Try again in ${retryAfter} seconds.`,
-    );
+    super('unavailable', 'too-many-attempts', `Too many login attempts. Try again in ${retryAfter} seconds.`);
     this.retryAfter = retryAfter;
   }
 

@@ -40,7 +40,7 @@ export function errorRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'The exceptions.', content: { 'application/json': errorsSchema } } },
       async handle(ctx, { params: { id } }) {
         const { app } = api.host.apps.get(id);
-        const kinds = await api.errors.of(app.id);
+        const kinds = await api.errors.of(app.id, app.createdAt);
         ctx.body = {
           errors: kinds.map((one) => ({
             type: one.type,

@@ -14,7 +14,7 @@ export function errorRoutes(add: AddRoute): void {
 
 async function show(page: Page): Promise<void> {
   const { app } = page.status;
-  const kinds = await page.deps.errors.of(app.id);
+  const kinds = await page.deps.errors.of(app.id, app.createdAt);
   const release = (number: number) => ({ number, href: page.links.console(`apps/${app.id}/deploys/${number}`) });
   page.show('console/errors', {
     ...(await page.app('errors')),

@@ -94,8 +94,8 @@ function boxTiles(page: Page): TileView[] {
     tile('Memory', formatBytes(now.memory), `of ${formatBytes(now.memoryTotal)}`),
     tile('Disk', formatBytes(now.disk), `of ${formatBytes(now.diskTotal)}`, now.disk > now.diskTotal * 0.9),
     tile('Server', formatBytes(now.serverMemory), `CPU ${formatValue(now.serverCpu, 'share')}`),
-    tile('Event loop', formatSpan(now.loopDelay), 'late at most'),
-    tile('Redis', now.redis === 0 ? '–' : formatSpan(now.redis), 'to answer'),
+    tile('Event loop', formatSpan(now.loopDelay), 'longest delay'),
+    tile('Redis', now.redis === 0 ? '–' : formatSpan(now.redis), 'response time'),
   ];
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, truncate, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { app, blank } from '../../../src/metrics/fields.js';
+import { app, blank, BOX_ID } from '../../../src/metrics/fields.js';
 import { MetricsStore, type Resolution } from '../../../src/metrics/store.js';
 
 /** As the real ones, with blocks of a few spans. */
@@ -144,6 +144,38 @@ describe('MetricsStore', () => {
     await record(store, BEGIN + 1e6 * HOUR, 3);
     await record(store, BEGIN + 120_000, 12);
     expect(await total(store, 10)).toBe(24);
+  });
+
+  it('catches up after the clock was in the future', async () => {
+    const store = await open();
+    const measured = (at: number): Promise<void> =>
+      store.add(
+        at,
+        new Map([
+          ['shop', requests(1)],
+          [BOX_ID, blank(BOX_ID)],
+        ]),
+      );
+    for (let span = 1; span <= 90; span += 1) await measured(BEGIN + span * 10_000);
+    await measured(BEGIN + 50 * HOUR);
+    for (let span = 91; span <= 100; span += 1) await measured(BEGIN + span * 10_000);
+    await store.close();
+    const again = await open(BEGIN + 1_000_000);
+    expect(await total(again, 300, BEGIN, BEGIN + HOUR)).toBe(100);
+  });
+
+  it('counts nothing twice where a block cannot be packed', async () => {
+    const store = await open();
+    const block = join(folder, '10s', `${BEGIN / 10_000 / 12}.block`);
+    await mkdir(join(block, 'in the way'), { recursive: true });
+    const at = await record(store, BEGIN, 18);
+    const later = await record(store, at, 12);
+    expect(await total(store, 10)).toBe(30);
+    expect(warnings).toEqual([expect.stringMatching(/^Metrics cannot be packed: /)]);
+    await rm(block, { recursive: true });
+    await record(store, later, 6);
+    for (const seconds of [10, 300]) expect(await total(store, seconds)).toBe(36);
+    expect((await files()).filter((name) => name.endsWith('.journal'))).toHaveLength(1);
   });
 
   it('moves a damaged journal aside, says so, and keeps the part that can be read', async () => {

@@ -175,7 +175,9 @@ describe('a login', () => {
     const headers = { ...page, cookie: ada.cookie };
     const login = await postForm('/console/login', { email: 'eve@example.com', password: PASSWORD }, headers);
     const join = await postForm('/console/join', { code, password: PASSWORD }, headers);
-    for (const answer of [login, join]) {
+    // It says so before anything is typed.
+    const opened = await ask(invitation, { headers });
+    for (const answer of [login, join, opened]) {
       expect([answer.status, answer.headers['set-cookie']]).toEqual([409, undefined]);
       expect(answer.text).toContain('You are already logged in as ada@example.com. Log out first');
     }

@@ -414,6 +414,7 @@ export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
     store: { series: () => Promise.resolve([]), all: () => Promise.resolve(new Map()) },
     recorder: { latest: new Map(), totals: new Map() },
     apps: { find: (id) => apps.find(id), list: () => [] },
+    warn: () => undefined,
   });
 }
 

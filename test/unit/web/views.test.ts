@@ -143,6 +143,7 @@ const models: Pages = {
     by: undefined,
     error: evil,
     field: 'password',
+    elsewhere: false,
   },
   'console/people': { accounts: [account], notice: undefined, link, ...typed },
   'console/person': { account, notice: undefined, link, ...typed },
