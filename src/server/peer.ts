@@ -16,6 +16,7 @@ export interface Channel {
   send?:
     | ((message: object, handle?: SendHandle, options?: object, done?: (error: Error | null) => void) => boolean)
     | undefined;
+  disconnect?(): void;
   on(event: 'message', listener: (message: unknown, handle: unknown) => void): unknown;
   on(event: 'disconnect', listener: () => void): unknown;
 }
@@ -48,6 +49,11 @@ export class Peer {
   /** Aborted once the other process is gone. */
   get gone(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  /** Closes the channel: for the other process, this one is gone. */
+  close(): void {
+    if (this.#channel.connected) this.#channel.disconnect?.();
   }
 
   /** Answers calls by this name. */

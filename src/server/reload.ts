@@ -124,6 +124,8 @@ export class Reload {
       const { pid } = next;
       logger.info(`Reloaded: the server with pid ${pid} has taken over. This one ends with its last connection.`);
       this.#life = life;
+      // The new server has its own copy. This one would keep the data folder locked after its end.
+      this.#belongings?.lock.close();
       this.#succeed({ peer: next.peer, pid, relay });
       return { pid };
     } catch (error) {

@@ -52,6 +52,8 @@ export async function passOn(options: RemainderOptions): Promise<void> {
   board.closeSockets();
   await life.doors.hooks.close();
   await Promise.all(servers.map((server, place) => endConnections(server, closed[place])));
+  // This process may stay as a stand-in.
+  peer.close();
 }
 
 /** The new server, as it is reached over the channel to it. Its end ends what still waits for it. */

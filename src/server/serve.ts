@@ -123,16 +123,22 @@ export async function serve(
     platform: { server, address },
     ...(appsServer && appsAddress && { apps: { server: appsServer, address: appsAddress } }),
   };
+  const giveUp = (error: unknown): never => {
+    // Requests would wait for it forever.
+    logger.fatal({ err: error }, 'The old server could not resume either, and ends. Apps keep running.');
+    process.exit(1);
+  };
   reload.begin(
     life,
     { lock, ports },
     {
       leave: async () => photographer?.close(),
       revive: async () => {
-        const [before, another] = [lives.at(-1), await compose()];
+        // Before anything that takes time: a stand-in looks here whether the server still runs.
+        await record();
+        const [before, another] = [lives.at(-1), await compose().catch(giveUp)];
         before?.passTo(another);
         lives.push(another);
-        await record();
         photographer = photographs(another);
         return another;
       },

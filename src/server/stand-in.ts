@@ -4,6 +4,8 @@ import { readServerRecord, type ServerRecord } from '../store/lock.js';
 
 /** How often the server is looked at, in ms. */
 const LOOK_MS = 500;
+/** How many looks in a row find no server before it has ended: one that replaces a failed one first has to write its record. */
+const LOOKS = 4;
 
 /**
  * Stays for a server that has taken over from this process, because the program that started this process (a service manager,
@@ -14,11 +16,15 @@ const LOOK_MS = 500;
 export async function standIn(file: string, asked: AbortSignal): Promise<number> {
   let last: ServerRecord | undefined;
   let told = 0;
+  let gone = 0;
   for (;;) {
     const now = await readServerRecord(file);
     last = now ?? last;
-    if (last === undefined || !isRunning(last)) return now === undefined ? 0 : 1;
-    if (asked.aborted && told !== last.pid) {
+    if (last === undefined) return 0;
+    gone = isRunning(last) ? 0 : gone + 1;
+    if (gone > 0 && now === undefined) return 0;
+    if (gone >= LOOKS) return 1;
+    if (asked.aborted && gone === 0 && told !== last.pid) {
       told = last.pid;
       process.kill(last.pid, 'SIGTERM');
     }

@@ -1,9 +1,9 @@
-import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { scratch } from '../helpers/ends.js';
-import { readMeta, ROOT, SHARED, startHost, TOKEN, type TestHost } from '../helpers/host.js';
+import { readMeta, ROOT, SHARED, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run } from '../helpers/project.js';
 import { pushLive, startPush } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
@@ -72,12 +72,17 @@ describe('reload', () => {
       const pushing = startPush(project, host, 'load');
       await pushing.says('healthy after');
 
+      let middle = 0;
       // The second time, an earlier server still passes on the pages and the push.
       for (const round of [1, 2]) {
         const old = await serving(host);
         const answer = await host.send('POST', '/server/reload', { wait_seconds: 1 });
         expect(await answer.text(), host.output).toContain('"reloaded":true');
-        expect(await serving(host)).not.toBe(old);
+        middle = old;
+        const now = await serving(host);
+        expect(now).not.toBe(old);
+        // The next server can start as soon as this one has stopped, whatever an earlier one still passes on.
+        expect([await hasLock(old), await hasLock(now)]).toEqual([false, true]);
         for (const page of pages) await page.run();
         expect(pages.filter((page) => page.isOpen && page.text('count=') === String(round + 1))).toHaveLength(SESSIONS);
         expect(pushing.running).toBe(true);
@@ -100,13 +105,23 @@ describe('reload', () => {
       // The new server knows of the pages that earlier ones pass on.
       const { releases } = (await readMeta(host, 'load')) as { releases: { number: number; state: string }[] };
       expect(releases.find(({ number }) => number === 1)?.state).toBe('draining');
-      const deploys = (await (await host.api('/apps/load/deploys')).json()) as {
-        deploys: { release: number; open_pages: number }[];
+      // On a connection of its own each time: one that is kept would keep an earlier server.
+      const openPages = async (): Promise<number | undefined> => {
+        const { deploys } = (await (
+          await host.api('/apps/load/deploys', { headers: { connection: 'close' } })
+        ).json()) as {
+          deploys: { release: number; open_pages: number }[];
+        };
+        return deploys.find(({ release }) => release === 1)?.open_pages;
       };
-      expect(deploys.deploys.find(({ release }) => release === 1)?.open_pages).toBe(SESSIONS);
+      expect(await openPages()).toBe(SESSIONS);
       const after = (await readMeta(host, 'load')) as { processes: { pid: number }[] };
       expect(after.processes.map(({ pid }) => pid)).toContain(before.processes[0]?.pid);
       for (const page of pages) page.socket.close();
+      await until('no page is open', async () => (await openPages()) === 0, 15_000);
+      // The first process stays for whoever started it; all others end.
+      await until('the middle server ends', () => !isRunning(middle), 15_000);
+      expect(isRunning(host.pid)).toBe(true);
     },
   );
 });
@@ -115,6 +130,16 @@ describe('a reload with a version that does not work', () => {
   let host: TestHost;
   let program: string;
   let page: StreamlitClient;
+
+  /** Reloads with a program that is changed in this way for as long as it takes. */
+  async function reloadWith(breaks: (text: string) => string): Promise<Response> {
+    const main = join(program, 'dist/main.js');
+    const works = await readFile(main, 'utf8');
+    const broken = breaks(works);
+    expect(broken).not.toBe(works);
+    await writeFile(main, broken);
+    return host.send('POST', '/server/reload', {}).finally(() => writeFile(main, works));
+  }
 
   beforeAll(async () => {
     program = await scratch('program-');
@@ -129,20 +154,10 @@ describe('a reload with a version that does not work', () => {
 
   it.each([
     ['cannot be loaded', (text: string) => `throw new Error('a broken version');\n${text}`, 'a broken version'],
-    [
-      'ends after it has taken over',
-      (text: string) => text.replace('await predecessor.serving(', 'process.exit(3);\n$&'),
-      'exit code 3',
-    ],
+    ['ends after it has taken over', endsLate(''), 'exit code 3'],
   ])('says why and keeps serving where it %s', async (_, breaks, why) => {
     const pid = await serving(host);
-    const main = join(program, 'dist/main.js');
-    const works = await readFile(main, 'utf8');
-    const broken = breaks(works);
-    expect(broken).not.toBe(works);
-    await writeFile(main, broken);
-    const answer = await host.send('POST', '/server/reload', {});
-    await writeFile(main, works);
+    const answer = await reloadWith(breaks);
     expect(answer.status).toBe(503);
     const problem = (await answer.json()) as { code: string; detail: string };
     expect(problem.code).toBe('reload-failed');
@@ -174,13 +189,43 @@ describe('a reload with a version that does not work', () => {
     expect(page.text('count=')).toBe('4');
     page.socket.close();
     await pushLive(await Project.create({ 'app.py': app(2), 'requirements.txt': 'streamlit\n' }), host, 'after-all');
-    // A service manager knows the first process only.
+    // A service manager knows the first process only, which outlives a reload that fails.
+    expect((await reloadWith(endsLate(''))).status).toBe(503);
+    expect(await serving(host)).toBe(now);
     expect(await host.signal('SIGTERM')).toBe(0);
     expect(isRunning(now)).toBe(false);
+    // Its apps have gone on.
+    host = await startHost({ program, data: host.data });
+  });
+
+  it('ends the server, for its service manager to start it again, where the old one cannot go on either', async () => {
+    const socket = join(host.data, 'run/hooks.sock');
+    // No name can be moved to where a folder is.
+    const spoils = `await import('node:fs').then((fs) => { fs.rmSync(${JSON.stringify(socket)}); fs.mkdirSync(${JSON.stringify(socket)}); });`;
+    await expect(reloadWith(endsLate(spoils))).rejects.toThrow('fetch failed');
+    expect(await host.signal('SIGTERM')).toBe(1);
+    expect(host.output).toContain('The old server could not resume either');
+    await rm(socket, { recursive: true });
     // Its apps have gone on, and end with the next server.
     await startHost({ program, data: host.data });
   });
 });
+
+/** A version that ends after it has taken over. @param first what it does before */
+function endsLate(first: string): (text: string) => string {
+  return (text) => text.replace('await predecessor.serving(', `${first}\nprocess.exit(3);\n$&`);
+}
+
+/** Returns whether a process holds a lock of a data folder. */
+async function hasLock(pid: number): Promise<boolean> {
+  const sockets = (await readFile('/proc/net/unix', 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes('@streamlit-host/'));
+  const locks = new Set(sockets.map((line) => `socket:[${line.trim().split(/\s+/)[6]}]`));
+  const folder = `/proc/${pid}/fd`;
+  const open = await Promise.all((await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => '')));
+  return open.some((one) => locks.has(one));
+}
 
 function isRunning(pid: number): boolean {
   try {
