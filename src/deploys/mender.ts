@@ -48,7 +48,7 @@ export class Mender {
   /** Says in one sentence where it has not come to an end for long; undefined where it has. */
   get trouble(): string | undefined {
     const ms = performance.now() - this.#lookedAt;
-    return ms < LATE_MS ? undefined : `Processes have not been looked after for ${formatSpan(ms)}.`;
+    return ms < LATE_MS ? undefined : `The supervisor has not checked the apps for ${formatSpan(ms)}.`;
   }
 
   /** Looks once. What is wrong with one app keeps no other from being looked at. */

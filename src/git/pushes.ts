@@ -137,7 +137,8 @@ export class Pushes {
   async handle(call: HookCall): Promise<void> {
     const push = this.#pushes.get(call.push);
     if (push === undefined) {
-      call.say('streamlit-host: this hook does not belong to a push.');
+      // The hooks of a push that takes longer than a reload waits for reach the server after it.
+      call.say('The server was reloaded while it received this push. Push again.');
       return call.exit(1);
     }
     try {

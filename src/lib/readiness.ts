@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../errors.js';
-import { asSentence } from './words.js';
+import { refusalOf } from '../errors.js';
 
 /** How long an answer is kept, in ms: anybody may ask, as often as they like. */
 const KEEP_MS = 1_000;
@@ -26,6 +25,11 @@ export class Readiness {
   readonly #parts = new Map<string, Look>();
   #answer: Promise<Trouble[]> | undefined;
   #until = 0;
+  readonly #logger: { error(facts: object, text: string): void };
+
+  constructor(logger: { error(facts: object, text: string): void }) {
+    this.#logger = logger;
+  }
 
   /** Adds a part, after those that were added before. */
   watch(part: string, look: Look): void {
@@ -53,11 +57,18 @@ export class Readiness {
   async #look(): Promise<Trouble[]> {
     const found = await Promise.all(
       [...this.#parts].map(async ([part, look]) => {
-        const message = await inTime(look).catch((error: unknown) => asSentence(messageOf(error)));
+        const message = await inTime(look).catch((error: unknown) => this.#unknown(part, error));
         return message === undefined ? [] : [{ part, message }];
       }),
     );
     return found.flat();
+  }
+
+  /** Anybody may read the answer, and an error may name hosts and files. */
+  #unknown(part: string, error: unknown): string {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) this.#logger.error({ part, err: error }, 'A readiness check failed.');
+    return refusal?.message ?? 'The check failed; see the server log.';
   }
 }
 

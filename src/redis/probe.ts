@@ -9,6 +9,7 @@ export class RedisProbe {
   readonly #redis: Redis;
   readonly #key: string;
   #error: unknown;
+  #looking: Promise<string | undefined> | undefined;
 
   /** @param connection a unix socket, or the URL of a Redis @param prefix begins the one key that is written */
   constructor(connection: { path: string } | { url: string }, prefix: string) {
@@ -27,8 +28,13 @@ export class RedisProbe {
     this.#key = `${prefix}:probe`;
   }
 
-  /** @returns what is wrong, in one sentence or two; undefined where nothing is */
-  async trouble(): Promise<string | undefined> {
+  /** Looks once for all who ask at the same time. @returns what is wrong, in one sentence or two; undefined where nothing is */
+  trouble(): Promise<string | undefined> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #look(): Promise<string | undefined> {
     this.#error = undefined;
     try {
       if (this.#redis.status !== 'ready') await this.#redis.connect();

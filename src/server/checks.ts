@@ -15,7 +15,7 @@ const LIMIT_MS = 40_000;
 const READY = {
   redis: 'Redis answers, and keeps what is queued.',
   disk: 'The disk has room for deploys.',
-  supervisor: 'Processes are looked after.',
+  supervisor: 'The supervisor is running.',
 };
 
 /** Tries something. @returns what it found, in one sentence @throws Error with what is wrong and what to do */

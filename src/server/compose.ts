@@ -198,7 +198,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const prefix = `streamlit-host:${mark}`;
   const probe = new RedisProbe(connection, prefix);
   const room = new Room(paths.data, config.diskFloor);
-  const readiness = new Readiness();
+  const readiness = new Readiness(logger);
   readiness.watch('redis', () => probe.trouble());
   readiness.watch('disk', async () => postponed(later.missing) ?? (await room.trouble()));
   readiness.watch('cage', () => (cage.isOpen ? cage.sentence : undefined));

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { RedisProbe } from '../../src/redis/probe.js';
 import { endWithFile, scratch } from '../helpers/ends.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { portRange } from '../helpers/ports.js';
@@ -12,6 +13,7 @@ import { startPush } from '../helpers/pushing.js';
 const PASSWORD = 'right-one';
 let child: ChildProcess;
 let redis: Redis;
+let url: string;
 let host: TestHost;
 let project: Project;
 
@@ -25,7 +27,8 @@ beforeAll(async () => {
   redis = new Redis(port, '127.0.0.1', { password: PASSWORD });
   redis.on('error', () => undefined); // It is not there yet.
   await until('Redis answers', () => redis.ping().catch(() => undefined));
-  host = await startHost({ env: { REDIS_URL: `redis://:${PASSWORD}@127.0.0.1:${port}` } });
+  url = `redis://:${PASSWORD}@127.0.0.1:${port}`;
+  host = await startHost({ env: { REDIS_URL: url } });
   project = await Project.create(textApp('one'));
 });
 afterAll(() => redis.disconnect());
@@ -58,6 +61,12 @@ it('a push says within 3 s that Redis refuses the password, and goes live once i
   const { code, output } = await pushing.done;
   expect(code, output).toBe(0);
   await until('it is ready again', ready);
+});
+
+it('two who look at the same time share a connection', async () => {
+  const probe = new RedisProbe({ url }, 'test');
+  expect(await Promise.all([probe.trouble(), probe.trouble()])).toEqual([undefined, undefined]);
+  probe.close();
 });
 
 it('a Redis that may delete jobs, or does not answer, is told too, and apps are served meanwhile', async () => {
