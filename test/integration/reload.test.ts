@@ -198,7 +198,7 @@ describe('a reload with a version that does not work', () => {
     host = await startHost({ program, data: host.data });
   });
 
-  it('ends the server, for its service manager to start it again, where the old one cannot go on either', async () => {
+  it('ends the server, for its service manager to start it again, where the old one cannot continue', async () => {
     const socket = join(host.data, 'run/hooks.sock');
     // No name can be moved to where a folder is.
     const spoils = `await import('node:fs').then((fs) => { fs.rmSync(${JSON.stringify(socket)}); fs.mkdirSync(${JSON.stringify(socket)}); });`;
