@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -40,6 +40,8 @@ export interface BackupRequest {
   path: string;
   /** True if the key for config and secrets, and the admin token, are to be in it. */
   key: boolean;
+  /** Gives it up. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -48,13 +50,14 @@ export interface BackupRequest {
  * @throws Error where tar fails or what is written to does
  */
 export async function writeBackup(request: BackupRequest, to: NodeJS.WritableStream): Promise<Manifest> {
-  const { data, tmp, path, key } = request;
+  const { data, tmp, path, key, signal } = request;
   await mkdir(tmp, { recursive: true });
   const folder = await mkdtemp(join(tmp, 'backup-'));
   try {
     const facts: Manifest = { format: FORMAT, createdAt: new Date().toISOString(), key };
     await writeFile(join(folder, MANIFEST), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
     const names = await contents(data, key);
+    signal?.throwIfAborted();
     const tar = spawn('tar', ['--create', '--file=-', ...CREATE, `--directory=${folder}`, MANIFEST, ...from(data)], {
       env: { PATH: path, LC_ALL: 'C.UTF-8' },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -62,7 +65,9 @@ export async function writeBackup(request: BackupRequest, to: NodeJS.WritableStr
     lower(tar.pid, 'build');
     tar.stdin.on('error', () => undefined); // It ended before it had read all: its exit code tells.
     tar.stdin.end(names.map((name) => `${name}\0`).join(''));
-    await through(tar, (done) => pipeline(tar.stdout, createGzip({ level: 1 }), to, { signal: done }), CHANGED);
+    const copy = (done: AbortSignal): Promise<void> =>
+      pipeline(tar.stdout, createGzip({ level: 1 }), to, { signal: signal ? AbortSignal.any([done, signal]) : done });
+    await through(tar, copy, CHANGED);
     return facts;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -80,6 +85,7 @@ export async function restoreBackup(
   data: string,
   { key, path }: { key: Buffer | undefined; path: string },
 ): Promise<Manifest> {
+  from.on('error', () => undefined); // It may fail before anything is read from it: the pipeline tells.
   const there = await readdir(data).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
@@ -88,8 +94,10 @@ export async function restoreBackup(
     const sentence = `${data} is not empty. Restore into an empty folder, or one that does not exist yet.`;
     throw new Refusal('conflict', 'restore-not-empty', sentence);
   }
-  await mkdir(dirname(data), { recursive: true });
-  const draft = await mkdtemp(`${data}.restoring-`);
+  const parent = await mkdir(dirname(data), { recursive: true });
+  const made = await mkdir(data, { recursive: true, mode: 0o700 });
+  // Inside, as the data folder may be a mount, and what is beside it somebody else's.
+  const draft = await mkdtemp(join(data, '.restoring-'));
   try {
     const tar = spawn(
       'tar',
@@ -105,6 +113,7 @@ export async function restoreBackup(
       },
     );
     const facts = await readManifest(join(draft, MANIFEST));
+    const server = await stat(join(draft, MANIFEST));
     await rm(join(draft, MANIFEST));
     if (!facts.key && key === undefined) {
       const sentence =
@@ -112,11 +121,18 @@ export async function restoreBackup(
       throw new Refusal('invalid', 'backup-key-missing', sentence);
     }
     if (key !== undefined) await writeFile(join(draft, 'vault.key'), key, { mode: 0o600 });
-    await rmdir(data).catch(ifMissing);
-    await rename(draft, data);
+    const names = await readdir(draft);
+    // Where root restores, what is not in the archive itself belongs to whom the rest does.
+    const ours = names.filter((name) => name === 'apps' || name === 'vault.key').map((name) => join(draft, name));
+    for (const path of [...ours, ...(made === undefined ? [] : [data])]) await chown(path, server.uid, server.gid);
+    // Without apps there is nothing to run, so they come last.
+    for (const name of names.sort((a, b) => Number(a === 'apps') - Number(b === 'apps')))
+      await rename(join(draft, name), join(data, name));
+    await rm(draft, { recursive: true });
     return facts;
-  } finally {
-    await rm(draft, { recursive: true, force: true });
+  } catch (error) {
+    await rm(parent ?? made ?? draft, { recursive: true, force: true });
+    throw error;
   }
 }
 
@@ -203,10 +219,6 @@ async function walk(data: string, path: string, to: string[], takes = (_name: st
 function ifGone(error: unknown): [] {
   if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
   throw error;
-}
-
-function ifMissing(error: unknown): undefined {
-  if (!hasCode(error, 'ENOENT')) throw error;
 }
 
 async function readManifest(path: string): Promise<Manifest> {

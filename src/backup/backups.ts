@@ -6,7 +6,7 @@ import { Refusal } from '../errors.js';
 import { Background } from '../lib/background.js';
 import { listed } from '../lib/words.js';
 import { writeBackup } from './archive.js';
-import { parsePlace, type S3Access } from './place.js';
+import { isInS3, parsePlace, PLACE_RULE, type S3Access } from './place.js';
 import { Bucket } from './s3.js';
 
 /** How often is looked whether a backup is due, in ms. */
@@ -49,45 +49,48 @@ export interface MadeBackup {
 export class Backups {
   readonly #options: BackupsOptions;
   readonly #work: Background;
+  /** Ends what was planned. */
+  readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running = false;
   #last = 0;
 
   constructor(options: BackupsOptions) {
     this.#options = options;
-    this.#work = new Background((error) => options.logger.error({ err: error }, 'a planned backup failed'));
+    this.#work = new Background((error) => {
+      if (!this.#closing.signal.aborted) options.logger.error({ err: error }, 'a planned backup failed');
+    });
   }
 
   /** Begins to make backups by the plan; the first one when the newest there is too old. */
-  async begin(): Promise<void> {
+  begin(): void {
     const { plan } = this.#options;
-    if (plan === undefined) return;
-    this.#last = timeOf(
-      (
-        await this.#at(plan.to)
-          .list()
-          .catch(() => [])
-      ).at(-1),
-    );
-    this.#timer = setInterval(() => this.#look(plan), LOOK_MS);
-    this.#timer.unref();
-    this.#look(plan);
+    // Nothing waits for it: S3 may be slow.
+    if (plan !== undefined) this.#work.own(this.#begin(plan));
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
+  /** Resolves when nothing that was planned is at work. */
+  async settled(): Promise<void> {
     await this.#work.settled();
   }
 
+  /** Ends planned backups. One that is being made is given up: the next server makes it. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearInterval(this.#timer);
+    await this.settled();
+  }
+
   /** Streams a backup. @throws Refusal `backup-running` */
-  async stream(to: NodeJS.WritableStream, key: boolean): Promise<void> {
+  async stream(to: NodeJS.WritableStream, key: boolean, signal?: AbortSignal): Promise<void> {
+    to.on('error', () => undefined); // It may fail before anything is written to it: the pipeline tells.
     const { data, tmp, path, hold } = this.#options;
     if (this.#running)
       throw new Refusal('conflict', 'backup-running', 'A backup is being made. Try again when it is done.');
     this.#running = true;
     const release = hold();
     try {
-      await writeBackup({ data, tmp, path, key }, to);
+      await writeBackup({ data, tmp, path, key, signal }, to);
     } finally {
       release();
       this.#running = false;
@@ -97,29 +100,42 @@ export class Backups {
   /**
    * Makes a backup in a folder of this machine or in S3, and removes the oldest ones there.
    * @param keep how many stay, with this one; undefined = all
+   * @param signal gives it up
    * @throws Refusal `backup-running`, `s3-failed`, `s3-not-set`
    */
-  async make(to: string, key: boolean, keep?: number): Promise<MadeBackup> {
+  async make(to: string, key: boolean, keep?: number, signal?: AbortSignal): Promise<MadeBackup> {
     const at = this.#at(to);
     const name = `streamlit-host-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}.tar.gz`;
-    await at.put(name, (stream) => this.stream(stream, key));
-    const removed = keep === undefined ? [] : (await at.list()).slice(0, -keep);
+    await at.put(name, (stream) => this.stream(stream, key, signal), signal);
+    const removed = keep === undefined ? [] : (await at.list(signal)).slice(0, -keep);
     for (const old of removed) await at.remove(old);
     const place = `${to.replace(/\/+$/, '')}/${name}`;
     this.#options.logger.info({ place, ...(removed.length > 0 && { removed: listed(removed) }) }, 'made a backup');
     return { place, removed };
   }
 
+  async #begin(plan: BackupPlan): Promise<void> {
+    const { signal } = this.#closing;
+    const names = await this.#at(plan.to)
+      .list(signal)
+      .catch(() => []);
+    if (signal.aborted) return;
+    this.#last = timeOf(names.at(-1));
+    this.#timer = setInterval(() => this.#look(plan), LOOK_MS).unref();
+    this.#look(plan);
+  }
+
   #look(plan: BackupPlan): void {
     if (this.#running || Date.now() - this.#last < plan.everyMs) return;
     // Also where it fails: once a minute is too often for a disk that is full.
     this.#last = Date.now();
-    this.#work.own(this.make(plan.to, plan.key, plan.keep));
+    this.#work.own(this.make(plan.to, plan.key, plan.keep, this.#closing.signal));
   }
 
   #at(to: string): Store {
+    if (!isInS3(to)) return inFolder(resolve(to));
     const place = parsePlace(to);
-    if (place === undefined) return inFolder(resolve(to));
+    if (place === undefined) throw new Error(`${to} ${PLACE_RULE}.`);
     if (this.#options.s3 === undefined) {
       const sentence = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the server to write to S3.';
       throw new Refusal('unavailable', 's3-not-set', sentence);
@@ -130,9 +146,9 @@ export class Backups {
 
 /** What keeps backups. */
 interface Store {
-  put(name: string, write: (stream: NodeJS.WritableStream) => Promise<void>): Promise<void>;
+  put(name: string, write: (stream: NodeJS.WritableStream) => Promise<void>, signal?: AbortSignal): Promise<void>;
   /** The names of the backups there, the oldest first. */
-  list(): Promise<string[]>;
+  list(signal?: AbortSignal): Promise<string[]>;
   remove(name: string): Promise<void>;
 }
 
@@ -158,9 +174,9 @@ function inFolder(folder: string): Store {
 function inBucket(bucket: Bucket, prefix: string): Store {
   const below = prefix === '' ? '' : `${prefix}/`;
   return {
-    async put(name, write) {
+    async put(name, write, signal) {
       const stream = new PassThrough();
-      const sent = bucket.put(below + name, stream);
+      const sent = bucket.put(below + name, stream, signal);
       // Its failure ends the writing, and the other way round.
       sent.catch((error: unknown) => stream.destroy(error as Error));
       const written = write(stream).catch((error: unknown) => {
@@ -170,8 +186,8 @@ function inBucket(bucket: Bucket, prefix: string): Store {
       const [first] = (await Promise.allSettled([sent, written])).filter((one) => one.status === 'rejected');
       if (first !== undefined) throw first.reason;
     },
-    list: async () =>
-      (await bucket.list(below)).map((key) => key.slice(below.length)).filter((name) => NAME.test(name)),
+    list: async (signal) =>
+      (await bucket.list(below, signal)).map((key) => key.slice(below.length)).filter((name) => NAME.test(name)),
     remove: (name) => bucket.remove(below + name),
   };
 }

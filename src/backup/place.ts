@@ -15,11 +15,21 @@ export interface S3Place {
   key: string;
 }
 
+/** What is wrong with the URL of a place in S3 that `parsePlace` does not take; follows the URL or its name. */
+export const PLACE_RULE = 'must be s3://bucket or s3://bucket/prefix, with a valid bucket name';
+
+/** Whether a place is meant to be in S3; `parsePlace` says whether it can be. */
+export function isInS3(text: string): boolean {
+  return text.startsWith('s3://');
+}
+
 /** @returns undefined for anything but the URL of a place in S3 */
 export function parsePlace(text: string): S3Place | undefined {
   const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(text);
   const [, bucket, key = ''] = match ?? [];
-  return bucket === undefined ? undefined : { bucket, key: key.replace(/^\/+|\/+$/g, '') };
+  // URLs resolve these: they would lead out of the bucket.
+  const leads = key.split('/').some((part) => part === '.' || part === '..');
+  return bucket === undefined || leads ? undefined : { bucket, key: key.replace(/^\/+|\/+$/g, '') };
 }
 
 /** How S3 is reached, from the variables that its own tools read; undefined where they are not set. */

@@ -5,6 +5,11 @@ import type { S3Access } from './place.js';
 /** How much is sent at once, in bytes; S3 takes no less than 5 MiB, and 10,000 of them. */
 const PART = 32 * 1024 * 1024;
 
+/** How long a request may take, in ms: a part over a slow line, or S3 putting parts together. */
+const REQUEST_MS = 10 * 60_000;
+/** How long removing an upload that failed may take, in ms: it is waited for where the server stops. */
+const CLEAN_UP_MS = 5_000;
+
 /** The few things that a backup needs of S3 (https://docs.aws.amazon.com/AmazonS3/latest/API/). */
 export class Bucket {
   readonly #client: AwsClient;
@@ -24,38 +29,44 @@ export class Bucket {
     this.#base = `${endpoint.replace(/\/+$/, '')}/${name}`;
   }
 
-  /** Uploads a stream of unknown length in parts; what was sent of one that fails is deleted. @throws Refusal `s3-failed` */
-  async put(key: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-    const begun = await this.#ask('POST', `${this.#path(key)}?uploads`);
+  /**
+   * Uploads a stream of unknown length in parts; what was sent of one that fails, or is given up, is deleted.
+   * @throws Refusal `s3-failed`
+   */
+  async put(key: string, body: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    const begun = await this.#ask('POST', `${this.#path(key)}?uploads`, { signal });
     const id = encodeURIComponent(tagged(begun, 'UploadId')[0] ?? '');
     try {
       const tags: string[] = [];
       for await (const part of inParts(body, PART)) {
-        const answer = await this.#send('PUT', `${this.#path(key)}?partNumber=${tags.length + 1}&uploadId=${id}`, part);
+        const path = `${this.#path(key)}?partNumber=${tags.length + 1}&uploadId=${id}`;
+        const answer = await this.#send('PUT', path, { body: part, signal });
         tags.push(answer.headers.get('etag') ?? '');
       }
       const list = tags.map((tag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${tag}</ETag></Part>`);
       const xml = `<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`;
-      const done = await this.#ask('POST', `${this.#path(key)}?uploadId=${id}`, xml);
+      const done = await this.#ask('POST', `${this.#path(key)}?uploadId=${id}`, { body: xml, signal });
       // Also a failure may come with 200 here.
       if (tagged(done, 'ETag').length === 0) throw failed(this.#name, tagged(done, 'Message')[0] ?? 'no answer');
     } catch (error) {
       // The first error is the one that is told.
-      await this.#ask('DELETE', `${this.#path(key)}?uploadId=${id}`).catch(() => undefined);
+      const path = `${this.#path(key)}?uploadId=${id}`;
+      await this.#ask('DELETE', path, { limitMs: CLEAN_UP_MS }).catch(() => undefined);
       throw error;
     }
   }
 
   /** @throws Refusal `s3-failed` */
   async get(key: string): Promise<ReadableStream<Uint8Array>> {
-    const { body } = await this.#send('GET', this.#path(key));
+    const { body } = await this.#send('GET', this.#path(key), { limitMs: undefined });
     if (body === null) throw failed(this.#name, `${key} is empty`);
     return body as ReadableStream<Uint8Array>;
   }
 
   /** The keys that begin with a prefix, in order; 1,000 at the most. @throws Refusal `s3-failed` */
-  async list(prefix: string): Promise<string[]> {
-    return tagged(await this.#ask('GET', `?list-type=2&prefix=${encodeURIComponent(prefix)}`), 'Key').sort();
+  async list(prefix: string, signal?: AbortSignal): Promise<string[]> {
+    const path = `?list-type=2&prefix=${encodeURIComponent(prefix)}`;
+    return tagged(await this.#ask('GET', path, { signal }), 'Key').sort();
   }
 
   /** @throws Refusal `s3-failed` */
@@ -67,14 +78,20 @@ export class Bucket {
     return `/${key.split('/').map(encodeURIComponent).join('/')}`;
   }
 
-  async #ask(method: string, path: string, body?: string): Promise<string> {
-    return (await this.#send(method, path, body)).text();
+  async #ask(method: string, path: string, request?: Asked): Promise<string> {
+    return (await this.#send(method, path, request)).text();
   }
 
-  async #send(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
+  async #send(method: string, path: string, request: Asked = {}): Promise<Response> {
+    const { body, signal, limitMs } = { limitMs: REQUEST_MS, ...request };
+    const ends = [signal, limitMs === undefined ? undefined : AbortSignal.timeout(limitMs)];
     let answer: Response;
     try {
-      answer = await this.#client.fetch(`${this.#base}${path}`, { method, ...(body === undefined ? {} : { body }) });
+      answer = await this.#client.fetch(`${this.#base}${path}`, {
+        method,
+        signal: AbortSignal.any(ends.filter((one) => one !== undefined)),
+        ...(body === undefined ? {} : { body }),
+      });
     } catch (error) {
       throw failed(this.#name, 'it cannot be reached', error);
     }
@@ -82,6 +99,14 @@ export class Bucket {
     const text = await answer.text();
     throw failed(this.#name, tagged(text, 'Message')[0] ?? `it answered ${answer.status}`);
   }
+}
+
+interface Asked {
+  body?: string | Uint8Array<ArrayBuffer> | undefined;
+  /** Gives the request up. */
+  signal?: AbortSignal | undefined;
+  /** How long it may take, with its answer; undefined = as long as bytes come. */
+  limitMs?: number | undefined;
 }
 
 /** Pieces of one size, of which the last one may be shorter; at least one. */
@@ -111,5 +136,6 @@ function tagged(xml: string, name: string): string[] {
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 function failed(bucket: string, why: string, cause?: unknown): Refusal {
-  return new Refusal('unavailable', 's3-failed', `The bucket ${bucket} refused: ${why.replace(/\.$/, '')}.`, { cause });
+  const sentence = `The bucket ${bucket} cannot be used: ${why.replace(/\.$/, '')}.`;
+  return new Refusal('unavailable', 's3-failed', sentence, { cause });
 }

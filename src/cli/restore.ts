@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { restoreBackup } from '../backup/archive.js';
-import { parsePlace, s3Access } from '../backup/place.js';
+import { isInS3, parsePlace, PLACE_RULE, s3Access } from '../backup/place.js';
 import { Bucket } from '../backup/s3.js';
 import { messageOf } from '../errors.js';
 import type { Context } from './context.js';
@@ -25,8 +25,9 @@ export async function restore(cli: Context, from: string, { key }: { key?: strin
 }
 
 async function open(cli: Context, from: string): Promise<Readable> {
+  if (!isInS3(from)) return createReadStream(resolve(cli.cwd, from));
   const place = parsePlace(from);
-  if (place === undefined) return createReadStream(resolve(cli.cwd, from));
+  if (place === undefined) throw usage(`${from} ${PLACE_RULE}.`);
   const access = s3Access(cli.env);
   if (access === undefined) throw usage('Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to read from S3.');
   return Readable.fromWeb((await new Bucket(access, place.bucket).get(place.key)) as never);

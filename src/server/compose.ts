@@ -404,7 +404,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       queue.begin();
       mender.begin();
       maintenance.begin();
-      await backups.begin();
+      backups.begin();
     },
     async rest() {
       await watcher.close();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsePlace, PLACE_RULE } from '../../backup/place.js';
 import { outcomes } from '../../in-place/controller.js';
 import { appStates } from '../../domain/app/app.js';
 import { cageKinds } from '../../domain/app/process-cage.js';
@@ -138,6 +139,7 @@ export const bodies = {
     to: z
       .string()
       .regex(/^s3:\/\//)
+      .refine((text) => parsePlace(text) !== undefined, PLACE_RULE)
       .describe('Where to, as s3://bucket/prefix. The server needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'),
     key: z.boolean().default(false).describe('Whether the key for config and secrets, and the admin token, are in it.'),
     keep: z.number().int().min(1).max(1_000).optional().describe('How many backups to keep there, with this one.'),

@@ -1,21 +1,30 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { restoreBackup } from '../../../src/backup/archive.js';
 import { Backups, type BackupPlan } from '../../../src/backup/backups.js';
+import type { S3Access } from '../../../src/backup/place.js';
+import { restore } from '../../../src/cli/restore.js';
+import { bodies } from '../../../src/web/api/schemas.js';
 import { scratch } from '../../helpers/ends.js';
 import { writeFiles } from '../../helpers/files.js';
 
 let folder: string;
 let data: string;
 let held: string[];
+let ends: (() => void)[];
+let errors: string[];
 const path = process.env.PATH ?? '';
 
 beforeEach(async () => {
   folder = await scratch('backups-');
   data = join(folder, 'data');
-  held = [];
+  [held, ends, errors] = [[], [], []];
   await writeFiles(data, {
     'vault.key': 'the key',
     'users.json': '{}',
@@ -31,15 +40,33 @@ beforeEach(async () => {
     'apps/shop/storage/data.csv': 'a,b',
   });
 });
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  for (const end of ends) end();
+});
 
-function backups(plan?: BackupPlan): Backups {
-  const logger = { info: () => undefined, error: () => undefined };
+/** Answers in the place of S3. */
+async function bucket(answer: RequestListener): Promise<S3Access> {
+  const server = createServer((request, response) => {
+    request.resume();
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  ends.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { keyId: 'key', secret: 'secret', region: 'eu-west-1', endpoint };
+}
+
+function backups(plan?: BackupPlan, s3?: S3Access): Backups {
+  const logger = { info: () => undefined, error: (_: object, text: string) => void errors.push(text) };
   const hold = (): (() => void) => {
     held.push('held');
     return () => void held.push('released');
   };
-  return new Backups({ data, tmp: join(folder, 'tmp'), path, plan, s3: undefined, hold, logger });
+  return new Backups({ data, tmp: join(folder, 'tmp'), path, plan, s3, hold, logger });
 }
 
 async function filesOf(where: string): Promise<string[]> {
@@ -96,13 +123,93 @@ it('by a plan, a backup is made when the newest one is too old, and only the new
     'notes.txt': 'of somebody else',
   });
   const planned = backups({ to, everyMs: 3_600_000, keep: 2, key: true });
-  await planned.begin();
+  planned.begin();
+  await planned.settled();
   await planned.close();
   const names = (await readdir(to)).sort();
   expect(names).toHaveLength(3);
   expect(names.slice(0, 2)).toEqual(['notes.txt', 'streamlit-host-20260102T000000Z.tar.gz']);
   const again = backups({ to, everyMs: 3_600_000, keep: 2, key: true });
-  await again.begin();
+  again.begin();
+  await again.settled();
   await again.close();
   expect((await readdir(to)).sort()).toEqual(names);
+});
+
+it('a place that fails at once, and a second backup meanwhile, are told and end nothing', async () => {
+  const denied = await bucket((_, response) =>
+    response.writeHead(403).end('<Error><Message>Access Denied</Message></Error>'),
+  );
+  await expect(backups(undefined, denied).make('s3://ours', true)).rejects.toThrow(
+    'The bucket ours cannot be used: Access Denied.',
+  );
+  // A folder in which no file can be made, not even by root.
+  await expect(backups().make('/proc', true)).rejects.toMatchObject({ code: 'ENOENT' });
+  const one = backups();
+  const [first, second] = await Promise.allSettled([
+    one.make(join(folder, 'first'), true),
+    one.make(join(folder, 'second'), true),
+  ]);
+  expect([first.status, second.status].sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+});
+
+it('what begins with s3:// is never a folder', async () => {
+  for (const to of ['s3://Not_A_Bucket', 's3://ours/../theirs']) {
+    await expect(backups().make(to, true)).rejects.toThrow('with a valid bucket name');
+    expect(bodies.backup.safeParse({ to }).error?.issues[0]?.message).toContain('with a valid bucket name');
+    const cli = { env: { STREAMLIT_HOST_DATA: join(folder, 'restored') }, cwd: folder } as never;
+    await expect(restore(cli, to, {})).rejects.toMatchObject({ code: 'usage' });
+  }
+  expect(await readdir(folder)).toEqual(['data']);
+});
+
+it.each(['GET', 'POST', 'PUT'])(
+  'a planned backup whose %s S3 does not answer holds up neither a start nor a stop',
+  async (method) => {
+    const asked: string[] = [];
+    const hangs = await bucket((request, response) => {
+      asked.push(request.method ?? '');
+      if (request.method !== method) response.end('<UploadId>1</UploadId>');
+    });
+    const planned = backups({ to: 's3://ours', everyMs: 3_600_000, keep: 2, key: true }, hangs);
+    planned.begin();
+    await vi.waitFor(() => expect(asked).toContain(method), 5_000);
+    await planned.close();
+    expect(errors).toEqual([]);
+    // What was begun of it is removed.
+    expect(asked.at(-1)).toBe(method === 'PUT' ? 'DELETE' : method);
+  },
+);
+
+it('a backup that is not there leaves nothing behind', async () => {
+  const nowhere = createReadStream(join(folder, 'nowhere.tar.gz'));
+  await expect(restoreBackup(nowhere, join(folder, 'new/restored'), { key: undefined, path })).rejects.toMatchObject({
+    code: 'backup-unreadable',
+  });
+  expect(await readdir(folder)).toEqual(['data']);
+});
+
+it('a data folder that is there is filled and stays the same one, as a mount does', async () => {
+  const { place } = await backups().make(join(folder, 'to'), true);
+  const restored = join(folder, 'restored');
+  await mkdir(restored);
+  const { ino } = await stat(restored);
+  await restoreBackup(createReadStream(place), restored, { key: undefined, path });
+  expect((await stat(restored)).ino).toBe(ino);
+  expect((await readdir(restored)).sort()).toEqual(['apps', 'users.json', 'vault.key']);
+});
+
+it.runIf(process.getuid?.() === 0)('what root restores belongs to whom it did', async () => {
+  const { place } = await backups().make(join(folder, 'to'), false);
+  const [unpacked, other] = [join(folder, 'unpacked'), join(folder, 'other.tar.gz')];
+  await mkdir(unpacked);
+  const run = promisify(execFile);
+  await run('tar', ['-xzf', place, '-C', unpacked]);
+  const names = ['streamlit-host-backup.json', 'users.json', 'apps/shop'];
+  await run('tar', ['-czf', other, '--owner=4321', '--group=4321', '-C', unpacked, ...names]);
+  const restored = join(folder, 'restored');
+  await restoreBackup(createReadStream(other), restored, { key: Buffer.from('kept'), path });
+  for (const name of ['.', 'apps', 'apps/shop', 'users.json', 'vault.key'])
+    expect((await stat(join(restored, name))).uid, name).toBe(4321);
 });

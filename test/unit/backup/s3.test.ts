@@ -53,7 +53,7 @@ it('an upload that fails leaves no parts behind, and its error has the reason', 
   fail = (what) => (what.startsWith('PUT') ? 'Access Denied' : undefined);
   await expect(bucket.put('one', chunks(1))).rejects.toMatchObject({
     code: 's3-failed',
-    message: 'The bucket ours refused: Access Denied.',
+    message: 'The bucket ours cannot be used: Access Denied.',
   });
   expect(asked.at(-1)).toBe('DELETE /ours/one?uploadId=up%2F1');
 });
@@ -67,5 +67,6 @@ it.each([
   ['s3://ours/', { bucket: 'ours', key: '' }],
   ['s3://ours/daily/here/', { bucket: 'ours', key: 'daily/here' }],
   ['s3://Ours', undefined],
+  ['s3://ours/../theirs', undefined],
   ['/srv/backups', undefined],
 ])('%s is the place %o', (text, place) => expect(parsePlace(text)).toEqual(place));
