@@ -154,7 +154,7 @@ it('a place that fails at once, and a second backup meanwhile, are told and end 
   expect(await readdir(join(folder, 'tmp'))).toEqual([]);
 });
 
-it('what begins with s3:// is never a folder', async () => {
+it('an address of S3 is never taken for a folder', async () => {
   for (const to of ['s3://Not_A_Bucket', 's3://ours/../theirs']) {
     await expect(backups().make(to, true)).rejects.toThrow('with a valid bucket name');
     expect(bodies.backup.safeParse({ to }).error?.issues[0]?.message).toContain('with a valid bucket name');
@@ -182,7 +182,7 @@ it.each(['GET', 'POST', 'PUT'])(
   },
 );
 
-it('a backup that is not there leaves nothing behind', async () => {
+it('a missing backup leaves nothing behind', async () => {
   const nowhere = createReadStream(join(folder, 'nowhere.tar.gz'));
   await expect(restoreBackup(nowhere, join(folder, 'new/restored'), { key: undefined, path })).rejects.toMatchObject({
     code: 'backup-unreadable',
