@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { BackupPlan } from './backup/backups.js';
 import { parsePlace, s3Access, type S3Access } from './backup/place.js';
 import { isLoopback, needsTwoOrigins, withPort } from './domain/access/origins.js';
+import { readProviders, type Provider } from './domain/access/provider.js';
 import { isProxyEntry } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
@@ -34,6 +35,8 @@ export interface Config {
   connections: { total: number; perAddress: number };
   /** The admin token, if set; otherwise the one stored in the data folder is used. */
   token: string | undefined;
+  /** Where people log in with the account of their company. */
+  providers: readonly Provider[];
   /** The token for `/metrics`; null = none is asked for; undefined = `/metrics` is not there. */
   metricsToken: string | null | undefined;
   /** The first and last port for apps. */
@@ -200,6 +203,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     );
   }
   const appsOrigin = readAppsOrigin(read('APPS_PORT'), read('APPS_BASE'), { bind, port, publicBase }, mistakes);
+  const { providers, mistakes: providerMistakes } = readProviders(read);
+  mistakes.push(...providerMistakes);
   const [s3, backupTo] = [s3Access(env), placeOf(read('BACKUP'), cwd)];
   if (backupTo?.startsWith('s3://') === true && (parsePlace(backupTo) === undefined || s3 === undefined))
     mistakes.push(
@@ -228,6 +233,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
     },
     token,
+    providers,
     metricsToken: metricsToken === 'none' ? null : metricsToken,
     ports,
     redisUrl,

@@ -32,6 +32,7 @@ import { Credentials } from '../store/credentials.js';
 import { Access as AppAccess } from '../host/access.js';
 import { AccessTokens } from '../host/tokens.js';
 import { People } from '../host/people.js';
+import { Providers } from '../host/providers.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
@@ -223,6 +224,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     url,
     access: { check, sessions, attempts, people },
     people,
+    providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,
     rights,

@@ -91,8 +91,8 @@ export function guardApi(access: Access, base: () => Base): Middleware {
   };
 }
 
-/** The pages of the console for who is not logged in yet: the login, and those of invitations and reset links. */
-const OPEN = /^\/console\/(login|join)\/?$/i;
+/** The pages of the console for who is not logged in yet: the logins, and those of invitations and reset links. */
+const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join)\/?$/i;
 
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';
@@ -242,10 +242,13 @@ async function slowDown(ctx: Context, { attempts, slowMs = SLOW_MS }: Access): P
   attempts.failed(ctx.ip);
 }
 
-/** Ends this browser's session. */
-export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
-  for (const id of cookies(ctx, base)) await access.sessions.end(id);
+/** Ends this browser's session. @returns the provider that it was begun with */
+export async function signOut(ctx: Context, access: Access, base: Base): Promise<string | undefined> {
+  const ids = cookies(ctx, base);
+  const providers = ids.map((id) => access.sessions.find(id)?.provider);
+  for (const id of ids) await access.sessions.end(id);
   setCookie(ctx, '', base, 0);
+  return providers.find((one) => one !== undefined);
 }
 
 async function byToken(ctx: Context, access: Access, header: string): Promise<SignedIn> {

@@ -78,6 +78,8 @@ export interface AccountView {
   disabled: boolean;
   /** True until its person has chosen a password. */
   invited: boolean;
+  /** False for who logs in with a provider alone. */
+  hasPassword: boolean;
   lastLogin: TimeView | undefined;
   /** True for the account of the person who looks. */
   self: boolean;

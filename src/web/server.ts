@@ -5,6 +5,7 @@ import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
+import type { Providers } from '../host/providers.js';
 import type { Errors } from '../metrics/errors.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Controller } from '../in-place/controller.js';
@@ -21,6 +22,7 @@ import type { MemoryOf } from './api/present.js';
 import { linksOf } from './links.js';
 import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { answerErrors, isApi } from './problem.js';
+import { providerLoginRoutes } from './provider-login.js';
 import { baseOf } from './session-cookie.js';
 
 /** The most bytes of one upload, unless told. */
@@ -43,6 +45,8 @@ export interface WebOptions {
   url: (app: string) => string;
   access: Access;
   people: People;
+  /** Where people log in with the account of their company. */
+  providers: Providers;
   /** Gives roles in apps. */
   appAccess: AppAccess;
   tokens: AccessTokens;
@@ -140,12 +144,23 @@ export function createWeb(options: WebOptions): RequestListener {
   const login = loginRoutes({
     access,
     people: options.people,
+    providers: options.providers.list(),
     base,
     page: (model) => pages.login(model),
     needsLogin: (app) => options.rights.needsLogin(app),
     joinPage: (model) => pages.join(model),
   });
-  const consoleParts = [guardConsole(access, base), login.routes() as Middleware, ...(options.console ?? [])];
+  const { people, providers } = options;
+  const providerLogin = providerLoginRoutes({
+    ...{ access, people, providers, base, publicBase: () => options.publicBase() },
+    ...{ nextOf: login.nextOf, refuse: login.refuse },
+  });
+  const consoleParts = [
+    guardConsole(access, base),
+    login.router.routes() as Middleware,
+    providerLogin.routes() as Middleware,
+    ...(options.console ?? []),
+  ];
   for (const middleware of consoleParts) app.use(below(isConsole, middleware));
 
   const handle = app.callback();

@@ -189,6 +189,14 @@ export const MUTATIONS = [
     "    'Cache-Control: no-store',\n    'Clear-Site-Data: \"cookies\"',\n",
   ],
   [
+    'unit/web/provider-login',
+    'domain/access/provider-login.ts',
+    'if (!counts && (!known || domains.length > 0)) {',
+    'if (!counts && domains.length > 0) {',
+  ],
+  ['unit/web/provider-login', 'host/providers.ts', 'client.enableNonRepudiationChecks(config);', ''],
+  ['unit/web/provider-login', 'web/provider-login.ts', 'left.state !== ctx.query.state', 'false'],
+  [
     'security/small-doors',
     'web/session-cookie.ts',
     'return [...new Set(ids)];',
@@ -200,12 +208,7 @@ export const MUTATIONS = [
     'for (const id of cookies(ctx, base)) await sessions.end(id);\n  setCookie(ctx, await',
     'setCookie(ctx, await',
   ],
-  [
-    'unit/web/auth',
-    'web/session-cookie.ts',
-    'return prefix + SESSION_COOKIE;',
-    "return prefix === '' ? SESSION_COOKIE : SESSION_COOKIE;",
-  ],
+  ['unit/web/auth', 'web/session-cookie.ts', 'return prefix + name;', "return prefix === '' ? name : name;"],
 
   // 9, 10 and 11: connections, hosts and git
   [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Account } from '../../domain/access/account.js';
+import { isInvited, type Account } from '../../domain/access/account.js';
 import type { NewLink } from '../../store/users.js';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
@@ -20,7 +20,7 @@ export const userSchema = z
     admin,
     groups,
     disabled: z.boolean(),
-    invited: z.boolean().describe('Whether the person has not chosen a password yet.'),
+    invited: z.boolean().describe('Whether the person has not joined yet, with a password or another login.'),
     created_at: z.string(),
     last_login_at: z.string().nullable(),
   })
@@ -181,7 +181,7 @@ export function presentUser(account: Account): UserAnswer {
     admin: all,
     groups: list,
     disabled,
-    invited: account.password === undefined,
+    invited: isInvited(account),
     created_at: createdAt,
     last_login_at: lastLoginAt ?? null,
   };

@@ -1,5 +1,5 @@
 import type { Account } from '../../domain/access/account.js';
-import { titleOf } from '../../domain/access/account.js';
+import { isInvited, titleOf } from '../../domain/access/account.js';
 import type { Refusal } from '../../errors.js';
 import type { NewLink } from '../../store/users.js';
 import { presentTime } from '../numbers.js';
@@ -140,7 +140,8 @@ export function presentAccount(page: Page, account: Account): AccountView {
     groups,
     admin,
     disabled,
-    invited: password === undefined,
+    invited: isInvited(account),
+    hasPassword: password !== undefined,
     lastLogin: lastLoginAt === undefined ? undefined : presentTime(lastLoginAt, page.now),
     self: page.by.account === id,
   };

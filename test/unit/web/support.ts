@@ -15,6 +15,7 @@ import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js
 import { Access as AppAccess } from '../../../src/host/access.js';
 import { AccessTokens } from '../../../src/host/tokens.js';
 import { People } from '../../../src/host/people.js';
+import { Providers } from '../../../src/host/providers.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
 import type { ReleaseDiff } from '../../../src/host/releases.js';
@@ -459,6 +460,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         slowMs: SLOW_MS,
       },
       people,
+      providers: new Providers({ providers: [], warn: () => undefined }),
       appAccess,
       tokens,
       rights: new Rights(apps),

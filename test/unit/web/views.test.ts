@@ -115,6 +115,7 @@ const account = {
   groups: [evil],
   admin: false,
   disabled: false,
+  hasPassword: true,
   invited: false,
   lastLogin: presentTime('2026-01-01T00:00:00Z', new Date()),
   self: true,
@@ -136,7 +137,11 @@ const link = { title: evil, url: evil, email: evil };
 const typed = { email: evil, name: evil, groups: evil, admin: true, error: evil, field: 'email' };
 
 const models: Pages = {
-  'console/login': { next: '/console/', accounts: true, email: evil, error: evil, failed: 'password' },
+  'console/login': {
+    ...{ next: '/console/', accounts: true, others: true, email: evil, error: evil, failed: 'password' },
+    providers: [{ name: evil, href: evil }],
+    elsewhere: { name: evil, href: evil },
+  },
   'console/join': {
     code: evil,
     account: { email: evil, name: evil, kind: 'invitation' },
