@@ -24,6 +24,8 @@ import { ThreadReader } from '../deploys/reader.js';
 import { reconcile } from '../deploys/reconcile.js';
 import { ReleaseSources } from '../deploys/release-source.js';
 import { RepositoryReleases } from '../deploys/repository-release.js';
+import { Bytecode } from '../environments/bytecode.js';
+import { Compiler } from '../environments/compiler.js';
 import { Environments } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
 import { machinePython } from '../environments/places.js';
@@ -42,10 +44,12 @@ import { FolderSource } from '../in-place/folder-source.js';
 import { Folders } from '../in-place/folders.js';
 import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
+import { Background } from '../lib/background.js';
 import { Readiness } from '../lib/readiness.js';
 import { Turns } from '../lib/turns.js';
 import { listed } from '../lib/words.js';
 import type { Logger } from '../logger.js';
+import type { BuildCage } from '../environments/workshop.js';
 import type { PictureCage } from '../pictures/chromium.js';
 import { RedisProbe } from '../redis/probe.js';
 import { startRedis } from '../redis/server.js';
@@ -206,19 +210,29 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const reader = new ThreadReader({ logger });
+  const cageOfBuilds = async (): Promise<BuildCage | undefined> => {
+    await settle();
+    return buildCage(cage, config.cageFolders);
+  };
   const environments = new Environments({
     root: paths.environments,
     tmp: paths.drafts,
     cache: paths.builds,
     tools,
-    compiler: join(dirname(launcher), 'compile.py'),
-    cage: async () => {
-      await settle();
-      return buildCage(cage, config.cageFolders);
-    },
+    cage: cageOfBuilds,
     gather: (...what) => reader.read(what[0], 'requirements', ...what),
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: buildEnv,
+  });
+  const bytecode = new Bytecode(paths.builds);
+  const compiler = new Compiler({
+    root: paths.environments,
+    tmp: paths.drafts,
+    script: join(dirname(launcher), 'compile.py'),
+    bytecode,
+    cage: cageOfBuilds,
+    env: buildEnv,
+    logger,
   });
   const systemPackages = new SystemPackages({
     path: config.path,
@@ -273,6 +287,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     paths,
     git,
     environments,
+    bytecode,
     configs: appConfigs,
     keep: config.keptReleases,
     logger,
@@ -294,6 +309,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     configs: effective,
     masks,
     pruner,
+    compiler,
     readiness,
     room,
     optionLimits: config.optionLimits,
@@ -359,6 +375,12 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     previews: new AppPreviews({ store, apps, paths, git, deploys, inspector, previews }),
     masks,
   };
+  const chores = new Background((error) => logger.warn({ err: error }, 'the clean-up after the start failed'));
+  const tidy = async (): Promise<void> => {
+    await later.tidy('remove unused previews', () => previews.look());
+    await later.tidy('remove old releases', () => pruner.tidy());
+    await compiler.begin();
+  };
   const mender = new Mender({ store, serving, logger });
   readiness.watch('supervisor', () => mender.trouble);
 
@@ -399,14 +421,15 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();
-      await later.tidy('remove unused previews', () => previews.look());
-      await later.tidy('remove old releases', () => pruner.tidy());
+      chores.own(tidy());
       queue.begin();
       mender.begin();
       maintenance.begin();
       backups.begin();
     },
     async rest() {
+      await compiler.close();
+      await chores.settled();
       await watcher.close();
       await mender.close();
       await maintenance.close();
@@ -431,6 +454,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     },
     resume: queue.resume.bind(queue),
     async handOver() {
+      await compiler.close();
+      await chores.settled();
       await watcher.close();
       await mender.close();
       await maintenance.close();
