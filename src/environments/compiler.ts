@@ -31,6 +31,8 @@ export interface CompilerOptions {
   bytecode: Pick<Bytecode, 'open'>;
   /** What builds are put into. */
   cage?: (() => Promise<BuildCage | undefined>) | undefined;
+  /** Throws where the disk has too little room left for what can wait. */
+  demandRoom: () => Promise<void>;
   /** PATH, HOME and the mark of builds. */
   env: Variables;
   logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
@@ -96,7 +98,8 @@ export class Compiler {
     const text = await readFile(marker, 'utf8').catch(ifGone);
     const python = text === undefined ? undefined : await machinePython(environment);
     if (text === undefined || python === undefined) return undefined;
-    const { root, tmp, script, bytecode, cage, env } = this.#options;
+    const { root, tmp, script, bytecode, cage, env, demandRoom } = this.#options;
+    await demandRoom();
     const started = performance.now();
     const { caged } = JSON.parse(text) as { caged: boolean };
     const workshop = await Workshop.open({

@@ -231,6 +231,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     script: join(dirname(launcher), 'compile.py'),
     bytecode,
     cage: cageOfBuilds,
+    demandRoom: () => room.demand(),
     env: buildEnv,
     logger,
   });
