@@ -89,6 +89,8 @@ export interface Config {
   /** Backups that are made by themselves; undefined = none. And how S3 is reached, where that is set. */
   backup: BackupPlan | undefined;
   s3: S3Access | undefined;
+  /** The mail server for alerts, and the sender; undefined = no mail. */
+  mail: { url: string; from: string } | undefined;
   /** True if gallery pictures are screenshots, provided that Chromium is installed. */
   pictures: boolean;
   /** PATH and HOME for child processes. */
@@ -280,6 +282,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
             key: oneOf('BACKUP_KEY', ['off', 'on']) === 'on',
           },
     s3,
+    mail: mailOf(read('SMTP_URL'), read('MAIL_FROM'), mistakes),
     pictures: oneOf('PICTURES', ['auto', 'off']) === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
@@ -297,6 +300,17 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+/** The mail server and the sender, which need each other. */
+function mailOf(url: string | undefined, from: string | undefined, mistakes: string[]): Config['mail'] {
+  if (url === undefined && from === undefined) return undefined;
+  // It may hold a password, so it is not quoted.
+  if (url === undefined || !/^smtps?:$/.test(parseUrl(url)?.protocol ?? ''))
+    mistakes.push('STREAMLIT_HOST_SMTP_URL must be a URL such as smtps://user:password@mail.example.com.');
+  if (from === undefined || !/[^\s@<>]@[^\s@<>]/.test(from))
+    mistakes.push('STREAMLIT_HOST_MAIL_FROM must be an email address, such as Apps <apps@example.com>.');
+  return { url: url ?? '', from: from ?? '' };
 }
 
 /** A folder, made absolute, or a place in S3. */

@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { AlertsOptions } from './alerts.js';
 import type { Context, GlobalOptions } from './context.js';
 import type { BackupOptions } from './backup.js';
 import type { Verb } from './completion.js';
@@ -24,6 +25,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 /** The actions on roles in an app, and on accounts. */
 const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'grant', 'revoke'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
+const ALERT_ACTIONS = ['add', 'remove', 'test'];
 const RANGES = ['hour', 'day', 'week', 'month', 'year'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
@@ -122,6 +124,20 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('list the exceptions that an app printed, by type and place, with the newest traceback')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./errors.js')).errors(cli(command), app),
+    );
+  program
+    .command('alerts')
+    .addArgument(new Argument('[action]', 'the action (default: show alerts and destinations)').choices(ALERT_ACTIONS))
+    .argument(
+      '[args...]',
+      'add: the kind (email, webhook, slack, teams, discord, feishu, dingtalk or ntfy), and the address (default: prompted, or read from standard input, with a secret on the second line); remove, test: the id',
+    )
+    .option('--app <app>', 'the app (default: the machine and all apps)')
+    .option('--name <name>', 'add: what you call it')
+    .option('--only <rule...>', 'add: only these alerts, such as down or deploy-failed')
+    .description('show what is wrong, and add, remove or test a destination for alerts')
+    .action(async (action: string | undefined, words: string[], options: AlertsOptions, command: Command) =>
+      (await import('./alerts.js')).alerts(cli(command), action, words, options),
     );
   program
     .command('doctor')

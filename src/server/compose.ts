@@ -1,5 +1,6 @@
 import { realpath, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
+import type { ConnectionOptions } from 'bullmq';
 import { EffectiveConfig } from '../app-config/effective.js';
 import { Masks } from '../app-config/masks.js';
 import { ProcessConfig } from '../app-config/process-config.js';
@@ -127,6 +128,10 @@ export interface Composed {
   /** What the server needs in order to deploy. */
   readiness: Readiness;
   backups: Backups;
+  /** What encrypts small files. */
+  vault: Vault;
+  /** How the queues reach Redis, and what their keys begin with. */
+  redis: { connection: ConnectionOptions; prefix: string };
   /** Asks Redis for an answer. @throws Error where there is none */
   ping(): Promise<void>;
   url: (app: string) => string;
@@ -412,6 +417,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     cage,
     readiness,
     backups,
+    vault,
+    redis: { connection, prefix },
     async ping() {
       const trouble = await probe.trouble();
       if (trouble !== undefined) throw new Error(trouble);

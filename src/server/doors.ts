@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
+import type { Alerts } from '../alerts/alerts.js';
 import { Attempts } from '../domain/access/attempts.js';
 import { authenticate, tokenOf, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { Rights } from '../domain/access/rights.js';
@@ -70,6 +71,7 @@ export interface DoorsOptions {
   root: string;
   composed: Composed;
   measuring: Pick<Measuring, 'metrics' | 'errors'>;
+  alerts: Alerts;
   /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
@@ -105,7 +107,7 @@ export interface Doors {
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
   const { metrics, errors } = options.measuring;
-  const { board, closing } = options;
+  const { board, closing, alerts } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -208,6 +210,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     usage: usageOf,
     metrics,
     errors,
+    alerts,
     logger,
   });
   const checks = checksOf({
@@ -233,6 +236,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     memoryOf: (mark) => usageOf(mark)?.memory,
     metrics,
     errors,
+    alerts,
     logger,
     pages: createPages(views, publicBase, rights),
     uploads,

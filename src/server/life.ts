@@ -14,6 +14,8 @@ import type { ReloadResult } from '../web/api/route.js';
 import { composeHost, type Composed } from './compose.js';
 import { openDoors, type Doors } from './doors.js';
 import type { Later } from './later.js';
+import type { Alerts } from '../alerts/alerts.js';
+import { openAlerts } from './alerts.js';
 import { openMetrics, type Measuring } from './metrics.js';
 import { configFile } from './config-file.js';
 import type { Stop } from './stop.js';
@@ -62,18 +64,20 @@ export class Life implements Heir {
   readonly doors: Doors;
   readonly #options: LifeOptions;
   readonly #measuring: Measuring;
+  readonly #alerts: Alerts;
   /** Ends the event streams: their readers come back to the next server. */
   readonly #closing: AbortController;
   #unfollow: (() => void) | undefined;
 
   private constructor(
     options: LifeOptions,
-    parts: { composed: Composed; doors: Doors; measuring: Measuring; closing: AbortController },
+    parts: { composed: Composed; doors: Doors; measuring: Measuring; alerts: Alerts; closing: AbortController },
   ) {
     this.#options = options;
     this.composed = parts.composed;
     this.doors = parts.doors;
     this.#measuring = parts.measuring;
+    this.#alerts = parts.alerts;
     this.#closing = parts.closing;
   }
 
@@ -94,17 +98,19 @@ export class Life implements Heir {
       logger,
     });
     const measuring = openMetrics({ paths, composed, logger });
+    const alerts = openAlerts({ config, paths, composed, publicBase, logger });
     const closing = new AbortController();
     stop.asked.addEventListener('abort', () => closing.abort(), { once: true });
     const doors = await openDoors({
       ...options,
       composed,
       measuring,
+      alerts,
       publicBase,
       appsBase,
       closing: closing.signal,
     });
-    return new Life(options, { composed, doors, measuring, closing });
+    return new Life(options, { composed, doors, measuring, alerts, closing });
   }
 
   /** Who answers at each door. */
@@ -119,12 +125,14 @@ export class Life implements Heir {
     await later.attempt('accept pushes', () => this.doors.hooks.listen());
     this.#unfollow = logFolder?.follow(this.composed.store, paths, (text) => logger.warn(text));
     await later.attempt('record metrics', () => this.#measuring.begin());
+    await later.attempt('send alerts', () => this.#alerts.begin(this.#measuring));
     await this.composed.begin();
   }
 
   /** Gives everything to the next server. Requests and WebSockets in progress go on through this one. */
   async handOver(): Promise<void> {
     this.#closing.abort();
+    await this.#alerts.close();
     await this.#measuring.close();
     await this.composed.handOver();
     this.#unfollow?.();
@@ -166,6 +174,7 @@ export class Life implements Heir {
 
   /** Ends everything, once no more requests can come in. */
   async end(options: { keepApps: boolean }): Promise<void> {
+    await this.#alerts.close();
     await this.#measuring.close();
     await this.composed.end(options);
     this.#unfollow?.();

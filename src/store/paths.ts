@@ -33,6 +33,10 @@ export class Paths {
   get metrics(): string {
     return join(this.data, 'metrics');
   }
+  /** What is wrong, who was told, and where the machine's alerts are sent. */
+  get alerts(): string {
+    return join(this.data, 'alerts');
+  }
   /**
    * What package installers keep between builds, and environments in the making: in one folder, so that a build can link files
    * from one to the other in its cage.

@@ -60,6 +60,8 @@ export interface WebOptions {
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
   errors: Pick<Errors, 'of' | 'clear'>;
+  /** Where alerts are sent, and what is wrong. */
+  alerts: ApiContext['alerts'];
   logger: Logger;
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
@@ -127,6 +129,7 @@ export function createWeb(options: WebOptions): RequestListener {
     memoryOf: options.memoryOf,
     metrics: options.metrics,
     errors: options.errors,
+    alerts: options.alerts,
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import { signedIn, type SignedIn } from '../auth.js';
 import { accessRoutes } from './access.js';
+import { alertRoutes } from './alerts.js';
 import { appRoutes } from './apps.js';
 import { configRoutes } from './config.js';
 import { controllerRoutes } from './controller.js';
@@ -32,6 +33,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...logRoutes(api),
     ...metricsRoutes(api),
     ...errorRoutes(api),
+    ...alertRoutes(api),
     ...fileRoutes(api),
     ...configRoutes(api),
     ...controllerRoutes(api),

@@ -1,6 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import type { Alerts } from '../../alerts/alerts.js';
 import type { Backups } from '../../backup/backups.js';
 import type { Verb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
@@ -42,6 +43,8 @@ export interface ApiContext {
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
   errors: Pick<Errors, 'of' | 'clear'>;
+  /** Where alerts are sent, and what is wrong. */
+  alerts: Pick<Alerts, 'of' | 'add' | 'remove' | 'test' | 'mails'>;
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;

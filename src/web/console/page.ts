@@ -10,6 +10,7 @@ import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Trouble } from '../../lib/readiness.js';
+import type { Alerts } from '../../alerts/alerts.js';
 import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
@@ -50,6 +51,8 @@ export interface ConsoleDeps {
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
   errors: Pick<Errors, 'of' | 'clear'>;
+  /** Where alerts are sent, and what is wrong. */
+  alerts: Pick<Alerts, 'of' | 'add' | 'remove' | 'test' | 'mails'>;
   /** Logs who revealed a value. */
   logger: { info(facts: object, text: string): void };
 }
@@ -77,6 +80,8 @@ const DONE: Record<string, string> = {
   role: 'Role saved.',
   'role-removed': 'Role removed.',
   'errors-cleared': 'Errors cleared.',
+  'destination-removed': 'Destination removed.',
+  tested: 'Test sent.',
   password: 'Password changed. Your other sessions have ended.',
 };
 

@@ -3,6 +3,7 @@ import type { Verb } from '../../domain/access/permissions.js';
 import { claimedBy } from '../auth.js';
 import { accessRoutes } from './access.js';
 import { accountRoutes } from './account.js';
+import { alertRoutes } from './alerts.js';
 import { appRoutes } from './app.js';
 import { appsRoutes } from './apps.js';
 import { configRoutes } from './config.js';
@@ -38,6 +39,7 @@ export function consoleRoutes(): ConsoleRoute[] {
   logRoutes(add);
   metricsRoutes(add);
   errorRoutes(add);
+  alertRoutes(add);
   deployRoutes(add);
   fileRoutes(add);
   configRoutes(add);

@@ -409,6 +409,19 @@ export interface TestWeb {
 /** Errors of apps that printed none. */
 export const noErrors: Pick<Errors, 'of' | 'clear'> = { of: async () => [], clear: async () => undefined };
 
+/** No alerts, and destinations that remember nothing. */
+export const noAlerts: WebOptions['alerts'] = {
+  mails: true,
+  of: async () => ({ problems: [], destinations: [], deliveries: [] }),
+  add: async (_owner, input, by, anywhere) => ({
+    ...{ id: 'd1', kind: input.kind, address: input.address, name: input.name ?? '', anywhere },
+    ...{ createdAt: new Date(0).toISOString(), createdBy: by },
+    ...(input.kind === 'webhook' ? { secret: 'whsec_c2VjcmV0' } : {}),
+  }),
+  remove: async () => undefined,
+  test: async () => undefined,
+};
+
 /** Metrics of a server that has measured nothing yet. */
 export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
   return new Metrics({
@@ -472,6 +485,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       memoryOf: () => undefined,
       metrics: noMetrics(apps),
       errors: noErrors,
+      alerts: noAlerts,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,
