@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConnectionOptions } from 'bullmq';
 import { messageOf as reasonOf, Refusal } from '../errors.js';
 import { Background } from '../lib/background.js';
+import { asClause } from '../lib/words.js';
 import type { AppStore } from '../store/apps.js';
 import type { Vault } from '../store/vault.js';
 import { Destinations, type Destination, type NewDestination } from './destinations.js';
@@ -145,7 +146,7 @@ export class Alerts {
       await this.#deliver(destination, testMessage(newId(), url, Date.now()));
     } catch (error) {
       if (!(error instanceof Unreached)) throw error;
-      throw new Refusal('unavailable', 'not-delivered', `The test was not delivered. ${error.message}`);
+      throw new Refusal('unavailable', 'not-delivered', `The test was not delivered: ${asClause(error.message)}.`);
     }
   }
 

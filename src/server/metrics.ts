@@ -16,7 +16,7 @@ import type { Composed } from './compose.js';
 export interface Measuring {
   metrics: Metrics;
   errors: Errors;
-  /** What tells of it as it happens. */
+  /** What reports it as it happens. */
   happenings: Happenings;
   recorder: Recorder;
   /** Opens the store and begins to measure. One server at a time may have it open. */

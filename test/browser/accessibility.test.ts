@@ -110,7 +110,7 @@ describe('axe finds nothing serious or critical', () => {
       await byLabel(page, 'Address').fill('http://127.0.0.1:9/');
       await button(page, 'Add destination').click();
       await button(page, 'Send test to Webhook').click();
-      await page.getByText('The test was not delivered. It refuses connections.').waitFor();
+      await page.getByText('The test was not delivered: it refuses connections.').waitFor();
       expect(await seriousFaults(page), path).toEqual([]);
       await page.getByText('Add a destination').click();
       await checkLayout(page, name);

@@ -79,7 +79,7 @@ test('destinations are added on the command line and over the API, and a test re
   expect(mails[0]).toMatch(/^From: Apps <apps@host\.example>$/m);
   answers.push(503);
   const refused = await person.run(['alerts', 'test', webhook.id]);
-  expect(refused.stderr).toContain('The test was not delivered. It answered with status 503.');
+  expect(refused.stderr).toContain('The test was not delivered: it answered with status 503.');
   expect(refused.code).toBe(1);
   expect((await person.run(['alerts', 'test', webhook.id])).code).toBe(0);
   const { headers, body } = posts.at(-1) ?? { headers: {} as IncomingHttpHeaders, body: '' };

@@ -39,7 +39,7 @@ it('addresses of this machine, its network and of nobody are not public', () => 
     expect(isPublic(address), address).toBe(true);
 });
 
-it('what a member may not reach is refused before anything is sent, by address and by name', async () => {
+it('private addresses of a member are refused before anything is sent, by address and by name', async () => {
   const { port } = new URL(url);
   for (const host of ['127.0.0.1', 'localhost', '[::1]', '0.0.0.0', '2130706433', '0x7f.1'])
     await expect(

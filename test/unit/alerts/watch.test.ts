@@ -155,7 +155,7 @@ it('an exception of a new kind is told once', () => {
   expect(told.map(({ rule, text }) => [rule, text])).toEqual([['exception', "KeyError: 'x' (app.py:3) in release 4."]]);
 });
 
-it('what was wrong with an app that is removed is forgotten', () => {
+it('problems of an app that is removed are forgotten', () => {
   const apps = [shop];
   const { spans, process } = world(apps);
   process({ state: 'crashed', lastExit: '', spec: {} });
