@@ -82,9 +82,10 @@ test('destinations are added on the command line and over the API, and a test re
   expect(refused.stderr).toContain('The test was not delivered: it answered with status 503.');
   expect(refused.code).toBe(1);
   expect((await person.run(['alerts', 'test', webhook.id])).code).toBe(0);
-  const { headers, body } = posts.at(-1) ?? { headers: {} as IncomingHttpHeaders, body: '' };
+  const headers = posts.at(-1)?.headers ?? {};
+  const body = posts.at(-1)?.body ?? '';
   const key = Buffer.from((webhook.secret ?? '').replace('whsec_', ''), 'base64');
-  const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+  const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`;
   expect(headers['webhook-signature']).toBe(`v1,${createHmac('sha256', key).update(signed).digest('base64')}`);
 });
 
