@@ -47,6 +47,7 @@ export const refusalCodes = [
   'archive-too-large',
   'archive-too-many-files',
   'archive-unknown',
+  'audit-broken',
   'backup-key-missing',
   'backup-running',
   'backup-unreadable',

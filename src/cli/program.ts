@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { AlertsOptions } from './alerts.js';
+import type { AuditOptions } from './audit.js';
 import type { Context, GlobalOptions } from './context.js';
 import type { BackupOptions } from './backup.js';
 import type { Verb } from './completion.js';
@@ -404,6 +405,20 @@ export function createProgram(make: MakeContext, version: string): Command {
       async (action: string, email: string | undefined, words: string[], options: UserOptions, command: Command) =>
         (await import('./user.js')).user(cli(command), action, email, words, options),
     );
+  program
+    .command('audit')
+    .addArgument(
+      new Argument('[action]', 'verify: find changed or missing entries (default: list)').choices(['verify']),
+    )
+    .option('--who <who>', 'only entries of this person or token')
+    .option('--app <app>', 'only entries about this app')
+    .option('--contains <text>', 'only entries that contain this text')
+    .option('-n, --limit <n>', 'number of entries to show', wholeNumber(1_000), 50)
+    .description('show who did what on the server, or verify that nothing in the audit log was changed')
+    .action(async (action: string | undefined, options: AuditOptions, command: Command) => {
+      const { audit, verifyAudit } = await import('./audit.js');
+      await (action === 'verify' ? verifyAudit(cli(command)) : audit(cli(command), options));
+    });
   program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { Happening } from '../domain/access/audit.js';
 import type { Release } from '../domain/app/release.js';
 import type { Entries, Switchboard } from '../gateway/switchboard.js';
 import type { RelayedUse } from '../gateway/target.js';
@@ -51,6 +52,8 @@ export interface Heir {
   use(from: object, uses: Record<string, RelayedUse>): void;
   /** Returns who may keep their WebSockets. */
   may(visitors: OpenedBy[]): Promise<boolean[]>;
+  /** Writes down what somebody did through somebody else. */
+  note(happening: Happening): void;
   /** Follows a deploy. @returns the release as the deploy left it */
   attend(app: string, release: number, hear: (line: string) => void): Promise<Release>;
 }
@@ -137,6 +140,7 @@ export class Life implements Heir {
     await this.composed.handOver();
     this.#unfollow?.();
     await this.doors.sessions.written();
+    await this.doors.auditLog.handOver();
   }
 
   /** Tells another one what still goes through this one, and asks it what this one does not decide any more. @returns what ends that */
@@ -152,6 +156,7 @@ export class Life implements Heir {
     }, TELL_MS).unref();
     // Before anything else: an app with open pages must not seem unused.
     heir.use(this, told);
+    this.doors.auditLog.passTo((happening) => heir.note(happening));
     void deploys.attend(({ app, release }, hear) => heir.attend(app, release, hear));
     return () => {
       clearInterval(tell);
@@ -160,6 +165,10 @@ export class Life implements Heir {
 
   use(from: object, uses: Record<string, RelayedUse>): void {
     this.composed.serving.relay(from, uses);
+  }
+
+  note(happening: Happening): void {
+    this.doors.auditLog.append(happening);
   }
 
   may(visitors: OpenedBy[]): Promise<boolean[]> {
@@ -177,6 +186,7 @@ export class Life implements Heir {
     await this.#alerts.close();
     await this.#measuring.close();
     await this.composed.end(options);
+    await this.doors.auditLog.close();
     this.#unfollow?.();
   }
 }

@@ -68,6 +68,10 @@ export class Paths {
   get emptyRepository(): string {
     return join(this.run, 'empty.git');
   }
+  /** Who did what. */
+  get audit(): string {
+    return join(this.data, 'audit');
+  }
   /** The accounts of people, and their open invitations. */
   get users(): string {
     return join(this.data, 'users.json');

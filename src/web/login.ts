@@ -96,6 +96,9 @@ export function loginRoutes(options: LoginOptions): Login {
           ? { email: typed, password }
           : undefined;
     if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
+    const who = people.list().find((one) => 'password' in (proof ?? {}) && one.email === typed.trim().toLowerCase());
+    const known = who && { name: who.email, account: who.id };
+    access.audit.login({ who: known, from: ctx.ip, what: 'log in' }, 'refused');
     if (proof !== undefined && 'password' in proof)
       show(ctx, { next, email: typed, error: 'Wrong email address or password.', failed: 'password' });
     else show(ctx, { next, error: 'Invalid token.', failed: 'token' });

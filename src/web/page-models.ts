@@ -119,6 +119,19 @@ export interface PlotView {
   rows: { time: string; cells: string[] }[];
 }
 
+/** An entry of the audit log. */
+export interface AuditEntryView {
+  at: TimeView;
+  who: string;
+  door: string;
+  from: string;
+  what: string;
+  app: string;
+  about: string;
+  result: string;
+  bad: boolean;
+}
+
 /** What the pages with plots share. */
 interface PlotsPage {
   ranges: RangeView[];
@@ -248,6 +261,15 @@ export interface Pages {
     name: string;
     error: string | undefined;
     field: string | undefined;
+  };
+  'console/audit': {
+    entries: AuditEntryView[];
+    /** The page with older entries. */
+    older: string | undefined;
+    /** What was searched for. */
+    who: string;
+    app: string;
+    q: string;
   };
   'console/metrics': AppPage & PlotsPage & { releases: ReleaseMetricsView[] };
   'console/errors': AppPage & {

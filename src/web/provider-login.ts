@@ -78,6 +78,8 @@ export function providerLoginRoutes(options: ProviderLoginOptions): Router {
       await work();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
+      const what = `log in with ${idIn(ctx)}`;
+      if (error.kind !== 'not-found') access.audit.login({ who: undefined, from: ctx.ip, what }, 'refused');
       options.refuse(ctx, next, error);
     }
   }

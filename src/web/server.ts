@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
+import type { Audit } from '../host/audit.js';
 import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
@@ -52,6 +53,10 @@ export interface WebOptions {
   tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
+  /** Asks, and writes down who did what. */
+  audit: Audit;
+  /** What was written down. */
+  auditLog: ApiContext['auditLog'];
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses. */
@@ -122,6 +127,8 @@ export function createWeb(options: WebOptions): RequestListener {
     access: options.appAccess,
     tokens: options.tokens,
     rights: options.rights,
+    audit: options.audit,
+    auditLog: options.auditLog,
     controller: options.controller,
     publicBase: () => options.publicBase(),
     links: () => linksOf(options.publicBase(), options.url),

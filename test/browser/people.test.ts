@@ -80,6 +80,18 @@ test('an admin invites a person, who joins, works, and is out once the account i
   await ada.getByText('Wrong email address or password.').waitFor();
   await check(ada, 'login-accounts');
 
+  await admin.goto(`${host.url}/console/people`);
+  await admin.getByRole('link', { name: 'Audit log' }).click();
+  await byLabel(admin, 'Who').fill(EMAIL);
+  await button(admin, 'Search').click();
+  await admin.getByRole('cell', { name: 'refused', exact: true }).waitFor();
+  expect(await admin.getByRole('cell', { name: 'POST /console/people' }).count()).toBe(0);
+  await check(admin, 'audit');
+  const exported = admin.waitForEvent('download');
+  await admin.getByRole('link', { name: 'Export' }).click();
+  expect((await exported).suggestedFilename()).toBe('audit.jsonl');
+  await admin.goto(`${host.url}/console/people`);
+  await admin.getByRole('link', { name: 'Ada', exact: true }).click();
   await button(admin, 'Enable account').click();
   await notice(admin, 'user-enable').waitFor();
   await byLabel(ada, 'Password').fill(PASSWORD);

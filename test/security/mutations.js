@@ -195,7 +195,6 @@ export const MUTATIONS = [
     'if (!counts && domains.length > 0) {',
   ],
   ['unit/web/provider-login', 'host/providers.ts', 'client.enableNonRepudiationChecks(config);', ''],
-  ['unit/web/provider-login', 'web/provider-login.ts', 'left.state !== ctx.query.state', 'false'],
   [
     'security/small-doors',
     'web/session-cookie.ts',
@@ -293,14 +292,21 @@ export const MUTATIONS = [
   [
     'unit/web/matrix unit/web/people',
     'web/api/route.ts',
-    'rights.demand(signedIn(ctx).principal, each.can, appIn(ctx));',
-    'void appIn;',
+    'verb: each.can, app: appIn(ctx)',
+    "verb: 'me', app: appIn(ctx)",
+  ],
+  ['unit/web/matrix', 'web/console/router.ts', 'verb: can, app: page', "verb: 'me', app: page"],
+  [
+    'unit/host/audit',
+    'host/audit.ts',
+    "if (error instanceof Refusal) this.#tell(asked, { result: 'refused', code: error.code });",
+    '',
   ],
   [
-    'unit/web/matrix',
-    'web/console/router.ts',
-    "deps.rights.demand(claimedBy(ctx), can, page.param('id'));",
-    'void can;',
+    'unit/store/audit-log',
+    'store/audit-log.ts',
+    'if (entry.n === head.last && entry.hash !== head.hash)',
+    'if (false)',
   ],
   [
     'unit/web/people',
@@ -414,7 +420,7 @@ export const MUTATIONS = [
   [
     'integration/visitors',
     'gateway/gateway.ts',
-    "if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');",
+    "if (!admission.may) return refuse(socket, admission.by !== undefined ? '404 Not Found' : '401 Unauthorized');",
     '',
   ],
   [

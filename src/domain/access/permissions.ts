@@ -20,6 +20,7 @@ export const verbs = {
   list: { least: 'member', scope: 'read', what: 'list the apps that you have a role in, and follow their changes' },
   create: { least: 'member', scope: 'deploy', what: 'create an app, which you then own' },
   people: { least: 'admin', scope: 'manage', what: 'invite people, change their accounts and disable them' },
+  audit: { least: 'admin', scope: 'manage', what: 'read, export and verify the audit log' },
   server: {
     least: 'admin',
     scope: 'manage',

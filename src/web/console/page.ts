@@ -1,8 +1,10 @@
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
 import type { AppStatus } from '../../host/apps.js';
+import type { Audit } from '../../host/audit.js';
 import type { Host } from '../../host/host.js';
 import type { Principal } from '../../domain/access/principal.js';
+import type { AuditLog } from '../../store/audit-log.js';
 import type { Paths } from '../../store/paths.js';
 import type { AppVerb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
@@ -30,6 +32,10 @@ export interface ConsoleDeps {
   tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
+  /** Asks, and writes down who did what. */
+  audit: Pick<Audit, 'pass'>;
+  /** What was written down. */
+  auditLog: Pick<AuditLog, 'entries'>;
   views: Views;
   /** What is wrong with config.json; one sentence each. */
   mistakes: () => readonly string[];

@@ -39,6 +39,8 @@ beforeAll(async () => {
       access: new Access({ store: web.apps.store, users: web.users }),
       tokens: web.tokens,
       rights,
+      audit: web.audit,
+      auditLog: web.auditLog,
       views,
       mistakes: () => [],
       troubles: () => Promise.resolve([]),

@@ -168,6 +168,23 @@ const models: Pages = {
   },
   'console/people': { accounts: [account], notice: undefined, link, ...typed },
   'console/person': { account, notice: undefined, link, ...typed },
+  'console/audit': {
+    entries: [
+      {
+        at: presentTime('2026-01-01T00:00:00Z', new Date()),
+        who: evil,
+        door: evil,
+        from: evil,
+        what: evil,
+        app: evil,
+        about: evil,
+        result: evil,
+        bad: true,
+      },
+    ],
+    older: evil,
+    ...{ who: evil, app: evil, q: evil },
+  },
   'console/access': {
     app,
     tab: 'access',
