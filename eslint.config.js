@@ -44,6 +44,21 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts'],
+    // The two that make sure by themselves, and the command line, which starts little.
+    ignores: ['src/lib/spawn.ts', 'src/store/git-process.ts', 'src/cli/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          name: 'node:child_process',
+          importNames: ['exec', 'execFile', 'fork', 'spawn'],
+          message: 'Node leaves pipes open where no more files can be opened. Use lib/spawn.ts.',
+        },
+      ],
+    },
+  },
+  {
     // An object that needs one made later is a circle; it subscribes to that one instead. So no callback may look ahead either.
     files: ['src/server/**/*.ts'],
     rules: {

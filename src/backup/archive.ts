@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -8,6 +7,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { lower } from '../lib/priority.js';
+import { spawn } from '../lib/spawn.js';
 
 /** The first file of a backup, which says what it is. */
 const MANIFEST = 'streamlit-host-backup.json';

@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { isWithin } from '../lib/within.js';
 import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
 import type { Variables } from './indexes.js';
 import { runCommand, type Command } from './run.js';
+import { execute } from '../lib/spawn.js';
 
 /** What builds are put into. */
 export interface BuildCage {
@@ -84,7 +83,7 @@ export class Workshop {
   /** Gives all that is in it, or a folder for it, to the user that builds run as. No link is followed. */
   async give(folder = this.folder): Promise<void> {
     const uid = this.cage?.uid;
-    if (uid !== undefined) await promisify(execFile)('chown', ['-R', '-h', '-P', `${uid}:${uid}`, '--', folder]);
+    if (uid !== undefined) await execute('chown', ['-R', '-h', '-P', `${uid}:${uid}`, '--', folder]);
   }
 
   /** Runs a command in the cage. @throws CommandFailed */

@@ -4,6 +4,9 @@ import { parseRoute, parseWhole, withoutBase } from '../domain/app/route.js';
 import type { Claims } from '../lib/claims.js';
 import type { Entry } from './entry.js';
 
+/** How many may listen for one event of a WebSocket before Node warns. */
+const MAX_LISTENERS = 25;
+
 /** A port's place on the switchboard: the main port, or the apps' own one. */
 export type Door = 'platform' | 'apps';
 
@@ -47,6 +50,8 @@ export class Switchboard {
       upgrade: (request, socket, head) => {
         this.#arrivals.set(request, { door, url: request.url, host: request.headers.host });
         this.#sockets.add(socket);
+        // Each thing that ends with a WebSocket listens for its end: more of them than the ten that Node takes for a leak.
+        socket.setMaxListeners(MAX_LISTENERS);
         socket.once('close', () => this.#sockets.delete(socket));
         this.upgradeAgain(request, socket, head);
       },

@@ -22,6 +22,11 @@ export class Background {
     this.#running.add(tracked);
   }
 
+  /** Begins work that may fail before its first wait, such as what a timer calls: there, nobody else would catch that. */
+  run(work: () => unknown, facts: object = {}): void {
+    this.own((async () => work())(), facts);
+  }
+
   /** Resolves when no work is left, including what was started meanwhile. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);

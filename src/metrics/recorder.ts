@@ -131,9 +131,9 @@ export class Recorder {
 
   #figures(): Map<string, number[]> {
     const { apps, runtime, traffic } = this.#options;
+    const usage = runtime.usage();
     const figures = this.#counts;
     this.#counts = new Map();
-    const usage = runtime.usage();
     const before = this.#cpuSeconds;
     this.#cpuSeconds = new Map();
     const known = new Set<string>();

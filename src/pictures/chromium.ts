@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { access, chown, constants, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
@@ -9,6 +9,7 @@ import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
 import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
 import { endCaged } from '../runtime/process/group.js';
 import { descendantOf, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
+import { spawn } from '../lib/spawn.js';
 
 const NAMES = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 /** How long its processes may take to end after TERM, in ms. */

@@ -1,12 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { access, constants, lstat, mkdir, open, rename, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { promisify } from 'node:util';
 import { Refusal } from '../errors.js';
+import { execute, spawn } from '../lib/spawn.js';
 
 /** Longer paths of unix sockets are cut or refused (https://man7.org/linux/man-pages/man7/unix.7.html, sun_path). */
 const SOCKET_PATH_MAX = 107;
@@ -117,7 +116,7 @@ export async function findBinary(folders: string[]): Promise<string> {
   for (const file of folders.filter(isAbsolute).flatMap((f) => NAMES.map((name) => join(f, name)))) {
     try {
       await access(file, constants.X_OK);
-      const { stdout } = await promisify(execFile)(file, ['--version'], { timeout: 10_000, env: { LC_ALL: 'C' } });
+      const { stdout } = await execute(file, ['--version'], { timeout: 10_000, env: { LC_ALL: 'C' } });
       const [, major, minor] = /\bv=(\d+)\.(\d+)/.exec(stdout) ?? [];
       if (Number(major) > 6 || (Number(major) === 6 && Number(minor) >= 2)) return file;
     } catch {

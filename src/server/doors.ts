@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
-import type { Alerts } from '../alerts/alerts.js';
 import { Attempts } from '../domain/access/attempts.js';
 import { authenticate, tokenOf, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { Rights } from '../domain/access/rights.js';
@@ -29,13 +28,10 @@ import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
-import { AuditLog } from '../store/audit-log.js';
 import { Credentials } from '../store/credentials.js';
-import { Audit } from '../host/audit.js';
 import { Access as AppAccess } from '../host/access.js';
 import { AccessTokens } from '../host/tokens.js';
 import { People } from '../host/people.js';
-import { Providers } from '../host/providers.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
@@ -73,7 +69,6 @@ export interface DoorsOptions {
   root: string;
   composed: Composed;
   measuring: Pick<Measuring, 'metrics' | 'errors'>;
-  alerts: Alerts;
   /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
@@ -102,7 +97,6 @@ export interface Doors {
   hooks: HookServer;
   gateway: Gateway;
   sessions: Sessions;
-  auditLog: AuditLog;
   pictures: Pictures;
 }
 
@@ -110,7 +104,7 @@ export interface Doors {
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
   const { metrics, errors } = options.measuring;
-  const { board, closing, alerts } = options;
+  const { board, closing } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -137,9 +131,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
   const proxies = new TrustedProxies(config.trustedProxies);
   const visitor = proxies.visitor.bind(proxies);
-  const auditLog = await AuditLog.open(paths.audit, { warn: (text) => logger.error(text) });
-  const audit = new Audit({ log: auditLog, rights });
-  const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
+  const { git, hooks } = openGit(options, { check, attempts, visitor, rights });
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
     apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, baseOf(publicBase()))?.principal;
@@ -164,10 +156,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       // One that has ended as well: it is nobody else's to see.
       looksLikeToken(tokenOf(authorization) ?? '') || authenticate(authorization, check) !== undefined,
     admit,
-    asked(request, app, { by, may }) {
-      if (by === undefined || rights.openingOf(app) === 'public') return;
-      audit.opened({ by, from: visitor(request).address, app: app.id }, may);
-    },
     // A login elsewhere is seen only at the same host name: cookies ignore ports, and nothing else.
     loginUrl: (next) =>
       new URL(publicBase()).hostname === new URL(appsBase()).hostname
@@ -208,8 +196,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     access: appAccess,
     tokens,
     rights,
-    audit,
-    auditLog,
     views,
     publicBase,
     url,
@@ -221,7 +207,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     usage: usageOf,
     metrics,
     errors,
-    alerts,
     logger,
   });
   const checks = checksOf({
@@ -236,11 +221,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     controller: composed.controller,
     publicBase,
     url,
-    access: { check, sessions, attempts, people, audit },
-    audit,
-    auditLog,
+    access: { check, sessions, attempts, people },
     people,
-    providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,
     rights,
@@ -249,7 +231,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     memoryOf: (mark) => usageOf(mark)?.memory,
     metrics,
     errors,
-    alerts,
     logger,
     pages: createPages(views, publicBase, rights),
     uploads,
@@ -295,12 +276,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
-  return { entry, appsEntry, hooks, gateway, sessions, auditLog, pictures };
+  return { entry, appsEntry, hooks, gateway, sessions, pictures };
 }
 
 function openGit(
   { paths, root, composed, changes, logger }: DoorsOptions,
-  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights' | 'audit'>,
+  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights'>,
 ): { git: GitHandler; hooks: HookServer } {
   const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
   const pushes = new Pushes({

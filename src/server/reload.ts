@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as NetServer } from 'node:net';
@@ -16,6 +16,7 @@ import type { ReloadResult } from '../web/api/route.js';
 import type { Life } from './life.js';
 import { Peer, type Answer } from './peer.js';
 import { PROTOCOL } from './predecessor.js';
+import { spawn } from '../lib/spawn.js';
 
 /** Time limits, in ms. */
 const LIMITS = {

@@ -66,7 +66,6 @@ function heirBehind(peer: Peer): Heir {
   });
   return {
     use: (_, uses) => peer.tell('use', uses),
-    note: (happening) => peer.tell('note', happening),
     async may(visitors) {
       const { value } = await peer.call('may', visitors).catch(() => ({ value: [] }));
       return value as boolean[];

@@ -75,8 +75,8 @@ export class Serving {
       options.logger.warn({ ...facts, err: error }, 'app process work failed'),
     );
     this.#floods = new Floods((work) => this.#background.own(work));
-    this.#looks = setInterval(() => this.#look(), LOOK_MS);
-    this.#checks = setInterval(() => this.#checkHealth(), CHECK_MS);
+    this.#looks = setInterval(() => this.#background.run(() => this.#look()), LOOK_MS);
+    this.#checks = setInterval(() => this.#background.run(() => this.#checkHealth()), CHECK_MS);
     for (const timer of [this.#looks, this.#checks]) timer.unref();
   }
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { hasCode } from '../errors.js';
+import { hasCode, messageOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
+import { requireFiles } from '../lib/spawn.js';
 
 /** git said no. The message is git's own last words. */
 export class GitFailed extends Error {
@@ -41,6 +42,11 @@ export interface GitProcess {
  */
 export async function runGit(run: GitProcess): Promise<Buffer> {
   const { folder, argv, env, timeoutMs, maxBytes, cut = false, input = '', signal } = run;
+  try {
+    requireFiles();
+  } catch (error) {
+    throw new GitFailed(argv, undefined, '', messageOf(error));
+  }
   return new Promise((resolve, reject) => {
     const settings = {
       env,

@@ -6,6 +6,7 @@ import { simpleGit } from 'simple-git';
 import { gitEnvironment } from '../domain/project/commands.js';
 import { messageOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
+import { requireFiles } from '../lib/spawn.js';
 import { GitFailed, runGit } from './git-process.js';
 
 export { GitFailed } from './git-process.js';
@@ -71,6 +72,7 @@ export class Git {
     };
     subscribe(CHILDREN, hear);
     try {
+      requireFiles();
       return await this.#calls.run(call, async () => {
         const git = simpleGit({
           baseDir: folder,

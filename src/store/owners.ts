@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { hasCode } from '../errors.js';
 import { Turns } from '../lib/turns.js';
 import type { Paths } from './paths.js';
+import { execute } from '../lib/spawn.js';
 
 /** The first user of apps. Systems leave these numbers alone, up to 2^31 (https://systemd.io/UIDS-GIDS/). */
 const FIRST = 1_879_048_193;
@@ -88,5 +87,5 @@ function isOurs(uid: number): boolean {
 
 /** No link is followed: the user that could make one there may be the one that loses the files. */
 async function giveAll(folder: string, uid: number): Promise<void> {
-  await promisify(execFile)('chown', ['-R', '-h', '-P', `${uid}:${uid}`, '--', folder]);
+  await execute('chown', ['-R', '-h', '-P', `${uid}:${uid}`, '--', folder]);
 }

@@ -1,5 +1,4 @@
 import type { Identity } from '../domain/access/identity.js';
-import type { Principal } from '../domain/access/principal.js';
 import type { Rights } from '../domain/access/rights.js';
 import type { App } from '../domain/app/app.js';
 import type { People } from '../host/people.js';
@@ -9,8 +8,8 @@ import type { Base } from './session-cookie.js';
 /** Whether a browser may open an app, and who it is logged in as. */
 export interface Admission {
   may: boolean;
-  /** Who it is logged in as, also with the admin token, which is nobody in particular. */
-  by: Principal | undefined;
+  /** True where it is logged in, also with the admin token, which is nobody in particular. */
+  loggedIn: boolean;
   identity: Identity | undefined;
 }
 
@@ -32,7 +31,7 @@ export function admitter({
     const by = cookie === undefined ? undefined : sessionFrom(cookie, { sessions, people }, base())?.principal;
     return {
       may: rights.mayOpen(by, app),
-      by,
+      loggedIn: by !== undefined,
       identity: by?.account === undefined ? undefined : people.identity(by.account),
     };
   };

@@ -96,25 +96,6 @@ describe('axe finds nothing serious or critical', () => {
       expect(await seriousFaults(page), path).toEqual([]);
       await checkLayout(page, name);
     }
-    for (const [path, name] of [
-      [`${app}/alerts`, 'console-alerts'],
-      [`${host.url}/console/alerts`, 'console-machine-alerts'],
-    ] as const) {
-      await page.goto(path);
-      await page.getByText('Add a destination').click();
-      await byLabel(page, 'Address').fill('not an address');
-      await button(page, 'Add destination').click();
-      await page.getByRole('alert').waitFor();
-      expect(await seriousFaults(page), path).toEqual([]);
-      await byLabel(page, 'Kind').selectOption('webhook');
-      await byLabel(page, 'Address').fill('http://127.0.0.1:9/');
-      await button(page, 'Add destination').click();
-      await button(page, 'Send test to Webhook').click();
-      await page.getByText('The test was not delivered: it refuses connections.').waitFor();
-      expect(await seriousFaults(page), path).toEqual([]);
-      await page.getByText('Add a destination').click();
-      await checkLayout(page, name);
-    }
     await page.goto(`${app}/files/app.py`);
     await page.locator('.editor.coloured').waitFor();
     await page.getByText('Rename or delete').click();
@@ -163,10 +144,12 @@ describe('axe finds nothing serious or critical', () => {
       await visitor.route(address, (route) =>
         route.fulfill({ status: 503, contentType: 'text/html; charset=utf-8', body }),
       );
+      // A page that waits opens itself again after some seconds, whatever is being looked at.
+      await visitor.route('**/js/wait.js*', (route) => route.abort());
       await visitor.goto(address);
       expect(await seriousFaults(visitor)).toEqual([]);
       await checkLayout(visitor, `gateway-${name}`);
-      await visitor.unroute(address);
+      await visitor.unrouteAll();
     },
   );
 

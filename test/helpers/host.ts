@@ -162,7 +162,12 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
     ? `http://localhost:${options.env?.STREAMLIT_HOST_PORT}`
     : new URL(login).origin;
   const host = new TestHost({ data, url, loginUrl: login, child, exited, output });
-  endWithFile(() => host.stop());
+  endWithFile(async () => {
+    await host.stop();
+    // What Node warns of is a fault of the server; an older version's are its own.
+    const warning = /^\(node:\d+\).*/m.exec(host.output)?.[0];
+    if (warning !== undefined && options.program === undefined) throw new Error(`the server warned: ${warning}`);
+  });
   return host;
 }
 

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, readFile, rename, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -15,6 +14,7 @@ import { endGroup } from './group.js';
 import { endMarked, MARK } from './marked.js';
 import type { Listener } from './listener.js';
 import { descendantOf, isRunning, listeningPorts, listensOn, startTimeOf, type ProcessIdentity } from './proc.js';
+import { spawn } from '../../lib/spawn.js';
 
 /** What the records of processes of this machine are tagged with. */
 export const PROCESS = 'process';
@@ -137,12 +137,17 @@ export class Child implements Instance {
         "The app's cage could not be set up. The app's log says why.",
       );
     }
-    const pid = (await descendantOf(child.pid, caged?.around ?? 0)) ?? child.pid;
+    const identity = await identify(child.pid, caged?.around ?? 0).catch(async (error: unknown) => {
+      // What is not known cannot be looked after.
+      child.kill('SIGKILL');
+      await spec.group?.end();
+      throw new Refusal('unavailable', 'app-not-started', `Could not start ${command}: ${messageOf(error)}.`);
+    });
     // What surrounds it may have started it before it was lowered itself.
-    if (pid !== child.pid) lower(pid, 'app');
-    if (pid !== child.pid) spec.group?.add(pid);
-    // A process that is gone already has no start time, and nothing is ever signalled without one.
-    const identity = { pid, startTime: startTimeOf(pid) ?? '0' };
+    if (identity.pid !== child.pid) {
+      lower(identity.pid, 'app');
+      spec.group?.add(identity.pid);
+    }
     const { draft, cage, environment: begun, group } = spec;
     const address = listener && { socket: listener.path };
     return new Child({ identity, mark, cage, environment: begun, address, stdin: child.stdin, draft, ended, group });
@@ -214,11 +219,20 @@ export class Child implements Instance {
     if (this.address !== undefined) await rm(this.address.socket, { force: true });
   }
 
+  /** What cannot be looked at now (no more files can be opened) is taken to run, and looked at again. */
+  #mayRun(): boolean {
+    try {
+      return this.running;
+    } catch {
+      return true;
+    }
+  }
+
   /** A process that an earlier server started is nobody's child here, so its end is seen by looking. */
   #watch(): Promise<Exit> {
     return new Promise((resolve) => {
       const timer = setInterval(() => {
-        if (this.#watched && this.running) return;
+        if (this.#watched && this.#mayRun()) return;
         clearInterval(timer);
         // Of one that was let go of, nobody wants to know.
         if (this.#watched) resolve({ code: null, signal: null });
@@ -244,6 +258,12 @@ function exitWithin(code: number | null, signal: NodeJS.Signals | null): Exit {
   const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
   const [name] = names.find(([, number]) => code === 128 + number) ?? [];
   return name === undefined ? { code, signal } : { code: null, signal: name };
+}
+
+/** What was started, within what surrounds it. A process that is gone already has no start time, and nothing is ever signalled without one. */
+async function identify(child: number, around: number): Promise<ProcessIdentity> {
+  const pid = (await descendantOf(child, around)) ?? child;
+  return { pid, startTime: startTimeOf(pid) ?? '0' };
 }
 
 /** The process that a record names; undefined where it names none of this machine. */

@@ -40,8 +40,14 @@ export class Listener {
     const server = createServer();
     server.listen({ path: draft, backlog: BACKLOG });
     await once(server, 'listening');
-    await rename(draft, path);
-    return new Listener(path, server);
+    const listener = new Listener(path, server);
+    try {
+      await rename(draft, path);
+    } catch (error) {
+      await listener.handOver();
+      throw error;
+    }
+    return listener;
   }
 
   /**

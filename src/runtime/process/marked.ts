@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { groupOf, startTimeOf, type ProcessIdentity } from './proc.js';
+import { groupOf, startTimeOf, unlessAbsent, type ProcessIdentity } from './proc.js';
 
 /** The environment variable by which a child is known as ours, whatever happened to our notes about it. */
 export const MARK = 'STREAMLIT_HOST_CHILD';
@@ -30,8 +30,7 @@ export async function findMarked(prefix: string): Promise<MarkedProcess[]> {
     names.map(async (name) => {
       const pid = Number(name);
       if (pid === process.pid) return;
-      // Unreadable: not ours, or gone.
-      const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(() => '');
+      const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(unlessAbsent);
       const mark = markOf(environment, prefix);
       const startTime = mark === undefined ? undefined : startTimeOf(pid);
       if (mark !== undefined && startTime !== undefined) found.push({ pid, startTime, mark });
@@ -99,9 +98,8 @@ function end(stray: MarkedProcess, ended: Set<number>): void {
 function environmentOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
-  } catch {
-    // Unreadable: not ours, or gone.
-    return '';
+  } catch (error) {
+    return unlessAbsent(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { readdirSync, readFileSync } from 'node:fs';
+import { hasCode } from '../../errors.js';
 
 /** A process that cannot be mistaken for another: pids are reused, a pid with its start time is not. */
 export interface ProcessIdentity {
@@ -8,7 +9,15 @@ export interface ProcessIdentity {
   startTime: string;
 }
 
-/** The start time of a running process; undefined where there is none, or only a zombie. */
+/** True where a file of /proc could not be read because its process has ended, or is not ours to look at. */
+export function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].some((code) => hasCode(error, code));
+}
+
+/**
+ * The start time of a running process; undefined where there is none, or only a zombie.
+ * @throws Error where it cannot be read, such as when too many files are open: that says nothing of the process
+ */
 export function startTimeOf(pid: number): string | undefined {
   return statOf(pid)?.[19];
 }
@@ -18,12 +27,20 @@ function statOf(pid: number): string[] | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return undefined; // No such process: that is the answer.
+  } catch (error) {
+    // A process that was taken for ended because no more files could be opened would never be ended itself.
+    if (isAbsent(error)) return undefined;
+    throw error;
   }
   // The command's name may hold spaces and brackets, so the fields are counted from behind it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields;
+}
+
+/** For a file of /proc that is read as text: nothing, where its process has ended. */
+export function unlessAbsent(error: unknown): string {
+  if (isAbsent(error)) return '';
+  throw error;
 }
 
 /** This very process. */
@@ -62,12 +79,12 @@ export function childrenOf(pid: number): string {
  */
 export async function descendantOf(pid: number, generations: number): Promise<number | undefined> {
   if (generations === 0) return pid;
-  const children = await readFile(childrenOf(pid), 'utf8').catch(() => ''); // It has ended.
+  const children = await readFile(childrenOf(pid), 'utf8').catch(unlessAbsent);
   const [first] = children.split(' ').filter((one) => one !== '');
   return first === undefined ? undefined : descendantOf(Number(first), generations - 1);
 }
 
-/** True while this very process runs. */
+/** True while this very process runs. @throws Error where that cannot be read now */
 export function isRunning(process: ProcessIdentity): boolean {
   return startTimeOf(process.pid) === process.startTime;
 }
@@ -85,6 +102,7 @@ export interface GroupUsage {
 /**
  * What every process group uses, by the group's number, in one look at /proc. Read without waiting: a few hundred small
  * files of the kernel take less time than as many turns of the event loop.
+ * @throws Error where /proc cannot be read now
  */
 export function usageOfGroups(): Map<number, GroupUsage> {
   const page = pageSize();

@@ -10,7 +10,7 @@ import type { Cage } from './cage/cage.js';
 import { Child, identityOf, PROCESS, type ChildSpec } from './child.js';
 import { Listener, socketPath } from './listener.js';
 import { endMarked } from './marked.js';
-import type { ControlGroups } from './control-groups.js';
+import type { ControlGroup, ControlGroups } from './control-groups.js';
 import type { Ports } from './ports.js';
 import { isRunning, livesIn, usageOfGroups } from './proc.js';
 
@@ -53,9 +53,11 @@ export class ProcessRuntime implements Runtime {
     const mark = `${this.#options.mark}/${spec.app}/${spec.release}/${randomUUID()}`;
     const draft = log === undefined ? join(tmp, `output-${randomUUID()}`) : undefined;
     const output = await (log ?? new LogFile(draft ?? '')).openForChild();
-    const listener = wanted === true ? await Listener.open(this.#socketOf(mark)) : undefined;
-    const group = groups?.create(nameOf(mark));
+    let listener: Listener | undefined;
+    let group: ControlGroup | undefined;
     try {
+      if (wanted === true) listener = await Listener.open(this.#socketOf(mark));
+      group = groups?.create(nameOf(mark));
       const caged: Pick<ChildSpec, 'cage' | 'wrap'> =
         confines === undefined || cage === undefined
           ? { cage: NO_CAGE }

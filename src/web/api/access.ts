@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { openings } from '../../domain/access/openings.js';
 import { roles } from '../../domain/access/roles.js';
 import type { Holder } from '../../host/access.js';
-import { about } from '../audited.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { params } from './schemas.js';
@@ -69,9 +68,7 @@ export function accessRoutes(api: ApiContext): Route[] {
       codes: ['preview-roles'],
       answers: { 200: { description: 'Who may open it.', content: { 'application/json': accessSchema } } },
       async handle(ctx, input) {
-        const { opens: wanted } = await readJson(ctx, opensBody);
-        about(ctx, wanted);
-        await access.open(input.params.id, wanted);
+        await access.open(input.params.id, (await readJson(ctx, opensBody)).opens);
         ctx.body = presentAll(input.params.id);
       },
     }),
@@ -88,9 +85,7 @@ export function accessRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'The role.', content: { 'application/json': holderSchema } } },
       async handle(ctx, input) {
         const { id, who } = input.params;
-        const { role } = await readJson(ctx, body);
-        about(ctx, `${who} ${role}`);
-        ctx.body = present(await access.grant(id, who, role));
+        ctx.body = present(await access.grant(id, who, (await readJson(ctx, body)).role));
       },
     }),
 

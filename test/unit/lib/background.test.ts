@@ -27,3 +27,17 @@ it('background work that fails is logged with what it was for, and counts as fin
 it('background work is settled at once if there is none', async () => {
   await expect(new Background(vi.fn()).settled()).resolves.toBeUndefined();
 });
+
+it('background work that fails at once is logged as well, and does not throw at who began it', async () => {
+  const failed = vi.fn();
+  const background = new Background(failed);
+  const error = new Error('broken');
+  background.run(
+    () => {
+      throw error;
+    },
+    { app: 'demo' },
+  );
+  await background.settled();
+  expect(failed.mock.calls).toEqual([[error, { app: 'demo' }]]);
+});

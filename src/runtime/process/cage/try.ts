@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { hasCode, messageOf } from '../../../errors.js';
 import { endGroup } from '../group.js';
 import { DESCRIPTOR, giveOrder } from './order.js';
 import type { Caged } from './spec.js';
+import { spawn } from '../../../lib/spawn.js';
 
 /** How long a try may take, in ms. */
 const LIMIT_MS = 10_000;
