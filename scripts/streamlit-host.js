@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lackOfFiles } from './lib/limits.js';
 
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 const cli = new URL('../dist/cli/main.js', import.meta.url);
@@ -13,6 +14,11 @@ async function withSetUp(work) {
   await setup.main(() => work(setup));
 }
 
+const lack = lackOfFiles();
+if (lack !== undefined) {
+  console.error(`streamlit-host: ${lack}`);
+  process.exit(1);
+}
 if (!existsSync(cli)) {
   // Standard output is the command's own.
   await withSetUp(({ setUp }) => setUp({ tools: false, say: (line) => console.error(line) }));

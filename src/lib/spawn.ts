@@ -1,6 +1,7 @@
 import { execFile as nodeExecFile, spawn as nodeSpawn, type ExecFileOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { hasCode } from '../errors.js';
 
 /** How many files a start opens at most, for a moment: both ends of five pipes, and of the one that reports a failure. */
 const FILES = 12;
@@ -32,6 +33,9 @@ export function requireFiles(): void {
   const files: number[] = [];
   try {
     while (files.length < FILES) files.push(openSync('/dev/null', 'r'));
+  } catch (cause) {
+    const code = hasCode(cause, 'ENFILE') ? 'ENFILE' : 'EMFILE';
+    throw Object.assign(new Error('too many files are open', { cause }), { code });
   } finally {
     for (const file of files) closeSync(file);
   }

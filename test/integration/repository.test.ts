@@ -242,7 +242,7 @@ describe('git', () => {
     const argv = ['-c', 'ulimit -n 64; exec "$@"', 'sh', process.execPath, '--input-type=module', '-e', script];
     const lines = (await promisify(execFile)('sh', argv)).stdout.trim().split('\n');
     expect(lines).toHaveLength(13);
-    expect(lines[0]).toBe('git version failed: spawn git EMFILE');
+    expect(lines[0]).toBe('git version failed: too many files are open');
     expect(lines.at(-1)).toMatch(/^git version 2/);
   });
 

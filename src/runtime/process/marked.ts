@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Slots } from '../../lib/slots.js';
 import { groupOf, startTimeOf, unlessAbsent, type ProcessIdentity } from './proc.js';
 
 /** The environment variable by which a child is known as ours, whatever happened to our notes about it. */
@@ -14,6 +15,9 @@ const QUIET_ROUNDS = 3;
 /** How often one look lists the processes again at most: others may start some all the time. */
 const MAX_LISTS = 50;
 
+/** How many processes are looked at at once. */
+const AT_ONCE = 8;
+
 /** A running process that carries a mark. */
 export interface MarkedProcess extends ProcessIdentity {
   mark: string;
@@ -26,16 +30,17 @@ export interface MarkedProcess extends ProcessIdentity {
 export async function findMarked(prefix: string): Promise<MarkedProcess[]> {
   const found: MarkedProcess[] = [];
   const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  await Promise.all(
-    names.map(async (name) => {
-      const pid = Number(name);
-      if (pid === process.pid) return;
-      const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(unlessAbsent);
-      const mark = markOf(environment, prefix);
-      const startTime = mark === undefined ? undefined : startTimeOf(pid);
-      if (mark !== undefined && startTime !== undefined) found.push({ pid, startTime, mark });
-    }),
-  );
+  const look = async (name: string): Promise<void> => {
+    const pid = Number(name);
+    if (pid === process.pid) return;
+    const environment = await readFile(`/proc/${name}/environ`, 'latin1').catch(unlessAbsent);
+    const mark = markOf(environment, prefix);
+    const startTime = mark === undefined ? undefined : startTimeOf(pid);
+    if (mark !== undefined && startTime !== undefined) found.push({ pid, startTime, mark });
+  };
+  // All at once would open as many files as there are processes.
+  const slots = new Slots(AT_ONCE);
+  await Promise.all(names.map((name) => slots.take(name, () => look(name))));
   return found;
 }
 

@@ -1,0 +1,1 @@
+export function lackOfFiles(limits?: string): string | undefined;
