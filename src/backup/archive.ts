@@ -23,12 +23,20 @@ const manifest = z.object({
 
 export type Manifest = z.infer<typeof manifest>;
 
+/** How the name of a folder begins in which a backup is unpacked. */
+const DRAFT = '.restoring-';
+
 /** What is in a backup beside the apps: paths below the data folder. */
 const FILES = ['users.json', 'tokens.json', 'sessions.json', 'config.last-good.json'];
 /** What decrypts the rest, and what logs in. */
 const SECRETS = ['vault.key', 'admin-token'];
 /** What is made again from the rest of an app: files of releases are checked out of its repository. */
 const MADE_AGAIN = ['current', 'venv', 'run.log'];
+
+/** What an app itself writes, below its folder. */
+const STORAGE = 'storage';
+/** The list of those, for tar. */
+const TREES = 'trees';
 
 /** What goes into a backup. */
 export interface BackupRequest {
@@ -56,15 +64,24 @@ export async function writeBackup(request: BackupRequest, to: NodeJS.WritableStr
   try {
     const facts: Manifest = { format: FORMAT, createdAt: new Date().toISOString(), key };
     await writeFile(join(folder, MANIFEST), `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 });
-    const names = await contents(data, key);
+    const { names, trees } = await contents(data, key);
+    await writeFile(join(folder, TREES), trees.map(ended).join(''), { mode: 0o600 });
     signal?.throwIfAborted();
-    const tar = spawn('tar', ['--create', '--file=-', ...CREATE, `--directory=${folder}`, MANIFEST, ...from(data)], {
+    const argv = [
+      '--create',
+      '--file=-',
+      ...CREATE,
+      `--directory=${folder}`,
+      MANIFEST,
+      ...from(data, join(folder, TREES)),
+    ];
+    const tar = spawn('tar', argv, {
       env: { PATH: path, LC_ALL: 'C.UTF-8' },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     lower(tar.pid, 'build');
     tar.stdin.on('error', () => undefined); // It ended before it had read all: its exit code tells.
-    tar.stdin.end(names.map((name) => `${name}\0`).join(''));
+    tar.stdin.end(names.map(ended).join(''));
     const copy = (done: AbortSignal): Promise<void> =>
       pipeline(tar.stdout, createGzip({ level: 1 }), to, { signal: signal ? AbortSignal.any([done, signal]) : done });
     await through(tar, copy, CHANGED);
@@ -90,14 +107,19 @@ export async function restoreBackup(
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
   });
-  if (there.length > 0) {
-    const sentence = `${data} is not empty. Restore into an empty folder, or one that does not exist yet.`;
+  // The root of a disk of its own is never quite empty (https://man7.org/linux/man-pages/man8/mklost+found.8.html).
+  const [found, ...more] = there.filter((name) => name !== 'lost+found');
+  if (found !== undefined) {
+    const sentence =
+      more.length === 0 && found.startsWith(DRAFT)
+        ? `${data} contains what an interrupted restore left. Remove ${join(data, found)}, then restore again.`
+        : `${data} is not empty. Restore into an empty folder, or one that does not exist yet.`;
     throw new Refusal('conflict', 'restore-not-empty', sentence);
   }
   const parent = await mkdir(dirname(data), { recursive: true });
   const made = await mkdir(data, { recursive: true, mode: 0o700 });
   // Inside, as the data folder may be a mount, and what is beside it somebody else's.
-  const draft = await mkdtemp(join(data, '.restoring-'));
+  const draft = await mkdtemp(join(data, DRAFT));
   try {
     const tar = spawn(
       'tar',
@@ -140,8 +162,22 @@ const CREATE = ['--numeric-owner', '--ignore-failed-read', '--warning=no-file-ch
 /** tar's exit code where a file has changed or has gone while it was read: what was read is in the archive. */
 const CHANGED = 1;
 
-function from(data: string): string[] {
-  return [`--directory=${data}`, '--null', '--no-recursion', '--verbatim-files-from', '--files-from=-'];
+/** @param trees the file that lists what is read with all that is below it */
+function from(data: string, trees: string): string[] {
+  const lists = [
+    '--null',
+    '--verbatim-files-from',
+    '--no-recursion',
+    '--files-from=-',
+    '--recursion',
+    `--files-from=${trees}`,
+  ];
+  return [`--directory=${data}`, ...lists];
+}
+
+/** A path as tar reads it in a list. */
+function ended(path: string): string {
+  return `${path}\0`;
 }
 
 /** Runs tar to its end. @param fine the highest exit code that still means success */
@@ -167,9 +203,13 @@ async function through(
   }
 }
 
-/** The paths of a backup below the data folder, in the order in which they are read. */
-async function contents(data: string, key: boolean): Promise<string[]> {
-  const [records, refs, rest]: [string[], string[], string[]] = [[], [], []];
+/**
+ * The paths of a backup below the data folder, in the order in which they are read; and those that tar walks by itself. What
+ * an app can write is among these: it may put a link in a folder's place once we have seen the folder, which tar does not
+ * follow.
+ */
+async function contents(data: string, key: boolean): Promise<{ names: string[]; trees: string[] }> {
+  const [records, refs, rest, trees]: [string[], string[], string[], string[]] = [[], [], [], []];
   const files = [...FILES, ...(key ? SECRETS : [])];
   const there = new Set(await readdir(data));
   records.push(...files.filter((name) => there.has(name)));
@@ -181,10 +221,11 @@ async function contents(data: string, key: boolean): Promise<string[]> {
       if (name.startsWith('meta.')) records.push(path);
       else if (name === 'repo.git') await walkRepository(data, path, refs, rest);
       else if (name === 'releases') await walkReleases(data, path, rest);
+      else if (name === STORAGE) trees.push(path);
       else if (!MADE_AGAIN.includes(name)) await walk(data, path, rest);
     }
   }
-  return [...records, ...refs, ...rest];
+  return { names: [...records, ...refs, ...rest], trees };
 }
 
 /** Objects come after all that may name them; those of packs that are being written are none yet. */

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { restoreBackup } from '../../../src/backup/archive.js';
+import { restoreBackup, writeBackup } from '../../../src/backup/archive.js';
 import { Backups, type BackupPlan } from '../../../src/backup/backups.js';
 import type { S3Access } from '../../../src/backup/place.js';
 import { restore } from '../../../src/cli/restore.js';
@@ -97,6 +99,24 @@ it('a backup holds what cannot be made again and, unless it is asked for, no key
     'vault.key',
   ]);
   expect(await readFile(join(restored, 'vault.key'), 'utf8')).toBe('kept');
+});
+
+it('an app that puts a link in the place of a folder while a backup is made does not get the key into it', async () => {
+  const deep = join(data, 'apps/shop/storage/deep');
+  await mkdir(deep);
+  await writeFile(join(deep, 'vault.key'), 'an app may call a file so');
+  // Between our look and tar's.
+  const bin = join(folder, 'bin');
+  const tar = (await promisify(execFile)('sh', ['-c', 'command -v tar'])).stdout.trim();
+  await mkdir(bin);
+  const swap = `#!/bin/sh\nmv '${deep}' '${folder}/away'\nln -s '${data}' '${deep}'\nexec ${tar} "$@"\n`;
+  await writeFile(join(bin, 'tar'), swap, { mode: 0o755 });
+  const parts: Buffer[] = [];
+  const to = new Writable({ write: (part: Buffer, _encoding, done) => done(void parts.push(part)) });
+  await writeBackup({ data, tmp: join(folder, 'tmp'), path: `${bin}:${path}`, key: false }, to);
+  expect(await readlink(deep)).toBe(data);
+  const key = await readFile(join(data, 'vault.key'));
+  expect(gunzipSync(Buffer.concat(parts)).includes(key)).toBe(false);
 });
 
 it('a backup that is cut off, or something else, restores nothing', async () => {
@@ -198,6 +218,18 @@ it('a data folder that is there is filled and stays the same one, as a mount doe
   await restoreBackup(createReadStream(place), restored, { key: undefined, path });
   expect((await stat(restored)).ino).toBe(ino);
   expect((await readdir(restored)).sort()).toEqual(['apps', 'users.json', 'vault.key']);
+});
+
+it('the root of a disk counts as empty, and what an interrupted restore left is named', async () => {
+  const { place } = await backups().make(join(folder, 'to'), true);
+  const restored = join(folder, 'restored');
+  await mkdir(join(restored, 'lost+found'), { recursive: true });
+  await mkdir(join(restored, '.restoring-abc'));
+  const restore = (): Promise<unknown> => restoreBackup(createReadStream(place), restored, { key: undefined, path });
+  await expect(restore()).rejects.toThrow(`Remove ${join(restored, '.restoring-abc')}, then restore again.`);
+  await rm(join(restored, '.restoring-abc'), { recursive: true });
+  await restore();
+  expect((await readdir(restored)).sort()).toEqual(['apps', 'lost+found', 'users.json', 'vault.key']);
 });
 
 it.runIf(process.getuid?.() === 0)('what root restores belongs to whom it did', async () => {
