@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits } from '../runtime.js';
 
@@ -45,10 +45,10 @@ export class ControlGroups {
   /** @param name tells the groups of this server from those of others @returns undefined where none can be made */
   static open(name: string, proc = '/proc/self'): ControlGroups | undefined {
     try {
-      const above = findHierarchy(proc);
-      if (above === undefined) return undefined;
-      if (above.version === 2) delegate(above.folders.memory);
-      const own = mapFolders(above, (folder) => join(folder, `streamlit-host-${name}`));
+      const found = findHierarchy(proc);
+      if (found === undefined) return undefined;
+      if (found.version === 2) delegate(found.folders.memory);
+      const own = mapFolders(found, (folder) => join(folder, `streamlit-host-${name}`));
       for (const folder of foldersOf(own)) makeFolder(folder);
       if (own.version === 2) enable(own.folders.memory);
       const groups = new ControlGroups(own);
@@ -181,10 +181,9 @@ export class ControlGroup {
 /** The groups in which the server itself is, where all that is needed can be had. */
 function findHierarchy(proc: string): Hierarchy | undefined {
   const own = new Map<string, string>();
-  for (const line of readFileSync(join(proc, 'cgroup'), 'utf8').split('\n')) {
-    const [, names = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+  // Version 2 is the line without a name.
+  for (const [, names = '', path = ''] of readFileSync(join(proc, 'cgroup'), 'utf8').matchAll(/^\d+:([^:]*):(.*)$/gm))
     for (const name of names.split(',')) own.set(name, path);
-  }
   const mounts = readFileSync(join(proc, 'mountinfo'), 'utf8').split('\n');
   const mounted = (controller: string): string | undefined => {
     for (const line of mounts) {
@@ -201,8 +200,9 @@ function findHierarchy(proc: string): Hierarchy | undefined {
   const [memory, pids, cpu, cpuacct] = ['memory', 'pids', 'cpu', 'cpuacct'].map(mounted);
   if (memory !== undefined && pids !== undefined && cpu !== undefined && cpuacct !== undefined)
     return { version: 1, folders: { memory, pids, cpu, cpuacct } };
-  const one = mounted('');
-  if (one === undefined) return undefined;
+  const within = mounted('');
+  if (within === undefined) return undefined;
+  const one = above(within);
   const controllers = readFileSync(join(one, 'cgroup.controllers'), 'utf8').trim().split(' ');
   if (!CONTROLLERS.every((name) => controllers.includes(name))) return undefined;
   return { version: 2, folders: { memory: one, pids: one, cpu: one, cpuacct: one } };
@@ -210,12 +210,22 @@ function findHierarchy(proc: string): Hierarchy | undefined {
 
 const CONTROLLERS = ['memory', 'pids', 'cpu'];
 
+/** The name of the group in which a server puts itself. */
+const SERVER = 'server';
+
+/** The group above the one in which an earlier server, such as the one before a reload, has put itself and so its child. */
+function above(folder: string): string {
+  const parent = dirname(folder);
+  if (basename(folder) !== SERVER || !existsSync(join(parent, 'cgroup.procs'))) return folder;
+  return readFileSync(join(parent, 'cgroup.procs'), 'utf8').trim() === '' ? parent : folder;
+}
+
 /** A group of version 2 that has groups below it has no processes of its own, unless it is the machine's first one. */
 function delegate(folder: string): void {
   try {
     enable(folder);
   } catch {
-    const server = join(folder, 'server');
+    const server = join(folder, SERVER);
     makeFolder(server);
     for (const pid of readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
       writeFileSync(join(server, 'cgroup.procs'), pid);
