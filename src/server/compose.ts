@@ -43,6 +43,7 @@ import { Folders } from '../in-place/folders.js';
 import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
 import { Readiness } from '../lib/readiness.js';
+import { endInTurn } from '../lib/ends.js';
 import { Turns } from '../lib/turns.js';
 import { listed } from '../lib/words.js';
 import type { Logger } from '../logger.js';
@@ -362,6 +363,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const mender = new Mender({ store, serving, logger });
   readiness.watch('supervisor', () => mender.trouble);
 
+  /** What acts by itself, and what waits for work: ended in this order, before what it works with. */
+  const looking = [() => watcher.close(), () => mender.close(), () => maintenance.close(), () => backups.close()];
+  const waiting = [() => queue.close(), () => probe.close(), () => sleeper.close(), () => previews.close()];
+  const notEnded = (error: unknown): void => logger.error({ err: error }, 'A part of the server could not be closed.');
   return {
     host,
     controller: {
@@ -406,23 +411,13 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       maintenance.begin();
       backups.begin();
     },
-    async rest() {
-      await watcher.close();
-      await mender.close();
-      await maintenance.close();
-      await backups.close();
-      await deploys.stop();
-      await headStarts.close();
-      await adoption.close();
-    },
+    rest: () =>
+      endInTurn([...looking, () => deploys.stop(), () => headStarts.close(), () => adoption.close()], notEnded),
     async end({ keepApps }) {
-      await queue.close();
-      probe.close();
-      await sleeper.close();
-      await previews.close();
-      await (keepApps ? serving.leave() : serving.end());
-      await reader.close();
-      await redis?.stop();
+      await endInTurn(
+        [...waiting, () => (keepApps ? serving.leave() : serving.end()), () => reader.close(), () => redis?.stop()],
+        notEnded,
+      );
       if (!keepApps) groups?.remove();
     },
     async calm(limitMs) {
@@ -430,23 +425,22 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       await deploys.whenIdle(limitMs);
     },
     resume: queue.resume.bind(queue),
-    async handOver() {
-      await watcher.close();
-      await mender.close();
-      await maintenance.close();
-      await backups.close();
-      await deploys.interrupt();
-      await headStarts.close();
-      await adoption.close();
-      await queue.close();
-      probe.close();
-      await sleeper.close();
-      await previews.close();
-      await serving.handOver();
-      await store.handOver();
-      await reader.close();
-      await redis?.leave();
-    },
+    // Half of it is closed before the rest is: who could not close a part must not go on either.
+    handOver: () =>
+      endInTurn(
+        [
+          ...looking,
+          () => deploys.interrupt(),
+          () => headStarts.close(),
+          () => adoption.close(),
+          ...waiting,
+          () => serving.handOver(),
+          () => store.handOver(),
+          () => reader.close(),
+          () => redis?.leave(),
+        ],
+        notEnded,
+      ),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Entries, Switchboard } from '../gateway/switchboard.js';
 import type { RelayedUse } from '../gateway/target.js';
 import type { OpenedBy } from '../gateway/watch.js';
 import type { Claims } from '../lib/claims.js';
+import { endInTurn } from '../lib/ends.js';
 import type { Logger } from '../logger.js';
 import type { Config } from '../settings.js';
 import type { LogFolder } from '../store/log-folder.js';
@@ -125,10 +126,14 @@ export class Life implements Heir {
   /** Gives everything to the next server. Requests and WebSockets in progress go on through this one. */
   async handOver(): Promise<void> {
     this.#closing.abort();
-    await this.#measuring.close();
-    await this.composed.handOver();
-    this.#unfollow?.();
-    await this.doors.sessions.written();
+    const { logger } = this.#options;
+    const ends = [
+      () => this.#measuring.close(),
+      () => this.composed.handOver(),
+      () => this.#unfollow?.(),
+      () => this.doors.sessions.written(),
+    ];
+    await endInTurn(ends, (error) => logger.error({ err: error }, 'A part of the server could not be handed over.'));
   }
 
   /** Tells another one what still goes through this one, and asks it what this one does not decide any more. @returns what ends that */

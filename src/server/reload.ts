@@ -119,8 +119,9 @@ export class Reload {
       await changes.whenNone(LIMITS.lastChanges);
       board.hold('all');
       await this.#around.leave();
-      await life.handOver();
+      // From here on, only a new life can go on.
       this.#life = undefined;
+      await life.handOver();
       const relay = await next.serves(take, this.#belongings, LIMITS.takeOver);
       const { pid } = next;
       logger.info(`Reloaded: the server with pid ${pid} has taken over. This one ends with its last connection.`);
