@@ -8,6 +8,8 @@ export default defineConfig({
   test: {
     // Each file has a server of its own; two at once keep two cores busy and leave each other's time-outs alone.
     maxWorkers: 2,
+    // A provider of the tests is what it says that it must not be: without a database, and with default settings.
+    onConsoleLog: (text) => !text.includes('oidc-provider '),
     experimental: { fsModuleCache: true },
     projects: [
       // No module has a state of its own, so all files may share their threads: most of the time went into starting them.

@@ -6,17 +6,19 @@ What is left out or cannot be compiled is compiled when it is imported, as ever.
 is enough.
 
 STORE keeps what was compiled by the hash of its source, so an environment that shares packages with an earlier one is made
-without compiling them again. An entry begins with the hash of its content: one that a crash of the machine left incomplete is
+without compiling them again. A run that was killed is finished by the next one, which removes its drafts. An entry begins with the hash of its content: one that a crash of the machine left incomplete is
 not used.
 """
 import hashlib
 import importlib.util
 import marshal
 import os
+import re
 import sys
 import warnings
 
 TESTS = ("tests", "test")
+DRAFT = re.compile(r"\.pyc\.[0-9a-f]{16}$")
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -46,12 +48,14 @@ def main(folder, store=None):
 
 
 def sources(folder):
-    """The Python files below a folder, but for those of tests."""
+    """The Python files below a folder, but for those of tests. Removes what a run that was killed has left between them."""
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in TESTS]
         for name in names:
             if name.endswith(".py"):
                 yield os.path.join(place, name)
+            elif DRAFT.search(name) and os.path.basename(place) == "__pycache__":
+                os.remove(os.path.join(place, name))
 
 
 def compile_file(file, store):

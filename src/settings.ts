@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { BackupPlan } from './backup/backups.js';
 import { parsePlace, s3Access, type S3Access } from './backup/place.js';
 import { isLoopback, needsTwoOrigins, withPort } from './domain/access/origins.js';
+import { readProviders, type Provider } from './domain/access/provider.js';
 import { isProxyEntry } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
@@ -34,6 +35,8 @@ export interface Config {
   connections: { total: number; perAddress: number };
   /** The admin token, if set; otherwise the one stored in the data folder is used. */
   token: string | undefined;
+  /** Where people log in with the account of their company. */
+  providers: readonly Provider[];
   /** The token for `/metrics`; null = none is asked for; undefined = `/metrics` is not there. */
   metricsToken: string | null | undefined;
   /** The first and last port for apps. */
@@ -86,6 +89,8 @@ export interface Config {
   /** Backups that are made by themselves; undefined = none. And how S3 is reached, where that is set. */
   backup: BackupPlan | undefined;
   s3: S3Access | undefined;
+  /** The mail server for alerts, and the sender; undefined = no mail. */
+  mail: { url: string; from: string } | undefined;
   /** True if gallery pictures are screenshots, provided that Chromium is installed. */
   pictures: boolean;
   /** PATH and HOME for child processes. */
@@ -200,6 +205,8 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     );
   }
   const appsOrigin = readAppsOrigin(read('APPS_PORT'), read('APPS_BASE'), { bind, port, publicBase }, mistakes);
+  const { providers, mistakes: providerMistakes } = readProviders(read);
+  mistakes.push(...providerMistakes);
   const [s3, backupTo] = [s3Access(env), placeOf(read('BACKUP'), cwd)];
   if (backupTo?.startsWith('s3://') === true && (parsePlace(backupTo) === undefined || s3 === undefined))
     mistakes.push(
@@ -228,6 +235,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
     },
     token,
+    providers,
     metricsToken: metricsToken === 'none' ? null : metricsToken,
     ports,
     redisUrl,
@@ -274,6 +282,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
             key: oneOf('BACKUP_KEY', ['off', 'on']) === 'on',
           },
     s3,
+    mail: mailOf(read('SMTP_URL'), read('MAIL_FROM'), mistakes),
     pictures: oneOf('PICTURES', ['auto', 'off']) === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,
@@ -291,6 +300,17 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+/** The mail server and the sender, which need each other. */
+function mailOf(url: string | undefined, from: string | undefined, mistakes: string[]): Config['mail'] {
+  if (url === undefined && from === undefined) return undefined;
+  // It may hold a password, so it is not quoted.
+  if (url === undefined || !/^smtps?:$/.test(parseUrl(url)?.protocol ?? ''))
+    mistakes.push('STREAMLIT_HOST_SMTP_URL must be a URL such as smtps://user:password@mail.example.com.');
+  if (from === undefined || !/[^\s@<>]@[^\s@<>]/.test(from))
+    mistakes.push('STREAMLIT_HOST_MAIL_FROM must be an email address, such as Apps <apps@example.com>.');
+  return { url: url ?? '', from: from ?? '' };
 }
 
 /** A folder, made absolute, or a place in S3. */

@@ -1,4 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { AlertsOptions } from './alerts.js';
+import type { AuditOptions } from './audit.js';
 import type { Context, GlobalOptions } from './context.js';
 import type { BackupOptions } from './backup.js';
 import type { Verb } from './completion.js';
@@ -24,6 +26,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 /** The actions on roles in an app, and on accounts. */
 const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'grant', 'revoke'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
+const ALERT_ACTIONS = ['add', 'remove', 'test'];
 const RANGES = ['hour', 'day', 'week', 'month', 'year'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
@@ -122,6 +125,20 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('list the exceptions that an app printed, by type and place, with the newest traceback')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./errors.js')).errors(cli(command), app),
+    );
+  program
+    .command('alerts')
+    .addArgument(new Argument('[action]', 'the action (default: show alerts and destinations)').choices(ALERT_ACTIONS))
+    .argument(
+      '[args...]',
+      'add: the kind (email, webhook, slack, teams, discord, feishu, dingtalk or ntfy), and the address (default: prompted, or read from standard input, with a secret on the second line); remove, test: the id',
+    )
+    .option('--app <app>', 'the app (default: the machine and all apps)')
+    .option('--name <name>', 'add: what you call it')
+    .option('--only <rule...>', 'add: only these alerts, such as down or deploy-failed')
+    .description('show what is wrong, and add, remove or test a destination for alerts')
+    .action(async (action: string | undefined, words: string[], options: AlertsOptions, command: Command) =>
+      (await import('./alerts.js')).alerts(cli(command), action, words, options),
     );
   program
     .command('doctor')
@@ -388,6 +405,20 @@ export function createProgram(make: MakeContext, version: string): Command {
       async (action: string, email: string | undefined, words: string[], options: UserOptions, command: Command) =>
         (await import('./user.js')).user(cli(command), action, email, words, options),
     );
+  program
+    .command('audit')
+    .addArgument(
+      new Argument('[action]', 'verify: find changed or missing entries (default: list)').choices(['verify']),
+    )
+    .option('--who <who>', 'only entries of this person or token')
+    .option('--app <app>', 'only entries about this app')
+    .option('--contains <text>', 'only entries that contain this text')
+    .option('-n, --limit <n>', 'number of entries to show', wholeNumber(1_000), 50)
+    .description('show who did what on the server, or verify that nothing in the audit log was changed')
+    .action(async (action: string | undefined, options: AuditOptions, command: Command) => {
+      const { audit, verifyAudit } = await import('./audit.js');
+      await (action === 'verify' ? verifyAudit(cli(command)) : audit(cli(command), options));
+    });
   program
     .command('completion')
     .argument('<shell>', 'bash, zsh or fish')

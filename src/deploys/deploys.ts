@@ -6,6 +6,7 @@ import type { Layout } from '../domain/project/layout.js';
 import { canBecome, isPending, transition, type Release } from '../domain/app/release.js';
 import { isDiskFull, Refusal } from '../errors.js';
 import { asClause, capitalise } from '../lib/words.js';
+import type { Compiler } from '../environments/compiler.js';
 import { Repository } from '../store/repository.js';
 import type { Room } from '../store/room.js';
 import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
@@ -45,6 +46,8 @@ class CalledOff extends Error {
 export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
   /** Cleans up after each deploy. */
   pruner: Pick<Pruner, 'tidyAfter'>;
+  /** Compiles environments that serve. */
+  compiler: Pick<Compiler, 'add'>;
   room: Pick<Room, 'demand'>;
   logger: { info(facts: object, text: string): void; error(facts: object, text: string): void };
 }
@@ -305,7 +308,7 @@ export class Deploys {
   }
 
   async #runOne(app: App, release: Release): Promise<void> {
-    const { store, headStarts, logger } = this.#options;
+    const { store, headStarts, compiler, logger } = this.#options;
     const ongoing = await this.#ongoing.open(app.id, release.number);
     ongoing.begin();
     const { signal } = ongoing.abort;
@@ -334,6 +337,7 @@ export class Deploys {
     const after = findRelease(store.find(app.id) ?? app, release.number);
     const goesOn = this.#handingOver && after !== undefined && isPending(after.state);
     if (after !== undefined && !goesOn) this.#ongoing.close(app.id, after);
+    if (after?.state === 'live' && after.environment !== undefined) compiler.add(after.environment);
     await this.#options.pruner
       .tidyAfter(app.id)
       .catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));

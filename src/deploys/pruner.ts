@@ -1,4 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
+import type { Bytecode } from '../environments/bytecode.js';
 import type { Environments } from '../environments/environments.js';
 import { releasesToDrop } from '../domain/app/retention.js';
 import type { AppConfigs } from '../store/app-config.js';
@@ -17,7 +18,8 @@ export interface PrunerOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
-  environments: Pick<Environments, 'discard' | 'forgetBytecode'>;
+  environments: Pick<Environments, 'discard'>;
+  bytecode: Pick<Bytecode, 'prune'>;
   configs: Pick<AppConfigs, 'tidy'>;
   /** How many releases of an app that once served are kept, the live one included. */
   keep: number;
@@ -43,7 +45,7 @@ export class Pruner {
   async tidy(): Promise<void> {
     for (const app of this.#options.store.list()) await this.#tidyApp(app.id);
     await this.#tidyEnvironments();
-    await this.#options.environments.forgetBytecode(BYTECODE_MS);
+    await this.#options.bytecode.prune(BYTECODE_MS);
   }
 
   async #tidyApp(id: string): Promise<void> {
@@ -75,14 +77,14 @@ export class Pruner {
   }
 
   async #tidyEnvironments(): Promise<void> {
-    const { store, paths, environments, logger } = this.#options;
+    const { store, paths, environments, bytecode, logger } = this.#options;
     // An app whose record is repaired before the next start must find its environment.
     if (store.leftAlone.size > 0) return;
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {
       if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
       logger.info({ environment: name }, 'removed an unused environment');
-      await environments.forgetBytecode(BYTECODE_MS);
+      await bytecode.prune(BYTECODE_MS);
     }
   }
 }

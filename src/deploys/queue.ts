@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, Worker, type ConnectionOptions } from 'bullmq';
 import { messageOf } from '../errors.js';
+import { atMost } from '../lib/at-most.js';
 import type { Deploys } from './deploys.js';
 
 /** A job of a killed server is restarted after this time at most, in ms. */
@@ -96,8 +97,8 @@ export class DeployQueue {
     this.#closing = true;
     clearInterval(this.#timer);
     // Both would wait forever while Redis is away.
-    if (!(await within(CLOSE_MS, this.#worker.close()))) await within(CUT_MS, this.#worker.close(true));
-    await within(CUT_MS, this.#queue.close());
+    if (!(await atMost(CLOSE_MS, this.#worker.close()))) await atMost(CUT_MS, this.#worker.close(true));
+    await atMost(CUT_MS, this.#queue.close());
   }
 
   /** Under a name of its own, so that it is not taken for a job that Redis lists as active and has lost. */
@@ -119,16 +120,4 @@ export class DeployQueue {
     this.#trouble = { text: trouble, at: Date.now() };
     this.#options.logger.warn({ error: trouble }, 'the deploy queue reported an error');
   }
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const done = work.then(
-    () => true,
-    () => true, // It ended, if with an error: that is what was asked for.
-  );
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

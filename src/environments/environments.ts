@@ -8,7 +8,7 @@ import type { Wishes } from '../domain/python/for-installer.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
 import { satisfies } from '../domain/python/specifier.js';
 import { Turns } from '../lib/turns.js';
-import { Bytecode } from './bytecode.js';
+import { leaveUncompiled } from './compiler.js';
 import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import { Installer, type Tools } from './installer.js';
@@ -34,8 +34,6 @@ export interface EnvironmentsOptions {
   /** For work in progress; on the same file system as the root, and best within the cache. */
   tmp: string;
   tools: Tools;
-  /** The place of `compile.py`. */
-  compiler: string;
   /** What builds are put into, asked for each of them; nothing where there is none. */
   cage?: (() => Promise<BuildCage | undefined>) | undefined;
   /** Reads requirements, which anybody may have pushed. */
@@ -109,7 +107,6 @@ interface Job {
 /** The environments of all apps: one for each distinct (Python, dependencies), shared by all releases that want it. */
 export class Environments {
   readonly #options: EnvironmentsOptions;
-  readonly #bytecode: Bytecode;
   readonly #installer: Installer;
   readonly #jobs = new Map<string, Job>();
   /** By hash, so that none is removed between the moment it is found for a deploy and the note that it was wanted. */
@@ -118,8 +115,7 @@ export class Environments {
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
-    this.#bytecode = new Bytecode(options.cache);
-    this.#installer = new Installer(options.tools, options.cache, this.#bytecode, options.compiler, options.env);
+    this.#installer = new Installer(options.tools, options.cache, options.env);
   }
 
   /** The Python that the environments are made from. @throws Refusal `python-unusable` */
@@ -179,11 +175,6 @@ export class Environments {
       await utimes(path, new Date(), new Date());
       return true;
     });
-  }
-
-  /** Removes what was compiled for environments and not used for so long (ms). */
-  async forgetBytecode(unusedMs: number): Promise<void> {
-    await this.#bytecode.prune(unusedMs);
   }
 
   async #pythonFor({ python: wish, signal, onLine, onNote = onLine }: EnvironmentRequest): Promise<PythonFacts> {
@@ -334,6 +325,7 @@ export class Environments {
         `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
         { flag: 'wx' },
       );
+      await leaveUncompiled(made, workshop.cage !== undefined);
       // Another server of this folder may have been faster; processes that run from its environment keep what they have.
       if (!(await isComplete(path))) await replace(path, made, join(folder, 'old'));
     } catch (error) {

@@ -1,19 +1,10 @@
 import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import {
-  pipInstall,
-  pythonCompile,
-  pythonVenv,
-  uvCompile,
-  uvExport,
-  uvInstall,
-  uvVenv,
-} from '../domain/project/commands.js';
+import { pipInstall, pythonVenv, uvCompile, uvExport, uvInstall, uvVenv } from '../domain/project/commands.js';
 import type { Wishes } from '../domain/python/for-installer.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
 import { maskUrls } from '../lib/mask-urls.js';
-import type { Bytecode } from './bytecode.js';
 import { cachesIn, openCaches } from './caches.js';
 import { copyPipFiles, readUvSettings, type Variables } from './indexes.js';
 import { findPythons, readPython, type PythonFacts } from './pythons.js';
@@ -61,7 +52,7 @@ export interface Install {
 type Tell = (line: string) => void | Promise<void>;
 
 /** Runs one step: with the cache that builds share, with copies of what is in it, or with one of its own. */
-type Run = (argv: string[], onLine: Tell, cache: 'shared' | 'copied' | 'own', writable?: string[]) => Promise<void>;
+type Run = (argv: string[], onLine: Tell, cache: 'shared' | 'copied' | 'own') => Promise<void>;
 
 /** Settings of the surroundings that would lead an install somewhere else. */
 const ASTRAY = [
@@ -97,21 +88,15 @@ const ERROR = /^\s*(error:|×|ERROR:)/;
 export class Installer {
   readonly #tools: Tools;
   readonly #cache: string;
-  readonly #bytecode: Bytecode;
-  readonly #compiler: string;
   readonly #env: Variables;
 
   /**
    * @param cache what installers may keep between builds
-   * @param bytecode what was compiled before
-   * @param compiler the place of `compile.py`
    * @param env PATH, HOME and what the surroundings say of indexes, proxies and certificates
    */
-  constructor(tools: Tools, cache: string, bytecode: Bytecode, compiler: string, env: Variables) {
+  constructor(tools: Tools, cache: string, env: Variables) {
     this.#tools = tools;
     this.#cache = cache;
-    this.#bytecode = bytecode;
-    this.#compiler = compiler;
     this.#env = Object.fromEntries(Object.entries(env).filter(([name]) => !ASTRAY.includes(name)));
   }
 
@@ -185,7 +170,7 @@ export class Installer {
     await workshop.give();
     const deadline = performance.now() + limits.totalMs;
     const asked = askedOf(wishes, install.folder, { ...settings.env, ...this.#env });
-    const run: Run = async (argv, onLine, cache, more = []) => {
+    const run: Run = async (argv, onLine, cache) => {
       const env = {
         ...COMMON,
         // pip looks in all indexes for the newest version.
@@ -206,8 +191,8 @@ export class Installer {
         { argv, cwd: install.folder, env, timeoutMs, idleMs, signal, onSpawn, onLine },
         {
           vars: install.vars,
-          readOnly: [install.folder, this.#compiler, ...(uv === undefined ? [] : [uv])],
-          writable: [...more, ...(cache === 'own' ? (workshop.cage?.shared ?? []) : shared.folders)],
+          readOnly: [install.folder, ...(uv === undefined ? [] : [uv])],
+          writable: cache === 'own' ? (workshop.cage?.shared ?? []) : shared.folders,
         },
       );
     };
@@ -253,8 +238,6 @@ export class Installer {
       await refuseLinks(folder, python.executable);
     }
     if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
-    const bytecode = await this.#bytecode.open(workshop.cage?.uid);
-    await run(pythonCompile(python.executable, this.#compiler, folder, bytecode), tell, 'own', [bytecode]);
     return folder;
   }
 

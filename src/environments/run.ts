@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { hasCode, Refusal, type ErrorKind } from '../errors.js';
-import { lower } from '../lib/priority.js';
+import { lower, type Kind } from '../lib/priority.js';
 import { maskUrls } from '../lib/mask-urls.js';
 import { LineSplitter } from '../logs/lines.js';
 import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
@@ -33,6 +33,8 @@ export interface Command {
   /** How long its processes may take to end after TERM before they are killed, in ms; 5 s unless told. */
   graceMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** What it yields to; a build unless told. */
+  rank?: Kind;
   /** Puts it into a cage; its program is a path then. */
   cage?: ((what: Pick<CageSpec, 'command' | 'cwd' | 'environment'>) => Caged) | undefined;
   /** Called with each line of stdout and stderr. While it takes its time, the command waits: nothing piles up. */
@@ -97,7 +99,7 @@ interface Exit {
  * @throws CommandFailed where it ends with anything but 0, takes too long, is aborted or cannot be started
  */
 export async function runCommand(command: Command): Promise<{ ms: number }> {
-  const { argv, cwd, env, signal, graceMs = 5_000 } = command;
+  const { argv, cwd, env, signal, graceMs = 5_000, rank = 'build' } = command;
   const name = basename(argv[0] ?? '');
   if (signal?.aborted === true)
     throw new CommandFailed(argv, 'aborted', `${name} was not started because the work was cancelled.`);
@@ -112,7 +114,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', ...(caged === undefined ? [] : ['pipe' as const])],
   });
-  lower(child.pid, 'build');
+  lower(child.pid, rank);
   const exit = new Promise<Exit>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, exitSignal) => resolve({ code, signal: exitSignal }));
@@ -124,7 +126,7 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     const within = giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order).then(() =>
       descendantOf(pid, caged.around),
     );
-    void within.then((inner) => lower(inner, 'build'));
+    void within.then((inner) => lower(inner, rank));
   }
   if (pid === undefined)
     throw await cannotStart(

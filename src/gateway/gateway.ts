@@ -7,6 +7,7 @@ import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
 import type { Identity } from '../domain/access/identity.js';
+import type { Principal } from '../domain/access/principal.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest, dropCredentials } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
@@ -40,6 +41,8 @@ export interface GatewayOptions {
   wake: (app: string) => void;
   /** Returns whether a browser may open an app. */
   admit: (cookie: string | undefined, app: App) => Admission;
+  /** Called with who asks for an app, and whether they may open it. */
+  asked?: (request: IncomingMessage, app: App, admission: Admission) => void;
   /** Returns the URL of the login page that leads back to a path; undefined where a login there is not seen here. */
   loginUrl: (next: string) => string | undefined;
   /** Answers if no app can. */
@@ -60,8 +63,9 @@ export interface Again {
 /** Whether a browser may open an app. */
 export interface Admission {
   may: boolean;
-  loggedIn: boolean;
-  /** Who it is logged in as. */
+  /** Who it is logged in as, also with the admin token, which is nobody in particular. */
+  by: Principal | undefined;
+  /** Who apps are told that this is. */
   identity: Identity | undefined;
 }
 
@@ -95,6 +99,7 @@ export class Gateway {
     }
     this.#options.traffic?.request(app.id, request, response);
     const admission = this.#options.admit(request.headers.cookie, app);
+    this.#options.asked?.(request, app, admission);
     if (!admission.may) return this.#turnAway(request, response, asked, query, admission);
     const to = { ...asked, identity: admission.identity };
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
@@ -138,9 +143,9 @@ export class Gateway {
     response: ServerResponse,
     { id, rest }: AppRequest,
     query: string,
-    { loggedIn }: Admission,
+    { by }: Admission,
   ): void {
-    if (loggedIn) return this.#options.absent.answer(request, response, undefined);
+    if (by !== undefined) return this.#options.absent.answer(request, response, undefined);
     request.resume();
     const headers = { 'cache-control': 'no-store' };
     const login = isNavigation(request, rest) ? this.#options.loginUrl(`/apps/${id}${rest}${query}`) : undefined;
@@ -283,11 +288,12 @@ export class Gateway {
     asked: AppRequest,
     query: string,
   ): Promise<void> {
-    const { apps, routes, publicBase, admit } = this.#options;
+    const { apps, routes, publicBase, admit, asked: tell } = this.#options;
     const known = apps.find(asked.id);
     if (known === undefined || !isKnown(known) || isPrivate(asked.rest)) return refuse(socket, '404 Not Found');
     const admission = admit(request.headers.cookie, known);
-    if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');
+    tell?.(request, known, admission);
+    if (!admission.may) return refuse(socket, admission.by !== undefined ? '404 Not Found' : '401 Unauthorized');
     const to = { ...asked, identity: admission.identity };
     const may = this.#mayStill(request, to);
     if (!isOwnOrigin(request.headers.origin, request.headers.host, publicBase()))

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { IDENTITY_HEADERS, identityHeaders, type Identity } from '../domain/access/identity.js';
-import { SESSION_COOKIES } from '../store/sessions.js';
+import { OUR_COOKIES } from '../store/sessions.js';
 
 /** Headers of one connection, not of the message (https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1). */
 const HOP_BY_HOP = ['keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'];
@@ -116,7 +116,7 @@ export function cleanUpgrade(headers: IncomingHttpHeaders, appPath: string): voi
 function cleanOrigin(headers: IncomingHttpHeaders, appPath: string, cookie: string | undefined): void {
   for (const name of ORIGIN_WIDE) delete headers[name];
   const kept = (headers['set-cookie'] ?? [])
-    .filter((one) => !SESSION_COOKIES.includes(cookieName(one)))
+    .filter((one) => !OUR_COOKIES.includes(cookieName(one)))
     .map((one) => scopeCookie(one, appPath))
     .concat(cookie ?? []);
   if (kept.length === 0) delete headers['set-cookie'];
@@ -152,7 +152,7 @@ export function forApp(header: string | undefined): string | undefined {
   const seen = new Set<string>();
   const kept = header.split(';').filter((pair) => {
     const name = pair.split('=', 1)[0]?.trim() ?? '';
-    if (SESSION_COOKIES.includes(name) || (name !== '' && seen.has(name))) return false;
+    if (OUR_COOKIES.includes(name) || (name !== '' && seen.has(name))) return false;
     seen.add(name);
     return true;
   });

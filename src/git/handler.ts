@@ -7,6 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { isBrowser } from '../domain/access/browser.js';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import type { Rights } from '../domain/access/rights.js';
+import type { Audit } from '../host/audit.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
@@ -65,6 +66,8 @@ export interface GitHandlerOptions {
   repositories: GitRepositories;
   /** Decides who may do what. */
   rights: Pick<Rights, 'demand'>;
+  /** Writes down who did what. */
+  audit: Pick<Audit, 'pass' | 'login'>;
   pushes: Pushes;
   /** The minimal environment for git. */
   env: Readonly<Record<string, string>>;
@@ -113,12 +116,23 @@ export class GitHandler {
     if (match === null) return say(request, response, 404, 'Not found. App repositories are at /git/<id>.git.');
     const app = parseAppId(match[1] ?? '');
     const pushes = match[2] === 'git-receive-pack' || /[?&]service=git-receive-pack\b/.test(query);
-    this.#demand(principal, app, pushes);
-    if (pushes) this.#options.repositories.demandPushable(app);
-    request.setTimeout(IDLE_MS, () => request.destroy());
-    if (match[2] === 'info/refs')
-      return this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
-    return this.#serve(request, response, app, match[2] as Service, principal);
+    const { audit, visitor, repositories } = this.#options;
+    const verb = !pushes ? 'files' : repositories.find(app) === undefined ? 'create' : 'push';
+    await audit.pass(
+      {
+        ...{ by: principal, door: 'git', from: visitor(request).address, verb, app },
+        ...{ what: pushes ? 'push' : 'clone', reads: match[2] !== 'git-receive-pack' },
+      },
+      async () => {
+        if (pushes) repositories.demandPushable(app);
+        request.setTimeout(IDLE_MS, () => request.destroy());
+        if (match[2] === 'info/refs')
+          await this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
+        else await this.#serve(request, response, app, match[2] as Service, principal);
+        return { status: response.statusCode };
+      },
+      () => this.#demand(principal, app, pushes),
+    );
   }
 
   /** @throws Refusal where somebody may not read or push to the repository; `app-not-found` where they may not know of the app */
@@ -146,6 +160,7 @@ export class GitHandler {
     const principal = authenticate(authorization, check);
     // The right token always passes: behind a proxy everybody has the guesser's address.
     if (principal !== undefined) return principal;
+    this.#options.audit.login({ who: undefined, door: 'git', from: address, what: 'token' }, 'refused');
     attempts.demand(address);
     attempts.failed(address);
     return undefined;

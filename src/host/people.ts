@@ -1,5 +1,6 @@
 import {
   demandAdmin,
+  isInvited,
   newAccount,
   parseGroups,
   parsePersonName,
@@ -12,6 +13,8 @@ import { Attempts } from '../domain/access/attempts.js';
 import type { Identity } from '../domain/access/identity.js';
 import { parseEmail } from '../domain/access/email.js';
 import type { Principal } from '../domain/access/principal.js';
+import type { Provider } from '../domain/access/provider.js';
+import { logInWith, type Claims } from '../domain/access/provider-login.js';
 import { Refusal } from '../errors.js';
 import type { Passwords } from '../store/passwords.js';
 import type { Sessions } from '../store/sessions.js';
@@ -109,7 +112,7 @@ export class People {
   /** Makes a new invitation for somebody who has not used theirs. @throws Refusal `user-not-found`, `already-joined`, `user-disabled` */
   async invite(user: string, by: Principal): Promise<NewLink> {
     const account = this.#demandEnabled(user);
-    if (account.password === undefined) return this.#options.users.makeLink(account.id, 'invitation', by.name);
+    if (isInvited(account)) return this.#options.users.makeLink(account.id, 'invitation', by.name);
     const sentence = `${account.email} has joined already. Create a reset link if they forgot their password.`;
     throw new Refusal('conflict', 'already-joined', sentence);
   }
@@ -163,6 +166,18 @@ export class People {
       one.disabled || one.password !== account.password ? one : { ...one, ...raised, lastLoginAt: now },
     );
     return after.lastLoginAt === now ? principalOf(after) : undefined;
+  }
+
+  /**
+   * Logs somebody in whom a provider has told us, with an account that is made now if need be. A session never gains rights: where
+   * the provider makes somebody an admin, or no longer, the earlier ones end.
+   * @throws Refusal as `logInWith` does, `record-unreadable`
+   */
+  async logInWith(provider: Provider, claims: Claims): Promise<Principal> {
+    const { users, sessions } = this.#options;
+    const { before, after } = await users.put((all, fresh) => logInWith(provider, claims, all, fresh));
+    if (before !== undefined && before.admin !== after.admin) await sessions.endOf(after.id);
+    return principalOf(after);
   }
 
   /**

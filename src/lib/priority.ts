@@ -14,8 +14,12 @@ const RANKS = {
   git: { oomScore: 300, nice: 0 },
   app: { oomScore: 500, nice: 0 },
   build: { oomScore: 700, nice: 10 },
+  compile: { oomScore: 800, nice: 19 },
   picture: { oomScore: 900, nice: 15 },
 } satisfies Record<string, Rank>;
+
+/** A kind of program that the server starts. */
+export type Kind = keyof typeof RANKS;
 
 const SERVER_OOM_SCORE = -500;
 
@@ -25,7 +29,7 @@ const SERVER_OOM_SCORE = -500;
  * it. Where the system does not allow it, the program runs as it is.
  * @param pid undefined where it could not be started
  */
-export function lower(pid: number | undefined, kind: keyof typeof RANKS): void {
+export function lower(pid: number | undefined, kind: Kind): void {
   if (pid === undefined) return;
   const { oomScore, nice } = RANKS[kind];
   attempt(() => writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScore)));

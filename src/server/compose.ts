@@ -1,5 +1,6 @@
 import { realpath, rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
+import type { ConnectionOptions } from 'bullmq';
 import { EffectiveConfig } from '../app-config/effective.js';
 import { Masks } from '../app-config/masks.js';
 import { ProcessConfig } from '../app-config/process-config.js';
@@ -24,6 +25,8 @@ import { ThreadReader } from '../deploys/reader.js';
 import { reconcile } from '../deploys/reconcile.js';
 import { ReleaseSources } from '../deploys/release-source.js';
 import { RepositoryReleases } from '../deploys/repository-release.js';
+import { Bytecode } from '../environments/bytecode.js';
+import { Compiler } from '../environments/compiler.js';
 import { Environments } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
 import { machinePython } from '../environments/places.js';
@@ -42,11 +45,13 @@ import { FolderSource } from '../in-place/folder-source.js';
 import { Folders } from '../in-place/folders.js';
 import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
+import { Background } from '../lib/background.js';
 import { Readiness } from '../lib/readiness.js';
 import { endInTurn } from '../lib/ends.js';
 import { Turns } from '../lib/turns.js';
 import { listed } from '../lib/words.js';
 import type { Logger } from '../logger.js';
+import type { BuildCage } from '../environments/workshop.js';
 import type { PictureCage } from '../pictures/chromium.js';
 import { RedisProbe } from '../redis/probe.js';
 import { startRedis } from '../redis/server.js';
@@ -124,6 +129,10 @@ export interface Composed {
   /** What the server needs in order to deploy. */
   readiness: Readiness;
   backups: Backups;
+  /** What encrypts small files. */
+  vault: Vault;
+  /** How the queues reach Redis, and what their keys begin with. */
+  redis: { connection: ConnectionOptions; prefix: string };
   /** Asks Redis for an answer. @throws Error where there is none */
   ping(): Promise<void>;
   url: (app: string) => string;
@@ -207,19 +216,30 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const reader = new ThreadReader({ logger });
+  const cageOfBuilds = async (): Promise<BuildCage | undefined> => {
+    await settle();
+    return buildCage(cage, config.cageFolders);
+  };
   const environments = new Environments({
     root: paths.environments,
     tmp: paths.drafts,
     cache: paths.builds,
     tools,
-    compiler: join(dirname(launcher), 'compile.py'),
-    cage: async () => {
-      await settle();
-      return buildCage(cage, config.cageFolders);
-    },
+    cage: cageOfBuilds,
     gather: (...what) => reader.read(what[0], 'requirements', ...what),
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     env: buildEnv,
+  });
+  const bytecode = new Bytecode(paths.builds);
+  const compiler = new Compiler({
+    root: paths.environments,
+    tmp: paths.drafts,
+    script: join(dirname(launcher), 'compile.py'),
+    bytecode,
+    cage: cageOfBuilds,
+    demandRoom: () => room.demand(),
+    env: buildEnv,
+    logger,
   });
   const systemPackages = new SystemPackages({
     path: config.path,
@@ -274,6 +294,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     paths,
     git,
     environments,
+    bytecode,
     configs: appConfigs,
     keep: config.keptReleases,
     logger,
@@ -295,6 +316,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     configs: effective,
     masks,
     pruner,
+    compiler,
     readiness,
     room,
     optionLimits: config.optionLimits,
@@ -360,11 +382,20 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     previews: new AppPreviews({ store, apps, paths, git, deploys, inspector, previews }),
     masks,
   };
+  const chores = new Background((error) => logger.warn({ err: error }, 'the clean-up after the start failed'));
+  const tidy = async (): Promise<void> => {
+    await later.tidy('remove unused previews', () => previews.look());
+    await later.tidy('remove old releases', () => pruner.tidy());
+    await compiler.begin();
+  };
   const mender = new Mender({ store, serving, logger });
   readiness.watch('supervisor', () => mender.trouble);
 
   /** What acts by itself, and what waits for work: ended in this order, before what it works with. */
-  const looking = [() => watcher.close(), () => mender.close(), () => maintenance.close(), () => backups.close()];
+  const looking = [
+    ...[() => compiler.close(), () => chores.settled(), () => watcher.close(), () => mender.close()],
+    ...[() => maintenance.close(), () => backups.close()],
+  ];
   const waiting = [() => queue.close(), () => probe.close(), () => sleeper.close(), () => previews.close()];
   const notEnded = (error: unknown): void => logger.error({ err: error }, 'A part of the server could not be closed.');
   return {
@@ -394,6 +425,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     cage,
     readiness,
     backups,
+    vault,
+    redis: { connection, prefix },
     async ping() {
       const trouble = await probe.trouble();
       if (trouble !== undefined) throw new Error(trouble);
@@ -404,8 +437,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await folders.begin();
-      await later.tidy('remove unused previews', () => previews.look());
-      await later.tidy('remove old releases', () => pruner.tidy());
+      chores.own(tidy());
       queue.begin();
       mender.begin();
       maintenance.begin();

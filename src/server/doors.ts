@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
+import type { Alerts } from '../alerts/alerts.js';
 import { Attempts } from '../domain/access/attempts.js';
 import { authenticate, tokenOf, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { Rights } from '../domain/access/rights.js';
@@ -28,10 +29,13 @@ import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
+import { AuditLog } from '../store/audit-log.js';
 import { Credentials } from '../store/credentials.js';
+import { Audit } from '../host/audit.js';
 import { Access as AppAccess } from '../host/access.js';
 import { AccessTokens } from '../host/tokens.js';
 import { People } from '../host/people.js';
+import { Providers } from '../host/providers.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
@@ -69,6 +73,7 @@ export interface DoorsOptions {
   root: string;
   composed: Composed;
   measuring: Pick<Measuring, 'metrics' | 'errors'>;
+  alerts: Alerts;
   /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
@@ -97,6 +102,7 @@ export interface Doors {
   hooks: HookServer;
   gateway: Gateway;
   sessions: Sessions;
+  auditLog: AuditLog;
   pictures: Pictures;
 }
 
@@ -104,7 +110,7 @@ export interface Doors {
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
   const { metrics, errors } = options.measuring;
-  const { board, closing } = options;
+  const { board, closing, alerts } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -131,7 +137,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
   const proxies = new TrustedProxies(config.trustedProxies);
   const visitor = proxies.visitor.bind(proxies);
-  const { git, hooks } = openGit(options, { check, attempts, visitor, rights });
+  const auditLog = await AuditLog.open(paths.audit, { warn: (text) => logger.error(text) });
+  const audit = new Audit({ log: auditLog, rights });
+  const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
     apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, baseOf(publicBase()))?.principal;
@@ -156,6 +164,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       // One that has ended as well: it is nobody else's to see.
       looksLikeToken(tokenOf(authorization) ?? '') || authenticate(authorization, check) !== undefined,
     admit,
+    asked(request, app, { by, may }) {
+      if (by === undefined || rights.openingOf(app) === 'public') return;
+      audit.opened({ by, from: visitor(request).address, app: app.id }, may);
+    },
     // A login elsewhere is seen only at the same host name: cookies ignore ports, and nothing else.
     loginUrl: (next) =>
       new URL(publicBase()).hostname === new URL(appsBase()).hostname
@@ -196,6 +208,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     access: appAccess,
     tokens,
     rights,
+    audit,
+    auditLog,
     views,
     publicBase,
     url,
@@ -207,6 +221,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     usage: usageOf,
     metrics,
     errors,
+    alerts,
     logger,
   });
   const checks = checksOf({
@@ -221,8 +236,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     controller: composed.controller,
     publicBase,
     url,
-    access: { check, sessions, attempts, people },
+    access: { check, sessions, attempts, people, audit },
+    audit,
+    auditLog,
     people,
+    providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,
     rights,
@@ -231,6 +249,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     memoryOf: (mark) => usageOf(mark)?.memory,
     metrics,
     errors,
+    alerts,
     logger,
     pages: createPages(views, publicBase, rights),
     uploads,
@@ -276,12 +295,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
-  return { entry, appsEntry, hooks, gateway, sessions, pictures };
+  return { entry, appsEntry, hooks, gateway, sessions, auditLog, pictures };
 }
 
 function openGit(
   { paths, root, composed, changes, logger }: DoorsOptions,
-  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights'>,
+  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights' | 'audit'>,
 ): { git: GitHandler; hooks: HookServer } {
   const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
   const pushes = new Pushes({

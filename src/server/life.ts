@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { Happening } from '../domain/access/audit.js';
 import type { Release } from '../domain/app/release.js';
 import type { Entries, Switchboard } from '../gateway/switchboard.js';
 import type { RelayedUse } from '../gateway/target.js';
@@ -15,6 +16,8 @@ import type { ReloadResult } from '../web/api/route.js';
 import { composeHost, type Composed } from './compose.js';
 import { openDoors, type Doors } from './doors.js';
 import type { Later } from './later.js';
+import type { Alerts } from '../alerts/alerts.js';
+import { openAlerts } from './alerts.js';
 import { openMetrics, type Measuring } from './metrics.js';
 import { configFile } from './config-file.js';
 import type { Stop } from './stop.js';
@@ -50,6 +53,8 @@ export interface Heir {
   use(from: object, uses: Record<string, RelayedUse>): void;
   /** Returns who may keep their WebSockets. */
   may(visitors: OpenedBy[]): Promise<boolean[]>;
+  /** Writes down what somebody did through somebody else. */
+  note(happening: Happening): void;
   /** Follows a deploy. @returns the release as the deploy left it */
   attend(app: string, release: number, hear: (line: string) => void): Promise<Release>;
 }
@@ -63,18 +68,20 @@ export class Life implements Heir {
   readonly doors: Doors;
   readonly #options: LifeOptions;
   readonly #measuring: Measuring;
+  readonly #alerts: Alerts;
   /** Ends the event streams: their readers come back to the next server. */
   readonly #closing: AbortController;
   #unfollow: (() => void) | undefined;
 
   private constructor(
     options: LifeOptions,
-    parts: { composed: Composed; doors: Doors; measuring: Measuring; closing: AbortController },
+    parts: { composed: Composed; doors: Doors; measuring: Measuring; alerts: Alerts; closing: AbortController },
   ) {
     this.#options = options;
     this.composed = parts.composed;
     this.doors = parts.doors;
     this.#measuring = parts.measuring;
+    this.#alerts = parts.alerts;
     this.#closing = parts.closing;
   }
 
@@ -95,17 +102,19 @@ export class Life implements Heir {
       logger,
     });
     const measuring = openMetrics({ paths, composed, logger });
+    const alerts = openAlerts({ config, paths, composed, publicBase, logger });
     const closing = new AbortController();
     stop.asked.addEventListener('abort', () => closing.abort(), { once: true });
     const doors = await openDoors({
       ...options,
       composed,
       measuring,
+      alerts,
       publicBase,
       appsBase,
       closing: closing.signal,
     });
-    return new Life(options, { composed, doors, measuring, closing });
+    return new Life(options, { composed, doors, measuring, alerts, closing });
   }
 
   /** Who answers at each door. */
@@ -120,6 +129,7 @@ export class Life implements Heir {
     await later.attempt('accept pushes', () => this.doors.hooks.listen());
     this.#unfollow = logFolder?.follow(this.composed.store, paths, (text) => logger.warn(text));
     await later.attempt('record metrics', () => this.#measuring.begin());
+    await later.attempt('send alerts', () => this.#alerts.begin(this.#measuring));
     await this.composed.begin();
   }
 
@@ -128,10 +138,12 @@ export class Life implements Heir {
     this.#closing.abort();
     const { logger } = this.#options;
     const ends = [
+      () => this.#alerts.close(),
       () => this.#measuring.close(),
       () => this.composed.handOver(),
       () => this.#unfollow?.(),
       () => this.doors.sessions.written(),
+      () => this.doors.auditLog.handOver(),
     ];
     await endInTurn(ends, (error) => logger.error({ err: error }, 'A part of the server could not be handed over.'));
   }
@@ -149,6 +161,7 @@ export class Life implements Heir {
     }, TELL_MS).unref();
     // Before anything else: an app with open pages must not seem unused.
     heir.use(this, told);
+    this.doors.auditLog.passTo((happening) => heir.note(happening));
     void deploys.attend(({ app, release }, hear) => heir.attend(app, release, hear));
     return () => {
       clearInterval(tell);
@@ -157,6 +170,10 @@ export class Life implements Heir {
 
   use(from: object, uses: Record<string, RelayedUse>): void {
     this.composed.serving.relay(from, uses);
+  }
+
+  note(happening: Happening): void {
+    this.doors.auditLog.append(happening);
   }
 
   may(visitors: OpenedBy[]): Promise<boolean[]> {
@@ -171,8 +188,10 @@ export class Life implements Heir {
 
   /** Ends everything, once no more requests can come in. */
   async end(options: { keepApps: boolean }): Promise<void> {
+    await this.#alerts.close();
     await this.#measuring.close();
     await this.composed.end(options);
+    await this.doors.auditLog.close();
     this.#unfollow?.();
   }
 }

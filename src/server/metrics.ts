@@ -16,6 +16,9 @@ import type { Composed } from './compose.js';
 export interface Measuring {
   metrics: Metrics;
   errors: Errors;
+  /** What reports it as it happens. */
+  happenings: Happenings;
+  recorder: Recorder;
   /** Opens the store and begins to measure. One server at a time may have it open. */
   begin(): Promise<void>;
   /** Writes what is left, and lets go of the store. */
@@ -57,6 +60,8 @@ export function openMetrics(options: {
   return {
     metrics: new Metrics({ store, recorder, apps: composed.store, warn }),
     errors,
+    happenings,
+    recorder,
     async begin() {
       try {
         await store.open(Date.now());

@@ -1,5 +1,6 @@
 import type { Server as NetServer } from 'node:net';
 import { z } from 'zod';
+import { happeningSchema as happening } from '../domain/access/audit.js';
 import type { Address } from '../gateway/listener.js';
 import type { RelayAddress } from '../gateway/relay.js';
 import type { Door } from '../gateway/switchboard.js';
@@ -57,6 +58,7 @@ export class Predecessor {
     const peer = this.#peer;
     peer.serve('use', (data) => void life.use(this, uses.parse(data)));
     peer.gone.addEventListener('abort', () => life.use(this, {}));
+    peer.serve('note', (data) => void life.note(happening.parse(data)));
     peer.serve('may', async (data) => ({
       value: await life.may(visitors.parse(data).map(({ app, cookie }) => ({ app, cookie }))),
     }));

@@ -66,6 +66,7 @@ function heirBehind(peer: Peer): Heir {
   });
   return {
     use: (_, uses) => peer.tell('use', uses),
+    note: (happening) => peer.tell('note', happening),
     async may(visitors) {
       const { value } = await peer.call('may', visitors).catch(() => ({ value: [] }));
       return value as boolean[];

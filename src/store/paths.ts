@@ -33,6 +33,10 @@ export class Paths {
   get metrics(): string {
     return join(this.data, 'metrics');
   }
+  /** What is wrong, who was told, and where the machine's alerts are sent. */
+  get alerts(): string {
+    return join(this.data, 'alerts');
+  }
   /**
    * What package installers keep between builds, and environments in the making: in one folder, so that a build can link files
    * from one to the other in its cage.
@@ -63,6 +67,10 @@ export class Paths {
   /** An empty repository, served before the first push to an app that does not exist yet. */
   get emptyRepository(): string {
     return join(this.run, 'empty.git');
+  }
+  /** Who did what. */
+  get audit(): string {
+    return join(this.data, 'audit');
   }
   /** The accounts of people, and their open invitations. */
   get users(): string {

@@ -9,9 +9,12 @@ import { hasCode, messageOf } from '../errors.js';
 /** The cookie of a console session. No app ever sees it or may set it. */
 export const SESSION_COOKIE = 'streamlit_host_session';
 
-/** The same under every name that it has, which depends on the public base. */
-export const SESSION_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].map(
-  (prefix) => prefix + SESSION_COOKIE,
+/** The cookie of a login with a provider that has begun. No app ever sees it or may set it either. */
+export const LOGIN_COOKIE = 'streamlit_host_login';
+
+/** Both under every name that they have, which depends on the public base. */
+export const OUR_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].flatMap((prefix) =>
+  [SESSION_COOKIE, LOGIN_COOKIE].map((name) => prefix + name),
 );
 
 /** How long a session lasts (ms) after it was last used. */
@@ -36,6 +39,8 @@ const sessionSchema = z.object({
   name: z.string(),
   /** The account that logged in; not there = the admin token did. */
   account: z.string().optional(),
+  /** The provider that they logged in with. */
+  provider: z.string().optional(),
   createdAt: z.number(),
   usedAt: z.number(),
 });
@@ -53,6 +58,8 @@ export interface Session {
   name: string;
   /** Their account; undefined for the admin token. */
   account?: string;
+  /** The provider that they logged in with. */
+  provider?: string;
   /** What a page must send back with every change, to prove that it was given this page and not only the cookie. */
   csrf: string;
 }
@@ -61,6 +68,7 @@ export interface Session {
 export interface SessionOwner {
   name: string;
   account?: string;
+  provider?: string;
 }
 
 /** A code that logs in once. */
@@ -114,11 +122,15 @@ export class Sessions {
    * make room on, it lasts until the server ends.
    * @returns its id, for a cookie
    */
-  async begin({ name, account }: SessionOwner): Promise<string> {
+  async begin({ name, account, provider }: SessionOwner): Promise<string> {
     const id = randomBytes(32).toString('base64url');
     const now = this.#now();
     const hash = hashOf(id);
-    const owner = account === undefined ? { name } : { name, account };
+    const owner = {
+      name,
+      ...(account === undefined ? {} : { account }),
+      ...(provider === undefined ? {} : { provider }),
+    };
     this.#sessions.set(hash, { hash, ...owner, createdAt: now, usedAt: now });
     this.#forgetOld();
     await this.#save().catch((error: unknown) => this.#cannotWrite(error));
@@ -139,8 +151,13 @@ export class Sessions {
       this.#sessions.set(hash, { ...session, usedAt: now });
       this.#save().catch((error: unknown) => this.#cannotWrite(error));
     }
-    const { name, account } = session;
-    return { name, ...(account === undefined ? {} : { account }), csrf: csrfOf(id) };
+    const { name, account, provider } = session;
+    return {
+      name,
+      ...(account === undefined ? {} : { account }),
+      ...(provider === undefined ? {} : { provider }),
+      csrf: csrfOf(id),
+    };
   }
 
   /** Returns whether a session has not ended; this does not count as a use of it. */

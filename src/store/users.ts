@@ -84,7 +84,7 @@ export class Users {
   /** Adds an account. @throws Refusal `email-taken` */
   async add(make: (id: string, now: Date) => Account): Promise<Account> {
     return this.#record.change((content) => {
-      const account = make(randomBytes(9).toString('base64url'), new Date(this.#now()));
+      const account = make(newId(), new Date(this.#now()));
       demandFree(content.accounts, account);
       return [{ ...content, accounts: [...content.accounts, account] }, account];
     });
@@ -100,6 +100,26 @@ export class Users {
       const after = change(before, content.accounts);
       demandFree(content.accounts, after);
       return [{ ...content, accounts: content.accounts.map((one) => (one.id === before.id ? after : one)) }, after];
+    });
+  }
+
+  /**
+   * Adds an account or changes one, as decided by the newest state, in its turn.
+   * @param decide with an id and a time for an account that is new
+   * @throws Refusal `email-taken`, and whatever decides throws
+   */
+  async put(
+    decide: (all: readonly Account[], fresh: { id: string; now: Date }) => Account,
+  ): Promise<{ before: Account | undefined; after: Account }> {
+    return this.#record.change((content) => {
+      const after = decide(content.accounts, { id: newId(), now: new Date(this.#now()) });
+      demandFree(content.accounts, after);
+      const before = this.find(after.id);
+      const others = content.accounts.filter((one) => one.id !== after.id);
+      return [
+        { ...content, accounts: [...others, after] },
+        { before, after },
+      ];
     });
   }
 
@@ -145,6 +165,10 @@ export class Users {
       return [{ accounts, links }, after];
     });
   }
+}
+
+function newId(): string {
+  return randomBytes(9).toString('base64url');
 }
 
 /** @throws Refusal `email-taken` */

@@ -7,6 +7,9 @@ import { Turns } from '../lib/turns.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import type { Paths } from './paths.js';
 
+/** Stands for an app where a file belongs to the machine; no app can have this id. */
+export const MACHINE = ':machine';
+
 /** What the names of encrypted files end with. */
 const SEALED = '.enc';
 const CIPHER = 'aes-256-gcm';
@@ -36,7 +39,7 @@ export interface Rotation {
 }
 
 /**
- * Small files of apps, encrypted with AES-256-GCM under a key that lies beside them in the data folder, readable by its
+ * Small files of apps and of the machine, encrypted with AES-256-GCM under a key that lies beside them in the data folder, readable by its
  * owner alone. Each is bound to its app and its name, so that none can be put in another's place. The key is read for every
  * use: it is needed rarely, and a key file that is put back heals everything at once.
  */
@@ -186,14 +189,13 @@ export class Vault {
   /** Every encrypted file of every app. */
   async #files(): Promise<{ app: string; name: string }[]> {
     const folders = await readdir(this.#paths.apps, { withFileTypes: true }).catch(ifThere([]));
+    const apps = folders.filter((folder) => folder.isDirectory()).map(({ name }) => name);
     const found = await Promise.all(
-      folders
-        .filter((folder) => folder.isDirectory())
-        .map(async ({ name: app }) =>
-          (await readdir(this.#paths.app(app)).catch(ifThere<string[]>([])))
-            .filter((file) => file.endsWith(SEALED))
-            .map((file) => ({ app, name: file.slice(0, -SEALED.length) })),
-        ),
+      [...apps, MACHINE].map(async (app) =>
+        (await readdir(this.#folder(app)).catch(ifThere<string[]>([])))
+          .filter((file) => file.endsWith(SEALED))
+          .map((file) => ({ app, name: file.slice(0, -SEALED.length) })),
+      ),
     );
     return found.flat();
   }
@@ -208,7 +210,11 @@ export class Vault {
   }
 
   #path(app: string, name: string): string {
-    return join(this.#paths.app(app), `${name}${SEALED}`);
+    return join(this.#folder(app), `${name}${SEALED}`);
+  }
+
+  #folder(app: string): string {
+    return app === MACHINE ? this.#paths.alerts : this.#paths.app(app);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Identity } from '../domain/access/identity.js';
+import type { Principal } from '../domain/access/principal.js';
 import type { Rights } from '../domain/access/rights.js';
 import type { App } from '../domain/app/app.js';
 import type { People } from '../host/people.js';
@@ -8,8 +9,8 @@ import type { Base } from './session-cookie.js';
 /** Whether a browser may open an app, and who it is logged in as. */
 export interface Admission {
   may: boolean;
-  /** True where it is logged in, also with the admin token, which is nobody in particular. */
-  loggedIn: boolean;
+  /** Who it is logged in as, also with the admin token, which is nobody in particular. */
+  by: Principal | undefined;
   identity: Identity | undefined;
 }
 
@@ -31,7 +32,7 @@ export function admitter({
     const by = cookie === undefined ? undefined : sessionFrom(cookie, { sessions, people }, base())?.principal;
     return {
       may: rights.mayOpen(by, app),
-      loggedIn: by !== undefined,
+      by,
       identity: by?.account === undefined ? undefined : people.identity(by.account),
     };
   };

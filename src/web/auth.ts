@@ -1,5 +1,6 @@
 import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
+import type { Audit } from '../host/audit.js';
 import type { People } from '../host/people.js';
 import { adminToken, authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import type { Attempts } from '../domain/access/attempts.js';
@@ -17,6 +18,8 @@ export interface Access {
   sessions: Sessions;
   people: Pick<People, 'principal' | 'logIn'>;
   attempts: Attempts;
+  /** Writes down who logs in. */
+  audit: Pick<Audit, 'login'>;
   /** How much later (ms) an address that has used up its budget learns that a token is wrong; 2 s by default. */
   slowMs?: number;
 }
@@ -91,8 +94,8 @@ export function guardApi(access: Access, base: () => Base): Middleware {
   };
 }
 
-/** The pages of the console for who is not logged in yet: the login, and those of invitations and reset links. */
-const OPEN = /^\/console\/(login|join)\/?$/i;
+/** The pages of the console for who is not logged in yet: the logins, and those of invitations and reset links. */
+const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join)\/?$/i;
 
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';
@@ -177,7 +180,7 @@ export function demandNobodyElse(
 /** Begins a session of somebody who has proven who they are; it gets a new id. @throws Refusal `logged-in-already` */
 export async function beginSession(
   ctx: Context,
-  { sessions, people }: Pick<Access, 'sessions' | 'people'>,
+  { sessions, people, audit }: Pick<Access, 'sessions' | 'people' | 'audit'>,
   base: Base,
   owner: SessionOwner,
 ): Promise<void> {
@@ -185,6 +188,8 @@ export async function beginSession(
   // End the earlier session of this browser, which somebody else may have planted.
   for (const id of cookies(ctx, base)) await sessions.end(id);
   setCookie(ctx, await sessions.begin(owner), base);
+  const by = owner.provider === undefined ? '' : ` with ${owner.provider}`;
+  audit.login({ who: owner, from: ctx.ip, what: `log in${by}` }, 'ok');
 }
 
 /** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts */
@@ -242,15 +247,20 @@ async function slowDown(ctx: Context, { attempts, slowMs = SLOW_MS }: Access): P
   attempts.failed(ctx.ip);
 }
 
-/** Ends this browser's session. */
-export async function signOut(ctx: Context, access: Access, base: Base): Promise<void> {
-  for (const id of cookies(ctx, base)) await access.sessions.end(id);
+/** Ends this browser's session. @returns the provider that it was begun with */
+export async function signOut(ctx: Context, access: Access, base: Base): Promise<string | undefined> {
+  const ids = cookies(ctx, base);
+  const found = ids.flatMap((id) => access.sessions.find(id) ?? []);
+  for (const id of ids) await access.sessions.end(id);
   setCookie(ctx, '', base, 0);
+  for (const who of found) access.audit.login({ who, from: ctx.ip, what: 'log out' }, 'ok');
+  return found.find(({ provider }) => provider !== undefined)?.provider;
 }
 
 async function byToken(ctx: Context, access: Access, header: string): Promise<SignedIn> {
   const principal = authenticate(header, access.check);
   if (principal === undefined) {
+    access.audit.login({ who: undefined, door: 'api', from: ctx.ip, what: 'token' }, 'refused');
     await slowDown(ctx, access);
     throw new Refusal(
       'unauthorised',

@@ -3,12 +3,15 @@ import type { Context } from 'koa';
 import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
 import { beginSession, demandNobodyElse, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
+import type { Provider } from '../domain/access/provider.js';
 import type { Base } from './session-cookie.js';
 import { parseUrl } from '../lib/parse-url.js';
 
 export interface LoginOptions {
   access: Access;
   people: People;
+  /** The providers that people can log in with. */
+  providers: readonly Provider[];
   base: () => Base;
   /** The login page. */
   page(model: LoginModel): string;
@@ -24,11 +27,17 @@ export interface LoginModel {
   next: string;
   /** True where there are accounts: then it asks for an email address and a password first. */
   accounts: boolean;
+  /** True where there is another way to log in than the admin token. */
+  others: boolean;
   /** The email address that was typed. */
   email: string;
-  /** Why the last try failed, and of which of its two forms. */
+  /** Other ways to log in, each a link. */
+  providers: { name: string; href: string }[];
+  /** The provider that a person who has just logged out is still logged in with, and where they log out there. */
+  elsewhere: { name: string; href: string } | undefined;
+  /** Why the last try failed, and of which of its ways. */
   error: string | undefined;
-  failed: 'token' | 'password' | undefined;
+  failed: 'token' | 'password' | 'provider' | undefined;
 }
 
 /** What the page of an invitation or a reset link shows. */
@@ -44,8 +53,17 @@ export interface JoinModel {
   elsewhere: boolean;
 }
 
+/** The routes of the login page, and what those of providers share with them. */
+export interface Login {
+  router: Router;
+  /** Where a login leads to, from what a request says. */
+  nextOf: (value: unknown) => string;
+  /** Shows the login page with why a login with a provider failed. */
+  refuse: (ctx: Context, next: string, refusal: Refusal) => void;
+}
+
 /** The ways into the console and out of it: the login page, the one-use links, and the button "Log out". */
-export function loginRoutes(options: LoginOptions): Router {
+export function loginRoutes(options: LoginOptions): Login {
   const { access, base, people } = options;
   const nextOf = (value: unknown): string => placeOf(value, options.needsLogin);
   const router = new Router({ sensitive: true });
@@ -56,7 +74,11 @@ export function loginRoutes(options: LoginOptions): Router {
     // The link stands in a terminal, and is clicked again by who is in already: it must not say that they are not.
     if (ctx.method !== 'HEAD' && sessionFrom(ctx.headers.cookie, access, base()) !== undefined) return leave(ctx, next);
     // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
-    if (typeof code !== 'string' || ctx.method === 'HEAD') return show(ctx, { next });
+    if (typeof code !== 'string' || ctx.method === 'HEAD') {
+      const left = options.providers.find(({ id }) => id === ctx.query.left);
+      const elsewhere = left && { name: left.name, href: `${base().path}/console/login/${left.id}/logout` };
+      return show(ctx, { next, elsewhere });
+    }
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
     const error =
       'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.';
@@ -74,6 +96,9 @@ export function loginRoutes(options: LoginOptions): Router {
           ? { email: typed, password }
           : undefined;
     if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
+    const who = people.list().find((one) => 'password' in (proof ?? {}) && one.email === typed.trim().toLowerCase());
+    const known = who && { name: who.email, account: who.id };
+    access.audit.login({ who: known, from: ctx.ip, what: 'log in' }, 'refused');
     if (proof !== undefined && 'password' in proof)
       show(ctx, { next, email: typed, error: 'Wrong email address or password.', failed: 'password' });
     else show(ctx, { next, error: 'Invalid token.', failed: 'token' });
@@ -106,18 +131,38 @@ export function loginRoutes(options: LoginOptions): Router {
   });
 
   router.post('/console/logout', async (ctx) => {
-    await signOut(ctx, access, base());
+    const provider = await signOut(ctx, access, base());
     ctx.status = 303;
-    ctx.redirect(`${base().path}/console/login`);
+    ctx.redirect(`${base().path}/console/login${provider === undefined ? '' : `?left=${provider}`}`);
   });
 
-  return router;
+  return {
+    router,
+    nextOf,
+    refuse: (ctx, next, { message, status }) => show(ctx, { next, error: message, failed: 'provider' }, status),
+  };
 
-  function show(ctx: Context, model: { next: string } & Partial<LoginModel>): void {
-    ctx.status = model.error === undefined ? 200 : 401;
+  function show(
+    ctx: Context,
+    model: { next: string } & Partial<LoginModel>,
+    status = model.error === undefined ? 200 : 401,
+  ): void {
+    ctx.status = status;
     ctx.type = 'html';
-    const accounts = people.list().length > 0;
-    ctx.body = options.page({ accounts, email: '', error: undefined, failed: undefined, ...model });
+    const { providers } = options;
+    const all = people.list();
+    // Where everybody comes by a provider, nobody is asked for a password that they do not have.
+    const accounts = providers.length === 0 ? all.length > 0 : all.some(({ password }) => password !== undefined);
+    ctx.body = options.page({
+      accounts,
+      others: accounts || providers.length > 0,
+      providers: providers.map(({ id, name }) => ({
+        name,
+        href: `${base().path}/console/login/${id}?next=${encodeURIComponent(model.next)}`,
+      })),
+      ...{ email: '', elsewhere: undefined, error: undefined, failed: undefined },
+      ...model,
+    });
   }
 
   function showJoin(ctx: Context, code: string, refusal?: Refusal): void {

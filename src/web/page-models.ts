@@ -78,6 +78,8 @@ export interface AccountView {
   disabled: boolean;
   /** True until its person has chosen a password. */
   invited: boolean;
+  /** False for who logs in with a provider alone. */
+  hasPassword: boolean;
   lastLogin: TimeView | undefined;
   /** True for the account of the person who looks. */
   self: boolean;
@@ -86,7 +88,7 @@ export interface AccountView {
 /** What an app's pages share: its head, and which tab is the current one. */
 interface AppPage {
   app: AppView;
-  tab: 'overview' | 'logs' | 'metrics' | 'errors' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
+  tab: 'overview' | 'logs' | 'metrics' | 'errors' | 'alerts' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
   notice: Notice | undefined;
 }
 
@@ -117,6 +119,19 @@ export interface PlotView {
   rows: { time: string; cells: string[] }[];
 }
 
+/** An entry of the audit log. */
+export interface AuditEntryView {
+  at: TimeView;
+  who: string;
+  door: string;
+  from: string;
+  what: string;
+  app: string;
+  about: string;
+  result: string;
+  bad: boolean;
+}
+
 /** What the pages with plots share. */
 interface PlotsPage {
   ranges: RangeView[];
@@ -126,6 +141,45 @@ interface PlotsPage {
   source: string;
   /** The steps of the plots, in s. */
   step: number;
+}
+
+/** What is wrong, and where alerts are sent. */
+export interface AlertsView {
+  /** Where the forms are sent to. */
+  action: string;
+  /** Of the machine: with those of all apps. */
+  machine: boolean;
+  mayChange: boolean;
+  problems: { title: string; app: string; text: string; since: TimeView }[];
+  destinations: {
+    id: string;
+    kind: string;
+    title: string;
+    address: string;
+    rules: string;
+    /** The last message to it; undefined where there was none. */
+    last: { text: string; bad: boolean; time: TimeView } | undefined;
+  }[];
+  deliveries: {
+    title: string;
+    lines: string[];
+    destination: string;
+    state: string;
+    bad: boolean;
+    note: string;
+    time: TimeView;
+  }[];
+  /** The webhook that was just added: its secret is shown once. */
+  made: { title: string; secret: string } | undefined;
+  kinds: { name: string; title: string; chosen: boolean }[];
+  rules: { name: string; title: string; chosen: boolean }[];
+  name: string;
+  address: string;
+  mails: boolean;
+  /** True where the person may add destinations in private networks. */
+  anywhere: boolean;
+  error: string | undefined;
+  field: string | undefined;
 }
 
 /** The figures of a release. */
@@ -208,6 +262,15 @@ export interface Pages {
     error: string | undefined;
     field: string | undefined;
   };
+  'console/audit': {
+    entries: AuditEntryView[];
+    /** The page with older entries. */
+    older: string | undefined;
+    /** What was searched for. */
+    who: string;
+    app: string;
+    q: string;
+  };
   'console/metrics': AppPage & PlotsPage & { releases: ReleaseMetricsView[] };
   'console/errors': AppPage & {
     mayClear: boolean;
@@ -226,6 +289,8 @@ export interface Pages {
       traceback: string;
     }[];
   };
+  'console/alerts': AppPage & { alerts: AlertsView };
+  'console/machine-alerts': { alerts: AlertsView; summary: string; notice: Notice | undefined };
   'console/machine': PlotsPage & {
     summary: string;
     sort: 'memory' | 'cpu';

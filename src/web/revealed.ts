@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { about } from './audited.js';
 import { signedIn } from './auth.js';
 
 /**
@@ -14,5 +15,6 @@ export function noteRevealed(
   name?: string,
 ): void {
   const facts = { app, by: signedIn(ctx).principal.name, ip: ctx.ip, ...(name === undefined ? {} : { name }) };
+  about(ctx, `reveal ${name ?? what}`);
   logger.info(facts, `the ${what} of an app were revealed`);
 }

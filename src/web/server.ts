@@ -1,10 +1,12 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa, { type Middleware } from 'koa';
 import helmet from 'koa-helmet';
+import type { Audit } from '../host/audit.js';
 import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
+import type { Providers } from '../host/providers.js';
 import type { Errors } from '../metrics/errors.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Controller } from '../in-place/controller.js';
@@ -21,6 +23,7 @@ import type { MemoryOf } from './api/present.js';
 import { linksOf } from './links.js';
 import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { answerErrors, isApi } from './problem.js';
+import { providerLoginRoutes } from './provider-login.js';
 import { baseOf } from './session-cookie.js';
 
 /** The most bytes of one upload, unless told. */
@@ -43,11 +46,17 @@ export interface WebOptions {
   url: (app: string) => string;
   access: Access;
   people: People;
+  /** Where people log in with the account of their company. */
+  providers: Providers;
   /** Gives roles in apps. */
   appAccess: AppAccess;
   tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
+  /** Asks, and writes down who did what. */
+  audit: Audit;
+  /** What was written down. */
+  auditLog: ApiContext['auditLog'];
   /** Where the logs are. */
   logs: Pick<Paths, 'runLog' | 'buildLog'>;
   /** What an app's process uses. */
@@ -56,6 +65,8 @@ export interface WebOptions {
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
   errors: Pick<Errors, 'of' | 'clear'>;
+  /** Where alerts are sent, and what is wrong. */
+  alerts: ApiContext['alerts'];
   logger: Logger;
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
@@ -116,6 +127,8 @@ export function createWeb(options: WebOptions): RequestListener {
     access: options.appAccess,
     tokens: options.tokens,
     rights: options.rights,
+    audit: options.audit,
+    auditLog: options.auditLog,
     controller: options.controller,
     publicBase: () => options.publicBase(),
     links: () => linksOf(options.publicBase(), options.url),
@@ -123,6 +136,7 @@ export function createWeb(options: WebOptions): RequestListener {
     memoryOf: options.memoryOf,
     metrics: options.metrics,
     errors: options.errors,
+    alerts: options.alerts,
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),
@@ -140,12 +154,23 @@ export function createWeb(options: WebOptions): RequestListener {
   const login = loginRoutes({
     access,
     people: options.people,
+    providers: options.providers.list(),
     base,
     page: (model) => pages.login(model),
     needsLogin: (app) => options.rights.needsLogin(app),
     joinPage: (model) => pages.join(model),
   });
-  const consoleParts = [guardConsole(access, base), login.routes() as Middleware, ...(options.console ?? [])];
+  const { people, providers } = options;
+  const providerLogin = providerLoginRoutes({
+    ...{ access, people, providers, base, publicBase: () => options.publicBase() },
+    ...{ nextOf: login.nextOf, refuse: login.refuse },
+  });
+  const consoleParts = [
+    guardConsole(access, base),
+    login.router.routes() as Middleware,
+    providerLogin.routes() as Middleware,
+    ...(options.console ?? []),
+  ];
   for (const middleware of consoleParts) app.use(below(isConsole, middleware));
 
   const handle = app.callback();

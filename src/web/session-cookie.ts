@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
+import { LOGIN_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
 
 /** What the public base says about cookies and origins. */
 export interface Base {
@@ -25,31 +25,53 @@ export function cookies(ctx: Context, base: Base): string[] {
  * so all are looked at: none hides the real one.
  */
 export function sessionsIn(header: string, base: Base): string[] {
-  const name = cookieOf(base);
-  const ids = header
-    .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${name}=`))
-    .map((pair) => pair.slice(name.length + 1))
-    .filter((id) => /^[\w-]{43}$/.test(id));
+  const ids = valuesIn(header, cookieOf(base)).filter((id) => /^[\w-]{43}$/.test(id));
   return [...new Set(ids)];
 }
 
+function valuesIn(header: string, name: string): string[] {
+  return header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1));
+}
+
 /**
- * The name of the session's cookie. A browser takes the prefixes only from a secure page; `__Host-` for no narrower path and no
+ * The name of a cookie of ours. A browser takes the prefixes only from a secure page; `__Host-` for no narrower path and no
  * wider domain; `__Host-Http-` also from no script, so that nobody but the server can plant one. A browser that does not know
  * the longer one takes it for the shorter (https://www.rfc-editor.org/rfc/rfc6265bis#name-cookie-name-prefixes).
  */
-function cookieOf({ https, path }: Base): string {
+function cookieOf({ https, path }: Base, name: string = SESSION_COOKIE): string {
   const prefix = !https ? '' : path === '' ? '__Host-Http-' : '__Secure-';
-  return prefix + SESSION_COOKIE;
+  return prefix + name;
 }
 
 /** Gives a browser its session. Lax and not Strict: who follows a link from a chat or a mail to the console would seem to be logged out. */
 export function setCookie(ctx: Context, id: string, base: Base, age = SESSION_MS / 1_000): void {
+  append(ctx, cookieOf(base), id, base, age);
+}
+
+/** How long a login with a provider may take, in seconds: somebody may have to find their phone. */
+const LEAVE_SECONDS = 900;
+
+/** Gives a browser what it must bring back from a provider. */
+export function setLeave(ctx: Context, text: string, base: Base): void {
+  append(ctx, cookieOf(base, LOGIN_COOKIE), Buffer.from(text).toString('base64url'), base, LEAVE_SECONDS);
+}
+
+/** What a browser brings back from a provider. Which of several is ours cannot be told, so then it is none. */
+export function leaveIn(ctx: Context, base: Base): string | undefined {
+  const [value, ...more] = valuesIn(ctx.get('cookie'), cookieOf(base, LOGIN_COOKIE));
+  return value === undefined || more.length > 0 ? undefined : Buffer.from(value, 'base64url').toString();
+}
+
+/** Takes that away: it is used once. */
+export function forgetLeave(ctx: Context, base: Base): void {
+  append(ctx, cookieOf(base, LOGIN_COOKIE), '', base, 0);
+}
+
+function append(ctx: Context, name: string, value: string, base: Base, age: number): void {
   const secure = base.https ? '; Secure' : '';
-  ctx.append(
-    'Set-Cookie',
-    `${cookieOf(base)}=${id}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure}`,
-  );
+  ctx.append('Set-Cookie', `${name}=${value}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure}`);
 }

@@ -96,6 +96,25 @@ describe('axe finds nothing serious or critical', () => {
       expect(await seriousFaults(page), path).toEqual([]);
       await checkLayout(page, name);
     }
+    for (const [path, name] of [
+      [`${app}/alerts`, 'console-alerts'],
+      [`${host.url}/console/alerts`, 'console-machine-alerts'],
+    ] as const) {
+      await page.goto(path);
+      await page.getByText('Add a destination').click();
+      await byLabel(page, 'Address').fill('not an address');
+      await button(page, 'Add destination').click();
+      await page.getByRole('alert').waitFor();
+      expect(await seriousFaults(page), path).toEqual([]);
+      await byLabel(page, 'Kind').selectOption('webhook');
+      await byLabel(page, 'Address').fill('http://127.0.0.1:9/');
+      await button(page, 'Add destination').click();
+      await button(page, 'Send test to Webhook').click();
+      await page.getByText('The test was not delivered: it refuses connections.').waitFor();
+      expect(await seriousFaults(page), path).toEqual([]);
+      await page.getByText('Add a destination').click();
+      await checkLayout(page, name);
+    }
     await page.goto(`${app}/files/app.py`);
     await page.locator('.editor.coloured').waitFor();
     await page.getByText('Rename or delete').click();

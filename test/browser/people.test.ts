@@ -1,23 +1,36 @@
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
+import { endWithFile } from '../helpers/ends.js';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, type TestHost } from '../helpers/host.js';
-import { button, byLabel, checkLayout, logIn, notice, seriousFaults } from './pages.js';
+import { OidcProvider } from '../helpers/oidc.js';
+import { button, byLabel, checkLayout, makeApp, notice, seriousFaults } from './pages.js';
 
 const PASSWORD = 'correct horse battery';
 /** Long enough to need the room that it must not have. */
 const EMAIL = 'augusta.ada.king-noel@analytical-engines.example.com';
 
 let host: TestHost;
+let company: OidcProvider;
 let browser: Browser;
 let admin: Page;
 let ada: Page;
 
 beforeAll(async () => {
-  host = await startHost();
+  company = await OidcProvider.start({ bob: { email: 'bob@example.com', email_verified: true, name: 'Bob' } });
+  endWithFile(() => company.close());
+  host = await startHost({
+    env: {
+      STREAMLIT_HOST_OIDC_ISSUER: company.url,
+      STREAMLIT_HOST_OIDC_NAME: 'Company',
+      STREAMLIT_HOST_OIDC_CLIENT_ID: 'streamlit-host',
+      STREAMLIT_HOST_OIDC_CLIENT_SECRET: 'a-secret-of-the-tests',
+    },
+  });
+  company.serve(host.url);
   browser = await openBrowser();
   [admin, ada] = [await openTab(browser), await openTab(browser)];
-  await logIn(admin, host);
+  await admin.goto(host.loginUrl);
 });
 tellFailures(() => ({ host, page: ada }));
 
@@ -63,14 +76,26 @@ test('an admin invites a person, who joins, works, and is out once the account i
   await ada.waitForURL(/\/console\/login/);
   await byLabel(ada, 'Email').fill(EMAIL);
   await byLabel(ada, 'Password').fill(PASSWORD);
-  await button(ada, 'Log in').click();
+  await button(ada, 'Log in with password').click();
   await ada.getByText('Wrong email address or password.').waitFor();
   await check(ada, 'login-accounts');
 
+  await admin.goto(`${host.url}/console/people`);
+  await admin.getByRole('link', { name: 'Audit log' }).click();
+  await byLabel(admin, 'Who').fill(EMAIL);
+  await button(admin, 'Search').click();
+  await admin.getByRole('cell', { name: 'refused', exact: true }).waitFor();
+  expect(await admin.getByRole('cell', { name: 'POST /console/people' }).count()).toBe(0);
+  await check(admin, 'audit');
+  const exported = admin.waitForEvent('download');
+  await admin.getByRole('link', { name: 'Export' }).click();
+  expect((await exported).suggestedFilename()).toBe('audit.jsonl');
+  await admin.goto(`${host.url}/console/people`);
+  await admin.getByRole('link', { name: 'Ada', exact: true }).click();
   await button(admin, 'Enable account').click();
   await notice(admin, 'user-enable').waitFor();
   await byLabel(ada, 'Password').fill(PASSWORD);
-  await button(ada, 'Log in').click();
+  await button(ada, 'Log in with password').click();
   await ada.waitForURL(`${host.url}/console/`);
 });
 
@@ -117,4 +142,33 @@ test('the admin token logs in next to accounts', async () => {
   await page.goto(`${host.url}/console/`);
   await page.getByText('Log in with the admin token').click();
   await check(page, 'login-token');
+});
+
+test('a visitor opens a private app with the login of their company, until an admin takes the right away', async () => {
+  const script = `import streamlit as st
+st.text("You are " + str(st.user.get("email")))
+`;
+  expect(await makeApp(host, 'Sales', { 'requirements.txt': 'streamlit\n', 'app.py': script })).toBe('live');
+  await host.send('PATCH', '/apps/sales/access', { opens: 'people' });
+  await host.send('POST', '/users', { email: 'bob@example.com' });
+  await host.send('PUT', '/apps/sales/roles/bob@example.com', { role: 'viewer' });
+  const bob = await openTab(browser);
+  const there = `${host.url}/apps/sales/?year=2026&region=north%20east`;
+  await bob.goto(there);
+  await check(bob, 'login-providers');
+  await bob.getByRole('link', { name: 'Log in with Company' }).click();
+  await byLabel(bob, 'Name').fill('bob');
+  const connected = bob.waitForEvent('websocket');
+  await button(bob, 'Continue').click();
+  await bob.getByText('You are bob@example.com').waitFor();
+  expect(bob.url()).toBe(there);
+  const closed = (await connected).waitForEvent('close', { timeout: 5_000 });
+  expect((await host.api('/apps/sales/roles/bob@example.com', { method: 'DELETE' })).status).toBe(204);
+  await closed;
+  // Now there is no such app for them.
+  expect((await bob.goto(there))?.status()).toBe(404);
+  await bob.goto(`${host.url}/console/`);
+  await button(bob, 'Log out').click();
+  await bob.getByText('still logged in with Company').waitFor();
+  await check(bob, 'login-left');
 });

@@ -12,7 +12,7 @@ import { findPythons } from '../../src/environments/pythons.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
 import { parsePythonWish } from '../../src/domain/python/python-version.js';
 import { writeFiles } from '../helpers/files.js';
-import { ROOT, startHost, type TestHost } from '../helpers/host.js';
+import { startHost, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 
 const { uv, cacheDir } = inject('tools');
@@ -92,7 +92,6 @@ for place, name, version in (('public', 'both', '1.5'), ('private', 'both', '2.0
 function environments(tools: { uv?: string | undefined } = { uv }): Environments {
   const at = (name: string): string => join(folder, name);
   return new Environments({
-    compiler: join(ROOT, 'python/compile.py'),
     gather: gatherRequirements,
     root: at('environments'),
     tmp: at('tmp'),

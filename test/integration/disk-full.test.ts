@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whenCompiled } from '../helpers/compiler.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
@@ -34,6 +35,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     host = await startHost({ data: join(folder, 'data'), env: { STREAMLIT_HOST_DISK_FLOOR_MB: '0' } });
     project = await Project.create(textApp('before'));
     await pushLive(project, host, 'full');
+    await whenCompiled(host.data);
   });
 
   afterAll(async () => {
@@ -66,6 +68,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
     await rm(join(folder, 'filler'));
     const again = await project.git('push', host.remote('full'), 'main');
     expect(again.code, again.output).toBe(0);
+    await whenCompiled(host.data);
   });
 
   it('is named as the reason for a refused change, and nothing is half done', async () => {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import {
   Environments,
@@ -13,7 +13,7 @@ import {
 import { gatherRequirements } from '../../src/environments/requirements.js';
 import { writeFiles } from '../helpers/files.js';
 import { knowsConfigSettings } from '../helpers/pip.js';
-import { ROOT } from '../helpers/host.js';
+import { compilerOf } from '../helpers/compiler.js';
 
 const { uv, cacheDir } = inject('tools');
 
@@ -36,7 +36,6 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function environments(options: Partial<EnvironmentsOptions> = {}): Environments {
   return new Environments({
-    compiler: join(ROOT, 'python/compile.py'),
     gather: gatherRequirements,
     root: join(folder, 'environments'),
     tmp: join(folder, 'tmp'),
@@ -102,7 +101,7 @@ async function left(): Promise<string[]> {
 }
 
 describe.runIf(uv !== undefined)('Environments with uv', () => {
-  it('installs the packages relocatable and with bytecode, and reuses them', async () => {
+  it('installs the packages relocatable, and reuses them before and after they are compiled', async () => {
     const all = environments();
     const request = await project(LOCAL, {}, STAND_IN);
     const made = await all.ensure(request);
@@ -111,7 +110,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
     expect(python(made, 'import six; print(six.__cached__)')).toContain(made.path);
     const cached = python(made, 'import six, importlib.util as u; print(u.cache_from_source(six.__file__))');
-    expect((await stat(cached)).isFile()).toBe(true);
+    await expect(stat(cached)).rejects.toThrow('ENOENT');
     expect(request.heard.join('\n')).toMatch(/\+ six==1\.17\.0/);
     expect(request.heard.join('\n')).not.toContain(folder);
     expect(request.pids.length).toBeGreaterThan(0);
@@ -121,6 +120,34 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(await environments().ensure(again)).toMatchObject({ hash: made.hash, reused: true });
     expect(again.heard).toEqual([]);
     expect(again.pids).toEqual([]);
+
+    const marker = join(made.path, 'streamlit-host-uncompiled.json');
+    const compiler = compilerOf(folder, cacheDir);
+    compiler.add(made.hash);
+    await compiler.idle();
+    expect((await stat(cached)).isFile()).toBe(true);
+    await expect(stat(marker)).rejects.toThrow('ENOENT');
+    expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
+    expect(await environments().ensure(again)).toMatchObject({ hash: made.hash, reused: true });
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+
+    // Once is enough: an environment without the marker is left alone.
+    await rm(cached);
+    await compiler.begin();
+    await compiler.idle();
+    await expect(stat(cached)).rejects.toThrow('ENOENT');
+
+    // A kill has left half of the work and a draft.
+    await writeFile(marker, '{"caged":false}');
+    await writeFile(`${cached}.0123456789abcdef`, 'half');
+    const next = compilerOf(folder, cacheDir);
+    await next.begin();
+    await next.close();
+    await compiler.begin();
+    await compiler.idle();
+    const left = await readdir(join(cached, '..'));
+    expect(left.filter((name) => name.includes('six'))).toEqual([basename(cached)]);
+    await expect(stat(marker)).rejects.toThrow('ENOENT');
   });
 
   it('outlives the source it was built from, editable or not', async () => {
@@ -165,7 +192,7 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     const [one, two] = [await project(LOCAL, {}, STAND_IN), await project(LOCAL)];
     const made = await Promise.all([all.ensure(one), all.ensure(two)]);
     expect(made[0].hash).toBe(made[1].hash);
-    expect(new Set([...one.pids, ...two.pids]).size).toBe(5);
+    expect(new Set([...one.pids, ...two.pids]).size).toBe(4);
     for (const { heard } of [one, two]) expect(heard.filter((line) => line.includes('+ six==1.17.0'))).toHaveLength(1);
   });
 

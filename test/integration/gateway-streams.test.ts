@@ -96,7 +96,7 @@ beforeAll(async () => {
     visitor: () => ({ address: '203.0.113.9', proto: undefined }),
     logsIn: () => false,
     wake: () => undefined,
-    admit: () => ({ may, loggedIn: false, identity: undefined }),
+    admit: () => ({ may, by: undefined, identity: undefined }),
     loginUrl: () => undefined,
     absent: new Absent({
       page: (page) => page,

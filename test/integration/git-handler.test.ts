@@ -13,6 +13,7 @@ import { Attempts } from '../../src/domain/access/attempts.js';
 import { gitEnvironment } from '../../src/domain/project/commands.js';
 import { GitHandler } from '../../src/git/handler.js';
 import { HookServer } from '../../src/git/hook-server.js';
+import { Audit } from '../../src/host/audit.js';
 import { Pushes } from '../../src/git/pushes.js';
 import { until } from '../helpers/host.js';
 import { processesWith } from '../helpers/pushing.js';
@@ -65,6 +66,7 @@ beforeEach(async () => {
       end: async (app) => void ended.push(app),
     },
     rights: { demand: () => undefined },
+    audit: new Audit({ log: { append: () => undefined }, rights: { demand: () => undefined } }),
     pushes: new Pushes({
       apps: { find: () => undefined } as never,
       deploys: undefined as never,

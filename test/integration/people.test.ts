@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
 import { ask, type Answer } from '../unit/web/support.js';
@@ -119,6 +119,23 @@ describe('the command line', () => {
     const again = await open(new URL(link).pathname + new URL(link).search, '');
     expect(again.status).toBe(410);
     expect(again.text).toContain('Ask <strong>admin</strong> for a new one.');
+  });
+
+  test('lists what was done, and finds an entry that was changed on the disk', async () => {
+    await host.send('PUT', '/apps/secret/roles/group:audited', { role: 'viewer' });
+    const listed = await person.run(['audit', '--app', 'secret', '--contains', 'audited']);
+    expect(listed.stdout).toMatch(
+      /admin +PUT \/apps\/\{id\}\/roles\/\{who\} +secret +group:audited viewer +127\.0\.0\.1 api +ok/,
+    );
+    expect((await person.run(['audit', 'verify'])).stdout).toMatch(/^The audit log is intact: \d+ entries/);
+    const [file = ''] = (await readdir(join(host.data, 'audit'))).filter((name) => name.endsWith('.jsonl'));
+    const path = join(host.data, 'audit', file);
+    const before = await readFile(path, 'utf8');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await writeFile(path, before.replace('group:audited viewer', 'group:audited owner'));
+    const { code, stderr } = await person.run(['audit', 'verify']);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/The audit log is not intact\. Entry \d+ was changed\./)]);
+    await writeFile(path, before);
   });
 
   test('says what is wrong with a command, and with an account that is missing', async () => {

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UNCOMPILED } from '../../src/environments/compiler.js';
 import { FLUSH, pkt } from '../../src/git/pkt.js';
 import { scratch } from '../helpers/ends.js';
-import { startHost, until, type TestHost } from '../helpers/host.js';
+import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { pushLive, BASIC, fixture, packOf, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
 
@@ -53,6 +55,9 @@ describe('git push', () => {
   it('switches to the second push, and a pull gets it', async () => {
     await run('git', ['clone', '--quiet', host.remote('hello'), 'pulling'], clones);
     const before = await host.app('hello');
+    const [{ environment = '' } = {}] = (await readMeta(host, 'hello')).releases as { environment?: string }[];
+    const uncompiled = join(host.data, 'environments', environment, UNCOMPILED);
+    await writeFile(uncompiled, '{"caged":true}');
     const commit = await hello.commit(textApp('text:two'), 'Two');
     const push = await hello.git('push', host.remote('hello'), 'main');
     expect(push.code).toBe(0);
@@ -63,6 +68,7 @@ describe('git push', () => {
       ref: commit,
     });
     expect((await host.app('hello')).pid).not.toBe(before.pid);
+    await until('its environment is compiled', () => !existsSync(uncompiled));
     const pull = await run('git', ['pull', '--quiet'], join(clones, 'pulling'));
     expect(pull.code).toBe(0);
     expect(await readFile(join(clones, 'pulling', 'app.py'), 'utf8')).toContain('text:two');

@@ -119,6 +119,14 @@ describe('reload', () => {
       expect(after.processes.map(({ pid }) => pid)).toContain(before.processes[0]?.pid);
       for (const page of pages) page.socket.close();
       await until('no page is open', async () => (await openPages()) === 0, 15_000);
+      // What ended in an earlier server is in the one log, whose chain is whole.
+      const found = await host.api('/audit?limit=1000', { headers: { connection: 'close' } });
+      const { entries } = (await found.json()) as { entries: { what: string; result: string }[] };
+      const done = entries.map(({ what, result }) => `${what} ${result}`);
+      expect(done.filter((one) => one === 'POST /server/reload ok')).toHaveLength(2);
+      expect(done.filter((one) => one === 'push ok')).toHaveLength(2);
+      const verified = await host.api('/audit/verify', { headers: { connection: 'close' } });
+      expect(await verified.json()).toMatchObject({ ok: true, entries: entries.length });
       // The first process stays for whoever started it; all others end.
       await until('the middle server ends', () => !isRunning(middle), 15_000);
       expect(isRunning(host.pid)).toBe(true);

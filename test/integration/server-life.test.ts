@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { App } from '../../src/domain/app/app.js';
+import { UNCOMPILED } from '../../src/environments/compiler.js';
 import { isRunning, startTimeOf } from '../../src/runtime/process/proc.js';
 import { scratch } from '../helpers/ends.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
@@ -100,6 +102,9 @@ test('an app and the sessions on its pages outlive a server that is killed', asy
   const open = await page();
   await open.run();
   expect(await open.run()).toContain('count=2');
+  const [{ environment = '' } = {}] = (await readMeta(host, 'demo')).releases as { environment?: string }[];
+  const uncompiled = join(data, 'environments', environment, UNCOMPILED);
+  await writeFile(uncompiled, '{"caged":true}');
   await host.signal('SIGKILL');
   await until('the page lost its connection', () => !open.isOpen);
   expect(isRunning({ pid: before, startTime: startTimeOf(before) ?? '' })).toBe(true);
@@ -112,6 +117,7 @@ test('an app and the sessions on its pages outlive a server that is killed', asy
   const again = await page(open.session);
   expect(await again.run()).toContain('count=3');
   expect(again.session).toBe(open.session);
+  await until('what it had still to compile is done', () => !existsSync(uncompiled));
   await again.close();
 });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { endWithFile, scratch } from '../helpers/ends.js';
+import { whenCompiled } from '../helpers/compiler.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive, visit } from '../helpers/pushing.js';
@@ -59,6 +60,7 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
     host = await startHost({ data, env: FLOOR });
     project = await Project.create(textApp('text:before'));
     await pushLive(project, host, 'kept');
+    await whenCompiled(host.data);
   });
   afterAll(async () => {
     await host?.stop({ keepData: true });

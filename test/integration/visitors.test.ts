@@ -125,6 +125,19 @@ describe.each([
   });
 });
 
+test('who opened a private app, and who tried to, is in the audit log', async () => {
+  await opens('people');
+  await (await connect('ada')).close();
+  await expect(connect('eve')).rejects.toThrow('refused');
+  const found = (await (await host.api('/audit?app=shop&q=open')).json()) as { entries: Record<string, unknown>[] };
+  const opened = found.entries
+    .filter(({ verb }) => verb === 'open')
+    .map(({ who, door, result }) => [who, door, result]);
+  expect(opened).toContainEqual(['ada@example.com', 'app', 'ok']);
+  expect(opened).toContainEqual(['eve@example.com', 'app', 'refused']);
+  expect(opened.flat()).not.toContain('nobody');
+});
+
 test('a deep link leads through the login to the exact address', async () => {
   await opens('people');
   const there = '/apps/shop/some/page?x=1&y=%20';

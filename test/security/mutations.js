@@ -189,6 +189,13 @@ export const MUTATIONS = [
     "    'Cache-Control: no-store',\n    'Clear-Site-Data: \"cookies\"',\n",
   ],
   [
+    'unit/web/provider-login',
+    'domain/access/provider-login.ts',
+    'if (!counts && (!known || domains.length > 0)) {',
+    'if (!counts && domains.length > 0) {',
+  ],
+  ['unit/web/provider-login', 'host/providers.ts', 'client.enableNonRepudiationChecks(config);', ''],
+  [
     'security/small-doors',
     'web/session-cookie.ts',
     'return [...new Set(ids)];',
@@ -200,12 +207,7 @@ export const MUTATIONS = [
     'for (const id of cookies(ctx, base)) await sessions.end(id);\n  setCookie(ctx, await',
     'setCookie(ctx, await',
   ],
-  [
-    'unit/web/auth',
-    'web/session-cookie.ts',
-    'return prefix + SESSION_COOKIE;',
-    "return prefix === '' ? SESSION_COOKIE : SESSION_COOKIE;",
-  ],
+  ['unit/web/auth', 'web/session-cookie.ts', 'return prefix + name;', "return prefix === '' ? name : name;"],
 
   // 9, 10 and 11: connections, hosts and git
   [
@@ -290,14 +292,21 @@ export const MUTATIONS = [
   [
     'unit/web/matrix unit/web/people',
     'web/api/route.ts',
-    'rights.demand(signedIn(ctx).principal, each.can, appIn(ctx));',
-    'void appIn;',
+    'verb: each.can, app: appIn(ctx)',
+    "verb: 'me', app: appIn(ctx)",
+  ],
+  ['unit/web/matrix', 'web/console/router.ts', 'verb: can, app: page', "verb: 'me', app: page"],
+  [
+    'unit/host/audit',
+    'host/audit.ts',
+    "if (error instanceof Refusal) this.#tell(asked, { result: 'refused', code: error.code });",
+    '',
   ],
   [
-    'unit/web/matrix',
-    'web/console/router.ts',
-    "deps.rights.demand(claimedBy(ctx), can, page.param('id'));",
-    'void can;',
+    'unit/store/audit-log',
+    'store/audit-log.ts',
+    'if (entry.n === head.last && entry.hash !== head.hash)',
+    'if (false)',
   ],
   [
     'unit/web/people',
@@ -411,7 +420,7 @@ export const MUTATIONS = [
   [
     'integration/visitors',
     'gateway/gateway.ts',
-    "if (!admission.may) return refuse(socket, admission.loggedIn ? '404 Not Found' : '401 Unauthorized');",
+    "if (!admission.may) return refuse(socket, admission.by !== undefined ? '404 Not Found' : '401 Unauthorized');",
     '',
   ],
   [

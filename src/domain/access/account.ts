@@ -23,6 +23,8 @@ export const accountSchema = z.object({
   disabled: z.boolean(),
   /** The hash of the password; not there = none was chosen yet. */
   password: z.string().optional(),
+  /** Whom providers of OpenID Connect call this person; not there = nobody has logged in that way. */
+  logins: z.array(z.object({ issuer: z.string(), subject: z.string() })).optional(),
   /** ISO dates. */
   createdAt: z.string(),
   lastLoginAt: z.string().optional(),
@@ -78,10 +80,20 @@ export function parseGroups(texts: readonly string[]): string[] {
   });
 }
 
+/** Returns whether a text in lower case can be the name of a group. */
+export function isGroup(text: string): boolean {
+  return GROUP.test(text);
+}
+
+/** Returns whether a person has not logged in with a password or a provider yet. */
+export function isInvited({ password, logins = [] }: Pick<Account, 'password' | 'logins'>): boolean {
+  return password === undefined && logins.length === 0;
+}
+
 /** Returns the name of a group in lower case. @throws Refusal `group-invalid` */
 export function parseGroup(text: string): string {
   const group = text.trim().toLowerCase();
-  if (GROUP.test(group)) return group;
+  if (isGroup(group)) return group;
   throw new Refusal(
     'invalid',
     'group-invalid',
@@ -106,6 +118,7 @@ export function demandAdmin(before: readonly Account[], after: Account): void {
   );
 }
 
-function isActiveAdmin({ admin, disabled, password }: Account): boolean {
-  return admin && !disabled && password !== undefined;
+/** Returns whether this is an admin who can log in. */
+export function isActiveAdmin(account: Account): boolean {
+  return account.admin && !account.disabled && !isInvited(account);
 }

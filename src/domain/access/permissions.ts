@@ -20,6 +20,7 @@ export const verbs = {
   list: { least: 'member', scope: 'read', what: 'list the apps that you have a role in, and follow their changes' },
   create: { least: 'member', scope: 'deploy', what: 'create an app, which you then own' },
   people: { least: 'admin', scope: 'manage', what: 'invite people, change their accounts and disable them' },
+  audit: { least: 'admin', scope: 'manage', what: 'read, export and verify the audit log' },
   server: {
     least: 'admin',
     scope: 'manage',
@@ -37,6 +38,7 @@ export const verbs = {
   },
   run: { role: 'developer', scope: 'deploy', what: 'start, stop and restart the app, put it to sleep' },
   config: { role: 'developer', scope: 'manage', what: 'read and change config vars and secrets' },
+  alerts: { role: 'developer', scope: 'manage', what: 'see and change where alerts about the app are sent' },
   settings: { role: 'developer', scope: 'deploy', what: "change the app's name, description, tags, branch and paths" },
   access: { role: 'owner', scope: 'manage', what: 'see and change who has which role in the app' },
   delete: { role: 'owner', scope: 'manage', what: 'delete the app' },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { openings } from '../../domain/access/openings.js';
 import { roles } from '../../domain/access/roles.js';
 import type { Holder } from '../../host/access.js';
+import { about } from '../audited.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { params } from './schemas.js';
@@ -68,7 +69,9 @@ export function accessRoutes(api: ApiContext): Route[] {
       codes: ['preview-roles'],
       answers: { 200: { description: 'Who may open it.', content: { 'application/json': accessSchema } } },
       async handle(ctx, input) {
-        await access.open(input.params.id, (await readJson(ctx, opensBody)).opens);
+        const { opens: wanted } = await readJson(ctx, opensBody);
+        about(ctx, wanted);
+        await access.open(input.params.id, wanted);
         ctx.body = presentAll(input.params.id);
       },
     }),
@@ -85,7 +88,9 @@ export function accessRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'The role.', content: { 'application/json': holderSchema } } },
       async handle(ctx, input) {
         const { id, who } = input.params;
-        ctx.body = present(await access.grant(id, who, (await readJson(ctx, body)).role));
+        const { role } = await readJson(ctx, body);
+        about(ctx, `${who} ${role}`);
+        ctx.body = present(await access.grant(id, who, role));
       },
     }),
 

@@ -1,7 +1,9 @@
 import type { Middleware } from 'koa';
 import { signedIn, type SignedIn } from '../auth.js';
 import { accessRoutes } from './access.js';
+import { alertRoutes } from './alerts.js';
 import { appRoutes } from './apps.js';
+import { auditRoutes } from './audit.js';
 import { configRoutes } from './config.js';
 import { controllerRoutes } from './controller.js';
 import { deployRoutes } from './deploys.js';
@@ -32,6 +34,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...logRoutes(api),
     ...metricsRoutes(api),
     ...errorRoutes(api),
+    ...alertRoutes(api),
     ...fileRoutes(api),
     ...configRoutes(api),
     ...controllerRoutes(api),
@@ -40,6 +43,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...peopleRoutes(api),
     ...meRoutes(api),
     ...tokenRoutes(api),
+    ...auditRoutes(api),
     ...serverRoutes(api),
   ];
 }
@@ -47,7 +51,7 @@ export function apiRoutes(api: ApiContext): Route[] {
 /** The API with its document, below `/api`; to stand behind the guard. */
 export function createApi(options: ApiOptions): Middleware[] {
   const routes = apiRoutes(options);
-  const router = mount(routes, options.rights);
+  const router = mount(routes, options.audit);
   const describe = () => describeApi(routes, { publicBase: options.publicBase(), version: options.version });
 
   router.get('/openapi.json', async (ctx) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Account } from '../../domain/access/account.js';
+import { isInvited, type Account } from '../../domain/access/account.js';
 import type { NewLink } from '../../store/users.js';
+import { about, told } from '../audited.js';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -20,7 +21,7 @@ export const userSchema = z
     admin,
     groups,
     disabled: z.boolean(),
-    invited: z.boolean().describe('Whether the person has not chosen a password yet.'),
+    invited: z.boolean().describe('Whether the person has not joined yet, with a password or another login.'),
     created_at: z.string(),
     last_login_at: z.string().nullable(),
   })
@@ -93,10 +94,9 @@ export function peopleRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx) {
-        const { account, invitation } = await people.add(
-          present(await readJson(ctx, bodies.add)),
-          signedIn(ctx).principal,
-        );
+        const input = present(await readJson(ctx, bodies.add));
+        about(ctx, told(input));
+        const { account, invitation } = await people.add(input, signedIn(ctx).principal);
         ctx.status = 201;
         ctx.body = {
           user: presentUser(account),
@@ -134,6 +134,7 @@ export function peopleRoutes(api: ApiContext): Route[] {
       async handle(ctx, input) {
         people.get(input.params.user);
         const change = present(await readJson(ctx, bodies.change));
+        about(ctx, told({ email: input.params.user, ...change }));
         ctx.body = presentUser(await people.change(input.params.user, change));
       },
     }),
@@ -181,7 +182,7 @@ export function presentUser(account: Account): UserAnswer {
     admin: all,
     groups: list,
     disabled,
-    invited: account.password === undefined,
+    invited: isInvited(account),
     created_at: createdAt,
     last_login_at: lastLoginAt ?? null,
   };

@@ -1,9 +1,11 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
+import type { Alerts } from '../../alerts/alerts.js';
 import type { Backups } from '../../backup/backups.js';
 import type { Verb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
+import type { Audit } from '../../host/audit.js';
 import type { Host } from '../../host/host.js';
 import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
@@ -13,8 +15,10 @@ import type { Trouble } from '../../lib/readiness.js';
 import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import type { Logger } from '../../logger.js';
+import type { AuditLog } from '../../store/audit-log.js';
 import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
+import { askedBy, doneBy } from '../audited.js';
 import { signedIn } from '../auth.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
@@ -29,6 +33,10 @@ export interface ApiContext {
   tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
+  /** Asks, and writes down who did what. */
+  audit: Audit;
+  /** What was written down. */
+  auditLog: Pick<AuditLog, 'entries' | 'verify' | 'files'>;
   /** The apps in place. */
   controller: Controller;
   /** The one address everything links to, without a trailing slash. */
@@ -42,6 +50,8 @@ export interface ApiContext {
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
   errors: Pick<Errors, 'of' | 'clear'>;
+  /** Where alerts are sent, and what is wrong. */
+  alerts: Pick<Alerts, 'of' | 'add' | 'remove' | 'test' | 'mails'>;
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;
@@ -115,15 +125,19 @@ export function route<
  * The routes as Koa has them; a method that a path does not know is answered with 405. What a caller may not do is refused here,
  * before the route sees the request.
  */
-export function mount(routes: readonly Route[], rights: Rights): Router {
+export function mount(routes: readonly Route[], audit: Pick<Audit, 'pass'>): Router {
   const router = new Router({ prefix: '/api', sensitive: true });
   for (const each of routes) {
     const path = each.path.replace('/{path}', '/*path').replace(/\{(\w+)\}/g, ':$1');
     router.register(path, [each.method], async (ctx: Context) => {
-      rights.demand(signedIn(ctx).principal, each.can, appIn(ctx));
-      const params: unknown = each.params === undefined ? {} : parseInput(each.params, ctx.params);
-      const query: unknown = each.query === undefined ? {} : parseInput(each.query, ctx.query);
-      await each.handle(ctx, { params: params as never, query: query as never });
+      const { principal: by, session } = signedIn(ctx);
+      const door = session === undefined ? 'api' : 'console';
+      await audit.pass({ by, door, verb: each.can, app: appIn(ctx), ...askedBy(ctx, each.path) }, async () => {
+        const params: unknown = each.params === undefined ? {} : parseInput(each.params, ctx.params);
+        const query: unknown = each.query === undefined ? {} : parseInput(each.query, ctx.query);
+        await each.handle(ctx, { params: params as never, query: query as never });
+        return doneBy(ctx);
+      });
     });
   }
   return router;

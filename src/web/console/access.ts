@@ -3,6 +3,7 @@ import { roles, type Role } from '../../domain/access/roles.js';
 import { verbs } from '../../domain/access/permissions.js';
 import { capitalise } from '../../lib/words.js';
 import { Refusal } from '../../errors.js';
+import { about } from '../audited.js';
 import { attempt, refused, type Page } from './page.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
 import type { AddRoute } from './route.js';
@@ -14,6 +15,7 @@ export function accessRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { id } = page.status.app;
+        about(page.ctx, `${page.field('who')} ${page.field('role')}`);
         await page.deps.access.grant(id, page.field('who'), roleIn(page));
         page.go(`apps/${id}/access?done=role`);
       },
@@ -25,6 +27,7 @@ export function accessRoutes(add: AddRoute): void {
       async () => {
         const { id } = page.status.app;
         const opens = openings.find((one) => one === page.field('opens'));
+        about(page.ctx, opens ?? '');
         if (opens === undefined)
           throw new Refusal('invalid', 'field-invalid', `"opens" must be one of ${openings.join(', ')}.`, {
             field: 'opens',
@@ -39,6 +42,7 @@ export function accessRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const { id } = page.status.app;
+        about(page.ctx, page.field('who'));
         await page.deps.access.revoke(id, page.field('who'));
         // Who took their own role away may see this page no longer.
         page.go(page.may('access') ? `apps/${id}/access?done=role-removed` : '');

@@ -1,8 +1,10 @@
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
 import type { AppStatus } from '../../host/apps.js';
+import type { Audit } from '../../host/audit.js';
 import type { Host } from '../../host/host.js';
 import type { Principal } from '../../domain/access/principal.js';
+import type { AuditLog } from '../../store/audit-log.js';
 import type { Paths } from '../../store/paths.js';
 import type { AppVerb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
@@ -10,6 +12,7 @@ import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Trouble } from '../../lib/readiness.js';
+import type { Alerts } from '../../alerts/alerts.js';
 import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
@@ -29,6 +32,10 @@ export interface ConsoleDeps {
   tokens: AccessTokens;
   /** Decides who may do what. */
   rights: Rights;
+  /** Asks, and writes down who did what. */
+  audit: Pick<Audit, 'pass'>;
+  /** What was written down. */
+  auditLog: Pick<AuditLog, 'entries'>;
   views: Views;
   /** What is wrong with config.json; one sentence each. */
   mistakes: () => readonly string[];
@@ -50,6 +57,8 @@ export interface ConsoleDeps {
   metrics: Pick<Metrics, keyof Metrics>;
   /** The exceptions of apps. */
   errors: Pick<Errors, 'of' | 'clear'>;
+  /** Where alerts are sent, and what is wrong. */
+  alerts: Pick<Alerts, 'of' | 'add' | 'remove' | 'test' | 'mails'>;
   /** Logs who revealed a value. */
   logger: { info(facts: object, text: string): void };
 }
@@ -77,6 +86,8 @@ const DONE: Record<string, string> = {
   role: 'Role saved.',
   'role-removed': 'Role removed.',
   'errors-cleared': 'Errors cleared.',
+  'destination-removed': 'Destination removed.',
+  tested: 'Test sent.',
   password: 'Password changed. Your other sessions have ended.',
 };
 

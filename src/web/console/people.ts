@@ -1,7 +1,8 @@
 import type { Account } from '../../domain/access/account.js';
-import { titleOf } from '../../domain/access/account.js';
+import { isInvited, titleOf } from '../../domain/access/account.js';
 import type { Refusal } from '../../errors.js';
 import type { NewLink } from '../../store/users.js';
+import { about, told } from '../audited.js';
 import { presentTime } from '../numbers.js';
 import type { AccountView } from '../page-models.js';
 import { attempt, refused, type Page } from './page.js';
@@ -20,6 +21,7 @@ export function peopleRoutes(add: AddRoute): void {
   add('post', '/people', 'people', (page) =>
     attempt(
       async () => {
+        about(page.ctx, told(inputOf(page)));
         const { account, invitation } = await page.deps.people.add(inputOf(page), page.by);
         list(page, invitation === undefined ? {} : { link: linkOf(page, 'Invitation link', account, invitation) });
       },
@@ -31,6 +33,7 @@ export function peopleRoutes(add: AddRoute): void {
   add('post', '/people/:user', 'people', (page) =>
     attempt(
       async () => {
+        about(page.ctx, told(inputOf(page)));
         const { id } = await page.deps.people.change(page.param('user'), inputOf(page));
         page.go(`people/${id}?done=user-change`);
       },
@@ -140,7 +143,8 @@ export function presentAccount(page: Page, account: Account): AccountView {
     groups,
     admin,
     disabled,
-    invited: password === undefined,
+    invited: isInvited(account),
+    hasPassword: password !== undefined,
     lastLogin: lastLoginAt === undefined ? undefined : presentTime(lastLoginAt, page.now),
     self: page.by.account === id,
   };

@@ -1,10 +1,13 @@
 import { Router } from '@koa/router';
 import type { Verb } from '../../domain/access/permissions.js';
+import { askedBy, doneBy } from '../audited.js';
 import { claimedBy } from '../auth.js';
 import { accessRoutes } from './access.js';
 import { accountRoutes } from './account.js';
+import { alertRoutes } from './alerts.js';
 import { appRoutes } from './app.js';
 import { appsRoutes } from './apps.js';
+import { auditRoutes } from './audit.js';
 import { configRoutes } from './config.js';
 import { deployRoutes } from './deploys.js';
 import { editRoutes } from './edits.js';
@@ -33,11 +36,13 @@ export function consoleRoutes(): ConsoleRoute[] {
   const add: AddRoute = (method, path, can, route) => void routes.push({ method, path, can, route });
   appsRoutes(add);
   peopleRoutes(add);
+  auditRoutes(add);
   accountRoutes(add);
   appRoutes(add);
   logRoutes(add);
   metricsRoutes(add);
   errorRoutes(add);
+  alertRoutes(add);
   deployRoutes(add);
   fileRoutes(add);
   configRoutes(add);
@@ -55,8 +60,11 @@ export function consoleRouter(deps: ConsoleDeps): Router {
   for (const { method, path, can, route } of consoleRoutes()) {
     router[method](path, async (ctx) => {
       const page = new Page(ctx, deps);
-      deps.rights.demand(claimedBy(ctx), can, page.param('id'));
-      await route(page);
+      const asked = { by: claimedBy(ctx), door: 'console', verb: can, app: page.param('id') } as const;
+      await deps.audit.pass({ ...asked, ...askedBy(ctx, `/console${path}`) }, async () => {
+        await route(page);
+        return doneBy(ctx);
+      });
     });
   }
   return router;

@@ -65,6 +65,7 @@ beforeEach(async () => {
     url: () => '',
     room: { demand: () => Promise.resolve() },
     readiness: { why: () => Promise.resolve(undefined) },
+    compiler: { add: () => undefined },
     pruner: { tidyAfter: () => Promise.resolve() },
     masks: { forDeploy: () => Promise.resolve((text: string) => text) },
     logger: { info: () => undefined, error: () => undefined },

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, readdir } from 'node:fs/promises';
+import { chmod, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { openCaches } from '../../../src/environments/caches.js';
@@ -12,6 +12,7 @@ import type { Cage } from '../../../src/runtime/process/cage/cage.js';
 import { buildCage, openCage } from '../../../src/server/cage.js';
 import { takeData } from '../../../src/server/data-folder.js';
 import { Paths } from '../../../src/store/paths.js';
+import { compilerOf } from '../../helpers/compiler.js';
 import { scratch } from '../../helpers/ends.js';
 import { writeFiles } from '../../helpers/files.js';
 import { ROOT } from '../../helpers/host.js';
@@ -84,7 +85,6 @@ async function environmentsOf({ paths, cage, env }: Awaited<ReturnType<typeof pr
     tmp: paths.drafts,
     cache: paths.builds,
     tools: { uv, python: 'python3' },
-    compiler: join(ROOT, 'python/compile.py'),
     cage: () => Promise.resolve(buildCage(cage, [])),
     gather: gatherRequirements,
     env: { ...env, UV_OFFLINE: '1', PIP_NO_INDEX: '1', PIP_FIND_LINKS: await makeIndex() },
@@ -143,5 +143,19 @@ describe.runIf(uv !== undefined)('builds that share their caches (needs uv)', ()
     // It can spoil its own environment, whose files nobody shares.
     expect(await build(environments, 'streamlit\n./evil\n', { ...EVIL, ...places })).toBe('666');
     expect(await build(environments, 'streamlit==1.99.0\n')).toBe('1');
+
+    const { cage } = prepared;
+    const compiler = compilerOf(paths.data, paths.builds, {
+      ...{ root: paths.environments, tmp: paths.drafts, env: prepared.env },
+      cage: () => Promise.resolve(buildCage(cage, [])),
+    });
+    await compiler.begin();
+    await compiler.idle();
+    const files = await readdir(paths.environments, { recursive: true });
+    expect(files.filter((name) => name.endsWith('uncompiled.json'))).toEqual([]);
+    const compiled = files.filter((name) => /\/lib\/.*__pycache__\/streamlit\.cpython-\d+\.pyc$/.test(name));
+    // By the user that builds are, which no app is.
+    const owners = await Promise.all(compiled.map(async (name) => (await stat(join(paths.environments, name))).uid));
+    expect(owners).toEqual(Array(3).fill(buildCage(cage, [])?.uid ?? process.getuid?.()));
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Bytecode } from '../../../src/environments/bytecode.js';
 import { Environments } from '../../../src/environments/environments.js';
 import { gatherRequirements } from '../../../src/environments/requirements.js';
 import { Pruner } from '../../../src/deploys/pruner.js';
@@ -29,7 +30,6 @@ beforeEach(async () => {
   store = new AppStore(paths);
   await store.load();
   const environments = new Environments({
-    compiler: '/none',
     gather: gatherRequirements,
     root: paths.environments,
     cache: paths.cache,
@@ -43,6 +43,7 @@ beforeEach(async () => {
     paths,
     git: new Git(process.env.PATH ?? ''),
     environments,
+    bytecode: new Bytecode(paths.cache),
     configs: { tidy: async (id, kept) => void tidied.push(`${id} ${kept().join()}`) },
     keep: 10,
     logger: { info: () => undefined },

@@ -12,7 +12,7 @@ import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js
 import { createPages } from '../../../src/web/pages.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views } from '../../../src/web/views.js';
-import { ask, everyRoute, noErrors, noMetrics, startWeb, type Answer, type TestWeb } from './support.js';
+import { ask, everyRoute, noAlerts, noErrors, noMetrics, startWeb, type Answer, type TestWeb } from './support.js';
 
 // Every route, asked by everyone there is: what comes back must be what the table says, and nothing else.
 
@@ -39,6 +39,8 @@ beforeAll(async () => {
       access: new Access({ store: web.apps.store, users: web.users }),
       tokens: web.tokens,
       rights,
+      audit: web.audit,
+      auditLog: web.auditLog,
       views,
       mistakes: () => [],
       troubles: () => Promise.resolve([]),
@@ -50,6 +52,7 @@ beforeAll(async () => {
       usage: () => undefined,
       metrics: noMetrics(web.apps),
       errors: noErrors,
+      alerts: noAlerts,
       logger: pino({ level: 'silent' }),
     }).routes() as unknown as Middleware;
     return routes(ctx, next) as Promise<void>;
@@ -102,6 +105,7 @@ const values: Record<string, string> = {
   path: 'app.py',
   user: 'nobody@example.com',
   who: 'group:none',
+  destination: 'none',
 };
 
 describe.each(HOLDERS)('the API for a person who is a %s', (holder) => {

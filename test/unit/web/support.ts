@@ -14,7 +14,9 @@ import type { CheckToken, Principal } from '../../../src/domain/access/principal
 import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js';
 import { Access as AppAccess } from '../../../src/host/access.js';
 import { AccessTokens } from '../../../src/host/tokens.js';
+import { Audit } from '../../../src/host/audit.js';
 import { People } from '../../../src/host/people.js';
+import { Providers } from '../../../src/host/providers.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
 import type { ReleaseDiff } from '../../../src/host/releases.js';
@@ -33,6 +35,7 @@ import { Refusal } from '../../../src/errors.js';
 import { createMask } from '../../../src/logs/mask.js';
 import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';
 import type { AppStore, Change } from '../../../src/store/apps.js';
+import { AuditLog } from '../../../src/store/audit-log.js';
 import { Credentials } from '../../../src/store/credentials.js';
 import { Passwords } from '../../../src/store/passwords.js';
 import { Sessions } from '../../../src/store/sessions.js';
@@ -77,7 +80,7 @@ export function ask(url: string, { method = 'GET', headers = {}, body }: Ask = {
       answer.on('end', () => {
         const text = Buffer.concat(chunks).toString();
         const json =
-          text !== '' && /json/.test(answer.headers['content-type'] ?? '')
+          text !== '' && /[/+]json/.test(answer.headers['content-type'] ?? '')
             ? (JSON.parse(text) as Record<string, unknown>)
             : {};
         resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json });
@@ -396,6 +399,8 @@ export interface TestWeb {
   people: People;
   users: Users;
   tokens: AccessTokens;
+  audit: Audit;
+  auditLog: AuditLog;
   folder: string;
   /** What the platform's log says. */
   logged: string[];
@@ -407,6 +412,19 @@ export interface TestWeb {
 
 /** Errors of apps that printed none. */
 export const noErrors: Pick<Errors, 'of' | 'clear'> = { of: async () => [], clear: async () => undefined };
+
+/** No alerts, and destinations that remember nothing. */
+export const noAlerts: WebOptions['alerts'] = {
+  mails: true,
+  of: async () => ({ problems: [], destinations: [], deliveries: [] }),
+  add: async (_owner, input, by, anywhere) => ({
+    ...{ id: 'd1', kind: input.kind, address: input.address, name: input.name ?? '', anywhere },
+    ...{ createdAt: new Date(0).toISOString(), createdBy: by },
+    ...(input.kind === 'webhook' ? { secret: 'whsec_c2VjcmV0' } : {}),
+  }),
+  remove: async () => undefined,
+  test: async () => undefined,
+};
 
 /** Metrics of a server that has measured nothing yet. */
 export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
@@ -441,6 +459,9 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     tokens: await Tokens.open(tokenPaths, () => undefined),
   });
   const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
+  const rights = new Rights(apps);
+  const auditLog = await AuditLog.open(join(folder, 'audit'), { warn: () => undefined });
+  const audit = new Audit({ log: auditLog, rights });
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
   const closing = new AbortController();
@@ -455,13 +476,17 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         check,
         sessions,
         people,
+        audit,
         attempts: new Attempts(),
         slowMs: SLOW_MS,
       },
       people,
+      providers: new Providers({ providers: [], warn: () => undefined }),
       appAccess,
       tokens,
-      rights: new Rights(apps),
+      rights,
+      audit,
+      auditLog,
       logs: {
         runLog: (id, release) => join(folder, release <= 1 ? `${id}.log` : `${id}-run-${release}.log`),
         buildLog: (id, release) => join(folder, `${id}-${release}.log`),
@@ -470,6 +495,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       memoryOf: () => undefined,
       metrics: noMetrics(apps),
       errors: noErrors,
+      alerts: noAlerts,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,
@@ -499,6 +525,8 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     people,
     users,
     tokens,
+    audit,
+    auditLog,
     folder,
     logged,
     stopped,
@@ -509,6 +537,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       closing.abort();
       await served.close();
       await sessions.written();
+      await auditLog.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -532,6 +561,6 @@ export async function form(
 
 /** Every route of the API, as it is described: none of them can be called. */
 export function everyRoute(): ReturnType<typeof apiRoutes> {
-  const nouns = ['host', 'sessions', 'people', 'access', 'tokens', 'rights', 'logs'];
+  const nouns = ['host', 'sessions', 'people', 'access', 'tokens', 'rights', 'logs', 'audit', 'auditLog'];
   return apiRoutes(Object.fromEntries(nouns.map((noun) => [noun, {}])) as never);
 }

@@ -12,7 +12,7 @@ import { drawPlot, drawSpark } from '../../../src/web/plot.js';
 import { presentTime } from '../../../src/web/numbers.js';
 import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
-import type { GatewayPage, LogView, Pages, TokensView } from '../../../src/web/page-models.js';
+import type { AlertsView, GatewayPage, LogView, Pages, TokensView } from '../../../src/web/page-models.js';
 import { Views } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -115,6 +115,7 @@ const account = {
   groups: [evil],
   admin: false,
   disabled: false,
+  hasPassword: true,
   invited: false,
   lastLogin: presentTime('2026-01-01T00:00:00Z', new Date()),
   self: true,
@@ -132,11 +133,31 @@ const tokens: TokensView = {
   error: evil,
   field: 'name',
 };
+const time = presentTime(now.toISOString(), now);
+const alertsView: AlertsView = {
+  ...{ action: '/tools/console/apps/hello/alerts', machine: false, mayChange: true, mails: false, anywhere: false },
+  problems: [{ title: 'App down', app: evil, text: evil, since: time }],
+  destinations: [
+    {
+      ...{ id: evil, kind: 'Slack', title: evil, address: evil, rules: evil },
+      last: { text: 'Delivered', bad: false, time },
+    },
+  ],
+  deliveries: [{ title: evil, lines: [evil], destination: evil, state: 'Delivered', bad: true, note: evil, time }],
+  made: { title: evil, secret: 'whsec_abc' },
+  kinds: [{ name: 'slack', title: 'Slack', chosen: true }],
+  rules: [{ name: 'down', title: 'App down', chosen: true }],
+  ...{ name: evil, address: evil, error: evil, field: 'address' },
+};
 const link = { title: evil, url: evil, email: evil };
 const typed = { email: evil, name: evil, groups: evil, admin: true, error: evil, field: 'email' };
 
 const models: Pages = {
-  'console/login': { next: '/console/', accounts: true, email: evil, error: evil, failed: 'password' },
+  'console/login': {
+    ...{ next: '/console/', accounts: true, others: true, email: evil, error: evil, failed: 'password' },
+    providers: [{ name: evil, href: evil }],
+    elsewhere: { name: evil, href: evil },
+  },
   'console/join': {
     code: evil,
     account: { email: evil, name: evil, kind: 'invitation' },
@@ -147,6 +168,23 @@ const models: Pages = {
   },
   'console/people': { accounts: [account], notice: undefined, link, ...typed },
   'console/person': { account, notice: undefined, link, ...typed },
+  'console/audit': {
+    entries: [
+      {
+        at: presentTime('2026-01-01T00:00:00Z', new Date()),
+        who: evil,
+        door: evil,
+        from: evil,
+        what: evil,
+        app: evil,
+        about: evil,
+        result: evil,
+        bad: true,
+      },
+    ],
+    older: evil,
+    ...{ who: evil, app: evil, q: evil },
+  },
   'console/access': {
     app,
     tab: 'access',
@@ -195,6 +233,8 @@ const models: Pages = {
       },
     ],
   },
+  'console/alerts': { app, tab: 'alerts', notice: undefined, alerts: alertsView },
+  'console/machine-alerts': { alerts: { ...alertsView, machine: true }, summary: '1 app', notice: undefined },
   'console/machine': {
     ...{ ...plotsPage, summary: '1 app', sort: 'cpu', byMemory: evil, byCpu: evil },
     apps: [{ name: evil, href: evil, cpu: '1 %', memory: '1 MB', part: '1 %', pages: 1, requests: '0', processes: 1 }],

@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import type { ConnectionOptions } from 'bullmq';
+import { messageOf as reasonOf, Refusal } from '../errors.js';
+import { Background } from '../lib/background.js';
+import { asClause } from '../lib/words.js';
+import type { AppStore } from '../store/apps.js';
+import type { Vault } from '../store/vault.js';
+import { Destinations, type Destination, type NewDestination } from './destinations.js';
+import { refusedBy, requestOf } from './formats.js';
+import { note, take, type Change } from './lane.js';
+import { Ledger, type Delivery } from './ledger.js';
+import { mail, type MailSettings } from './mail.js';
+import { messageOf, testMessage, type Message } from './message.js';
+import { DELAYS, Outbox } from './outbox.js';
+import { MACHINE, Problems, type Problem } from './problems.js';
+import { post, Unreached } from './reach.js';
+import { Watch, type WatchOptions } from './watch.js';
+
+/** How often (ms) is looked whether something is to be told. */
+const TICK_MS = 1_000;
+
+export interface AlertsOptions {
+  /** The folder of its own. */
+  folder: string;
+  vault: Pick<Vault, 'read' | 'write'>;
+  apps: Pick<AppStore, 'list' | 'find' | 'subscribe'>;
+  serving: WatchOptions['serving'];
+  diskFloor: number;
+  /** The mail server; undefined where none is set. */
+  mail: MailSettings | undefined;
+  /** The console's page about an app, or about the machine. */
+  urlOf: (app: string | undefined) => string;
+  redis: { connection: ConnectionOptions; prefix: string };
+  logger: { warn(facts: object, text: string): void };
+}
+
+/** What an owner sees. */
+export interface AlertsView {
+  problems: Problem[];
+  destinations: readonly Destination[];
+  /** The newest first. */
+  deliveries: Delivery[];
+}
+
+/** Tells people what is wrong with their apps and with the machine. */
+export class Alerts {
+  readonly #options: AlertsOptions;
+  readonly #ledger: Ledger;
+  readonly #destinations: Destinations;
+  readonly #background: Background;
+  #problems = new Problems();
+  #watch: Watch | undefined;
+  #outbox: Outbox | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #unsubscribe: (() => void) | undefined;
+  /** True once everything may belong to another server. */
+  #closed = false;
+
+  constructor(options: AlertsOptions) {
+    this.#options = options;
+    this.#ledger = new Ledger(options.folder, (text) => options.logger.warn({}, text));
+    this.#destinations = new Destinations(options.vault);
+    this.#background = new Background((error) => this.#warn(error));
+  }
+
+  /** Whether messages can be sent by email. */
+  get mails(): boolean {
+    return this.#options.mail !== undefined;
+  }
+
+  /** Begins to watch and to send. One server at a time may do so. */
+  async begin(from: Parameters<Watch['begin']>[0]): Promise<void> {
+    const { apps, serving, diskFloor, redis, logger } = this.#options;
+    await this.#ledger.open();
+    this.#problems = new Problems(this.#ledger.problems);
+    for (const owner of [MACHINE, ...apps.list().map(({ id }) => id)])
+      await this.#destinations.of(owner).catch((error: unknown) => this.#warn(error));
+    const problems = this.#problems;
+    this.#watch = new Watch({ apps, serving, problems, diskFloor, happened: (change) => this.#note(change) });
+    this.#watch.begin(from);
+    this.#unsubscribe = apps.subscribe((id, app) => {
+      if (app !== undefined) return;
+      this.#destinations.forget(id);
+      this.#ledger.forget(id);
+      problems.forget(id);
+    });
+    this.#outbox = new Outbox({
+      ...redis,
+      send: (id) => this.#send(id),
+      waiting: () => [...this.#ledger.deliveries.values()].flatMap(({ id, state }) => (state === 'waiting' ? id : [])),
+      warn: logger.warn.bind(logger),
+    });
+    this.#outbox.begin();
+    this.#timer = setInterval(() => this.#background.own(this.#tick()), TICK_MS).unref();
+  }
+
+  /** Ends, with everything written. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#unsubscribe?.();
+    this.#watch?.close();
+    await this.#background.settled();
+    await this.#outbox?.close();
+    if (this.#watch === undefined) return;
+    this.#ledger.touch();
+    await this.#write();
+    this.#closed = true;
+  }
+
+  /** @throws Refusal those of the vault */
+  async of(owner: string): Promise<AlertsView> {
+    const all = [...this.#problems.open.values()];
+    return {
+      problems: owner === MACHINE ? all : all.filter(({ of }) => of === owner),
+      destinations: await this.#destinations.of(owner),
+      deliveries: [...this.#ledger.deliveries.values()].filter((one) => one.owner === owner).reverse(),
+    };
+  }
+
+  /**
+   * Adds a destination.
+   * @param by who adds it @param anywhere true where it may be in a private network
+   * @throws Refusal `preview-alerts`, `mail-not-set`, `destination-address-invalid`, `destinations-too-many`, those of the vault
+   */
+  async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
+    if (this.#options.apps.find(owner)?.preview !== undefined)
+      throw new Refusal(
+        'conflict',
+        'preview-alerts',
+        'Previews send no alerts. Add the destination to the app itself.',
+      );
+    if (input.kind === 'email' && !this.mails) throw mailNotSet();
+    return this.#destinations.add(owner, input, by, anywhere);
+  }
+
+  /** @throws Refusal `destination-not-found`, those of the vault */
+  async remove(owner: string, id: string): Promise<void> {
+    await this.#destinations.remove(owner, id);
+  }
+
+  /** Sends a destination a message at once. @throws Refusal `destination-not-found`, `mail-not-set`, `not-delivered`, those of the vault */
+  async test(owner: string, id: string): Promise<void> {
+    const destination = await this.#destinations.get(owner, id);
+    const url = this.#options.urlOf(owner === MACHINE ? undefined : owner);
+    try {
+      await this.#deliver(destination, testMessage(newId(), url, Date.now()));
+    } catch (error) {
+      if (!(error instanceof Unreached)) throw error;
+      throw new Refusal('unavailable', 'not-delivered', `The test was not delivered: ${asClause(error.message)}.`);
+    }
+  }
+
+  #note(change: Change): void {
+    for (const owner of [change.of, MACHINE])
+      if (this.#destinations.known(owner).length > 0) note(this.#ledger.lane(owner), change);
+    this.#ledger.touch();
+  }
+
+  /** Makes messages of what is to be told. */
+  async #tick(): Promise<void> {
+    const { apps, urlOf } = this.#options;
+    const now = Date.now();
+    const made: string[] = [];
+    for (const owner of [MACHINE, ...apps.list().map(({ id }) => id)]) {
+      const destinations = this.#destinations.known(owner);
+      if (destinations.length === 0) {
+        this.#ledger.lanes.delete(owner);
+        continue;
+      }
+      const open = new Map([...this.#problems.open].filter(([, { of }]) => owner === MACHINE || of === owner));
+      const changes = take(this.#ledger.lane(owner), open, now, (key) => this.#problems.passed(key));
+      if (changes.length === 0) continue;
+      this.#ledger.touch();
+      for (const { id: destination, rules } of destinations) {
+        const own = changes.filter(({ rule }) => rules === undefined || rules.includes(rule));
+        if (own.length === 0) continue;
+        const id = newId();
+        const message = messageOf(id, own, { nameOf: (of) => apps.find(of)?.name ?? of, urlOf });
+        this.#ledger.deliveries.set(id, { id, owner, destination, message, at: now, state: 'waiting', tries: 0 });
+        made.push(id);
+      }
+    }
+    await this.#write();
+    for (const id of made) this.#outbox?.add(id);
+  }
+
+  /** Tries a message. @throws Unreached where it is to be tried again */
+  async #send(id: string): Promise<void> {
+    const delivery = this.#ledger.deliveries.get(id);
+    if (delivery?.state !== 'waiting') return;
+    try {
+      await this.#try(delivery);
+    } finally {
+      delivery.triedAt = Date.now();
+      this.#ledger.touch();
+      await this.#write();
+    }
+  }
+
+  async #try(delivery: Delivery): Promise<void> {
+    const { owner, destination: id, message, tries } = delivery;
+    delivery.tries = tries + 1;
+    try {
+      await this.#deliver(await this.#destinations.get(owner, id), message);
+      delivery.state = 'delivered';
+      delete delivery.problem;
+    } catch (error) {
+      const removed = error instanceof Refusal && error.code === 'destination-not-found';
+      delivery.problem = removed ? 'The destination was removed.' : reasonOf(error);
+      if (!removed && delivery.tries <= DELAYS.length) throw error;
+      delivery.state = 'failed';
+      const facts = { app: owner === MACHINE ? undefined : owner, destination: id, problem: delivery.problem };
+      if (!removed) this.#options.logger.warn(facts, `An alert was given up after ${delivery.tries} tries.`);
+    }
+  }
+
+  /** @throws Unreached, Refusal `mail-not-set` */
+  async #deliver({ kind, address, secret, anywhere }: Destination, message: Message): Promise<void> {
+    if (kind === 'email') {
+      if (this.#options.mail === undefined) throw mailNotSet();
+      return mail(this.#options.mail, address, message);
+    }
+    const { status, body } = await post(requestOf({ kind, address, secret }, message, Date.now()), { anywhere });
+    const refused = refusedBy(kind, status, body);
+    if (refused !== undefined) throw new Unreached(refused);
+  }
+
+  /** A disk that is full is what has to be told, so nothing waits for room on it. */
+  async #write(): Promise<void> {
+    if (this.#closed) return;
+    await this.#ledger.write(this.#problems.open.values()).catch((error: unknown) => this.#warn(error));
+  }
+
+  #warn(error: unknown): void {
+    this.#options.logger.warn({ error: reasonOf(error) }, 'Alerts cannot be kept.');
+  }
+}
+
+function newId(): string {
+  return `msg_${randomUUID().replaceAll('-', '')}`;
+}
+
+function mailNotSet(): Refusal {
+  return new Refusal(
+    'conflict',
+    'mail-not-set',
+    'No mail server is set. Ask the operator to set STREAMLIT_HOST_SMTP_URL and STREAMLIT_HOST_MAIL_FROM.',
+  );
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { emailOf } from '../domain/access/email.js';
+import { Refusal } from '../errors.js';
+import { parseUrl } from '../lib/parse-url.js';
+import { Turns } from '../lib/turns.js';
+import type { Vault } from '../store/vault.js';
+import { kinds, type Kind } from './formats.js';
+import { ruleNames } from './rules.js';
+
+/** How many destinations an app or the machine may have. */
+const MAX = 20;
+/** The name of the encrypted file, without its ending. */
+const FILE = 'destinations';
+
+const destinationSchema = z.object({
+  id: z.string(),
+  kind: z.enum(kinds),
+  /** What people call it; empty for none. */
+  name: z.string(),
+  /** An email address or a URL, which may open something by itself. */
+  address: z.string(),
+  /** What messages are signed with, or the token of the service. */
+  secret: z.string().optional(),
+  /** The rules that it is told of; not there = all. */
+  rules: z.array(z.enum(ruleNames)).optional(),
+  /** True where an admin added it: it may be in a private network. */
+  anywhere: z.boolean(),
+  createdAt: z.string(),
+  createdBy: z.string(),
+});
+
+const fileSchema = z.object({ version: z.literal(1), destinations: z.array(destinationSchema) });
+
+/** Where alerts are sent to. */
+export type Destination = z.infer<typeof destinationSchema>;
+
+/** What a person says of a new one. */
+export interface NewDestination extends Pick<Destination, 'kind' | 'address'> {
+  name?: string | undefined;
+  secret?: string | undefined;
+  rules?: Destination['rules'] | undefined;
+}
+
+/** Where alerts of apps and of the machine are sent to. Addresses and secrets are encrypted on disk. */
+export class Destinations {
+  readonly #vault: Pick<Vault, 'read' | 'write'>;
+  readonly #turns = new Turns();
+  readonly #known = new Map<string, readonly Destination[]>();
+
+  constructor(vault: Pick<Vault, 'read' | 'write'>) {
+    this.#vault = vault;
+  }
+
+  /** Reads those of an app or the machine. @throws Refusal those of the vault */
+  async of(owner: string): Promise<readonly Destination[]> {
+    const known = this.#known.get(owner);
+    if (known !== undefined) return known;
+    const text = await this.#vault.read(owner, FILE);
+    const found = text === undefined ? [] : fileSchema.parse(JSON.parse(text)).destinations;
+    this.#known.set(owner, found);
+    return found;
+  }
+
+  /** Those that were read, which are all that there are. */
+  known(owner: string): readonly Destination[] {
+    return this.#known.get(owner) ?? [];
+  }
+
+  /**
+   * Adds one. A webhook is given a secret, by which its receiver knows that messages come from here.
+   * @param by who adds it @param anywhere true where it may be in a private network
+   * @throws Refusal `destination-address-invalid`, `destinations-too-many`, those of the vault
+   */
+  async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
+    const address = addressOf(input.kind, input.address.trim(), anywhere);
+    const secret = input.kind === 'webhook' ? newSecret() : input.secret?.trim();
+    const added: Destination = {
+      ...{ id: randomBytes(6).toString('hex'), kind: input.kind, name: input.name?.trim() ?? '', address, anywhere },
+      ...(secret === undefined || secret === '' ? {} : { secret }),
+      ...(input.rules === undefined ? {} : { rules: input.rules }),
+      ...{ createdAt: new Date().toISOString(), createdBy: by },
+    };
+    await this.#change(owner, (before) => {
+      if (before.length < MAX) return [...before, added];
+      throw new Refusal(
+        'conflict',
+        'destinations-too-many',
+        `There can be at most ${MAX} destinations. Remove one first.`,
+      );
+    });
+    return added;
+  }
+
+  /** @throws Refusal `destination-not-found`, those of the vault */
+  async remove(owner: string, id: string): Promise<void> {
+    await this.#change(owner, (before) => {
+      demand(before, id);
+      return before.filter((one) => one.id !== id);
+    });
+  }
+
+  /** @throws Refusal `destination-not-found`, those of the vault */
+  async get(owner: string, id: string): Promise<Destination> {
+    return demand(await this.of(owner), id);
+  }
+
+  /** Forgets those of an app that is gone, with its files. */
+  forget(owner: string): void {
+    this.#known.delete(owner);
+  }
+
+  async #change(owner: string, make: (before: readonly Destination[]) => Destination[]): Promise<void> {
+    await this.#turns.take(owner, async () => {
+      const destinations = make(await this.of(owner));
+      await this.#vault.write(owner, FILE, JSON.stringify({ version: 1, destinations }));
+      this.#known.set(owner, destinations);
+    });
+  }
+}
+
+/** What may be shown of an address: a URL's path often is all that is needed to post there. */
+export function shownAddress({ kind, address }: Pick<Destination, 'kind' | 'address'>): string {
+  return kind === 'email' ? address : (parseUrl(address)?.host ?? '');
+}
+
+function demand(all: readonly Destination[], id: string): Destination {
+  const found = all.find((one) => one.id === id);
+  if (found !== undefined) return found;
+  throw new Refusal('not-found', 'destination-not-found', `There is no destination "${id}".`);
+}
+
+/** @throws Refusal `destination-address-invalid` */
+function addressOf(kind: Kind, text: string, anywhere: boolean): string {
+  if (kind === 'email') {
+    const email = emailOf(text);
+    if (email !== undefined) return email;
+    throw invalid('Enter an email address, such as ada@example.com.');
+  }
+  const url = parseUrl(text);
+  const scheme = anywhere ? /^https?:$/ : /^https:$/;
+  const form = anywhere ? 'https:// or http://' : 'https://';
+  if (url === undefined || !scheme.test(url.protocol) || url.username !== '' || url.password !== '')
+    throw invalid(`Enter a URL that begins with ${form}, without a user name.`);
+  if (kind === 'ntfy' && !/[^/]/.test(url.pathname))
+    throw invalid('Enter a URL with a topic, such as https://ntfy.sh/my-topic.');
+  url.hash = '';
+  return url.href;
+}
+
+function invalid(message: string): Refusal {
+  return new Refusal('invalid', 'destination-address-invalid', message, { field: 'address' });
+}
+
+function newSecret(): string {
+  return `whsec_${randomBytes(32).toString('base64')}`;
+}

@@ -1,0 +1,124 @@
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { hasCode, messageOf } from '../errors.js';
+import { replaceFile } from '../lib/replace-file.js';
+import { laneSchema, newLane, type Lane } from './lane.js';
+import { problemSchema, type Problem } from './problems.js';
+
+/** How many messages that were delivered or given up are kept. */
+const KEPT = 200;
+
+const deliverySchema = z.object({
+  /** Of the message: the same for every try. */
+  id: z.string(),
+  owner: z.string(),
+  destination: z.string(),
+  message: z.object({
+    ...{ id: z.string(), title: z.string(), lines: z.array(z.string()), url: z.string(), bad: z.boolean() },
+    changes: laneSchema.shape.events,
+  }),
+  /** ms since 1970 */
+  at: z.number(),
+  state: z.enum(['waiting', 'delivered', 'failed']),
+  tries: z.number(),
+  /** Why the last try failed, in one sentence. */
+  problem: z.string().optional(),
+  /** When the last try ended, in ms since 1970. */
+  triedAt: z.number().optional(),
+});
+
+/** A message on its way to a destination. */
+export type Delivery = z.infer<typeof deliverySchema>;
+
+const fileSchema = z.object({
+  version: z.literal(1),
+  problems: z.array(problemSchema),
+  lanes: z.record(z.string(), laneSchema),
+  deliveries: z.array(deliverySchema),
+});
+
+/**
+ * What is wrong, what people were told of it, and which messages are on their way, in one file: what is to be sent is written before
+ * it is sent, so that neither a crash nor a lost queue loses a message or tells the same twice.
+ */
+export class Ledger {
+  readonly #file: string;
+  readonly #warn: (text: string) => void;
+  readonly lanes = new Map<string, Lane>();
+  /** The oldest first. */
+  readonly deliveries = new Map<string, Delivery>();
+  /** The problems that the file held when it was read. */
+  problems: Problem[] = [];
+  #changed = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** @param folder its own folder @param warn told what is wrong with the file */
+  constructor(folder: string, warn: (text: string) => void) {
+    this.#file = join(folder, 'alerts.json');
+    this.#warn = warn;
+  }
+
+  /** Reads the file. One that is damaged or from a newer version is moved aside. */
+  async open(): Promise<void> {
+    await mkdir(join(this.#file, '..'), { recursive: true, mode: 0o700 });
+    try {
+      const { problems, lanes, deliveries } = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
+      this.problems = problems;
+      for (const [owner, lane] of Object.entries(lanes)) this.lanes.set(owner, lane);
+      for (const each of deliveries) this.deliveries.set(each.id, each);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return;
+      await rename(this.#file, `${this.#file}.unreadable`).catch(() => undefined); // It is replaced in any case.
+      this.#warn(`Cannot read ${this.#file}: ${messageOf(error)}. It was moved to ${this.#file}.unreadable.`);
+    }
+  }
+
+  lane(owner: string): Lane {
+    const lane = this.lanes.get(owner) ?? newLane();
+    this.lanes.set(owner, lane);
+    return lane;
+  }
+
+  /** Forgets an app that is gone. */
+  forget(owner: string): void {
+    this.lanes.delete(owner);
+    for (const { id, owner: of } of this.deliveries.values()) if (of === owner) this.deliveries.delete(id);
+    this.touch();
+  }
+
+  /** Says that something has changed, which the next `write` writes. */
+  touch(): void {
+    this.#changed = true;
+  }
+
+  /** Writes what has changed; resolves once it is on disk. @throws Error where the disk is full; it is tried again the next time */
+  async write(problems: Iterable<Problem>): Promise<void> {
+    const before = this.#writing;
+    const mine = before.then(async () => {
+      if (!this.#changed) return;
+      this.#changed = false;
+      this.#drop();
+      const content = {
+        version: 1,
+        problems: [...problems],
+        lanes: Object.fromEntries(this.lanes),
+        deliveries: [...this.deliveries.values()],
+      };
+      try {
+        await replaceFile(this.#file, JSON.stringify(content), { mode: 0o600 });
+      } catch (error) {
+        this.#changed = true;
+        throw error;
+      }
+    });
+    // The next one writes all the same.
+    this.#writing = mine.catch(() => undefined);
+    return mine;
+  }
+
+  #drop(): void {
+    const ended = [...this.deliveries.values()].filter(({ state }) => state !== 'waiting');
+    for (const { id } of ended.slice(0, Math.max(0, ended.length - KEPT))) this.deliveries.delete(id);
+  }
+}

@@ -1,0 +1,72 @@
+import { counted } from '../lib/words.js';
+import type { Change } from './lane.js';
+import { MACHINE } from './problems.js';
+import { titleOf } from './rules.js';
+
+/** How many lines a message has; what is left is counted in one more. */
+const MAX_LINES = 20;
+/** The most characters of a line. */
+const MAX_TEXT = 500;
+
+/** What is sent, in every format the same. */
+export interface Message {
+  /** The same for every try. */
+  id: string;
+  /** One line, such as "Shop: App down". */
+  title: string;
+  /** A sentence or two for each change. */
+  lines: string[];
+  /** Where more is to be seen. */
+  url: string;
+  /** True where something is wrong, false where it is told that something has passed. */
+  bad: boolean;
+  changes: Change[];
+}
+
+/** Writes a message about changes. @param nameOf the name of an app */
+export function messageOf(
+  id: string,
+  changes: readonly Change[],
+  { nameOf, urlOf }: { nameOf: (of: string) => string; urlOf: (of: string | undefined) => string },
+): Message {
+  const name = (of: string): string => (of === MACHINE ? 'Machine' : nameOf(of));
+  const [first] = changes;
+  const apps = new Set(changes.map(({ of }) => of));
+  const head = (change: Change): string => {
+    const title = titleOf(change.rule);
+    return `${name(change.of)}: ${change.kind === 'passed' ? `Recovered – ${title}` : title}`;
+  };
+  const one = apps.size === 1 ? `${name(first?.of ?? '')}: ` : '';
+  const lines = changes.slice(0, MAX_LINES).map((change) => short(`${head(change)}. ${change.text}`));
+  if (changes.length > MAX_LINES) lines.push(`And ${changes.length - MAX_LINES} more.`);
+  return {
+    id,
+    title: oneLine(
+      changes.length === 1 && first !== undefined ? head(first) : `${one}${counted(changes.length, 'alert')}`,
+    ),
+    lines,
+    url: urlOf(apps.size === 1 ? first?.of : undefined),
+    bad: changes.some(({ kind }) => kind !== 'passed'),
+    changes: [...changes],
+  };
+}
+
+/** The message that a destination is tried with. */
+export function testMessage(id: string, url: string, at: number): Message {
+  const text = 'Alerts reach this destination.';
+  return {
+    ...{ id, url, bad: false },
+    title: 'Test from streamlit-host',
+    lines: [text],
+    changes: [{ kind: 'happened', rule: 'down', of: MACHINE, text, at }],
+  };
+}
+
+function oneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex -- a name or message of an app may hold anything
+  return short(text.replace(/[\u0000-\u001f\u007f]+/g, ' '));
+}
+
+function short(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
+}

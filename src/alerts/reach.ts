@@ -1,0 +1,91 @@
+import { lookup as resolve, type LookupAddress } from 'node:dns';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { hasCode } from '../errors.js';
+import type { Posted } from './formats.js';
+
+/** How long (ms) a destination has to answer. */
+const LIMIT_MS = 10_000;
+/** How much (bytes) of an answer is read. */
+const MAX_ANSWER = 16 * 1024;
+
+/** Why a destination was not reached, in one sentence that says nothing of a network that its owner may not see. */
+export class Unreached extends Error {
+  override readonly name = 'Unreached';
+}
+
+/** Returns whether an IP address is one that everybody on the internet may ask: not this machine, not its network. */
+export function isPublic(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
+}
+
+/**
+ * Sends a request and returns the status and the beginning of the answer. Redirects are not followed.
+ * @param anywhere false where only public addresses may be reached, which is checked when the connection is made: a name may mean
+ *   another address then
+ * @throws Unreached
+ */
+export async function post(
+  { url, headers, body }: Posted,
+  { anywhere, limitMs = LIMIT_MS }: { anywhere: boolean; limitMs?: number },
+): Promise<{ status: number; body: string }> {
+  const target = new URL(url);
+  const host = target.hostname.replace(/^\[|\]$/g, '');
+  if (!anywhere && isIP(host) !== 0 && !isPublic(host)) throw notPublic();
+  const options = {
+    method: 'POST',
+    agent: false as const,
+    headers: { ...headers, 'user-agent': 'streamlit-host', 'content-length': Buffer.byteLength(body) },
+    signal: AbortSignal.timeout(limitMs),
+    ...(anywhere ? {} : { lookup: publicLookup }),
+  };
+  return new Promise((settle, reject) => {
+    const asked = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, options, (answer) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      const done = (): void => {
+        settle({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8', 0, MAX_ANSWER) });
+        answer.destroy();
+      };
+      answer.on('data', (part: Buffer) => {
+        parts.push(part);
+        size += part.length;
+        if (size >= MAX_ANSWER) done();
+      });
+      answer.on('end', done);
+      answer.on('error', (error) => reject(unreached(error)));
+    });
+    asked.on('error', (error) => reject(unreached(error)));
+    asked.end(body);
+  });
+}
+
+/** Resolves a name to its public addresses alone. */
+const publicLookup: LookupFunction = (host, options, callback) => {
+  resolve(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
+    if (error !== null) return callback(error, '', 0);
+    const allowed = found.filter(({ address }) => isPublic(address));
+    const [first] = allowed;
+    if (first === undefined) return callback(notPublic(), '', 0);
+    if (options.all === true) callback(null, allowed);
+    else callback(null, first.address, first.family);
+  });
+};
+
+function notPublic(): Unreached {
+  return new Unreached('Its address is not public. Only an admin can add a destination in a private network.');
+}
+
+function unreached(error: Error): Unreached {
+  if (error instanceof Unreached) return error;
+  if (error.name === 'TimeoutError' || error.name === 'AbortError')
+    return new Unreached(`It did not answer within ${LIMIT_MS / 1_000} s.`);
+  if (hasCode(error, 'ENOTFOUND') || hasCode(error, 'EAI_AGAIN'))
+    return new Unreached('Its host name cannot be resolved.');
+  if (hasCode(error, 'ECONNREFUSED')) return new Unreached('It refuses connections.');
+  if ('code' in error && /CERT|SSL|TLS|SELF_SIGNED|LEAF/.test(String(error.code)))
+    return new Unreached('Its certificate is not valid.');
+  return new Unreached('The connection failed.');
+}

@@ -1,0 +1,137 @@
+import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pythonCompile } from '../domain/project/commands.js';
+import { hasCode } from '../errors.js';
+import type { Bytecode } from './bytecode.js';
+import type { Variables } from './indexes.js';
+import { machinePython } from './places.js';
+import { Workshop, type BuildCage } from './workshop.js';
+
+/** The file of an environment that is still to be compiled. It goes when that is done, so a kill loses nothing. */
+export const UNCOMPILED = 'streamlit-host-uncompiled.json';
+
+/** How long one environment may take, in ms. It has the lowest priority, so a busy machine needs a multiple of its seconds. */
+const LIMIT_MS = 2 * 3_600_000;
+
+/** Marks a new environment, in which nothing that its install has started is left. @param caged whether it was made in the cage */
+export async function leaveUncompiled(environment: string, caged: boolean): Promise<void> {
+  const marker = join(environment, UNCOMPILED);
+  await rm(marker, { recursive: true, force: true });
+  await writeFile(marker, `${JSON.stringify({ caged })}\n`, { flag: 'wx' });
+}
+
+export interface CompilerOptions {
+  /** Where environments are. */
+  root: string;
+  /** For work in progress. */
+  tmp: string;
+  /** The place of `compile.py`. */
+  script: string;
+  /** What was compiled before. */
+  bytecode: Pick<Bytecode, 'open'>;
+  /** What builds are put into. */
+  cage?: (() => Promise<BuildCage | undefined>) | undefined;
+  /** Throws where the disk has too little room left for what can wait. */
+  demandRoom: () => Promise<void>;
+  /** PATH, HOME and the mark of builds. */
+  env: Variables;
+  logger: { info(facts: object, text: string): void; warn(facts: object, text: string): void };
+}
+
+/**
+ * Compiles environments that serve already, one after the other at the lowest priority: until then, their processes compile what
+ * they import in memory, since they cannot write to their environment. Only later starts gain by it, so nothing waits for it.
+ */
+export class Compiler {
+  readonly #options: CompilerOptions;
+  readonly #wanted = new Set<string>();
+  readonly #closing = new AbortController();
+  #working: Promise<void> | undefined;
+
+  constructor(options: CompilerOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with what an earlier server has left. @throws Error where the environments cannot be listed */
+  async begin(): Promise<void> {
+    for (const name of await readdir(this.#options.root)) this.add(name);
+  }
+
+  /** Compiles an environment in the background, unless that was done before. */
+  add(hash: string): void {
+    if (this.#closing.signal.aborted) return;
+    this.#wanted.add(hash);
+    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  }
+
+  /** Resolves when nothing is left to compile. */
+  async idle(): Promise<void> {
+    await this.#working;
+  }
+
+  /** Interrupts what is being compiled: the next server goes on with it. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    const { root, logger } = this.#options;
+    for (const hash of this.#wanted) {
+      if (this.#closing.signal.aborted) return;
+      try {
+        const environment = await realpath(join(root, hash)).catch(ifGone);
+        const ms = environment === undefined ? undefined : await this.#compile(environment);
+        if (ms !== undefined) logger.info({ environment: hash, ms: Math.round(ms) }, 'compiled an environment');
+      } catch (error) {
+        // It serves all the same, and the next start of the server tries again.
+        if (!this.#closing.signal.aborted)
+          logger.warn({ environment: hash, err: error }, 'an environment could not be compiled');
+      }
+      this.#wanted.delete(hash);
+    }
+  }
+
+  /** @returns how long it took, in ms; undefined where there was nothing to compile */
+  async #compile(environment: string): Promise<number | undefined> {
+    const marker = join(environment, UNCOMPILED);
+    const text = await readFile(marker, 'utf8').catch(ifGone);
+    const python = text === undefined ? undefined : await machinePython(environment);
+    if (text === undefined || python === undefined) return undefined;
+    const { root, tmp, script, bytecode, cage, env, demandRoom } = this.#options;
+    await demandRoom();
+    const started = performance.now();
+    const { caged } = JSON.parse(text) as { caged: boolean };
+    const workshop = await Workshop.open({
+      root: tmp,
+      prefix: 'bytecode-',
+      cage: caged ? await cage?.() : undefined,
+      python,
+      env,
+    });
+    try {
+      await workshop.give();
+      const store = await bytecode.open(workshop.cage?.uid);
+      await workshop.run(
+        {
+          argv: pythonCompile(python, script, environment, store),
+          cwd: root,
+          env: { LC_ALL: 'C.UTF-8', ...env },
+          timeoutMs: LIMIT_MS,
+          rank: 'compile',
+          signal: this.#closing.signal,
+        },
+        { readOnly: [script], writable: [workshop.folder, environment, store] },
+      );
+    } finally {
+      await workshop.close();
+    }
+    await rm(marker, { force: true });
+    return performance.now() - started;
+  }
+}
+
+function ifGone(error: unknown): undefined {
+  // Not a folder: something else that lies there.
+  if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
+}

@@ -1,0 +1,164 @@
+import { shownAddress, type Destination } from '../../alerts/destinations.js';
+import { kinds, type Kind } from '../../alerts/formats.js';
+import type { Delivery } from '../../alerts/ledger.js';
+import { MACHINE } from '../../alerts/problems.js';
+import { ruleNames, titleOf, type Rule } from '../../alerts/rules.js';
+import { Refusal } from '../../errors.js';
+import { counted } from '../../lib/words.js';
+import { presentTime } from '../numbers.js';
+import type { AlertsView, Notice } from '../page-models.js';
+import { presentSummary } from '../presenters.js';
+import { attempt, refused, type Page } from './page.js';
+import type { AddRoute } from './route.js';
+
+/** How many messages a page shows. */
+const SHOWN = 20;
+
+const KINDS: Record<Kind, string> = {
+  email: 'Email',
+  webhook: 'Webhook',
+  slack: 'Slack',
+  teams: 'Microsoft Teams',
+  discord: 'Discord',
+  feishu: 'Feishu / Lark',
+  dingtalk: 'DingTalk',
+  ntfy: 'ntfy',
+};
+
+/** What a form did: the webhook that it added, or why it was refused. */
+interface Told {
+  made?: Destination;
+  refusal?: Refusal;
+  /** Why something else on the page was refused. */
+  notice?: Notice;
+}
+
+/** What is wrong with an app or the machine, and where alerts are sent. */
+export function alertRoutes(add: AddRoute): void {
+  for (const { at, see, change } of [
+    { at: '/apps/:id/alerts', see: 'see', change: 'alerts' },
+    { at: '/alerts', see: 'server', change: 'server' },
+  ] as const) {
+    add('get', at, see, (page) => show(page, {}));
+    add('post', at, change, (page) =>
+      attempt(
+        async () => {
+          const { deps, by } = page;
+          const made = await deps.alerts.add(ownerOf(page), inputOf(page), by.name, deps.rights.may(by, 'server'));
+          await show(page, { made });
+        },
+        (refusal) => show(page, { refusal }),
+      ),
+    );
+    for (const verb of ['test', 'remove'] as const)
+      add('post', `${at}/${verb}`, change, (page) =>
+        attempt(
+          async () => {
+            await page.deps.alerts[verb](ownerOf(page), page.field('destination'));
+            page.go(`${pathOf(page)}?done=${verb === 'test' ? 'tested' : 'destination-removed'}`);
+          },
+          (refusal) => show(page, { notice: refused(refusal) }, refusal.status),
+        ),
+      );
+  }
+}
+
+function ownerOf(page: Page): string {
+  return page.param('id') === '' ? MACHINE : page.status.app.id;
+}
+
+function pathOf(page: Page): string {
+  return page.param('id') === '' ? 'alerts' : `apps/${page.status.app.id}/alerts`;
+}
+
+/** @throws Refusal `field-invalid` */
+function inputOf(page: Page): { kind: Kind; address: string; name: string; secret: string; rules?: Rule[] } {
+  const kind = kinds.find((one) => one === page.field('kind'));
+  if (kind === undefined)
+    throw new Refusal('invalid', 'field-invalid', `"kind" must be one of ${kinds.join(', ')}.`, { field: 'kind' });
+  const rules = chosen(page);
+  if (rules.length === 0)
+    throw new Refusal('invalid', 'field-invalid', 'Choose at least one alert.', { field: 'rules' });
+  return {
+    ...{ kind, address: page.field('address'), name: page.field('name').slice(0, 100), secret: page.field('secret') },
+    ...(rules.length === ruleNames.length ? {} : { rules }),
+  };
+}
+
+function chosen(page: Page): Rule[] {
+  return ruleNames.filter((rule) => page.field(`rule-${rule}`) !== '');
+}
+
+async function show(page: Page, told: Told, status = told.refusal?.status): Promise<void> {
+  const alerts = await present(page, told);
+  const notice = told.notice ?? page.notice;
+  if (!alerts.machine) return page.show('console/alerts', { ...(await page.app('alerts', notice)), alerts }, status);
+  page.show('console/machine-alerts', { alerts, notice, summary: presentSummary(page.host.apps.list()) }, status);
+}
+
+async function present(page: Page, { made, refusal }: Told): Promise<AlertsView> {
+  const owner = ownerOf(page);
+  const { problems, destinations, deliveries } = await page.deps.alerts.of(owner);
+  const time = (ms: number) => presentTime(new Date(ms).toISOString(), page.now);
+  const typed = (name: string, usual: string): string => (refusal === undefined ? usual : page.field(name));
+  const all = refusal === undefined;
+  const titleIn = (id: string): string => {
+    const found = destinations.find((one) => one.id === id);
+    return found === undefined ? 'a removed destination' : nameOf(found);
+  };
+  return {
+    action: page.links.console(pathOf(page)),
+    machine: owner === MACHINE,
+    mayChange: owner === MACHINE || page.may('alerts'),
+    problems: problems.map(({ rule, of, text, since }) => ({
+      ...{ title: titleOf(rule), text, since: time(since) },
+      app: of === MACHINE ? 'Machine' : (page.host.apps.list().find(({ app }) => app.id === of)?.app.name ?? of),
+    })),
+    destinations: destinations.map((one) => {
+      const last = deliveries.find(({ destination }) => destination === one.id);
+      return {
+        ...{ id: one.id, kind: KINDS[one.kind], title: nameOf(one), address: shownAddress(one) },
+        rules: one.rules?.map(titleOf).join(', ') ?? '',
+        last:
+          last === undefined ? undefined : { text: stateOf(last), bad: last.state !== 'delivered', time: timeOf(last) },
+      };
+    }),
+    deliveries: deliveries.slice(0, SHOWN).map((one) => ({
+      ...{
+        title: one.message.title,
+        lines: one.message.lines,
+        destination: titleIn(one.destination),
+        state: stateOf(one),
+      },
+      ...{ bad: one.state !== 'delivered', note: one.problem ?? '', time: timeOf(one) },
+    })),
+    made: made?.kind === 'webhook' ? { title: nameOf(made), secret: made.secret ?? '' } : undefined,
+    kinds: kinds.map((name) => ({ name, title: KINDS[name], chosen: name === typed('kind', 'email') })),
+    rules: ruleNames.map((name) => ({ name, title: titleOf(name), chosen: all || chosen(page).includes(name) })),
+    name: typed('name', ''),
+    address: typed('address', ''),
+    mails: page.deps.alerts.mails,
+    anywhere: page.deps.rights.may(page.by, 'server'),
+    error: refusal?.message,
+    field: refusal?.field,
+  };
+
+  function timeOf({ triedAt, at }: Delivery) {
+    return time(triedAt ?? at);
+  }
+}
+
+function nameOf(one: Pick<Destination, 'name' | 'kind' | 'address'>): string {
+  return one.name === '' ? (one.kind === 'email' ? one.address : KINDS[one.kind]) : one.name;
+}
+
+function stateOf({ state, tries }: Delivery): string {
+  switch (state) {
+    case 'delivered':
+      return 'Delivered';
+    case 'failed':
+      return `Given up after ${counted(tries, 'try', 'tries')}`;
+    case 'waiting':
+      return tries === 0 ? 'Being sent' : `Failed ${counted(tries, 'time')}, will be tried again`;
+  }
+}

@@ -1,0 +1,112 @@
+import { expect, it } from 'vitest';
+import { APART_MS, BURST, GROUP_MS, newLane, note, QUIET_MS, take, type Change } from '../../../src/alerts/lane.js';
+import { Problems } from '../../../src/alerts/problems.js';
+
+const START = 1_800_000_000_000;
+
+/** A lane that a test drives by a clock of its own. */
+function drive() {
+  const problems = new Problems();
+  const lane = newLane();
+  let now = START;
+  return {
+    problems,
+    lane,
+    now: () => now,
+    set: (to: number) => void (now = to),
+    begin: (of: string, rule: 'down' | 'memory' = 'down') => problems.begin(rule, of, `${of} is wrong.`, now),
+    end: (of: string, why?: string) => problems.end('down', of, why),
+    /** What is told after some time. */
+    after: (ms: number): string[] => {
+      now += ms;
+      return take(lane, problems.open, now, (key) => problems.passed(key)).map(({ kind, of }) => `${kind} ${of}`);
+    },
+  };
+}
+
+const event = (of: string, at: number): Change => ({ kind: 'happened', rule: 'exception', of, text: 'ValueError', at });
+
+it('tells a problem once, and once that it has passed', () => {
+  const { begin, end, after } = drive();
+  expect(after(0)).toEqual([]);
+  begin('shop');
+  expect(after(0)).toEqual([]);
+  expect(after(GROUP_MS)).toEqual(['began shop']);
+  begin('shop');
+  expect(after(GROUP_MS)).toEqual([]);
+  expect(after(3_600_000)).toEqual([]);
+  end('shop');
+  expect(after(0)).toEqual([]);
+  expect(after(GROUP_MS)).toEqual(['passed shop']);
+  expect(after(GROUP_MS)).toEqual([]);
+});
+
+it('tells in one message what comes within a few seconds, with what happened', () => {
+  const { begin, after, lane, now } = drive();
+  begin('one');
+  expect(after(0)).toEqual([]);
+  begin('two');
+  note(lane, event('two', now()));
+  expect(after(GROUP_MS)).toEqual(['began one', 'began two', 'happened two']);
+});
+
+it('says nothing about a problem that passes before it is told', () => {
+  const { begin, end, after } = drive();
+  begin('shop');
+  expect(after(GROUP_MS / 2)).toEqual([]);
+  end('shop');
+  expect(after(GROUP_MS)).toEqual([]);
+  expect(after(GROUP_MS)).toEqual([]);
+});
+
+it('does not tell a problem again that comes and goes, until it was quiet for a while', () => {
+  const { begin, end, after } = drive();
+  begin('shop');
+  after(0);
+  expect(after(GROUP_MS)).toEqual(['began shop']);
+  end('shop');
+  after(0);
+  expect(after(GROUP_MS)).toEqual(['passed shop']);
+  begin('shop');
+  after(0);
+  expect(after(60_000)).toEqual([]);
+  after(QUIET_MS);
+  expect(after(GROUP_MS)).toEqual(['began shop']);
+});
+
+it('sends few messages however much goes wrong', () => {
+  const { begin, after, lane, now } = drive();
+  let messages = 0;
+  for (let second = 0; second < 3_600; second += 2) {
+    begin(`app-${second}`);
+    note(lane, event(`app-${second}`, now()));
+    if (after(2_000).length > 0) messages += 1;
+  }
+  expect(messages).toBeGreaterThan(BURST);
+  expect(messages).toBeLessThanOrEqual(BURST + Math.ceil(3_600_000 / APART_MS));
+  expect(lane.events.length).toBeLessThanOrEqual(100);
+});
+
+it('is not silenced by a clock that is put back', () => {
+  const { begin, after, set } = drive();
+  for (const app of ['a', 'b', 'c', 'd', 'e']) {
+    begin(app);
+    after(0);
+    expect(after(GROUP_MS)).toEqual([`began ${app}`]);
+  }
+  set(START - 86_400_000);
+  begin('f');
+  after(0);
+  expect(after(GROUP_MS)).toEqual(['began f']);
+});
+
+it('says why a problem passed where that is known', () => {
+  const { begin, end, after, lane, problems, now } = drive();
+  begin('shop');
+  after(0);
+  after(GROUP_MS);
+  end('shop', 'The app was stopped.');
+  after(0);
+  const [change] = take(lane, problems.open, now() + GROUP_MS, (key) => problems.passed(key));
+  expect(change).toMatchObject({ kind: 'passed', text: 'The app was stopped.' });
+});
