@@ -78,6 +78,8 @@ export function ask(url: string, { method = 'GET', headers = {}, body }: Ask = {
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);
       answer.on('end', () => {
+        // What a server has refused is not sent to its end: that the connection broke would reach no listener.
+        if (!asked.writableFinished) asked.destroy();
         const text = Buffer.concat(chunks).toString();
         const json =
           text !== '' && /[/+]json/.test(answer.headers['content-type'] ?? '')
