@@ -13,7 +13,7 @@ import { mail, type MailSettings } from './mail.js';
 import { messageOf, testMessage, type Message } from './message.js';
 import { DELAYS, Outbox } from './outbox.js';
 import { MACHINE, Problems, type Problem } from './problems.js';
-import { post, Unreached } from './reach.js';
+import { post, Unreached } from '../lib/reach.js';
 import { Watch, type WatchOptions } from './watch.js';
 
 /** How often (ms) is looked whether something is to be told. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { emailOf } from '../domain/access/email.js';
 import { Refusal } from '../errors.js';
 import { parseUrl } from '../lib/parse-url.js';
-import { Turns } from '../lib/turns.js';
+import { newEntryId, SealedList } from '../store/sealed-list.js';
 import type { Vault } from '../store/vault.js';
 import { kinds, type Kind } from './formats.js';
 import { ruleNames } from './rules.js';
@@ -30,8 +30,6 @@ const destinationSchema = z.object({
   createdBy: z.string(),
 });
 
-const fileSchema = z.object({ version: z.literal(1), destinations: z.array(destinationSchema) });
-
 /** Where alerts are sent to. */
 export type Destination = z.infer<typeof destinationSchema>;
 
@@ -44,27 +42,20 @@ export interface NewDestination extends Pick<Destination, 'kind' | 'address'> {
 
 /** Where alerts of apps and of the machine are sent to. Addresses and secrets are encrypted on disk. */
 export class Destinations {
-  readonly #vault: Pick<Vault, 'read' | 'write'>;
-  readonly #turns = new Turns();
-  readonly #known = new Map<string, readonly Destination[]>();
+  readonly #lists: SealedList<Destination>;
 
   constructor(vault: Pick<Vault, 'read' | 'write'>) {
-    this.#vault = vault;
+    this.#lists = new SealedList(vault, FILE, destinationSchema);
   }
 
   /** Reads those of an app or the machine. @throws Refusal those of the vault */
-  async of(owner: string): Promise<readonly Destination[]> {
-    const known = this.#known.get(owner);
-    if (known !== undefined) return known;
-    const text = await this.#vault.read(owner, FILE);
-    const found = text === undefined ? [] : fileSchema.parse(JSON.parse(text)).destinations;
-    this.#known.set(owner, found);
-    return found;
+  of(owner: string): Promise<readonly Destination[]> {
+    return this.#lists.of(owner);
   }
 
   /** Those that were read, which are all that there are. */
   known(owner: string): readonly Destination[] {
-    return this.#known.get(owner) ?? [];
+    return this.#lists.known(owner);
   }
 
   /**
@@ -76,12 +67,12 @@ export class Destinations {
     const address = addressOf(input.kind, input.address.trim(), anywhere);
     const secret = input.kind === 'webhook' ? newSecret() : input.secret?.trim();
     const added: Destination = {
-      ...{ id: randomBytes(6).toString('hex'), kind: input.kind, name: input.name?.trim() ?? '', address, anywhere },
+      ...{ id: newEntryId(), kind: input.kind, name: input.name?.trim() ?? '', address, anywhere },
       ...(secret === undefined || secret === '' ? {} : { secret }),
       ...(input.rules === undefined ? {} : { rules: input.rules }),
       ...{ createdAt: new Date().toISOString(), createdBy: by },
     };
-    await this.#change(owner, (before) => {
+    await this.#lists.change(owner, (before) => {
       if (before.length < MAX) return [...before, added];
       throw new Refusal(
         'conflict',
@@ -94,7 +85,7 @@ export class Destinations {
 
   /** @throws Refusal `destination-not-found`, those of the vault */
   async remove(owner: string, id: string): Promise<void> {
-    await this.#change(owner, (before) => {
+    await this.#lists.change(owner, (before) => {
       demand(before, id);
       return before.filter((one) => one.id !== id);
     });
@@ -107,15 +98,7 @@ export class Destinations {
 
   /** Forgets those of an app that is gone, with its files. */
   forget(owner: string): void {
-    this.#known.delete(owner);
-  }
-
-  async #change(owner: string, make: (before: readonly Destination[]) => Destination[]): Promise<void> {
-    await this.#turns.take(owner, async () => {
-      const destinations = make(await this.of(owner));
-      await this.#vault.write(owner, FILE, JSON.stringify({ version: 1, destinations }));
-      this.#known.set(owner, destinations);
-    });
+    this.#lists.forget(owner);
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { Posted } from '../lib/reach.js';
 import type { Message } from './message.js';
 
 /** The kinds of destinations that get an HTTP request. */
@@ -7,13 +8,6 @@ export const kinds = ['email', ...httpKinds] as const;
 
 export type Kind = (typeof kinds)[number];
 export type HttpKind = (typeof httpKinds)[number];
-
-/** A request that brings a message to a destination. */
-export interface Posted {
-  url: string;
-  headers: Record<string, string>;
-  body: string;
-}
 
 /** What of a destination a request is made from. */
 export interface Target {

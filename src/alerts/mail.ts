@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer';
 import { bodyOf } from './formats.js';
 import type { Message } from './message.js';
-import { Unreached } from './reach.js';
+import { Unreached } from '../lib/reach.js';
 
 /** How long (ms) a mail server may be silent. */
 const LIMIT_MS = 10_000;

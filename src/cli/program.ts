@@ -27,6 +27,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'grant', 'revoke'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
 const ALERT_ACTIONS = ['add', 'remove', 'test'];
+const DRAIN_ACTIONS = ['add', 'remove'];
 const RANGES = ['hour', 'day', 'week', 'month', 'year'];
 const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
 
@@ -139,6 +140,19 @@ export function createProgram(make: MakeContext, version: string): Command {
     .description('show what is wrong, and add, remove or test a destination for alerts')
     .action(async (action: string | undefined, words: string[], options: AlertsOptions, command: Command) =>
       (await import('./alerts.js')).alerts(cli(command), action, words, options),
+    );
+  program
+    .command('drains')
+    .addArgument(new Argument('[action]', 'the action (default: list the drains)').choices(DRAIN_ACTIONS))
+    .argument(
+      '[address]',
+      'add: https:// or syslog+tls:// (default: prompted, or read from standard input, with a token on the second line); remove: the id',
+    )
+    .option('--app <app>', 'the app (default: all apps)')
+    .description('list, add or remove where the output of apps is sent')
+    .action(
+      async (action: string | undefined, given: string | undefined, options: { app?: string }, command: Command) =>
+        (await import('./drains.js')).drains(cli(command), action, given, options),
     );
   program
     .command('doctor')

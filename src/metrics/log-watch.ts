@@ -1,9 +1,9 @@
-import { statSync } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { findRelease } from '../domain/app/app.js';
 import { ExceptionReader, type PrintedException } from '../domain/streamlit/exceptions.js';
 import { shortenTracebacks } from '../domain/streamlit/traceback.js';
 import { LineSplitter } from '../logs/lines.js';
+import { LogTail } from '../logs/log-tail.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import type { Errors } from './errors.js';
@@ -16,7 +16,7 @@ const MAX_NOTED = 50;
 
 /** A log with how far it was read. */
 interface Watched {
-  offset: number;
+  tail: LogTail;
   reader: ExceptionReader;
   splitter: LineSplitter;
 }
@@ -45,8 +45,11 @@ export class LogWatch {
 
   /** Begins where the logs end now: what an earlier server has seen is not counted again. */
   begin(): void {
-    const { apps, paths } = this.#options;
-    for (const { id, live } of apps.list()) if (live !== null) this.#watch(id, live, sizeOf(paths.runLog(id, live)));
+    for (const { id, live } of this.#options.apps.list()) {
+      if (live === null) continue;
+      const { tail } = this.#watch(id, live);
+      tail.offset = tail.size;
+    }
   }
 
   /** Looks at the logs of all apps that run. */
@@ -64,23 +67,19 @@ export class LogWatch {
     for (const name of this.#logs.keys()) if (!seen.has(name)) this.#logs.delete(name);
   }
 
-  #watch(app: string, release: number, offset: number): Watched {
-    const watched = { offset, reader: new ExceptionReader(), splitter: new LineSplitter() };
+  #watch(app: string, release: number): Watched {
+    const tail = new LogTail(this.#options.paths.runLog(app, release));
+    const watched = { tail, reader: new ExceptionReader(), splitter: new LineSplitter() };
     this.#logs.set(key(app, release), watched);
     return watched;
   }
 
   async #lookAt(app: string, release: number): Promise<void> {
-    const path = this.#options.paths.runLog(app, release);
-    const log = this.#logs.get(key(app, release)) ?? this.#watch(app, release, 0);
-    const size = sizeOf(path);
+    const log = this.#logs.get(key(app, release)) ?? this.#watch(app, release);
+    const added = await log.tail.newest(MAX_READ);
     // What was found last is complete once nothing has followed it for a while.
-    if (size === log.offset) return this.#note(app, release, log.reader.end());
-    // It was emptied, since it had grown too large.
-    if (size < log.offset) log.offset = 0;
-    const bytes = await readPart(path, Math.max(log.offset, size - MAX_READ), size);
-    log.offset = size;
-    await this.#note(app, release, log.reader.push(log.splitter.push(bytes)));
+    if (added === undefined) return this.#note(app, release, log.reader.end());
+    await this.#note(app, release, log.reader.push(log.splitter.push(added)));
   }
 
   async #note(app: string, release: number, found: readonly PrintedException[]): Promise<void> {
@@ -116,21 +115,6 @@ export class LogWatch {
 
 function key(app: string, release: number): string {
   return `${app}/${release}`;
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-async function readPart(path: string, from: number, to: number): Promise<Buffer> {
-  const handle = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(to - from);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A folder's path as we write it, and as Python resolves it if a part of it is a link. */

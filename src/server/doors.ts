@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import type { Alerts } from '../alerts/alerts.js';
+import type { Drains } from '../drains/drains.js';
 import { Attempts } from '../domain/access/attempts.js';
 import { authenticate, tokenOf, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { Rights } from '../domain/access/rights.js';
@@ -74,6 +75,7 @@ export interface DoorsOptions {
   composed: Composed;
   measuring: Pick<Measuring, 'metrics' | 'errors'>;
   alerts: Alerts;
+  drains: Drains;
   /** The public URL of the platform, and its path. */
   publicBase: () => string;
   basePath: string;
@@ -110,7 +112,7 @@ export interface Doors {
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { config, paths, root, composed, publicBase, appsBase, basePath, stop, logFolder, logger } = options;
   const { metrics, errors } = options.measuring;
-  const { board, closing, alerts } = options;
+  const { board, closing, alerts, drains } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -222,6 +224,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics,
     errors,
     alerts,
+    drains,
     logger,
   });
   const checks = checksOf({
@@ -250,6 +253,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics,
     errors,
     alerts,
+    drains,
     logger,
     pages: createPages(views, publicBase, rights),
     uploads,

@@ -17,6 +17,7 @@ import { composeHost, type Composed } from './compose.js';
 import { openDoors, type Doors } from './doors.js';
 import type { Later } from './later.js';
 import type { Alerts } from '../alerts/alerts.js';
+import { Drains } from '../drains/drains.js';
 import { openAlerts } from './alerts.js';
 import { openMetrics, type Measuring } from './metrics.js';
 import { configFile } from './config-file.js';
@@ -69,19 +70,28 @@ export class Life implements Heir {
   readonly #options: LifeOptions;
   readonly #measuring: Measuring;
   readonly #alerts: Alerts;
+  readonly #drains: Drains;
   /** Ends the event streams: their readers come back to the next server. */
   readonly #closing: AbortController;
   #unfollow: (() => void) | undefined;
 
   private constructor(
     options: LifeOptions,
-    parts: { composed: Composed; doors: Doors; measuring: Measuring; alerts: Alerts; closing: AbortController },
+    parts: {
+      composed: Composed;
+      doors: Doors;
+      measuring: Measuring;
+      alerts: Alerts;
+      drains: Drains;
+      closing: AbortController;
+    },
   ) {
     this.#options = options;
     this.composed = parts.composed;
     this.doors = parts.doors;
     this.#measuring = parts.measuring;
     this.#alerts = parts.alerts;
+    this.#drains = parts.drains;
     this.#closing = parts.closing;
   }
 
@@ -103,6 +113,11 @@ export class Life implements Heir {
     });
     const measuring = openMetrics({ paths, composed, logger });
     const alerts = openAlerts({ config, paths, composed, publicBase, logger });
+    const drains = new Drains({
+      ...{ paths, apps: composed.store, vault: composed.vault, offsets: paths.drainOffsets },
+      mask: (app) => composed.masks.of(app),
+      warn: logger.warn.bind(logger),
+    });
     const closing = new AbortController();
     stop.asked.addEventListener('abort', () => closing.abort(), { once: true });
     const doors = await openDoors({
@@ -110,11 +125,12 @@ export class Life implements Heir {
       composed,
       measuring,
       alerts,
+      drains,
       publicBase,
       appsBase,
       closing: closing.signal,
     });
-    return new Life(options, { composed, doors, measuring, alerts, closing });
+    return new Life(options, { composed, doors, measuring, alerts, drains, closing });
   }
 
   /** Who answers at each door. */
@@ -130,6 +146,7 @@ export class Life implements Heir {
     this.#unfollow = logFolder?.follow(this.composed.store, paths, (text) => logger.warn(text));
     await later.attempt('record metrics', () => this.#measuring.begin());
     await later.attempt('send alerts', () => this.#alerts.begin(this.#measuring));
+    await later.attempt('drain logs', () => this.#drains.begin());
     await this.composed.begin();
   }
 
@@ -139,6 +156,7 @@ export class Life implements Heir {
     const { logger } = this.#options;
     const ends = [
       () => this.#alerts.close(),
+      () => this.#drains.close(),
       () => this.#measuring.close(),
       () => this.composed.handOver(),
       () => this.#unfollow?.(),
@@ -189,6 +207,7 @@ export class Life implements Heir {
   /** Ends everything, once no more requests can come in. */
   async end(options: { keepApps: boolean }): Promise<void> {
     await this.#alerts.close();
+    await this.#drains.close();
     await this.#measuring.close();
     await this.composed.end(options);
     await this.doors.auditLog.close();

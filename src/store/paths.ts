@@ -37,6 +37,10 @@ export class Paths {
   get alerts(): string {
     return join(this.data, 'alerts');
   }
+  /** How far the logs of apps were sent to their drains. */
+  get drainOffsets(): string {
+    return join(this.data, 'drains.json');
+  }
   /**
    * What package installers keep between builds, and environments in the making: in one folder, so that a build can link files
    * from one to the other in its cage.

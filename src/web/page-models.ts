@@ -143,6 +143,19 @@ interface PlotsPage {
   step: number;
 }
 
+/** Where the output of apps is sent. */
+export interface DrainsView {
+  /** Where the forms are sent to. */
+  action: string;
+  mayChange: boolean;
+  /** Of the machine: of all apps. */
+  machine: boolean;
+  anywhere: boolean;
+  list: { id: string; address: string; state: string; bad: boolean }[];
+  address: string;
+  error: string | undefined;
+}
+
 /** What is wrong, and where alerts are sent. */
 export interface AlertsView {
   /** Where the forms are sent to. */
@@ -289,6 +302,8 @@ export interface Pages {
       traceback: string;
     }[];
   };
+  'console/drains': AppPage & { drains: DrainsView };
+  'console/machine-drains': { drains: DrainsView; notice: Notice | undefined };
   'console/alerts': AppPage & { alerts: AlertsView };
   'console/machine-alerts': { alerts: AlertsView; summary: string; notice: Notice | undefined };
   'console/machine': PlotsPage & {

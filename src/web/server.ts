@@ -67,6 +67,8 @@ export interface WebOptions {
   errors: Pick<Errors, 'of' | 'clear'>;
   /** Where alerts are sent, and what is wrong. */
   alerts: ApiContext['alerts'];
+  /** Where the output of apps is sent. */
+  drains: ApiContext['drains'];
   logger: Logger;
   pages: WebPages;
   /** The folder for uploads on their way, and the most bytes of one. */
@@ -137,6 +139,7 @@ export function createWeb(options: WebOptions): RequestListener {
     metrics: options.metrics,
     errors: options.errors,
     alerts: options.alerts,
+    drains: options.drains,
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),

@@ -38,7 +38,11 @@ export const verbs = {
   },
   run: { role: 'developer', scope: 'deploy', what: 'start, stop and restart the app, put it to sleep' },
   config: { role: 'developer', scope: 'manage', what: 'read and change config vars and secrets' },
-  alerts: { role: 'developer', scope: 'manage', what: 'see and change where alerts about the app are sent' },
+  alerts: {
+    role: 'developer',
+    scope: 'manage',
+    what: 'see and change where alerts about the app and its output are sent',
+  },
   settings: { role: 'developer', scope: 'deploy', what: "change the app's name, description, tags, branch and paths" },
   access: { role: 'owner', scope: 'manage', what: 'see and change who has which role in the app' },
   delete: { role: 'owner', scope: 'manage', what: 'delete the app' },

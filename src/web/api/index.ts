@@ -8,6 +8,7 @@ import { configRoutes } from './config.js';
 import { controllerRoutes } from './controller.js';
 import { deployRoutes } from './deploys.js';
 import { presentDocs, type ApiDocs } from './docs.js';
+import { drainRoutes } from './drains.js';
 import { errorRoutes } from './errors.js';
 import { eventRoutes } from './events.js';
 import { fileRoutes } from './files.js';
@@ -35,6 +36,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...metricsRoutes(api),
     ...errorRoutes(api),
     ...alertRoutes(api),
+    ...drainRoutes(api),
     ...fileRoutes(api),
     ...configRoutes(api),
     ...controllerRoutes(api),

@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Alerts } from '../../alerts/alerts.js';
+import type { Drains } from '../../drains/drains.js';
 import type { Backups } from '../../backup/backups.js';
 import type { Verb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
@@ -52,6 +53,8 @@ export interface ApiContext {
   errors: Pick<Errors, 'of' | 'clear'>;
   /** Where alerts are sent, and what is wrong. */
   alerts: Pick<Alerts, 'of' | 'add' | 'remove' | 'test' | 'mails'>;
+  /** Where the output of apps is sent. */
+  drains: Pick<Drains, 'of' | 'add' | 'remove'>;
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;

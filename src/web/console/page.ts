@@ -13,6 +13,7 @@ import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { Trouble } from '../../lib/readiness.js';
 import type { Alerts } from '../../alerts/alerts.js';
+import type { Drains } from '../../drains/drains.js';
 import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
@@ -59,6 +60,8 @@ export interface ConsoleDeps {
   errors: Pick<Errors, 'of' | 'clear'>;
   /** Where alerts are sent, and what is wrong. */
   alerts: Pick<Alerts, 'of' | 'add' | 'remove' | 'test' | 'mails'>;
+  /** Where the output of apps is sent. */
+  drains: Pick<Drains, 'of' | 'add' | 'remove'>;
   /** Logs who revealed a value. */
   logger: { info(facts: object, text: string): void };
 }
@@ -88,6 +91,8 @@ const DONE: Record<string, string> = {
   'errors-cleared': 'Errors cleared.',
   'destination-removed': 'Destination removed.',
   tested: 'Test sent.',
+  'drain-added': 'Drain added. It gets what is printed from now on.',
+  'drain-removed': 'Drain removed.',
   password: 'Password changed. Your other sessions have ended.',
 };
 

@@ -10,6 +10,7 @@ import { appsRoutes } from './apps.js';
 import { auditRoutes } from './audit.js';
 import { configRoutes } from './config.js';
 import { deployRoutes } from './deploys.js';
+import { drainRoutes } from './drains.js';
 import { editRoutes } from './edits.js';
 import { errorRoutes } from './errors.js';
 import { fileRoutes } from './files.js';
@@ -43,6 +44,7 @@ export function consoleRoutes(): ConsoleRoute[] {
   metricsRoutes(add);
   errorRoutes(add);
   alertRoutes(add);
+  drainRoutes(add);
   deployRoutes(add);
   fileRoutes(add);
   configRoutes(add);

@@ -12,7 +12,17 @@ import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js
 import { createPages } from '../../../src/web/pages.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views } from '../../../src/web/views.js';
-import { ask, everyRoute, noAlerts, noErrors, noMetrics, startWeb, type Answer, type TestWeb } from './support.js';
+import {
+  ask,
+  everyRoute,
+  noAlerts,
+  noDrains,
+  noErrors,
+  noMetrics,
+  startWeb,
+  type Answer,
+  type TestWeb,
+} from './support.js';
 
 // Every route, asked by everyone there is: what comes back must be what the table says, and nothing else.
 
@@ -53,6 +63,7 @@ beforeAll(async () => {
       metrics: noMetrics(web.apps),
       errors: noErrors,
       alerts: noAlerts,
+      drains: noDrains,
       logger: pino({ level: 'silent' }),
     }).routes() as unknown as Middleware;
     return routes(ctx, next) as Promise<void>;
@@ -106,6 +117,7 @@ const values: Record<string, string> = {
   user: 'nobody@example.com',
   who: 'group:none',
   destination: 'none',
+  drain: 'none',
 };
 
 describe.each(HOLDERS)('the API for a person who is a %s', (holder) => {

@@ -415,6 +415,13 @@ export interface TestWeb {
 /** Errors of apps that printed none. */
 export const noErrors: Pick<Errors, 'of' | 'clear'> = { of: async () => [], clear: async () => undefined };
 
+/** No drains, and none that is kept. */
+export const noDrains: WebOptions['drains'] = {
+  of: async () => [],
+  add: async (_owner, { address }, by, anywhere) => ({ id: 'd1', address, anywhere, createdAt: '', createdBy: by }),
+  remove: async () => undefined,
+};
+
 /** No alerts, and destinations that remember nothing. */
 export const noAlerts: WebOptions['alerts'] = {
   mails: true,
@@ -498,6 +505,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       metrics: noMetrics(apps),
       errors: noErrors,
       alerts: noAlerts,
+      drains: noDrains,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,

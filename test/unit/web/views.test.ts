@@ -12,7 +12,7 @@ import { drawPlot, drawSpark } from '../../../src/web/plot.js';
 import { presentTime } from '../../../src/web/numbers.js';
 import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
-import type { AlertsView, GatewayPage, LogView, Pages, TokensView } from '../../../src/web/page-models.js';
+import type { AlertsView, DrainsView, GatewayPage, LogView, Pages, TokensView } from '../../../src/web/page-models.js';
 import { Views } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -149,6 +149,11 @@ const alertsView: AlertsView = {
   rules: [{ name: 'down', title: 'App down', chosen: true }],
   ...{ name: evil, address: evil, error: evil, field: 'address' },
 };
+const drainsView: DrainsView = {
+  ...{ action: '/tools/console/apps/hello/drains', mayChange: true, machine: false, anywhere: false },
+  list: [{ id: evil, address: evil, state: evil, bad: true }],
+  ...{ address: evil, error: evil },
+};
 const link = { title: evil, url: evil, email: evil };
 const typed = { email: evil, name: evil, groups: evil, admin: true, error: evil, field: 'email' };
 
@@ -233,6 +238,8 @@ const models: Pages = {
       },
     ],
   },
+  'console/drains': { app, tab: 'logs', notice: undefined, drains: drainsView },
+  'console/machine-drains': { notice: undefined, drains: { ...drainsView, machine: true } },
   'console/alerts': { app, tab: 'alerts', notice: undefined, alerts: alertsView },
   'console/machine-alerts': { alerts: { ...alertsView, machine: true }, summary: '1 app', notice: undefined },
   'console/machine': {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { isPublic, post } from '../../../src/alerts/reach.js';
+import { isPublic, post } from '../../../src/lib/reach.js';
 
 let server: Server;
 let url: string;

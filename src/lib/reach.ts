@@ -4,12 +4,18 @@ import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { hasCode } from '../errors.js';
-import type { Posted } from './formats.js';
 
 /** How long (ms) a destination has to answer. */
 const LIMIT_MS = 10_000;
 /** How much (bytes) of an answer is read. */
 const MAX_ANSWER = 16 * 1024;
+
+/** A request that is posted. */
+export interface Posted {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
 
 /** Why a destination was not reached, in one sentence that says nothing of a network that its owner may not see. */
 export class Unreached extends Error {
@@ -63,7 +69,7 @@ export async function post(
 }
 
 /** Resolves a name to its public addresses alone. */
-const publicLookup: LookupFunction = (host, options, callback) => {
+export const publicLookup: LookupFunction = (host, options, callback) => {
   resolve(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
     if (error !== null) return callback(error, '', 0);
     const allowed = found.filter(({ address }) => isPublic(address));
@@ -74,11 +80,13 @@ const publicLookup: LookupFunction = (host, options, callback) => {
   });
 };
 
-function notPublic(): Unreached {
+/** The refusal of an address that is not public. */
+export function notPublic(): Unreached {
   return new Unreached('Its address is not public. Only an admin can add a destination in a private network.');
 }
 
-function unreached(error: Error): Unreached {
+/** Says why a connection failed, without naming addresses. */
+export function unreached(error: Error): Unreached {
   if (error instanceof Unreached) return error;
   if (error.name === 'TimeoutError' || error.name === 'AbortError')
     return new Unreached(`It did not answer within ${LIMIT_MS / 1_000} s.`);
