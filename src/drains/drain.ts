@@ -14,7 +14,7 @@ export interface DrainState {
   problem: string | undefined;
 }
 
-/** Brings lines to one place, one batch after the other. Whatever happens there, whoever pushes lines goes on at once. */
+/** Brings lines to one place, one batch after the other. Pushing lines never waits for it. */
 export class Drain {
   readonly #sink: Sink;
   readonly #buffer = new LineBuffer();

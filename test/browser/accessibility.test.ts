@@ -73,6 +73,7 @@ describe('axe finds nothing serious or critical', () => {
       '',
       '/logs',
       '/errors',
+      '/drains',
       '/deploys',
       '/deploys/3',
       '/deploys/1',

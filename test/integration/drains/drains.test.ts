@@ -102,7 +102,7 @@ test('a new line reaches all drains once, with its secrets masked, and no line f
   for (const where of [JSON.stringify(drains), shown, host.output]) expect(where).not.toContain('secret-path');
 });
 
-test('another server goes on where this one was', async () => {
+test('the next server continues where this one has stopped', async () => {
   await host.stop({ keepData: true, keepApps: true });
   posts.length = 0;
   const next = await startHost({ data: host.data });

@@ -120,7 +120,7 @@ it('lines that had to be dropped are counted, and the drain is told how many', a
   expect(drain.state).toEqual({ sent: 10_000, dropped: 1_000, problem: undefined });
 });
 
-it('what a member may not reach is not connected to', async () => {
+it('private addresses of a member are never connected to', async () => {
   let connections = 0;
   const port = await listen(createServer(() => (connections += 1)));
   for (const address of [

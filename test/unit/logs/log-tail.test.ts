@@ -8,7 +8,7 @@ let path: string;
 beforeEach(async () => void (path = join(await mkdtemp(join(tmpdir(), 'log-tail-')), 'run.log')));
 afterEach(() => rm(join(path, '..'), { recursive: true, force: true }));
 
-it('reads what is added, in parts, and nothing of a log that is not there', async () => {
+it('reads what is added, in parts, and nothing of a missing log', async () => {
   const tail = new LogTail(path);
   expect(await tail.next(4)).toBeUndefined();
   await appendFile(path, 'abcdef');
