@@ -4,6 +4,26 @@ import { defineConfig } from 'vitest/config';
 /** Files in memory: unit tests would wait for the disk at every atomic write. */
 const MEMORY = '/dev/shm';
 
+/**
+ * What asks the same question of many versions, cages or places, which takes minutes and is seldom the first to fail:
+ * `npm test` leaves these out, .ci/run does not.
+ */
+const LONG = [
+  'test/browser/streamlit-versions.test.ts',
+  'test/integration/older-version.test.ts',
+  'test/integration/pip-forms.test.ts',
+  'test/security/same-origin.test.ts',
+  'test/security/tenant.test.ts',
+];
+
+/** For tests that run a server, with real programs around it. */
+const HOST = {
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  globalSetup: ['test/helpers/global-setup.ts'],
+  setupFiles: ['test/helpers/ends.ts'],
+};
+
 export default defineConfig({
   test: {
     // Each file has a server of its own; two at once keep two cores busy and leave each other's time-outs alone.
@@ -27,22 +47,19 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/security/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
-          globalSetup: ['test/helpers/global-setup.ts'],
-          setupFiles: ['test/helpers/ends.ts'],
+          exclude: LONG,
+          ...HOST,
         },
       },
       {
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          globalSetup: ['test/helpers/global-setup.ts'],
-          setupFiles: ['test/helpers/ends.ts'],
+          exclude: LONG,
+          ...HOST,
         },
       },
+      { test: { name: 'long', include: LONG, ...HOST } },
     ],
   },
 });

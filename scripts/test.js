@@ -1,5 +1,6 @@
-// npm test [-- --unit] [-- --only-tests] [-- vitest's own arguments]: set-up, types, lint, then the tests.
+// npm test [-- --unit] [-- --all] [-- --only-tests] [-- vitest's own arguments]: set-up, types, lint, then the tests.
 //   --unit        the unit tests only, which need neither a browser nor Redis
+//   --all         also those that take minutes each (LONG in vitest.config.ts)
 //   --only-tests  without types and lint
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,7 @@ const CHECKS = [
 await main(async () => {
   const args = process.argv.slice(2);
   const unit = take(args, '--unit');
+  const all = take(args, '--all');
   const onlyTests = take(args, '--only-tests');
   // Ctrl-C reaches the children too; they tidy up, and we end when they have.
   process.on('SIGINT', () => undefined);
@@ -35,7 +37,7 @@ await main(async () => {
   if (missing.length > 0) throw new SetupError(missing.join('\n'));
 
   const failed = onlyTests ? [] : await runChecks();
-  const counts = await runTests(unit ? ['--project', 'unit', ...args] : args);
+  const counts = await runTests([...projects(unit, all, args), ...args]);
   if (counts.code !== 0 || counts.passed + counts.failed === 0) failed.push('tests');
   if (failed.length > 0) {
     process.exitCode = 1;
@@ -43,6 +45,12 @@ await main(async () => {
   }
   console.log(closingLine(counts));
 });
+
+/** Who names a file wants just that one, however long it takes. */
+function projects(unit, all, args) {
+  if (unit) return ['--project', 'unit'];
+  return all || args.some((arg) => !arg.startsWith('-')) ? [] : ['--project', '!long'];
+}
 
 /** Runs the checks, two at a time: none of them uses more than one core. @returns the names of those that failed */
 async function runChecks() {
