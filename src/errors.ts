@@ -146,6 +146,7 @@ export const refusalCodes = [
   'not-wanted',
   'nothing-before',
   'nothing-deployed',
+  'origin-invalid',
   'packages-invalid',
   'packages-missing',
   'packages-not-installed',
@@ -206,6 +207,9 @@ export const refusalCodes = [
   'secrets-invalid',
   'secrets-missing',
   'secrets-too-large',
+  'share-name-invalid',
+  'share-not-found',
+  'shares-too-many',
   'start-failed',
   'stopping',
   'streamlit-too-old',
@@ -233,6 +237,7 @@ export const refusalCodes = [
   'vault-key-unreadable',
   'vault-key-wrong',
   'venv-missing',
+  'visit-password-missing',
 ] as const;
 
 /** A stable, kebab-case name for what went wrong, such as `app-not-found`. */

@@ -35,6 +35,8 @@ export interface Config {
   connections: { total: number; perAddress: number };
   /** The admin token, if set; otherwise the one stored in the data folder is used. */
   token: string | undefined;
+  /** Who may open new apps, until somebody changes that. */
+  defaultAccess: 'public' | 'signed-in' | 'people';
   /** Where people log in with the account of their company. */
   providers: readonly Provider[];
   /** The token for `/metrics`; null = none is asked for; undefined = `/metrics` is not there. */
@@ -235,6 +237,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
     },
     token,
+    defaultAccess: oneOf('DEFAULT_ACCESS', ['public', 'signed-in', 'people']),
     providers,
     metricsToken: metricsToken === 'none' ? null : metricsToken,
     ports,

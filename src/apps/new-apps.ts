@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { APP_ID, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app/app.js';
+import type { Opening } from '../domain/access/openings.js';
 import type { Principal } from '../domain/access/principal.js';
 import { ownedBy } from '../domain/access/roles.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
@@ -25,6 +26,8 @@ export interface NewAppsOptions {
   paths: Paths;
   git: Git;
   turns: Turns;
+  /** Who may open an app that somebody makes. */
+  opens: Opening;
 }
 
 /** Transliterates a name for its id: 销售看板 to XiaoShouKanBan, Продажи to Prodazhi. */
@@ -80,7 +83,9 @@ export class NewApps {
     await rm(paths.app(app.id), { recursive: true, force: true });
     try {
       await this.#makeRepository(app);
-      await store.create(app);
+      const { opens } = this.#options;
+      // A preview opens as its app does.
+      await store.create(opens === 'public' || app.preview !== undefined ? app : { ...app, opens });
     } catch (error) {
       await rm(paths.app(app.id), { recursive: true, force: true });
       throw error;

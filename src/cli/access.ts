@@ -1,13 +1,20 @@
 import { appPath } from './api.js';
+import { askHidden, canAsk, readStdin } from './ask.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
 import { tableLines } from './output.js';
 import type { AccessAnswer, HolderAnswer } from '../web/api/access.js';
 
+/** The options of `access`. */
+export interface AccessOptions {
+  passwordStdin?: boolean;
+}
+
 const OPEN_TO: Record<AccessAnswer['opens'], string> = {
   public: 'everyone',
   'signed-in': 'everyone who is logged in',
   people: 'people and groups with a role in it',
+  password: 'everyone who knows its password',
 };
 
 /** Lists or changes who may open an app, and who has which role in it. */
@@ -16,6 +23,7 @@ export async function access(
   id: string,
   action: string | undefined,
   words: readonly string[],
+  { passwordStdin }: AccessOptions = {},
 ): Promise<void> {
   const path = appPath(id, '/roles');
   const access = appPath(id, '/access');
@@ -23,7 +31,8 @@ export async function access(
   if (action === undefined) return list(cli, id, access);
   if (action !== 'grant' && action !== 'revoke') {
     if (words.length > 0) throw usage(`"${action}" takes no further arguments.`);
-    const { opens } = await (await cli.api()).patch<AccessAnswer>(access, { opens: action });
+    const password = action === 'password' ? await readPassword(id, passwordStdin === true) : undefined;
+    const { opens } = await (await cli.api()).patch<AccessAnswer>(access, { opens: action, password });
     if (cli.out.json) return cli.out.data({ app: id, opens });
     return cli.out.print(`${id} is open to ${OPEN_TO[opens]}.`);
   }
@@ -45,6 +54,16 @@ export async function access(
   const given = await api.put<HolderAnswer>(one, { role });
   if (cli.out.json) return cli.out.data({ app: id, ...given });
   cli.out.print(`${given.name} is ${given.role === 'owner' ? 'an' : 'a'} ${given.role} of ${id}.`);
+}
+
+/** The password that opens an app; undefined keeps the one that it has. */
+async function readPassword(id: string, fromStdin: boolean): Promise<string | undefined> {
+  if (fromStdin) return (await readStdin()).replace(/\r?\n$/, '');
+  if (!canAsk()) return undefined;
+  return (
+    (await askHidden(`Password for visitors of ${id} (empty keeps the current one): `, 'Nothing was changed.')) ||
+    undefined
+  );
 }
 
 async function list(cli: Context, id: string, path: string): Promise<void> {

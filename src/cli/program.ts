@@ -1,4 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { AccessOptions } from './access.js';
 import type { AlertsOptions } from './alerts.js';
 import type { AuditOptions } from './audit.js';
 import type { Context, GlobalOptions } from './context.js';
@@ -8,6 +9,7 @@ import type { DeployOptions } from './deploy.js';
 import { usage } from './failures.js';
 import type { LayoutOptions } from './layout.js';
 import type { StartOptions } from './start.js';
+import type { ShareOptions } from './share.js';
 import type { TokensOptions } from './tokens.js';
 import type { UserOptions } from './user.js';
 
@@ -24,7 +26,8 @@ const CONFIG_ACTIONS = ['set', 'unset', 'import', 'show'];
 const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 
 /** The actions on roles in an app, and on accounts. */
-const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'grant', 'revoke'];
+const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'password', 'grant', 'revoke'];
+const SHARE_ACTIONS = ['create', 'revoke', 'frames'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
 const ALERT_ACTIONS = ['add', 'remove', 'test'];
 const DRAIN_ACTIONS = ['add', 'remove'];
@@ -389,9 +392,22 @@ export function createProgram(make: MakeContext, version: string): Command {
       ),
     )
     .argument('[args...]', 'grant: an email address or group:NAME, and viewer, developer or owner; revoke: who')
+    .option('--password-stdin', 'password: read it from standard input')
     .description('show or change who may open an app, and who has which role in it')
-    .action(async (app: string, action: string | undefined, words: string[], _options: unknown, command: Command) =>
-      (await import('./access.js')).access(cli(command), app, action, words),
+    .action(
+      async (app: string, action: string | undefined, words: string[], options: AccessOptions, command: Command) =>
+        (await import('./access.js')).access(cli(command), app, action, words, options),
+    );
+  program
+    .command('share')
+    .argument('<app>', 'the app id')
+    .addArgument(new Argument('[action]', 'the action (default: list the share links)').choices(SHARE_ACTIONS))
+    .argument('[args...]', 'create: whom the link is for; revoke: its id; frames: origins, or "-" for none')
+    .option('--days <n>', 'create: how many days it works', wholeNumber(366), 30)
+    .option('--embed', 'create: pages of the origins that the app names may frame it')
+    .description('list, create or revoke links that open an app without an account')
+    .action(async (app: string, action: string | undefined, words: string[], options: ShareOptions, command: Command) =>
+      (await import('./share.js')).share(cli(command), app, action, words, options),
     );
   program
     .command('tokens')

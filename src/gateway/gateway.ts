@@ -7,6 +7,7 @@ import type { AppStore } from '../store/apps.js';
 import { plain, type Absent } from './absent.js';
 import { Forwarder } from './forward.js';
 import type { Identity } from '../domain/access/identity.js';
+import type { Pass } from '../domain/access/pass.js';
 import type { Principal } from '../domain/access/principal.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest, dropCredentials } from './headers.js';
@@ -43,8 +44,12 @@ export interface GatewayOptions {
   admit: (cookie: string | undefined, app: App) => Admission;
   /** Called with who asks for an app, and whether they may open it. */
   asked?: (request: IncomingMessage, app: App, admission: Admission) => void;
-  /** Returns the URL of the login page that leads back to a path; undefined where a login there is not seen here. */
-  loginUrl: (next: string) => string | undefined;
+  /** Returns the URL of the page that asks for a login or the app's password; undefined where that is not seen here. */
+  loginUrl: (next: string, app: App) => string | undefined;
+  /** Returns the cookie for a browser that comes by a share link; undefined where the link does not work. */
+  share?: (code: string, app: App) => string | undefined;
+  /** Returns the URL of the page that says so. */
+  endedUrl?: (app: App) => string | undefined;
   /** Answers if no app can. */
   absent: Absent;
   /** Counts requests and open pages. */
@@ -67,6 +72,12 @@ export interface Admission {
   by: Principal | undefined;
   /** Who apps are told that this is. */
   identity: Identity | undefined;
+  /** True where the password of the app would open it. */
+  asksPassword?: boolean;
+  /** Why it may without a role. */
+  pass?: Pass | undefined;
+  /** The origins whose pages may frame it; undefined where all may. */
+  frames?: readonly string[] | undefined;
 }
 
 /** A parsed request for an app. */
@@ -100,7 +111,11 @@ export class Gateway {
     this.#options.traffic?.request(app.id, request, response);
     const admission = this.#options.admit(request.headers.cookie, app);
     this.#options.asked?.(request, app, admission);
-    if (!admission.may) return this.#turnAway(request, response, asked, query, admission);
+    if (this.#byShareLink(request, response, app, asked, query, admission)) return;
+    if (!admission.may) return this.#turnAway(request, response, app, asked, query, admission);
+    const { frames } = admission;
+    if (frames !== undefined && isNavigation(request, asked.rest))
+      response.setHeader('content-security-policy', `frame-ancestors ${["'self'", ...frames].join(' ')}`);
     const to = { ...asked, identity: admission.identity };
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
     const moved = movedTo(request, to);
@@ -141,16 +156,42 @@ export class Gateway {
   #turnAway(
     request: IncomingMessage,
     response: ServerResponse,
+    app: App,
     { id, rest }: AppRequest,
     query: string,
-    { by }: Admission,
+    { by, asksPassword }: Admission,
   ): void {
-    if (by !== undefined) return this.#options.absent.answer(request, response, undefined);
+    if (by !== undefined && asksPassword !== true) return this.#options.absent.answer(request, response, undefined);
     request.resume();
     const headers = { 'cache-control': 'no-store' };
-    const login = isNavigation(request, rest) ? this.#options.loginUrl(`/apps/${id}${rest}${query}`) : undefined;
+    const login = isNavigation(request, rest) ? this.#options.loginUrl(`/apps/${id}${rest}${query}`, app) : undefined;
     if (login === undefined) return plain(response, 401, 'Log in to open this app.\n', headers);
     response.writeHead(302, { ...headers, location: login }).end();
+  }
+
+  /** Gives a browser that comes by a share link what opens the app, and takes the code out of its address. @returns whether it did */
+  #byShareLink(
+    request: IncomingMessage,
+    response: ServerResponse,
+    app: App,
+    { id, rest }: AppRequest,
+    query: string,
+    { may }: Admission,
+  ): boolean {
+    const [, code] = SHARE_CODE.exec(query) ?? [];
+    if (code === undefined || !isNavigation(request, rest)) return false;
+    const cookie = this.#options.share?.(code, app);
+    if (cookie === undefined && may) return false;
+    const left = query.replace(SHARE_CODE, '').replace(/[?&]$/, '');
+    const location =
+      cookie === undefined
+        ? this.#options.endedUrl?.(app)
+        : `${this.#options.basePath}/apps/${id}${rest || '/'}${left}`;
+    if (location === undefined) return false;
+    request.resume();
+    const headers = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', location };
+    response.writeHead(303, cookie === undefined ? headers : { ...headers, 'set-cookie': cookie }).end();
+    return true;
   }
 
   /** Answers a request for one of Streamlit's own files. */
@@ -412,6 +453,9 @@ function movedTo(request: IncomingMessage, { release, rest }: AppRequest): strin
   if (rest !== '' || (request.method !== 'GET' && request.method !== 'HEAD')) return undefined;
   return release === undefined ? '/' : `/~${release}/`;
 }
+
+/** The code of a share link in a query. */
+const SHARE_CODE = /(?<=^\?|&)_share=([\w-]{32})(?:&|$)/;
 
 /** States that will soon be "running". */
 const WORTH_WAITING: ReadonlySet<AppState> = new Set<AppState>(['starting', 'running', 'sleeping']);

@@ -1,9 +1,12 @@
 import { parseGroup, titleOf, type Account } from '../domain/access/account.js';
 import type { Opening } from '../domain/access/openings.js';
+import { newShare, parseFrames, parseShareName, passwordPass, SHARE, type Share } from '../domain/access/pass.js';
+import type { Principal } from '../domain/access/principal.js';
 import { demandOwner, groupKey, holderOf, personKey, roles, type Role, type Roles } from '../domain/access/roles.js';
 import type { App } from '../domain/app/app.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
+import type { Passwords } from '../store/passwords.js';
 import type { Users } from '../store/users.js';
 
 /** A person or a group with a role in an app. */
@@ -21,6 +24,8 @@ export interface Holder {
 export interface AccessOptions {
   store: Pick<AppStore, 'get' | 'update'>;
   users: Pick<Users, 'find' | 'get'>;
+  passwords: Pick<Passwords, 'demandGood' | 'hash' | 'try'>;
+  now?: () => number;
 }
 
 /** Gives people and groups roles in apps, and takes them away. */
@@ -55,12 +60,94 @@ export class Access {
     await this.#change(id, (given) => Object.fromEntries(Object.entries(given).filter(([other]) => other !== key)));
   }
 
-  /** Changes who may open an app. @throws Refusal `app-not-found`, `preview-roles` */
-  async open(id: string, opens: Opening): Promise<void> {
-    await this.#options.store.update(id, ({ opens: _before, ...app }) => {
-      demandOwnRoles(app);
-      return opens === 'public' ? app : { ...app, opens };
+  /**
+   * Changes who may open an app.
+   * @param password for an app that opens with one; undefined keeps the one that it has
+   * @throws Refusal `app-not-found`, `preview-roles`, `visit-password-missing`, `password-weak`
+   */
+  async open(id: string, opens: Opening, password?: string): Promise<void> {
+    const { store, passwords } = this.#options;
+    demandOwnRoles(store.get(id));
+    if (password !== undefined) passwords.demandGood(password, '');
+    const hash = opens === 'password' && password !== undefined ? await passwords.hash(password) : undefined;
+    await store.update(id, ({ opens: _before, visitPassword, ...app }) => {
+      if (opens === 'public') return app;
+      if (opens !== 'password') return { ...app, opens };
+      const kept = hash ?? visitPassword;
+      if (kept !== undefined) return { ...app, opens, visitPassword: kept };
+      const sentence = `Choose a password with which visitors open ${id}.`;
+      throw new Refusal('invalid', 'visit-password-missing', sentence, { field: 'password' });
     });
+  }
+
+  /** What a browser gets that knows an app's password; undefined where it is wrong. @param until ms since 1970 */
+  async tryPassword(id: string, password: string, until: number): Promise<string | undefined> {
+    const { store, passwords } = this.#options;
+    const hashOf = (): string | undefined => {
+      const { preview } = store.get(id);
+      const whole = preview === undefined ? store.get(id) : store.get(preview.of);
+      return whole.opens === 'password' ? whole.visitPassword : undefined;
+    };
+    const hash = hashOf();
+    const { right } = await passwords.try(password, hash);
+    // It may have been changed in the meantime.
+    return right && hash !== undefined && hash === hashOf() ? passwordPass(id, hash, until) : undefined;
+  }
+
+  /** The share links of an app that work, the newest first. */
+  shares(id: string): Share[] {
+    const now = this.#now();
+    return (this.#options.store.get(id).shares ?? []).filter(({ expiresAt }) => expiresAt > now).reverse();
+  }
+
+  /**
+   * Makes a link that opens one app without an account.
+   * @throws Refusal `app-not-found`, `preview-roles`, `share-name-invalid`, `shares-too-many`
+   */
+  async share(
+    id: string,
+    input: { name: string; embed: boolean; days?: number | undefined },
+    by: Principal,
+  ): Promise<{ share: Share; code: string }> {
+    const now = this.#now();
+    const days = Math.min(input.days ?? SHARE.usualDays, SHARE.mostDays);
+    const facts = { name: parseShareName(input.name), embed: input.embed, expiresAt: now + days * 24 * 3_600_000 };
+    const made = newShare(facts, by.name, now);
+    await this.#options.store.update(id, (app) => {
+      demandOwnRoles(app);
+      const working = (app.shares ?? []).filter(({ expiresAt }) => expiresAt > now);
+      if (working.length < SHARE.most) return { ...app, shares: [...working, made.share] };
+      const sentence = `${id} has ${SHARE.most} share links. Revoke some first.`;
+      throw new Refusal('conflict', 'shares-too-many', sentence);
+    });
+    return made;
+  }
+
+  /** Ends a share link; open pages that came by it lose their connection. @throws Refusal `app-not-found`, `share-not-found` */
+  async unshare(id: string, share: string): Promise<void> {
+    await this.#options.store.update(id, (app) => {
+      const left = (app.shares ?? []).filter((one) => one.id !== share);
+      if (left.length !== app.shares?.length) return { ...app, shares: left };
+      throw new Refusal('not-found', 'share-not-found', `There is no share link "${share}".`);
+    });
+  }
+
+  /** The origins whose pages may frame what a share link opens. */
+  framesOf(id: string): readonly string[] {
+    return this.#options.store.get(id).frames ?? [];
+  }
+
+  /** Changes these origins. @throws Refusal `app-not-found`, `preview-roles`, `origin-invalid` */
+  async frame(id: string, origins: readonly string[]): Promise<void> {
+    const frames = parseFrames(origins);
+    await this.#options.store.update(id, ({ frames: _before, ...app }) => {
+      demandOwnRoles(app);
+      return frames.length === 0 ? app : { ...app, frames };
+    });
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
   }
 
   async #change(id: string, change: (given: Roles) => Roles): Promise<void> {

@@ -344,7 +344,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       };
     },
   });
-  const newApps = new NewApps({ store, paths, git, turns });
+  const newApps = new NewApps({ store, paths, git, turns, opens: config.defaultAccess });
   const pushed = new PushedApps({ store, paths, git, newApps, inspector, room, maintenance });
   const files = new AppFiles({ store, paths, git, sources, deploys, inspector, turns });
   const configs = new Configs({ store, paths, git, reader, configs: appConfigs, effective, sources, vault, deploys });

@@ -9,6 +9,7 @@ import { authenticate, tokenOf, type CheckToken, type Principal } from '../domai
 import { Rights } from '../domain/access/rights.js';
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { looksLikeToken } from '../domain/access/tokens.js';
+import { sharePass } from '../domain/access/pass.js';
 import { TrustedProxies } from '../domain/access/visitor.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
@@ -46,7 +47,7 @@ import { Tokens } from '../store/tokens.js';
 import { Users } from '../store/users.js';
 import { admitter } from '../web/admit.js';
 import { sessionFrom } from '../web/auth.js';
-import { baseOf } from '../web/session-cookie.js';
+import { baseOf, passCookie } from '../web/session-cookie.js';
 import { consoleRouter } from '../web/console/router.js';
 import { exposition } from '../web/exposition.js';
 import { galleryRouter } from '../web/gallery.js';
@@ -121,8 +122,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     warn: (text) => logger.warn(text),
   });
   const users = await Users.open(paths, (text) => logger.error(text));
-  const people = new People({ users, passwords: new Passwords(), sessions });
-  const appAccess = new AppAccess({ store, users });
+  const passwords = new Passwords();
+  const people = new People({ users, passwords, sessions });
+  const appAccess = new AppAccess({ store, users, passwords });
   const rights = new Rights(store);
   const attempts = new Attempts();
   const tokens = new AccessTokens({
@@ -166,15 +168,24 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       // One that has ended as well: it is nobody else's to see.
       looksLikeToken(tokenOf(authorization) ?? '') || authenticate(authorization, check) !== undefined,
     admit,
-    asked(request, app, { by, may }) {
+    asked(request, app, { by: person, may, pass }) {
+      const by = person ?? (pass && ({ kind: 'person', name: pass.who } as const));
       if (by === undefined || rights.openingOf(app) === 'public') return;
       audit.opened({ by, from: visitor(request).address, app: app.id }, may);
     },
     // A login elsewhere is seen only at the same host name: cookies ignore ports, and nothing else.
-    loginUrl: (next) =>
-      new URL(publicBase()).hostname === new URL(appsBase()).hostname
-        ? `${publicBase()}/console/login?next=${encodeURIComponent(next)}`
-        : undefined,
+    loginUrl(next, app) {
+      if (new URL(publicBase()).hostname !== new URL(appsBase()).hostname) return undefined;
+      const page = rights.openingOf(app) === 'password' ? `open/${app.id}` : 'login';
+      return `${publicBase()}/console/${page}?next=${encodeURIComponent(next)}`;
+    },
+    share(code, app) {
+      const pass = sharePass(code);
+      const found = rights.shareOf(code, app, Date.now());
+      const options = found && { until: found.expiresAt, embed: found.embed };
+      return options && passCookie(app.id, pass, baseOf(appsBase()), options);
+    },
+    endedUrl: (app) => `${publicBase()}/console/open/${app.id}?ended`,
     wake: (app) => composed.sleeper.wake(app),
     again: board,
     absent: new Absent({

@@ -12,9 +12,12 @@ export const SESSION_COOKIE = 'streamlit_host_session';
 /** The cookie of a login with a provider that has begun. No app ever sees it or may set it either. */
 export const LOGIN_COOKIE = 'streamlit_host_login';
 
-/** Both under every name that they have, which depends on the public base. */
+/** The cookie of a browser that opens an app without an account. The app does not see it. */
+export const PASS_COOKIE = 'streamlit_host_pass';
+
+/** All under every name that they have, which depends on the public base. */
 export const OUR_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].flatMap((prefix) =>
-  [SESSION_COOKIE, LOGIN_COOKIE].map((name) => prefix + name),
+  [SESSION_COOKIE, LOGIN_COOKIE, PASS_COOKIE].map((name) => prefix + name),
 );
 
 /** How long a session lasts (ms) after it was last used. */

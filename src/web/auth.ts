@@ -95,7 +95,7 @@ export function guardApi(access: Access, base: () => Base): Middleware {
 }
 
 /** The pages of the console for who is not logged in yet: the logins, and those of invitations and reset links. */
-const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join)\/?$/i;
+const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join|open\/[a-z0-9-]+)\/?$/i;
 
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';

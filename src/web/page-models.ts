@@ -2,6 +2,7 @@ import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
 import type { Links } from './links.js';
 import type { JoinModel, LoginModel } from './login.js';
+import type { OpenAppModel } from './open-app.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
 import type { Layout } from '../domain/project/layout.js';
@@ -117,6 +118,16 @@ export interface PlotView {
   names: { name: string; tone: number }[];
   svg: string;
   rows: { time: string; cells: string[] }[];
+}
+
+/** A link that a page shows once, after it was made. */
+export interface Made {
+  title: string;
+  url: string;
+  /** Whom it is for. */
+  email: string;
+  /** How long it works, in full sentences. */
+  hint: string;
 }
 
 /** An entry of the audit log. */
@@ -260,6 +271,7 @@ export interface GatewayFacts {
 /** Every page with what it needs. A page that lacks something throws: strict templates do not guess. */
 export interface Pages {
   'console/login': LoginModel;
+  'console/open': OpenAppModel;
   'console/join': JoinModel;
   'console/people': {
     accounts: AccountView[];
@@ -417,6 +429,19 @@ export interface Pages {
     previews: boolean;
   };
   'console/access': AppPage & {
+    /** True where a password that opens the app was chosen before. */
+    hasPassword: boolean;
+    shares: { id: string; name: string; embed: boolean; by: string; expires: TimeView }[];
+    share: {
+      made: Made | undefined;
+      error: string | undefined;
+      field: string | undefined;
+      name: string;
+      days: string;
+      most: number;
+      embed: boolean;
+      frames: string;
+    };
     /** Who may open the app. */
     openings: { name: string; title: string; hint: string; chosen: boolean }[];
     holders: { who: string; title: string; group: boolean; role: string; disabled: boolean }[];

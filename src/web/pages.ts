@@ -18,6 +18,7 @@ export function createPages(views: Views, publicBase: () => string, rights: Righ
     error: (status, message) =>
       views.render('error', site(), { status, title: TITLES[status] ?? STATUS_CODES[status] ?? 'Error', message }),
     login: (model) => views.render('console/login', site(), model),
+    openApp: (model) => views.render('console/open', site(), model),
     join: (model) => views.render('console/join', site(), model),
     apiDocs: (docs, by) => views.render('api-docs', site(by), docs),
   };

@@ -22,6 +22,7 @@ import type { ApiContext } from './api/route.js';
 import type { MemoryOf } from './api/present.js';
 import { linksOf } from './links.js';
 import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
+import { openAppRoutes, type OpenAppModel } from './open-app.js';
 import { answerErrors, isApi } from './problem.js';
 import { providerLoginRoutes } from './provider-login.js';
 import { baseOf } from './session-cookie.js';
@@ -34,6 +35,7 @@ export interface WebPages {
   error(status: number, sentence: string): string;
   login(model: LoginModel): string;
   join(model: JoinModel): string;
+  openApp(model: OpenAppModel): string;
   apiDocs(model: ApiDocs, by: SignedIn): string;
 }
 
@@ -168,10 +170,16 @@ export function createWeb(options: WebOptions): RequestListener {
     ...{ access, people, providers, base, publicBase: () => options.publicBase() },
     ...{ nextOf: login.nextOf, refuse: login.refuse },
   });
+  const { rights, appAccess, audit } = options;
+  const openApp = openAppRoutes({
+    ...{ rights, access: appAccess, audit, base, page: (model) => pages.openApp(model) },
+    find: (id) => rights.find(id),
+  });
   const consoleParts = [
     guardConsole(access, base),
     login.router.routes() as Middleware,
     providerLogin.routes() as Middleware,
+    openApp.routes() as Middleware,
     ...(options.console ?? []),
   ];
   for (const middleware of consoleParts) app.use(below(isConsole, middleware));

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { LOGIN_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
+import { LOGIN_COOKIE, PASS_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
 
 /** What the public base says about cookies and origins. */
 export interface Base {
@@ -64,6 +64,32 @@ export function setLeave(ctx: Context, text: string, base: Base): void {
 export function leaveIn(ctx: Context, base: Base): string | undefined {
   const [value, ...more] = valuesIn(ctx.get('cookie'), cookieOf(base, LOGIN_COOKIE));
   return value === undefined || more.length > 0 ? undefined : Buffer.from(value, 'base64url').toString();
+}
+
+/**
+ * The header that lets a browser open one app: for the app's path alone, so that others never get it. For a frame of another
+ * site it must be sent there, too, and belongs to that site alone
+ * (https://developer.mozilla.org/docs/Web/Privacy/Guides/Privacy_sandbox/Partitioned_cookies).
+ * @param options.until ms since 1970
+ */
+export function passCookie(app: string, value: string, base: Base, options: { until: number; embed: boolean }): string {
+  const age = Math.max(0, Math.floor((options.until - Date.now()) / 1_000));
+  const site = options.embed && base.https ? 'SameSite=None; Partitioned' : 'SameSite=Lax';
+  const secure = base.https ? '; Secure' : '';
+  return `${passName(base)}=${value}; Path=${base.path}/apps/${app}/; HttpOnly; ${site}; Max-Age=${age}${secure}`;
+}
+
+/** What a browser keeps that opens an app without an account. */
+export function passesIn(header: string, base: Base): string[] {
+  return header.includes(PASS_COOKIE) ? valuesIn(header, passName(base)).slice(0, MAX_PASSES) : [];
+}
+
+/** Several have one name: of a share link and of the password, and what scripts of other apps have planted. */
+const MAX_PASSES = 10;
+
+/** Its path is not "/", so it cannot have the longer prefixes. */
+function passName({ https }: Base): string {
+  return `${https ? '__Secure-' : ''}${PASS_COOKIE}`;
 }
 
 /** Takes that away: it is used once. */

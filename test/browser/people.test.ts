@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
 import { endWithFile } from '../helpers/ends.js';
@@ -172,3 +174,61 @@ st.text("You are " + str(st.user.get("email")))
   await bob.getByText('still logged in with Company').waitFor();
   await check(bob, 'login-left');
 });
+
+test('an owner shares an app by a password and by a link, which a page of an origin that the app names can frame', async () => {
+  await admin.goto(`${host.url}/console/apps/sales/access`);
+  await byLabel(admin, 'Everyone with the password').check();
+  await button(admin, 'Save').click();
+  await admin.getByText('Choose a password with which visitors open sales.').waitFor();
+  await byLabel(admin, 'Everyone with the password').check();
+  await byLabel(admin, /^Password for visitors/).fill('open sesame please');
+  await button(admin, 'Save').click();
+  await notice(admin, 'opens').waitFor();
+  const client = await openTab(browser);
+  await client.goto(`${host.url}/apps/sales/?year=2026`);
+  await byLabel(client, 'Password').fill('a wrong guess');
+  await button(client, 'Open app').click();
+  await client.getByText('Wrong password.').waitFor();
+  await check(client, 'open-password');
+  await byLabel(client, 'Password').fill('open sesame please');
+  await button(client, 'Open app').click();
+  await client.getByText('You are None').waitFor();
+  expect(client.url()).toBe(`${host.url}/apps/sales/?year=2026`);
+
+  const [named, another] = [await serveFrame(), await serveFrame()];
+  await admin.getByText('Create a share link').click();
+  await byLabel(admin, /^Origins/).fill(`${named.origin}/wiki`);
+  await button(admin, 'Save origins').click();
+  await admin.getByText('Use origins such as').waitFor();
+  await byLabel(admin, /^Origins/).fill(named.origin);
+  await button(admin, 'Save origins').click();
+  await notice(admin, 'frames').waitFor();
+  await admin.getByText('Create a share link').click();
+  await byLabel(admin, 'Whom the link is for').fill('Wiki');
+  await byLabel(admin, 'Can be framed').check();
+  await button(admin, 'Create share link').click();
+  const link = (await notice(admin, 'link-made').locator('code').textContent()) ?? '';
+  await check(admin, 'access-shared');
+  const reader = await openTab(browser);
+  await reader.goto(`${named.origin}/?${encodeURIComponent(link)}`);
+  await reader.frameLocator('iframe').getByText('You are None').waitFor();
+  await reader.goto(`${another.origin}/?${encodeURIComponent(link)}`);
+  await reader.waitForFunction(() => document.title === 'loaded');
+  expect(reader.frames()[1]?.url()).toMatch(/^chrome-error:/);
+  await button(admin, 'Revoke the link for Wiki').click();
+  await notice(admin, 'unshared').waitFor();
+  expect((await reader.goto(link))?.status()).toBe(410);
+  await check(reader, 'share-ended');
+});
+
+/** A site of somebody else, whose page frames what its query says. */
+async function serveFrame(): Promise<{ origin: string }> {
+  const server = createServer((request, response) => {
+    const src = decodeURIComponent(request.url?.split('?')[1] ?? '');
+    response.setHeader('content-type', 'text/html');
+    response.end(`<iframe src="${src}" onload="document.title = 'loaded'"></iframe>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  endWithFile(() => void server.close());
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}

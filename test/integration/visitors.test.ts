@@ -125,6 +125,64 @@ describe.each([
   });
 });
 
+describe('an app with a password', () => {
+  const enter = (password: string): Promise<Answer> =>
+    ask(`${host.url}/console/open/shop`, {
+      method: 'POST',
+      headers: { origin: host.url, 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams({ password, next: '/apps/shop/page?x=1' }).toString(),
+    });
+
+  test('opens for who knows it, and closes when it is changed', async () => {
+    await host.send('PATCH', '/apps/shop/access', { opens: 'password', password: PASSWORD });
+    const page = `${host.url}/console/open/shop?next=${encodeURIComponent('/apps/shop/page?x=1')}`;
+    for (const name of [undefined, 'eve'])
+      expect((await open('/apps/shop/page?x=1', name)).headers.location).toBe(page);
+    expect((await open('/apps/shop/page', 'ada')).status).toBe(200);
+    await expect(connect()).rejects.toThrow('refused with 401');
+    const entered = await enter(PASSWORD);
+    expect([entered.status, entered.headers.location]).toEqual([303, '/apps/shop/page?x=1']);
+    const cookie = cookieOf(entered);
+    const client = await StreamlitClient.connect(app, { headers: { cookie } });
+    // The app sees neither who it is nor what opened it.
+    expect(await seen(client)).toEqual({ user: 'email=None,groups=None,name=None,sub=None', header: 'None' });
+    const stays = await StreamlitClient.connect(app, { headers: { cookie } });
+    await host.send('PATCH', '/apps/shop/access', { opens: 'password', password: 'another password' });
+    await until('the page is closed', () => !stays.isOpen, 5_000);
+    await expect(StreamlitClient.connect(app, { headers: { cookie } })).rejects.toThrow('refused with 401');
+  });
+});
+
+test('a share link opens its app alone, leaves the address, and ends when it is revoked', async () => {
+  await opens('people');
+  await host.send('PATCH', '/apps/shop/access', { frames: ['https://wiki.example.com'] });
+  const made = (await (await host.send('POST', '/apps/shop/shares', { name: 'Client', embed: true })).json()) as {
+    url: string;
+    share: { id: string };
+  };
+  const link = made.url.slice(host.url.length);
+  const entered = await open(`${link}&x=1`);
+  expect([entered.status, entered.headers.location]).toEqual([303, '/apps/shop/?embed=true&x=1']);
+  const cookie = cookieOf(entered);
+  const page = await ask(app, { headers: { accept: 'text/html', cookie } });
+  expect([page.status, page.headers['content-security-policy']]).toEqual([
+    200,
+    "frame-ancestors 'self' https://wiki.example.com",
+  ]);
+  // Of who comes with a role, no other page may frame it.
+  expect((await open('/apps/shop/', 'ada')).headers['content-security-policy']).toBe("frame-ancestors 'self'");
+  const client = await StreamlitClient.connect(app, { headers: { cookie } });
+  await client.run();
+  await host.api(`/apps/shop/shares/${made.share.id}`, { method: 'DELETE' });
+  await until('the page is closed', () => !client.isOpen, 5_000);
+  expect((await open(link)).headers.location).toBe(`${host.url}/console/open/shop?ended`);
+  const { entries } = (await (await host.api('/audit?app=shop&q=client')).json()) as { entries: { who: string }[] };
+  expect(entries.map(({ who }) => who)).toContain('share link Client');
+  // Everybody may frame a public app, as before.
+  await opens('public');
+  expect((await open('/apps/shop/')).headers).not.toHaveProperty('content-security-policy');
+});
+
 test('who opened a private app, and who tried to, is in the audit log', async () => {
   await opens('people');
   await (await connect('ada')).close();

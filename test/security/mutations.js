@@ -188,6 +188,15 @@ export const MUTATIONS = [
     "    'Cache-Control: no-store',\n",
     "    'Cache-Control: no-store',\n    'Clear-Site-Data: \"cookies\"',\n",
   ],
+  ['unit/domain/access/pass', 'domain/access/pass.ts', 'until > now && isSame(', 'until > now || isSame('],
+  ['unit/domain/access/pass', 'domain/access/pass.ts', 'one.hash === hash && one.expiresAt > now', 'one.hash === hash'],
+  ['unit/web/open-app', 'web/open-app.ts', 'attempts.demand(visitor);', ''],
+  [
+    'integration/visitors',
+    'domain/access/rights.ts',
+    "if (this.openingOf(app) === 'public') return undefined;",
+    'if (this.openingOf(app) !== app.id) return undefined;',
+  ],
   [
     'unit/web/provider-login',
     'domain/access/provider-login.ts',
@@ -414,7 +423,7 @@ export const MUTATIONS = [
   [
     'integration/visitors',
     'gateway/gateway.ts',
-    'if (!admission.may) return this.#turnAway(request, response, asked, query, admission);',
+    'if (!admission.may) return this.#turnAway(request, response, app, asked, query, admission);',
     'void this.#turnAway;',
   ],
   [

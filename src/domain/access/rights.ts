@@ -13,6 +13,7 @@ import {
   type Verb,
 } from './permissions.js';
 import type { Opening } from './openings.js';
+import { findShare, passFor, type Pass, type Share } from './pass.js';
 import type { Limits, Principal } from './principal.js';
 import { roleIn, type Role } from './roles.js';
 
@@ -29,17 +30,22 @@ export class Rights {
     this.#apps = apps;
   }
 
+  /** The app with this id, for what asks nothing else of apps. */
+  find(id: string): App | undefined {
+    return this.#apps.find(id);
+  }
+
   /** The role that somebody has in an app; a preview takes those of its app. */
   roleOf(by: Principal, app: App): Role | undefined {
     if (by.admin === true) return 'owner';
-    const whole = app.preview === undefined ? app : this.#apps.find(app.preview.of);
+    const whole = this.#whole(app);
     if (whole !== undefined && by.deploys === whole.id) return 'developer';
     return roleIn(whole?.roles, by);
   }
 
   /** Who may open an app; a preview opens as its app does. */
   openingOf(app: App): Opening {
-    const whole = app.preview === undefined ? app : this.#apps.find(app.preview.of);
+    const whole = this.#whole(app);
     // The preview of an app that is being deleted.
     return whole === undefined ? 'people' : (whole.opens ?? 'public');
   }
@@ -55,6 +61,24 @@ export class Rights {
     const opening = this.openingOf(app);
     if (opening === 'public') return true;
     return by !== undefined && (opening === 'signed-in' || this.may(by, 'open', app));
+  }
+
+  /** Returns why a browser may open an app without a role: it has a share link, or knows the password. @param values what it keeps */
+  passOf(values: readonly string[], app: App, now: number): Pass | undefined {
+    const whole = this.#whole(app);
+    return whole === undefined || values.length === 0 ? undefined : passFor(values, app.id, whole, now);
+  }
+
+  /** The share link of an app with this code, as long as it works. */
+  shareOf(code: string, app: App, now: number): Share | undefined {
+    const whole = this.#whole(app);
+    return whole === undefined ? undefined : findShare(whole, code, now);
+  }
+
+  /** The origins whose pages may frame a page of an app; undefined where all may. @param pass with which the page is opened */
+  framesOf(app: App, pass: Pass | undefined): readonly string[] | undefined {
+    if (this.openingOf(app) === 'public') return undefined;
+    return pass?.embed === true ? (this.#whole(app)?.frames ?? []) : [];
   }
 
   /** Returns whether somebody may do this, to this app where it is done to one. */
@@ -88,6 +112,11 @@ export class Rights {
       'role-missing',
       `You are a ${role} of ${id ?? ''}. Only its ${leastRole(verb)}s can do this. Ask an owner for that role.`,
     );
+  }
+
+  /** The app that decides: of a preview, its own one; undefined where that is being deleted. */
+  #whole(app: App): App | undefined {
+    return app.preview === undefined ? app : this.#apps.find(app.preview.of);
   }
 }
 

@@ -3,6 +3,7 @@ import { Refusal } from '../../errors.js';
 import { maskUrls } from '../../lib/mask-urls.js';
 import { processSchema, type ProcessState } from './process.js';
 import { openings } from '../access/openings.js';
+import { shareSchema } from '../access/pass.js';
 import { rolesSchema } from '../access/roles.js';
 import { placeSchema } from '../in-place/place.js';
 import { layoutSchema } from '../project/layout.js';
@@ -51,6 +52,12 @@ export const appSchema = z.object({
   roles: rolesSchema.optional(),
   /** Who may open it; not there = everyone. Of a preview, that of its app counts. */
   opens: z.enum(openings).optional(),
+  /** The hash of the password that opens it. */
+  visitPassword: z.string().optional(),
+  /** The links that open it. */
+  shares: z.array(shareSchema).optional(),
+  /** The origins whose pages may frame it, where a share link opens it. */
+  frames: z.array(z.string()).optional(),
   /** What it is a preview of, where it is one. */
   preview: z
     .object({

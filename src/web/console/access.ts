@@ -1,8 +1,12 @@
 import { openings, type Opening } from '../../domain/access/openings.js';
+import { SHARE } from '../../domain/access/pass.js';
 import { roles, type Role } from '../../domain/access/roles.js';
 import { verbs } from '../../domain/access/permissions.js';
 import { capitalise } from '../../lib/words.js';
 import { Refusal } from '../../errors.js';
+import { shareUrl } from '../api/access.js';
+import { presentTime } from '../numbers.js';
+import type { Made } from '../page-models.js';
 import { about } from '../audited.js';
 import { attempt, refused, type Page } from './page.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
@@ -32,7 +36,7 @@ export function accessRoutes(add: AddRoute): void {
           throw new Refusal('invalid', 'field-invalid', `"opens" must be one of ${openings.join(', ')}.`, {
             field: 'opens',
           });
-        await page.deps.access.open(id, opens);
+        await page.deps.access.open(id, opens, opens === 'password' ? page.field('password') || undefined : undefined);
         page.go(`apps/${id}/access?done=opens`);
       },
       (refusal) => show(page, {}, undefined, refusal),
@@ -48,6 +52,51 @@ export function accessRoutes(add: AddRoute): void {
         page.go(page.may('access') ? `apps/${id}/access?done=role-removed` : '');
       },
       (refusal) => show(page, {}, undefined, refusal),
+    ),
+  );
+  add('post', '/apps/:id/access/shares', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        about(page.ctx, page.field('name'));
+        const days = Number(page.field('days'));
+        const input = {
+          name: page.field('name'),
+          embed: page.field('embed') !== '',
+          days: Number.isInteger(days) && days >= 1 ? days : undefined,
+        };
+        const { share, code } = await page.deps.access.share(id, input, page.by);
+        const url = shareUrl(page.deps.url(id), code, share.embed);
+        const hint = `It works until ${new Date(share.expiresAt).toISOString().slice(0, 10)}, and is shown only now.`;
+        await show(page, {}, undefined, undefined, { made: { title: 'Share link', url, hint, email: share.name } });
+      },
+      (refusal) => show(page, {}, undefined, undefined, { refusal }),
+    ),
+  );
+  add('post', '/apps/:id/access/shares/revoke', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        about(page.ctx, page.field('share'));
+        await page.deps.access.unshare(id, page.field('share'));
+        page.go(`apps/${id}/access?done=unshared`);
+      },
+      (refusal) => show(page, {}, undefined, undefined, { refusal }),
+    ),
+  );
+  add('post', '/apps/:id/access/frames', 'access', (page) =>
+    attempt(
+      async () => {
+        const { id } = page.status.app;
+        const origins = page
+          .field('frames')
+          .split(/[\s,]+/)
+          .filter((origin) => origin !== '');
+        about(page.ctx, `frames: ${origins.join(' ')}`);
+        await page.deps.access.frame(id, origins);
+        page.go(`apps/${id}/access?done=frames`);
+      },
+      (refusal) => show(page, {}, undefined, undefined, { refusal }),
     ),
   );
   add('post', '/apps/:id/access/tokens', 'access', (page) =>
@@ -73,6 +122,7 @@ const OPENINGS: Record<Opening, { title: string; hint: string }> = {
   public: { title: 'Everyone', hint: 'Everyone who can reach this server, without a login.' },
   'signed-in': { title: 'Everyone who is logged in', hint: 'All accounts of this server.' },
   people: { title: 'People with a role', hint: 'The people and groups below, and admins.' },
+  password: { title: 'Everyone with the password', hint: 'And people with a role, without it.' },
 };
 
 /** @throws Refusal `field-invalid` */
@@ -83,14 +133,39 @@ function roleIn(page: Page): Role {
 }
 
 /** @param tokens what a form about tokens did @param refusal why the form was refused @param failed why a role was not removed */
-async function show(page: Page, tokens: TokensTold, refusal?: Refusal, failed?: Refusal): Promise<void> {
+async function show(
+  page: Page,
+  tokens: TokensTold,
+  refusal?: Refusal,
+  failed?: Refusal,
+  shares: { made?: Made; refusal?: Refusal } = {},
+): Promise<void> {
   const { app } = page.status;
   const { id, preview } = app;
   const opens = page.deps.rights.openingOf(app);
+  const typed = (name: string): string => (shares.refusal === undefined ? '' : page.field(name));
   page.show(
     'console/access',
     {
       ...(await page.app('access', failed === undefined ? page.notice : refused(failed))),
+      hasPassword: app.visitPassword !== undefined,
+      shares: page.deps.access.shares(preview?.of ?? id).map((share) => ({
+        id: share.id,
+        name: share.name,
+        embed: share.embed,
+        by: share.by,
+        expires: presentTime(new Date(share.expiresAt).toISOString(), page.now),
+      })),
+      share: {
+        made: shares.made,
+        error: shares.refusal?.message,
+        field: shares.refusal?.field,
+        name: typed('name'),
+        days: typed('days') || String(SHARE.usualDays),
+        most: SHARE.mostDays,
+        embed: typed('embed') !== '',
+        frames: shares.refusal?.field === 'frames' ? typed('frames') : page.deps.access.framesOf(id).join(' '),
+      },
       openings: openings.map((name) => ({ name, ...OPENINGS[name], chosen: name === opens })),
       holders: page.deps.access.of(preview?.of ?? id).map(({ who, title, kind, role, account }) => ({
         who,
@@ -105,7 +180,7 @@ async function show(page: Page, tokens: TokensTold, refusal?: Refusal, failed?: 
       error: refusal?.message,
       field: refusal?.field,
     },
-    (refusal ?? failed ?? tokens.refusal)?.status,
+    (refusal ?? failed ?? tokens.refusal ?? shares.refusal)?.status,
   );
 }
 

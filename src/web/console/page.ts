@@ -86,6 +86,8 @@ const DONE: Record<string, string> = {
   'user-enable': 'Account enabled.',
   revoked: 'Token revoked.',
   opens: 'Saved. Open pages of people who may no longer open the app have lost their connection.',
+  unshared: 'Share link revoked.',
+  frames: 'Origins saved.',
   role: 'Role saved.',
   'role-removed': 'Role removed.',
   'errors-cleared': 'Errors cleared.',

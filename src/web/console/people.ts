@@ -4,16 +4,9 @@ import type { Refusal } from '../../errors.js';
 import type { NewLink } from '../../store/users.js';
 import { about, told } from '../audited.js';
 import { presentTime } from '../numbers.js';
-import type { AccountView } from '../page-models.js';
+import type { AccountView, Made } from '../page-models.js';
 import { attempt, refused, type Page } from './page.js';
 import type { AddRoute } from './route.js';
-
-/** A link that a page shows once, after it was made. */
-interface Made {
-  title: string;
-  url: string;
-  email: string;
-}
 
 /** The accounts, for admins: who there is, inviting, and what can be changed of each. */
 export function peopleRoutes(add: AddRoute): void {
@@ -129,7 +122,8 @@ function inputOf(page: Page): { email: string; name: string; admin: boolean; gro
 }
 
 function linkOf(page: Page, title: string, { email }: Account, { code }: NewLink): Made {
-  return { title, email, url: `${page.links.origin}/console/join?code=${code}` };
+  const hint = 'It works once, within 72 hours, and is shown only now.';
+  return { title, email, hint, url: `${page.links.origin}/console/join?code=${code}` };
 }
 
 /** An account as the console shows it. */

@@ -13,7 +13,7 @@ let apps: NewApps;
 
 beforeEach(async () => {
   data = await TestData.open();
-  apps = new NewApps(data);
+  apps = new NewApps({ ...data, opens: 'public' });
 });
 afterEach(() => data.close());
 

@@ -32,7 +32,7 @@ beforeEach(async () => {
   });
   apps = new Apps({
     ...data,
-    newApps: new NewApps(data),
+    newApps: new NewApps({ ...data, opens: 'public' }),
     removal: { remove: async (id) => void done.push(`remove ${id}`) },
     sources: new AppSources({ repository: kind('repository'), folder: kind('folder') }),
     serving: {

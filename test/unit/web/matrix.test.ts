@@ -9,6 +9,7 @@ import { Rights } from '../../../src/domain/access/rights.js';
 import { roles, type Role } from '../../../src/domain/access/roles.js';
 import { Access } from '../../../src/host/access.js';
 import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js';
+import { Passwords } from '../../../src/store/passwords.js';
 import { createPages } from '../../../src/web/pages.js';
 import { PublicFiles } from '../../../src/web/public.js';
 import { Views } from '../../../src/web/views.js';
@@ -17,6 +18,7 @@ import {
   everyRoute,
   noAlerts,
   noDrains,
+  LIGHT,
   noErrors,
   noMetrics,
   startWeb,
@@ -46,7 +48,7 @@ beforeAll(async () => {
     routes ??= consoleRouter({
       host: web.apps.host,
       people: web.people,
-      access: new Access({ store: web.apps.store, users: web.users }),
+      access: new Access({ store: web.apps.store, users: web.users, passwords: new Passwords(LIGHT) }),
       tokens: web.tokens,
       rights,
       audit: web.audit,
@@ -112,6 +114,7 @@ const api = everyRoute().filter(({ path }) => path !== '/events' && path !== '/s
 const values: Record<string, string> = {
   id: 'shop',
   token: 'none',
+  share: 'none',
   n: '1',
   path: 'app.py',
   user: 'nobody@example.com',

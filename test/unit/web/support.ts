@@ -460,7 +460,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     { users: join(folder, 'users.json'), lastUsers: join(folder, 'users.last-good.json') },
     () => undefined,
   );
-  const appAccess = new AppAccess({ store: apps.store, users });
+  const appAccess = new AppAccess({ store: apps.store, users, passwords: new Passwords(LIGHT) });
   const people = new People({ users, passwords: new Passwords(LIGHT), sessions });
   const tokenPaths = { tokens: join(folder, 'tokens.json'), lastTokens: join(folder, 'tokens.last-good.json') };
   const tokens = new AccessTokens({
@@ -510,6 +510,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,
         login: ({ next, error }) => `<p>login ${next} ${error ?? ''}</p>`,
+        openApp: ({ app, error }) => `<p>open ${app.name} ${error ?? ''}</p>`,
         join: ({ account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
         apiDocs: (model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
       },
