@@ -431,7 +431,7 @@ export interface Pages {
   'console/access': AppPage & {
     /** True where a password that opens the app was chosen before. */
     hasPassword: boolean;
-    shares: { id: string; name: string; embed: boolean; by: string; expires: TimeView }[];
+    shares: { id: string; name: string; embed: boolean; by: string; expires: string }[];
     share: {
       made: Made | undefined;
       error: string | undefined;

@@ -5,7 +5,6 @@ import { verbs } from '../../domain/access/permissions.js';
 import { capitalise } from '../../lib/words.js';
 import { Refusal } from '../../errors.js';
 import { shareUrl } from '../api/access.js';
-import { presentTime } from '../numbers.js';
 import type { Made } from '../page-models.js';
 import { about } from '../audited.js';
 import { attempt, refused, type Page } from './page.js';
@@ -154,7 +153,7 @@ async function show(
         name: share.name,
         embed: share.embed,
         by: share.by,
-        expires: presentTime(new Date(share.expiresAt).toISOString(), page.now),
+        expires: new Date(share.expiresAt).toISOString().slice(0, 10),
       })),
       share: {
         made: shares.made,

@@ -196,7 +196,7 @@ const models: Pages = {
     tab: 'access',
     notice: undefined,
     hasPassword: true,
-    shares: [{ id: 'x', name: evil, embed: true, by: evil, expires: presentTime('2026-01-01T00:00:00Z', new Date()) }],
+    shares: [{ id: 'x', name: evil, embed: true, by: evil, expires: evil }],
     share: {
       ...{ made: link, error: evil, field: 'name', name: evil, days: '30', most: 366, embed: true, frames: evil },
     },
