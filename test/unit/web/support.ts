@@ -548,7 +548,8 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       closing.abort();
       await served.close();
       await sessions.written();
-      await auditLog.close();
+      // What a request that goes on still causes must not reach into the next test.
+      await auditLog.handOver();
       await rm(folder, { recursive: true, force: true });
     },
   };
