@@ -46,6 +46,7 @@ import { blobsToRead, inspectTree, parseBlobs, parseTree } from '../../src/domai
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
 import { parsePythonWish, readPythonVersionFile } from '../../src/domain/python/python-version.js';
 import { readRequirements } from '../../src/domain/python/requirements.js';
+import { scriptBlock } from '../../src/domain/python/script-block.js';
 import { fromPoetry, satisfies } from '../../src/domain/python/specifier.js';
 import { hear } from '../../src/domain/streamlit/page-run.js';
 import { mayExit } from '../../src/domain/streamlit/script-exit.js';
@@ -315,6 +316,13 @@ const files: Record<string, Parser> = {
     ],
     limit: 16 * MIB,
     large: 1,
+    deadlineMs: IN_THREAD,
+  },
+  'script block': {
+    read: scriptBlock,
+    tokens: [...TOML, '# /// script', '# ///', '#', '# ', '\n', '\r\n', 'dependencies = ["streamlit"]'],
+    samples: ['# /// script\n# dependencies = ["streamlit"]\n# ///\n'],
+    limit: MIB / 4,
     deadlineMs: IN_THREAD,
   },
   'environment.yml': {

@@ -339,6 +339,16 @@ describe('a push', () => {
     expect(await host.app('own')).toMatchObject({ release: 1, description: 'What we sold' });
   });
 
+  it('installs what the script block of its main file lists, where there is no other list', async () => {
+    const block = '# /// script\n# requires-python = ">=3.9"\n# dependencies = ["streamlit"]\n# ///\n';
+    const script = await Project.create({ 'app.py': `${block}import streamlit as st\nst.title("alone")\n` });
+    const { code, output } = await script.git('push', host.remote('script'), 'main');
+    expect(output).toContain('Dependencies come from the script block in app.py.');
+    expect(output).toMatch(/Python 3\.\d+\.\d+, as required by app\.py \(>=3\.9\)\./);
+    expect(output).toContain('script is live');
+    expect(code).toBe(0);
+  });
+
   it.each<[string, Record<string, string>, RegExp]>([
     [
       'a check that takes too long',

@@ -10,6 +10,7 @@ import { parseTree } from '../../src/domain/project/tree.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
 import { readPythonVersionFile } from '../../src/domain/python/python-version.js';
 import { fromPoetry, satisfies } from '../../src/domain/python/specifier.js';
+import { scriptBlock } from '../../src/domain/python/script-block.js';
 import { hear } from '../../src/domain/streamlit/page-run.js';
 import { mayExit } from '../../src/domain/streamlit/script-exit.js';
 import { shortenTracebacks } from '../../src/domain/streamlit/traceback.js';
@@ -135,6 +136,14 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
     shapes: {
       packages: lines((number) => locked(number), locked(1).replace('a1', 'streamlit')),
       digits: many('1', '[[package]]\nname="streamlit"\nversion="', '!"'),
+    },
+  },
+  'script block': {
+    read: scriptBlock,
+    shapes: {
+      'lines of a block': many('# \n', '# /// script\n', 'x'),
+      'ends of a block': many('# ///\n', '# /// script\n', ''),
+      beginnings: many('# /// script\n', '', ''),
     },
   },
   Pipfile: {

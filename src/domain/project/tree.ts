@@ -69,6 +69,9 @@ const READ = new Map<string, number>([
   ...[APP_FILE, PACKAGES_FILE, '.python-version', 'runtime.txt'].map((file): [string, number] => [file, 64 * 1024]),
 ]);
 
+/** The most that a main file may have for its own list of packages to be read, in bytes. */
+const MAX_MAIN = 256 * 1024;
+
 /** Which files of a commit are read, by their paths in the repository, and the most that each may have, in bytes. */
 type ToRead = ReadonlyMap<string, number>;
 
@@ -223,7 +226,13 @@ function appOf(
   const files = filesOf(entries, contents, root, toRead({ root, main, list }, layout));
   const folders = [...new Set([folderOf(main), ''])];
   const dependencies = offeringLists(pathsWithin(entries, root), () =>
-    chooseDependencies(files, list, 'refused', folders),
+    chooseDependencies(
+      files,
+      list,
+      'refused',
+      folders,
+      isReadable(below(root, main), entries, contents) ? main : undefined,
+    ),
   );
   const packages = folders.map((folder) => below(folder, PACKAGES_FILE)).find((file) => files.has(file));
   return {
@@ -234,6 +243,11 @@ function appOf(
     packages: packages === undefined ? [] : parsePackages(files.text(packages)),
     settings,
   };
+}
+
+/** Returns whether a file is one, and was read: code may be as large as it likes. */
+function isReadable(path: string, entries: readonly TreeEntry[], contents: ReadonlyMap<string, Buffer>): boolean {
+  return entries.some((one) => one.path === path && one.mode !== LINK && contents.has(one.object));
 }
 
 /** The files below a root, by their paths from there, without links. */
@@ -287,6 +301,7 @@ function toRead({ root, main, list }: Omit<Plan, 'settings'>, layout: Layout): T
   for (const folder of [folderOf(main), '', ...(list === undefined ? [] : [folderOf(list.file)])])
     for (const [file, most] of READ) read.set(below(root, below(folder, file)), most);
   if (list !== undefined) read.set(below(root, list.file), mostBytes(list.file));
+  if (main !== '') read.set(below(root, main), MAX_MAIN);
   return read;
 }
 

@@ -10,6 +10,7 @@ import { refuseOutside, refuseOutsideUv } from './outside.js';
 import { indexesOfUv, namesDependencies, pythonOf, standardNames, translatePyproject } from './pyproject.js';
 import { parsePythonWish, type PythonWish } from './python-version.js';
 import { packageName, refuseOldStreamlit } from './requirements.js';
+import { scriptBlock } from './script-block.js';
 import { tableOf, tablesOf, textOf, textsOf, unsupported, type Translation } from './wanted.js';
 import { readYaml } from './yaml.js';
 
@@ -73,6 +74,7 @@ interface Place {
  * @param preferred the one that a person named
  * @param outside whether it may name files of the machine that are not in the project
  * @param folders where it is looked for, one after the other; the project root unless told
+ * @param main the main file, whose own list is the last resort; undefined where it cannot be read
  * @throws Refusal `no-requirements`, `requirements-unreadable`, `requirements-unsupported`, `requirements-outside`,
  *   `streamlit-too-old`, `python-invalid`, `python-too-old`
  */
@@ -81,6 +83,7 @@ export function chooseDependencies(
   preferred?: NamedList,
   outside: Outside = 'refused',
   folders: readonly string[] = [''],
+  main?: string,
 ): Dependencies {
   if (preferred !== undefined) return chooseNamed(files, preferred, outside);
   const told: string[] = [];
@@ -90,7 +93,25 @@ export function chooseDependencies(
     if (file !== undefined) return readFrom(files, place, { kind: file, path: below(folder, file) }, outside);
     told.push(...place.there.map((one) => `${below(folder, one)} ${place.useless.get(one)}`));
   }
+  const block = main === undefined ? undefined : scriptBlock(files.text(main));
+  if (main !== undefined && block !== undefined) return readScript(main, block, outside);
   throw missing(nothing(told, folders));
+}
+
+/** A script's own list says what a pyproject.toml does, without the table around it. */
+function readScript(path: string, block: string, outside: Outside): Dependencies {
+  const { tool, ...project } = parse(path, block);
+  const { lines, python, notes } = translatePyproject({ project, tool });
+  const text = lines.map((line) => `${line}\n`).join('');
+  if (outside === 'refused') refuseOutside(text, path);
+  refuseOldStreamlit(text, path);
+  return {
+    file: path,
+    format: 'lines',
+    text,
+    python: python && parsePythonWish(path, python.text, python.specifier),
+    notes: [`Dependencies come from the script block in ${path}.`, ...notes],
+  };
 }
 
 function chooseNamed(files: ProjectFiles, { file: path, where }: NamedList, outside: Outside): Dependencies {

@@ -36,6 +36,29 @@ describe('chooseDependencies', () => {
     });
   });
 
+  it("uses the main file's own list where there is no other", () => {
+    const main = '# /// script\n# requires-python = ">=3.11"\n# dependencies = ["streamlit>=1.40", "six"]\n# ///\n';
+    const files: Record<string, string> = { 'app.py': main };
+    const project = { has: (file: string) => file in files, text: (file: string) => files[file] ?? '' };
+    const own = (): Dependencies => chooseDependencies(project, undefined, 'refused', [''], 'app.py');
+    expect(own()).toMatchObject({
+      file: 'app.py',
+      format: 'lines',
+      text: 'streamlit>=1.40\nsix\n',
+      python: { specifier: '>=3.11' },
+      notes: ['Dependencies come from the script block in app.py.'],
+    });
+    files['requirements.txt'] = 'streamlit\n';
+    expect(own().file).toBe('requirements.txt');
+    delete files['requirements.txt'];
+    files['app.py'] = '# /// script\n# dependencies = [six]\n# ///\n';
+    expect(own).toThrow('Cannot read app.py: line 1');
+    files['app.py'] = '# /// script\n# dependencies = ["x @ file:///etc/passwd"]\n# ///\n';
+    expect(own).toThrow('app.py contains');
+    files['app.py'] = 'import streamlit\n';
+    expect(own).toThrow('No requirements.txt');
+  });
+
   it('uses the first in order, and says which, why, and which it ignored', () => {
     const left: Record<string, string> = { ...ALL };
     const taken: string[] = [];
