@@ -8,6 +8,7 @@ import { isProxyEntry } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
 import { parseUrl } from './lib/parse-url.js';
+import { otlpSettings, type OtlpSettings } from './metrics/otlp-settings.js';
 
 /** All settings, which `main` passes on in parts. */
 export interface Config {
@@ -91,6 +92,8 @@ export interface Config {
   /** Backups that are made by themselves; undefined = none. And how S3 is reached, where that is set. */
   backup: BackupPlan | undefined;
   s3: S3Access | undefined;
+  /** Where metrics and logs are exported by OTLP; undefined = nowhere. */
+  otlp: OtlpSettings | undefined;
   /** The mail server for alerts, and the sender; undefined = no mail. */
   mail: { url: string; from: string } | undefined;
   /** True if gallery pictures are screenshots, provided that Chromium is installed. */
@@ -285,6 +288,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
             key: oneOf('BACKUP_KEY', ['off', 'on']) === 'on',
           },
     s3,
+    otlp: otlpSettings(env, mistakes),
     mail: mailOf(read('SMTP_URL'), read('MAIL_FROM'), mistakes),
     pictures: oneOf('PICTURES', ['auto', 'off']) === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',

@@ -32,7 +32,8 @@ export function sinkTo(options: SinkOptions): Sink {
 /** Lines that say that others were dropped come from here, not from an app. */
 const SELF = 'streamlit-host';
 
-function withNotice({ lines, dropped }: Batch): LogLine[] {
+/** The lines of a batch, after one that says how many were dropped. */
+export function withNotice({ lines, dropped }: Batch): LogLine[] {
   if (dropped === 0) return lines;
   const text = `${counted(dropped, 'line was', 'lines were')} dropped, since the drain was not reached or too slow.`;
   return [{ app: SELF, release: 0, at: lines[0]?.at ?? Date.now(), text }, ...lines];

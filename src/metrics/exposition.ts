@@ -20,7 +20,8 @@ export interface Exposed {
 
 type Labels = Readonly<Record<string, string>>;
 
-interface Family {
+/** A metric with what was measured of it. */
+export interface Family {
   /** Without the suffix of a counter. */
   name: string;
   type: 'counter' | 'gauge' | 'histogram' | 'info';
@@ -42,7 +43,8 @@ export function expose(exposed: Exposed, format: 'openmetrics' | 'text'): string
   return [...lines, ...(format === 'openmetrics' ? ['# EOF'] : []), ''].join('\n');
 }
 
-function families({ version, apps, latest, totals }: Exposed): Family[] {
+/** What is exposed, in whatever format. */
+export function families({ version, apps, latest, totals }: Exposed): Family[] {
   const now = (id: string, place: number): number => latest.get(id)?.[place] ?? 0;
   const total = (id: string, place: number): number => totals.get(id)?.[place] ?? 0;
   const gauge = (name: string, help: string, value: (one: ExposedApp) => number | undefined): Family => ({

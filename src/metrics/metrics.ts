@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.js';
-import { expose, type Exposed } from './exposition.js';
+import { expose, families, type Exposed, type Family } from './exposition.js';
 import type { AppStore } from '../store/apps.js';
 import { app as fields, BOX_ID } from './fields.js';
 import type { Recorder } from './recorder.js';
@@ -90,6 +90,12 @@ export class Metrics {
   expose(format: 'openmetrics' | 'text', facts: Pick<Exposed, 'version' | 'apps'>): string {
     const { latest, totals } = this.#options.recorder;
     return expose({ ...facts, latest, totals }, format);
+  }
+
+  /** The metrics in no format yet. */
+  families(facts: Pick<Exposed, 'version' | 'apps'>): Family[] {
+    const { latest, totals } = this.#options.recorder;
+    return families({ ...facts, latest, totals });
   }
 
   /** The small plots of all apps. */

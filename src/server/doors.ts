@@ -59,6 +59,7 @@ import { createWeb } from '../web/server.js';
 import { Views } from '../web/views.js';
 import type { Composed } from './compose.js';
 import type { Measuring } from './metrics.js';
+import { exposedApps } from './otlp.js';
 import type { Stop } from './stop.js';
 
 /** The largest push, in bytes. */
@@ -281,9 +282,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
         expose: (format) =>
           metrics.expose(format, {
             version,
-            apps: host.apps
-              .list()
-              .map(({ app, state }) => ({ id: app.id, up: state === 'running', release: app.live })),
+            apps: exposedApps(host.apps),
           }),
       }),
       files.middleware(),
@@ -357,7 +356,8 @@ function openGit(
   return { git, hooks };
 }
 
-async function versionOf(root: string): Promise<string> {
+/** The version of the program in a folder. */
+export async function versionOf(root: string): Promise<string> {
   const text = await readFile(join(root, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -14,13 +14,14 @@ import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import type { ReloadResult } from '../web/api/route.js';
 import { composeHost, type Composed } from './compose.js';
-import { openDoors, type Doors } from './doors.js';
+import { openDoors, versionOf, type Doors } from './doors.js';
 import type { Later } from './later.js';
 import type { Alerts } from '../alerts/alerts.js';
 import { Drains } from '../drains/drains.js';
 import { openAlerts } from './alerts.js';
 import { openMetrics, type Measuring } from './metrics.js';
 import { configFile } from './config-file.js';
+import { otlpSinks } from './otlp.js';
 import type { Stop } from './stop.js';
 
 /** The public URLs, which are complete once the ports are known. */
@@ -111,11 +112,13 @@ export class Life implements Heir {
       url: (app) => `${appsBase()}/apps/${app}/`,
       logger,
     });
-    const measuring = openMetrics({ paths, composed, logger });
+    const version = await versionOf(root);
+    const measuring = openMetrics({ paths, composed, otlp: config.otlp, version, logger });
     const alerts = openAlerts({ config, paths, composed, publicBase, logger });
     const drains = new Drains({
       ...{ paths, apps: composed.store, vault: composed.vault, offsets: paths.drainOffsets },
       mask: (app) => composed.masks.of(app),
+      more: otlpSinks(config.otlp),
       warn: logger.warn.bind(logger),
     });
     const closing = new AbortController();

@@ -9,8 +9,10 @@ import { Metrics } from '../metrics/metrics.js';
 import { Recorder } from '../metrics/recorder.js';
 import { MetricsStore } from '../metrics/store.js';
 import { Visitors } from '../metrics/visitors.js';
+import type { OtlpSettings } from '../metrics/otlp-settings.js';
 import type { Paths } from '../store/paths.js';
 import type { Composed } from './compose.js';
+import { openOtlpExport } from './otlp.js';
 
 /** What is measured, from its begin to its end. */
 export interface Measuring {
@@ -28,7 +30,10 @@ export interface Measuring {
 /** Composes what measures the apps and the machine. Nothing is read or written before it begins. */
 export function openMetrics(options: {
   paths: Paths;
-  composed: Pick<Composed, 'store' | 'serving' | 'runtime' | 'traffic' | 'masks' | 'ping'>;
+  composed: Pick<Composed, 'store' | 'serving' | 'runtime' | 'traffic' | 'masks' | 'ping' | 'host'>;
+  /** Where metrics are exported to. */
+  otlp: OtlpSettings | undefined;
+  version: string;
   logger: Logger;
 }): Measuring {
   const { paths, composed, logger } = options;
@@ -56,9 +61,12 @@ export function openMetrics(options: {
       logger.warn({ err: error }, 'The logs of apps could not be searched for exceptions.');
     }
   };
+  const metrics = new Metrics({ store, recorder, apps: composed.store, warn });
+  const { otlp, version } = options;
+  const otlpExport = openOtlpExport({ otlp, metrics, apps: composed.host.apps, version, logger });
   let begun = false;
   return {
-    metrics: new Metrics({ store, recorder, apps: composed.store, warn }),
+    metrics,
     errors,
     happenings,
     recorder,
@@ -79,10 +87,12 @@ export function openMetrics(options: {
         if (kind === 'removed') looking = looking.then(() => errors.clear(app)).catch(() => undefined); // It is not shown.
       });
       recorder.begin();
+      otlpExport?.begin();
       begun = true;
     },
     async close() {
       if (begun) {
+        await otlpExport?.close();
         await recorder.close();
         await looking;
         happenings.close();

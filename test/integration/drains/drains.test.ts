@@ -30,8 +30,15 @@ let person: Person;
 let syslog = '';
 const posts: { headers: IncomingHttpHeaders; body: string }[] = [];
 const answers = [500];
+/** What was exported by OTLP, by path. */
+const exported: Record<string, string[]> = {};
 const receiver = createServer((request, answer) => {
   void text(request).then((body) => {
+    if (request.url?.startsWith('/otel/') === true) {
+      if (request.headers['api-key'] === 'the key') (exported[request.url] ??= []).push(body);
+      answer.end('{}');
+      return;
+    }
     const status = answers.shift() ?? 204;
     if (status === 204) posts.push({ headers: request.headers, body });
     answer.writeHead(status).end();
@@ -52,7 +59,15 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  host = await startHost({ env: { NODE_EXTRA_CA_CERTS: cert } });
+  const { port } = receiver.address() as AddressInfo;
+  host = await startHost({
+    env: {
+      NODE_EXTRA_CA_CERTS: cert,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}/otel`,
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=the%20key',
+      OTEL_METRIC_EXPORT_INTERVAL: '1000',
+    },
+  });
   person = await Person.of(host);
   await host.send('POST', '/apps', { name: 'Shop' });
   await host.send('PATCH', '/apps/shop/config', { vars: { API_KEY: SECRET } });
@@ -70,6 +85,7 @@ async function visit(from: TestHost): Promise<void> {
   await client.close();
 }
 
+const logs = (): string => (exported['/otel/v1/logs'] ?? []).join('');
 const messages = (): string[] =>
   posts.flatMap(({ body }) =>
     body
@@ -80,6 +96,8 @@ const messages = (): string[] =>
 
 test('a new line reaches all drains once, with its secrets masked, and no line from before', async () => {
   const port = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
+  // The deploy has run the script once. A drain that is added before that line was read gets it as well.
+  await until('the line of the deploy', () => logs().includes('visited with'));
   const added = await person.run(['drains', 'add', '--app', 'shop'], {
     input: `http://127.0.0.1:${port(receiver)}/secret-path\nthe-token\n`,
   });
@@ -100,6 +118,16 @@ test('a new line reaches all drains once, with its secrets masked, and no line f
   expect(shown).toContain(`http://127.0.0.1:${port(receiver)}`);
   for (const where of [syslog, JSON.stringify(posts), shown]) expect(where).not.toContain(SECRET);
   for (const where of [JSON.stringify(drains), shown, host.output]) expect(where).not.toContain('secret-path');
+});
+
+test('the same line and all metrics are exported by OTLP', async () => {
+  await until('the line of the visit', () => logs().split('visited with').length > 2);
+  expect(logs()).toContain('{"key":"service.name","value":{"stringValue":"shop"}}');
+  expect(logs()).not.toContain(SECRET);
+  const metrics = await until('the metrics', () => exported['/otel/v1/metrics']?.at(-1));
+  expect(metrics).toContain('{"name":"streamlit_host_app_up",');
+  expect(metrics).toContain('"attributes":[{"key":"app","value":{"stringValue":"shop"}}]');
+  expect(Object.keys(exported).sort()).toEqual(['/otel/v1/logs', '/otel/v1/metrics']);
 });
 
 test('the next server continues where this one has stopped', async () => {

@@ -1,8 +1,12 @@
+import { execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import type { ErrorsAnswer } from '../../../src/web/api/errors.js';
 import type { MetricsAnswer, UsageAnswer } from '../../../src/web/api/metrics.js';
+import { endWithFile, scratch } from '../../helpers/ends.js';
 import { startHost, until, type TestHost } from '../../helpers/host.js';
 import { Person } from '../../helpers/person.js';
 import { Project } from '../../helpers/project.js';
@@ -94,6 +98,61 @@ test('Prometheus reads the same with its own token', async () => {
     expect(text).toContain(`streamlit_host_app_${name}{app="shop"} ${value}\n`);
   expect(text).toContain('streamlit_host_app_deploys_total{app="shop",result="live"} 1\n');
 });
+
+const promtool = await promisify(execFile)('promtool', ['--version']).then(
+  () => true,
+  () => false, // It comes with Debian's package prometheus.
+);
+
+test.skipIf(!promtool)("Debian's Prometheus scrapes it and finds no fault (needs the package prometheus)", async () => {
+  const folder = await scratch('prometheus-');
+  const text = await (
+    await fetch(`${host.url}/metrics`, { headers: { authorization: `Bearer ${METRICS_TOKEN}` } })
+  ).text();
+  const checked = promisify(execFile)('promtool', ['check', 'metrics']);
+  checked.child.stdin?.end(text);
+  expect(await checked).toMatchObject({ stdout: '', stderr: '' });
+  const config = {
+    global: { scrape_interval: '1s', scrape_timeout: '1s' },
+    scrape_configs: [
+      {
+        job_name: 'streamlit-host',
+        authorization: { credentials: METRICS_TOKEN },
+        static_configs: [{ targets: [new URL(host.url).host] }],
+      },
+    ],
+  };
+  await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));
+  const port = await freePort();
+  const argv = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`];
+  const prometheus = spawn('prometheus', [...argv, `--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
+  endWithFile(() => prometheus.kill('SIGKILL'));
+  const query = `http://127.0.0.1:${port}/api/v1/query?query=streamlit_host_app_up`;
+  const found = await until(
+    'the metrics in Prometheus',
+    async () => {
+      const answer = await fetch(query).catch(() => undefined); // It has just been started.
+      const body = (await answer?.json().catch(() => undefined)) as Found | undefined;
+      return body?.data?.result.length === 1 && body.data.result[0];
+    },
+    LIMIT_MS,
+  );
+  expect(found).toMatchObject({ metric: { app: 'shop', job: 'streamlit-host' }, value: [expect.any(Number), '1'] });
+  prometheus.kill('SIGKILL');
+});
+
+/** What Prometheus answers to a query. */
+interface Found {
+  data?: { result: { metric: Record<string, string>; value: [number, string] }[] };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 test('exceptions are found in the API, on the command line and in the console, without secrets', async () => {
   await writeFile(join(host.data, 'apps/shop/storage/fail'), '');
