@@ -51,7 +51,9 @@ export async function deploy(
 ): Promise<void> {
   const source = kit.sources.of(release);
   log.step(`Release ${release.number} of ${app.id}: ${source.title(release)}, by ${release.by}`);
+  log.phases.begin('checkout');
   const { facts, settings } = await source.build(app, release, log, signal);
+  log.phases.begin('start');
   const built = await starting(kit, app, release, facts, settings);
   await tellConfig(kit, app, built, log);
   const process = await kit.serving.prepare(app.id, built, (variables) =>
@@ -61,9 +63,12 @@ export async function deploy(
     await start(kit, built, process, log, signal);
     // A rollback must be quick, and the cause of the problem might fail the check as well.
     if (built.source === 'rollback') log.step('Script check skipped: this release has been live before');
-    else await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
+    else {
+      log.phases.begin('check');
+      await checkScript(kit.paths, built, process, settings.check ?? {}, log, signal);
+    }
     signal.throwIfAborted();
-    await swap(kit, app, built, process, settings);
+    await swap(kit, app, built, process, settings, log);
   } catch (error) {
     // Nobody has used it yet, so it gets little time to end.
     await process.stop(FAILED_GRACE_MS);
@@ -131,7 +136,14 @@ async function start(
 }
 
 /** Makes the new release the live one, on disk and in the routes. */
-async function swap(kit: DeployKit, app: App, release: Release, process: AppProcess, settings: AppFile): Promise<void> {
+async function swap(
+  kit: DeployKit,
+  app: App,
+  release: Release,
+  process: AppProcess,
+  settings: AppFile,
+  log: DeployLog,
+): Promise<void> {
   const now = new Date().toISOString();
   const source = kit.sources.of(release);
   await kit.serving.goLive(app.id, process, (before) => ({
@@ -141,7 +153,10 @@ async function swap(kit: DeployKit, app: App, release: Release, process: AppProc
     asleep: false,
     releases: before.releases.map((one) => {
       if (one.number !== release.number) return one.state === 'live' ? transition(one, 'draining') : one;
-      return transition({ ...one, ...release, state: one.state }, 'live', { finishedAt: now });
+      return transition({ ...one, ...release, state: one.state }, 'live', {
+        finishedAt: now,
+        phases: log.phases.list(),
+      });
     }),
   }));
 }

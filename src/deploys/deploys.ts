@@ -370,7 +370,8 @@ export class Deploys {
     if (to === 'queued') {
       await this.#requeue(app, number);
     } else {
-      await move(this.#options, app, number, to, { reason, finishedAt: new Date().toISOString() });
+      const phases = log.phases.list();
+      await move(this.#options, app, number, to, { reason, finishedAt: new Date().toISOString(), phases });
     }
   }
 

@@ -53,6 +53,7 @@ export class FolderReleases implements ReleaseSource {
       log.step(`Using the app's own environment: ${venv}`);
       return { facts, settings };
     }
+    log.phases.begin('environment');
     const { dependencies, python } = await dependenciesOf(this.#reader, place, facts.entrypoint, settings);
     for (const note of dependencies.notes) log.step(note);
     // The folder belongs to the operator, and may share packages with its neighbours.

@@ -1,4 +1,5 @@
 import type { LogFile } from '../logs/log-file.js';
+import { Phases } from './phases.js';
 
 /** A line of a deploy's log. */
 export type LineListener = (line: string) => void;
@@ -13,6 +14,8 @@ const MAX_LINES = 5_000;
  * the output of a tool is indented below its step.
  */
 export class DeployLog {
+  /** What the deploy spends its time on. */
+  readonly phases = new Phases();
   readonly #file: LogFile;
   readonly #mask: (text: string) => string;
   readonly #begun = Date.now();

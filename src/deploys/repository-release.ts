@@ -59,6 +59,7 @@ export class RepositoryReleases implements ReleaseSource {
     const { settings, entrypoint, root } = found;
     tellFiles(log, files, entrypoint, root);
     for (const note of found.dependencies.notes) log.step(note);
+    log.phases.begin('environment');
     await systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
     const { dependencies, python } = found;
     const place = atItsFolder(dependencies, join(source, root ?? ''));

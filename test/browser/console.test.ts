@@ -241,6 +241,11 @@ describe('the console', () => {
     expect(await time.getAttribute('title')).toMatch(/^\[\d{4}-.*Z\]$/);
     await headState(page, 'Running').waitFor();
     await checkLayout(page, 'console-deploy-failed');
+    await page.goto(`${host.url}/console/apps/my-words/deploys`);
+    const [failed, before] = (await page.locator('.release').allInnerTexts()) as [string, string];
+    expect(failed).toMatch(/Checkout [\d.]+ m?s · environment [\d.]+ m?s\s+.*no-such-package-anywhere-at-all/);
+    expect(before).toMatch(/Checkout [\d.]+ m?s · environment [\d.]+ m?s · start [\d.]+ m?s · check [\d.]+ m?s/);
+    await checkLayout(page, 'console-deploys-failed');
     await page.goto(`${host.url}/console/apps/my-words`);
     await page
       .locator('.facts-box .notice.bad')

@@ -22,6 +22,14 @@ beforeAll(async () => {
   await pushLive(hello, host, 'hello');
 });
 
+/** What an app's newest deploy spent its time on. */
+async function phasesOf(app: string): Promise<string[]> {
+  const { deploys } = (await (await host.api(`/apps/${app}/deploys`)).json()) as {
+    deploys: { phases: { name: string; ms: number }[] }[];
+  };
+  return deploys[0]?.phases.map(({ name }) => name) ?? [];
+}
+
 /** Each test begins with what the server has, whatever the one before has pushed or not. */
 beforeEach(async () => {
   await hello.git('fetch', '--quiet', host.remote('hello'), 'main');
@@ -41,6 +49,7 @@ describe('git push', () => {
     expect(code).toBe(0);
     expect(await visit(host, 'first')).toContain('text:first');
     expect(await host.app('first')).toMatchObject({ state: 'running', release: 1, deploy_branch: 'main' });
+    expect(await phasesOf('first')).toEqual(['checkout', 'environment', 'start', 'check']);
   });
 
   it('gives a clone exactly what was pushed', async () => {

@@ -27,6 +27,16 @@ export type ReleaseState = (typeof releaseStates)[number];
 /** Where a release's commit came from. */
 export const releaseSources = ['push', 'upload', 'edit', 'redeploy', 'rollback', 'config', 'folder'] as const;
 
+/** What a deploy spends its time on, in this order. A rollback has no check, and an in-place app with its own environment no install. */
+export const phaseNames = ['checkout', 'environment', 'start', 'check'] as const;
+
+export type PhaseName = (typeof phaseNames)[number];
+
+export const phaseSchema = z.object({ name: z.enum(phaseNames), ms: z.number().int().nonnegative() });
+
+/** A part of a deploy, and how long it took. */
+export type Phase = z.infer<typeof phaseSchema>;
+
 /** A release in its app's record. */
 export const releaseSchema = z.object({
   /** 1, 2, 3 … per app; never used twice. */
@@ -45,6 +55,8 @@ export const releaseSchema = z.object({
   createdAt: z.string(),
   /** When the deploy ended, either way. */
   finishedAt: z.string().optional(),
+  /** What the deploy spent its time on, until it ended; in the last phase of a deploy that failed is what went wrong. */
+  phases: z.array(phaseSchema).optional(),
   /** Where in the repository the app is, as said when this was asked for. */
   layout: layoutSchema.optional(),
   /** The folder of the source in which it runs, where it is not the source itself. */

@@ -126,6 +126,7 @@ export function presentDeploy(
     created_at: release.createdAt,
     finished_at: release.finishedAt ?? null,
     seconds: ended === undefined ? null : ended / 1_000,
+    phases: release.phases ?? [],
     ...(open === undefined ? {} : { open_pages: open }),
     url: `${base}/api/apps/${app.id}/deploys/${release.number}`,
     log_url: `${base}/api/apps/${app.id}/logs?source=build&release=${release.number}&follow=1`,

@@ -3,7 +3,7 @@ import { parsePlace, PLACE_RULE } from '../../backup/place.js';
 import { outcomes } from '../../in-place/controller.js';
 import { appStates } from '../../domain/app/app.js';
 import { cageKinds } from '../../domain/app/process-cage.js';
-import { releaseSources, releaseStates } from '../../domain/app/release.js';
+import { phaseSchema, releaseSources, releaseStates } from '../../domain/app/release.js';
 import { splitTags, tagsSchema } from '../../domain/app/tags.js';
 import { Refusal } from '../../errors.js';
 import { asSentence } from '../../lib/words.js';
@@ -202,6 +202,11 @@ const deploy = z
     created_at: z.string(),
     finished_at: z.string().nullable(),
     seconds: z.number().nullable().describe('How long the deploy took, in seconds.'),
+    phases: z
+      .array(phaseSchema)
+      .describe(
+        'What it spent its time on, in ms. A failed deploy failed in the last one. Empty while it is in progress.',
+      ),
     open_pages: z
       .number()
       .int()
