@@ -23,6 +23,21 @@ interface AppAnswer {
   last_deploy: { state: string; reason: string | null; by: string } | null;
 }
 
+/** Names each TCP port that the app's process listens on, with what its connections inherit of TCP_NODELAY. */
+const SOCKETS = `
+import os, socket
+
+for name in os.listdir("/proc/self/fd"):
+    try:
+        one = socket.socket(fileno=os.dup(int(name)))
+    except OSError:
+        continue
+    with one:
+        if one.family == socket.AF_INET and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            delays = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+            st.text("port %d answers %s" % (one.getsockname()[1], "late" if delays else "at once"))
+`;
+
 // One old installation and one server that takes it over live through all of it.
 let old: Installation;
 let ours: Installation;
@@ -34,7 +49,7 @@ beforeAll(async () => {
   [old, ours, ports] = [await Installation.create(), await Installation.create(), await freePorts(3)];
   // Somebody's script beside the apps is none, and must not be run.
   await ours.write({
-    ...below('apps/plain', fileApp('the plain one')),
+    ...below('apps/plain', { ...fileApp('the plain one'), 'app.py': fileApp('')['app.py'] + SOCKETS }),
     'apps/scripts/clean_up.py': 'open("was-run", "w")\n',
   });
   host = await startHost({ env: ours.env });
@@ -96,7 +111,7 @@ describe('a folder of apps', () => {
     });
     expect(folder).toBe(ours.path('apps/plain'));
     expect(await readlink(`/proc/${pid}/cwd`)).toBe(ours.path('apps/plain'));
-    expect(await shown('plain')).toContain('the plain one');
+    expect(await shown('plain')).toBe(`the plain one\nport ${port} answers at once`);
     const moved = await fetch(`${host.url}/plain/page?a=1`, { redirect: 'manual' });
     expect([moved.status, moved.headers.get('location')]).toEqual([302, '/apps/plain/page?a=1']);
   });
