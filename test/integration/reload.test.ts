@@ -141,7 +141,7 @@ describe('a reload with a version that does not work', () => {
 
   /** Reloads with a program that is changed in this way for as long as it takes. */
   async function reloadWith(breaks: (text: string) => string): Promise<Response> {
-    const main = join(program, 'dist/main.js');
+    const main = join(program, 'dist/parts/run.js');
     const works = await readFile(main, 'utf8');
     const broken = breaks(works);
     expect(broken).not.toBe(works);
