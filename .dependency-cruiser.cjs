@@ -60,7 +60,7 @@ module.exports = {
       name: 'only-main-reads-settings',
       severity: 'error',
       comment: 'Settings are handed down as values.',
-      from: { path: '^src/', pathNot: '^src/(main|settings)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(server/run|settings)\\.ts$' },
       to: { path: '^src/settings\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
