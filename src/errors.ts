@@ -207,6 +207,7 @@ export const refusalCodes = [
   'secrets-invalid',
   'secrets-missing',
   'secrets-too-large',
+  'session-not-found',
   'share-name-invalid',
   'share-not-found',
   'shares-too-many',

@@ -32,7 +32,7 @@ const TOKEN_ACTIONS = ['create', 'revoke'];
 const ALERT_ACTIONS = ['add', 'remove', 'test'];
 const DRAIN_ACTIONS = ['add', 'remove'];
 const RANGES = ['hour', 'day', 'week', 'month', 'year'];
-const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups'];
+const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups', 'sessions', 'logout'];
 
 /**
  * Defines all verbs and their options. A verb's code is loaded only when it runs, so that a command that only prints
@@ -430,7 +430,9 @@ export function createProgram(make: MakeContext, version: string): Command {
     .option('--admin', 'add: allow everything')
     .option('--group <group...>', 'add: the groups of the account')
     .option('--password-stdin', 'add: read a password from standard input instead of printing an invitation link')
-    .description('list accounts, add or invite people, reset passwords, disable and enable accounts, set groups')
+    .description(
+      'list accounts, add or invite people, reset passwords, disable and enable accounts, set groups, list and end sessions',
+    )
     .action(
       async (action: string, email: string | undefined, words: string[], options: UserOptions, command: Command) =>
         (await import('./user.js')).user(cli(command), action, email, words, options),

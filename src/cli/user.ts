@@ -3,6 +3,7 @@ import { askHidden, canAsk, readStdin } from './ask.js';
 import type { Context } from './context.js';
 import { usage } from './failures.js';
 import { tableLines } from './output.js';
+import type { SessionAnswer } from '../web/api/sessions.js';
 import type { InvitedAnswer, PasswordLinkAnswer, UserAnswer } from '../web/api/people.js';
 
 /** The options of `user`. */
@@ -39,6 +40,12 @@ export async function user(
       return printLink(cli, await api.post<PasswordLinkAnswer>(`${path}/reset`));
     case 'groups':
       return groups(cli, api, path, words);
+    case 'sessions':
+      return sessions(cli, api, path, email);
+    case 'logout':
+      await api.delete(`${path}/sessions`);
+      if (cli.out.json) return cli.out.data({ user: email, sessions: 0 });
+      return cli.out.print(`All sessions of ${email} have ended.`);
     default: {
       const disabled = action === 'disable';
       const changed = await api.patch<UserAnswer>(path, { disabled });
@@ -48,6 +55,26 @@ export async function user(
       );
     }
   }
+}
+
+async function sessions(cli: Context, api: Api, path: string, email: string): Promise<void> {
+  const found = (await api.get<{ sessions: SessionAnswer[] }>(`${path}/sessions`)).sessions;
+  if (cli.out.json) {
+    for (const each of found) cli.out.data(each);
+    return;
+  }
+  if (found.length === 0) return cli.out.note(`${email} is logged in nowhere.`);
+  const lines = tableLines(
+    found,
+    [
+      { title: 'Browser', value: (each) => each.browser ?? '' },
+      { title: 'From', value: (each) => each.from ?? '' },
+      { title: 'Since', value: (each) => each.created_at.slice(0, 10) },
+      { title: 'Last used', value: (each) => each.last_used_at.slice(0, 10) },
+    ],
+    cli.out,
+  );
+  for (const line of lines) cli.out.print(line);
 }
 
 async function list(cli: Context): Promise<void> {

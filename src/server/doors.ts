@@ -224,6 +224,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     rights,
     audit,
     auditLog,
+    sessions,
     views,
     publicBase,
     url,

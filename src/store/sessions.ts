@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
-import { hasCode, messageOf } from '../errors.js';
+import { hasCode, messageOf, Refusal } from '../errors.js';
 
 /** The cookie of a console session. No app ever sees it or may set it. */
 export const SESSION_COOKIE = 'streamlit_host_session';
@@ -44,6 +44,9 @@ const sessionSchema = z.object({
   account: z.string().optional(),
   /** The provider that they logged in with. */
   provider: z.string().optional(),
+  /** Where and with which browser they logged in. */
+  from: z.string().optional(),
+  browser: z.string().optional(),
   createdAt: z.number(),
   usedAt: z.number(),
 });
@@ -72,6 +75,24 @@ export interface SessionOwner {
   name: string;
   account?: string;
   provider?: string;
+}
+
+/** Where somebody logs in. */
+export interface LoggedInAt {
+  /** The address. */
+  from: string;
+  /** What the browser calls itself, in short. */
+  browser: string;
+}
+
+/** A session as its owner sees it in a list. */
+export interface ListedSession extends Partial<LoggedInAt> {
+  /** Names it in the list; it logs nobody in. */
+  id: string;
+  provider: string | undefined;
+  /** ms since 1970. */
+  createdAt: number;
+  usedAt: number;
 }
 
 /** A code that logs in once. */
@@ -125,7 +146,7 @@ export class Sessions {
    * make room on, it lasts until the server ends.
    * @returns its id, for a cookie
    */
-  async begin({ name, account, provider }: SessionOwner): Promise<string> {
+  async begin({ name, account, provider }: SessionOwner, at?: LoggedInAt): Promise<string> {
     const id = randomBytes(32).toString('base64url');
     const now = this.#now();
     const hash = hashOf(id);
@@ -133,6 +154,7 @@ export class Sessions {
       name,
       ...(account === undefined ? {} : { account }),
       ...(provider === undefined ? {} : { provider }),
+      ...at,
     };
     this.#sessions.set(hash, { hash, ...owner, createdAt: now, usedAt: now });
     this.#forgetOld();
@@ -174,6 +196,33 @@ export class Sessions {
     const hash = hashOf(id);
     if (!this.#sessions.delete(hash)) return;
     this.#ends.emit(hash);
+    await this.#save();
+  }
+
+  /** The open sessions of an account, or of the admin token, the last used first. */
+  list(account: string | undefined): ListedSession[] {
+    const now = this.#now();
+    return [...this.#sessions.values()]
+      .filter((one) => one.account === account && !isOver(one, now))
+      .sort((a, b) => b.usedAt - a.usedAt)
+      .map(({ hash, provider, createdAt, usedAt, from, browser }) => ({
+        ...{ id: shortOf(hash), provider, createdAt, usedAt },
+        ...(from === undefined ? {} : { from }),
+        ...(browser === undefined ? {} : { browser }),
+      }));
+  }
+
+  /** How a session is called in the list. @param id as in the cookie */
+  listedAs(id: string): string {
+    return shortOf(hashOf(id));
+  }
+
+  /** Ends one session of an account, or of the admin token. @param listed its id in the list @throws Refusal `session-not-found` */
+  async endListed(account: string | undefined, listed: string): Promise<void> {
+    const found = [...this.#sessions.values()].find((one) => one.account === account && shortOf(one.hash) === listed);
+    if (found === undefined) throw new Refusal('not-found', 'session-not-found', `There is no session "${listed}".`);
+    this.#sessions.delete(found.hash);
+    this.#ends.emit(found.hash);
     await this.#save();
   }
 
@@ -276,6 +325,10 @@ function isOver({ createdAt, usedAt }: Pick<StoredSession, 'createdAt' | 'usedAt
 /** True where two texts are the same; takes the same time wherever they differ. */
 export function sameSecret(a: string, b: string): boolean {
   return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}
+
+function shortOf(hash: string): string {
+  return hash.slice(0, 16);
 }
 
 function hashOf(secret: string): string {

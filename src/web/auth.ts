@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa';
 import type { Audit } from '../host/audit.js';
 import type { People } from '../host/people.js';
 import { adminToken, authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
+import { browserOf } from '../domain/access/browser.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sameSecret, type SessionOwner, type Sessions } from '../store/sessions.js';
@@ -185,9 +186,10 @@ export async function beginSession(
   owner: SessionOwner,
 ): Promise<void> {
   demandNobodyElse(ctx, { sessions, people }, base, owner.account);
+  const at = { from: ctx.ip, browser: browserOf(ctx.get('user-agent')) };
   // End the earlier session of this browser, which somebody else may have planted.
   for (const id of cookies(ctx, base)) await sessions.end(id);
-  setCookie(ctx, await sessions.begin(owner), base);
+  setCookie(ctx, await sessions.begin(owner, at), base);
   const by = owner.provider === undefined ? '' : ` with ${owner.provider}`;
   audit.login({ who: owner, from: ctx.ip, what: `log in${by}` }, 'ok');
 }

@@ -130,6 +130,18 @@ export interface Made {
   hint: string;
 }
 
+/** A session of a browser. */
+export interface SessionView {
+  id: string;
+  title: string;
+  from: string;
+  /** The provider that it was begun with; empty for none. */
+  provider: string;
+  used: TimeView;
+  /** True for the one that asks. */
+  current: boolean;
+}
+
 /** An entry of the audit log. */
 export interface AuditEntryView {
   at: TimeView;
@@ -277,11 +289,12 @@ export interface Pages {
     accounts: AccountView[];
     notice: Notice | undefined;
   } & AccountForm;
-  'console/person': { account: AccountView; notice: Notice | undefined } & AccountForm;
+  'console/person': { account: AccountView; sessions: number; notice: Notice | undefined } & AccountForm;
   'console/account': {
     /** undefined where the admin token is logged in. */
     account: AccountView | undefined;
     tokens: TokensView | undefined;
+    sessions: SessionView[];
     notice: Notice | undefined;
     name: string;
     error: string | undefined;

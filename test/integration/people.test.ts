@@ -112,6 +112,16 @@ describe('the command line', () => {
     expect((await logIn('bob@example.com')).status).toBe(303);
   });
 
+  test('lists the sessions of an account, and ends them', async () => {
+    const cookie = cookieOf(await logIn('ada@example.com'));
+    expect((await person.run(['user', 'sessions', 'ada@example.com'])).stdout).toMatch(/Another browser +127\.0\.0\.1/);
+    expect((await person.run(['user', 'logout', 'ada@example.com'])).stdout).toContain(
+      'All sessions of ada@example.com',
+    );
+    expect((await open('/console/', cookie)).status).toBe(302);
+    expect((await person.run(['user', 'sessions', 'ada@example.com'])).stderr).toContain('is logged in nowhere');
+  });
+
   test('resets a password with a link that works once', async () => {
     const link = (await person.run(['user', 'reset', 'bob@example.com'])).stdout;
     expect((await open(new URL(link).pathname + new URL(link).search, '')).status).toBe(200);

@@ -21,3 +21,26 @@ export function isBrowser(headers: Headers): boolean {
     /^Mozilla\//i.test(String(headers['user-agent']))
   );
 }
+
+/** Browsers by what they call themselves, the more special ones first: all but Firefox also call themselves Safari. */
+const BROWSERS: [RegExp, string][] = [
+  [/\bEdg\//, 'Edge'],
+  [/\bFirefox\//, 'Firefox'],
+  [/\bChrome\//, 'Chrome'],
+  [/\bSafari\//, 'Safari'],
+];
+
+const SYSTEMS: [RegExp, string][] = [
+  [/\bAndroid\b/, 'Android'],
+  [/\b(iPhone|iPad)\b/, 'iOS'],
+  [/\bWindows\b/, 'Windows'],
+  [/\bMac OS X\b/, 'macOS'],
+  [/\bLinux\b/, 'Linux'],
+];
+
+/** Returns what a person calls a browser, such as "Firefox on Linux". @param agent the User-Agent header */
+export function browserOf(agent: string): string {
+  const nameIn = (list: [RegExp, string][]): string | undefined => list.find(([pattern]) => pattern.test(agent))?.[1];
+  const system = nameIn(SYSTEMS);
+  return `${nameIn(BROWSERS) ?? 'Another browser'}${system === undefined ? '' : ` on ${system}`}`;
+}

@@ -18,6 +18,7 @@ import { describeApi } from './openapi.js';
 import { peopleRoutes } from './people.js';
 import { metricsRoutes } from './metrics.js';
 import { mount, type ApiContext, type Route } from './route.js';
+import { sessionRoutes } from './sessions.js';
 import { tokenRoutes } from './tokens.js';
 import { serverRoutes } from './server.js';
 
@@ -45,6 +46,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...peopleRoutes(api),
     ...meRoutes(api),
     ...tokenRoutes(api),
+    ...sessionRoutes(api),
     ...auditRoutes(api),
     ...serverRoutes(api),
   ];

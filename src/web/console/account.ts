@@ -1,9 +1,12 @@
 import type { Refusal } from '../../errors.js';
 import { demandAccount } from '../api/me.js';
 import { signedIn } from '../auth.js';
+import { about } from '../audited.js';
+import { presentTime } from '../numbers.js';
 import { attempt, type Page } from './page.js';
 import { presentAccount } from './people.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
+import type { SessionView } from '../page-models.js';
 import type { AddRoute } from './route.js';
 
 /** One's own account: name, password and tokens. */
@@ -47,6 +50,12 @@ export function accountRoutes(add: AddRoute): void {
       async (refusal) => show(page, undefined, { refusal }),
     ),
   );
+  add('post', '/account/sessions/end', 'account', async (page) => {
+    const ended = page.field('session');
+    about(page.ctx, ended);
+    await page.deps.sessions.endListed(page.by.account, ended);
+    page.go('account?done=session-ended');
+  });
 }
 
 function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
@@ -58,6 +67,7 @@ function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
       account: account === undefined ? undefined : presentAccount(page, account),
       tokens:
         account === undefined ? undefined : presentTokens(page, { account: account.id }, 'account/tokens', tokens),
+      sessions: sessionsOf(page),
       notice: page.notice,
       name: typed ? page.field('name') : (account?.name ?? ''),
       error: refusal?.message,
@@ -65,4 +75,18 @@ function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
     },
     (refusal ?? tokens?.refusal)?.status,
   );
+}
+
+/** The open sessions of the person or, with the admin token, those of the token. */
+function sessionsOf(page: Page): SessionView[] {
+  const { session } = signedIn(page.ctx);
+  const mine = session === undefined ? undefined : page.deps.sessions.listedAs(session.id);
+  return page.deps.sessions.list(page.by.account).map(({ id, usedAt, from = '', browser = '', provider }) => ({
+    id,
+    title: browser === '' ? 'A browser' : browser,
+    from,
+    provider: provider ?? '',
+    used: presentTime(new Date(usedAt).toISOString(), page.now),
+    current: id === mine,
+  }));
 }

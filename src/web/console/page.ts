@@ -5,6 +5,7 @@ import type { Audit } from '../../host/audit.js';
 import type { Host } from '../../host/host.js';
 import type { Principal } from '../../domain/access/principal.js';
 import type { AuditLog } from '../../store/audit-log.js';
+import type { Sessions } from '../../store/sessions.js';
 import type { Paths } from '../../store/paths.js';
 import type { AppVerb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
@@ -35,6 +36,7 @@ export interface ConsoleDeps {
   rights: Rights;
   /** Asks, and writes down who did what. */
   audit: Pick<Audit, 'pass'>;
+  sessions: Pick<Sessions, 'list' | 'listedAs' | 'endListed' | 'endOf'>;
   /** What was written down. */
   auditLog: Pick<AuditLog, 'entries'>;
   views: Views;
@@ -95,6 +97,8 @@ const DONE: Record<string, string> = {
   tested: 'Test sent.',
   'drain-added': 'Drain added. It gets what is printed from now on.',
   'drain-removed': 'Drain removed.',
+  'session-ended': 'Session ended.',
+  'sessions-ended': 'All sessions of the account have ended.',
   password: 'Password changed. Your other sessions have ended.',
 };
 

@@ -65,6 +65,11 @@ export function peopleRoutes(add: AddRoute): void {
       async (refusal) => person(page, { failed: refusal }),
     ),
   );
+  add('post', '/people/:user/logout', 'people', async (page) => {
+    const { id } = accountIn(page);
+    await page.deps.sessions.endOf(id);
+    page.go(`people/${id}?done=sessions-ended`);
+  });
 }
 
 function list(page: Page, { refusal, link }: { refusal?: Refusal; link?: Made }): void {
@@ -93,6 +98,7 @@ function person(page: Page, { refusal, failed, link }: { refusal?: Refusal; fail
     'console/person',
     {
       account: presentAccount(page, account),
+      sessions: page.deps.sessions.list(account.id).length,
       notice: failed === undefined ? page.notice : refused(failed),
       link,
       email: refusal === undefined ? account.email : page.field('email'),

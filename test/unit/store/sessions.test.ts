@@ -32,6 +32,30 @@ test('a session survives a restart, and its id is nowhere on disk', async () => 
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
 
+test('sessions are listed by their account, and each can be ended there', async () => {
+  const sessions = await open();
+  const ada = { name: 'ada', account: 'one' };
+  const id = await sessions.begin(ada, { from: '192.0.2.7', browser: 'Firefox on Linux' });
+  now += 1;
+  const other = await sessions.begin({ ...ada, provider: 'company' });
+  const eve = await sessions.begin({ name: 'eve', account: 'two' });
+  const listed = sessions.list('one');
+  expect(listed).toMatchObject([
+    { id: sessions.listedAs(other), provider: 'company' },
+    { id: sessions.listedAs(id), from: '192.0.2.7', browser: 'Firefox on Linux' },
+  ]);
+  expect(JSON.stringify(listed)).not.toContain(id);
+  expect(sessions.find(sessions.listedAs(id))).toBeUndefined();
+  await expect(sessions.endListed('one', sessions.listedAs(eve))).rejects.toThrow('There is no session');
+  let ended = false;
+  sessions.onEnd(id, () => (ended = true));
+  await sessions.endListed('one', sessions.listedAs(id));
+  expect([ended, sessions.isOpen(id), sessions.isOpen(other), sessions.isOpen(eve)]).toEqual([true, false, true, true]);
+  expect((await open()).list('one')).toHaveLength(1);
+  now += SESSION_MS + 1;
+  expect(sessions.list('one')).toEqual([]);
+});
+
 test('a session that was ended stays ended after a restart', async () => {
   const sessions = await open();
   const [mine, other] = [await sessions.begin({ name: 'admin' }), await sessions.begin({ name: 'admin' })];

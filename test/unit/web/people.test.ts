@@ -260,6 +260,24 @@ describe('an account', () => {
     expect(await logIn('ada@example.com')).toBeDefined();
   });
 
+  test('sees its sessions, and ends each; an admin ends all of them', async () => {
+    const ada = await member();
+    const other = (await logIn('ada@example.com')) as Browser;
+    const eve = await member('eve@example.com');
+    const { sessions } = (await as(ada, '/me/sessions')).json as { sessions: { id: string; current: boolean }[] };
+    expect(sessions.map(({ current }) => current).sort()).toEqual([false, true]);
+    const id = sessions.find(({ current }) => !current)?.id ?? '';
+    expect((await as(eve, `/me/sessions/${id}`, { method: 'DELETE' })).json).toMatchObject({
+      code: 'session-not-found',
+    });
+    expect((await as(ada, `/me/sessions/${id}`, { method: 'DELETE' })).status).toBe(204);
+    expect([(await as(other, '/me')).status, (await as(ada, '/me')).status]).toEqual([401, 200]);
+    expect((await as(eve, '/users/ada@example.com/sessions', { method: 'DELETE' })).status).toBe(403);
+    expect((await web.api('/users/ada@example.com/sessions')).json.sessions).toHaveLength(1);
+    expect((await web.api('/users/ada@example.com/sessions', { method: 'DELETE' })).status).toBe(204);
+    expect([(await as(ada, '/me')).status, (await as(eve, '/me')).status]).toEqual([401, 200]);
+  });
+
   test('gets a login link to itself, and not to the admin token', async () => {
     const link = (await as(await member(), '/login-links', { method: 'POST' })).json.url as string;
     const answer = await ask(link, { headers: { accept: 'text/html' } });

@@ -173,7 +173,7 @@ const models: Pages = {
     elsewhere: false,
   },
   'console/people': { accounts: [account], notice: undefined, link, ...typed },
-  'console/person': { account, notice: undefined, link, ...typed },
+  'console/person': { account, sessions: 2, notice: undefined, link, ...typed },
   'console/audit': {
     entries: [
       {
@@ -208,7 +208,20 @@ const models: Pages = {
     error: evil,
     field: 'who',
   },
-  'console/account': { account, tokens, notice: undefined, name: evil, error: evil, field: 'name' },
+  'console/account': {
+    sessions: [
+      {
+        ...{ id: evil, title: evil, from: evil, provider: evil, current: false },
+        used: presentTime('2026-01-01T00:00:00Z', new Date()),
+      },
+    ],
+    account,
+    tokens,
+    notice: undefined,
+    name: evil,
+    error: evil,
+    field: 'name',
+  },
   'console/apps': {
     apps: [app, preview].map((one) => ({ ...one, spark: drawSpark([1, 2], evil), visitors: '3' })),
     summary: '1 app',
