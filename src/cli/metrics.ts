@@ -15,7 +15,7 @@ export async function metrics(cli: Context, id: string, { range }: { range: stri
   const { total, releases } = found;
   cli.out.print(
     `${id}, last ${range}: ${counted(total.visitors, 'visitor', 'visitors')}, ` +
-      `${counted(total.sessions, 'page opened', 'pages opened')}, ${counted(total.requests, 'request', 'requests')}`,
+      `${counted(total.sessions, 'page opened', 'pages opened')}${total.session_ms === null ? '' : ` (${formatSpan(total.session_ms)} each)`}, ${counted(total.requests, 'request', 'requests')}`,
   );
   if (releases.length === 0) return cli.out.print('The app did not run in this time.');
   const columns: Column<Total & { release: number }>[] = [

@@ -11,6 +11,9 @@ export interface Tally {
   bytesOut: number;
   /** Pages that were opened. */
   opened: number;
+  /** Pages that were closed, and for how long they had been open, in ms. */
+  closed: number;
+  closedMs: number;
   /** The most pages that were open at once. */
   pages: number;
 }
@@ -21,6 +24,8 @@ interface OpenPage {
   /** How many of its bytes are counted. */
   bytesIn: number;
   bytesOut: number;
+  /** When it was opened, by a clock that is never put back. */
+  at: number;
 }
 
 /** Called with a visitor who opens a page. @param who an account, or an address with a browser: not to be kept */
@@ -37,7 +42,13 @@ export class Traffic {
   #tallies = new Map<string, Tally>();
   readonly #pages = new Map<string, Set<OpenPage>>();
   readonly #listeners = new Set<VisitListener>();
+  readonly #clock: () => number;
   readonly #begun = new WeakMap<IncomingMessage, { at: number; ms: number | undefined }>();
+
+  /** @param clock in ms, never put back */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+  }
 
   /** @returns a function that unsubscribes */
   subscribe(listener: VisitListener): () => void {
@@ -71,13 +82,16 @@ export class Traffic {
   /** Counts an open page until its WebSocket closes. @param who an account, or an address with a browser */
   open(app: string, socket: Socket, who: string): void {
     const pages = this.#pages.get(app) ?? new Set<OpenPage>();
-    const page = { app, socket, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten };
+    const page = { app, socket, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten, at: this.#clock() };
     this.#pages.set(app, pages.add(page));
     const tally = this.#tally(app);
     tally.opened += 1;
     tally.pages = Math.max(tally.pages, pages.size);
     socket.once('close', () => {
       this.#count(page);
+      const closing = this.#tally(app);
+      closing.closed += 1;
+      closing.closedMs += this.#clock() - page.at;
       pages.delete(page);
       if (pages.size === 0) this.#pages.delete(app);
     });
@@ -108,7 +122,10 @@ export class Traffic {
   #tally(app: string): Tally {
     let tally = this.#tallies.get(app);
     if (tally === undefined) {
-      tally = { answers: [0, 0, 0, 0], latencies: [], bytesIn: 0, bytesOut: 0, opened: 0, pages: this.pages(app) };
+      tally = {
+        ...{ answers: [0, 0, 0, 0], latencies: [], bytesIn: 0, bytesOut: 0 },
+        ...{ opened: 0, closed: 0, closedMs: 0, pages: this.pages(app) },
+      };
       this.#tallies.set(app, tally);
     }
     return tally;

@@ -83,6 +83,8 @@ export function families({ version, apps, latest, totals }: Exposed): Family[] {
     gauge('open_pages', 'Open pages of the app.', ({ id }) => now(id, fields.pages)),
     counter('cpu_seconds', 'Processor time of the app.', fields.cpuMs, 0.001),
     counter('sessions', 'Pages of the app that were opened.', fields.sessions),
+    counter('ended_sessions', 'Pages of the app that were closed.', fields.closedPages),
+    counter('session_seconds', 'Time that closed pages of the app had been open.', fields.closedPagesMs, 0.001),
     counter('visitors', 'Visitors, each counted once a day.', fields.visitors),
     split('http_requests', 'Requests for the app by the class of their status.', 'code', {
       '2xx': fields.requests2xx,

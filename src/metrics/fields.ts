@@ -53,6 +53,9 @@ const APP = {
   failedDeploys: 'sum',
   deployMs: 'sum',
   exceptions: 'sum',
+  /** Pages that were closed, and for how long they had been open. */
+  closedPages: 'sum',
+  closedPagesMs: 'sum',
 } as const satisfies Record<string, Rule>;
 
 /** What is measured of the machine and of the server itself. */

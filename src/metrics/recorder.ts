@@ -225,5 +225,7 @@ function addTally(values: number[], tally: Tally): void {
   add(values, fields.bytesIn, tally.bytesIn);
   add(values, fields.bytesOut, tally.bytesOut);
   add(values, fields.sessions, tally.opened);
+  add(values, fields.closedPages, tally.closed);
+  add(values, fields.closedPagesMs, tally.closedMs);
   values[fields.pages] = tally.pages;
 }

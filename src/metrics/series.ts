@@ -37,6 +37,8 @@ export interface Mark {
 export interface Summary {
   visitors: number;
   sessions: number;
+  /** How long a page was open on average, in ms, of those that were closed; null where none was. */
+  sessionMs: number | null;
   requests: number;
   /** Of them, those with a status of 5xx. */
   errors: number;
@@ -174,6 +176,7 @@ export function summaryOf(points: readonly Point[]): Summary {
   return {
     visitors: sum(app.visitors),
     sessions: sum(app.sessions),
+    sessionMs: sum(app.closedPages) > 0 ? sum(app.closedPagesMs) / sum(app.closedPages) : null,
     requests: points.reduce((all, { values }) => all + requestsOf(values), 0),
     errors: sum(app.requests5xx),
     latencyP50: latencyQuantile(classes, 0.5) ?? null,

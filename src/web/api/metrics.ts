@@ -18,6 +18,10 @@ const summarySchema = z
   .object({
     visitors: z.number().describe('Distinct visitors; each counts once a day (UTC).'),
     sessions: z.number().describe('Pages that were opened.'),
+    session_ms: z
+      .number()
+      .nullable()
+      .describe('How long a page was open on average, of those that were closed. A page that reconnects counts again.'),
     requests: z.number(),
     errors: z.number().describe('Requests answered with a status of 5xx.'),
     latency_p50_ms: z.number().nullable().describe('Half of the requests got their first byte faster.'),
@@ -238,6 +242,7 @@ function presentSummary(of: Summary): MetricsAnswer['total'] {
   return {
     visitors: of.visitors,
     sessions: of.sessions,
+    session_ms: of.sessionMs,
     requests: of.requests,
     errors: of.errors,
     latency_p50_ms: of.latencyP50,

@@ -75,7 +75,11 @@ function rangesView(page: Page, path: string, current: Range): RangeView[] {
 function tilesOf(total: Summary): TileView[] {
   const failed = total.errors === 0 ? '' : `${formatValue(total.errors / Math.max(1, total.requests), 'share')} failed`;
   return [
-    tile('Visitors', formatValue(total.visitors, 'count'), counts(total.sessions, 'page opened', 'pages opened')),
+    tile(
+      'Visitors',
+      formatValue(total.visitors, 'count'),
+      `${counts(total.sessions, 'page opened', 'pages opened')}${total.sessionMs === null ? '' : `, ${formatSpan(total.sessionMs)} each`}`,
+    ),
     tile('Requests', formatValue(total.requests, 'count'), failed, total.errors > 0),
     tile('Response time', formatValue(total.latencyP50, 'ms'), beside(total.latencyP95, 'ms', '95 % in ')),
     tile('CPU', formatValue(total.cpu, 'share'), total.cpu === null ? '' : 'of one core'),

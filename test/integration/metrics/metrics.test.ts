@@ -182,7 +182,14 @@ test('exceptions are found in the API, on the command line and in the console, w
 
 test("another server continues them, and recognises today's visitors", async () => {
   await client.close();
-  const before = (await metrics()).total;
+  const before = await until(
+    'the page that was closed',
+    async () => {
+      const { total } = await metrics();
+      return total.session_ms !== null && total.session_ms > 5_000 && total;
+    },
+    LIMIT_MS,
+  );
   await host.stop({ keepData: true, keepApps: true });
   const next = await startHost({ data: host.data });
   const after = await metrics(next);

@@ -41,7 +41,8 @@ it('tells the classes of a status apart, and who left before the answer', () => 
 });
 
 it('counts open pages and what goes through them, while they are open and at their end', () => {
-  const traffic = new Traffic();
+  let now = 1_000;
+  const traffic = new Traffic(() => now);
   const seen: string[] = [];
   const end = traffic.subscribe((app, who) => void seen.push(`${app} ${who}`));
   const [one, two] = [connection(), connection()];
@@ -50,11 +51,16 @@ it('counts open pages and what goes through them, while they are open and at the
   one.bytesWritten += 500;
   expect(traffic.take().get('shop')).toMatchObject({ opened: 2, pages: 2, bytesOut: 500 });
   one.bytesWritten += 300;
+  now += 4_000;
   one.emit('close');
   two.bytesRead += 7;
-  expect(traffic.take().get('shop')).toMatchObject({ opened: 0, pages: 2, bytesOut: 300, bytesIn: 7 });
+  expect(traffic.take().get('shop')).toMatchObject({
+    ...{ opened: 0, pages: 2, bytesOut: 300, bytesIn: 7 },
+    ...{ closed: 1, closedMs: 4_000 },
+  });
+  now += 2_000;
   two.emit('close');
-  traffic.take();
+  expect(traffic.take().get('shop')).toMatchObject({ closed: 1, closedMs: 6_000 });
   expect(traffic.take().size).toBe(0);
   expect(seen).toEqual(['shop ada', 'shop bob']);
   end();

@@ -100,6 +100,7 @@ describe('look', () => {
     await recorder.look();
     expect(of('shop', app.visitors)).toBe(1);
     expect(of('shop', app.sessions)).toBe(3);
+    expect(of('shop', app.closedPages)).toBe(0);
     expect(of(BOX_ID, box.pages)).toBe(3);
     await recorder.close();
   });
