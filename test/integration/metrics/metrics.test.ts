@@ -74,7 +74,9 @@ test('deploys, wakes, pages, visitors, requests, memory and CPU are measured', a
 test('the command line prints the same', async () => {
   const person = await Person.of(host);
   const shown = await person.run(['metrics', 'shop', '--range', 'hour']);
-  expect(shown.stdout).toMatch(/^shop, last hour: 1 visitor, \d pages opened \(.+ each\), \d+ requests?\n\nRELEASE +RAN +CPU/);
+  expect(shown.stdout).toMatch(
+    /^shop, last hour: 1 visitor, \d pages opened \(.+ each\), \d+ requests?\n\nRELEASE +RAN +CPU/,
+  );
   const top = await person.run(['top']);
   expect(top.stdout).toMatch(
     /^CPU [\d.]+% of \d+ cores, load [\s\S]*\n *[\d.]+% +\d+ MB +1 +[\d.]+ +\d+ +running +shop\n$/,
