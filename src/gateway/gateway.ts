@@ -110,12 +110,11 @@ export class Gateway {
     }
     this.#options.traffic?.request(app.id, request, response);
     const admission = this.#options.admit(request.headers.cookie, app);
-    this.#options.asked?.(request, app, admission);
+    const navigates = isNavigation(request, asked.rest);
+    // Whoever opens it comes by a page, a WebSocket or the agent API.
+    if (navigates || isAgentApi(asked.rest) || !admission.may) this.#options.asked?.(request, app, admission);
     if (this.#byShareLink(request, response, app, asked, query, admission)) return;
     if (!admission.may) return this.#turnAway(request, response, app, asked, query, admission);
-    const { frames } = admission;
-    if (frames !== undefined && isNavigation(request, asked.rest))
-      response.setHeader('content-security-policy', `frame-ancestors ${["'self'", ...frames].join(' ')}`);
     const to = { ...asked, identity: admission.identity };
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
     const moved = movedTo(request, to);
@@ -137,8 +136,8 @@ export class Gateway {
       if (to.rest === '/_stcore/health') return plain(response, 503, `${to.id}: sleeping\n`, { 'retry-after': '10' });
       this.#options.wake(to.id);
     }
-    const answer = isNavigation(request, to.rest)
-      ? this.#navigate(request, response, app, to, query)
+    const answer = navigates
+      ? this.#navigate(request, response, app, to, query, framing(admission))
       : this.#forwardSoon(
           request,
           response,
@@ -224,6 +223,7 @@ export class Gateway {
     app: App,
     to: AppRequest,
     query: string,
+    framing: Record<string, string>,
   ): Promise<void> {
     const { routes, pages } = this.#options;
     const live = routes.live(to.id);
@@ -231,6 +231,7 @@ export class Gateway {
     if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
     const html = await pages.page(app, to.rest, live);
     if (html === undefined) {
+      for (const [name, value] of Object.entries(framing)) response.setHeader(name, value);
       // A browser that is bound to a release would ask that one also for what the pages of the next one need.
       const binds = !(await pages.pins(app, live));
       const target = await this.#ready(response, to.id, undefined);
@@ -242,6 +243,7 @@ export class Gateway {
       'content-length': Buffer.byteLength(html),
       'cache-control': 'no-cache',
       'x-content-type-options': 'nosniff',
+      ...framing,
     });
     response.end(request.method === 'HEAD' ? undefined : html);
   }
@@ -452,6 +454,13 @@ function movedTo(request: IncomingMessage, { release, rest }: AppRequest): strin
   // Streamlit's page names its files relative to a folder, so the app's own path must be one.
   if (rest !== '' || (request.method !== 'GET' && request.method !== 'HEAD')) return undefined;
   return release === undefined ? '/' : `/~${release}/`;
+}
+
+/** Who may frame a page: its own origin and those that are named, or everybody where none need be. */
+function framing({ frames }: Admission): Record<string, string> {
+  return frames === undefined
+    ? {}
+    : { 'content-security-policy': `frame-ancestors ${["'self'", ...frames].join(' ')}` };
 }
 
 /** The code of a share link in a query. */

@@ -36,8 +36,9 @@ export function admitter({
   base,
 }: AdmitOptions): (cookie: string | undefined, app: App) => Admission {
   return (cookie, app) => {
-    const by = cookie === undefined ? undefined : sessionFrom(cookie, { sessions, people }, base())?.principal;
-    const pass = cookie === undefined ? undefined : rights.passOf(passesIn(cookie, base()), app, Date.now());
+    const where = base();
+    const by = cookie === undefined ? undefined : sessionFrom(cookie, { sessions, people }, where)?.principal;
+    const pass = cookie === undefined ? undefined : rights.passOf(passesIn(cookie, where), app, Date.now());
     return {
       may: pass !== undefined || rights.mayOpen(by, app),
       by,
