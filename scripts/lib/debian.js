@@ -9,6 +9,8 @@ const WANTED = [
   { programs: ['nginx', '../sbin/nginx'], package: 'nginx-light', needed: true },
   // Apps run in its cages, and the tests look whether these hold.
   { programs: ['bwrap'], package: 'bubblewrap', needed: true },
+  // Pushes large files as its users do.
+  { programs: ['git-lfs'], package: 'git-lfs', needed: true },
   // Without it, the tests use the Valkey that set-up provides.
   { programs: ['redis-server'], package: 'redis-server', needed: false },
 ];

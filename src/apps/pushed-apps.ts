@@ -4,6 +4,7 @@ import { demandRepository, newApp } from '../domain/app/app.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
+import { LfsObjects } from '../store/lfs-objects.js';
 import { Repository } from '../store/repository.js';
 import type { Room } from '../store/room.js';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
@@ -53,6 +54,11 @@ export class PushedApps {
     return paths.repository(id);
   }
 
+  /** @throws Refusal `disk-low` */
+  async demandRoom(): Promise<void> {
+    await this.#options.room.demand();
+  }
+
   /** Ends a push. An app that was created for it and has stored nothing is deleted. */
   async end(id: string): Promise<void> {
     const left = (this.#pushes.get(id) ?? 1) - 1;
@@ -65,9 +71,11 @@ export class PushedApps {
     this.#holds.delete(id);
     await this.#turns.take(id, async () => {
       if (this.#pushes.has(id) || !this.#made.delete(id)) return;
-      const { store } = this.#options;
+      const { store, paths } = this.#options;
       const app = store.find(id);
       if (app === undefined || app.lastRelease > 0 || (await this.#repository(id).hasRefs())) return;
+      // Git LFS sends its files before the push.
+      if (await new LfsObjects(paths.lfs(id)).hasAny()) return;
       await store.remove(id);
     });
   }

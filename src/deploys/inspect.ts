@@ -1,10 +1,13 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { printable } from '../domain/app/app.js';
 import { demandAllowed, releaseCage, type CagePolicy } from '../domain/project/app-cage.js';
 import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
 import { folderOf, type Layout } from '../domain/project/layout.js';
 import type { AppOptions } from '../domain/streamlit/options.js';
-import type { Inspection } from '../domain/project/tree.js';
+import type { Inspection, LfsFile } from '../domain/project/tree.js';
+import { Refusal } from '../errors.js';
 import { readTopFile } from '../store/folder.js';
+import { LFS_FOLDER, LfsObjects } from '../store/lfs-objects.js';
 import type { Repository } from '../store/repository.js';
 import type { Reader } from './reader.js';
 
@@ -23,6 +26,8 @@ export interface InspectOptions {
   signal?: AbortSignal;
   /** Where in the repository the app is, as far as a person has said so elsewhere. */
   layout?: Layout | undefined;
+  /** What Git LFS stores for the repository; what is beside it unless told. */
+  lfs?: LfsObjects;
 }
 
 /**
@@ -51,6 +56,8 @@ export class Inspector {
     if (wanted.settings.length > 0)
       wanted = await this.#reader.read(of, 'blobsOf', tree, layout, await repository.blobs(wanted.settings, options));
     const found = await this.#reader.read(of, 'inspection', tree, await repository.blobs(wanted.all, options), layout);
+    if (found.lfs.length > 0)
+      await demandStored(found.lfs, options.lfs ?? new LfsObjects(join(dirname(repository.path), LFS_FOLDER)));
     const cage = releaseCage(found.settings.cage);
     if (cage !== undefined && this.#policy !== undefined) demandAllowed(cage, this.#policy());
     const key = keyOf(commit, layout);
@@ -69,6 +76,16 @@ export class Inspector {
     const found = this.#waiting.get(key) ?? (await this.inspect(repository, commit, options));
     this.#waiting.delete(key);
     return found;
+  }
+}
+
+/** @throws Refusal `lfs-pointer` where the content of a file was not pushed */
+async function demandStored(files: readonly LfsFile[], objects: LfsObjects): Promise<void> {
+  for (const file of files) {
+    if (await objects.has(file)) continue;
+    const path = printable(file.path);
+    const sentence = `${path} is stored in Git LFS, and its content was not pushed. Push it with "git lfs push --all" and the name of the remote, then push again.`;
+    throw new Refusal('invalid', 'lfs-pointer', sentence, { field: path });
   }
 }
 

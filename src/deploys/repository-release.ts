@@ -11,6 +11,7 @@ import { counted } from '../lib/words.js';
 import type { EffectiveConfig } from '../app-config/effective.js';
 import { varsOf, type AppConfig } from '../store/app-config.js';
 import type { Git } from '../store/git.js';
+import { LfsObjects } from '../store/lfs-objects.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { hintsFor } from './hints.js';
@@ -53,7 +54,7 @@ export class RepositoryReleases implements ReleaseSource {
     }
     // In parallel: a commit was inspected before it was queued, so a refusal is rare here.
     const [found, { source, files }] = await both(
-      inspector.take(this.#repository(app), release.commit, { signal, layout: release.layout }),
+      inspector.take(this.#repository(app), release.commit, { signal, layout: release.layout, lfs: this.#lfs(app) }),
       this.#checkOut(app, release, signal),
     );
     const { settings, entrypoint, root } = found;
@@ -98,10 +99,18 @@ export class RepositoryReleases implements ReleaseSource {
     const repository = this.#repository(app);
     const to = paths.source(app.id, release.number);
     const [files] = await both(
-      checkout({ repository: repository.path, commit: release.commit, to, path: git.env.PATH ?? '', signal }),
+      checkout({
+        ...{ repository: repository.path, commit: release.commit, to, path: git.env.PATH ?? '', signal },
+        lfs: this.#lfs(app),
+      }),
       repository.keepRelease(release.number, release.commit),
     );
     return { source: to, files };
+  }
+
+  /** A preview is of a branch that was pushed to its app. */
+  #lfs({ id, preview }: App): LfsObjects {
+    return new LfsObjects(this.#options.paths.lfs(preview?.of ?? id));
   }
 
   #repository({ id }: App): Repository {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, readlink, rename, rm } from 'node:fs/promises';
+import { chmod, constants, copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { replaceFile } from '../lib/replace-file.js';
 import { gitCheckoutIndex, gitEnvironment, gitReadTree } from '../domain/project/commands.js';
+import { maybePointer, readPointer, type LfsPointer } from '../domain/project/lfs.js';
 import { Links } from '../domain/project/links.js';
 import { hasCode, Refusal } from '../errors.js';
 import { diskFull, isDiskFull } from './failures.js';
@@ -10,6 +11,14 @@ import { runCommand } from './run.js';
 
 /** The longest that git may take for one step, in ms. */
 const TIMEOUT_MS = 10 * 60_000;
+
+/** Contents that Git LFS stores apart from a repository. */
+export interface Contents {
+  hasAny(): Promise<boolean>;
+  has(pointer: LfsPointer): Promise<boolean>;
+  /** The file of one that is there. */
+  path(oid: string): string;
+}
 
 /** What to check out, and where. */
 export interface CheckoutRequest {
@@ -19,6 +28,8 @@ export interface CheckoutRequest {
   commit: string;
   /** The folder to be made; the one above it is made where it is missing. */
   to: string;
+  /** What Git LFS stores for the repository. */
+  lfs?: Contents | undefined;
   /** PATH of git. */
   path: string;
   signal?: AbortSignal | undefined;
@@ -32,7 +43,7 @@ export interface CheckoutRequest {
  * @throws Refusal `link-outside`, `disk-full`; CommandFailed where git fails or is aborted
  */
 export async function checkout(request: CheckoutRequest): Promise<number> {
-  const { repository, commit, to, path, signal, onSpawn } = request;
+  const { repository, commit, to, lfs, path, signal, onSpawn } = request;
   if (await isThere(to))
     return (await readdir(to, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory()).length;
   await mkdir(dirname(to), { recursive: true });
@@ -46,6 +57,7 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
     for (const argv of [gitReadTree(repository, commit), gitCheckoutIndex(repository, draft)]) {
       await runCommand({ argv, cwd: draft, env, timeoutMs: TIMEOUT_MS, signal, onSpawn });
     }
+    if (lfs !== undefined && (await lfs.hasAny())) await fetchContents(draft, lfs);
     const files = await makeReadOnly(draft);
     await rename(draft, to);
     return files;
@@ -68,6 +80,29 @@ async function plainAttributes(repository: string): Promise<void> {
   await replaceFile(join(repository, 'info/attributes'), '* -working-tree-encoding -ident -filter -text -eol\n', {
     mode: 0o644,
   });
+}
+
+/**
+ * Puts the content of what Git LFS stores into the place of its pointers: a copy, since an app may be able to change its files.
+ * @throws Refusal `lfs-pointer` where one is not there
+ */
+async function fetchContents(root: string, objects: Contents): Promise<void> {
+  for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (!entry.isFile()) continue;
+    const { size, mode } = await lstat(file);
+    if (!maybePointer(size)) continue;
+    const pointer = readPointer(await readFile(file));
+    if (pointer === undefined) continue;
+    if (!(await objects.has(pointer))) {
+      const path = relative(root, file);
+      const sentence = `The content of ${path} is not stored any more. Push it with "git lfs push --all" and the name of the remote.`;
+      throw new Refusal('invalid', 'lfs-pointer', sentence, { field: path });
+    }
+    await copyFile(objects.path(pointer.oid), file, constants.COPYFILE_FICLONE);
+    // The copy has the mode of what it was made from, which nobody else may read.
+    await chmod(file, mode);
+  }
 }
 
 /** What an interrupted checkout left behind. */

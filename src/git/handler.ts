@@ -15,6 +15,7 @@ import type { Attempts } from '../domain/access/attempts.js';
 import { messageOf, Refusal, refusalOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
 import { endGroup } from '../runtime/process/group.js';
+import { answerJson, lfsRouteOf, type Lfs } from './lfs.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 import { spawn } from '../lib/spawn.js';
@@ -69,6 +70,9 @@ export interface GitHandlerOptions {
   /** Writes down who did what. */
   audit: Pick<Audit, 'pass' | 'login'>;
   pushes: Pushes;
+  lfs: Lfs;
+  /** Returns the URL by which a client reached this server, without a slash at its end. */
+  url: (request: IncomingMessage) => string;
   /** The minimal environment for git. */
   env: Readonly<Record<string, string>>;
   /** The folder of the hooks. */
@@ -111,7 +115,19 @@ export class GitHandler {
       response.setHeader('www-authenticate', 'Basic realm="streamlit-host", charset="UTF-8"');
       return say(request, response, 401, 'Log in with any user name and your token as the password.');
     }
-    if (/^\/git\/[^/]+\/info\/lfs(\/|$)/.test(path)) return refuseLfs(request, response);
+    const stored = /^\/git\/([^/]+?)(?:\.git)?\/(info\/lfs(?:\/.*)?)$/.exec(path);
+    if (stored !== null) {
+      request.setTimeout(IDLE_MS, () => request.destroy());
+      return await this.#lfs(request, response, { app: stored[1] ?? '', rest: stored[2] ?? '' }, principal).catch(
+        (error: unknown) => {
+          const refusal = refusalOf(error);
+          // In the form that git-lfs shows.
+          if (refusal === undefined || response.headersSent) throw error;
+          response.setHeader('connection', 'close');
+          answerJson(request, response, refusal.status, { message: refusal.message });
+        },
+      );
+    }
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
     if (match === null) return say(request, response, 404, 'Not found. App repositories are at /git/<id>.git.');
     const app = parseAppId(match[1] ?? '');
@@ -132,6 +148,35 @@ export class GitHandler {
         return { status: response.statusCode };
       },
       () => this.#demand(principal, app, pushes),
+    );
+  }
+
+  /** What Git LFS stores is read and written by the same rights as the repository. */
+  async #lfs(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { app: id, rest }: { app: string; rest: string },
+    by: Principal,
+  ): Promise<void> {
+    const { audit, visitor, repositories, lfs, url } = this.#options;
+    const app = parseAppId(id);
+    const route = lfsRouteOf(rest);
+    const batch = route.kind === 'batch' && request.method === 'POST' ? await lfs.readBatch(request) : undefined;
+    const pushes = batch?.operation === 'upload' || request.method === 'PUT';
+    const verb = !pushes ? 'files' : repositories.find(app) === undefined ? 'create' : 'push';
+    await audit.pass(
+      { ...{ by, door: 'git', from: visitor(request).address, verb, app }, ...{ what: 'lfs', reads: true } },
+      async () => {
+        if (pushes) repositories.demandPushable(app);
+        if (batch !== undefined)
+          await lfs.answerBatch(request, response, { app, base: `${url(request)}/git/${app}.git/info/lfs`, batch });
+        else if (route.kind === 'object' && request.method === 'PUT')
+          await lfs.receive(request, response, { app, oid: route.oid, by });
+        else if (route.kind === 'object' && request.method === 'GET') await lfs.send(response, app, route.oid);
+        else answerJson(request, response, 404, { message: 'This server stores files for Git LFS, and no locks.' });
+        return { status: response.statusCode };
+      },
+      () => this.#demand(by, app, pushes),
     );
   }
 
@@ -355,15 +400,6 @@ function noApp(app: string): Refusal {
 function protocolOf(request: IncomingMessage): string {
   const header = request.headers['git-protocol'];
   return typeof header === 'string' && /^version=[0-2]$/.test(header) ? header : '';
-}
-
-/** Answers Git LFS in the form that it shows (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md#response-errors). */
-function refuseLfs(request: IncomingMessage, response: ServerResponse): void {
-  request.resume();
-  response.writeHead(501, { 'content-type': 'application/vnd.git-lfs+json', connection: 'close' });
-  const message =
-    'Git LFS is not supported here. To push the files themselves, run: git lfs migrate export --everything --include="*"';
-  response.end(JSON.stringify({ message }));
 }
 
 /** Answers with text/plain, which git shows at the terminal. */

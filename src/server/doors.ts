@@ -10,7 +10,8 @@ import { Rights } from '../domain/access/rights.js';
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { looksLikeToken } from '../domain/access/tokens.js';
 import { sharePass } from '../domain/access/pass.js';
-import { TrustedProxies } from '../domain/access/visitor.js';
+import { TrustedProxies, type Visitor } from '../domain/access/visitor.js';
+import { TREE_LIMITS } from '../domain/project/tree.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
 import { createEntry, type Entry, type EntryOptions } from '../gateway/entry.js';
@@ -22,6 +23,7 @@ import { AppPages } from '../gateway/pages.js';
 import { StaticFiles } from '../gateway/static-files.js';
 import type { Switchboard } from '../gateway/switchboard.js';
 import { GitHandler, type GitHandlerOptions } from '../git/handler.js';
+import { Lfs } from '../git/lfs.js';
 import { HookServer } from '../git/hook-server.js';
 import { Pushes } from '../git/pushes.js';
 import type { Claims } from '../lib/claims.js';
@@ -38,6 +40,7 @@ import { Access as AppAccess } from '../host/access.js';
 import { AccessTokens } from '../host/tokens.js';
 import { People } from '../host/people.js';
 import { Providers } from '../host/providers.js';
+import { LfsObjects } from '../store/lfs-objects.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
@@ -314,8 +317,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 function openGit(
-  { paths, root, composed, changes, logger }: DoorsOptions,
-  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'visitor' | 'rights' | 'audit'>,
+  { paths, root, composed, changes, publicBase, logger }: DoorsOptions,
+  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'rights' | 'audit'> & {
+    visitor: (request: IncomingMessage) => Visitor;
+  },
 ): { git: GitHandler; hooks: HookServer } {
   const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
   const pushes = new Pushes({
@@ -338,8 +343,17 @@ function openGit(
     (call) => pushes.handle(call),
     (error) => logger.warn({ err: error }, 'git hook failed'),
   );
+  const lfs = new Lfs({
+    objects: (app) => new LfsObjects(paths.lfs(app)),
+    begin: pushed.begin.bind(pushed),
+    end: pushed.end.bind(pushed),
+    room: pushed.demandRoom.bind(pushed),
+    most: TREE_LIMITS.totalBytes,
+  });
   const git = new GitHandler({
     ...access,
+    lfs,
+    url: (request) => urlOf(request, publicBase(), access.visitor(request).proto),
     repositories: {
       find: (app) => (store.find(app) === undefined ? undefined : paths.repository(app)),
       empty: paths.emptyRepository,
@@ -358,6 +372,13 @@ function openGit(
 }
 
 /** The version of the program in a folder. */
+/** The URL by which a client reached this server: by another name than the public one, as from the same machine, its own. */
+function urlOf({ headers: { host } }: IncomingMessage, publicBase: string, proto: string | undefined): string {
+  const base = new URL(publicBase);
+  const scheme = host === undefined || host === base.host ? base.protocol : `${proto ?? 'http'}:`;
+  return `${scheme}//${host ?? base.host}${base.pathname}`.replace(/\/$/, '');
+}
+
 export async function versionOf(root: string): Promise<string> {
   const text = await readFile(join(root, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Release } from '../domain/app/release.js';
+import { LFS_FOLDER } from './lfs-objects.js';
 
 /** Where everything is below the data folder; the only place that knows. */
 export class Paths {
@@ -149,6 +150,10 @@ export class Paths {
   /** What the app looked like after its last deploy, for the gallery. */
   picture(id: string): string {
     return join(this.app(id), 'picture.jpg');
+  }
+  /** What Git LFS stores for the app and its previews. */
+  lfs(id: string): string {
+    return join(this.app(id), LFS_FOLDER);
   }
   /** The app's own persistent files. */
   storage(id: string): string {

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { scratch } from '../helpers/ends.js';
-import { ROOT, startHost, TOKEN, type TestHost } from '../helpers/host.js';
+import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { BASIC, refOf, visit } from '../helpers/pushing.js';
 
@@ -112,17 +112,66 @@ describe('git', () => {
     expect(code).toBe(1);
     expect(output).toContain('The name refs/heads/caf\uFFFD is not valid UTF-8. Rename it and push again.');
   });
+});
 
-  it('is told by Git LFS what to do, in the form that it shows', async () => {
-    const answer = await fetch(`${host.url}/git/kept.git/info/lfs/objects/batch`, {
-      method: 'POST',
-      headers: { authorization: BASIC, 'content-type': 'application/vnd.git-lfs+json' },
-      body: JSON.stringify({ operation: 'upload', objects: [{ oid: '0'.repeat(64), size: 1 }] }),
+describe('Git LFS', () => {
+  const app = 'import streamlit as st\nst.text(open("data.bin").read())\n';
+  const store = (): string => `${host.url}/git/large.git/info/lfs/objects`;
+  const headers = { authorization: BASIC, 'content-type': 'application/vnd.git-lfs+json' };
+  let large: Project;
+  beforeAll(async () => {
+    large = await Project.create({ 'app.py': app, 'requirements.txt': 'streamlit\n' });
+    await large.git('lfs', 'install', '--local');
+    await large.git('lfs', 'track', '*.bin');
+    await large.commit({ 'data.bin': 'text:first' }, 'Store data apart');
+  });
+
+  it('stores files for an app that its first push creates, and gives them back to a clone', async () => {
+    expect((await large.git('cat-file', '-p', 'HEAD:data.bin')).output).toContain('oid sha256:');
+    const { code, output } = await large.git('push', host.remote('large'), 'main');
+    expect(code, output).toBe(0);
+    expect(output).toContain('large is live');
+    expect(await visit(host, 'large')).toContain('text:first');
+
+    const copy = join(await scratch('clone-'), 'copy');
+    const cloned = await run('git', ['clone', '--quiet', host.remote('large'), copy], large.folder);
+    expect(cloned.code, cloned.output).toBe(0);
+    await run('git', ['-C', copy, 'lfs', 'install', '--local'], large.folder);
+    const pulled = await run('git', ['-C', copy, 'lfs', 'pull'], large.folder);
+    expect(pulled.code, pulled.output).toBe(0);
+    expect(await readFile(join(copy, 'data.bin'), 'utf8')).toBe('text:first');
+  });
+
+  it('is not needed for a rollback or a restart, and a push without its files is refused', async () => {
+    await large.commit({ 'data.bin': 'text:second' }, 'Change data');
+    // git-lfs sends them in a hook of git's.
+    const refused = await large.git('push', '--no-verify', host.remote('large'), 'main');
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain('data.bin is stored in Git LFS, and its content was not pushed');
+    expect(await visit(host, 'large')).toContain('text:first');
+
+    const whole = await large.git('push', host.remote('large'), 'main');
+    expect(whole.code, whole.output).toBe(0);
+    expect(await visit(host, 'large')).toContain('text:second');
+    expect((await host.send('POST', '/apps/large/rollback', { release: 1 })).status).toBe(202);
+    await until('the first release is back', async () => (await visit(host, 'large')).includes('text:first'));
+  });
+
+  it('is told what is wrong with a request, and nothing of it is stored', async () => {
+    const oid = 'a'.repeat(64);
+    const put = await fetch(`${store()}/${oid}`, { method: 'PUT', headers, body: 'something else' });
+    expect(put.status).toBe(422);
+    expect(put.headers.get('content-type')).toBe('application/vnd.git-lfs+json');
+    expect(await put.json()).toMatchObject({
+      message: expect.stringContaining('not what its pointer says') as unknown,
     });
-    expect(answer.status).toBe(501);
-    expect(answer.headers.get('content-type')).toBe('application/vnd.git-lfs+json');
-    expect(await answer.json()).toMatchObject({
-      message: expect.stringContaining('git lfs migrate export') as unknown,
-    });
+    expect((await fetch(`${store()}/${oid}`, { headers })).status).toBe(404);
+    const ask = async (body: string): Promise<Response> => fetch(`${store()}/batch`, { method: 'POST', headers, body });
+    expect((await ask('not JSON')).status).toBe(422);
+    expect((await ask(JSON.stringify({ operation: 'upload', objects: [{ oid: '../x', size: 1 }] }))).status).toBe(422);
+    const huge = await ask(JSON.stringify({ operation: 'upload', objects: [{ oid, size: 2 * 1024 ** 3 }] }));
+    expect(await huge.json()).toMatchObject({ objects: [{ error: { code: 422 } }] });
+    expect((await fetch(`${store()}/${oid}`, { method: 'PUT', body: 'x' })).status).toBe(401);
+    expect((await readdir(join(host.data, 'apps/large/lfs'))).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 });

@@ -65,6 +65,8 @@ beforeEach(async () => {
       begin: () => making.then(() => bare),
       end: async (app) => void ended.push(app),
     },
+    lfs: undefined as never,
+    url: undefined as never,
     rights: { demand: () => undefined },
     audit: new Audit({ log: { append: () => undefined }, rights: { demand: () => undefined } }),
     pushes: new Pushes({

@@ -4,6 +4,7 @@ import { APP_FILE, parseAppFile, type AppFile } from './app-file.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
 import { chooseEntrypoint } from './entrypoint.js';
 import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, type Layout } from './layout.js';
+import { maybePointer, readPointer, type LfsPointer } from './lfs.js';
 import { Links } from './links.js';
 import { offeringLists } from './other-lists.js';
 import { PACKAGES_FILE, parsePackages } from './packages-txt.js';
@@ -48,7 +49,16 @@ export interface Inspection {
   /** What its streamlit-host.toml says. */
   settings: AppFile;
   files: number;
+  /** With the content of what Git LFS stores. */
   bytes: number;
+  /** What Git LFS stores of it; all of it must be there. */
+  lfs: LfsFile[];
+}
+
+/** A file of a commit that Git LFS stores apart. */
+export interface LfsFile extends LfsPointer {
+  /** In the repository. */
+  path: string;
 }
 
 const LINK = '120000';
@@ -84,9 +94,6 @@ interface Plan {
   list: { file: string; where: string } | undefined;
 }
 
-/** How a pointer to a file of Git LFS begins; it has less than 1,024 bytes (https://git-lfs.com/spec/v1). */
-const LFS = 'version https://git-lfs.github.com/spec/v1';
-
 /** The entries that `git ls-tree -r -l -z` printed. @throws Error where it is something else */
 export function parseTree(output: Buffer | string): TreeEntry[] {
   return output
@@ -121,8 +128,7 @@ export function blobsToRead(
   const read = toRead(planOrNone(entries, layout, contents), layout);
   const wanted = entries.filter(
     ({ mode, size, path }) =>
-      mode !== SUBMODULE &&
-      (mode === LINK ? size <= 4_096 : size <= (read.get(path) ?? 0) || (size > LFS.length && size < 1_024)),
+      mode !== SUBMODULE && (mode === LINK ? size <= 4_096 : size <= (read.get(path) ?? 0) || maybePointer(size)),
   );
   return [...new Set(wanted.map(({ object }) => object))];
 }
@@ -166,10 +172,13 @@ export function inspectTree(
     );
   }
   const links = new Map<string, string>();
+  const lfs: LfsFile[] = [];
   let bytes = 0;
   for (const entry of entries) {
-    const { mode, path, size } = entry;
+    const { mode, path } = entry;
     const text = contents.get(entry.object);
+    const pointer = mode === LINK || text === undefined ? undefined : readPointer(text);
+    const size = pointer?.size ?? entry.size;
     if (path.includes(NOT_UTF8)) {
       throw refusal('path-not-utf8', path, 'has a name that is not valid UTF-8. Rename it and push again.');
     }
@@ -181,19 +190,13 @@ export function inspectTree(
       );
     }
     if (mode === LINK) links.set(path, text?.toString('utf8') ?? '/');
-    else if (text?.subarray(0, LFS.length).toString('latin1') === LFS) {
-      throw refusal(
-        'lfs-pointer',
-        path,
-        'is stored in Git LFS, and git does not push its content. ' +
-          'Run "git lfs migrate export --include=<path>" and push again.',
-      );
-    }
-    if (size > limits.fileBytes) {
+    if (pointer !== undefined) lfs.push({ path, ...pointer });
+    if (pointer === undefined && size > limits.fileBytes) {
       throw refusal(
         'file-too-large',
         path,
-        `is ${formatMebibytes(size)}; the limit for one file is ${formatMebibytes(limits.fileBytes)}. Store it elsewhere.`,
+        `is ${formatMebibytes(size)}; the limit for one file is ${formatMebibytes(limits.fileBytes)}. ` +
+          `Store it with Git LFS (git lfs track ${JSON.stringify(printable(path))}), or elsewhere.`,
         'too-large',
       );
     }
@@ -214,14 +217,14 @@ export function inspectTree(
       `is a symbolic link to ${printable(outside.target)}, outside of the project. Replace it with the file itself.`,
     );
   }
-  return { ...appOf(entries, contents, layout), files: entries.length, bytes };
+  return { ...appOf(entries, contents, layout), files: entries.length, bytes, lfs };
 }
 
 function appOf(
   entries: readonly TreeEntry[],
   contents: ReadonlyMap<string, Buffer>,
   layout: Layout,
-): Omit<Inspection, 'files' | 'bytes'> {
+): Omit<Inspection, 'files' | 'bytes' | 'lfs'> {
   const { root, settings, main, list } = planOf(entries, contents, layout);
   const files = filesOf(entries, contents, root, toRead({ root, main, list }, layout));
   const folders = [...new Set([folderOf(main), ''])];
@@ -247,7 +250,9 @@ function appOf(
 
 /** Returns whether a file is one, and was read: code may be as large as it likes. */
 function isReadable(path: string, entries: readonly TreeEntry[], contents: ReadonlyMap<string, Buffer>): boolean {
-  return entries.some((one) => one.path === path && one.mode !== LINK && contents.has(one.object));
+  const entry = entries.find((one) => one.path === path && one.mode !== LINK);
+  const text = contents.get(entry?.object ?? '');
+  return text !== undefined && readPointer(text) === undefined;
 }
 
 /** The files below a root, by their paths from there, without links. */
@@ -352,6 +357,10 @@ function filesOf(
         throw refusal('requirements-unreadable', file, 'is a symbolic link. Replace it with the file itself.');
       }
       const bytes = contents.get(entry?.object ?? '');
+      if (bytes !== undefined && readPointer(bytes) !== undefined) {
+        const how = `Run "git lfs untrack ${printable(file)}", add the file again, and push.`;
+        throw refusal('lfs-pointer', file, `is stored in Git LFS, but has to be in git itself. ${how}`);
+      }
       if (bytes === undefined) {
         const what = `is larger than ${formatMebibytes(read.get(path) ?? 0)}, the limit for this file.`;
         throw refusal('requirements-unreadable', file, what);

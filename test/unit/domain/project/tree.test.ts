@@ -54,6 +54,7 @@ describe('inspectTree', () => {
       settings: {},
       files: 3,
       bytes: 35,
+      lfs: [],
     });
   });
 
@@ -248,10 +249,16 @@ describe('inspectTree', () => {
       /^a\/x is a symbolic link/,
     ],
     [
-      'an LFS pointer',
-      [...APP, { path: 'model.bin', text: POINTER }],
+      'a list of packages in Git LFS',
+      [{ path: 'app.py' }, { path: 'requirements.txt', text: POINTER }],
       'lfs-pointer',
-      /^model\.bin is stored in Git LFS/,
+      /^requirements\.txt is stored in Git LFS, but has to be in git itself\./,
+    ],
+    [
+      'a project that is too large with what Git LFS stores',
+      [...APP, { path: 'model.bin', text: POINTER.replace('12345', String(2 * 1024 ** 3)) }],
+      'project-too-large',
+      /^The project is 2049 MB; the limit is 1024 MB/,
     ],
     [
       'a large file',
@@ -305,6 +312,16 @@ describe('inspectTree', () => {
     expect(() => inspect(files, { files: 3, fileBytes: 100, totalBytes: 1_000 })).toThrow(
       'The project has 4 files; the limit is 3. Leave out files the app does not need.',
     );
+  });
+
+  it('names what Git LFS stores, by the size of its content', () => {
+    const found = inspect([...APP, { path: 'model.bin', text: POINTER }, { path: 'other.bin', text: POINTER }]);
+    const pointer = { oid: '0'.repeat(64), size: 12_345 };
+    expect(found.lfs).toEqual([
+      { path: 'model.bin', ...pointer },
+      { path: 'other.bin', ...pointer },
+    ]);
+    expect(found.bytes).toBeGreaterThan(24_690);
   });
 
   it('does not mistake a text about LFS for a pointer', () => {
