@@ -109,11 +109,12 @@ export async function restoreBackup(
   });
   // The root of a disk of its own is never quite empty (https://man7.org/linux/man-pages/man8/mklost+found.8.html).
   const [found, ...more] = there.filter((name) => name !== 'lost+found');
+  if (found?.startsWith(DRAFT) === true && more.length === 0) {
+    const sentence = `${data} contains what an interrupted restore left. Remove ${join(data, found)}, then restore again.`;
+    throw new Refusal('conflict', 'restore-interrupted', sentence);
+  }
   if (found !== undefined) {
-    const sentence =
-      more.length === 0 && found.startsWith(DRAFT)
-        ? `${data} contains what an interrupted restore left. Remove ${join(data, found)}, then restore again.`
-        : `${data} is not empty. Restore into an empty folder, or one that does not exist yet.`;
+    const sentence = `${data} is not empty. Restore into an empty folder, or one that does not exist yet.`;
     throw new Refusal('conflict', 'restore-not-empty', sentence);
   }
   const parent = await mkdir(dirname(data), { recursive: true });

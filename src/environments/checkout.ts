@@ -40,7 +40,7 @@ export interface CheckoutRequest {
  * Puts the files of a commit into a new folder, read-only: the complete folder or none. No hook, no filter and no other
  * program runs. Where the folder is there already, it is complete, and stays as it is.
  * @returns how many files it has
- * @throws Refusal `link-outside`, `disk-full`; CommandFailed where git fails or is aborted
+ * @throws Refusal `link-outside`, `lfs-object-lost`, `disk-full`; CommandFailed where git fails or is aborted
  */
 export async function checkout(request: CheckoutRequest): Promise<number> {
   const { repository, commit, to, lfs, path, signal, onSpawn } = request;
@@ -84,7 +84,7 @@ async function plainAttributes(repository: string): Promise<void> {
 
 /**
  * Puts the content of what Git LFS stores into the place of its pointers: a copy, since an app may be able to change its files.
- * @throws Refusal `lfs-pointer` where one is not there
+ * @throws Refusal `lfs-object-lost` where one is not there
  */
 async function fetchContents(root: string, objects: Contents): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
@@ -97,7 +97,7 @@ async function fetchContents(root: string, objects: Contents): Promise<void> {
     if (!(await objects.has(pointer))) {
       const path = relative(root, file);
       const sentence = `The content of ${path} is not stored any more. Push it with "git lfs push --all" and the name of the remote.`;
-      throw new Refusal('invalid', 'lfs-pointer', sentence, { field: path });
+      throw new Refusal('invalid', 'lfs-object-lost', sentence, { field: path });
     }
     await copyFile(objects.path(pointer.oid), file, constants.COPYFILE_FICLONE);
     // The copy has the mode of what it was made from, which nobody else may read.

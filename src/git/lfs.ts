@@ -147,6 +147,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // What is no JSON is no request either.
+    return undefined; // The schema refuses it.
   }
 }

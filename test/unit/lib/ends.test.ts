@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { endInTurn } from '../../../src/lib/ends.js';
 
-it('what cannot be ended is told, and keeps none of the others from it', async () => {
+it('a part that cannot be ended is reported, and the others are ended', async () => {
   const ended: string[] = [];
   const failed: unknown[] = [];
   const ends = [

@@ -40,7 +40,7 @@ it.each([
   expect((await readdir(join(folder, 'lfs'))).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
-it('what was being received when the server was killed is removed after a day', async () => {
+it('an object that was only partly received is removed after a day', async () => {
   await objects.keep(OBJECT, bytes(TEXT));
   const [old, new_] = ['.draft-old', '.draft-new'].map((name) => join(folder, 'lfs', name)) as [string, string];
   for (const draft of [old, new_]) await writeFile(draft, 'half');

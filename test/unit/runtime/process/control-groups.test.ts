@@ -28,7 +28,7 @@ async function standIn(group: string, parent: { procs: string }): Promise<string
   return proc;
 }
 
-it('a server that another one has started uses the groups beside its own, and none below it', async () => {
+it('a server that was started by another one makes its groups where that one did', async () => {
   const proc = await standIn('host.service/server', { procs: '' });
   expect(ControlGroups.open('test', proc)).toBeDefined();
   expect(await readdir(join(folder, 'host.service'))).toContain('streamlit-host-test');
