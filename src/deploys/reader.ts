@@ -14,7 +14,7 @@ export interface Question {
 }
 
 /** A lock file of the largest allowed size may take longer; real ones, of up to 2 MiB, take half a second. */
-const LIMITS: WorkerLimits = { workMs: 5_000, startMs: 30_000, memoryMb: 256 };
+const LIMITS: WorkerLimits = { workMs: 5_000, startMs: 30_000, memoryMb: 256, idleMs: 15_000 };
 
 /** Reads what was pushed or uploaded. */
 export interface Reader {

@@ -10,6 +10,8 @@ export interface WorkerLimits {
   startMs: number;
   /** How large its heap may grow, in MiB. */
   memoryMb: number;
+  /** How long it may have nothing to do before its thread ends, in ms: the next question starts another. For ever unless told. */
+  idleMs?: number;
 }
 
 /** Why a question has no answer: it took too long, needed too much memory, or there is no worker. */
@@ -46,6 +48,7 @@ export class WarmWorker {
   readonly #limits: WorkerLimits;
   readonly #turns = new Turns();
   #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** @param entry the module that the thread runs, which calls `answerQuestions` */
@@ -56,7 +59,10 @@ export class WarmWorker {
 
   /** Starts the thread, so that the first question need not wait for that. @throws WorkerFailed */
   async warm(): Promise<void> {
-    await this.#turns.take('', () => this.#ready());
+    await this.#turns.take('', async () => {
+      await this.#ready();
+      this.#rest();
+    });
   }
 
   /**
@@ -69,7 +75,9 @@ export class WarmWorker {
       const worker = await this.#ready();
       try {
         worker.postMessage(question);
-        return (await nextMessage(worker, this.#limits.workMs)) as Answer;
+        const said = (await nextMessage(worker, this.#limits.workMs)) as Answer;
+        this.#rest();
+        return said;
       } catch (error) {
         await this.#end(worker);
         // At once, so that the next one is not the one who waits. If it cannot start, that one is told.
@@ -86,12 +94,14 @@ export class WarmWorker {
   /** Ends the thread. Questions without an answer end with a WorkerFailed. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#idle);
     if (this.#worker !== undefined) await this.#end(this.#worker);
   }
 
   /** The thread, once it can take a question. */
   async #ready(): Promise<Worker> {
     if (this.#closed) throw new WorkerFailed('broken', 'it was closed');
+    clearTimeout(this.#idle);
     if (this.#worker !== undefined) return this.#worker;
     const worker = startThread(this.#entry, this.#limits.memoryMb);
     this.#worker = worker;
@@ -107,6 +117,17 @@ export class WarmWorker {
       await this.#end(worker);
       throw new WorkerFailed('broken', error);
     }
+  }
+
+  /** Ends the thread once it was idle for long enough: it takes a quarter of the memory of an idle server. */
+  #rest(): void {
+    const { idleMs } = this.#limits;
+    if (idleMs === undefined || this.#closed) return;
+    const end = (): void =>
+      void this.#turns.take('', async () => {
+        if (this.#worker !== undefined) await this.#end(this.#worker);
+      });
+    this.#idle = setTimeout(end, idleMs).unref();
   }
 
   async #end(worker: Worker): Promise<void> {

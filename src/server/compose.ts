@@ -289,7 +289,15 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     config: processConfig,
     logger,
   });
-  const headStarts = new HeadStarts({ store, start: processes.startAhead.bind(processes), limit: config.deploys });
+  const headStarts = new HeadStarts({
+    store,
+    start: (...what) => {
+      // What is pushed next is read by its thread, which may be at rest.
+      void reader.begin();
+      return processes.startAhead(...what);
+    },
+    limit: config.deploys,
+  });
   const masks = new Masks({ store, configs: appConfigs, cookies, logger });
   const pruner = new Pruner({
     store,

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WarmWorker, type WorkerLimits } from '../../../src/lib/workers.js';
 
 const LIMITS = { workMs: 500, startMs: 10_000, memoryMb: 32 };
@@ -37,6 +37,14 @@ it('a warm worker answers one question after another in the same thread', async 
   const pause = 'new Promise((done) => setTimeout(done, 100, threadId))';
   const [first, second] = await Promise.all([one.ask(pause), one.ask('threadId')]);
   expect(second).toBe(first);
+});
+
+it('a worker with nothing to do ends its thread, never a question, and starts another for the next one', async () => {
+  const one = await workerOf(SCRIPT, { idleMs: 50 });
+  const first = await one.ask('new Promise((done) => setTimeout(done, 200, threadId))');
+  expect(await one.ask('threadId')).toBe(first);
+  // Each question is a while after the one before.
+  await vi.waitFor(async () => expect(await one.ask('threadId')).not.toBe(first), { timeout: 10_000, interval: 200 });
 });
 
 it('a warm worker ends a question that takes too long, and answers the next ones, each with its full time', async () => {
