@@ -36,6 +36,8 @@ export interface Config {
   connections: { total: number; perAddress: number };
   /** The admin token, if set; otherwise the one stored in the data folder is used. */
   token: string | undefined;
+  /** True where members may create apps, and not only admins. */
+  membersCreate: boolean;
   /** Who may open new apps, until somebody changes that. */
   defaultAccess: 'public' | 'signed-in' | 'people';
   /** Where people log in with the account of their company. */
@@ -240,6 +242,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
     },
     token,
+    membersCreate: oneOf('MEMBERS_CREATE', ['on', 'off']) === 'on',
     defaultAccess: oneOf('DEFAULT_ACCESS', ['public', 'signed-in', 'people']),
     providers,
     metricsToken: metricsToken === 'none' ? null : metricsToken,

@@ -129,7 +129,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const passwords = new Passwords();
   const people = new People({ users, passwords, sessions });
   const appAccess = new AppAccess({ store, users, passwords });
-  const rights = new Rights(store);
+  const rights = new Rights(store, { membersCreate: config.membersCreate });
   const attempts = new Attempts();
   const tokens = new AccessTokens({
     ...{ people, store, tokens: await Tokens.open(paths, (text) => logger.error(text)) },

@@ -350,6 +350,8 @@ export interface Pages {
   };
   'console/apps': {
     apps: (AppView & { spark: string; visitors: string })[];
+    /** True where the person may create apps. */
+    mayCreate: boolean;
     summary: string;
     example: string;
     notice: Notice | undefined;

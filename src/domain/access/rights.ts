@@ -25,9 +25,12 @@ interface KnownApps {
 /** Decides who may do what, by the table of permissions: the API, the console and git ask here and nowhere else. */
 export class Rights {
   readonly #apps: KnownApps;
+  readonly #membersCreate: boolean;
 
-  constructor(apps: KnownApps) {
+  /** @param options.membersCreate false where only admins create apps */
+  constructor(apps: KnownApps, { membersCreate = true }: { membersCreate?: boolean } = {}) {
     this.#apps = apps;
+    this.#membersCreate = membersCreate;
   }
 
   /** The app with this id, for what asks nothing else of apps. */
@@ -86,6 +89,7 @@ export class Rights {
   may(by: Principal, verb: AppVerb, app: App): boolean;
   may(by: Principal, verb: Verb, app?: App): boolean {
     if (lacking(by.limits, verb, app?.preview?.of ?? app?.id) !== undefined) return false;
+    if (verb === 'create' && by.admin !== true && !this.#membersCreate) return false;
     if (!isAppVerb(verb)) return rankMay(by.admin === true ? 'admin' : 'member', verb);
     return app !== undefined && roleMay(this.roleOf(by, app), verb);
   }

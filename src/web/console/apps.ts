@@ -23,6 +23,7 @@ export function appsRoutes(add: AddRoute): void {
       };
     });
     page.show('console/apps', {
+      mayCreate: page.deps.rights.may(page.by, 'create'),
       apps,
       summary: presentSummary(list),
       example: page.links.git('hello'),

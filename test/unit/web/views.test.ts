@@ -223,6 +223,7 @@ const models: Pages = {
     field: 'name',
   },
   'console/apps': {
+    mayCreate: true,
     apps: [app, preview].map((one) => ({ ...one, spark: drawSpark([1, 2], evil), visitors: '3' })),
     summary: '1 app',
     example: links.git('hello'),

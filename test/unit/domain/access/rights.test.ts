@@ -23,6 +23,15 @@ const old = newApp('old', 'Old', new Date(0));
 const apps = new Map([shop, preview, old].map((app) => [app.id, app]));
 const rights = new Rights({ find: (id) => apps.get(id) });
 
+test('members create apps, unless the settings leave that to admins', () => {
+  const closed = new Rights({ find: (id) => apps.get(id) }, { membersCreate: false });
+  expect(rights.may(person('ada'), 'create')).toBe(true);
+  expect(closed.may(person('ada'), 'create')).toBe(false);
+  expect(() => closed.demand(person('ada'), 'create')).toThrow('Only an admin can do this.');
+  expect([closed.may(adminToken('token'), 'create'), closed.may(person('ada'), 'list')]).toEqual([true, true]);
+  expect(closed.may(person('ada'), 'push', shop)).toBe(true);
+});
+
 describe('an app', () => {
   test('is like one that does not exist to people without a role', () => {
     const refused = (id: string): unknown => {
