@@ -19,6 +19,7 @@ const STATUS: Record<ErrorKind, number> = {
  * here first.
  */
 export const refusalCodes = [
+  'account-disabled',
   'account-only',
   'admin-only',
   'already-joined',
@@ -151,6 +152,7 @@ export const refusalCodes = [
   'nothing-before',
   'nothing-deployed',
   'origin-invalid',
+  'origins-too-many',
   'packages-invalid',
   'packages-missing',
   'packages-not-installed',

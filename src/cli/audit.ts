@@ -2,6 +2,7 @@ import { Refusal } from '../errors.js';
 import type { AuditEntryAnswer, AuditVerifiedAnswer } from '../web/api/audit.js';
 import type { Context } from './context.js';
 import { tableLines } from './output.js';
+import { asClause } from '../lib/words.js';
 
 export interface AuditOptions {
   who?: string;
@@ -39,7 +40,7 @@ export async function verifyAudit(cli: Context): Promise<void> {
   if (cli.out.json) cli.out.data(found);
   const { problem, entries, first, last, hash } = found;
   if (problem !== null) {
-    const sentence = `The audit log is not intact. ${problem}`;
+    const sentence = `The audit log is not intact: ${asClause(problem)}.`;
     throw new Refusal('conflict', 'audit-broken', sentence);
   }
   if (cli.out.json) return;

@@ -111,7 +111,7 @@ export class Gateway {
     this.#options.traffic?.request(app.id, request, response);
     const admission = this.#options.admit(request.headers.cookie, app);
     const navigates = isNavigation(request, asked.rest);
-    // Whoever opens it comes by a page, a WebSocket or the agent API.
+    // Visitors open it by a page, a WebSocket or the agent API.
     if (navigates || isAgentApi(asked.rest) || !admission.may) this.#options.asked?.(request, app, admission);
     if (this.#byShareLink(request, response, app, asked, query, admission)) return;
     if (!admission.may) return this.#turnAway(request, response, app, asked, query, admission);

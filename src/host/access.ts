@@ -137,7 +137,7 @@ export class Access {
     return this.#options.store.get(id).frames ?? [];
   }
 
-  /** Changes these origins. @throws Refusal `app-not-found`, `preview-roles`, `origin-invalid` */
+  /** Changes these origins. @throws Refusal `app-not-found`, `preview-roles`, `origin-invalid`, `origins-too-many` */
   async frame(id: string, origins: readonly string[]): Promise<void> {
     const frames = parseFrames(origins);
     await this.#options.store.update(id, ({ frames: _before, ...app }) => {

@@ -43,7 +43,7 @@ export interface Verified {
   entries: number;
   first: number;
   last: number;
-  /** The hash of the last entry: whoever keeps it elsewhere can show later that nothing before it was changed. */
+  /** The hash of the last entry: a person who keeps it elsewhere can show later that nothing before it was changed. */
   hash: string;
   /** What is wrong, in one sentence; undefined where nothing is. */
   problem: string | undefined;
@@ -141,7 +141,7 @@ export class AuditLog {
     for (const name of (await this.#parts()).reverse()) {
       if (Number.parseInt(name, 10) >= before) continue;
       for (const line of await linesFromEnd(join(this.#folder, name))) {
-        // Whoever searches much must not keep everybody else waiting.
+        // A long search must not keep everybody else waiting.
         if ((seen += 1) % AT_ONCE === 0) await immediately();
         const entry = words.every((word) => line.toLowerCase().includes(word)) ? read(line) : undefined;
         if (entry !== undefined && entry.n < before) yield entry;

@@ -96,9 +96,11 @@ export class TestHost {
   /** Ends the server and its apps. The data folder stays where it is to be used again. */
   async stop(options: { keepData?: boolean; keepApps?: boolean } = {}): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      await this.send('POST', '/server/stop', { keep_apps: options.keepApps === true }).catch(() =>
-        this.#child.kill('SIGKILL'),
-      );
+      const ask = (): Promise<unknown> => this.send('POST', '/server/stop', { keep_apps: options.keepApps === true });
+      // The connection that was kept may be closed in this very moment. A server that is killed leaves all that it has started.
+      await ask()
+        .catch(ask)
+        .catch(() => this.#child.kill('SIGKILL'));
       await this.#exited;
     }
     if (options.keepData !== true) await rm(this.data, { recursive: true, force: true, maxRetries: 5 });

@@ -144,7 +144,7 @@ describe('the command line', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     await writeFile(path, before.replace('group:audited viewer', 'group:audited owner'));
     const { code, stderr } = await person.run(['audit', 'verify']);
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/The audit log is not intact\. Entry \d+ was changed\./)]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/The audit log is not intact: entry \d+ was changed\./)]);
     await writeFile(path, before);
   });
 

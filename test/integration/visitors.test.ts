@@ -183,7 +183,7 @@ test('a share link opens its app alone, leaves the address, and ends when it is 
   expect((await open('/apps/shop/')).headers).not.toHaveProperty('content-security-policy');
 });
 
-test('who opened a private app, and who tried to, is in the audit log', async () => {
+test('visits to a private app, and attempts at them, are in the audit log', async () => {
   await opens('people');
   await (await connect('ada')).close();
   await expect(connect('eve')).rejects.toThrow('refused');

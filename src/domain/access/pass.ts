@@ -99,7 +99,7 @@ export function parseShareName(text: string): string {
   throw new Refusal('invalid', 'share-name-invalid', sentence, { field: 'name' });
 }
 
-/** Returns the origins that may frame an app, each once. @throws Refusal `origin-invalid` */
+/** Returns the origins that may frame an app, each once. @throws Refusal `origin-invalid`, `origins-too-many` */
 export function parseFrames(texts: readonly string[]): string[] {
   const origins = texts.map((text) => {
     const url = parseUrl(text.trim());
@@ -111,7 +111,7 @@ export function parseFrames(texts: readonly string[]): string[] {
     throw new Refusal('invalid', 'origin-invalid', sentence, { field: 'frames' });
   });
   if (new Set(origins).size <= MAX_FRAMES) return [...new Set(origins)];
-  throw new Refusal('invalid', 'origin-invalid', `At most ${MAX_FRAMES} origins can frame an app.`, {
+  throw new Refusal('invalid', 'origins-too-many', `At most ${MAX_FRAMES} origins can frame an app.`, {
     field: 'frames',
   });
 }

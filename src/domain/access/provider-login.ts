@@ -47,7 +47,7 @@ function groupsOf(claim: unknown): string[] {
  * their email address, if the provider has verified it: anybody can type the address of somebody else.
  * @param fresh the id of an account that may have to be made, and the time
  * @returns the account as it is after the login: an existing one, changed, or a new one
- * @throws Refusal `email-missing`, `email-unverified`, `login-not-allowed`, `not-invited`, `user-disabled`
+ * @throws Refusal `email-missing`, `email-unverified`, `login-not-allowed`, `not-invited`, `account-disabled`
  */
 export function logInWith(
   provider: Provider,
@@ -63,7 +63,7 @@ export function logInWith(
   const account = known ?? accounts.find((one) => one.email === email) ?? newOne(provider, email, fresh);
   if (account.disabled) {
     const sentence = `The account ${account.email} is disabled. Ask an admin of this server.`;
-    throw new Refusal('conflict', 'user-disabled', sentence);
+    throw new Refusal('conflict', 'account-disabled', sentence);
   }
   const logins = known === undefined ? [...(account.logins ?? []), { issuer, subject }] : account.logins;
   const name = account.name === '' ? nameOf(claims) : account.name;

@@ -87,7 +87,7 @@ function readProvider(
     provider: {
       id,
       name: read('NAME') ?? issuer.hostname,
-      // As it was typed: providers compare it letter by letter.
+      // Unchanged: providers compare it letter by letter.
       issuer: text,
       clientId,
       clientSecret: read('CLIENT_SECRET'),

@@ -110,7 +110,7 @@ export function accessRoutes(api: ApiContext): Route[] {
       description: 'Counts at once: open pages of those who may no longer open it lose their connection.',
       params: params.app,
       body: { 'application/json': opensBody },
-      codes: ['preview-roles', 'visit-password-missing', 'password-weak', 'origin-invalid'],
+      codes: ['preview-roles', 'visit-password-missing', 'password-weak', 'origin-invalid', 'origins-too-many'],
       answers: { 200: { description: 'Who may open it.', content: { 'application/json': accessSchema } } },
       async handle(ctx, input) {
         const { id } = input.params;

@@ -21,7 +21,7 @@ const asked = (more: Partial<Asked> = {}): Asked => ({
   ...more,
 });
 
-describe('what somebody does', () => {
+describe('an action', () => {
   test('is written down, with what came of it', async () => {
     const { audit, written } = start();
     for (const status of [200, 303, 422, 500]) await audit.pass(asked(), async () => ({ status, about: 'x' }));
@@ -69,7 +69,7 @@ test('a token is told from a session', async () => {
   expect(written).toMatchObject([{ token: true }]);
 });
 
-test('who stays in a private app is written down once, and again when they come back', () => {
+test('a visitor who stays in a private app is written down once, and again after coming back', () => {
   const { audit, written, clock } = start();
   const open = (may = true): void => audit.opened({ by: ADA, from: '192.0.2.7', app: 'shop' }, may);
   for (let count = 0; count < 5; count += 1) {

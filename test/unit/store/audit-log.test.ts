@@ -47,7 +47,7 @@ async function tamper(change: (lines: string[]) => string[], part = 0): Promise<
 }
 
 describe('the audit log', () => {
-  test('holds what happened in its order, and goes on after a restart', async () => {
+  test('holds its entries in order, and continues after a restart', async () => {
     await fill(await open(), 3);
     const log = await open();
     await fill(log, 2, 4);
@@ -67,7 +67,7 @@ describe('the audit log', () => {
     expect((await all(log, { words: ['entry 1'], before: 12 })).map(({ n }) => n)).toEqual([11, 10, 1]);
   });
 
-  test('goes on in another file when one is full, and keeps the newest files', async () => {
+  test('continues in another file when one is full, and keeps the newest files', async () => {
     const log = await open({ maxBytes: 1_000, keep: 3 });
     for (let n = 1; n <= 40; n += 1) await fill(log, 1, n);
     const names = await parts();
@@ -99,7 +99,7 @@ describe('the audit log', () => {
     expect((await again.verify()).problem).toBe(problem);
   });
 
-  test('finds an entry that was written anew, with all that follow', async () => {
+  test('finds an entry that was changed, even where all later ones were made to fit', async () => {
     await fill(await open(), 4);
     const other = await mkdtemp(join(tmpdir(), 'audit-'));
     const forged = await AuditLog.open(other, { warn: () => undefined, now: () => 0 });
@@ -111,7 +111,7 @@ describe('the audit log', () => {
     expect((await (await open()).verify()).problem).toBe('Entry 4 was changed.');
   });
 
-  test('goes on after a crash in the middle of a line', async () => {
+  test('continues after a crash in the middle of a line', async () => {
     await fill(await open(), 2);
     await appendFile(join(folder, (await parts())[0] ?? ''), '{"n":3,"at":"19');
     const log = await open();
@@ -133,7 +133,7 @@ describe('the audit log', () => {
     expect((await all(log)).map(({ n }) => n)).toEqual([3, 2]);
   });
 
-  test('passes on what comes after another server has taken over', async () => {
+  test('passes on its entries once another server has replaced this one', async () => {
     const log = await open();
     await log.handOver();
     log.append(happening('late'));

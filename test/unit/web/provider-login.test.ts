@@ -126,7 +126,7 @@ describe('a login with a provider', () => {
     expect(answer.headers['set-cookie']?.[0]).toMatch(/; HttpOnly; SameSite=Lax; Max-Age=900$/);
   });
 
-  test('takes over the account that an admin has invited, and its password goes on', async () => {
+  test('is for the account that an admin has invited, whose password stays valid', async () => {
     await web.people.add({ email: 'ada@example.com', password: PASSWORD, groups: ['north'] }, adminToken('token'));
     const browser = new Browser();
     await browser.logIn('ada');
@@ -199,7 +199,7 @@ describe('a login with a provider', () => {
     expect(await browser.who()).toBeUndefined();
   });
 
-  test('goes on when the provider has replaced its keys', async () => {
+  test('works after the provider has replaced its keys', async () => {
     await new Browser().logIn('ada');
     company.rotate();
     const browser = new Browser();
@@ -226,7 +226,7 @@ describe('a login with a provider is refused', () => {
     expect(warned).toHaveLength(1);
   });
 
-  test('with a token that somebody else has signed', async () => {
+  test('with a token that was signed with another key', async () => {
     company.foreign = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
     expect(await refused('ada')).toContain(INVALID);
     expect(web.people.list()).toEqual([]);
@@ -258,7 +258,7 @@ describe('a login with a provider is refused', () => {
     expect((await eve.open(callback)).status).toBe(403);
   });
 
-  test('while the provider is away, and passwords go on', async () => {
+  test('while the provider is away, when passwords still work', async () => {
     await web.people.add({ email: 'ada@example.com', password: PASSWORD }, adminToken('token'));
     const browser = new Browser();
     await browser.follow(`${web.url}/console/login/oidc`);
@@ -293,7 +293,7 @@ describe('a login with a provider is refused', () => {
     expect(await browser.who()).toBe('bob@example.com');
   });
 
-  test('by a script, and for a provider that is not there', async () => {
+  test('by a script, and for an unknown provider', async () => {
     const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' };
     expect((await ask(`${web.url}/console/login/oidc`, { headers: script })).status).toBe(403);
     expect((await ask(`${web.url}/console/login/other`, { headers: PAGE })).status).toBe(404);
