@@ -98,6 +98,7 @@ export const refusalCodes = [
   'drain-address-invalid',
   'drain-not-found',
   'drains-too-many',
+  'docker-unavailable',
   'email-invalid',
   'email-missing',
   'email-taken',

@@ -52,6 +52,8 @@ export interface BeginSpec {
   confines?: Confines | undefined;
   /** True where it is handed a listening socket, which gives it an address of its own. */
   listener?: boolean;
+  /** What it will be limited to (`limit`), as far as that is known: the runtime may set it from the start. */
+  limits?: Limits;
 }
 
 /** What an instance may use; omitted = no limit. */

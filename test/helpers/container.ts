@@ -23,10 +23,12 @@ const PASSED = /^(STREAMLIT_HOST_|UV_|PIP_|SSL_CERT_|REDIS_URL$|PATH$|HOME$|NODE
 /** Those that `startHost` sets. */
 const SET = ['PORT', 'PORT_MIN', 'PORT_MAX', 'DATA', 'TOKEN', 'PICTURES', 'CAGE_FOLDERS'];
 
-/** Runs servers in containers. */
+/** A Docker of the test file's own. */
 export interface Docker {
-  /** What is missing for that; empty where nothing is. */
+  /** What is missing for one; empty where nothing is. */
   lacks: string;
+  /** The path of its socket. */
+  socket: string;
   /** A server in a container as Docker makes them unless told, but with the machine's network. */
   options: () => Promise<HostOptions>;
 }
@@ -36,15 +38,27 @@ export interface Docker {
  * neither the machine's network nor a Docker that runs already, and ends with the test file.
  */
 export async function startDocker(): Promise<Docker> {
-  const options = (): Promise<HostOptions> => Promise.reject(new Error('there is no Docker'));
-  if (process.getuid?.() !== 0) return { lacks: 'needs root', options };
+  const lacking = (lacks: string): Docker => ({
+    lacks,
+    socket: '/nowhere/docker.sock',
+    options: () => Promise.reject(new Error('there is no Docker')),
+  });
+  if (process.getuid?.() !== 0) return lacking('needs root');
   for (const program of ['dockerd', 'docker', 'tini'])
-    if (!(await isInstalled(program))) return { lacks: 'needs docker.io', options };
+    if (!(await isInstalled(program))) return lacking('needs docker.io');
   const folder = await scratch('docker-');
-  const socket = `unix://${join(folder, 'docker.sock')}`;
-  if (!(await startDaemon(folder, socket))) return { lacks: 'needs a machine on which dockerd starts', options };
-  await importImage(folder, socket);
-  return { lacks: '', options: () => inContainer(socket) };
+  const socket = join(folder, 'docker.sock');
+  const url = `unix://${socket}`;
+  if (!(await startDaemon(folder, url))) return lacking('needs a machine on which dockerd starts');
+  let imported: Promise<void> | undefined;
+  return {
+    lacks: '',
+    socket,
+    options: async () => {
+      await (imported ??= importImage(folder, url));
+      return inContainer(url);
+    },
+  };
 }
 
 async function isInstalled(program: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { processSchema } from '../../src/domain/app/process.js';
 import type { Address, HostAddress } from '../../src/lib/address.js';
 import { ask } from '../../src/lib/ask.js';
 import { LogFile } from '../../src/logs/log-file.js';
+import type { Confines } from '../../src/runtime/process/cage/spec.js';
 import type { BeginSpec, Instance, InstanceRecord, Order, Runtime } from '../../src/runtime/runtime.js';
 
 // Waits for its order as python/launch.py does, and is up in a moment.
@@ -37,18 +38,23 @@ require('node:http').createServer((_, response) => response.end('ok')).listen(wh
 /** What the list needs of a runtime. */
 export interface Harness {
   name: string;
+  /** What this machine lacks for it; empty where it lacks nothing. */
+  lacks?: string;
   /** A runtime for a server with this mark and data folder; two of the same are what a server and the next one have. */
   make(mark: string, data: string): Runtime;
   /** argv of an interpreter of JavaScript where the instances run. */
   interpreter: readonly string[];
   /** True while a process that an instance has started runs. @param pid as the instance sees it */
   runs(pid: number, instance: Instance): boolean;
+  /** What an instance may reach, where the runtime needs to be told. @param folder what it is run from */
+  confines?: (folder: string) => Confines;
   /** Ends an instance from outside, as the machine might. */
   kill(record: InstanceRecord): void;
 }
 
 /** The list that every runtime keeps to. */
 export function runtimeContract(harness: Harness): void {
+  const reason = harness.lacks ? ` (${harness.lacks})` : '';
   let folder: string;
   let mark: string;
   let runtime: Runtime;
@@ -56,6 +62,8 @@ export function runtimeContract(harness: Harness): void {
 
   beforeEach(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), 'runtime-')));
+    // Instances may be another user's.
+    await chmod(folder, 0o755);
     mark = `test-${process.pid}-${Date.now()}`;
     runtime = harness.make(mark, folder);
     log = new LogFile(join(folder, 'run.log'));
@@ -75,6 +83,7 @@ export function runtimeContract(harness: Harness): void {
       cwd: folder,
       environment: { EARLY: 'bird', ZONE: 'none' },
       log,
+      confines: harness.confines?.(folder),
       ...changes,
     });
   const order = (address: Address, ...argv: string[]): Order => ({
@@ -99,7 +108,7 @@ export function runtimeContract(harness: Harness): void {
       JSON.parse(JSON.stringify({ ...record, release: 3, port: 1, startedAt: new Date(0).toISOString() })),
     );
 
-  describe(`the ${harness.name} runtime`, () => {
+  describe.skipIf(harness.lacks !== undefined && harness.lacks !== '')(`the ${harness.name} runtime${reason}`, () => {
     it('holds an instance until its order, and then runs it with the environment from the order', async () => {
       const instance = await begin();
       expect([instance.running, instance.record.runtime]).toEqual([true, runtime.kind]);

@@ -181,7 +181,7 @@ for (const [name, lacks, options, said] of CAGES) {
 
 describe.each([
   ['bubblewrap', 0, /offline is live/],
-  ['landlock', 1, /network = false needs a bubblewrap cage, and this app runs in a Landlock cage/],
+  ['landlock', 1, /network = false needs a container or a bubblewrap cage, and this app runs in a Landlock cage/],
 ])('an app that wants no network, on a server with %s', (kind, code, said) => {
   it('gets what it wants, or is refused', async () => {
     const host = await startHost({ env: { STREAMLIT_HOST_CAGE: kind } });

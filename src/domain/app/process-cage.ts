@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** How processes are kept apart: by namespaces of their own, by rules on files, or not at all. */
-export const cageKinds = ['bubblewrap', 'landlock', 'none'] as const;
+/** How processes are kept apart: by a container each, by namespaces of their own, by rules on files, or not at all. */
+export const cageKinds = ['container', 'bubblewrap', 'landlock', 'none'] as const;
 
 /** What confines a process. */
 export type CageKind = (typeof cageKinds)[number];
@@ -21,7 +21,12 @@ export type ProcessCage = z.infer<typeof processCageSchema>;
 /** What runs with all rights of the server. */
 export const NO_CAGE: ProcessCage = { kind: 'none', ownUser: false, network: true };
 
-const NAMES: Record<CageKind, string> = { bubblewrap: 'Bubblewrap', landlock: 'Landlock', none: 'None' };
+const NAMES: Record<CageKind, string> = {
+  container: 'Container',
+  bubblewrap: 'Bubblewrap',
+  landlock: 'Landlock',
+  none: 'None',
+};
 
 /** A cage in a few words: "Bubblewrap, own user, no network". */
 export function describeCage({ kind, ownUser, network }: ProcessCage): string {

@@ -65,9 +65,9 @@ export function releaseCage(asked: z.infer<typeof appCageSchema> | undefined): R
  * @throws Refusal `cage-not-allowed`
  */
 export function demandAllowed({ network, readOnly, devices }: ReleaseCage, policy: CagePolicy): void {
-  if (!network && policy.kind !== 'bubblewrap') {
+  if (!network && (policy.kind === 'none' || policy.kind === 'landlock')) {
     const where = policy.kind === 'none' ? 'this app runs without a cage' : 'this app runs in a Landlock cage';
-    throw refusal(`network = false needs a bubblewrap cage, and ${where}`);
+    throw refusal(`network = false needs a container or a bubblewrap cage, and ${where}`);
   }
   demandEach('read_only', readOnly, policy.readOnly, 'STREAMLIT_HOST_CAGE_READ_ONLY');
   demandEach('devices', devices, policy.devices, 'STREAMLIT_HOST_CAGE_DEVICES');

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { appendFile, readFile, rename, rm } from 'node:fs/promises';
-import { constants } from 'node:os';
+import { rm } from 'node:fs/promises';
 import type { Duplex, Writable } from 'node:stream';
 import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
 import type { Address, SocketAddress } from '../../lib/address.js';
 import { lower } from '../../lib/priority.js';
+import { becomeLog } from '../draft-log.js';
+import { exitWithin } from '../exit-code.js';
 import type { BeginSpec, Exit, Instance, InstanceRecord, Limits, Order } from '../runtime.js';
 import { DESCRIPTOR, giveOrder } from './cage/order.js';
 import type { Caged, CageSpec } from './cage/spec.js';
@@ -26,7 +27,7 @@ const HANDED = 3;
 const WATCH_MS = 500;
 
 /** What is started. */
-export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines' | 'listener'> {
+export interface ChildSpec extends Omit<BeginSpec, 'log' | 'confines' | 'listener' | 'limits'> {
   /** Its mark. */
   mark: string;
   /** The socket that it is handed. */
@@ -240,24 +241,6 @@ export class Child implements Instance {
       timer.unref();
     });
   }
-}
-
-/**
- * Moves the file that a child has open to where its log belongs, keeping the log's content so far. The child cannot open
- * the log by itself: it started before the log's folder existed, and its cage may not write there.
- */
-async function becomeLog(draft: string, log: string): Promise<void> {
-  // The log is for people: a full disk keeps no app from starting.
-  const before = await readFile(log).catch(() => Buffer.alloc(0));
-  await appendFile(draft, before).catch(() => undefined);
-  await rename(draft, log);
-}
-
-/** How the command in bubblewrap ended, by bubblewrap's exit code, which reports a signal as a shell does. */
-function exitWithin(code: number | null, signal: NodeJS.Signals | null): Exit {
-  const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
-  const [name] = names.find(([, number]) => code === 128 + number) ?? [];
-  return name === undefined ? { code, signal } : { code: null, signal: name };
 }
 
 /** What was started, within what surrounds it. A process that is gone already has no start time, and nothing is ever signalled without one. */

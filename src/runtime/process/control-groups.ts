@@ -108,6 +108,16 @@ export class ControlGroup {
     this.#all = foldersOf(hierarchy);
   }
 
+  /** The group in which a process is that somebody else has put there, to be read. @returns undefined where it cannot be found */
+  static of(pid: number): ControlGroup | undefined {
+    try {
+      const found = findHierarchy('/proc/self', `/proc/${pid}`);
+      return found && new ControlGroup(found);
+    } catch {
+      return undefined; // It has ended, or is out of sight.
+    }
+  }
+
   /** Sets what it may use. A limit that cannot be set, such as one below what is in use, is watched instead. */
   limit(limits: Limits): void {
     try {
@@ -178,11 +188,15 @@ export class ControlGroup {
   }
 }
 
-/** The groups in which the server itself is, where all that is needed can be had. */
-function findHierarchy(proc: string): Hierarchy | undefined {
+/**
+ * The groups in which a process is, where all that is needed can be had.
+ * @param proc the server itself
+ * @param of the process
+ */
+function findHierarchy(proc: string, of = proc): Hierarchy | undefined {
   const own = new Map<string, string>();
   // Version 2 is the line without a name.
-  for (const [, names = '', path = ''] of readFileSync(join(proc, 'cgroup'), 'utf8').matchAll(/^\d+:([^:]*):(.*)$/gm))
+  for (const [, names = '', path = ''] of readFileSync(join(of, 'cgroup'), 'utf8').matchAll(/^\d+:([^:]*):(.*)$/gm))
     for (const name of names.split(',')) own.set(name, path);
   const mounts = readFileSync(join(proc, 'mountinfo'), 'utf8').split('\n');
   const mounted = (controller: string): string | undefined => {
@@ -193,7 +207,7 @@ function findHierarchy(proc: string): Hierarchy | undefined {
       if (!fits) continue;
       // In a container, its own group may be what is mounted.
       const below = join(mount, own.get(controller) ?? '/');
-      return existsSync(below) ? below : mount;
+      return existsSync(below) ? below : of === proc ? mount : undefined;
     }
     return undefined;
   };

@@ -53,7 +53,7 @@ describe('the cage settings of an app', () => {
 
   it('is refused where the cage cannot do it', () => {
     expect(refused({ network: false }, { kind: 'landlock' })).toBe(
-      'In streamlit-host.toml, [cage] network = false needs a bubblewrap cage, and this app runs in a Landlock cage.',
+      'In streamlit-host.toml, [cage] network = false needs a container or a bubblewrap cage, and this app runs in a Landlock cage.',
     );
     expect(refused({ network: false }, { kind: 'none' })).toContain('this app runs without a cage.');
     expect(refused({ readOnly: ['/srv/models'], devices: ['gpu'] }, { kind: 'none' })).toBe('');
