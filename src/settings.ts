@@ -53,6 +53,10 @@ export interface Config {
   keptReleases: number;
   /** What happens to missing Debian packages that apps list. */
   systemPackages: 'check' | 'install';
+  /** What runs pushed apps: this machine by itself, or its Docker. */
+  runtime: 'process' | 'docker';
+  /** Where Docker answers, and the network of the containers. */
+  docker: { socket: string; network: string };
   /** How apps are isolated from each other and from the server. */
   cage: 'auto' | 'bubblewrap' | 'landlock' | 'none';
   /** Folders that caged apps may use; absolute. File permissions still apply. */
@@ -251,6 +255,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
     keptReleases: integer('KEEP_RELEASES', 10, 1, 1_000),
     systemPackages: oneOf('SYSTEM_PACKAGES', ['check', 'install']),
+    runtime: oneOf('RUNTIME', ['process', 'docker']),
+    docker: {
+      socket: resolve(cwd, read('DOCKER_SOCKET') ?? '/var/run/docker.sock'),
+      network: networkOf(read('DOCKER_NETWORK'), mistakes),
+    },
     cage: oneOf('CAGE', ['auto', 'bubblewrap', 'landlock', 'none']),
     cageFolders: paths('CAGE_FOLDERS', isAbsolute, 'absolute paths'),
     // The data folder holds the server's secrets, whatever their permissions allow.
@@ -321,6 +330,15 @@ function mailOf(url: string | undefined, from: string | undefined, mistakes: str
   if (from === undefined || !/[^\s@<>]@[^\s@<>]/.test(from))
     mistakes.push('STREAMLIT_HOST_MAIL_FROM must be an email address, such as Apps <apps@example.com>.');
   return { url: url ?? '', from: from ?? '' };
+}
+
+/** The name of a network of Docker's; a container's network is never another container's. */
+function networkOf(text: string | undefined, mistakes: string[]): string {
+  if (text === undefined || /^[a-zA-Z0-9][\w.-]{0,62}$/.test(text)) return text ?? 'bridge';
+  mistakes.push(
+    `STREAMLIT_HOST_DOCKER_NETWORK must be the name of a Docker network, such as bridge or host (found ${text}).`,
+  );
+  return 'bridge';
 }
 
 /** A folder, made absolute, or a place in S3. */

@@ -30,6 +30,8 @@ export type Overview = Pick<OverviewAnswer, 'config_mistakes'> & {
   apps: App[];
   /** What keeps deploys from running; servers before 0.3 do not tell. */
   waits_for?: string[];
+  /** What runs pushed apps; servers before 0.3 do not tell. */
+  runtime?: OverviewAnswer['runtime'];
 };
 
 /** How long (ms) the answer to what takes its time may take. */
@@ -62,7 +64,8 @@ export class Api {
     const first = await page(1);
     const rest = Array.from({ length: Math.max(0, Math.ceil(first.total / 100) - 1) }, (_, place) => page(place + 2));
     const apps = [first, ...(await Promise.all(rest))].flatMap((each) => each.apps);
-    return { apps, config_mistakes: first.config_mistakes, waits_for: first.waits_for ?? [] };
+    const { config_mistakes, waits_for = [], runtime } = first;
+    return { apps, config_mistakes, waits_for, ...(runtime && { runtime }) };
   }
 
   async get<T>(path: string): Promise<T> {

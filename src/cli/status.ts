@@ -30,9 +30,12 @@ export async function status(cli: Context, id: string | undefined, options: { wa
     for (const line of [...lines([one], cli, api), ...cageLines(one)]) cli.out.print(line);
     return;
   }
-  const { apps, config_mistakes: mistakes, waits_for: reasons = [] } = await api.overview();
-  if (cli.out.json) return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes, waits_for: reasons });
+  const { apps, config_mistakes: mistakes, waits_for: reasons = [], runtime } = await api.overview();
+  if (cli.out.json)
+    return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes, waits_for: reasons, runtime });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
+  if (runtime?.kind === 'docker')
+    cli.out.print(`\nApps run in containers of Docker ${harmless(runtime.version ?? '')}.`);
   if (reasons.length > 0)
     cli.out.note(['', 'Deploys are waiting. Live apps keep running.', ...reasons.map(harmless)].join('\n'));
   if (mistakes.length > 0)

@@ -10,7 +10,7 @@ import { howItEnded, nameOf, whereItListens } from './describe.js';
 import { HangWatch } from './hang.js';
 import type { ProcessSpec } from './process-spec.js';
 import { waitForHealth } from './ready.js';
-import type { Exit, Instance, Lease, Runtime, Usage } from './runtime.js';
+import type { Exit, Instance, Lease, Limits, Runtime, Usage } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
@@ -325,7 +325,7 @@ export class AppProcess {
     const instance =
       (await ahead?.(environment)) ??
       (await this.#runtime.begin({
-        ...{ app, release, command, cwd, environment, log, confines },
+        ...{ app, release, command, cwd, environment, log, confines, limits: this.#limits },
         listener: this.#lease === undefined,
       }));
     // An interpreter that was started ahead has been waiting.
@@ -335,11 +335,15 @@ export class AppProcess {
     await instance.tell({ argv: order, cwd, environment, log: log.path });
   }
 
+  get #limits(): Limits {
+    const { memoryLimit: memory, taskLimit: tasks, cpuLimit: cpu } = this.spec;
+    return { memory, tasks, cpu };
+  }
+
   #own(instance: Instance, startedAt: Date): void {
     this.#instance = instance;
     this.#told = { kills: 0, refusals: 0 };
-    const { memoryLimit: memory, taskLimit: tasks, cpuLimit: cpu } = this.spec;
-    instance.limit({ memory, tasks, cpu });
+    instance.limit(this.#limits);
     this.#address = instance.address ?? NOWHERE;
     this.#startedAt = startedAt;
     void instance.ended.then((exit) => this.#ended(instance, exit));

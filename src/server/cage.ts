@@ -41,7 +41,7 @@ export interface OpenedCage {
  * @throws Refusal `cage-unavailable`, `cage-untried`, `python-unusable`
  */
 export async function openCage(options: {
-  config: Pick<Config, 'cage' | 'path'>;
+  config: Pick<Config, 'cage' | 'path'> & Partial<Pick<Config, 'runtime'>>;
   paths: Paths;
   /** The place of what an app's Python runs first; a cage's last step lies beside it. */
   launcher: string;
@@ -60,6 +60,7 @@ export async function openCage(options: {
   };
   const cage = await Cage.open({
     wish: config.cage,
+    who: config.runtime === 'docker' ? 'Builds' : 'Apps',
     path: config.path,
     inner: join(dirname(launcher), 'cage.py'),
     // Under either of its names.

@@ -7,6 +7,7 @@ import { asSentence } from '../lib/words.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
 import type { Paths } from '../store/paths.js';
 import { canWrite } from './later.js';
+import type { OpenedRuntime } from './runtime.js';
 
 /** How long a check may take, in ms: as long as three tries of a cage. */
 const LIMIT_MS = 40_000;
@@ -31,6 +32,7 @@ export interface CheckResult {
 
 export interface ChecksOptions {
   cage: Pick<Cage, 'kind' | 'sentence' | 'tryAgain'>;
+  running: Pick<OpenedRuntime, 'facts' | 'check'>;
   paths: Pick<Paths, 'data' | 'adminToken' | 'vaultKey' | 'users' | 'tokens' | 'sessions'>;
   /** True where apps can use the console. */
   unsafe: boolean;
@@ -43,7 +45,7 @@ export interface ChecksOptions {
 
 /** The checks of a server, by name, in the order in which they are shown. */
 export function checksOf(options: ChecksOptions): ReadonlyMap<string, Check> {
-  const { cage, publicBase, appsBase, unsafe, readiness, uid = process.getuid?.() } = options;
+  const { cage, running, publicBase, appsBase, unsafe, readiness, uid = process.getuid?.() } = options;
   return new Map<string, Check>([
     [
       'cage',
@@ -53,12 +55,16 @@ export function checksOf(options: ChecksOptions): ReadonlyMap<string, Check> {
         return cage.sentence;
       },
     ],
+    ['runtime', () => running.check()],
     [
       'user',
       () => {
-        if (uid === 0 && cage.kind === 'none')
+        const contained = running.facts().kind === 'docker';
+        if (uid === 0 && cage.kind === 'none' && !contained)
           throw problem('The server and all apps run as root. Run the server as another user, or make a cage work.');
-        return uid === 0 ? 'The server runs as root, and apps in a cage.' : 'The server does not run as root.';
+        return uid === 0
+          ? `The server runs as root, and apps in ${contained ? 'containers' : 'a cage'}.`
+          : 'The server does not run as root.';
       },
     ],
     [

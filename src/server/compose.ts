@@ -1,4 +1,4 @@
-import { realpath, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { ConnectionOptions } from 'bullmq';
 import { EffectiveConfig } from '../app-config/effective.js';
@@ -57,10 +57,8 @@ import type { PictureCage } from '../pictures/chromium.js';
 import { RedisProbe } from '../redis/probe.js';
 import { startRedis } from '../redis/server.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
-import { ControlGroups } from '../runtime/process/control-groups.js';
 import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
-import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { AppConfines } from '../serving/confines.js';
 import { Processes } from '../serving/processes.js';
@@ -82,6 +80,7 @@ import { buildCage, openCage, pictureCage } from './cage.js';
 import { forgetCopied } from './copied.js';
 import { buildMark } from './data-folder.js';
 import type { Later } from './later.js';
+import { openRuntime, type OpenedRuntime } from './runtime.js';
 import { sealSecrets } from './seal-secrets.js';
 
 /** How long an install may be silent, in ms. */
@@ -127,6 +126,8 @@ export interface Composed {
   pictureCage: () => Promise<PictureCage | undefined>;
   /** What apps run in. */
   cage: Cage;
+  /** What runs pushed apps, and whether that works. */
+  running: Pick<OpenedRuntime, 'facts' | 'check'>;
   /** What the server needs in order to deploy. */
   readiness: Readiness;
   backups: Backups;
@@ -169,11 +170,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   };
   const { cage, settle } = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
   const ports = new Ports(config.ports);
-  const data = await realpath(paths.data);
-  const { tmp, appSockets: sockets } = paths;
-  const groups = ControlGroups.open(mark);
-  if (groups === undefined) logger.info('No control groups can be made here, so memory limits are only watched.');
-  const runtime = new ProcessRuntime({ mark, data, ports, tmp, sockets, cage, groups });
+  const running = await openRuntime({ config, paths, mark, ports, cage, launcher, store, logger });
+  const { runtime } = running;
   await forgetCopied({ store, runtime });
   // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
@@ -214,6 +212,12 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   readiness.watch('redis', () => probe.trouble());
   readiness.watch('disk', async () => postponed(later.missing) ?? (await room.trouble()));
   readiness.watch('cage', () => (cage.isOpen ? cage.sentence : undefined));
+  readiness.watch('runtime', () =>
+    running.check().then(
+      () => undefined,
+      () => 'Docker does not answer.',
+    ),
+  );
 
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
@@ -249,9 +253,9 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
   });
   const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
-  const owners = new Owners(paths, () => cage.changesUser);
+  const owners = new Owners(paths, running.changesUser);
   const policy = (): CagePolicy => ({
-    kind: cage.kind,
+    kind: running.cageKind(),
     readOnly: config.cageReadOnly,
     devices: config.cageDevices,
   });
@@ -433,6 +437,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       return pictureCage(cage);
     },
     cage,
+    running,
     readiness,
     backups,
     vault,
@@ -460,7 +465,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
         [...waiting, () => (keepApps ? serving.leave() : serving.end()), () => reader.close(), () => redis?.stop()],
         notEnded,
       );
-      if (!keepApps) groups?.remove();
+      if (!keepApps) running.close();
     },
     async calm(limitMs) {
       await queue.pause();

@@ -246,6 +246,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const checks = checksOf({
     ...{ paths, publicBase, appsBase },
     cage: composed.cage,
+    running: composed.running,
     unsafe: config.unsafeOrigin,
     readiness: composed.readiness,
   });
@@ -275,6 +276,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     uploads,
     check: () => runChecks(checks),
     troubles: () => composed.readiness.troubles(),
+    runtime: composed.running.facts,
     backups: composed.backups,
     stopServer: (how) => stop.ask(how),
     reload: options.reload,

@@ -19,7 +19,7 @@ import { LogFile } from '../logs/log-file.js';
 import { AppProcess, type ProcessListener } from '../runtime/app-process.js';
 import type { ProcessPlace, ProcessSpec } from '../runtime/process-spec.js';
 import type { Confines } from '../runtime/process/cage/spec.js';
-import type { Instance, Runtime } from '../runtime/runtime.js';
+import type { Instance, Limits, Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
@@ -88,7 +88,7 @@ export class Processes {
     ahead?: ProcessSpec['ahead'],
   ): Promise<AppProcess> {
     const { store, paths, runtime, basePath, launcher, confines, memoryLimitMb, startLimitMs } = this.#options;
-    const limitMb = release.memoryLimitMb ?? memoryLimitMb;
+    const { memory, tasks, cpu } = this.#limits(release.memoryLimitMb ?? memoryLimitMb);
     const environment = paths.environmentOf(release);
     if (environment === undefined || release.entrypoint === undefined) {
       throw new Refusal('conflict', 'release-not-built', `Release ${release.number} of ${app} was never built.`);
@@ -110,9 +110,9 @@ export class Processes {
         restarts: () => place()?.restartOnCrash ?? true,
         healthPath: `${basePath}/apps/${app}/_stcore/health`,
         startLimitMs,
-        memoryLimit: limitMb === 0 ? undefined : limitMb * MB,
-        taskLimit: this.#options.taskLimit || undefined,
-        cpuLimit: this.#options.cpuLimit || undefined,
+        memoryLimit: memory,
+        taskLimit: tasks,
+        cpuLimit: cpu,
         log: new LogFile(paths.runLog(app, release.number)),
         ...(ahead && { ahead }),
       },
@@ -135,7 +135,14 @@ export class Processes {
     const command = launchCommand(pythonOf(folder), launcher, app);
     const confines = await this.#options.confines?.(app, folder, expected.cage);
     const { number: release } = expected;
-    return runtime.begin({ app, release, command, cwd: folder, environment, confines, listener: true });
+    const limits = this.#limits(this.#options.memoryLimitMb);
+    return runtime.begin({ app, release, command, cwd: folder, environment, confines, limits, listener: true });
+  }
+
+  /** @param memoryMb 0 = no limit */
+  #limits(memoryMb: number): Limits {
+    const { taskLimit, cpuLimit } = this.#options;
+    return { memory: memoryMb * MB || undefined, tasks: taskLimit || undefined, cpu: cpuLimit || undefined };
   }
 
   /** @param environment the folder of the Python environment */

@@ -81,6 +81,7 @@ export interface WebOptions {
   check: ApiContext['check'];
   /** What keeps deploys from being run. Cheap. */
   troubles: ApiContext['troubles'];
+  runtime: ApiContext['runtime'];
   backups: ApiContext['backups'];
   /** Ends the server; called when the answer to the request is on its way. */
   stopServer(options: { keepApps: boolean }): void;
@@ -145,6 +146,7 @@ export function createWeb(options: WebOptions): RequestListener {
     sessions: access.sessions,
     check: () => options.check(),
     troubles: () => options.troubles(),
+    runtime: () => options.runtime(),
     backups: options.backups,
     uploads: { tmp: options.uploads.tmp, maxBytes: options.uploads.maxBytes ?? MAX_UPLOAD },
     stopServer: (how) => options.stopServer(how),

@@ -53,7 +53,7 @@ describe('without a server', () => {
   it('the first steps are shown', async () => {
     expect((await cli(['status'])).stdout).toContain(`git push ${host.url}/git/`);
     expect(parse((await cli(['status', '--json'])).stdout)).toEqual({
-      ...{ url: host.url, apps: [], config_mistakes: [], waits_for: [] },
+      ...{ url: host.url, apps: [], config_mistakes: [], waits_for: [], runtime: { kind: 'process', version: null } },
     });
   });
 });
@@ -284,7 +284,7 @@ describe('the doctor', () => {
     const { checks } = parse(well.stdout) as { checks: { name: string; ok: boolean }[] };
     expect([well.code, checks.map(({ name, ok }) => [name, ok])]).toEqual([
       0,
-      ['cage', 'user', 'origin', 'data', 'redis', 'disk', 'supervisor'].map((name) => [name, true]),
+      ['cage', 'runtime', 'user', 'origin', 'data', 'redis', 'disk', 'supervisor'].map((name) => [name, true]),
     ]);
     const { cage } = (await host.app('my-hello')) as { cage: { description: string } };
     expect((await cli(['status', 'my-hello'])).stdout).toContain(`\nCage: ${cage.description}\n`);

@@ -50,6 +50,7 @@ export function appRoutes(api: ApiContext): Route[] {
           total: found.length,
           config_mistakes: rights.may(by, 'server') ? api.controller.mistakes() : [],
           waits_for: (await api.troubles()).map(({ message }) => message),
+          runtime: api.runtime(),
         };
       },
     }),

@@ -60,6 +60,8 @@ export interface ApiContext {
   check(): Promise<ChecksAnswer['checks']>;
   /** What keeps deploys from being run. */
   troubles(): Promise<readonly Trouble[]>;
+  /** What runs pushed apps. */
+  runtime(): { kind: 'process' | 'docker'; version: string | null };
   backups: Pick<Backups, 'stream' | 'make'>;
   /** The folder for work in progress, and the most bytes of one upload. */
   uploads: { tmp: string; maxBytes: number };

@@ -312,6 +312,10 @@ export const answers = {
     waits_for: z
       .array(z.string())
       .describe('What keeps deploys from running, such as a Redis that does not answer, in full sentences.'),
+    runtime: z.object({
+      kind: z.enum(['process', 'docker']).describe('What runs pushed apps.'),
+      version: z.string().nullable().describe('The version of Docker; null for processes.'),
+    }),
   }),
   changed: app
     .extend({ deploy: deploy.nullable().describe('The deploy that was started, if files were sent.') })

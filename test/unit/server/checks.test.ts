@@ -17,10 +17,16 @@ const cage = {
   tryAgain: (): Promise<void> => Promise.resolve(),
 };
 
+const processes: ChecksOptions['running'] = {
+  facts: () => ({ kind: 'process', version: null }),
+  check: () => Promise.resolve('Apps run as processes of this machine.'),
+};
+
 /** What is wrong, by the name of the check. */
 async function problems(more: Partial<ChecksOptions> = {}): Promise<Record<string, string>> {
   const options: ChecksOptions = {
     cage,
+    running: processes,
     paths,
     unsafe: false,
     publicBase: () => 'http://apps.example',
@@ -29,7 +35,16 @@ async function problems(more: Partial<ChecksOptions> = {}): Promise<Record<strin
     ...more,
   };
   const results = await runChecks(checksOf(options));
-  expect(results.map(({ name }) => name)).toEqual(['cage', 'user', 'origin', 'data', 'redis', 'disk', 'supervisor']);
+  expect(results.map(({ name }) => name)).toEqual([
+    'cage',
+    'runtime',
+    'user',
+    'origin',
+    'data',
+    'redis',
+    'disk',
+    'supervisor',
+  ]);
   return Object.fromEntries(results.flatMap(({ name, ok, message }) => (ok ? [] : [[name, message]])));
 }
 
@@ -45,6 +60,20 @@ it('a missing cage is a problem, and under root another one', async () => {
     user: expect.stringContaining('as root') as string,
   });
   expect((await problems({ cage: none, uid: 1_000 })).user).toBeUndefined();
+});
+
+it('a Docker that does not answer is a problem, and its apps do not run as root without a cage', async () => {
+  const docker: ChecksOptions['running'] = {
+    facts: () => ({ kind: 'docker', version: '20.10.24' }),
+    check: () => Promise.reject(new Error('Docker does not answer at /run/docker.sock')),
+  };
+  const none = { ...cage, kind: 'none' as const, sentence: 'Builds run without a cage.' };
+  expect(await problems({ cage: none, running: docker, uid: 0 })).toEqual({
+    cage: 'Builds run without a cage.',
+    runtime: 'Docker does not answer at /run/docker.sock.',
+    // The test's folder belongs to whoever runs it.
+    ...(process.getuid?.() !== 0 && { data: expect.any(String) as string }),
+  });
 });
 
 it('a cage that has ceased to work is a problem', async () => {

@@ -516,6 +516,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       },
       uploads: { tmp: join(folder, 'tmp') },
       troubles: () => Promise.resolve([]),
+      runtime: () => ({ kind: 'process', version: null }),
       backups: {
         stream: (to) => Promise.resolve(void to.end('archive')),
         make: (to) => Promise.resolve({ place: `${to}/one.tar.gz`, removed: [] }),

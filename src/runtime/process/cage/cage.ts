@@ -33,6 +33,8 @@ export interface CageOptions {
   tmp: string;
   /** The Python of the machine that a try can run; undefined where there is none yet. */
   python: string | undefined;
+  /** Who is put into it; apps unless given. */
+  who?: 'Apps' | 'Builds';
   /** How long a try may take, in ms; 10 s unless given. */
   limitMs?: number;
 }
@@ -65,7 +67,7 @@ export class Cage {
     const machine = await readMachine({ path: options.path, inner: options.inner, hidden: options.data });
     const sentence =
       options.wish === 'none'
-        ? 'Apps run without a cage: STREAMLIT_HOST_CAGE=none.'
+        ? `${options.who ?? 'Apps'} run without a cage: STREAMLIT_HOST_CAGE=none.`
         : 'No Python was found, so no cage can be tried, and no app starts without one. Install python3.';
     const cage = new Cage(machine, options, { kind: 'none', sentence, python: undefined });
     await cage.choose(options.python);
@@ -98,7 +100,7 @@ export class Cage {
     const python = found === undefined ? undefined : await realpath(found);
     const failures: string[] = [];
     for (const kind of wish === 'auto' ? (['bubblewrap', 'landlock'] as const) : [wish]) {
-      const choice = { kind, sentence: sentenceOf(kind, this.#machine), python };
+      const choice = { kind, sentence: sentenceOf(kind, this.#machine, this.#options.who), python };
       const tried = new Cage(this.#machine, this.#options, choice);
       const failure = await tried.#fails().catch((error: unknown) => {
         throw error instanceof Undecided ? untried(kind, error) : error;
@@ -116,7 +118,7 @@ export class Cage {
         `STREAMLIT_HOST_CAGE=${wish} does not work on this machine (${failures.join('; ')}).`,
       );
     }
-    const sentence = `No cage works on this machine, so every app can read what the server can (${failures.join('; ')}). Install bubblewrap.`;
+    const sentence = `No cage works on this machine, so every ${this.#options.who === 'Builds' ? 'build' : 'app'} can read what the server can (${failures.join('; ')}). Install bubblewrap.`;
     this.#choice = { kind: 'none', sentence, python };
   }
 
@@ -203,7 +205,7 @@ function untried(kind: CageKind, { message }: Undecided): Refusal {
   );
 }
 
-function sentenceOf(kind: 'bubblewrap' | 'landlock', { root }: Machine): string {
-  if (kind === 'landlock') return 'Apps run in a Landlock cage.';
-  return root ? 'Apps run in a bubblewrap cage, each as its own user.' : 'Apps run in a bubblewrap cage.';
+function sentenceOf(kind: 'bubblewrap' | 'landlock', { root }: Machine, who = 'Apps'): string {
+  if (kind === 'landlock') return `${who} run in a Landlock cage.`;
+  return `${who} run in a bubblewrap cage${root && who === 'Apps' ? ', each as its own user' : ''}.`;
 }
