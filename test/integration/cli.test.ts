@@ -325,6 +325,7 @@ describe('the local server', () => {
         apps: [],
         config_mistakes: [],
         waits_for: [],
+        runtime: { kind: 'process', version: null },
       });
     } finally {
       const stopped = await cli(['stop', '--json'], { env });

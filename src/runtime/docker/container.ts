@@ -115,7 +115,7 @@ export class Container implements Instance {
       await this.#engine.kill(this.#id, 'SIGTERM');
       await this.#within(graceMs);
     }
-    await this.#engine.kill(this.#id, 'SIGKILL');
+    if (this.running) await this.#engine.kill(this.#id, 'SIGKILL');
     // How it ended is known for as long as there is a container.
     await this.#within(KILL_MS);
     await this.sweep();

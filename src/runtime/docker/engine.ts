@@ -152,7 +152,12 @@ export class Engine {
   }
 
   async #ask<T>(schema: z.ZodType<T>, call: Call, api = this.#api): Promise<T> {
-    return schema.parse(JSON.parse(await this.#send(call, api)));
+    const text = await this.#send(call, api);
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch {
+      throw unavailable(`What answers at ${this.socket} is not Docker. Set STREAMLIT_HOST_DOCKER_SOCKET.`);
+    }
   }
 
   async #send(call: Call, api = this.#api): Promise<string> {

@@ -1,0 +1,167 @@
+import { spawnSync } from 'node:child_process';
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { LABELS } from '../../src/runtime/docker/engine.js';
+import { startDocker } from '../helpers/container.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
+import { Project, textApp } from '../helpers/project.js';
+import { fixture, pushLive } from '../helpers/pushing.js';
+import { StreamlitClient } from '../helpers/streamlit-client.js';
+
+// Says what it can see and do, from within.
+const CURIOUS = `
+import os
+import streamlit as st
+
+def may_write(folder):
+    try:
+        open(os.path.join(folder, "written"), "w").close()
+        return True
+    except OSError:
+        return False
+
+status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
+st.text("status:" + " ".join(status[name].split()[0] for name in ("CapBnd", "NoNewPrivs", "Seccomp")))
+st.text("user:" + str(os.getuid()))
+st.text("write:" + " ".join(str(may_write(folder)) for folder in (os.environ["STREAMLIT_HOST_STORAGE"], "/tmp", ".", "/usr", "/")))
+st.text("others:" + str(sorted(name for name in os.listdir(DATA) if name not in ("apps", "environments", "run"))))
+st.text("secret:" + os.environ["STREAMLIT_HOST_APP"])
+`;
+
+/** A release that shows a text. */
+function showing(text: string): Record<string, string> {
+  return { 'app.py': `import streamlit as st\n\nst.text(${JSON.stringify(text)})\n` };
+}
+
+const docker = await startDocker();
+
+describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${docker.lacks || 'Docker'})`, () => {
+  let host: TestHost;
+  let project: Project;
+  const env = {
+    STREAMLIT_HOST_RUNTIME: 'docker',
+    STREAMLIT_HOST_DOCKER_SOCKET: docker.socket,
+    STREAMLIT_HOST_DOCKER_NETWORK: 'host',
+  };
+
+  beforeAll(async () => {
+    host = await startHost({ env });
+    project = await Project.create({
+      ...textApp('text:one'),
+      'app.py': CURIOUS.replace('DATA', JSON.stringify(host.data)),
+    });
+    await pushLive(project, host, 'boxed');
+  });
+
+  /** Every container of Docker: its id, and the mark of what runs in it. */
+  const containers = (): string[] =>
+    spawnSync(
+      'docker',
+      ['--host', `unix://${docker.socket}`, 'ps', '--format', `{{.ID}} {{.Label "${LABELS.mark}"}}`],
+      {
+        encoding: 'utf8',
+      },
+    )
+      .stdout.split('\n')
+      .filter(Boolean);
+  const open = async (release: number): Promise<StreamlitClient> => {
+    const client = await StreamlitClient.connect(`${host.url}/apps/boxed/`, { path: `/apps/boxed/~${release}` });
+    await client.run();
+    return client;
+  };
+
+  it('serves a pushed app from a container without rights, which sees its own files alone', async () => {
+    expect(await host.app('boxed')).toMatchObject({
+      state: 'running',
+      release: 1,
+      pid: null,
+      cage: { kind: 'container', own_user: true, network: true, description: 'Container, own user' },
+    });
+    expect(containers()).toHaveLength(1);
+    const page = await open(1);
+    expect(page.text('status:')).toBe('0000000000000000 1 2');
+    expect(Number(page.text('user:'))).toBeGreaterThan(1_000_000);
+    expect(page.text('write:')).toBe('True True False False False');
+    expect(page.text('others:')).toBe('[]');
+    await page.close();
+    const log = await readFile(join(host.data, 'apps/boxed/run.log'), 'utf8');
+    expect(log).toMatch(/started instance=\S+\/boxed\/1\//);
+    const { memory_bytes: memory } = await host.app('boxed');
+    expect(memory).toBeGreaterThan(20_000_000);
+  });
+
+  it('says which runtime it is, and that it works', async () => {
+    expect(await (await host.api('/apps')).json()).toMatchObject({
+      runtime: { kind: 'docker', version: expect.stringMatching(/^\d+\./) as string },
+      waits_for: [],
+    });
+    const { checks } = (await (await host.api('/server/checks')).json()) as {
+      checks: { name: string; message: string }[];
+    };
+    expect(checks.find(({ name }) => name === 'runtime')).toMatchObject({
+      ok: true,
+      message: expect.stringMatching(/^Apps run in containers of Docker \d+\..*, each as its own user\.$/) as string,
+    });
+  });
+
+  it('keeps the containers of an app and their pages over a kill of the server, and ends none that is in use', async () => {
+    const before = containers();
+    await host.signal('SIGKILL');
+    expect(containers()).toEqual(before);
+    host = await startHost({ env, data: host.data });
+    expect(containers()).toEqual(before);
+    expect(await host.app('boxed')).toMatchObject({ state: 'running', release: 1, restarts: 0 });
+    const page = await open(1);
+    expect(page.text('secret:')).toBe('boxed');
+    await page.close();
+  });
+
+  it('keeps an open page on its container through a deploy', async () => {
+    const page = await open(1);
+    await project.commit(showing('text:two'), 'two');
+    await pushLive(project, host, 'boxed');
+    expect(page.isOpen).toBe(true);
+    await page.run();
+    expect(page.text('secret:')).toBe('boxed');
+    expect(containers()).toHaveLength(2);
+    const newer = await open(2);
+    expect(newer.text('text:')).toBe('two');
+    await newer.close();
+    await page.close();
+  });
+
+  it('refuses a push while Docker does not answer, in one line, and goes on serving', async () => {
+    await rename(docker.socket, `${docker.socket}.away`);
+    try {
+      await project.commit(showing('text:three'), 'three');
+      const pushed = await project.git('push', host.remote('boxed'), 'main');
+      expect(pushed.code).toBe(1);
+      expect(/! \[remote rejected\][^\n]*/.exec(pushed.output)?.[0]).toContain('Docker does not answer');
+      expect((await open(2)).text('text:')).toBe('two');
+      expect(await (await host.api('/apps')).json()).toMatchObject({ waits_for: ['Docker does not answer.'] });
+    } finally {
+      await rename(`${docker.socket}.away`, docker.socket);
+    }
+    await until(
+      'Docker is found again',
+      async () => ((await (await host.api('/apps')).json()) as { waits_for: string[] }).waits_for.length === 0,
+    );
+  });
+
+  it('says that an app was killed because its memory was used up, and leaves the old release serving', async () => {
+    const greedy = await fixture('greedy');
+    const pushed = await greedy.git('push', host.remote('boxed'), '+main');
+    expect(pushed.code).toBe(1);
+    expect(/! \[remote rejected\][^\n]*/.exec(pushed.output)?.[0]).toContain(
+      'the app used up its memory limit of 400 MB',
+    );
+    expect((await open(2)).text('text:')).toBe('two');
+    await until('the others have ended', () => containers().every((one) => /\/boxed\/[12]\//.test(one)));
+  });
+
+  it('ends all its containers where it is stopped with its apps', async () => {
+    await host.stop();
+    expect(containers()).toEqual([]);
+  });
+});
