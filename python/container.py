@@ -33,6 +33,9 @@ def main():
     os.chdir(cwd)
     if b"/" in argv[0] and not os.access(argv[0], os.X_OK):
         sys.exit(127)
+    os.write(1, b"ready\n")
+    # The server takes the socket out of reach before any code of the app's runs.
+    read(1)
     app = 0
 
     def pass_on(number, _):
@@ -49,7 +52,6 @@ def main():
             os.close(handed)
         look_after(app)
     os.setsid()
-    os.write(1, b"ready\n")
     for target in (1, 2):
         os.dup2(output, target)
     if handed is not None:

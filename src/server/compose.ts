@@ -213,7 +213,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   readiness.watch('disk', async () => postponed(later.missing) ?? (await room.trouble()));
   readiness.watch('cage', () => (cage.isOpen ? cage.sentence : undefined));
   readiness.watch('runtime', () =>
-    running.check().then(
+    running.ping().then(
       () => undefined,
       () => 'Docker does not answer.',
     ),

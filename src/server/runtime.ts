@@ -46,6 +46,8 @@ export interface OpenedRuntime {
   facts: () => RuntimeFacts;
   /** Tries whether it works. @returns what it is, in one sentence @throws Refusal `docker-unavailable` */
   check: () => Promise<string>;
+  /** Asks whether it answers: cheaper, and less. @throws Refusal `docker-unavailable` */
+  ping: () => Promise<void>;
   /** To be called when nothing of this server runs any more. */
   close: () => void;
 }
@@ -68,6 +70,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
     changesUser: () => cage.changesUser,
     facts: () => ({ kind: 'process', version: null }),
     check: () => Promise.resolve('Apps run as processes of this machine.'),
+    ping: () => Promise.resolve(),
     close: () => groups?.remove(),
   };
   const wanted = config.runtime === 'docker';
@@ -89,6 +92,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
     machine: await readMachine({ path: '', inner: '', hidden: [...new Set([paths.data, data])] }),
   });
   if (!wanted) return { ...plain, runtime: new Runtimes({ processes, confined: processes, others: [containers] }) };
+  await containers.tryOut();
   const root = process.getuid?.() === 0;
   const sentence = (): string =>
     `Apps run in containers of Docker ${engine.version}${root ? ', each as its own user' : ''}.`;
@@ -102,8 +106,9 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
     changesUser: () => root,
     facts: () => ({ kind: 'docker', version: engine.version }),
     check: async () => {
-      await engine.greet();
+      await containers.tryOut();
       return sentence();
     },
+    ping: () => engine.greet(),
   };
 }

@@ -36,8 +36,9 @@ export interface Docker {
 /**
  * Starts a Docker of the test file's own, with an image made of the machine's own files, so that no registry is needed. It touches
  * neither the machine's network nor a Docker that runs already, and ends with the test file.
+ * @param network the machine's, or one of its own, in which it has all that Docker usually makes
  */
-export async function startDocker(): Promise<Docker> {
+export async function startDocker(network: 'host' | 'own' = 'host'): Promise<Docker> {
   const lacking = (lacks: string): Docker => ({
     lacks,
     socket: '/nowhere/docker.sock',
@@ -49,7 +50,7 @@ export async function startDocker(): Promise<Docker> {
   const folder = await scratch('docker-');
   const socket = join(folder, 'docker.sock');
   const url = `unix://${socket}`;
-  if (!(await startDaemon(folder, url))) return lacking('needs a machine on which dockerd starts');
+  if (!(await startDaemon(folder, url, network))) return lacking('needs a machine on which dockerd starts');
   let imported: Promise<void> | undefined;
   return {
     lacks: '',
@@ -74,13 +75,15 @@ async function isInstalled(program: string): Promise<boolean> {
 }
 
 /** @returns false where it does not start */
-async function startDaemon(folder: string, socket: string): Promise<boolean> {
+async function startDaemon(folder: string, socket: string, where: 'host' | 'own'): Promise<boolean> {
   const places = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word) =>
     word.startsWith('-') ? word : join(folder, word),
   );
-  const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
+  const network = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder };
-  const child = spawn('dockerd', [...places, '--host', socket, ...network], { env, stdio: 'ignore' });
+  const begin = where === 'own' ? ['unshare', '--net', 'dockerd'] : ['dockerd', '--bridge=none'];
+  const [command = '', ...args] = [...begin, ...places, '--host', socket, ...network];
+  const child = spawn(command, args, { env, stdio: 'ignore' });
   const exited = once(child, 'exit');
   endWithFile(async () => {
     child.kill();

@@ -34,7 +34,7 @@ function showing(text: string): Record<string, string> {
   return { 'app.py': `import streamlit as st\n\nst.text(${JSON.stringify(text)})\n` };
 }
 
-const docker = await startDocker();
+const docker = await startDocker('own');
 
 describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${docker.lacks || 'Docker'})`, () => {
   let host: TestHost;
@@ -42,7 +42,6 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
   const env = {
     STREAMLIT_HOST_RUNTIME: 'docker',
     STREAMLIT_HOST_DOCKER_SOCKET: docker.socket,
-    STREAMLIT_HOST_DOCKER_NETWORK: 'host',
   };
 
   beforeAll(async () => {
@@ -160,7 +159,15 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     await until('the others have ended', () => containers().every((one) => /\/boxed\/[12]\//.test(one)));
   });
 
-  it('ends all its containers where it is stopped with its apps', async () => {
+  it('keeps containers that run when the runtime is changed, and ends them with the apps', async () => {
+    await host.stop({ keepData: true, keepApps: true });
+    const before = containers();
+    host = await startHost({ data: host.data, env: { ...env, STREAMLIT_HOST_RUNTIME: 'process' } });
+    expect(containers()).toEqual(before);
+    expect(await host.app('boxed')).toMatchObject({ state: 'running', release: 2, cage: { kind: 'container' } });
+    const page = await open(2);
+    expect(page.text('text:')).toBe('two');
+    await page.close();
     await host.stop();
     expect(containers()).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-/** What the first step says when what it hands over is open, and it is about to become the command. */
+/** What the first step says when what it hands over is open. */
 const READY = 'ready\n';
 /** The header of a frame (https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach). */
 const HEADER = 8;
@@ -58,8 +58,14 @@ export class Attached {
     });
   }
 
-  write(bytes: Buffer): void {
-    this.#stream.write(bytes);
+  /** Sends what the first step reads. */
+  write(head: Buffer): void {
+    this.#stream.write(head);
+  }
+
+  /** Has the first step, which is ready, become the command. */
+  go(): void {
+    this.#stream.write('\n');
   }
 
   /** Writes the last of it. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chown, lstat, mkdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chown, mkdir, mkdtemp, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { messageOf, Refusal } from '../../errors.js';
 import { asClause } from '../../lib/words.js';
@@ -57,6 +57,34 @@ export class DockerRuntime implements Runtime {
     this.#frame = frameOf(options.machine.system.links);
   }
 
+  /**
+   * Tries whether Docker would make a container with this server's files, and makes none.
+   * @throws Refusal `docker-unavailable`
+   */
+  async tryOut(): Promise<void> {
+    const { engine, mark, network, tmp } = this.#options;
+    const unusable = (why: string): Refusal => new Refusal('unavailable', 'docker-unavailable', why);
+    await engine.greet();
+    if (!(await engine.hasNetwork(network)))
+      throw unusable(
+        `Docker has no network "${network}". Create it with "docker network create ${network}", or name another one with STREAMLIT_HOST_DOCKER_NETWORK.`,
+      );
+    const folder = await mkdtemp(join(tmp, 'docker-'));
+    try {
+      const log = join(folder, 'log');
+      await writeFile(log, '');
+      const what = { user: userOf(undefined), log, sockets: folder, confines: undefined };
+      await engine.remove(await this.#create(`${mark}/try/0/${randomUUID()}`, what));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      throw unusable(
+        `Docker at ${engine.socket} cannot run the server's apps (${asClause(error.message)}). The server must run on the same machine, and not in a container itself.`,
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
   lease(port?: number): Lease {
     return new AppPort(this.#options.ports, port);
   }
@@ -83,11 +111,11 @@ export class DockerRuntime implements Runtime {
       }
     } catch (error) {
       if (draft !== undefined) await rm(draft, { force: true });
+      if (sockets !== undefined) await rm(sockets, { recursive: true, force: true });
       if (!(error instanceof EngineError)) throw error;
       throw new Refusal('unavailable', 'app-not-started', `Docker did not start the app: ${asClause(error.message)}.`);
     } finally {
       await opened.close();
-      if (sockets !== undefined) await rm(sockets, { recursive: true, force: true });
     }
   }
 
@@ -148,10 +176,10 @@ export class DockerRuntime implements Runtime {
       sockets,
       confines,
       limits = {},
-    }: Omit<BeginSpec, 'log'> & Pick<ContainerSpec, 'user' | 'log' | 'sockets'>,
+    }: Pick<BeginSpec, 'confines' | 'limits'> & Pick<ContainerSpec, 'user' | 'log' | 'sockets'>,
   ): Promise<string> {
     const { engine, machine, first, network } = this.#options;
-    const { repository, tag, archive } = this.#frame;
+    const { repository, tag } = this.#frame;
     const body = describeContainer(
       {
         ...{
@@ -172,7 +200,7 @@ export class DockerRuntime implements Runtime {
     } catch (error) {
       if (!(error instanceof EngineError) || error.status !== 404) throw error;
       // It is the first container, or somebody has removed the image.
-      await engine.import(repository, tag, await archive());
+      await engine.import(repository, tag, await this.#frame.archive());
       return create();
     }
   }
@@ -191,11 +219,13 @@ export class DockerRuntime implements Runtime {
         encodeHead({ umask: confines?.umask ?? 0o077, log: HANDED.log, socket, cwd, command, environment }),
       );
       const said = await attached.ready(READY_MS);
-      const facts = await engine.inspect(id);
-      if (said !== undefined || facts === undefined) throw notReady(spec, said ?? '', facts);
+      if (said !== undefined) throw notReady(spec, said, await engine.inspect(id));
       const address =
         sockets === undefined ? undefined : { socket: await this.#takeSocket(join(sockets, SOCKET), mark) };
+      attached.go();
       attached.unref();
+      const facts = await engine.inspect(id);
+      if (facts === undefined) throw notReady(spec, '', facts);
       const cage: ProcessCage = {
         kind: 'container',
         ownUser: confines?.uid !== undefined,
@@ -209,13 +239,14 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  /** Moves a socket out of the container's reach, which could put anything else in its place. @returns where it is then */
+  /** Moves a socket out of reach of the app, which could put anything else in its place. @returns where it is then */
   async #takeSocket(opened: string, mark: string): Promise<string> {
     const path = this.#socketOf(mark);
     await mkdir(this.#options.sockets, { recursive: true, mode: 0o700 });
     await rename(opened, path);
-    if ((await lstat(path)).isSocket()) return path;
-    throw new Refusal('unavailable', 'app-not-started', 'The container did not open its socket.');
+    // Nothing of the app's has run yet, so it is empty. What is mounted from it can hold nothing any more.
+    await rmdir(dirname(opened));
+    return path;
   }
 
   async #find({ runtime, mark }: InstanceRecord): Promise<ContainerFacts | undefined> {

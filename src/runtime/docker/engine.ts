@@ -121,6 +121,10 @@ export class Engine {
     );
   }
 
+  async hasNetwork(name: string): Promise<boolean> {
+    return (await unlessMissing(this.#send({ method: 'GET', path: `/networks/${name}` }))) !== undefined;
+  }
+
   async update(id: string, resources: object): Promise<void> {
     await this.#send({ method: 'POST', path: `/containers/${id}/update`, body: resources });
   }
@@ -182,7 +186,7 @@ export class Engine {
     const asked = request({
       socketPath: this.socket,
       method,
-      path: `${api === '' ? '' : `/v${api}`}${path}${query ? `?${new URLSearchParams(query)}` : ''}`,
+      path: `${api === '' ? '' : `/v${api}`}${path}${query ? `?${new URLSearchParams(query).toString()}` : ''}`,
       headers: { host: 'docker', ...headers },
       agent: false,
       ...(signal && { signal }),
