@@ -130,7 +130,20 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     await page.close();
   });
 
-  it('refuses a push while Docker does not answer, in one line, and goes on serving', async () => {
+  it('keeps containers and open pages when the server is replaced', async () => {
+    const page = await open(2);
+    const before = containers();
+    const answer = await host.send('POST', '/server/reload', { wait_seconds: 1 });
+    expect(await answer.text(), host.output).toContain('"reloaded":true');
+    expect(containers()).toEqual(before);
+    expect(page.isOpen).toBe(true);
+    await page.run();
+    expect(page.text('text:')).toBe('two');
+    await page.close();
+    expect((await open(2)).text('text:')).toBe('two');
+  });
+
+  it('refuses a push while Docker does not answer, in one line, and keeps serving', async () => {
     await rename(docker.socket, `${docker.socket}.away`);
     try {
       await project.commit(showing('text:three'), 'three');

@@ -34,7 +34,7 @@ export class Attached {
 
   constructor(stream: Duplex) {
     this.#stream = stream;
-    // It may end before it has heard its order: its end tells more than the broken pipe.
+    // It may end before it has read its order: its end tells more than the broken pipe.
     stream.on('error', () => undefined);
   }
 

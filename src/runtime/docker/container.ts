@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SocketAddress } from '../../lib/address.js';
-import type { Address } from '../../lib/address.js';
+import type { Address, SocketAddress } from '../../lib/address.js';
 import { becomeLog } from '../draft-log.js';
 import { exitWithin } from '../exit-code.js';
 import { ControlGroup } from '../process/control-groups.js';
@@ -27,7 +26,7 @@ export interface ContainerParts {
   record: InstanceRecord;
   environment?: Readonly<Record<string, string>>;
   address: SocketAddress | undefined;
-  /** Where it hears its order; nothing where it has heard it. */
+  /** Where it is given its order; nothing where it has one. */
   attached?: Attached;
   /** The place of its log where that is to become the log that its order names. */
   draft?: string | undefined;
@@ -141,7 +140,7 @@ export class Container implements Instance {
     done.abort();
   }
 
-  /** Docker may be started anew meanwhile, and leave containers running. */
+  /** Docker may be restarted meanwhile, and leave containers running. */
   async #end(): Promise<Exit> {
     const { signal } = this.#watch;
     for (;;) {

@@ -25,7 +25,7 @@ it('a head is its length and its parts, which may hold anything but zeros', () =
   expect(text.split('\0')).toEqual(['63', '/log', '', '/é', '2', 'python', 'a b', 'A=x=1\n', 'B=']);
 });
 
-it('hears that the first step is done, however the bytes arrive', async () => {
+it('knows when the first step is done, however the bytes arrive', async () => {
   const { stream, attached } = connection();
   const ready = attached.ready(10_000);
   for (const byte of frame('ready\n')) stream.push(Buffer.from([byte]));
