@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,6 +29,8 @@ export interface Docker {
   lacks: string;
   /** The path of its socket. */
   socket: string;
+  /** Ends and starts it again, as an update of it does. */
+  restart: () => Promise<void>;
   /** A server in a container as Docker makes them unless told, but with the machine's network. */
   options: () => Promise<HostOptions>;
 }
@@ -42,6 +44,7 @@ export async function startDocker(network: 'host' | 'own' = 'host'): Promise<Doc
   const lacking = (lacks: string): Docker => ({
     lacks,
     socket: '/nowhere/docker.sock',
+    restart: () => Promise.reject(new Error('there is no Docker')),
     options: () => Promise.reject(new Error('there is no Docker')),
   });
   if (process.getuid?.() !== 0) return lacking('needs root');
@@ -50,11 +53,17 @@ export async function startDocker(network: 'host' | 'own' = 'host'): Promise<Doc
   const folder = await scratch('docker-');
   const socket = join(folder, 'docker.sock');
   const url = `unix://${socket}`;
-  if (!(await startDaemon(folder, url, network))) return lacking('needs a machine on which dockerd starts');
+  const daemon = new Daemon(folder, url, network);
+  endWithFile(() => daemon.end());
+  if (!(await daemon.start())) return lacking('needs a machine on which dockerd starts');
   let imported: Promise<void> | undefined;
   return {
     lacks: '',
     socket,
+    restart: async () => {
+      await daemon.stop();
+      if (!(await daemon.start())) throw new Error('dockerd did not start again');
+    },
     options: async () => {
       await (imported ??= importImage(folder, url));
       return inContainer(url);
@@ -74,35 +83,56 @@ async function isInstalled(program: string): Promise<boolean> {
   return false;
 }
 
-/** @returns false where it does not start */
-async function startDaemon(folder: string, socket: string, where: 'host' | 'own'): Promise<boolean> {
-  const places = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word) =>
-    word.startsWith('-') ? word : join(folder, word),
-  );
-  const network = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
-  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder };
-  const begin = where === 'own' ? ['unshare', '--net', 'dockerd'] : ['dockerd', '--bridge=none'];
-  const [command = '', ...args] = [...begin, ...places, '--host', socket, ...network];
-  const child = spawn(command, args, { env, stdio: 'ignore' });
-  const exited = once(child, 'exit');
-  endWithFile(async () => {
-    child.kill();
-    await exited;
+/** A dockerd with a folder of its own. */
+class Daemon {
+  readonly #folder: string;
+  readonly #url: string;
+  readonly #where: 'host' | 'own';
+  #child: ChildProcess | undefined;
+  #exited: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: string, url: string, where: 'host' | 'own') {
+    this.#folder = folder;
+    this.#url = url;
+    this.#where = where;
+  }
+
+  /** @returns false where it does not start */
+  async start(): Promise<boolean> {
+    const places = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word) =>
+      word.startsWith('-') ? word : join(this.#folder, word),
+    );
+    const network = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'];
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: this.#folder };
+    const begin = this.#where === 'own' ? ['unshare', '--net', 'dockerd'] : ['dockerd', '--bridge=none'];
+    const [command = '', ...args] = [...begin, ...places, '--host', this.#url, ...network];
+    const child = spawn(command, args, { env, stdio: 'ignore' });
+    this.#child = child;
+    this.#exited = once(child, 'exit');
+    const answers = (): Promise<boolean> =>
+      run('docker', ['--host', this.#url, 'version']).then(
+        () => true,
+        () => false,
+      );
+    try {
+      return await until('dockerd answers', async () => child.exitCode !== null || (await answers()), 30_000).then(
+        () => child.exitCode === null,
+      );
+    } catch {
+      return false; // It takes too long.
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#child?.kill();
+    await this.#exited;
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
     // It leaves the namespace of the machine's network mounted.
     const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
-    for (const place of mounts.reverse().filter((one) => isWithin(one, folder))) await run('umount', [place]);
-  });
-  const answers = (): Promise<boolean> =>
-    run('docker', ['--host', socket, 'version']).then(
-      () => true,
-      () => false,
-    );
-  try {
-    return await until('dockerd answers', async () => child.exitCode !== null || (await answers()), 30_000).then(
-      () => child.exitCode === null,
-    );
-  } catch {
-    return false; // It takes too long.
+    for (const place of mounts.reverse().filter((one) => isWithin(one, this.#folder))) await run('umount', [place]);
   }
 }
 

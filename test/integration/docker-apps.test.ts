@@ -1,16 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { LABELS } from '../../src/runtime/docker/engine.js';
+import { asUser } from '../helpers/as-user.js';
 import { startDocker } from '../helpers/container.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { fixture, pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 
-// Says what it can see and do, from within.
-const CURIOUS = `
+/** A user of a server that is not root. */
+const USER = 10_001;
+
+/** Says what it can see and do, from within. @param data the server's data folder */
+const curious = (data: string): string => `
 import os
 import streamlit as st
 
@@ -25,7 +29,7 @@ status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in
 st.text("status:" + " ".join(status[name].split()[0] for name in ("CapBnd", "NoNewPrivs", "Seccomp")))
 st.text("user:" + str(os.getuid()))
 st.text("write:" + " ".join(str(may_write(folder)) for folder in (os.environ["STREAMLIT_HOST_STORAGE"], "/tmp", ".", "/usr", "/")))
-st.text("others:" + str(sorted(name for name in os.listdir(DATA) if name not in ("apps", "environments", "run"))))
+st.text("others:" + str(sorted(name for name in os.listdir(${JSON.stringify(data)}) if name not in ("apps", "environments", "run"))))
 st.text("secret:" + os.environ["STREAMLIT_HOST_APP"])
 `;
 
@@ -48,7 +52,7 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     host = await startHost({ env });
     project = await Project.create({
       ...textApp('text:one'),
-      'app.py': CURIOUS.replace('DATA', JSON.stringify(host.data)),
+      'app.py': curious(host.data),
     });
     await pushLive(project, host, 'boxed');
   });
@@ -64,8 +68,8 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     )
       .stdout.split('\n')
       .filter(Boolean);
-  const open = async (release: number): Promise<StreamlitClient> => {
-    const client = await StreamlitClient.connect(`${host.url}/apps/boxed/`, { path: `/apps/boxed/~${release}` });
+  const open = async (release: number, at = host): Promise<StreamlitClient> => {
+    const client = await StreamlitClient.connect(`${at.url}/apps/boxed/`, { path: `/apps/boxed/~${release}` });
     await client.run();
     return client;
   };
@@ -170,6 +174,37 @@ describe.skipIf(docker.lacks !== '')(`a server that runs apps in containers (${d
     );
     expect((await open(2)).text('text:')).toBe('two');
     await until('the others have ended', () => containers().every((one) => /\/boxed\/[12]\//.test(one)));
+  });
+
+  it('starts an app again after Docker was restarted', async () => {
+    const before = containers();
+    await docker.restart();
+    await until('the app runs again', async () => {
+      const { state, restarts } = await host.app('boxed');
+      return state === 'running' && restarts === 1;
+    });
+    expect(containers().filter((one) => before.includes(one))).toEqual([]);
+    expect((await open(2)).text('text:')).toBe('two');
+  });
+
+  it('needs rights on the socket, and runs apps as its own user where it is not root', async () => {
+    const { data = '', env: own, under = [] } = await asUser(USER);
+    const options = { data, under, env: { ...own, ...env } };
+    await chmod(dirname(docker.socket), 0o711);
+    await expect(startHost(options)).rejects.toThrow(
+      `The server may not use Docker's socket, ${docker.socket}. Add its user to the group "docker"`,
+    );
+    await chmod(docker.socket, 0o666);
+    const other = await startHost(options);
+    await pushLive(await Project.create({ ...textApp(''), 'app.py': curious(data) }), other, 'boxed');
+    expect((await other.app('boxed')).cage).toMatchObject({ kind: 'container', own_user: false });
+    const page = await open(1, other);
+    expect(page.text('status:')).toBe('0000000000000000 1 2');
+    expect(page.text('user:')).toBe(String(USER));
+    expect(page.text('write:')).toBe('True True False False False');
+    expect(page.text('others:')).toBe('[]');
+    await page.close();
+    await other.stop();
   });
 
   it('keeps containers that run when the runtime is changed, and ends them with the apps', async () => {

@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { DockerRuntime } from '../../src/runtime/docker/docker-runtime.js';
+import type { Duplex } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { DockerRuntime, type DockerRuntimeOptions } from '../../src/runtime/docker/docker-runtime.js';
 import { Engine, LABELS } from '../../src/runtime/docker/engine.js';
 import { homeOf } from '../../src/runtime/process/cage/bubblewrap.js';
 import { readMachine } from '../../src/runtime/process/cage/machine.js';
 import { Ports } from '../../src/runtime/process/ports.js';
 import type { InstanceRecord } from '../../src/runtime/runtime.js';
 import { startDocker } from '../helpers/container.js';
+import { scratch } from '../helpers/ends.js';
 import { ROOT } from '../helpers/host.js';
 import { portRange } from '../helpers/ports.js';
 import { runtimeContract } from '../helpers/runtime-contract.js';
@@ -27,14 +30,63 @@ function idOf({ mark }: InstanceRecord): string {
   return docker('ps', '--quiet', '--filter', `label=${LABELS.mark}=${mark}`).stdout.trim();
 }
 
+/** An engine whose connections to the stdin of containers can be cut, as they are when the server is killed. */
+class Severable extends Engine {
+  readonly #streams: Duplex[] = [];
+
+  override async attach(id: string): Promise<Duplex> {
+    const stream = await super.attach(id);
+    this.#streams.push(stream);
+    return stream;
+  }
+
+  cut(): void {
+    for (const stream of this.#streams) stream.destroy();
+  }
+}
+
+function make(mark: string, data: string, changes: Partial<DockerRuntimeOptions> = {}): DockerRuntime {
+  return new DockerRuntime({
+    ...{ engine, mark, data, tmp: data, sockets: data, ports: new Ports(portRange(10)), network: 'host', machine },
+    first: join(ROOT, 'python/container.py'),
+    ...changes,
+  });
+}
+
+describe.skipIf(lacks !== '')('Docker', () => {
+  it('ends an instance without an order when the server is gone', async () => {
+    const severable = new Severable(socket);
+    const data = await scratch('runtime-');
+    const instance = await make('severed', data, { engine: severable }).begin({
+      app: 'demo',
+      release: 1,
+      command: [process.execPath, '-e', 'process.stdin.resume().on("end", () => process.exit(3))'],
+      cwd: '/',
+      environment: {},
+    });
+    expect(instance.running).toBe(true);
+    severable.cut();
+    expect(await instance.ended).toEqual({ code: 3, signal: null });
+    await instance.end(0);
+    expect(docker('ps', '--all', '--quiet', '--filter', `label=${LABELS.mark}=${instance.record.mark}`).stdout).toBe(
+      '',
+    );
+  });
+
+  it('is refused where it lacks the network of the containers', async () => {
+    const data = await scratch('runtime-');
+    await expect(make('try', data).tryOut()).resolves.toBeUndefined();
+    await expect(make('try', data, { network: 'nowhere' }).tryOut()).rejects.toThrow(
+      'Docker has no network "nowhere". Create it with "docker network create nowhere"',
+    );
+    expect(docker('ps', '--all', '--quiet').stdout).toBe('');
+  });
+});
+
 runtimeContract({
   name: 'docker',
   lacks,
-  make: (mark, data) =>
-    new DockerRuntime({
-      ...{ engine, mark, data, tmp: data, sockets: data, ports: new Ports(portRange(10)), network: 'host', machine },
-      first: join(ROOT, 'python/container.py'),
-    }),
+  make,
   interpreter: [process.execPath],
   confines: (folder) => ({
     python: '/usr/bin/python3',

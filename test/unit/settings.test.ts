@@ -59,6 +59,29 @@ describe('the settings', () => {
     });
   });
 
+  it('choose what runs apps', () => {
+    expect(readConfig({}, '/work')).toMatchObject({
+      runtime: 'process',
+      docker: { socket: '/var/run/docker.sock', network: 'bridge' },
+    });
+    const chosen = {
+      STREAMLIT_HOST_RUNTIME: 'docker',
+      STREAMLIT_HOST_DOCKER_SOCKET: 'docker.sock',
+      STREAMLIT_HOST_DOCKER_NETWORK: 'host',
+    };
+    expect(readConfig(chosen, '/work')).toMatchObject({
+      runtime: 'docker',
+      docker: { socket: '/work/docker.sock', network: 'host' },
+    });
+    expect(() => readConfig({ STREAMLIT_HOST_RUNTIME: 'podman' }, '/work')).toThrow(
+      'STREAMLIT_HOST_RUNTIME must be process or docker (found podman).',
+    );
+    // The network of another container would be that app's.
+    expect(() => readConfig({ STREAMLIT_HOST_DOCKER_NETWORK: 'container:x' }, '/work')).toThrow(
+      'STREAMLIT_HOST_DOCKER_NETWORK must be the name of a Docker network',
+    );
+  });
+
   it('name what apps may ask of their cage, and nothing in or around the data folder', () => {
     const read = (folders: string, devices = 'gpu:/dev/fuse') =>
       readConfig(
