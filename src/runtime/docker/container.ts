@@ -4,7 +4,15 @@ import type { Address, SocketAddress } from '../../lib/address.js';
 import { becomeLog } from '../draft-log.js';
 import { exitWithin } from '../exit-code.js';
 import { ControlGroup } from '../process/control-groups.js';
-import { descendantOf, isRunning, listeningPorts, listensOn, startTimeOf } from '../process/proc.js';
+import {
+  descendantOf,
+  isInGroup,
+  isRunning,
+  listeningPorts,
+  listensOn,
+  startTimeOf,
+  type ProcessIdentity,
+} from '../process/proc.js';
 import type { Exit, Instance, InstanceRecord, Limits, Order, Usage } from '../runtime.js';
 import type { Attached } from './attached.js';
 import { resourcesOf } from './container-spec.js';
@@ -41,8 +49,8 @@ export class Container implements Instance {
   readonly ended: Promise<Exit>;
   readonly #engine: Engine;
   readonly #id: string;
-  /** Its first process, as this machine sees it. */
-  readonly #first: { pid: number; startTime: string | undefined };
+  /** Its first process; undefined where the server cannot see it. */
+  readonly #first: ProcessIdentity | undefined;
   readonly #group: ControlGroup | undefined;
   readonly #attached: Attached | undefined;
   readonly #draft: string | undefined;
@@ -58,9 +66,8 @@ export class Container implements Instance {
     this.address = address;
     this.#engine = engine;
     this.#id = facts.Id;
-    const { Pid: pid } = facts.State;
-    this.#first = { pid, startTime: startTimeOf(pid) };
-    this.#group = ControlGroup.of(pid);
+    this.#first = firstOf(facts);
+    this.#group = this.#first && ControlGroup.of(this.#first.pid);
     this.#attached = attached;
     this.#draft = draft;
     this.#limits = limits;
@@ -68,8 +75,7 @@ export class Container implements Instance {
   }
 
   get running(): boolean {
-    const { pid, startTime } = this.#first;
-    return !this.#over && (startTime === undefined || isRunning({ pid, startTime }));
+    return !this.#over && (this.#first === undefined || isRunning(this.#first));
   }
 
   /** What cannot be set now, such as less memory than it has, is watched instead. */
@@ -129,7 +135,7 @@ export class Container implements Instance {
 
   /** The process that the command is: the child of what Docker puts around it. */
   #main(): Promise<number | undefined> {
-    return this.running ? descendantOf(this.#first.pid, 1) : Promise.resolve(undefined);
+    return this.#first !== undefined && this.running ? descendantOf(this.#first.pid, 1) : Promise.resolve(undefined);
   }
 
   async #within(limitMs: number): Promise<void> {
@@ -169,4 +175,10 @@ export class Container implements Instance {
     }
     return facts?.State.OOMKilled === true ? { ...exit, outOfMemory: true } : exit;
   }
+}
+
+/** The number is one of Docker's: where the server sees other processes than Docker does, it may be any process's. */
+function firstOf({ Id: id, State: { Pid: pid } }: ContainerFacts): ProcessIdentity | undefined {
+  const startTime = isInGroup(pid, id) ? startTimeOf(pid) : undefined;
+  return startTime === undefined ? undefined : { pid, startTime };
 }

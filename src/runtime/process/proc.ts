@@ -43,6 +43,17 @@ export function unlessAbsent(error: unknown): string {
   throw error;
 }
 
+/** True where a process is in a control group whose path has the name. Of another machine, or out of sight, it is not. */
+export function isInGroup(pid: number, name: string): boolean {
+  let groups: string;
+  try {
+    groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  } catch (error) {
+    groups = unlessAbsent(error);
+  }
+  return groups.includes(name);
+}
+
 /** This very process. */
 export function ownIdentity(): ProcessIdentity {
   return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };

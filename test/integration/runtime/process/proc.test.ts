@@ -1,11 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { endMarked, findMarked, MARK } from '../../../../src/runtime/process/marked.js';
 import { endGroup } from '../../../../src/runtime/process/group.js';
 import {
   holderOf,
+  isInGroup,
   isRunning,
   listeningPorts,
   listensOn,
@@ -51,6 +53,13 @@ test('a process is identified by its pid and start time together', () => {
   expect(isRunning(own)).toBe(true);
   expect(isRunning({ ...own, startTime: `${own.startTime}0` })).toBe(false);
   expect(startTimeOf(2 ** 22 + 1)).toBeUndefined();
+});
+
+test('a process is known by its control group, and one that does not run is in none', async () => {
+  const groups = (await readFile('/proc/self/cgroup', 'utf8')).trim();
+  expect(isInGroup(process.pid, groups)).toBe(true);
+  expect(isInGroup(process.pid, `${groups}-another`)).toBe(false);
+  expect(isInGroup(2 ** 22 + 1, '/')).toBe(false);
 });
 
 test('a name with brackets and spaces does not hide the start time', async () => {
