@@ -1,3 +1,5 @@
+import type { AlertsView, DrainsView, PlotView, RangeView, ReleaseMetricsView, TileView } from './machine-views.js';
+import type { AccountForm, AccountView, AuditEntryView, SessionView, TokensView } from './people-views.js';
 import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
 import type { Links } from './links.js';
@@ -30,94 +32,11 @@ export interface Notice {
   text: string;
 }
 
-/** The tokens of an account or an app, and the form for a new one. */
-export interface TokensView {
-  /** Where the forms are sent to. */
-  action: string;
-  list: {
-    id: string;
-    name: string;
-    hint: string;
-    scope: string;
-    apps: string;
-    expires: string;
-    used: TimeView | undefined;
-  }[];
-  /** The token that was just made: it is shown once. */
-  made: { name: string; secret: string } | undefined;
-  personal: boolean;
-  scopes: { name: string; chosen: boolean }[];
-  name: string;
-  apps: string;
-  days: string;
-  most: number;
-  error: string | undefined;
-  field: string | undefined;
-}
-
-/** A form about an account. */
-interface AccountForm {
-  /** The link that was just made: it is shown once. */
-  link: { title: string; url: string; email: string } | undefined;
-  /** What was typed, and why it was refused. */
-  email: string;
-  name: string;
-  groups: string;
-  admin: boolean;
-  error: string | undefined;
-  field: string | undefined;
-}
-
-/** An account, as the console shows it. */
-export interface AccountView {
-  id: string;
-  title: string;
-  email: string;
-  href: string;
-  groups: string[];
-  admin: boolean;
-  disabled: boolean;
-  /** True until its person has chosen a password. */
-  invited: boolean;
-  /** False for who logs in with a provider alone. */
-  hasPassword: boolean;
-  lastLogin: TimeView | undefined;
-  /** True for the account of the person who looks. */
-  self: boolean;
-}
-
 /** What an app's pages share: its head, and which tab is the current one. */
 interface AppPage {
   app: AppView;
   tab: 'overview' | 'logs' | 'metrics' | 'errors' | 'alerts' | 'deploys' | 'files' | 'config' | 'settings' | 'access';
   notice: Notice | undefined;
-}
-
-/** A range of time that can be chosen. */
-export interface RangeView {
-  name: string;
-  href: string;
-  current: boolean;
-}
-
-/** A figure with a name. */
-export interface TileView {
-  label: string;
-  value: string;
-  /** A few words more; empty for none. */
-  note: string;
-  bad: boolean;
-}
-
-/** A plot, as SVG and as a table; the browser replaces it with one from the API. */
-export interface PlotView {
-  title: string;
-  unit: string;
-  /** The names of its lines in the API's answer, separated by spaces. */
-  fields: string;
-  names: { name: string; tone: number }[];
-  svg: string;
-  rows: { time: string; cells: string[] }[];
 }
 
 /** A link that a page shows once, after it was made. */
@@ -130,31 +49,6 @@ export interface Made {
   hint: string;
 }
 
-/** A session of a browser. */
-export interface SessionView {
-  id: string;
-  title: string;
-  from: string;
-  /** The provider that it was begun with; empty for none. */
-  provider: string;
-  used: TimeView;
-  /** True for the one that asks. */
-  current: boolean;
-}
-
-/** An entry of the audit log. */
-export interface AuditEntryView {
-  at: TimeView;
-  who: string;
-  door: string;
-  from: string;
-  what: string;
-  app: string;
-  about: string;
-  result: string;
-  bad: boolean;
-}
-
 /** What the pages with plots share. */
 interface PlotsPage {
   ranges: RangeView[];
@@ -164,74 +58,6 @@ interface PlotsPage {
   source: string;
   /** The steps of the plots, in s. */
   step: number;
-}
-
-/** Where the output of apps is sent. */
-export interface DrainsView {
-  /** Where the forms are sent to. */
-  action: string;
-  mayChange: boolean;
-  /** Of the machine: of all apps. */
-  machine: boolean;
-  anywhere: boolean;
-  list: { id: string; address: string; state: string; bad: boolean }[];
-  address: string;
-  error: string | undefined;
-}
-
-/** What is wrong, and where alerts are sent. */
-export interface AlertsView {
-  /** Where the forms are sent to. */
-  action: string;
-  /** Of the machine: with those of all apps. */
-  machine: boolean;
-  mayChange: boolean;
-  problems: { title: string; app: string; text: string; since: TimeView }[];
-  destinations: {
-    id: string;
-    kind: string;
-    title: string;
-    address: string;
-    rules: string;
-    /** The last message to it; undefined where there was none. */
-    last: { text: string; bad: boolean; time: TimeView } | undefined;
-  }[];
-  deliveries: {
-    title: string;
-    lines: string[];
-    destination: string;
-    state: string;
-    bad: boolean;
-    note: string;
-    time: TimeView;
-  }[];
-  /** The webhook that was just added: its secret is shown once. */
-  made: { title: string; secret: string } | undefined;
-  kinds: { name: string; title: string; chosen: boolean }[];
-  rules: { name: string; title: string; chosen: boolean }[];
-  name: string;
-  address: string;
-  mails: boolean;
-  /** True where the person may add destinations in private networks. */
-  anywhere: boolean;
-  error: string | undefined;
-  field: string | undefined;
-}
-
-/** The figures of a release. */
-export interface ReleaseMetricsView {
-  number: number;
-  href: string;
-  ran: string;
-  cpu: string;
-  memory: string;
-  highest: string;
-  requests: string;
-  failed: string;
-  median: string;
-  p95: string;
-  restarts: number;
-  exceptions: number;
 }
 
 /** What the log viewer shows and where its next lines come from. */

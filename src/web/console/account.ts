@@ -6,7 +6,7 @@ import { presentTime } from '../numbers.js';
 import { attempt, type Page } from './page.js';
 import { presentAccount } from './people.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
-import type { SessionView } from '../page-models.js';
+import type { SessionView } from '../people-views.js';
 import type { AddRoute } from './route.js';
 
 /** One's own account: name, password and tokens. */

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../domain/access/audit.js';
 import { findEntries } from '../api/audit.js';
 import { presentTime } from '../numbers.js';
-import type { AuditEntryView } from '../page-models.js';
+import type { AuditEntryView } from '../people-views.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
 

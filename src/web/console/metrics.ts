@@ -5,7 +5,7 @@ import { presentSummary as presentStates } from '../presenters.js';
 import { drawPlot, formatValue, tableOf, type Line, type Plot, type PlotMark, type Unit } from '../plot.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
-import type { PlotView, RangeView, ReleaseMetricsView, TileView } from '../page-models.js';
+import type { PlotView, RangeView, ReleaseMetricsView, TileView } from '../machine-views.js';
 
 /** What was measured of an app, and of the machine. */
 export function metricsRoutes(add: AddRoute): void {

@@ -4,7 +4,8 @@ import type { Refusal } from '../../errors.js';
 import type { NewLink } from '../../store/users.js';
 import { about, told } from '../audited.js';
 import { presentTime } from '../numbers.js';
-import type { AccountView, Made } from '../page-models.js';
+import type { Made } from '../page-models.js';
+import type { AccountView } from '../people-views.js';
 import { attempt, refused, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 

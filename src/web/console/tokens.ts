@@ -3,7 +3,7 @@ import { DAYS, type Token } from '../../domain/access/tokens.js';
 import { Refusal } from '../../errors.js';
 import type { NewToken } from '../../host/tokens.js';
 import { presentTime } from '../numbers.js';
-import type { TokensView } from '../page-models.js';
+import type { TokensView } from '../people-views.js';
 import type { Page } from './page.js';
 
 /** A form about tokens that was sent: what it made, or why it was refused. */

@@ -12,7 +12,9 @@ import { drawPlot, drawSpark } from '../../../src/web/plot.js';
 import { presentTime } from '../../../src/web/numbers.js';
 import { presentApp, presentFiles } from '../../../src/web/presenters.js';
 import { PublicFiles } from '../../../src/web/public.js';
-import type { AlertsView, DrainsView, GatewayPage, LogView, Pages, TokensView } from '../../../src/web/page-models.js';
+import type { GatewayPage, LogView, Pages } from '../../../src/web/page-models.js';
+import type { AlertsView, DrainsView } from '../../../src/web/machine-views.js';
+import type { TokensView } from '../../../src/web/people-views.js';
 import { Views } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
