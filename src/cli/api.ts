@@ -5,7 +5,7 @@ import { kindOf, unreachable, usage } from './failures.js';
 import { readText, send } from './http.js';
 import { nearest } from './nearest.js';
 import type { Target } from './where.js';
-import type { AppAnswer, DeployAnswer, OverviewAnswer, ProblemAnswer } from '../web/api/schemas.js';
+import type { AppAnswer, DeployAnswer, OverviewAnswer, ProblemAnswer } from '../web/api/answers.js';
 
 /**
  * An app as the API returns it, with only the fields that the command line reads, so that older and newer servers and

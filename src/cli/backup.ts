@@ -3,7 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../errors.js';
-import type { BackupAnswer } from '../web/api/schemas.js';
+import type { BackupAnswer } from '../web/api/answers.js';
 import type { Context } from './context.js';
 import { unreachable, usage } from './failures.js';
 

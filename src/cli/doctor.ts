@@ -1,5 +1,5 @@
 import { Refusal } from '../errors.js';
-import type { ChecksAnswer } from '../web/api/schemas.js';
+import type { ChecksAnswer } from '../web/api/answers.js';
 import type { Context } from './context.js';
 import { harmless, pad } from './text.js';
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Context } from './context.js';
 import { tell } from './refresh.js';
-import type { RefreshedAnswer } from '../web/api/schemas.js';
+import type { RefreshedAnswer } from '../web/api/answers.js';
 
 /** Imports another installation. @param path its folder or its config.json */
 export async function importFrom(cli: Context, path: string): Promise<void> {

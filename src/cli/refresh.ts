@@ -1,7 +1,7 @@
 import { Refusal } from '../errors.js';
 import type { Context } from './context.js';
 import { tableLines, type Colour, type Column } from './output.js';
-import type { RefreshedAnswer } from '../web/api/schemas.js';
+import type { RefreshedAnswer } from '../web/api/answers.js';
 
 type AppOutcome = RefreshedAnswer['apps'][number];
 

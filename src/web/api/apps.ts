@@ -11,7 +11,8 @@ import { codes } from './codes.js';
 import { jsonReader } from './json.js';
 import { paginate, presentApp, presentFor, presentDeploy, presentPreviews } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, appStates, bodies, formFiles, params, parseInput, queries, type ChangedAnswer } from './schemas.js';
+import { answers, type ChangedAnswer } from './answers.js';
+import { appStates, bodies, formFiles, params, parseInput, queries } from './schemas.js';
 
 /** The calls that make, change, run and remove apps. */
 export function appRoutes(api: ApiContext): Route[] {

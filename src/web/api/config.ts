@@ -12,7 +12,8 @@ import { noteRevealed } from '../revealed.js';
 import { codes } from './codes.js';
 import { presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, params, parseInput, type DeployAnswer } from './schemas.js';
+import { answers, type DeployAnswer } from './answers.js';
+import { params, parseInput } from './schemas.js';
 
 /** The most that is read of a body, in bytes: what may be set, with room for the quoting of JSON. */
 const MAX_BODY = 4 * SECRETS_BYTES;

@@ -4,7 +4,8 @@ import { codes } from './codes.js';
 import { jsonReader } from './json.js';
 import { presentApp, presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, bodies, params } from './schemas.js';
+import { answers } from './answers.js';
+import { bodies, params } from './schemas.js';
 
 /** The calls about apps that run in place, of which config.json tells. */
 export function controllerRoutes(api: ApiContext): Route[] {

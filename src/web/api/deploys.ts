@@ -10,7 +10,8 @@ import { codes } from './codes.js';
 import { jsonReader } from './json.js';
 import { paginate, presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, bodies, params, queries } from './schemas.js';
+import { answers } from './answers.js';
+import { bodies, params, queries } from './schemas.js';
 
 const names = z.object({
   added: z.array(z.string()),

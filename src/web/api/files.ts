@@ -13,7 +13,8 @@ import { withBody } from '../upload/receive.js';
 import { codes } from './codes.js';
 import { presentDeploy } from './present.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, conditions, known, params, queries, type DeployAnswer } from './schemas.js';
+import { answers, type DeployAnswer } from './answers.js';
+import { conditions, known, params, queries } from './schemas.js';
 
 /** The largest file (bytes) that can be edited this way. */
 const MAX_FILE = 5_000_000;

@@ -12,7 +12,8 @@ import { codes } from './codes.js';
 import { releaseOf } from './deploys.js';
 import { followLog, pathOf, type Source } from './follow-log.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, params, queries, resume } from './schemas.js';
+import { answers } from './answers.js';
+import { params, queries, resume } from './schemas.js';
 
 type Query = z.infer<typeof queries.logs>;
 

@@ -2,7 +2,7 @@ import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteaso
 import { z } from 'zod';
 import { codesOf } from './codes.js';
 import type { Route } from './route.js';
-import { answers } from './schemas.js';
+import { answers } from './answers.js';
 
 /** An OpenAPI 3.1 document, as the generator makes it. */
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;

@@ -6,7 +6,7 @@ import type { Release } from '../../domain/app/release.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Principal } from '../../domain/access/principal.js';
 import type { Links } from '../links.js';
-import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './schemas.js';
+import type { AppAnswer, DeployAnswer, PreviewsAnswer } from './answers.js';
 
 /** Resident memory, in bytes, of what carries the mark and what that started; undefined where it cannot be told. */
 export type MemoryOf = (mark: string) => number | undefined;

@@ -24,7 +24,8 @@ import { signedIn } from '../auth.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
-import { parseInput, type ChecksAnswer } from './schemas.js';
+import { type ChecksAnswer } from './answers.js';
+import { parseInput } from './schemas.js';
 
 /** What the calls of the API work with. */
 export interface ApiContext {

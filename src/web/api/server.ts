@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { answers, bodies } from './schemas.js';
+import { answers } from './answers.js';
+import { bodies } from './schemas.js';
 
 /** The calls about the server itself. */
 export function serverRoutes(api: ApiContext): Route[] {

@@ -6,7 +6,7 @@ import { formOf } from '../../../src/cli/form.js';
 import { browsers } from '../../../src/cli/open.js';
 import { idFromName } from '../../../src/domain/app/app.js';
 import { Refusal } from '../../../src/errors.js';
-import type { AppAnswer, ChangedAnswer, DeployAnswer } from '../../../src/web/api/schemas.js';
+import type { AppAnswer, ChangedAnswer, DeployAnswer } from '../../../src/web/api/answers.js';
 
 it('the fields that the client reads are fields of the API, as the compiler checks', () => {
   const app = (answer: AppAnswer): App => answer;
