@@ -4,11 +4,10 @@ import { Socket } from 'node:net';
 import { appState, isKnown, type App, type AppState } from '../domain/app/app.js';
 import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
-import { plain, type Absent } from './absent.js';
+import { plain } from './absent.js';
+import { Entrance, framing, type Admission, type EntranceOptions } from './entrance.js';
 import { Forwarder } from './forward.js';
 import type { Identity } from '../domain/access/identity.js';
-import type { Pass } from '../domain/access/pass.js';
-import type { Principal } from '../domain/access/principal.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { cleanRequest, dropCredentials } from './headers.js';
 import { isNavigation, releaseCookie, releaseFromCookie, releaseFromReferer, type AppPages } from './pages.js';
@@ -23,13 +22,11 @@ const HOLD_MS = 60_000;
 /** How long another request waits for it, in ms. */
 const HOLD_REQUEST_MS = 30_000;
 
-export interface GatewayOptions {
+export interface GatewayOptions extends EntranceOptions {
   apps: AppStore;
   routes: RouteTable;
   pages: AppPages;
   files: StaticFiles;
-  /** The public URL's path; empty if it has none. */
-  basePath: string;
   /** Returns the public URL of the apps. */
   publicBase: () => string;
   /** Returns the visitor of a request. */
@@ -44,14 +41,6 @@ export interface GatewayOptions {
   admit: (cookie: string | undefined, app: App) => Admission;
   /** Called with who asks for an app, and whether they may open it. */
   asked?: (request: IncomingMessage, app: App, admission: Admission) => void;
-  /** Returns the URL of the page that asks for a login or the app's password; undefined where that is not seen here. */
-  loginUrl: (next: string, app: App) => string | undefined;
-  /** Returns the cookie for a browser that comes by a share link; undefined where the link does not work. */
-  share?: (code: string, app: App) => string | undefined;
-  /** Returns the URL of the page that says so. */
-  endedUrl?: (app: App) => string | undefined;
-  /** Answers if no app can. */
-  absent: Absent;
   /** Counts requests and open pages. */
   traffic?: Traffic;
   /** Passes on what waited for an app when another server took over. */
@@ -63,21 +52,6 @@ export interface GatewayOptions {
 export interface Again {
   again(request: IncomingMessage, response: ServerResponse): void;
   upgradeAgain(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
-
-/** Whether a browser may open an app. */
-export interface Admission {
-  may: boolean;
-  /** Who it is logged in as, also with the admin token, which is nobody in particular. */
-  by: Principal | undefined;
-  /** Who apps are told that this is. */
-  identity: Identity | undefined;
-  /** True where the password of the app would open it. */
-  asksPassword?: boolean;
-  /** Why it may without a role. */
-  pass?: Pass | undefined;
-  /** The origins whose pages may frame it; undefined where all may. */
-  frames?: readonly string[] | undefined;
 }
 
 /** A parsed request for an app. */
@@ -94,9 +68,11 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #forwarder = new Forwarder();
   readonly #open = new OpenConnections();
+  readonly #entrance: Entrance;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#entrance = new Entrance(options);
   }
 
   /** Answers one request. @param query with its "?", or empty */
@@ -113,8 +89,8 @@ export class Gateway {
     const navigates = isNavigation(request, asked.rest);
     // Visitors open it by a page, a WebSocket or the agent API.
     if (navigates || isAgentApi(asked.rest) || !admission.may) this.#options.asked?.(request, app, admission);
-    if (this.#byShareLink(request, response, app, asked, query, admission)) return;
-    if (!admission.may) return this.#turnAway(request, response, app, asked, query, admission);
+    if (this.#entrance.byShareLink(request, response, { app, asked, query, admission })) return;
+    if (!admission.may) return this.#entrance.turnAway(request, response, { app, asked, query, admission });
     const to = { ...asked, identity: admission.identity };
     if (isPrivate(to.rest)) return plain(response, 404, 'Not found.\n');
     const moved = movedTo(request, to);
@@ -149,48 +125,6 @@ export class Gateway {
       this.#options.log('a request failed', { app: to.id, error: String(error) });
       response.destroy();
     });
-  }
-
-  /** Sends a browser to the login page and back; to somebody who is logged in and may not open it, there is no such app. */
-  #turnAway(
-    request: IncomingMessage,
-    response: ServerResponse,
-    app: App,
-    { id, rest }: AppRequest,
-    query: string,
-    { by, asksPassword }: Admission,
-  ): void {
-    if (by !== undefined && asksPassword !== true) return this.#options.absent.answer(request, response, undefined);
-    request.resume();
-    const headers = { 'cache-control': 'no-store' };
-    const login = isNavigation(request, rest) ? this.#options.loginUrl(`/apps/${id}${rest}${query}`, app) : undefined;
-    if (login === undefined) return plain(response, 401, 'Log in to open this app.\n', headers);
-    response.writeHead(302, { ...headers, location: login }).end();
-  }
-
-  /** Gives a browser that comes by a share link what opens the app, and takes the code out of its address. @returns whether it did */
-  #byShareLink(
-    request: IncomingMessage,
-    response: ServerResponse,
-    app: App,
-    { id, rest }: AppRequest,
-    query: string,
-    { may }: Admission,
-  ): boolean {
-    const [, code] = SHARE_CODE.exec(query) ?? [];
-    if (code === undefined || !isNavigation(request, rest)) return false;
-    const cookie = this.#options.share?.(code, app);
-    if (cookie === undefined && may) return false;
-    const left = query.replace(SHARE_CODE, '').replace(/[?&]$/, '');
-    const location =
-      cookie === undefined
-        ? this.#options.endedUrl?.(app)
-        : `${this.#options.basePath}/apps/${id}${rest || '/'}${left}`;
-    if (location === undefined) return false;
-    request.resume();
-    const headers = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', location };
-    response.writeHead(303, cookie === undefined ? headers : { ...headers, 'set-cookie': cookie }).end();
-    return true;
   }
 
   /** Answers a request for one of Streamlit's own files. */
@@ -455,16 +389,6 @@ function movedTo(request: IncomingMessage, { release, rest }: AppRequest): strin
   if (rest !== '' || (request.method !== 'GET' && request.method !== 'HEAD')) return undefined;
   return release === undefined ? '/' : `/~${release}/`;
 }
-
-/** Who may frame a page: its own origin and those that are named, or everybody where none need be. */
-function framing({ frames }: Admission): Record<string, string> {
-  return frames === undefined
-    ? {}
-    : { 'content-security-policy': `frame-ancestors ${["'self'", ...frames].join(' ')}` };
-}
-
-/** The code of a share link in a query. */
-const SHARE_CODE = /(?<=^\?|&)_share=([\w-]{32})(?:&|$)/;
 
 /** States that will soon be "running". */
 const WORTH_WAITING: ReadonlySet<AppState> = new Set<AppState>(['starting', 'running', 'sleeping']);
