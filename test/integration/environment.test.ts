@@ -89,7 +89,8 @@ build_editable = build_wheel
 const LOCAL = 'streamlit @ file:./stand-in\nsix==1.17.0\n';
 
 function python(environment: { python: string }, code: string): string {
-  return execFileSync(environment.python, ['-c', code], { encoding: 'utf8', cwd: '/' }).trim();
+  // Looking at it must not compile it.
+  return execFileSync(environment.python, ['-B', '-c', code], { encoding: 'utf8', cwd: '/' }).trim();
 }
 
 /** Everything that is left of work in progress. */
