@@ -226,6 +226,7 @@ export const refusalCodes = [
   'token-app-missing',
   'token-ended',
   'token-name-invalid',
+  'token-not-login',
   'token-not-found',
   'token-wrong',
   'tokens-too-many',

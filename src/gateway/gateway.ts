@@ -15,7 +15,7 @@ import type { RouteTable } from './routes.js';
 import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
 import type { Traffic } from './traffic.js';
-import { OpenConnections, type OpenedBy } from './watch.js';
+import { isSafely, OpenConnections, type OpenedBy } from './watch.js';
 
 /** How long an upgrade waits for a process to start, in ms. */
 const HOLD_MS = 60_000;
@@ -340,7 +340,7 @@ export class Gateway {
     const { apps, admit } = this.#options;
     return visitors.map(({ app, cookie }) => {
       const found = apps.find(app);
-      return found === undefined || admit(cookie, found).may;
+      return found === undefined || isSafely(() => admit(cookie, found).may);
     });
   }
 

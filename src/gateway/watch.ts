@@ -26,7 +26,10 @@ export class OpenConnections {
   watch(one: Writable, may: () => boolean, by: OpenedBy): void {
     if (one.destroyed) return;
     this.#open.set(one, { may, by });
-    this.#timer ??= setInterval(() => void this.#look(), EVERY_MS).unref();
+    this.#timer ??= setInterval(() => {
+      // Whoever could not be asked is asked again.
+      this.#look().catch(() => undefined);
+    }, EVERY_MS).unref();
     one.once('close', () => {
       this.#open.delete(one);
       if (this.#open.size > 0) return;
@@ -42,7 +45,7 @@ export class OpenConnections {
 
   async #look(): Promise<void> {
     if (this.#ask === undefined) {
-      for (const [one, { may }] of this.#open) if (!may()) one.destroy();
+      for (const [one, { may }] of this.#open) if (!isSafely(may)) one.destroy();
       return;
     }
     if (this.#asking) return;
@@ -50,5 +53,14 @@ export class OpenConnections {
     const all = [...this.#open];
     const answers = await this.#ask(all.map(([, { by }]) => by)).finally(() => (this.#asking = false));
     for (const [place, [one]] of all.entries()) if (answers[place] === false) one.destroy();
+  }
+}
+
+/** What cannot be answered is a no: one that cannot be judged must not keep the others from it. */
+export function isSafely(may: () => boolean): boolean {
+  try {
+    return may();
+  } catch {
+    return false;
   }
 }

@@ -2,7 +2,7 @@ import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
 import type { Audit } from '../host/audit.js';
 import type { People } from '../host/people.js';
-import { adminToken, authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
+import { adminToken, authenticate, isWhole, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { browserOf } from '../domain/access/browser.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -194,7 +194,7 @@ export async function beginSession(
   audit.login({ who: owner, from: ctx.ip, what: `log in${by}` }, 'ok');
 }
 
-/** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts */
+/** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts, Refusal `token-not-login` */
 async function ownerOf(
   ctx: Context,
   access: Access,
@@ -202,7 +202,15 @@ async function ownerOf(
 ): Promise<SessionOwner | undefined> {
   const owner = 'token' in by ? access.check(by.token) : access.sessions.useCode(by.code);
   if (owner === undefined) await slowDown(ctx, access);
+  // A session may do all that its person may, and would outlive the token.
+  if (owner !== undefined && 'kind' in owner && !isWhole(owner)) throw notForLogin();
   return owner;
+}
+
+/** What is said to the holder of a token that is for scripts alone. */
+export function notForLogin(): Refusal {
+  const sentence = 'This token is for scripts and git. Log in with your email address and password.';
+  return new Refusal('forbidden', 'token-not-login', sentence);
 }
 
 /**

@@ -62,6 +62,9 @@ export interface Login {
   refuse: (ctx: Context, next: string, refusal: Refusal) => void;
 }
 
+/** Why a token that is one of ours logs nobody in. */
+const TOKEN_CODES: readonly string[] = ['token-not-login', 'token-ended'];
+
 /** The ways into the console and out of it: the login page, the one-use links, and the button "Log out". */
 export function loginRoutes(options: LoginOptions): Login {
   const { access, base, people } = options;
@@ -95,7 +98,13 @@ export function loginRoutes(options: LoginOptions): Login {
         : typeof password === 'string'
           ? { email: typed, password }
           : undefined;
-    if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
+    try {
+      if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
+    } catch (error) {
+      if (!(error instanceof Refusal) || !TOKEN_CODES.includes(error.code)) throw error;
+      access.audit.login({ who: undefined, from: ctx.ip, what: 'log in' }, 'refused');
+      return show(ctx, { next, error: error.message, failed: 'token' });
+    }
     const who = people.list().find((one) => 'password' in (proof ?? {}) && one.email === typed.trim().toLowerCase());
     const known = who && { name: who.email, account: who.id };
     access.audit.login({ who: known, from: ctx.ip, what: 'log in' }, 'refused');

@@ -409,8 +409,14 @@ export const MUTATIONS = [
   [
     'unit/web/people',
     'web/api/server.ts',
-    'api.sessions.makeCode(signedIn(ctx).principal)',
+    'api.sessions.makeCode(principal)',
     "api.sessions.makeCode({ name: 'admin', ...(signedIn(ctx) === undefined ? { account: '' } : {}) })",
+  ],
+  [
+    'unit/web/auth',
+    'web/auth.ts',
+    "if (owner !== undefined && 'kind' in owner && !isWhole(owner)) throw notForLogin();",
+    '',
   ],
   [
     'unit/domain/access/attempts unit/gateway/connections',
@@ -423,8 +429,8 @@ export const MUTATIONS = [
   [
     'integration/visitors',
     'gateway/gateway.ts',
-    'if (!admission.may) return this.#turnAway(request, response, app, asked, query, admission);',
-    'void this.#turnAway;',
+    'if (!admission.may) return this.#entrance.turnAway(request, response, { app, asked, query, admission });',
+    '',
   ],
   [
     'integration/visitors',

@@ -79,16 +79,19 @@ export function passwordPass(app: string, hash: string, until: number): string {
  * @param values what it keeps @param app the id that is visited @param guarded the app, of a preview its own one
  */
 export function passFor(values: readonly string[], app: string, guarded: Guarded, now: number): Pass | undefined {
-  for (const value of values) {
-    const [kind, first = ''] = value.split('.');
-    const share = kind === 's' ? findShare(guarded, first, now) : undefined;
-    if (share !== undefined) return { who: `share link ${share.name}`, embed: share.embed };
-    if (kind !== 'p' || guarded.opens !== 'password' || guarded.visitPassword === undefined) continue;
-    const until = Number(first);
-    const right = until > now && isSame(value, passwordPass(app, guarded.visitPassword, until));
-    if (right) return { who: 'password', embed: false };
-  }
-  return undefined;
+  const passes = values.flatMap((value) => passIn(value, app, guarded, now) ?? []);
+  // A browser may keep several of one app: in a frame, the one that may be there counts.
+  return passes.find(({ embed }) => embed) ?? passes[0];
+}
+
+function passIn(value: string, app: string, guarded: Guarded, now: number): Pass | undefined {
+  const [kind, first = ''] = value.split('.');
+  const share = kind === 's' ? findShare(guarded, first, now) : undefined;
+  if (share !== undefined) return { who: `share link ${share.name}`, embed: share.embed };
+  if (kind !== 'p' || guarded.opens !== 'password' || guarded.visitPassword === undefined) return undefined;
+  const until = Number(first);
+  const right = until > now && isSame(value, passwordPass(app, guarded.visitPassword, until));
+  return right ? { who: 'password', embed: false } : undefined;
 }
 
 /** Returns the name of a share link, trimmed. @throws Refusal `share-name-invalid` */
@@ -116,8 +119,9 @@ export function parseFrames(texts: readonly string[]): string[] {
   });
 }
 
+/** Of their hashes, since two texts of one length may differ in bytes, which `timingSafeEqual` does not compare. */
 function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+  return timingSafeEqual(Buffer.from(hashOf(a)), Buffer.from(hashOf(b)));
 }
 
 function hashOf(code: string): string {

@@ -34,6 +34,11 @@ export function system(name = 'streamlit-host'): Principal {
   return { kind: 'system', name, admin: true };
 }
 
+/** Returns whether somebody may do all that they ever may: a token of a person or an app is for less, and for a time. */
+export function isWhole({ limits, deploys }: Principal): boolean {
+  return limits === undefined && deploys === undefined;
+}
+
 /** Who a token belongs to; undefined where it is nobody's. Takes the same time for every token. */
 export type CheckToken = (token: string) => Principal | undefined;
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { z } from 'zod';
-import { signedIn } from '../auth.js';
+import { isWhole } from '../../domain/access/principal.js';
+import { notForLogin, signedIn } from '../auth.js';
 import { jsonReader } from './json.js';
 import { route, type ApiContext, type Route } from './route.js';
 import { answers } from './answers.js';
@@ -134,7 +135,9 @@ export function serverRoutes(api: ApiContext): Route[] {
         },
       },
       async handle(ctx) {
-        const { code, expiresAt } = api.sessions.makeCode(signedIn(ctx).principal);
+        const { principal } = signedIn(ctx);
+        if (!isWhole(principal)) throw notForLogin();
+        const { code, expiresAt } = api.sessions.makeCode(principal);
         ctx.status = 201;
         ctx.body = { url: `${api.publicBase()}/console/login?code=${code}`, expires_at: expiresAt.toISOString() };
       },

@@ -20,6 +20,18 @@ test('a socket is closed within a second once its visitor may not have it, and n
   expect([mine.destroyed, other.destroyed]).toEqual([true, false]);
 });
 
+test('a visitor who cannot be judged loses the page, and nobody else does', () => {
+  const open = new OpenConnections();
+  const [broken, other] = [new PassThrough(), new PassThrough()];
+  const fail = (): boolean => {
+    throw new Error('a cookie that nobody expected');
+  };
+  open.watch(broken, fail, BY);
+  open.watch(other, () => true, BY);
+  vi.advanceTimersByTime(1_000);
+  expect([broken.destroyed, other.destroyed]).toEqual([true, false]);
+});
+
 test('nothing is looked at once all are closed', async () => {
   const open = new OpenConnections();
   const socket = new PassThrough();

@@ -56,6 +56,15 @@ test('sessions are listed by their account, and each can be ended there', async 
   expect(sessions.list('one')).toEqual([]);
 });
 
+test('a session that a deploy token began in an earlier version is over', async () => {
+  const sessions = await open();
+  const id = await sessions.begin({ name: 'admin' });
+  const stored = JSON.parse(await readFile(file, 'utf8')) as { sessions: { name: string }[] };
+  for (const session of stored.sessions) session.name = 'CI (deploy token)';
+  await writeFile(file, JSON.stringify(stored));
+  expect((await open()).find(id)).toBeUndefined();
+});
+
 test('a session that was ended stays ended after a restart', async () => {
   const sessions = await open();
   const [mine, other] = [await sessions.begin({ name: 'admin' }), await sessions.begin({ name: 'admin' })];

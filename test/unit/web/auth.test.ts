@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { get, type ClientRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Middleware } from 'koa';
+import { adminToken } from '../../../src/domain/access/principal.js';
+import { newApp } from '../../../src/domain/app/app.js';
 import { demandProof, signedIn } from '../../../src/web/auth.js';
 import { formToken } from '../../../src/web/form-token.js';
 import { ask, SLOW_MS, startWeb, TOKEN, type TestWeb } from './support.js';
@@ -355,6 +357,28 @@ describe('the login', () => {
     expect((await post({ token: 'wrong' })).status).toBe(429);
     expect(performance.now() - begun).toBeGreaterThan(SLOW_MS * 0.9);
     expect((await post({ token: TOKEN })).status).toBe(303);
+  });
+
+  test('is not for tokens of apps and people, which are for less and for a time', async () => {
+    web.apps.put(newApp('shop', 'Shop', new Date(0)));
+    const { account } = await web.people.add(
+      { email: 'ada@example.com', password: 'correct horse' },
+      adminToken('token'),
+    );
+    const forApp = await web.tokens.makeForApp('shop', { name: 'CI' });
+    const personal = await web.tokens.make(account.id, { name: 'Laptop', scope: 'manage' });
+    for (const { secret } of [forApp, personal]) {
+      const answer = await post({ token: secret });
+      expect([answer.status, answer.headers['set-cookie']]).toEqual([401, undefined]);
+      expect(answer.text).toContain('This token is for scripts and git.');
+      const link = await ask(`${web.url}/api/login-links`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${secret}` },
+      });
+      expect(link.status).toBe(403);
+    }
+    expect(web.sessions.list(undefined)).toHaveLength(1);
+    await expect(web.sessions.begin({ name: 'CI (deploy token)' })).rejects.toThrow('no account');
   });
 
   test("ends the browser's previous session, even a planted one", async () => {

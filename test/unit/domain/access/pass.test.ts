@@ -22,6 +22,16 @@ describe('a password that opened an app', () => {
       expect(passFor([forged], 'shop', app, NOW), forged).toBeUndefined();
   });
 
+  test('is compared with whatever a browser sends', () => {
+    expect(passFor([`${pass.slice(0, -1)}\xff`, `${pass.slice(0, -1)}\u{1f600}`], 'shop', app, NOW)).toBeUndefined();
+  });
+
+  test('does not hide a share link that may be framed', () => {
+    const { share, code } = newShare({ name: 'Wiki', embed: true, expiresAt: NOW + 1 }, 'ada', NOW);
+    const found = passFor([pass, sharePass(code)], 'shop', { ...app, shares: [share] }, NOW);
+    expect(found).toEqual({ who: 'share link Wiki', embed: true });
+  });
+
   test('is found among what other apps have planted', () => {
     expect(passFor(['p.1.x', 's.y', pass], 'shop', app, NOW)).toBeDefined();
   });
