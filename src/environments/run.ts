@@ -126,7 +126,8 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
     const within = giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order).then(() =>
       descendantOf(pid, caged.around),
     );
-    void within.then((inner) => lower(inner, rank));
+    // Where it cannot be found now, such as for want of files, it runs as it is.
+    within.then((inner) => lower(inner, rank)).catch(() => undefined);
   }
   if (pid === undefined)
     throw await cannotStart(
@@ -142,7 +143,10 @@ export async function runCommand(command: Command): Promise<{ ms: number }> {
   let ending: Promise<void> | undefined;
   const end = (why: FailureReason): void => {
     reason ??= why;
-    ending ??= endCaged({ pid }, caged?.around ?? 0, graceMs);
+    ending ??= endCaged({ pid }, caged?.around ?? 0, graceMs).catch(() => {
+      // Nothing can be looked up now, such as for want of files: all of it is ended at once.
+      child.kill('SIGKILL');
+    });
   };
   const abort = (): void => end('aborted');
   signal?.addEventListener('abort', abort);

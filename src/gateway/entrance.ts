@@ -78,7 +78,7 @@ export class Entrance {
     if (code === undefined || !isNavigation(request, rest)) return false;
     const cookie = this.#options.share?.(code, app);
     if (cookie === undefined && may) return false;
-    const left = query.replace(SHARE_CODE, '').replace(/[?&]$/, '');
+    const left = withoutShare(query);
     const location =
       cookie === undefined
         ? this.#options.endedUrl?.(app)
@@ -89,6 +89,11 @@ export class Entrance {
     response.writeHead(303, cookie === undefined ? headers : { ...headers, 'set-cookie': cookie }).end();
     return true;
   }
+}
+
+/** A query without the code of a share link: an app must not see it. */
+export function withoutShare(query: string): string {
+  return SHARE_CODE.test(query) ? query.replace(SHARE_CODE, '').replace(/[?&]$/, '') : query;
 }
 
 /** Who may frame a page: its own origin and those that are named, or everybody where none need be. */

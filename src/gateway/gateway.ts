@@ -5,7 +5,7 @@ import { appState, isKnown, type App, type AppState } from '../domain/app/app.js
 import { isAgentApi, isOwnOrigin, isPrivate, plainRest } from '../domain/app/route.js';
 import type { AppStore } from '../store/apps.js';
 import { plain } from './absent.js';
-import { Entrance, framing, type Admission, type EntranceOptions } from './entrance.js';
+import { Entrance, framing, withoutShare, type Admission, type EntranceOptions } from './entrance.js';
 import { Forwarder } from './forward.js';
 import type { Identity } from '../domain/access/identity.js';
 import type { Visitor } from '../domain/access/visitor.js';
@@ -368,7 +368,7 @@ export class Gateway {
     dropCredentials(request, logsIn);
     cleanRequest(request, { address, proto, also: [...appHeaders, ...own], identity: to.identity });
     const appPath = `${this.#options.basePath}/apps/${to.id}`;
-    request.url = `${appPath}${to.rest}${query}`;
+    request.url = `${appPath}${to.rest}${withoutShare(query)}`;
     return appPath;
   }
 

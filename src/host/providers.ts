@@ -9,6 +9,9 @@ const LIMIT_MS = 10_000;
 /** How long (ms) it is remembered where a provider has what. */
 const REMEMBERED_MS = 10 * 60_000;
 
+/** How long (ms) it is remembered that one could not be asked. */
+const FAILED_MS = 2_000;
+
 /** The most characters of what a provider says that are logged. */
 const MAX_DETAIL = 300;
 
@@ -36,7 +39,7 @@ export class Providers {
   readonly #options: ProvidersOptions;
   readonly #limitMs: number;
   readonly #now: () => number;
-  readonly #found = new Map<string, { metadata: client.ServerMetadata; at: number }>();
+  readonly #found = new Map<string, { metadata: Promise<client.ServerMetadata>; until: number }>();
 
   constructor(options: ProvidersOptions) {
     this.#options = options;
@@ -139,14 +142,26 @@ export class Providers {
 
   async #discover(provider: Provider): Promise<client.ServerMetadata> {
     const found = this.#found.get(provider.id);
-    if (found !== undefined && this.#now() - found.at < REMEMBERED_MS) return found.metadata;
+    if (found !== undefined && this.#now() < found.until) return found.metadata;
+    // All logins that begin at once ask once, also where nobody answers: anybody can begin some.
+    const asked = { metadata: this.#look(provider), until: Number.POSITIVE_INFINITY };
+    this.#found.set(provider.id, asked);
+    try {
+      const metadata = await asked.metadata;
+      asked.until = this.#now() + REMEMBERED_MS;
+      return metadata;
+    } catch (error) {
+      asked.until = this.#now() + FAILED_MS;
+      throw error;
+    }
+  }
+
+  async #look(provider: Provider): Promise<client.ServerMetadata> {
     const config = await client.discovery(new URL(provider.issuer), provider.clientId, undefined, client.None(), {
       timeout: this.#limitMs / 1_000,
       execute: isPlain(provider) ? [client.allowInsecureRequests] : [],
     });
-    const metadata = { ...config.serverMetadata() };
-    this.#found.set(provider.id, { metadata, at: this.#now() });
-    return metadata;
+    return { ...config.serverMetadata() };
   }
 
   async #ask<T>(provider: Provider, work: () => Promise<T>): Promise<T> {

@@ -393,8 +393,10 @@ export class AppProcess {
         this.#set('crashed');
         this.#scheduleStart();
       } else {
-        // It runs but does not serve: end it, which counts as a crash.
-        await this.#instance?.end(GRACE_MS);
+        // It runs but does not serve: end it, which counts as a crash. What cannot be ended now is found by the next health check.
+        await this.#instance
+          ?.end(GRACE_MS)
+          .catch((failure: unknown) => this.#say(`not ended: ${asClause(messageOf(failure))}`));
       }
     }
   }

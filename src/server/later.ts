@@ -79,9 +79,16 @@ export class Later {
     this.#logger.info('The disk is writable again.');
   }
 
-  async close(): Promise<void> {
+  /** Gives up what is missing: whoever takes over begins it by itself. */
+  async forget(): Promise<void> {
+    this.#steps.length = 0;
     clearInterval(this.#timer);
+    this.#timer = undefined;
     await this.#trying;
+  }
+
+  async close(): Promise<void> {
+    await this.forget();
   }
 }
 

@@ -158,6 +158,8 @@ export class Life implements Heir {
     this.#closing.abort();
     const { logger } = this.#options;
     const ends = [
+      // What a full disk has postponed, the next server begins by itself.
+      () => this.#options.later.forget(),
       () => this.#alerts.close(),
       () => this.#drains.close(),
       () => this.#measuring.close(),

@@ -198,7 +198,8 @@ export class Sessions {
     const hash = hashOf(id);
     if (!this.#sessions.delete(hash)) return;
     this.#ends.emit(hash);
-    await this.#save();
+    // On a full disk somebody may log in to make room, and a browser's earlier session ends with that.
+    await this.#save().catch((error: unknown) => this.#cannotWrite(error));
   }
 
   /** The open sessions of an account, or of the admin token, the last used first. */

@@ -120,7 +120,7 @@ async function request(
 }
 
 function python(made: { python: string }, code: string): string {
-  return execFileSync(made.python, ['-c', code], { encoding: 'utf8', cwd: '/' }).trim();
+  return execFileSync(made.python, ['-B', '-c', code], { encoding: 'utf8', cwd: '/' }).trim();
 }
 
 /** Files of a project with its lock, as uv itself makes it. */

@@ -1,3 +1,4 @@
+import { parseFrames } from '../../domain/access/pass.js';
 import { z } from 'zod';
 import { openings } from '../../domain/access/openings.js';
 import { SHARE, type Share } from '../../domain/access/pass.js';
@@ -120,8 +121,10 @@ export function accessRoutes(api: ApiContext): Route[] {
           const sentence = '"password" needs "opens": "password".';
           throw new Refusal('invalid', 'field-invalid', sentence, { field: 'password' });
         }
-        if (origins !== undefined) await access.frame(id, origins);
+        // The first may be refused; what is changed is all or nothing.
+        const frames = origins === undefined ? undefined : parseFrames(origins);
         if (wanted !== undefined) await access.open(id, wanted, password);
+        if (frames !== undefined) await access.frame(id, frames);
         ctx.body = presentAll(input.params.id);
       },
     }),
