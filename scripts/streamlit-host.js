@@ -19,7 +19,9 @@ if (lack !== undefined) {
   console.error(`streamlit-host: ${lack}`);
   process.exit(1);
 }
-if (!existsSync(cli)) {
+// After an update, the server must not share a process with modules of the version before, which the command line has loaded.
+const updates = process.argv[2] === 'start' && existsSync(join(checkout, 'src'));
+if (!existsSync(cli) || updates) {
   // Standard output is the command's own.
   await withSetUp(({ setUp }) => setUp({ tools: false, say: (line) => console.error(line) }));
 }

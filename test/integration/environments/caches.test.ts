@@ -98,7 +98,9 @@ async function build(environments: Environments, text: string, files: Record<str
   await writeFiles(sourceDir, { ...files, 'requirements.txt': text });
   const dependencies = { file: 'requirements.txt', text };
   const made = await environments.ensure({ dependencies, sourceDir, localKey: text, onLine: () => undefined });
-  return execFileSync(made.python, ['-B', '-c', 'import streamlit; print(streamlit.value)'], { encoding: 'utf8' }).trim();
+  return execFileSync(made.python, ['-B', '-c', 'import streamlit; print(streamlit.value)'], {
+    encoding: 'utf8',
+  }).trim();
 }
 
 /** A package that changes, as it is built, every copy of the other one that it finds: in caches and in environments. */
