@@ -120,7 +120,7 @@ export class Alerts {
   /**
    * Adds a destination.
    * @param by who adds it @param anywhere true where it may be in a private network
-   * @throws Refusal `preview-alerts`, `mail-not-set`, `destination-address-invalid`, `destinations-too-many`, those of the vault
+   * @throws Refusal `preview-alerts`, `mail-not-set`, those of the vault and of `Destinations.add`
    */
   async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
     if (this.#options.apps.find(owner)?.preview !== undefined)

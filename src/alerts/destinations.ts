@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { emailOf } from '../domain/access/email.js';
 import { Refusal } from '../errors.js';
 import { parseUrl } from '../lib/parse-url.js';
+import { fitsHeader } from '../lib/reach.js';
 import { newEntryId, SealedList } from '../store/sealed-list.js';
 import type { Vault } from '../store/vault.js';
 import { kinds, type Kind } from './formats.js';
@@ -61,11 +62,15 @@ export class Destinations {
   /**
    * Adds one. A webhook is given a secret, by which its receiver knows that messages come from here.
    * @param by who adds it @param anywhere true where it may be in a private network
-   * @throws Refusal `destination-address-invalid`, `destinations-too-many`, those of the vault
+   * @throws Refusal `destination-address-invalid`, `destination-secret-invalid`, `destinations-too-many`, those of the vault
    */
   async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
     const address = addressOf(input.kind, input.address.trim(), anywhere);
     const secret = input.kind === 'webhook' ? newSecret() : input.secret?.trim();
+    if (secret !== undefined && !fitsHeader(secret)) {
+      const sentence = 'Enter a secret of letters, digits and symbols, without spaces.';
+      throw new Refusal('invalid', 'destination-secret-invalid', sentence, { field: 'secret' });
+    }
     const added: Destination = {
       ...{ id: newEntryId(), kind: input.kind, name: input.name?.trim() ?? '', address, anywhere },
       ...(secret === undefined || secret === '' ? {} : { secret }),

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { parseUrl } from '../lib/parse-url.js';
+import { fitsHeader } from '../lib/reach.js';
 import { replaceFile } from '../lib/replace-file.js';
 import type { AppStore } from '../store/apps.js';
 import { newEntryId, SealedList } from '../store/sealed-list.js';
@@ -44,7 +45,6 @@ export interface DrainsOptions extends Omit<RunLogsOptions, 'apps'> {
   offsets: string;
   /** Where the settings say that all lines go to. */
   more?: readonly Sink[];
-  warn: (facts: object, text: string) => void;
 }
 
 /** Sends what apps print to where people want it: each drain of an app gets its lines, each of the machine those of all apps. */
@@ -108,9 +108,13 @@ export class Drains {
   /**
    * Adds a drain, which gets what is printed from now on.
    * @param by who adds it @param anywhere true where it may be in a private network
-   * @throws Refusal `drain-address-invalid`, `drains-too-many`, those of the vault
+   * @throws Refusal `drain-address-invalid`, `drain-token-invalid`, `drains-too-many`, those of the vault
    */
   async add(owner: string, { address, token }: NewDrain, by: string, anywhere: boolean): Promise<DrainEntry> {
+    if (token !== undefined && !fitsHeader(token)) {
+      const sentence = 'Enter a token of letters, digits and symbols, without spaces.';
+      throw new Refusal('invalid', 'drain-token-invalid', sentence, { field: 'token' });
+    }
     const entry: DrainEntry = {
       ...{ id: newEntryId(), address: addressOf(address.trim(), anywhere), anywhere },
       ...(token === undefined || token === '' ? {} : { token }),

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.js';
 import { LogTail } from '../logs/log-tail.js';
 import { LineSplitter } from '../logs/lines.js';
 import type { AppStore } from '../store/apps.js';
@@ -12,6 +13,8 @@ export interface RunLogsOptions {
   paths: Pick<Paths, 'runLog'>;
   /** Hides an app's values. @throws Error where they cannot be read */
   mask: (app: string) => Promise<(text: string) => string>;
+  /** Says which log cannot be read, once until it can be again. */
+  warn: (facts: object, text: string) => void;
   now?: () => number;
 }
 
@@ -25,6 +28,8 @@ export class RunLogs {
   readonly #options: RunLogsOptions;
   readonly #now: () => number;
   readonly #logs = new Map<string, Watched>();
+  /** The logs that could not be read the last time, by `<app>/<release>`. */
+  readonly #unreadable = new Set<string>();
 
   constructor(options: RunLogsOptions) {
     this.#options = options;
@@ -36,9 +41,15 @@ export class RunLogs {
     for (const { id, live, processes } of this.#options.apps.list()) {
       if (!wants(id)) continue;
       for (const release of new Set([...processes.map((one) => one.release), ...(live === null ? [] : [live])])) {
+        const key = `${id}/${release}`;
         const tail = new LogTail(this.#options.paths.runLog(id, release));
-        tail.offset = Math.min(tail.size, from[`${id}/${release}`] ?? tail.size);
-        this.#logs.set(`${id}/${release}`, { tail, splitter: new LineSplitter() });
+        try {
+          tail.offset = Math.min(tail.size, from[key] ?? tail.size);
+        } catch (error) {
+          this.#tell(key, error);
+          tail.offset = from[key] ?? 0;
+        }
+        this.#logs.set(key, { tail, splitter: new LineSplitter() });
       }
     }
   }
@@ -54,11 +65,25 @@ export class RunLogs {
     for (const { id, live, processes } of this.#options.apps.list()) {
       if (!wants(id)) continue;
       for (const release of new Set([...processes.map((one) => one.release), ...(live === null ? [] : [live])])) {
-        seen.add(`${id}/${release}`);
-        await this.#lookAt(id, release, found);
+        const key = `${id}/${release}`;
+        seen.add(key);
+        try {
+          await this.#lookAt(id, release, found);
+          this.#unreadable.delete(key);
+        } catch (error) {
+          // The logs of other apps are read all the same.
+          this.#tell(key, error);
+        }
       }
     }
     for (const key of this.#logs.keys()) if (!seen.has(key)) this.#logs.delete(key);
+    for (const key of this.#unreadable) if (!seen.has(key)) this.#unreadable.delete(key);
+  }
+
+  #tell(log: string, error: unknown): void {
+    if (this.#unreadable.has(log)) return;
+    this.#unreadable.add(log);
+    this.#options.warn({ log, error: messageOf(error) }, 'The log of an app cannot be read for its drains.');
   }
 
   async #lookAt(app: string, release: number, found: (app: string, lines: LogLine[]) => void): Promise<void> {

@@ -87,13 +87,16 @@ export function syslogFrame({ app, release, at, text }: LogLine, host: string): 
 /** Sends lines to syslog over a connection that stays open. */
 class SyslogSink implements Sink {
   readonly #options: SinkOptions;
+  /** Connecting or connected. */
   #socket: Socket | undefined;
+  #closed = false;
 
   constructor(options: SinkOptions) {
     this.#options = options;
   }
 
   async send(batch: Batch): Promise<void> {
+    if (this.#closed) throw new Unreached('It was removed.');
     const host =
       hostname()
         .replace(/[^\x21-\x7e]/g, '')
@@ -105,7 +108,7 @@ class SyslogSink implements Sink {
     await new Promise<void>((settle, reject) => {
       const failed = (error?: Error): void => {
         ended();
-        this.close();
+        this.#drop();
         reject(unreached(error ?? new Error('closed')));
       };
       const late = setTimeout(() => failed(new DOMException('', 'TimeoutError')), LIMIT_MS);
@@ -124,6 +127,11 @@ class SyslogSink implements Sink {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#socket?.destroy();
     this.#socket = undefined;
   }
@@ -141,20 +149,20 @@ class SyslogSink implements Sink {
       const socket = secure
         ? connectTls({ ...options, ...(isIP(host) === 0 ? { servername: host } : {}) })
         : connectTcp(options);
+      this.#socket = socket;
       const late = setTimeout(() => socket.destroy(new DOMException('', 'TimeoutError')), LIMIT_MS);
-      socket.once('error', (error: Error) => {
+      const failed = (error?: Error): void => {
         clearTimeout(late);
-        reject(unreached(error));
-      });
+        if (this.#socket === socket) this.#socket = undefined;
+        reject(unreached(error ?? new Error('closed')));
+      };
+      // Closed without an error where the drain is removed meanwhile.
+      socket.once('error', failed).once('close', () => failed());
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         clearTimeout(late);
-        this.#socket = socket;
         // What the other end says is not read, and its end is seen by the next batch at the latest.
         socket.resume();
         socket.on('error', () => undefined);
-        socket.on('close', () => {
-          if (this.#socket === socket) this.#socket = undefined;
-        });
         socket.setKeepAlive(true, 60_000);
         settle(socket);
       });

@@ -27,6 +27,11 @@ export function isPublic(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === 'unicast';
 }
 
+/** Returns whether a secret can be sent in a header, as one word: of visible ASCII characters alone, or empty. */
+export function fitsHeader(secret: string): boolean {
+  return /^[\x21-\x7e]*$/.test(secret);
+}
+
 /**
  * Sends a request and returns the status and the beginning of the answer. Redirects are not followed.
  * @param anywhere false where only public addresses may be reached, which is checked when the connection is made: a name may mean
@@ -47,7 +52,7 @@ export async function post(
     signal: AbortSignal.timeout(limitMs),
     ...(anywhere ? {} : { lookup: publicLookup }),
   };
-  return new Promise((settle, reject) => {
+  return new Promise<{ status: number; body: string }>((settle, reject) => {
     const asked = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, options, (answer) => {
       const parts: Buffer[] = [];
       let size = 0;
@@ -61,10 +66,13 @@ export async function post(
         if (size >= MAX_ANSWER) done();
       });
       answer.on('end', done);
-      answer.on('error', (error) => reject(unreached(error)));
+      answer.on('error', reject);
     });
-    asked.on('error', (error) => reject(unreached(error)));
+    asked.on('error', reject);
     asked.end(body);
+  }).catch((error: unknown) => {
+    // Also where the request could not even be made, such as with a header that Node refuses.
+    throw unreached(error instanceof Error ? error : new Error(String(error)));
   });
 }
 
@@ -92,6 +100,7 @@ export function unreached(error: Error): Unreached {
     return new Unreached(`It did not answer within ${LIMIT_MS / 1_000} s.`);
   if (hasCode(error, 'ENOTFOUND') || hasCode(error, 'EAI_AGAIN'))
     return new Unreached('Its host name cannot be resolved.');
+  if (hasCode(error, 'ERR_INVALID_CHAR')) return new Unreached('Its secret has a character that cannot be sent.');
   if (hasCode(error, 'ECONNREFUSED')) return new Unreached('It refuses connections.');
   if ('code' in error && /CERT|SSL|TLS|SELF_SIGNED|LEAF/.test(String(error.code)))
     return new Unreached('Its certificate is not valid.');

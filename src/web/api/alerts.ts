@@ -141,7 +141,11 @@ function routesOf(
       description: 'A URL must begin with https:// and have a public address, unless an admin adds it.',
       params: own,
       body: { 'application/json': body },
-      codes: [...codes.vault, 'preview-alerts', 'mail-not-set', 'destination-address-invalid', 'destinations-too-many'],
+      codes: [
+        ...codes.vault,
+        ...(['preview-alerts', 'mail-not-set', 'destination-address-invalid', 'destination-secret-invalid'] as const),
+        'destinations-too-many',
+      ],
       answers: { 201: { description: 'The destination.', content: { 'application/json': newDestinationSchema } } },
       async handle(ctx, input) {
         const by = signedIn(ctx).principal;

@@ -93,7 +93,7 @@ function routesOf(
       description: 'It gets what is printed from now on. Its address must be public, unless an admin adds it.',
       params: own,
       body: { 'application/json': body },
-      codes: [...codes.vault, 'drain-address-invalid', 'drains-too-many'],
+      codes: [...codes.vault, 'drain-address-invalid', 'drain-token-invalid', 'drains-too-many'],
       answers: { 201: { description: 'The drain.', content: { 'application/json': drainSchema } } },
       async handle(ctx, input) {
         const by = signedIn(ctx).principal;

@@ -42,6 +42,15 @@ it('a webhook gets a secret of the server, whatever it is given', async () => {
   expect(made.secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
 });
 
+it('a secret that no header can hold is refused', async () => {
+  const destinations = new Destinations(vault);
+  for (const secret of ['tk_ü', 'tk_a b', 'tk_a\r\nx-y: z'])
+    await expect(
+      destinations.add('shop', { kind: 'ntfy', address: 'https://ntfy.example/topic', secret }, 'ada', false),
+    ).rejects.toMatchObject({ code: 'destination-secret-invalid', field: 'secret' });
+  expect(await destinations.of('shop')).toEqual([]);
+});
+
 it('addresses that cannot be right, and those that only an admin may add, are refused', async () => {
   const destinations = new Destinations(vault);
   const add = (kind: NewDestination['kind'], address: string, anywhere = false) =>

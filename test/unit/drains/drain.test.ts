@@ -135,3 +135,23 @@ it('private addresses of a member are never connected to', async () => {
   }
   expect(connections).toBe(0);
 });
+
+it('a drain that is removed while it connects leaves no connection open', async () => {
+  let opened = 0;
+  let closed = 0;
+  // It never answers the handshake.
+  const server = createServer((socket) => {
+    opened += 1;
+    socket.resume();
+    socket.on('error', () => undefined).on('close', () => (closed += 1));
+  });
+  const sink = sinkTo({ address: `syslog+tls://127.0.0.1:${await listen(server)}`, anywhere: true });
+  const sent = sink.send({ lines: [line('x')], dropped: 0 });
+  const rejected = expect(sent).rejects.toThrow('The connection failed.');
+  await until(() => opened === 1);
+  sink.close();
+  await rejected;
+  await until(() => closed === 1);
+  await expect(sink.send({ lines: [line('y')], dropped: 0 })).rejects.toThrow();
+  expect(opened).toBe(1);
+});

@@ -49,6 +49,15 @@ it('private addresses of a member are refused before anything is sent, by addres
   expect(seen).not.toContain('POST /secret');
 });
 
+it('a header that cannot be sent is told like any other failure', async () => {
+  const asked = post({ url: `${url}/secret`, headers: { authorization: 'Bearer ü→' }, body: '{}' }, { anywhere: true });
+  await expect(asked).rejects.toMatchObject({
+    name: 'Unreached',
+    message: 'Its secret has a character that cannot be sent.',
+  });
+  expect(seen).not.toContain('POST /secret');
+});
+
 it('redirects are not followed', async () => {
   expect((await send('/elsewhere')).status).toBe(302);
   expect(seen).not.toContain('POST /there');
