@@ -1,3 +1,4 @@
+import { rm, stat, writeFile } from 'node:fs/promises';
 import type { Principal } from '../domain/access/principal.js';
 import { ownedBy } from '../domain/access/roles.js';
 import { demandRepository, newApp } from '../domain/app/app.js';
@@ -15,9 +16,12 @@ import type { NewApps } from './new-apps.js';
 export interface PushedAppsOptions extends BranchKit {
   newApps: Pick<NewApps, 'add'>;
   inspector: Pick<Inspector, 'inspect'>;
-  room: Pick<Room, 'demand'>;
+  room: Pick<Room, 'demand' | 'reserve'>;
   maintenance: Pick<Maintenance, 'hold'>;
 }
+
+/** After how long (ms) the push does not come any more for which Git LFS has stored files. */
+const ABANDONED_MS = 24 * 60 * 60_000;
 
 /** Manages apps for pushes: the first push creates an app, which is deleted again if nothing was stored. */
 export class PushedApps {
@@ -54,13 +58,16 @@ export class PushedApps {
     return paths.repository(id);
   }
 
-  /** @throws Refusal `disk-low` */
-  async demandRoom(): Promise<void> {
-    await this.#options.room.demand();
+  /** Keeps room for a file. @param bytes its size @returns a function that gives it back @throws Refusal `disk-low` */
+  async reserve(bytes: number): Promise<() => void> {
+    return this.#options.room.reserve(bytes);
   }
 
-  /** Ends a push. An app that was created for it and has stored nothing is deleted. */
-  async end(id: string): Promise<void> {
+  /**
+   * Ends a push. An app that was created for it and has stored nothing is deleted.
+   * @param follows true where this was no push yet, and one may follow: Git LFS sends its files before it, and they keep the app
+   */
+  async end(id: string, follows = false): Promise<void> {
     const left = (this.#pushes.get(id) ?? 1) - 1;
     if (left > 0) {
       this.#pushes.set(id, left);
@@ -69,15 +76,40 @@ export class PushedApps {
     this.#pushes.delete(id);
     this.#holds.get(id)?.();
     this.#holds.delete(id);
-    await this.#turns.take(id, async () => {
-      if (this.#pushes.has(id) || !this.#made.delete(id)) return;
-      const { store, paths } = this.#options;
-      const app = store.find(id);
-      if (app === undefined || app.lastRelease > 0 || (await this.#repository(id).hasRefs())) return;
-      // Git LFS sends its files before the push.
-      if (await new LfsObjects(paths.lfs(id)).hasAny()) return;
-      await store.remove(id);
-    });
+    await this.#turns.take(id, () => this.#keepOrRemove(id, follows));
+  }
+
+  /** Removes the apps for which Git LFS has stored files more than a day ago, and whose push never came. */
+  async removeUnpushed(): Promise<void> {
+    for (const { id, lastRelease } of this.#options.store.list()) {
+      const at = lastRelease > 0 ? undefined : await this.#unpushedSince(id);
+      if (at !== undefined && Date.now() - at > ABANDONED_MS)
+        await this.#turns.take(id, () => this.#keepOrRemove(id, false));
+    }
+  }
+
+  async #keepOrRemove(id: string, follows: boolean): Promise<void> {
+    if (this.#pushes.has(id)) return;
+    const made = this.#made.delete(id);
+    const waited = !made && (await this.#unpushedSince(id)) !== undefined;
+    if (!made && !waited) return;
+    const { store, paths } = this.#options;
+    const app = store.find(id);
+    if (app === undefined) return;
+    // Somebody may have set it up while it waited for its push.
+    const used = waited && app.updatedAt !== app.createdAt;
+    if (used || app.lastRelease > 0 || (await this.#repository(id).hasRefs()))
+      return rm(paths.unpushed(id), { force: true });
+    if (follows && (await new LfsObjects(paths.lfs(id)).hasAny())) return writeFile(paths.unpushed(id), '');
+    await store.remove(id);
+  }
+
+  /** When (ms since 1970) Git LFS asked the last time on behalf of a push that did not come yet; undefined for other apps. */
+  async #unpushedSince(id: string): Promise<number | undefined> {
+    return stat(this.#options.paths.unpushed(id)).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => undefined, // It is not there.
+    );
   }
 
   /**

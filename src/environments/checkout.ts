@@ -40,7 +40,8 @@ export interface CheckoutRequest {
  * Puts the files of a commit into a new folder, read-only: the complete folder or none. No hook, no filter and no other
  * program runs. Where the folder is there already, it is complete, and stays as it is.
  * @returns how many files it has
- * @throws Refusal `link-outside`, `lfs-object-lost`, `disk-full`; CommandFailed where git fails or is aborted
+ * @throws Refusal `link-outside`, `lfs-object-lost`, `disk-full`; CommandFailed where git fails or is aborted;
+ *   the signal's reason
  */
 export async function checkout(request: CheckoutRequest): Promise<number> {
   const { repository, commit, to, lfs, path, signal, onSpawn } = request;
@@ -57,7 +58,7 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
     for (const argv of [gitReadTree(repository, commit), gitCheckoutIndex(repository, draft)]) {
       await runCommand({ argv, cwd: draft, env, timeoutMs: TIMEOUT_MS, signal, onSpawn });
     }
-    if (lfs !== undefined && (await lfs.hasAny())) await fetchContents(draft, lfs);
+    if (lfs !== undefined && (await lfs.hasAny())) await fetchContents(draft, lfs, signal);
     const files = await makeReadOnly(draft);
     await rename(draft, to);
     return files;
@@ -84,10 +85,11 @@ async function plainAttributes(repository: string): Promise<void> {
 
 /**
  * Puts the content of what Git LFS stores into the place of its pointers: a copy, since an app may be able to change its files.
- * @throws Refusal `lfs-object-lost` where one is not there
+ * @throws Refusal `lfs-object-lost` where one is not there; the signal's reason
  */
-async function fetchContents(root: string, objects: Contents): Promise<void> {
+async function fetchContents(root: string, objects: Contents, signal: AbortSignal | undefined): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+    signal?.throwIfAborted();
     const file = join(entry.parentPath, entry.name);
     if (!entry.isFile()) continue;
     const { size, mode } = await lstat(file);

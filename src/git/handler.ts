@@ -12,7 +12,7 @@ import type { Visitor } from '../domain/access/visitor.js';
 import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
 import type { Attempts } from '../domain/access/attempts.js';
-import { messageOf, Refusal, refusalOf } from '../errors.js';
+import { hasCode, messageOf, Refusal, refusalOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
 import { endGroup } from '../runtime/process/group.js';
 import { answerJson, lfsRouteOf, type Lfs } from './lfs.js';
@@ -55,8 +55,11 @@ export interface GitRepositories {
   demandPushable(app: string): void;
   /** Creates the app named by a first push. */
   begin(app: string, by: Principal): Promise<string>;
-  /** Called after every push: deletes an app that was created for it and got nothing. */
-  end(app: string): Promise<void>;
+  /**
+   * Called after every push: deletes an app that was created for it and got nothing.
+   * @param follows true where git only asked whether it may push, and the push itself may follow
+   */
+  end(app: string, follows: boolean): Promise<void>;
 }
 
 export interface GitHandlerOptions {
@@ -98,7 +101,9 @@ export class GitHandler {
   /** Answers one request. @param query with its "?", or empty */
   handle(request: IncomingMessage, response: ServerResponse, path: string, query: string): void {
     this.#handle(request, response, path, query).catch((error: unknown) => {
-      if (!(error instanceof Refusal)) this.#options.logger.error({ path, err: error }, 'a git request failed');
+      if (hasLeft(request, response, error))
+        this.#options.logger.warn({ path, error: messageOf(error) }, 'a git client disconnected');
+      else if (!(error instanceof Refusal)) this.#options.logger.error({ path, err: error }, 'a git request failed');
       const refusal = refusalOf(error);
       if (response.headersSent || response.destroyed) response.destroy();
       else if (refusal !== undefined) say(request, response, refusal.status, refusal.message);
@@ -281,7 +286,8 @@ export class GitHandler {
       if (!whole) response.destroy();
     } finally {
       if (push) pushes.close(secret);
-      if (begun) await repositories.end(app);
+      // Before a large push, git sends a flush packet alone to see whether it may log in.
+      if (begun) await repositories.end(app, request.headers['content-length'] === String(FLUSH.length));
     }
     // Not before: once the pusher sees the end, everything is in its final state.
     response.end();
@@ -387,6 +393,15 @@ export class GitHandler {
       this.#options.logger.warn({ service, error: String(error) }, 'the rest of a killed git could not be stopped');
     });
   }
+}
+
+/** What streams say of a connection whose other end has gone. */
+const GONE = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
+
+/** Returns whether a request failed only because its client has left. */
+function hasLeft(request: IncomingMessage, response: ServerResponse, error: unknown): boolean {
+  const gone = (request.destroyed && !request.complete) || response.destroyed;
+  return gone && GONE.some((code) => hasCode(error, code));
 }
 
 function noApp(app: string): Refusal {

@@ -30,8 +30,8 @@ export interface LfsOptions {
   begin: (app: string, by: Principal) => Promise<unknown>;
   /** Ends what `begin` began. */
   end: (app: string) => Promise<void>;
-  /** Throws where the disk has no room. */
-  room: () => Promise<void>;
+  /** Keeps room on the disk for so many bytes until what it returns is called; throws where there is none. */
+  reserve: (bytes: number) => Promise<() => void>;
   /** The largest object, in bytes. */
   most: number;
 }
@@ -91,25 +91,34 @@ export class Lfs {
     answerJson(request, response, 200, { transfer: 'basic', objects: answers, hash_algo: 'sha256' });
   }
 
-  /** Stores what a client sends. @throws Refusal `lfs-object-invalid`, `file-too-large`, `disk-low` */
+  /** Stores what a client sends. @throws Refusal `lfs-object-invalid`, `lfs-request-invalid`, `file-too-large`, `disk-low` */
   async receive(
     request: IncomingMessage,
     response: ServerResponse,
     { app, oid, by }: { app: string; oid: string; by: Principal },
   ): Promise<void> {
-    const { most, room, begin, end, objects } = this.#options;
-    const size = Number(request.headers['content-length'] ?? Number.NaN);
+    const { most, reserve, begin, end, objects } = this.#options;
+    const { 'content-length': length } = request.headers;
+    if (length === undefined) {
+      const sentence = 'The size of the file is missing. Turn off chunked uploads in the proxy and push again.';
+      throw new Refusal('invalid', 'lfs-request-invalid', sentence);
+    }
+    const size = Number(length);
     if (!Number.isSafeInteger(size) || size > most) {
       const sentence = `The file is too large; the limit is ${formatMebibytes(most)}.`;
       throw new Refusal('too-large', 'file-too-large', sentence);
     }
-    await room();
-    await begin(app, by);
+    const giveBack = await reserve(size);
     try {
-      // Read piece by piece: the answer still needs the connection where the content is refused.
-      await objects(app).keep({ oid, size }, request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>);
+      await begin(app, by);
+      try {
+        // Read piece by piece: the answer still needs the connection where the content is refused.
+        await objects(app).keep({ oid, size }, request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>);
+      } finally {
+        await end(app);
+      }
     } finally {
-      await end(app);
+      giveBack();
     }
     response.writeHead(200).end();
   }

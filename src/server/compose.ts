@@ -399,6 +399,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const chores = new Background((error) => logger.warn({ err: error }, 'the clean-up after the start failed'));
   const tidy = async (): Promise<void> => {
     await later.tidy('remove unused previews', () => previews.look());
+    await later.tidy('remove apps that were never pushed', () => pushed.removeUnpushed());
     await later.tidy('remove old releases', () => pruner.tidy());
     await compiler.begin();
   };

@@ -346,10 +346,11 @@ function openGit(
     (error) => logger.warn({ err: error }, 'git hook failed'),
   );
   const lfs = new Lfs({
-    objects: (app) => new LfsObjects(paths.lfs(app)),
+    // A preview uses those of its app.
+    objects: (app) => new LfsObjects(paths.lfs(store.find(app)?.preview?.of ?? app)),
     begin: pushed.begin.bind(pushed),
-    end: pushed.end.bind(pushed),
-    room: pushed.demandRoom.bind(pushed),
+    end: (app) => pushed.end(app, true),
+    reserve: pushed.reserve.bind(pushed),
     most: TREE_LIMITS.totalBytes,
   });
   const git = new GitHandler({

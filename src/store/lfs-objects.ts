@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { LfsPointer } from '../domain/project/lfs.js';
+import { isOid, type LfsPointer } from '../domain/project/lfs.js';
 import { hasCode, Refusal } from '../errors.js';
 
 /** How the name of a file begins that is being received, and after how long (ms) without more of it nobody sends it any more. */
@@ -33,9 +33,12 @@ export class LfsObjects {
     return found?.isFile() === true && found.size === size;
   }
 
-  /** Returns whether anything was stored. */
+  /** Returns whether any object is stored in full. */
   async hasAny(): Promise<boolean> {
-    return (await this.#names()).length > 0;
+    for (const group of await namesIn(this.#folder)) {
+      if (/^[0-9a-f]{2}$/.test(group) && (await namesIn(join(this.#folder, group))).some(isOid)) return true;
+    }
+    return false;
   }
 
   /**
@@ -44,12 +47,13 @@ export class LfsObjects {
    */
   async keep(object: LfsPointer, content: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void> {
     const path = this.path(object.oid);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     await this.#removeOldDrafts();
     const draft = join(this.#folder, `${DRAFT}${randomBytes(8).toString('hex')}`);
     try {
       const check = checked(object);
       await pipeline(content, check, createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }), { signal });
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await rename(draft, path);
     } finally {
       await rm(draft, { force: true });
@@ -68,19 +72,19 @@ export class LfsObjects {
 
   /** What a server that was killed was receiving. */
   async #removeOldDrafts(): Promise<void> {
-    for (const name of (await this.#names()).filter((one) => one.startsWith(DRAFT))) {
+    for (const name of (await namesIn(this.#folder)).filter((one) => one.startsWith(DRAFT))) {
       const path = join(this.#folder, name);
       const at = await stat(path).then(({ mtimeMs }) => mtimeMs, Date.now); // It is complete now, or gone.
       if (Date.now() - at > ABANDONED_MS) await rm(path, { force: true });
     }
   }
+}
 
-  async #names(): Promise<string[]> {
-    return readdir(this.#folder).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return []; // Nothing was stored yet.
-      throw error;
-    });
-  }
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return []; // Nothing was stored yet.
+    throw error;
+  });
 }
 
 /** Passes on what has the right size and hash, and fails at once where it cannot have. */

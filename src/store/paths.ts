@@ -155,6 +155,10 @@ export class Paths {
   lfs(id: string): string {
     return join(this.app(id), LFS_FOLDER);
   }
+  /** There while a push has made the app, and only Git LFS has stored something for it; its time is that of the last request. */
+  unpushed(id: string): string {
+    return join(this.app(id), 'unpushed');
+  }
   /** The app's own persistent files. */
   storage(id: string): string {
     return join(this.app(id), 'storage');

@@ -21,6 +21,8 @@ interface Left {
 export class Room {
   readonly #folder: string;
   readonly #floor: Floor;
+  /** The bytes of files that are being received. */
+  #reserved = 0;
 
   constructor(folder: string, floor: Floor) {
     this.#folder = folder;
@@ -29,8 +31,7 @@ export class Room {
 
   /** @returns what is short, in one sentence; undefined where there is enough */
   async trouble(): Promise<string | undefined> {
-    const { bavail, bsize, files, ffree } = await statfs(this.#folder);
-    return shortage({ bytes: bavail * bsize, files: files === 0 ? Infinity : ffree }, this.#floor);
+    return shortage(await this.#left(), this.#floor);
   }
 
   /** @throws Refusal `disk-low` where there is not enough room for a deploy */
@@ -42,6 +43,37 @@ export class Room {
       'disk-low',
       `${short} Nothing new is deployed until there is more; live apps keep running. Free some space and try again.`,
     );
+  }
+
+  /**
+   * Keeps room for a file that is about to be received, so that files that arrive together cannot fill the disk. What has
+   * arrived of them counts twice until they are complete.
+   * @param bytes its size @returns a function that gives the room back, once
+   * @throws Refusal `disk-low` where the disk would have less than its floor afterwards
+   */
+  async reserve(bytes: number): Promise<() => void> {
+    // Counted before anything is waited for: another file may be asked for meanwhile.
+    this.#reserved += bytes;
+    let given = false;
+    const giveBack = (): void => {
+      if (!given) this.#reserved -= bytes;
+      given = true;
+    };
+    try {
+      await this.demand();
+      const { bytes: left } = await this.#left();
+      if (left - this.#reserved >= this.#floor.bytes) return giveBack;
+      const sentence = `The server's disk has no room for a file of ${formatBytes(bytes)}. Free some space and try again.`;
+      throw new Refusal('unavailable', 'disk-low', sentence);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+
+  async #left(): Promise<Left> {
+    const { bavail, bsize, files, ffree } = await statfs(this.#folder);
+    return { bytes: bavail * bsize, files: files === 0 ? Infinity : ffree };
   }
 }
 

@@ -146,4 +146,23 @@ describe('checkout', () => {
     await expect(aborted).rejects.toMatchObject({ code: 'command-aborted' });
     expect(await left()).toEqual([]);
   });
+
+  it('stops between two files of Git LFS if it is aborted', async () => {
+    const content = join(folder, 'content');
+    await writeFile(content, 'some data');
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 9\n`;
+    const id = commit({ 'a.bin': pointer, 'b.bin': pointer });
+    const stop = new AbortController();
+    let asked = 0;
+    const has = (): Promise<boolean> => {
+      asked += 1;
+      stop.abort(new Error('cancelled'));
+      return Promise.resolve(true);
+    };
+    const lfs = { hasAny: () => Promise.resolve(true), has, path: () => content };
+    const request = { repository, commit: id, to: to(), path, lfs, signal: stop.signal };
+    await expect(checkout(request)).rejects.toThrow('cancelled');
+    expect(asked).toBe(1);
+    expect(await left()).toEqual([]);
+  });
 });

@@ -157,6 +157,31 @@ describe('Git LFS', () => {
     await until('the first release is back', async () => (await visit(host, 'large')).includes('text:first'));
   });
 
+  it('gives the files of an app to a clone of its preview', async () => {
+    expect((await host.send('PATCH', '/apps/large', { previews_on: true })).status).toBe(200);
+    const pushed = await large.git('push', host.remote('large'), 'main:feature');
+    expect(pushed.code, pushed.output).toBe(0);
+    const copy = join(await scratch('clone-'), 'copy');
+    const cloned = await run('git', ['clone', '--quiet', host.remote('large--feature'), copy], large.folder);
+    expect(cloned.code, cloned.output).toBe(0);
+    await run('git', ['-C', copy, 'lfs', 'install', '--local'], large.folder);
+    const pulled = await run('git', ['-C', copy, 'lfs', 'pull'], large.folder);
+    expect(pulled.code, pulled.output).toBe(0);
+    expect(await readFile(join(copy, 'data.bin'), 'utf8')).toBe('text:second');
+  });
+
+  it('leaves nothing of an app whose first push is rejected', async () => {
+    const project = await Project.create({ 'notes.txt': 'no app' });
+    await project.git('lfs', 'install', '--local');
+    await project.git('lfs', 'track', '*.bin');
+    await project.commit({ 'data.bin': 'text:refused' }, 'Store data apart');
+    const refused = await project.git('push', host.remote('refused'), 'main');
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain('no app.py or streamlit_app.py');
+    expect((await host.api('/apps/refused')).status).toBe(404);
+    expect(await readdir(join(host.data, 'apps'))).not.toContain('refused');
+  });
+
   it('is told what is wrong with a request, and nothing of it is stored', async () => {
     const oid = 'a'.repeat(64);
     const put = await fetch(`${store()}/${oid}`, { method: 'PUT', headers, body: 'something else' });

@@ -2,10 +2,12 @@ import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,8 +15,10 @@ import { Attempts } from '../../src/domain/access/attempts.js';
 import { gitEnvironment } from '../../src/domain/project/commands.js';
 import { GitHandler } from '../../src/git/handler.js';
 import { HookServer } from '../../src/git/hook-server.js';
+import { Lfs } from '../../src/git/lfs.js';
 import { Audit } from '../../src/host/audit.js';
 import { Pushes } from '../../src/git/pushes.js';
+import { LfsObjects } from '../../src/store/lfs-objects.js';
 import { until } from '../helpers/host.js';
 import { processesWith } from '../helpers/pushing.js';
 
@@ -27,6 +31,8 @@ let hooks: HookServer;
 let remote: string;
 let ended: string[];
 let warnings: object[];
+/** The bytes for which room was kept, and given back. */
+let reserved: number[];
 /** What the making of an app waits for. */
 let making: Promise<unknown>;
 /** What a hook waits for. */
@@ -39,6 +45,7 @@ beforeEach(async () => {
   execFileSync('git', ['init', '--quiet', '--bare', bare], { env: ENV });
   ended = [];
   warnings = [];
+  reserved = [];
   making = Promise.resolve();
   hooked = () => Promise.resolve();
   hooks = new HookServer(
@@ -63,9 +70,18 @@ beforeEach(async () => {
       empty: bare,
       demandPushable: () => undefined,
       begin: () => making.then(() => bare),
-      end: async (app) => void ended.push(app),
+      end: async (app, follows) => void ended.push(follows ? `${app}, which may follow` : app),
     },
-    lfs: undefined as never,
+    lfs: new Lfs({
+      objects: () => new LfsObjects(join(folder, 'lfs')),
+      begin: () => Promise.resolve(),
+      end: async (app) => void ended.push(`${app} for Git LFS`),
+      reserve: async (bytes) => {
+        reserved.push(bytes);
+        return () => void reserved.push(-bytes);
+      },
+      most: 1_000,
+    }),
     url: undefined as never,
     rights: { demand: () => undefined },
     audit: new Audit({ log: { append: () => undefined }, rights: { demand: () => undefined } }),
@@ -127,7 +143,7 @@ describe('a push over the limit', () => {
     expect(failed).toBe(true);
     expect(output).toContain('pack exceeds maximum allowed size');
     // Before a large push git sends an empty one, to see whether it may.
-    expect(ended).toEqual(['hello', 'hello']);
+    expect(ended).toEqual(['hello, which may follow', 'hello']);
     const objects = spawnSync('git', ['-C', join(folder, 'hello.git'), 'count-objects', '-v'], {
       env: ENV,
     }).stdout.toString();
@@ -138,7 +154,7 @@ describe('a push over the limit', () => {
     const next = await push(project(50_000));
     expect(next.output).toContain('main -> main');
     expect(next.failed).toBe(false);
-    expect(ended).toEqual(['hello', 'hello', 'hello']);
+    expect(ended).toEqual(['hello, which may follow', 'hello', 'hello']);
   }, 30_000);
 });
 
@@ -164,6 +180,35 @@ describe('a client that disconnects while its app is being created', () => {
       expect(await processesWith(join(folder, 'hello.git'))).toEqual([]);
     },
   );
+});
+
+describe('a file of Git LFS', () => {
+  const path = `/git/hello.git/info/lfs/objects/${'a'.repeat(64)}`;
+  const send = (length: string, body: string): ReturnType<typeof connect> => {
+    const client = connect(Number(new URL(remote).port), '127.0.0.1');
+    const head = [`PUT ${path} HTTP/1.1`, 'Host: localhost', `Authorization: Basic ${btoa('x:secret')}`, length];
+    client.write([...head, '', body].join('\r\n'));
+    return client;
+  };
+
+  it('has room kept for it while it is sent, and a client that leaves then is one line in the log', async () => {
+    const client = send('Content-Length: 400', 'a part of it');
+    await until('it arrives', async () => (await readdir(join(folder, 'lfs')).catch(() => [])).length > 0);
+    expect(reserved).toEqual([400]);
+    client.destroy();
+    await until('it has ended', () => warnings.length > 0);
+    expect(warnings).toEqual([{ path, error: expect.any(String) as string }]);
+    expect([reserved, ended]).toEqual([[400, -400], ['hello for Git LFS']]);
+    expect(await readdir(join(folder, 'lfs'))).toEqual([]);
+  });
+
+  it('whose size a proxy has left out is refused with what to do', async () => {
+    const client = send('Transfer-Encoding: chunked', '4\r\ndata\r\n0\r\n\r\n');
+    const answer = await text(client);
+    expect(answer).toMatch(/^HTTP\/1\.1 422 /);
+    expect(answer).toContain('The size of the file is missing. Turn off chunked uploads in the proxy and push again.');
+    expect([reserved, ended, warnings]).toEqual([[], [], []]);
+  });
 });
 
 it('a push whose git process is killed on the server ends within seconds, although its hook keeps running', async () => {

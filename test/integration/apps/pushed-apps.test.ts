@@ -1,12 +1,16 @@
 import type { Principal } from '../../../src/domain/access/principal.js';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { utimes } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PushedApps, type PushedAppsOptions } from '../../../src/apps/pushed-apps.js';
 import { Inspector } from '../../../src/deploys/inspect.js';
 import type { App } from '../../../src/domain/app/app.js';
 import { releaseOf } from '../../helpers/release.js';
 import { TestData } from '../../helpers/data.js';
 import { direct } from '../../helpers/reader.js';
+import { LfsObjects } from '../../../src/store/lfs-objects.js';
 
 let data: TestData;
 let pushed: PushedApps;
@@ -27,7 +31,7 @@ const opened = (making: PushedAppsOptions['newApps']['add']): PushedApps =>
     ...data,
     newApps: { add: making },
     maintenance: { hold: () => () => undefined },
-    room: { demand: () => Promise.resolve() },
+    room: { demand: () => Promise.resolve(), reserve: () => Promise.resolve(() => undefined) },
     inspector: new Inspector(direct),
   });
 const ids = (): string[] => data.store.list().map(({ id }) => id);
@@ -77,6 +81,74 @@ it('an app created by a push is kept once it has a release, even a failed one', 
   await data.store.update('shop', (app) => ({ ...app, lastRelease: 1, releases: [releaseOf(1, 'failed')] }));
   await pushed.end('shop');
   expect(ids()).toEqual(['shop']);
+});
+
+describe('an app for which Git LFS has stored files before its first push', () => {
+  beforeEach(async () => {
+    await pushed.begin('shop', ADA);
+    const content = Buffer.from('some data');
+    const oid = createHash('sha256').update(content).digest('hex');
+    await new LfsObjects(data.paths.lfs('shop')).keep({ oid, size: content.length }, Readable.from([content]));
+    await pushed.end('shop', true);
+    expect(ids()).toEqual(['shop']);
+  });
+
+  const aDayLater = async (): Promise<void> => {
+    const longAgo = new Date(Date.now() - 25 * 60 * 60_000);
+    await utimes(data.paths.unpushed('shop'), longAgo, longAgo);
+  };
+
+  it('is deleted once that push is refused, also by another server', async () => {
+    pushed = opened(add);
+    await pushed.begin('shop', ADA);
+    await pushed.end('shop', true);
+    expect(ids()).toEqual(['shop']);
+    await pushed.begin('shop', ADA);
+    await pushed.end('shop');
+    expect(ids()).toEqual([]);
+    expect(existsSync(data.paths.app('shop'))).toBe(false);
+  });
+
+  it('is deleted after a day without that push', async () => {
+    await pushed.removeUnpushed();
+    expect(ids()).toEqual(['shop']);
+    await aDayLater();
+    await pushed.begin('shop', ADA);
+    await pushed.removeUnpushed();
+    expect(ids()).toEqual(['shop']);
+    await pushed.end('shop', true);
+    await aDayLater();
+    await pushed.removeUnpushed();
+    expect(ids()).toEqual([]);
+  });
+
+  it('is kept once it has a branch', async () => {
+    await pushed.begin('shop', ADA);
+    await data.commit('shop', { 'app.py': '' });
+    await pushed.end('shop');
+    await pushed.begin('shop', ADA);
+    await pushed.end('shop');
+    expect(ids()).toEqual(['shop']);
+    expect(existsSync(data.paths.unpushed('shop'))).toBe(false);
+  });
+
+  it('is kept once somebody has set it up', async () => {
+    await data.store.update('shop', (app) => ({ ...app, config: 1 }));
+    await aDayLater();
+    await pushed.removeUnpushed();
+    await pushed.begin('shop', ADA);
+    await pushed.end('shop');
+    expect(ids()).toEqual(['shop']);
+  });
+});
+
+it('an app for which Git LFS could store nothing is deleted', async () => {
+  await pushed.begin('shop', ADA);
+  await new LfsObjects(data.paths.lfs('shop'))
+    .keep({ oid: 'a'.repeat(64), size: 4 }, Readable.from([Buffer.from('else')]))
+    .catch(() => undefined);
+  await pushed.end('shop', true);
+  expect(ids()).toEqual([]);
 });
 
 it('a push never deletes an app that existed before it, even an empty one', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -37,7 +37,15 @@ it.each([
 ])('content with %s than was announced is not stored', async (_what, text) => {
   await expect(objects.keep(OBJECT, bytes(text))).rejects.toMatchObject({ code: 'lfs-object-invalid' });
   expect(await objects.has(OBJECT)).toBe(false);
-  expect((await readdir(join(folder, 'lfs'))).filter((name) => name.startsWith('.'))).toEqual([]);
+  expect([await readdir(join(folder, 'lfs')), await objects.hasAny()]).toEqual([[], false]);
+});
+
+it('what an upload has left that did not end counts as no object', async () => {
+  await mkdir(join(folder, 'lfs', 'ab'), { recursive: true });
+  await writeFile(join(folder, 'lfs', '.draft-1'), 'half');
+  expect(await objects.hasAny()).toBe(false);
+  await objects.keep(OBJECT, bytes(TEXT));
+  expect(await objects.hasAny()).toBe(true);
 });
 
 it('an object that was only partly received is removed after a day', async () => {

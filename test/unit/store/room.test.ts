@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { expect, it } from 'vitest';
 import { Room, shortage } from '../../../src/store/room.js';
@@ -23,4 +24,23 @@ it('a deploy is refused below the floor, with what to do', async () => {
     code: 'disk-low',
     message: expect.stringContaining('live apps keep running. Free some space and try again.') as string,
   });
+});
+
+it('files that arrive together are refused once they would fill the disk, until one of them has ended', async () => {
+  const { bavail, bsize } = await statfs(tmpdir());
+  const left = bavail * bsize;
+  const room = new Room(tmpdir(), { bytes: left * 0.1, files: 0 });
+  const giveBack = await room.reserve(left * 0.5);
+  const second = room.reserve(left * 0.5);
+  await expect(second).rejects.toMatchObject({
+    code: 'disk-low',
+    message: expect.stringContaining('no room for a file of') as string,
+  });
+  // Deploys need what is there now.
+  await expect(room.demand()).resolves.toBeUndefined();
+  giveBack();
+  giveBack();
+  const again = await room.reserve(left * 0.5);
+  await expect(room.reserve(left * 0.5)).rejects.toMatchObject({ code: 'disk-low' });
+  again();
 });
