@@ -58,7 +58,7 @@ export class PushedApps {
     return paths.repository(id);
   }
 
-  /** Keeps room for a file. @param bytes its size @returns a function that gives it back @throws Refusal `disk-low` */
+  /** Keeps room for a file. @param bytes its size @returns a function that gives it back @throws Refusal those of `Room.reserve` */
   async reserve(bytes: number): Promise<() => void> {
     return this.#options.room.reserve(bytes);
   }

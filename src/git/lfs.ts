@@ -91,7 +91,7 @@ export class Lfs {
     answerJson(request, response, 200, { transfer: 'basic', objects: answers, hash_algo: 'sha256' });
   }
 
-  /** Stores what a client sends. @throws Refusal `lfs-object-invalid`, `lfs-request-invalid`, `file-too-large`, `disk-low` */
+  /** Stores what a client sends. @throws Refusal `lfs-object-invalid`, `lfs-size-missing`, `file-too-large`, `disk-low`, `lfs-no-room` */
   async receive(
     request: IncomingMessage,
     response: ServerResponse,
@@ -101,7 +101,7 @@ export class Lfs {
     const { 'content-length': length } = request.headers;
     if (length === undefined) {
       const sentence = 'The size of the file is missing. Turn off chunked uploads in the proxy and push again.';
-      throw new Refusal('invalid', 'lfs-request-invalid', sentence);
+      throw new Refusal('invalid', 'lfs-size-missing', sentence);
     }
     const size = Number(length);
     if (!Number.isSafeInteger(size) || size > most) {

@@ -49,7 +49,7 @@ export class Room {
    * Keeps room for a file that is about to be received, so that files that arrive together cannot fill the disk. What has
    * arrived of them counts twice until they are complete.
    * @param bytes its size @returns a function that gives the room back, once
-   * @throws Refusal `disk-low` where the disk would have less than its floor afterwards
+   * @throws Refusal `disk-low`; `lfs-no-room` where the disk would have less than its floor afterwards
    */
   async reserve(bytes: number): Promise<() => void> {
     // Counted before anything is waited for: another file may be asked for meanwhile.
@@ -64,7 +64,7 @@ export class Room {
       const { bytes: left } = await this.#left();
       if (left - this.#reserved >= this.#floor.bytes) return giveBack;
       const sentence = `The server's disk has no room for a file of ${formatBytes(bytes)}. Free some space and try again.`;
-      throw new Refusal('unavailable', 'disk-low', sentence);
+      throw new Refusal('unavailable', 'lfs-no-room', sentence);
     } catch (error) {
       giveBack();
       throw error;

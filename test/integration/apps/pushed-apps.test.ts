@@ -132,7 +132,7 @@ describe('an app for which Git LFS has stored files before its first push', () =
     expect(existsSync(data.paths.unpushed('shop'))).toBe(false);
   });
 
-  it('is kept once somebody has set it up', async () => {
+  it('is kept once a person has set it up', async () => {
     await data.store.update('shop', (app) => ({ ...app, config: 1 }));
     await aDayLater();
     await pushed.removeUnpushed();

@@ -40,7 +40,7 @@ it.each([
   expect([await readdir(join(folder, 'lfs')), await objects.hasAny()]).toEqual([[], false]);
 });
 
-it('what an upload has left that did not end counts as no object', async () => {
+it('the leftovers of an interrupted upload count as no object', async () => {
   await mkdir(join(folder, 'lfs', 'ab'), { recursive: true });
   await writeFile(join(folder, 'lfs', '.draft-1'), 'half');
   expect(await objects.hasAny()).toBe(false);

@@ -33,7 +33,7 @@ it('files that arrive together are refused once they would fill the disk, until 
   const giveBack = await room.reserve(left * 0.5);
   const second = room.reserve(left * 0.5);
   await expect(second).rejects.toMatchObject({
-    code: 'disk-low',
+    code: 'lfs-no-room',
     message: expect.stringContaining('no room for a file of') as string,
   });
   // Deploys need what is there now.
@@ -41,6 +41,6 @@ it('files that arrive together are refused once they would fill the disk, until 
   giveBack();
   giveBack();
   const again = await room.reserve(left * 0.5);
-  await expect(room.reserve(left * 0.5)).rejects.toMatchObject({ code: 'disk-low' });
+  await expect(room.reserve(left * 0.5)).rejects.toMatchObject({ code: 'lfs-no-room' });
   again();
 });
