@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.js';
+import { atMost } from '../lib/at-most.js';
 import { post } from '../lib/reach.js';
 
 export interface OtlpExportOptions {
@@ -17,6 +18,7 @@ export class OtlpExport {
   #timer: NodeJS.Timeout | undefined;
   #posting: Promise<void> = Promise.resolve();
   #problem = '';
+  #closed = false;
 
   constructor(options: OtlpExportOptions) {
     this.#options = options;
@@ -30,10 +32,12 @@ export class OtlpExport {
     }, this.#options.everyMs).unref();
   }
 
-  async close(): Promise<void> {
+  /** Ends. What is being posted may take so long (ms), since visitors wait while a server hands over. */
+  async close(limitMs = 1_000): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.#posting;
+    await atMost(limitMs, this.#posting);
+    this.#closed = true;
   }
 
   async #post(): Promise<void> {
@@ -47,6 +51,7 @@ export class OtlpExport {
     } catch (error) {
       problem = messageOf(error);
     }
+    if (this.#closed) return; // Another server says it, if it lasts.
     // Said once, not with every try.
     if (problem !== '' && problem !== this.#problem) logger.warn({ problem }, 'Metrics cannot be exported by OTLP.');
     if (problem === '' && this.#problem !== '') logger.info('Metrics are exported by OTLP again.');

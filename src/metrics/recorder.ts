@@ -108,9 +108,12 @@ export class Recorder {
   /** Ends with what was counted so far. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    for (const end of this.#ends) end();
+    const ends = this.#ends;
+    // A look that goes on schedules no other one.
+    this.#ends = [];
+    for (const end of ends) end();
     await this.#looking;
-    await this.look();
+    await this.look().catch((error: unknown) => this.#failed(error));
     // A full disk must not keep the server from stopping; it was said before.
     await this.#options.visitors.flush().catch(() => undefined);
   }
@@ -122,11 +125,15 @@ export class Recorder {
     const wait = left < EARLY_MS ? left + SPAN_MS : left;
     this.#timer = setTimeout(() => {
       this.#looking = this.look()
-        .catch((error: unknown) => this.#options.warn(`Metrics cannot be recorded: ${String(error)}`))
+        .catch((error: unknown) => this.#failed(error))
         .finally(() => {
           if (this.#ends.length > 0) this.#schedule();
         });
     }, wait).unref();
+  }
+
+  #failed(error: unknown): void {
+    this.#options.warn(`Metrics cannot be recorded: ${String(error)}`);
   }
 
   #figures(): Map<string, number[]> {

@@ -23,6 +23,7 @@ import { openMetrics, type Measuring } from './metrics.js';
 import { configFile } from './config-file.js';
 import { otlpSinks } from './otlp.js';
 import type { Stop } from './stop.js';
+import { endsOf } from './watching.js';
 
 /** The public URLs, which are complete once the ports are known. */
 export interface Bases {
@@ -69,9 +70,7 @@ export class Life implements Heir {
   readonly composed: Composed;
   readonly doors: Doors;
   readonly #options: LifeOptions;
-  readonly #measuring: Measuring;
-  readonly #alerts: Alerts;
-  readonly #drains: Drains;
+  readonly #watching: { measuring: Measuring; alerts: Alerts; drains: Drains };
   /** Ends the event streams: their readers come back to the next server. */
   readonly #closing: AbortController;
   #unfollow: (() => void) | undefined;
@@ -81,18 +80,14 @@ export class Life implements Heir {
     parts: {
       composed: Composed;
       doors: Doors;
-      measuring: Measuring;
-      alerts: Alerts;
-      drains: Drains;
+      watching: { measuring: Measuring; alerts: Alerts; drains: Drains };
       closing: AbortController;
     },
   ) {
     this.#options = options;
     this.composed = parts.composed;
     this.doors = parts.doors;
-    this.#measuring = parts.measuring;
-    this.#alerts = parts.alerts;
-    this.#drains = parts.drains;
+    this.#watching = parts.watching;
     this.#closing = parts.closing;
   }
 
@@ -133,7 +128,7 @@ export class Life implements Heir {
       appsBase,
       closing: closing.signal,
     });
-    return new Life(options, { composed, doors, measuring, alerts, drains, closing });
+    return new Life(options, { composed, doors, watching: { measuring, alerts, drains }, closing });
   }
 
   /** Who answers at each door. */
@@ -145,11 +140,12 @@ export class Life implements Heir {
   /** Adopts what runs, and begins to work. */
   async begin(): Promise<void> {
     const { later, logFolder, paths, logger } = this.#options;
+    const { measuring, alerts, drains } = this.#watching;
     await later.attempt('accept pushes', () => this.doors.hooks.listen());
     this.#unfollow = logFolder?.follow(this.composed.store, paths, (text) => logger.warn(text));
-    await later.attempt('record metrics', () => this.#measuring.begin());
-    await later.attempt('send alerts', () => this.#alerts.begin(this.#measuring));
-    await later.attempt('drain logs', () => this.#drains.begin());
+    await later.attempt('record metrics', () => measuring.begin());
+    await later.attempt('send alerts', () => alerts.begin(measuring));
+    await later.attempt('drain logs', () => drains.begin());
     await this.composed.begin();
   }
 
@@ -160,9 +156,7 @@ export class Life implements Heir {
     const ends = [
       // What a full disk has postponed, the next server begins by itself.
       () => this.#options.later.forget(),
-      () => this.#alerts.close(),
-      () => this.#drains.close(),
-      () => this.#measuring.close(),
+      ...endsOf(this.#watching),
       () => this.composed.handOver(),
       () => this.#unfollow?.(),
       () => this.doors.sessions.written(),
@@ -211,9 +205,10 @@ export class Life implements Heir {
 
   /** Ends everything, once no more requests can come in. */
   async end(options: { keepApps: boolean }): Promise<void> {
-    await this.#alerts.close();
-    await this.#drains.close();
-    await this.#measuring.close();
+    const { logger } = this.#options;
+    await endInTurn(endsOf(this.#watching), (error) =>
+      logger.error({ err: error }, 'A part of the server could not be ended.'),
+    );
     await this.composed.end(options);
     await this.doors.auditLog.close();
     this.#unfollow?.();

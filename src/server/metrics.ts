@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isUnwritable } from '../errors.js';
+import { endInTurn } from '../lib/ends.js';
 import type { Logger } from '../logger.js';
 import { BoxReader } from '../metrics/box.js';
 import { Errors } from '../metrics/errors.js';
@@ -46,7 +47,7 @@ export function openMetrics(options: {
     ...{ store, happenings, visitors, box, warn },
     ...{ apps: composed.store, runtime: composed.runtime, traffic: composed.traffic },
   });
-  const errors = new Errors(join(paths.metrics, 'errors'), warn);
+  const errors = new Errors(paths.metricErrors, warn);
   const logWatch = new LogWatch({
     ...{ paths, errors, apps: composed.store },
     mask: (app) => composed.masks.of(app),
@@ -91,14 +92,16 @@ export function openMetrics(options: {
       begun = true;
     },
     async close() {
-      if (begun) {
-        await otlpExport?.close();
-        await recorder.close();
-        await looking;
-        happenings.close();
-        await store.close();
-        box.close();
-      }
+      if (!begun) return;
+      const ends = [
+        () => otlpExport?.close(),
+        () => recorder.close(),
+        () => looking,
+        () => happenings.close(),
+        () => store.close(),
+        () => box.close(),
+      ];
+      await endInTurn(ends, (error) => logger.error({ err: error }, 'Metrics could not be closed.'));
     },
   };
 }

@@ -34,6 +34,10 @@ export class Paths {
   get metrics(): string {
     return join(this.data, 'metrics');
   }
+  /** The exceptions that apps have printed. */
+  get metricErrors(): string {
+    return join(this.metrics, 'errors');
+  }
   /** What is wrong, who was told, and where the machine's alerts are sent. */
   get alerts(): string {
     return join(this.data, 'alerts');

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import { Traffic } from '../../../src/gateway/traffic.js';
 import { app, blank, box, BOX_ID } from '../../../src/metrics/fields.js';
@@ -110,6 +110,44 @@ describe('look', () => {
     await recorder.look();
     expect(added.at(-1)?.has('gone')).toBe(false);
     expect(recorder.totals.has('gone')).toBe(false);
+  });
+
+  it('ends while a look goes on, schedules no other one, and lets the rest end where a look fails', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      let go: (values: number[]) => void = () => undefined;
+      let looks = 0;
+      const warned: string[] = [];
+      let flushed = 0;
+      const one = new Recorder({
+        ...{ apps, traffic, warn: (text) => warned.push(text), now: () => Date.parse(AT) },
+        runtime: { usage: () => usage },
+        store: {
+          add: async () => {
+            if (looks > 1) throw new Error('no room');
+          },
+        },
+        happenings: { subscribe: () => () => undefined },
+        visitors: { isNew: () => false, flush: async () => void (flushed += 1) },
+        box: {
+          read: () => {
+            looks += 1;
+            return looks === 1 ? new Promise((resolve) => (go = resolve)) : Promise.resolve(blank(BOX_ID));
+          },
+        },
+      });
+      one.begin();
+      vi.advanceTimersByTime(10_000);
+      expect(looks).toBe(1);
+      const closed = one.close();
+      go(blank(BOX_ID));
+      await closed;
+      expect(vi.getTimerCount()).toBe(0);
+      expect([looks, flushed]).toEqual([2, 1]);
+      expect(warned).toEqual(['Metrics cannot be recorded: Error: no room']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('ends with what was counted so far', async () => {
