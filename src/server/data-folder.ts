@@ -48,7 +48,8 @@ async function clear(paths: Paths, mark: string, later: Pick<Later, 'attempt'>):
   const names = await readdir(paths.tmp).catch(() => []);
   await later.attempt('clear unfinished work', async () => {
     for (const name of names) await rm(join(paths.tmp, name), { recursive: true, force: true, maxRetries: 5 });
-    for (const folder of [paths.data, paths.run]) await sweepDrafts(folder);
+    const kept = [paths.data, paths.run, paths.alerts, paths.audit, paths.metrics, paths.metricErrors];
+    for (const folder of kept) await sweepDrafts(folder);
     for (const name of await readdir(paths.run))
       if (/^[hr]\d+(\.sock)?$/.test(name)) await rm(join(paths.run, name), { force: true });
     await rm(paths.drafts, { recursive: true, force: true });

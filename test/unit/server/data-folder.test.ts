@@ -32,12 +32,19 @@ it('an open data folder is made private, and leftovers of an earlier server are 
   const draft = 'server.json.0123456789ab.draft';
   await mkdir(paths.data, { recursive: true });
   await writeFiles(paths.data, { 'tmp/half': '', 'apps/shop/meta.json': '{}', [draft]: '', 'admin-token': 'secret' });
+  const folders = ['alerts', 'audit', 'metrics', 'metrics/errors'];
+  for (const folder of folders) await writeFiles(paths.data, { [`${folder}/x.json`]: '', [`${folder}/${draft}`]: '' });
   await chmod(paths.data, 0o755);
   await takeData(paths, later);
   expect(await modeOf(paths.data)).toBe(0o700);
   expect(await readdir(paths.tmp)).toEqual([]);
   expect(await readdir(paths.data)).toEqual(expect.arrayContaining(['admin-token', 'apps']));
   expect(await readdir(paths.data)).not.toContain(draft);
+  for (const folder of folders) {
+    const names = await readdir(join(paths.data, folder));
+    expect(names).toContain('x.json');
+    expect(names).not.toContain(draft);
+  }
   expect(await readdir(join(paths.apps, 'shop'))).toEqual(['meta.json']);
 });
 
