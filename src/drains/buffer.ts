@@ -31,6 +31,11 @@ export class LineBuffer {
     return this.#lines.length === 0 && this.#dropped === 0;
   }
 
+  /** How many lines were dropped that the next batch says. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   push(lines: readonly LogLine[]): void {
     for (const line of lines) this.#characters += line.text.length;
     this.#lines = this.#lines.concat(lines);

@@ -20,6 +20,8 @@ export class Drain {
   readonly #buffer = new LineBuffer();
   readonly #wait: { least: number; most: number };
   readonly #state: DrainState = { sent: 0, dropped: 0, problem: undefined };
+  /** The dropped lines that the batch on its way says. */
+  #telling = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
@@ -31,7 +33,7 @@ export class Drain {
   }
 
   get state(): Readonly<DrainState> {
-    return this.#state;
+    return { ...this.#state, dropped: this.#state.dropped + this.#telling + this.#buffer.dropped };
   }
 
   push(lines: readonly LogLine[]): void {
@@ -71,6 +73,7 @@ export class Drain {
 
   async #send(): Promise<void> {
     const batch = this.#buffer.take();
+    this.#telling = batch.dropped;
     try {
       await this.#sink.send(batch);
       this.#failures = 0;
@@ -81,6 +84,8 @@ export class Drain {
       this.#failures += 1;
       this.#state.problem = messageOf(error);
       this.#buffer.putBack(batch);
+    } finally {
+      this.#telling = 0;
     }
   }
 }

@@ -1,14 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { z } from 'zod';
-import { hasCode, messageOf, Refusal } from '../errors.js';
+import { messageOf, Refusal } from '../errors.js';
 import { parseUrl } from '../lib/parse-url.js';
 import { fitsHeader } from '../lib/reach.js';
-import { replaceFile } from '../lib/replace-file.js';
+import { Trouble } from '../lib/trouble.js';
 import type { AppStore } from '../store/apps.js';
 import { newEntryId, SealedList } from '../store/sealed-list.js';
 import { MACHINE, type Vault } from '../store/vault.js';
 import { Drain, type DrainState } from './drain.js';
+import { Offsets } from './offsets.js';
 import { RunLogs, type RunLogsOptions } from './run-logs.js';
 import { sinkTo, type Sink } from './sinks.js';
 
@@ -52,6 +51,8 @@ export class Drains {
   readonly #options: DrainsOptions;
   readonly #lists: SealedList<DrainEntry>;
   readonly #logs: RunLogs;
+  readonly #offsets: Offsets;
+  readonly #trouble = new Trouble();
   readonly #drains = new Map<string, { owner: string; drain: Drain }>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -62,11 +63,12 @@ export class Drains {
     this.#options = options;
     this.#lists = new SealedList(options.vault, 'drains', entrySchema);
     this.#logs = new RunLogs(options);
+    this.#offsets = new Offsets(options.offsets, options.warn);
   }
 
   async begin(): Promise<void> {
-    const { apps, more = [], offsets, warn } = this.#options;
-    await mkdir(dirname(offsets), { recursive: true, mode: 0o700 });
+    const { apps, more = [], warn } = this.#options;
+    const offsets = await this.#offsets.open();
     for (const owner of [MACHINE, ...apps.list().map(({ id }) => id)]) {
       try {
         for (const entry of await this.#lists.of(owner)) this.#open(owner, entry);
@@ -76,7 +78,7 @@ export class Drains {
     }
     for (const [place, sink] of more.entries())
       this.#drains.set(`:${place}`, { owner: MACHINE, drain: new Drain(sink) });
-    this.#logs.begin((app) => this.#wants(app), await readOffsets(offsets));
+    this.#logs.begin((app) => this.#wants(app), offsets);
     this.#unsubscribe = apps.subscribe((id, app) => {
       if (app !== undefined) return;
       this.#lists.forget(id);
@@ -92,7 +94,7 @@ export class Drains {
     clearTimeout(this.#timer);
     await this.#looking;
     await this.#look();
-    await this.#save();
+    await this.#offsets.save(this.#logs.offsets);
     await Promise.all([...this.#drains.keys()].map((key) => this.#end(key)));
   }
 
@@ -174,29 +176,12 @@ export class Drains {
           for (const drain of this.#of(app)) drain.push(lines);
         },
       );
-      if (++this.#looks % SAVE_LOOKS === 0) await this.#save();
+      if (++this.#looks % SAVE_LOOKS === 0) await this.#offsets.save(this.#logs.offsets);
+      this.#trouble.passed();
     } catch (error) {
+      if (!this.#trouble.met(error)) return;
       this.#options.warn({ error: messageOf(error) }, 'The logs of apps could not be read for their drains.');
     }
-  }
-
-  /** It need not survive the machine: then lines are sent twice or not at all. */
-  async #save(): Promise<void> {
-    const content = JSON.stringify({ version: 1, offsets: this.#logs.offsets });
-    await replaceFile(this.#options.offsets, content, { mode: 0o600, sync: false }).catch((error: unknown) =>
-      this.#options.warn({ error: messageOf(error) }, 'It cannot be kept how far logs were drained.'),
-    );
-  }
-}
-
-const offsetsSchema = z.object({ version: z.literal(1), offsets: z.record(z.string(), z.number().nonnegative()) });
-
-async function readOffsets(file: string): Promise<Record<string, number>> {
-  try {
-    return offsetsSchema.parse(JSON.parse(await readFile(file, 'utf8'))).offsets;
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT') && !(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
-    return {}; // There is none, or it is none of ours: the logs are read from their ends.
   }
 }
 

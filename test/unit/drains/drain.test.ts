@@ -114,6 +114,8 @@ it('lines that had to be dropped are counted, and the drain is told how many', a
   const drain = drainTo(`http://127.0.0.1:${port}/`);
   for (let block = 0; block < 11; block += 1) drain.push(Array.from({ length: 1_000 }, () => line('x')));
   await until(() => drain.state.problem !== undefined);
+  // Also while none is told of it.
+  expect(drain.state.dropped).toBe(1_000);
   up = true;
   await until(() => drain.state.sent === 10_000);
   expect(received).toContain('1000 lines were dropped, since the drain was not reached or too slow.');
