@@ -9,6 +9,8 @@ STORE keeps what was compiled by the hash of its source, so an environment that 
 without compiling them again. A run that was killed is finished by the next one, which removes its drafts. An entry begins with the hash of its content: one that a crash of the machine left incomplete is
 not used.
 """
+import contextlib
+import errno
 import hashlib
 import importlib.util
 import marshal
@@ -19,6 +21,8 @@ import warnings
 
 TESTS = ("tests", "test")
 DRAFT = re.compile(r"\.pyc\.[0-9a-f]{16}$")
+# What is wrong with the machine, not with a file: a later run may do better.
+SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -35,8 +39,11 @@ def main(folder, store=None):
             for file in files[first::workers]:
                 try:
                     compile_file(file, store)
-                except Exception:  # Some files are there to be wrong: a test's, or of another Python.
-                    pass
+                except Exception as error:  # Some files are there to be wrong: a test's, or of another Python.
+                    if is_short(error):
+                        sys.stderr.write("%s: %s\n" % (file, str(error) or type(error).__name__))
+                        sys.stderr.flush()
+                        os._exit(1)
             os._exit(0)
     try:
         while True:
@@ -45,6 +52,12 @@ def main(folder, store=None):
                 sys.exit(1)
     except ChildProcessError:  # All have ended.
         pass
+
+
+def is_short(error):
+    """Whether a file could not be compiled for want of room or memory. Of a file that is nested too deeply, a parser says so too,
+    but with a text."""
+    return isinstance(error, OSError) and error.errno in SHORT or isinstance(error, MemoryError) and not error.args
 
 
 def sources(folder):
@@ -99,9 +112,14 @@ def kept(entry):
 def replace(path, content):
     """Writes a file completely or not at all. The name of the draft is its own: in cages, processes share their numbers."""
     draft = "%s.%s" % (path, os.urandom(8).hex())
-    with open(draft, "wb") as file:
-        file.write(content)
-    os.replace(draft, path)
+    try:
+        with open(draft, "wb") as file:
+            file.write(content)
+        os.replace(draft, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # It was not even made, or the next run removes it.
+            os.remove(draft)
+        raise
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pythonCompile } from '../domain/project/commands.js';
-import { hasCode } from '../errors.js';
+import { hasCode, isUnwritable, Refusal } from '../errors.js';
 import type { Bytecode } from './bytecode.js';
 import type { Variables } from './indexes.js';
 import { machinePython } from './places.js';
+import { CommandFailed } from './run.js';
 import { Workshop, type BuildCage } from './workshop.js';
 
 /** The file of an environment that is still to be compiled. It goes when that is done, so a kill loses nothing. */
@@ -12,6 +13,9 @@ export const UNCOMPILED = 'streamlit-host-uncompiled.json';
 
 /** How long one environment may take, in ms. It has the lowest priority, so a busy machine needs a multiple of its seconds. */
 const LIMIT_MS = 2 * 3_600_000;
+
+/** How long (ms) is waited before what had no room is tried again. */
+const AGAIN_MS = 3_600_000;
 
 /** Marks a new environment, in which nothing that its install has started is left. @param caged whether it was made in the cage */
 export async function leaveUncompiled(environment: string, caged: boolean): Promise<void> {
@@ -45,8 +49,11 @@ export interface CompilerOptions {
 export class Compiler {
   readonly #options: CompilerOptions;
   readonly #wanted = new Set<string>();
+  /** Those that had no room, which are tried again. */
+  readonly #later = new Set<string>();
   readonly #closing = new AbortController();
   #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: CompilerOptions) {
     this.#options = options;
@@ -61,10 +68,10 @@ export class Compiler {
   add(hash: string): void {
     if (this.#closing.signal.aborted) return;
     this.#wanted.add(hash);
-    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+    this.#working ??= this.#work();
   }
 
-  /** Resolves when nothing is left to compile. */
+  /** Resolves when nothing is left to compile that has room. */
   async idle(): Promise<void> {
     await this.#working;
   }
@@ -72,24 +79,39 @@ export class Compiler {
   /** Interrupts what is being compiled: the next server goes on with it. */
   async close(): Promise<void> {
     this.#closing.abort();
+    clearTimeout(this.#timer);
     await this.#working;
   }
 
   async #work(): Promise<void> {
     const { root, logger } = this.#options;
     for (const hash of this.#wanted) {
-      if (this.#closing.signal.aborted) return;
+      if (this.#closing.signal.aborted) break;
+      // It may be asked for again while it is compiled, such as after it was made again.
+      this.#wanted.delete(hash);
       try {
         const environment = await realpath(join(root, hash)).catch(ifGone);
         const ms = environment === undefined ? undefined : await this.#compile(environment);
         if (ms !== undefined) logger.info({ environment: hash, ms: Math.round(ms) }, 'compiled an environment');
       } catch (error) {
-        // It serves all the same, and the next start of the server tries again.
-        if (!this.#closing.signal.aborted)
-          logger.warn({ environment: hash, err: error }, 'an environment could not be compiled');
+        // It serves all the same, and the next start of the server tries again in any case.
+        if (this.#closing.signal.aborted) break;
+        logger.warn({ environment: hash, err: error }, 'an environment could not be compiled');
+        if (hadNoRoom(error)) this.#again(hash);
       }
-      this.#wanted.delete(hash);
     }
+    // In the same tick as the end of the loop: what is added from now on begins anew.
+    this.#working = undefined;
+  }
+
+  #again(hash: string): void {
+    this.#later.add(hash);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const hashes = [...this.#later];
+      this.#later.clear();
+      for (const each of hashes) this.add(each);
+    }, AGAIN_MS).unref();
   }
 
   /** @returns how long it took, in ms; undefined where there was nothing to compile */
@@ -101,11 +123,10 @@ export class Compiler {
     const { root, tmp, script, bytecode, cage, env, demandRoom } = this.#options;
     await demandRoom();
     const started = performance.now();
-    const { caged } = JSON.parse(text) as { caged: boolean };
     const workshop = await Workshop.open({
       root: tmp,
       prefix: 'bytecode-',
-      cage: caged ? await cage?.() : undefined,
+      cage: wasCaged(text) ? await cage?.() : undefined,
       python,
       env,
     });
@@ -129,6 +150,21 @@ export class Compiler {
     await rm(marker, { force: true });
     return performance.now() - started;
   }
+}
+
+/** Reads a marker. A crash of the machine may have left it empty; then the cage is the safe answer. */
+function wasCaged(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { caged?: unknown }).caged !== false;
+  } catch {
+    return true;
+  }
+}
+
+/** The script fails for nothing but what passes by itself: no room, no memory, or that it was killed. */
+function hadNoRoom(error: unknown): boolean {
+  if (error instanceof CommandFailed) return error.reason === 'exit';
+  return isUnwritable(error) || (error instanceof Refusal && error.kind === 'unavailable');
 }
 
 function ifGone(error: unknown): undefined {
