@@ -5,7 +5,7 @@ import { Background } from '../lib/background.js';
 import { asClause } from '../lib/words.js';
 import type { AppStore } from '../store/apps.js';
 import type { Vault } from '../store/vault.js';
-import { Destinations, type Destination, type NewDestination } from './destinations.js';
+import { anyWants, Destinations, type Destination, type NewDestination } from './destinations.js';
 import { refusedBy, requestOf } from './formats.js';
 import { note, take, type Change } from './lane.js';
 import { Ledger, type Delivery } from './ledger.js';
@@ -13,6 +13,7 @@ import { mail, type MailSettings } from './mail.js';
 import { messageOf, testMessage, type Message } from './message.js';
 import { DELAYS, Outbox } from './outbox.js';
 import { MACHINE, Problems, type Problem } from './problems.js';
+import { ruleNames } from './rules.js';
 import { post, Unreached } from '../lib/reach.js';
 import { Watch, type WatchOptions } from './watch.js';
 
@@ -152,7 +153,7 @@ export class Alerts {
 
   #note(change: Change): void {
     for (const owner of [change.of, MACHINE])
-      if (this.#destinations.known(owner).length > 0) note(this.#ledger.lane(owner), change);
+      if (anyWants(this.#destinations.known(owner), change.rule)) note(this.#ledger.lane(owner), change);
     this.#ledger.touch();
   }
 
@@ -168,15 +169,27 @@ export class Alerts {
         continue;
       }
       const open = new Map([...this.#problems.open].filter(([, { of }]) => owner === MACHINE || of === owner));
-      const changes = take(this.#ledger.lane(owner), open, now, (key) => this.#problems.passed(key));
-      if (changes.length === 0) continue;
+      const told = take(
+        this.#ledger.lane(owner),
+        open,
+        now,
+        (key) => this.#problems.passed(key),
+        (rule) => anyWants(destinations, rule),
+      );
+      if (told === undefined) continue;
       this.#ledger.touch();
-      for (const { id: destination, rules } of destinations) {
-        const own = changes.filter(({ rule }) => rules === undefined || rules.includes(rule));
+      for (const destination of destinations) {
+        const own = told.changes.filter(({ rule }) => anyWants([destination], rule));
         if (own.length === 0) continue;
         const id = newId();
-        const message = messageOf(id, own, { nameOf: (of) => apps.find(of)?.name ?? of, urlOf });
-        this.#ledger.deliveries.set(id, { id, owner, destination, message, at: now, state: 'waiting', tries: 0 });
+        const missed = ruleNames.reduce(
+          (sum, rule) => sum + (anyWants([destination], rule) ? (told.missed[rule] ?? 0) : 0),
+          0,
+        );
+        const message = messageOf(id, own, { nameOf: (of) => apps.find(of)?.name ?? of, urlOf }, missed);
+        this.#ledger.deliveries.set(id, {
+          ...{ id, owner, destination: destination.id, message, at: now, state: 'waiting', tries: 0 },
+        });
         made.push(id);
       }
     }
@@ -228,7 +241,7 @@ export class Alerts {
   /** A disk that is full is what has to be told, so nothing waits for room on it. */
   async #write(): Promise<void> {
     if (this.#closed) return;
-    await this.#ledger.write(this.#problems.open.values()).catch((error: unknown) => this.#warn(error));
+    await this.#ledger.write(this.#problems.open.values());
   }
 
   #warn(error: unknown): void {

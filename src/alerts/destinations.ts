@@ -7,7 +7,7 @@ import { fitsHeader } from '../lib/reach.js';
 import { newEntryId, SealedList } from '../store/sealed-list.js';
 import type { Vault } from '../store/vault.js';
 import { kinds, type Kind } from './formats.js';
-import { ruleNames } from './rules.js';
+import { ruleNames, type Rule } from './rules.js';
 
 /** How many destinations an app or the machine may have. */
 const MAX = 20;
@@ -105,6 +105,11 @@ export class Destinations {
   forget(owner: string): void {
     this.#lists.forget(owner);
   }
+}
+
+/** Returns whether any of some destinations is told of a rule. */
+export function anyWants(destinations: readonly Pick<Destination, 'rules'>[], rule: Rule): boolean {
+  return destinations.some(({ rules }) => rules === undefined || rules.includes(rule));
 }
 
 /** What may be shown of an address: a URL's path often is all that is needed to post there. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyOf, problemSchema, type Problem } from './problems.js';
-import { passedOf, ruleNames } from './rules.js';
+import { passedOf, ruleNames, type Rule } from './rules.js';
 
 /** How long (ms) is waited for more that belongs into the same message. */
 export const GROUP_MS = 5_000;
@@ -10,7 +10,7 @@ export const QUIET_MS = 15 * 60_000;
 export const BURST = 5;
 export const APART_MS = 10 * 60_000;
 const HOUR_MS = 60 * 60_000;
-/** How many events wait for the next message; more are only counted. */
+/** How many events wait for the next message; further ones are only counted. */
 const MAX_EVENTS = 100;
 
 const changeSchema = z.object({
@@ -33,6 +33,8 @@ export const laneSchema = z.object({
   last: z.record(z.string(), z.number()),
   /** What happened and was not told yet. */
   events: z.array(changeSchema),
+  /** How many events of each rule happened that there was no place for. */
+  missed: z.record(z.string(), z.number()).default({}),
   /** Since when something waits to be told. */
   since: z.number().nullable(),
   /** When the messages of the last hour were sent. */
@@ -43,37 +45,53 @@ export const laneSchema = z.object({
 export type Lane = z.infer<typeof laneSchema>;
 
 export function newLane(): Lane {
-  return { told: {}, last: {}, events: [], since: null, sent: [] };
+  return { told: {}, last: {}, events: [], missed: {}, since: null, sent: [] };
+}
+
+/** What is told in one message. */
+export interface Told {
+  changes: Change[];
+  /** How many more events of each rule happened, which are only counted. */
+  missed: Readonly<Record<string, number>>;
 }
 
 /** Notes something that happened. */
 export function note(lane: Lane, change: Change): void {
   if (lane.events.length < MAX_EVENTS) lane.events.push(change);
+  else lane.missed[change.rule] = (lane.missed[change.rule] ?? 0) + 1;
 }
 
 /**
  * Returns what is to be told now, all in one message; nothing where there is nothing or where it has to wait. It compares what was
  * told with what is wrong, so a problem that comes and goes between two messages is not told at all.
- * @param open the problems of the lane @param now ms since 1970
+ * @param open the problems of the lane @param now ms since 1970 @param wants whether anybody is to be told of a rule: what nobody gets
+ *   must not count as a message
  */
 export function take(
   lane: Lane,
   open: ReadonlyMap<string, Problem>,
   now: number,
   passed: (key: string) => string | undefined,
-): Change[] {
+  wants: (rule: Rule) => boolean,
+): Told | undefined {
   // A clock that was put back must not silence anything.
   lane.sent = lane.sent.filter((at) => at <= now && now - at < HOUR_MS);
   for (const [key, at] of Object.entries(lane.last)) if (at > now || now - at >= QUIET_MS) delete lane.last[key];
-  const began = [...open.values()].filter((one) => !(keyOf(one) in lane.told) && !(keyOf(one) in lane.last));
-  const ended = Object.entries(lane.told).filter(([key]) => !open.has(key));
+  const told = Object.entries(lane.told);
+  for (const [key, { rule }] of told) if (!wants(rule)) delete lane.told[key];
+  lane.events = lane.events.filter(({ rule }) => wants(rule));
+  if (lane.events.length === 0) lane.missed = {};
+  const began = [...open.values()].filter(
+    (one) => wants(one.rule) && !(keyOf(one) in lane.told) && !(keyOf(one) in lane.last),
+  );
+  const ended = told.filter(([key, { rule }]) => wants(rule) && !open.has(key));
   if (began.length + ended.length + lane.events.length === 0) {
     lane.since = null;
-    return [];
+    return undefined;
   }
   if (lane.since === null || lane.since > now) lane.since = now;
-  if (now - lane.since < GROUP_MS) return [];
-  if (lane.sent.length >= BURST && now - (lane.sent.at(-1) ?? 0) < APART_MS) return [];
+  if (now - lane.since < GROUP_MS) return undefined;
+  if (lane.sent.length >= BURST && now - (lane.sent.at(-1) ?? 0) < APART_MS) return undefined;
   const changes: Change[] = [
     ...began.map((one): Change => ({ kind: 'began', rule: one.rule, of: one.of, text: one.text, at: one.since })),
     ...lane.events,
@@ -86,8 +104,10 @@ export function take(
     lane.last[keyOf(one)] = now;
   }
   for (const [key] of ended) delete lane.told[key];
+  const { missed } = lane;
   lane.events = [];
+  lane.missed = {};
   lane.since = null;
   lane.sent.push(now);
-  return changes;
+  return { changes, missed };
 }

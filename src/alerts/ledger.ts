@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { hasCode, messageOf } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
+import { Trouble } from '../lib/trouble.js';
 import { laneSchema, newLane, type Lane } from './lane.js';
 import { problemSchema, type Problem } from './problems.js';
 
@@ -50,10 +51,11 @@ export class Ledger {
   readonly deliveries = new Map<string, Delivery>();
   /** The problems that the file held when it was read. */
   problems: Problem[] = [];
+  readonly #trouble = new Trouble();
   #changed = false;
   #writing: Promise<void> = Promise.resolve();
 
-  /** @param folder its own folder @param warn told what is wrong with the file */
+  /** @param folder its own folder @param warn told what is wrong with the file, and what keeps it from being written */
   constructor(folder: string, warn: (text: string) => void) {
     this.#file = join(folder, 'alerts.json');
     this.#warn = warn;
@@ -92,10 +94,9 @@ export class Ledger {
     this.#changed = true;
   }
 
-  /** Writes what has changed; resolves once it is on disk. @throws Error where the disk is full; it is tried again the next time */
+  /** Writes what has changed; resolves once it is on disk. Where that is full, which is told once, the next call tries again. */
   async write(problems: Iterable<Problem>): Promise<void> {
-    const before = this.#writing;
-    const mine = before.then(async () => {
+    return (this.#writing = this.#writing.then(async () => {
       if (!this.#changed) return;
       this.#changed = false;
       this.#drop();
@@ -107,14 +108,12 @@ export class Ledger {
       };
       try {
         await replaceFile(this.#file, JSON.stringify(content), { mode: 0o600 });
+        this.#trouble.passed();
       } catch (error) {
         this.#changed = true;
-        throw error;
+        if (this.#trouble.met(error)) this.#warn(`Alerts cannot be kept: ${messageOf(error)}`);
       }
-    });
-    // The next one writes all the same.
-    this.#writing = mine.catch(() => undefined);
-    return mine;
+    }));
   }
 
   #drop(): void {

@@ -23,11 +23,12 @@ export interface Message {
   changes: Change[];
 }
 
-/** Writes a message about changes. @param nameOf the name of an app */
+/** Writes a message about changes. @param nameOf the name of an app @param missed how many more there were, which are only counted */
 export function messageOf(
   id: string,
   changes: readonly Change[],
   { nameOf, urlOf }: { nameOf: (of: string) => string; urlOf: (of: string | undefined) => string },
+  missed = 0,
 ): Message {
   const name = (of: string): string => (of === MACHINE ? 'Machine' : nameOf(of));
   const [first] = changes;
@@ -38,12 +39,11 @@ export function messageOf(
   };
   const one = apps.size === 1 ? `${name(first?.of ?? '')}: ` : '';
   const lines = changes.slice(0, MAX_LINES).map((change) => short(`${head(change)}. ${change.text}`));
-  if (changes.length > MAX_LINES) lines.push(`And ${changes.length - MAX_LINES} more.`);
+  const count = changes.length + missed;
+  if (count > lines.length) lines.push(`And ${count - lines.length} more.`);
   return {
     id,
-    title: oneLine(
-      changes.length === 1 && first !== undefined ? head(first) : `${one}${counted(changes.length, 'alert')}`,
-    ),
+    title: oneLine(count === 1 && first !== undefined ? head(first) : `${one}${counted(count, 'alert')}`),
     lines,
     url: urlOf(apps.size === 1 ? first?.of : undefined),
     bad: changes.some(({ kind }) => kind !== 'passed'),

@@ -26,6 +26,9 @@ export interface WatchOptions {
   now?: () => number;
 }
 
+/** How far the limits of a disk are apart, as a share of it. */
+const APART = LIMITS.disk.from - LIMITS.disk.below;
+
 /** A share with the limits between which it counts as nearly full. */
 interface Fill {
   from: number;
@@ -40,6 +43,8 @@ interface Fill {
 export class Watch {
   readonly #options: WatchOptions;
   readonly #now: () => number;
+  /** When this server began to watch. */
+  readonly #begunAt: number;
   /** Since when apps that should serve do not. */
   readonly #down = new Map<string, number>();
   /** When apps were restarted after a crash. */
@@ -51,6 +56,7 @@ export class Watch {
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#begunAt = this.#now();
   }
 
   begin(from: {
@@ -139,10 +145,12 @@ export class Watch {
 
   #lookAtCrashes(id: string): void {
     const now = this.#now();
-    const recent = (this.#crashes.get(id) ?? []).filter((at) => at <= now && now - at < LIMITS.crashesMs);
+    const isRecent = (at: number): boolean => at <= now && now - at < LIMITS.crashesMs;
+    const recent = (this.#crashes.get(id) ?? []).filter(isRecent);
     if (recent.length === 0) {
       this.#crashes.delete(id);
-      return this.#options.problems.end('crash-loop', id);
+      // The restarts that an earlier server saw are not known: the last one may have been just before this one began.
+      return isRecent(this.#begunAt) ? undefined : this.#options.problems.end('crash-loop', id);
     }
     this.#crashes.set(id, recent);
     if (recent.length < LIMITS.crashes) return;
@@ -150,8 +158,11 @@ export class Watch {
     this.#options.problems.begin('crash-loop', id, text, now);
   }
 
-  #lookAtMemory({ id, processes }: App, values: readonly number[] | undefined): void {
-    const limit = this.#options.serving.process(id)?.spec.memoryLimit;
+  #lookAtMemory({ id, processes, wanted, asleep, live }: App, values: readonly number[] | undefined): void {
+    const process = this.#options.serving.process(id);
+    // As a server begins, the processes of apps that should serve are not known yet.
+    if (process === undefined && wanted === 'running' && !asleep && live !== null) return;
+    const limit = process?.spec.memoryLimit;
     if (limit === undefined) return this.#options.problems.end('memory', id);
     // The figures are of all processes together: while an older release drains, they tell nothing about one.
     if (processes.length > 1) return;
@@ -168,7 +179,8 @@ export class Watch {
     const disk = of(box.diskTotalKb);
     // Deploys are refused below the floor, which is told before it is reached.
     const most = disk - 2 * this.#options.diskFloor;
-    const limits = { ...LIMITS.disk, from: Math.min(LIMITS.disk.from, Math.max(0.5, most / disk)) };
+    const from = Math.min(LIMITS.disk.from, Math.max(0.5, most / disk));
+    const limits = { ...LIMITS.disk, from, below: Math.min(LIMITS.disk.below, from - APART) };
     if (disk > 0) this.#fill('disk', MACHINE, of(box.diskKb), disk, limits, 'The data folder’s disk holds');
   }
 
@@ -184,7 +196,7 @@ export class Watch {
     const { problems } = this.#options;
     const key = `${id}/${rule}`;
     const share = used / total;
-    if (share < Math.min(below, from)) {
+    if (share < below) {
       this.#full.delete(key);
       return problems.end(rule, id);
     }

@@ -35,6 +35,15 @@ it('a webhook is signed as Standard Webhooks asks for', () => {
   });
 });
 
+it('what a message has no lines for is counted', () => {
+  const changes = Array.from({ length: 21 }, () => change('shop', 'x'));
+  expect(messageOf('m', changes, facts).lines.at(-1)).toBe('And 1 more.');
+  const { title, lines } = messageOf('m', changes, facts, 3);
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toBe('And 4 more.');
+  expect(title).toBe('shop: 24 alerts');
+});
+
 it('each service gets its own format', () => {
   const text = 'shop: App down\nshop: App down. It <crashed> & *burnt*.\nhttps://h.example/console/shop';
   expect(body('slack').text).toBe(text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;'));

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { APART_MS, BURST, GROUP_MS, newLane, note, QUIET_MS, take, type Change } from '../../../src/alerts/lane.js';
 import { Problems } from '../../../src/alerts/problems.js';
+import { ruleNames, type Rule } from '../../../src/alerts/rules.js';
 
 const START = 1_800_000_000_000;
 
@@ -8,10 +9,12 @@ const START = 1_800_000_000_000;
 function drive() {
   const problems = new Problems();
   const lane = newLane();
+  const wanted = new Set<Rule>(ruleNames);
   let now = START;
   return {
     problems,
     lane,
+    wanted,
     now: () => now,
     set: (to: number) => void (now = to),
     begin: (of: string, rule: 'down' | 'memory' = 'down') => problems.begin(rule, of, `${of} is wrong.`, now),
@@ -19,7 +22,9 @@ function drive() {
     /** What is told after some time. */
     after: (ms: number): string[] => {
       now += ms;
-      return take(lane, problems.open, now, (key) => problems.passed(key)).map(({ kind, of }) => `${kind} ${of}`);
+      const passed = (key: string): string | undefined => problems.passed(key);
+      const told = take(lane, problems.open, now, passed, (rule) => wanted.has(rule));
+      return told?.changes.map(({ kind, of }) => `${kind} ${of}`) ?? [];
     },
   };
 }
@@ -107,6 +112,46 @@ it('says why a problem passed where that is known', () => {
   after(GROUP_MS);
   end('shop', 'The app was stopped.');
   after(0);
-  const [change] = take(lane, problems.open, now() + GROUP_MS, (key) => problems.passed(key));
-  expect(change).toMatchObject({ kind: 'passed', text: 'The app was stopped.' });
+  const told = take(
+    lane,
+    problems.open,
+    now() + GROUP_MS,
+    (key) => problems.passed(key),
+    () => true,
+  );
+  expect(told?.changes).toMatchObject([{ kind: 'passed', text: 'The app was stopped.' }]);
+});
+
+it('what nobody wants to know does not hold up what somebody does', () => {
+  const { begin, end, after, lane, now, wanted } = drive();
+  wanted.delete('exception');
+  wanted.delete('memory');
+  for (let round = 0; round < 2 * BURST; round += 1) {
+    note(lane, event('shop', now()));
+    begin(`app-${round}`, 'memory');
+    expect(after(0)).toEqual([]);
+    expect(after(GROUP_MS)).toEqual([]);
+  }
+  begin('shop');
+  after(0);
+  expect(after(GROUP_MS)).toEqual(['began shop']);
+  expect(lane.sent).toHaveLength(1);
+  // The destination that was told is gone.
+  wanted.delete('down');
+  end('shop');
+  after(0);
+  expect(after(GROUP_MS)).toEqual([]);
+  expect(lane.sent).toHaveLength(1);
+});
+
+it('events that there was no place for are counted', () => {
+  const { lane, now, problems } = drive();
+  for (let number = 0; number < 103; number += 1) note(lane, event('shop', now()));
+  const all = (): boolean => true;
+  const none = (): undefined => undefined;
+  take(lane, problems.open, now(), none, all);
+  const told = take(lane, problems.open, now() + GROUP_MS, none, all);
+  expect(told?.changes).toHaveLength(100);
+  expect(told?.missed).toEqual({ exception: 3 });
+  expect(lane.missed).toEqual({});
 });

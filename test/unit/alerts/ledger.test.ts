@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -37,6 +37,22 @@ it('a file that is damaged is moved aside and named', async () => {
   await ledger.open();
   expect(warned[0]).toContain('alerts.json.unreadable');
   expect(await readdir(folder)).toEqual(['alerts.json.unreadable']);
+});
+
+it('a file that cannot be written is told once, and written when it can be', async () => {
+  const warned: string[] = [];
+  const ledger = new Ledger(folder, (text) => warned.push(text));
+  await ledger.open();
+  await mkdir(join(folder, 'alerts.json'));
+  ledger.touch();
+  for (let second = 0; second < 3; second += 1) await ledger.write([]);
+  expect(warned).toEqual([expect.stringContaining('Alerts cannot be kept: EISDIR')]);
+  await rm(join(folder, 'alerts.json'), { recursive: true });
+  await ledger.write([{ rule: 'disk', of: ':', text: 'x', since: 1 }]);
+  const next = new Ledger(folder, quiet);
+  await next.open();
+  expect(next.problems).toHaveLength(1);
+  expect(warned).toHaveLength(1);
 });
 
 it('the oldest messages that have ended are dropped, and none that waits', async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Change } from '../../../src/alerts/lane.js';
-import { MACHINE, Problems } from '../../../src/alerts/problems.js';
+import { MACHINE, Problems, type Problem } from '../../../src/alerts/problems.js';
 import { Watch, type Watched } from '../../../src/alerts/watch.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import type { Release } from '../../../src/domain/app/release.js';
@@ -11,8 +11,8 @@ const GB = 1_000_000_000;
 const shop: App = { ...newApp('shop', 'Shop', new Date(0)), live: 1, wanted: 'running' };
 
 /** An app and a machine that a test changes. */
-function world(apps: App[] = [shop]) {
-  const problems = new Problems();
+function world(apps: App[] = [shop], open: Problem[] = []) {
+  const problems = new Problems(open);
   const told: Change[] = [];
   const processes = new Map<string, Watched>([['shop', { state: 'ready', lastExit: '', spec: {} }]]);
   let now = 1_800_000_000_000;
@@ -30,6 +30,7 @@ function world(apps: App[] = [shop]) {
     told,
     change: (app: App) => apps.splice(0, 1, app),
     process: (next: Watched) => void processes.set('shop', next),
+    noProcess: () => void processes.clear(),
     memory: (bytes: number) => {
       const values = blank('shop');
       values[fields.memoryKb] = bytes / 1_024;
@@ -134,6 +135,30 @@ it('the machine is told of its memory and its disk, the latter before deploys ar
   // A small disk: two floors of 1 GB are 20 %.
   machine({ diskKb: 8.1 * GB, diskTotalKb: 10 * GB });
   expect(spans(1)).toEqual([`${MACHINE} disk`]);
+  // It does not pass and come back with each file that comes and goes.
+  machine({ diskKb: 7.9 * GB, diskTotalKb: 10 * GB });
+  expect(spans(1)).toEqual([`${MACHINE} disk`]);
+  machine({ diskKb: 7.7 * GB, diskTotalKb: 10 * GB });
+  expect(spans(1)).toEqual([]);
+});
+
+it('what an earlier server found is not over because this one has seen nothing of it yet', () => {
+  const at = 1_799_999_990_000;
+  const open: Problem[] = [
+    { rule: 'crash-loop', of: 'shop', text: 'The app crashed 3 times within 10 min.', since: at },
+    { rule: 'memory', of: 'shop', text: 'The app uses 950 MB of 1 GB (95 %).', since: at },
+  ];
+  const { spans, process, noProcess, memory, change } = world([shop], open);
+  noProcess();
+  expect(spans(3)).toEqual(['shop crash-loop', 'shop memory']);
+  process({ state: 'ready', lastExit: '', spec: { memoryLimit: GB } });
+  memory(0.95 * GB);
+  expect(spans(3)).toEqual(['shop crash-loop', 'shop memory']);
+  // Without a process, an app that need not run uses nothing.
+  noProcess();
+  change({ ...shop, wanted: 'stopped' });
+  expect(spans(1)).toEqual(['shop crash-loop']);
+  expect(spans(60)).toEqual([]);
 });
 
 it('a visitor who waits long for a wake is told of, until a wake is quick', () => {
