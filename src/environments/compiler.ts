@@ -100,7 +100,7 @@ export class Compiler {
         if (hadNoRoom(error)) this.#again(hash);
       }
     }
-    // In the same tick as the end of the loop: what is added from now on begins anew.
+    // In the same tick as the end of the loop: what is added from now on starts another run.
     this.#working = undefined;
   }
 

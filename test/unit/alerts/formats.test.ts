@@ -35,7 +35,7 @@ it('a webhook is signed as Standard Webhooks asks for', () => {
   });
 });
 
-it('what a message has no lines for is counted', () => {
+it('alerts beyond the lines of a message are counted', () => {
   const changes = Array.from({ length: 21 }, () => change('shop', 'x'));
   expect(messageOf('m', changes, facts).lines.at(-1)).toBe('And 1 more.');
   const { title, lines } = messageOf('m', changes, facts, 3);

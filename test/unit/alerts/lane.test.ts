@@ -122,7 +122,7 @@ it('says why a problem passed where that is known', () => {
   expect(told?.changes).toMatchObject([{ kind: 'passed', text: 'The app was stopped.' }]);
 });
 
-it('what nobody wants to know does not hold up what somebody does', () => {
+it('alerts without a destination do not delay the others', () => {
   const { begin, end, after, lane, now, wanted } = drive();
   wanted.delete('exception');
   wanted.delete('memory');

@@ -142,7 +142,7 @@ it('the machine is told of its memory and its disk, the latter before deploys ar
   expect(spans(1)).toEqual([]);
 });
 
-it('what an earlier server found is not over because this one has seen nothing of it yet', () => {
+it('problems found by an earlier server stay open until this one has seen that they are over', () => {
   const at = 1_799_999_990_000;
   const open: Problem[] = [
     { rule: 'crash-loop', of: 'shop', text: 'The app crashed 3 times within 10 min.', since: at },

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('another server goes on where one has left off, and begins anew where the file is damaged', async () => {
+it('another server continues from the saved offsets, and from none if the file is damaged', async () => {
   expect(await open().open()).toEqual({});
   await open().save({ 'shop/1': 12 });
   expect(await open().open()).toEqual({ 'shop/1': 12 });
@@ -24,7 +24,7 @@ it('another server goes on where one has left off, and begins anew where the fil
   expect(await open().open()).toEqual({});
 });
 
-it('nothing is written while nothing has changed', async () => {
+it('unchanged offsets are not written again', async () => {
   const offsets = open();
   await offsets.save({ 'shop/1': 12 });
   await rm(file);
@@ -34,7 +34,7 @@ it('nothing is written while nothing has changed', async () => {
   expect(await open().open()).toEqual({ 'shop/1': 13 });
 });
 
-it('a file that cannot be written is told once, until it could be written', async () => {
+it('a write error is logged once, until a write succeeds', async () => {
   const offsets = open();
   await mkdir(file);
   await offsets.save({ 'shop/1': 1 });

@@ -112,7 +112,7 @@ describe('look', () => {
     expect(recorder.totals.has('gone')).toBe(false);
   });
 
-  it('ends while a look goes on, schedules no other one, and lets the rest end where a look fails', async () => {
+  it('ends during a look, schedules no other one, and flushes visitors even if the last look fails', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       let go: (values: number[]) => void = () => undefined;
