@@ -27,7 +27,7 @@ export class OpenConnections {
     if (one.destroyed) return;
     this.#open.set(one, { may, by });
     this.#timer ??= setInterval(() => {
-      // Whoever could not be asked is asked again.
+      // A connection that could not be asked about is asked about again.
       this.#look().catch(() => undefined);
     }, EVERY_MS).unref();
     one.once('close', () => {

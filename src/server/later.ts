@@ -79,7 +79,7 @@ export class Later {
     this.#logger.info('The disk is writable again.');
   }
 
-  /** Gives up what is missing: whoever takes over begins it by itself. */
+  /** Gives up what is missing: the next server begins it by itself. */
   async forget(): Promise<void> {
     this.#steps.length = 0;
     clearInterval(this.#timer);
