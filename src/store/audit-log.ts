@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open as openFile, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open as openFile, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as immediately } from 'node:timers/promises';
 import { createInterface } from 'node:readline';
+import { z } from 'zod';
 import { BEGINNING, open, read, seal, type AuditEntry, type Happening } from '../domain/access/audit.js';
 import { hasCode, messageOf } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
@@ -49,12 +50,22 @@ export interface Verified {
   problem: string | undefined;
 }
 
-/** What the log knows of itself, beside its parts: cut off at its end, it would look whole. */
-interface Head {
+const headSchema = z.object({
   /** The first entry that is kept, and the last that was written. */
-  first: number;
-  last: number;
+  first: z.number().int().positive(),
+  last: z.number().int().nonnegative(),
+  hash: z.string(),
+});
+
+/** What the log knows of itself, beside its parts: cut off at its end, it would look whole. */
+type Head = z.infer<typeof headSchema>;
+
+/** An entry on its way to the disk. */
+interface Waiting {
+  n: number;
+  line: string;
   hash: string;
+  happening: Happening;
 }
 
 /**
@@ -67,9 +78,9 @@ export class AuditLog {
   #head: Head = { first: 1, last: 0, hash: BEGINNING };
   /** The last entry that was sealed, written or not. */
   #last = { n: 0, hash: BEGINNING };
-  #waiting: { n: number; line: string; hash: string }[] = [];
+  #waiting: Waiting[] = [];
   /** The part that is written to, and how much of it is whole; a failed write may have left a piece of a line behind that. */
-  #part: { name: string; size: number } | undefined;
+  #part: { name: string; size: number; made: boolean } | undefined;
   #writing: Promise<void> | undefined;
   #settling: NodeJS.Timeout | undefined;
   /** Who writes now, once another server does. */
@@ -82,13 +93,13 @@ export class AuditLog {
     this.#options = { maxBytes: MAX_BYTES, keep: KEEP, now: Date.now, ...options };
   }
 
-  /** The log in a folder, which goes on where it ended. */
+  /** The log in a folder, which goes on where it ended. Files that cannot be continued are moved aside. */
   static async open(folder: string, options: AuditLogOptions): Promise<AuditLog> {
     const log = new AuditLog(folder, options);
     try {
       await log.#load();
     } catch (error) {
-      options.warn(`the audit log cannot be read: ${messageOf(error)}`);
+      await log.#putAside(error);
     }
     return log;
   }
@@ -101,7 +112,7 @@ export class AuditLog {
     const n = this.#last.n + 1;
     const { line, hash } = seal(n, new Date(this.#options.now()), happening, this.#last.hash);
     this.#last = { n, hash };
-    this.#waiting.push({ n, line, hash });
+    this.#waiting.push({ n, line, hash, happening });
     void this.flush();
   }
 
@@ -109,6 +120,9 @@ export class AuditLog {
   async handOver(): Promise<void> {
     this.#late ??= [];
     await this.close();
+    // What the disk has not taken is sealed by the other server: by then, the chain goes on there.
+    this.#late.unshift(...this.#waiting.map(({ happening }) => happening));
+    this.#waiting = [];
   }
 
   /** Has everything on the disk. */
@@ -183,21 +197,56 @@ export class AuditLog {
   async #load(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const names = await this.#parts();
-    const newest = names.at(-1);
-    const stored = await readFile(join(this.#folder, HEAD), 'utf8').catch(ifMissing);
-    if (stored !== undefined) this.#head = JSON.parse(stored) as Head;
+    const stored = await this.#readHead(names.length > 0);
+    let last: AuditEntry | undefined;
+    const cut: { path: string; size: number }[] = [];
+    for (const name of names.toReversed()) {
+      const path = join(this.#folder, name);
+      const end = await endOf(path);
+      if (end.rest > 0) cut.push({ path, size: end.size });
+      // The newest one is written to; a crash may have left it without an entry.
+      this.#part ??= { name, size: end.size, made: true };
+      last = end.last;
+      if (end.size > 0) break;
+    }
+    if (stored === undefined && names.length > 0 && last === undefined) throw new Error('its last entry was changed');
+    const first = Number.parseInt(names[0] ?? '1', 10);
+    this.#head = stored ?? (last === undefined ? this.#head : { first, last: last.n, hash: last.hash });
     this.#last = { n: this.#head.last, hash: this.#head.hash };
-    if (newest === undefined) return;
-    const path = join(this.#folder, newest);
-    const text = await readFile(path, 'utf8');
-    // What a crash has left of a line is nothing that was promised.
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    this.#part = { name: newest, size: Buffer.byteLength(whole) };
-    const last = open(whole.trimEnd().split('\n').at(-1) ?? '');
     // After a crash the lines may be ahead of the head, and never behind it.
     if (last !== undefined && last.n >= this.#head.last) this.#last = { n: last.n, hash: last.hash };
-    if (stored === undefined)
-      this.#options.warn('the audit log has lost its head.json; run "streamlit-host audit verify"');
+    // Now: where that part is full, the next entry goes to another one.
+    for (const { path, size } of cut)
+      await truncate(path, size).catch((error: unknown) => {
+        this.#options.warn(`the audit log cannot be written: ${messageOf(error)}`);
+      });
+  }
+
+  /** @returns undefined where the parts have to say it, as after a restore */
+  async #readHead(expected: boolean): Promise<Head | undefined> {
+    try {
+      return headSchema.parse(JSON.parse(await readFile(join(this.#folder, HEAD), 'utf8')));
+    } catch (error) {
+      if (expected || !hasCode(error, 'ENOENT'))
+        this.#options.warn(
+          'the audit log has no valid head.json, as after a restore; run "streamlit-host audit verify"',
+        );
+      return undefined;
+    }
+  }
+
+  /** Begins a new log; the files of the one that cannot be continued are kept. */
+  async #putAside(error: unknown): Promise<void> {
+    const { now, warn } = this.#options;
+    this.#part = undefined;
+    const place = `${this.#folder}.unreadable-${new Date(now()).toISOString().replace(/\W/g, '')}`;
+    const reason = `the audit log cannot be read: ${messageOf(error)}`;
+    try {
+      await rename(this.#folder, place);
+      warn(`${reason}; it was moved to ${place}, and a new one begins`);
+    } catch (problem) {
+      warn(`${reason}; it cannot be moved to ${place}: ${messageOf(problem)}`);
+    }
   }
 
   /** Ends in the tick in which nothing waits any more: what comes later is written by another call. */
@@ -217,15 +266,17 @@ export class AuditLog {
     this.#writing = undefined;
   }
 
-  async #write(batch: readonly { n: number; line: string; hash: string }[]): Promise<void> {
+  async #write(batch: readonly Waiting[]): Promise<void> {
     const [first, last] = [batch[0], batch.at(-1)];
     if (first === undefined || last === undefined) return;
     if (this.#part === undefined || this.#part.size > this.#options.maxBytes)
-      this.#part = { name: `${String(first.n).padStart(12, '0')}.jsonl`, size: 0 };
+      this.#part = { name: `${String(first.n).padStart(12, '0')}.jsonl`, size: 0, made: false };
     const bytes = Buffer.from(batch.map(({ line }) => `${line}\n`).join(''));
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const file = await openFile(join(this.#folder, this.#part.name), 'a', 0o600);
+    // A part that is there already holds what somebody else has written.
+    const file = await openFile(join(this.#folder, this.#part.name), this.#part.made ? 'a' : 'ax', 0o600);
     try {
+      this.#part.made = true;
       if ((await file.stat()).size > this.#part.size) await file.truncate(this.#part.size);
       await file.appendFile(bytes);
     } finally {
@@ -234,7 +285,11 @@ export class AuditLog {
     const begins = this.#part.size === 0;
     this.#part.size += bytes.length;
     this.#head = { ...this.#head, last: last.n, hash: last.hash };
-    if (begins) await this.#dropOldest();
+    if (begins)
+      await this.#dropOldest().catch((error: unknown) => {
+        // The entries are written all the same.
+        this.#options.warn(`old parts of the audit log cannot be deleted: ${messageOf(error)}`);
+      });
     this.#settling ??= setTimeout(() => void this.#settle(), SETTLE_MS).unref();
   }
 
@@ -270,6 +325,14 @@ export class AuditLog {
     const names = (await readdir(this.#folder).catch(ifMissing)) ?? [];
     return names.filter((name) => /^\d{12}\.jsonl$/.test(name)).sort();
   }
+}
+
+/** Where the last whole line of a part ends, and its entry. The rest of it, in bytes, is what a crash has left of a line: nothing that was promised. */
+async function endOf(path: string): Promise<{ size: number; rest: number; last: AuditEntry | undefined }> {
+  const bytes = await readFile(path);
+  const size = bytes.lastIndexOf('\n') + 1;
+  const whole = bytes.subarray(0, Math.max(0, size - 1));
+  return { size, rest: bytes.length - size, last: open(whole.subarray(whole.lastIndexOf('\n') + 1).toString()) };
 }
 
 /** The lines of a file, the last one first. */
