@@ -109,6 +109,7 @@ export interface Doors {
   hooks: HookServer;
   gateway: Gateway;
   sessions: Sessions;
+  audit: Audit;
   auditLog: AuditLog;
   pictures: Pictures;
 }
@@ -315,7 +316,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
-  return { entry, appsEntry, hooks, gateway, sessions, auditLog, pictures };
+  return { entry, appsEntry, hooks, gateway, sessions, audit, auditLog, pictures };
 }
 
 function openGit(

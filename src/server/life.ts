@@ -160,6 +160,7 @@ export class Life implements Heir {
       () => this.composed.handOver(),
       () => this.#unfollow?.(),
       () => this.doors.sessions.written(),
+      () => this.doors.audit.close(),
       () => this.doors.auditLog.handOver(),
     ];
     await endInTurn(ends, (error) => logger.error({ err: error }, 'A part of the server could not be handed over.'));
@@ -182,6 +183,7 @@ export class Life implements Heir {
     void deploys.attend(({ app, release }, hear) => heir.attend(app, release, hear));
     return () => {
       clearInterval(tell);
+      this.doors.audit.close();
     };
   }
 
@@ -210,6 +212,7 @@ export class Life implements Heir {
       logger.error({ err: error }, 'A part of the server could not be ended.'),
     );
     await this.composed.end(options);
+    this.doors.audit.close();
     await this.doors.auditLog.close();
     this.#unfollow?.();
   }

@@ -1,8 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Happening } from '../../../src/domain/access/audit.js';
 import type { Principal } from '../../../src/domain/access/principal.js';
 import { Refusal } from '../../../src/errors.js';
 import { Audit, type Asked } from '../../../src/host/audit.js';
+
+afterEach(() => void vi.useRealTimers());
 
 const ADA: Principal = { kind: 'person', name: 'ada@example.com', account: 'abc' };
 
@@ -95,4 +97,66 @@ test('nobody pushes older entries out by causing many', () => {
   clock.now += 1_000;
   fail();
   expect(written.at(-1)).toMatchObject({ who: 'nobody', more: 700 });
+});
+
+test('a change is always written down, however many refusals its author causes', async () => {
+  const { audit, written } = start();
+  const ask = (status: number, reads = false): Promise<void> =>
+    audit.pass(asked({ reads }), async () => ({ status, ...(reads ? { about: 'reveal TOKEN' } : {}) }));
+  for (let count = 0; count < 400; count += 1) await ask(422);
+  expect(written).toHaveLength(300);
+  for (let count = 0; count < 400; count += 1) await ask(200);
+  await ask(500);
+  await ask(200, true);
+  expect(written).toHaveLength(702);
+  expect(written.at(-1)).toMatchObject({ about: 'reveal TOKEN', result: 'ok' });
+});
+
+test('wrong passwords leave out neither the right one nor those from elsewhere', () => {
+  const { audit, written } = start();
+  const login = (from: string, result: Happening['result'], who?: { name: string; account: string }): void =>
+    audit.login({ who, from, what: 'log in' }, result);
+  const ada = { name: 'ada@example.com', account: 'abc' };
+  for (let count = 0; count < 400; count += 1) {
+    login('192.0.2.7', 'refused', ada);
+    login('2001:db8::1', 'refused');
+  }
+  expect(written).toHaveLength(600);
+  login('192.0.2.7', 'ok', ada);
+  login('192.0.2.8', 'refused', ada);
+  login('192.0.2.7', 'refused');
+  expect(written).toHaveLength(603);
+  // All addresses of one network of IPv6 belong to one person.
+  login('2001:db8::2', 'refused');
+  expect(written).toHaveLength(603);
+});
+
+test('the number of entries that were left out is written within a minute, and at the end', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { audit, written } = start();
+  const fail = (times: number): void => {
+    for (let count = 0; count < times; count += 1)
+      audit.login({ who: undefined, from: '192.0.2.7', what: 'log in' }, 'refused');
+  };
+  fail(310);
+  expect(written).toHaveLength(300);
+  vi.advanceTimersByTime(60_000);
+  expect(written).toHaveLength(301);
+  expect(written.at(-1)).toMatchObject({ who: 'nobody', from: '192.0.2.7', result: 'refused', more: 9 });
+  vi.advanceTimersByTime(600_000);
+  expect(written).toHaveLength(301);
+  fail(5);
+  audit.close();
+  expect(written.at(-1)).toMatchObject({ more: 4 });
+  audit.close();
+  expect(written).toHaveLength(302);
+});
+
+test('entries left out of a cause that is forgotten are still counted', () => {
+  const { audit, written } = start();
+  const fail = (from: string): void => audit.login({ who: undefined, from, what: 'log in' }, 'refused');
+  for (let count = 0; count < 303; count += 1) fail('192.0.2.7');
+  for (let count = 0; count < 10_000; count += 1) fail(`10.0.${count >> 8}.${count & 255}`);
+  expect(written.filter(({ from }) => from === '192.0.2.7').at(-1)).toMatchObject({ more: 2 });
+  audit.close();
 });
