@@ -24,6 +24,8 @@ import { spawn } from '../lib/spawn.js';
 const AFTER_MS = 3_000;
 /** How long a client may be silent during a request, in ms. */
 const IDLE_MS = 10 * 60_000;
+/** How many characters of the hash of a stored file the audit log shows. */
+const SHOWN = 12;
 
 /**
  * Authors, dates and such of commits that git calls errors: they are common in histories that other tools have made or
@@ -147,9 +149,9 @@ export class GitHandler {
       async () => {
         if (pushes) repositories.demandPushable(app);
         request.setTimeout(IDLE_MS, () => request.destroy());
-        if (match[2] === 'info/refs')
-          await this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
-        else await this.#serve(request, response, app, match[2] as Service, principal);
+        if (match[2] !== 'info/refs')
+          return { status: await this.#serve(request, response, app, match[2] as Service, principal) };
+        await this.#advertise(request, response, app, new URLSearchParams(query).get('service'));
         return { status: response.statusCode };
       },
       () => this.#demand(principal, app, pushes),
@@ -169,17 +171,20 @@ export class GitHandler {
     const batch = route.kind === 'batch' && request.method === 'POST' ? await lfs.readBatch(request) : undefined;
     const pushes = batch?.operation === 'upload' || request.method === 'PUT';
     const verb = !pushes ? 'files' : repositories.find(app) === undefined ? 'create' : 'push';
+    const stores = route.kind === 'object' && request.method === 'PUT' ? route.oid : undefined;
     await audit.pass(
-      { ...{ by, door: 'git', from: visitor(request).address, verb, app }, ...{ what: 'lfs', reads: true } },
+      {
+        ...{ by, door: 'git', from: visitor(request).address, verb, app },
+        ...{ what: 'lfs', reads: stores === undefined },
+      },
       async () => {
         if (pushes) repositories.demandPushable(app);
         if (batch !== undefined)
           await lfs.answerBatch(request, response, { app, base: `${url(request)}/git/${app}.git/info/lfs`, batch });
-        else if (route.kind === 'object' && request.method === 'PUT')
-          await lfs.receive(request, response, { app, oid: route.oid, by });
+        else if (stores !== undefined) await lfs.receive(request, response, { app, oid: stores, by });
         else if (route.kind === 'object' && request.method === 'GET') await lfs.send(response, app, route.oid);
         else answerJson(request, response, 404, { message: 'This server stores files for Git LFS, and no locks.' });
-        return { status: response.statusCode };
+        return { status: response.statusCode, about: stores?.slice(0, SHOWN) };
       },
       () => this.#demand(by, app, pushes),
     );
@@ -248,25 +253,30 @@ export class GitHandler {
     response.end();
   }
 
+  /** @returns the status that the audit log has for it */
   async #serve(
     request: IncomingMessage,
     response: ServerResponse,
     app: string,
     service: Service,
     by: Principal,
-  ): Promise<void> {
-    if (request.method !== 'POST') return say(request, response, 405, 'Only POST is allowed.');
+  ): Promise<number> {
+    const deny = (status: number, text: string): number => {
+      say(request, response, status, text);
+      return status;
+    };
+    if (request.method !== 'POST') return deny(405, 'Only POST is allowed.');
     if (request.headers['content-type'] !== `application/x-${service}-request`) {
-      return say(request, response, 415, `Only application/x-${service}-request is supported.`);
+      return deny(415, `Only application/x-${service}-request is supported.`);
     }
     const encoding = request.headers['content-encoding'] ?? 'identity';
     if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
-      return say(request, response, 415, 'Only gzip encoding is supported.');
+      return deny(415, 'Only gzip encoding is supported.');
     }
     const { repositories, pushes } = this.#options;
     const push = service === 'git-receive-pack';
     const secret = push ? pushes.open(app, by) : '';
-    let begun = false;
+    let [begun, refused] = [false, false];
     try {
       const folder = push ? await repositories.begin(app, by) : repositories.find(app);
       if (folder === undefined) throw noApp(app);
@@ -285,12 +295,14 @@ export class GitHandler {
       // Not ended as if it were whole: git would wait for the rest of it, or take it for a success.
       if (!whole) response.destroy();
     } finally {
-      if (push) pushes.close(secret);
+      if (push) refused = pushes.close(secret).refused;
       // Before a large push, git sends a flush packet alone to see whether it may log in.
       if (begun) await repositories.end(app, request.headers['content-length'] === String(FLUSH.length));
     }
     // Not before: once the pusher sees the end, everything is in its final state.
     response.end();
+    // git answers 200 to a push that nothing came of.
+    return refused ? 422 : response.statusCode;
   }
 
   /** @throws Error where it cannot be started, such as where no more files may be open: nothing is said to the client before */

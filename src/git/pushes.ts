@@ -82,6 +82,9 @@ interface Push {
   deploys: readonly string[];
   /** Ends its count among the changes in progress. */
   settle: () => void;
+  /** What became of its refs. */
+  taken: boolean;
+  refused: boolean;
 }
 
 /** A ref whose commit becomes a release. */
@@ -102,7 +105,11 @@ export class Pushes {
   /** @returns the secret by which the push's hooks prove that they belong to it */
   open(app: string, by: Principal): string {
     const secret = randomBytes(24).toString('base64url');
-    this.#pushes.set(secret, { app, by, announcement: new Announcement(), deploys: [], settle: this.#count() });
+    const fate = { taken: false, refused: false };
+    this.#pushes.set(secret, {
+      ...{ app, by, announcement: new Announcement(), deploys: [], settle: this.#count() },
+      ...fate,
+    });
     return secret;
   }
 
@@ -123,10 +130,13 @@ export class Pushes {
     for (const id of push.deploys) headStarts.begin(id);
   }
 
-  close(secret: string): void {
-    for (const id of this.#pushes.get(secret)?.deploys ?? []) this.#options.headStarts.settle(id);
-    this.#pushes.get(secret)?.settle();
+  /** @returns whether it was refused, and nothing of it was taken */
+  close(secret: string): { refused: boolean } {
+    const push = this.#pushes.get(secret);
+    for (const id of push?.deploys ?? []) this.#options.headStarts.settle(id);
+    push?.settle();
     this.#pushes.delete(secret);
+    return { refused: push !== undefined && push.refused && !push.taken };
   }
 
   #count(): () => void {
@@ -144,8 +154,10 @@ export class Pushes {
     try {
       const code =
         call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call);
+      if (code !== 0) push.refused = true;
       call.exit(code);
     } catch (error) {
+      push.refused = true;
       this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
       call.say(`streamlit-host: ${refusalOf(error)?.message ?? 'Internal error; see the server log.'}`);
       call.exit(1);
@@ -197,7 +209,10 @@ export class Pushes {
       await this.#options.deploys.adoptBranch(push.app, branch);
     }
     for (const update of asked.updates) {
-      for (const line of await this.#answer(push, update, branch, asked.options, call)) call.answer(pkt(line));
+      const lines = await this.#answer(push, update, branch, asked.options, call);
+      if (lines[0]?.startsWith('ok ') === true) push.taken = true;
+      else push.refused = true;
+      for (const line of lines) call.answer(pkt(line));
     }
     const plans = asked.updates.map((update) => planRef(update, branch, this.#previewRule(app)));
     const [first] = plans;

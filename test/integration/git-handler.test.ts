@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
@@ -12,9 +12,11 @@ import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Attempts } from '../../src/domain/access/attempts.js';
+import type { Happening } from '../../src/domain/access/audit.js';
 import { gitEnvironment } from '../../src/domain/project/commands.js';
+import { Refusal } from '../../src/errors.js';
 import { GitHandler } from '../../src/git/handler.js';
-import { HookServer } from '../../src/git/hook-server.js';
+import { HookServer, type HookCall } from '../../src/git/hook-server.js';
 import { Lfs } from '../../src/git/lfs.js';
 import { Audit } from '../../src/host/audit.js';
 import { Pushes } from '../../src/git/pushes.js';
@@ -37,6 +39,13 @@ let reserved: number[];
 let making: Promise<unknown>;
 /** What a hook waits for. */
 let hooked: (hook: string) => Promise<unknown>;
+/** Answers the hooks; takes everything unless it is changed. */
+let answers: (call: HookCall) => Promise<void> | void;
+let pushes: Pushes;
+/** False before an app is made. */
+let exists: boolean;
+/** What the audit log has. */
+let written: Happening[];
 
 /** A git handler with one bare repository, whose hooks take everything that they are asked. */
 beforeEach(async () => {
@@ -44,15 +53,16 @@ beforeEach(async () => {
   const bare = join(folder, 'hello.git');
   execFileSync('git', ['init', '--quiet', '--bare', bare], { env: ENV });
   ended = [];
-  warnings = [];
-  reserved = [];
+  [warnings, written, reserved] = [[], [], []];
+  exists = true;
   making = Promise.resolve();
   hooked = () => Promise.resolve();
+  answers = (call) => call.exit(0);
   hooks = new HookServer(
     join(folder, 'run', 'hooks.sock'),
     async (call) => {
       await hooked(call.hook);
-      call.exit(0);
+      await answers(call);
     },
     () => undefined,
   );
@@ -61,12 +71,27 @@ beforeEach(async () => {
     warn: (facts: object) => void warnings.push(facts),
     error: (facts: object) => void warnings.push(facts),
   };
+  pushes = new Pushes({
+    apps: {
+      find: () => undefined,
+      get: () => {
+        if (!exists) throw new Refusal('not-found', 'app-not-found', 'The app was deleted.');
+        return { id: 'hello', deployBranch: 'main', live: 1 };
+      },
+    } as never,
+    deploys: undefined as never,
+    previews: { isOn: () => false, find: () => undefined } as never,
+    headStarts: undefined as never,
+    mask: undefined as never,
+    url: () => '',
+    logger,
+  });
   const handler = new GitHandler({
     attempts: new Attempts(),
     visitor: () => ({ address: '203.0.113.9' }),
     check: (token) => (token === 'secret' ? { kind: 'person', name: 'ada' } : undefined),
     repositories: {
-      find: () => bare,
+      find: () => (exists ? bare : undefined),
       empty: bare,
       demandPushable: () => undefined,
       begin: () => making.then(() => bare),
@@ -74,7 +99,7 @@ beforeEach(async () => {
     },
     lfs: new Lfs({
       objects: () => new LfsObjects(join(folder, 'lfs')),
-      begin: () => Promise.resolve(),
+      begin: async () => void (exists = true),
       end: async (app) => void ended.push(`${app} for Git LFS`),
       reserve: async (bytes) => {
         reserved.push(bytes);
@@ -82,18 +107,13 @@ beforeEach(async () => {
       },
       most: 1_000,
     }),
-    url: undefined as never,
+    url: () => 'http://localhost',
     rights: { demand: () => undefined },
-    audit: new Audit({ log: { append: () => undefined }, rights: { demand: () => undefined } }),
-    pushes: new Pushes({
-      apps: { find: () => undefined } as never,
-      deploys: undefined as never,
-      previews: undefined as never,
-      headStarts: undefined as never,
-      mask: undefined as never,
-      url: () => '',
-      logger,
+    audit: new Audit({
+      log: { append: (one) => void written.push(one) },
+      rights: { demand: () => undefined },
     }),
+    pushes,
     env: gitEnvironment(process.env.PATH ?? ''),
     hooks: HOOKS,
     hookSocket: join(folder, 'run', 'hooks.sock'),
@@ -129,9 +149,11 @@ function project(bytes: number): string {
   return work;
 }
 
-async function push(work: string): Promise<{ failed: boolean; output: string }> {
+async function push(work: string, ...refs: string[]): Promise<{ failed: boolean; output: string }> {
   // Not synchronously: the server runs in this very process.
-  return promisify(execFile)('git', ['-C', work, 'push', remote, 'main'], { env: ENV }).then(
+  return promisify(execFile)('git', ['-C', work, 'push', remote, ...(refs.length === 0 ? ['main'] : refs)], {
+    env: ENV,
+  }).then(
     ({ stderr }) => ({ failed: false, output: stderr }),
     (error: { stderr: string }) => ({ failed: true, output: error.stderr }),
   );
@@ -259,4 +281,48 @@ it('a push whose hook is silent gets a sign of life before clients that run on N
     }
   }
   expect(text).toContain('unpack ok');
+});
+
+it('a push is in the audit log with its outcome, although git answers 200 to all of them', async () => {
+  const work = project(1_000);
+  answers = (call) => pushes.handle(call);
+  execFileSync('git', ['-C', join(folder, 'hello.git'), 'config', 'receive.procReceiveRefs', 'refs'], { env: ENV });
+  const refused = await push(work, 'main:refs/notes/x');
+  expect([refused.failed, refused.output]).toEqual([true, expect.stringContaining('only branches and tags')]);
+  expect(written).toMatchObject([{ what: 'push', verb: 'push', result: 'refused' }]);
+  // One of them is stored.
+  expect((await push(work, 'main:refs/tags/v1', 'main:refs/notes/x')).failed).toBe(true);
+  expect((await push(work, 'main:refs/tags/v2')).failed).toBe(false);
+  exists = false;
+  expect((await push(work)).output).toContain('The app was deleted.');
+  expect(written.slice(1).map(({ verb, result }) => `${verb} ${result}`)).toEqual([
+    'push ok',
+    'push ok',
+    'create refused',
+  ]);
+});
+
+it('an upload of Git LFS is in the audit log, with the app that it creates; downloads are not', async () => {
+  exists = false;
+  const content = 'a large file';
+  const oid = createHash('sha256').update(content).digest('hex');
+  const base = `${remote.replace('x:secret@', '')}/info/lfs/objects`;
+  const ask = async (path: string, method: string, body?: string): Promise<number> => {
+    const headers = { authorization: `Basic ${btoa('x:secret')}` };
+    const answer = await fetch(`${base}/${path}`, { method, headers, ...(body === undefined ? {} : { body }) });
+    await answer.text();
+    return answer.status;
+  };
+  const batch = JSON.stringify({ operation: 'upload', objects: [{ oid, size: content.length }] });
+  expect(await ask('batch', 'POST', batch)).toBe(200);
+  expect(written).toEqual([]);
+  for (let time = 0; time < 2; time += 1) expect(await ask(oid, 'PUT', content)).toBe(200);
+  expect(await ask(oid, 'PUT', 'something else')).toBe(422);
+  expect(await ask(oid, 'GET')).toBe(200);
+  const facts = { who: 'ada', door: 'git', from: '203.0.113.9', what: 'lfs', app: 'hello' };
+  expect(written).toEqual([
+    { ...facts, verb: 'create', about: oid.slice(0, 12), result: 'ok' },
+    { ...facts, verb: 'push', about: oid.slice(0, 12), result: 'ok' },
+    { ...facts, verb: 'push', result: 'refused', code: 'lfs-object-invalid' },
+  ]);
 });

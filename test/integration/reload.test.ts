@@ -178,6 +178,10 @@ describe('a reload with a version that does not work', () => {
     await pushLive(project, host, `after-${pid}-${why.length}`);
     const record = (await readMeta(host, 'stays')) as { processes: unknown[] };
     expect(record.processes).toHaveLength(1);
+    // The reload itself came in before the log was handed over, and ended after it was taken back.
+    const { entries } = (await (await host.api('/audit?q=reload-failed')).json()) as { entries: object[] };
+    expect(entries[0]).toMatchObject({ what: 'POST /server/reload', result: 'refused', code: 'reload-failed' });
+    expect(await (await host.api('/audit/verify')).json()).toMatchObject({ ok: true });
   });
 
   it('works once the version does', async () => {
