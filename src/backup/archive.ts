@@ -214,6 +214,9 @@ async function contents(data: string, key: boolean): Promise<{ names: string[]; 
   const files = [...FILES, ...(key ? SECRETS : [])];
   const there = new Set(await readdir(data));
   records.push(...files.filter((name) => there.has(name)));
+  // Without files that are still being written.
+  if (there.has('alerts')) await walk(data, 'alerts', records, (name) => !name.endsWith('.draft'));
+  if (there.has('audit')) await walkAudit(data, records);
   for (const app of there.has('apps') ? await readdir(join(data, 'apps')) : []) {
     const folder = join('apps', app);
     records.push(folder);
@@ -227,6 +230,16 @@ async function contents(data: string, key: boolean): Promise<{ names: string[]; 
     }
   }
   return { names: [...records, ...refs, ...rest], trees };
+}
+
+/**
+ * The parts of the audit log, the oldest first: that is the one that may go meanwhile, and the newest may grow. What is noted of
+ * the whole log would be of another moment, and a server finds it out again.
+ */
+async function walkAudit(data: string, to: string[]): Promise<void> {
+  const names = await readdir(join(data, 'audit'));
+  const parts = names.filter((name) => name.endsWith('.jsonl')).sort();
+  to.push('audit', ...parts.map((name) => join('audit', name)));
 }
 
 /** Objects come after all that may name them; those of packs that are being written are none yet. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -12,6 +12,7 @@ import { restoreBackup, writeBackup } from '../../../src/backup/archive.js';
 import { Backups, type BackupPlan } from '../../../src/backup/backups.js';
 import type { S3Access } from '../../../src/backup/place.js';
 import { restore } from '../../../src/cli/restore.js';
+import { AuditLog } from '../../../src/store/audit-log.js';
 import { bodies } from '../../../src/web/api/schemas.js';
 import { scratch } from '../../helpers/ends.js';
 import { writeFiles } from '../../helpers/files.js';
@@ -30,6 +31,9 @@ beforeEach(async () => {
   await writeFiles(data, {
     'vault.key': 'the key',
     'users.json': '{}',
+    'alerts/alerts.json': '{}',
+    'alerts/destinations.json.sealed': 'sealed',
+    'alerts/alerts.json.0123456789ab.draft': 'unfinished',
     'redis/dump': 'no part of it',
     'environments/abc/bin/python': 'no part of it',
     'apps/shop/meta.json': '{"id":"shop"}',
@@ -89,6 +93,8 @@ it('a backup holds what cannot be made again and, unless it is asked for, no key
   });
   await restoreBackup(createReadStream(place), restored, { key: Buffer.from('kept'), path });
   expect(await filesOf(restored)).toEqual([
+    'alerts/alerts.json',
+    'alerts/destinations.json.sealed',
     'apps/shop/config.json.sealed',
     'apps/shop/meta.json',
     'apps/shop/releases/1/build.log',
@@ -99,6 +105,40 @@ it('a backup holds what cannot be made again and, unless it is asked for, no key
     'vault.key',
   ]);
   expect(await readFile(join(restored, 'vault.key'), 'utf8')).toBe('kept');
+});
+
+it('the audit log continues in a restored server, even if a part of it began or went while the backup was made', async () => {
+  const warned: string[] = [];
+  const open = (at: string, keep = 3): Promise<AuditLog> =>
+    AuditLog.open(join(at, 'audit'), { warn: (text) => void warned.push(text), maxBytes: 600, keep });
+  const facts = { door: 'api', from: '192.0.2.7', verb: 'run', what: 'POST /x', result: 'ok' } as const;
+  const log = await open(data);
+  const add = async (): Promise<void> => {
+    log.append({ who: 'ada@example.com', ...facts });
+    await log.close();
+  };
+  for (let n = 0; n < 12; n += 1) await add();
+  const { first, last } = await log.verify();
+  // Between our look and tar's, the newest part grows by half a line, and the oldest goes.
+  const files = await log.files();
+  const bin = join(folder, 'bin');
+  const tar = (await promisify(execFile)('sh', ['-c', 'command -v tar'])).stdout.trim();
+  await mkdir(bin);
+  const change = `#!/bin/sh\nprintf '{"n":13' >> '${files.at(-1)}'\nrm '${files[0]}'\nexec ${tar} "$@"\n`;
+  await writeFile(join(bin, 'tar'), change, { mode: 0o755 });
+  const parts: Buffer[] = [];
+  const to = new Writable({ write: (part: Buffer, _encoding, done) => done(void parts.push(part)) });
+  await writeBackup({ data, tmp: join(folder, 'tmp'), path: `${bin}:${path}`, key: true }, to);
+  const restored = join(folder, 'restored');
+  await restoreBackup(Readable.from(parts), restored, { key: undefined, path });
+  const again = await open(restored, 9);
+  expect(warned).toEqual([expect.stringContaining('run "streamlit-host audit verify"')]);
+  again.append({ who: 'ada@example.com', ...facts });
+  await again.close();
+  const verified = await again.verify();
+  expect(verified).toMatchObject({ last: last + 1, problem: undefined });
+  expect(verified.first).toBeGreaterThan(first);
+  expect(verified.entries).toBe(last + 2 - verified.first);
 });
 
 it('an app that puts a link in the place of a folder while a backup is made does not get the key into it', async () => {
@@ -217,7 +257,7 @@ it('a data folder that is there is filled and stays the same one, as a mount doe
   const { ino } = await stat(restored);
   await restoreBackup(createReadStream(place), restored, { key: undefined, path });
   expect((await stat(restored)).ino).toBe(ino);
-  expect((await readdir(restored)).sort()).toEqual(['apps', 'users.json', 'vault.key']);
+  expect((await readdir(restored)).sort()).toEqual(['alerts', 'apps', 'users.json', 'vault.key']);
 });
 
 it('the root of a disk counts as empty, and what an interrupted restore left is named', async () => {
@@ -229,7 +269,7 @@ it('the root of a disk counts as empty, and what an interrupted restore left is 
   await expect(restore()).rejects.toThrow(`Remove ${join(restored, '.restoring-abc')}, then restore again.`);
   await rm(join(restored, '.restoring-abc'), { recursive: true });
   await restore();
-  expect((await readdir(restored)).sort()).toEqual(['apps', 'lost+found', 'users.json', 'vault.key']);
+  expect((await readdir(restored)).sort()).toEqual(['alerts', 'apps', 'lost+found', 'users.json', 'vault.key']);
 });
 
 it.runIf(process.getuid?.() === 0)('what root restores belongs to whom it did', async () => {
