@@ -13,6 +13,9 @@ const WANTED = [
   { programs: ['git-lfs'], package: 'git-lfs', needed: true },
   // Without it, the tests use the Valkey that set-up provides.
   { programs: ['redis-server'], package: 'redis-server', needed: false },
+  // These bring services that nobody wants on their own machine only to run tests; without them, some tests are skipped.
+  { programs: ['dockerd'], package: 'docker.io', needed: false, onlyInCi: true },
+  { programs: ['promtool'], package: 'prometheus', needed: false, onlyInCi: true },
 ];
 
 /**
@@ -22,7 +25,8 @@ const WANTED = [
  * @returns {Promise<string[]>} one sentence for each thing that is needed and still missing
  */
 export async function ensureDebianPackages({ env, say, root = process.getuid?.() === 0 }) {
-  const missing = () => WANTED.filter((wanted) => which(wanted.programs, env) === undefined);
+  const wanted = WANTED.filter(({ onlyInCi = false }) => !onlyInCi || env.CI === 'true');
+  const missing = () => wanted.filter(({ programs }) => which(programs, env) === undefined);
   const before = missing();
   const apt = which(['apt-get'], env);
   if (before.length > 0 && root && apt !== undefined) {

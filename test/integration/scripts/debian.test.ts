@@ -21,7 +21,7 @@ async function program(name: string, script: string): Promise<void> {
 
 /** An apt-get that writes down how it was called, and installs what it is told to. */
 async function apt(exitCode = 0): Promise<void> {
-  const programs = ['chromium', 'bwrap', 'nginx'].map((name) => `"${bin}/${name}"`).join(' ');
+  const programs = ['chromium', 'bwrap', 'nginx', 'git-lfs'].map((name) => `"${bin}/${name}"`).join(' ');
   const install = `case "$2" in install) for program in ${programs}; do : > "$program"; /bin/chmod 755 "$program"; done;; esac`;
   const lines = [
     `echo "$DEBIAN_FRONTEND $*" >> "${bin}/calls"`,
@@ -35,6 +35,7 @@ it('the Debian packages that the tests need are left alone if they are installed
   for (const name of ['chromium', 'chromium-headless-shell']) await program(name, 'exit 0');
   await program('bwrap', 'exit 0');
   await program('nginx', 'exit 0');
+  await program('git-lfs', 'exit 0');
   await program('redis-server', 'exit 0');
   await apt();
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
@@ -47,10 +48,10 @@ it('the Debian packages that the tests need are installed by root without a ques
   expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toEqual([]);
   expect((await readFile(join(bin, 'calls'), 'utf8')).trim().split('\n')).toEqual([
     'noninteractive -q update',
-    'noninteractive -q install -y --no-install-recommends chromium chromium-headless-shell nginx-light bubblewrap redis-server',
+    'noninteractive -q install -y --no-install-recommends chromium chromium-headless-shell nginx-light bubblewrap git-lfs redis-server',
   ]);
   expect(said).toEqual([
-    'Installing chromium and chromium-headless-shell and nginx-light and bubblewrap and redis-server (once) …',
+    'Installing chromium and chromium-headless-shell and nginx-light and bubblewrap and git-lfs and redis-server (once) …',
   ]);
 });
 
@@ -58,7 +59,7 @@ it('the Debian packages that the tests need are named in a sentence to other use
   await apt();
   const missing = await ensureDebianPackages({ env: { PATH: bin }, say, root: false });
   expect(missing).toEqual(
-    ['chromium', 'nginx-light', 'bubblewrap'].map(
+    ['chromium', 'nginx-light', 'bubblewrap', 'git-lfs'].map(
       (name) => `The tests need ${name}. Run "apt-get install ${name}" as root, then run them again.`,
     ),
   );
@@ -67,8 +68,14 @@ it('the Debian packages that the tests need are named in a sentence to other use
 
 it('the Debian packages that the tests need stay missing if apt-get fails, and its own words are shown', async () => {
   await apt(100);
-  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(3);
+  expect(await ensureDebianPackages({ env: { PATH: bin }, say, root: true })).toHaveLength(4);
   expect(said.at(-1)).toBe(
-    'apt-get could not install chromium and chromium-headless-shell and nginx-light and bubblewrap and redis-server:\n  no network',
+    'apt-get could not install chromium and chromium-headless-shell and nginx-light and bubblewrap and git-lfs and redis-server:\n  no network',
   );
+});
+
+it('the Debian packages that bring services are only installed in CI', async () => {
+  await apt();
+  expect(await ensureDebianPackages({ env: { PATH: bin, CI: 'true' }, say, root: true })).toEqual([]);
+  expect((await readFile(join(bin, 'calls'), 'utf8')).trim()).toMatch(/ redis-server docker\.io prometheus$/);
 });
