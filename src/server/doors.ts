@@ -110,6 +110,8 @@ export interface Doors {
   gateway: Gateway;
   sessions: Sessions;
   audit: Audit;
+  /** Resolves when it is on disk who has logged in, and which tokens were used. */
+  written(): Promise<void>;
   auditLog: AuditLog;
   pictures: Pictures;
 }
@@ -132,8 +134,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const appAccess = new AppAccess({ store, users, passwords });
   const rights = new Rights(store, { membersCreate: config.membersCreate });
   const attempts = new Attempts();
+  const stored = await Tokens.open(paths, (text) => logger.error(text));
   const tokens = new AccessTokens({
-    ...{ people, store, tokens: await Tokens.open(paths, (text) => logger.error(text)) },
+    ...{ people, store, tokens: stored },
     warn: (text) => logger.warn(text),
   });
   const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
@@ -316,7 +319,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
-  return { entry, appsEntry, hooks, gateway, sessions, audit, auditLog, pictures };
+  const written = async (): Promise<void> => {
+    await sessions.written();
+    await stored.written();
+  };
+  return { entry, appsEntry, hooks, gateway, sessions, written, audit, auditLog, pictures };
 }
 
 function openGit(

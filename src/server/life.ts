@@ -159,7 +159,7 @@ export class Life implements Heir {
       ...endsOf(this.#watching),
       () => this.composed.handOver(),
       () => this.#unfollow?.(),
-      () => this.doors.sessions.written(),
+      () => this.doors.written(),
       () => this.doors.audit.close(),
       () => this.doors.auditLog.handOver(),
     ];

@@ -25,6 +25,8 @@ export class Tokens {
   readonly #warn: (sentence: string) => void;
   readonly #now: () => number;
 
+  #noting: Promise<void> = Promise.resolve();
+
   private constructor(
     record: RecordFile<{ tokens: Token[] }>,
     { warn, now }: { warn: (sentence: string) => void; now: () => number },
@@ -93,11 +95,16 @@ export class Tokens {
     return this.#record.content.tokens.find((one) => one.hash === hash);
   }
 
+  /** Resolves when all that happened is on disk. */
+  async written(): Promise<void> {
+    await this.#noting;
+  }
+
   /** Remembers that a token was used just now. */
   used({ id, lastUsedAt = 0 }: Token): void {
     const now = this.#now();
     if (now - lastUsedAt < USED_MS) return;
-    this.#record
+    this.#noting = this.#record
       .change(({ tokens }) => [
         { tokens: tokens.map((one) => (one.id === id ? { ...one, lastUsedAt: now } : one)) },
         undefined,

@@ -463,10 +463,8 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
   const appAccess = new AppAccess({ store: apps.store, users, passwords: new Passwords(LIGHT) });
   const people = new People({ users, passwords: new Passwords(LIGHT), sessions });
   const tokenPaths = { tokens: join(folder, 'tokens.json'), lastTokens: join(folder, 'tokens.last-good.json') };
-  const tokens = new AccessTokens({
-    ...{ people, store: apps.store, warn: () => undefined },
-    tokens: await Tokens.open(tokenPaths, () => undefined),
-  });
+  const stored = await Tokens.open(tokenPaths, () => undefined);
+  const tokens = new AccessTokens({ people, store: apps.store, warn: () => undefined, tokens: stored });
   const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
   const rights = new Rights(apps);
   const auditLog = await AuditLog.open(join(folder, 'audit'), { warn: () => undefined });
@@ -549,6 +547,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       closing.abort();
       await served.close();
       await sessions.written();
+      await stored.written();
       // What a request that goes on still causes must not reach into the next test.
       await auditLog.handOver();
       await rm(folder, { recursive: true, force: true });
