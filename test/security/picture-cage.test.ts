@@ -36,7 +36,12 @@ async function look(wish: CageWish): Promise<string> {
     const expression =
       'document.readyState === "complete" && location.href !== "about:blank" && `${location.href} ${document.documentElement.innerText}`';
     return await until('the page is there', async () => {
-      const { result } = await devtools.send('Runtime.evaluate', { expression }, sessionId as string);
+      // While one page gives way to another, there is nothing that could be asked.
+      const between = (error: Error): { result: object } => {
+        if (error.message.includes('execution context')) return { result: {} };
+        throw error;
+      };
+      const { result } = await devtools.send('Runtime.evaluate', { expression }, sessionId as string).catch(between);
       const { value } = result as { value?: string | false };
       return value;
     });
