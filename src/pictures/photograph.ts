@@ -98,7 +98,7 @@ async function rest(
   let since = begun;
   for (;;) {
     await delay(LOOK_MS, undefined, { signal });
-    const { result } = (await page('Runtime.evaluate', { expression: LOOK, returnByValue: true })) as {
+    const { result } = (await page('Runtime.evaluate', { expression: LOOK, returnByValue: true }).catch(between)) as {
       result?: { value?: Look };
     };
     const look = result?.value;
@@ -110,4 +110,10 @@ async function rest(
       look !== undefined && look.size > 0 && !look.busy && (look.script === 'notRunning' || look.script === null);
     if ((idle && now - since >= STILL_MS) || now - begun >= PATIENCE_MS) return last;
   }
+}
+
+/** What is answered while one page gives way to another, when there is nothing that could be asked. */
+export function between(error: Error): Record<string, unknown> {
+  if (error.message.includes('execution context')) return {};
+  throw error;
 }

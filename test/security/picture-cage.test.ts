@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Chromium, findChromium } from '../../src/pictures/chromium.js';
+import { between } from '../../src/pictures/photograph.js';
 import { Cage, type CageWish } from '../../src/runtime/process/cage/cage.js';
 import { pictureCage } from '../../src/server/cage.js';
 import { scratch } from '../helpers/ends.js';
@@ -36,13 +37,8 @@ async function look(wish: CageWish): Promise<string> {
     const expression =
       'document.readyState === "complete" && location.href !== "about:blank" && `${location.href} ${document.documentElement.innerText}`';
     return await until('the page is there', async () => {
-      // While one page gives way to another, there is nothing that could be asked.
-      const between = (error: Error): { result: object } => {
-        if (error.message.includes('execution context')) return { result: {} };
-        throw error;
-      };
-      const { result } = await devtools.send('Runtime.evaluate', { expression }, sessionId as string).catch(between);
-      const { value } = result as { value?: string | false };
+      const answer = await devtools.send('Runtime.evaluate', { expression }, sessionId as string).catch(between);
+      const { value } = (answer.result ?? {}) as { value?: string | false };
       return value;
     });
   } finally {
