@@ -2,14 +2,13 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { shownAddress, type Destination } from '../../alerts/destinations.js';
 import { kinds } from '../../alerts/formats.js';
-import { MACHINE } from '../../alerts/problems.js';
 import { ruleNames } from '../../alerts/rules.js';
-import type { Verb } from '../../domain/access/permissions.js';
+import { MACHINE } from '../../store/vault.js';
 import { signedIn } from '../auth.js';
 import { codes } from './codes.js';
 import { jsonReader } from './json.js';
+import { ownedRoutes, type Owned } from './owned.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { params } from './schemas.js';
 
 const destinationSchema = z
   .object({
@@ -81,29 +80,15 @@ const destination = z.string().max(100).describe("The destination's id.");
 
 /** The calls about alerts: of an app, and of the machine. */
 export function alertRoutes(api: ApiContext): Route[] {
-  return [
-    ...routesOf(
-      api,
-      '/apps/{id}/alerts',
-      { see: 'see', change: 'alerts' },
-      'an app',
-      ({ id }) => api.host.apps.get(id ?? '').app.id,
-    ),
-    ...routesOf(api, '/server/alerts', { see: 'server', change: 'server' }, 'the machine and all apps', () => MACHINE),
-  ];
+  return ownedRoutes(api, { name: 'alerts', see: 'see', all: 'the machine and all apps' }, (owned) =>
+    routesOf(api, owned),
+  );
 }
 
 type Params = { id?: string | undefined; destination?: string | undefined };
 
-function routesOf(
-  { alerts, rights }: ApiContext,
-  path: string,
-  can: { see: Verb; change: Verb },
-  what: string,
-  ownerOf: (params: Params) => string,
-): Route[] {
+function routesOf({ alerts, rights }: ApiContext, { path, can, what, own, ownerOf }: Owned): Route[] {
   const readJson = jsonReader();
-  const own = path.includes('{id}') ? params.app : z.object({});
   const one = own.extend({ destination });
   const common = { tag: 'metrics' } as const;
   return [

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { shownAddress, type DrainEntry } from '../../drains/drains.js';
-import type { Verb } from '../../domain/access/permissions.js';
-import { MACHINE } from '../../store/vault.js';
 import { signedIn } from '../auth.js';
 import { codes } from './codes.js';
 import { jsonReader } from './json.js';
+import { ownedRoutes, type Owned } from './owned.js';
 import { route, type ApiContext, type Route } from './route.js';
-import { params } from './schemas.js';
 
 const drainSchema = z
   .object({
@@ -40,29 +38,13 @@ const drain = z.string().max(100).describe("The drain's id.");
 
 /** The calls about log drains: of an app, and of the machine. */
 export function drainRoutes(api: ApiContext): Route[] {
-  return [
-    ...routesOf(
-      api,
-      '/apps/{id}/drains',
-      { see: 'logs', change: 'alerts' },
-      'an app',
-      ({ id }) => api.host.apps.get(id ?? '').app.id,
-    ),
-    ...routesOf(api, '/server/drains', { see: 'server', change: 'server' }, 'all apps', () => MACHINE),
-  ];
+  return ownedRoutes(api, { name: 'drains', see: 'logs', all: 'all apps' }, (owned) => routesOf(api, owned));
 }
 
 type Params = { id?: string | undefined; drain?: string | undefined };
 
-function routesOf(
-  { drains, rights }: ApiContext,
-  path: string,
-  can: { see: Verb; change: Verb },
-  what: string,
-  ownerOf: (params: Params) => string,
-): Route[] {
+function routesOf({ drains, rights }: ApiContext, { path, can, what, own, ownerOf }: Owned): Route[] {
   const readJson = jsonReader();
-  const own = path.includes('{id}') ? params.app : z.object({});
   const common = { tag: 'logs' } as const;
   return [
     route({
