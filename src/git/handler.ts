@@ -15,7 +15,8 @@ import type { Attempts } from '../domain/access/attempts.js';
 import { hasCode, messageOf, Refusal, refusalOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
 import { endGroup } from '../runtime/process/group.js';
-import { answerJson, lfsRouteOf, type Lfs } from './lfs.js';
+import type { Lfs } from './lfs.js';
+import { serveLfs } from './lfs-door.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
 import { spawn } from '../lib/spawn.js';
@@ -24,9 +25,6 @@ import { spawn } from '../lib/spawn.js';
 const AFTER_MS = 3_000;
 /** How long a client may be silent during a request, in ms. */
 const IDLE_MS = 10 * 60_000;
-/** How many characters of the hash of a stored file the audit log shows. */
-const SHOWN = 12;
-
 /**
  * Authors, dates and such of commits that git calls errors: they are common in histories that other tools have made or
  * converted, do no harm, and are the same in every later commit (https://git-scm.com/docs/git-fsck#_fsck_messages).
@@ -125,15 +123,9 @@ export class GitHandler {
     const stored = /^\/git\/([^/]+?)(?:\.git)?\/(info\/lfs(?:\/.*)?)$/.exec(path);
     if (stored !== null) {
       request.setTimeout(IDLE_MS, () => request.destroy());
-      return await this.#lfs(request, response, { app: stored[1] ?? '', rest: stored[2] ?? '' }, principal).catch(
-        (error: unknown) => {
-          const refusal = refusalOf(error);
-          // In the form that git-lfs shows.
-          if (refusal === undefined || response.headersSent) throw error;
-          response.setHeader('connection', 'close');
-          answerJson(request, response, refusal.status, { message: refusal.message });
-        },
-      );
+      const asked = { id: stored[1] ?? '', rest: stored[2] ?? '', by: principal };
+      const demand = this.#demand.bind(this);
+      return serveLfs({ ...this.#options, demand }, request, response, asked);
     }
     const match = /^\/git\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/.exec(path);
     if (match === null) return say(request, response, 404, 'Not found. App repositories are at /git/<id>.git.');
@@ -155,38 +147,6 @@ export class GitHandler {
         return { status: response.statusCode };
       },
       () => this.#demand(principal, app, pushes),
-    );
-  }
-
-  /** What Git LFS stores is read and written by the same rights as the repository. */
-  async #lfs(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { app: id, rest }: { app: string; rest: string },
-    by: Principal,
-  ): Promise<void> {
-    const { audit, visitor, repositories, lfs, url } = this.#options;
-    const app = parseAppId(id);
-    const route = lfsRouteOf(rest);
-    const batch = route.kind === 'batch' && request.method === 'POST' ? await lfs.readBatch(request) : undefined;
-    const pushes = batch?.operation === 'upload' || request.method === 'PUT';
-    const verb = !pushes ? 'files' : repositories.find(app) === undefined ? 'create' : 'push';
-    const stores = route.kind === 'object' && request.method === 'PUT' ? route.oid : undefined;
-    await audit.pass(
-      {
-        ...{ by, door: 'git', from: visitor(request).address, verb, app },
-        ...{ what: 'lfs', reads: stores === undefined },
-      },
-      async () => {
-        if (pushes) repositories.demandPushable(app);
-        if (batch !== undefined)
-          await lfs.answerBatch(request, response, { app, base: `${url(request)}/git/${app}.git/info/lfs`, batch });
-        else if (stores !== undefined) await lfs.receive(request, response, { app, oid: stores, by });
-        else if (route.kind === 'object' && request.method === 'GET') await lfs.send(response, app, route.oid);
-        else answerJson(request, response, 404, { message: 'This server stores files for Git LFS, and no locks.' });
-        return { status: response.statusCode, about: stores?.slice(0, SHOWN) };
-      },
-      () => this.#demand(by, app, pushes),
     );
   }
 
