@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { messageOf, Refusal } from '../errors.js';
+import { newEntryId } from '../lib/entry-id.js';
 import { parseUrl } from '../lib/parse-url.js';
 import { fitsHeader } from '../lib/reach.js';
 import { Trouble } from '../lib/trouble.js';
 import type { AppStore } from '../store/apps.js';
-import { newEntryId, SealedList } from '../store/sealed-list.js';
+import { SealedList } from '../store/sealed-list.js';
 import { MACHINE, type Vault } from '../store/vault.js';
 import { Drain, type DrainState } from './drain.js';
 import { Offsets } from './offsets.js';

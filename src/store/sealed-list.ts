@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { Turns } from '../lib/turns.js';
 import type { Vault } from './vault.js';
@@ -49,9 +48,4 @@ export class SealedList<T extends { id: string }> {
   forget(owner: string): void {
     this.#known.delete(owner);
   }
-}
-
-/** A new id, which no other entry has. */
-export function newEntryId(): string {
-  return randomBytes(6).toString('hex');
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { PREFIX, tokenSchema, type Token } from '../domain/access/tokens.js';
 import { Refusal } from '../errors.js';
+import { newEntryId } from '../lib/entry-id.js';
 import type { Paths } from './paths.js';
 import { RecordFile } from './record-file.js';
 
@@ -64,7 +65,7 @@ export class Tokens {
     const now = this.#now();
     const token: Token = {
       ...facts,
-      id: randomBytes(6).toString('base64url'),
+      id: newEntryId(),
       hash: hashOf(secret),
       hint: secret.slice(0, 8),
       createdAt: now,

@@ -396,6 +396,7 @@ describe('the config of a release', () => {
     expect(await visit(host, 'conf')).toContain(old);
 
     const { pid: kept } = await host.app('conf');
+    await until('the release before has ended', async () => (await secretFiles()).length === 1);
     const files = await secretFiles();
     expect(files).toEqual([
       expect.stringMatching(new RegExp(`^run/secrets/conf/${deploy.release}/\\w{8}/secrets\\.toml$`)),

@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
+import { newEntryId } from '../../lib/entry-id.js';
 import { parseUrl } from '../../lib/parse-url.js';
 import { isLoopback } from './origins.js';
 
@@ -54,8 +55,7 @@ export function newShare(
   now: number,
 ): { share: Share; code: string } {
   const code = randomBytes(24).toString('base64url');
-  const id = randomBytes(6).toString('base64url');
-  return { share: { id, hash: hashOf(code), ...input, by, createdAt: now }, code };
+  return { share: { id: newEntryId(), hash: hashOf(code), ...input, by, createdAt: now }, code };
 }
 
 /** Returns the share link with this code, as long as it works. */
