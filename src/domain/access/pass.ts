@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
-import { newEntryId } from '../../lib/entry-id.js';
+import { ENTRY_ID, newEntryId } from '../../lib/entry-id.js';
 import { parseUrl } from '../../lib/parse-url.js';
 import { isLoopback } from './origins.js';
 
@@ -17,7 +17,7 @@ const MAX_FRAMES = 20;
 const MAX_NAME = 60;
 
 export const shareSchema = z.object({
-  id: z.string().regex(/^[\w-]{8}$/),
+  id: z.string().regex(ENTRY_ID),
   /** sha256 of the code; the code itself is in the link and nowhere else. */
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   /** Whom it is for. */

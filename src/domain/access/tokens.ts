@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from '../../errors.js';
+import { ENTRY_ID } from '../../lib/entry-id.js';
 import { scopes } from './scopes.js';
 
 /** How tokens begin, so that programs that look for leaked secrets know them: of a person, and of an app for its deploys. */
@@ -11,7 +12,7 @@ export const DAYS = { usual: 90, most: 366 } as const;
 const MAX_NAME = 60;
 
 export const tokenSchema = z.object({
-  id: z.string().regex(/^[\w-]{8}$/),
+  id: z.string().regex(ENTRY_ID),
   /** sha256 of the token; the token itself is kept nowhere. */
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   /** Its first characters, by which a person knows it again. */

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { newShare, parseFrames, passFor, passwordPass, sharePass } from '../../../../src/domain/access/pass.js';
+import {
+  newShare,
+  parseFrames,
+  passFor,
+  passwordPass,
+  sharePass,
+  shareSchema,
+} from '../../../../src/domain/access/pass.js';
 
 const NOW = 1_000_000;
 const HASH = '$scrypt$one';
@@ -40,6 +47,7 @@ describe('a password that opened an app', () => {
 test('a share link opens its app until it expires or is revoked', () => {
   const { share, code } = newShare({ name: 'Client', embed: true, expiresAt: NOW + 1 }, 'ada', NOW);
   const app = { opens: 'people', shares: [share] };
+  expect(shareSchema.parse(share)).toEqual(share);
   expect(JSON.stringify(share)).not.toContain(code);
   expect(passFor([sharePass(code)], 'shop', app, NOW)).toEqual({ who: 'share link Client', embed: true });
   expect(passFor([sharePass(code)], 'shop', app, NOW + 1)).toBeUndefined();
