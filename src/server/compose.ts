@@ -1,9 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
-import type { ConnectionOptions } from 'bullmq';
-import { EffectiveConfig } from '../app-config/effective.js';
-import { Masks } from '../app-config/masks.js';
-import { ProcessConfig } from '../app-config/process-config.js';
+import type { Masks } from '../app-config/masks.js';
 import { Configs } from '../apps/config.js';
 import { AppFiles } from '../apps/files.js';
 import { NewApps } from '../apps/new-apps.js';
@@ -25,11 +22,6 @@ import { ThreadReader } from '../deploys/reader.js';
 import { reconcile } from '../deploys/reconcile.js';
 import { ReleaseSources } from '../deploys/release-source.js';
 import { RepositoryReleases } from '../deploys/repository-release.js';
-import { Bytecode } from '../environments/bytecode.js';
-import { Compiler } from '../environments/compiler.js';
-import { Environments } from '../environments/environments.js';
-import { SystemPackages } from '../environments/system-packages.js';
-import { machinePython } from '../environments/places.js';
 import { findTools } from '../environments/tools.js';
 import type { CagePolicy } from '../domain/project/app-cage.js';
 import { RouteTable } from '../gateway/routes.js';
@@ -39,12 +31,8 @@ import { Apps } from '../host/apps.js';
 import type { Host } from '../host/host.js';
 import { AppPreviews } from '../host/previews.js';
 import { Releases } from '../host/releases.js';
-import { Adoption } from '../in-place/adoption.js';
 import type { Controller } from '../in-place/controller.js';
 import { FolderSource } from '../in-place/folder-source.js';
-import { Folders } from '../in-place/folders.js';
-import { Importer } from '../in-place/importer.js';
-import { Watcher } from '../in-place/watcher.js';
 import { Background } from '../lib/background.js';
 import { both } from '../lib/both.js';
 import { Readiness } from '../lib/readiness.js';
@@ -52,39 +40,31 @@ import { endInTurn } from '../lib/ends.js';
 import { Turns } from '../lib/turns.js';
 import { listed } from '../lib/words.js';
 import type { Logger } from '../logger.js';
-import type { BuildCage } from '../environments/workshop.js';
 import type { PictureCage } from '../pictures/chromium.js';
-import { RedisProbe } from '../redis/probe.js';
-import { startRedis } from '../redis/server.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
 import { MARK } from '../runtime/process/marked.js';
 import { Ports } from '../runtime/process/ports.js';
 import type { Runtime } from '../runtime/runtime.js';
-import { AppConfines } from '../serving/confines.js';
-import { Processes } from '../serving/processes.js';
 import { Serving } from '../serving/serving.js';
 import { Sleeper } from '../serving/sleeper.js';
 import type { Config } from '../settings.js';
-import { AppConfigs } from '../store/app-config.js';
 import { AppStore } from '../store/apps.js';
 import type { ConfigFile } from '../store/config-file.js';
-import { CookieSecrets } from '../store/cookie-secret.js';
 import { Git } from '../store/git.js';
-import { Owners } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
 import { Room } from '../store/room.js';
-import { SecretFiles } from '../store/secret-files.js';
-import { Vault } from '../store/vault.js';
+import type { Vault } from '../store/vault.js';
+import { openBuilds } from './builds.js';
 import { buildCage, openCage, pictureCage } from './cage.js';
 import { forgetCopied } from './copied.js';
+import { openConfig } from './config.js';
 import { buildMark } from './data-folder.js';
+import { openInPlace } from './in-place.js';
 import type { Later } from './later.js';
+import { openProcesses } from './processes.js';
+import { openRedis, type Queues } from './redis.js';
 import { openRuntime, type OpenedRuntime } from './runtime.js';
-import { sealSecrets } from './seal-secrets.js';
-
-/** How long an install may be silent, in ms. */
-const MAX_BUILD_IDLE = 10 * 60_000;
 
 export interface ComposeOptions {
   config: Config;
@@ -134,7 +114,7 @@ export interface Composed {
   /** What encrypts small files. */
   vault: Vault;
   /** How the queues reach Redis, and what their keys begin with. */
-  redis: { connection: ConnectionOptions; prefix: string };
+  redis: Queues;
   /** Asks Redis for an answer. @throws Error where there is none */
   ping(): Promise<void>;
   url: (app: string) => string;
@@ -176,16 +156,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
   await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
 
-  const vault = new Vault(paths);
-  for (const problem of await vault.open()) logger.error(problem);
-  const appConfigs = new AppConfigs(vault);
-  const effective = new EffectiveConfig({ store, configs: appConfigs });
-  const cookies = new CookieSecrets(paths, vault);
-  const secretFiles = new SecretFiles(paths);
-  await later.attempt('encrypt the secrets of an earlier version', () =>
-    sealSecrets({ store, cookies, files: secretFiles, logger }),
-  );
-
+  const { vault, appConfigs, effective, processConfig, masks } = await openConfig({ store, paths, later, logger });
   const path = [dirname(process.execPath), config.path].join(delimiter);
   const git = new Git(path);
   const template = later.attempt('create the template repository for new apps', async () => {
@@ -193,23 +164,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     await new Repository(paths.emptyRepository, git).init(paths.tmp);
   });
 
-  const starting =
-    config.redisUrl === undefined
-      ? startRedis({
-          dir: paths.redis,
-          runDir: paths.run,
-          binaryDirs: [join(paths.tools, 'bin')],
-          path: config.path,
-          logger,
-        })
-      : Promise.resolve(undefined);
-  const [redis] = await both(starting, template);
-  const connection = redis?.connection ?? connectionTo(config.redisUrl ?? '');
-  const prefix = `streamlit-host:${mark}`;
-  const probe = new RedisProbe(connection, prefix);
+  const [redis] = await both(openRedis({ config, paths, mark, logger }), template);
   const room = new Room(paths.data, config.diskFloor);
   const readiness = new Readiness(logger);
-  readiness.watch('redis', () => probe.trouble());
+  readiness.watch('redis', () => redis.trouble());
   readiness.watch('disk', async () => postponed(later.missing) ?? (await room.trouble()));
   readiness.watch('cage', () => (cage.isOpen ? cage.sentence : undefined));
   readiness.watch('runtime', () =>
@@ -219,67 +177,23 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     ),
   );
 
-  if (tools.uv === undefined)
-    logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const reader = new ThreadReader({ logger });
-  const cageOfBuilds = async (): Promise<BuildCage | undefined> => {
-    await settle();
-    return buildCage(cage, config.cageFolders);
-  };
-  const environments = new Environments({
-    root: paths.environments,
-    tmp: paths.drafts,
-    cache: paths.builds,
-    tools,
-    cage: cageOfBuilds,
-    gather: (...what) => reader.read(what[0], 'requirements', ...what),
-    limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
-    env: buildEnv,
+  const { environments, bytecode, compiler, systemPackages } = openBuilds({
+    ...{ config, paths, launcher, tools, env: buildEnv, reader, room, logger },
+    cage: async () => {
+      await settle();
+      return buildCage(cage, config.cageFolders);
+    },
   });
-  const bytecode = new Bytecode(paths.builds);
-  const compiler = new Compiler({
-    root: paths.environments,
-    tmp: paths.drafts,
-    script: join(dirname(launcher), 'compile.py'),
-    bytecode,
-    cage: cageOfBuilds,
-    demandRoom: () => room.demand(),
-    env: buildEnv,
-    logger,
-  });
-  const systemPackages = new SystemPackages({
-    path: config.path,
-    install: config.systemPackages === 'install',
-    as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
-  });
-  const processConfig = new ProcessConfig({ configs: effective, cookies, files: secretFiles, logger });
-  const owners = new Owners(paths, running.changesUser);
   const policy = (): CagePolicy => ({
     kind: running.cageKind(),
     readOnly: config.cageReadOnly,
     devices: config.cageDevices,
   });
-  const confines = new AppConfines({
-    ...{ paths, owners, launcher, machinePython, settle, policy },
-    shared: config.cageFolders,
-  });
-  const processes = new Processes({
-    store,
-    paths,
-    runtime,
-    basePath,
-    confines: confines.of.bind(confines),
-    url,
-    path: config.path,
-    home: config.home,
-    launcher,
-    memoryLimitMb: config.memoryLimitMb,
-    taskLimit: config.taskLimit,
-    cpuLimit: config.cpuLimit,
-    optionLimits: config.optionLimits,
-    startLimitMs: config.limits.startMs,
-    sessionTtlMs: config.drain.ttlMs,
-    config: processConfig,
+  const processes = openProcesses({
+    ...{ config, paths, launcher, store, runtime, basePath, url, settle, policy },
+    changesUser: running.changesUser,
+    processConfig,
   });
   const routes = new RouteTable();
   const turns = new Turns();
@@ -302,7 +216,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     },
     limit: config.deploys,
   });
-  const masks = new Masks({ store, configs: appConfigs, cookies, logger });
   const pruner = new Pruner({
     store,
     paths,
@@ -337,13 +250,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     url,
     logger,
   });
-  const queue = new DeployQueue({
-    connection,
-    prefix,
-    concurrency: config.deploys,
-    deploys,
-    logger,
-  });
+  const queue = new DeployQueue({ ...redis.queues, concurrency: config.deploys, deploys, logger });
 
   const folderSource = new FolderSource({ store, deploys, serving, logger });
   const repositorySource = new RepositorySource({ store, paths, git, deploys, serving });
@@ -365,24 +272,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const removal = new Removal({ store, deploys, serving, configs: appConfigs, turns });
   const previews = new Previews({ store, routes, newApps, removal, settings: config.previews, logger });
 
-  const watcher = new Watcher({ logger });
-  const folders = new Folders({
-    file,
-    // Our own records of apps are not apps.
-    apps: config.controller.apps === paths.apps ? undefined : config.controller.apps,
-    store,
-    newApps,
-    removal,
-    source: folderSource,
-    reader,
-    serving,
-    ports,
-    watcher,
-    logger,
+  const inPlace = openInPlace({
+    ...{ config, paths, file, store, git, newApps, removal, source: folderSource, reader, serving, ports },
+    ...{ appFiles: files, configs, logger },
   });
-  const importer = new Importer(file, folders);
-  const adoption = new Adoption({ store, paths, git, file, reader, appFiles: files, configs, logger });
-
   const sleeper = new Sleeper({ store, routes, serving, rule: config.sleep, logger });
   const apps = new Apps({
     ...{ store, serving, sleeper, newApps, removal, sources, previews, turns },
@@ -408,19 +301,14 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 
   /** What acts by itself, and what waits for work: ended in this order, before what it works with. */
   const looking = [
-    ...[() => compiler.close(), () => chores.settled(), () => watcher.close(), () => mender.close()],
+    ...[() => compiler.close(), () => chores.settled(), () => inPlace.rest(), () => mender.close()],
     ...[() => maintenance.close(), () => backups.close()],
   ];
-  const waiting = [() => queue.close(), () => probe.close(), () => sleeper.close(), () => previews.close()];
+  const waiting = [() => queue.close(), () => redis.close(), () => sleeper.close(), () => previews.close()];
   const notEnded = (error: unknown): void => logger.error({ err: error }, 'A part of the server could not be closed.');
   return {
     host,
-    controller: {
-      mistakes: () => folders.mistakes,
-      refresh: (by) => folders.refresh(by),
-      import: (path, by) => importer.import(path, by),
-      adopt: (id, by) => adoption.adopt(id, by),
-    },
+    controller: inPlace.controller,
     store,
     runtime,
     serving,
@@ -442,9 +330,9 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     readiness,
     backups,
     vault,
-    redis: { connection, prefix },
+    redis: redis.queues,
     async ping() {
-      const trouble = await probe.trouble();
+      const trouble = await redis.trouble();
       if (trouble !== undefined) throw new Error(trouble);
     },
     url,
@@ -452,7 +340,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       // In parallel: a push that arrives at once waits for it.
       void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
-      await folders.begin();
+      await inPlace.begin();
       chores.own(tidy());
       queue.begin();
       mender.begin();
@@ -460,10 +348,10 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       backups.begin();
     },
     rest: () =>
-      endInTurn([...looking, () => deploys.stop(), () => headStarts.close(), () => adoption.close()], notEnded),
+      endInTurn([...looking, () => deploys.stop(), () => headStarts.close(), () => inPlace.close()], notEnded),
     async end({ keepApps }) {
       await endInTurn(
-        [...waiting, () => (keepApps ? serving.leave() : serving.end()), () => reader.close(), () => redis?.stop()],
+        [...waiting, () => (keepApps ? serving.leave() : serving.end()), () => reader.close(), () => redis.stop()],
         notEnded,
       );
       if (!keepApps) running.close();
@@ -480,12 +368,12 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
           ...looking,
           () => deploys.interrupt(),
           () => headStarts.close(),
-          () => adoption.close(),
+          () => inPlace.close(),
           ...waiting,
           () => serving.handOver(),
           () => store.handOver(),
           () => reader.close(),
-          () => redis?.leave(),
+          () => redis.leave(),
         ],
         notEnded,
       ),
@@ -495,8 +383,4 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 /** What a start has left for later, in a sentence. */
 function postponed(missing: readonly string[]): string | undefined {
   return missing.length === 0 ? undefined : `The disk is full or read-only. Postponed: ${listed(missing)}.`;
-}
-
-function connectionTo(redisUrl: string): { path: string } | { url: string } {
-  return redisUrl.startsWith('unix://') ? { path: redisUrl.slice('unix://'.length) } : { url: redisUrl };
 }

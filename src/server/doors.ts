@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import type { Alerts } from '../alerts/alerts.js';
 import type { Drains } from '../drains/drains.js';
-import { Attempts } from '../domain/access/attempts.js';
-import { authenticate, tokenOf, type CheckToken, type Principal } from '../domain/access/principal.js';
-import { Rights } from '../domain/access/rights.js';
+import { authenticate, tokenOf, type Principal } from '../domain/access/principal.js';
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { looksLikeToken } from '../domain/access/tokens.js';
 import { sharePass } from '../domain/access/pass.js';
@@ -33,21 +31,11 @@ import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
-import { AuditLog } from '../store/audit-log.js';
-import { Credentials } from '../store/credentials.js';
-import { Audit } from '../host/audit.js';
-import { Access as AppAccess } from '../host/access.js';
-import { AccessTokens } from '../host/tokens.js';
-import { People } from '../host/people.js';
 import { Providers } from '../host/providers.js';
 import { LfsObjects } from '../store/lfs-objects.js';
 import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
-import { Passwords } from '../store/passwords.js';
-import { Sessions } from '../store/sessions.js';
-import { Tokens } from '../store/tokens.js';
-import { Users } from '../store/users.js';
 import { admitter } from '../web/admit.js';
 import { sessionFrom } from '../web/auth.js';
 import { baseOf, passCookie } from '../web/session-cookie.js';
@@ -61,6 +49,7 @@ import type { ReloadResult } from '../web/api/route.js';
 import { createWeb } from '../web/server.js';
 import { Views } from '../web/views.js';
 import type { Composed } from './compose.js';
+import { openIdentity, type Identity } from './identity.js';
 import type { Measuring } from './metrics.js';
 import { exposedApps } from './otlp.js';
 import type { Stop } from './stop.js';
@@ -108,11 +97,11 @@ export interface Doors {
   /** The other end of git's hooks; not listening yet. */
   hooks: HookServer;
   gateway: Gateway;
-  sessions: Sessions;
-  audit: Audit;
+  sessions: Identity['sessions'];
+  audit: Identity['audit'];
   /** Resolves when it is on disk who has logged in, and which tokens were used. */
   written(): Promise<void>;
-  auditLog: AuditLog;
+  auditLog: Identity['auditLog'];
   pictures: Pictures;
 }
 
@@ -123,23 +112,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { board, closing, alerts, drains } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
-  const credentials = await Credentials.load(paths.adminToken, config.token);
-  const sessions = await Sessions.open(paths.sessions, {
-    fingerprint: credentials.fingerprint,
-    warn: (text) => logger.warn(text),
-  });
-  const users = await Users.open(paths, (text) => logger.error(text));
-  const passwords = new Passwords();
-  const people = new People({ users, passwords, sessions });
-  const appAccess = new AppAccess({ store, users, passwords });
-  const rights = new Rights(store, { membersCreate: config.membersCreate });
-  const attempts = new Attempts();
-  const stored = await Tokens.open(paths, (text) => logger.error(text));
-  const tokens = new AccessTokens({
-    ...{ people, store, tokens: stored },
-    warn: (text) => logger.warn(text),
-  });
-  const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
+  const identity = await openIdentity({ config, paths, store, logger });
+  const { sessions, people, appAccess, rights, attempts, tokens, check, auditLog, audit, written } = identity;
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
     folder: join(root, 'public'),
@@ -149,8 +123,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
   const proxies = new TrustedProxies(config.trustedProxies);
   const visitor = proxies.visitor.bind(proxies);
-  const auditLog = await AuditLog.open(paths.audit, { warn: (text) => logger.error(text) });
-  const audit = new Audit({ log: auditLog, rights });
   const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
@@ -319,10 +291,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...(apart ? { part: { of: 'platform', appsBase: there } } : {}),
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
-  const written = async (): Promise<void> => {
-    await sessions.written();
-    await stored.written();
-  };
   return { entry, appsEntry, hooks, gateway, sessions, written, audit, auditLog, pictures };
 }
 
@@ -382,7 +350,6 @@ function openGit(
   return { git, hooks };
 }
 
-/** The version of the program in a folder. */
 /** The URL by which a client reached this server: by another name than the public one, as from the same machine, its own. */
 function urlOf({ headers: { host } }: IncomingMessage, publicBase: string, proto: string | undefined): string {
   const base = new URL(publicBase);
@@ -390,6 +357,7 @@ function urlOf({ headers: { host } }: IncomingMessage, publicBase: string, proto
   return `${scheme}//${host ?? base.host}${base.pathname}`.replace(/\/$/, '');
 }
 
+/** The version of the program in a folder. */
 export async function versionOf(root: string): Promise<string> {
   const text = await readFile(join(root, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;

@@ -1,0 +1,64 @@
+import { dirname, join } from 'node:path';
+import type { ThreadReader } from '../deploys/reader.js';
+import { Bytecode } from '../environments/bytecode.js';
+import { Compiler } from '../environments/compiler.js';
+import { Environments, type EnvironmentsOptions } from '../environments/environments.js';
+import { SystemPackages } from '../environments/system-packages.js';
+import type { Logger } from '../logger.js';
+import type { Config } from '../settings.js';
+import type { Paths } from '../store/paths.js';
+import type { Room } from '../store/room.js';
+
+/** How long an install may be silent, in ms. */
+const MAX_BUILD_IDLE = 10 * 60_000;
+
+export interface BuildsOptions extends Pick<EnvironmentsOptions, 'tools' | 'cage' | 'env'> {
+  config: Pick<Config, 'limits' | 'path' | 'systemPackages'>;
+  paths: Paths;
+  /** The folder of the code that an app's Python runs first; what compiles environments lies beside it. */
+  launcher: string;
+  /** Reads what a project asks for, in a thread. */
+  reader: Pick<ThreadReader, 'read'>;
+  room: Pick<Room, 'demand'>;
+  logger: Logger;
+}
+
+/** What makes an environment, and keeps it fast to start. */
+export interface Builds {
+  environments: Environments;
+  bytecode: Bytecode;
+  /** Compiles environments that serve. */
+  compiler: Compiler;
+  systemPackages: SystemPackages;
+}
+
+/** Creates what builds need. Nothing runs yet. */
+export function openBuilds(options: BuildsOptions): Builds {
+  const { config, paths, launcher, tools, cage, env, reader, room, logger } = options;
+  if (tools.uv === undefined)
+    logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
+  const bytecode = new Bytecode(paths.builds);
+  const common = { root: paths.environments, tmp: paths.drafts, cage, env };
+  return {
+    environments: new Environments({
+      ...common,
+      cache: paths.builds,
+      tools,
+      gather: (...what) => reader.read(what[0], 'requirements', ...what),
+      limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
+    }),
+    bytecode,
+    compiler: new Compiler({
+      ...common,
+      script: join(dirname(launcher), 'compile.py'),
+      bytecode,
+      demandRoom: () => room.demand(),
+      logger,
+    }),
+    systemPackages: new SystemPackages({
+      path: config.path,
+      install: config.systemPackages === 'install',
+      as: process.getuid?.() === 0 ? [] : ['sudo', '--non-interactive'],
+    }),
+  };
+}

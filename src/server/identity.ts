@@ -1,0 +1,71 @@
+import { Attempts } from '../domain/access/attempts.js';
+import type { CheckToken } from '../domain/access/principal.js';
+import { Rights } from '../domain/access/rights.js';
+import { Access } from '../host/access.js';
+import { Audit } from '../host/audit.js';
+import { People } from '../host/people.js';
+import { AccessTokens } from '../host/tokens.js';
+import type { Logger } from '../logger.js';
+import type { Config } from '../settings.js';
+import type { AppStore } from '../store/apps.js';
+import { AuditLog } from '../store/audit-log.js';
+import { Credentials } from '../store/credentials.js';
+import { Passwords } from '../store/passwords.js';
+import type { Paths } from '../store/paths.js';
+import { Sessions } from '../store/sessions.js';
+import { Tokens } from '../store/tokens.js';
+import { Users } from '../store/users.js';
+
+/** Who may come in, what they may do, and what is written down of it: the same for every door. */
+export interface Identity {
+  sessions: Sessions;
+  people: People;
+  /** Who may open which app. */
+  appAccess: Access;
+  rights: Rights;
+  /** Slows down guessing. */
+  attempts: Attempts;
+  tokens: AccessTokens;
+  /** Returns whose token it is: the operator's, or an access token. */
+  check: CheckToken;
+  auditLog: AuditLog;
+  audit: Audit;
+  /** Resolves when it is on disk who has logged in, and which tokens were used. */
+  written: () => Promise<void>;
+}
+
+/** Opens the accounts, the tokens, the sessions and the audit log of a data folder. */
+export async function openIdentity(options: {
+  config: Pick<Config, 'token' | 'membersCreate'>;
+  paths: Paths;
+  store: AppStore;
+  logger: Logger;
+}): Promise<Identity> {
+  const { config, paths, store, logger } = options;
+  const warn = (text: string): void => logger.warn(text);
+  const complain = (text: string): void => logger.error(text);
+  const credentials = await Credentials.load(paths.adminToken, config.token);
+  const sessions = await Sessions.open(paths.sessions, { fingerprint: credentials.fingerprint, warn });
+  const users = await Users.open(paths, complain);
+  const passwords = new Passwords();
+  const people = new People({ users, passwords, sessions });
+  const rights = new Rights(store, { membersCreate: config.membersCreate });
+  const stored = await Tokens.open(paths, complain);
+  const tokens = new AccessTokens({ people, store, tokens: stored, warn });
+  const auditLog = await AuditLog.open(paths.audit, { warn: complain });
+  return {
+    sessions,
+    people,
+    appAccess: new Access({ store, users, passwords }),
+    rights,
+    attempts: new Attempts(),
+    tokens,
+    check: (token) => credentials.check(token) ?? tokens.check(token),
+    auditLog,
+    audit: new Audit({ log: auditLog, rights }),
+    written: async () => {
+      await sessions.written();
+      await stored.written();
+    },
+  };
+}
