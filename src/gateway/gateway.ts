@@ -169,7 +169,10 @@ export class Gateway {
       // A browser that is bound to a release would ask that one also for what the pages of the next one need.
       const binds = !(await pages.pins(app, live));
       const target = await this.#ready(response, to.id, undefined);
-      return this.#forward(request, response, app, to, query, target, binds ? target?.backend.release : undefined);
+      return this.#forward(request, response, app, to, query, target, {
+        waited: true,
+        ...(binds && target !== undefined ? { bind: target.backend.release } : {}),
+      });
     }
     live?.touch();
     response.writeHead(200, {
@@ -192,8 +195,9 @@ export class Gateway {
   ): Promise<void> {
     const picked = this.#options.routes.pick(to.id, to.release);
     // In the same tick, where it serves: a target that is picked is counted before anything else can happen.
-    const target = picked?.backend.state === 'ready' ? picked : await this.#ready(response, to.id, to.release);
-    this.#forward(request, response, app, to, query, target);
+    const waited = picked?.backend.state !== 'ready';
+    const target = waited ? await this.#ready(response, to.id, to.release) : picked;
+    this.#forward(request, response, app, to, query, target, { waited });
   }
 
   /** Returns the process that answers, after waiting if it is about to start. */
@@ -205,7 +209,10 @@ export class Gateway {
     });
   }
 
-  /** @param bind the release that the browser's pages are bound to by a cookie; undefined for none */
+  /**
+   * @param way.waited whether the right to open the app may have been withdrawn since it was asked for
+   * @param way.bind the release that the browser's pages are bound to by a cookie; undefined for none
+   */
   #forward(
     request: IncomingMessage,
     response: ServerResponse,
@@ -213,15 +220,14 @@ export class Gateway {
     to: AppRequest,
     query: string,
     target: Target | undefined,
-    bind?: number,
+    { waited, bind }: { waited: boolean; bind?: number },
   ): void {
     // The visitor left while the app was waited for: of a response that is closed, no end would be heard.
     if (response.destroyed) return;
     if (target === undefined && this.#options.routes.left) return this.#options.again?.again(request, response);
     if (target?.backend.state !== 'ready') return this.#unavailable(request, response, app);
     const may = this.#mayStill(request, to);
-    // It may have waited long.
-    if (!may()) return plain(response, 401, 'Log in to open this app.\n', { 'cache-control': 'no-store' });
+    if (waited && !may()) return plain(response, 401, 'Log in to open this app.\n', { 'cache-control': 'no-store' });
     const done = target.claim();
     response.once('close', done);
     this.#open.watch(response, may, { app: to.id, cookie: request.headers.cookie });

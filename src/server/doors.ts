@@ -38,7 +38,7 @@ import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
 import { admitter } from '../web/admit.js';
 import { sessionFrom } from '../web/auth.js';
-import { baseOf, passCookie } from '../web/session-cookie.js';
+import { baseOf, baseReader, passCookie } from '../web/session-cookie.js';
 import { consoleRouter } from '../web/console/router.js';
 import { exposition } from '../web/exposition.js';
 import { galleryRouter } from '../web/gallery.js';
@@ -124,10 +124,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const proxies = new TrustedProxies(config.trustedProxies);
   const visitor = proxies.visitor.bind(proxies);
   const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
+  const base = baseReader(publicBase);
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
-    apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, baseOf(publicBase()))?.principal;
-  const admit = admitter({ rights, sessions, people, base: () => baseOf(publicBase()) });
+    apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, base())?.principal;
+  const admit = admitter({ rights, sessions, people, base });
   const gateway = new Gateway({
     apps: store,
     routes: composed.routes,

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -183,7 +183,9 @@ export class Sessions {
       name,
       ...(account === undefined ? {} : { account }),
       ...(provider === undefined ? {} : { provider }),
-      csrf: csrfOf(id),
+      get csrf() {
+        return csrfOf(id);
+      },
     };
   }
 
@@ -337,10 +339,10 @@ function shortOf(hash: string): string {
 }
 
 function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return digest('sha256', secret);
 }
 
 /** Made from the id, which the page's scripts cannot read, so that there is nothing more to keep. */
 function csrfOf(id: string): string {
-  return createHash('sha256').update(`streamlit-host csrf of ${id}`).digest('base64url');
+  return digest('sha256', `streamlit-host csrf of ${id}`, 'base64url');
 }

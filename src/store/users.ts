@@ -42,6 +42,8 @@ export interface NewLink {
 export class Users {
   readonly #record: RecordFile<Content>;
   readonly #now: () => number;
+  /** The accounts by their ids, as long as they are the same ones. */
+  #byId: { accounts: readonly Account[]; map: ReadonlyMap<string, Account> } | undefined;
 
   private constructor(record: RecordFile<Content>, now: () => number) {
     this.#record = record;
@@ -71,7 +73,11 @@ export class Users {
 
   /** The account with this id. */
   find(id: string): Account | undefined {
-    return this.#record.content.accounts.find((one) => one.id === id);
+    // With every request of somebody who is logged in.
+    const { accounts } = this.#record.content;
+    if (this.#byId?.accounts !== accounts)
+      this.#byId = { accounts, map: new Map(accounts.map((one) => [one.id, one])) };
+    return this.#byId.map.get(id);
   }
 
   /** The account that a person means by its id or e-mail address. @throws Refusal `user-not-found` */

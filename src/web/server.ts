@@ -25,7 +25,7 @@ import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { openAppRoutes, type OpenAppModel } from './open-app.js';
 import { answerErrors, isApi } from './problem.js';
 import { providerLoginRoutes } from './provider-login.js';
-import { baseOf } from './session-cookie.js';
+import { baseReader } from './session-cookie.js';
 
 /** The most bytes of one upload, unless told. */
 const MAX_UPLOAD = 500_000_000;
@@ -102,7 +102,7 @@ export interface WebOptions {
  */
 export function createWeb(options: WebOptions): RequestListener {
   const { access, logger, pages } = options;
-  const base = () => baseOf(options.publicBase());
+  const base = baseReader(() => options.publicBase());
   const app = new Koa();
   app.silent = true;
   app.on('error', (error: unknown) => {

@@ -15,6 +15,17 @@ export function baseOf(publicBase: string): Base {
   return { path: url.pathname.replace(/\/+$/, ''), host: url.host, https: url.protocol === 'https:' };
 }
 
+/** Reads what `baseOf` says of an address that hardly ever changes: it is asked for with every request. */
+export function baseReader(publicBase: () => string): () => Base {
+  let known = '';
+  let base: Base | undefined;
+  return () => {
+    const now = publicBase();
+    if (base === undefined || now !== known) [known, base] = [now, baseOf(now)];
+    return base;
+  };
+}
+
 /** The ids of all sessions that a request carries. */
 export function cookies(ctx: Context, base: Base): string[] {
   return sessionsIn(ctx.get('cookie'), base);
