@@ -453,7 +453,7 @@ export const MUTATIONS = [
   [
     'integration/gateway-streams',
     'gateway/gateway.ts',
-    "if (!may()) return plain(response, 401, 'Log in to open this app.\\n', { 'cache-control': 'no-store' });",
+    "if (waited && !may()) return plain(response, 401, 'Log in to open this app.\\n', { 'cache-control': 'no-store' });",
     '',
   ],
   [
