@@ -3,6 +3,7 @@
 // server for each, which counts, since what else the machine does is not in it. A rule is compared with a public app that the same
 // browser asks for, with the same cookie; what a login costs by itself, since apps are told who visits, is the first line of those.
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -151,8 +152,13 @@ async function prepare(url) {
 
 /** Logs in with a plain request: fetch says of itself that it is a script. */
 function sessionOf(url) {
-  const body = new URLSearchParams({ email: 'ada@example.com', password: PASSWORD }).toString();
-  const headers = { origin: url, 'content-type': 'application/x-www-form-urlencoded', 'content-length': body.length };
+  // As from a browser that was shown the form: the secret of its cookie, and the field that fits.
+  const secret = 'a'.repeat(43);
+  const csrf = createHmac('sha256', secret).update('form /console/login').digest('base64url');
+  const body = new URLSearchParams({ csrf, email: 'ada@example.com', password: PASSWORD }).toString();
+  const cookie = `streamlit_host_form=${secret}`;
+  const type = 'application/x-www-form-urlencoded';
+  const headers = { origin: url, cookie, 'content-type': type, 'content-length': body.length };
   return new Promise((resolve, reject) => {
     request(`${url}/console/login`, { method: 'POST', headers }, (answer) => {
       answer.resume();

@@ -12,12 +12,15 @@ export const SESSION_COOKIE = 'streamlit_host_session';
 /** The cookie of a login with a provider that has begun. No app ever sees it or may set it either. */
 export const LOGIN_COOKIE = 'streamlit_host_login';
 
+/** The cookie of a browser that was shown a form before it is logged in. */
+export const FORM_COOKIE = 'streamlit_host_form';
+
 /** The cookie of a browser that opens an app without an account. The app does not see it. */
 export const PASS_COOKIE = 'streamlit_host_pass';
 
 /** All under every name that they have, which depends on the public base. */
 export const OUR_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].flatMap((prefix) =>
-  [SESSION_COOKIE, LOGIN_COOKIE, PASS_COOKIE].map((name) => prefix + name),
+  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, PASS_COOKIE].map((name) => prefix + name),
 );
 
 /** How long a session lasts (ms) after it was last used. */
@@ -265,12 +268,17 @@ export class Sessions {
     return { code, expiresAt: new Date(end) };
   }
 
-  /** Whose session the code begins; undefined where it is not good. It is used up by this. */
-  useCode(code: string): SessionOwner | undefined {
-    const hash = hashOf(code);
-    const found = this.#codes.get(hash);
-    this.#codes.delete(hash);
+  /** Whose session the code begins; undefined where it is not good. */
+  ownerOfCode(code: string): SessionOwner | undefined {
+    const found = this.#codes.get(hashOf(code));
     return found !== undefined && found.end > this.#now() ? found.owner : undefined;
+  }
+
+  /** The same, and the code is used up by this. */
+  useCode(code: string): SessionOwner | undefined {
+    const owner = this.ownerOfCode(code);
+    this.#codes.delete(hashOf(code));
+    return owner;
   }
 
   /** Resolves when all that happened is on disk. */

@@ -6,9 +6,9 @@ import { adminToken, authenticate, isWhole, type CheckToken, type Principal } fr
 import { browserOf } from '../domain/access/browser.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sameSecret, type SessionOwner, type Sessions } from '../store/sessions.js';
+import type { SessionOwner, Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
-import { formToken } from './form-token.js';
+import { demandLoginForm, demandToken, tokenSent } from './csrf.js';
 import { isApi } from './problem.js';
 import { cookies, sessionsIn, setCookie, type Base } from './session-cookie.js';
 import { parseUrl } from '../lib/parse-url.js';
@@ -114,7 +114,10 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
     if (OPEN.test(ctx.path)) {
       // An app's script would log its visitor in as somebody else: as its author, who has an account.
       if (isScript(ctx)) throw foreign();
-      if (!isSafe(ctx)) await readFields(ctx, parseLogin);
+      if (!isSafe(ctx)) {
+        await readFields(ctx, parseLogin);
+        demandLoginForm(ctx, base());
+      }
       await next();
       return;
     }
@@ -374,33 +377,6 @@ function demandOpened(ctx: Context, base: Base): void {
   if (!navigates && ctx.get('upgrade-insecure-requests') !== '1' && isFromApp(ctx.get('referer'), base.path))
     throw foreign();
   if (!isSafe(ctx) && !isSameOrigin(ctx, base)) throw foreign();
-}
-
-/** A CSRF token as it came: the session's from our scripts, or that of a form. */
-type SentToken = { header: string } | { form: string };
-
-/** @throws Refusal where it is missing or another one's */
-function demandToken(sent: SentToken | undefined, csrf: string | undefined, path: string): void {
-  if (sent === undefined) {
-    throw new Refusal('forbidden', 'csrf-token-missing', 'The CSRF token is missing. Reload the page and try again.');
-  }
-  const right =
-    csrf !== undefined &&
-    ('header' in sent ? sameSecret(sent.header, csrf) : sameSecret(sent.form, formToken(csrf, path)));
-  if (!right)
-    throw new Refusal('forbidden', 'csrf-token-wrong', 'This page is from an older session. Reload it and try again.');
-}
-
-/**
- * In a header from our scripts, or in a form's field: never in the address, which stays in histories, logs of proxies and
- * referrers, and which a service worker of an app can read.
- */
-function tokenSent(ctx: Context): SentToken | undefined {
-  const header = ctx.get('x-csrf-token');
-  if (header !== '') return { header };
-  const body = (ctx.request as { body?: unknown }).body;
-  const field = typeof body === 'object' && body !== null && 'csrf' in body ? body.csrf : undefined;
-  return typeof field === 'string' && field !== '' ? { form: field } : undefined;
 }
 
 /** @see https://www.w3.org/TR/fetch-metadata/ and, for browsers and origins without it, the Origin header */

@@ -5,6 +5,7 @@ import { Refusal } from '../errors.js';
 import { beginSession, demandNobodyElse, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
 import type { Provider } from '../domain/access/provider.js';
 import type { Base } from './session-cookie.js';
+import { loginToken } from './csrf.js';
 import { parseUrl } from '../lib/parse-url.js';
 
 export interface LoginOptions {
@@ -23,12 +24,16 @@ export interface LoginOptions {
 
 /** What the login page shows. */
 export interface LoginModel {
+  /** The CSRF token of its forms. */
+  proof: string;
   /** Where to go afterwards. */
   next: string;
   /** True where there are accounts: then it asks for an email address and a password first. */
   accounts: boolean;
   /** True where there is another way to log in than the admin token. */
   others: boolean;
+  /** A login link that waits for a click, and whose it is. */
+  link: { code: string; name: string } | undefined;
   /** The email address that was typed. */
   email: string;
   /** Other ways to log in, each a link. */
@@ -42,6 +47,8 @@ export interface LoginModel {
 
 /** What the page of an invitation or a reset link shows. */
 export interface JoinModel {
+  /** The CSRF token of its form. */
+  proof: string;
   code: string;
   /** Whose link it is; undefined where it does not work. */
   account: { email: string; name: string; kind: 'invitation' | 'reset' } | undefined;
@@ -61,6 +68,9 @@ export interface Login {
   /** Shows the login page with why a login with a provider failed. */
   refuse: (ctx: Context, next: string, refusal: Refusal) => void;
 }
+
+const LINK_ENDED =
+  'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.';
 
 /** Why a token that is one of ours logs nobody in. */
 const TOKEN_CODES: readonly string[] = ['token-not-login', 'token-ended'];
@@ -82,22 +92,19 @@ export function loginRoutes(options: LoginOptions): Login {
       const elsewhere = left && { name: left.name, href: `${base().path}/console/login/${left.id}/logout` };
       return show(ctx, { next, elsewhere });
     }
+    // Any page can lead here, also one whose author wants its visitors to go on as the author: they are asked. What was opened
+    // from outside of the browser, such as from a terminal, needs no question.
+    const owner = ctx.get('sec-fetch-site') === 'none' ? undefined : access.sessions.ownerOfCode(code);
+    if (owner !== undefined) return show(ctx, { next, link: { code, name: owner.name } });
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
-    const error =
-      'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.';
-    show(ctx, { next, error, failed: 'token' });
+    show(ctx, { next, error: LINK_ENDED, failed: 'token' });
   });
 
   router.post('/console/login', async (ctx) => {
-    const { token, email, password, next: to } = fieldsOf(ctx);
+    const { token, code, email, password, next: to } = fieldsOf(ctx);
     const next = nextOf(to);
     const typed = typeof email === 'string' ? email : '';
-    const proof: Proof | undefined =
-      typeof token === 'string'
-        ? { token: token.trim() }
-        : typeof password === 'string'
-          ? { email: typed, password }
-          : undefined;
+    const proof = proofIn({ token, code, email: typed, password });
     try {
       if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
     } catch (error) {
@@ -110,7 +117,7 @@ export function loginRoutes(options: LoginOptions): Login {
     access.audit.login({ who: known, from: ctx.ip, what: 'log in' }, 'refused');
     if (proof !== undefined && 'password' in proof)
       show(ctx, { next, email: typed, error: 'Wrong email address or password.', failed: 'password' });
-    else show(ctx, { next, error: 'Invalid token.', failed: 'token' });
+    else show(ctx, { next, error: typeof code === 'string' ? LINK_ENDED : 'Invalid token.', failed: 'token' });
   });
 
   // Opening the link uses nothing up: mail and chat programs look where a link leads.
@@ -169,7 +176,8 @@ export function loginRoutes(options: LoginOptions): Login {
         name,
         href: `${base().path}/console/login/${id}?next=${encodeURIComponent(model.next)}`,
       })),
-      ...{ email: '', elsewhere: undefined, error: undefined, failed: undefined },
+      proof: loginToken(ctx, base(), '/console/login'),
+      ...{ email: '', link: undefined, elsewhere: undefined, error: undefined, failed: undefined },
       ...model,
     });
   }
@@ -179,7 +187,7 @@ export function loginRoutes(options: LoginOptions): Login {
     ctx.type = 'html';
     ctx.status = link.open === undefined ? 410 : (refusal?.status ?? 200);
     const told = {
-      ...{ code, error: refusal?.message, field: refusal?.field },
+      ...{ proof: loginToken(ctx, base(), '/console/join'), code, error: refusal?.message, field: refusal?.field },
       elsewhere: refusal?.code === 'logged-in-already',
     };
     if (link.open === undefined) ctx.body = options.joinPage({ ...told, account: undefined, by: link.by });
@@ -193,6 +201,13 @@ export function loginRoutes(options: LoginOptions): Login {
     ctx.status = 303;
     ctx.redirect(base().path + next);
   }
+}
+
+/** What a form proves who is there with. */
+function proofIn({ token, code, email, password }: Record<string, unknown> & { email: string }): Proof | undefined {
+  if (typeof token === 'string') return { token: token.trim() };
+  if (typeof code === 'string') return { code };
+  return typeof password === 'string' ? { email, password } : undefined;
 }
 
 function fieldsOf(ctx: Context): Record<string, unknown> {

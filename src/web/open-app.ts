@@ -8,6 +8,7 @@ import type { Rights } from '../domain/access/rights.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { Audit } from '../host/audit.js';
 import { Refusal } from '../errors.js';
+import { loginToken } from './csrf.js';
 import { passCookie, type Base } from './session-cookie.js';
 
 export interface OpenAppOptions {
@@ -21,6 +22,8 @@ export interface OpenAppOptions {
 
 /** What the page shows that stands before an app with a password, or instead of one whose link has ended. */
 export interface OpenAppModel {
+  /** The CSRF token of its form. */
+  proof: string;
   app: { id: string; name: string };
   /** The page of the app to go to. */
   next: string;
@@ -65,7 +68,8 @@ export function openAppRoutes(options: OpenAppOptions): Router {
     ctx.type = 'html';
     const [ended, asks] = [ctx.query.ended !== undefined, rights.openingOf(app) === 'password'];
     ctx.status = error !== undefined ? 401 : ended ? 410 : 200;
-    ctx.body = options.page({ app: { id: app.id, name: app.name }, next, ended, asks, error });
+    const proof = loginToken(ctx, base(), `/console/open/${app.id}`);
+    ctx.body = options.page({ proof, app: { id: app.id, name: app.name }, next, ended, asks, error });
   }
 
   /** @throws Refusal `app-not-found` where there is none, or everybody may open it */

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { LOGIN_COOKIE, PASS_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
+import { FORM_COOKIE, LOGIN_COOKIE, PASS_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
 
 /** What the public base says about cookies and origins. */
 export interface Base {
@@ -63,6 +63,16 @@ export function setCookie(ctx: Context, id: string, base: Base, age = SESSION_MS
   append(ctx, cookieOf(base), id, base, age);
 }
 
+/** The secrets on which the forms depend that a browser was shown before it is logged in. */
+export function formSecretsIn(ctx: Context, base: Base): string[] {
+  return valuesIn(ctx.get('cookie'), cookieOf(base, FORM_COOKIE)).filter((value) => /^[\w-]{43}$/.test(value));
+}
+
+/** Gives a browser such a secret, until it is closed. */
+export function setFormSecret(ctx: Context, secret: string, base: Base): void {
+  append(ctx, cookieOf(base, FORM_COOKIE), secret, base);
+}
+
 /** How long a login with a provider may take, in seconds: somebody may have to find their phone. */
 const LEAVE_SECONDS = 900;
 
@@ -108,7 +118,8 @@ export function forgetLeave(ctx: Context, base: Base): void {
   append(ctx, cookieOf(base, LOGIN_COOKIE), '', base, 0);
 }
 
-function append(ctx: Context, name: string, value: string, base: Base, age: number): void {
+function append(ctx: Context, name: string, value: string, base: Base, age?: number): void {
   const secure = base.https ? '; Secure' : '';
-  ctx.append('Set-Cookie', `${name}=${value}; Path=${base.path}/; HttpOnly; SameSite=Lax; Max-Age=${age}${secure}`);
+  const until = age === undefined ? '' : `; Max-Age=${age}`;
+  ctx.append('Set-Cookie', `${name}=${value}; Path=${base.path}/; HttpOnly; SameSite=Lax${until}${secure}`);
 }

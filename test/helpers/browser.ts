@@ -48,6 +48,14 @@ export async function openTab(browser: Browser): Promise<Page> {
   return context.newPage();
 }
 
+/** Logs in with a link. Over plain http under a name, no browser says that no page has led there, so it is asked. */
+export async function logInBy(page: Page, link: string): Promise<void> {
+  await page.goto(link);
+  const asks = (await page.getByText('This link logs you in as').count()) > 0;
+  if (asks) await page.getByRole('button', { name: 'Log in', exact: true }).click();
+  await page.locator('meta[name=csrf]').waitFor({ state: 'attached' });
+}
+
 /** Keeps a picture of the page where a test of this file or group fails, and prints the end of what the server said. */
 export function tellFailures(now: () => { host: TestHost; page: Page }): void {
   afterEach(async ({ task }) => {

@@ -5,6 +5,7 @@ import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { ask } from '../unit/web/support.js';
 import { zip } from '../unit/web/upload/archives.js';
+import { OPENED } from '../helpers/forms.js';
 
 interface Deploy {
   release: number;
@@ -296,7 +297,7 @@ describe('a refused request leaves nothing behind', () => {
 test('the printed login link opens the console once', async () => {
   // Node's fetch is a script, as one in an app's page would be: it neither logs in nor uses the link up.
   expect((await fetch(host.loginUrl, { redirect: 'manual' })).status).toBe(403);
-  const first = await ask(host.loginUrl);
+  const first = await ask(host.loginUrl, { headers: OPENED });
   expect(first.status).toBe(303);
   const [cookie = ''] = first.headers['set-cookie']?.[0]?.split(';') ?? [];
   expect(
@@ -307,7 +308,7 @@ test('the printed login link opens the console once', async () => {
     ).status,
   ).toBe(200);
   expect((await fetch(`${host.url}/console/`, { headers: { cookie } })).status).toBe(403);
-  expect((await ask(host.loginUrl)).status).toBe(401);
+  expect((await ask(host.loginUrl, { headers: OPENED })).status).toBe(401);
 });
 
 test('neither the token nor a login code appears in later output or in any log', () => {

@@ -13,6 +13,7 @@ import { readMeta, ROOT, startHost, TOKEN, until, type TestHost } from '../helpe
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive, refOf, serves, startPush, visit } from '../helpers/pushing.js';
 import { ask } from '../unit/web/support.js';
+import { OPENED } from '../helpers/forms.js';
 
 /** Values that stand nowhere but here. */
 const ONE = 'value-of-a-var-7f3a';
@@ -359,7 +360,7 @@ describe('a value that the app prints', () => {
       await (await host.api('/apps/loud/deploys/1')).text(),
       await followed('/apps/loud/logs?follow=1&tail=500', 'key is'),
     );
-    const cookie = (await ask(host.loginUrl)).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+    const cookie = (await ask(host.loginUrl, { headers: OPENED })).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
     for (const page of ['', '/logs', '/deploys/1', '/logs?q=key'])
       said.push(await page200(`${host.url}/console/apps/loud${page}`, cookie));
     for (const text of [...said, push.output, failed.output]) expect(text).not.toMatch(bad);

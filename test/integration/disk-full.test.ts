@@ -8,6 +8,7 @@ import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { ask } from '../unit/web/support.js';
+import { OPENED } from '../helpers/forms.js';
 
 /** A file system of its own, so that it can be filled; only root may mount one. */
 function mount(folder: string): boolean {
@@ -126,7 +127,7 @@ describe.skipIf(!mounted)('a full disk (needs root, to mount a small one)', () =
 
   it('does not prevent using the console or deleting an app, which frees space', async () => {
     await fill();
-    const login = await ask(host.loginUrl);
+    const login = await ask(host.loginUrl, { headers: OPENED });
     expect([login.status, login.headers['set-cookie']?.[0]]).toEqual([303, expect.stringContaining('session')]);
     const { pid } = await host.app('full');
     const removed = await host.api('/apps/full?confirm=full', { method: 'DELETE' });

@@ -6,6 +6,7 @@ import { startHost, type TestHost } from '../helpers/host.js';
 import { Person, type Ended } from '../helpers/person.js';
 import { Project } from '../helpers/project.js';
 import { ask } from '../unit/web/support.js';
+import { shownForm } from '../helpers/forms.js';
 
 // The doors of git and the command line, tried by everyone there is; the API and the console are tried in unit/web/matrix.
 
@@ -33,11 +34,8 @@ beforeAll(async () => {
 
 /** Logs in as a person and creates a token. */
 async function makeToken(email: string, body: object): Promise<{ id: string; token: string }> {
-  const login = await ask(`${host.url}/console/login`, {
-    method: 'POST',
-    headers: { origin: host.url, 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({ email, password: PASSWORD }).toString(),
-  });
+  const url = `${host.url}/console/login`;
+  const login = await ask(url, shownForm(url, { email, password: PASSWORD }));
   const cookie = login.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   const { text } = await ask(`${host.url}/console/`, { headers: { cookie } });
   const [, csrf = ''] = /<meta name="csrf" content="([^"]+)">/.exec(text) ?? [];

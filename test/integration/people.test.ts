@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
 import { ask, type Answer } from '../unit/web/support.js';
 import { Person } from '../helpers/person.js';
+import { OPENED, shownForm } from '../helpers/forms.js';
 
 const PASSWORD = 'correct horse battery';
 
@@ -29,11 +30,8 @@ async function acceptLink(link: string): Promise<string> {
 
 /** Sends a form as a page does: what a script sends is refused. */
 function post(path: string, fields: Record<string, string>): Promise<Answer> {
-  return ask(`${host.url}${path}`, {
-    method: 'POST',
-    headers: { origin: host.url, 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(fields).toString(),
-  });
+  const url = `${host.url}${path}`;
+  return ask(url, shownForm(url, fields));
 }
 
 const cookieOf = (answer: Answer): string => answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
@@ -158,7 +156,7 @@ describe('the command line', () => {
 });
 
 test('accounts, their sessions and the session of the admin token survive a restart; no password is on disk', async () => {
-  const link = await ask(host.loginUrl);
+  const link = await ask(host.loginUrl, { headers: OPENED });
   const admin = link.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   const users = await readFile(join(host.data, 'users.json'), 'utf8');
   expect(users).not.toContain(PASSWORD);

@@ -4,6 +4,7 @@ import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
 import { ask, type Answer } from '../unit/web/support.js';
+import { OPENED, shownForm } from '../helpers/forms.js';
 
 // Who may open an app, and whom the app takes its visitor for.
 
@@ -32,11 +33,8 @@ beforeAll(async () => {
 });
 
 function logIn(name: string, next = ''): Promise<Answer> {
-  return ask(`${host.url}/console/login`, {
-    method: 'POST',
-    headers: { origin: host.url, 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({ email: `${name}@example.com`, password: PASSWORD, next }).toString(),
-  });
+  const url = `${host.url}/console/login`;
+  return ask(url, shownForm(url, { email: `${name}@example.com`, password: PASSWORD, next }));
 }
 
 const cookieOf = (answer: Answer): string => answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
@@ -76,7 +74,7 @@ describe('the app is told who its visitor is', () => {
 
   test('and nothing where they are not, or as the admin token', async () => {
     expect(await seen(await connect())).toEqual(NOBODY);
-    const admin = cookieOf(await ask(host.loginUrl));
+    const admin = cookieOf(await ask(host.loginUrl, { headers: OPENED }));
     expect(await seen(await StreamlitClient.connect(app, { headers: { cookie: admin } }))).toEqual(NOBODY);
   });
 
@@ -126,12 +124,10 @@ describe.each([
 });
 
 describe('an app with a password', () => {
-  const enter = (password: string): Promise<Answer> =>
-    ask(`${host.url}/console/open/shop`, {
-      method: 'POST',
-      headers: { origin: host.url, 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ password, next: '/apps/shop/page?x=1' }).toString(),
-    });
+  const enter = (password: string): Promise<Answer> => {
+    const url = `${host.url}/console/open/shop`;
+    return ask(url, shownForm(url, { password, next: '/apps/shop/page?x=1' }));
+  };
 
   test('opens for who knows it, and closes when it is changed', async () => {
     await host.send('PATCH', '/apps/shop/access', { opens: 'password', password: PASSWORD });
@@ -224,7 +220,7 @@ describe('an open page loses its connection within a second', () => {
   };
   const freshAdmin = async (): Promise<Answer> => {
     const link = (await (await host.send('POST', '/login-links', {})).json()) as { url: string };
-    return ask(link.url);
+    return ask(link.url, { headers: OPENED });
   };
 
   test('when the role is taken away', async () => {

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { openWholeBrowser, openTab } from '../helpers/browser.js';
+import { logInBy, openWholeBrowser, openTab } from '../helpers/browser.js';
 import { startHost } from '../helpers/host.js';
 import { askRaw } from '../helpers/raw.js';
 
@@ -27,8 +27,7 @@ test.each([
   const host = await startHost({ env });
   const page = await openTab(browser);
   const named = (url: string): string => url.replace('localhost', name);
-  await page.goto(named(host.loginUrl));
-  await page.locator('meta[name=csrf]').waitFor({ state: 'attached' });
+  await logInBy(page, named(host.loginUrl));
   const apps = await askRaw(host.url, '/apps/nobody/');
   const there = new URL(String(apps.headers.location ?? `${host.url}/apps/nobody/`));
   await page.goto(named(there.href));

@@ -12,13 +12,13 @@ export const MUTATIONS = [
   ],
   [
     'security/console-token',
-    'web/auth.ts',
+    'web/csrf.ts',
     "if (header !== '') return { header };",
     "if (header !== '') return { header };\n  if (typeof ctx.query.csrf === 'string') return { header: ctx.query.csrf };",
   ],
   [
     'security/console-token',
-    'web/auth.ts',
+    'web/csrf.ts',
     'sameSecret(sent.form, formToken(csrf, path))',
     'sameSecret(sent.form, csrf) || sameSecret(sent.form, formToken(csrf, path))',
   ],
@@ -370,11 +370,13 @@ export const MUTATIONS = [
   ],
   ['unit/store/users', 'store/users.ts', 'one === link ? { ...one, used: true } : one', 'one'],
   ['unit/store/users', 'store/users.ts', 'one.account !== account && one.expiresAt > oldest', 'one.expiresAt > oldest'],
+  ['unit/web/people', 'web/auth.ts', 'if (isScript(ctx)) throw foreign();', ''],
+  ['unit/web/people security/forced-login', 'web/auth.ts', 'demandLoginForm(ctx, base());', ''],
   [
-    'unit/web/people',
-    'web/auth.ts',
-    'if (isScript(ctx)) throw foreign();\n      if (!isSafe(ctx)) await readFields(ctx, parseLogin);',
-    'if (!isSafe(ctx)) await readFields(ctx, parseLogin);',
+    'unit/web/people security/forced-login',
+    'web/login.ts',
+    "ctx.get('sec-fetch-site') === 'none' ? undefined",
+    "ctx.method !== '' ? undefined",
   ],
   [
     'unit/web/people',

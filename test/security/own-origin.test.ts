@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
-import { openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
+import { logInBy, openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { askRaw, sayRaw } from '../helpers/raw.js';
@@ -47,8 +47,7 @@ function named(url: string): string {
 /** Signs in at the console, and opens the app as the operator. @returns the app's page */
 async function openAsOperator(at: TestHost): Promise<Page> {
   const tab = await openTab(browser);
-  await tab.goto(at.loginUrl.replace('localhost', 'sec.test'));
-  await tab.locator('meta[name=csrf]').waitFor({ state: 'attached' });
+  await logInBy(tab, at.loginUrl.replace('localhost', 'sec.test'));
   await tab.goto(`${named(at.url)}/apps/demo/?from=console`);
   await tab.getByText('bytes: 0').waitFor();
   return tab;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
+import { logInBy, openWholeBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, TOKEN, type HostOptions, type TestHost } from '../helpers/host.js';
 import { startNginx } from '../helpers/nginx.js';
 import { portRange } from '../helpers/ports.js';
@@ -88,7 +88,7 @@ async function attack({ host, platform, apps }: Place, groups = ALL, watchMs = 1
       changed.push(`${method} ${url}: ${response.status()}`);
   });
   const { pathname, search } = new URL(host.loginUrl);
-  await page.goto(`${platform}${pathname}${search}`);
+  await logInBy(page, `${platform}${pathname}${search}`);
   await page.goto(`${platform}/console/apps/quarry/config`);
   await page.getByText('Loot').first().waitFor();
   await page.goto(`${apps}/apps/intruder/`);

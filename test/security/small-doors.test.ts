@@ -7,6 +7,7 @@ import { scratch } from '../helpers/ends.js';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { askRaw } from '../helpers/raw.js';
+import { OPENED } from '../helpers/forms.js';
 
 // Small ways in, one test for each.
 
@@ -16,7 +17,7 @@ let cookie: string;
 beforeAll(async () => {
   host = await startHost();
   const { pathname, search } = new URL(host.loginUrl);
-  const answer = await askRaw(host.url, pathname + search);
+  const answer = await askRaw(host.url, pathname + search, { headers: OPENED });
   cookie = answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
 });
 

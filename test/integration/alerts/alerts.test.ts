@@ -10,6 +10,7 @@ import { Person } from '../../helpers/person.js';
 import { Project } from '../../helpers/project.js';
 import { pushLive } from '../../helpers/pushing.js';
 import { ask } from '../../unit/web/support.js';
+import { OPENED } from '../../helpers/forms.js';
 
 // What goes wrong with an app reaches a real mail server and a real receiver of webhooks, each message once.
 
@@ -122,7 +123,7 @@ test('a deploy that failed is told once by mail and once by webhook, though the 
 });
 
 test('the console shows alerts and destinations without their secrets, and another server knows them', async () => {
-  const cookie = (await ask(host.loginUrl)).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const cookie = (await ask(host.loginUrl, { headers: OPENED })).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   const page = await ask(`${host.url}/console/alerts`, { headers: { cookie } });
   expect(page.text).toContain('Ops');
   expect(page.text).toContain('Recovered – Deploy failed');

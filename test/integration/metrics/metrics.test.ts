@@ -13,6 +13,7 @@ import { Project } from '../../helpers/project.js';
 import { pushLive, visit } from '../../helpers/pushing.js';
 import { ask } from '../../unit/web/support.js';
 import { StreamlitClient } from '../../helpers/streamlit-client.js';
+import { OPENED } from '../../helpers/forms.js';
 
 // What happens on a server is found again in its metrics: in the API, the command line and after a restart.
 
@@ -176,7 +177,7 @@ test('exceptions are found in the API, on the command line and in the console, w
   expect(errors[0]?.traceback).toContain('  File "app.py", line 8, in <module>');
   const { stdout } = await (await Person.of(host)).run(['errors', 'shop']);
   expect(stdout).toMatch(/^COUNT +LAST SEEN .*\n +2 +\d+s ago +\d+s ago +1 +app\.py:5 +ValueError: no data for /);
-  const cookie = (await ask(host.loginUrl)).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const cookie = (await ask(host.loginUrl, { headers: OPENED })).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   const page = await ask(`${host.url}/console/apps/shop/errors`, { headers: { cookie } });
   expect(page.text).toContain('New in this release');
   for (const text of [JSON.stringify(errors), stdout, page.text]) expect(text).not.toContain(SECRET);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newApp } from '../../../src/domain/app/app.js';
 import { ask, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
+import { shownForm } from '../../helpers/forms.js';
 
 const PASSWORD = 'correct horse battery';
 
@@ -21,11 +22,8 @@ async function written(query = ''): Promise<Record<string, unknown>[]> {
 }
 
 function logIn(email: string, password: string): Promise<Answer> {
-  return ask(`${web.url}/console/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: web.url },
-    body: new URLSearchParams({ email, password }).toString(),
-  });
+  const url = `${web.url}/console/login`;
+  return ask(url, shownForm(url, { email, password }));
 }
 
 test('changes, refusals and logins are written down, with neither passwords nor values', async () => {

@@ -7,6 +7,7 @@ import { newApp } from '../../../src/domain/app/app.js';
 import { demandProof, signedIn } from '../../../src/web/auth.js';
 import { formToken } from '../../../src/web/form-token.js';
 import { ask, SLOW_MS, startWeb, TOKEN, type TestWeb } from './support.js';
+import { OPENED, shownForm } from '../../helpers/forms.js';
 
 const page: Middleware = async (ctx) => {
   if (ctx.path === '/console/written-down') demandProof(ctx);
@@ -292,12 +293,10 @@ describe('behind a proxy with a path', () => {
 });
 
 describe('the login', () => {
-  const post = (fields: Record<string, string>, headers: Record<string, string> = { origin: web.url }) =>
-    ask(`${web.url}/console/login`, {
-      method: 'POST',
-      body: new URLSearchParams(fields).toString(),
-      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-    });
+  const post = (fields: Record<string, string>, headers: Record<string, string> = {}) => {
+    const url = `${web.url}/console/login`;
+    return ask(url, shownForm(url, fields, headers));
+  };
 
   test('with the token opens a session, and with a wrong one does not', async () => {
     const wrong = await post({ token: 'wrong' });
@@ -312,16 +311,19 @@ describe('the login', () => {
 
   test('with a link works once', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
-    const first = await ask(url);
+    const first = await ask(url, { headers: OPENED });
     expect([first.status, first.headers.location]).toEqual([303, '/console/']);
-    const second = await ask(url);
-    expect([second.status, second.headers['set-cookie']]).toEqual([401, undefined]);
+    const second = await ask(url, { headers: OPENED });
+    expect([second.status, String(second.headers['set-cookie'])]).toEqual([
+      401,
+      expect.not.stringContaining('session'),
+    ]);
     expect(second.text).toContain('already used');
   });
 
   test('with a used link lets in a browser that is already logged in', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
-    const [mine = ''] = (await ask(url)).headers['set-cookie']?.[0]?.split(';') ?? [];
+    const [mine = ''] = (await ask(url, { headers: OPENED })).headers['set-cookie']?.[0]?.split(';') ?? [];
     const again = await ask(url, { headers: { cookie: mine } });
     expect([again.status, again.headers.location]).toEqual([303, '/console/']);
     expect((await ask(url, { headers: { cookie: `${mine}x` } })).status).toBe(401);
@@ -330,8 +332,11 @@ describe('the login', () => {
   test('with a link is not used up by a prefetch, as mail and chat programs do', async () => {
     const { url } = (await web.api('/login-links', { method: 'POST' })).json as { url: string };
     const looked = await ask(url, { method: 'HEAD' });
-    expect([looked.status, looked.headers['set-cookie']]).toEqual([200, undefined]);
-    expect((await ask(url)).status).toBe(303);
+    expect([looked.status, String(looked.headers['set-cookie'])]).toEqual([
+      200,
+      expect.not.stringContaining('session'),
+    ]);
+    expect((await ask(url, { headers: OPENED })).status).toBe(303);
   });
 
   test.each([
@@ -348,7 +353,7 @@ describe('the login', () => {
 
   test('is refused from another origin', async () => {
     expect((await post({ token: TOKEN }, { origin: 'http://evil.example' })).status).toBe(403);
-    expect((await post({ token: TOKEN }, {})).status).toBe(403);
+    expect((await post({ token: TOKEN }, { origin: '' })).status).toBe(403);
   });
 
   test('is slowed down after too many wrong tokens, but not for the right one', async () => {
@@ -382,7 +387,7 @@ describe('the login', () => {
   });
 
   test("ends the browser's previous session, even a planted one", async () => {
-    const answer = await post({ token: TOKEN }, { origin: web.url, cookie });
+    const answer = await post({ token: TOKEN }, { cookie });
     const [mine = ''] = answer.headers['set-cookie']?.[0]?.split(';') ?? [];
     expect(mine).not.toBe(cookie);
     expect((await ask(`${web.url}/console/`, { headers: { cookie } })).status).toBe(302);

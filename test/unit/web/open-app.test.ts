@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newApp } from '../../../src/domain/app/app.js';
 import { passFor } from '../../../src/domain/access/pass.js';
 import { ask, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
+import { shownForm } from '../../helpers/forms.js';
 
 const PASSWORD = 'open sesame please';
 
@@ -21,11 +22,8 @@ function json(method: string, body: object): Ask {
 }
 
 function enter(password: string, next = '/apps/shop/page?x=1', headers: Record<string, string> = {}): Promise<Answer> {
-  return ask(`${web.url}/console/open/shop`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: web.url, ...headers },
-    body: new URLSearchParams({ password, next }).toString(),
-  });
+  const url = `${web.url}/console/open/shop`;
+  return ask(url, shownForm(url, { password, next }, headers));
 }
 
 /** Whether what an answer gives the browser opens an app. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { newApp } from '../../../src/domain/app/app.js';
 import { verbs, isAppVerb, type Verb } from '../../../src/domain/access/permissions.js';
 import { adminToken } from '../../../src/domain/access/principal.js';
+import { OPENED, shownForm } from '../../helpers/forms.js';
 import { ask, everyRoute, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
 
 const PASSWORD = 'correct horse battery';
@@ -25,11 +26,8 @@ async function logIn(email: string, password = PASSWORD): Promise<Browser | unde
 }
 
 function postForm(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> {
-  return ask(`${web.url}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: web.url, ...headers },
-    body: new URLSearchParams(fields).toString(),
-  });
+  const url = `${web.url}${path}`;
+  return ask(url, shownForm(url, fields, headers));
 }
 
 /** Asks the API as a page of the console does. */
@@ -178,7 +176,8 @@ describe('a login', () => {
     // It says so before anything is typed.
     const opened = await ask(invitation, { headers });
     for (const answer of [login, join, opened]) {
-      expect([answer.status, answer.headers['set-cookie']]).toEqual([409, undefined]);
+      expect(answer.status).toBe(409);
+      expect(String(answer.headers['set-cookie'])).not.toContain('session');
       expect(answer.text).toContain('You are already logged in as ada@example.com. Log out first');
     }
     const link = (await as(eve, '/login-links', { method: 'POST' })).json.url as string;
@@ -188,13 +187,56 @@ describe('a login', () => {
     expect((await postForm('/console/join', { code, password: PASSWORD })).status).toBe(303);
   });
 
+  test('by a form needs the cookie of the browser that was shown the form', async () => {
+    await web.people.add({ email: 'eve@example.com', password: PASSWORD, admin: false }, ADMIN);
+    const url = `${web.url}/console/login`;
+    const fields = { email: 'eve@example.com', password: PASSWORD };
+    const { cookie: other = '' } = shownForm(url, fields).headers;
+    const elsewhere = shownForm(`${web.url}/console/join`, fields).body;
+    const send = (options: Ask): Promise<Answer> => ask(url, { ...shownForm(url, fields), ...options });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: web.url };
+    const refused = [
+      // An app's page knows how a form looks, and what another browser was shown.
+      await send({ headers }),
+      await send({ headers: { ...headers, cookie: other.replace(/a{43}/, 'b'.repeat(43)) } }),
+      await send({ body: new URLSearchParams(fields).toString() }),
+      await send({ body: elsewhere }),
+      await send({ body: new URLSearchParams({ ...fields, csrf: 'a'.repeat(43) }).toString() }),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual(refused.map(() => 403));
+    expect(refused.flatMap((answer) => answer.headers['set-cookie'] ?? [])).toEqual([]);
+    // What a script plants beside it keeps nobody out.
+    const planted = `streamlit_host_form=${'b'.repeat(43)}; ${other}`;
+    expect((await send({ headers: { ...headers, cookie: planted } })).status).toBe(303);
+  });
+
+  test('gets the secret of its form once, in a cookie that no script reads', async () => {
+    const shown = await ask(`${web.url}/console/login`);
+    const [cookie = ''] = shown.headers['set-cookie'] ?? [];
+    expect(cookie).toMatch(/^streamlit_host_form=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
+    const again = await ask(`${web.url}/console/login`, { headers: { cookie: cookie.split(';')[0] ?? '' } });
+    expect(again.headers['set-cookie']).toBeUndefined();
+  });
+
+  test('by a link asks first, unless the link was opened from outside of the browser', async () => {
+    const eve = await member('eve@example.com');
+    const link = (await as(eve, '/login-links', { method: 'POST' })).json.url as string;
+    for (const site of ['cross-site', 'same-site', 'same-origin', '']) {
+      const asked = await ask(link, { headers: site === '' ? {} : { 'sec-fetch-site': site } });
+      expect([asked.status, asked.text]).toEqual([200, '<p>login /console/ as eve@example.com</p>']);
+      expect(String(asked.headers['set-cookie'])).not.toContain('session');
+    }
+    const code = new URL(link).searchParams.get('code') ?? '';
+    expect((await postForm('/console/login', { code })).headers['set-cookie']?.[0]).toContain('session=');
+    const used = await postForm('/console/login', { code });
+    expect([used.status, used.text]).toEqual([401, expect.stringContaining('already used')]);
+    expect((await ask(link)).status).toBe(401);
+  });
+
   test('gives a new session, and the one from before ends', async () => {
     const first = await member();
-    const answer = await ask(`${web.url}/console/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', origin: web.url, cookie: first.cookie },
-      body: new URLSearchParams({ email: 'ada@example.com', password: PASSWORD }).toString(),
-    });
+    const mine = { email: 'ada@example.com', password: PASSWORD };
+    const answer = await postForm('/console/login', mine, { cookie: first.cookie });
     expect(answer.status).toBe(303);
     expect(answer.headers['set-cookie']?.[0]).not.toContain(first.cookie);
     expect((await as(first, '/me')).status).toBe(401);
@@ -280,7 +322,7 @@ describe('an account', () => {
 
   test('gets a login link to itself, and not to the admin token', async () => {
     const link = (await as(await member(), '/login-links', { method: 'POST' })).json.url as string;
-    const answer = await ask(link, { headers: { accept: 'text/html' } });
+    const answer = await ask(link, { headers: { accept: 'text/html', ...OPENED } });
     const [cookie = ''] = answer.headers['set-cookie']?.[0]?.split(';') ?? [];
     expect(
       (

@@ -6,6 +6,7 @@ import type { Provider } from '../../../src/domain/access/provider.js';
 import { Providers } from '../../../src/host/providers.js';
 import { OidcProvider } from '../../helpers/oidc.js';
 import { ask, startWeb, type Answer, type TestWeb } from './support.js';
+import { shownForm } from '../../helpers/forms.js';
 
 const PASSWORD = 'correct horse battery';
 const ADA = { email: 'ada@example.com', email_verified: true, name: 'Ada Lovelace' };
@@ -270,11 +271,8 @@ describe('a login with a provider is refused', () => {
     const away = '<p>login /console/ Company could not be reached. Try again later, or log in another way.</p>';
     const answer = await browser.open(`${callback}&state=${state.state}`);
     expect([answer.status, answer.text]).toEqual([503, away]);
-    const login = await ask(`${web.url}/console/login`, {
-      method: 'POST',
-      headers: { origin: web.url, 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams({ email: 'ada@example.com', password: PASSWORD }).toString(),
-    });
+    const url = `${web.url}/console/login`;
+    const login = await ask(url, shownForm(url, { email: 'ada@example.com', password: PASSWORD }));
     expect(login.status).toBe(303);
   });
 

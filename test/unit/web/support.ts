@@ -507,7 +507,8 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (status, sentence) => `<p>${status} ${sentence}</p>`,
-        login: ({ next, error }) => `<p>login ${next} ${error ?? ''}</p>`,
+        login: ({ next, error, link }) =>
+          `<p>login ${next} ${error ?? (link === undefined ? '' : `as ${link.name}`)}</p>`,
         openApp: ({ app, error }) => `<p>open ${app.name} ${error ?? ''}</p>`,
         join: ({ account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
         apiDocs: (model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
