@@ -5,17 +5,14 @@ import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { ProcessCage } from '../domain/app/process-cage.js';
 import type { Address } from '../lib/address.js';
-import { ask } from '../lib/ask.js';
-import { howItEnded, nameOf, whereItListens } from './describe.js';
-import { HangWatch } from './hang.js';
+import { nameOf, whereItListens } from './describe.js';
+import { InstanceWatch } from './instance-watch.js';
 import type { ProcessSpec } from './process-spec.js';
 import { waitForHealth } from './ready.js';
-import type { Exit, Instance, Lease, Limits, Runtime, Usage } from './runtime.js';
+import type { Instance, Lease, Limits, Runtime, Usage } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
-/** How long a process that serves may take to answer its health check, in ms. */
-const HEALTH_MS = 10_000;
 /** How often a start is retried on another port when its own was taken in the meantime. */
 const PORT_RETRIES = 3;
 
@@ -37,6 +34,7 @@ export class AppProcess {
   readonly #changed: ProcessListener;
   #state: ProcessState = 'starting';
   #instance: Instance | undefined;
+  #watch: InstanceWatch | undefined;
   #address = NOWHERE;
   #key: string = randomUUID().slice(0, 8);
   #startedAt = new Date(0);
@@ -49,12 +47,6 @@ export class AppProcess {
   #swept: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #lastExit = '';
-  /** Why it was ended, if not to stop it. */
-  #excess = '';
-  readonly #hang = new HangWatch();
-  /** What its log says already of what the system kept its instance from. */
-  #told = { kills: 0, refusals: 0 };
-  #asking = false;
 
   constructor(spec: ProcessSpec, runtime: Pick<Runtime, 'lease' | 'begin' | 'adopt'>, changed: ProcessListener) {
     this.spec = spec;
@@ -232,18 +224,8 @@ export class AppProcess {
   }
 
   /** Ends it at once if it exceeds its memory limit, which counts as a crash, and logs what the system kept it from. */
-  async holdToLimits({ memory: used, kills = 0, refusals = 0 }: Usage): Promise<void> {
-    const { memoryLimit, taskLimit } = this.spec;
-    if (kills > this.#told.kills) await this.#say('a process of the app was ended because the app used up its memory');
-    if (refusals > this.#told.refusals)
-      await this.#say(
-        `the app has reached its limit of ${taskLimit} processes and threads and could not start another`,
-      );
-    this.#told = { kills, refusals: refusals > 0 ? Infinity : 0 };
-    if (memoryLimit === undefined || used <= memoryLimit || this.#instance === undefined || this.#over) return;
-    const [has, may] = [used, memoryLimit].map((bytes) => Math.round(bytes / 1_000_000));
-    this.#excess = `the app used ${has} MB of memory; its limit is ${may} MB`;
-    await this.#instance.end(0);
+  async holdToLimits(used: Usage): Promise<void> {
+    await this.#watch?.holdToLimits(used);
   }
 
   /**
@@ -251,22 +233,7 @@ export class AppProcess {
    * @param cpuSeconds the processor time that it has had since its start
    */
   async checkHealth(cpuSeconds: number | undefined): Promise<void> {
-    const instance = this.#instance;
-    if (this.#state !== 'ready' || instance === undefined || this.#over || this.#asking) return;
-    this.#asking = true;
-    const askedAt = Date.now();
-    // Whatever it answers: it does not hang.
-    const answered = await ask(this.address, this.spec.healthPath, HEALTH_MS).then(
-      () => true,
-      () => false,
-    );
-    this.#asking = false;
-    if (answered || this.#instance !== instance || this.#over) return this.#hang.reset();
-    const hung = this.#hang.missed(askedAt, Date.now(), cpuSeconds);
-    if (hung === undefined) return;
-    this.#hang.reset();
-    this.#excess = `the app did not respond for ${Math.round(hung / 1_000)} s and was stopped`;
-    await instance.end(0);
+    if (this.#state === 'ready') await this.#watch?.checkHealth(this.address, cpuSeconds);
   }
 
   /** Releases it without ending it: the next server adopts it. */
@@ -342,22 +309,26 @@ export class AppProcess {
 
   #own(instance: Instance, startedAt: Date): void {
     this.#instance = instance;
-    this.#told = { kills: 0, refusals: 0 };
+    const watch = new InstanceWatch({
+      instance,
+      spec: this.spec,
+      say: (text) => this.#say(text),
+      wanted: () => this.#instance === instance && !this.#over,
+    });
+    this.#watch = watch;
     instance.limit(this.#limits);
     this.#address = instance.address ?? NOWHERE;
     this.#startedAt = startedAt;
-    void instance.ended.then((exit) => this.#ended(instance, exit));
+    void instance.ended.then((exit) => this.#ended(instance, watch.reason(exit)));
   }
 
-  #ended(instance: Instance, exit: Exit): void {
+  #ended(instance: Instance, reason: string): void {
     if (this.#stopping !== undefined || this.#instance !== instance) return;
     this.#instance = undefined;
+    this.#watch = undefined;
     const ranFor = Date.now() - this.#startedAt.getTime();
     this.#crashes = countCrash(this.#crashes, ranFor);
-    const limit = this.spec.memoryLimit;
-    const of = exit.outOfMemory === true && limit !== undefined ? ` limit of ${Math.round(limit / 1_000_000)} MB` : '';
-    this.#lastExit = this.#excess || `${howItEnded(exit)}${of}`;
-    this.#excess = '';
+    this.#lastExit = reason;
     void this.#say(`${this.#lastExit} (${nameOf(instance.record, ' ')}, after ${(ranFor / 1000).toFixed(1)} s)`);
     this.#swept = this.#swept.then(() => instance.sweep()).catch(() => undefined);
     this.#set('crashed');
