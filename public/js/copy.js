@@ -1,3 +1,5 @@
+import { word } from './words.js';
+
 /** Shows the copy buttons, which do nothing without JavaScript. */
 export function copyButtons(root) {
   // The clipboard is only there on https and on localhost; elsewhere the text can still be selected by hand.
@@ -15,10 +17,10 @@ async function copy(button) {
   label.dataset.before = before;
   try {
     await navigator.clipboard.writeText(text.trimEnd());
-    label.textContent = 'Copied';
+    label.textContent = word('copied');
   } catch {
     // The browser refused; the button says so.
-    label.textContent = 'Copy failed';
+    label.textContent = word('copyFailed');
   }
   setTimeout(() => (label.textContent = before), 2_000);
 }

@@ -1,6 +1,7 @@
 // Parts of a page marked data-live are kept up to date: when the server announces a change, the page is fetched again and the
 // parts that differ are replaced. So each part has one template, on the server.
 import { base, headers, whileSeen } from './page.js';
+import { word } from './words.js';
 import { Stream } from './stream.js';
 
 /** Memory and CPU change without an event. */
@@ -33,7 +34,7 @@ export function watch() {
     for (const type of ['app', 'removed']) source.addEventListener(type, soon);
     source.addEventListener('error', ({ closed }) => {
       lost = true;
-      say('Connection lost. Reconnecting …');
+      say(word('connectionLost'));
       if (!closed) return;
       // It gives up if the answer is not a stream, but the server may just be starting.
       setTimeout(() => !source.live && document.visibilityState === 'visible' && connect(), wait);
@@ -65,12 +66,12 @@ async function refresh() {
     });
     if (answer.status === 403) {
       const here = location.pathname.slice(base.length) + location.search;
-      say('You have been logged out. ', {
-        text: 'Log in again',
+      say(`${word('loggedOut')} `, {
+        text: word('logInAgain'),
         href: `${base}/console/login?next=${encodeURIComponent(here)}`,
       });
     } else if (answer.status === 404) {
-      say('This page no longer exists. ', { text: 'See all apps', href: `${base}/console/` });
+      say(`${word('pageGone')} `, { text: word('seeAllApps'), href: `${base}/console/` });
     } else if (answer.ok) {
       exchange(new window.DOMParser().parseFromString(await answer.text(), 'text/html'));
     }
@@ -138,6 +139,6 @@ function say(text, link) {
 function mended() {
   const place = line();
   place.classList.add('mended');
-  place.replaceChildren('Reconnected.');
+  place.replaceChildren(word('reconnected'));
   setTimeout(() => place.classList.contains('mended') && place.replaceChildren(), 3_000);
 }

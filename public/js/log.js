@@ -1,5 +1,6 @@
 // The log viewer: follows, searches, wraps. It drops the oldest lines when there are too many.
 import { whileSeen } from './page.js';
+import { locale, word } from './words.js';
 import { Stream } from './stream.js';
 
 const MOST_LINES = 10_000;
@@ -9,13 +10,13 @@ const viewers = new Map();
 /** The original text of lines that were made easier to read. */
 const texts = new WeakMap();
 // Always eight characters, so that lines are aligned.
-const clock = new Intl.DateTimeFormat(undefined, {
+const clock = new Intl.DateTimeFormat(locale, {
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
   hourCycle: 'h23',
 });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium' });
 
 /** Makes every log below the root live. */
 export function logs(root) {
@@ -130,12 +131,15 @@ class Viewer {
 
   #tell() {
     if (!this.#following && this.#waiting.length > 0) {
-      this.#count.textContent = `paused, ${this.#waiting.length} new`;
+      this.#count.textContent = word('pausedNew', { count: this.#waiting.length });
     } else if (this.#query !== '') {
       const all = this.#list.childElementCount;
-      this.#count.textContent = `${all - this.#list.querySelectorAll('.out').length} of ${all} lines`;
+      this.#count.textContent = word('linesFound', {
+        found: all - this.#list.querySelectorAll('.out').length,
+        all,
+      });
     } else {
-      this.#count.textContent = this.#following ? '' : 'paused';
+      this.#count.textContent = this.#following ? '' : word('paused');
     }
   }
 

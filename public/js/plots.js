@@ -2,6 +2,7 @@
 // API that everybody else uses.
 import uPlot from '../uplot/uPlot.js';
 import { base, headers, whileSeen } from './page.js';
+import { dayLocale } from './words.js';
 
 /** How often new values are fetched, in ms: no more often than there are any. */
 const FRESH_MS = 10_000;
@@ -190,7 +191,7 @@ function timesOf(_plot, splits) {
     const date = new Date(time * 1_000);
     const midnight = date.getHours() === 0 && date.getMinutes() === 0;
     return days || midnight
-      ? date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
+      ? date.toLocaleDateString(dayLocale, { day: 'numeric', month: 'short' })
       : `${two(date.getHours())}:${two(date.getMinutes())}`;
   });
 }

@@ -1,5 +1,6 @@
 // A new app from files: dropped or chosen, sent with progress. The page of the deploy shows the rest.
 import { base, headers } from './page.js';
+import { word } from './words.js';
 
 const ARCHIVE = /\.(?:zip|tar\.gz|tgz)$/i;
 /** Folders and files that tools leave in a project, and that no app needs. */
@@ -69,7 +70,7 @@ class Uploader {
         entries.length > 0 ? Promise.all(entries.map(walk)).then((lists) => lists.flat()) : Promise.resolve(plain);
       found.then(
         (files) => this.#take(files),
-        (error) => this.#fail(`The files can't be read. ${error.message}`),
+        (error) => this.#fail(word('filesUnreadable', { reason: error.message })),
       );
     });
     form.addEventListener('submit', (event) => {
@@ -106,8 +107,8 @@ class Uploader {
         : [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1));
     list.hidden = items.length === 0;
     list.replaceChildren(...items.slice(0, 200).map(([path, file]) => row(path, bytes(file.size))));
-    if (items.length > 200) list.append(row(`and ${items.length - 200} more`, ''));
-    for (const path of this.#heldBack) list.append(row(path, 'not uploaded; add its values under Config'));
+    if (items.length > 200) list.append(row(word('andMore', { count: items.length - 200 }), ''));
+    for (const path of this.#heldBack) list.append(row(path, word('heldBack')));
     if (items.length > 0) list.append(this.#clearButton());
   }
 
@@ -116,7 +117,7 @@ class Uploader {
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'small';
-    button.textContent = 'Clear selection';
+    button.textContent = word('clear');
     button.addEventListener('click', () => {
       this.#files.clear();
       this.#archive = undefined;
@@ -133,7 +134,7 @@ class Uploader {
     if (description !== '') body.append('description', description);
     if (this.#archive !== undefined) body.append('archive', this.#archive, this.#archive.name);
     else if (this.#files.size > 0) for (const [path, file] of this.#files) body.append('files', file, path);
-    else return this.#fail('Choose at least app.py, or push with git instead.');
+    else return this.#fail(word('chooseFiles'));
 
     const button = this.#form.querySelector('[data-upload-send]');
     const request = new XMLHttpRequest();
@@ -141,23 +142,23 @@ class Uploader {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable)
-        this.#progress(event.loaded / event.total, `Uploading ${bytes(event.loaded)} of ${bytes(event.total)}`);
+        this.#progress(
+          event.loaded / event.total,
+          word('uploadingPart', { done: bytes(event.loaded), all: bytes(event.total) }),
+        );
     });
-    request.upload.addEventListener('load', () => this.#progress(undefined, 'Creating the first commit …'));
-    request.addEventListener('error', () => this.#fail('The connection was lost during the upload. Try again.'));
+    request.upload.addEventListener('load', () => this.#progress(undefined, word('committing')));
+    request.addEventListener('error', () => this.#fail(word('uploadLost')));
     request.addEventListener('load', () => {
       const answer = parse(request.responseText);
       if (request.status !== 201)
-        return this.#fail(
-          answer.detail ?? answer.title ?? `The server responded with status ${request.status}.`,
-          answer.field,
-        );
+        return this.#fail(answer.detail ?? answer.title ?? word('status', { status: request.status }), answer.field);
       const deploy = answer.deploy?.release;
       const app = `${base}/console/apps/${encodeURIComponent(answer.id)}`;
       location.assign(Number.isInteger(deploy) ? `${app}/deploys/${deploy}` : app);
     });
     button.disabled = true;
-    this.#progress(0, 'Uploading …');
+    this.#progress(0, word('uploading'));
     document.querySelector('#new-error')?.remove();
     request.send(body);
   }

@@ -14,7 +14,7 @@ export interface AbsentFacts {
 
 export interface AbsentOptions {
   /** Renders a page. */
-  page: (page: AbsentPage, app: App | undefined, facts: AbsentFacts) => string;
+  page: (page: AbsentPage, app: App | undefined, facts: AbsentFacts, request: IncomingMessage) => Promise<string>;
   /** Returns the last lines of a deploy log, masked. */
   buildLog: (app: string, release: number) => Promise<string[]>;
   /** Returns whether a request comes from a browser that is logged in to the console. */
@@ -61,7 +61,8 @@ export class Absent {
     }
     const facts = operator ? this.#facts(page, told) : Promise.resolve(NOTHING);
     facts
-      .then((facts) => {
+      .then(async (facts) => {
+        const html = await this.#options.page(page, told, facts, request);
         response.writeHead(status, {
           ...headers,
           'content-type': 'text/html; charset=utf-8',
@@ -71,7 +72,7 @@ export class Absent {
           // is missing would tell the app which ids exist.
           ...(loggedIn ? { 'cross-origin-opener-policy': 'same-origin' } : {}),
         });
-        response.end(this.#options.page(page, told, facts));
+        response.end(html);
       })
       .catch((error: unknown) => {
         this.#options.log('a page could not be rendered', { app: app?.id, error: String(error) });

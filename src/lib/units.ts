@@ -26,15 +26,22 @@ export function compactBytes(bytes: number): string {
   return mb < 1_000 ? `${Math.round(mb)}MB` : `${(mb / 1024).toFixed(1)}GB`;
 }
 
+/** How a language writes a number of milliseconds, seconds, minutes and hours. */
+export interface SpanUnits {
+  span: (unit: 'ms' | 's' | 'min' | 'h', value: number) => string;
+}
+
+const SYMBOLS: SpanUnits = { span: (unit, value) => `${value} ${unit}` };
+
 /** A span of time (ms): "850 ms", "4.2 s", "3 min 5 s", "2 h 10 min". */
-export function formatSpan(ms: number): string {
-  if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
+export function formatSpan(ms: number, { span }: SpanUnits = SYMBOLS): string {
+  if (ms < 999.5) return span('ms', Math.max(0, Math.round(ms)));
   const seconds = ms / 1_000;
-  if (seconds < 59.5) return `${seconds < 9.95 ? oneDecimal(seconds) : Math.round(seconds)} s`;
+  if (seconds < 59.5) return span('s', seconds < 9.95 ? oneDecimal(seconds) : Math.round(seconds));
   const whole = Math.round(seconds);
   const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return both(`${minutes} min`, whole % 60, 's');
-  return both(`${Math.floor(minutes / 60)} h`, minutes % 60, 'min');
+  if (minutes < 60) return both(span('min', minutes), span('s', whole % 60), whole % 60);
+  return both(span('h', Math.floor(minutes / 60)), span('min', minutes % 60), minutes % 60);
 }
 
 /** A span of time (ms) in seconds alone, so that the lines of a log can be compared: "0.4 s", "75.3 s". */
@@ -56,6 +63,6 @@ function oneDecimal(value: number): number {
   return Number(value.toFixed(1));
 }
 
-function both(first: string, rest: number, unit: string): string {
-  return rest === 0 ? first : `${first} ${rest} ${unit}`;
+function both(first: string, second: string, rest: number): string {
+  return rest === 0 ? first : `${first} ${second}`;
 }

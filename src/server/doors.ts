@@ -42,7 +42,9 @@ import { baseOf, baseReader, passCookie } from '../web/session-cookie.js';
 import { consoleRouter } from '../web/console/router.js';
 import { exposition } from '../web/exposition.js';
 import { galleryRouter } from '../web/gallery.js';
+import { languageOf } from '../web/language.js';
 import { fromElsewhere, linksOf } from '../web/links.js';
+import { wordsOf } from '../web/messages/messages.js';
 import { createPages } from '../web/pages.js';
 import { PublicFiles } from '../web/public.js';
 import type { ReloadResult } from '../web/api/route.js';
@@ -170,9 +172,11 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     wake: (app) => composed.sleeper.wake(app),
     again: board,
     absent: new Absent({
-      page: (page, app, facts) => {
+      async page(page, app, facts, { headers, url: asked = '' }) {
         const links = linksOf(publicBase(), url);
-        return views.renderGateway(page, apart ? fromElsewhere(links) : links, app, facts);
+        const words = await wordsOf(languageOf(headers));
+        const site = { links: apart ? fromElsewhere(links) : links, words, page: asked };
+        return views.renderGateway(page, site, app, facts);
       },
       buildLog: async (app, release) =>
         (await tail(paths.buildLog(app, release), ABSENT_LINES)).lines.map(await host.masks.of(app)),

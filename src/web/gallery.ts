@@ -5,10 +5,11 @@ import type { Apps, AppStatus } from '../host/apps.js';
 import { Refusal } from '../errors.js';
 import type { Pictures } from '../store/pictures.js';
 import { linksOf, type Links } from './links.js';
+import { pageIn, wordsIn } from './language.js';
+import { english, type Words } from './messages/messages.js';
 import { presentState } from './presenters.js';
 import type { GalleryCard, TagView } from './page-models.js';
 import type { Views } from './views.js';
-import { counted } from '../lib/words.js';
 
 export interface GalleryDeps {
   apps: Pick<Apps, 'list'>;
@@ -43,19 +44,22 @@ export function galleryRouter(deps: GalleryDeps): Router {
       .sort((a, b) => a.app.name.localeCompare(b.app.name, 'en', { sensitivity: 'base', numeric: true }));
     const tagged = shown.filter(({ app }) => sought.tag === '' || app.tags.includes(sought.tag));
     const cards = await Promise.all(
-      tagged.map(async (status) => presentCard(status, links, sought, await deps.pictures.version(status.app.id))),
+      tagged.map(async (status) =>
+        presentCard(status, links, sought, await deps.pictures.version(status.app.id), words),
+      ),
     );
     ctx.type = 'text/html; charset=utf-8';
     ctx.set('Cache-Control', 'no-cache');
-    const all = counted(shown.length, 'app');
+    const words = wordsIn(ctx);
+    const all = words.t('count.apps', { count: shown.length });
     const model = {
       cards,
-      summary: tagged.length === shown.length ? all : `${tagged.length} of ${all}`,
-      tags: presentTags(shown, links, sought),
+      summary: tagged.length === shown.length ? all : words.t('gallery.some', { shown: tagged.length, all }),
+      tags: presentTags(shown, links, sought, words),
       ...sought,
       none: cards.every((card) => card.out),
     };
-    ctx.body = deps.views.render('gallery', { links, csrf: undefined }, model);
+    ctx.body = deps.views.render('gallery', { links, words, page: pageIn(ctx), csrf: undefined }, model);
   });
 
   router.get('/pictures/:id', async (ctx) => {
@@ -93,35 +97,41 @@ function isShown({ app }: AppStatus): boolean {
  * An app as a visitor sees it; one that was stopped is shown, and leads nowhere.
  * @param picture names its picture; undefined where it has none
  */
-export function presentCard({ app, state }: AppStatus, links: Links, sought: Sought, picture?: string): GalleryCard {
+export function presentCard(
+  { app, state }: AppStatus,
+  links: Links,
+  sought: Sought,
+  picture?: string,
+  words: Words = english,
+): GalleryCard {
   const search = [app.name, app.description, ...app.tags].join(' ').toLowerCase();
   // As the page's own script does it, which narrows the list while one types.
-  const words = sought.q.toLowerCase().split(/\s+/);
+  const parts = sought.q.toLowerCase().split(/\s+/);
   return {
     id: app.id,
     name: app.name,
     description: app.description,
-    tags: app.tags.map((name) => presentTag(name, links, sought)),
-    state: presentState(state),
+    tags: app.tags.map((name) => presentTag(name, links, sought, words)),
+    state: presentState(state, words),
     url: state === 'stopped' ? undefined : links.app(app.id),
     photo: picture === undefined ? undefined : `${links.base}/pictures/${app.id}?v=${picture}`,
     search,
-    out: !words.every((word) => search.includes(word)),
+    out: !parts.every((part) => search.includes(part)),
   };
 }
 
-function presentTags(shown: AppStatus[], links: Links, sought: Sought): TagView[] {
+function presentTags(shown: AppStatus[], links: Links, sought: Sought, words: Words): TagView[] {
   const names = [...new Set(shown.flatMap(({ app }) => app.tags))].sort((a, b) =>
     a.localeCompare(b, 'en', { numeric: true }),
   );
-  return names.length === 0 ? [] : ['', ...names].map((name) => presentTag(name, links, sought));
+  return names.length === 0 ? [] : ['', ...names].map((name) => presentTag(name, links, sought, words));
 }
 
 /** A tag as a link; what is searched for stays. @param name empty for all apps */
-function presentTag(name: string, links: Links, { tag, q }: Sought): TagView {
+function presentTag(name: string, links: Links, { tag, q }: Sought, words: Words): TagView {
   const query = new URLSearchParams({ ...(name === '' ? {} : { tag: name }), ...(q === '' ? {} : { q }) }).toString();
   return {
-    name: name === '' ? 'All' : name,
+    name: name === '' ? words.t('gallery.all') : name,
     href: `${links.base}/${query === '' ? '' : `?${query}`}`,
     current: name === tag,
   };

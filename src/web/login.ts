@@ -4,6 +4,7 @@ import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
 import { beginSession, demandNobodyElse, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
 import type { Provider } from '../domain/access/provider.js';
+import { wordsIn } from './language.js';
 import type { Base } from './session-cookie.js';
 import { loginToken } from './csrf.js';
 import { parseUrl } from '../lib/parse-url.js';
@@ -15,11 +16,11 @@ export interface LoginOptions {
   providers: readonly Provider[];
   base: () => Base;
   /** The login page. */
-  page(model: LoginModel): string;
+  page(ctx: Context, model: LoginModel): string;
   /** Whether an app is opened after a login: to no other is a person led from here. */
   needsLogin: (app: string) => boolean;
   /** The page on which a person chooses a password. */
-  joinPage(model: JoinModel): string;
+  joinPage(ctx: Context, model: JoinModel): string;
 }
 
 /** What the login page shows. */
@@ -69,9 +70,6 @@ export interface Login {
   refuse: (ctx: Context, next: string, refusal: Refusal) => void;
 }
 
-const LINK_ENDED =
-  'This login link has expired or was already used. Run "streamlit-host login-link" on the server for a new one, or paste your token.';
-
 /** Why a token that is one of ours logs nobody in. */
 const TOKEN_CODES: readonly string[] = ['token-not-login', 'token-ended'];
 
@@ -97,7 +95,7 @@ export function loginRoutes(options: LoginOptions): Login {
     const owner = ctx.get('sec-fetch-site') === 'none' ? undefined : access.sessions.ownerOfCode(code);
     if (owner !== undefined) return show(ctx, { next, link: { code, name: owner.name } });
     if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
-    show(ctx, { next, error: LINK_ENDED, failed: 'token' });
+    show(ctx, { next, error: wordsIn(ctx).t('login.linkUsed'), failed: 'token' });
   });
 
   router.post('/console/login', async (ctx) => {
@@ -110,14 +108,17 @@ export function loginRoutes(options: LoginOptions): Login {
     } catch (error) {
       if (!(error instanceof Refusal) || !TOKEN_CODES.includes(error.code)) throw error;
       access.audit.login({ who: undefined, from: ctx.ip, what: 'log in' }, 'refused');
-      return show(ctx, { next, error: error.message, failed: 'token' });
+      return show(ctx, { next, error: wordsIn(ctx).sentence(error.message), failed: 'token' });
     }
     const who = people.list().find((one) => 'password' in (proof ?? {}) && one.email === typed.trim().toLowerCase());
     const known = who && { name: who.email, account: who.id };
     access.audit.login({ who: known, from: ctx.ip, what: 'log in' }, 'refused');
     if (proof !== undefined && 'password' in proof)
-      show(ctx, { next, email: typed, error: 'Wrong email address or password.', failed: 'password' });
-    else show(ctx, { next, error: typeof code === 'string' ? LINK_ENDED : 'Invalid token.', failed: 'token' });
+      show(ctx, { next, email: typed, error: wordsIn(ctx).t('login.wrongPassword'), failed: 'password' });
+    else {
+      const error = wordsIn(ctx).t(typeof code === 'string' ? 'login.linkUsed' : 'login.wrongToken');
+      show(ctx, { next, error, failed: 'token' });
+    }
   });
 
   // Opening the link uses nothing up: mail and chat programs look where a link leads.
@@ -155,7 +156,8 @@ export function loginRoutes(options: LoginOptions): Login {
   return {
     router,
     nextOf,
-    refuse: (ctx, next, { message, status }) => show(ctx, { next, error: message, failed: 'provider' }, status),
+    refuse: (ctx, next, { message, status }) =>
+      show(ctx, { next, error: wordsIn(ctx).sentence(message), failed: 'provider' }, status),
   };
 
   function show(
@@ -169,7 +171,7 @@ export function loginRoutes(options: LoginOptions): Login {
     const all = people.list();
     // Where everybody comes by a provider, nobody is asked for a password that they do not have.
     const accounts = providers.length === 0 ? all.length > 0 : all.some(({ password }) => password !== undefined);
-    ctx.body = options.page({
+    ctx.body = options.page(ctx, {
       accounts,
       others: accounts || providers.length > 0,
       providers: providers.map(({ id, name }) => ({
@@ -187,13 +189,14 @@ export function loginRoutes(options: LoginOptions): Login {
     ctx.type = 'html';
     ctx.status = link.open === undefined ? 410 : (refusal?.status ?? 200);
     const told = {
-      ...{ proof: loginToken(ctx, base(), '/console/join'), code, error: refusal?.message, field: refusal?.field },
+      proof: loginToken(ctx, base(), '/console/join'),
+      ...{ code, error: refusal && wordsIn(ctx).sentence(refusal.message), field: refusal?.field },
       elsewhere: refusal?.code === 'logged-in-already',
     };
-    if (link.open === undefined) ctx.body = options.joinPage({ ...told, account: undefined, by: link.by });
+    if (link.open === undefined) ctx.body = options.joinPage(ctx, { ...told, account: undefined, by: link.by });
     else {
       const { email, name } = link.open;
-      ctx.body = options.joinPage({ ...told, account: { email, name, kind: link.kind }, by: undefined });
+      ctx.body = options.joinPage(ctx, { ...told, account: { email, name, kind: link.kind }, by: undefined });
     }
   }
 

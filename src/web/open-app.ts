@@ -9,6 +9,7 @@ import type { Access as AppAccess } from '../host/access.js';
 import type { Audit } from '../host/audit.js';
 import { Refusal } from '../errors.js';
 import { loginToken } from './csrf.js';
+import { wordsIn } from './language.js';
 import { passCookie, type Base } from './session-cookie.js';
 
 export interface OpenAppOptions {
@@ -17,7 +18,7 @@ export interface OpenAppOptions {
   access: Pick<AppAccess, 'tryPassword'>;
   audit: Pick<Audit, 'login'>;
   base: () => Base;
-  page(model: OpenAppModel): string;
+  page(ctx: Context, model: OpenAppModel): string;
 }
 
 /** What the page shows that stands before an app with a password, or instead of one whose link has ended. */
@@ -55,7 +56,7 @@ export function openAppRoutes(options: OpenAppOptions): Router {
     const pass = typeof password === 'string' ? await access.tryPassword(app.id, password, until) : undefined;
     const what = `password of ${app.id}`;
     audit.login({ who: undefined, door: 'app', from: ctx.ip, what }, pass === undefined ? 'refused' : 'ok');
-    if (pass === undefined) return show(ctx, app, next, 'Wrong password.');
+    if (pass === undefined) return show(ctx, app, next, wordsIn(ctx).t('openApp.wrong'));
     attempts.right(visitor);
     ctx.append('Set-Cookie', passCookie(app.id, pass, base(), { until, embed: false }));
     ctx.status = 303;
@@ -69,7 +70,7 @@ export function openAppRoutes(options: OpenAppOptions): Router {
     const [ended, asks] = [ctx.query.ended !== undefined, rights.openingOf(app) === 'password'];
     ctx.status = error !== undefined ? 401 : ended ? 410 : 200;
     const proof = loginToken(ctx, base(), `/console/open/${app.id}`);
-    ctx.body = options.page({ proof, app: { id: app.id, name: app.name }, next, ended, asks, error });
+    ctx.body = options.page(ctx, { proof, app: { id: app.id, name: app.name }, next, ended, asks, error });
   }
 
   /** @throws Refusal `app-not-found` where there is none, or everybody may open it */

@@ -7,11 +7,16 @@ import type { JoinModel, LoginModel } from './login.js';
 import type { OpenAppModel } from './open-app.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
+import type { Words } from './messages/messages.js';
 import type { Layout } from '../domain/project/layout.js';
 
 /** What every page knows of the site and of the person who looks. */
 export interface Site {
   links: Links;
+  /** The messages in the language of the page; English by default. */
+  words?: Words;
+  /** The page below the public base, with its query: the switch of the language leads back to it. */
+  page?: string;
   /** The session's CSRF token; undefined for a page that anybody may see. */
   csrf: string | undefined;
   /** The email address of the account that is logged in; undefined for the admin token and for visitors. */

@@ -5,21 +5,19 @@ import { isPending, type Phase, type Release, type ReleaseState } from '../domai
 import type { ProjectFile } from '../apps/source.js';
 import type { AppStatus } from '../host/apps.js';
 import { encodePath, type Links } from './links.js';
+import { english, type Words } from './messages/messages.js';
 import { formatBytes, formatSpan } from '../lib/units.js';
-import { asSentence, capitalise, counted } from '../lib/words.js';
+import { asSentence, capitalise } from '../lib/words.js';
 import { presentShare, presentTime, type TimeView } from './numbers.js';
 
 /** How a state looks: well, under way, in trouble, or at rest. */
 export type Tone = 'good' | 'busy' | 'bad' | 'idle';
 
-interface Look {
+/** The state of an app or a release, in words and colour. */
+export interface StateView {
+  name: string;
   word: string;
   tone: Tone;
-}
-
-/** An app's state in words and colour. */
-export interface StateView extends Look {
-  name: string;
 }
 
 /** What a process uses now. */
@@ -97,57 +95,42 @@ export interface AppView {
   search: string;
 }
 
-const APP_STATES: Record<AppState, Look> = {
-  created: { word: 'Created', tone: 'idle' },
-  deploying: { word: 'Deploying', tone: 'busy' },
-  failed: { word: 'Failed', tone: 'bad' },
-  starting: { word: 'Starting', tone: 'busy' },
-  running: { word: 'Running', tone: 'good' },
-  crashed: { word: 'Crashed', tone: 'bad' },
-  sleeping: { word: 'Sleeping', tone: 'idle' },
-  stopped: { word: 'Stopped', tone: 'idle' },
+const TONES: Record<AppState | ReleaseState, Tone> = {
+  created: 'idle',
+  deploying: 'busy',
+  failed: 'bad',
+  starting: 'busy',
+  running: 'good',
+  crashed: 'bad',
+  sleeping: 'idle',
+  stopped: 'idle',
+  queued: 'busy',
+  building: 'busy',
+  live: 'good',
+  draining: 'idle',
+  retired: 'idle',
+  superseded: 'idle',
+  cancelled: 'idle',
 };
 
-const RELEASE_STATES: Record<ReleaseState, Look> = {
-  queued: { word: 'Queued', tone: 'busy' },
-  building: { word: 'Building', tone: 'busy' },
-  starting: { word: 'Starting', tone: 'busy' },
-  live: { word: 'Live', tone: 'good' },
-  draining: { word: 'Draining', tone: 'idle' },
-  retired: { word: 'Retired', tone: 'idle' },
-  failed: { word: 'Failed', tone: 'bad' },
-  superseded: { word: 'Superseded', tone: 'idle' },
-  cancelled: { word: 'Cancelled', tone: 'idle' },
-};
-
-const VERBS: Record<Release['source'], string> = {
-  folder: 'loaded from its folder',
-  push: 'pushed',
-  upload: 'uploaded',
-  edit: 'edited',
-  redeploy: 'redeployed',
-  rollback: 'rolled back',
-  config: 'config changed',
-};
-
-/** How an app's state reads. */
-export function presentState(state: AppState): StateView {
-  return { name: state, ...APP_STATES[state] };
+/** How an app's or a release's state reads. */
+export function presentState(state: AppState | ReleaseState, words: Words = english): StateView {
+  return { name: state, word: words.t(`state.${state}`), tone: TONES[state] };
 }
 
 /** An app for a page of the console. */
-export function presentApp(status: AppStatus, links: Links, now: Date, usage?: Usage): AppView {
+export function presentApp(status: AppStatus, links: Links, now: Date, usage?: Usage, words: Words = english): AppView {
   const { app, state, process } = status;
   const href = links.console(`apps/${app.id}`);
   const view = (release: Release | undefined): ReleaseView | undefined =>
-    release === undefined ? undefined : presentRelease(app, release, links, now);
+    release === undefined ? undefined : presentRelease(app, release, links, now, undefined, words);
   const deployed = app.live !== null;
   return {
     id: app.id,
     preview: app.preview === undefined ? undefined : presentPreview(app.id, app.preview, links),
     name: app.name,
     description: app.description,
-    state: presentState(state),
+    state: presentState(state, words),
     deploying: view(pendingRelease(app)),
     live: view(findRelease(app, app.live)),
     last: view(app.releases.at(-1)),
@@ -162,8 +145,8 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     pid: process?.pid,
     port: process?.port,
     restarts: process?.restarts ?? 0,
-    started: process?.state === 'ready' ? presentTime(process.startedAt, now) : undefined,
-    created: presentTime(app.createdAt, now),
+    started: process?.state === 'ready' ? presentTime(process.startedAt, now, words) : undefined,
+    created: presentTime(app.createdAt, now, words),
     // To open an app that sleeps is what wakes it.
     canOpen: state === 'running' || state === 'starting' || state === 'sleeping',
     canStart: (deployed || app.place !== undefined) && app.wanted === 'stopped',
@@ -171,7 +154,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     canRestart: deployed && app.wanted === 'running',
     canRedeploy: app.releases.length > 0 && pendingRelease(app) === undefined,
     may: allowed(() => true),
-    search: `${app.name} ${app.id} ${app.description} ${app.tags.join(' ')} ${presentState(state).word}`.toLowerCase(),
+    search: `${app.name} ${app.id} ${app.description} ${app.tags.join(' ')} ${words.t(`state.${state}`)}`.toLowerCase(),
   };
 }
 
@@ -223,28 +206,32 @@ export function presentRelease(
   links: Links,
   now: Date,
   pages?: ReadonlyMap<number, number>,
+  words: Words = english,
 ): ReleaseView {
   const open = release.state === 'draining' ? pages?.get(release.number) : undefined;
   return {
     number: release.number,
-    state: { name: release.state, ...RELEASE_STATES[release.state] },
+    state: presentState(release.state, words),
     commit: release.commit,
     shortCommit: release.commit.slice(0, 7),
     message: release.message,
     by: release.by,
     verb:
       release.of === undefined || release.source === 'config'
-        ? VERBS[release.source]
-        : `rolled back to release ${release.of}`,
+        ? words.t(`verb.${release.source}`)
+        : words.t('verb.rollbackTo', { number: release.of }),
     branch: release.branch,
     // What the state says already is not said twice.
-    reason: release.reason === undefined || release.reason === release.state ? undefined : asSentence(release.reason),
-    created: presentTime(release.createdAt, now),
+    reason:
+      release.reason === undefined || release.reason === release.state
+        ? undefined
+        : words.sentence(asSentence(release.reason)),
+    created: presentTime(release.createdAt, now, words),
     took:
       release.finishedAt === undefined
         ? undefined
-        : formatSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt)),
-    phases: presentPhases(release.phases ?? []),
+        : formatSpan(Date.parse(release.finishedAt) - Date.parse(release.createdAt), words),
+    phases: presentPhases(release.phases ?? [], words),
     pending: isPending(release.state),
     live: release.number === app.live,
     canReturn:
@@ -252,19 +239,19 @@ export function presentRelease(
       app.place === undefined &&
       release.number !== app.live &&
       (release.state === 'retired' || release.state === 'draining'),
-    open: open === undefined ? undefined : counted(open, 'open page'),
+    open: open === undefined ? undefined : words.t('count.openPages', { count: open }),
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };
 }
 
 /** What a deploy spent its time on, in one line; undefined where it never began. */
-function presentPhases(phases: readonly Phase[]): string | undefined {
+function presentPhases(phases: readonly Phase[], words: Words): string | undefined {
   if (phases.length === 0) return undefined;
-  return capitalise(phases.map(({ name, ms }) => `${name} ${formatSpan(ms)}`).join(' · '));
+  return capitalise(phases.map(({ name, ms }) => `${words.t(`phase.${name}`)} ${formatSpan(ms, words)}`).join(' · '));
 }
 
 /** "12 apps · 9 running · 1 crashed · 3 previews": the whole in one line, troubles last, and previews apart. */
-export function presentSummary(all: AppStatus[]): string {
+export function presentSummary(all: AppStatus[], words: Words = english): string {
   const list = all.filter(({ app }) => app.preview === undefined);
   const previews = all.length - list.length;
   const counts = new Map<AppState, number>();
@@ -272,10 +259,10 @@ export function presentSummary(all: AppStatus[]): string {
   const order: AppState[] = ['running', 'starting', 'deploying', 'sleeping', 'stopped', 'created', 'failed', 'crashed'];
   const parts = order.flatMap((state) => {
     const count = counts.get(state);
-    return count === undefined ? [] : [`${count} ${presentState(state).word.toLowerCase()}`];
+    return count === undefined ? [] : [words.t(`summary.${state}`, { count })];
   });
-  if (previews > 0) parts.push(counted(previews, 'preview'));
-  return [counted(list.length, 'app'), ...parts].join(' · ');
+  if (previews > 0) parts.push(words.t('count.previews', { count: previews }));
+  return [words.t('count.apps', { count: list.length }), ...parts].join(' · ');
 }
 
 /** A folder of a project with its files, for the file tree. */

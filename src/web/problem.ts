@@ -62,7 +62,7 @@ export function problemOf(error: unknown, instance: string): Problem {
 
 export interface ErrorOptions {
   /** An error as a page for people. */
-  page(status: number, sentence: string): string;
+  page(ctx: Context, status: number, sentence: string): string;
   logger: Logger;
 }
 
@@ -106,7 +106,7 @@ function answer(ctx: Context, found: Problem, options: ErrorOptions): void {
     ctx.body = JSON.stringify(found);
     ctx.set('Content-Type', 'application/problem+json; charset=utf-8');
   } else {
-    ctx.body = options.page(found.status, found.detail);
+    ctx.body = options.page(ctx, found.status, found.detail);
     ctx.set('Content-Type', 'text/html; charset=utf-8');
   }
 }

@@ -20,6 +20,7 @@ import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
 import type { ApiContext } from './api/route.js';
 import type { MemoryOf } from './api/present.js';
+import { chooseLanguage, languageRoutes } from './language.js';
 import { linksOf } from './links.js';
 import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { openAppRoutes, type OpenAppModel } from './open-app.js';
@@ -32,11 +33,11 @@ const MAX_UPLOAD = 500_000_000;
 
 /** The pages that are needed here, as HTML. */
 export interface WebPages {
-  error(status: number, sentence: string): string;
-  login(model: LoginModel): string;
-  join(model: JoinModel): string;
-  openApp(model: OpenAppModel): string;
-  apiDocs(model: ApiDocs, by: SignedIn): string;
+  error(ctx: Koa.Context, status: number, sentence: string): string;
+  login(ctx: Koa.Context, model: LoginModel): string;
+  join(ctx: Koa.Context, model: JoinModel): string;
+  openApp(ctx: Koa.Context, model: OpenAppModel): string;
+  apiDocs(ctx: Koa.Context, model: ApiDocs, by: SignedIn): string;
 }
 
 export interface WebOptions {
@@ -121,9 +122,11 @@ export function createWeb(options: WebOptions): RequestListener {
     await next();
   });
   app.use(securityHeaders());
-  app.use(answerErrors({ page: (status, sentence) => pages.error(status, sentence), logger }));
+  app.use(chooseLanguage());
+  app.use(answerErrors({ page: (ctx, status, sentence) => pages.error(ctx, status, sentence), logger }));
   app.use(answerHealth);
   app.use(answerReadiness(() => options.troubles()));
+  app.use(languageRoutes(base).routes() as Middleware);
   for (const middleware of options.open ?? []) app.use(middleware);
 
   const api = createApi({
@@ -154,7 +157,7 @@ export function createWeb(options: WebOptions): RequestListener {
     closing: options.closing,
     logger,
     version: options.version,
-    docs: (model, by) => pages.apiDocs(model, by),
+    docs: (ctx, model, by) => pages.apiDocs(ctx, model, by),
   });
   for (const middleware of [guardApi(access, base), ...api]) app.use(below(isApi, middleware));
 
@@ -163,9 +166,9 @@ export function createWeb(options: WebOptions): RequestListener {
     people: options.people,
     providers: options.providers.list(),
     base,
-    page: (model) => pages.login(model),
+    page: (ctx, model) => pages.login(ctx, model),
     needsLogin: (app) => options.rights.needsLogin(app),
-    joinPage: (model) => pages.join(model),
+    joinPage: (ctx, model) => pages.join(ctx, model),
   });
   const { people, providers } = options;
   const providerLogin = providerLoginRoutes({
@@ -174,7 +177,7 @@ export function createWeb(options: WebOptions): RequestListener {
   });
   const { rights, appAccess, audit } = options;
   const openApp = openAppRoutes({
-    ...{ rights, access: appAccess, audit, base, page: (model) => pages.openApp(model) },
+    ...{ rights, access: appAccess, audit, base, page: (ctx, model) => pages.openApp(ctx, model) },
     find: (id) => rights.find(id),
   });
   const consoleParts = [

@@ -5,7 +5,10 @@ import type { PublicFiles } from './public.js';
 import { formToken } from './form-token.js';
 import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
+import { english, languages, type Language } from './messages/messages.js';
+import { switchTo } from './language.js';
 import { asSentence, counted } from '../lib/words.js';
+import type { TimeView } from './numbers.js';
 import type { GatewayFacts, GatewayPage, Pages, Site } from './page-models.js';
 
 export interface ViewsOptions {
@@ -24,6 +27,25 @@ const ICONS: Record<string, string> = {
   star: '<path d="m8 1.8 1.9 3.900 4.300.6-3.100 3 .7 4.200L8 11.500l-3.800 2 .7-4.200-3.100-3 4.300-.6Z"/>',
   plus: '<path d="M8 3v10M3 8h10"/>',
 };
+
+/** The languages, each in its own. */
+const LANGUAGES: Record<Language, string> = { en: 'English', 'zh-CN': '简体中文' };
+
+const HELPERS = [
+  'asset',
+  'concat',
+  'count',
+  'csrf',
+  'eq',
+  'icon',
+  'languages',
+  'now',
+  'picture',
+  't',
+  'time',
+  'to',
+  'words',
+] as const;
 
 /**
  * Renders the pages. All templates are read and parsed at construction, so a mistake in one stops the server at its
@@ -52,7 +74,9 @@ export class Views {
 
   /** A page as HTML. @throws Error where the model lacks what the page shows */
   render<Name extends keyof Pages>(name: Name, site: Site, model: Pages[Name]): string {
-    return this.#render(name, { ...model, site: { who: undefined, people: false, machine: false, ...site } });
+    const { words = english } = site;
+    const filled = { who: undefined, people: false, machine: false, page: '/', ...site, words };
+    return this.#render(name, { ...model, lang: words.language, site: filled });
   }
 
   /**
@@ -61,7 +85,7 @@ export class Views {
    */
   renderGateway(
     page: GatewayPage,
-    links: Links,
+    { links, words = english, page: here = '/' }: Pick<Site, 'links' | 'words' | 'page'>,
     app: { id: string; name: string } | undefined,
     facts: GatewayFacts = {},
   ): string {
@@ -72,8 +96,9 @@ export class Views {
       href,
       url: app === undefined ? '' : links.git(app.id),
       lines: facts.lines ?? [],
-      reason: facts.reason === undefined ? undefined : asSentence(facts.reason),
-      site: { links, csrf: undefined },
+      reason: facts.reason === undefined ? undefined : words.sentence(asSentence(facts.reason)),
+      lang: words.language,
+      site: { links, words, page: here, csrf: undefined },
     });
   }
 
@@ -88,16 +113,32 @@ export class Views {
       strict: true,
       preventIndent: true,
       knownHelpersOnly: true,
-      knownHelpers: { now: true, to: true, asset: true, icon: true, picture: true, eq: true, count: true, csrf: true },
+      knownHelpers: Object.fromEntries(HELPERS.map((name) => [name, true])),
     });
   }
 
   #registerHelpers(files: PublicFiles): void {
-    const links = (options: Handlebars.HelperOptions): Links => {
-      const { root } = options.data as { root: { site: Site } };
-      return root.site.links;
-    };
-    this.#handlebars.registerHelper({
+    const siteIn = (options: Handlebars.HelperOptions): Required<Pick<Site, 'links' | 'words' | 'page'>> =>
+      (options.data as { root: { site: Required<Site> } }).root.site;
+    const links = (options: Handlebars.HelperOptions): Links => siteIn(options).links;
+    const helpers: Record<(typeof HELPERS)[number], Handlebars.HelperDelegate> = {
+      // A sentence in the language of the page: it is HTML already, and its values are not.
+      t: (key: string, options: Handlebars.HelperOptions) =>
+        new Handlebars.SafeString(siteIn(options).words.html(key, options.hash as Record<string, string>)),
+      time: ({ iso, title, text }: TimeView) => {
+        const [datetime, exact, shown] = [iso, title, text].map((part) => Handlebars.escapeExpression(part));
+        return new Handlebars.SafeString(`<time datetime="${datetime}" title="${exact}">${shown}</time>`);
+      },
+      concat: (...args: unknown[]) => args.slice(0, -1).join(''),
+      // What the page's scripts say.
+      words: (options: Handlebars.HelperOptions) => JSON.stringify(siteIn(options).words.ofBrowser),
+      languages: (options: Handlebars.HelperOptions) => {
+        const { words, page } = siteIn(options);
+        return languages.map((language) => ({
+          ...{ language, name: LANGUAGES[language], current: language === words.language },
+          href: switchTo(language, page),
+        }));
+      },
       to: (path: string, options: Handlebars.HelperOptions) => links(options).to(path),
       asset: (name: string, options: Handlebars.HelperOptions) => links(options).base + files.path(name),
       icon: (name: string) =>
@@ -116,7 +157,8 @@ export class Views {
       now: () => new Date().toISOString(),
       eq: (a: unknown, b: unknown) => a === b,
       count: (number: number, one: string, many: string) => counted(number, one, many),
-    });
+    };
+    this.#handlebars.registerHelper(helpers);
   }
 }
 

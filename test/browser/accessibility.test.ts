@@ -155,7 +155,7 @@ describe('axe finds nothing serious or critical', () => {
       });
       const body = new Views({ templates: join(ROOT, 'templates'), files }).renderGateway(
         name,
-        linksOf(host.url),
+        { links: linksOf(host.url) },
         { id: 'sales', name: 'Sales' },
         { lines: ['    0.1s  Release 1 of sales', '    0.2s  Installing dependencies'], reason: undefined },
       );

@@ -99,7 +99,7 @@ beforeAll(async () => {
     admit: () => ({ may, by: undefined, identity: undefined }),
     loginUrl: () => undefined,
     absent: new Absent({
-      page: (page) => page,
+      page: async (page) => page,
       buildLog: async () => [],
       isLoggedIn: () => false,
       isOperator: () => false,

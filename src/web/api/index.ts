@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { signedIn, type SignedIn } from '../auth.js';
 import { accessRoutes } from './access.js';
 import { alertRoutes } from './alerts.js';
@@ -25,7 +25,7 @@ import { serverRoutes } from './server.js';
 export interface ApiOptions extends ApiContext {
   version: string;
   /** The page that documents the API. @param by who looks at it */
-  docs(model: ApiDocs, by: SignedIn): string;
+  docs(ctx: Context, model: ApiDocs, by: SignedIn): string;
 }
 
 /** Every call of the API. */
@@ -63,7 +63,7 @@ export function createApi(options: ApiOptions): Middleware[] {
   });
   router.get('/docs', async (ctx) => {
     ctx.type = 'html';
-    ctx.body = options.docs(presentDocs(describe()), signedIn(ctx));
+    ctx.body = options.docs(ctx, presentDocs(describe()), signedIn(ctx));
   });
   const allowed = router.allowedMethods() as Middleware;
   return [

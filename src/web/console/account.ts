@@ -86,7 +86,7 @@ function sessionsOf(page: Page): SessionView[] {
     title: browser === '' ? 'A browser' : browser,
     from,
     provider: provider ?? '',
-    used: presentTime(new Date(usedAt).toISOString(), page.now),
+    used: presentTime(new Date(usedAt).toISOString(), page.now, page.words),
     current: id === mine,
   }));
 }

@@ -94,13 +94,17 @@ async function show(page: Page, told: Told, status = told.refusal?.status): Prom
   const alerts = await present(page, told);
   const notice = told.notice ?? page.notice;
   if (!alerts.machine) return page.show('console/alerts', { ...(await page.app('alerts', notice)), alerts }, status);
-  page.show('console/machine-alerts', { alerts, notice, summary: presentSummary(page.host.apps.list()) }, status);
+  page.show(
+    'console/machine-alerts',
+    { alerts, notice, summary: presentSummary(page.host.apps.list(), page.words) },
+    status,
+  );
 }
 
 async function present(page: Page, { made, refusal }: Told): Promise<AlertsView> {
   const owner = ownerOf(page);
   const { problems, destinations, deliveries } = await page.deps.alerts.of(owner);
-  const time = (ms: number) => presentTime(new Date(ms).toISOString(), page.now);
+  const time = (ms: number) => presentTime(new Date(ms).toISOString(), page.now, page.words);
   const typed = (name: string, usual: string): string => (refusal === undefined ? usual : page.field(name));
   const all = refusal === undefined;
   const titleIn = (id: string): string => {

@@ -140,7 +140,9 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
       recent: app.releases
         .slice(-RECENT)
         .reverse()
-        .map((release) => presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id))),
+        .map((release) =>
+          presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id), page.words),
+        ),
       log: runLogView(app, lines, LINES),
       deployLog:
         pending === undefined

@@ -25,7 +25,7 @@ export function appsRoutes(add: AddRoute): void {
     page.show('console/apps', {
       mayCreate: page.deps.rights.may(page.by, 'create'),
       apps,
-      summary: presentSummary(list),
+      summary: presentSummary(list, page.words),
       example: page.links.git('hello'),
       notice: page.notice,
       mistakes: page.deps.rights.may(page.by, 'server') ? page.deps.mistakes() : [],

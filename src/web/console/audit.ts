@@ -31,7 +31,7 @@ function present(
   { at, who, token, door, from, what, app, about, result, code }: AuditEntry,
 ): AuditEntryView {
   return {
-    at: presentTime(at, page.now),
+    at: presentTime(at, page.now, page.words),
     who: token === true ? `${who} (token)` : who,
     ...{ door, from, what, app: app ?? '', about: about ?? '' },
     result: code === undefined ? result : `${result}: ${code}`,

@@ -158,7 +158,7 @@ async function show(page: Page, told: Told): Promise<void> {
       })),
       vars: Object.entries(config.vars).map(([name, { changedAt, changedBy }]) => ({
         name,
-        changed: presentTime(changedAt, page.now),
+        changed: presentTime(changedAt, page.now, page.words),
         by: changedBy,
         revealed: revealed?.name === name,
         value: revealed?.name === name ? revealed.value : '',
@@ -175,7 +175,10 @@ async function show(page: Page, told: Told): Promise<void> {
         changed:
           config.secretsChanged === null
             ? undefined
-            : { time: presentTime(config.secretsChanged.changedAt, page.now), by: config.secretsChanged.changedBy },
+            : {
+                time: presentTime(config.secretsChanged.changedAt, page.now, page.words),
+                by: config.secretsChanged.changedBy,
+              },
         toml: told.toml ?? '',
         was: stampOf(config),
         error: error('secrets'),

@@ -17,7 +17,7 @@ export function deployRoutes(add: AddRoute): void {
   add('get', '/apps/:id/deploys/:number', 'logs', async (page) => {
     const { app, release } = find(page);
     const { lines } = await tail(page.deps.logs.buildLog(app.id, release.number), LINES);
-    const view = presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id));
+    const view = presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id), page.words);
     page.show('console/deploy', {
       ...(await page.app('deploys')),
       release: view,
@@ -47,7 +47,7 @@ export function deployRoutes(add: AddRoute): void {
     const { app, release } = find(page);
     page.show('console/rollback', {
       ...(await page.app('deploys')),
-      release: presentRelease(app, release, page.links, page.now),
+      release: presentRelease(app, release, page.links, page.now, undefined, page.words),
       diff: presentDiff(await page.host.releases.diff(app.id, release.number)),
     });
   });
@@ -68,7 +68,9 @@ export function deployRoutes(add: AddRoute): void {
 async function list(page: Page, refusal?: Refusal): Promise<void> {
   const { app } = page.status;
   const pages = page.host.releases.openPages(app.id);
-  const releases = app.releases.map((release) => presentRelease(app, release, page.links, page.now, pages)).reverse();
+  const releases = app.releases
+    .map((release) => presentRelease(app, release, page.links, page.now, pages, page.words))
+    .reverse();
   const notice = refusal === undefined ? page.notice : refused(refusal);
   page.show('console/deploys', { ...(await page.app('deploys', notice)), releases }, refusal?.status);
 }

@@ -19,6 +19,8 @@ import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
 import { siteOf } from '../pages.js';
+import { pageIn, wordsIn } from '../language.js';
+import type { Words } from '../messages/messages.js';
 import { linksOf, type Links } from '../links.js';
 import { limited, presentApp, type AppView, type Usage } from '../presenters.js';
 import type { UploadOptions } from '../upload/receive.js';
@@ -120,13 +122,25 @@ export class Page {
     return signedIn(this.ctx).principal;
   }
 
+  /** The messages in the language of the person. */
+  get words(): Words {
+    return wordsIn(this.ctx);
+  }
+
   get host(): Host {
     return this.deps.host;
   }
 
   get site(): Site {
     const { csrf } = signedIn(this.ctx).session ?? {};
-    return { links: this.links, csrf, here: this.ctx.path, ...siteOf(this.by, this.deps.rights) };
+    return {
+      links: this.links,
+      words: this.words,
+      page: pageIn(this.ctx),
+      csrf,
+      here: this.ctx.path,
+      ...siteOf(this.by, this.deps.rights),
+    };
   }
 
   /** The sentence about what the person has just done, where they were sent here after it. */
@@ -164,7 +178,7 @@ export class Page {
     const mark = process?.state === 'ready' ? process.mark : undefined;
     const may = (verb: AppVerb): boolean => this.deps.rights.may(this.by, verb, status.app);
     return limited(
-      presentApp(status, this.links, this.now, mark === undefined ? undefined : this.deps.usage(mark)),
+      presentApp(status, this.links, this.now, mark === undefined ? undefined : this.deps.usage(mark), this.words),
       may,
     );
   }

@@ -146,7 +146,7 @@ export function presentAccount(page: Page, account: Account): AccountView {
     disabled,
     invited: isInvited(account),
     hasPassword: password !== undefined,
-    lastLogin: lastLoginAt === undefined ? undefined : presentTime(lastLoginAt, page.now),
+    lastLogin: lastLoginAt === undefined ? undefined : presentTime(lastLoginAt, page.now, page.words),
     self: page.by.account === id,
   };
 }

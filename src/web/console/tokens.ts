@@ -34,7 +34,9 @@ export function presentTokens(
         apps: token.apps?.join(', ') ?? 'all apps',
         expires: new Date(token.expiresAt).toISOString().slice(0, 10),
         used:
-          token.lastUsedAt === undefined ? undefined : presentTime(new Date(token.lastUsedAt).toISOString(), page.now),
+          token.lastUsedAt === undefined
+            ? undefined
+            : presentTime(new Date(token.lastUsedAt).toISOString(), page.now, page.words),
       })),
     made: made === undefined ? undefined : { name: made.token.name, secret: made.secret },
     personal: 'account' in of,

@@ -14,7 +14,7 @@ let served: Awaited<ReturnType<typeof serve>>;
 beforeEach(async () => {
   [app, state, operator] = [SHOP, 'created', false];
   const absent = new Absent({
-    page: (page, _app, facts) => JSON.stringify({ page, ...facts }),
+    page: (page, _app, facts) => Promise.resolve(JSON.stringify({ page, ...facts })),
     buildLog: async () => ['[2026-01-01T00:00:00.000Z]     0.1s  Release 1 of shop'],
     isLoggedIn: () => operator,
     isOperator: () => operator,

@@ -506,12 +506,12 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
       drains: noDrains,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
-        error: (status, sentence) => `<p>${status} ${sentence}</p>`,
-        login: ({ next, error, link }) =>
+        error: (_ctx, status, sentence) => `<p>${status} ${sentence}</p>`,
+        login: (_ctx, { next, error, link }) =>
           `<p>login ${next} ${error ?? (link === undefined ? '' : `as ${link.name}`)}</p>`,
-        openApp: ({ app, error }) => `<p>open ${app.name} ${error ?? ''}</p>`,
-        join: ({ account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
-        apiDocs: (model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
+        openApp: (_ctx, { app, error }) => `<p>open ${app.name} ${error ?? ''}</p>`,
+        join: (_ctx, { account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
+        apiDocs: (_ctx, model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
       },
       uploads: { tmp: join(folder, 'tmp') },
       troubles: () => Promise.resolve([]),

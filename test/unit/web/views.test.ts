@@ -15,6 +15,7 @@ import { PublicFiles } from '../../../src/web/public.js';
 import type { GatewayPage, LogView, Pages } from '../../../src/web/page-models.js';
 import type { AlertsView, DrainsView } from '../../../src/web/machine-views.js';
 import type { TokensView } from '../../../src/web/people-views.js';
+import { wordsOf } from '../../../src/web/messages/messages.js';
 import { Views } from '../../../src/web/views.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -24,6 +25,7 @@ const files = new PublicFiles({
 });
 const views = new Views({ templates: join(root, 'templates'), files });
 
+const chinese = await wordsOf('zh-CN');
 const links = linksOf('https://intranet.example/tools');
 const site = { links, csrf: 'the-csrf-token', here: '/console/here' };
 /** Where a form is sent to, below the public base. */
@@ -449,10 +451,21 @@ describe('every page', () => {
 
   it.each(gateway)('gateway/%s renders for a visitor, without secrets', (page) => {
     for (const facts of [{}, { lines: [evil, evil], reason: evil }]) {
-      const html = views.renderGateway(page, links, { id: 'hello', name: evil }, facts);
+      const html = views.renderGateway(page, { links }, { id: 'hello', name: evil }, facts);
       expectSound(html);
       expect(html).not.toContain('csrf');
     }
+  });
+
+  it.each(pages)('%s renders in Chinese as well', (name) => {
+    expectSound(views.render(name, { ...site, words: chinese, page: '/console/?q="x"' }, models[name]), 'zh-CN');
+  });
+
+  it('offers the other language, and leads back to the page', () => {
+    const html = views.render('console/apps', { ...site, page: '/console/?q=a&b' }, models['console/apps']);
+    const href = '/tools/_host/language/zh-CN?next&#x3D;%2Fconsole%2F%3Fq%3Da%26b';
+    expect(html).toContain(`<a href="${href}" lang="zh-CN" hreflang="zh-CN" rel="nofollow">简体中文</a>`);
+    expect(html).toContain('<span lang="en" aria-current="true">English</span>');
   });
 
   it('that lacks a value is an error, not a gap', () => {
@@ -581,8 +594,8 @@ describe('the drawn picture', () => {
   });
 });
 
-function expectSound(html: string): void {
-  expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
+function expectSound(html: string, language = 'en'): void {
+  expect(html.startsWith(`<!doctype html>\n<html lang="${language}">`)).toBe(true);
   expect(html).not.toContain(evil);
   expect(html).not.toContain('[object Object]');
   // Nothing that the content security policy would refuse.

@@ -30,7 +30,9 @@ beforeEach(async () => {
   app.silent = true;
   let end: () => void;
   ended = new Promise((resolve) => (end = resolve));
-  app.use(answerErrors({ page: (status, sentence) => `${status} ${sentence}`, logger: pino({ level: 'silent' }) }));
+  app.use(
+    answerErrors({ page: (_ctx, status, sentence) => `${status} ${sentence}`, logger: pino({ level: 'silent' }) }),
+  );
   app.use(async (ctx) => {
     try {
       await before(ctx.req);
