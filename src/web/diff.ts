@@ -1,3 +1,4 @@
+import { english, type Words } from './messages/messages.js';
 import type { ReleaseDiff } from '../host/releases.js';
 import type { NamesDiff } from '../domain/config/diff.js';
 import { Refusal } from '../errors.js';
@@ -33,15 +34,20 @@ export interface DiffView {
 }
 
 /** @param limit how many lines of the patch are shown */
-export function presentDiff({ code, config }: ReleaseDiff, limit = LINES): DiffView {
+export function presentDiff({ code, config }: ReleaseDiff, words = english, limit = LINES): DiffView {
   const all = code === '' ? [] : code.replace(/\n$/, '').split('\n');
   const kinds = kindsOf(all);
   return {
     lines: all.slice(0, limit).map((text, place) => ({ text, kind: kinds[place] ?? 'same' })),
     more: Math.max(0, all.length - limit),
     config:
-      config instanceof Refusal ? [] : [...namesOf(config.vars, 'config var'), ...namesOf(config.secrets, 'secret')],
-    configProblem: config instanceof Refusal ? config.message : undefined,
+      config instanceof Refusal
+        ? []
+        : [
+            ...namesOf(config.vars, words.t('diff.var'), words),
+            ...namesOf(config.secrets, words.t('diff.secret'), words),
+          ],
+    configProblem: config instanceof Refusal ? words.sentence(config.message) : undefined,
   };
 }
 
@@ -57,10 +63,10 @@ function kindsOf(lines: readonly string[]): PatchLine['kind'][] {
   });
 }
 
-function namesOf({ added, removed, changed }: NamesDiff, what: string): NameChange[] {
+function namesOf({ added, removed, changed }: NamesDiff, what: string, words: Words): NameChange[] {
   return [
-    ...added.map((name) => ({ word: 'Added', name, what, kind: 'added' as const })),
-    ...removed.map((name) => ({ word: 'Removed', name, what, kind: 'removed' as const })),
-    ...changed.map((name) => ({ word: 'Changed', name, what, kind: 'changed' as const })),
+    ...added.map((name) => ({ word: words.t('diff.added'), name, what, kind: 'added' as const })),
+    ...removed.map((name) => ({ word: words.t('diff.removed'), name, what, kind: 'removed' as const })),
+    ...changed.map((name) => ({ word: words.t('diff.changed'), name, what, kind: 'changed' as const })),
   ];
 }

@@ -291,7 +291,7 @@ export interface Pages {
     /** Who may open the app. */
     openings: { name: string; title: string; hint: string; chosen: boolean }[];
     holders: { who: string; title: string; group: boolean; role: string; disabled: boolean }[];
-    roles: { name: string; may: string; chosen: boolean }[];
+    roles: { name: string; title: string; may: string; chosen: boolean }[];
     /** The deploy tokens; undefined for a preview. */
     tokens: TokensView | undefined;
     /** What was typed, and why it was refused. */

@@ -1,4 +1,5 @@
 import { formatBytes, formatSpan } from '../lib/units.js';
+import { english, type Words } from './messages/messages.js';
 
 /** The kinds of values that plots show. */
 export type Unit = 'bytes' | 'share' | 'ms' | 'count';
@@ -32,7 +33,7 @@ export interface Plot {
 }
 
 /** A value for people. */
-export function formatValue(value: number | null, unit: Unit): string {
+export function formatValue(value: number | null, unit: Unit, words: Words = english): string {
   if (value === null) return '–';
   switch (unit) {
     case 'bytes':
@@ -40,7 +41,7 @@ export function formatValue(value: number | null, unit: Unit): string {
     case 'share':
       return `${value < 0.0995 ? Number((value * 100).toFixed(1)) : Math.round(value * 100)} %`;
     case 'ms':
-      return formatSpan(value);
+      return formatSpan(value, words);
     case 'count':
       return value >= 10_000
         ? `${Number((value / 1_000).toFixed(value < 100_000 ? 1 : 0))}k`
@@ -67,7 +68,7 @@ const TOP = 16;
 const BOTTOM = 22;
 
 /** Draws a plot as SVG, for browsers without JavaScript, and until they have loaded it. Colours come from the style sheet. */
-export function drawPlot({ title, unit, times, lines, marks }: Plot): string {
+export function drawPlot({ title, unit, times, lines, marks }: Plot, words: Words = english): string {
   const [first = 0, last = 1] = [times[0], times.at(-1)];
   const scale = scaleOf(Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))), unit);
   const top = scale.at(-1) ?? 1;
@@ -77,9 +78,9 @@ export function drawPlot({ title, unit, times, lines, marks }: Plot): string {
     ...scale.map(
       (value) =>
         `<path class="grid" d="M${LEFT} ${round(y(value))}H${WIDTH - RIGHT}"/>` +
-        `<text class="y" x="${LEFT - 8}" y="${round(y(value) + 4)}">${escape(formatValue(value, unit))}</text>`,
+        `<text class="y" x="${LEFT - 8}" y="${round(y(value) + 4)}">${escape(formatValue(value, unit, words))}</text>`,
     ),
-    ...timeLabels(times).map(
+    ...timeLabels(times, words).map(
       ({ time, text }) => `<text class="x" x="${round(x(time))}" y="${HEIGHT - 4}">${escape(text)}</text>`,
     ),
     ...marks
@@ -91,7 +92,10 @@ export function drawPlot({ title, unit, times, lines, marks }: Plot): string {
       ),
     ...lines.map(({ values }, place) => `<path class="line line-${place + 1}" d="${path(values, times, x, y)}"/>`),
   ];
-  const label = `${title}: ${lines.map(({ name, values }) => `${name} ${formatValue(latest(values), unit)}`).join(', ')}`;
+  const label = words.t('plot.label', {
+    title,
+    values: words.list(lines.map(({ name, values }) => `${name} ${formatValue(latest(values), unit, words)}`)),
+  });
   return `<svg class="plot-svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(label)}">${parts.join('')}</svg>`;
 }
 
@@ -125,7 +129,7 @@ function path(
 }
 
 /** Up to six times along a plot, in UTC: the server does not know the reader's time zone. */
-function timeLabels(times: readonly number[]): { time: number; text: string }[] {
+function timeLabels(times: readonly number[], { language }: Words): { time: number; text: string }[] {
   const [first = 0, last = 0] = [times[0], times.at(-1)];
   const span = last - first;
   return Array.from({ length: 5 }, (_, place) => {
@@ -134,7 +138,11 @@ function timeLabels(times: readonly number[]): { time: number; text: string }[] 
     const text =
       span <= 2 * 86_400
         ? date.toISOString().slice(11, 16)
-        : date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+        : date.toLocaleDateString(language === 'en' ? 'en-GB' : language, {
+            day: 'numeric',
+            month: 'short',
+            timeZone: 'UTC',
+          });
     return { time, text };
   });
 }
@@ -155,13 +163,17 @@ export function drawSpark(values: Values, label: string): string {
 }
 
 /** The rows of a table of a plot: the same values as the lines, of not more than a screenful of steps. */
-export function tableOf({ unit, times, lines }: Plot, rows = 24): { time: string; cells: string[] }[] {
+export function tableOf(
+  { unit, times, lines }: Plot,
+  words: Words = english,
+  rows = 24,
+): { time: string; cells: string[] }[] {
   const size = Math.ceil(times.length / rows);
   const starts = Array.from({ length: Math.ceil(times.length / size) }, (_, place) => place * size);
   return starts
     .map((start) => ({
       time: new Date((times[start] ?? 0) * 1_000).toISOString(),
-      cells: lines.map(({ values }) => formatValue(highest(values.slice(start, start + size)), unit)),
+      cells: lines.map(({ values }) => formatValue(highest(values.slice(start, start + size)), unit, words)),
     }))
     .reverse();
 }

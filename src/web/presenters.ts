@@ -1,5 +1,5 @@
 import { appVerbs, type AppVerb } from '../domain/access/permissions.js';
-import { describeCage } from '../domain/app/process-cage.js';
+import type { ProcessCage } from '../domain/app/process-cage.js';
 import { findRelease, pendingRelease, type App, type AppState } from '../domain/app/app.js';
 import { isPending, type Phase, type Release, type ReleaseState } from '../domain/app/release.js';
 import type { ProjectFile } from '../apps/source.js';
@@ -140,7 +140,7 @@ export function presentApp(status: AppStatus, links: Links, now: Date, usage?: U
     inPlace: app.place === undefined ? undefined : { folder: app.place.dir, adopt: `streamlit-host adopt ${app.id}` },
     memory: usage === undefined ? undefined : formatBytes(usage.memory),
     memoryLimit: process?.memoryLimit === undefined ? undefined : formatBytes(process.memoryLimit),
-    cage: process?.cage === undefined ? undefined : describeCage(process.cage),
+    cage: process?.cage === undefined ? undefined : presentCage(process.cage, words),
     cpu: usage?.cpu === undefined ? undefined : presentShare(usage.cpu),
     pid: process?.pid,
     port: process?.port,
@@ -242,6 +242,15 @@ export function presentRelease(
     open: open === undefined ? undefined : words.t('count.openPages', { count: open }),
     href: links.console(`apps/${app.id}/deploys/${release.number}`),
   };
+}
+
+/** What a process runs in, in a few words: "Bubblewrap, own user, no network". */
+function presentCage({ kind, ownUser, network }: ProcessCage, words: Words): string {
+  return words.list([
+    words.t(`cage.${kind}`),
+    ...(ownUser ? [words.t('cage.ownUser')] : []),
+    ...(network ? [] : [words.t('cage.noNetwork')]),
+  ]);
 }
 
 /** What a deploy spent its time on, in one line; undefined where it never began. */

@@ -7,7 +7,7 @@ import { drawPicture } from './picture.js';
 import type { Links } from './links.js';
 import { english, languages, type Language } from './messages/messages.js';
 import { switchTo } from './language.js';
-import { asSentence, counted } from '../lib/words.js';
+import { asSentence } from '../lib/words.js';
 import type { TimeView } from './numbers.js';
 import type { GatewayFacts, GatewayPage, Pages, Site } from './page-models.js';
 
@@ -34,15 +34,16 @@ const LANGUAGES: Record<Language, string> = { en: 'English', 'zh-CN': '简体中
 const HELPERS = [
   'asset',
   'concat',
-  'count',
   'csrf',
   'eq',
   'icon',
   'languages',
+  'moment',
   'now',
   'picture',
+  'slot',
   't',
-  'time',
+
   'to',
   'words',
 ] as const;
@@ -125,10 +126,12 @@ export class Views {
       // A sentence in the language of the page: it is HTML already, and its values are not.
       t: (key: string, options: Handlebars.HelperOptions) =>
         new Handlebars.SafeString(siteIn(options).words.html(key, options.hash as Record<string, string>)),
-      time: ({ iso, title, text }: TimeView) => {
+      moment: ({ iso, title, text }: TimeView) => {
         const [datetime, exact, shown] = [iso, title, text].map((part) => Handlebars.escapeExpression(part));
         return new Handlebars.SafeString(`<time datetime="${datetime}" title="${exact}">${shown}</time>`);
       },
+      // Where a script writes what a dialog is about.
+      slot: () => new Handlebars.SafeString('<span data-slot></span>'),
       concat: (...args: unknown[]) => args.slice(0, -1).join(''),
       // What the page's scripts say.
       words: (options: Handlebars.HelperOptions) => JSON.stringify(siteIn(options).words.ofBrowser),
@@ -156,7 +159,6 @@ export class Views {
       picture: (name: string) => new Handlebars.SafeString(drawPicture(name)),
       now: () => new Date().toISOString(),
       eq: (a: unknown, b: unknown) => a === b,
-      count: (number: number, one: string, many: string) => counted(number, one, many),
     };
     this.#handlebars.registerHelper(helpers);
   }

@@ -1,13 +1,14 @@
-import { openings, type Opening } from '../../domain/access/openings.js';
+import { openings } from '../../domain/access/openings.js';
 import { SHARE } from '../../domain/access/pass.js';
 import { roles, type Role } from '../../domain/access/roles.js';
 import { verbs } from '../../domain/access/permissions.js';
 import { capitalise } from '../../lib/words.js';
 import { Refusal } from '../../errors.js';
 import { shareUrl } from '../api/access.js';
+import type { Words } from '../messages/messages.js';
 import type { Made } from '../page-models.js';
 import { about } from '../audited.js';
-import { attempt, refused, type Page } from './page.js';
+import { attempt, type Page } from './page.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
 import type { AddRoute } from './route.js';
 
@@ -66,8 +67,12 @@ export function accessRoutes(add: AddRoute): void {
         };
         const { share, code } = await page.deps.access.share(id, input, page.by);
         const url = shareUrl(page.deps.url(id), code, share.embed);
-        const hint = `It works until ${new Date(share.expiresAt).toISOString().slice(0, 10)}, and is shown only now.`;
-        await show(page, {}, undefined, undefined, { made: { title: 'Share link', url, hint, email: share.name } });
+        const hint = page.words.t('access.shareHint', {
+          expires: new Date(share.expiresAt).toISOString().slice(0, 10),
+        });
+        await show(page, {}, undefined, undefined, {
+          made: { title: page.words.t('access.shareLink'), url, hint, email: share.name },
+        });
       },
       (refusal) => show(page, {}, undefined, undefined, { refusal }),
     ),
@@ -116,14 +121,6 @@ export function accessRoutes(add: AddRoute): void {
   );
 }
 
-/** How the ways of opening an app read. */
-const OPENINGS: Record<Opening, { title: string; hint: string }> = {
-  public: { title: 'Everyone', hint: 'Everyone who can reach this server, without a login.' },
-  'signed-in': { title: 'Everyone who is logged in', hint: 'All accounts of this server.' },
-  people: { title: 'People with a role', hint: 'The people and groups below, and admins.' },
-  password: { title: 'Everyone with the password', hint: 'And people with a role, without it.' },
-};
-
 /** @throws Refusal `field-invalid` */
 function roleIn(page: Page): Role {
   const role = roles.find((one) => one === page.field('role'));
@@ -146,7 +143,7 @@ async function show(
   page.show(
     'console/access',
     {
-      ...(await page.app('access', failed === undefined ? page.notice : refused(failed))),
+      ...(await page.app('access', failed === undefined ? page.notice : page.refused(failed))),
       hasPassword: app.visitPassword !== undefined,
       shares: page.deps.access.shares(preview?.of ?? id).map((share) => ({
         id: share.id,
@@ -157,7 +154,7 @@ async function show(
       })),
       share: {
         made: shares.made,
-        error: shares.refusal?.message,
+        error: page.sentence(shares.refusal),
         field: shares.refusal?.field,
         name: typed('name'),
         days: typed('days') || String(SHARE.usualDays),
@@ -165,18 +162,28 @@ async function show(
         embed: typed('embed') !== '',
         frames: shares.refusal?.field === 'frames' ? typed('frames') : page.deps.access.framesOf(id).join(' '),
       },
-      openings: openings.map((name) => ({ name, ...OPENINGS[name], chosen: name === opens })),
+      openings: openings.map((name) => ({
+        name,
+        title: page.words.t(`opening.${name}`),
+        hint: page.words.t(`opening.${name}Hint`),
+        chosen: name === opens,
+      })),
       holders: page.deps.access.of(preview?.of ?? id).map(({ who, title, kind, role, account }) => ({
         who,
         title,
         group: kind === 'group',
-        role,
+        role: page.words.t(`role.${role}`),
         disabled: account?.disabled ?? false,
       })),
-      roles: roles.map((name) => ({ name, may: whatMay(name), chosen: name === (page.field('role') || 'viewer') })),
+      roles: roles.map((name) => ({
+        name,
+        title: page.words.t(`role.${name}`),
+        may: whatMay(name, page.words),
+        chosen: name === (page.field('role') || 'viewer'),
+      })),
       tokens: preview === undefined ? presentTokens(page, { app: id }, `apps/${id}/access/tokens`, tokens) : undefined,
       who: refusal === undefined ? '' : page.field('who'),
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
     },
     (refusal ?? failed ?? tokens.refusal ?? shares.refusal)?.status,
@@ -184,7 +191,7 @@ async function show(
 }
 
 /** What a role allows beyond the one below it, in words. */
-function whatMay(role: Role): string {
+function whatMay(role: Role, words: Words): string {
   const own = Object.values(verbs).flatMap((rule) => ('role' in rule && rule.role === role ? rule.what : []));
-  return capitalise(own.join('; '));
+  return capitalise(words.t('access.may', { may: words.clauses(own) }));
 }

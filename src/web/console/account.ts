@@ -70,7 +70,7 @@ function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
       sessions: sessionsOf(page),
       notice: page.notice,
       name: typed ? page.field('name') : (account?.name ?? ''),
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
     },
     (refusal ?? tokens?.refusal)?.status,
@@ -83,7 +83,7 @@ function sessionsOf(page: Page): SessionView[] {
   const mine = session === undefined ? undefined : page.deps.sessions.listedAs(session.id);
   return page.deps.sessions.list(page.by.account).map(({ id, usedAt, from = '', browser = '', provider }) => ({
     id,
-    title: browser === '' ? 'A browser' : browser,
+    title: browser === '' ? page.words.t('account.someBrowser') : browser,
     from,
     provider: provider ?? '',
     used: presentTime(new Date(usedAt).toISOString(), page.now, page.words),

@@ -4,27 +4,16 @@ import type { Delivery } from '../../alerts/ledger.js';
 import { MACHINE } from '../../alerts/problems.js';
 import { ruleNames, titleOf, type Rule } from '../../alerts/rules.js';
 import { Refusal } from '../../errors.js';
-import { counted } from '../../lib/words.js';
+import type { Words } from '../messages/messages.js';
 import { presentTime } from '../numbers.js';
 import type { Notice } from '../page-models.js';
 import type { AlertsView } from '../machine-views.js';
 import { presentSummary } from '../presenters.js';
-import { attempt, refused, type Page } from './page.js';
+import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 /** How many messages a page shows. */
 const SHOWN = 20;
-
-const KINDS: Record<Kind, string> = {
-  email: 'Email',
-  webhook: 'Webhook',
-  slack: 'Slack',
-  teams: 'Microsoft Teams',
-  discord: 'Discord',
-  feishu: 'Feishu / Lark',
-  dingtalk: 'DingTalk',
-  ntfy: 'ntfy',
-};
 
 /** What a form did: the webhook that it added, or why it was refused. */
 interface Told {
@@ -58,7 +47,7 @@ export function alertRoutes(add: AddRoute): void {
             await page.deps.alerts[verb](ownerOf(page), page.field('destination'));
             page.go(`${pathOf(page)}?done=${verb === 'test' ? 'tested' : 'destination-removed'}`);
           },
-          (refusal) => show(page, { notice: refused(refusal) }, refusal.status),
+          (refusal) => show(page, { notice: page.refused(refusal) }, refusal.status),
         ),
       );
   }
@@ -102,6 +91,7 @@ async function show(page: Page, told: Told, status = told.refusal?.status): Prom
 }
 
 async function present(page: Page, { made, refusal }: Told): Promise<AlertsView> {
+  const { words } = page;
   const owner = ownerOf(page);
   const { problems, destinations, deliveries } = await page.deps.alerts.of(owner);
   const time = (ms: number) => presentTime(new Date(ms).toISOString(), page.now, page.words);
@@ -109,23 +99,28 @@ async function present(page: Page, { made, refusal }: Told): Promise<AlertsView>
   const all = refusal === undefined;
   const titleIn = (id: string): string => {
     const found = destinations.find((one) => one.id === id);
-    return found === undefined ? 'a removed destination' : nameOf(found);
+    return found === undefined ? words.t('alerts.removed') : nameOf(found, words);
   };
   return {
     action: page.links.console(pathOf(page)),
     machine: owner === MACHINE,
     mayChange: owner === MACHINE || page.may('alerts'),
     problems: problems.map(({ rule, of, text, since }) => ({
-      ...{ title: titleOf(rule), text, since: time(since) },
-      app: of === MACHINE ? 'Machine' : (page.host.apps.list().find(({ app }) => app.id === of)?.app.name ?? of),
+      ...{ title: words.sentence(titleOf(rule)), text: words.sentence(text), since: time(since) },
+      app:
+        of === MACHINE
+          ? words.t('alerts.machine')
+          : (page.host.apps.list().find(({ app }) => app.id === of)?.app.name ?? of),
     })),
     destinations: destinations.map((one) => {
       const last = deliveries.find(({ destination }) => destination === one.id);
       return {
-        ...{ id: one.id, kind: KINDS[one.kind], title: nameOf(one), address: shownAddress(one) },
-        rules: one.rules?.map(titleOf).join(', ') ?? '',
+        ...{ id: one.id, kind: words.t(`kind.${one.kind}`), title: nameOf(one, words), address: shownAddress(one) },
+        rules: words.list((one.rules ?? []).map((rule) => words.sentence(titleOf(rule)))),
         last:
-          last === undefined ? undefined : { text: stateOf(last), bad: last.state !== 'delivered', time: timeOf(last) },
+          last === undefined
+            ? undefined
+            : { text: stateOf(last, words), bad: last.state !== 'delivered', time: timeOf(last) },
       };
     }),
     deliveries: deliveries.slice(0, SHOWN).map((one) => ({
@@ -133,18 +128,22 @@ async function present(page: Page, { made, refusal }: Told): Promise<AlertsView>
         title: one.message.title,
         lines: one.message.lines,
         destination: titleIn(one.destination),
-        state: stateOf(one),
+        state: stateOf(one, words),
       },
-      ...{ bad: one.state !== 'delivered', note: one.problem ?? '', time: timeOf(one) },
+      ...{ bad: one.state !== 'delivered', note: words.sentence(one.problem ?? ''), time: timeOf(one) },
     })),
-    made: made?.kind === 'webhook' ? { title: nameOf(made), secret: made.secret ?? '' } : undefined,
-    kinds: kinds.map((name) => ({ name, title: KINDS[name], chosen: name === typed('kind', 'email') })),
-    rules: ruleNames.map((name) => ({ name, title: titleOf(name), chosen: all || chosen(page).includes(name) })),
+    made: made?.kind === 'webhook' ? { title: nameOf(made, words), secret: made.secret ?? '' } : undefined,
+    kinds: kinds.map((name) => ({ name, title: words.t(`kind.${name}`), chosen: name === typed('kind', 'email') })),
+    rules: ruleNames.map((name) => ({
+      name,
+      title: words.sentence(titleOf(name)),
+      chosen: all || chosen(page).includes(name),
+    })),
     name: typed('name', ''),
     address: typed('address', ''),
     mails: page.deps.alerts.mails,
     anywhere: page.deps.rights.may(page.by, 'server'),
-    error: refusal?.message,
+    error: page.sentence(refusal),
     field: refusal?.field,
   };
 
@@ -153,17 +152,17 @@ async function present(page: Page, { made, refusal }: Told): Promise<AlertsView>
   }
 }
 
-function nameOf(one: Pick<Destination, 'name' | 'kind' | 'address'>): string {
-  return one.name === '' ? (one.kind === 'email' ? one.address : KINDS[one.kind]) : one.name;
+function nameOf(one: Pick<Destination, 'name' | 'kind' | 'address'>, words: Words): string {
+  return one.name === '' ? (one.kind === 'email' ? one.address : words.t(`kind.${one.kind}`)) : one.name;
 }
 
-function stateOf({ state, tries }: Delivery): string {
+function stateOf({ state, tries }: Delivery, words: Words): string {
   switch (state) {
     case 'delivered':
-      return 'Delivered';
+      return words.t('delivery.delivered');
     case 'failed':
-      return `Given up after ${counted(tries, 'try', 'tries')}`;
+      return words.t('delivery.failed', { count: tries });
     case 'waiting':
-      return tries === 0 ? 'Being sent' : `Failed ${counted(tries, 'time')}, will be tried again`;
+      return tries === 0 ? words.t('delivery.sending') : words.t('delivery.again', { count: tries });
   }
 }

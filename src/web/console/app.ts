@@ -5,7 +5,7 @@ import { Refusal } from '../../errors.js';
 import { bodies, parseInput } from '../api/schemas.js';
 import { presentRelease, sortApps } from '../presenters.js';
 import { buildLogView, runLogView, shown } from './logs.js';
-import { attempt, refused, type Page } from './page.js';
+import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 /** How many of the latest deploys and log lines the overview shows. */
@@ -95,7 +95,7 @@ export function appRoutes(add: AddRoute): void {
   add('post', '/apps/:id/delete', 'delete', async (page) => {
     const { id } = page.status.app;
     if (page.field('confirm').trim() !== id) {
-      const error = `Nothing was deleted. To delete the app, type ${id}.`;
+      const error = page.words.t('delete.mistyped', { id });
       return page.show('console/delete', { ...(await page.app('settings')), error }, 422);
     }
     await page.host.apps.remove(id);
@@ -127,7 +127,7 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
   const previews = page.host.previews.of(app.id);
   const pending = pendingRelease(app);
   const lines = await shown(page, app.id, (await tail(logs.runLog(app.id, printingRelease(app)), LINES)).lines);
-  const notice = refusal === undefined ? page.notice : refused(refusal);
+  const notice = refusal === undefined ? page.notice : page.refused(refusal);
   page.show(
     'console/overview',
     {
@@ -143,11 +143,17 @@ async function overview(page: Page, refusal?: Refusal): Promise<void> {
         .map((release) =>
           presentRelease(app, release, page.links, page.now, page.host.releases.openPages(app.id), page.words),
         ),
-      log: runLogView(app, lines, LINES),
+      log: runLogView(app, lines, LINES, page.words),
       deployLog:
         pending === undefined
           ? undefined
-          : buildLogView(app, pending, (await tail(logs.buildLog(app.id, pending.number), LINES)).lines, LINES),
+          : buildLogView(
+              app,
+              pending,
+              (await tail(logs.buildLog(app.id, pending.number), LINES)).lines,
+              LINES,
+              page.words,
+            ),
     },
     refusal?.status,
   );
@@ -160,7 +166,7 @@ async function settings(page: Page, refusal?: Refusal): Promise<void> {
     {
       ...(await page.app('settings')),
       clone: `git clone ${page.links.git(app.id)}`,
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
       name: refusal === undefined ? app.name : page.field('name'),
       description: refusal === undefined ? app.description : page.field('description'),

@@ -18,10 +18,11 @@ export function appsRoutes(add: AddRoute): void {
       const spark = app.may.see ? sparks.get(app.id) : undefined;
       return {
         ...app,
-        spark: spark === undefined ? '' : drawSpark(spark.memory, 'Memory over the last day'),
+        spark: spark === undefined ? '' : drawSpark(spark.memory, page.words.t('apps.spark')),
         visitors: spark === undefined ? '' : formatValue(spark.visitors, 'count'),
       };
     });
+    const unsafe = page.deps.unsafe();
     page.show('console/apps', {
       mayCreate: page.deps.rights.may(page.by, 'create'),
       apps,
@@ -29,8 +30,8 @@ export function appsRoutes(add: AddRoute): void {
       example: page.links.git('hello'),
       notice: page.notice,
       mistakes: page.deps.rights.may(page.by, 'server') ? page.deps.mistakes() : [],
-      unsafe: page.deps.unsafe(),
-      waitsFor: (await page.deps.troubles()).map(({ message }) => message),
+      unsafe: unsafe && page.words.sentence(unsafe),
+      waitsFor: (await page.deps.troubles()).map(({ message }) => page.words.sentence(message)),
     });
   });
 
@@ -81,7 +82,7 @@ function form(page: Page, fields: Record<string, unknown>, refusal?: Refusal): v
       name: page.field('name', fields),
       description: page.field('description', fields),
       main: page.field('main', fields),
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
       example: page.links.git('my-app'),
     },

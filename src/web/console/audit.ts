@@ -32,7 +32,7 @@ function present(
 ): AuditEntryView {
   return {
     at: presentTime(at, page.now, page.words),
-    who: token === true ? `${who} (token)` : who,
+    who: token === true ? page.words.t('audit.byToken', { who }) : who,
     ...{ door, from, what, app: app ?? '', about: about ?? '' },
     result: code === undefined ? result : `${result}: ${code}`,
     bad: result !== 'ok',

@@ -135,7 +135,7 @@ async function show(page: Page, told: Told): Promise<void> {
   const { refusal, about, revealed } = told;
   const { config, missing, problem } = await read(page);
   const live = findRelease(app, app.live);
-  const error = (part: Told['about']): string | undefined => (about === part ? refusal?.message : undefined);
+  const error = (part: Told['about']): string | undefined => (about === part ? page.sentence(refusal) : undefined);
   const href = page.links.console(`apps/${app.id}/config`);
   const names = secretNames(config.secretsToml);
   page.show(
@@ -195,7 +195,7 @@ async function read(page: Page): Promise<{ config: AppConfig; missing: MissingKe
     return { config: await page.host.config.of(id), missing: await page.host.config.missing(id), problem: undefined };
   } catch (error) {
     if (error instanceof Refusal && error.kind !== 'not-found')
-      return { config: NO_CONFIG, missing: [], problem: error.message };
+      return { config: NO_CONFIG, missing: [], problem: page.sentence(error) };
     throw error;
   }
 }

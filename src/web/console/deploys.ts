@@ -5,7 +5,7 @@ import { tail } from '../../logs/tail.js';
 import { presentDiff } from '../diff.js';
 import { presentRelease } from '../presenters.js';
 import { buildLogView } from './logs.js';
-import { attempt, refused, type Page } from './page.js';
+import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 const LINES = 5_000;
@@ -21,7 +21,7 @@ export function deployRoutes(add: AddRoute): void {
     page.show('console/deploy', {
       ...(await page.app('deploys')),
       release: view,
-      log: buildLogView(app, release, lines, LINES),
+      log: buildLogView(app, release, lines, LINES, page.words),
       download: `/api/apps/${app.id}/logs?source=build&release=${release.number}&download=1`,
     });
   });
@@ -48,7 +48,7 @@ export function deployRoutes(add: AddRoute): void {
     page.show('console/rollback', {
       ...(await page.app('deploys')),
       release: presentRelease(app, release, page.links, page.now, undefined, page.words),
-      diff: presentDiff(await page.host.releases.diff(app.id, release.number)),
+      diff: presentDiff(await page.host.releases.diff(app.id, release.number), page.words),
     });
   });
 
@@ -71,7 +71,7 @@ async function list(page: Page, refusal?: Refusal): Promise<void> {
   const releases = app.releases
     .map((release) => presentRelease(app, release, page.links, page.now, pages, page.words))
     .reverse();
-  const notice = refusal === undefined ? page.notice : refused(refusal);
+  const notice = refusal === undefined ? page.notice : page.refused(refusal);
   page.show('console/deploys', { ...(await page.app('deploys', notice)), releases }, refusal?.status);
 }
 

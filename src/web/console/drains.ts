@@ -1,8 +1,8 @@
 import { shownAddress } from '../../drains/drains.js';
 import type { DrainState } from '../../drains/drain.js';
 import type { Refusal } from '../../errors.js';
-import { counted } from '../../lib/words.js';
 import { MACHINE } from '../../store/vault.js';
+import type { Words } from '../messages/messages.js';
 import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
@@ -52,16 +52,22 @@ async function show(page: Page, refusal?: Refusal): Promise<void> {
     machine: owner === MACHINE,
     anywhere: page.deps.rights.may(page.by, 'server'),
     list: (await page.deps.drains.of(owner)).map((one) => ({
-      ...{ id: one.id, address: shownAddress(one), state: stateOf(one.state), bad: one.state.problem !== undefined },
+      ...{
+        id: one.id,
+        address: shownAddress(one),
+        state: stateOf(one.state, page.words),
+        bad: one.state.problem !== undefined,
+      },
     })),
     address: refusal === undefined ? '' : page.field('address'),
-    error: refusal?.message,
+    error: page.sentence(refusal),
   };
   if (owner !== MACHINE) return page.show('console/drains', { ...(await page.app('logs')), drains }, refusal?.status);
   page.show('console/machine-drains', { drains, notice: page.notice }, refusal?.status);
 }
 
-function stateOf({ sent, dropped, problem }: DrainState): string {
-  const lost = dropped === 0 ? '' : `, ${dropped} dropped`;
-  return `${counted(sent, 'line')} sent${lost}${problem === undefined ? '' : `. ${problem}`}`;
+function stateOf({ sent, dropped, problem }: DrainState, words: Words): string {
+  const count = words.t('drains.sent', { count: sent });
+  const state = dropped === 0 ? count : words.t('drains.dropped', { sent: count, dropped });
+  return problem === undefined ? state : words.t('drains.problem', { state, problem: words.sentence(problem) });
 }

@@ -26,20 +26,24 @@ export function editRoutes(add: AddRoute): void {
       case 'move':
         return attempt(
           () => move(page),
-          ({ message, status }) => showFile(page, { error: message, status, to: page.field('to') }),
+          (refusal) => showFile(page, { ...told(page, refusal), to: page.field('to') }),
         );
       case 'remove':
         return attempt(
           () => remove(page),
-          ({ message, status }) => showFile(page, { error: message, status }),
+          (refusal) => showFile(page, told(page, refusal)),
         );
       default:
         return attempt(
           () => save(page),
-          ({ message, status }) => showFile(page, { error: message, status, text: page.field('content') }),
+          (refusal) => showFile(page, { ...told(page, refusal), text: page.field('content') }),
         );
     }
   });
+}
+
+function told(page: Page, refusal: Refusal): { error: string; status: number } {
+  return { error: page.sentence(refusal), status: refusal.status };
 }
 
 async function form(page: Page, refusal?: Refusal): Promise<void> {
@@ -50,7 +54,7 @@ async function form(page: Page, refusal?: Refusal): Promise<void> {
       path: page.field('path'),
       text: page.field('content'),
       message: page.field('message'),
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
     },
     refusal?.status,

@@ -5,6 +5,7 @@ import { tail } from '../../logs/tail.js';
 import { Refusal } from '../../errors.js';
 import type { LogView } from '../page-models.js';
 import type { Page } from './page.js';
+import type { Words } from '../messages/messages.js';
 import type { AddRoute } from './route.js';
 
 const LINES = 500;
@@ -23,10 +24,10 @@ export function logRoutes(add: AddRoute): void {
         : (await search(path, q, { limit: count })).matches.map(({ line }) => line).reverse();
     // What is hidden cannot be searched for either.
     const lines = (await shown(page, app.id, found)).filter((line) => line.toLowerCase().includes(q.toLowerCase()));
-    const view = runLogView(app, lines, count);
+    const view = runLogView(app, lines, count, page.words);
     page.show('console/logs', {
       ...(await page.app('logs')),
-      log: q === '' ? view : { ...view, follow: undefined, empty: `No lines match "${q}".` },
+      log: q === '' ? view : { ...view, follow: undefined, empty: page.words.t('log.noMatch', { q }) },
       q,
       tail: count,
       download: `/api/apps/${app.id}/logs?source=run&download=1`,
@@ -40,33 +41,33 @@ export async function shown(page: Page, id: string, lines: readonly string[]): P
     const hide = await page.host.masks.of(id);
     return lines.map(hide);
   } catch (error) {
-    if (error instanceof Refusal && error.kind === 'unavailable') return [error.message];
+    if (error instanceof Refusal && error.kind === 'unavailable') return [page.sentence(error)];
     throw error;
   }
 }
 
 /** The log of the app's process, followed for as long as there is an app. */
-export function runLogView(app: App, lines: string[], count: number): LogView {
+export function runLogView(app: App, lines: string[], count: number, words: Words): LogView {
   return {
     id: 'run-log',
-    label: `Log of ${app.name}`,
+    label: words.t('log.of', { name: app.name }),
     lines,
     follow: `/api/apps/${app.id}/logs?source=run&tail=${count}&follow=1`,
-    empty: 'No output yet.',
+    empty: words.t('log.none'),
   };
 }
 
 /** The log of a deploy, followed until it ends. */
-export function buildLogView(app: App, release: Release, lines: string[], count: number): LogView {
+export function buildLogView(app: App, release: Release, lines: string[], count: number, words: Words): LogView {
   const pending = isPending(release.state);
   return {
     id: 'build-log',
-    label: `Deploy log of release ${release.number}`,
+    label: words.t('log.ofDeploy', { number: release.number }),
     lines,
     follow: pending
       ? `/api/apps/${app.id}/logs?source=build&release=${release.number}&tail=${count}&follow=1`
       : undefined,
-    empty: pending ? 'Waiting for output …' : 'This deploy has no log.',
+    empty: words.t(pending ? 'log.waiting' : 'log.noDeployLog'),
   };
 }
 

@@ -3,6 +3,7 @@ import { ranges } from '../../metrics/series.js';
 import { formatBytes, formatSpan } from '../../lib/units.js';
 import { presentSummary as presentStates } from '../presenters.js';
 import { drawPlot, formatValue, tableOf, type Line, type Plot, type PlotMark, type Unit } from '../plot.js';
+import type { Words } from '../messages/messages.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
 import type { PlotView, RangeView, ReleaseMetricsView, TileView } from '../machine-views.js';
@@ -16,8 +17,8 @@ export function metricsRoutes(add: AddRoute): void {
     page.show('console/metrics', {
       ...(await page.app('metrics')),
       ranges: rangesView(page, `apps/${app.id}/metrics`, range),
-      tiles: tilesOf(series.total),
-      plots: appPlots(series).map(viewOf),
+      tiles: tilesOf(series.total, page.words),
+      plots: appPlots(series, page.words).map((plot) => viewOf(plot, page.words)),
       source: `/api/apps/${app.id}/metrics?range=${range}`,
       step: series.step,
       releases: series.releases.map((one) => releaseView(page, one)),
@@ -36,10 +37,10 @@ export function metricsRoutes(add: AddRoute): void {
     const total = metrics.boxNow?.memoryTotal ?? 0;
     const series = await metrics.box(range);
     page.show('console/machine', {
-      summary: presentStates(page.host.apps.list()),
+      summary: presentStates(page.host.apps.list(), page.words),
       ranges: rangesView(page, `machine`, range),
       tiles: boxTiles(page),
-      plots: boxPlots(series).map(viewOf),
+      plots: boxPlots(series, page.words).map((plot) => viewOf(plot, page.words)),
       source: `/api/server/metrics?range=${range}`,
       step: series.step,
       sort,
@@ -66,40 +67,67 @@ function rangeOf(page: Page): Range {
 
 function rangesView(page: Page, path: string, current: Range): RangeView[] {
   return ranges.map((name) => ({
-    name: name[0]?.toUpperCase() + name.slice(1),
+    name: page.words.t(`range.${name}`),
     href: page.links.console(`${path}?range=${name}`),
     current: name === current,
   }));
 }
 
-function tilesOf(total: Summary): TileView[] {
-  const failed = total.errors === 0 ? '' : `${formatValue(total.errors / Math.max(1, total.requests), 'share')} failed`;
+function tilesOf(total: Summary, words: Words): TileView[] {
+  const share = formatValue(total.errors / Math.max(1, total.requests), 'share');
+  const pages = words.t('tile.pages', { count: total.sessions, n: formatValue(total.sessions, 'count') });
   return [
     tile(
-      'Visitors',
+      words.t('apps.visitors'),
       formatValue(total.visitors, 'count'),
-      `${counts(total.sessions, 'page opened', 'pages opened')}${total.sessionMs === null ? '' : `, ${formatSpan(total.sessionMs)} each`}`,
+      total.sessionMs === null ? pages : words.t('tile.pagesEach', { pages, span: formatSpan(total.sessionMs, words) }),
     ),
-    tile('Requests', formatValue(total.requests, 'count'), failed, total.errors > 0),
-    tile('Response time', formatValue(total.latencyP50, 'ms'), beside(total.latencyP95, 'ms', '95 % in ')),
-    tile('CPU', formatValue(total.cpu, 'share'), total.cpu === null ? '' : 'of one core'),
-    tile('Memory', formatValue(total.memory, 'bytes'), beside(total.memoryMax, 'bytes', 'highest ')),
-    tile('Wakes', String(total.wakes), total.wakeMs === null ? '' : `${formatSpan(total.wakeMs)} on average`),
-    tile('Restarts', String(total.restarts), 'after a crash', total.restarts > 0),
-    tile('Exceptions', String(total.exceptions), '', total.exceptions > 0),
+    tile(
+      words.t('metrics.requests'),
+      formatValue(total.requests, 'count'),
+      total.errors === 0 ? '' : words.t('tile.failed', { share }),
+      total.errors > 0,
+    ),
+    tile(
+      words.t('tile.responseTime'),
+      formatValue(total.latencyP50, 'ms', words),
+      total.latencyP95 === null ? '' : words.t('tile.p95', { span: formatValue(total.latencyP95, 'ms', words) }),
+    ),
+    tile(words.t('apps.cpu'), formatValue(total.cpu, 'share'), total.cpu === null ? '' : words.t('tile.ofCore')),
+    tile(
+      words.t('apps.memory'),
+      formatValue(total.memory, 'bytes'),
+      total.memoryMax === null ? '' : words.t('tile.highest', { memory: formatBytes(total.memoryMax) }),
+    ),
+    tile(
+      words.t('tile.wakes'),
+      String(total.wakes),
+      total.wakeMs === null ? '' : words.t('tile.average', { span: formatSpan(total.wakeMs, words) }),
+    ),
+    tile(words.t('metrics.restarts'), String(total.restarts), words.t('tile.afterCrash'), total.restarts > 0),
+    tile(words.t('metrics.exceptions'), String(total.exceptions), '', total.exceptions > 0),
   ];
 }
 
-function boxTiles(page: Page): TileView[] {
-  const now = page.deps.metrics.boxNow;
+function boxTiles({ deps, words }: Page): TileView[] {
+  const now = deps.metrics.boxNow;
   if (now === undefined) return [];
+  const of = (total: number): string => words.t('tile.of', { total: formatBytes(total) });
   return [
-    tile('CPU', formatValue(now.cpu, 'share'), `of ${counts(now.cores, 'core', 'cores')}, load ${now.load.toFixed(2)}`),
-    tile('Memory', formatBytes(now.memory), `of ${formatBytes(now.memoryTotal)}`),
-    tile('Disk', formatBytes(now.disk), `of ${formatBytes(now.diskTotal)}`, now.disk > now.diskTotal * 0.9),
-    tile('Server', formatBytes(now.serverMemory), `CPU ${formatValue(now.serverCpu, 'share')}`),
-    tile('Event loop', formatSpan(now.loopDelay), 'longest delay'),
-    tile('Redis', now.redis === 0 ? '–' : formatSpan(now.redis), 'response time'),
+    tile(
+      words.t('apps.cpu'),
+      formatValue(now.cpu, 'share'),
+      words.t('tile.cores', { count: now.cores, n: formatValue(now.cores, 'count'), load: now.load.toFixed(2) }),
+    ),
+    tile(words.t('apps.memory'), formatBytes(now.memory), of(now.memoryTotal)),
+    tile(words.t('tile.disk'), formatBytes(now.disk), of(now.diskTotal), now.disk > now.diskTotal * 0.9),
+    tile(
+      words.t('tile.server'),
+      formatBytes(now.serverMemory),
+      words.t('tile.serverCpu', { share: formatValue(now.serverCpu, 'share') }),
+    ),
+    tile(words.t('tile.eventLoop'), formatSpan(now.loopDelay, words), words.t('tile.longestDelay')),
+    tile(words.t('tile.redis'), now.redis === 0 ? '–' : formatSpan(now.redis, words), words.t('tile.redisTime')),
   ];
 }
 
@@ -107,85 +135,81 @@ function tile(label: string, value: string, note: string, bad = false): TileView
   return { label, value, note, bad };
 }
 
-function beside(value: number | null, unit: Unit, before: string): string {
-  return value === null ? '' : before + formatValue(value, unit);
-}
-
-function counts(number: number, one: string, many: string): string {
-  return `${formatValue(number, 'count')} ${number === 1 ? one : many}`;
-}
-
 function line(name: string, field: string, values: Line['values']): Line {
   return { name, field, values };
 }
 
-function appPlots({ times, step, columns, marks }: AppSeries): Plot[] {
+function appPlots({ times, step, columns, marks }: AppSeries, words: Words): Plot[] {
   const shown = marks.map(({ time, release, kind }): PlotMark =>
     kind === 'release' ? { time, label: String(release), bad: false } : { time, label: '×', bad: true },
   );
-  const every = `per ${formatSpan(step * 1_000)
-    .replace(/^1 /, '')
-    .replace('24 h', 'day')}`;
+  const span = spanOf(step, words);
   const plot = (title: string, unit: Unit, lines: Line[]): Plot => ({ title, unit, times, lines, marks: shown });
   return [
-    plot('Memory', 'bytes', [
-      line('Average', 'memory_bytes', columns.memory),
-      line('Highest', 'memory_max_bytes', columns.memoryMax),
+    plot(words.t('apps.memory'), 'bytes', [
+      line(words.t('line.average'), 'memory_bytes', columns.memory),
+      line(words.t('metrics.highest'), 'memory_max_bytes', columns.memoryMax),
     ]),
-    plot('CPU', 'share', [line('Share of one core', 'cpu', columns.cpu)]),
-    plot(`Visitors ${every}`, 'count', [
-      line('Open pages', 'open_pages', columns.pages),
-      line('New visitors of the day', 'visitors', columns.visitors),
+    plot(words.t('apps.cpu'), 'share', [line(words.t('line.share'), 'cpu', columns.cpu)]),
+    plot(words.t('plot.visitors', { span }), 'count', [
+      line(words.t('machine.pages'), 'open_pages', columns.pages),
+      line(words.t('line.newVisitors'), 'visitors', columns.visitors),
     ]),
-    plot(`Requests ${every}`, 'count', [
-      line('Answered', 'requests_2xx', columns.requests2xx),
-      line('Redirected or unchanged', 'requests_3xx', columns.requests3xx),
-      line('Refused', 'requests_4xx', columns.requests4xx),
-      line('Failed', 'requests_5xx', columns.requests5xx),
+    plot(words.t('plot.requests', { span }), 'count', [
+      line(words.t('line.answered'), 'requests_2xx', columns.requests2xx),
+      line(words.t('line.redirected'), 'requests_3xx', columns.requests3xx),
+      line(words.t('line.refused'), 'requests_4xx', columns.requests4xx),
+      line(words.t('metrics.failed'), 'requests_5xx', columns.requests5xx),
     ]),
-    plot('Time to first byte', 'ms', [
-      line('Median', 'latency_p50_ms', columns.latencyP50),
-      line('95th percentile', 'latency_p95_ms', columns.latencyP95),
+    plot(words.t('plot.firstByte'), 'ms', [
+      line(words.t('metrics.median'), 'latency_p50_ms', columns.latencyP50),
+      line(words.t('line.p95'), 'latency_p95_ms', columns.latencyP95),
     ]),
-    plot(`Traffic ${every}`, 'bytes', [
-      line('To visitors', 'bytes_out', columns.bytesOut),
-      line('From visitors', 'bytes_in', columns.bytesIn),
+    plot(words.t('plot.traffic', { span }), 'bytes', [
+      line(words.t('line.out'), 'bytes_out', columns.bytesOut),
+      line(words.t('line.in'), 'bytes_in', columns.bytesIn),
     ]),
   ];
 }
 
-function boxPlots({ times, columns }: BoxSeries): Plot[] {
+function boxPlots({ times, columns }: BoxSeries, words: Words): Plot[] {
   const plot = (title: string, unit: Unit, lines: Line[]): Plot => ({ title, unit, times, lines, marks: [] });
   return [
-    plot('CPU', 'share', [
-      line('All cores', 'cpu', columns.cpu),
-      line('The server, of one core', 'server_cpu', columns.serverCpu),
+    plot(words.t('apps.cpu'), 'share', [
+      line(words.t('line.allCores'), 'cpu', columns.cpu),
+      line(words.t('line.serverCpu'), 'server_cpu', columns.serverCpu),
     ]),
-    plot('Memory', 'bytes', [
-      line('In use', 'memory_bytes', columns.memory),
-      line('The server', 'server_memory_bytes', columns.serverMemory),
+    plot(words.t('apps.memory'), 'bytes', [
+      line(words.t('line.inUse'), 'memory_bytes', columns.memory),
+      line(words.t('line.server'), 'server_memory_bytes', columns.serverMemory),
     ]),
-    plot('Disk', 'bytes', [line('In use', 'disk_bytes', columns.disk)]),
-    plot('Apps', 'count', [
-      line('Running', 'running', columns.running),
-      line('Open pages', 'open_pages', columns.pages),
+    plot(words.t('tile.disk'), 'bytes', [line(words.t('line.inUse'), 'disk_bytes', columns.disk)]),
+    plot(words.t('nav.apps'), 'count', [
+      line(words.t('line.running'), 'running', columns.running),
+      line(words.t('machine.pages'), 'open_pages', columns.pages),
     ]),
-    plot('Delays', 'ms', [
-      line('Event loop', 'loop_delay_ms', columns.loopDelay),
-      line('Redis', 'redis_ms', columns.redis),
+    plot(words.t('plot.delays'), 'ms', [
+      line(words.t('tile.eventLoop'), 'loop_delay_ms', columns.loopDelay),
+      line(words.t('tile.redis'), 'redis_ms', columns.redis),
     ]),
-    plot('Load average', 'count', [line('Of a minute', 'load', columns.load)]),
+    plot(words.t('plot.load'), 'count', [line(words.t('line.ofMinute'), 'load', columns.load)]),
   ];
 }
 
-function viewOf(plot: Plot): PlotView {
+/** What a value of a plot is per: "min", "5 min", "day". @param step in s */
+function spanOf(step: number, words: Words): string {
+  const named = { 60: 'span.minute', 3_600: 'span.hour', 86_400: 'span.day' } as const;
+  return step in named ? words.t(named[step as keyof typeof named]) : formatSpan(step * 1_000, words);
+}
+
+function viewOf(plot: Plot, words: Words): PlotView {
   return {
     title: plot.title,
     unit: plot.unit,
     fields: plot.lines.map(({ field }) => field).join(' '),
     names: plot.lines.map(({ name }, place) => ({ name, tone: place + 1 })),
-    svg: drawPlot(plot),
-    rows: tableOf(plot).map(({ time, cells }) => ({ time: time.slice(0, 16).replace('T', ' '), cells })),
+    svg: drawPlot(plot, words),
+    rows: tableOf(plot, words).map(({ time, cells }) => ({ time: time.slice(0, 16).replace('T', ' '), cells })),
   };
 }
 
@@ -193,14 +217,14 @@ function releaseView(page: Page, one: Summary & { release: number }): ReleaseMet
   return {
     number: one.release,
     href: page.links.console(`apps/${page.status.app.id}/deploys/${one.release}`),
-    ran: formatSpan(one.ran * 1_000),
+    ran: formatSpan(one.ran * 1_000, page.words),
     cpu: formatValue(one.cpu, 'share'),
     memory: formatValue(one.memory, 'bytes'),
     highest: formatValue(one.memoryMax, 'bytes'),
     requests: formatValue(one.requests, 'count'),
     failed: formatValue(one.errors, 'count'),
-    median: formatValue(one.latencyP50, 'ms'),
-    p95: formatValue(one.latencyP95, 'ms'),
+    median: formatValue(one.latencyP50, 'ms', page.words),
+    p95: formatValue(one.latencyP95, 'ms', page.words),
     restarts: one.restarts,
     exceptions: one.exceptions,
   };

@@ -70,39 +70,39 @@ export interface ConsoleDeps {
   logger: { info(facts: object, text: string): void };
 }
 
-/** What was just done (the `done` in the query), and what the next page says about it. */
-const DONE: Record<string, string> = {
-  start: 'The app is starting.',
-  stop: 'App stopped.',
-  restart: 'The app is restarting. The old process serves until the new one is ready.',
-  cancel: 'Deploy cancelled.',
-  save: 'Settings saved.',
-  stored: 'Saved. Applied on the next deploy.',
-  unchanged: 'No changes.',
-  end: 'Release stopped. Its open pages move to the live release.',
-  same: 'No changes to save.',
-  kept: 'Saved. The app is deployed once it has a main file and a dependency file.',
-  create: 'App created. Push to deploy it.',
-  'remove-preview': 'Preview deleted. Its branch is kept, so you can create the preview again.',
-  delete: 'App deleted.',
-  'user-change': 'Account saved.',
-  'user-disable': 'Account disabled. Its sessions have ended.',
-  'user-enable': 'Account enabled.',
-  revoked: 'Token revoked.',
-  opens: 'Saved. Open pages of people who may no longer open the app have lost their connection.',
-  unshared: 'Share link revoked.',
-  frames: 'Origins saved.',
-  role: 'Role saved.',
-  'role-removed': 'Role removed.',
-  'errors-cleared': 'Errors cleared.',
-  'destination-removed': 'Destination removed.',
-  tested: 'Test sent.',
-  'drain-added': 'Drain added. It gets what is printed from now on.',
-  'drain-removed': 'Drain removed.',
-  'session-ended': 'Session ended.',
-  'sessions-ended': 'All sessions of the account have ended.',
-  password: 'Password changed. Your other sessions have ended.',
-};
+/** What can have just been done (the `done` in the query); the next page says so. */
+const DONE = [
+  'start',
+  'stop',
+  'restart',
+  'cancel',
+  'save',
+  'stored',
+  'unchanged',
+  'end',
+  'same',
+  'kept',
+  'create',
+  'remove-preview',
+  'delete',
+  'user-change',
+  'user-disable',
+  'user-enable',
+  'revoked',
+  'opens',
+  'unshared',
+  'frames',
+  'role',
+  'role-removed',
+  'errors-cleared',
+  'destination-removed',
+  'tested',
+  'drain-added',
+  'drain-removed',
+  'session-ended',
+  'sessions-ended',
+  'password',
+] as const;
 
 /** One request to the console: what all of its routes read and answer with. */
 export class Page {
@@ -146,8 +146,19 @@ export class Page {
   /** The sentence about what the person has just done, where they were sent here after it. */
   get notice(): Notice | undefined {
     const { done } = this.ctx.query;
-    const text = typeof done === 'string' && Object.hasOwn(DONE, done) ? DONE[done] : undefined;
-    return typeof done !== 'string' || text === undefined ? undefined : { tone: 'good', code: done, text };
+    const known = DONE.find((one) => one === done);
+    return known && { tone: 'good', code: known, text: this.words.t(`done.${known}`) };
+  }
+
+  /** A refusal in the language of the person. */
+  sentence<R extends Refusal | undefined>(refusal: R): R extends Refusal ? string : string | undefined;
+  sentence(refusal: Refusal | undefined): string | undefined {
+    return refusal && this.words.sentence(refusal.message);
+  }
+
+  /** A refusal as the sentence that a page begins with. */
+  refused(refusal: Refusal): Notice {
+    return { tone: 'bad', code: refusal.code, text: this.sentence(refusal) };
   }
 
   /** A field of the form or, with `from`, of another record; empty where it is missing. */
@@ -202,11 +213,6 @@ export class Page {
     this.ctx.redirect(this.links.console(path));
     this.ctx.status = 303;
   }
-}
-
-/** A refusal as the sentence that a page begins with. */
-export function refused({ code, message }: Refusal): Notice {
-  return { tone: 'bad', code, text: message };
 }
 
 /**

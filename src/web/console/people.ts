@@ -6,7 +6,7 @@ import { about, told } from '../audited.js';
 import { presentTime } from '../numbers.js';
 import type { Made } from '../page-models.js';
 import type { AccountView } from '../people-views.js';
-import { attempt, refused, type Page } from './page.js';
+import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 /** The accounts, for admins: who there is, inviting, and what can be changed of each. */
@@ -17,7 +17,12 @@ export function peopleRoutes(add: AddRoute): void {
       async () => {
         about(page.ctx, told(inputOf(page)));
         const { account, invitation } = await page.deps.people.add(inputOf(page), page.by);
-        list(page, invitation === undefined ? {} : { link: linkOf(page, 'Invitation link', account, invitation) });
+        list(
+          page,
+          invitation === undefined
+            ? {}
+            : { link: linkOf(page, page.words.t('madeLink.invitation'), account, invitation) },
+        );
       },
       async (refusal) => list(page, { refusal }),
     ),
@@ -52,7 +57,7 @@ export function peopleRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const link = await page.deps.people.invite(page.param('user'), page.by);
-        person(page, { link: linkOf(page, 'Invitation link', accountIn(page), link) });
+        person(page, { link: linkOf(page, page.words.t('madeLink.invitation'), accountIn(page), link) });
       },
       async (refusal) => person(page, { failed: refusal }),
     ),
@@ -61,7 +66,7 @@ export function peopleRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const link = await page.deps.people.reset(page.param('user'), page.by);
-        person(page, { link: linkOf(page, 'Password reset link', accountIn(page), link) });
+        person(page, { link: linkOf(page, page.words.t('madeLink.reset'), accountIn(page), link) });
       },
       async (refusal) => person(page, { failed: refusal }),
     ),
@@ -85,7 +90,7 @@ function list(page: Page, { refusal, link }: { refusal?: Refusal; link?: Made })
       name: typed('name'),
       groups: typed('groups'),
       admin: typed('admin') !== '',
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
     },
     refusal?.status,
@@ -100,13 +105,13 @@ function person(page: Page, { refusal, failed, link }: { refusal?: Refusal; fail
     {
       account: presentAccount(page, account),
       sessions: page.deps.sessions.list(account.id).length,
-      notice: failed === undefined ? page.notice : refused(failed),
+      notice: failed === undefined ? page.notice : page.refused(failed),
       link,
       email: refusal === undefined ? account.email : page.field('email'),
       name: refusal === undefined ? account.name : page.field('name'),
       groups: refusal === undefined ? account.groups.join(', ') : page.field('groups'),
       admin: refusal === undefined ? account.admin : page.field('admin') !== '',
-      error: refusal?.message,
+      error: page.sentence(refusal),
       field: refusal?.field,
     },
     (refusal ?? failed)?.status,
@@ -129,7 +134,7 @@ function inputOf(page: Page): { email: string; name: string; admin: boolean; gro
 }
 
 function linkOf(page: Page, title: string, { email }: Account, { code }: NewLink): Made {
-  const hint = 'It works once, within 72 hours, and is shown only now.';
+  const hint = page.words.t('madeLink.hint');
   return { title, email, hint, url: `${page.links.origin}/console/join?code=${code}` };
 }
 

@@ -31,7 +31,7 @@ export function presentTokens(
         name: token.name,
         hint: token.hint,
         scope: token.scope,
-        apps: token.apps?.join(', ') ?? 'all apps',
+        apps: token.apps?.join(', ') ?? page.words.t('tokens.allApps'),
         expires: new Date(token.expiresAt).toISOString().slice(0, 10),
         used:
           token.lastUsedAt === undefined
@@ -45,7 +45,7 @@ export function presentTokens(
     apps: typed('apps', ''),
     days: typed('days', String(DAYS.usual)),
     most: DAYS.most,
-    error: refusal?.message,
+    error: page.sentence(refusal),
     field: refusal?.field,
   };
 }

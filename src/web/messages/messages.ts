@@ -18,13 +18,16 @@ export interface Plural {
 /** The names of the values in a message. */
 type NamesIn<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
 
-type Names<K extends Key> = (typeof en)[K] extends { other: infer Other } ? NamesIn<Other> : NamesIn<(typeof en)[K]>;
+type NamesOf<K extends Key> = (typeof en)[K] extends { other: infer Other } ? NamesIn<Other> : NamesIn<(typeof en)[K]>;
+
+/** The values that a message is given: what decides about its form need not stand in it. */
+type Names<K extends Key> = NamesOf<K> | ((typeof en)[K] extends { other: string } ? 'count' : never);
 
 type Values<K extends Key> = Record<Names<K>, string | number>;
 
 /** Every message in another language, with the same values as in English. Languages with one plural form need no other. */
 export type Translation<T extends Record<Key, string>> = {
-  [K in Key]: [NamesIn<T[K]>, Names<K>] extends [Names<K>, NamesIn<T[K]>] ? string : never;
+  [K in Key]: [NamesIn<T[K]>, NamesOf<K>] extends [NamesOf<K>, NamesIn<T[K]>] ? string : never;
 };
 
 /**
@@ -110,6 +113,11 @@ export class Words {
   /** Names in one list: "a, b and c" is for sentences, this is for a line of facts. */
   list(names: readonly string[]): string {
     return names.join(this.#form('list.separator', undefined));
+  }
+
+  /** Clauses that were made in English, in one sentence without its full stop. */
+  clauses(clauses: readonly string[]): string {
+    return clauses.map((clause) => this.sentence(clause)).join(this.#form('list.clauses', undefined));
   }
 
   #form(key: Key, count: unknown): string {

@@ -37,7 +37,7 @@ describe('the diff of a release', () => {
   });
 
   it('is truncated, and says how much is left out', () => {
-    const { lines, more } = presentDiff({ live: 2, code, config: { vars: same, secrets: same } }, 4);
+    const { lines, more } = presentDiff({ live: 2, code, config: { vars: same, secrets: same } }, undefined, 4);
     expect([lines.length, more]).toEqual([4, 7]);
   });
 

@@ -69,7 +69,7 @@ it('formats values for people', () => {
 });
 
 it('has the highest value of each row in its table, the newest first', () => {
-  expect(tableOf(plot, 3)).toEqual([
+  expect(tableOf(plot, undefined, 3)).toEqual([
     { time: '1970-01-01T00:20:00.000Z', cells: ['–'] },
     { time: '1970-01-01T00:10:00.000Z', cells: ['200 MB'] },
     { time: '1970-01-01T00:00:00.000Z', cells: ['120 MB'] },

@@ -208,7 +208,7 @@ const models: Pages = {
     },
     openings: [{ name: 'people', title: evil, hint: evil, chosen: true }],
     holders: [{ who: evil, title: evil, group: false, role: 'owner', disabled: false }],
-    roles: [{ name: 'viewer', may: evil, chosen: true }],
+    roles: [{ name: 'viewer', title: evil, may: evil, chosen: true }],
     tokens,
     who: evil,
     error: evil,
