@@ -3,9 +3,10 @@ FROM node:22-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY scripts/build.js scripts/build.js
+COPY LICENSE ./
+COPY scripts scripts
 COPY src src
-RUN npm run build && npm prune --omit=dev
+RUN npm run build
 
 FROM node:22-bookworm-slim
 COPY scripts/lib/wheels/uv.txt /tmp/uv.txt
@@ -16,7 +17,6 @@ RUN apt-get update \
  && useradd --create-home --uid 10001 host \
  && install -d -o host -g host /data
 WORKDIR /app
-COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
 COPY hooks hooks

@@ -1,4 +1,4 @@
-// npm run bench:access [-- rounds]: what it costs that the gateway asks who may open an app, with and without rules in turn in one
+// npm run bench -- access [rounds]: what it costs that the gateway asks who may open an app, with and without rules in turn in one
 // run: of a page that it serves itself and of a request that it forwards. Beside requests a second stands the processor time of the
 // server for each, which counts, since what else the machine does is not in it. A rule is compared with a public app that the same
 // browser asks for, with the same cookie; what a login costs by itself, since apps are told who visits, is the first line of those.

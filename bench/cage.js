@@ -1,4 +1,4 @@
-// npm run bench:cage [-- rounds]: what a cage costs a start, from the interpreter's beginning to its health check, and a build,
+// npm run bench -- cage [rounds]: what a cage costs a start, from the interpreter's beginning to its health check, and a build,
 // with an empty cache (cold) and with a full one (warm): bare and in each cage that works here. All in one run and in turn,
 // since machines are shared and noisy: read the differences.
 import { chmod, chown, mkdir, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';

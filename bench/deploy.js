@@ -1,4 +1,4 @@
-// npm run bench:deploy [-- rounds]: what a deploy costs over what nobody can save: a push to the same server that deploys
+// npm run bench -- deploy [rounds]: what a deploy costs over what nobody can save: a push to the same server that deploys
 // nothing, pip's own work and Streamlit's own start. All in one run and in turn, since machines are shared and noisy:
 // read the ratios.
 import { spawn } from 'node:child_process';

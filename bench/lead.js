@@ -1,4 +1,4 @@
-// npm run bench:lead [-- rounds]: what a user feels in the first hour, here and with ShinyHub beside it: the same app, the same
+// npm run bench -- lead [rounds]: what a user feels in the first hour, here and with ShinyHub beside it: the same app, the same
 // machine, in turn. Both are installed from packages into temporary folders. Where ShinyHub cannot be installed, the rows of
 // streamlit-host stand alone.
 import { mkdtemp, rm } from 'node:fs/promises';

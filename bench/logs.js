@@ -1,4 +1,4 @@
-// node bench/logs.js: what reading a log of 1 GB costs, in time and memory.
+// npm run bench -- logs: what reading a log of 1 GB costs, in time and memory.
 import { Buffer } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';

@@ -1,9 +1,11 @@
-// npm run bench:metrics [-- apps]: what it costs to measure 1,000 apps that run. The processor time and memory of a recorder with
+// npm run bench -- metrics [apps]: what it costs to measure 1,000 apps that run. The processor time and memory of a recorder with
 // as many real processes to look at, and the room on disk of a day, a month and two years, as a busy server would fill them.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { median, modules } from './measure.js';
 
 const APPS = Number(process.argv[2] ?? 1_000);
@@ -13,6 +15,8 @@ const SAMPLE = Math.min(APPS, 100);
 const VISITED = 0.05;
 const LOOKS = 90;
 const SPAN_MS = 10_000;
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
 const LIMITS = { core: 0.01, bytes: 100_000_000 };
 
 const { MetricsStore, RESOLUTIONS, Level, Recorder, Visitors, BoxReader, usageOfGroups, app } = await modules(
@@ -83,7 +87,7 @@ async function measureCost() {
   const box = new BoxReader({ folder: work, ping: async () => undefined });
   const visitors = new Visitors(join(work, 'cost', 'visitors.json'), console.error);
   await visitors.open(now);
-  globalThis.gc?.();
+  collectGarbage();
   const before = process.memoryUsage().heapUsed;
   const recorder = new Recorder({
     store,
@@ -108,7 +112,7 @@ async function measureCost() {
       results[name].push((user + system) / 1_000);
     }
   }
-  globalThis.gc?.();
+  collectGarbage();
   const heap = process.memoryUsage().heapUsed - before;
   const mean = (all) => all.reduce((sum, one) => sum + one, 0) / all.length;
   const core = (mean(results.with) - mean(results.without)) / SPAN_MS;

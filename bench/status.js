@@ -1,4 +1,4 @@
-// npm run bench:status [-- rounds]: how long `streamlit-host status` takes, from its start to its end, on a server with 200
+// npm run bench -- status [rounds]: how long `streamlit-host status` takes, from its start to its end, on a server with 200
 // apps. Beside it, in the same run and in turn, stands what nobody can save: a bare start of node.
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,9 +1,15 @@
 // npm run build [-- FOLDER MODULE …]: makes dist, the program, of src.
 //   FOLDER MODULE …  puts single modules of src (store/git) into another folder, for benchmarks and tests
-// One file for each entry and library, since a start takes most of its time to find and read a thousand small ones.
+// One file for each entry and library, since a start takes most of its time to find and read a thousand small ones. Nothing of
+// node_modules is needed then: the libraries of the browser are copied, with the licences of all.
 // Types are not checked here (`npm run typecheck`), so that a new checkout starts within seconds.
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { licencesOf, packageOf } from './lib/licences.js';
+
+/** What libraries use where it is installed, and do without: native code, and a package of development tools. */
+const OPTIONAL = ['msgpackr-extract', 'supports-color'];
 
 /** What something outside of src loads: the scripts, or the program itself in a thread. */
 const ENTRIES = ['main', 'cli/main', 'deploys/reader-worker', 'errors'];
@@ -14,11 +20,12 @@ const names = modules.length > 0 ? modules : ENTRIES;
 const bundle = await rolldown({
   input: Object.fromEntries(names.map((name) => [name, join('src', `${name}.ts`)])),
   platform: 'node',
+  external: OPTIONAL,
   plugins: [jsoncParser()],
   // Libraries of CommonJS have their own reasons.
   checks: { eval: false },
 });
-await bundle.write({
+const { output } = await bundle.write({
   dir: folder,
   format: 'esm',
   // Readable in stack traces, and small: V8 keeps the source, in twice the memory if one character needs it.
@@ -32,6 +39,19 @@ await bundle.write({
   banner: 'const __filename = import.meta.filename, __dirname = import.meta.dirname;',
 });
 await bundle.close();
+if (modules.length === 0) finish(output.flatMap((part) => Object.keys(part.modules ?? {})));
+
+/** Puts beside the program what it needs of libraries and is not in it. @param {string[]} bundled the files that are */
+function finish(bundled) {
+  const served = Object.values(JSON.parse(readFileSync('src/web/libraries.json', 'utf8')));
+  for (const file of served) cpSync(join('node_modules', file), join(folder, 'libraries', file));
+  const all = [...bundled, ...served.map((file) => join(process.cwd(), 'node_modules', file))];
+  const texts = licencesOf(
+    all.flatMap((file) => packageOf(file) ?? []),
+    readFileSync('LICENSE', 'utf8'),
+  );
+  writeFileSync(join(folder, 'THIRD-PARTY.txt'), texts);
+}
 
 /** The library that a file belongs to, as part of a file name. */
 function libraryOf(path) {

@@ -11,11 +11,9 @@ export class Here extends Rival {
 
   async prepare() {
     await super.prepare();
-    const packed = await runToEnd('npm', ['pack', '--silent', '--pack-destination', this.work], {
-      cwd: ROOT,
-      env: process.env,
-    });
-    this.#package = join(this.work, packed.trim().split('\n').at(-1));
+    const script = join(ROOT, 'scripts/pack.js');
+    const said = await runToEnd(process.execPath, [script, this.work], { cwd: ROOT, env: process.env });
+    this.#package = said.trim().split('\n').at(-1);
     const git = (...args) => runToEnd('git', args, { cwd: this.project, env: { ...process.env, ...AUTHOR } });
     await git('init', '--quiet', '--initial-branch', 'main');
     await git('add', '--all');

@@ -119,7 +119,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
     folder: join(root, 'public'),
-    libraries: join(root, 'node_modules'),
+    libraries: join(root, 'dist/libraries'),
   });
   const views = new Views({ templates: join(root, 'templates'), files });
 

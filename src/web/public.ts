@@ -5,9 +5,10 @@ import { promisify } from 'node:util';
 import { brotliCompress, gzip } from 'node:zlib';
 import type { Context, Middleware } from 'koa';
 import { contentType } from '../lib/mime.js';
+import LIBRARIES from './libraries.json' with { type: 'json' };
 
-/** The languages of an app's files that the editor colours. */
-const LANGUAGES = ['bash', 'css', 'ini', 'javascript', 'json', 'markdown', 'python', 'sql', 'xml', 'yaml'];
+/** Added to a library's file: uPlot's classic script is smaller than the module in its package. */
+const ADDED: Record<string, string> = { 'uplot/uPlot.js': '\nexport default uPlot;\n' };
 
 /** The kinds of files that are served; whatever else lies in the folder is not. */
 const SERVED = /^\.(css|js|svg|png|ico|webmanifest)$/;
@@ -31,7 +32,7 @@ interface PublicFile {
 export interface PublicOptions {
   /** The folder of our own stylesheets, browser modules and icons. */
   folder: string;
-  /** The folder of the installed packages: @highlightjs/cdn-assets for the editor, and uplot for plots. */
+  /** The folder of the packages that the browser's libraries are in, as npm or the build lays them out (`libraries.json`). */
   libraries: string;
 }
 
@@ -49,13 +50,9 @@ export class PublicFiles {
     for (const file of walk(options.folder)) {
       this.#add(relative(options.folder, file).split(sep).join('/'), file);
     }
-    const highlight = join(options.libraries, '@highlightjs/cdn-assets/es');
-    this.#add('highlight/core.js', join(highlight, 'core.min.js'));
-    for (const language of LANGUAGES) {
-      this.#add(`highlight/${language}.js`, join(highlight, 'languages', `${language}.min.js`));
+    for (const [name, path] of Object.entries(LIBRARIES)) {
+      this.#add(name, join(options.libraries, path), ADDED[name]);
     }
-    // It is smaller than the module that it brings along.
-    this.#add('uplot/uPlot.js', join(options.libraries, 'uplot/dist/uPlot.iife.min.js'), '\nexport default uPlot;\n');
     const all = createHash('sha256');
     for (const [name, file] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1)))
       all.update(`${name} ${file.etag}\n`);

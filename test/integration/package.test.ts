@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, expect, inject, test } from 'vitest';
 import { endWithFile, scratch } from '../helpers/ends.js';
@@ -33,41 +34,70 @@ beforeAll(async () => {
     STREAMLIT_HOST_PORT: '0',
     STREAMLIT_HOST_PICTURES: 'off',
   };
-  const packed = await exec('npm', ['pack', '--json', '--pack-destination', base], { cwd: ROOT });
-  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
-  await exec('npm', ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', join(base, filename)], {
-    env,
-    cwd: elsewhere,
-  });
+  const packed = await exec('npm', ['run', '--silent', 'pack', '--', base], { cwd: ROOT });
+  const file = packed.stdout.trim();
+  // Nothing else is downloaded: the registry is out of reach.
+  const options = ['--prefix', prefix, '--no-audit', '--no-fund', '--registry', 'http://127.0.0.1:9', '--cache'];
+  await exec('npm', ['install', '--global', ...options, join(base, 'npm'), file], { env, cwd: elsewhere });
   endWithFile(() => run('stop').catch(() => undefined));
 });
 
 const run = async (...args: string[]): Promise<string> =>
   (await exec('streamlit-host', args, { env, cwd: elsewhere })).stdout;
 
+const installed = (): string => join(prefix, 'lib/node_modules/streamlit-host');
+
+const facts = async (folder: string): Promise<{ version: string; dependencies?: Record<string, string> }> =>
+  JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
+
 test('the package contains the built program, without source and tests', async () => {
-  const root = join(prefix, 'lib/node_modules/streamlit-host');
+  const root = installed();
   const names = await readdir(root);
   expect(names).toEqual(expect.arrayContaining(['dist', 'docs', 'hooks', 'public', 'python', 'scripts', 'templates']));
   expect(names).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(src|test|bench|data)$/)]));
-  // What only the development needs, the compiler first of all.
-  for (const name of ['typescript', 'vitest']) expect(existsSync(join(root, 'node_modules', name))).toBe(false);
-  expect(existsSync(join(ROOT, 'npm-shrinkwrap.json'))).toBe(false);
+});
+
+test('the package needs no other packages, and holds the licence of each library, all of which permit that', async () => {
+  const root = installed();
+  expect(existsSync(join(root, 'node_modules'))).toBe(false);
+  expect(await facts(root)).not.toHaveProperty('dependencies');
+  const entries = (await readFile(join(root, 'dist/THIRD-PARTY.txt'), 'utf8')).trim().split(/\n+-{80}\n+/);
+  const libraries = entries.map((entry) => {
+    const [, name, licence, text] = /^(\S+) [\d.]+ \(([^)]+)\)\n\n([^]+)$/.exec(entry) ?? [];
+    expect(['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'MIT-0'], entry).toContain(licence);
+    expect(text, name).toMatch(/permission|redistribution|licensed? under|grants/i);
+    return name;
+  });
+  const { dependencies } = await facts(ROOT);
+  expect(libraries).toEqual(expect.arrayContaining(Object.keys(dependencies ?? {})));
+  // The build puts each into a file of its own name.
+  const parts = (await readdir(join(root, 'dist/parts'))).map((file) => file.replace(/\.js$/, ''));
+  const known = new Set(libraries.map((name) => name?.replace('/', '-')));
+  const own = await readdir(join(ROOT, 'src'), { recursive: true });
+  const ours = new Set(own.map((file) => basename(file, '.ts')));
+  const others = parts.filter((part) => !known.has(part) && !ours.has(part) && !ours.has(part.replace(/\d$/, '')));
+  expect(others).toEqual(['rolldown-runtime']);
+});
+
+test('a stack trace names functions and lines', async () => {
+  const entry = pathToFileURL(join(installed(), 'dist/deploys/reader-worker.js')).href;
+  const failed = await exec(process.execPath, ['-e', `import('${entry}')`]).catch((error: { stderr: string }) => error);
+  expect(failed.stderr).toMatch(/\n\s.*throw new Error\("this module is to be run by a worker thread"\)/);
+  expect(failed.stderr).toMatch(/at answerQuestions \(.*\.js:\d+:\d+\)/);
 });
 
 test('the command prints the version of the package', async () => {
-  const { version } = (await import(join(ROOT, 'package.json'), { with: { type: 'json' } })) as { version: string };
-  expect((await run('--version')).trim()).toBe(version);
+  expect((await run('--version')).trim()).toBe((await facts(ROOT)).version);
 });
 
 test('the server starts, deploys the example and stops, and writes nothing to its installation', async () => {
-  const before = await readdir(join(prefix, 'lib/node_modules/streamlit-host'));
+  const before = await readdir(installed());
   expect(await run('start', '--detach')).toContain('streamlit-host is running at');
-  const said = await run('deploy', join(prefix, 'lib/node_modules/streamlit-host/examples/hello'));
+  const said = await run('deploy', join(installed(), 'examples/hello'));
   expect(said).toContain('Live: http');
   const { apps } = JSON.parse(await run('status', '--json')) as { apps: { id: string; state: string }[] };
   expect(apps).toMatchObject([{ id: 'hello', state: 'running' }]);
   await run('stop');
-  expect(await readdir(join(prefix, 'lib/node_modules/streamlit-host'))).toEqual(before);
+  expect(await readdir(installed())).toEqual(before);
   expect(await readdir(join(env.HOME ?? '', '.local/share/streamlit-host/data'))).toContain('apps');
 });

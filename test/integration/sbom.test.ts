@@ -27,6 +27,11 @@ test('the bill of materials lists every package that a server runs, once each', 
   expect(versions).toEqual(
     expect.arrayContaining(Object.entries(own.dependencies).map(([name, version]) => `${name}@${version}`)),
   );
+  // What the package holds of libraries, the build has listed.
+  const bundled = await readFile(join(ROOT, 'dist/THIRD-PARTY.txt'), 'utf8');
+  const titles = [...bundled.matchAll(/^(\S+ \d+(?:\.\d+)+) \(/gm)].map(([, title]) => title?.replace(' ', '@'));
+  expect(titles.length).toBeGreaterThan(100);
+  expect(versions).toEqual(expect.arrayContaining(titles));
   for (const name of ['vitest', 'playwright-core', 'eslint'])
     expect(
       versions.some((one) => one.startsWith(`${name}@`)),
