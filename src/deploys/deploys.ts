@@ -1,47 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Principal } from '../domain/access/principal.js';
 import { findRelease, pendingRelease, type App } from '../domain/app/app.js';
 import { usedAt } from '../domain/app/preview.js';
-import type { Layout } from '../domain/project/layout.js';
 import { canBecome, isPending, transition, type Release } from '../domain/app/release.js';
-import { isDiskFull, Refusal } from '../errors.js';
-import { asClause, capitalise } from '../lib/words.js';
+import { Refusal } from '../errors.js';
 import type { Compiler } from '../environments/compiler.js';
 import { Repository } from '../store/repository.js';
 import type { Room } from '../store/room.js';
-import { cleanUp, deploy, move, type DeployKit } from './deploy.js';
-import type { DeployLog, LineListener } from './log.js';
+import { deploy, move, type DeployKit } from './deploy.js';
+import type { LineListener } from './log.js';
+import { CalledOff, isInterrupted, reasonOf, recordFailure, requeue } from './outcome.js';
 import type { Pruner } from './pruner.js';
+import { folderOf, queuedRelease, type DeployRequest } from './request.js';
 import { OngoingDeploys, type Deploy, type OngoingDeploy, type OngoingDeploysOptions } from './ongoing.js';
-
-/** A request to deploy a commit. */
-export interface DeployRequest {
-  app: string;
-  commit: string;
-  branch: string;
-  by: Principal;
-  source: Release['source'];
-  /** The folder of an in-place app, which is deployed instead of its repository, and the reason for the deploy. */
-  folder?: { dir: string; why: string };
-  /** The commit at which the requester last saw the branch, or null for none. Omitted = do not check. */
-  seen?: string | null;
-  /** How long (minutes) the previous release is kept for its open pages. Omitted = as the app is set. */
-  drainMinutes?: number;
-  /** Installs all packages again, at their newest versions, instead of using what was installed for the same list. */
-  fresh?: boolean;
-  /** The release to roll back to, with its environment; a rollback restores its config as well. */
-  of?: Release;
-}
-
-/** Why a deploy was cancelled; its message is the release's reason. */
-class CalledOff extends Error {
-  readonly to: 'superseded' | 'cancelled' | 'queued';
-  constructor(to: 'superseded' | 'cancelled' | 'queued', reason: string) {
-    super(reason);
-    this.name = 'CalledOff';
-    this.to = to;
-  }
-}
 
 export interface DeploysOptions extends DeployKit, OngoingDeploysOptions {
   /** Cleans up after each deploy. */
@@ -87,7 +57,7 @@ export class Deploys {
       throw new Refusal('unavailable', 'stopping', 'The server is stopping. Push again once it is back.');
     // What ran before has its environment already.
     if (request.of === undefined) await this.#options.room.demand();
-    const folder = request.folder === undefined ? request.of?.folder : { dir: request.folder.dir };
+    const folder = folderOf(request);
     if (folder === undefined) headStarts.begin(request.app, request.source === 'rollback' ? request.of : undefined);
     return this.#request(request, folder).catch((error: unknown) => {
       headStarts.settle(request.app);
@@ -115,23 +85,9 @@ export class Deploys {
     await store.update(request.app, (app) => {
       if (this.#barred.has(request.app))
         throw new Refusal('conflict', 'app-going', `The app ${request.app} is being deleted. Try again in a moment.`);
-      number = app.lastRelease + 1;
-      const release: Release = {
-        number,
-        commit: request.commit,
-        branch: request.branch,
-        source: request.source,
-        by: request.by.name,
-        message: message.slice(0, 200),
-        state: 'queued',
-        createdAt: new Date().toISOString(),
-        config: request.source === 'rollback' ? (request.of?.config ?? 0) : app.config,
-        ...(previous === undefined ? {} : { previous }),
-        ...(request.drainMinutes === undefined ? {} : { drainMinutes: request.drainMinutes }),
-        ...(folder === undefined ? {} : { folder }),
-        ...freshness(request, app),
-        ...(request.of === undefined ? layoutNow(store.layout(request.app)) : broughtBack(request.of)),
-      };
+      const layout = store.layout(request.app);
+      const release = queuedRelease(request, app, { message, previous, folder, layout, now: new Date() });
+      number = release.number;
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
     const ongoing = await this.#open(request.app, number);
@@ -215,21 +171,10 @@ export class Deploys {
     for (const app of this.#options.store.list()) {
       if (this.#running.has(app.id) || !app.releases.some(({ state }) => isInterrupted(state))) continue;
       // A full disk keeps no deploy from being taken up: its turn begins with the same.
-      await this.#requeue(app.id).catch((error: unknown) =>
+      await requeue(this.#options.store, app.id).catch((error: unknown) =>
         this.#options.logger.error({ app: app.id, err: error }, 'an interrupted deploy could not be queued again'),
       );
     }
-  }
-
-  /** Marks unfinished deploys as queued, by the newest record. @param number only this release */
-  async #requeue(app: string, number?: number): Promise<void> {
-    await this.#options.store.update(app, (current) => {
-      const isOurs = (one: Release): boolean =>
-        isInterrupted(one.state) && (number === undefined || one.number === number);
-      if (!current.releases.some(isOurs)) return current;
-      const releases = current.releases.map((one) => (isOurs(one) ? transition(one, 'queued') : one));
-      return { ...current, releases };
-    });
   }
 
   /** Interrupts all deploys so that the next server restarts them, and waits until nothing is running. */
@@ -317,19 +262,19 @@ export class Deploys {
       if (this.#unwritten.has(key)) throw this.#unwritten.get(key);
       signal.throwIfAborted();
       // Found half-way because its result could not be recorded: it starts over.
-      await this.#requeue(app.id, release.number);
+      await requeue(store, app.id, release.number);
       await move(this.#options, app.id, release.number, 'building');
       await deploy(this.#options, app, release, ongoing.log, signal);
       logger.info({ app: app.id, release: release.number, ms: ongoing.log.elapsed }, 'a release is live');
     } catch (error) {
       const why: unknown = signal.aborted && !this.#unwritten.has(key) ? signal.reason : error;
       try {
-        await this.#failed(app.id, release.number, why, ongoing.log);
+        await recordFailure(this.#options, app.id, release.number, why, ongoing.log);
         this.#unwritten.delete(key);
       } catch (failure) {
         // Not even that could be recorded (a full disk): those who wait are told, and the sweep records it later.
         this.#unwritten.set(key, why);
-        this.#ongoing.close(app.id, { ...release, state: 'failed', reason: ongoing.log.hide(describe(why)) });
+        this.#ongoing.close(app.id, { ...release, state: 'failed', reason: ongoing.log.hide(reasonOf(why)) });
         throw failure;
       }
     }
@@ -341,38 +286,6 @@ export class Deploys {
     await this.#options.pruner
       .tidyAfter(app.id)
       .catch((error: unknown) => logger.error({ app: app.id, err: error }, 'old releases could not be removed'));
-  }
-
-  async #failed(app: string, number: number, error: unknown, log: DeployLog): Promise<void> {
-    const { store, logger } = this.#options;
-    const record = store.find(app);
-    const release = record === undefined ? undefined : findRelease(record, number);
-    if (release === undefined || !isPending(release.state)) {
-      // It went live before something failed: it stays live.
-      if (!(error instanceof CalledOff))
-        logger.error({ app, release: number, err: error }, 'work after a deploy failed');
-      return;
-    }
-    const to = error instanceof CalledOff ? error.to : 'failed';
-    const reason = log.hide(describe(error));
-    if (!(error instanceof CalledOff) && !(error instanceof Refusal) && reason === INTERNAL) {
-      logger.error({ app, release: number, err: error }, 'a deploy failed because of an internal error');
-    }
-    log.step(
-      to === 'failed'
-        ? // Of two sentences, the second one tells what to do.
-          `Failed: ${reason}${/[.] [A-Z]/.test(reason) ? '.' : ''}`
-        : to === 'queued'
-          ? `Interrupted: ${reason}`
-          : capitalise(reason),
-    );
-    await cleanUp(this.#options, app, number);
-    if (to === 'queued') {
-      await this.#requeue(app, number);
-    } else {
-      const phases = log.phases.list();
-      await move(this.#options, app, number, to, { reason, finishedAt: new Date().toISOString(), phases });
-    }
   }
 
   /** Supersedes every deploy of an app that is older than this release and not live yet. */
@@ -402,40 +315,4 @@ export class Deploys {
     headStarts.settle(app);
     if (ended !== undefined && !isPending(ended.state)) this.#ongoing.close(app, ended);
   }
-}
-
-/** What a rollback takes over from the release it rolls back to. */
-function broughtBack(release: Release): Partial<Release> {
-  const { number, layout, root, options, entrypoint, environment } = release;
-  return {
-    of: number,
-    ...(layout && { layout }),
-    ...(root !== undefined && { root }),
-    ...(options && { options }),
-    ...(entrypoint && { entrypoint }),
-    ...(environment && { environment }),
-  };
-}
-
-/** Whose packages a release uses: those of the live one, or of the one that it brings back, unless new ones are wanted. */
-function freshness({ fresh, of }: DeployRequest, app: App): Pick<Release, 'fresh'> {
-  const since = fresh === true ? new Date().toISOString() : (of ?? findRelease(app, app.live))?.fresh;
-  return since === undefined ? {} : { fresh: since };
-}
-
-function layoutNow(layout: Layout | undefined): Pick<Release, 'layout'> {
-  return layout === undefined ? {} : { layout };
-}
-
-/** True for what only a running deploy gives a release. */
-function isInterrupted(state: Release['state']): boolean {
-  return state === 'building' || state === 'starting';
-}
-
-const INTERNAL = 'internal error; see the server log';
-
-/** The reason of a failure, in words for the pusher. */
-function describe(error: unknown): string {
-  if (error instanceof CalledOff || error instanceof Refusal) return asClause(error.message);
-  return isDiskFull(error) ? "the server's disk is full; the deploy was undone" : INTERNAL;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DeployRequest } from '../../src/deploys/deploys.js';
+import type { DeployRequest } from '../../src/deploys/request.js';
 import type { Deploy } from '../../src/deploys/ongoing.js';
 import type { Release } from '../../src/domain/app/release.js';
 import { newApp, type App } from '../../src/domain/app/app.js';
