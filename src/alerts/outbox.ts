@@ -1,19 +1,14 @@
-import { Queue, Worker, type ConnectionOptions } from 'bullmq';
-import { messageOf } from '../errors.js';
-import { atMost } from '../lib/at-most.js';
+import type { ConnectionOptions } from 'bullmq';
+import { JobQueue } from '../lib/job-queue.js';
 
 /** How long (ms) is waited before each further try; after the last one, a message is given up. */
 export const DELAYS = [2, 10, 60, 600, 1_800, 3_600, 7_200, 14_400].map((seconds) => seconds * 1_000);
 /** How many messages are sent at once. */
 const AT_ONCE = 4;
-/** How long closing may take (ms), since visitors wait while a server hands over; and how long where Redis does not answer. */
+/** How long (ms) closing may wait for messages that are being sent: visitors wait while a server hands over. */
 const CLOSE_MS = 1_000;
-const CUT_MS = 1_000;
-/** How often (ms) a lost connection to Redis is retried, and what Redis has lost is queued again. */
-const RETRY_MS = 1_000;
+/** How often (ms) what Redis has lost is queued again. */
 const SWEEP_MS = 60_000;
-/** How long (ms) the same error is not logged again. */
-const QUIET_MS = 60_000;
 
 export interface OutboxOptions {
   connection: ConnectionOptions;
@@ -31,62 +26,39 @@ export interface OutboxOptions {
  * disk, so a lost or repeated job does no harm.
  */
 export class Outbox {
-  readonly #options: OutboxOptions;
-  readonly #queue: Queue;
-  readonly #worker: Worker;
-  #timer: NodeJS.Timeout | undefined;
-  #closing = false;
-  #trouble = { text: '', at: 0 };
+  readonly #waiting: OutboxOptions['waiting'];
+  readonly #jobs: JobQueue<{ id: string }>;
 
-  constructor(options: OutboxOptions) {
-    this.#options = options;
-    const { prefix } = options;
-    const retryStrategy = (times: number): number | null => (this.#closing ? null : Math.min(times * 100, RETRY_MS));
-    const connection = { ...options.connection, retryStrategy };
-    this.#queue = new Queue('alerts', { connection, prefix });
-    this.#worker = new Worker<{ id: string }>('alerts', async (job) => options.send(job.data.id), {
-      ...{ connection, prefix, autorun: false, concurrency: AT_ONCE, runRetryDelay: RETRY_MS },
-      maxStalledCount: 100,
-      settings: { backoffStrategy: (tries: number) => DELAYS[Math.min(tries, DELAYS.length) - 1] ?? 0 },
+  constructor({ connection, prefix, send, waiting, warn }: OutboxOptions) {
+    this.#waiting = waiting;
+    this.#jobs = new JobQueue({
+      ...{ name: 'alerts', connection, prefix, concurrency: AT_ONCE, closeMs: CLOSE_MS, sweepMs: SWEEP_MS },
+      work: ({ id }) => send(id),
+      sweep: () => this.#sweep(),
+      worker: { settings: { backoffStrategy: (tries) => DELAYS[Math.min(tries, DELAYS.length) - 1] ?? 0 } },
+      warn: (error) => warn({ error }, 'The queue of alerts reported an error.'),
     });
-    this.#queue.on('error', (error) => this.#warn(error));
-    this.#worker.on('error', (error) => this.#warn(error));
   }
 
   /** Begins to send, with what an earlier server has left. */
   begin(): void {
-    this.#worker.run().catch((error: unknown) => this.#warn(error));
+    this.#jobs.begin();
     this.#sweep();
-    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
   /** Has a message sent. Never waits. */
   add(id: string): void {
-    if (this.#closing) return;
-    const options = {
-      ...{ jobId: id, attempts: DELAYS.length + 1, backoff: { type: 'custom' } },
-      ...{ removeOnComplete: true, removeOnFail: true },
-    };
-    this.#queue.add('message', { id }, options).catch((error: unknown) => this.#warn(error));
+    const tries = { attempts: DELAYS.length + 1, backoff: { type: 'custom' } };
+    this.#jobs.add('message', { id }, { ...tries, jobId: id, removeOnComplete: true, removeOnFail: true });
   }
 
   /** Ends. A message that takes long to be sent is tried again by the next server. */
   async close(): Promise<void> {
-    this.#closing = true;
-    clearInterval(this.#timer);
-    if (!(await atMost(CLOSE_MS, this.#worker.close()))) await atMost(CUT_MS, this.#worker.close(true));
-    await atMost(CUT_MS, this.#queue.close());
+    await this.#jobs.close();
   }
 
   /** One that is queued already is not queued again. */
   #sweep(): void {
-    for (const id of this.#options.waiting()) this.add(id);
-  }
-
-  #warn(error: unknown): void {
-    const trouble = messageOf(error);
-    if (this.#closing || (trouble === this.#trouble.text && Date.now() - this.#trouble.at < QUIET_MS)) return;
-    this.#trouble = { text: trouble, at: Date.now() };
-    this.#options.warn({ error: trouble }, 'The queue of alerts reported an error.');
+    for (const id of this.#waiting()) this.add(id);
   }
 }
