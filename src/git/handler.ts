@@ -1,9 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { isBrowser } from '../domain/access/browser.js';
 import { authenticate, type CheckToken, type Principal } from '../domain/access/principal.js';
 import type { Rights } from '../domain/access/rights.js';
@@ -13,38 +8,14 @@ import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
 import type { Attempts } from '../domain/access/attempts.js';
 import { hasCode, messageOf, Refusal, refusalOf } from '../errors.js';
-import { lower } from '../lib/priority.js';
-import { endGroup } from '../runtime/process/group.js';
 import type { Lfs } from './lfs.js';
 import { serveLfs } from './lfs-door.js';
 import { pkt, FLUSH } from './pkt.js';
 import type { Pushes } from './pushes.js';
-import { spawn } from '../lib/spawn.js';
+import { GitService, type GitServiceOptions, type Service } from './service.js';
 
-/** How long processes started by git may outlive it before the client gets the result, in ms. */
-const AFTER_MS = 3_000;
 /** How long a client may be silent during a request, in ms. */
 const IDLE_MS = 10 * 60_000;
-/**
- * Authors, dates and such of commits that git calls errors: they are common in histories that other tools have made or
- * converted, do no harm, and are the same in every later commit (https://git-scm.com/docs/git-fsck#_fsck_messages).
- */
-const HARMLESS = [
-  ...['badDate', 'badDateOverflow', 'badEmail', 'badName', 'badTimezone', 'missingEmail', 'missingNameBeforeEmail'],
-  ...['missingSpaceBeforeDate', 'missingSpaceBeforeEmail', 'multipleAuthors', 'zeroPaddedDate', 'zeroPaddedFilemode'],
-];
-
-const SETTINGS = [
-  // Keeps the connection alive while a build prints nothing. Node's clients, such as isomorphic-git, give up after the
-  // 5 s of their agent's time-out, or a second less (https://nodejs.org/api/http.html#new-agentoptions).
-  'receive.keepAlive=2',
-  ...HARMLESS.map((message) => `receive.fsck.${message}=ignore`),
-  // A partial clone fetches what it lacks by its id. A token that may fetch may fetch everything of a repository.
-  'uploadpack.allowAnySHA1InWant=true',
-];
-
-type Service = 'git-upload-pack' | 'git-receive-pack';
-
 /** The repositories, for the git handler. */
 export interface GitRepositories {
   /** Returns the repository's folder if the app exists. */
@@ -62,7 +33,7 @@ export interface GitRepositories {
   end(app: string, follows: boolean): Promise<void>;
 }
 
-export interface GitHandlerOptions {
+export interface GitHandlerOptions extends GitServiceOptions {
   check: CheckToken;
   attempts: Attempts;
   /** Returns the visitor of a request. */
@@ -76,14 +47,8 @@ export interface GitHandlerOptions {
   lfs: Lfs;
   /** Returns the URL by which a client reached this server, without a slash at its end. */
   url: (request: IncomingMessage) => string;
-  /** The minimal environment for git. */
-  env: Readonly<Record<string, string>>;
-  /** The folder of the hooks. */
-  hooks: string;
   /** The unix socket of the hook server. */
   hookSocket: string;
-  /** The largest push, in bytes. */
-  maxPush: number;
   logger: { warn(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
@@ -93,9 +58,11 @@ export interface GitHandlerOptions {
  */
 export class GitHandler {
   readonly #options: GitHandlerOptions;
+  readonly #service: GitService;
 
   constructor(options: GitHandlerOptions) {
     this.#options = options;
+    this.#service = new GitService(options);
   }
 
   /** Answers one request. @param query with its "?", or empty */
@@ -194,13 +161,8 @@ export class GitHandler {
     const known = this.#options.repositories.find(app);
     if (known === undefined && service === 'git-upload-pack') throw noApp(app);
     const version = protocolOf(request);
-    const child = await this.#spawn(
-      service,
-      ['--http-backend-info-refs'],
-      known ?? this.#options.repositories.empty,
-      version,
-      {},
-    );
+    const folder = known ?? this.#options.repositories.empty;
+    const git = await this.#service.start(service, folder, { args: ['--http-backend-info-refs'], version });
     response.writeHead(200, {
       'content-type': `application/x-${service}-advertisement`,
       'cache-control': 'no-cache, max-age=0, must-revalidate',
@@ -208,8 +170,8 @@ export class GitHandler {
     if (!(service === 'git-upload-pack' && version === 'version=2')) {
       response.write(Buffer.concat([pkt(`# service=${service}\n`), FLUSH]));
     }
-    child.stdin?.end();
-    await this.#answer(child, response, service);
+    git.feedNothing();
+    await git.answer(response);
     response.end();
   }
 
@@ -244,13 +206,13 @@ export class GitHandler {
       const hooks: Record<string, string> = push
         ? { STREAMLIT_HOST_HOOKS: this.#options.hookSocket, STREAMLIT_HOST_PUSH: secret, REMOTE_USER: by.name }
         : {};
-      const child = await this.#spawn(service, [], folder, protocolOf(request), hooks);
+      const git = await this.#service.start(service, folder, { version: protocolOf(request), env: hooks });
       response.writeHead(200, { 'content-type': `application/x-${service}-result`, 'cache-control': 'no-cache' });
       response.flushHeaders();
       // A pusher who leaves does not end the deploy; a cloner who leaves ends the clone.
-      if (!push) response.once('close', () => child.kill('SIGTERM'));
-      const fed = this.#feed(request, child, encoding !== 'identity', (chunk) => push && pushes.receive(secret, chunk));
-      const whole = await this.#answer(child, response, service);
+      if (!push) response.once('close', () => git.stop());
+      const fed = git.feed(request, encoding !== 'identity', (chunk) => push && pushes.receive(secret, chunk));
+      const whole = await git.answer(response);
       await fed;
       // Not ended as if it were whole: git would wait for the rest of it, or take it for a success.
       if (!whole) response.destroy();
@@ -263,107 +225,6 @@ export class GitHandler {
     response.end();
     // git answers 200 to a push that nothing came of.
     return refused ? 422 : response.statusCode;
-  }
-
-  /** @throws Error where it cannot be started, such as where no more files may be open: nothing is said to the client before */
-  async #spawn(
-    service: Service,
-    args: string[],
-    folder: string,
-    protocol: string,
-    env: Record<string, string>,
-  ): Promise<ChildProcess> {
-    const settings = [
-      `core.hooksPath=${this.#options.hooks}`,
-      `receive.maxInputSize=${this.#options.maxPush}`,
-      ...SETTINGS,
-    ].flatMap((setting) => ['-c', setting]);
-    const child = spawn('git', [...settings, service.slice('git-'.length), '--stateless-rpc', ...args, folder], {
-      env: { ...this.#options.env, ...env, ...(protocol === '' ? {} : { GIT_PROTOCOL: protocol }) },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // Of its own group, so that Ctrl-C on the server does not cut a push in two.
-      detached: true,
-    });
-    lower(child.pid, 'git');
-    await once(child, 'spawn');
-    child.stdin?.on('error', () => undefined); // git ended before it had read all: its exit code tells.
-    return child;
-  }
-
-  /** Passes the body to git, decompressed and counted, without holding it in memory. @param hear is told of it on the way */
-  async #feed(
-    request: IncomingMessage,
-    child: ChildProcess,
-    gzip: boolean,
-    hear: (chunk: Buffer) => void,
-  ): Promise<void> {
-    if (child.stdin === null) return;
-    let size = 0;
-    const limit = this.#options.maxPush + 1024 * 1024;
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        size += chunk.length;
-        hear(chunk);
-        done(size > limit ? new Error('the push is too large') : null, chunk);
-      },
-    });
-    const body = gzip ? createGunzip() : count;
-    // Piped, so that its connection is not torn down with the rest: git may have an answer that the client should see.
-    request.pipe(body);
-    const left = (): void => {
-      // Also where all of it had come: what was not read of it yet went with the client.
-      if (!request.readableEnded) body.destroy(new Error('the client disconnected'));
-    };
-    request.once('close', left);
-    // It may have left while its app was being made.
-    if (request.destroyed) left();
-    const over = new AbortController();
-    child.once('close', () => over.abort());
-    try {
-      if (gzip) await pipeline(body, count, child.stdin, { signal: over.signal });
-      else await pipeline(count, child.stdin, { signal: over.signal });
-    } catch (error) {
-      // The client left, sent garbage or too much, or git has seen enough: git gives up by itself, and says why.
-      this.#options.logger.warn({ error: messageOf(error) }, 'a git request ended early');
-      child.stdin.destroy();
-      request.unpipe(body);
-      request.resume();
-    }
-  }
-
-  /**
-   * Streams git's answer to the client, and keeps reading it when the client has left, because a hook would block.
-   * @returns false where git was killed, so that there is no whole answer
-   */
-  async #answer(child: ChildProcess, response: ServerResponse, service: Service): Promise<boolean> {
-    let stderr = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      stderr = (stderr + chunk.toString('utf8')).slice(-2_000);
-    });
-    response.once('close', () => child.stdout?.unpipe(response).resume());
-    child.stdout?.pipe(response, { end: false });
-    let late: NodeJS.Timeout | undefined;
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
-      // Its hooks hold its pipes, and know nothing of its end: a deploy that they follow would keep the client waiting.
-      child.once('exit', (exitCode, signal) => {
-        if (signal !== null) this.#endRest(child, service);
-        late = setTimeout(() => resolve(exitCode), AFTER_MS);
-      });
-    });
-    clearTimeout(late);
-    if (code === null) child.stdout?.unpipe(response).resume();
-    if (code !== 0 && stderr !== '') this.#options.logger.warn({ service, code, stderr }, 'git ended with an error');
-    return code !== null;
-  }
-
-  /** Ends what a killed git has left of its group. */
-  #endRest({ pid }: ChildProcess, service: Service): void {
-    if (pid === undefined) return;
-    endGroup({ pid }, 0).catch((error: unknown) => {
-      this.#options.logger.warn({ service, error: String(error) }, 'the rest of a killed git could not be stopped');
-    });
   }
 }
 

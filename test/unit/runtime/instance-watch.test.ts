@@ -37,7 +37,7 @@ it('an instance that exceeds its memory limit is ended, and the reason gives bot
   expect(one.reason(ENDED)).toBe('the app used 130 MB of memory; its limit is 100 MB');
 });
 
-it('an instance that is being stopped anyway is left alone, and its end is described as it was', async () => {
+it('an instance that is being stopped anyway is left alone, and its end is described by its signal', async () => {
   wanted = false;
   const one = watch({ memoryLimit: 1 });
   await one.holdToLimits(used(2));
