@@ -15,7 +15,7 @@ import { linkLive } from '../store/links.js';
 import type { Paths } from '../store/paths.js';
 import { drained, type DrainLimits } from './drain.js';
 import type { ProcessConfig } from '../app-config/process-config.js';
-import { Floods } from './floods.js';
+import { ProcessWatch } from './process-watch.js';
 import type { Processes } from './processes.js';
 
 export interface ServingOptions {
@@ -31,10 +31,6 @@ export interface ServingOptions {
   logger: { warn(facts: object, text: string): void; info(facts: object, text: string): void };
 }
 
-/** How often the logs and the memory of processes are checked, in ms: an app in a loop can fill a lot in a second. */
-const LOOK_MS = 1_000;
-/** How often live processes are asked whether they still answer, in ms. */
-const CHECK_MS = 15_000;
 /** How long requests in progress may take when their process is replaced by another one of the same release, in ms. */
 const FINISH_MS = 10_000;
 /** How long the server waits at its start for an adopted process to answer, in ms. */
@@ -58,14 +54,11 @@ export class Serving {
   readonly #background: Background;
   /** The apps with processes of an earlier server that are not all known yet. */
   readonly #adopting = new Set<string>();
-  /** All running processes, including those that are not live yet. */
-  readonly #running = new Set<AppProcess>();
-  readonly #floods: Floods;
+  /** Watches all running processes, including those that are not live yet. */
+  readonly #watch: ProcessWatch;
   readonly #closed = new AbortController();
   /** What goes to the processes through earlier servers. */
   readonly #relays = new Map<object, Readonly<Record<string, RelayedUse>>>();
-  readonly #looks: NodeJS.Timeout;
-  readonly #checks: NodeJS.Timeout;
   /** Starts for which nobody waits, such as those of all apps after a reboot. */
   readonly #starts = new Slots(Math.max(4, 2 * availableParallelism()));
 
@@ -74,10 +67,7 @@ export class Serving {
     this.#background = new Background((error, facts) =>
       options.logger.warn({ ...facts, err: error }, 'app process work failed'),
     );
-    this.#floods = new Floods((work) => this.#background.own(work));
-    this.#looks = setInterval(() => this.#background.run(() => this.#look()), LOOK_MS);
-    this.#checks = setInterval(() => this.#background.run(() => this.#checkHealth()), CHECK_MS);
-    for (const timer of [this.#looks, this.#checks]) timer.unref();
+    this.#watch = new ProcessWatch(options.runtime, this.#background);
   }
 
   /** Calls the listener when the state, instance or address of an app's process changes. @returns a function that unsubscribes */
@@ -233,8 +223,7 @@ export class Serving {
   /** Stops every process of every app. The desired state is unchanged, so the next server starts them again. */
   async end(): Promise<void> {
     this.#closed.abort();
-    for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
-    this.#floods.close();
+    this.#watch.close();
     await Promise.all([...this.#live.keys(), ...this.#draining.keys()].map((app) => this.stop(app)));
     await this.#background.settled();
   }
@@ -248,8 +237,7 @@ export class Serving {
   /** As `leave`, while requests and WebSockets in progress go on through this server. */
   async handOver(): Promise<void> {
     this.#closed.abort();
-    for (const timer of [this.#looks, this.#checks]) clearInterval(timer);
-    this.#floods.close();
+    this.#watch.close();
     for (const { process } of this.#all()) process.leave();
     this.#options.routes.leave();
     await this.#background.settled();
@@ -272,26 +260,6 @@ export class Serving {
       const all = [...this.#relays.values()].flatMap((one) => one[process.mark ?? ''] ?? []);
       target.relay(all.length === 0 ? undefined : all.reduce(together));
     }
-  }
-
-  /** Keeps processes from filling the disk or the memory. */
-  #look(): void {
-    const limited = [...this.#running].some(
-      ({ spec }) => spec.memoryLimit !== undefined || spec.taskLimit !== undefined,
-    );
-    const usage = limited ? this.#options.runtime.usage() : undefined;
-    for (const process of this.#running) {
-      this.#background.own(this.#floods.look(process.spec.log));
-      const used = usage?.get(process.mark ?? '');
-      if (used !== undefined) this.#background.own(process.holdToLimits(used));
-    }
-  }
-
-  #checkHealth(): void {
-    if (this.#running.size === 0) return;
-    const usage = this.#options.runtime.usage();
-    for (const process of this.#running)
-      this.#background.own(process.checkHealth(usage.get(process.mark ?? '')?.cpuSeconds));
   }
 
   *#all(): Iterable<Served> {
@@ -368,8 +336,8 @@ export class Serving {
     if (process.state === 'stopped' || process.state === 'crashed') {
       this.#background.own(this.#options.config.clear({ app, release: process.release, key: process.key }));
     }
-    if (process.state === 'stopped') this.#running.delete(process);
-    else this.#running.add(process);
+    if (process.state === 'stopped') this.#watch.delete(process);
+    else this.#watch.add(process);
     const known =
       this.#live.get(app)?.process === process ||
       [...(this.#draining.get(app) ?? [])].some((one) => one.process === process);
