@@ -66,7 +66,7 @@ export class Destinations {
    * @throws Refusal `destination-address-invalid`, `destination-secret-invalid`, `destinations-too-many`, those of the vault
    */
   async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
-    const address = addressOf(input.kind, input.address.trim(), anywhere);
+    const address = parseDestination(input.kind, input.address.trim(), anywhere);
     const secret = input.kind === 'webhook' ? newSecret() : input.secret?.trim();
     if (secret !== undefined && !fitsHeader(secret)) {
       const sentence = 'Enter a secret of letters, digits and symbols, without spaces.';
@@ -124,8 +124,8 @@ function demand(all: readonly Destination[], id: string): Destination {
   throw new Refusal('not-found', 'destination-not-found', `There is no destination "${id}".`);
 }
 
-/** @throws Refusal `destination-address-invalid` */
-function addressOf(kind: Kind, text: string, anywhere: boolean): string {
+/** Returns the address of a destination, as it is kept. @throws Refusal `destination-address-invalid` */
+export function parseDestination(kind: Kind, text: string, anywhere: boolean): string {
   if (kind === 'email') {
     const email = emailOf(text);
     if (email !== undefined) return email;

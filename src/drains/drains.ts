@@ -119,7 +119,7 @@ export class Drains {
       throw new Refusal('invalid', 'drain-token-invalid', sentence, { field: 'token' });
     }
     const entry: DrainEntry = {
-      ...{ id: newEntryId(), address: addressOf(address.trim(), anywhere), anywhere },
+      ...{ id: newEntryId(), address: parseDrain(address.trim(), anywhere), anywhere },
       ...(token === undefined || token === '' ? {} : { token }),
       ...{ createdAt: new Date().toISOString(), createdBy: by },
     };
@@ -192,8 +192,8 @@ export function shownAddress({ address }: Pick<DrainEntry, 'address'>): string {
   return url === undefined ? '' : `${url.protocol}//${url.host}`;
 }
 
-/** @throws Refusal `drain-address-invalid` */
-function addressOf(text: string, anywhere: boolean): string {
+/** Returns the address of a drain, as it is kept. @throws Refusal `drain-address-invalid` */
+export function parseDrain(text: string, anywhere: boolean): string {
   const url = parseUrl(text);
   const scheme = anywhere ? /^(https?|syslog(\+tls)?):$/ : /^(https|syslog\+tls):$/;
   const syslog = url?.protocol.startsWith('syslog') === true;

@@ -59,9 +59,7 @@ export class Lfs {
    * @throws Refusal `lfs-request-invalid`
    */
   async readBatch(request: IncomingMessage): Promise<LfsBatch> {
-    const parsed = batchSchema.safeParse(parse(await textOf(request)));
-    if (parsed.success && (parsed.data.transfers?.includes('basic') ?? true)) return parsed.data;
-    throw new Refusal('invalid', 'lfs-request-invalid', 'The request of Git LFS is not one that this server knows.');
+    return parseBatch(await textOf(request));
   }
 
   /** Says for each object where it goes, or why not. @param base the address of the store, without a slash at its end */
@@ -133,6 +131,13 @@ export class Lfs {
 }
 
 export type LfsBatch = z.infer<typeof batchSchema>;
+
+/** Returns what a client asks for in one request. @throws Refusal `lfs-request-invalid` */
+export function parseBatch(text: string): LfsBatch {
+  const parsed = batchSchema.safeParse(parse(text));
+  if (parsed.success && (parsed.data.transfers?.includes('basic') ?? true)) return parsed.data;
+  throw new Refusal('invalid', 'lfs-request-invalid', 'The request of Git LFS is not one that this server knows.');
+}
 
 /** Answers in the form that git-lfs reads and shows. */
 export function answerJson(request: IncomingMessage, response: ServerResponse, status: number, body: object): void {

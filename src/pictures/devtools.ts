@@ -1,17 +1,24 @@
 import type { Readable, Writable } from 'node:stream';
+import { z } from 'zod';
+
+/** The longest message, in characters: a picture has a tenth of that. */
+const MAX_MESSAGE = 16 * 1024 * 1024;
+
+const values = z.record(z.string(), z.unknown());
+
+/** A page may have taken the browser over, so it is not taken at its word. */
+const messageSchema = z.object({
+  id: z.number().optional(),
+  method: z.string().optional(),
+  params: values.default({}),
+  result: values.default({}),
+  error: z.object({ message: z.string() }).optional(),
+});
 
 /** Something that the browser tells by itself. */
 export interface DevToolsEvent {
   method: string;
   params: Record<string, unknown>;
-}
-
-interface Message {
-  id?: number;
-  method?: string;
-  params?: Record<string, unknown>;
-  result?: Record<string, unknown>;
-  error?: { message: string };
 }
 
 interface Waiting {
@@ -66,31 +73,38 @@ export class DevTools {
   /** Refuses what is still waited for. */
   close(): void {
     this.#closed = true;
+    this.#rest = '';
     for (const { reject } of this.#waiting.values()) reject(new Error('the browser is gone'));
     this.#waiting.clear();
   }
 
   #hear(chunk: string): void {
-    const messages = (this.#rest + chunk).split('\0');
-    this.#rest = messages.pop() ?? '';
-    for (const text of messages) {
-      const message = read(text);
-      // Anything else does not come from a browser that speaks this protocol.
-      if (message === undefined) return this.close();
-      const { id, method, params = {}, result = {}, error } = message;
-      if (method !== undefined) for (const listener of this.#listeners) listener({ method, params });
-      const waiting = id === undefined ? undefined : this.#waiting.get(id);
-      if (id === undefined || waiting === undefined) continue;
-      this.#waiting.delete(id);
-      if (error === undefined) waiting.resolve(result);
-      else waiting.reject(new Error(error.message));
+    const [end = '', ...others] = chunk.split('\0');
+    this.#rest += end;
+    for (const begin of others) {
+      this.#take(this.#rest);
+      this.#rest = begin;
     }
+    if (this.#rest.length > MAX_MESSAGE) this.close();
+  }
+
+  #take(text: string): void {
+    const message = this.#closed ? undefined : read(text);
+    // Anything else does not come from a browser that speaks this protocol.
+    if (message === undefined) return this.close();
+    const { id, method, params, result, error } = message;
+    if (method !== undefined) for (const listener of this.#listeners) listener({ method, params });
+    const waiting = id === undefined ? undefined : this.#waiting.get(id);
+    if (id === undefined || waiting === undefined) return;
+    this.#waiting.delete(id);
+    if (error === undefined) waiting.resolve(result);
+    else waiting.reject(new Error(error.message));
   }
 }
 
-function read(text: string): Message | undefined {
+function read(text: string): z.infer<typeof messageSchema> | undefined {
   try {
-    return JSON.parse(text) as Message;
+    return messageSchema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined; // Not JSON: the caller closes the connection.
   }

@@ -83,8 +83,9 @@ function answerTo(
 ): [method: string, params: object] | undefined {
   if (method === 'Page.javascriptDialogOpening') return ['Page.handleJavaScriptDialog', { accept: false }];
   if (method !== 'Fetch.requestPaused') return undefined;
-  const { requestId, request } = params as { requestId: string; request: { url: string } };
-  if (allowed.some((begin) => request.url.startsWith(begin))) return ['Fetch.continueRequest', { requestId }];
+  const { requestId, request } = params as { requestId?: unknown; request?: { url?: unknown } | null };
+  const url = String(request?.url);
+  if (allowed.some((begin) => url.startsWith(begin))) return ['Fetch.continueRequest', { requestId }];
   return ['Fetch.failRequest', { requestId, errorReason: 'BlockedByClient' }];
 }
 

@@ -95,7 +95,7 @@ function go(ctx: Context, url: string): void {
 }
 
 /** What our own cookie says; undefined where it is missing or somebody else has written it. */
-function parseLeave(text: string | undefined): (Leave & { next: string }) | undefined {
+export function parseLeave(text: string | undefined): (Leave & { next: string }) | undefined {
   try {
     const found = JSON.parse(text ?? '') as unknown;
     if (typeof found !== 'object' || found === null) return undefined;

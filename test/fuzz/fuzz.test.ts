@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.js';
 import { inputsOf } from './inputs.js';
-import { PARSERS, type Parser } from './parsers.js';
+import type { Parser } from './parser.js';
+import { PARSERS } from './parsers.js';
 
 // Whatever is pushed, uploaded, sent or printed is either understood or refused, in time. `npm run fuzz` tries more of it.
 

@@ -67,20 +67,9 @@ import { textOf } from '../../src/web/body.js';
 import { formToken } from '../../src/web/form-token.js';
 import { isLeftOut } from '../../src/lib/left-out.js';
 import { checkTree, safePath, withoutTopFolder } from '../../src/web/upload/path.js';
-import type { Grammar } from './inputs.js';
+import { KIB, MIB, type Parser } from './parser.js';
+import { SERVICES } from './services.js';
 
-/** Something that reads bytes from outside. */
-export interface Parser extends Grammar {
-  /** Reads an input. May throw a Refusal, and what `accepts` says. @returns false where what it made of it must not be */
-  read: (text: string) => unknown;
-  /** Errors that its callers answer with a refusal of their own. */
-  accepts?: (error: unknown) => boolean;
-  /** How long one input may take, in ms of processor time; 250 unless told. */
-  deadlineMs?: number;
-}
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
 const SHA = 'a1'.repeat(20);
 
 /** What the reader's thread may be given for five seconds. */
@@ -937,4 +926,4 @@ const apps: Record<string, Parser> = {
 };
 
 /** Everything that reads bytes which were pushed, uploaded, sent by HTTP or printed by an app, by what it reads. */
-export const PARSERS: Record<string, Parser> = { ...files, ...git, ...http, ...apps };
+export const PARSERS: Record<string, Parser> = { ...files, ...git, ...http, ...apps, ...SERVICES };

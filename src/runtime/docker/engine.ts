@@ -33,6 +33,15 @@ const inspectSchema = z.object({
   }),
 });
 
+/** What Docker answers, by what it was asked for. */
+export const answers = {
+  version: versionSchema,
+  created: createdSchema,
+  waited: waitedSchema,
+  list: listSchema,
+  inspected: inspectSchema,
+};
+
 /** What Docker knows of a container. */
 export type ContainerFacts = z.infer<typeof inspectSchema>;
 
@@ -156,12 +165,7 @@ export class Engine {
   }
 
   async #ask<T>(schema: z.ZodType<T>, call: Call, api = this.#api): Promise<T> {
-    const text = await this.#send(call, api);
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch {
-      throw unavailable(`What answers at ${this.socket} is not Docker. Set STREAMLIT_HOST_DOCKER_SOCKET.`);
-    }
+    return parseAnswer(schema, await this.#send(call, api), this.socket);
   }
 
   async #send(call: Call, api = this.#api): Promise<string> {
@@ -218,6 +222,15 @@ export class Engine {
     return unavailable(
       `Docker does not answer at ${this.socket} (${why}). Start Docker, or name its socket with STREAMLIT_HOST_DOCKER_SOCKET.`,
     );
+  }
+}
+
+/** Returns what an answer says. @param socket where it came from @throws Refusal `docker-unavailable` where Docker does not answer so */
+export function parseAnswer<T>(schema: z.ZodType<T>, text: string, socket: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    throw unavailable(`What answers at ${socket} is not Docker. Set STREAMLIT_HOST_DOCKER_SOCKET.`);
   }
 }
 

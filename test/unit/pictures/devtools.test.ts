@@ -55,3 +55,21 @@ test('nobody waits for a browser that has exited', async () => {
   await expect(asked).rejects.toThrow('the browser is gone');
   await expect(devtools.send('A.two')).rejects.toThrow('A.two: the browser is gone');
 });
+
+test.each(['null', '1', '[]', '{"id":{}}', '{"method":1}', '{"method":"A.b","params":null}', '{"id":1,"error":null}'])(
+  'a browser that a page has taken over cannot end the server with %s',
+  async (text) => {
+    const { devtools, from } = browser();
+    const asked = devtools.send('A.one');
+    from.write(`${text}\0{"id":1,"result":{}}\0`);
+    await expect(asked).rejects.toThrow('the browser is gone');
+  },
+);
+
+test('a message without an end closes the connection', async () => {
+  const { devtools, from } = browser();
+  const asked = devtools.send('A.one');
+  const piece = 'x'.repeat(1024 * 1024);
+  for (let count = 0; count < 20; count += 1) from.write(piece);
+  await expect(asked).rejects.toThrow('the browser is gone');
+});
