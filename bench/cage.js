@@ -1,6 +1,6 @@
 // npm run bench -- cage [rounds]: what a cage costs a start, from the interpreter's beginning to its health check, and a build,
 // with an empty cache (cold) and with a full one (warm): bare and in each cage that works here. All in one run and in turn,
-// since machines are shared and noisy: read the differences.
+// each time in another order, since machines are shared and noisy: read the differences, each between starts of one round.
 import { chmod, chown, mkdir, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,8 @@ import { ROOT, setUp } from '../scripts/lib/setup.js';
 import { median, modules, runToEnd } from './measure.js';
 
 const rounds = Number(process.argv[2] ?? 7);
+/** How often a build with a full cache is measured. */
+const WARM = 3;
 /** Some user that is nobody's, where we may become one. */
 const UID = 1_900_000_000;
 
@@ -54,11 +56,10 @@ async function measureBuilds(cages) {
   for (const name of ['UV_CACHE_DIR', 'PIP_CACHE_DIR']) delete env[name];
   const sourceDir = join(work, 'source');
   const dependencies = { file: 'requirements.txt', text: 'streamlit\n' };
-  console.log('\nbuild of an environment with Streamlit, cold and warm');
-  for (const [name, cage] of cages) {
-    const folder = join(work, `builds-${name}`);
-    const times = [];
-    for (const round of ['cold', 'warm']) {
+  const times = new Map([...cages.keys()].map((name) => [name, []]));
+  for (let round = 0; round <= WARM; round += 1) {
+    for (const [name, cage] of inTurn(cages, round)) {
+      const folder = join(work, `builds-${name}`);
       const environments = new Environments({
         root: join(work, `environments-${name}-${round}`),
         tmp: join(folder, 'drafts'),
@@ -70,10 +71,21 @@ async function measureBuilds(cages) {
         env,
       });
       const { ms } = await environments.ensure({ dependencies, sourceDir, localKey: 'bench', onLine: () => undefined });
-      times.push(`${(ms / 1_000).toFixed(1).padStart(6)} s ${round}`);
+      times.get(name).push(ms / 1_000);
     }
-    console.log(`  ${name.padEnd(12)} ${times.join('  ')}`);
   }
+  console.log(`\nbuild of an environment with Streamlit, cold, and the median of ${WARM} warm ones`);
+  for (const [name, [cold, ...warm]] of times)
+    console.log(
+      `  ${name.padEnd(12)} ${cold.toFixed(1).padStart(6)} s cold  ${median(warm).toFixed(1).padStart(6)} s warm`,
+    );
+}
+
+/** The cages, from another one on in each round: what comes first finds another machine than what comes last. */
+function inTurn(cages, round) {
+  const all = [...cages];
+  const first = (round + all.length) % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 async function measureStarts(cages) {
@@ -86,7 +98,7 @@ async function measureStarts(cages) {
   const python = await realpath(join(environment, 'bin/python'));
   const times = new Map([...cages.keys()].map((name) => [name, []]));
   for (let round = -1; round < rounds; round += 1) {
-    for (const [name, cage] of cages) {
+    for (const [name, cage] of inTurn(cages, round)) {
       const uid = cage?.changesUser === true ? UID : undefined;
       if (process.getuid?.() === 0) await chown(storage, uid ?? 0, uid ?? 0);
       const confines = {
@@ -106,16 +118,27 @@ async function measureStarts(cages) {
       if (round >= 0) times.get(name).push(ms);
     }
   }
-  // The fastest has waited least for other work on the machine.
-  const measures = { median, fastest: (all) => Math.min(...all) };
-  console.log(`\nstart to health, of ${rounds}`);
+  const bare = times.get('bare');
+  console.log(`\nstart to health, of ${rounds}, and how much more than the bare one of the same round`);
   for (const [name, all] of times) {
-    const told = Object.entries(measures).map(([word, of]) => {
-      const more = name === 'bare' ? '' : ` (${(of(all) - of(times.get('bare'))).toFixed(0)} ms more)`;
-      return `${word} ${of(all).toFixed(0).padStart(5)} ms${more.padEnd(15)}`;
-    });
-    console.log(`  ${name.padEnd(12)} ${told.join('  ')}`.trimEnd());
+    const more = all.map((ms, round) => ms - bare[round]);
+    const told = name === 'bare' ? '' : `median ${shown(median(more))} more, middle half ${middleHalf(more)}`;
+    // The fastest has waited least for other work on the machine.
+    console.log(
+      `  ${name.padEnd(12)} median ${shown(median(all))}  fastest ${shown(Math.min(...all))}  ${told}`.trimEnd(),
+    );
   }
+}
+
+function shown(ms) {
+  return `${ms.toFixed(0).padStart(5)} ms`;
+}
+
+/** Between which two values the middle half of some lie: how far the median may be trusted. */
+function middleHalf(values) {
+  const sorted = values.toSorted((one, other) => one - other);
+  const at = (part) => sorted[Math.round(part * (sorted.length - 1))].toFixed(0);
+  return `${at(0.25)} to ${at(0.75)} ms`;
 }
 
 async function startToHealth(environment, source, storage, wrap) {

@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits } from '../runtime.js';
+import { groupOf, parentOf } from './proc.js';
 
 /** The share of the machine's memory that all apps together may have; the rest is the server's and the system's. */
 const MEMORY_SHARE = 0.9;
@@ -42,12 +43,16 @@ export class ControlGroups {
     this.#hierarchy = hierarchy;
   }
 
-  /** @param name tells the groups of this server from those of others @returns undefined where none can be made */
-  static open(name: string, proc = '/proc/self'): ControlGroups | undefined {
+  /**
+   * @param name tells the groups of this server from those of others
+   * @param isOwn whether a process that shares the server's group is the server's, and may be moved with it
+   * @returns undefined where none can be made
+   */
+  static open(name: string, proc = '/proc/self', isOwn = isOfServer): ControlGroups | undefined {
     try {
       const found = findHierarchy(proc);
       if (found === undefined) return undefined;
-      if (found.version === 2) delegate(found.folders.memory);
+      if (found.version === 2) delegate(found.folders.memory, isOwn);
       const own = mapFolders(found, (folder) => join(folder, `streamlit-host-${name}`));
       for (const folder of foldersOf(own)) makeFolder(folder);
       if (own.version === 2) enable(own.folders.memory);
@@ -234,17 +239,33 @@ function above(folder: string): string {
   return readFileSync(join(parent, 'cgroup.procs'), 'utf8').trim() === '' ? parent : folder;
 }
 
-/** A group of version 2 that has groups below it has no processes of its own, unless it is the machine's first one. */
-function delegate(folder: string): void {
+/**
+ * A group of version 2 that has groups below it has no processes of its own, unless it is the machine's first one. Those in it
+ * are moved, if all are the server's: started from a terminal, it shares the group of everything else there.
+ * @throws Error where others are in it
+ */
+function delegate(folder: string, isOwn: (pid: number) => boolean): void {
   try {
     enable(folder);
   } catch {
+    const pids = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean);
+    if (!pids.every((pid) => isOwn(Number(pid)))) throw new Error(`${folder} is not of this server alone`);
     const server = join(folder, SERVER);
     makeFolder(server);
-    for (const pid of readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean))
-      writeFileSync(join(server, 'cgroup.procs'), pid);
+    for (const pid of pids) writeFileSync(join(server, 'cgroup.procs'), pid);
     enable(folder);
   }
+}
+
+/**
+ * Returns whether a process is this one, a child of it or of its children, or what has started it and waits for it, such as npm
+ * or a script, which are in its process group, or a container's first process.
+ */
+export function isOfServer(pid: number): boolean {
+  if (pid === 1 || groupOf(pid) === groupOf(process.pid)) return true;
+  for (let above = parentOf(pid); above !== undefined && above > 1; above = parentOf(above))
+    if (above === process.pid) return true;
+  return false;
 }
 
 function enable(folder: string): void {

@@ -59,6 +59,12 @@ export function ownIdentity(): ProcessIdentity {
   return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
 }
 
+/** The process that has started a running process, or has taken it over since. */
+export function parentOf(pid: number): number | undefined {
+  const parent = statOf(pid)?.[1];
+  return parent === undefined ? undefined : Number(parent);
+}
+
 /** The process group of a running process. */
 export function groupOf(pid: number): number | undefined {
   const group = statOf(pid)?.[2];

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ControlGroups, type ControlGroup } from '../../../../src/runtime/process/control-groups.js';
+import { ControlGroups, isOfServer, type ControlGroup } from '../../../../src/runtime/process/control-groups.js';
 import { until } from '../../../helpers/host.js';
 
 const groups = ControlGroups.open(`test-${randomUUID()}`);
@@ -17,6 +17,22 @@ function start(group: ControlGroup, script: string): ChildProcess {
 
 /** In a session of its own and without parents, as a daemon is. */
 const DAEMON = 'import os, sys, time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n';
+
+it('of the processes in its group, a server takes its own children and what waits for it, and nothing else', async () => {
+  const child = spawn('sh', ['-c', 'setsid sleep 100 & echo $!; read go'], { detached: true });
+  let said = '';
+  child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+  await until('the child has one of its own', () => said.endsWith('\n'));
+  const grandchild = Number(said);
+  try {
+    expect([process.pid, child.pid ?? 0, grandchild].map((pid) => isOfServer(pid))).toEqual([true, true, true]);
+    child.stdin.end('go\n');
+    await once(child, 'exit');
+    await until('somebody else has it', () => !isOfServer(grandchild));
+  } finally {
+    process.kill(grandchild);
+  }
+});
 
 describe.skipIf(groups === undefined)('a control group (needs the right to make one)', () => {
   const made: ControlGroup[] = [];

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -39,4 +39,14 @@ it('a group that only has that name, in which others run, is left alone', async 
   const proc = await standIn('other.slice/server', { procs: '7\n' });
   ControlGroups.open('test', proc);
   expect(await readdir(join(folder, 'other.slice'))).not.toContain('streamlit-host-test');
+});
+
+it('a group that others are in, such as that of a terminal, is left as it is', async () => {
+  const proc = await standIn('session.scope', { procs: '' });
+  // As the kernel refuses it for a group with processes.
+  await mkdir(join(folder, 'session.scope/cgroup.subtree_control'));
+  expect(ControlGroups.open('test', proc, (pid) => pid !== 42)).toBeUndefined();
+  expect(await readdir(join(folder, 'session.scope'))).not.toContain('server');
+  ControlGroups.open('test', proc, (pid) => pid === 42);
+  expect(await readFile(join(folder, 'session.scope/server/cgroup.procs'), 'utf8')).toBe('42');
 });
