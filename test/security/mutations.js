@@ -174,6 +174,20 @@ export const MUTATIONS = [
     "if (isWithin(resolve(entry.parentPath, await readlink(link)), environment) || link.includes('/bin/python')) continue;",
   ],
 
+  [
+    'unit/pictures/devtools',
+    'pictures/devtools.ts',
+    'return messageSchema.safeParse(JSON.parse(text)).data;',
+    'return JSON.parse(text) as z.infer<typeof messageSchema>;',
+  ],
+  ['unit/pictures/devtools', 'pictures/devtools.ts', 'if (this.#rest.length > MAX_MESSAGE) this.close();', ''],
+  [
+    'unit/pictures/photograph',
+    'pictures/photograph.ts',
+    'const url = String(request?.url);',
+    'const { url } = request as { url: string };',
+  ],
+
   // 8: cookies
   [
     'integration/gateway-conformance',
