@@ -796,5 +796,155 @@ export const zhCN = {
   // END
 } as const;
 
-/** Sentences of refusals and of releases. */
-export const sentences: Readonly<Record<string, string>> = {};
+/** Sentences of refusals, releases, alerts and roles, by their English wording in the source. */
+export const sentences: Readonly<Record<string, string>> = {
+  'Only an admin can do this. Ask an admin of this server.': '只有管理员可以执行此操作。请联系此服务器的管理员。',
+  'You are a {role} of {id}. Only its {needed}s can do this. Ask an owner for that role.':
+    '你在 {id} 中的角色是 {role}，而此操作需要 {needed} 角色。请向所有者申请该角色。',
+  'An app "{id}" already exists.': '应用“{id}”已存在。',
+  'An app named "{name}" already exists.': '名为“{name}”的应用已存在。',
+  'The app {id} is being deleted. Try again in a moment.': '应用 {id} 正在删除，请稍后再试。',
+  '"{id}" is not a valid app id. Use 2 to 63 of a-z, 0-9 and "-", starting and ending with a letter or a digit.':
+    '“{id}”不是有效的应用 ID。请使用 2 到 63 个 a-z、0-9 和“-”，并以字母或数字开头和结尾。',
+  'The app id "{id}" is reserved. Choose another one.': '应用 ID“{id}”为保留名称，请换一个。',
+  'The app id "{id}" is reserved: only previews have "--" in their ids. Choose another one.':
+    '应用 ID“{id}”为保留名称：只有预览的 ID 可以包含“--”。请换一个。',
+  'The name of the app is required.': '请填写应用名称。',
+  'There is no app "{id}".': '没有应用“{id}”。',
+  'The app did not answer within {seconds} s.': '应用在 {seconds} 秒内没有响应。',
+  'The start was cancelled.': '启动已取消。',
+  "The app's cage could not be set up. The app's log says why.": '无法建立应用的沙箱，原因见应用日志。',
+  'The build was cancelled.': '构建已取消。',
+  'Superseded by release {number}.': '已被版本 {number} 取代。',
+  '{branch} is the deploy branch of {id} and cannot have a preview.': '{branch} 是 {id} 的部署分支，不能有预览。',
+  '"{name}" is not a valid branch name.': '“{name}”不是有效的分支名。',
+  'The branch {branch} has changed in the meantime. Fetch it, then push again.':
+    '分支 {branch} 在此期间已变更。请先拉取，再重新推送。',
+  '{id} has no branch "{branch}". Push it first.': '{id} 没有分支“{branch}”。请先推送。',
+  'The CSRF token is missing. Reload the page and try again.': '缺少 CSRF 令牌。请刷新页面后重试。',
+  'This page is from an older session. Reload it and try again.': '此页面来自较早的会话。请刷新页面后重试。',
+  'There is no destination "{id}".': '没有通知目标“{id}”。',
+  'There can be at most {count} destinations. Remove one first.': '最多可有 {count} 个通知目标。请先移除一个。',
+  'Enter a URL that begins with {forms}, without a user name.': '请输入以 {forms} 开头且不含用户名的 URL。',
+  'There is no drain "{id}".': '没有日志转发“{id}”。',
+  'There can be at most {count} drains. Remove one first.': '最多可有 {count} 个日志转发。请先移除一个。',
+  'Enter an email address, such as ada@example.com.': '请输入邮箱地址，例如 ada@example.com。',
+  'There is already an account for {email}.': '{email} 已有账号。',
+  'The file has no line of the form NAME=value.': '文件中没有形如 NAME=value 的行。',
+  '"{field}" is required.': '“{field}”为必填项。',
+  '"{field}" must not be empty.': '“{field}”不能为空。',
+  '"{field}" must have at least {count} characters.': '“{field}”至少需要 {count} 个字符。',
+  '"{field}" must have at most {count} characters.': '“{field}”最多 {count} 个字符。',
+  '"{field}" must be at most {count}.': '“{field}”不能大于 {count}。',
+  '"{field}" must be at least {count}.': '“{field}”不能小于 {count}。',
+  '"{field}" must be one of {values}.': '“{field}”必须是以下之一：{values}。',
+  '"{field}" must be a whole number from 1 to {most}.': '“{field}”必须是 1 到 {most} 的整数。',
+  'Choose at least one alert.': '请至少选择一种告警。',
+  'Someone else changed {path} while you edited it, so your version was not saved. Save again to replace theirs with the text below.':
+    '在你编辑期间，其他人修改了 {path}，因此你的版本未保存。再次保存将以下方文本替换其修改。',
+  'A file named "{path}" already exists. Choose another name.': '名为“{path}”的文件已存在，请换一个名称。',
+  '{app} has no file "{path}".': '{app} 没有文件“{path}”。',
+  'None of these files can be part of an app.': '这些文件都不能作为应用的一部分。',
+  'A group has 1 to 100 letters, digits and characters of ._:/@+- without spaces, and starts with a letter or a digit.':
+    '用户组由 1 到 100 个字母、数字和 ._:/@+- 中的字符组成，不含空格，以字母或数字开头。',
+  'An account can be in at most {count} groups.': '一个账号最多可属于 {count} 个用户组。',
+  'The server was just reloaded. Try again.': '服务器刚刚重新加载，请重试。',
+  '{name} is the only admin. Make another account an admin first.':
+    '{name} 是唯一的管理员。请先将另一个账号设为管理员。',
+  '{app} would have no owner. Make someone else an owner first.': '{app} 将没有所有者。请先将其他人设为所有者。',
+  'This link has expired or was already used.': '此链接已过期或已使用过。',
+  'You are already logged in as {name}. Log out first to use another account.':
+    '你已以 {name} 的身份登录。要使用其他账号，请先退出登录。',
+  'No mail server is set. Ask the operator to set STREAMLIT_HOST_SMTP_URL and STREAMLIT_HOST_MAIL_FROM.':
+    '未设置邮件服务器。请联系运维人员设置 STREAMLIT_HOST_SMTP_URL 和 STREAMLIT_HOST_MAIL_FROM。',
+  'The test was not delivered: {reason}.': '测试消息未送达：{reason}。',
+  'Your session has expired. Log in and try again.': '会话已过期。请登录后重试。',
+  '{id} has not been deployed yet. Push to it first.': '{id} 尚未部署。请先推送。',
+  '{id} no longer runs in place.': '{id} 不再就地运行。',
+  'At most {count} origins can frame an app.': '最多 {count} 个来源可以嵌入一个应用。',
+  'The current password is wrong.': '当前密码错误。',
+  'Give the file a name, such as pages/2_Map.py.': '请为文件命名，例如 pages/2_Map.py。',
+  '"{path}" can\'t be part of an app. Files like this are created by git, Python or the system.':
+    '“{path}”不能作为应用的一部分。此类文件由 git、Python 或系统生成。',
+  '"{path}" is not a valid file path. {why}': '“{path}”不是有效的文件路径。{why}',
+  'All ports from {from} to {to} are in use. Stop an app, or widen the range with STREAMLIT_HOST_PORT_MIN and STREAMLIT_HOST_PORT_MAX.':
+    '{from} 到 {to} 的端口均已占用。请停止一个应用，或通过 STREAMLIT_HOST_PORT_MIN 和 STREAMLIT_HOST_PORT_MAX 扩大范围。',
+  'Previews send no alerts. Add the destination to the app itself.': '预览不发送告警。请在应用本身添加通知目标。',
+  'The ids that a preview of {branch} could have are all taken. Rename the branch.':
+    '{branch} 的预览可用的 ID 均已被占用。请重命名分支。',
+  '{id} has no preview "{preview}".': '{id} 没有预览“{preview}”。',
+  '{id} is a preview, and previews cannot have previews.': '{id} 是预览，预览不能再有预览。',
+  '{id} is a preview and has the roles of {of}. Change them there.': '{id} 是预览，沿用 {of} 的角色。请在那里修改。',
+  'Previews are off for {id}. Turn them on in its settings first.': '{id} 未启用预览。请先在其设置中启用。',
+  'The project is {size}; the limit is {limit}. Store large files elsewhere.':
+    '项目大小为 {size}，上限为 {limit}。请将大文件存放在其他位置。',
+  'The project has {count} files; the limit is {limit}. Leave out files the app does not need.':
+    '项目有 {count} 个文件，上限为 {limit} 个。请去掉应用不需要的文件。',
+  'There is no such way to log in. Choose another one.': '没有这种登录方式，请选择其他方式。',
+  '{name} did not log you in. Try again, or use another account.': '{name} 未能让你登录。请重试，或使用其他账号。',
+  'Release {number} of {id} is live. Stop the app instead.': '{id} 的版本 {number} 在线上。请改为停止应用。',
+  'Release {number} of {id} was never built.': '{id} 的版本 {number} 从未构建。',
+  '{app} has no such release.': '{app} 没有该版本。',
+  '{app} has no release {number}.': '{app} 没有版本 {number}。',
+  'Could not check the pages: {reason}.': '无法检查页面：{reason}。',
+  'Someone else changed the secrets while you edited them, so yours were not saved. Save again to replace theirs with the text below.':
+    '在你编辑期间，其他人修改了机密，因此你的内容未保存。再次保存将以下方文本替换其修改。',
+  'Nothing was saved. Paste your secrets or choose a file.': '未保存任何内容。请粘贴机密或选择文件。',
+  'The secrets are larger than {size} KiB.': '机密超过 {size} KiB。',
+  'There is no session "{id}".': '没有会话“{id}”。',
+  'There is no share link "{id}".': '没有分享链接“{id}”。',
+  'The server is stopping. Push again once it is back.': '服务器正在停止。请在恢复后重新推送。',
+  'There is no token "{id}".': '没有令牌“{id}”。',
+  'Invalid token. Run "streamlit-host token" on the server to print it.':
+    '令牌无效。在服务器上运行“streamlit-host token”可输出令牌。',
+  'The upload exceeds the {size} limit. Leave out files the app does not need.':
+    '上传内容超过 {size} 的上限。请去掉应用不需要的文件。',
+  'The account {email} is disabled. Enable it first.': '账号 {email} 已停用。请先启用。',
+  'There is no account "{id}".': '没有账号“{id}”。',
+  '"{name}" is not a valid name for a config var. Use up to {most} letters, digits and "_", not starting with a digit.':
+    '“{name}”不是有效的配置变量名。最多 {most} 个字母、数字和“_”，且不能以数字开头。',
+  'The name {name} is reserved: {why}.': '名称 {name} 为保留名称：{why}。',
+  "{file} uses the config var {name}, which is not set. Set it in the app's config, then push again.":
+    '{file} 使用了未设置的配置变量 {name}。请在应用的配置中设置，然后重新推送。',
+  'This config var no longer exists.': '此配置变量已不存在。',
+  'The value of {name} contains a NUL character, which environment variables cannot hold.':
+    '{name} 的值包含 NUL 字符，环境变量不能包含该字符。',
+  "The value of {name} is larger than {size} KiB. Keep it in a file in the app's storage instead.":
+    '{name} 的值超过 {size} KiB。请改为保存在应用存储的文件中。',
+  'An app can have at most {count} config vars and {size} KiB in total. Unset some first.':
+    '一个应用最多可有 {count} 个配置变量，总计 {size} KiB。请先移除一些。',
+  'The key file {path} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.':
+    '密钥文件 {path} 缺失，但应用有用它加密的文件。请恢复属于此数据文件夹的密钥文件。',
+  "The server's disk is full. Free some space and try again.": '服务器磁盘已满。请释放空间后重试。',
+  "Apps share the console's origin, {base}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.":
+    '应用与控制台共用来源 {base}，且使用未加密的 HTTP。运维人员打开应用时，应用的脚本可以操作控制台。请使用 HTTPS，或设置 STREAMLIT_HOST_APPS_PORT 为应用分配单独的端口。',
+  'This page does not exist.': '此页面不存在。',
+  'Internal error; see the server log.': '内部错误，详见服务器日志。',
+  'This method is not supported.': '不支持此方法。',
+  'Picture not found.': '图片不存在。',
+  'open the app, and see its name, state and URL in lists': '打开应用，并在列表中查看其名称、状态和网址',
+  "see the app's deploys, process and previews": '查看应用的部署、进程和预览',
+  "read the app's output and build logs": '查看应用的输出和构建日志',
+  "read the app's files, clone it and compare releases": '查看应用的文件、克隆应用、比较版本',
+  'push, upload and edit files': '推送、上传和编辑文件',
+  'redeploy, roll back, cancel deploys, stop old releases, create and delete previews':
+    '重新部署、回滚、取消部署、停止旧版本、创建和删除预览',
+  'start, stop and restart the app, put it to sleep': '启动、停止、重启应用，使其休眠',
+  'read and change config vars and secrets': '查看和修改配置变量与机密',
+  'see and change where alerts about the app and its output are sent': '查看和修改应用的告警及输出发往何处',
+  "change the app's name, description, tags, branch and paths": '修改应用的名称、描述、标签、分支和路径',
+  'see and change who has which role in the app': '查看和修改谁在应用中拥有何种角色',
+  'delete the app': '删除应用',
+  'App down': '应用无法访问',
+  'App keeps crashing': '应用反复崩溃',
+  'Deploy failed': '部署失败',
+  'Memory nearly full': '内存即将用尽',
+  'Disk nearly full': '磁盘即将用尽',
+  'New exception': '新的异常',
+  'Slow wake': '唤醒缓慢',
+  'The app crashed {count} times within {span}.': '应用在 {span} 内崩溃了 {count} 次。',
+  'It answered with status {status}.': '对方返回状态码 {status}。',
+  'A visitor waited {span} for the app.': '一位访客等待应用 {span}。',
+  'The app does not serve.': '应用无法提供服务。',
+  'The token "{name}" {why}. Create a new one.': '令牌“{name}”已失效（{why}）。请创建新令牌。',
+};

@@ -125,6 +125,30 @@ describe('a message', () => {
   });
 });
 
+/** How the checks of forms begin their sentences: what follows is put together. */
+const COMPOSED = '"{field}" ';
+
+describe('the sentences that were made in English', () => {
+  it('are still made in the sources, with the same values', () => {
+    const code = sources
+      .filter(({ name }) => !name.startsWith('src/web/messages/'))
+      .map(({ text }) => text.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '{}').replace(/\\'/g, "'"))
+      .join('\n');
+    const gone = Object.keys(sentences).filter((sentence) => {
+      if (sentence.startsWith(COMPOSED)) return false;
+      // A reason is a clause in the source: without its capital and its full stop.
+      const [first = '', ...rest] = sentence.replace(/\.$/, '').replace(/\{\w+\}/g, '{}');
+      return ![first, first.toLowerCase()].some((letter) => code.includes(letter + rest.join('')));
+    });
+    expect(gone).toEqual([]);
+  });
+
+  it('have the same values in Chinese', () => {
+    for (const [sentence, text] of Object.entries(sentences))
+      expect(partsOf(text), sentence).toEqual(partsOf(sentence));
+  });
+});
+
 describe('a sentence that was made in English', () => {
   const words = new Words('zh-CN', zhCN, {
     'The app is going.': '应用正在删除。',
