@@ -3,7 +3,7 @@
 const HEIGHT = '44px';
 
 /** Draws the bar and moves the app below it. @param forget called when the visitor closes it */
-export function frame({ name, gallery, forget }) {
+export function frame({ name, gallery, words, forget }) {
   const host = document.createElement('div');
   host.id = 'streamlit-host-frame';
   const root = host.attachShadow({ mode: 'open' });
@@ -33,18 +33,21 @@ export function frame({ name, gallery, forget }) {
       @media print { nav { display: none; } }
     </style>
     <nav aria-label="streamlit-host">
-      <a><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M9.5 3.5 5 8l4.5 4.5"/></svg>All apps</a>
+      <a><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M9.5 3.5 5 8l4.5 4.5"/></svg></a>
       <span></span>
-      <button type="button" aria-label="Close this bar" title="Close this bar"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8M12 4l-8 8"/></svg></button>
+      <button type="button"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="m4 4 8 8M12 4l-8 8"/></svg></button>
     </nav>`;
-  root.querySelector('a').href = gallery;
+  const [back, close] = [root.querySelector('a'), root.querySelector('button')];
+  back.href = gallery;
+  back.append(words.allApps);
+  close.ariaLabel = close.title = words.closeBar;
   root.querySelector('span').textContent = name;
 
   // Streamlit positions itself by the window's corners. A root that contains its layout takes the place of the window.
   const room = document.createElement('style');
   room.textContent = `@media screen { #root { position: fixed; inset: ${HEIGHT} 0 0; contain: layout; } }`;
 
-  root.querySelector('button').addEventListener('click', () => {
+  close.addEventListener('click', () => {
     forget();
     host.remove();
     room.remove();

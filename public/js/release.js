@@ -7,6 +7,7 @@ const CHECK_MS = 20_000;
 const script = document.querySelector('script[data-gallery]');
 const app = script?.dataset.app ?? '';
 const mine = Number(script?.dataset.release);
+const words = JSON.parse(script?.dataset.words ?? '{}');
 if (script !== null) framed(script.dataset);
 let dismissed = mine;
 
@@ -38,7 +39,7 @@ function framed({ app, name, gallery }) {
       // Nothing was stored.
     }
   };
-  import('./frame.js').then(({ frame }) => frame({ name, gallery, forget }));
+  import('./frame.js').then(({ frame }) => frame({ name, gallery, words, forget }));
 }
 
 async function check() {
@@ -74,11 +75,15 @@ function show(live) {
         button.reload { background: #7fd3e0; border-color: #7fd3e0; color: #10292e; }
       }
     </style>
-    <section role="status" aria-label="New version">
-      <p>A new version is available.</p>
-      <button class="reload" type="button">Reload</button>
-      <button class="stay" type="button">Keep working</button>
+    <section role="status">
+      <p></p>
+      <button class="reload" type="button"></button>
+      <button class="stay" type="button"></button>
     </section>`;
+  root.querySelector('section').ariaLabel = words.newVersion;
+  root.querySelector('p').textContent = words.available;
+  root.querySelector('.reload').textContent = words.reload;
+  root.querySelector('.stay').textContent = words.stay;
   root.querySelector('.reload').addEventListener('click', () => location.reload());
   root.querySelector('.stay').addEventListener('click', () => {
     dismissed = live;

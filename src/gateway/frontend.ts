@@ -37,6 +37,8 @@ export interface PageBinding {
   module: string | undefined;
   /** The text of the script that binds what Streamlit does not (`public/js/stay.js`); it runs before all others. */
   stay: string;
+  /** What the module says, as JSON, in the language of the visitor. */
+  words: string;
 }
 
 /** The frontends of all environments; each is read once, and again where another Streamlit was installed in its place. */
@@ -114,7 +116,7 @@ export function bindPage(binding: PageBinding): string {
     ...(binding.module === undefined
       ? []
       : [
-          `<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/"></script>`,
+          `<script type="module" src="${binding.module}" data-app="${appPath}" data-release="${release}" data-name="${escapeHtml(name)}" data-gallery="${basePath}/" data-words="${escapeHtml(binding.words)}"></script>`,
         ]),
   ].join('\n');
   return frontend.html

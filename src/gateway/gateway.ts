@@ -163,7 +163,7 @@ export class Gateway {
     const live = routes.live(to.id);
     const state = this.#state(app);
     if (live?.backend.state !== 'ready' && !WORTH_WAITING.has(state)) return this.#unavailable(request, response, app);
-    const html = await pages.page(app, to.rest, live);
+    const html = await pages.page(app, to.rest, live, request.headers);
     if (html === undefined) {
       for (const [name, value] of Object.entries(framing)) response.setHeader(name, value);
       // A browser that is bound to a release would ask that one also for what the pages of the next one need.
@@ -179,6 +179,7 @@ export class Gateway {
       'content-type': 'text/html; charset=utf-8',
       'content-length': Buffer.byteLength(html),
       'cache-control': 'no-cache',
+      vary: 'accept-language, cookie',
       'x-content-type-options': 'nosniff',
       ...framing,
     });

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ask } from '../lib/ask.js';
 import { findRelease, type App } from '../domain/app/app.js';
 import { parseRoute, withoutBase } from '../domain/app/route.js';
@@ -24,6 +24,8 @@ export interface AppPagesOptions {
   module: string | undefined;
   /** The text of the script that keeps a tab with its release. */
   stay: string;
+  /** Returns what the module says, as JSON, in the language that a browser asks for. */
+  words: (headers: IncomingHttpHeaders) => Promise<string>;
 }
 
 /** Serves the pages of apps: bound to a release, and available before the process. */
@@ -37,15 +39,22 @@ export class AppPages {
   /**
    * Returns the HTML for a navigation.
    * @param target the process that new visitors get, where it serves
+   * @param headers of the request: the page is in the visitor's language
    * @returns undefined where the app itself must answer
    */
-  async page(app: App, rest: string, target: Target | undefined): Promise<string | undefined> {
+  async page(
+    app: App,
+    rest: string,
+    target: Target | undefined,
+    headers: IncomingHttpHeaders = {},
+  ): Promise<string | undefined> {
     const number = numberOf(app, target);
     const frontend = await this.frontend(app, number);
     if (frontend?.pins !== true || number === null) return undefined;
     if (rest !== '/' && !(await this.#isPage(app, rest, target, frontend))) return undefined;
     const { basePath, module, stay } = this.#options;
-    return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module, stay });
+    const words = await this.#options.words(headers);
+    return bindPage({ frontend, basePath, app: app.id, name: app.name, release: number, module, stay, words });
   }
 
   /** Returns whether new visitors' pages bind themselves to their release, each tab by itself. */

@@ -141,6 +141,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       basePath,
       module: `${basePath}${files.path('js/release.js')}`,
       stay: files.text('js/stay.js'),
+      words: async (headers) => JSON.stringify((await wordsOf(languageOf(headers))).of('visit.')),
     }),
     files: new StaticFiles(join(paths.cache, 'frontend')),
     basePath,

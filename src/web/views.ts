@@ -134,7 +134,7 @@ export class Views {
       slot: () => new Handlebars.SafeString('<span data-slot></span>'),
       concat: (...args: unknown[]) => args.slice(0, -1).join(''),
       // What the page's scripts say.
-      words: (options: Handlebars.HelperOptions) => JSON.stringify(siteIn(options).words.ofBrowser),
+      words: (options: Handlebars.HelperOptions) => JSON.stringify(siteIn(options).words.of('browser.')),
       languages: (options: Handlebars.HelperOptions) => {
         const { words, page } = siteIn(options);
         return languages.map((language) => ({

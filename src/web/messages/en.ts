@@ -1,6 +1,6 @@
 /**
  * Every sentence of the pages, in English. `{name}` stands for a value; of what has two forms, `{count}` decides. `<code>`,
- * `<strong>` and `<a>` may stand in sentences that only templates show. Keys that begin with "browser." are sent to scripts.
+ * `<strong>` and `<a>` may stand in sentences that only templates show. Keys that begin with "browser." or "visit." are sent to scripts.
  */
 export const en = {
   // Every page
@@ -808,5 +808,12 @@ export const en = {
   'apiDocs.openApi': 'OpenAPI 3.1',
   'apiDocs.body': 'Body',
   'apiDocs.responses': 'Responses',
+  // What is added to the pages of apps
+  'visit.newVersion': 'New version',
+  'visit.available': 'A new version is available.',
+  'visit.reload': 'Reload',
+  'visit.stay': 'Keep working',
+  'visit.allApps': 'All apps',
+  'visit.closeBar': 'Close this bar',
   // END
 } as const;

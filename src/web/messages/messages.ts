@@ -39,7 +39,6 @@ type Sentences = Readonly<Record<string, string>>;
 /** What a template passes for a value: text, or HTML of another helper. */
 type TemplateValue = string | number | Handlebars.SafeString | undefined;
 
-const BROWSER = 'browser.';
 const VALUES = /\{(\w+)\}/g;
 
 /** The messages of one language. */
@@ -84,10 +83,10 @@ export class Words {
     );
   }
 
-  /** The messages that the scripts of pages show: those whose keys begin with "browser.", without that. */
-  get ofBrowser(): Record<string, string | Plural> {
-    const found = Object.entries(this.#messages).filter(([key]) => key.startsWith(BROWSER));
-    return Object.fromEntries(found.map(([key, message]) => [key.slice(BROWSER.length), message]));
+  /** The messages of a group, for scripts: "browser." for those of our pages, "visit." for what is added to those of apps. */
+  of(group: 'browser.' | 'visit.'): Record<string, string | Plural> {
+    const found = Object.entries(this.#messages).filter(([key]) => key.startsWith(group));
+    return Object.fromEntries(found.map(([key, message]) => [key.slice(group.length), message]));
   }
 
   /** A sentence that was made in English, such as that of a refusal; unchanged where it has no translation. */

@@ -793,6 +793,13 @@ export const zhCN = {
   'apiDocs.openApi': 'OpenAPI 3.1',
   'apiDocs.body': '请求体',
   'apiDocs.responses': '响应',
+  // What is added to the pages of apps
+  'visit.newVersion': '新版本',
+  'visit.available': '有新版本可用。',
+  'visit.reload': '刷新',
+  'visit.stay': '继续使用',
+  'visit.allApps': '所有应用',
+  'visit.closeBar': '关闭此栏',
   // END
 } as const;
 

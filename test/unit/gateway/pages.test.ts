@@ -46,7 +46,12 @@ beforeEach(async () => {
     frontends: new Frontends(new FrontendKeys(`${data.paths.cache}/keys`)),
     basePath: '/base',
   };
-  pages = new AppPages({ ...options, module: '/base/static/release.js', stay: 'stay()' });
+  pages = new AppPages({
+    ...options,
+    module: '/base/static/release.js',
+    stay: 'stay()',
+    words: ({ 'accept-language': language }) => Promise.resolve(`{"in":"${language}"}`),
+  });
 });
 afterEach(async () => {
   server.close();
@@ -68,7 +73,8 @@ const request = (headers: Record<string, string>, method = 'GET'): IncomingMessa
   ({ method, headers }) as unknown as IncomingMessage;
 
 it("an app's page is bound to the release for new visitors, and its files have one URL for all apps", async () => {
-  const page = (await pages.page(shop, '/', target(2))) ?? '';
+  const page = (await pages.page(shop, '/', target(2), { 'accept-language': 'zh' })) ?? '';
+  expect(page).toContain('data-words="{&#34;in&#34;:&#34;zh&#34;}"');
   expect(page).toContain('app + "/~2"');
   expect(page).toMatch(/src="\/base\/_streamlit\/1\.64\.0-[0-9a-f]+\/static\/js\/index\.abc\.js"/);
   expect(page).toContain('data-name="A &#34;Shop&#34;"');

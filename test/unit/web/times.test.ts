@@ -11,7 +11,7 @@ afterEach(() => {
 async function shownOf(time: string, now: string, words = english): Promise<string> {
   const element = { dateTime: time, textContent: 'from the server', title: '' };
   vi.stubGlobal('navigator', { languages: ['en-US'] });
-  const metas: Record<string, string> = { now, words: JSON.stringify(words.ofBrowser) };
+  const metas: Record<string, string> = { now, words: JSON.stringify(words.of('browser.')) };
   vi.stubGlobal('document', {
     documentElement: { lang: words.language },
     querySelector(selector: string) {

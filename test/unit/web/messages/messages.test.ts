@@ -72,7 +72,10 @@ describe('the messages', () => {
     const inScripts = Array.from(
       scripts.flatMap(({ text }) => Array.from(text.matchAll(/\bword\('(\w+)'/g), ([, key = '']) => `browser.${key}`)),
     );
-    const used = new Set([...uses.map(({ key }) => key), ...inScripts]);
+    const inApps = scripts
+      .filter(({ name }) => /\/(?:frame|release)\.js$/.test(name))
+      .flatMap(({ text }) => Array.from(text.matchAll(/\bwords\.(\w+)/g), ([, key = '']) => `visit.${key}`));
+    const used = new Set([...uses.map(({ key }) => key), ...inScripts, ...inApps]);
     const unused = Object.keys(en).filter(
       (key) => !used.has(key) && !literal.has(key) && !groups.some((group) => key.startsWith(group)),
     );
