@@ -36,6 +36,7 @@ interface Sought {
 export function galleryRouter(deps: GalleryDeps): Router {
   const router = new Router();
   router.get('/', async (ctx) => {
+    const words = wordsIn(ctx);
     const links = linksOf(deps.publicBase(), deps.url);
     const sought: Sought = { tag: field(ctx, 'tag').toLowerCase(), q: field(ctx, 'q') };
     const shown = deps.apps
@@ -50,7 +51,6 @@ export function galleryRouter(deps: GalleryDeps): Router {
     );
     ctx.type = 'text/html; charset=utf-8';
     ctx.set('Cache-Control', 'no-cache');
-    const words = wordsIn(ctx);
     const all = words.t('count.apps', { count: shown.length });
     const model = {
       cards,
