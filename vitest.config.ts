@@ -10,6 +10,7 @@ const MEMORY = '/dev/shm';
  */
 const LONG = [
   'test/browser/streamlit-versions.test.ts',
+  'test/chaos/chaos.test.ts',
   'test/integration/older-version.test.ts',
   'test/integration/pip-forms.test.ts',
   'test/security/same-origin.test.ts',
