@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Happening } from '../domain/access/audit.js';
 import type { Release } from '../domain/app/release.js';
 import type { Entries, Switchboard } from '../gateway/switchboard.js';
@@ -23,6 +22,7 @@ import { openMetrics, type Measuring } from './metrics.js';
 import { configFile } from './config-file.js';
 import { otlpSinks } from './otlp.js';
 import type { Stop } from './stop.js';
+import { tellUses } from './telling.js';
 import { endsOf } from './watching.js';
 
 /** The public URLs, which are complete once the ports are known. */
@@ -61,9 +61,6 @@ export interface Heir {
   /** Follows a deploy. @returns the release as the deploy left it */
   attend(app: string, release: number, hear: (line: string) => void): Promise<Release>;
 }
-
-/** How often an heir is told what still goes through the life before, in ms. */
-const TELL_MS = 500;
 
 /** Everything that owns the data folder's apps and records, from the moment it takes them until it gives them away. */
 export class Life implements Heir {
@@ -170,19 +167,14 @@ export class Life implements Heir {
   passTo(heir: Heir): () => void {
     const { deploys, serving } = this.composed;
     this.doors.gateway.handOver((visitors) => heir.may(visitors));
-    let told: Record<string, RelayedUse> = serving.uses();
-    const tell = setInterval(() => {
-      const uses = serving.uses();
-      if (isDeepStrictEqual(uses, told)) return;
-      told = uses;
-      heir.use(this, uses);
-    }, TELL_MS).unref();
-    // Before anything else: an app with open pages must not seem unused.
-    heir.use(this, told);
+    const untold = tellUses(
+      () => serving.uses(),
+      (uses) => heir.use(this, uses),
+    );
     this.doors.auditLog.passTo((happening) => heir.note(happening));
     void deploys.attend(({ app, release }, hear) => heir.attend(app, release, hear));
     return () => {
-      clearInterval(tell);
+      untold();
       this.doors.audit.close();
     };
   }

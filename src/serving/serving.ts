@@ -255,7 +255,8 @@ export class Serving {
 
   /** Counts what somebody else still passes on, by the marks of the processes. @param from who */
   relay(from: object, uses: Readonly<Record<string, RelayedUse>>): void {
-    this.#relays.set(from, uses);
+    if (Object.keys(uses).length === 0) this.#relays.delete(from);
+    else this.#relays.set(from, uses);
     for (const { process, target } of this.#all()) {
       const all = [...this.#relays.values()].flatMap((one) => one[process.mark ?? ''] ?? []);
       target.relay(all.length === 0 ? undefined : all.reduce(together));
