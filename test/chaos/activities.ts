@@ -15,7 +15,7 @@ export function begin(world: World, activity: Activity, id: AppName): Doing {
   const app = world.app(id);
   const client = new Client(world, app);
   const done = PLAYS[activity](client).catch((error: unknown) => client.note(error));
-  return { done, unplug: () => client.unplug() };
+  return { done: done.then(() => undefined), unplug: () => client.unplug() };
 }
 
 /** Somebody who does something with an app, by git and by the API. */
@@ -43,24 +43,20 @@ class Client {
   }
 
   /** Pushes a new version. @param options of git push */
-  async push(change: Record<string, string> = {}, ...options: string[]): Promise<void> {
+  async push(change: Record<string, string> = {}, ...options: string[]): Promise<Sent> {
     const { world, app } = this;
     const { project } = app;
-    if (app.behind) {
-      const remote = world.host.remote(app.id);
-      const fetched = await project.git('fetch', '--quiet', remote, app.branch);
-      if (fetched.code === 0) await project.git('reset', '--quiet', '--hard', 'FETCH_HEAD');
-      app.behind = fetched.code !== 0;
-    }
     app.version += 1;
     const commit = await project.commit({ ...files(app.id, app.version), ...change }, `Version ${app.version}`);
-    const sent: Sent = { app: app.id, commit, told: undefined };
+    const sent: Sent = { app: app.id, commit, told: undefined, deleted: false };
     world.sent.push(sent);
-    this.#pushing = startPush(project, world.host, app.id, ...options, `HEAD:refs/heads/${app.branch}`);
+    // Whatever the console has committed meanwhile.
+    this.#pushing = startPush(project, world.host, app.id, ...options, `+HEAD:refs/heads/${app.branch}`);
     sent.told = await this.#pushing.done;
     // What is refused must not be in the way of the next version.
     if (sent.told.code !== 0 && change['app.py'] !== undefined)
       await project.git('reset', '--quiet', '--hard', 'HEAD~1');
+    return sent;
   }
 
   /** Asks the API, and reads the whole answer. */
@@ -83,12 +79,11 @@ class Client {
   /** A new version of the app's main file. */
   next(): string {
     this.app.version += 1;
-    this.app.behind = true;
     return files(this.app.id, this.app.version)['app.py'] ?? '';
   }
 }
 
-const PLAYS: Record<Activity, (client: Client) => Promise<void>> = {
+const PLAYS: Record<Activity, (client: Client) => Promise<unknown>> = {
   push: (client) => client.push(),
   build: (client) => client.push({}, '-o', 'fresh'),
   'failing-push': (client) => client.push({ 'app.py': 'raise SystemError("on purpose")\n' }),
@@ -97,12 +92,9 @@ const PLAYS: Record<Activity, (client: Client) => Promise<void>> = {
     await client.ask('PATCH', `/apps/${app.id}`, { previews_on: true });
     const { branch } = app;
     app.branch = 'feature';
-    try {
-      await client.push();
-    } finally {
-      app.branch = branch;
-    }
-    await client.world.app(app.id).project.git('push', client.world.host.remote(app.id), ':feature');
+    const sent = await client.push().finally(() => (app.branch = branch));
+    sent.deleted = true;
+    await app.project.git('push', client.world.host.remote(app.id), ':feature');
   },
   upload: (client) => {
     const form = new FormData();

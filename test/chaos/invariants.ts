@@ -194,12 +194,15 @@ const tidy: Check = async (world) => {
 /** Nobody was told anything that is not so. */
 const told: Check = async (world) => {
   const list = await records(world);
-  return world.sent.flatMap(({ app, commit, told: answer }) => {
+  return world.sent.flatMap(({ app, commit, told: answer, deleted }) => {
+    if (deleted) return [];
     const releases = list.flatMap((one) => (one.id === app || one.preview?.of === app ? one.releases : []));
     const release = releases.findLast((one) => one.commit === commit);
     const served = release !== undefined && hasServed(release);
     const reason = /remote rejected\].*\((.*)\)/.exec(answer?.output ?? '')?.[1];
-    if (answer?.code === 0 && !served) return [`${app}: a push was accepted and its release is ${release?.state}`];
+    // What is pushed to another branch than the deploy branch is only stored.
+    const isLive = answer?.code === 0 && answer.output.includes('is live');
+    if (isLive && !served) return [`${app}: a push was accepted and its release is ${release?.state}`];
     if (reason !== undefined && served && !/stopping|reloaded/.test(reason))
       return [`${app}: a push was rejected (${reason}) and its release is ${release.state}`];
     return reason?.includes('nternal error') === true ? [`${app}: a push was rejected: ${reason}`] : [];

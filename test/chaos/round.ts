@@ -22,19 +22,23 @@ export async function play(world: World, plan: Plan): Promise<string[]> {
   const done = Promise.all([doing.done, beside.done]);
   let fine = false;
   const whole = done.then(() => (fine = true));
-  await Promise.race([whole, sleep(plan.at * (world.usual.get(plan.activity) ?? UNKNOWN_MS))]);
-  const before = world.host;
-  const unaware = visitors.failed.length;
-  if (await fail(world, plan, doing)) await world.restart();
-  if (plan.fault === 'none') {
-    await whole;
-    world.usual.set(plan.activity, performance.now() - begun);
-  }
-  const log = (): string => (before === world.host ? before.output.slice(logged) : before.output + world.host.output);
-  const noticed = (): string[] =>
-    UNNOTICED.includes(plan.fault) ? visitors.failed : visitors.failed.slice(0, unaware);
   try {
-    return await check(world, { plan, done, isDone: () => fine, log, noticed });
+    await Promise.race([whole, sleep(plan.at * (world.usual.get(plan.activity) ?? UNKNOWN_MS))]);
+    const before = world.host;
+    const unaware = visitors.failed.length;
+    if (await fail(world, plan, doing)) await world.restart();
+    if (plan.fault === 'none') {
+      await whole;
+      world.usual.set(plan.activity, performance.now() - begun);
+    }
+    return await check(world, {
+      plan,
+      done,
+      isDone: () => fine,
+      log: () =>
+        before === world.host ? before.output.slice(logged) : before.output.slice(logged) + world.host.output,
+      noticed: () => (UNNOTICED.includes(plan.fault) ? visitors.failed : visitors.failed.slice(0, unaware)),
+    });
   } finally {
     await visitors.leave();
   }

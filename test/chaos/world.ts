@@ -28,6 +28,8 @@ export interface Sent {
   commit: string;
   /** Undefined while it waits. */
   told: { code: number; output: string } | undefined;
+  /** True where the branch was deleted afterwards, and its preview with it. */
+  deleted: boolean;
 }
 
 /** An app of a run, with its pusher's repository and a page that stays open. */
@@ -37,8 +39,6 @@ export interface ChaosApp {
   branch: string;
   /** Counts what was pushed, so that each version shows another text. */
   version: number;
-  /** True where the server has commits that the pusher has not. */
-  behind: boolean;
   wanted: 'running' | 'stopped' | 'gone';
   page: Page | undefined;
 }
@@ -92,7 +92,6 @@ export class World {
         project,
         branch: 'main',
         version: 0,
-        behind: false,
         wanted: 'running',
         page: undefined,
       };
@@ -113,18 +112,20 @@ export class World {
     this.host = await startHost({ data: this.data, env: SETTINGS });
   }
 
-  /** Asks again for what a fault has kept from being asked for. */
+  /** Asks again for what a fault has kept from being asked for: that all apps run, and were pushed. */
   async keepWanted(): Promise<void> {
     for (const app of this.apps.values()) {
+      app.wanted = 'running';
       const { status } = await this.host.api(`/apps/${app.id}`);
-      if (app.wanted === 'running' && status === 200) await this.host.api(`/apps/${app.id}/start`, { method: 'POST' });
-      // What was deleted, or never came, is pushed again.
-      if (status === 404 || (await this.host.app(app.id)).release === null) {
-        app.wanted = 'running';
-        app.version += 1;
-        await app.project.commit(files(app.id, app.version), `Version ${app.version}`);
-        await pushLive(app.project, this.host, app.id, `HEAD:refs/heads/${app.branch}`);
+      const known = status === 404 ? {} : await this.host.app(app.id);
+      if (typeof known.deploy_branch === 'string') app.branch = known.deploy_branch;
+      if (typeof known.release === 'number') {
+        await this.host.api(`/apps/${app.id}/start`, { method: 'POST' });
+        continue;
       }
+      app.version += 1;
+      await app.project.commit(files(app.id, app.version), `Version ${app.version}`);
+      await pushLive(app.project, this.host, app.id, `+HEAD:refs/heads/${app.branch}`);
     }
   }
 
