@@ -5,6 +5,7 @@ import { demandRepository, newApp } from '../domain/app/app.js';
 import { changeLayout, type LayoutChange } from '../domain/project/layout.js';
 import { Turns } from '../lib/turns.js';
 import { Refusal } from '../errors.js';
+import { removeQuarantines } from '../store/leftovers.js';
 import { LfsObjects } from '../store/lfs-objects.js';
 import { Repository } from '../store/repository.js';
 import type { Room } from '../store/room.js';
@@ -76,7 +77,16 @@ export class PushedApps {
     this.#pushes.delete(id);
     this.#holds.get(id)?.();
     this.#holds.delete(id);
-    await this.#turns.take(id, () => this.#keepOrRemove(id, follows));
+    await this.#turns.take(id, async () => {
+      await this.#clear(id);
+      await this.#keepOrRemove(id, follows);
+    });
+  }
+
+  /** Deletes what a push has left whose git was killed. The next one waits for its turn meanwhile. */
+  async #clear(id: string): Promise<void> {
+    if (this.#pushes.has(id)) return;
+    await removeQuarantines(this.#options.paths.repository(id)).catch(() => undefined); // The end of the next push tries again.
   }
 
   /** Removes the apps for which Git LFS has stored files more than a day ago, and whose push never came. */

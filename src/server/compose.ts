@@ -59,7 +59,7 @@ import { openBuilds } from './builds.js';
 import { buildCage, openCage, pictureCage } from './cage.js';
 import { forgetCopied } from './copied.js';
 import { openConfig } from './config.js';
-import { buildMark } from './data-folder.js';
+import { buildMark, gitMark } from './data-folder.js';
 import { openInPlace } from './in-place.js';
 import type { Later } from './later.js';
 import { openProcesses } from './processes.js';
@@ -153,8 +153,9 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   const running = await openRuntime({ config, paths, mark, ports, cage, launcher, store, logger });
   const { runtime } = running;
   await forgetCopied({ store, runtime });
-  // Processes of an earlier server that are not recorded, and its builds, no longer belong to anything.
-  await runtime.sweep(new Set(store.list().flatMap((app) => app.processes.map((one) => one.mark))), store.leftAlone);
+  // Processes of an earlier server that are not recorded no longer belong to anything; its pushes go on where it still runs.
+  const marks = store.list().flatMap((app) => app.processes.map((one) => one.mark));
+  await runtime.sweep(new Set([...marks, gitMark(mark)]), store.leftAlone);
 
   const { vault, appConfigs, effective, processConfig, masks } = await openConfig({ store, paths, later, logger });
   const path = [dirname(process.execPath), config.path].join(delimiter);

@@ -7,6 +7,7 @@ import { sweepDrafts } from '../lib/replace-file.js';
 import { endMarked } from '../runtime/process/marked.js';
 import { ownIdentity } from '../runtime/process/proc.js';
 import { claimData, keepLock, readServerRecord, writeServerRecord } from '../store/lock.js';
+import { leftoversIn, removeLeftover } from '../store/leftovers.js';
 import type { Later } from './later.js';
 import type { Paths } from '../store/paths.js';
 
@@ -40,12 +41,14 @@ export async function takeData(
   return { mark, lock };
 }
 
-/** Only once the folder is taken: another server's work in progress may lie there. Builds of one that was killed still write to it. */
+/** Only once the folder is taken: another server's work in progress may lie there. Builds and git of one that was killed still write to it. */
 async function clear(paths: Paths, mark: string, later: Pick<Later, 'attempt'>): Promise<void> {
-  const build = buildMark(mark);
-  await endMarked(build, { has: (one) => one !== build });
+  const isOurs = isWork(mark);
+  await endMarked(`${mark}/`, { has: (one) => !isOurs(one) });
   // By name: what comes from now on is ours.
   const names = await readdir(paths.tmp).catch(() => []);
+  const apps = await readdir(paths.apps).catch(() => []);
+  const left = await Promise.all(apps.map((id) => leftoversIn(paths.repository(id))));
   await later.attempt('clear unfinished work', async () => {
     for (const name of names) await rm(join(paths.tmp, name), { recursive: true, force: true, maxRetries: 5 });
     const kept = [paths.data, paths.run, paths.alerts, paths.audit, paths.metrics, paths.metricErrors];
@@ -53,6 +56,7 @@ async function clear(paths: Paths, mark: string, later: Pick<Later, 'attempt'>):
     for (const name of await readdir(paths.run))
       if (/^[hr]\d+(\.sock)?$/.test(name)) await rm(join(paths.run, name), { force: true });
     await rm(paths.drafts, { recursive: true, force: true });
+    for (const path of left.flat()) await removeLeftover(path);
     // Where earlier versions kept downloads, which builds in a cage cannot reach.
     for (const name of ['uv', 'pip']) await rm(join(paths.cache, name), { recursive: true, force: true });
   });
@@ -61,6 +65,18 @@ async function clear(paths: Paths, mark: string, later: Pick<Later, 'attempt'>):
 /** What all builds of a server carry. */
 export function buildMark(mark: string): string {
   return `${mark}/build`;
+}
+
+/** What git carries while it serves a client. */
+export function gitMark(mark: string): string {
+  return `${mark}/git`;
+}
+
+/** Returns what tells the marks of builds and of git from those of apps, also of an app with the name `build`. */
+function isWork(mark: string): (one: string) => boolean {
+  const [build, git] = [buildMark(mark), gitMark(mark)];
+  return (one) =>
+    one === build || one === git || (one.startsWith(`${build}/`) && !one.slice(build.length + 1).includes('/'));
 }
 
 async function prepare(paths: Paths, later: Pick<Later, 'attempt'>): Promise<void> {

@@ -27,6 +27,8 @@ import { Pushes } from '../git/pushes.js';
 import type { Claims } from '../lib/claims.js';
 import type { Logger } from '../logger.js';
 import { checksOf, runChecks } from './checks.js';
+import { gitMark } from './data-folder.js';
+import { MARK } from '../runtime/process/marked.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
@@ -68,6 +70,8 @@ export interface DoorsOptions {
   paths: Paths;
   /** The folder of the program itself. */
   root: string;
+  /** Begins the marks of our child processes. */
+  mark: string;
   composed: Composed;
   measuring: Pick<Measuring, 'metrics' | 'errors'>;
   alerts: Alerts;
@@ -301,7 +305,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 function openGit(
-  { paths, root, composed, changes, publicBase, logger }: DoorsOptions,
+  { paths, root, mark, composed, changes, publicBase, logger }: DoorsOptions,
   access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'rights' | 'audit'> & {
     visitor: (request: IncomingMessage) => Visitor;
   },
@@ -347,7 +351,7 @@ function openGit(
       end: pushed.end.bind(pushed),
     },
     pushes,
-    env: composed.git.env,
+    env: { ...composed.git.env, [MARK]: gitMark(mark) },
     hooks: join(root, 'hooks'),
     hookSocket: paths.hookSocket,
     maxPush: MAX_PUSH,

@@ -71,9 +71,12 @@ async function broken(world: World, checks: readonly Check[]): Promise<string[]>
 /** The records on disk. */
 async function records(world: World): Promise<App[]> {
   const folder = join(world.data, 'apps');
-  const read = async (id: string): Promise<App> =>
-    appSchema.parse(JSON.parse(await readFile(join(folder, id, 'meta.json'), 'utf8')));
-  return Promise.all((await readdir(folder)).map(read));
+  const read = async (id: string): Promise<App[]> => {
+    const text = await readFile(join(folder, id, 'meta.json'), 'utf8').catch(() => undefined);
+    // It is being deleted; what is left of it is found below.
+    return text === undefined ? [] : [appSchema.parse(JSON.parse(text))];
+  };
+  return (await Promise.all((await readdir(folder)).map(read))).flat();
 }
 
 /** No deploy is pending, and each that failed says why. */
@@ -177,6 +180,8 @@ const tidy: Check = async (world) => {
     const all = await readdir(repository, { recursive: true }).catch(() => []);
     left.push(...all.filter((name) => /\.lock$|incoming-|tmp_/.test(name)).map((name) => `${id}/repo.git/${name}`));
   }
+  for (const id of await names(join(world.data, 'apps')))
+    if (!list.some((app) => app.id === id)) left.push(`apps/${id}`);
   const sockets = await names(join(world.data, 'run/app'));
   const groups = await names(`/sys/fs/cgroup/memory/streamlit-host-${world.mark}`);
   const own = groups.filter((name) => !name.includes('.') && !['tasks', 'notify_on_release'].includes(name));

@@ -29,6 +29,7 @@ async function look(pid: number, data: string, mark: string, server: number): Pr
     read('stat'),
   ]);
   const [state = '', parent = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (stat === '') return undefined; // It ended meanwhile.
   const own = new RegExp(`STREAMLIT_HOST_CHILD=${mark}/([^\\0]*)`).exec(environment)?.[1];
   const zombie = state === 'Z' && Number(parent) === server;
   if (own === undefined && !zombie && ![command, cwd].some((text) => text.includes(data))) return undefined;

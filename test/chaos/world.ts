@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, realpath } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -76,7 +76,10 @@ export class World {
   static async create(): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'chaos-'));
     const disk = await Disk.mount(folder);
-    endWithFile(() => disk?.unmount());
+    endWithFile(async () => {
+      await disk?.unmount();
+      await rm(folder, { recursive: true, force: true });
+    });
     const data = join(folder, 'data');
     await lend(data);
     const host = await startHost({ data, env: SETTINGS });

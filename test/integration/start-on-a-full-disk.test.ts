@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, realpath, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,28 +115,31 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
   );
 });
 
-it('a server that was killed during an install starts, although the install is still writing', async () => {
-  const folder = await scratch('killed-install-');
-  await mkdir(join(folder, 'tmp'), { recursive: true });
-  const mark = createHash('sha256')
-    .update(await realpath(folder))
-    .digest('hex')
-    .slice(0, 16);
-  const script = `
+it.each(['build', `build/${randomUUID()}`, 'git'])(
+  'a server that was killed while something of it (%s) still writes ends that, and starts',
+  async (kind) => {
+    const folder = await scratch('killed-install-');
+    await mkdir(join(folder, 'tmp'), { recursive: true });
+    const mark = createHash('sha256')
+      .update(await realpath(folder))
+      .digest('hex')
+      .slice(0, 16);
+    const script = `
 import os, sys, itertools
 for n in itertools.count():
     os.makedirs(f"{sys.argv[1]}/environment-x/{n % 50}", exist_ok=True)
     open(f"{sys.argv[1]}/environment-x/{n % 50}/{n}", "w").close()
     if n == 2000: print("busy", flush=True)
 `;
-  const install = spawn('python3', ['-c', script, join(folder, 'tmp')], {
-    env: { PATH: process.env.PATH ?? '', STREAMLIT_HOST_CHILD: `${mark}/build` },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  endWithFile(() => void install.kill('SIGKILL'));
-  await new Promise((resolve) => install.stdout.once('data', resolve));
-  const host = await startHost({ data: folder });
-  expect(install.signalCode).toBe('SIGKILL');
-  expect(await readdir(join(folder, 'tmp'))).toEqual([]);
-  expect((await fetch(`${host.url}/healthz`)).status).toBe(200);
-});
+    const install = spawn('python3', ['-c', script, join(folder, 'tmp')], {
+      env: { PATH: process.env.PATH ?? '', STREAMLIT_HOST_CHILD: `${mark}/${kind}` },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    endWithFile(() => void install.kill('SIGKILL'));
+    await new Promise((resolve) => install.stdout.once('data', resolve));
+    const host = await startHost({ data: folder });
+    expect(install.signalCode).toBe('SIGKILL');
+    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    expect((await fetch(`${host.url}/healthz`)).status).toBe(200);
+  },
+);

@@ -2,11 +2,13 @@ import type { Principal } from '../../../src/domain/access/principal.js';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PushedApps, type PushedAppsOptions } from '../../../src/apps/pushed-apps.js';
 import { Inspector } from '../../../src/deploys/inspect.js';
 import type { App } from '../../../src/domain/app/app.js';
+import { writeFiles } from '../../helpers/files.js';
 import { releaseOf } from '../../helpers/release.js';
 import { TestData } from '../../helpers/data.js';
 import { direct } from '../../helpers/reader.js';
@@ -67,6 +69,22 @@ it('a push that starts before the previous one is cleaned up keeps the app', asy
   go();
   await Promise.all([first, ...after]);
   expect([ids(), made]).toEqual([['shop'], 1]);
+});
+
+it('what a push has left whose git was killed goes with the last push, and not while one is received', async () => {
+  await data.app('shop', { lastRelease: 1 });
+  const { path } = await data.repository('shop');
+  const quarantine = join(path, 'objects/tmp_objdir-incoming-x');
+  const keep = (): Promise<void> => writeFiles(quarantine, { 'pack/pack-1.pack': '' });
+  await Promise.all([keep(), pushed.begin('shop', ADA), pushed.begin('shop', ADA)]);
+  await pushed.end('shop');
+  expect(existsSync(quarantine)).toBe(true);
+  const last = pushed.end('shop');
+  const next = pushed.begin('shop', ADA).then(keep);
+  await Promise.all([last, next]);
+  expect(existsSync(quarantine)).toBe(true);
+  await pushed.end('shop');
+  expect(existsSync(quarantine)).toBe(false);
 });
 
 it('an app created by a push is kept once it has a branch', async () => {

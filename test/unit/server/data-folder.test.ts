@@ -28,6 +28,24 @@ it('a data folder is created for its owner only', async () => {
   expect(await readServerRecord(paths.server)).toMatchObject({ pid: process.pid, url: '' });
 });
 
+it('what a killed git has left in repositories is deleted, also where that has to wait for a disk that can be written', async () => {
+  const lock = 'apps/shop/repo.git/refs/heads/main.lock';
+  await writeFiles(paths.data, { [lock]: '', 'apps/shop/repo.git/refs/heads/main': '' });
+  let clear: (() => Promise<unknown>) | undefined;
+  const postpone: Pick<Later, 'attempt'> = {
+    attempt: async (what, work) => {
+      if (what === 'clear unfinished work') clear = work;
+      else await work();
+    },
+  };
+  await takeData(paths, postpone);
+  // A push that came meanwhile.
+  await writeFiles(paths.data, { 'apps/shop/repo.git/objects/tmp_objdir-incoming-x/a': '' });
+  await clear?.();
+  expect(await readdir(join(paths.data, 'apps/shop/repo.git/refs/heads'))).toEqual(['main']);
+  expect(await readdir(join(paths.data, 'apps/shop/repo.git/objects'))).toEqual(['tmp_objdir-incoming-x']);
+});
+
 it('an open data folder is made private, and leftovers of an earlier server are deleted', async () => {
   const draft = 'server.json.0123456789ab.draft';
   await mkdir(paths.data, { recursive: true });
