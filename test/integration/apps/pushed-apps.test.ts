@@ -71,7 +71,7 @@ it('a push that starts before the previous one is cleaned up keeps the app', asy
   expect([ids(), made]).toEqual([['shop'], 1]);
 });
 
-it('what a push has left whose git was killed goes with the last push, and not while one is received', async () => {
+it('objects of a push whose git was killed are deleted with the last push, but not while one is received', async () => {
   await data.app('shop', { lastRelease: 1 });
   const { path } = await data.repository('shop');
   const quarantine = join(path, 'objects/tmp_objdir-incoming-x');

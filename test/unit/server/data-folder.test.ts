@@ -28,7 +28,7 @@ it('a data folder is created for its owner only', async () => {
   expect(await readServerRecord(paths.server)).toMatchObject({ pid: process.pid, url: '' });
 });
 
-it('what a killed git has left in repositories is deleted, also where that has to wait for a disk that can be written', async () => {
+it('locks and received objects of a killed git are deleted, also after a wait for a writable disk', async () => {
   const lock = 'apps/shop/repo.git/refs/heads/main.lock';
   await writeFiles(paths.data, { [lock]: '', 'apps/shop/repo.git/refs/heads/main': '' });
   let clear: (() => Promise<unknown>) | undefined;
