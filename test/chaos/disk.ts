@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { StatsFs } from 'node:fs';
 import { mkdir, statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
@@ -31,15 +32,12 @@ export class Disk {
 
   /** Leaves it no room. */
   async fill(): Promise<void> {
-    const { blocks, bfree, bsize } = await statfs(this.folder);
-    // What was written meanwhile makes it too small, and the kernel refuses.
-    await this.#attempt(() => this.#remount(`size=${(blocks - bfree) * bsize + LEFT.bytes}`));
+    await this.#attempt(({ blocks, bfree, bsize }) => `size=${(blocks - bfree) * bsize + LEFT.bytes}`);
   }
 
   /** Leaves it no room for another file. */
   async takeInodes(): Promise<void> {
-    const { files, ffree } = await statfs(this.folder);
-    await this.#attempt(() => this.#remount(`nr_inodes=${files - ffree + LEFT.inodes}`));
+    await this.#attempt(({ files, ffree }) => `nr_inodes=${files - ffree + LEFT.inodes}`);
   }
 
   /** Makes a folder of it read-only for whoever opens a file in it from now on. */
@@ -65,12 +63,13 @@ export class Disk {
     return run('mount', ['-o', `remount,${options}`, this.folder]);
   }
 
-  async #attempt(work: () => Promise<unknown>): Promise<void> {
+  /** Makes it just as large as what is on it. What was written meanwhile makes it too small, and the kernel refuses. */
+  async #attempt(options: (used: StatsFs) => string): Promise<void> {
     for (let tries = 0; ; tries += 1) {
       try {
-        return void (await work());
+        return void (await this.#remount(options(await statfs(this.folder))));
       } catch (error) {
-        if (tries === 20) throw error;
+        if (tries === 100) throw error;
       }
     }
   }
