@@ -17,10 +17,17 @@ const ENTRIES = ['main', 'cli/main', 'deploys/reader-worker', 'errors'];
 const [folder = 'dist', ...modules] = process.argv.slice(2);
 const names = modules.length > 0 ? modules : ENTRIES;
 
+/** Its ES modules, of which a bundler takes what is used: its CommonJS brings drivers of three more databases along. */
+const BULLMQ = join(process.cwd(), 'node_modules/bullmq/dist/esm/index.js');
+
 const bundle = await rolldown({
   input: Object.fromEntries(names.map((name) => [name, join('src', `${name}.ts`)])),
   platform: 'node',
   external: OPTIONAL,
+  preserveEntrySignatures: 'allow-extension',
+  // One of four copies in two versions: types only ever are added.
+  resolve: { alias: { bullmq: BULLMQ, 'mime-db': join(process.cwd(), 'node_modules/mime-db') } },
+  treeshake: { moduleSideEffects: [{ test: /node_modules\/bullmq\//, sideEffects: false }] },
   plugins: [jsoncParser()],
   // Libraries of CommonJS have their own reasons.
   checks: { eval: false },
@@ -34,7 +41,10 @@ const { output } = await bundle.write({
   // Without a hash: a server goes on finding what it loads later when the program has been built again under it.
   chunkFileNames: 'parts/[name].js',
   // One file for each library: V8 and the allocator keep a multiple of what the largest file took to be read.
-  codeSplitting: { groups: [{ name: libraryOf, debugName: 'libraries', test: /node_modules/ }] },
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: [{ name: libraryOf, debugName: 'libraries', test: /node_modules/ }],
+  },
   // Which a module has not, and the libraries that were made for CommonJS ask for.
   banner: 'const __filename = import.meta.filename, __dirname = import.meta.dirname;',
 });

@@ -2,7 +2,7 @@
 import { main, setUp } from './lib/setup.js';
 
 await main(async () => {
-  await setUp();
+  await setUp({ built: async () => (await import('../dist/main.js')).load() });
   const server = await import('../dist/main.js');
   await server.main();
 });

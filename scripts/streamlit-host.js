@@ -30,12 +30,13 @@ if (process.exitCode === undefined) {
   await run(process.argv, {
     root: existsSync(join(checkout, 'src')) ? checkout : homeOf(process.env),
     command: [process.execPath, fileURLToPath(import.meta.url)],
-    async prepare({ env, say }) {
+    async prepare({ env, say, load }) {
       const [{ setUp, SetupError }, { Refusal }] = await Promise.all([
         import('./lib/setup.js'),
         import('../dist/errors.js'),
       ]);
-      await setUp({ env, say }).catch((error) => {
+      const built = load ? async () => (await import('../dist/main.js')).load() : undefined;
+      await setUp({ env, say, built }).catch((error) => {
         throw error instanceof SetupError ? new Refusal('unavailable', 'set-up-failed', error.message) : error;
       });
     },

@@ -17,6 +17,7 @@ export function setUp(options?: {
   env?: Env;
   say?: Say;
   tools?: boolean;
+  built?: () => Promise<unknown>;
 }): Promise<{ uv: string | undefined; redis: string | undefined }>;
 export function ensurePackages(options: { root: string; env: Env; say: Say }): Promise<boolean>;
 export function ensureBuild(options: { root: string; env: Env; say: Say }): Promise<boolean>;

@@ -22,18 +22,24 @@ export function dataFolder(env, cwd = process.cwd()) {
 
 /**
  * Everything from a fresh clone to a server that can start. What is there already is not made again.
- * @param {{ data?: string, env?: import('./command.js').Env, say?: (line: string) => void, tools?: boolean }} [options]
- *   tools = uv and Redis too (default)
+ * @param {{ data?: string, env?: import('./command.js').Env, say?: (line: string) => void, tools?: boolean,
+ *   built?: () => Promise<unknown> }} [options]
+ *   tools = uv and Redis too (default); built = called as soon as there is a dist, beside what else is done
  * @returns {Promise<{ uv: string | undefined, redis: string | undefined }>}
  * @throws SetupError
  */
-export async function setUp({ env = process.env, data = dataFolder(env), say = tell, tools = true } = {}) {
+export async function setUp(options = {}) {
+  const { env = process.env, data = dataFolder(env), say = tell, tools = true, built } = options;
+  // Whatever it fails with, the start meets again; a reason that comes first is a better one.
+  const begin = async () => void (await built?.().catch(() => undefined));
+  const begun = PACKAGED ? begin() : undefined;
   await checkVersions(env);
   const ending = new AbortController();
   const build = async () => {
-    if (PACKAGED) return;
+    if (PACKAGED) return begun;
     await ensurePackages({ root: ROOT, env, say });
     await ensureBuild({ root: ROOT, env, say });
+    return begin();
   };
   // The build and the downloads do not wait for each other, and none goes on when another has failed.
   const parts = [build(), ...(tools ? [provideTools({ env, data, say, signal: ending.signal })] : [])];

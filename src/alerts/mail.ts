@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { bodyOf } from './formats.js';
 import type { Message } from './message.js';
 import { Unreached } from '../lib/reach.js';
@@ -15,6 +14,7 @@ export interface MailSettings {
 
 /** Sends a message to an email address. @throws Unreached */
 export async function mail({ url, from }: MailSettings, to: string, message: Message): Promise<void> {
+  const { createTransport } = await import('nodemailer');
   const transport = createTransport({
     url,
     connectionTimeout: LIMIT_MS,

@@ -26,8 +26,8 @@ export interface Context {
 export interface Launcher {
   /** The folder whose `data` is the default data folder: a checkout, or a folder in the person's home. */
   root: string;
-  /** Runs set-up if necessary, as in a fresh clone. */
-  prepare(options: { env: NodeJS.ProcessEnv; say: (line: string) => void }): Promise<void>;
+  /** Runs set-up if necessary, as in a fresh clone. @param options.load true to load the server meanwhile */
+  prepare(options: { env: NodeJS.ProcessEnv; say: (line: string) => void; load?: boolean }): Promise<void>;
   /**
    * Runs the server in this process until it stops; it reads its settings from the process environment.
    * @param options.successor true to replace the server that started this process

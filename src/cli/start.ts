@@ -40,7 +40,7 @@ export async function startServer(cli: Context, options: StartOptions): Promise<
 
   const env = { ...cli.env, STREAMLIT_HOST_DATA: data, ...foldersOf(cli) };
   if (options.detach !== true) {
-    await launcher.prepare({ env, say: (line) => cli.out.print(line) });
+    await launcher.prepare({ env, say: (line) => cli.out.print(line), load: true });
     // The server reads its settings from the process environment, and from nowhere else.
     process.env.STREAMLIT_HOST_DATA = data;
     await launcher.serve({ successor, detached });

@@ -14,7 +14,6 @@ import { shortenTracebacks } from '../domain/streamlit/traceback.js';
 import { messageOf, Refusal } from '../errors.js';
 import { tail } from '../logs/tail.js';
 import type { AppProcess } from '../runtime/app-process.js';
-import { runPages } from './run-pages.js';
 import { readTopFile } from '../store/folder.js';
 import type { Paths } from '../store/paths.js';
 import type { DeployLog } from './log.js';
@@ -82,6 +81,7 @@ async function checkPages(
 ): Promise<void> {
   const begun = Date.now();
   const path = process.spec.healthPath.replace(/\/_stcore\/health$/, '');
+  const { runPages } = await import('./run-pages.js');
   const runs = await runPages({ address: process.address, path, limitMs: limitS * 1_000, signal }).catch(
     (error: unknown) => {
       signal.throwIfAborted();

@@ -15,10 +15,10 @@ import {
   parseTree,
   pythonOf,
   settingsToRead,
-  TREE_LIMITS,
   type Inspection,
   type TreeEntry,
 } from '../domain/project/tree.js';
+import { TREE_LIMITS } from '../domain/project/tree-limits.js';
 import { optionsIn, type AppOptions } from '../domain/streamlit/options.js';
 import { checkSecrets } from '../domain/config/secrets.js';
 import { chooseDependencies, type Dependencies } from '../domain/python/dependencies.js';

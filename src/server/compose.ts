@@ -338,8 +338,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     },
     url,
     async begin() {
-      // In parallel: a push that arrives at once waits for it.
-      void reader.begin();
       await reconcile({ store, paths, git, deploys, serving, logger });
       await inPlace.begin();
       chores.own(tidy());

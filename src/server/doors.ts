@@ -9,7 +9,7 @@ import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { looksLikeToken } from '../domain/access/tokens.js';
 import { sharePass } from '../domain/access/pass.js';
 import { TrustedProxies, type Visitor } from '../domain/access/visitor.js';
-import { TREE_LIMITS } from '../domain/project/tree.js';
+import { TREE_LIMITS } from '../domain/project/tree-limits.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
 import { createEntry, type Entry, type EntryOptions } from '../gateway/entry.js';

@@ -6,6 +6,7 @@ import { close, listen } from '../gateway/listener.js';
 import { acceptRelayed } from '../gateway/relay.js';
 import { Switchboard } from '../gateway/switchboard.js';
 import { Claims } from '../lib/claims.js';
+import { collectGarbage } from '../lib/garbage.js';
 import { protectServer } from '../lib/priority.js';
 import { programFolder } from '../lib/program-folder.js';
 import type { Logger } from '../logger.js';
@@ -29,6 +30,9 @@ import { Stop } from './stop.js';
 function onPort(base: string, port: number): string {
   return new URL(base).port === '0' ? withPort(base, port) : base;
 }
+
+/** How long (ms) after a start the memory is freed that only the start needed. */
+const SETTLED_MS = 10_000;
 
 /** How the server ended: it was stopped, or another one has taken over. */
 export type Ended = { by: 'stop' } | { by: 'reload'; record: string; asked: AbortSignal };
@@ -156,6 +160,8 @@ export async function serve(
     );
   }
 
+  const settled = setTimeout(collectGarbage, SETTLED_MS).unref();
+
   if (config.unsafeOrigin) logger.warn(unsafeOrigin(bases.platform));
 
   const servers = [server, ...(appsServer === undefined ? [] : [appsServer])];
@@ -165,6 +171,7 @@ export async function serve(
   });
   const successor = await Promise.race([reload.succeeded, stopped.then(() => undefined)]);
   const last = lives.at(-1) ?? life;
+  clearTimeout(settled);
   if (successor !== undefined) {
     const limitMs = config.drain.limitMs;
     await later.close();

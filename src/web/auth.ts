@@ -1,4 +1,3 @@
-import { bodyParser } from '@koa/bodyparser';
 import type { Context, Middleware } from 'koa';
 import type { Audit } from '../host/audit.js';
 import type { People } from '../host/people.js';
@@ -9,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionOwner, Sessions } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
 import { demandLoginForm, demandToken, tokenSent } from './csrf.js';
+import { late } from './late.js';
 import { isApi } from './problem.js';
 import { cookies, sessionsIn, setCookie, type Base } from './session-cookie.js';
 import { parseUrl } from '../lib/parse-url.js';
@@ -106,8 +106,10 @@ const FORM_LIMIT = '16mb';
  * It also parses forms (not those with files), since a form carries its CSRF token in itself.
  */
 export function guardConsole(access: Access, base: () => Base): Middleware {
-  const parse = bodyParser({ enableTypes: ['form', 'json'], formLimit: FORM_LIMIT, jsonLimit: FORM_LIMIT });
-  const parseLogin = bodyParser({ enableTypes: ['form'], formLimit: '16kb' });
+  const parser = (options: { enableTypes: ('form' | 'json')[]; formLimit: string; jsonLimit?: string }): Middleware =>
+    late(async () => (await import('@koa/bodyparser')).bodyParser(options));
+  const parse = parser({ enableTypes: ['form', 'json'], formLimit: FORM_LIMIT, jsonLimit: FORM_LIMIT });
+  const parseLogin = parser({ enableTypes: ['form'], formLimit: '16kb' });
   return async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     if (!isSafe(ctx) && !isSameOrigin(ctx, base())) throw foreign();

@@ -49,8 +49,8 @@ const HELPERS = [
 ] as const;
 
 /**
- * Renders the pages. All templates are read and parsed at construction, so a mistake in one stops the server at its
- * start, not a visitor on their way. Strict: a value that a template names and the model lacks is an error.
+ * Renders the pages. All templates are read at construction, so a newer version on disk changes nothing, and each is parsed when
+ * it is first shown. Strict: a value that a template names and the model lacks is an error.
  */
 export class Views {
   readonly #handlebars = Handlebars.create();
@@ -59,11 +59,10 @@ export class Views {
   constructor(options: ViewsOptions) {
     this.#registerHelpers(options.files);
     for (const [name, source] of readTemplates(options.templates)) {
-      const program: unknown = this.#handlebars.parse(source);
       if (name.startsWith('partials/')) {
-        this.#handlebars.registerPartial(name.slice('partials/'.length), this.#compile(program));
+        this.#handlebars.registerPartial(name.slice('partials/'.length), this.#compile(source));
       } else {
-        this.#pages.set(name, this.#compile(program));
+        this.#pages.set(name, this.#compile(source));
       }
     }
   }
@@ -109,8 +108,8 @@ export class Views {
     return page(model);
   }
 
-  #compile(program: unknown): Handlebars.TemplateDelegate {
-    return this.#handlebars.compile(program, {
+  #compile(source: string): Handlebars.TemplateDelegate {
+    return this.#handlebars.compile(source, {
       strict: true,
       preventIndent: true,
       knownHelpersOnly: true,

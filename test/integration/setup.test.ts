@@ -114,7 +114,7 @@ describe('the tools', () => {
   it('that cannot be installed cause a warning for uv, a sentence for Redis, and leave nothing half-made', async () => {
     const data = join(base, 'data');
     const refuses = 'echo "$*" > "$0.said"; echo "ERROR: No matching distribution" >&2; exit 1';
-    await program('python3', `case "$*" in "-m pip --version") exit 0;; esac; ${refuses}`);
+    await program('python3', `case "$*" in "-c import pip") exit 0;; esac; ${refuses}`);
     await program('uv', 'echo "uv 0.4.30"');
     await program('redis-server', 'echo "Redis server v=6.0.16 sha=0"');
     const options = { data, env: { PATH: bin }, say };

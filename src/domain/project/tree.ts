@@ -1,6 +1,7 @@
 import { Refusal, type RefusalCode } from '../../errors.js';
 import { printable } from '../app/app.js';
 import { APP_FILE, parseAppFile, type AppFile } from './app-file.js';
+import { TREE_LIMITS, type TreeLimits } from './tree-limits.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
 import { chooseEntrypoint } from './entrypoint.js';
 import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, type Layout } from './layout.js';
@@ -21,19 +22,6 @@ export interface TreeEntry {
   size: number;
   path: string;
 }
-
-/** How large a project may be. */
-export interface TreeLimits {
-  /** The most files. Lists of them are read in the server's own thread. */
-  files: number;
-  /** The most that one file may have, in bytes. */
-  fileBytes: number;
-  /** The most that all of them may have, in bytes. */
-  totalBytes: number;
-}
-
-/** The limits for everything that is pushed or uploaded. */
-export const TREE_LIMITS: TreeLimits = { files: 50_000, fileBytes: 100 * 1024 * 1024, totalBytes: 1024 * 1024 * 1024 };
 
 /** What is known of a commit that may be deployed. */
 export interface Inspection {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
 
 /** The image of every container. */
 const REPOSITORY = 'streamlit-host-frame';
@@ -21,6 +20,7 @@ export function frameOf(links: ReadonlyMap<string, string>): Frame {
   const sorted = [...links].sort(([one], [other]) => (one < other ? -1 : 1));
   const tag = createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 12);
   const archive = async (): Promise<Buffer> => {
+    const { pack } = await import('tar-stream');
     const tar = pack();
     for (const [link, target] of sorted) tar.entry({ name: link.slice(1), type: 'symlink', linkname: target });
     // Docker makes no image of nothing.

@@ -14,7 +14,7 @@ import { eventRoutes } from './events.js';
 import { fileRoutes } from './files.js';
 import { logRoutes } from './logs.js';
 import { meRoutes } from './me.js';
-import { describeApi } from './openapi.js';
+import type { OpenApiDocument } from './openapi.js';
 import { peopleRoutes } from './people.js';
 import { metricsRoutes } from './metrics.js';
 import { mount, type ApiContext, type Route } from './route.js';
@@ -56,14 +56,17 @@ export function apiRoutes(api: ApiContext): Route[] {
 export function createApi(options: ApiOptions): Middleware[] {
   const routes = apiRoutes(options);
   const router = mount(routes, options.audit);
-  const describe = () => describeApi(routes, { publicBase: options.publicBase(), version: options.version });
+  const describe = async (): Promise<OpenApiDocument> => {
+    const { describeApi } = await import('./openapi.js');
+    return describeApi(routes, { publicBase: options.publicBase(), version: options.version });
+  };
 
   router.get('/openapi.json', async (ctx) => {
-    ctx.body = describe();
+    ctx.body = await describe();
   });
   router.get('/docs', async (ctx) => {
     ctx.type = 'html';
-    ctx.body = options.docs(ctx, presentDocs(describe()), signedIn(ctx));
+    ctx.body = options.docs(ctx, presentDocs(await describe()), signedIn(ctx));
   });
   const allowed = router.allowedMethods() as Middleware;
   return [

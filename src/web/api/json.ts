@@ -1,15 +1,18 @@
-import { bodyParser } from '@koa/bodyparser';
 import type { Context } from 'koa';
 import type { z } from 'zod';
 import { messageOf } from '../../errors.js';
 import { asSentence } from '../../lib/words.js';
+import { late } from '../late.js';
 import { parseInput } from './schemas.js';
 
 /** Reads a JSON body as a schema has it; no body is `{}`. @throws Refusal, HttpError 400, 413 or 415 */
 export type ReadJson = <S extends z.ZodType>(ctx: Context, schema: S) => Promise<z.infer<S>>;
 
 export function jsonReader(): ReadJson {
-  const parse = bodyParser({ enableTypes: ['json'], jsonLimit: '64kb' });
+  const parse = late(async () => {
+    const { bodyParser } = await import('@koa/bodyparser');
+    return bodyParser({ enableTypes: ['json'], jsonLimit: '64kb' });
+  });
   return async (ctx, schema) => {
     const empty = ctx.get('content-type') === '' && Number(ctx.get('content-length')) === 0;
     // Koa: null = there is no body, false = it is of another type, or of none.

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import tar from 'tar-stream';
-import yauzl from 'yauzl';
+import type tar from 'tar-stream';
+import type yauzl from 'yauzl';
 import type { StagedFile } from '../../apps/files.js';
 import { printable } from '../../domain/app/app.js';
 import { messageOf, Refusal, type RefusalCode } from '../../errors.js';
@@ -148,6 +148,7 @@ class Unpacking {
 }
 
 async function unpackZip(archive: string, unpacking: Unpacking): Promise<void> {
+  const { default: yauzl } = await import('yauzl');
   // Names are decoded here, since a name that the library refuses would end everything with the library's words.
   const zip = await yauzl.openPromise(archive, { decodeStrings: false, autoClose: false });
   try {
@@ -192,7 +193,8 @@ function zipKind(entry: yauzl.Entry, name: string): Pick<ArchiveEntry, 'kind' | 
 }
 
 async function unpackTar(archive: string, decompress: NodeJS.ReadWriteStream, unpacking: Unpacking): Promise<void> {
-  const entries = tar.extract();
+  const { extract } = await import('tar-stream');
+  const entries = extract();
   // Everything that is unpacked counts, also what is left out: skipping it costs as much.
   const feeding = pipeline(
     createReadStream(archive),

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import koaMulter from '@koa/multer';
+import type koaMulter from '@koa/multer';
 import type { Context } from 'koa';
 import { Refusal } from '../../errors.js';
 import { asSentence } from '../../lib/words.js';
@@ -102,6 +102,7 @@ async function withFolder<T>(tmp: string, use: (folder: string) => Promise<T>): 
 }
 
 async function receiveForm(ctx: Context, folder: string, { maxBytes, first }: UploadOptions): Promise<Upload> {
+  const { default: multer } = await import('@koa/multer');
   // The library waits for the end of whatever it is given, and the one of a sender who has left was before.
   if (ctx.req.destroyed) throw Object.assign(new Error('the client disconnected'), { code: 'ECONNRESET' });
   const storage = new LimitedStorage(folder, maxBytes, first);
@@ -121,7 +122,7 @@ async function receiveForm(ctx: Context, folder: string, { maxBytes, first }: Up
       headerPairs: 50,
     },
   };
-  const parsing = koaMulter(options).any()(ctx, async () => undefined) as Promise<unknown>;
+  const parsing = multer(options).any()(ctx, async () => undefined) as Promise<unknown>;
   // The library reads a refused form to its end before it says so; a sender of gigabytes is answered at once instead.
   parsing.catch(() => undefined);
   try {

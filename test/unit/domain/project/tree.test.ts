@@ -8,8 +8,8 @@ import {
   parseBlobs,
   settingsToRead,
   type TreeEntry,
-  type TreeLimits,
 } from '../../../../src/domain/project/tree.js';
+import type { TreeLimits } from '../../../../src/domain/project/tree-limits.js';
 
 const POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 12345\n`;
 
