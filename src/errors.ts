@@ -161,6 +161,7 @@ export const refusalCodes = [
   'packages-invalid',
   'packages-missing',
   'packages-not-installed',
+  'packages-unknown',
   'password-weak',
   'password-wrong',
   'path-missing',

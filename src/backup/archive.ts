@@ -216,6 +216,7 @@ async function contents(data: string, key: boolean): Promise<{ names: string[]; 
   records.push(...files.filter((name) => there.has(name)));
   // Without files that are still being written.
   if (there.has('alerts')) await walk(data, 'alerts', records, (name) => !name.endsWith('.draft'));
+  if (there.has('locks')) await walk(data, 'locks', rest, (name) => !name.endsWith('.draft'));
   if (there.has('audit')) await walkAudit(data, records);
   for (const app of there.has('apps') ? await readdir(join(data, 'apps')) : []) {
     const folder = join('apps', app);

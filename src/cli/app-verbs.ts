@@ -137,6 +137,14 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
         (await import('./rollback.js')).rollback(cli(command), app, release, options),
     );
   program
+    .command('packages')
+    .argument('<app>', 'the app id')
+    .argument('[release]', 'the release number (default: the live one)', wholeNumber(1e9))
+    .description('print the exact packages of a release, as a requirements file')
+    .action(async (app: string, release: number | undefined, _options: unknown, command: Command) =>
+      (await import('./packages.js')).packages(cli(command), app, release),
+    );
+  program
     .command('diff')
     .argument('<app>', 'the app id')
     .argument('<release>', 'the release number', wholeNumber(1e9))

@@ -19,14 +19,14 @@ export function atItsFolder(
   return { dependencies: { ...dependencies, file }, sourceDir: join(root, folder) };
 }
 
-/** Makes the environment of a release, and logs it. @returns its hash @throws Refusal as `Environments.ensure` does */
+/** Makes the environment of a release, and logs it. @returns its names @throws Refusal as `Environments.ensure` does */
 export async function ensureEnvironment(
   environments: Pick<Environments, 'ensure'>,
   request: Omit<EnvironmentRequest, 'onLine' | 'onNote'>,
   log: DeployLog,
-): Promise<string> {
+): Promise<{ environment: string; lock: string }> {
   let installs = false;
-  const { hash, reused, ms } = await environments.ensure({
+  const { hash, lock, reused, ms } = await environments.ensure({
     ...request,
     onNote: (line) => log.step(line),
     onLine: (line) => {
@@ -40,5 +40,5 @@ export async function ensureEnvironment(
       ? `Dependencies unchanged: reusing environment ${hash.slice(0, 12)}`
       : `Dependencies installed (${formatSeconds(ms)})`,
   );
-  return hash;
+  return { environment: hash, lock };
 }

@@ -65,8 +65,8 @@ export class FolderReleases implements ReleaseSource {
       outside: 'allowed',
       signal,
     } as const;
-    const environment = await ensureEnvironment(this.#environments, request, log);
-    return { facts: { ...facts, environment }, settings };
+    const made = await ensureEnvironment(this.#environments, request, log);
+    return { facts: { ...facts, ...made }, settings };
   }
 
   /** Returns none: the folder may contain much more than the app's code. */

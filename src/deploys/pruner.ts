@@ -18,7 +18,7 @@ export interface PrunerOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
-  environments: Pick<Environments, 'discard'>;
+  environments: Pick<Environments, 'discard' | 'pruneLocks'>;
   bytecode: Pick<Bytecode, 'prune'>;
   configs: Pick<AppConfigs, 'tidy'>;
   /** How many releases of an app that once served are kept, the live one included. */
@@ -86,5 +86,7 @@ export class Pruner {
       logger.info({ environment: name }, 'removed an unused environment');
       await bytecode.prune(BYTECODE_MS);
     }
+    const locks = store.list().flatMap((app) => app.releases.flatMap((release) => release.lock ?? []));
+    await environments.pruneLocks(new Set(locks), SPARE_MS);
   }
 }

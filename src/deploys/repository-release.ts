@@ -66,9 +66,9 @@ export class RepositoryReleases implements ReleaseSource {
     const place = atItsFolder(dependencies, join(source, root ?? ''));
     const vars = varsOf(await configs.read(app.id, release.config ?? 0));
     const request = { ...place, python, localKey: release.commit, fresh: release.fresh, vars, signal };
-    const environment = await ensureEnvironment(environments, request, log);
+    const made = await ensureEnvironment(environments, request, log);
     const options = await optionsOf(this.#options.reader, join(source, root ?? ''), entrypoint);
-    return { facts: { ...(root === undefined ? {} : { root }), entrypoint, environment, options }, settings };
+    return { facts: { ...(root === undefined ? {} : { root }), entrypoint, ...made, options }, settings };
   }
 
   async hints(app: App, release: Release, config: AppConfig): Promise<string[]> {

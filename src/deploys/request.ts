@@ -62,7 +62,7 @@ export function queuedRelease(request: DeployRequest, app: App, found: Found): R
 
 /** What a rollback takes over from the release it rolls back to. */
 function broughtBack(release: Release): Partial<Release> {
-  const { number, layout, root, options, entrypoint, environment } = release;
+  const { number, layout, root, options, entrypoint, environment, lock } = release;
   return {
     of: number,
     ...(layout && { layout }),
@@ -70,6 +70,7 @@ function broughtBack(release: Release): Partial<Release> {
     ...(options && { options }),
     ...(entrypoint && { entrypoint }),
     ...(environment && { environment }),
+    ...(lock && { lock }),
   };
 }
 

@@ -5,6 +5,7 @@ import type { ConfigVars } from '../domain/config/vars.js';
 import { buildVars } from '../domain/python/build-vars.js';
 import type { Dependencies, Outside } from '../domain/python/dependencies.js';
 import type { Wishes } from '../domain/python/for-installer.js';
+import { indexLines, lockedRequirements, lockLines } from '../domain/python/lock.js';
 import { choosePython, type PythonWish } from '../domain/python/python-version.js';
 import { satisfies } from '../domain/python/specifier.js';
 import { Turns } from '../lib/turns.js';
@@ -12,8 +13,10 @@ import { leaveUncompiled } from './compiler.js';
 import { cancelled, installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import { Installer, type Tools } from './installer.js';
+import { installedPackages, Locks } from './locks.js';
 import type { PythonFacts } from './pythons.js';
 import { copySource, discard, FACTS, isComplete, placeOf, replace } from './places.js';
+import { CommandFailed } from './run.js';
 import { Workshop, type BuildCage } from './workshop.js';
 import type { gatherRequirements, Requirements } from './requirements.js';
 import { Shared } from '../lib/shared.js';
@@ -29,6 +32,8 @@ const HISTORY = 1_000;
 export interface EnvironmentsOptions {
   /** Where environments are. */
   root: string;
+  /** Where it is kept which packages they have. */
+  locks: string;
   /** What installers may keep between builds; best on the same file system. */
   cache: string;
   /** For work in progress; on the same file system as the root, and best within the cache. */
@@ -72,6 +77,8 @@ export interface EnvironmentRequest {
 /** A virtual environment that is complete and never changes. */
 export interface Environment {
   hash: string;
+  /** Names the list of its exact packages, from which it is made again. */
+  lock: string;
   path: string;
   /** Its Python. */
   python: string;
@@ -89,6 +96,7 @@ interface Audience {
 /** What is to be made. */
 interface Plan {
   hash: string;
+  lock: string;
   request: EnvironmentRequest;
   requirements: Requirements;
   vars: ConfigVars;
@@ -108,6 +116,7 @@ interface Job {
 export class Environments {
   readonly #options: EnvironmentsOptions;
   readonly #installer: Installer;
+  readonly #locks: Locks;
   readonly #jobs = new Map<string, Job>();
   /** By hash, so that none is removed between the moment it is found for a deploy and the note that it was wanted. */
   readonly #turns = new Turns();
@@ -116,6 +125,7 @@ export class Environments {
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
     this.#installer = new Installer(options.tools, options.cache, options.env);
+    this.#locks = new Locks(options.locks);
   }
 
   /** The Python that the environments are made from. @throws Refusal `python-unusable` */
@@ -144,15 +154,19 @@ export class Environments {
     const requirements = await this.#requirementsOf(request, python);
     const { file } = request.dependencies;
     const vars = buildVars(request.vars ?? {}, requirements.wishes.variables, this.#installer.known, file);
-    const hash = this.#hashOf(requirements, vars, python, request);
+    const { hash, lock } = this.#namesOf(requirements, vars, python, request);
     const path = join(this.#options.root, hash);
     const done = (reused: boolean): Environment => {
-      return { hash, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
+      return { hash, lock, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
     };
     const source = requirements.local ? sourceDir : undefined;
     for (;;) {
-      if (await this.#find(hash)) return done(true);
-      const job = this.#jobs.get(hash) ?? this.#start({ hash, request, requirements, vars, python }, source);
+      if (await this.#find(hash)) {
+        // It may be older than locks are.
+        if ((await this.#locks.take(lock)) === undefined) await this.#locks.keep(lock, await lockOf(path));
+        return done(true);
+      }
+      const job = this.#jobs.get(hash) ?? this.#start({ hash, lock, request, requirements, vars, python }, source);
       if (!job.work.closed && job.source === source) {
         const audience: Audience = { onLine: request.onLine, onSpawn: request.onSpawn ?? (() => undefined) };
         await this.#join(job, audience, signal);
@@ -165,6 +179,11 @@ export class Environments {
   /** Removes one that was not wanted for so long (ms). @returns false where it stays, or is gone already */
   async discard(hash: string, unusedMs: number): Promise<boolean> {
     return this.#turns.take(hash, () => discard(join(this.#options.root, hash), this.#options.tmp, unusedMs));
+  }
+
+  /** Removes the lists of exact packages that no release names and that were not used for so long (ms). */
+  async pruneLocks(named: ReadonlySet<string>, unusedMs: number): Promise<void> {
+    await this.#locks.prune(named, unusedMs);
   }
 
   /** True where one is there; its time tells that it is wanted, so that the clean-up spares what a deploy is about to name. */
@@ -217,23 +236,29 @@ export class Environments {
     });
   }
 
-  #hashOf(
+  /** The name of an environment, and of its lock: that of another patch of Python, or another machine, has the same packages. */
+  #namesOf(
     requirements: Requirements,
     vars: ConfigVars,
     python: PythonFacts,
     { sourceDir, localKey, fresh }: EnvironmentRequest,
-  ): string {
-    const facts = {
-      format: FORMAT,
-      python: [python.version, python.implementation, python.platform],
-      requirements: requirements.normal,
-      streamlit: requirements.lacksStreamlit,
-      // Who lacks the credentials of an index does not get what came from it.
-      ...(Object.keys(vars).length > 0 && { vars }),
-      ...(fresh === undefined ? {} : { fresh }),
-      source: requirements.local ? [localKey, this.#installer.copiesSource ? '' : sourceDir] : [],
+  ): { hash: string; lock: string } {
+    const { version, implementation, platform } = python;
+    const named = (...pythonFacts: string[]): string => {
+      const facts = {
+        format: FORMAT,
+        python: pythonFacts,
+        requirements: requirements.normal,
+        streamlit: requirements.lacksStreamlit,
+        // Who lacks the credentials of an index does not get what came from it.
+        ...(Object.keys(vars).length > 0 && { vars }),
+        ...(fresh === undefined ? {} : { fresh }),
+        source: requirements.local ? [localKey, this.#installer.copiesSource ? '' : sourceDir] : [],
+      };
+      return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
     };
-    return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+    const minor = version.split('.', 2).join('.');
+    return { hash: named(version, implementation, platform), lock: named(minor, implementation) };
   }
 
   async #join(job: Job, audience: Audience, signal: AbortSignal | undefined): Promise<void> {
@@ -274,11 +299,13 @@ export class Environments {
     return job;
   }
 
-  async #make({ hash, request, requirements, vars, python }: Plan, job: Job, signal: AbortSignal): Promise<void> {
-    const { root, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
-    const path = join(root, hash);
+  async #make(plan: Plan, job: Job, signal: AbortSignal): Promise<void> {
+    const { root } = this.#options;
+    const path = join(root, plan.hash);
     // The one who made it may have finished between our look and now.
     if (await isComplete(path)) return;
+    const { file } = plan.request.dependencies;
+    const { requirements } = plan;
     const tell = async (line: string): Promise<void> => {
       job.history.push(line);
       if (job.history.length > HISTORY) job.history.shift();
@@ -288,26 +315,60 @@ export class Environments {
       job.pid = pid;
       for (const one of job.audience) one.onSpawn(pid);
     };
-    const { sourceDir, outside } = request;
-    const { file } = request.dependencies;
-    let workshop: Workshop | undefined;
     try {
       await mkdir(root, { recursive: true });
-      workshop = await this.#open(python, outside);
+      // What has hashes is exact by itself.
+      const locked = isHashed(requirements) ? undefined : await this.#locks.take(plan.lock);
+      if (locked !== undefined) {
+        await tell('Installing the versions of the first install');
+        try {
+          return await this.#build(plan, locked, { tell, onSpawn, signal });
+        } catch (error) {
+          if (!(error instanceof CommandFailed) || error.reason !== 'exit' || error.diskFull) throw error;
+          await tell(`Warning: these versions can no longer be installed. Installing the newest that ${file} allows.`);
+        }
+      }
+      await this.#build(plan, undefined, { tell, onSpawn, signal });
+    } catch (error) {
+      throw installFailure(error, file, requirements.wishes.manyIndexes);
+    }
+  }
+
+  /** @param locked the exact packages to install; what the requirements allow unless told */
+  async #build(
+    { hash, lock, request, requirements, vars, python }: Plan,
+    locked: string | undefined,
+    { tell, onSpawn, signal }: { tell: Audience['onLine']; onSpawn: Audience['onSpawn']; signal: AbortSignal },
+  ): Promise<void> {
+    const { root, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
+    const path = join(root, hash);
+    const { sourceDir, outside } = request;
+    const { file } = request.dependencies;
+    const workshop = await this.#open(python, outside);
+    try {
       const { folder } = workshop;
       for (const note of notesOf(requirements.wishes, file)) await tell(note);
       const source =
         requirements.local && outside !== 'allowed' ? await copySource(sourceDir, join(folder, 'source')) : sourceDir;
-      const place = await placeOf(requirements, request.dependencies, source, join(folder, 'requirements'));
+      const copies = locked === undefined ? requirements.copies : lockedCopies(requirements, locked);
+      const place = await placeOf(
+        { ...requirements, copies },
+        request.dependencies,
+        source,
+        join(folder, 'requirements'),
+      );
       const made = await this.#installer.install({
         workshop,
         path,
         ...place,
+        locked: locked !== undefined,
+        indexes: indexLines(requirements.copies.values()),
+        resolves: locked === undefined || requirements.local,
         adding: requirements.lacksStreamlit ? `${file} does not list streamlit. Adding the latest version.` : undefined,
         sources: requirements.sources,
-        hashed: /--require-hashes|--hash[= ]/.test(requirements.normal),
+        hashed: isHashed(requirements),
         wishes: requirements.wishes,
-        refresh: request.fresh !== undefined,
+        refresh: locked === undefined && request.fresh !== undefined,
         vars,
         python,
         limits,
@@ -318,22 +379,37 @@ export class Environments {
       // From here on nothing of the install can change what it made.
       await workshop.end();
       // What an install has put there in its place, such as a link to somewhere else, is not written to.
-      if (!(await lstat(made)).isDirectory()) throw new Error(`${made} is not a folder`);
-      await rm(join(made, FACTS), { recursive: true, force: true });
+      if (!(await lstat(made.folder)).isDirectory()) throw new Error(`${made.folder} is not a folder`);
+      await rm(join(made.folder, FACTS), { recursive: true, force: true });
       await writeFile(
-        join(made, FACTS),
+        join(made.folder, FACTS),
         `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
         { flag: 'wx' },
       );
-      await leaveUncompiled(made, workshop.cage !== undefined);
+      await leaveUncompiled(made.folder, workshop.cage !== undefined);
+      if (locked === undefined) await this.#locks.keep(lock, await lockOf(made.folder, made.hashed));
       // Another server of this folder may have been faster; processes that run from its environment keep what they have.
-      if (!(await isComplete(path))) await replace(path, made, join(folder, 'old'));
-    } catch (error) {
-      throw installFailure(error, file, requirements.wishes.manyIndexes);
+      if (!(await isComplete(path))) await replace(path, made.folder, join(folder, 'old'));
     } finally {
-      await workshop?.close();
+      await workshop.close();
     }
   }
+}
+
+/** The exact packages of an environment, as a requirements file. @param hashed those of indexes, with hashes, where they are known */
+async function lockOf(environment: string, hashed?: string): Promise<string> {
+  const { pinned, direct } = lockLines(await installedPackages(environment));
+  return `${hashed ?? pinned.map((line) => `${line}\n`).join('')}${direct.map((line) => `${line}\n`).join('')}`;
+}
+
+/** What an installer reads in the place of the app's own list. */
+function lockedCopies({ copies }: Requirements, lock: string): ReadonlyMap<string, string> {
+  const [name = 'requirements.txt'] = copies.keys();
+  return new Map([[name, lockedRequirements(copies.values(), lock)]]);
+}
+
+function isHashed({ normal }: Requirements): boolean {
+  return /--require-hashes|--hash[= ]/.test(normal);
 }
 
 /** What the author of requirements should know of how they are installed. */

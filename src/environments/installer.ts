@@ -1,11 +1,15 @@
 import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { pipInstall, pythonVenv, uvCompile, uvExport, uvInstall, uvVenv } from '../domain/project/commands.js';
 import type { Wishes } from '../domain/python/for-installer.js';
+import { lockLines } from '../domain/python/lock.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
 import { maskUrls } from '../lib/mask-urls.js';
+import { readRegular } from '../lib/read-regular.js';
 import { cachesIn, openCaches } from './caches.js';
+import { installedPackages } from './locks.js';
 import { copyPipFiles, readUvSettings, type Variables } from './indexes.js';
 import { findPythons, readPython, type PythonFacts } from './pythons.js';
 import { refuseLinks, writeWheels } from './places.js';
@@ -30,6 +34,12 @@ export interface Install {
   folder: string;
   /** The requirements file, by its path from there or in full. */
   requirements: string;
+  /** True where the requirements are those of a lock: exact, and with streamlit. */
+  locked: boolean;
+  /** The lines of the requirements that say where packages come from. */
+  indexes: string;
+  /** True where packages bring others along, such as the project does. */
+  resolves: boolean;
   /** What to say when Streamlit is added, because no package has brought it; undefined where a line names it. */
   adding: string | undefined;
   /** True where some of it may have to be built, whatever the indexes have. */
@@ -76,6 +86,9 @@ const ASTRAY = [
 
 /** What uv and pip say where a package has no wheel that fits. */
 const NO_WHEELS = /building (from source|source distributions)\b.* disabled|No matching distribution found for/i;
+
+/** The largest list of hashes that is read, in bytes. */
+const MAX_HASHED = 16 * 1024 * 1024;
 
 /** Where an error begins, as uv and pip print it. */
 const ERROR = /^\s*(error:|×|ERROR:)/;
@@ -158,13 +171,17 @@ export class Installer {
     return readFile(file, 'utf8');
   }
 
-  /** @returns the environment, within the workshop. @throws CommandFailed */
-  async install(install: Install): Promise<string> {
+  /**
+   * @returns the environment, within the workshop; with the hashes of its packages from indexes, where they have all
+   * @throws CommandFailed
+   */
+  async install(install: Install): Promise<{ folder: string; hashed: string | undefined }> {
     const { workshop, requirements, sources, wishes, python, limits, signal, onSpawn } = install;
     const folder = join(workshop.folder, 'environment');
     const uv = this.#tools.uv === undefined || wishes.pip !== undefined ? undefined : await realpath(this.#tools.uv);
     const settings = await readUvSettings({ ...this.#env, ...install.vars });
     if (install.refresh) settings.options.push('--refresh');
+    if (!install.resolves) settings.options.push('--no-deps');
     const shared = await openCaches(this.#cache, this.#env, workshop);
     if (uv === undefined && workshop.cage !== undefined) await copyPipFiles(this.#env, workshop.home);
     await workshop.give();
@@ -200,10 +217,12 @@ export class Installer {
     const venv = uv === undefined ? pythonVenv(python.executable, folder) : uvVenv(uv, python.executable, folder);
     const installing = (file: string, builds: boolean, added: readonly string[], options: readonly string[] = []) => {
       const what = { python: join(folder, 'bin', 'python'), requirements: file, more: added, builds };
-      return uv === undefined ? pipInstall(what) : uvInstall(uv, what, [...settings.options, ...options]);
+      return uv === undefined
+        ? pipInstall(what, install.resolves ? [] : ['--no-deps'])
+        : uvInstall(uv, what, [...settings.options, ...options]);
     };
     const isAdded = async (): Promise<boolean> => {
-      if (install.adding === undefined || (await hasModule(folder, 'streamlit'))) return false;
+      if (install.adding === undefined || install.locked || (await hasModule(folder, 'streamlit'))) return false;
       await tell(install.adding);
       return true;
     };
@@ -238,7 +257,32 @@ export class Installer {
       await refuseLinks(folder, python.executable);
     }
     if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
-    return folder;
+    if (uv === undefined || install.locked) return { folder, hashed: undefined };
+    if (!fromWheels) await workshop.clean();
+    return { folder, hashed: await this.#hashesOf(folder, uv, install, run, settings.options) };
+  }
+
+  /** Asks what hashes the installed packages of indexes have. @returns undefined where one has no wheel on any */
+  async #hashesOf(
+    folder: string,
+    uv: string,
+    { workshop, indexes }: Install,
+    run: Run,
+    options: readonly string[],
+  ): Promise<string | undefined> {
+    const { pinned } = lockLines(await installedPackages(folder));
+    if (pinned.length === 0) return undefined;
+    const [from, to] = ['pinned', 'hashed'].map((name) => join(workshop.folder, `${name}-${randomUUID()}.txt`));
+    if (from === undefined || to === undefined) return undefined;
+    await writeFile(from, indexes + pinned.map((line) => `${line}\n`).join(''), { flag: 'wx' });
+    await workshop.give(from);
+    const what = { python: join(folder, 'bin', 'python'), files: [from], to };
+    const argv = uvCompile(uv, what, [...options, '--no-deps', '--no-build', '--generate-hashes']);
+    const failure = await attempt(
+      (onLine) => run(argv, onLine, 'shared'),
+      () => undefined,
+    );
+    return failure === undefined ? (await readRegular(to, MAX_HASHED))?.toString('utf8') : undefined;
   }
 
   /** Installs wheels alone. @returns false where some packages have none @throws CommandFailed */

@@ -7,11 +7,16 @@ import { demandRepository, findRelease, type App } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import type { ConfigDiff } from '../domain/config/diff.js';
 import { Refusal } from '../errors.js';
+import { maskUrls } from '../lib/mask-urls.js';
+import { readRegular } from '../lib/read-regular.js';
 import type { Serving } from '../serving/serving.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { Repository } from '../store/repository.js';
+
+/** The largest list of packages that is read, in bytes. */
+const MAX_LOCK = 32 * 1024 * 1024;
 
 /** How a release differs from the live one. */
 export interface ReleaseDiff {
@@ -85,6 +90,20 @@ export class Releases {
       throw error;
     });
     return { live: app.live, code, config };
+  }
+
+  /**
+   * Returns the exact packages of a release, as a requirements file without credentials.
+   * @throws Refusal `release-not-found`, `packages-unknown`
+   */
+  async packages(id: string, release: number): Promise<string> {
+    const { lock } = demandRelease(this.#options.store.get(id), release);
+    const text = lock === undefined ? undefined : await readRegular(this.#options.paths.lock(lock), MAX_LOCK);
+    if (text === undefined) {
+      const sentence = `The exact packages of release ${release} of ${id} are not known. Deploy the app again to record them.`;
+      throw new Refusal('not-found', 'packages-unknown', sentence);
+    }
+    return maskUrls(text.toString('utf8'));
   }
 
   /** Stops an older release that still has open pages. @throws Refusal `release-not-found`, `release-is-live` */

@@ -42,6 +42,7 @@ export function openBuilds(options: BuildsOptions): Builds {
   return {
     environments: new Environments({
       ...common,
+      locks: paths.locks,
       cache: paths.builds,
       tools,
       gather: (...what) => reader.read(what[0], 'requirements', ...what),

@@ -17,6 +17,13 @@ export class Paths {
   get environments(): string {
     return join(this.data, 'environments');
   }
+  /** The exact packages of environments. */
+  get locks(): string {
+    return join(this.data, 'locks');
+  }
+  lock(key: string): string {
+    return join(this.locks, `${key}.txt`);
+  }
   /** Work in progress; emptied at every start. */
   get tmp(): string {
     return join(this.data, 'tmp');

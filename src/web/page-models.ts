@@ -208,7 +208,13 @@ export interface Pages {
   };
   'console/logs': AppPage & { log: LogView; q: string; tail: number; download: string };
   'console/deploys': AppPage & { releases: ReleaseView[] };
-  'console/deploy': AppPage & { release: ReleaseView; log: LogView; download: string };
+  'console/deploy': AppPage & {
+    release: ReleaseView;
+    log: LogView;
+    /** The path of the release's exact packages, where they are known. */
+    packages: string | undefined;
+    download: string;
+  };
   'console/rollback': AppPage & { release: ReleaseView; diff: DiffView };
   'console/config': AppPage & {
     /** Why nothing can be shown. */

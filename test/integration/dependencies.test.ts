@@ -94,6 +94,7 @@ function environments(tools: { uv?: string | undefined } = { uv }): Environments
   return new Environments({
     gather: gatherRequirements,
     root: at('environments'),
+    locks: at('locks'),
     tmp: at('tmp'),
     cache: cacheDir,
     tools: { ...tools, python: 'python3' },

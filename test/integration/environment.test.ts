@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdir, mkdtemp, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -38,6 +38,7 @@ function environments(options: Partial<EnvironmentsOptions> = {}): Environments 
   return new Environments({
     gather: gatherRequirements,
     root: join(folder, 'environments'),
+    locks: join(folder, 'locks'),
     tmp: join(folder, 'tmp'),
     cache: cacheDir,
     tools: { uv, python: 'python3' },
@@ -93,6 +94,22 @@ function python(environment: { python: string }, code: string): string {
   return execFileSync(environment.python, ['-B', '-c', code], { encoding: 'utf8', cwd: '/' }).trim();
 }
 
+/** A wheel with one module, as a zip file of stored entries. */
+function wheel(name: string, version: string): Buffer {
+  const info = `${name}-${version}.dist-info`;
+  const script = [
+    'import sys, zipfile, io',
+    'out = io.BytesIO()',
+    'with zipfile.ZipFile(out, "w") as wheel:',
+    `    wheel.writestr("${name}.py", "")`,
+    `    wheel.writestr("${info}/METADATA", "Metadata-Version: 2.1\\nName: ${name}\\nVersion: ${version}\\n")`,
+    `    wheel.writestr("${info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")`,
+    `    wheel.writestr("${info}/RECORD", "")`,
+    'sys.stdout.buffer.write(out.getvalue())',
+  ].join('\n');
+  return execFileSync('python3', ['-c', script]);
+}
+
 /** Everything that is left of work in progress. */
 async function left(): Promise<string[]> {
   const folders = await Promise.all(
@@ -109,6 +126,9 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(made).toMatchObject({ reused: false, path: join(folder, 'environments', made.hash) });
     expect(made.hash).toMatch(/^[0-9a-f]{32}$/);
     expect(python(made, 'import six, streamlit; print(six.__version__, streamlit.value)')).toBe('1.17.0 1');
+    expect(await readFile(join(folder, 'locks', `${made.lock}.txt`), 'utf8')).toMatch(
+      /^six==1\.17\.0 \\\n( {4}--hash=sha256:[0-9a-f]{64}( \\)?\n)+$/,
+    );
     expect(python(made, 'import six; print(six.__cached__)')).toContain(made.path);
     const cached = python(made, 'import six, importlib.util as u; print(u.cache_from_source(six.__file__))');
     await expect(stat(cached)).rejects.toThrow('ENOENT');
@@ -188,12 +208,71 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     expect(await all.ensure({ ...request, fresh: '2026-01-01' })).toMatchObject({ reused: true, hash: two.hash });
   });
 
+  it('installs the same packages again if it is gone, and new ones only if they no longer exist', async () => {
+    const index = join(folder, 'index');
+    const publish = async (version: string): Promise<void> => {
+      await mkdir(index, { recursive: true });
+      await writeFile(join(index, `streamlit-${version}-py3-none-any.whl`), wheel('streamlit', version));
+    };
+    await publish('1.50');
+    const all = environments();
+    const request = await project(`--no-index\n-f ${index}\nstreamlit\n`, { outside: 'allowed' });
+    const version = (made: { python: string }): string =>
+      python(made, 'from importlib.metadata import version; print(version("streamlit"))');
+    const made = await all.ensure(request);
+    const lock = await readFile(join(folder, 'locks', `${made.lock}.txt`), 'utf8');
+    expect(lock).toBe('streamlit==1.50\n');
+
+    await publish('1.51');
+    await rm(made.path, { recursive: true });
+    const again = await all.ensure(request);
+    expect(again).toMatchObject({ hash: made.hash, lock: made.lock, reused: false });
+    expect(version(again)).toBe('1.50');
+    expect(request.heard).toContain('Installing the versions of the first install');
+    expect(version(await all.ensure({ ...request, fresh: '2026-01-01' }))).toBe('1.51');
+
+    await rm(made.path, { recursive: true });
+    await rm(join(index, 'streamlit-1.50-py3-none-any.whl'));
+    expect(version(await all.ensure(request))).toBe('1.51');
+    expect(request.heard).toContain(
+      'Warning: these versions can no longer be installed. Installing the newest that requirements.txt allows.',
+    );
+    expect(await readFile(join(folder, 'locks', `${made.lock}.txt`), 'utf8')).toContain('streamlit==1.51');
+    expect(await left()).toHaveLength(2);
+  });
+
+  it('installs the same commit of a branch again, and records what an older server has installed', async () => {
+    const origin = join(folder, 'origin');
+    await writeFiles(origin, Object.fromEntries(Object.entries(STAND_IN).map(([path, text]) => [path.slice(9), text])));
+    const commit = (message: string): string => {
+      const git = ['-C', origin, '-c', 'user.name=Ada', '-c', 'user.email=a@example.com'];
+      execFileSync('git', [...git, 'init', '--quiet', '--initial-branch', 'main']);
+      execFileSync('git', [...git, 'add', '.']);
+      execFileSync('git', [...git, 'commit', '--quiet', '-m', message]);
+      return execFileSync('git', ['-C', origin, 'rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+    };
+    const first = commit('One');
+    const all = environments();
+    const request = await project(`streamlit @ git+file://${origin}@main\n`, { outside: 'allowed' });
+    const made = await all.ensure(request);
+    const lock = join(folder, 'locks', `${made.lock}.txt`);
+    expect(await readFile(lock, 'utf8')).toBe(`streamlit @ git+file://${origin}@${first}\n`);
+    await rm(lock);
+    expect(await all.ensure(request)).toMatchObject({ reused: true });
+    expect(await readFile(lock, 'utf8')).toBe(`streamlit @ git+file://${origin}@${first}\n`);
+
+    await writeFile(join(origin, 'content.txt'), 'value = 2\n');
+    commit('Two');
+    await rm(made.path, { recursive: true });
+    expect(python(await all.ensure(request), 'import streamlit; print(streamlit.value)')).toBe('1');
+  });
+
   it('installs once for two deploys that want the same environment, and tells both', async () => {
     const all = environments();
     const [one, two] = [await project(LOCAL, {}, STAND_IN), await project(LOCAL)];
     const made = await Promise.all([all.ensure(one), all.ensure(two)]);
     expect(made[0].hash).toBe(made[1].hash);
-    expect(new Set([...one.pids, ...two.pids]).size).toBe(4);
+    expect(new Set([...one.pids, ...two.pids]).size).toBe(5);
     for (const { heard } of [one, two]) expect(heard.filter((line) => line.includes('+ six==1.17.0'))).toHaveLength(1);
   });
 

@@ -58,6 +58,7 @@ test('the document lists every operation of the API', () => {
     'GET /apps/{id}/deploys',
     'GET /apps/{id}/deploys/{n}',
     'GET /apps/{id}/deploys/{n}/diff',
+    'GET /apps/{id}/deploys/{n}/packages',
     'GET /apps/{id}/drains',
     'GET /apps/{id}/errors',
     'GET /apps/{id}/files',

@@ -2,7 +2,7 @@ import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scratch } from '../helpers/ends.js';
-import { startHost, until } from '../helpers/host.js';
+import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Person } from '../helpers/person.js';
 import { Project, run } from '../helpers/project.js';
 import { pushLive, visit } from '../helpers/pushing.js';
@@ -11,6 +11,9 @@ const app = (text: string): Record<string, string> => ({
   'app.py': `import os\nimport streamlit as st\nst.text("${text} in " + os.environ["REGION"])\n`,
   'requirements.txt': 'streamlit\n',
 });
+
+const packages = async (host: TestHost): Promise<string> =>
+  (await host.api(`/apps/awake/deploys/${String((await host.app('awake')).release)}/packages`)).text();
 
 test('a backup that is made while the server is pushed to restores apps with their config and files, the key apart', async () => {
   const host = await startHost();
@@ -49,6 +52,9 @@ test('a backup that is made while the server is pushed to restores apps with the
   over = true;
   await busy;
   await cp(join(host.data, 'vault.key'), join(folder, 'vault.key'));
+  const before = await packages(host);
+  expect(before).toMatch(/^streamlit==\d/m);
+  expect(await person.run(['packages', 'awake'])).toMatchObject({ code: 0, stdout: before });
   await host.stop();
 
   const data = join(folder, 'data');
@@ -75,6 +81,11 @@ test('a backup that is made while the server is pushed to restores apps with the
     150_000,
   );
   expect(await visit(restored, 'awake')).toContain('one in north');
+  // What was installed at first is installed again.
+  expect(await readFile(join(data, 'apps/awake/releases/4/build.log'), 'utf8')).toContain(
+    'versions of the first install',
+  );
+  expect(await packages(restored)).toBe(before);
   expect(await readFile(join(data, 'apps/awake/storage/kept.txt'), 'utf8')).toBe('kept');
   expect(await restored.app('stopped')).toMatchObject({ release: 1, state: 'stopped' });
   expect((await restored.api('/apps/stopped/start', { method: 'POST' })).status).toBe(200);

@@ -65,6 +65,8 @@ export const releaseSchema = z.object({
   entrypoint: z.string().optional(),
   /** The hash that names the environment, where it is one of ours. */
   environment: z.string().optional(),
+  /** Names the list of that environment's exact packages. */
+  lock: z.string().optional(),
   /** When its packages were asked for again, whatever was installed for the same list before; later releases keep to it. */
   fresh: z.string().optional(),
   /** The version of the app's config that it runs with; not told = none, as before there was any. */

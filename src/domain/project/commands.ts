@@ -180,7 +180,10 @@ export function pythonVenv(python: string, folder: string): string[] {
 }
 
 /** Installs with pip. What it would compile, it would compile one file after another, packages' tests included. */
-export function pipInstall({ python, requirements, more, builds }: Installation): string[] {
+export function pipInstall(
+  { python, requirements, more, builds }: Installation,
+  options: readonly string[] = [],
+): string[] {
   return [
     python,
     '-I',
@@ -193,6 +196,7 @@ export function pipInstall({ python, requirements, more, builds }: Installation)
     '--progress-bar',
     'off',
     ...(builds ? [] : ['--only-binary', ':all:']),
+    ...options,
     '-r',
     requirements,
     ...more,

@@ -29,6 +29,10 @@ const deploy = z
       .optional()
       .describe('How many pages are open on it now. Only on deploy endpoints, and only while it has a process.'),
     url: z.string().describe('The API URL of this deploy.'),
+    packages_url: z
+      .string()
+      .nullable()
+      .describe('Its exact packages, as a requirements file; null until they are installed, and for older releases.'),
     log_url: z.string().describe('Its log as server-sent events, which end with the deploy.'),
   })
   .meta({ id: 'Deploy' });

@@ -122,6 +122,25 @@ export function deployRoutes(api: ApiContext): Route[] {
     }),
 
     route({
+      method: 'get',
+      path: '/apps/{id}/deploys/{n}/packages',
+      tag: 'deploys',
+      can: 'files',
+      summary: 'Get the exact packages of a release',
+      description:
+        'A requirements file with versions, hashes where they are known, and commits of git. The release is installed from it again ' +
+        'if its environment is gone.',
+      params: params.deploy,
+      codes: ['release-not-found', 'packages-unknown'],
+      answers: { 200: { description: 'The packages.', content: { 'text/plain': { type: 'string' } } } },
+      async handle(ctx, { params: { id, n } }) {
+        const text = await host.releases.packages(id, n);
+        ctx.type = 'text/plain; charset=utf-8';
+        ctx.body = text;
+      },
+    }),
+
+    route({
       method: 'post',
       path: '/apps/{id}/rollback',
       tag: 'deploys',

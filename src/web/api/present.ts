@@ -129,6 +129,7 @@ export function presentDeploy(
     phases: release.phases ?? [],
     ...(open === undefined ? {} : { open_pages: open }),
     url: `${base}/api/apps/${app.id}/deploys/${release.number}`,
+    packages_url: release.lock === undefined ? null : `${base}/api/apps/${app.id}/deploys/${release.number}/packages`,
     log_url: `${base}/api/apps/${app.id}/logs?source=build&release=${release.number}&follow=1`,
   };
 }

@@ -22,6 +22,7 @@ export function deployRoutes(add: AddRoute): void {
       ...(await page.app('deploys')),
       release: view,
       log: buildLogView(app, release, lines, LINES, page.words),
+      packages: release.lock === undefined ? undefined : `/api/apps/${app.id}/deploys/${release.number}/packages`,
       download: `/api/apps/${app.id}/logs?source=build&release=${release.number}&download=1`,
     });
   });

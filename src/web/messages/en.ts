@@ -313,6 +313,8 @@ export const en = {
   'deploy.duration': 'Duration',
   'deploy.inProgress': 'in progress',
   'deploy.phases': 'Phases',
+  'deploy.packages': 'Packages',
+  'deploy.exactVersions': 'Exact versions',
   'deploy.download': 'Download log',
   'rollback.title': 'Roll back to release {number}?',
   'rollback.by': '{verb} by {by} {time}',

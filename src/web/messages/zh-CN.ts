@@ -317,6 +317,8 @@ export const zhCN = {
   'deploy.duration': '用时',
   'deploy.inProgress': '进行中',
   'deploy.phases': '阶段',
+  'deploy.packages': '软件包',
+  'deploy.exactVersions': '精确版本',
   'deploy.download': '下载日志',
   'rollback.title': '回滚到版本 {number}？',
   'rollback.by': '{by} {verb}，{time}',

@@ -82,6 +82,7 @@ describe.each(['bubblewrap', 'landlock'] as const)('a build in a cage of %s', (w
 async function environmentsOf({ paths, cage, env }: Awaited<ReturnType<typeof prepare>>): Promise<Environments> {
   return new Environments({
     root: paths.environments,
+    locks: paths.locks,
     tmp: paths.drafts,
     cache: paths.builds,
     tools: { uv, python: 'python3' },

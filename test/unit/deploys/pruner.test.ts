@@ -32,6 +32,7 @@ beforeEach(async () => {
   const environments = new Environments({
     gather: gatherRequirements,
     root: paths.environments,
+    locks: paths.locks,
     cache: paths.cache,
     tmp: paths.tmp,
     tools: { python: 'python3' },

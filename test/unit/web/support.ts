@@ -335,6 +335,7 @@ export class QuietApps {
         redeploy: (id, by, fresh) => this.redeploy(id, by, fresh),
         rollback: (id, release, by) => this.rollback(id, release, by),
         diff: (id, release) => this.diff(id, release),
+        packages: (_id, release) => Promise.resolve(`six==${release}\n`),
         openPages: () => this.openPages(),
         retire: (id, release) => this.retire(id, release),
         cancel: (id, release) => this.cancel(id, release),

@@ -298,6 +298,7 @@ const models: Pages = {
     notice: undefined,
     release,
     log,
+    packages: '/api/apps/sales/deploys/3/packages',
     download: '/api/apps/hello/logs?download=1',
   },
   'console/rollback': {

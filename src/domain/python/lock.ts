@@ -1,0 +1,82 @@
+import { packageName, parseRequirements } from './requirements.js';
+import { tableOf } from './wanted.js';
+
+/** What an installed package says of itself. */
+export interface InstalledPackage {
+  name: string;
+  version: string;
+  /** Its direct_url.json; undefined where it came from an index (https://packaging.python.org/en/latest/specifications/direct-url/). */
+  origin: unknown;
+}
+
+const NAME = /^[a-z0-9](?:[\w.-]*[a-z0-9])?$/i;
+const VERSION = /^[\w.!+-]+$/;
+const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
+
+/**
+ * The lines of a requirements file that install the same packages again: exact versions from indexes, and the commits and files that
+ * URLs led to, without credentials. The project's own packages are left out, as they come from its files.
+ * What is installed was written by the packages, so nothing is taken over that could mean something else.
+ */
+export function lockLines(packages: readonly InstalledPackage[]): { pinned: string[]; direct: string[] } {
+  const [pinned, direct]: [string[], string[]] = [[], []];
+  for (const { name, version, origin } of [...packages].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!NAME.test(name) || !VERSION.test(version)) continue;
+    const url = origin === undefined ? undefined : exactUrl(origin);
+    if (origin === undefined) pinned.push(`${packageName(name)}==${version}`);
+    else if (url !== undefined) direct.push(`${packageName(name)} @ ${url}`);
+  }
+  return { pinned, direct };
+}
+
+/** @returns undefined for files of the machine */
+function exactUrl(origin: unknown): string | undefined {
+  const { url, vcs_info: vcs, archive_info: archive, subdirectory } = tableOf(origin);
+  if (typeof url !== 'string' || /[\s#]/.test(url) || !/^[a-z+]+:\/\//i.test(url)) return undefined;
+  const plain = url.replace(/^(https?:\/\/)[^/@]*@/i, '$1');
+  const { vcs: kind, commit_id: commit } = tableOf(vcs);
+  const folder =
+    typeof subdirectory === 'string' && /^[\w./-]+$/.test(subdirectory) ? `subdirectory=${subdirectory}` : '';
+  if (typeof kind === 'string' && typeof commit === 'string') {
+    if (!/^(git|hg|svn|bzr)$/.test(kind) || (kind === 'git' && !COMMIT.test(commit)) || !VERSION.test(commit))
+      return undefined;
+    return `${kind}+${plain}@${commit}${folder === '' ? '' : `#${folder}`}`;
+  }
+  if (/^file:/i.test(url)) return undefined;
+  const digest = tableOf(tableOf(archive).hashes).sha256;
+  const hash = typeof digest === 'string' && /^[0-9a-f]{64}$/.test(digest) ? `sha256=${digest}` : '';
+  const fragment = [hash, folder].filter((part) => part !== '').join('&');
+  return `${plain}${fragment === '' ? '' : `#${fragment}`}`;
+}
+
+/** The options of requirements files that say where packages come from, a line each. */
+export function indexLines(texts: Iterable<string>): string {
+  const options = [...texts]
+    .flatMap(parseRequirements)
+    .filter(({ kind, text }) => kind === 'option' && text.startsWith('--') && text !== '--require-hashes');
+  return options.map(({ text }) => `${text}\n`).join('');
+}
+
+/**
+ * The text of a requirements file that installs a lock instead of what an app's files ask for.
+ * @param texts what an installer would read otherwise: its options stay, and what comes from the project itself
+ */
+export function lockedRequirements(texts: Iterable<string>, lock: string): string {
+  const all = [...texts];
+  const own = all.flatMap(parseRequirements).filter(({ kind }) => kind === 'local');
+  return `${indexLines(all)}${own.map(({ text }) => `${text}\n`).join('')}${withCredentials(lock, all)}`;
+}
+
+/** Gives the URLs of a lock the user names and passwords that the app's files name for them, often as variables. */
+function withCredentials(lock: string, texts: readonly string[]): string {
+  const users = new Map<string, string>();
+  for (const text of texts) {
+    for (const [, scheme = '', user = '', rest = ''] of text.matchAll(/((?:git\+)?https?:\/\/)([^\s/@]+)@([^\s#]+)/gi))
+      users.set(`${scheme}${rest.replace(/@[^/]*$/, '')}`.toLowerCase(), user);
+  }
+  if (users.size === 0) return lock;
+  return lock.replace(/( @ (?:git\+)?https?:\/\/)([^\s#@]+)/gi, (whole, start: string, rest: string) => {
+    const user = users.get(`${start.slice(' @ '.length)}${rest}`.toLowerCase());
+    return user === undefined ? whole : `${start}${user}@${rest}`;
+  });
+}
