@@ -33,7 +33,14 @@ beforeEach(async () => {
     environments: {
       ensure: (request) => {
         wanted.push(request);
-        return Promise.resolve({ hash: 'abc', lock: 'def', path: '/e', python: '/e/bin/python', reused: false, ms: 1_000 });
+        return Promise.resolve({
+          hash: 'abc',
+          lock: 'def',
+          path: '/e',
+          python: '/e/bin/python',
+          reused: false,
+          ms: 1_000,
+        });
       },
     },
     systemPackages: {
