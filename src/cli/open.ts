@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { isAbsolute } from 'node:path';
+import { findProgram, isProgram } from '../lib/find-program.js';
 import type { Context } from './context.js';
 
 /** Prints the URL of an app, and opens it in a browser on a terminal. */
@@ -16,8 +16,8 @@ export async function open(cli: Context, id: string): Promise<void> {
 export async function browse(url: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   if (!/^https?:\/\//.test(url)) return false;
   for (const [program, ...args] of browsers(url, env.BROWSER)) {
-    const file = await findProgram(program, env.PATH ?? '');
-    if (file === undefined) continue;
+    const file = isAbsolute(program) ? program : await findProgram([program], env.PATH ?? '');
+    if (file === undefined || !(await isProgram(file))) continue;
     const child = spawn(file, args, { detached: true, stdio: 'ignore' });
     child.unref();
     return new Promise((resolve) => {
@@ -42,23 +42,4 @@ export function browsers(url: string, setting: string | undefined): [string, ...
     const filled = args.map((word) => word.replaceAll('%s', () => url));
     return [program, ...(args.some((word) => word.includes('%s')) ? filled : [...args, url])];
   });
-}
-
-async function findProgram(name: string, path: string): Promise<string | undefined> {
-  const files = isAbsolute(name)
-    ? [name]
-    : path
-        .split(delimiter)
-        .filter(isAbsolute)
-        .map((folder) => join(folder, name));
-  for (const file of files) {
-    if (
-      await access(file, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return file;
-  }
-  return undefined;
 }

@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { access, chown, constants, mkdtemp, realpath, rm } from 'node:fs/promises';
-import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { chown, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { DevTools } from './devtools.js';
+import { findProgram } from '../lib/find-program.js';
 import { lower } from '../lib/priority.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
 import { DESCRIPTOR, giveOrder } from '../runtime/process/cage/order.js';
@@ -28,19 +29,7 @@ export interface PictureCage {
 
 /** A Chromium on the path of programs; undefined where there is none. */
 export async function findChromium(path: string): Promise<string | undefined> {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
-    for (const name of NAMES) {
-      const file = join(folder, name);
-      if (
-        await access(file, constants.X_OK).then(
-          () => true,
-          () => false,
-        )
-      )
-        return file;
-    }
-  }
-  return undefined;
+  return findProgram(NAMES, path);
 }
 
 export interface ChromiumOptions {

@@ -1,5 +1,6 @@
-import { access, constants, lstat, readdir, readlink } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findProgram } from '../../../lib/find-program.js';
 import type { Machine } from './spec.js';
 
 /**
@@ -46,7 +47,7 @@ export async function readMachine(options: {
   );
   return {
     root,
-    bubblewrap: (await find('bwrap', options.path)) ?? '',
+    bubblewrap: (await findProgram(['bwrap'], options.path)) ?? '',
     inner: options.inner,
     hidden: options.hidden,
     system: { links, folders, readable: readable.flat() },
@@ -67,17 +68,4 @@ export async function publicIn(folder: string): Promise<string[]> {
     whole &&= found[0] === path;
   }
   return whole ? [folder] : parts;
-}
-
-/** The place of a program on PATH. */
-async function find(name: string, path: string): Promise<string | undefined> {
-  for (const folder of path.split(delimiter)) {
-    const file = join(folder, name);
-    const usable = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (folder.startsWith('/') && usable) return file;
-  }
-  return undefined;
 }
