@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { expect, it } from 'vitest';
+import { drawnTable } from '../helpers/map.js';
 
 interface Rule {
   name: string;
@@ -16,18 +16,6 @@ function lintTable(): Map<string, string[]> {
     if (room !== undefined && name === `${room}-imports`) table.set(room, list?.match(/[\w-]+/g) ?? []);
   }
   return table;
-}
-
-/** What the map in docs/architecture.md says; undefined where it says something else than a list of rooms. */
-async function drawnTable(): Promise<Map<string, string[] | undefined>> {
-  const text = await readFile(new URL('../../docs/architecture.md', import.meta.url), 'utf8');
-  const rows = [...text.matchAll(/^\| `src\/([\w-]+)` \|[^|]*\| ([^|]*) \|$/gm)];
-  return new Map(
-    rows.map(([, room = '', imports = '']) => {
-      const list = imports === 'nothing' ? [] : imports.split(', ');
-      return [room, list.every((one) => /^[\w-]+$/.test(one)) ? list : undefined];
-    }),
-  );
 }
 
 it('the map in docs/architecture.md and the linter allow the same imports', async () => {
