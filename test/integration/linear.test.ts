@@ -8,7 +8,9 @@ import { Links } from '../../src/domain/project/links.js';
 import { parsePackages } from '../../src/domain/project/packages-txt.js';
 import { parseTree } from '../../src/domain/project/tree.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
+import { forInstaller, noWishes } from '../../src/domain/python/for-installer.js';
 import { readPythonVersionFile } from '../../src/domain/python/python-version.js';
+import { isSource, parseRequirements } from '../../src/domain/python/requirements.js';
 import { fromPoetry, satisfies } from '../../src/domain/python/specifier.js';
 import { scriptBlock } from '../../src/domain/python/script-block.js';
 import { hear } from '../../src/domain/streamlit/page-run.js';
@@ -87,6 +89,20 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
       conditions: many('>=3,'),
       'spaces in the middle': many(' ', 'x', 'x'),
       'hash signs': many('#', '', '\u2028\n3.12'),
+    },
+  },
+  'what an installer gets of requirements.txt': {
+    read: (text) => {
+      const place = { path: 'requirements.txt', nameOf: (target: string) => target, hasFolder: () => false };
+      return [parseRequirements(text).filter(isSource), forInstaller(text, place, noWishes())];
+    },
+    shapes: {
+      'addresses in one word': many('https://x/', 'a=='),
+      'addresses of wheels in one word': many('https://x.whl/', 'a=='),
+      'addresses in many words': many('https://x/ ', 'a @ '),
+      variables: lines((number) => `https://\${V${number}}/a.whl`),
+      'trusted hosts': lines((number) => `--trusted-host h${number}`),
+      'folders of packages': lines((number) => `--find-links f${number}`),
     },
   },
   'requirements.txt': {

@@ -90,6 +90,8 @@ export const MUTATIONS = [
   ['unit/serving/confines', 'serving/confines.ts', 'await settle();', 'void settle;'],
   ['unit/domain/project/app-cage', 'domain/project/app-cage.ts', 'if (first === undefined) return;', 'return;'],
 
+  ['unit/runtime/docker/container-spec', 'runtime/docker/container-spec.ts', "CapDrop: ['ALL'],", ''],
+
   // 4 and 5: caches and parsers
   [
     'unit/gateway/static-files',
@@ -127,6 +129,14 @@ export const MUTATIONS = [
     'const MAX_BYTES = 4 * 1024 * 1024;',
     'const MAX_BYTES = Infinity;',
   ],
+
+  [
+    'integration/linear',
+    'domain/python/requirements.ts',
+    'return /@|:\\/\\//.test(withoutWheel(line.text));',
+    "return /@|:\\/\\//.test(withoutWheel('') + line.text.replace(/@?\\s*https?:\\/\\/\\S+\\.whl(?:#\\S*)?(?=\\s|$)/i, ''));",
+  ],
+  ['integration/linear', 'domain/streamlit/script-exit.ts', '[^#\\n\\r\\u2028\\u2029]*?', '[^#\\n]*?'],
 
   // 6: what reaches apps
   [
@@ -217,6 +227,7 @@ export const MUTATIONS = [
     'if (!counts && (!known || domains.length > 0)) {',
     'if (!counts && domains.length > 0) {',
   ],
+  ['unit/web/provider-login', 'web/provider-login.ts', ' || left.state !== ctx.query.state', ''],
   ['unit/web/provider-login', 'host/providers.ts', 'client.enableNonRepudiationChecks(config);', ''],
   [
     'security/small-doors',
@@ -479,4 +490,22 @@ export const MUTATIONS = [
     'mayOpen: () => true,',
   ],
   ['unit/web/auth', 'web/login.ts', '(app !== undefined && needsLogin(app))', 'app !== undefined'],
+  [
+    'unit/web/open-app',
+    'web/open-app.ts',
+    "return url?.pathname.startsWith(own) === true && !url.pathname.includes('//') ? url.pathname + url.search : own;",
+    'return url === undefined ? own : String(value);',
+  ],
+  [
+    'unit/gateway/headers',
+    'gateway/headers.ts',
+    'for (const name of Object.keys(IDENTITY_HEADERS)) delete headers[name];',
+    'void IDENTITY_HEADERS;',
+  ],
+  [
+    'integration/visitors',
+    'domain/access/rights.ts',
+    'return pass?.embed === true ? (this.#whole(app)?.frames ?? []) : [];',
+    'return pass === undefined ? undefined : undefined;',
+  ],
 ];

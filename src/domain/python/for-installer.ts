@@ -42,6 +42,10 @@ export function forInstaller(text: string, place: Place, wishes: Wishes): string
     while (lines.length < line.number - 1) lines.push('');
     lines.push(...written(line, place, wishes));
   }
+  // All at once: there may be a hundred thousand of them.
+  wishes.trustedHosts = [...new Set(wishes.trustedHosts)];
+  wishes.folders = [...new Set(wishes.folders)];
+  wishes.variables = [...new Set(wishes.variables)];
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -113,5 +117,5 @@ function quoted(value: string): string {
 }
 
 function add(list: string[], value: string): void {
-  if (value !== '' && !list.includes(value)) list.push(value);
+  if (value !== '') list.push(value);
 }

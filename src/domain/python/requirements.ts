@@ -132,8 +132,19 @@ export function isSource(line: Requirement): boolean {
   if (line.kind === 'include') return /^[a-z]+:\/\//i.test(line.target);
   if (line.kind === 'option') return OF_SOURCES.test(line.text);
   if (line.kind === 'local') return true;
-  const wheel = /@?\s*https?:\/\/\S+\.whl(?:#\S*)?(?=\s|$)/i;
-  return /@|:\/\//.test(line.text.replace(wheel, ''));
+  return /@|:\/\//.test(withoutWheel(line.text));
+}
+
+/** A requirement without the address of the first wheel that it names. Each word is looked at once: it may have a megabyte. */
+function withoutWheel(text: string): string {
+  const words = text.split(/\s+/);
+  for (const [at, word] of words.entries()) {
+    const begin = word.search(/https?:\/\//i);
+    if (begin === -1 || !/\.whl(?:#|$)/i.test(word.slice(begin))) continue;
+    const before = [...words.slice(0, at), word.slice(0, begin)].join(' ').trimEnd();
+    return [before.endsWith('@') ? before.slice(0, -1) : before, ...words.slice(at + 1)].join(' ');
+  }
+  return text;
 }
 
 function include(target: string, constraint: boolean): Requirement {

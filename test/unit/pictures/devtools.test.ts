@@ -57,7 +57,7 @@ test('nobody waits for a browser that has exited', async () => {
 });
 
 test.each(['null', '1', '[]', '{"id":{}}', '{"method":1}', '{"method":"A.b","params":null}', '{"id":1,"error":null}'])(
-  'a browser that a page has taken over cannot end the server with %s',
+  'a browser that a page controls cannot end the server with %s',
   async (text) => {
     const { devtools, from } = browser();
     const asked = devtools.send('A.one');

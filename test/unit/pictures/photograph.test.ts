@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { DevTools } from '../../../src/pictures/devtools.js';
 import { photograph } from '../../../src/pictures/photograph.js';
 
-test('a browser that a page has taken over cannot end the server with a request that has no address', async () => {
+test('a browser that a page controls cannot end the server with a request that has no address', async () => {
   const [to, from] = [new PassThrough(), new PassThrough()];
   const refused: unknown[] = [];
   to.on('data', (bytes: Buffer) => {
