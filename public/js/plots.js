@@ -2,7 +2,7 @@
 // API that everybody else uses.
 import uPlot from '../uplot/uPlot.js';
 import { base, headers, whileSeen } from './page.js';
-import { dayLocale } from './words.js';
+import { dayLocale, word } from './words.js';
 
 /** How often new values are fetched, in ms: no more often than there are any. */
 const FRESH_MS = 10_000;
@@ -18,7 +18,8 @@ const formats = {
     return `${size >= 9.95 ? Math.round(size) : Number(size.toFixed(1))} ${units[unit]}`;
   },
   share: (value) => `${value < 0.0995 ? Number((value * 100).toFixed(1)) : Math.round(value * 100)} %`,
-  ms: (value) => (value < 999.5 ? `${Math.round(value)} ms` : `${Number((value / 1_000).toFixed(1))} s`),
+  ms: (value) =>
+    value < 999.5 ? word('ms', { n: Math.round(value) }) : word('s', { n: Number((value / 1_000).toFixed(1)) }),
   count: (value) =>
     value >= 10_000
       ? `${Number((value / 1_000).toFixed(value < 100_000 ? 1 : 0))}k`

@@ -1,10 +1,9 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, expect, it } from 'vitest';
 import { openBrowser, tellFailures } from '../helpers/browser.js';
-import { startHost, until, type TestHost } from '../helpers/host.js';
+import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
 import { button, byLabel, checkLayout, makeApp, seriousFaults } from './pages.js';
-import { TOKEN } from '../helpers/host.js';
 
 let host: TestHost;
 let page: Page;
@@ -28,7 +27,7 @@ async function look(path: string, title: string, name: string): Promise<void> {
   await checkLayout(page, `zh-${name}`);
 }
 
-it('a browser that prefers Chinese gets it everywhere, and English after the switch', async () => {
+it('a browser that prefers Chinese gets it as a visitor and at the login', async () => {
   expect(await makeApp(host, 'Sales', textApp('All of our sales'), 'What was sold')).toBe('live');
   await look('/', '应用', 'gallery');
 
@@ -44,7 +43,9 @@ it('a browser that prefers Chinese gets it everywhere, and English after the swi
   await byLabel(page, '令牌').fill(TOKEN);
   await button(page, '登录').click();
   await page.waitForURL(`${host.url}/console/`);
+});
 
+it('the console is in Chinese on every page', async () => {
   for (const [path, title, name] of [
     ['', '应用', 'apps'],
     ['new', '新建应用', 'new'],
@@ -58,7 +59,7 @@ it('a browser that prefers Chinese gets it everywhere, and English after the swi
     ['apps/sales/metrics', '响应时间', 'metrics'],
     ['apps/sales/errors', '错误', 'errors'],
     ['apps/sales/alerts', '通知目标', 'app-alerts'],
-    ['apps/sales/deploys', '已下线', 'deploys'],
+    ['apps/sales/deploys', '线上', 'deploys'],
     ['apps/sales/deploys/1', '版本 1', 'deploy'],
     ['apps/sales/files/app.py', '保存并部署', 'file'],
     ['apps/sales/config', '配置变量', 'config'],
@@ -67,7 +68,9 @@ it('a browser that prefers Chinese gets it everywhere, and English after the swi
     ['apps/sales/drains', '添加日志转发', 'drains'],
   ] as const)
     await look(`/console/${path}`, title, name);
+});
 
+it('a refusal is in Chinese, and everything in English after the switch', async () => {
   // A refusal has one code and one English sentence, which the console translates.
   await page.goto(`${host.url}/console/apps/sales/config`);
   await byLabel(page, '名称').fill('9LIVES');

@@ -173,6 +173,8 @@ export const en = {
   'browser.hoursAgo': '{n} h ago',
   'browser.yesterday': 'yesterday',
   'browser.daysAgo': '{n} days ago',
+  'browser.ms': '{n} ms',
+  'browser.s': '{n} s',
   'browser.copied': 'Copied',
   'browser.copyFailed': 'Copy failed',
   'browser.connectionLost': 'Connection lost. Reconnecting …',
@@ -817,5 +819,4 @@ export const en = {
   'visit.stay': 'Keep working',
   'visit.allApps': 'All apps',
   'visit.closeBar': 'Close this bar',
-  // END
 } as const;

@@ -179,6 +179,8 @@ export const zhCN = {
   'browser.hoursAgo': '{n} 小时前',
   'browser.yesterday': '昨天',
   'browser.daysAgo': '{n} 天前',
+  'browser.ms': '{n} 毫秒',
+  'browser.s': '{n} 秒',
   'browser.copied': '已复制',
   'browser.copyFailed': '复制失败',
   'browser.connectionLost': '连接已断开，正在重新连接……',
@@ -802,7 +804,6 @@ export const zhCN = {
   'visit.stay': '继续使用',
   'visit.allApps': '所有应用',
   'visit.closeBar': '关闭此栏',
-  // END
 } as const;
 
 /** Sentences of refusals, releases, alerts and roles, by their English wording in the source. */
