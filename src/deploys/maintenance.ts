@@ -5,10 +5,13 @@ import { MARK } from '../runtime/process/marked.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
+import { removeOldLeftovers } from '../store/leftovers.js';
 import { Repository } from '../store/repository.js';
 
 /** How often repositories are looked at, in ms. */
 const LOOK_MS = 10 * 60_000;
+/** After how long (ms) what git has left belongs to one that was killed: it works for minutes at most. */
+const LEFT_MS = 60 * 60_000;
 /** How long git may take for one of them, in ms. */
 const LIMIT_MS = 15 * 60_000;
 /** What may have come since the last time, before git packs it: bytes of loose objects, their number, and packs. */
@@ -96,13 +99,14 @@ export class Maintenance {
   }
 
   async #look(): Promise<void> {
-    const { store, logger } = this.#options;
+    const { store, paths, logger } = this.#options;
     const apps = store.list();
     for (const id of this.#looked.keys()) if (store.find(id) === undefined) this.#looked.delete(id);
     for (const { id, lastRelease, place } of apps) {
       if (this.#closing.signal.aborted) return;
       if (place !== undefined || this.#held.has(id) || store.find(id) === undefined) continue;
       try {
+        await removeOldLeftovers(paths.repository(id), LEFT_MS);
         await this.#tidy(id, lastRelease);
       } catch (error) {
         if (this.#closing.signal.aborted) return;

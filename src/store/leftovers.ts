@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../errors.js';
 
@@ -16,7 +16,8 @@ export async function removeQuarantines(repository: string): Promise<void> {
 
 /**
  * What git has left in a repository where it was killed: what was received in part, and locks, which would keep a ref from being
- * changed for ever. Only while no git works in it. Loose objects in the making are left to `git gc`: there are many folders.
+ * changed for ever. Only while no git works in it, or by
+ * their age. Loose objects in the making are left to `git gc`: there are many folders.
  * @returns their paths
  */
 export async function leftoversIn(repository: string): Promise<string[]> {
@@ -29,6 +30,15 @@ export async function leftoversIn(repository: string): Promise<string[]> {
     locksIn(join(repository, 'refs')),
   ]);
   return found.flat();
+}
+
+/** Deletes those that have not changed for so long (ms) that no git can still work with them. */
+export async function removeOldLeftovers(repository: string, ageMs: number): Promise<void> {
+  const before = Date.now() - ageMs;
+  for (const path of await leftoversIn(repository)) {
+    const facts = await lstat(path).catch(() => undefined); // It was none.
+    if (facts !== undefined && facts.mtimeMs < before) await removeLeftover(path);
+  }
 }
 
 export async function removeLeftover(path: string): Promise<void> {

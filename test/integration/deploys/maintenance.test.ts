@@ -64,6 +64,19 @@ it('versions of one large file are packed to little more than one of them, and e
   expect(said).toHaveLength(1);
 });
 
+it('a lock that a killed git has left does not keep a branch from moving for ever', async () => {
+  const commit = (await commits(1)) ?? '';
+  const heads = join(repository.path, 'refs/heads');
+  const [old, held] = ['old', 'held'].map((name) => join(heads, `${name}.lock`));
+  for (const lock of [old, held]) await writeFile(lock ?? '', '');
+  const hours = Date.now() / 1_000 - 2 * 3_600;
+  await utimes(old ?? '', hours, hours);
+  await maintenance.look();
+  expect((await readdir(heads)).sort()).toEqual(['held.lock', 'main']);
+  await repository.pointRef('refs/heads/old', commit);
+  await expect(repository.pointRef('refs/heads/held', commit)).rejects.toThrow('remove the file');
+});
+
 it('nothing is packed while the app is pushed to, and a push interrupts it', async () => {
   await commits(20);
   const release = maintenance.hold('shop');
