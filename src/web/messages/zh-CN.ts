@@ -726,7 +726,7 @@ export const zhCN = {
   'line.inUse': '已用',
   'line.server': '服务器',
   'line.running': '运行中',
-  'line.ofMinute': '每分钟',
+  'line.ofMinute': '1 分钟平均',
   'span.minute': '分钟',
   'span.hour': '小时',
   'span.day': '天',
