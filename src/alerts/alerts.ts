@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConnectionOptions } from 'bullmq';
+import type { Principal } from '../domain/access/principal.js';
 import { messageOf as reasonOf, Refusal } from '../errors.js';
 import { Background } from '../lib/background.js';
 import { asClause } from '../lib/words.js';
@@ -123,7 +124,7 @@ export class Alerts {
    * @param by who adds it @param anywhere true where it may be in a private network
    * @throws Refusal `preview-alerts`, `mail-not-set`, those of the vault and of `Destinations.add`
    */
-  async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
+  async add(owner: string, input: NewDestination, by: Principal, anywhere: boolean): Promise<Destination> {
     if (this.#options.apps.find(owner)?.preview !== undefined)
       throw new Refusal(
         'conflict',

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import type { Principal } from '../domain/access/principal.js';
 import { emailOf } from '../domain/access/email.js';
 import { Refusal } from '../errors.js';
 import { newEntryId } from '../lib/entry-id.js';
@@ -65,7 +66,7 @@ export class Destinations {
    * @param by who adds it @param anywhere true where it may be in a private network
    * @throws Refusal `destination-address-invalid`, `destination-secret-invalid`, `destinations-too-many`, those of the vault
    */
-  async add(owner: string, input: NewDestination, by: string, anywhere: boolean): Promise<Destination> {
+  async add(owner: string, input: NewDestination, by: Principal, anywhere: boolean): Promise<Destination> {
     const address = parseDestination(input.kind, input.address.trim(), anywhere);
     const secret = input.kind === 'webhook' ? newSecret() : input.secret?.trim();
     if (secret !== undefined && !fitsHeader(secret)) {
@@ -76,7 +77,7 @@ export class Destinations {
       ...{ id: newEntryId(), kind: input.kind, name: input.name?.trim() ?? '', address, anywhere },
       ...(secret === undefined || secret === '' ? {} : { secret }),
       ...(input.rules === undefined ? {} : { rules: input.rules }),
-      ...{ createdAt: new Date().toISOString(), createdBy: by },
+      ...{ createdAt: new Date().toISOString(), createdBy: by.name },
     };
     await this.#lists.change(owner, (before) => {
       if (before.length < MAX) return [...before, added];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Principal } from '../domain/access/principal.js';
 import { messageOf, Refusal } from '../errors.js';
 import { newEntryId } from '../lib/entry-id.js';
 import { parseUrl } from '../lib/parse-url.js';
@@ -113,7 +114,7 @@ export class Drains {
    * @param by who adds it @param anywhere true where it may be in a private network
    * @throws Refusal `drain-address-invalid`, `drain-token-invalid`, `drains-too-many`, those of the vault
    */
-  async add(owner: string, { address, token }: NewDrain, by: string, anywhere: boolean): Promise<DrainEntry> {
+  async add(owner: string, { address, token }: NewDrain, by: Principal, anywhere: boolean): Promise<DrainEntry> {
     if (token !== undefined && !fitsHeader(token)) {
       const sentence = 'Enter a token of letters, digits and symbols, without spaces.';
       throw new Refusal('invalid', 'drain-token-invalid', sentence, { field: 'token' });
@@ -121,7 +122,7 @@ export class Drains {
     const entry: DrainEntry = {
       ...{ id: newEntryId(), address: parseDrain(address.trim(), anywhere), anywhere },
       ...(token === undefined || token === '' ? {} : { token }),
-      ...{ createdAt: new Date().toISOString(), createdBy: by },
+      ...{ createdAt: new Date().toISOString(), createdBy: by.name },
     };
     await this.#lists.change(owner, (before) => {
       if (before.length < MAX) return [...before, entry];

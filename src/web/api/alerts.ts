@@ -134,12 +134,7 @@ function routesOf({ alerts, rights }: ApiContext, { path, can, what, own, ownerO
       answers: { 201: { description: 'The destination.', content: { 'application/json': newDestinationSchema } } },
       async handle(ctx, input) {
         const by = signedIn(ctx).principal;
-        const added = await alerts.add(
-          ownerOf(input.params),
-          await readJson(ctx, body),
-          by.name,
-          rights.may(by, 'server'),
-        );
+        const added = await alerts.add(ownerOf(input.params), await readJson(ctx, body), by, rights.may(by, 'server'));
         ctx.status = 201;
         ctx.body = {
           ...presentDestination(added),

@@ -80,7 +80,7 @@ function routesOf({ drains, rights }: ApiContext, { path, can, what, own, ownerO
       async handle(ctx, input) {
         const by = signedIn(ctx).principal;
         const given = await readJson(ctx, body);
-        ctx.body = present(await drains.add(ownerOf(input.params), given, by.name, rights.may(by, 'server')));
+        ctx.body = present(await drains.add(ownerOf(input.params), given, by, rights.may(by, 'server')));
         ctx.status = 201;
       },
     }),

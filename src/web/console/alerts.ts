@@ -34,7 +34,7 @@ export function alertRoutes(add: AddRoute): void {
       attempt(
         async () => {
           const { deps, by } = page;
-          const made = await deps.alerts.add(ownerOf(page), inputOf(page), by.name, deps.rights.may(by, 'server'));
+          const made = await deps.alerts.add(ownerOf(page), inputOf(page), by, deps.rights.may(by, 'server'));
           await show(page, { made });
         },
         (refusal) => show(page, { refusal }),

@@ -18,7 +18,7 @@ export function drainRoutes(add: AddRoute): void {
         async () => {
           const { deps, by } = page;
           const input = { address: page.field('address'), token: page.field('token').trim() };
-          await deps.drains.add(ownerOf(page), input, by.name, deps.rights.may(by, 'server'));
+          await deps.drains.add(ownerOf(page), input, by, deps.rights.may(by, 'server'));
           page.go(`${pathOf(page)}?done=drain-added`);
         },
         (refusal) => show(page, refusal),

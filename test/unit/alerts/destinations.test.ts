@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { system } from '../../../src/domain/access/principal.js';
 import { Destinations, shownAddress, type NewDestination } from '../../../src/alerts/destinations.js';
 import { MACHINE } from '../../../src/alerts/problems.js';
 import { Paths } from '../../../src/store/paths.js';
@@ -22,8 +23,8 @@ const slack: NewDestination = { kind: 'slack', address: 'https://hooks.example/s
 
 it('destinations are kept encrypted, for an app and for the machine, and survive a change of keys', async () => {
   const destinations = new Destinations(vault);
-  const added = await destinations.add('shop', slack, 'ada', false);
-  await destinations.add(MACHINE, { kind: 'email', address: 'Ops@Example.com', name: ' Ops ' }, 'admin', true);
+  const added = await destinations.add('shop', slack, system('ada'), false);
+  await destinations.add(MACHINE, { kind: 'email', address: 'Ops@Example.com', name: ' Ops ' }, system('admin'), true);
   expect(await readFile(join(paths.app('shop'), 'destinations.enc'), 'utf8')).not.toContain('hooks');
   expect(await readFile(join(paths.alerts, 'destinations.enc'), 'utf8')).not.toContain('example');
   expect((await vault.rotate()).files).toBe(2);
@@ -38,7 +39,7 @@ it('destinations are kept encrypted, for an app and for the machine, and survive
 
 it('a webhook gets a secret of the server, whatever it is given', async () => {
   const destinations = new Destinations(vault);
-  const made = await destinations.add('shop', { ...slack, kind: 'webhook', secret: 'weak' }, 'ada', false);
+  const made = await destinations.add('shop', { ...slack, kind: 'webhook', secret: 'weak' }, system('ada'), false);
   expect(made.secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
 });
 
@@ -46,7 +47,7 @@ it('a secret that no header can hold is refused', async () => {
   const destinations = new Destinations(vault);
   for (const secret of ['tk_ü', 'tk_a b', 'tk_a\r\nx-y: z'])
     await expect(
-      destinations.add('shop', { kind: 'ntfy', address: 'https://ntfy.example/topic', secret }, 'ada', false),
+      destinations.add('shop', { kind: 'ntfy', address: 'https://ntfy.example/topic', secret }, system('ada'), false),
     ).rejects.toMatchObject({ code: 'destination-secret-invalid', field: 'secret' });
   expect(await destinations.of('shop')).toEqual([]);
 });
@@ -54,7 +55,7 @@ it('a secret that no header can hold is refused', async () => {
 it('addresses that cannot be right, and those that only an admin may add, are refused', async () => {
   const destinations = new Destinations(vault);
   const add = (kind: NewDestination['kind'], address: string, anywhere = false) =>
-    destinations.add('shop', { kind, address }, 'ada', anywhere);
+    destinations.add('shop', { kind, address }, system('ada'), anywhere);
   for (const [kind, address] of [
     ['email', 'ada'],
     ['email', 'ada@example.com\r\nBcc: eve@example.com'],
@@ -71,6 +72,8 @@ it('addresses that cannot be right, and those that only an admin may add, are re
 
 it('there are at most 20', async () => {
   const destinations = new Destinations(vault);
-  for (let number = 0; number < 20; number += 1) await destinations.add('shop', slack, 'ada', false);
-  await expect(destinations.add('shop', slack, 'ada', false)).rejects.toMatchObject({ code: 'destinations-too-many' });
+  for (let number = 0; number < 20; number += 1) await destinations.add('shop', slack, system('ada'), false);
+  await expect(destinations.add('shop', slack, system('ada'), false)).rejects.toMatchObject({
+    code: 'destinations-too-many',
+  });
 });

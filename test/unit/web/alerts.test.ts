@@ -13,14 +13,14 @@ beforeAll(async () => {
     alerts: {
       ...noAlerts,
       add: async (owner, input, by, anywhere) => {
-        added.push({ what: 'alerts', owner, by, anywhere });
+        added.push({ what: 'alerts', owner, by: by.name, anywhere });
         return noAlerts.add(owner, input, by, anywhere);
       },
     },
     drains: {
       ...noDrains,
       add: async (owner, input, by, anywhere) => {
-        added.push({ what: 'drains', owner, by, anywhere });
+        added.push({ what: 'drains', owner, by: by.name, anywhere });
         return noDrains.add(owner, input, by, anywhere);
       },
     },

@@ -419,7 +419,13 @@ export const noErrors: Pick<Errors, 'of' | 'clear'> = { of: async () => [], clea
 /** No drains, and none that is kept. */
 export const noDrains: WebOptions['drains'] = {
   of: async () => [],
-  add: async (_owner, { address }, by, anywhere) => ({ id: 'd1', address, anywhere, createdAt: '', createdBy: by }),
+  add: async (_owner, { address }, by, anywhere) => ({
+    id: 'd1',
+    address,
+    anywhere,
+    createdAt: '',
+    createdBy: by.name,
+  }),
   remove: async () => undefined,
 };
 
@@ -429,7 +435,7 @@ export const noAlerts: WebOptions['alerts'] = {
   of: async () => ({ problems: [], destinations: [], deliveries: [] }),
   add: async (_owner, input, by, anywhere) => ({
     ...{ id: 'd1', kind: input.kind, address: input.address, name: input.name ?? '', anywhere },
-    ...{ createdAt: new Date(0).toISOString(), createdBy: by },
+    ...{ createdAt: new Date(0).toISOString(), createdBy: by.name },
     ...(input.kind === 'webhook' ? { secret: 'whsec_c2VjcmV0' } : {}),
   }),
   remove: async () => undefined,
