@@ -64,7 +64,7 @@ it('versions of one large file are packed to little more than one of them, and e
   expect(said).toHaveLength(1);
 });
 
-it('a lock that a killed git has left does not keep a branch from moving for ever', async () => {
+it('a lock that a killed git has left does not keep a branch from moving forever', async () => {
   const commit = (await commits(1)) ?? '';
   const heads = join(repository.path, 'refs/heads');
   const [old, held] = ['old', 'held'].map((name) => join(heads, `${name}.lock`));
