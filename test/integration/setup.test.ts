@@ -212,7 +212,8 @@ describe('the build', () => {
   beforeEach(async () => {
     root = join(base, 'root');
     await mkdir(join(root, 'scripts'), { recursive: true });
-    await cp(join(ROOT, 'scripts/build.js'), join(root, 'scripts/build.js'));
+    for (const file of ['LICENSE', 'scripts/build.js', 'scripts/lib/licences.js', 'src/web/libraries.json'])
+      await cp(join(ROOT, file), join(root, file));
     await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
     await writeFile(join(root, 'package.json'), '{"type":"module"}');
     await writeFile(join(root, 'package-lock.json'), '{}');
@@ -231,9 +232,11 @@ describe('the build', () => {
     expect(await answer()).toBe('another\n');
     expect((await readdir(join(root, 'dist'))).sort()).toEqual([
       '.built.json',
+      'THIRD-PARTY.txt',
       'cli',
       'deploys',
       'errors.js',
+      'libraries',
       'main.js',
     ]);
     expect((await readdir(root)).filter((name) => name.startsWith('dist'))).toEqual(['dist']);
