@@ -8,6 +8,7 @@ import { Links } from '../../src/domain/project/links.js';
 import { parsePackages } from '../../src/domain/project/packages-txt.js';
 import { parseTree } from '../../src/domain/project/tree.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
+import { isOutside } from '../../src/domain/python/outside.js';
 import { forInstaller, noWishes } from '../../src/domain/python/for-installer.js';
 import { readPythonVersionFile } from '../../src/domain/python/python-version.js';
 import { isSource, parseRequirements } from '../../src/domain/python/requirements.js';
@@ -94,11 +95,12 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
   'what an installer gets of requirements.txt': {
     read: (text) => {
       const place = { path: 'requirements.txt', nameOf: (target: string) => target, hasFolder: () => false };
-      return [parseRequirements(text).filter(isSource), forInstaller(text, place, noWishes())];
+      return [parseRequirements(text).filter(isSource), isOutside(text), forInstaller(text, place, noWishes())];
     },
     shapes: {
       'addresses in one word': many('https://x/', 'a=='),
       'addresses of wheels in one word': many('https://x.whl/', 'a=='),
+      'folders above': many('a/../'),
       'addresses in many words': many('https://x/ ', 'a @ '),
       variables: lines((number) => `https://\${V${number}}/a.whl`),
       'trusted hosts': lines((number) => `--trusted-host h${number}`),

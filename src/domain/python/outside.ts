@@ -28,7 +28,18 @@ export function isOutside(place: string): boolean {
   // No other scheme leads anywhere that we know.
   if (local === undefined && /^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return true;
   const path = decoded(local ?? place).replace(/[[#].*$/s, '');
-  return /^[/~]/.test(path) || VARIABLE.test(path) || /^\.\.(\/|$)/.test(posix.normalize(path));
+  return /^[/~]/.test(path) || VARIABLE.test(path) || leaves(path);
+}
+
+/** True for a relative path that leads out of where it begins. `posix.normalize` looks at all before for each "..". */
+function leaves(path: string): boolean {
+  let depth = 0;
+  for (const part of path.split('/')) {
+    if (part === '..') depth -= 1;
+    else if (part !== '' && part !== '.') depth += 1;
+    if (depth < 0) return true;
+  }
+  return false;
 }
 
 /**
