@@ -38,6 +38,8 @@ export interface Config {
   token: string | undefined;
   /** True where members may create apps, and not only admins. */
   membersCreate: boolean;
+  /** True where everyone who logs in with a password needs a second factor. */
+  secondFactor: boolean;
   /** Who may open new apps, until somebody changes that. */
   defaultAccess: 'public' | 'signed-in' | 'people';
   /** Where people log in with the account of their company. */
@@ -247,6 +249,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     },
     token,
     membersCreate: oneOf('MEMBERS_CREATE', ['on', 'off']) === 'on',
+    secondFactor: oneOf('SECOND_FACTOR', ['optional', 'required']) === 'required',
     defaultAccess: oneOf('DEFAULT_ACCESS', ['public', 'signed-in', 'people']),
     providers,
     metricsToken: metricsToken === 'none' ? null : metricsToken,

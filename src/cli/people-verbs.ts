@@ -10,7 +10,18 @@ import { wholeNumber } from './whole-number.js';
 const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'password', 'grant', 'revoke'];
 const SHARE_ACTIONS = ['create', 'revoke', 'frames'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
-const USER_ACTIONS = ['list', 'add', 'invite', 'reset', 'disable', 'enable', 'groups', 'sessions', 'logout'];
+const USER_ACTIONS = [
+  'list',
+  'add',
+  'invite',
+  'reset',
+  'disable',
+  'enable',
+  'groups',
+  'second-factor',
+  'sessions',
+  'logout',
+];
 
 /** The verbs for who may do what: logins, access, tokens, accounts and the audit log. */
 export function addPeopleVerbs(program: Command, cli: (command: Command) => Context): void {
@@ -73,7 +84,10 @@ export function addPeopleVerbs(program: Command, cli: (command: Command) => Cont
     .command('user')
     .addArgument(new Argument('<action>', 'what to do').choices(USER_ACTIONS))
     .argument('[email]', 'the account')
-    .argument('[groups...]', 'groups: the new groups, or "-" for none (default: list them)')
+    .argument(
+      '[groups...]',
+      'groups: the new groups, or "-" for none; second-factor: required, optional or reset (default: show them)',
+    )
     .option('--name <name>', "add: the person's name")
     .option('--admin', 'add: allow everything')
     .option('--group <group...>', 'add: the groups of the account')

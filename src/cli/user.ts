@@ -4,6 +4,7 @@ import type { Context } from './context.js';
 import { usage } from './failures.js';
 import { tableLines } from './output.js';
 import type { SessionAnswer } from '../web/api/sessions.js';
+import type { SecondFactorAnswer } from '../web/api/second-factor.js';
 import type { InvitedAnswer, PasswordLinkAnswer, UserAnswer } from '../web/api/people.js';
 
 /** The options of `user`. */
@@ -22,7 +23,8 @@ export async function user(
   words: readonly string[],
   options: UserOptions,
 ): Promise<void> {
-  if (action !== 'groups' && words.length > 0) throw usage(`"${action}" takes one email address.`);
+  if (action !== 'groups' && action !== 'second-factor' && words.length > 0)
+    throw usage(`"${action}" takes one email address.`);
   if (action === 'list') {
     if (email !== undefined) throw usage('"list" takes no email address.');
     return list(cli);
@@ -40,6 +42,8 @@ export async function user(
       return printLink(cli, await api.post<PasswordLinkAnswer>(`${path}/reset`));
     case 'groups':
       return groups(cli, api, path, words);
+    case 'second-factor':
+      return secondFactor(cli, api, path, email, words);
     case 'sessions':
       return sessions(cli, api, path, email);
     case 'logout':
@@ -55,6 +59,33 @@ export async function user(
       );
     }
   }
+}
+
+/** Without a word, shows the second factor of an account; otherwise requires one, makes it optional, or resets it. */
+async function secondFactor(
+  cli: Context,
+  api: Api,
+  path: string,
+  email: string,
+  [what, ...more]: readonly string[],
+): Promise<void> {
+  if (more.length > 0 || (what !== undefined && !['required', 'optional', 'reset'].includes(what)))
+    throw usage('"second-factor" takes an email address and required, optional or reset.');
+  if (what === 'reset') await api.delete(`${path}/second-factor`);
+  else if (what !== undefined) await api.patch<UserAnswer>(path, { second_factor_required: what === 'required' });
+  const now = await api.get<SecondFactorAnswer>(`${path}/second-factor`);
+  if (cli.out.json) return cli.out.data({ user: email, ...now });
+  if (what === 'reset')
+    return cli.out.print(`The second factor of ${email} was reset, and all its sessions have ended.`);
+  const { required, app_since: app, passkeys, recovery_codes: codes } = now;
+  const has = [
+    ...(app === null ? [] : ['an app for codes']),
+    ...(passkeys.length === 0 ? [] : [`passkeys: ${passkeys.map(({ name }) => name).join(', ')}`]),
+    ...(codes === 0 ? [] : [`${codes} recovery codes`]),
+  ];
+  cli.out.print(
+    `${required ? 'Required' : 'Optional'}. ${has.length === 0 ? 'Not set up.' : `Set up: ${has.join('; ')}.`}`,
+  );
 }
 
 async function sessions(cli: Context, api: Api, path: string, email: string): Promise<void> {

@@ -53,6 +53,11 @@ export class People {
     return this.#options.users.get(user);
   }
 
+  /** The account with this id. */
+  find(id: string): Account | undefined {
+    return this.#options.users.find(id);
+  }
+
   /** Who an account acts as; undefined where there is none, or it is disabled. */
   principal(id: string): Principal | undefined {
     const account = this.#options.users.find(id);
@@ -194,17 +199,26 @@ export class People {
    * @throws Refusal `password-wrong`, `password-weak`, TooManyAttempts
    */
   async changePassword(id: string, old: string, password: string, session?: string): Promise<void> {
-    const { users, passwords, sessions } = this.#options;
-    const account = users.get(id);
-    this.#guesses.demand(id);
-    this.#guesses.failed(id);
-    if (!(await passwords.try(old, account.password)).right) {
-      throw new Refusal('forbidden', 'password-wrong', 'The current password is wrong.', { field: 'current' });
-    }
-    this.#guesses.right(id);
+    const { users, sessions } = this.#options;
+    const account = await this.demandPassword(id, old, 'current');
     const hash = await this.#hash(password, account.email);
     await users.update(id, (one) => ({ ...one, password: hash }));
     await sessions.endOf(id, session);
+  }
+
+  /**
+   * Lets nobody go on who only has a session of an account, or a token, and not its password.
+   * @param field the one that holds the password
+   * @throws Refusal `password-wrong`, TooManyAttempts
+   */
+  async demandPassword(id: string, password: string, field: string): Promise<Account> {
+    const account = this.#options.users.get(id);
+    this.#guesses.demand(id);
+    this.#guesses.failed(id);
+    if (!(await this.#options.passwords.try(password, account.password)).right)
+      throw new Refusal('forbidden', 'password-wrong', 'The current password is wrong.', { field });
+    this.#guesses.right(id);
+    return account;
   }
 
   async #hash(password: string, email: string): Promise<string> {

@@ -118,8 +118,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { board, closing, alerts, drains } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
-  const identity = await openIdentity({ config, paths, store, logger });
-  const { sessions, people, appAccess, rights, attempts, tokens, check, auditLog, audit, written } = identity;
+  const identity = await openIdentity({ config, paths, store, vault: composed.vault, logger });
+  const { sessions, people, factors, appAccess, rights, attempts, tokens, check, auditLog, audit, written } = identity;
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
     folder: join(root, 'public'),
@@ -208,6 +208,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const pages = consoleRouter({
     host,
     people,
+    factors,
     access: appAccess,
     tokens,
     rights,
@@ -246,6 +247,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     audit,
     auditLog,
     people,
+    factors,
     providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,

@@ -1,9 +1,11 @@
 import { Attempts } from '../domain/access/attempts.js';
 import type { CheckToken } from '../domain/access/principal.js';
+import { factorsSchema } from '../domain/access/second-factor.js';
 import { Rights } from '../domain/access/rights.js';
 import { Access } from '../host/access.js';
 import { Audit } from '../host/audit.js';
 import { People } from '../host/people.js';
+import { SecondFactors } from '../host/second-factors.js';
 import { AccessTokens } from '../host/tokens.js';
 import type { Logger } from '../logger.js';
 import type { Config } from '../settings.js';
@@ -12,14 +14,17 @@ import { AuditLog } from '../store/audit-log.js';
 import { Credentials } from '../store/credentials.js';
 import { Passwords } from '../store/passwords.js';
 import type { Paths } from '../store/paths.js';
+import { SealedList } from '../store/sealed-list.js';
 import { Sessions } from '../store/sessions.js';
 import { Tokens } from '../store/tokens.js';
 import { Users } from '../store/users.js';
+import type { Vault } from '../store/vault.js';
 
 /** Who may come in, what they may do, and what is written down of it: the same for every door. */
 export interface Identity {
   sessions: Sessions;
   people: People;
+  factors: SecondFactors;
   /** Who may open which app. */
   appAccess: Access;
   rights: Rights;
@@ -36,12 +41,13 @@ export interface Identity {
 
 /** Opens the accounts, the tokens, the sessions and the audit log of a data folder. */
 export async function openIdentity(options: {
-  config: Pick<Config, 'token' | 'membersCreate'>;
+  config: Pick<Config, 'token' | 'membersCreate' | 'secondFactor'>;
   paths: Paths;
   store: AppStore;
+  vault: Vault;
   logger: Logger;
 }): Promise<Identity> {
-  const { config, paths, store, logger } = options;
+  const { config, paths, store, vault, logger } = options;
   const warn = (text: string): void => logger.warn(text);
   const complain = (text: string): void => logger.error(text);
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -49,6 +55,8 @@ export async function openIdentity(options: {
   const users = await Users.open(paths, complain);
   const passwords = new Passwords();
   const people = new People({ users, passwords, sessions });
+  const list = new SealedList(vault, 'second-factors', factorsSchema);
+  const factors = new SecondFactors({ list, people, sessions, required: config.secondFactor });
   const rights = new Rights(store, { membersCreate: config.membersCreate });
   const stored = await Tokens.open(paths, complain);
   const tokens = new AccessTokens({ people, store, tokens: stored, warn });
@@ -56,6 +64,7 @@ export async function openIdentity(options: {
   return {
     sessions,
     people,
+    factors,
     appAccess: new Access({ store, users, passwords }),
     rights,
     attempts: new Attempts(),

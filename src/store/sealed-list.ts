@@ -35,10 +35,12 @@ export class SealedList<T extends { id: string }> {
     return this.#known.get(owner) ?? [];
   }
 
-  /** @throws Refusal those of the vault, and whatever `make` throws */
+  /** Changes that of an app or the machine; nothing is written where it stays the same. @throws Refusal those of the vault, and whatever `make` throws */
   async change(owner: string, make: (before: readonly T[]) => readonly T[]): Promise<void> {
     await this.#turns.take(owner, async () => {
-      const list = make(await this.of(owner));
+      const before = await this.of(owner);
+      const list = make(before);
+      if (list === before) return;
       await this.#vault.write(owner, this.#name, JSON.stringify({ version: 1, list }));
       this.#known.set(owner, list);
     });

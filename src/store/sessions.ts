@@ -15,12 +15,15 @@ export const LOGIN_COOKIE = 'streamlit_host_login';
 /** The cookie of a browser that was shown a form before it is logged in. */
 export const FORM_COOKIE = 'streamlit_host_form';
 
+/** The cookie of a login that lacks the second factor. No app ever sees it or may set it either. */
+export const HALF_COOKIE = 'streamlit_host_second';
+
 /** The cookie of a browser that opens an app without an account. The app does not see it. */
 export const PASS_COOKIE = 'streamlit_host_pass';
 
 /** All under every name that they have, which depends on the public base. */
 export const OUR_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].flatMap((prefix) =>
-  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, PASS_COOKIE].map((name) => prefix + name),
+  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, HALF_COOKIE, PASS_COOKIE].map((name) => prefix + name),
 );
 
 /** How long a session lasts (ms) after it was last used. */

@@ -22,10 +22,11 @@ export function doneBy(ctx: Context): Done {
 }
 
 /** What an account was to become, without its password. */
-export function told({ email = '', admin, disabled, groups }: AccountChange): string {
+export function told({ email = '', admin, disabled, groups, secondFactorRequired: needs }: AccountChange): string {
   const facts = [
     admin === undefined ? '' : admin ? 'admin' : 'member',
     disabled === undefined ? '' : disabled ? 'disabled' : 'enabled',
+    needs === undefined ? '' : `second factor ${needs ? 'required' : 'optional'}`,
     groups === undefined ? '' : `groups: ${groups.join(', ') || 'none'}`,
   ];
   return [email, ...facts.filter((fact) => fact !== '')].join(', ');

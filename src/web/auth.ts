@@ -95,8 +95,8 @@ export function guardApi(access: Access, base: () => Base): Middleware {
   };
 }
 
-/** The pages of the console for who is not logged in yet: the logins, and those of invitations and reset links. */
-const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join|open\/[a-z0-9-]+)\/?$/i;
+/** The pages of the console for who is not logged in yet: the logins, the second step of one, and those of invitations and reset links. */
+const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join|second(\/set-up)?|open\/[a-z0-9-]+)\/?$/i;
 
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';
@@ -152,14 +152,11 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
 export type Proof = { token: string } | { code: string } | { email: string; password: string };
 
 /**
- * Begins a session in this browser.
- * @returns false where the proof is wrong @throws TooManyAttempts, Refusal `logged-in-already`
+ * Who a proof belongs to; undefined where it is wrong.
+ * @throws TooManyAttempts, Refusal `token-not-login`
  */
-export async function signIn(ctx: Context, access: Access, base: Base, by: Proof): Promise<boolean> {
-  const owner = 'password' in by ? await logIn(ctx, access, by) : await ownerOf(ctx, access, by);
-  if (owner === undefined) return false;
-  await beginSession(ctx, access, base, owner);
-  return true;
+export async function prove(ctx: Context, access: Access, by: Proof): Promise<SessionOwner | undefined> {
+  return 'password' in by ? logIn(ctx, access, by) : ownerOf(ctx, access, by);
 }
 
 /**
@@ -183,20 +180,24 @@ export function demandNobodyElse(
   );
 }
 
-/** Begins a session of somebody who has proven who they are; it gets a new id. @throws Refusal `logged-in-already` */
+/**
+ * Begins a session of somebody who has proven who they are; it gets a new id.
+ * @param how what the audit log says
+ * @throws Refusal `logged-in-already`
+ */
 export async function beginSession(
   ctx: Context,
   { sessions, people, audit }: Pick<Access, 'sessions' | 'people' | 'audit'>,
   base: Base,
   owner: SessionOwner,
+  how = owner.provider === undefined ? 'log in' : `log in with ${owner.provider}`,
 ): Promise<void> {
   demandNobodyElse(ctx, { sessions, people }, base, owner.account);
   const at = { from: ctx.ip, browser: browserOf(ctx.get('user-agent')) };
   // End the earlier session of this browser, which somebody else may have planted.
   for (const id of cookies(ctx, base)) await sessions.end(id);
   setCookie(ctx, await sessions.begin(owner, at), base);
-  const by = owner.provider === undefined ? '' : ` with ${owner.provider}`;
-  audit.login({ who: owner, from: ctx.ip, what: `log in${by}` }, 'ok');
+  audit.login({ who: owner, from: ctx.ip, what: how }, 'ok');
 }
 
 /** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts, Refusal `token-not-login` */

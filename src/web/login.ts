@@ -2,9 +2,11 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
-import { beginSession, demandNobodyElse, sessionFrom, signIn, signOut, type Access, type Proof } from './auth.js';
+import { beginSession, demandNobodyElse, prove, sessionFrom, signOut, type Access, type Proof } from './auth.js';
+import type { SecondStep } from './second-step.js';
 import type { Provider } from '../domain/access/provider.js';
 import { wordsIn } from './language.js';
+import type { SessionOwner } from '../store/sessions.js';
 import type { Base } from './session-cookie.js';
 import { loginToken } from './csrf.js';
 import { parseUrl } from '../lib/parse-url.js';
@@ -12,6 +14,8 @@ import { parseUrl } from '../lib/parse-url.js';
 export interface LoginOptions {
   access: Access;
   people: People;
+  /** Goes on after a password. */
+  enter: SecondStep['enter'];
   /** The providers that people can log in with. */
   providers: readonly Provider[];
   base: () => Base;
@@ -94,7 +98,8 @@ export function loginRoutes(options: LoginOptions): Login {
     // from outside of the browser, such as from a terminal, needs no question.
     const owner = ctx.get('sec-fetch-site') === 'none' ? undefined : access.sessions.ownerOfCode(code);
     if (owner !== undefined) return show(ctx, { next, link: { code, name: owner.name } });
-    if (await signIn(ctx, access, base(), { code })) return leave(ctx, next);
+    const found = await prove(ctx, access, { code });
+    if (found !== undefined) return goIn(ctx, found, { code }, next);
     show(ctx, { next, error: wordsIn(ctx).t('login.linkUsed'), failed: 'token' });
   });
 
@@ -104,7 +109,8 @@ export function loginRoutes(options: LoginOptions): Login {
     const typed = typeof email === 'string' ? email : '';
     const proof = proofIn({ token, code, email: typed, password });
     try {
-      if (proof !== undefined && (await signIn(ctx, access, base(), proof))) return leave(ctx, next);
+      const owner = proof === undefined ? undefined : await prove(ctx, access, proof);
+      if (owner !== undefined && proof !== undefined) return await goIn(ctx, owner, proof, next);
     } catch (error) {
       if (!(error instanceof Refusal) || !TOKEN_CODES.includes(error.code)) throw error;
       access.audit.login({ who: undefined, from: ctx.ip, what: 'log in' }, 'refused');
@@ -139,8 +145,9 @@ export function loginRoutes(options: LoginOptions): Login {
     try {
       demandNobodyElse(ctx, access, base(), people.link(textOf(code)).open?.id);
       const input = { password: textOf(password), ...(typeof name === 'string' ? { name } : {}) };
-      await beginSession(ctx, access, base(), await people.join(textOf(code), input));
-      leave(ctx, '/console/');
+      const joined = await people.join(textOf(code), input);
+      // A link has come by mail or chat, which is no second factor.
+      await goIn(ctx, joined, { email: joined.name, password: input.password }, '/console/');
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       showJoin(ctx, textOf(code), error);
@@ -159,6 +166,13 @@ export function loginRoutes(options: LoginOptions): Login {
     refuse: (ctx, next, { message, status }) =>
       show(ctx, { next, error: wordsIn(ctx).sentence(message), failed: 'provider' }, status),
   };
+
+  /** Begins the session. After a password, the second factor comes first. */
+  async function goIn(ctx: Context, owner: SessionOwner, by: Proof, next: string): Promise<void> {
+    if ('password' in by) return options.enter(ctx, owner, next);
+    await beginSession(ctx, access, base(), owner);
+    leave(ctx, next);
+  }
 
   function show(
     ctx: Context,

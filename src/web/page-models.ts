@@ -1,9 +1,10 @@
 import type { AlertsView, DrainsView, PlotView, RangeView, ReleaseMetricsView, TileView } from './machine-views.js';
-import type { AccountForm, AccountView, AuditEntryView, SessionView, TokensView } from './people-views.js';
+import type { AccountForm, AccountView, AuditEntryView, FactorsView, SessionView, TokensView } from './people-views.js';
 import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
 import type { Links } from './links.js';
 import type { JoinModel, LoginModel } from './login.js';
+import type { SecondModel } from './second-step.js';
 import type { OpenAppModel } from './open-app.js';
 import type { TimeView } from './numbers.js';
 import type { AppView, FolderView, ReleaseView } from './presenters.js';
@@ -116,15 +117,27 @@ export interface Pages {
   'console/login': LoginModel;
   'console/open': OpenAppModel;
   'console/join': JoinModel;
+  'console/second': SecondModel;
   'console/people': {
     accounts: AccountView[];
     notice: Notice | undefined;
   } & AccountForm;
-  'console/person': { account: AccountView; sessions: number; notice: Notice | undefined } & AccountForm;
+  'console/person': {
+    account: AccountView;
+    sessions: number;
+    notice: Notice | undefined;
+    /** True where the person has a second factor. */
+    hasFactor: boolean;
+    /** True where it is required of this person alone, and of everyone. */
+    factorRequired: boolean;
+    everyone: boolean;
+  } & AccountForm;
   'console/account': {
     /** undefined where the admin token is logged in. */
     account: AccountView | undefined;
     tokens: TokensView | undefined;
+    /** undefined where it has no password. */
+    factors: FactorsView | undefined;
     sessions: SessionView[];
     notice: Notice | undefined;
     name: string;

@@ -28,6 +28,7 @@ export function createPages(views: Views, publicBase: () => string, rights: Righ
     login: (ctx, model) => views.render('console/login', site(ctx), model),
     openApp: (ctx, model) => views.render('console/open', site(ctx), model),
     join: (ctx, model) => views.render('console/join', site(ctx), model),
+    second: (ctx, model) => views.render('console/second', site(ctx), model),
     apiDocs: (ctx, docs, by) => views.render('api-docs', site(ctx, by), docs),
   };
 }

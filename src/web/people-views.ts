@@ -56,6 +56,23 @@ export interface AccountView {
   self: boolean;
 }
 
+/** The second factors of an account, and the form that changes them. */
+export interface FactorsView {
+  /** Since when there is an app for codes; undefined where there is none. */
+  app: TimeView | undefined;
+  /** How many recovery codes are left. */
+  codesLeft: number;
+  /** True where there is any. */
+  any: boolean;
+  required: boolean;
+  /** The key of an app that is being set up. */
+  pending: { key: string; uri: string } | undefined;
+  /** Recovery codes that were just made: they are shown once. */
+  codes: readonly string[];
+  error: string | undefined;
+  field: string | undefined;
+}
+
 /** A session of a browser. */
 export interface SessionView {
   id: string;

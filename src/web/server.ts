@@ -6,7 +6,9 @@ import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
+import { HalfLogins } from '../host/half-logins.js';
 import type { Providers } from '../host/providers.js';
+import type { SecondFactors } from '../host/second-factors.js';
 import type { Errors } from '../metrics/errors.js';
 import type { Metrics } from '../metrics/metrics.js';
 import type { Controller } from '../in-place/controller.js';
@@ -26,6 +28,7 @@ import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { openAppRoutes, type OpenAppModel } from './open-app.js';
 import { answerErrors, isApi } from './problem.js';
 import { providerLoginRoutes } from './provider-login.js';
+import { secondStepRoutes, type SecondModel } from './second-step.js';
 import { baseReader } from './session-cookie.js';
 
 /** The most bytes of one upload, unless told. */
@@ -36,6 +39,7 @@ export interface WebPages {
   error(ctx: Koa.Context, status: number, sentence: string): string;
   login(ctx: Koa.Context, model: LoginModel): string;
   join(ctx: Koa.Context, model: JoinModel): string;
+  second(ctx: Koa.Context, model: SecondModel): string;
   openApp(ctx: Koa.Context, model: OpenAppModel): string;
   apiDocs(ctx: Koa.Context, model: ApiDocs, by: SignedIn): string;
 }
@@ -49,6 +53,8 @@ export interface WebOptions {
   url: (app: string) => string;
   access: Access;
   people: People;
+  /** The second factors of accounts. */
+  factors: SecondFactors;
   /** Where people log in with the account of their company. */
   providers: Providers;
   /** Gives roles in apps. */
@@ -132,6 +138,7 @@ export function createWeb(options: WebOptions): RequestListener {
   const api = createApi({
     host: options.host,
     people: options.people,
+    factors: options.factors,
     access: options.appAccess,
     tokens: options.tokens,
     rights: options.rights,
@@ -161,8 +168,13 @@ export function createWeb(options: WebOptions): RequestListener {
   });
   for (const middleware of [guardApi(access, base), ...api]) app.use(below(isApi, middleware));
 
+  const step = secondStepRoutes({
+    ...{ access, factors: options.factors, halves: new HalfLogins(options.people), base },
+    page: (ctx, model) => pages.second(ctx, model),
+  });
   const login = loginRoutes({
     access,
+    enter: step.enter,
     people: options.people,
     providers: options.providers.list(),
     base,
@@ -183,6 +195,7 @@ export function createWeb(options: WebOptions): RequestListener {
   const consoleParts = [
     guardConsole(access, base),
     login.router.routes() as Middleware,
+    step.router.routes() as Middleware,
     providerLogin.routes() as Middleware,
     openApp.routes() as Middleware,
     ...(options.console ?? []),

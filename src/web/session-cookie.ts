@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { FORM_COOKIE, LOGIN_COOKIE, PASS_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
+import { FORM_COOKIE, HALF_COOKIE, LOGIN_COOKIE, PASS_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
 
 /** What the public base says about cookies and origins. */
 export interface Base {
@@ -81,10 +81,31 @@ export function setLeave(ctx: Context, text: string, base: Base): void {
   append(ctx, cookieOf(base, LOGIN_COOKIE), Buffer.from(text).toString('base64url'), base, LEAVE_SECONDS);
 }
 
-/** What a browser brings back from a provider. Which of several is ours cannot be told, so then it is none. */
+/** What a browser brings back from a provider. */
 export function leaveIn(ctx: Context, base: Base): string | undefined {
-  const [value, ...more] = valuesIn(ctx.get('cookie'), cookieOf(base, LOGIN_COOKIE));
-  return value === undefined || more.length > 0 ? undefined : Buffer.from(value, 'base64url').toString();
+  const value = onlyOne(ctx, LOGIN_COOKIE, base);
+  return value === undefined ? undefined : Buffer.from(value, 'base64url').toString();
+}
+
+/** The value of a cookie of ours. Which of several is ours cannot be told, so then it is none. */
+function onlyOne(ctx: Context, name: string, base: Base): string | undefined {
+  const [value, ...more] = valuesIn(ctx.get('cookie'), cookieOf(base, name));
+  return more.length > 0 ? undefined : value;
+}
+
+/** Gives a browser its login that lacks the second factor. @param age in seconds */
+export function setHalf(ctx: Context, id: string, base: Base, age: number): void {
+  append(ctx, cookieOf(base, HALF_COOKIE), id, base, age);
+}
+
+/** The id of the login that lacks the second factor. */
+export function halfIn(ctx: Context, base: Base): string | undefined {
+  return onlyOne(ctx, HALF_COOKIE, base);
+}
+
+/** Takes that away: it is used once. */
+export function forgetHalf(ctx: Context, base: Base): void {
+  append(ctx, cookieOf(base, HALF_COOKIE), '', base, 0);
 }
 
 /**

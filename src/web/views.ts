@@ -4,6 +4,7 @@ import Handlebars from 'handlebars';
 import type { PublicFiles } from './public.js';
 import { formToken } from './form-token.js';
 import { drawPicture } from './picture.js';
+import { drawQr } from './qr.js';
 import type { Links } from './links.js';
 import { english, languages, type Language } from './messages/messages.js';
 import { switchTo } from './language.js';
@@ -41,6 +42,7 @@ const HELPERS = [
   'moment',
   'now',
   'picture',
+  'qr',
   'slot',
   't',
 
@@ -156,6 +158,7 @@ export class Views {
         return new Handlebars.SafeString(`<input type="hidden" name="csrf" value="${formToken(csrf, path)}">`);
       },
       picture: (name: string) => new Handlebars.SafeString(drawPicture(name)),
+      qr: (text: string, label: Handlebars.SafeString) => new Handlebars.SafeString(drawQr(text, label.toHTML())),
       now: () => new Date().toISOString(),
       eq: (a: unknown, b: unknown) => a === b,
     };

@@ -451,6 +451,48 @@ export const MUTATIONS = [
     'if (isIP(bare) !== 6) return bare;',
     'if (bare !== "") return bare;',
   ],
+  [
+    'unit/web/second-step',
+    'web/second-step.ts',
+    "if (account === undefined || (await factors.neededBy(account)) === 'nothing') {",
+    'if (account !== "") {',
+  ],
+  [
+    'unit/web/second-step',
+    'web/login.ts',
+    "await goIn(ctx, joined, { email: joined.name, password: input.password }, '/console/');",
+    "await goIn(ctx, joined, { token: '' }, '/console/');",
+  ],
+  ['unit/web/second-step', 'web/second-step.ts', 'if (!halves.use(id)) {', 'if (id === "") {'],
+  ['unit/web/second-step', 'web/second-step.ts', 'halves.failed(id);', ''],
+  ['unit/host/half-logins', 'host/half-logins.ts', ' || account.password !== found.password', ''],
+  ['unit/host/half-logins', 'host/half-logins.ts', 'found.end <= this.#now()', 'found.end <= 0'],
+  ['unit/host/second-factors', 'host/second-factors.ts', ' || step <= totp.lastStep', ''],
+  ['unit/host/second-factors', 'host/second-factors.ts', 'this.#guesses.demand(account);', ''],
+  [
+    'unit/host/second-factors',
+    'host/second-factors.ts',
+    "await this.#options.people.demandPassword(account, password, 'factor-password');",
+    'if (password === "") return;',
+  ],
+  [
+    'unit/host/second-factors',
+    'host/second-factors.ts',
+    'if (options.first === true && hasFactor(before)) throw alreadyThere();',
+    '',
+  ],
+  [
+    'unit/host/second-factors',
+    'host/second-factors.ts',
+    'const found = this.#pending.get(place);',
+    'const found = [...this.#pending.values()].at(place.length * 0);',
+  ],
+  [
+    'unit/host/second-factors',
+    'host/second-factors.ts',
+    'const all = await this.#options.list.of(MACHINE);',
+    'const all = await this.#options.list.of(MACHINE).catch(() => [] as Factors[]);',
+  ],
 
   // 14: who may open an app
   [

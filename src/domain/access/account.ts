@@ -25,6 +25,8 @@ export const accountSchema = z.object({
   password: z.string().optional(),
   /** Whom providers of OpenID Connect call this person; not there = nobody has logged in that way. */
   logins: z.array(z.object({ issuer: z.string(), subject: z.string() })).optional(),
+  /** True where the person must have a second factor to log in with a password. */
+  secondFactorRequired: z.boolean().optional(),
   /** ISO dates. */
   createdAt: z.string(),
   lastLoginAt: z.string().optional(),
@@ -40,6 +42,7 @@ export interface AccountChange {
   admin?: boolean;
   groups?: readonly string[];
   disabled?: boolean;
+  secondFactorRequired?: boolean;
 }
 
 /** A new account, before its person has chosen a password. @param email in lower case */

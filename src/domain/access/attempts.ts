@@ -39,15 +39,19 @@ export class TooManyAttempts extends Refusal {
 export class Attempts {
   readonly #budgets = new Map<string, Budget>();
   readonly #now: () => number;
+  readonly #burst: number;
+  readonly #refillMs: number;
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, { burst = BURST, refillMs = REFILL_MS } = {}) {
     this.#now = now;
+    this.#burst = burst;
+    this.#refillMs = refillMs;
   }
 
   /** @throws TooManyAttempts where the address has used up its budget */
   demand(address: string): void {
     const left = this.#left(address);
-    if (left < 1) throw new TooManyAttempts(Math.ceil(((1 - left) * REFILL_MS) / 1_000));
+    if (left < 1) throw new TooManyAttempts(Math.ceil(((1 - left) * this.#refillMs) / 1_000));
   }
 
   /** Counts a wrong one. */
@@ -67,7 +71,7 @@ export class Attempts {
   /** Takes back one that was counted before it was looked at, and was right. */
   right(address: string): void {
     const budget = this.#budgets.get(networkOf(address));
-    if (budget !== undefined) budget.left = Math.min(BURST, budget.left + 1);
+    if (budget !== undefined) budget.left = Math.min(this.#burst, budget.left + 1);
   }
 
   /** How many addresses are remembered. */
@@ -77,7 +81,7 @@ export class Attempts {
 
   #left(address: string): number {
     const budget = this.#budgets.get(networkOf(address));
-    if (budget === undefined) return BURST;
-    return Math.min(BURST, budget.left + Math.max(0, this.#now() - budget.at) / REFILL_MS);
+    if (budget === undefined) return this.#burst;
+    return Math.min(this.#burst, budget.left + Math.max(0, this.#now() - budget.at) / this.#refillMs);
   }
 }

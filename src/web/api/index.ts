@@ -18,6 +18,7 @@ import type { OpenApiDocument } from './openapi.js';
 import { peopleRoutes } from './people.js';
 import { metricsRoutes } from './metrics.js';
 import { mount, type ApiContext, type Route } from './route.js';
+import { secondFactorRoutes } from './second-factor.js';
 import { sessionRoutes } from './sessions.js';
 import { tokenRoutes } from './tokens.js';
 import { serverRoutes } from './server.js';
@@ -47,6 +48,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...meRoutes(api),
     ...tokenRoutes(api),
     ...sessionRoutes(api),
+    ...secondFactorRoutes(api),
     ...auditRoutes(api),
     ...serverRoutes(api),
   ];

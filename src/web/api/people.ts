@@ -22,6 +22,9 @@ export const userSchema = z
     groups,
     disabled: z.boolean(),
     invited: z.boolean().describe('Whether the person has not joined yet, with a password or another login.'),
+    second_factor_required: z
+      .boolean()
+      .describe('Whether it is required of this account; the server may require it of all.'),
     created_at: z.string(),
     last_login_at: z.string().nullable(),
   })
@@ -50,6 +53,10 @@ const bodies = {
     admin: admin.optional(),
     groups: groups.optional().describe('Replaces all groups.'),
     disabled: z.boolean().optional().describe('true ends all sessions of the account.'),
+    second_factor_required: z
+      .boolean()
+      .optional()
+      .describe('true: a login with the password needs a second factor, which is set up at the next one.'),
   }),
 };
 const INPUT = ['email-invalid', 'email-taken', 'group-invalid', 'groups-too-many', 'person-name-invalid'] as const;
@@ -133,7 +140,8 @@ export function peopleRoutes(api: ApiContext): Route[] {
       answers: { 200: { description: 'The account.', content: user } },
       async handle(ctx, input) {
         people.get(input.params.user);
-        const change = present(await readJson(ctx, bodies.change));
+        const { second_factor_required: secondFactorRequired, ...rest } = await readJson(ctx, bodies.change);
+        const change = present({ ...rest, secondFactorRequired });
         about(ctx, told({ email: input.params.user, ...change }));
         ctx.body = presentUser(await people.change(input.params.user, change));
       },
@@ -183,6 +191,7 @@ export function presentUser(account: Account): UserAnswer {
     groups: list,
     disabled,
     invited: isInvited(account),
+    second_factor_required: account.secondFactorRequired === true,
     created_at: createdAt,
     last_login_at: lastLoginAt ?? null,
   };

@@ -11,6 +11,7 @@ import type { Host } from '../../host/host.js';
 import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
+import type { SecondFactors } from '../../host/second-factors.js';
 import type { Controller } from '../../in-place/controller.js';
 import type { Trouble } from '../../lib/readiness.js';
 import type { Errors } from '../../metrics/errors.js';
@@ -31,6 +32,8 @@ import { parseInput } from './schemas.js';
 export interface ApiContext {
   host: Host;
   people: People;
+  /** The second factors of accounts. */
+  factors: SecondFactors;
   access: Access;
   tokens: AccessTokens;
   /** Decides who may do what. */

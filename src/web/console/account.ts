@@ -4,12 +4,13 @@ import { signedIn } from '../auth.js';
 import { about } from '../audited.js';
 import { presentTime } from '../numbers.js';
 import { attempt, type Page } from './page.js';
+import { changeFactors, presentFactors, type FactorsTold } from './factors.js';
 import { presentAccount } from './people.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
 import type { SessionView } from '../people-views.js';
 import type { AddRoute } from './route.js';
 
-/** One's own account: name, password and tokens. */
+/** One's own account: name, password, second factor, tokens and sessions. */
 export function accountRoutes(add: AddRoute): void {
   add('get', '/account', 'account', (page) => show(page));
   add('post', '/account', 'account', (page) =>
@@ -18,7 +19,7 @@ export function accountRoutes(add: AddRoute): void {
         await page.deps.people.rename(demandAccount(page.by), page.field('name'));
         page.go('account?done=user-change');
       },
-      async (refusal) => show(page, refusal),
+      (refusal) => show(page, refusal),
     ),
   );
   add('post', '/account/password', 'account', (page) =>
@@ -29,16 +30,27 @@ export function accountRoutes(add: AddRoute): void {
         await page.deps.people.changePassword(id, page.field('current'), page.field('password'), session?.id);
         page.go('account?done=password');
       },
-      async (refusal) => show(page, refusal),
+      (refusal) => show(page, refusal),
     ),
   );
+  for (const what of ['', '/confirm'] as const)
+    add('post', `/account/second-factor${what}`, 'account', (page) =>
+      attempt(
+        async () => {
+          const told = await changeFactors(page, demandAccount(page.by), what);
+          if (told === undefined) page.go('account?done=second-factor-removed');
+          else await show(page, undefined, undefined, told);
+        },
+        (refusal) => show(page, undefined, undefined, { refusal }),
+      ),
+    );
   add('post', '/account/tokens', 'account', (page) =>
     attempt(
       async () => {
         const made = await page.deps.tokens.make(demandAccount(page.by), tokenIn(page));
-        show(page, undefined, { made });
+        await show(page, undefined, { made });
       },
-      async (refusal) => show(page, undefined, { refusal }),
+      (refusal) => show(page, undefined, { refusal }),
     ),
   );
   add('post', '/account/tokens/revoke', 'account', (page) =>
@@ -47,7 +59,7 @@ export function accountRoutes(add: AddRoute): void {
         await page.deps.tokens.revoke({ account: demandAccount(page.by) }, page.field('token'));
         page.go('account?done=revoked');
       },
-      async (refusal) => show(page, undefined, { refusal }),
+      (refusal) => show(page, undefined, { refusal }),
     ),
   );
   add('post', '/account/sessions/end', 'account', async (page) => {
@@ -58,7 +70,7 @@ export function accountRoutes(add: AddRoute): void {
   });
 }
 
-function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
+async function show(page: Page, refusal?: Refusal, tokens?: TokensTold, factors?: FactorsTold): Promise<void> {
   const account = page.by.account === undefined ? undefined : page.deps.people.get(page.by.account);
   const typed = refusal !== undefined && refusal.field === 'name';
   page.show(
@@ -67,13 +79,14 @@ function show(page: Page, refusal?: Refusal, tokens?: TokensTold): void {
       account: account === undefined ? undefined : presentAccount(page, account),
       tokens:
         account === undefined ? undefined : presentTokens(page, { account: account.id }, 'account/tokens', tokens),
+      factors: account?.password === undefined ? undefined : await presentFactors(page, account, factors),
       sessions: sessionsOf(page),
       notice: page.notice,
       name: typed ? page.field('name') : (account?.name ?? ''),
       error: page.sentence(refusal),
       field: refusal?.field,
     },
-    (refusal ?? tokens?.refusal)?.status,
+    (refusal ?? tokens?.refusal ?? factors?.refusal)?.status,
   );
 }
 

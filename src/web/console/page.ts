@@ -12,6 +12,7 @@ import type { Rights } from '../../domain/access/rights.js';
 import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
+import type { SecondFactors } from '../../host/second-factors.js';
 import type { Trouble } from '../../lib/readiness.js';
 import type { Alerts } from '../../alerts/alerts.js';
 import type { Drains } from '../../drains/drains.js';
@@ -31,6 +32,8 @@ import type { Views } from '../views.js';
 export interface ConsoleDeps {
   host: Host;
   people: People;
+  /** The second factors of accounts. */
+  factors: SecondFactors;
   /** Gives roles in apps. */
   access: Access;
   tokens: AccessTokens;
@@ -99,6 +102,8 @@ const DONE = [
   'tested',
   'drain-added',
   'drain-removed',
+  'second-factor-removed',
+  'second-factor-reset',
   'session-ended',
   'sessions-ended',
   'password',

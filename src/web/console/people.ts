@@ -1,5 +1,6 @@
 import type { Account } from '../../domain/access/account.js';
 import { isInvited, titleOf } from '../../domain/access/account.js';
+import { hasFactor } from '../../domain/access/second-factor.js';
 import type { Refusal } from '../../errors.js';
 import type { NewLink } from '../../store/users.js';
 import { about, told } from '../audited.js';
@@ -36,7 +37,7 @@ export function peopleRoutes(add: AddRoute): void {
         const { id } = await page.deps.people.change(page.param('user'), inputOf(page));
         page.go(`people/${id}?done=user-change`);
       },
-      async (refusal) => person(page, { refusal }),
+      (refusal) => person(page, { refusal }),
     ),
   );
   for (const [verb, disabled] of [
@@ -49,7 +50,7 @@ export function peopleRoutes(add: AddRoute): void {
           const { id } = await page.deps.people.change(page.param('user'), { disabled });
           page.go(`people/${id}?done=user-${verb}`);
         },
-        async (refusal) => person(page, { failed: refusal }),
+        (refusal) => person(page, { failed: refusal }),
       ),
     );
   }
@@ -57,20 +58,33 @@ export function peopleRoutes(add: AddRoute): void {
     attempt(
       async () => {
         const link = await page.deps.people.invite(page.param('user'), page.by);
-        person(page, { link: linkOf(page, page.words.t('madeLink.invitation'), accountIn(page), link) });
+        await person(page, { link: linkOf(page, page.words.t('madeLink.invitation'), accountIn(page), link) });
       },
-      async (refusal) => person(page, { failed: refusal }),
+      (refusal) => person(page, { failed: refusal }),
     ),
   );
   add('post', '/people/:user/reset', 'people', (page) =>
     attempt(
       async () => {
         const link = await page.deps.people.reset(page.param('user'), page.by);
-        person(page, { link: linkOf(page, page.words.t('madeLink.reset'), accountIn(page), link) });
+        await person(page, { link: linkOf(page, page.words.t('madeLink.reset'), accountIn(page), link) });
       },
-      async (refusal) => person(page, { failed: refusal }),
+      (refusal) => person(page, { failed: refusal }),
     ),
   );
+  for (const [verb, secondFactorRequired] of [
+    ['factor-required', true],
+    ['factor-optional', false],
+  ] as const) {
+    add('post', `/people/:user/${verb}`, 'people', async (page) => {
+      const { id } = await page.deps.people.change(page.param('user'), { secondFactorRequired });
+      page.go(`people/${id}?done=user-change`);
+    });
+  }
+  add('post', '/people/:user/factor-reset', 'people', async (page) => {
+    const { id } = await page.deps.factors.reset(page.param('user'));
+    page.go(`people/${id}?done=second-factor-reset`);
+  });
   add('post', '/people/:user/logout', 'people', async (page) => {
     const { id } = accountIn(page);
     await page.deps.sessions.endOf(id);
@@ -98,13 +112,20 @@ function list(page: Page, { refusal, link }: { refusal?: Refusal; link?: Made })
 }
 
 /** @param failed why a button did nothing @param refusal why the form was refused */
-function person(page: Page, { refusal, failed, link }: { refusal?: Refusal; failed?: Refusal; link?: Made }): void {
+async function person(
+  page: Page,
+  { refusal, failed, link }: { refusal?: Refusal; failed?: Refusal; link?: Made },
+): Promise<void> {
   const account = accountIn(page);
+  const { factors } = page.deps;
   page.show(
     'console/person',
     {
       account: presentAccount(page, account),
       sessions: page.deps.sessions.list(account.id).length,
+      hasFactor: hasFactor(await factors.of(account.id)),
+      factorRequired: account.secondFactorRequired === true,
+      everyone: factors.isRequired({}),
       notice: failed === undefined ? page.notice : page.refused(failed),
       link,
       email: refusal === undefined ? account.email : page.field('email'),

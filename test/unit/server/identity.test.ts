@@ -3,15 +3,17 @@ import { expect, it } from 'vitest';
 import { createLogger } from '../../../src/logger.js';
 import { openIdentity } from '../../../src/server/identity.js';
 import { AppStore } from '../../../src/store/apps.js';
+import { Vault } from '../../../src/store/vault.js';
 import { Paths } from '../../../src/store/paths.js';
 import { scratch } from '../../helpers/ends.js';
 
 it("every door takes the operator's token and the tokens of accounts, as long as the account is enabled", async () => {
   const paths = new Paths(await scratch('identity-'));
   const { people, tokens, check, written } = await openIdentity({
-    config: { token: 'the-token-of-the-operator', membersCreate: true },
+    config: { token: 'the-token-of-the-operator', membersCreate: true, secondFactor: false },
     paths,
     store: new AppStore(paths),
+    vault: new Vault(paths),
     logger: createLogger('silent'),
   });
   expect(check('the-token-of-the-operator')).toMatchObject({ admin: true });

@@ -48,6 +48,7 @@ beforeAll(async () => {
     routes ??= consoleRouter({
       host: web.apps.host,
       people: web.people,
+      factors: web.factors,
       access: new Access({ store: web.apps.store, users: web.users, passwords: new Passwords(LIGHT) }),
       tokens: web.tokens,
       rights,
@@ -123,6 +124,7 @@ const values: Record<string, string> = {
   who: 'group:none',
   destination: 'none',
   drain: 'none',
+  passkey: 'none',
 };
 
 describe.each(HOLDERS)('the API for a person who is a %s', (holder) => {

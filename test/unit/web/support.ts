@@ -17,6 +17,7 @@ import { AccessTokens } from '../../../src/host/tokens.js';
 import { Audit } from '../../../src/host/audit.js';
 import { People } from '../../../src/host/people.js';
 import { Providers } from '../../../src/host/providers.js';
+import { SecondFactors } from '../../../src/host/second-factors.js';
 import type { Host } from '../../../src/host/host.js';
 import type { PreviewList } from '../../../src/host/previews.js';
 import type { ReleaseDiff } from '../../../src/host/releases.js';
@@ -26,6 +27,7 @@ import type { Refreshed } from '../../../src/in-place/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
 import { ownedBy } from '../../../src/domain/access/roles.js';
 import { Rights } from '../../../src/domain/access/rights.js';
+import type { Factors } from '../../../src/domain/access/second-factor.js';
 import { Attempts } from '../../../src/domain/access/attempts.js';
 import { checkVars, mergeVars } from '../../../src/domain/config/vars.js';
 import type { MissingKey } from '../../../src/domain/project/hints.js';
@@ -35,6 +37,7 @@ import { Refusal } from '../../../src/errors.js';
 import { createMask } from '../../../src/logs/mask.js';
 import { NO_CONFIG, varsOf, type AppConfig } from '../../../src/store/app-config.js';
 import type { AppStore, Change } from '../../../src/store/apps.js';
+import type { SealedList } from '../../../src/store/sealed-list.js';
 import { AuditLog } from '../../../src/store/audit-log.js';
 import { Credentials } from '../../../src/store/credentials.js';
 import { Passwords } from '../../../src/store/passwords.js';
@@ -400,6 +403,7 @@ export interface TestWeb {
   apps: QuietApps;
   sessions: Sessions;
   people: People;
+  factors: SecondFactors;
   users: Users;
   tokens: AccessTokens;
   audit: Audit;
@@ -454,8 +458,19 @@ export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
 
 const nothing = async (): Promise<Refreshed> => ({ notes: [], apps: [] });
 
+/** Second factors in memory. */
+export function listOfFactors(): Pick<SealedList<Factors>, 'of' | 'change'> {
+  let list: readonly Factors[] = [];
+  return {
+    of: async () => list,
+    change: async (_owner, make) => void (list = make(list)),
+  };
+}
+
 /** The whole of the web on a real port, with quiet apps behind it. */
-export async function startWeb(options: Partial<WebOptions> & { base?: string } = {}): Promise<TestWeb> {
+export async function startWeb(
+  options: Partial<WebOptions> & { base?: string; required?: boolean; now?: () => number } = {},
+): Promise<TestWeb> {
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
   const apps = new QuietApps();
   const credentials = new Credentials(TOKEN);
@@ -469,6 +484,14 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
   );
   const appAccess = new AppAccess({ store: apps.store, users, passwords: new Passwords(LIGHT) });
   const people = new People({ users, passwords: new Passwords(LIGHT), sessions });
+  const now = options.now ?? Date.now;
+  const factors = new SecondFactors({
+    list: listOfFactors(),
+    people,
+    sessions,
+    required: options.required ?? false,
+    now,
+  });
   const tokenPaths = { tokens: join(folder, 'tokens.json'), lastTokens: join(folder, 'tokens.last-good.json') };
   const stored = await Tokens.open(tokenPaths, () => undefined);
   const tokens = new AccessTokens({ people, store: apps.store, warn: () => undefined, tokens: stored });
@@ -495,6 +518,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
         slowMs: SLOW_MS,
       },
       people,
+      factors,
       providers: new Providers({ providers: [], warn: () => undefined }),
       appAccess,
       tokens,
@@ -518,6 +542,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
           `<p>login ${next} ${error ?? (link === undefined ? '' : `as ${link.name}`)}</p>`,
         openApp: (_ctx, { app, error }) => `<p>open ${app.name} ${error ?? ''}</p>`,
         join: (_ctx, { account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
+        second: (_ctx, { kind, key, error, codes }) => `<p>${kind} ${key}${codes.join(' ')} ${error ?? ''}</p>`,
         apiDocs: (_ctx, model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
       },
       uploads: { tmp: join(folder, 'tmp') },
@@ -541,6 +566,7 @@ export async function startWeb(options: Partial<WebOptions> & { base?: string } 
     apps,
     sessions,
     people,
+    factors,
     users,
     tokens,
     audit,

@@ -178,8 +178,24 @@ const models: Pages = {
     field: 'password',
     elsewhere: false,
   },
+  'console/second': {
+    ...{
+      proof: 'none',
+      kind: 'set-up',
+      email: evil,
+      app: true,
+      key: evil,
+      uri: evil,
+      codes: [evil],
+      next: evil,
+      error: evil,
+    },
+  },
   'console/people': { accounts: [account], notice: undefined, link, ...typed },
-  'console/person': { account, sessions: 2, notice: undefined, link, ...typed },
+  'console/person': {
+    ...{ account, sessions: 2, notice: undefined, link, ...typed },
+    ...{ hasFactor: true, factorRequired: false, everyone: false },
+  },
   'console/audit': {
     entries: [
       {
@@ -223,6 +239,10 @@ const models: Pages = {
     ],
     account,
     tokens,
+    factors: {
+      ...{ app: presentTime('2026-01-01T00:00:00Z', new Date()), codesLeft: 2, any: true, required: true },
+      ...{ pending: { key: evil, uri: evil }, codes: [evil], error: evil, field: 'code' },
+    },
     notice: undefined,
     name: evil,
     error: evil,
@@ -478,7 +498,7 @@ describe('every page', () => {
 describe('forms', () => {
   it('that change something all carry the CSRF token', () => {
     for (const name of pages) {
-      if (['console/login', 'console/join', 'console/open'].includes(name)) continue;
+      if (['console/login', 'console/join', 'console/second', 'console/open'].includes(name)) continue;
       const html = views.render(name, site, models[name]);
       for (const [form] of html.matchAll(/<form method="post"[\s\S]*?<\/form>/g)) {
         expect(form, name).toContain(`name="csrf" value="${formToken(site.csrf, actionOf(form))}"`);

@@ -1,0 +1,178 @@
+import { Router } from '@koa/router';
+import type { Context } from 'koa';
+import { totpUri } from '../domain/access/totp.js';
+import { Refusal } from '../errors.js';
+import { HALF_MS, type HalfLogins } from '../host/half-logins.js';
+import { wrongCode, type SecondFactors } from '../host/second-factors.js';
+import type { SessionOwner } from '../store/sessions.js';
+import { beginSession, demandNobodyElse, sessionFrom, type Access } from './auth.js';
+import { loginToken } from './csrf.js';
+import { wordsIn } from './language.js';
+import { forgetHalf, halfIn, setHalf, type Base } from './session-cookie.js';
+
+export interface SecondStepOptions {
+  access: Access;
+  factors: SecondFactors;
+  halves: HalfLogins;
+  base: () => Base;
+  page(ctx: Context, model: SecondModel): string;
+}
+
+/** What the page between the password and the session shows. */
+export interface SecondModel {
+  kind: 'code' | 'set-up' | 'codes' | 'ended';
+  email: string;
+  /** True where a code of an app is asked for, and not only a recovery code. */
+  app: boolean;
+  /** The key of an app that is set up, and its URI. */
+  key: string;
+  uri: string;
+  /** Recovery codes, which are shown once. */
+  codes: readonly string[];
+  /** Where it goes on. */
+  next: string;
+  error: string | undefined;
+  /** The token of the page's forms. */
+  proof: string;
+}
+
+/** The step between a password and a session. */
+export interface SecondStep {
+  router: Router;
+  /** Goes on for somebody whose password was right: to where they wanted, or first to their second factor. @throws Refusal `logged-in-already`, those of the vault */
+  enter: (ctx: Context, owner: SessionOwner, next: string) => Promise<void>;
+}
+
+/** The second factor, asked for in the browser in which the password was typed. */
+export function secondStepRoutes({ access, factors, halves, base, page }: SecondStepOptions): SecondStep {
+  const router = new Router({ sensitive: true });
+
+  router.get('/console/second', async (ctx) => {
+    const half = halfOf(ctx);
+    if (half === undefined) return gone(ctx);
+    await show(ctx, half);
+  });
+
+  router.post('/console/second', async (ctx) => {
+    const half = halfOf(ctx);
+    if (half === undefined) return gone(ctx);
+    const { account } = half;
+    // Counted before it is looked at, as passwords are.
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    if ((await factors.neededBy(account.id)) !== 'factor') return show(ctx, half);
+    const proven = await factors.check(account.id, codeIn(ctx));
+    if (proven === undefined) return wrong(ctx, half, wrongCode());
+    access.attempts.right(ctx.ip);
+    if (await finish(ctx, half, `log in with a ${proven}`)) leave(ctx, half.next);
+  });
+
+  router.post('/console/second/set-up', async (ctx) => {
+    const half = halfOf(ctx);
+    if (half === undefined) return gone(ctx);
+    const { account, id } = half;
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    try {
+      const codes = await factors.confirm(account.id, id, codeIn(ctx), { first: true });
+      access.attempts.right(ctx.ip);
+      if (await finish(ctx, half, 'log in with a new second factor')) render(ctx, half, { kind: 'codes', codes });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
+      if (error.code === 'second-factor-wrong') return wrong(ctx, half, error);
+      await show(ctx, half, error);
+    }
+  });
+
+  return {
+    router,
+    async enter(ctx, owner, next) {
+      demandNobodyElse(ctx, access, base(), owner.account);
+      const { account } = owner;
+      if (account === undefined || (await factors.neededBy(account)) === 'nothing') {
+        await beginSession(ctx, access, base(), owner);
+        return leave(ctx, next);
+      }
+      setHalf(ctx, halves.begin(account, next), base(), HALF_MS / 1_000);
+      leave(ctx, '/console/second');
+    },
+  };
+
+  function halfOf(ctx: Context): Half | undefined {
+    const id = halfIn(ctx, base());
+    const found = id === undefined ? undefined : halves.find(id);
+    return id === undefined || found === undefined ? undefined : { ...found, id };
+  }
+
+  /** Begins the session. @returns false where the half login was used up in the meantime, which is answered here */
+  async function finish(ctx: Context, { id, account }: Half, how: string): Promise<boolean> {
+    demandNobodyElse(ctx, access, base(), account.id);
+    if (!halves.use(id)) {
+      gone(ctx);
+      return false;
+    }
+    forgetHalf(ctx, base());
+    await beginSession(ctx, access, base(), { name: account.email, account: account.id }, how);
+    return true;
+  }
+
+  async function wrong(ctx: Context, half: Half, refusal: Refusal): Promise<void> {
+    const { account, id } = half;
+    halves.failed(id);
+    access.audit.login(
+      { who: { name: account.email, account: account.id }, from: ctx.ip, what: 'second factor' },
+      'refused',
+    );
+    if (halves.find(id) === undefined) return gone(ctx);
+    await show(ctx, half, refusal);
+  }
+
+  async function show(ctx: Context, half: Half, refusal?: Refusal): Promise<void> {
+    const { account, id, next } = half;
+    const needed = await factors.neededBy(account.id);
+    if (needed === 'nothing') {
+      if (await finish(ctx, half, 'log in')) leave(ctx, next);
+      return;
+    }
+    const told = { error: refusal && wordsIn(ctx).sentence(refusal.message), status: refusal?.status };
+    if (needed === 'factor') {
+      const { totp } = await factors.of(account.id);
+      return render(ctx, half, { kind: 'code', app: totp !== undefined, ...told });
+    }
+    const key = await factors.setUpAtLogin(account.id, id);
+    render(ctx, half, { kind: 'set-up', key, uri: totpUri(key, base().host, account.email), ...told });
+  }
+
+  function render(
+    ctx: Context,
+    { account, next }: Pick<Half, 'account' | 'next'>,
+    { status = 200, ...model }: Partial<SecondModel> & Pick<SecondModel, 'kind'> & { status?: number | undefined },
+  ): void {
+    ctx.status = status;
+    ctx.type = 'html';
+    const proof = loginToken(ctx, base(), `/console/second${model.kind === 'set-up' ? '/set-up' : ''}`);
+    const usual = { proof, email: account.email, next: base().path + next, app: false, key: '', uri: '', codes: [] };
+    ctx.body = page(ctx, { ...usual, error: undefined, ...model });
+  }
+
+  function gone(ctx: Context): void {
+    if (sessionFrom(ctx.headers.cookie, access, base()) !== undefined) return leave(ctx, '/console/');
+    ctx.status = 410;
+    ctx.type = 'html';
+    const nothing = { email: '', app: false, key: '', uri: '', codes: [], next: '', error: undefined };
+    ctx.body = page(ctx, { kind: 'ended', proof: '', ...nothing });
+  }
+
+  function leave(ctx: Context, next: string): void {
+    ctx.status = 303;
+    ctx.redirect(base().path + next);
+  }
+}
+
+/** A login that lacks the second factor, in the browser that it belongs to. */
+type Half = NonNullable<ReturnType<HalfLogins['find']>> & { id: string };
+
+function codeIn(ctx: Context): string {
+  const { code } = (ctx.request as { body?: Record<string, unknown> }).body ?? {};
+  return typeof code === 'string' ? code : '';
+}
