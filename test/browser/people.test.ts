@@ -2,7 +2,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { beforeAll, expect, test } from 'vitest';
-import { totpCode } from '../../src/domain/access/totp.js';
 import { endWithFile } from '../helpers/ends.js';
 import { openBrowser, openTab, tellFailures } from '../helpers/browser.js';
 import { startHost, type TestHost } from '../helpers/host.js';
@@ -99,73 +98,6 @@ test('an admin invites a person, who joins, works, and is out once the account i
   await notice(admin, 'user-enable').waitFor();
   await byLabel(ada, 'Password').fill(PASSWORD);
   await button(ada, 'Log in with password').click();
-  await ada.waitForURL(`${host.url}/console/`);
-});
-
-test('a person sets up an app for codes, and logs in with a code and a recovery code, until an admin resets it', async () => {
-  await ada.goto(`${host.url}/console/account`);
-  const password = byLabel(ada, 'Confirm with your password');
-  await password.fill('not the password');
-  await button(ada, 'Set up an app for codes').click();
-  await ada.getByText('The current password is wrong.').waitFor();
-  await password.fill(PASSWORD);
-  await button(ada, 'Set up an app for codes').click();
-  await ada.getByRole('img', { name: 'QR code' }).waitFor();
-  await check(ada, 'factor-set-up');
-  const key = (await ada.locator('#second-factor .copy code').textContent()) ?? '';
-  await byLabel(ada, 'Code').fill('000000');
-  await button(ada, 'Confirm app').click();
-  await ada.getByText('Wrong code.').waitFor();
-  await byLabel(ada, 'Code').fill(totpCode(key, Date.now()));
-  await button(ada, 'Confirm app').click();
-  const codes = await notice(ada, 'recovery-codes').locator('code').allTextContents();
-  expect(codes).toHaveLength(10);
-  await check(ada, 'factor-codes');
-  await ada.goto(`${host.url}/console/account`);
-  await check(ada, 'factor-account');
-
-  const logInAgain = async (): Promise<void> => {
-    await button(ada, 'Log out').click();
-    await byLabel(ada, 'Email').fill(EMAIL);
-    await byLabel(ada, 'Password').fill(PASSWORD);
-    await button(ada, 'Log in with password').click();
-    await ada.waitForURL(`${host.url}/console/second`);
-  };
-  await logInAgain();
-  await check(ada, 'second-step');
-  await byLabel(ada, 'Code').fill('000000');
-  await button(ada, 'Log in').click();
-  await ada.getByText('Wrong code.').waitFor();
-  // The next one: that of now was used.
-  await byLabel(ada, 'Code').fill(totpCode(key, Date.now() + 30_000));
-  await button(ada, 'Log in').click();
-  await ada.waitForURL(`${host.url}/console/`);
-  await logInAgain();
-  await ada.getByText('Use a recovery code').click();
-  await byLabel(ada, 'Recovery code').fill(codes[0] ?? '');
-  await check(ada, 'second-step-recovery');
-  await button(ada, 'Log in with recovery code').click();
-  await ada.waitForURL(`${host.url}/console/`);
-
-  await admin.goto(`${host.url}/console/people`);
-  await admin.getByRole('link', { name: 'Ada', exact: true }).click();
-  await check(admin, 'person-with-factor');
-  await button(admin, 'Reset second factor').click();
-  await notice(admin, 'second-factor-reset').waitFor();
-  await button(admin, 'Require a second factor').click();
-  await notice(admin, 'user-change').waitFor();
-  await ada.goto(`${host.url}/console/`);
-  await byLabel(ada, 'Email').fill(EMAIL);
-  await byLabel(ada, 'Password').fill(PASSWORD);
-  await button(ada, 'Log in with password').click();
-  await ada.waitForURL(`${host.url}/console/second`);
-  await check(ada, 'second-step-set-up');
-  const next = (await ada.locator('.copy code').textContent()) ?? '';
-  await byLabel(ada, 'Code').fill(totpCode(next, Date.now()));
-  await button(ada, 'Confirm and log in').click();
-  await notice(ada, 'recovery-codes').waitFor();
-  await check(ada, 'second-step-codes');
-  await ada.getByRole('link', { name: 'Continue' }).click();
   await ada.waitForURL(`${host.url}/console/`);
 });
 

@@ -400,6 +400,8 @@ export class QuietApps {
 
 export interface TestWeb {
   url: string;
+  /** The public base. */
+  base: () => string;
   apps: QuietApps;
   sessions: Sessions;
   people: People;
@@ -560,9 +562,10 @@ export async function startWeb(
       ...options,
     }),
   );
-  base = options.base ?? served.url;
+  base = (options.base ?? served.url).replace('PORT', new URL(served.url).port);
   return {
     url: served.url,
+    base: () => base,
     apps,
     sessions,
     people,
