@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { adminToken } from '../../../src/domain/access/principal.js';
 import { totpCode } from '../../../src/domain/access/totp.js';
-import { ask, shownForm, startWeb, type Answer, type TestWeb } from './support.js';
+import { shownForm } from '../../helpers/forms.js';
+import { ask, startWeb, type Answer, type TestWeb } from './support.js';
 
 const PASSWORD = 'correct horse battery';
 const EMAIL = 'ada@example.com';
@@ -222,7 +223,7 @@ describe('without a second factor', () => {
     expect(admin.loggedIn).toBe(true);
     const { code } = web.sessions.makeCode({ name: EMAIL, account: id });
     const link = new Browser();
-    await link.get(`/console/login?code=${code}`);
+    await link.post('/console/login', { code });
     expect(link.loggedIn).toBe(true);
   });
 
