@@ -15,7 +15,7 @@ export interface SecondStepOptions {
   factors: SecondFactors;
   halves: HalfLogins;
   base: () => Base;
-  page(ctx: Context, model: SecondModel): string;
+  page: (ctx: Context, model: SecondModel) => string;
 }
 
 /** What the page between the password and the session shows. */

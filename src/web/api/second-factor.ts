@@ -32,7 +32,8 @@ const CHANGE = ['account-only', 'password-missing', 'password-wrong', 'vault-key
 const VAULT = ['vault-key-missing'] as const;
 
 /** The calls about second factors: one's own, and those of others, for admins. */
-export function secondFactorRoutes({ factors, people, publicBase }: ApiContext): Route[] {
+export function secondFactorRoutes(api: ApiContext): Route[] {
+  const { factors, people } = api;
   const readJson = jsonReader();
   const codes = { description: 'New recovery codes.', content: { 'application/json': codesSchema } };
   const body = { 'application/json': bodies.password };
@@ -93,7 +94,7 @@ export function secondFactorRoutes({ factors, people, publicBase }: ApiContext):
         const id = demandAccount(principal);
         const key = await factors.setUp(id, placeOf(id, session), (await readJson(ctx, bodies.password)).password);
         ctx.status = 201;
-        ctx.body = { key, uri: totpUri(key, new URL(publicBase()).host, people.get(id).email) };
+        ctx.body = { key, uri: totpUri(key, new URL(api.publicBase()).host, people.get(id).email) };
       },
     }),
 
