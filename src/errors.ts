@@ -162,7 +162,6 @@ export const refusalCodes = [
   'packages-missing',
   'packages-not-installed',
   'packages-unknown',
-  'passkey-name-invalid',
   'passkey-not-found',
   'passkey-taken',
   'passkeys-too-many',
