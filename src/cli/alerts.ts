@@ -67,7 +67,7 @@ async function show(cli: Context, path: string): Promise<void> {
   const { out } = cli;
   if (out.json) return out.data(found);
   const ago = (iso: string): string => `${compactSpan((Date.now() - Date.parse(iso)) / 1_000)} ago`;
-  if (found.alerts.length === 0) out.print('Nothing is wrong.');
+  if (found.alerts.length === 0) out.print('No active alerts.');
   for (const { app, text, since } of found.alerts) out.print(`${app ?? 'Machine'}: ${text} (${ago(since)})`);
   if (found.destinations.length === 0)
     return out.note('There are no destinations. Add one with "streamlit-host alerts add".');

@@ -204,7 +204,7 @@ test('an owner shares an app by a password and by a link, which a page of an ori
   await button(admin, 'Save origins').click();
   await notice(admin, 'frames').waitFor();
   await admin.getByText('Create a share link').click();
-  await byLabel(admin, 'Whom the link is for').fill('Wiki');
+  await byLabel(admin, 'Who the link is for').fill('Wiki');
   await byLabel(admin, 'Can be framed').check();
   await button(admin, 'Create share link').click();
   const link = (await notice(admin, 'link-made').locator('code').textContent()) ?? '';

@@ -33,7 +33,7 @@ const frames = z
 const shareSchema = z
   .object({
     id: z.string(),
-    name: z.string().describe('Whom the link is for.'),
+    name: z.string().describe('Who the link is for.'),
     embed: z.boolean().describe('Whether pages of the origins in "frames" may frame what it opens.'),
     by: z.string(),
     created_at: z.string(),
