@@ -146,7 +146,7 @@ export function loginRoutes(options: LoginOptions): Login {
       demandNobodyElse(ctx, access, base(), people.link(textOf(code)).open?.id);
       const input = { password: textOf(password), ...(typeof name === 'string' ? { name } : {}) };
       const joined = await people.join(textOf(code), input);
-      // A link has come by mail or chat, which is no second factor.
+      // A link has come by mail or chat, which is not a second factor.
       await goIn(ctx, joined, { email: joined.name, password: input.password }, '/console/');
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

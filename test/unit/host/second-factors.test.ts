@@ -140,7 +140,7 @@ describe('recovery codes', () => {
 });
 
 describe('a required second factor', () => {
-  test('is set up at the login, by whoever is first', async () => {
+  test('is set up at the login, by the first of two browsers', async () => {
     await people.change(ada, { secondFactorRequired: true });
     expect(await factors.neededBy(ada)).toBe('set-up');
     const [mine, theirs] = [await factors.setUpAtLogin(ada, 'mine'), await factors.setUpAtLogin(ada, 'theirs')];

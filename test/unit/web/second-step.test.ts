@@ -164,7 +164,7 @@ describe('after the password', () => {
     expect(browser.loggedIn).toBe(true);
   });
 
-  test('someone who is logged in as somebody else stays that', async () => {
+  test('a browser that is logged in to another account stays so', async () => {
     const { code } = await withApp();
     await web.people.add({ email: 'bob@example.com', password: PASSWORD }, BY);
     const browser = new Browser();
@@ -216,7 +216,7 @@ describe('without a second factor', () => {
     expect(browser.loggedIn).toBe(false);
   });
 
-  test('the admin token and a login link go on as before', async () => {
+  test('the admin token and a login link work as before', async () => {
     const id = await start({ required: true });
     const admin = new Browser();
     await admin.post('/console/login', { token: 'the-token-of-these-tests' });
@@ -227,7 +227,7 @@ describe('without a second factor', () => {
     expect(link.loggedIn).toBe(true);
   });
 
-  test('a login whose factor was reset in the meantime goes on', async () => {
+  test('a login whose factor was reset in the meantime continues', async () => {
     await withApp();
     const browser = new Browser();
     await browser.logIn();

@@ -28,7 +28,7 @@ test('a code counts one step earlier and later, and no more', () => {
 });
 
 test.each(['', '0', '28708', '2870820', '287082 ', 'abcdef', '２８７０８２', '\u0000287082'])(
-  '%j is no code',
+  '%j is not a code',
   (text) => {
     expect(totpStep(KEY, text, 59_000)).toBeUndefined();
   },
