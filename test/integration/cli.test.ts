@@ -270,9 +270,10 @@ describe('a login link', () => {
   it('logs in once', async () => {
     const { stdout } = await cli(['login-link']);
     const { origin, pathname, search } = new URL(stdout.trim());
-    // What fetch sends is what a script would, and no script logs anybody in.
+    // As a browser opens it from a terminal. What fetch sends is what a script would, and no script logs anybody in.
+    const headers = { 'sec-fetch-site': 'none' };
     const cookiesOf = async (): Promise<string> =>
-      (await askRaw(origin, pathname + search)).headers['set-cookie']?.join() ?? '';
+      (await askRaw(origin, pathname + search, { headers })).headers['set-cookie']?.join() ?? '';
     expect(await cookiesOf()).toContain('streamlit_host_session=');
     expect(await cookiesOf()).not.toContain('streamlit_host_session=');
   });
