@@ -69,7 +69,7 @@ const build = (release: ReturnType<typeof releaseOf>): ReturnType<RepositoryRele
 it('a release of a commit has its files, its environment and its main file', async () => {
   const commit = await data.commit('shop', FILES);
   const { facts } = await build(releaseOf(1, 'building', { commit }));
-  expect(facts).toEqual({ entrypoint: 'app.py', environment: 'abc', options: {} });
+  expect(facts).toEqual({ entrypoint: 'app.py', environment: 'abc', lock: 'def', options: {} });
   const source = data.paths.source('shop', 1);
   expect((await readdir(source)).sort()).toEqual(Object.keys(FILES).sort());
   expect(wanted).toMatchObject([{ sourceDir: source, localKey: commit, vars: { INDEX_TOKEN: 't' } }]);
@@ -92,7 +92,7 @@ it('a rollback to a release without an environment builds it again', async () =>
   const commit = await data.commit('shop', FILES);
   const back = { commit, of: 1, entrypoint: 'app.py', environment: 'gone', source: 'rollback' } as const;
   const { facts } = await build(releaseOf(2, 'building', back));
-  expect(facts).toEqual({ entrypoint: 'app.py', environment: 'abc', options: {} });
+  expect(facts).toEqual({ entrypoint: 'app.py', environment: 'abc', lock: 'def', options: {} });
   expect(wanted).toHaveLength(1);
 });
 
