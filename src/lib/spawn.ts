@@ -2,19 +2,22 @@ import { execFile as nodeExecFile, spawn as nodeSpawn, type ExecFileOptions } fr
 import { closeSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { hasCode } from '../errors.js';
+import { requireWorkingDirectory } from './working-directory.js';
 
 /** How many files a start opens at most, for a moment: both ends of five pipes, and of the one that reports a failure. */
 const FILES = 12;
 
-/** As Node's own, but it throws where no more files can be opened. @throws Error as `requireFiles` */
+/** As Node's own, but from a working directory that exists, and it throws where no more files can be opened. @throws Error as `requireFiles` */
 export const spawn = ((...args: Parameters<typeof nodeSpawn>) => {
   requireFiles();
+  requireWorkingDirectory();
   return nodeSpawn(...args);
 }) as typeof nodeSpawn;
 
 /** As Node's own once promisified, with the same care. @throws Error as `requireFiles`, and as Node's own */
 export async function execute(file: string, argv: readonly string[], options: ExecFileOptions = {}): Promise<Output> {
   requireFiles();
+  requireWorkingDirectory();
   return promisify(nodeExecFile)(file, argv, { ...options, encoding: 'utf8' });
 }
 

@@ -1,5 +1,6 @@
 import { parentPort, Worker } from 'node:worker_threads';
 import { Turns } from './turns.js';
+import { requireWorkingDirectory } from './working-directory.js';
 import { Refusal, type ErrorKind, type RefusalCode } from '../errors.js';
 
 /** What a worker thread may use. */
@@ -162,6 +163,7 @@ function failureOf(error: unknown): Answer {
 
 function startThread(entry: URL, memoryMb: number): Worker {
   try {
+    requireWorkingDirectory();
     // Neither the server's variables nor its flags: it reads what anybody may have sent.
     const worker = new Worker(entry, { env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: memoryMb } });
     worker.unref();
