@@ -8,6 +8,7 @@ import { once } from './once.js';
 import { times } from './time.js';
 import { logs } from './log.js';
 import { uploads } from './upload.js';
+import { passkeys } from './passkey.js';
 
 document.documentElement.classList.add('js');
 remember();
@@ -15,6 +16,7 @@ onContent(copyButtons);
 onContent(filters);
 onContent(dialogs);
 onContent(times);
+onContent(passkeys);
 onContent(logs);
 uploads();
 once();

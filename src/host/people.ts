@@ -145,12 +145,10 @@ export class People {
     const found = this.link(code);
     const name = input.name === undefined ? undefined : parsePersonName(input.name);
     const password = found.open === undefined ? '' : await this.#hash(input.password, found.open.email);
-    const now = new Date().toISOString();
     const joined = await users.useLink(code, (account) => ({
       ...account,
       ...(name === undefined ? {} : { name }),
       password,
-      lastLoginAt: now,
     }));
     await sessions.endOf(joined.id);
     return principalOf(joined);
@@ -165,12 +163,19 @@ export class People {
     if (account === undefined || !right) return undefined;
     // With today's cost, if that was raised since.
     const raised = old ? { password: await passwords.hash(password) } : {};
-    const now = new Date().toISOString();
     // It may have been disabled, or given another password, in the meantime.
-    const after = await users.update(account.id, (one) =>
-      one.disabled || one.password !== account.password ? one : { ...one, ...raised, lastLoginAt: now },
-    );
-    return after.lastLoginAt === now ? principalOf(after) : undefined;
+    let still = false;
+    const after = await users.update(account.id, (one) => {
+      still = !one.disabled && one.password === account.password;
+      return still ? { ...one, ...raised } : one;
+    });
+    return still ? principalOf(after) : undefined;
+  }
+
+  /** Notes that somebody has logged in, with all that it takes. @throws Refusal `record-unreadable` */
+  async loggedIn(id: string): Promise<void> {
+    const now = new Date().toISOString();
+    await this.#options.users.update(id, (one) => ({ ...one, lastLoginAt: now }));
   }
 
   /**

@@ -62,9 +62,9 @@ export class SecondFactors {
     return all.find(({ id }) => id === account) ?? noFactors(account);
   }
 
-  /** The accounts that have a second factor. @throws Refusal those of the vault */
-  async having(): Promise<Set<string>> {
-    return new Set((await this.#options.list.of(MACHINE)).filter(hasFactor).map(({ id }) => id));
+  /** Returns whether any account has a passkey. @throws Refusal those of the vault */
+  async anyPasskey(): Promise<boolean> {
+    return (await this.#options.list.of(MACHINE)).some(({ passkeys }) => passkeys.length > 0);
   }
 
   /** Returns whether an account must have a second factor to log in with its password. */
@@ -84,7 +84,7 @@ export class SecondFactors {
    * @throws Refusal `password-missing`, `password-wrong`, TooManyAttempts
    */
   async setUp(account: string, place: string, password: string): Promise<string> {
-    await this.#demandOwner(account, password);
+    await this.demandOwner(account, password);
     return this.#offer(account, place);
   }
 
@@ -155,7 +155,7 @@ export class SecondFactors {
 
   /** Makes new recovery codes; the earlier ones no longer work. @throws Refusal `second-factor-missing`, and as `setUp` does */
   async renewCodes(account: string, password: string): Promise<string[]> {
-    await this.#demandOwner(account, password);
+    await this.demandOwner(account, password);
     const codes = newRecoveryCodes();
     await this.#change(account, (before) => {
       if (!hasFactor(before))
@@ -167,13 +167,13 @@ export class SecondFactors {
 
   /** Removes the app for codes. @throws Refusal `second-factor-required`, and as `setUp` does */
   async removeTotp(account: string, password: string): Promise<void> {
-    await this.#demandOwner(account, password);
+    await this.demandOwner(account, password);
     await this.#change(account, ({ totp: _, ...rest }) => this.#demandLeft(account, tidied(rest)));
   }
 
   /** Removes a passkey. @throws Refusal `passkey-not-found`, `second-factor-required`, and as `setUp` does */
   async removePasskey(account: string, passkey: string, password: string): Promise<void> {
-    await this.#demandOwner(account, password);
+    await this.demandOwner(account, password);
     await this.#change(account, (before) => {
       const passkeys = before.passkeys.filter(({ id }) => id !== passkey);
       if (passkeys.length === before.passkeys.length)
@@ -184,26 +184,33 @@ export class SecondFactors {
 
   /**
    * Adds a passkey. The other sessions of the account end.
-   * @returns recovery codes, if this is the first factor @throws Refusal `passkeys-too-many`, `passkey-taken`
+   * @param options as for `confirm`
+   * @returns recovery codes, if this is the first factor
+   * @throws Refusal `passkeys-too-many`, `passkey-taken`, `second-factor-there`
    */
-  async addPasskey(account: string, passkey: Passkey, session: string | undefined): Promise<string[] | undefined> {
+  async addPasskey(
+    account: string,
+    passkey: Passkey,
+    options: { session?: string | undefined; first?: boolean } = {},
+  ): Promise<string[] | undefined> {
     const codes = newRecoveryCodes();
     let first = false;
     const { list, sessions } = this.#options;
     await list.change(MACHINE, (all) => {
       const before = all.find(({ id }) => id === account) ?? noFactors(account);
+      first = !hasFactor(before);
+      if (options.first === true && !first) throw alreadyThere();
       if (before.passkeys.length >= MAX_PASSKEYS) {
         const sentence = `An account can have at most ${MAX_PASSKEYS} passkeys. Remove one first.`;
         throw new Refusal('conflict', 'passkeys-too-many', sentence);
       }
       if (all.some(({ passkeys }) => passkeys.some(({ credential }) => credential === passkey.credential)))
         throw new Refusal('conflict', 'passkey-taken', 'This passkey is registered already.');
-      first = !hasFactor(before);
       const recovery = first ? codes.map(recoveryHash) : before.recovery;
       const after = { ...before, passkeys: [...before.passkeys, passkey], recovery };
       return [...all.filter(({ id }) => id !== account), after];
     });
-    await sessions.endOf(account, session);
+    await sessions.endOf(account, options.session);
     return first ? codes : undefined;
   }
 
@@ -236,7 +243,7 @@ export class SecondFactors {
    * Lets nobody change the factors of an account who only has a session of it.
    * @throws Refusal `password-missing`, `password-wrong`, TooManyAttempts
    */
-  async #demandOwner(account: string, password: string): Promise<void> {
+  async demandOwner(account: string, password: string): Promise<void> {
     this.demandPasswordSet(account);
     await this.#options.people.demandPassword(account, password, 'factor-password');
   }

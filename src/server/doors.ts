@@ -33,6 +33,7 @@ import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
+import { Passkeys } from '../host/passkeys.js';
 import { Providers } from '../host/providers.js';
 import { LfsObjects } from '../store/lfs-objects.js';
 import type { LogFolder } from '../store/log-folder.js';
@@ -120,6 +121,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const apart = config.appsOrigin !== undefined;
   const identity = await openIdentity({ config, paths, store, vault: composed.vault, logger });
   const { sessions, people, factors, appAccess, rights, attempts, tokens, check, auditLog, audit, written } = identity;
+  const passkeys = new Passkeys({ factors, people, publicBase });
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
     folder: join(root, 'public'),
@@ -209,6 +211,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     host,
     people,
     factors,
+    passkeys,
     access: appAccess,
     tokens,
     rights,
@@ -248,6 +251,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     auditLog,
     people,
     factors,
+    passkeys,
     providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,

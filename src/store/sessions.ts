@@ -18,12 +18,15 @@ export const FORM_COOKIE = 'streamlit_host_form';
 /** The cookie of a login that lacks the second factor. No app ever sees it or may set it either. */
 export const HALF_COOKIE = 'streamlit_host_second';
 
+/** The cookie with which a browser brings the answer of a passkey. No app ever sees it or may set it either. */
+export const PASSKEY_COOKIE = 'streamlit_host_passkey';
+
 /** The cookie of a browser that opens an app without an account. The app does not see it. */
 export const PASS_COOKIE = 'streamlit_host_pass';
 
 /** All under every name that they have, which depends on the public base. */
 export const OUR_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].flatMap((prefix) =>
-  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, HALF_COOKIE, PASS_COOKIE].map((name) => prefix + name),
+  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, HALF_COOKIE, PASSKEY_COOKIE, PASS_COOKIE].map((name) => prefix + name),
 );
 
 /** How long a session lasts (ms) after it was last used. */

@@ -24,7 +24,7 @@ export interface Admission {
 export interface AdmitOptions {
   rights: Rights;
   sessions: Access['sessions'];
-  people: Pick<People, 'principal' | 'logIn' | 'identity'>;
+  people: Pick<People, 'principal' | 'identity'>;
   base: () => Base;
 }
 

@@ -17,7 +17,7 @@ import { parseUrl } from '../lib/parse-url.js';
 export interface Access {
   check: CheckToken;
   sessions: Sessions;
-  people: Pick<People, 'principal' | 'logIn'>;
+  people: Pick<People, 'principal' | 'logIn' | 'loggedIn'>;
   attempts: Attempts;
   /** Writes down who logs in. */
   audit: Pick<Audit, 'login'>;
@@ -96,7 +96,8 @@ export function guardApi(access: Access, base: () => Base): Middleware {
 }
 
 /** The pages of the console for who is not logged in yet: the logins, the second step of one, and those of invitations and reset links. */
-const OPEN = /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join|second(\/set-up)?|open\/[a-z0-9-]+)\/?$/i;
+const OPEN =
+  /^\/console\/(login(\/[a-z0-9]+(\/(callback|logout))?)?|join|passkey|second(\/(set-up|passkey|new-passkey))?|open\/[a-z0-9-]+)\/?$/i;
 
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';
@@ -194,6 +195,8 @@ export async function beginSession(
 ): Promise<void> {
   demandNobodyElse(ctx, { sessions, people }, base, owner.account);
   const at = { from: ctx.ip, browser: browserOf(ctx.get('user-agent')) };
+  // A provider's login has noted it with what the provider said.
+  if (owner.account !== undefined && owner.provider === undefined) await people.loggedIn(owner.account);
   // End the earlier session of this browser, which somebody else may have planted.
   for (const id of cookies(ctx, base)) await sessions.end(id);
   setCookie(ctx, await sessions.begin(owner, at), base);
@@ -304,7 +307,7 @@ function sessionOf(ctx: Context, access: Pick<Access, 'sessions' | 'people'>, ba
 /** Who a browser is logged in as; undefined where it is not, or the account was disabled. @param cookie the header */
 export function sessionFrom(
   cookie: string | undefined,
-  { sessions, people }: Pick<Access, 'sessions' | 'people'>,
+  { sessions, people }: Pick<Access, 'sessions'> & { people: Pick<People, 'principal'> },
   base: Base,
 ): SignedIn | undefined {
   for (const id of sessionsIn(cookie ?? '', base)) {

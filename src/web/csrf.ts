@@ -38,9 +38,12 @@ export function tokenSent(ctx: Context): SentToken | undefined {
  * @param path where the form is sent to, below the public base
  */
 export function loginToken(ctx: Context, base: Base, path: string): string {
-  const [known] = formSecretsIn(ctx, base);
+  const state = ctx.state as { formSecret?: string };
+  const known = formSecretsIn(ctx, base)[0] ?? state.formSecret;
   const secret = known ?? randomBytes(32).toString('base64url');
   if (known === undefined) setFormSecret(ctx, secret, base);
+  // A page has several forms, whose tokens fit one cookie.
+  state.formSecret = secret;
   return formToken(secret, path);
 }
 

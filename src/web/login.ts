@@ -1,5 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
+import { CHALLENGE_MS } from '../domain/access/challenges.js';
+import type { Passkeys } from '../host/passkeys.js';
 import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
 import { beginSession, demandNobodyElse, prove, sessionFrom, signOut, type Access, type Proof } from './auth.js';
@@ -7,13 +9,14 @@ import type { SecondStep } from './second-step.js';
 import type { Provider } from '../domain/access/provider.js';
 import { wordsIn } from './language.js';
 import type { SessionOwner } from '../store/sessions.js';
-import type { Base } from './session-cookie.js';
+import { setTicket, ticketIn, type Base } from './session-cookie.js';
 import { loginToken } from './csrf.js';
 import { parseUrl } from '../lib/parse-url.js';
 
 export interface LoginOptions {
   access: Access;
   people: People;
+  passkeys: Passkeys;
   /** Goes on after a password. */
   enter: SecondStep['enter'];
   /** The providers that people can log in with. */
@@ -41,13 +44,17 @@ export interface LoginModel {
   link: { code: string; name: string } | undefined;
   /** The email address that was typed. */
   email: string;
+  /** What a passkey is asked for, as JSON; undefined where nobody has one, or none works here. */
+  passkey: string | undefined;
+  /** The CSRF token of its form. */
+  passkeyProof: string;
   /** Other ways to log in, each a link. */
   providers: { name: string; href: string }[];
   /** The provider that a person who has just logged out is still logged in with, and where they log out there. */
   elsewhere: { name: string; href: string } | undefined;
   /** Why the last try failed, and of which of its ways. */
   error: string | undefined;
-  failed: 'token' | 'password' | 'provider' | undefined;
+  failed: 'token' | 'password' | 'provider' | 'passkey' | undefined;
 }
 
 /** What the page of an invitation or a reset link shows. */
@@ -71,7 +78,7 @@ export interface Login {
   /** Where a login leads to, from what a request says. */
   nextOf: (value: unknown) => string;
   /** Shows the login page with why a login with a provider failed. */
-  refuse: (ctx: Context, next: string, refusal: Refusal) => void;
+  refuse: (ctx: Context, next: string, refusal: Refusal) => Promise<void>;
 }
 
 /** Why a token that is one of ours logs nobody in. */
@@ -100,7 +107,7 @@ export function loginRoutes(options: LoginOptions): Login {
     if (owner !== undefined) return show(ctx, { next, link: { code, name: owner.name } });
     const found = await prove(ctx, access, { code });
     if (found !== undefined) return goIn(ctx, found, { code }, next);
-    show(ctx, { next, error: wordsIn(ctx).t('login.linkUsed'), failed: 'token' });
+    await show(ctx, { next, error: wordsIn(ctx).t('login.linkUsed'), failed: 'token' });
   });
 
   router.post('/console/login', async (ctx) => {
@@ -120,10 +127,28 @@ export function loginRoutes(options: LoginOptions): Login {
     const known = who && { name: who.email, account: who.id };
     access.audit.login({ who: known, from: ctx.ip, what: 'log in' }, 'refused');
     if (proof !== undefined && 'password' in proof)
-      show(ctx, { next, email: typed, error: wordsIn(ctx).t('login.wrongPassword'), failed: 'password' });
+      await show(ctx, { next, email: typed, error: wordsIn(ctx).t('login.wrongPassword'), failed: 'password' });
     else {
       const error = wordsIn(ctx).t(typeof code === 'string' ? 'login.linkUsed' : 'login.wrongToken');
-      show(ctx, { next, error, failed: 'token' });
+      await show(ctx, { next, error, failed: 'token' });
+    }
+  });
+
+  // Instead of the password: the passkey says whose it is, and its device has checked its person.
+  router.post('/console/passkey', async (ctx) => {
+    const { response, next: to } = fieldsOf(ctx);
+    const next = nextOf(to);
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    try {
+      const { id, email } = await options.passkeys.verify(ticketIn(ctx, base()) ?? '', textOf(response));
+      access.attempts.right(ctx.ip);
+      await beginSession(ctx, access, base(), { name: email, account: id }, 'log in with a passkey');
+      leave(ctx, next);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
+      access.audit.login({ who: undefined, from: ctx.ip, what: 'log in with a passkey' }, 'refused');
+      await show(ctx, { next, error: wordsIn(ctx).sentence(error.message), failed: 'passkey' }, error.status);
     }
   });
 
@@ -174,11 +199,25 @@ export function loginRoutes(options: LoginOptions): Login {
     leave(ctx, next);
   }
 
-  function show(
+  /** What a passkey is asked for on the page; the other ways in also work where that cannot be read. */
+  async function askedOfPasskeys(ctx: Context): Promise<string | undefined> {
+    const { passkeys } = options;
+    try {
+      if (!(await passkeys.offered())) return undefined;
+      const ticket = passkeys.ticket(ticketIn(ctx, base()));
+      setTicket(ctx, ticket, base(), CHALLENGE_MS / 1_000);
+      return await passkeys.request(ticket);
+    } catch (error) {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    }
+  }
+
+  async function show(
     ctx: Context,
     model: { next: string } & Partial<LoginModel>,
     status = model.error === undefined ? 200 : 401,
-  ): void {
+  ): Promise<void> {
     ctx.status = status;
     ctx.type = 'html';
     const { providers } = options;
@@ -186,6 +225,7 @@ export function loginRoutes(options: LoginOptions): Login {
     // Where everybody comes by a provider, nobody is asked for a password that they do not have.
     const accounts = providers.length === 0 ? all.length > 0 : all.some(({ password }) => password !== undefined);
     ctx.body = options.page(ctx, {
+      passkey: await askedOfPasskeys(ctx),
       accounts,
       others: accounts || providers.length > 0,
       providers: providers.map(({ id, name }) => ({
@@ -193,6 +233,7 @@ export function loginRoutes(options: LoginOptions): Login {
         href: `${base().path}/console/login/${id}?next=${encodeURIComponent(model.next)}`,
       })),
       proof: loginToken(ctx, base(), '/console/login'),
+      passkeyProof: loginToken(ctx, base(), '/console/passkey'),
       ...{ email: '', link: undefined, elsewhere: undefined, error: undefined, failed: undefined },
       ...model,
     });

@@ -60,6 +60,11 @@ export interface AccountView {
 export interface FactorsView {
   /** Since when there is an app for codes; undefined where there is none. */
   app: TimeView | undefined;
+  passkeys: { id: string; name: string; since: TimeView; used: TimeView | undefined }[];
+  /** True where browsers have no passkeys for this server. */
+  noPasskeys: boolean;
+  /** What a browser is asked for to make a passkey, as JSON, and its name. */
+  making: { options: string; name: string } | undefined;
   /** How many recovery codes are left. */
   codesLeft: number;
   /** True where there is any. */

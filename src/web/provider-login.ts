@@ -17,7 +17,7 @@ export interface ProviderLoginOptions {
   /** Where a login leads to, from what a request says. */
   nextOf: (value: unknown) => string;
   /** Shows the login page with why a login failed. */
-  refuse: (ctx: Context, next: string, refusal: Refusal) => void;
+  refuse: (ctx: Context, next: string, refusal: Refusal) => Promise<void>;
 }
 
 /** The longest address (characters) that a login leads back to: it is kept in a cookie. */
@@ -80,7 +80,7 @@ export function providerLoginRoutes(options: ProviderLoginOptions): Router {
       if (!(error instanceof Refusal)) throw error;
       const what = `log in with ${idIn(ctx)}`;
       if (error.kind !== 'not-found') access.audit.login({ who: undefined, from: ctx.ip, what }, 'refused');
-      options.refuse(ctx, next, error);
+      await options.refuse(ctx, next, error);
     }
   }
 }

@@ -2,18 +2,22 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { totpUri } from '../domain/access/totp.js';
 import { Refusal } from '../errors.js';
+import { browserOf } from '../domain/access/browser.js';
+import { CHALLENGE_MS } from '../domain/access/challenges.js';
 import { HALF_MS, type HalfLogins } from '../host/half-logins.js';
+import type { Passkeys } from '../host/passkeys.js';
 import { wrongCode, type SecondFactors } from '../host/second-factors.js';
 import type { SessionOwner } from '../store/sessions.js';
 import { beginSession, demandNobodyElse, sessionFrom, type Access } from './auth.js';
 import { loginToken } from './csrf.js';
 import { wordsIn } from './language.js';
-import { forgetHalf, halfIn, setHalf, type Base } from './session-cookie.js';
+import { forgetHalf, halfIn, setHalf, setTicket, ticketIn, type Base } from './session-cookie.js';
 
 export interface SecondStepOptions {
   access: Access;
   factors: SecondFactors;
   halves: HalfLogins;
+  passkeys: Passkeys;
   base: () => Base;
   page: (ctx: Context, model: SecondModel) => string;
 }
@@ -29,11 +33,15 @@ export interface SecondModel {
   uri: string;
   /** Recovery codes, which are shown once. */
   codes: readonly string[];
+  /** What a passkey is asked for, or made with, as JSON; undefined where none works here. */
+  passkey: string | undefined;
   /** Where it goes on. */
   next: string;
   error: string | undefined;
   /** The token of the page's forms. */
   proof: string;
+  /** The token of the form of a passkey. */
+  passkeyProof: string;
 }
 
 /** The step between a password and a session. */
@@ -44,7 +52,7 @@ export interface SecondStep {
 }
 
 /** The second factor, asked for in the browser in which the password was typed. */
-export function secondStepRoutes({ access, factors, halves, base, page }: SecondStepOptions): SecondStep {
+export function secondStepRoutes({ access, factors, halves, passkeys, base, page }: SecondStepOptions): SecondStep {
   const router = new Router({ sensitive: true });
 
   router.get('/console/second', async (ctx) => {
@@ -67,6 +75,21 @@ export function secondStepRoutes({ access, factors, halves, base, page }: Second
     if (await finish(ctx, half, `log in with a ${proven}`)) leave(ctx, half.next);
   });
 
+  router.post('/console/second/passkey', async (ctx) => {
+    const half = halfOf(ctx);
+    if (half === undefined) return gone(ctx);
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    try {
+      await passkeys.verify(ticketIn(ctx, base()) ?? '', fieldIn(ctx, 'response'), half.account.id);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return wrong(ctx, half, error);
+    }
+    access.attempts.right(ctx.ip);
+    if (await finish(ctx, half, 'log in with a password and a passkey')) leave(ctx, half.next);
+  });
+
   router.post('/console/second/set-up', async (ctx) => {
     const half = halfOf(ctx);
     if (half === undefined) return gone(ctx);
@@ -80,6 +103,26 @@ export function secondStepRoutes({ access, factors, halves, base, page }: Second
     } catch (error) {
       if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
       if (error.code === 'second-factor-wrong') return wrong(ctx, half, error);
+      await show(ctx, half, error);
+    }
+  });
+
+  // Instead of an app for codes.
+  router.post('/console/second/new-passkey', async (ctx) => {
+    const half = halfOf(ctx);
+    if (half === undefined) return gone(ctx);
+    const { account, id } = half;
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    try {
+      const name = browserOf(ctx.get('user-agent'));
+      const made = { ticket: ticketIn(ctx, base()) ?? '', place: id, name, answer: fieldIn(ctx, 'response') };
+      const codes = (await passkeys.register(account.id, made, { first: true })) ?? [];
+      access.attempts.right(ctx.ip);
+      if (await finish(ctx, half, 'log in with a new second factor')) render(ctx, half, { kind: 'codes', codes });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
+      if (error.code === 'passkey-wrong') return wrong(ctx, half, error);
       await show(ctx, half, error);
     }
   });
@@ -136,11 +179,20 @@ export function secondStepRoutes({ access, factors, halves, base, page }: Second
     }
     const told = { error: refusal && wordsIn(ctx).sentence(refusal.message), status: refusal?.status };
     if (needed === 'factor') {
-      const { totp } = await factors.of(account.id);
-      return render(ctx, half, { kind: 'code', app: totp !== undefined, ...told });
+      const found = await factors.of(account.id);
+      const asks = found.passkeys.length > 0 && passkeys.usable();
+      const passkey = asks ? await passkeys.request(ticketFor(ctx), account.id) : undefined;
+      return render(ctx, half, { kind: 'code', app: found.totp !== undefined, passkey, ...told });
     }
     const key = await factors.setUpAtLogin(account.id, id);
-    render(ctx, half, { kind: 'set-up', key, uri: totpUri(key, base().host, account.email), ...told });
+    const passkey = passkeys.usable() ? await passkeys.registrationAtLogin(account.id, ticketFor(ctx), id) : undefined;
+    render(ctx, half, { kind: 'set-up', passkey, key, uri: totpUri(key, base().host, account.email), ...told });
+  }
+
+  function ticketFor(ctx: Context): string {
+    const ticket = passkeys.ticket(ticketIn(ctx, base()));
+    setTicket(ctx, ticket, base(), CHALLENGE_MS / 1_000);
+    return ticket;
   }
 
   function render(
@@ -150,17 +202,18 @@ export function secondStepRoutes({ access, factors, halves, base, page }: Second
   ): void {
     ctx.status = status;
     ctx.type = 'html';
-    const proof = loginToken(ctx, base(), `/console/second${model.kind === 'set-up' ? '/set-up' : ''}`);
-    const usual = { proof, email: account.email, next: base().path + next, app: false, key: '', uri: '', codes: [] };
-    ctx.body = page(ctx, { ...usual, error: undefined, ...model });
+    const setsUp = model.kind === 'set-up';
+    const proof = loginToken(ctx, base(), `/console/second${setsUp ? '/set-up' : ''}`);
+    const passkeyProof = loginToken(ctx, base(), `/console/second/${setsUp ? 'new-passkey' : 'passkey'}`);
+    const about = { email: account.email, next: base().path + next };
+    ctx.body = page(ctx, { ...NOTHING, proof, passkeyProof, ...about, ...model });
   }
 
   function gone(ctx: Context): void {
     if (sessionFrom(ctx.headers.cookie, access, base()) !== undefined) return leave(ctx, '/console/');
     ctx.status = 410;
     ctx.type = 'html';
-    const nothing = { email: '', app: false, key: '', uri: '', codes: [], next: '', error: undefined };
-    ctx.body = page(ctx, { kind: 'ended', proof: '', ...nothing });
+    ctx.body = page(ctx, { ...NOTHING, kind: 'ended' });
   }
 
   function leave(ctx: Context, next: string): void {
@@ -169,10 +222,20 @@ export function secondStepRoutes({ access, factors, halves, base, page }: Second
   }
 }
 
+/** What a page shows that shows nothing of its own. */
+const NOTHING = {
+  ...{ proof: '', passkeyProof: '', email: '', next: '', app: false, key: '', uri: '', codes: [] },
+  ...{ passkey: undefined, error: undefined },
+};
+
 /** A login that lacks the second factor, in the browser that it belongs to. */
 type Half = NonNullable<ReturnType<HalfLogins['find']>> & { id: string };
 
 function codeIn(ctx: Context): string {
-  const { code } = (ctx.request as { body?: Record<string, unknown> }).body ?? {};
-  return typeof code === 'string' ? code : '';
+  return fieldIn(ctx, 'code');
+}
+
+function fieldIn(ctx: Context, name: string): string {
+  const value = (ctx.request as { body?: Record<string, unknown> }).body?.[name];
+  return typeof value === 'string' ? value : '';
 }

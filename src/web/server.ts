@@ -7,6 +7,7 @@ import type { Access as AppAccess } from '../host/access.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
 import { HalfLogins } from '../host/half-logins.js';
+import type { Passkeys } from '../host/passkeys.js';
 import type { Providers } from '../host/providers.js';
 import type { SecondFactors } from '../host/second-factors.js';
 import type { Errors } from '../metrics/errors.js';
@@ -55,6 +56,7 @@ export interface WebOptions {
   people: People;
   /** The second factors of accounts. */
   factors: SecondFactors;
+  passkeys: Passkeys;
   /** Where people log in with the account of their company. */
   providers: Providers;
   /** Gives roles in apps. */
@@ -170,11 +172,13 @@ export function createWeb(options: WebOptions): RequestListener {
 
   const step = secondStepRoutes({
     ...{ access, factors: options.factors, halves: new HalfLogins(options.people), base },
+    passkeys: options.passkeys,
     page: (ctx, model) => pages.second(ctx, model),
   });
   const login = loginRoutes({
     access,
     enter: step.enter,
+    passkeys: options.passkeys,
     people: options.people,
     providers: options.providers.list(),
     base,

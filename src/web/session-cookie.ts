@@ -1,5 +1,13 @@
 import type { Context } from 'koa';
-import { FORM_COOKIE, HALF_COOKIE, LOGIN_COOKIE, PASS_COOKIE, SESSION_COOKIE, SESSION_MS } from '../store/sessions.js';
+import {
+  FORM_COOKIE,
+  HALF_COOKIE,
+  LOGIN_COOKIE,
+  PASSKEY_COOKIE,
+  PASS_COOKIE,
+  SESSION_COOKIE,
+  SESSION_MS,
+} from '../store/sessions.js';
 
 /** What the public base says about cookies and origins. */
 export interface Base {
@@ -101,6 +109,16 @@ export function setHalf(ctx: Context, id: string, base: Base, age: number): void
 /** The id of the login that lacks the second factor. */
 export function halfIn(ctx: Context, base: Base): string | undefined {
   return onlyOne(ctx, HALF_COOKIE, base);
+}
+
+/** Gives a browser what it must bring with the answer of a passkey. @param age in seconds */
+export function setTicket(ctx: Context, ticket: string, base: Base, age: number): void {
+  append(ctx, cookieOf(base, PASSKEY_COOKIE), ticket, base, age);
+}
+
+/** What a browser brings with the answer of a passkey. */
+export function ticketIn(ctx: Context, base: Base): string | undefined {
+  return onlyOne(ctx, PASSKEY_COOKIE, base);
 }
 
 /** Takes that away: it is used once. */

@@ -3,6 +3,7 @@ import { validateHeaderValue } from 'node:http';
 import { emailOf, parseEmail } from '../../src/domain/access/email.js';
 import { parseGroups, parsePersonName } from '../../src/domain/access/account.js';
 import { identityHeaders } from '../../src/domain/access/identity.js';
+import { parsePasskeyName } from '../../src/domain/access/second-factor.js';
 import { parseTokenName } from '../../src/domain/access/tokens.js';
 import { networkOf, TrustedProxies } from '../../src/domain/access/visitor.js';
 import { APP_ID } from '../../src/domain/app/app.js';
@@ -750,6 +751,7 @@ const http: Record<string, Parser> = {
       const [email = '', name = '', groups = ''] = text.split('\n');
       emailOf(text);
       parseTokenName(name);
+      if (parsePasskeyName(name) === '') return false;
       const identity = {
         id: 'a',
         email: parseEmail(email),

@@ -21,7 +21,14 @@ export async function startConsole(options: Parameters<typeof startWeb>[0] = {})
   let routes: Middleware | undefined;
   const router: Middleware = (ctx, next) => {
     routes ??= consoleRouter({
-      ...{ host: web.apps.host, people: web.people, factors: web.factors, tokens: web.tokens, rights },
+      ...{
+        host: web.apps.host,
+        people: web.people,
+        factors: web.factors,
+        passkeys: web.passkeys,
+        tokens: web.tokens,
+        rights,
+      },
       access: new Access({ store: web.apps.store, users: web.users, passwords: new Passwords(LIGHT) }),
       ...{ audit: web.audit, auditLog: web.auditLog, sessions: web.sessions, views },
       ...{ mistakes: () => [], troubles: () => Promise.resolve([]), unsafe: () => undefined },

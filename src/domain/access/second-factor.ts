@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ENTRY_ID } from '../../lib/entry-id.js';
+import { Refusal } from '../../errors.js';
 
 const passkeySchema = z.object({
   /** Names it in lists. */
@@ -36,6 +37,8 @@ export type Factors = z.infer<typeof factorsSchema>;
 /** The most passkeys of one account. */
 export const MAX_PASSKEYS = 20;
 
+const MAX_NAME = 60;
+
 /** Those of an account that has none. */
 export function noFactors(id: string): Factors {
   return { id, passkeys: [], recovery: [] };
@@ -49,4 +52,12 @@ export function hasFactor({ totp, passkeys }: Pick<Factors, 'totp' | 'passkeys'>
 /** Returns the factors without what is of no use alone. */
 export function tidied(factors: Factors): Factors {
   return hasFactor(factors) ? factors : { ...factors, recovery: [] };
+}
+
+/** Returns the name of a passkey, trimmed. @throws Refusal `passkey-name-invalid` */
+export function parsePasskeyName(text: string): string {
+  const name = text.trim();
+  if (name !== '' && name.length <= MAX_NAME && !/[\p{Cc}\p{Cs}]/u.test(name)) return name;
+  const sentence = `Name the passkey in 1 to ${MAX_NAME} characters, such as "phone" or "security key".`;
+  throw new Refusal('invalid', 'passkey-name-invalid', sentence, { field: 'passkey-name' });
 }

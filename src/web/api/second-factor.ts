@@ -11,9 +11,11 @@ const factorSchema = z
   .object({
     required: z.boolean().describe('Whether a login with the password needs one.'),
     app_since: z.string().nullable().describe('Since when there is an app for codes; null for none.'),
-    passkeys: z.array(
-      z.object({ id: z.string(), name: z.string(), created_at: z.string(), last_used_at: z.string().nullable() }),
-    ),
+    passkeys: z
+      .array(
+        z.object({ id: z.string(), name: z.string(), created_at: z.string(), last_used_at: z.string().nullable() }),
+      )
+      .describe('Passkeys are added in the console, since only a browser makes them.'),
     recovery_codes: z.number().describe('How many are left.'),
   })
   .meta({ id: 'SecondFactor' });

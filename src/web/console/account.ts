@@ -33,7 +33,7 @@ export function accountRoutes(add: AddRoute): void {
       (refusal) => show(page, refusal),
     ),
   );
-  for (const what of ['', '/confirm'] as const)
+  for (const what of ['', '/confirm', '/passkey'] as const)
     add('post', `/account/second-factor${what}`, 'account', (page) =>
       attempt(
         async () => {

@@ -12,6 +12,7 @@ import type { Rights } from '../../domain/access/rights.js';
 import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
+import type { Passkeys } from '../../host/passkeys.js';
 import type { SecondFactors } from '../../host/second-factors.js';
 import type { Trouble } from '../../lib/readiness.js';
 import type { Alerts } from '../../alerts/alerts.js';
@@ -34,6 +35,7 @@ export interface ConsoleDeps {
   people: People;
   /** The second factors of accounts. */
   factors: SecondFactors;
+  passkeys: Passkeys;
   /** Gives roles in apps. */
   access: Access;
   tokens: AccessTokens;

@@ -120,6 +120,7 @@ export const zhCN = {
   'login.with': '使用 {name} 登录',
   'login.password': '密码',
   'login.withPassword': '使用密码登录',
+  'login.withPasskey': '使用通行密钥登录',
   'login.byLink': '此链接将以 <strong>{name}</strong> 的身份登录。',
   'login.forgot': '忘记密码？请向管理员索取重置链接。',
   'login.lead': '粘贴你的令牌，或打开服务器启动时输出的登录链接。',
@@ -650,6 +651,18 @@ export const zhCN = {
   'factor.title': '第二因素',
   'factor.hint': '在密码之后要求。有了它，仅凭被盗的密码无法登录。',
   'factor.hintRequired': '在密码之后要求。你的账号必须设置。',
+  'factor.hintPasskey': '通行密钥也可代替密码登录。',
+  'factor.noPasskeys': '通行密钥需要使用 HTTPS 和主机名的公开网址，或 localhost 上的网址。',
+  'factor.passkeyName': '新通行密钥的名称',
+  'factor.addPasskey': '添加通行密钥',
+  'factor.making': '浏览器会询问将通行密钥“{name}”保存在何处。',
+  'factor.createPasskey': '创建通行密钥',
+  'factor.passkeyUsed': '通行密钥，自 {since}，上次使用于 {used}',
+  'factor.passkeyUnused': '通行密钥，自 {since}，从未使用',
+  'factor.removeNamed': '移除 {name}',
+  'passkey.none': '此浏览器无法使用通行密钥。',
+  'passkey.twice': '此设备已有你账号的通行密钥。',
+  'passkey.failed': '未使用通行密钥。请重试，或使用其他方式。',
   'factor.app': '验证码应用',
   'factor.since': '自 {time}',
   'factor.removeApp': '移除应用',
@@ -669,6 +682,9 @@ export const zhCN = {
   'factor.saveCodes': '请立即保存这些恢复码，它们不会再次显示。每个恢复码可代替第二因素登录一次。',
   'second.enter': '输入应用为 <strong>{email}</strong> 显示的验证码。',
   'second.enterRecovery': '输入 <strong>{email}</strong> 的恢复码。',
+  'second.usePasskeyOf': '使用 <strong>{email}</strong> 的通行密钥。',
+  'second.usePasskey': '使用通行密钥',
+  'second.orPasskey': '或将通行密钥保存在此设备、手机或安全密钥上：',
   'second.useRecovery': '使用恢复码',
   'second.recovery': '恢复码',
   'second.recoveryHint': '每个只能使用一次。没有恢复码了？请管理员重置你的第二因素。',
@@ -676,7 +692,7 @@ export const zhCN = {
   'second.another': '使用其他账号',
   'second.setUp': '设置第二因素',
   'second.required':
-    '此服务器要求 <strong>{email}</strong> 设置第二因素。从现在起，你使用密码和手机应用中的验证码登录。',
+    '此服务器要求 <strong>{email}</strong> 设置第二因素。从现在起，你使用密码和第二因素（如手机应用中的验证码）登录。',
   'second.confirm': '确认并登录',
   'second.loggedIn': '你已登录',
   'second.continue': '继续',
@@ -858,6 +874,15 @@ export const zhCN = {
 export const sentences: Readonly<Record<string, string>> = {
   'Wrong code. Enter the one that your app shows now; each works once.':
     '验证码错误。请输入应用当前显示的验证码；每个只能使用一次。',
+  'This passkey was not accepted. Try again, or use another way.': '此通行密钥未被接受。请重试，或使用其他方式。',
+  'This request has expired. Try again.': '此请求已过期，请重试。',
+  'Name the passkey in 1 to {max} characters, such as "phone" or "security key".':
+    '请用 1 到 {max} 个字符为通行密钥命名，例如“手机”或“安全密钥”。',
+  'An account can have at most {count} passkeys. Remove one first.':
+    '一个账号最多可有 {count} 个通行密钥。请先移除一个。',
+  'This passkey is registered already.': '此通行密钥已注册。',
+  'Passkeys need a public URL with HTTPS and a host name, or one on localhost.':
+    '通行密钥需要使用 HTTPS 和主机名的公开网址，或 localhost 上的网址。',
   'This key has expired. Set up the app for codes again.': '此密钥已过期。请重新设置验证码应用。',
   'Your account must have a second factor. Set up another one before you remove this one.':
     '你的账号必须有第二因素。请先设置另一个，再移除此项。',

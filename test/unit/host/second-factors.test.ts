@@ -162,7 +162,7 @@ describe('a required second factor', () => {
     await people.change(ada, { secondFactorRequired: true });
     const required = { code: 'second-factor-required' };
     await expect(factors.removeTotp(ada, PASSWORD)).rejects.toMatchObject(required);
-    expect(await factors.addPasskey(ada, passkey('one'), 'mine')).toBeUndefined();
+    expect(await factors.addPasskey(ada, passkey('one'), { session: 'mine' })).toBeUndefined();
     await factors.removeTotp(ada, PASSWORD);
     await expect(factors.removePasskey(ada, 'one000000000', PASSWORD)).rejects.toMatchObject(required);
     await people.change(ada, { secondFactorRequired: false });
@@ -187,10 +187,10 @@ test('an admin resets the second factors of a person, whose sessions end', async
 });
 
 test('a passkey is of one account, and at most twenty are', async () => {
-  expect(await factors.addPasskey(ada, passkey('c0'), undefined)).toHaveLength(10);
-  await expect(factors.addPasskey(ada, passkey('c0'), undefined)).rejects.toMatchObject({ code: 'passkey-taken' });
-  for (let count = 1; count < 20; count += 1) await factors.addPasskey(ada, passkey(`c${count}`), undefined);
-  await expect(factors.addPasskey(ada, passkey('more'), undefined)).rejects.toMatchObject({
+  expect(await factors.addPasskey(ada, passkey('c0'))).toHaveLength(10);
+  await expect(factors.addPasskey(ada, passkey('c0'))).rejects.toMatchObject({ code: 'passkey-taken' });
+  for (let count = 1; count < 20; count += 1) await factors.addPasskey(ada, passkey(`c${count}`));
+  await expect(factors.addPasskey(ada, passkey('more'))).rejects.toMatchObject({
     code: 'passkeys-too-many',
   });
   await factors.passkeyUsed(ada, 'c70000000000', 8);

@@ -49,6 +49,7 @@ beforeAll(async () => {
       host: web.apps.host,
       people: web.people,
       factors: web.factors,
+      passkeys: web.passkeys,
       access: new Access({ store: web.apps.store, users: web.users, passwords: new Passwords(LIGHT) }),
       tokens: web.tokens,
       rights,

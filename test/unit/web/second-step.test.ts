@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { adminToken } from '../../../src/domain/access/principal.js';
 import { totpCode } from '../../../src/domain/access/totp.js';
+import { Authenticator, type Said } from '../../helpers/authenticator.js';
 import { shownForm } from '../../helpers/forms.js';
 import { ask, startWeb, type Answer, type TestWeb } from './support.js';
 
@@ -48,7 +49,7 @@ class Browser {
   }
 }
 
-async function start(options: { required?: boolean } = {}): Promise<string> {
+async function start(options: { required?: boolean; base?: string } = {}): Promise<string> {
   now = 1_800_000_000_000;
   web = await startWeb({ ...options, now: () => now });
   return (await web.people.add({ email: EMAIL, password: PASSWORD }, BY)).account.id;
@@ -188,6 +189,106 @@ describe('after the password', () => {
     const answer = await ask(`${web.url}/console/second`, { method: 'POST', headers, body: `code=${code()}` });
     expect(answer.status).toBe(403);
     expect(answer.headers['set-cookie']).toBeUndefined();
+  });
+});
+
+describe('a passkey', () => {
+  const BASE = 'http://localhost:PORT';
+  /** What a page asks of passkeys. */
+  const asked = ({ text }: Answer): string => /\{"[^]*\}/.exec(text)?.[0] ?? '';
+  const lastLogin = (id: string): string | undefined => web.people.get(id).lastLoginAt;
+
+  /** Starts with an account that has a passkey. */
+  async function withPasskey(): Promise<{ id: string; device: Authenticator }> {
+    const id = await start({ base: BASE });
+    const device = new Authenticator(web.base());
+    const ticket = web.passkeys.ticket(undefined);
+    const options = await web.passkeys.registration(id, { ticket, place: 'test', password: PASSWORD });
+    await web.passkeys.register(id, { ticket, place: 'test', name: 'phone', answer: device.create(options) });
+    return { id, device };
+  }
+
+  test('begins the session after the password, and only then is it a login', async () => {
+    const { id, device } = await withPasskey();
+    const browser = new Browser();
+    await browser.logIn('/console/people');
+    const response = device.get(asked(await browser.get('/console/second')));
+    expect([browser.loggedIn, lastLogin(id)]).toEqual([false, undefined]);
+    const done = await browser.post('/console/second/passkey', { response });
+    expect([done.status, done.headers.location]).toEqual([303, '/console/people']);
+    expect([browser.loggedIn, lastLogin(id)]).toEqual([true, expect.any(String)]);
+    expect(await audited()).toEqual(['log in with a password and a passkey: ok']);
+    expect((await new Browser().post('/console/second/passkey', { response })).status).toBe(410);
+  });
+
+  test('of another origin begins none, and ends the login after 5 tries', async () => {
+    const { device } = await withPasskey();
+    const browser = new Browser();
+    await browser.logIn();
+    const origin = 'https://evil.example';
+    for (let count = 1; count <= 5; count += 1) {
+      const response = device.get(asked(await browser.get('/console/second')), { origin });
+      const answer = await browser.post('/console/second/passkey', { response });
+      expect(answer.status).toBe(count < 5 ? 403 : 410);
+    }
+    expect(browser.loggedIn).toBe(false);
+  });
+
+  test('logs in without the password, once for each page', async () => {
+    const { id, device } = await withPasskey();
+    const [browser, thief] = [new Browser(), new Browser()];
+    const page = await browser.get('/console/login?next=/console/people');
+    const response = device.get(asked(page));
+    // The page has several forms, whose tokens fit one cookie.
+    expect(page.headers['set-cookie']?.filter((line) => line.startsWith('streamlit_host_form='))).toHaveLength(1);
+    // What it says belongs to the browser that was asked.
+    expect((await thief.post('/console/passkey', { response })).status).toBe(403);
+    const done = await browser.post('/console/passkey', { response, next: '/console/people' });
+    expect([done.status, done.headers.location]).toEqual([303, '/console/people']);
+    expect([browser.loggedIn, lastLogin(id)]).toEqual([true, expect.any(String)]);
+    browser.cookies.delete('streamlit_host_session');
+    expect((await browser.post('/console/passkey', { response })).text).toContain('This request has expired.');
+    expect(browser.loggedIn).toBe(false);
+    expect(await audited()).toContain('log in with a passkey: ok');
+  });
+
+  test.each<[string, Said]>([
+    ['that has not checked its person', { verified: false }],
+    ['of another origin', { origin: 'https://evil.example' }],
+  ])('%s logs nobody in without the password', async (_, said) => {
+    const { device } = await withPasskey();
+    const browser = new Browser();
+    const response = device.get(asked(await browser.get('/console/login')), said);
+    const answer = await browser.post('/console/passkey', { response });
+    expect([answer.status, browser.loggedIn]).toEqual([403, false]);
+    expect(answer.text).toContain('This passkey was not accepted.');
+    expect(await audited()).toEqual(['log in with a passkey: refused']);
+  });
+
+  test('is not asked for where nobody has one, or browsers have none', async () => {
+    await start({ base: BASE });
+    expect(asked(await new Browser().get('/console/login'))).toBe('');
+    await web.close();
+    await withPasskey();
+    expect(asked(await new Browser().get('/console/login'))).toContain('"rpId":"localhost"');
+  });
+
+  test('is set up before the session begins by who must have a second factor', async () => {
+    const id = await start({ base: BASE, required: true });
+    const device = new Authenticator(web.base());
+    const [browser, late] = [new Browser(), new Browser()];
+    await browser.logIn();
+    await late.logIn();
+    const response = device.create(asked(await browser.get('/console/second')));
+    const other = new Authenticator(web.base()).create(asked(await late.get('/console/second')));
+    expect((await late.post('/console/second/new-passkey', { response })).status).toBe(403);
+    expect([browser.loggedIn, lastLogin(id)]).toEqual([false, undefined]);
+    const done = await browser.post('/console/second/new-passkey', { response });
+    expect(done.text).toMatch(/<p>codes ([2-9a-z-]{19} ?){10}/);
+    expect([browser.loggedIn, lastLogin(id)]).toEqual([true, expect.any(String)]);
+    expect((await late.post('/console/second/new-passkey', { response: other })).status).toBe(409);
+    expect(late.loggedIn).toBe(false);
+    expect((await web.factors.of(id)).passkeys).toHaveLength(1);
   });
 });
 

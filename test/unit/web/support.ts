@@ -16,6 +16,7 @@ import { Access as AppAccess } from '../../../src/host/access.js';
 import { AccessTokens } from '../../../src/host/tokens.js';
 import { Audit } from '../../../src/host/audit.js';
 import { People } from '../../../src/host/people.js';
+import { Passkeys } from '../../../src/host/passkeys.js';
 import { Providers } from '../../../src/host/providers.js';
 import { SecondFactors } from '../../../src/host/second-factors.js';
 import type { Host } from '../../../src/host/host.js';
@@ -406,6 +407,7 @@ export interface TestWeb {
   sessions: Sessions;
   people: People;
   factors: SecondFactors;
+  passkeys: Passkeys;
   users: Users;
   tokens: AccessTokens;
   audit: Audit;
@@ -494,6 +496,8 @@ export async function startWeb(
     required: options.required ?? false,
     now,
   });
+  let base = '';
+  const passkeys = new Passkeys({ factors, people, publicBase: () => base, now });
   const tokenPaths = { tokens: join(folder, 'tokens.json'), lastTokens: join(folder, 'tokens.last-good.json') };
   const stored = await Tokens.open(tokenPaths, () => undefined);
   const tokens = new AccessTokens({ people, store: apps.store, warn: () => undefined, tokens: stored });
@@ -504,7 +508,6 @@ export async function startWeb(
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
   const closing = new AbortController();
-  let base = '';
   const served = await serve(
     createWeb({
       host: apps.host,
@@ -521,6 +524,7 @@ export async function startWeb(
       },
       people,
       factors,
+      passkeys,
       providers: new Providers({ providers: [], warn: () => undefined }),
       appAccess,
       tokens,
@@ -540,11 +544,12 @@ export async function startWeb(
       logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
       pages: {
         error: (_ctx, status, sentence) => `<p>${status} ${sentence}</p>`,
-        login: (_ctx, { next, error, link }) =>
-          `<p>login ${next} ${error ?? (link === undefined ? '' : `as ${link.name}`)}</p>`,
+        login: (_ctx, { next, error, link, passkey }) =>
+          `<p>login ${next} ${error ?? (link === undefined ? (passkey ?? '') : `as ${link.name}`)}</p>`,
         openApp: (_ctx, { app, error }) => `<p>open ${app.name} ${error ?? ''}</p>`,
         join: (_ctx, { account, error }) => `<p>join ${account?.email ?? ''} ${error ?? ''}</p>`,
-        second: (_ctx, { kind, key, error, codes }) => `<p>${kind} ${key}${codes.join(' ')} ${error ?? ''}</p>`,
+        second: (_ctx, { kind, key, error, codes, passkey }) =>
+          `<p>${kind} ${key}${codes.join(' ')} ${error ?? ''} ${passkey ?? ''}</p>`,
         apiDocs: (_ctx, model, { session }) => `<p>${model.title} ${session?.csrf ?? ''}</p>`,
       },
       uploads: { tmp: join(folder, 'tmp') },
@@ -570,6 +575,7 @@ export async function startWeb(
     sessions,
     people,
     factors,
+    passkeys,
     users,
     tokens,
     audit,

@@ -163,7 +163,7 @@ const typed = { email: evil, name: evil, groups: evil, admin: true, error: evil,
 
 const models: Pages = {
   'console/login': {
-    ...{ proof: evil, link: undefined },
+    ...{ proof: evil, passkeyProof: evil, passkey: evil, link: undefined },
     ...{ next: '/console/', accounts: true, others: true, email: evil, error: evil, failed: 'password' },
     providers: [{ name: evil, href: evil }],
     elsewhere: { name: evil, href: evil },
@@ -181,7 +181,9 @@ const models: Pages = {
   'console/second': {
     ...{
       proof: 'none',
+      passkeyProof: 'none',
       kind: 'set-up',
+      passkey: evil,
       email: evil,
       app: true,
       key: evil,
@@ -241,6 +243,10 @@ const models: Pages = {
     tokens,
     factors: {
       ...{ app: presentTime('2026-01-01T00:00:00Z', new Date()), codesLeft: 2, any: true, required: true },
+      ...{
+        passkeys: [{ id: evil, name: evil, since: presentTime('2026-01-01T00:00:00Z', new Date()), used: undefined }],
+      },
+      ...{ noPasskeys: false, making: undefined },
       ...{ pending: { key: evil, uri: evil }, codes: [evil], error: evil, field: 'code' },
     },
     notice: undefined,
