@@ -96,6 +96,7 @@ export const refusalCodes = [
   'destinations-too-many',
   'disk-full',
   'disk-low',
+  'disk-read-only',
   'docker-unavailable',
   'drain-address-invalid',
   'drain-not-found',
@@ -304,12 +305,16 @@ export class Refusal extends Error {
   }
 }
 
-/** What was expected of an error: a refusal is, and so is that the disk is full, wherever that is met. */
+/** What was expected of an error: a refusal is, and so is that the disk is full or read-only, wherever that is met. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
-  if (!isDiskFull(error)) return undefined;
-  const sentence = "The server's disk is full. Free some space and try again.";
-  return new Refusal('unavailable', 'disk-full', sentence, { cause: error });
+  if (isDiskFull(error)) {
+    const sentence = "The server's disk is full. Free some space and try again.";
+    return new Refusal('unavailable', 'disk-full', sentence, { cause: error });
+  }
+  if (!isUnwritable(error)) return undefined;
+  const sentence = "The server's disk is read-only. Mount it for writing and try again.";
+  return new Refusal('unavailable', 'disk-read-only', sentence, { cause: error });
 }
 
 /** True where something failed because no space was left, as the system says it or a program that was run. */

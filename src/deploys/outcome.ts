@@ -1,6 +1,6 @@
 import { findRelease } from '../domain/app/app.js';
 import { isPending, transition, type Release } from '../domain/app/release.js';
-import { isDiskFull, Refusal } from '../errors.js';
+import { isDiskFull, isUnwritable, Refusal } from '../errors.js';
 import { asClause, capitalise } from '../lib/words.js';
 import type { AppStore } from '../store/apps.js';
 import { cleanUp, move, type DeployKit } from './deploy.js';
@@ -21,7 +21,8 @@ const INTERNAL = 'internal error; see the server log';
 /** Returns why a deploy did not go live, in words for the pusher. */
 export function reasonOf(error: unknown): string {
   if (error instanceof CalledOff || error instanceof Refusal) return asClause(error.message);
-  return isDiskFull(error) ? "the server's disk is full; the deploy was undone" : INTERNAL;
+  if (isDiskFull(error)) return "the server's disk is full; the deploy was undone";
+  return isUnwritable(error) ? "the server's disk is read-only; the deploy was undone" : INTERNAL;
 }
 
 export interface OutcomeKit extends Pick<DeployKit, 'store' | 'paths'> {

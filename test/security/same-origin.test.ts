@@ -81,14 +81,15 @@ async function attack({ host, platform, apps }: Place, groups = ALL, watchMs = 1
   const context = page.context();
   context.setDefaultTimeout(60_000);
   const changed: string[] = [];
+  const { pathname, search } = new URL(host.loginUrl);
+  await logInBy(page, `${platform}${pathname}${search}`);
+  // From here on: over plain http, the login itself asks and sends a form.
   context.on('response', (response) => {
     const { method, url } = { method: response.request().method(), url: response.url() };
     const ours = url.startsWith(platform) && /^\/(console|api|git)\b/i.test(new URL(url).pathname);
     if (ours && !['GET', 'HEAD', 'OPTIONS'].includes(method) && response.status() < 400)
       changed.push(`${method} ${url}: ${response.status()}`);
   });
-  const { pathname, search } = new URL(host.loginUrl);
-  await logInBy(page, `${platform}${pathname}${search}`);
   await page.goto(`${platform}/console/apps/quarry/config`);
   await page.getByText('Loot').first().waitFor();
   await page.goto(`${apps}/apps/intruder/`);

@@ -18,6 +18,7 @@ const ANY: Codes = [
   'bad-request',
   'disk-full',
   'disk-low',
+  'disk-read-only',
   'handed-over',
   'internal-error',
 ];

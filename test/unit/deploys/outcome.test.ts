@@ -78,3 +78,9 @@ it('unfinished deploys are queued again, all of them or one', async () => {
   await requeue(data.store, 'shop');
   expect(release(2)?.state).toBe('queued');
 });
+
+it('a disk that cannot be written to is named, and is no defect of the server', async () => {
+  expect((await fail(2, Object.assign(new Error('open'), { code: 'EROFS' })))?.reason).toContain('disk is read-only');
+  expect((await fail(3, Object.assign(new Error('write'), { code: 'ENOSPC' })))?.reason).toContain('disk is full');
+  expect(logged).toEqual([]);
+});
