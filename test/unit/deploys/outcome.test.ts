@@ -79,7 +79,7 @@ it('unfinished deploys are queued again, all of them or one', async () => {
   expect(release(2)?.state).toBe('queued');
 });
 
-it('a disk that cannot be written to is named, and is no defect of the server', async () => {
+it('a disk that cannot be written to is named as what it is', async () => {
   expect((await fail(2, Object.assign(new Error('open'), { code: 'EROFS' })))?.reason).toContain('disk is read-only');
   expect((await fail(3, Object.assign(new Error('write'), { code: 'ENOSPC' })))?.reason).toContain('disk is full');
   expect(logged).toEqual([]);
