@@ -24,7 +24,7 @@ console.log(
 );
 const { status } = spawnSync(
   process.execPath,
-  [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--project=long', 'test/chaos/chaos.test.ts'],
+  [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', '--project=chaos', 'test/chaos/chaos.test.ts'],
   {
     cwd: ROOT,
     stdio: 'inherit',
