@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from '../gateway/target.js';
 
@@ -15,6 +16,8 @@ export interface DrainLimits {
  * @returns false if the wait was cancelled
  */
 export async function drained(target: Target, limits: DrainLimits, signal: AbortSignal): Promise<boolean> {
+  // One signal ends all drains, of which there may be many: Node warns of the eleventh that listens.
+  setMaxListeners(0, signal);
   const deadline = Date.now() + limits.limitMs;
   for (;;) {
     if (signal.aborted) return false;
