@@ -1,9 +1,13 @@
+import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { appendFile, open, rename, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { hasCode } from '../errors.js';
 import { readAll } from './backwards.js';
 
 /** How much is copied at once, in bytes. */
 const BLOCK = 256 * 1024;
+
+/** How much is kept, in bytes, of what was written while the file was copied. */
+const MAX_REST = BLOCK;
 
 /** Children and the platform write here; other users of the machine need not read it. */
 const MODE = 0o640;
@@ -55,8 +59,8 @@ export class LogFile {
 
   /**
    * Where the file has grown too large, moves it to `.1` and starts a new one; to be called every second. Children hold
-   * the file open, so it is copied and emptied; what a child writes between the two is lost. Of a flood only the last
-   * part is kept, and where the disk is full, nothing is.
+   * the file open, so it is copied and emptied; what a child writes in the instant between the two is lost. Of a flood only
+   * the last part is kept, and where the disk is full, nothing is.
    * @param options.most how many bytes of it are kept at most, from its end; as many as fit unless given
    * @returns whether it was rotated
    */
@@ -64,24 +68,28 @@ export class LogFile {
     return this.#inTurn(async () => {
       const size = await sizeOf(this.path);
       if (size <= this.#maxBytes) return false;
-      if (this.#keep > 0) await this.#keepPart(size, most);
-      await truncate(this.path, 0);
+      const copied = this.#keep > 0 ? await this.#keepPart(size, most) : undefined;
+      if (copied === undefined) await truncate(this.path, 0);
+      else emptyWithRest(this.path, `${this.path}.1`, copied);
       return true;
     });
   }
 
-  async #keepPart(size: number, most: number | undefined): Promise<void> {
+  /** @returns up to which byte the file was copied; undefined where the disk is full */
+  async #keepPart(size: number, most: number | undefined): Promise<number | undefined> {
     const from = most !== undefined ? Math.max(0, size - most) : size > 2 * this.#maxBytes ? size - this.#maxBytes : 0;
     const draft = `${this.path}.new`;
     try {
-      await copyEnd(this.path, draft, from, 2 * this.#maxBytes);
+      const copied = await copyEnd(this.path, draft, from, 2 * this.#maxBytes);
       for (let part = this.#keep; part > 1; part -= 1)
         await renameIfThere(`${this.path}.${part - 1}`, `${this.path}.${part}`);
       await rename(draft, `${this.path}.1`);
+      return copied;
     } catch (error) {
       await rm(draft, { force: true });
       // It must not stay large because the disk is full: it may be what fills it.
       if (!hasCode(error, 'ENOSPC') && !hasCode(error, 'EDQUOT')) throw error;
+      return undefined;
     }
   }
 
@@ -110,8 +118,34 @@ async function renameIfThere(from: string, to: string): Promise<void> {
   }
 }
 
-/** Copies a file from an offset (if not 0, from the next line's beginning) to its end, at most so many bytes. */
-async function copyEnd(path: string, to: string, from: number, most: number): Promise<void> {
+/**
+ * Empties a file, of which what was written since it was copied is kept as well: the end of a flood is often the reason for it. All
+ * in one go, since a child goes on writing meanwhile.
+ * @param copied up to which byte `to` has it
+ */
+function emptyWithRest(path: string, to: string, copied: number): void {
+  const source = openSync(path, 'r+');
+  try {
+    const { size } = fstatSync(source);
+    const rest = Buffer.alloc(Math.min(Math.max(0, size - copied), MAX_REST));
+    const read = readSync(source, rest, 0, rest.length, size - rest.length);
+    try {
+      if (read > 0) appendFileSync(to, rest.subarray(0, read));
+    } finally {
+      ftruncateSync(source, 0);
+    }
+  } catch (error) {
+    if (!hasCode(error, 'ENOSPC') && !hasCode(error, 'EDQUOT')) throw error;
+  } finally {
+    closeSync(source);
+  }
+}
+
+/**
+ * Copies a file from an offset (if not 0, from the next line's beginning) to its end, at most so many bytes.
+ * @returns up to which byte
+ */
+async function copyEnd(path: string, to: string, from: number, most: number): Promise<number> {
   const source = await open(path, 'r');
   try {
     const target = await open(to, 'w', MODE);
@@ -126,6 +160,7 @@ async function copyEnd(path: string, to: string, from: number, most: number): Pr
         await target.writeFile(bytes.subarray(begin < bytes.length ? begin : 0));
         position += bytes.length;
       }
+      return position;
     } finally {
       await target.close();
     }
