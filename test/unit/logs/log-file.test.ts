@@ -99,7 +99,7 @@ it('LogFile stays small on disk after a flood of 2 GB', async () => {
   expect((await read(`${file}.1`)).endsWith('the end\n')).toBe(true);
 });
 
-it('what is written while a log is rotated is kept', async () => {
+it('lines that an app writes while its log is rotated are kept', async () => {
   await writeFile(file, `${'x'.repeat(99)}\n`.repeat(11_000));
   const log = new LogFile(file, { maxBytes: 1_000_000 });
   let over = false;
