@@ -1,7 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { totpUri } from '../domain/access/totp.js';
-import { Refusal } from '../errors.js';
+import { Refusal, type RefusalCode } from '../errors.js';
 import { browserOf } from '../domain/access/browser.js';
 import { CHALLENGE_MS } from '../domain/access/challenges.js';
 import { HALF_MS, type HalfLogins } from '../host/half-logins.js';
@@ -90,42 +90,20 @@ export function secondStepRoutes({ access, factors, halves, passkeys, base, page
     if (await finish(ctx, half, 'log in with a password and a passkey')) leave(ctx, half.next);
   });
 
-  router.post('/console/second/set-up', async (ctx) => {
-    const half = halfOf(ctx);
-    if (half === undefined) return gone(ctx);
-    const { account, id } = half;
-    access.attempts.demand(ctx.ip);
-    access.attempts.failed(ctx.ip);
-    try {
-      const codes = await factors.confirm(account.id, id, codeIn(ctx), { first: true });
-      access.attempts.right(ctx.ip);
-      if (await finish(ctx, half, 'log in with a new second factor')) render(ctx, half, { kind: 'codes', codes });
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
-      if (error.code === 'second-factor-wrong') return wrong(ctx, half, error);
-      await show(ctx, half, error);
-    }
-  });
+  router.post('/console/second/set-up', (ctx) =>
+    setUp(ctx, 'second-factor-wrong', ({ account, id }) =>
+      factors.confirm(account.id, id, codeIn(ctx), { first: true }),
+    ),
+  );
 
   // Instead of an app for codes.
-  router.post('/console/second/new-passkey', async (ctx) => {
-    const half = halfOf(ctx);
-    if (half === undefined) return gone(ctx);
-    const { account, id } = half;
-    access.attempts.demand(ctx.ip);
-    access.attempts.failed(ctx.ip);
-    try {
+  router.post('/console/second/new-passkey', (ctx) =>
+    setUp(ctx, 'passkey-wrong', async ({ account, id }) => {
       const name = browserOf(ctx.get('user-agent'));
       const made = { ticket: ticketIn(ctx, base()) ?? '', place: id, name, answer: fieldIn(ctx, 'response') };
-      const codes = (await passkeys.register(account.id, made, { first: true })) ?? [];
-      access.attempts.right(ctx.ip);
-      if (await finish(ctx, half, 'log in with a new second factor')) render(ctx, half, { kind: 'codes', codes });
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
-      if (error.code === 'passkey-wrong') return wrong(ctx, half, error);
-      await show(ctx, half, error);
-    }
-  });
+      return (await passkeys.register(account.id, made, { first: true })) ?? [];
+    }),
+  );
 
   return {
     router,
@@ -145,6 +123,27 @@ export function secondStepRoutes({ access, factors, halves, passkeys, base, page
     const id = halfIn(ctx, base());
     const found = id === undefined ? undefined : halves.find(id);
     return id === undefined || found === undefined ? undefined : { ...found, id };
+  }
+
+  /**
+   * Sets up the first factor of somebody who must have one, and logs them in.
+   * @param guessed the code of the refusal that counts as a wrong guess
+   * @param make takes the factor, and returns its recovery codes
+   */
+  async function setUp(ctx: Context, guessed: RefusalCode, make: (half: Half) => Promise<string[]>): Promise<void> {
+    const half = halfOf(ctx);
+    if (half === undefined) return gone(ctx);
+    access.attempts.demand(ctx.ip);
+    access.attempts.failed(ctx.ip);
+    try {
+      const codes = await make(half);
+      access.attempts.right(ctx.ip);
+      if (await finish(ctx, half, 'log in with a new second factor')) render(ctx, half, { kind: 'codes', codes });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'logged-in-already') throw error;
+      if (error.code === guessed) return wrong(ctx, half, error);
+      await show(ctx, half, error);
+    }
   }
 
   /** Begins the session. @returns false where the half login was used up in the meantime, which is answered here */
