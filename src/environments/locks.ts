@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { InstalledPackage } from '../domain/python/lock.js';
+import { parseMetadata, type InstalledPackage } from '../domain/python/lock.js';
 import { hasCode } from '../errors.js';
 import { readRegular } from '../lib/read-regular.js';
 import { replaceFile } from '../lib/replace-file.js';
@@ -58,12 +58,10 @@ export async function installedPackages(environment: string): Promise<InstalledP
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       if (!entry.isDirectory() || !entry.name.endsWith('.dist-info')) continue;
       const metadata = (await readRegular(join(folder, entry.name, 'METADATA'), MAX_METADATA))?.toString('utf8') ?? '';
-      const [head = ''] = metadata.split(/\r?\n\r?\n/, 1);
-      const field = (name: string): string => new RegExp(`^${name}:[ \\t]*(.*?)\\s*$`, 'm').exec(head)?.[1] ?? '';
-      const name = field('Name');
+      const { name, version } = parseMetadata(metadata);
       if (name === 'pip') continue;
       const origin = await readRegular(join(folder, entry.name, 'direct_url.json'), MAX_METADATA);
-      found.push({ name, version: field('Version'), origin: origin && parsed(origin) });
+      found.push({ name, version, origin: origin && parsed(origin) });
     }
   }
   return found;

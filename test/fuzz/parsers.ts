@@ -45,6 +45,7 @@ import { Links } from '../../src/domain/project/links.js';
 import { parsePackages } from '../../src/domain/project/packages-txt.js';
 import { blobsToRead, inspectTree, parseBlobs, parseTree } from '../../src/domain/project/tree.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
+import { lockedRequirements, lockLines, parseMetadata } from '../../src/domain/python/lock.js';
 import { parsePythonWish, readPythonVersionFile } from '../../src/domain/python/python-version.js';
 import { readRequirements } from '../../src/domain/python/requirements.js';
 import { scriptBlock } from '../../src/domain/python/script-block.js';
@@ -307,6 +308,44 @@ const files: Record<string, Parser> = {
     limit: 16 * MIB,
     large: 1,
     deadlineMs: IN_THREAD,
+  },
+  'metadata of installed packages': {
+    read: (text) => {
+      const [head = '', json = ''] = text.split('\0', 2);
+      let origin: unknown = {};
+      try {
+        origin = json === '' ? undefined : JSON.parse(json);
+      } catch {
+        // As its reader takes it.
+      }
+      const { pinned, direct } = lockLines([{ ...parseMetadata(head), origin }]);
+      lockedRequirements([head], [...pinned, ...direct].join('\n'));
+      // Each line says what to install, and nothing else.
+      return [...pinned, ...direct].every((line) => /^[\w.-]+(==[\w.!+-]+| @ [a-z+]+:\/\/\S+)$/i.test(line));
+    },
+    tokens: [
+      ...[
+        'Metadata-Version: 2.1\n',
+        'Name: ',
+        'Version: ',
+        '\n',
+        '\r\n',
+        ' ',
+        'a',
+        '1.0',
+        '-r /x',
+        '--index-url ',
+        '\0',
+      ],
+      ...['{', '}', '"url":', '"https://u:p@x/a.zip"', '"vcs_info":', '"vcs":"git"', '"commit_id":', `"${SHA}"`, ','],
+    ],
+    samples: [
+      'Metadata-Version: 2.1\nName: Six\nVersion: 1.17\n\nText\n',
+      `Name: a\r\nVersion: 1\r\n\r\n\0{"url":"https://u:p@x/a.git","vcs_info":{"vcs":"git","commit_id":"${SHA}"}}`,
+      'Name: a\nVersion: 1\n\0{"url":"https://x/a.whl","archive_info":{"hashes":{"sha256":"a"}},"subdirectory":"b"}',
+    ],
+    limit: 4 * MIB,
+    large: 1,
   },
   'script block': {
     read: scriptBlock,

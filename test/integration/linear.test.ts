@@ -13,6 +13,7 @@ import { forInstaller, noWishes } from '../../src/domain/python/for-installer.js
 import { readPythonVersionFile } from '../../src/domain/python/python-version.js';
 import { isSource, parseRequirements } from '../../src/domain/python/requirements.js';
 import { fromPoetry, satisfies } from '../../src/domain/python/specifier.js';
+import { parseMetadata } from '../../src/domain/python/lock.js';
 import { scriptBlock } from '../../src/domain/python/script-block.js';
 import { hear } from '../../src/domain/streamlit/page-run.js';
 import { mayExit } from '../../src/domain/streamlit/script-exit.js';
@@ -154,6 +155,14 @@ const READERS: Record<string, { read: (text: string) => unknown; shapes: Record<
     shapes: {
       packages: lines((number) => locked(number), locked(1).replace('a1', 'streamlit')),
       digits: many('1', '[[package]]\nname="streamlit"\nversion="', '!"'),
+    },
+  },
+  'metadata of packages': {
+    read: parseMetadata,
+    shapes: {
+      spaces: many(' ', 'Name: a', 'b\nVersion: 1'),
+      'empty lines': many(' \n', 'Name: a\n', 'Version: 1'),
+      names: many('Name:\n'),
     },
   },
   'script block': {

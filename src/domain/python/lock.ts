@@ -14,6 +14,22 @@ const VERSION = /^[\w.!+-]+$/;
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 /**
+ * Reads the name and the version in a package's METADATA, which the package has written; empty where they are missing
+ * (https://packaging.python.org/en/latest/specifications/core-metadata/).
+ */
+export function parseMetadata(text: string): Pick<InstalledPackage, 'name' | 'version'> {
+  const [head = ''] = text.split(/\r?\n\r?\n/, 1);
+  // Line by line: a pattern that leaves out the spaces at the end tries each of a million in the middle.
+  const lines = head.split(/\r?\n/);
+  const field = (name: string): string =>
+    lines
+      .find((line) => line.startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim() ?? '';
+  return { name: field('Name'), version: field('Version') };
+}
+
+/**
  * The lines of a requirements file that install the same packages again: exact versions from indexes, and the commits and files that
  * URLs led to, without credentials. The project's own packages are left out, as they come from its files.
  * What is installed was written by the packages, so nothing is taken over that could mean something else.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lockedRequirements, lockLines } from '../../../../src/domain/python/lock.js';
+import { lockedRequirements, lockLines, parseMetadata } from '../../../../src/domain/python/lock.js';
 
 const COMMIT = 'c'.repeat(40);
 const DIGEST = 'd'.repeat(64);
@@ -7,6 +7,21 @@ const DIGEST = 'd'.repeat(64);
 function direct(url: string, more: object = {}): ReturnType<typeof lockLines> {
   return lockLines([{ name: 'Some_Package', version: '1.0', origin: { url, ...more } }]);
 }
+
+describe('parseMetadata', () => {
+  it('reads the name and the version, and nothing of the text', () => {
+    expect(parseMetadata('Metadata-Version: 2.1\r\nName:  Six \r\nVersion:\t1.17\r\n\r\nName: b\r\n')).toEqual({
+      name: 'Six',
+      version: '1.17',
+    });
+    expect(parseMetadata('\n\nName: a\n')).toEqual({ name: '', version: '' });
+  });
+
+  it('reads a name with a million spaces in it at once', () => {
+    const name = `a${' '.repeat(1_000_000)}b`;
+    expect(parseMetadata(`Name: ${name}\nVersion: 1\n`).name).toBe(name);
+  });
+});
 
 describe('lockLines', () => {
   it('names exact versions of packages from indexes, in order', () => {
