@@ -2,6 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { IDENTITY_HEADERS } from '../../../src/domain/access/identity.js';
 import { Processes } from '../../../src/serving/processes.js';
 import { newApp, type App } from '../../../src/domain/app/app.js';
 import type { Release } from '../../../src/domain/app/release.js';
@@ -106,6 +107,14 @@ describe('the process of a release', () => {
       redirectUri: 'https://apps.example.com/tools/apps/hello/oauth2callback',
     };
     expect(asked).toEqual(['9000', '9001'].map((key) => [{ app: 'hello', release: 3, key }, 7, where]));
+  });
+
+  it('takes who its visitor is from the gateway alone, so not on a port that every program of the machine reaches', async () => {
+    const spec = await specOf(BUILT);
+    const trusted = async (port?: number): Promise<unknown> =>
+      JSON.parse((await spec.environment(at(port))).STREAMLIT_SERVER_TRUSTED_USER_HEADERS ?? '');
+    expect(await trusted()).toEqual(IDENTITY_HEADERS);
+    expect(await trusted(8_501)).toEqual({});
   });
 
   it('of an in-place app uses the home, port and crash rule that the app has now', async () => {
