@@ -1,15 +1,28 @@
 // npm run mutate [-- <words of the test or the file>]: takes each defence that test/security/mutations.js lists out of a copy of
 // the project, one at a time, and expects its tests to fail. It takes some minutes for all of them.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { MUTATIONS } from '../test/security/mutations.js';
+import { MUTATIONS, placeOf } from '../test/security/mutations.js';
 import { run } from './lib/command.js';
 import { main, ROOT, setUp, SetupError } from './lib/setup.js';
 
 /** How long one test file may take, in ms. */
 const LIMIT_MS = 600_000;
+
+/** Says what failed also where that was before the first test. */
+const REPORTER = join(ROOT, 'scripts/lib/failures.js');
 
 await main(async () => {
   const words = process.argv.slice(2);
@@ -42,6 +55,8 @@ await main(async () => {
 /** The project's files as they are now, with the packages and the tools of this one. */
 function copyOfProject() {
   const copy = mkdtempSync(join(tmpdir(), 'streamlit-host-mutations-'));
+  // Servers that run as somebody else read it.
+  chmodSync(copy, 0o755);
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT });
   for (const file of listed
     .toString()
@@ -54,11 +69,11 @@ function copyOfProject() {
   return copy;
 }
 
-/** Runs a test file without one defence. @returns the names of the tests that failed */
+/** Runs a test file without one defence. @returns what failed, with the reason */
 async function withoutDefence({ copy, test, file, code, instead }) {
-  const place = join(copy, 'src', file);
+  const place = join(copy, placeOf(file));
   const before = readFileSync(place, 'utf8');
-  if (before.split(code).length !== 2) throw new SetupError(`src/${file} does not have this once:\n${code}`);
+  if (before.split(code).length !== 2) throw new SetupError(`${file} does not have this once:\n${code}`);
   writeFileSync(
     place,
     before.replace(code, () => instead),
@@ -70,7 +85,7 @@ async function withoutDefence({ copy, test, file, code, instead }) {
   }
 }
 
-/** Runs a test file up to its first failure. @returns the names of the tests that failed, with the reason */
+/** Runs a test file up to its first failure. @returns what failed, with the reason */
 async function failuresOf(copy, test) {
   const report = join(copy, 'report.json');
   rmSync(report, { force: true });
@@ -79,14 +94,11 @@ async function failuresOf(copy, test) {
     'run',
     '--bail=1',
     '--testTimeout=120000',
-    '--reporter=json',
-    `--outputFile=${report}`,
+    `--reporter=${REPORTER}`,
   ];
   const { output } = await run(process.execPath, [...vitest, `test/${test}.test.ts`], { cwd: copy, timeout: LIMIT_MS });
-  const { testResults = [] } = JSON.parse(readFileSync(report, 'utf8'));
-  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
-  const failed = results.filter(({ status }) => status === 'failed');
-  // Without a single result, what failed was the change itself.
-  if (failed.length === 0 && !results.some(({ status }) => status === 'passed')) throw new SetupError(output);
-  return failed.map(({ fullName, failureMessages }) => `${fullName}: ${failureMessages[0]?.split('\n', 1)[0] ?? ''}`);
+  const { tests, failed } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : { tests: 0, failed: [] };
+  // Without a single test, what failed was the change itself.
+  if (tests === 0) throw new SetupError(output);
+  return failed;
 }

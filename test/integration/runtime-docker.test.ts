@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { LogFile } from '../../src/logs/log-file.js';
+import { HANDED } from '../../src/runtime/docker/container-spec.js';
 import { DockerRuntime, type DockerRuntimeOptions } from '../../src/runtime/docker/docker-runtime.js';
 import { Engine, LABELS } from '../../src/runtime/docker/engine.js';
 import { homeOf } from '../../src/runtime/process/cage/bubblewrap.js';
@@ -71,6 +74,29 @@ describe.skipIf(lacks !== '')('Docker', () => {
     expect(docker('ps', '--all', '--quiet', '--filter', `label=${LABELS.mark}=${instance.record.mark}`).stdout).toBe(
       '',
     );
+  });
+
+  it('leaves an app neither its socket nor its log to put a link in the place of', async () => {
+    const data = await scratch('runtime-');
+    const log = new LogFile(join(data, 'run.log'));
+    const { log: output, sockets } = HANDED;
+    const script = [
+      `ls -A ${sockets}`,
+      `ln -s /etc/passwd ${sockets}/app && echo linked`,
+      `rm -f ${output}; ln -s /etc/passwd ${output} && echo replaced`,
+      `echo tried all`,
+    ].join('\n');
+    const command = ['/bin/sh', '-c', script];
+    const what = { app: 'demo', release: 1, command, cwd: '/', environment: {}, log, listener: true };
+    const instance = await make('links', data).begin(what);
+    const { address } = instance;
+    expect(await instance.ended).toEqual({ code: 0, signal: null });
+    const said = await readFile(log.path, 'utf8');
+    expect(said).toContain('tried all');
+    expect(said).not.toMatch(/^(app|linked|replaced)$/m);
+    expect((await lstat(log.path)).isFile()).toBe(true);
+    expect((await lstat((address as { socket: string }).socket)).isSocket()).toBe(true);
+    await instance.end(0);
   });
 
   it('is refused where it lacks the network of the containers', async () => {

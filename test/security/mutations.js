@@ -1,5 +1,12 @@
-// What `npm run mutate` changes, as docs/security.md names it: [tests, file in src, code, what takes its place]. The code
-// must stand there exactly once, so that a list out of date is noticed. Tests are files below test/, without ".test.ts".
+// What `npm run mutate` changes, as docs/security.md names it: [tests, file, code, what takes its place]. The code must stand in the
+// file exactly once, so that a list out of date is noticed. Tests are files below test/, without ".test.ts".
+
+/** Where the file of a mutation is: in src, but for those of python/ and scripts/. */
+export function placeOf(file) {
+  return /^(python|scripts)\//.test(file) ? file : `src/${file}`;
+}
+
+const DOCKER_SPEC = 'runtime/docker/container-spec.ts';
 
 /** @type {[tests: string, file: string, code: string, instead: string][]} */
 export const MUTATIONS = [
@@ -90,7 +97,72 @@ export const MUTATIONS = [
   ['unit/serving/confines', 'serving/confines.ts', 'await settle();', 'void settle;'],
   ['unit/domain/project/app-cage', 'domain/project/app-cage.ts', 'if (first === undefined) return;', 'return;'],
 
-  ['unit/runtime/docker/container-spec', 'runtime/docker/container-spec.ts', "CapDrop: ['ALL'],", ''],
+  // Says that it is caged, and is not.
+  ['security/tenant', 'runtime/process/process-runtime.ts', 'wrap: (what) => cage.wrap({ ...confines, ...what }),', ''],
+  [
+    'integration/runtime/process/cage',
+    'python/cage.py',
+    'order.get("unixSockets"), order.get("userNamespaces"), alone)',
+    'order.get("unixSockets"), True, alone)',
+  ],
+  [
+    'integration/runtime/process/cage',
+    'python/cage.py',
+    'tuple((call, None, 0, errno.EPERM) for call in ("add_key", "request_key", "keyctl"))',
+    '()',
+  ],
+  ['integration/runtime/process/cage', 'python/cage.py', '(() if alone else WITHOUT_OTHERS)', '()'],
+  [
+    'integration/runtime/process/cage',
+    'runtime/process/cage/landlock.ts',
+    "'tty', 'ptmx', 'pts'].map(",
+    "'tty', 'ptmx', 'pts', 'shm'].map(",
+  ],
+  [
+    'integration/runtime/process/cage',
+    'runtime/process/cage/landlock.ts',
+    "const KERNEL = ['/proc', '/sys'];",
+    "const KERNEL = ['/proc', '/sys', '/dev'];",
+  ],
+  [
+    'integration/runtime/process/cage',
+    'runtime/process/cage/machine.ts',
+    'root && folder === SETTINGS ? publicIn(folder) : [folder]',
+    '[folder]',
+  ],
+  [
+    'unit/runtime/process/cage/machine',
+    'runtime/process/cage/machine.ts',
+    'const found = !open ? [] :',
+    'const found = !open && path === folder ? [] :',
+  ],
+  [
+    'integration/runtime/process/cage',
+    'runtime/process/cage/cage.ts',
+    "!this.isOpen || (found === undefined && wish === 'auto')) return;",
+    '!this.isOpen) return;',
+  ],
+  [
+    'integration/runtime/process/cage',
+    'runtime/process/cage/cage.ts',
+    'throw error instanceof Undecided ? untried(kind, error) : error;',
+    'if (error instanceof Undecided) return untried(kind, error).message;\n        throw error;',
+  ],
+
+  ['unit/runtime/docker/container-spec integration/docker-apps', DOCKER_SPEC, "CapDrop: ['ALL'],", ''],
+  ['unit/runtime/docker/container-spec', DOCKER_SPEC, 'ReadonlyRootfs: true,', ''],
+  [
+    'unit/runtime/docker/container-spec integration/docker-apps',
+    DOCKER_SPEC,
+    "SecurityOpt: ['no-new-privileges'],",
+    '',
+  ],
+  [
+    'integration/runtime-docker',
+    'runtime/docker/docker-runtime.ts',
+    '{ socket: await this.#takeSocket(join(sockets, SOCKET), mark) };',
+    '{ socket: join(sockets, SOCKET) };',
+  ],
 
   // 4 and 5: caches and parsers
   [
@@ -135,6 +207,18 @@ export const MUTATIONS = [
     'domain/python/requirements.ts',
     'return /@|:\\/\\//.test(withoutWheel(line.text));',
     "return /@|:\\/\\//.test(withoutWheel('') + line.text.replace(/@?\\s*https?:\\/\\/\\S+\\.whl(?:#\\S*)?(?=\\s|$)/i, ''));",
+  ],
+  [
+    'integration/linear unit/domain/python/lock',
+    'domain/python/lock.ts',
+    "return { name: field('Name'), version: field('Version') };",
+    "return { name: /^Name:[ \\t]*(.*?)\\s*$/m.exec(head)?.[1] ?? '', version: field('Version') };",
+  ],
+  [
+    'integration/linear',
+    'domain/project/long-lines.ts',
+    'if (end - start > most) return number;',
+    'if (start > text.length) return number;',
   ],
   ['integration/linear', 'domain/streamlit/script-exit.ts', '[^#\\n\\r\\u2028\\u2029]*?', '[^#\\n]*?'],
 
@@ -184,6 +268,43 @@ export const MUTATIONS = [
     "if (isWithin(resolve(entry.parentPath, await readlink(link)), environment) || link.includes('/bin/python')) continue;",
   ],
 
+  [
+    'security/tenant',
+    'server/cage.ts',
+    "if (cage.kind === 'none') return undefined;",
+    'if (cage.kind !== undefined) return undefined;',
+  ],
+  [
+    'security/tenant',
+    'environments/installer.ts',
+    'await refuseLinks(folder, python.executable);',
+    'void refuseLinks;',
+  ],
+  [
+    'integration/environments/caches',
+    'environments/installer.ts',
+    "await run(installing(requirements, true, []), tell, 'own');",
+    "await run(installing(requirements, true, []), tell, 'shared');",
+  ],
+  [
+    'integration/compile',
+    'python/compile.py',
+    'content = compile_source(source, os.path.basename(file))',
+    'content = compile_source(open(file, "rb").read(), os.path.basename(file))',
+  ],
+  [
+    'security/picture-cage',
+    'server/cage.ts',
+    "if (kind === 'none' || python === undefined) return undefined;",
+    "if (kind !== 'every' || python === undefined) return undefined;",
+  ],
+  [
+    'integration/setup',
+    'scripts/lib/find_pip.py',
+    'if hashlib.sha256(content).hexdigest() != sha256:',
+    'if not sha256:',
+  ],
+  ['integration/setup', 'scripts/lib/tools.js', "      '--require-hashes',\n", ''],
   [
     'unit/pictures/devtools',
     'pictures/devtools.ts',
@@ -271,6 +392,18 @@ export const MUTATIONS = [
     'domain/app/app.ts',
     'return app.live !== null || pendingRelease(app) !== undefined;',
     'return app.live !== null || pendingRelease(app) !== null;',
+  ],
+  [
+    'browser/absent',
+    'gateway/absent.ts',
+    'const facts = operator ? this.#facts(page, told) : Promise.resolve(NOTHING);',
+    'const facts = this.#facts(page, told);',
+  ],
+  [
+    'browser/absent',
+    'gateway/absent.ts',
+    "return mode === 'navigate' && dest === 'document';",
+    "return mode !== '' && dest !== '';",
   ],
   ['unit/gateway/absent', 'gateway/absent.ts', '...(loggedIn ? {', '...(loggedIn && facts !== NOTHING ? {'],
   [
@@ -549,6 +682,25 @@ export const MUTATIONS = [
     'gateway/gateway.ts',
     "if (waited && !may()) return plain(response, 401, 'Log in to open this app.\\n', { 'cache-control': 'no-store' });",
     '',
+  ],
+  ['unit/gateway/watch', 'gateway/watch.ts', 'if (!isSafely(may)) one.destroy();', 'void [may, one];'],
+  [
+    'unit/gateway/watch',
+    'gateway/watch.ts',
+    'if (answers[place] === false) one.destroy();',
+    'void [place, one, answers];',
+  ],
+  [
+    'unit/gateway/watch',
+    'gateway/watch.ts',
+    '    return may();\n  } catch {\n    return false;',
+    '    return may();\n  } catch {\n    return true;',
+  ],
+  [
+    'unit/serving/processes',
+    'serving/processes.ts',
+    'const identity = port === undefined && !prepared',
+    'const identity = !prepared',
   ],
   [
     'integration/visitors',

@@ -6,14 +6,17 @@ import { describe, expect, test } from 'vitest';
 
 const list = new URL('../security/mutations.js', import.meta.url).href;
 type Mutation = [tests: string, file: string, code: string, instead: string];
-const { MUTATIONS } = (await import(list)) as { MUTATIONS: Mutation[] };
+const { MUTATIONS, placeOf } = (await import(list)) as {
+  MUTATIONS: Mutation[];
+  placeOf: (file: string) => string;
+};
 const ROOT = join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 const docs = read('docs/security.md');
 
 describe.each(MUTATIONS)('the mutation for %s in %s', (tests, file, code, instead) => {
   test('changes what is in the file once', () => {
-    expect(read(`src/${file}`).split(code), code).toHaveLength(2);
+    expect(read(placeOf(file)).split(code), code).toHaveLength(2);
     expect(instead).not.toBe(code);
   });
 
