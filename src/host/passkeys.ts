@@ -67,7 +67,7 @@ export class Passkeys {
   }
 
   /** What a browser keeps until it brings the answer. @param before what it keeps now */
-  ticket(before: string | undefined): string {
+  ticket(before: readonly string[]): string {
     return this.#challenges.ticket(before);
   }
 
@@ -91,13 +91,14 @@ export class Passkeys {
 
   /**
    * Checks the answer, which counts once.
+   * @param tickets what the browser keeps: a script may have planted others beside ours
    * @returns whose passkey it is
    * @throws Refusal `passkey-wrong`, `passkey-expired`, `passkey-unavailable`, those of the vault
    */
-  async verify(ticket: string, answer: string, account?: string): Promise<{ id: string; email: string }> {
+  async verify(tickets: readonly string[], answer: string, account?: string): Promise<{ id: string; email: string }> {
     const { factors, people } = this.#options;
     const site = this.#site();
-    const expectedChallenge = this.#challenge(ticket, purposeOf(account));
+    const asked = this.#asked(tickets, purposeOf(account));
     const response = parse(answerSchema, answer);
     const found = await factors.withCredential(response.id);
     const owner = found === undefined ? undefined : people.find(found.account);
@@ -110,7 +111,7 @@ export class Passkeys {
     const { passkey } = found;
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: { ...response, response: defined(response.response) },
-      expectedChallenge,
+      expectedChallenge: asked.is,
       expectedOrigin: site.origin,
       expectedRPID: site.id,
       credential: {
@@ -122,7 +123,7 @@ export class Passkeys {
       requireUserVerification: account === undefined,
     }).catch(refuse);
     if (!verified) throw wrong();
-    if (!this.#challenges.use(ticket)) throw expired();
+    if (!this.#challenges.use(asked.by())) throw expired();
     await factors.passkeyUsed(owner.id, passkey.id, authenticationInfo.newCounter);
     return { id: owner.id, email: owner.email };
   }
@@ -167,23 +168,23 @@ export class Passkeys {
    */
   async register(
     account: string,
-    made: { ticket: string; place: string; name: string; answer: string },
+    made: { tickets: readonly string[]; place: string; name: string; answer: string },
     options: { session?: string | undefined; first?: boolean } = {},
   ): Promise<string[] | undefined> {
     const site = this.#site();
     const name = parsePasskeyName(made.name);
-    const expectedChallenge = this.#challenge(made.ticket, toMake(account, made.place));
+    const asked = this.#asked(made.tickets, toMake(account, made.place));
     const response = parse(newSchema, made.answer);
     const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response,
-      expectedChallenge,
+      expectedChallenge: asked.is,
       expectedOrigin: site.origin,
       expectedRPID: site.id,
       requireUserVerification: false,
     }).catch(refuse);
     if (!verified) throw wrong();
-    if (!this.#challenges.use(made.ticket)) throw expired();
+    if (!this.#challenges.use(asked.by())) throw expired();
     const { credential } = registrationInfo;
     const { transports } = response.response;
     const passkey = {
@@ -203,6 +204,24 @@ export class Passkeys {
     }
     const { hostname, origin } = new URL(this.#options.publicBase());
     return { id: hostname, origin };
+  }
+
+  /**
+   * Tells what a browser may have been asked for, by each of its tickets, and by which one it was.
+   * @throws Refusal `passkey-expired` where none is good
+   */
+  #asked(tickets: readonly string[], purpose: string): { is: (challenge: string) => boolean; by: () => string } {
+    const known = new Map(tickets.map((ticket) => [this.#challenges.challenge(ticket, purpose), ticket]));
+    known.delete(undefined);
+    if (known.size === 0) throw expired();
+    let by = '';
+    return {
+      is: (challenge) => {
+        by = known.get(challenge) ?? '';
+        return by !== '';
+      },
+      by: () => by,
+    };
   }
 
   /** @throws Refusal `passkey-expired` */

@@ -9,7 +9,7 @@ import type { SecondStep } from './second-step.js';
 import type { Provider } from '../domain/access/provider.js';
 import { wordsIn } from './language.js';
 import type { SessionOwner } from '../store/sessions.js';
-import { setTicket, ticketIn, type Base } from './session-cookie.js';
+import { setTicket, ticketsIn, type Base } from './session-cookie.js';
 import { loginToken } from './csrf.js';
 import { parseUrl } from '../lib/parse-url.js';
 
@@ -141,7 +141,7 @@ export function loginRoutes(options: LoginOptions): Login {
     access.attempts.demand(ctx.ip);
     access.attempts.failed(ctx.ip);
     try {
-      const { id, email } = await options.passkeys.verify(ticketIn(ctx, base()) ?? '', textOf(response));
+      const { id, email } = await options.passkeys.verify(ticketsIn(ctx, base()), textOf(response));
       access.attempts.right(ctx.ip);
       await beginSession(ctx, access, base(), { name: email, account: id }, 'log in with a passkey');
       leave(ctx, next);
@@ -204,7 +204,7 @@ export function loginRoutes(options: LoginOptions): Login {
     const { passkeys } = options;
     try {
       if (!(await passkeys.offered())) return undefined;
-      const ticket = passkeys.ticket(ticketIn(ctx, base()));
+      const ticket = passkeys.ticket(ticketsIn(ctx, base()));
       setTicket(ctx, ticket, base(), CHALLENGE_MS / 1_000);
       return await passkeys.request(ticket);
     } catch (error) {

@@ -5,7 +5,7 @@ import type { People } from '../host/people.js';
 import type { Leave, Providers } from '../host/providers.js';
 import { Refusal } from '../errors.js';
 import { beginSession, sessionFrom, type Access } from './auth.js';
-import { forgetLeave, leaveIn, setLeave, type Base } from './session-cookie.js';
+import { forgetLeave, leavesIn, setLeave, type Base } from './session-cookie.js';
 
 export interface ProviderLoginOptions {
   access: Access;
@@ -42,13 +42,14 @@ export function providerLoginRoutes(options: ProviderLoginOptions): Router {
   });
 
   router.get('/console/login/:provider/callback', async (ctx) => {
-    const left = parseLeave(leaveIn(ctx, base()));
-    const next = nextOf(left?.next);
+    const all = leavesIn(ctx, base()).flatMap((text) => parseLeave(text) ?? []);
+    const left = all.find(({ provider, state }) => provider === idIn(ctx) && state === ctx.query.state);
+    const next = nextOf((left ?? all[0])?.next);
     await attempt(ctx, next, async () => {
       const { name } = providers.get(idIn(ctx));
       forgetLeave(ctx, base());
       // Of another tab, of yesterday, or of another browser, whose login this must not become.
-      if (left === undefined || left.provider !== idIn(ctx) || left.state !== ctx.query.state) {
+      if (left === undefined) {
         const sentence = `This login with ${name} has expired, or began in another tab. Log in again.`;
         throw new Refusal('forbidden', 'provider-login-expired', sentence);
       }
@@ -95,9 +96,9 @@ function go(ctx: Context, url: string): void {
 }
 
 /** What our own cookie says; undefined where it is missing or somebody else has written it. */
-export function parseLeave(text: string | undefined): (Leave & { next: string }) | undefined {
+export function parseLeave(text: string): (Leave & { next: string }) | undefined {
   try {
-    const found = JSON.parse(text ?? '') as unknown;
+    const found = JSON.parse(text) as unknown;
     if (typeof found !== 'object' || found === null) return undefined;
     const { provider, state, nonce, verifier, next } = found as Record<string, unknown>;
     const all = [provider, state, nonce, verifier, next];

@@ -11,7 +11,7 @@ import type { SessionOwner } from '../store/sessions.js';
 import { beginSession, demandNobodyElse, sessionFrom, type Access } from './auth.js';
 import { loginToken } from './csrf.js';
 import { wordsIn } from './language.js';
-import { forgetHalf, halfIn, setHalf, setTicket, ticketIn, type Base } from './session-cookie.js';
+import { forgetHalf, halvesIn, setHalf, setTicket, ticketsIn, type Base } from './session-cookie.js';
 
 export interface SecondStepOptions {
   access: Access;
@@ -81,7 +81,7 @@ export function secondStepRoutes({ access, factors, halves, passkeys, base, page
     access.attempts.demand(ctx.ip);
     access.attempts.failed(ctx.ip);
     try {
-      await passkeys.verify(ticketIn(ctx, base()) ?? '', fieldIn(ctx, 'response'), half.account.id);
+      await passkeys.verify(ticketsIn(ctx, base()), fieldIn(ctx, 'response'), half.account.id);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return wrong(ctx, half, error);
@@ -100,7 +100,7 @@ export function secondStepRoutes({ access, factors, halves, passkeys, base, page
   router.post('/console/second/new-passkey', (ctx) =>
     setUp(ctx, 'passkey-wrong', async ({ account, id }) => {
       const name = browserOf(ctx.get('user-agent'));
-      const made = { ticket: ticketIn(ctx, base()) ?? '', place: id, name, answer: fieldIn(ctx, 'response') };
+      const made = { tickets: ticketsIn(ctx, base()), place: id, name, answer: fieldIn(ctx, 'response') };
       return (await passkeys.register(account.id, made, { first: true })) ?? [];
     }),
   );
@@ -120,9 +120,12 @@ export function secondStepRoutes({ access, factors, halves, passkeys, base, page
   };
 
   function halfOf(ctx: Context): Half | undefined {
-    const id = halfIn(ctx, base());
-    const found = id === undefined ? undefined : halves.find(id);
-    return id === undefined || found === undefined ? undefined : { ...found, id };
+    const found = halvesIn(ctx, base()).flatMap((id) => {
+      const half = halves.find(id);
+      return half === undefined ? [] : { ...half, id };
+    });
+    // Which of several is ours cannot be told, so then it is none.
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /**
@@ -189,7 +192,7 @@ export function secondStepRoutes({ access, factors, halves, passkeys, base, page
   }
 
   function ticketFor(ctx: Context): string {
-    const ticket = passkeys.ticket(ticketIn(ctx, base()));
+    const ticket = passkeys.ticket(ticketsIn(ctx, base()));
     setTicket(ctx, ticket, base(), CHALLENGE_MS / 1_000);
     return ticket;
   }

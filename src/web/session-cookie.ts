@@ -89,16 +89,13 @@ export function setLeave(ctx: Context, text: string, base: Base): void {
   append(ctx, cookieOf(base, LOGIN_COOKIE), Buffer.from(text).toString('base64url'), base, LEAVE_SECONDS);
 }
 
-/** What a browser brings back from a provider. */
-export function leaveIn(ctx: Context, base: Base): string | undefined {
-  const value = onlyOne(ctx, LOGIN_COOKIE, base);
-  return value === undefined ? undefined : Buffer.from(value, 'base64url').toString();
+/** What a browser brings back from a provider. As of the next ones, scripts may have planted others beside ours: none keeps it out. */
+export function leavesIn(ctx: Context, base: Base): string[] {
+  return ours(ctx, LOGIN_COOKIE, base).map((value) => Buffer.from(value, 'base64url').toString());
 }
 
-/** The value of a cookie of ours. Which of several is ours cannot be told, so then it is none. */
-function onlyOne(ctx: Context, name: string, base: Base): string | undefined {
-  const [value, ...more] = valuesIn(ctx.get('cookie'), cookieOf(base, name));
-  return more.length > 0 ? undefined : value;
+function ours(ctx: Context, name: string, base: Base): string[] {
+  return [...new Set(valuesIn(ctx.get('cookie'), cookieOf(base, name)))];
 }
 
 /** Gives a browser its login that lacks the second factor. @param age in seconds */
@@ -106,9 +103,9 @@ export function setHalf(ctx: Context, id: string, base: Base, age: number): void
   append(ctx, cookieOf(base, HALF_COOKIE), id, base, age);
 }
 
-/** The id of the login that lacks the second factor. */
-export function halfIn(ctx: Context, base: Base): string | undefined {
-  return onlyOne(ctx, HALF_COOKIE, base);
+/** The ids of logins that lack the second factor. */
+export function halvesIn(ctx: Context, base: Base): string[] {
+  return ours(ctx, HALF_COOKIE, base);
 }
 
 /** Gives a browser what it must bring with the answer of a passkey. @param age in seconds */
@@ -117,8 +114,8 @@ export function setTicket(ctx: Context, ticket: string, base: Base, age: number)
 }
 
 /** What a browser brings with the answer of a passkey. */
-export function ticketIn(ctx: Context, base: Base): string | undefined {
-  return onlyOne(ctx, PASSKEY_COOKIE, base);
+export function ticketsIn(ctx: Context, base: Base): string[] {
+  return ours(ctx, PASSKEY_COOKIE, base);
 }
 
 /** Takes that away: it is used once. */

@@ -348,7 +348,7 @@ export const MUTATIONS = [
     'if (!counts && (!known || domains.length > 0)) {',
     'if (!counts && domains.length > 0) {',
   ],
-  ['unit/web/provider-login', 'web/provider-login.ts', ' || left.state !== ctx.query.state', ''],
+  ['unit/web/provider-login', 'web/provider-login.ts', ' && state === ctx.query.state', ' && state !== undefined'],
   ['unit/web/provider-login', 'host/providers.ts', 'client.enableNonRepudiationChecks(config);', ''],
   [
     'security/small-doors',
@@ -604,8 +604,30 @@ export const MUTATIONS = [
     'requireUserVerification: account === undefined,',
     'requireUserVerification: false,',
   ],
-  ['unit/host/passkeys', 'host/passkeys.ts', 'if (!this.#challenges.use(ticket)) throw expired();', ''],
-  ['unit/host/passkeys', 'host/passkeys.ts', 'if (!this.#challenges.use(made.ticket)) throw expired();', ''],
+  [
+    'unit/host/passkeys',
+    'host/passkeys.ts',
+    'if (!this.#challenges.use(asked.by())) throw expired();\n    await factors',
+    'await factors',
+  ],
+  [
+    'unit/host/passkeys',
+    'host/passkeys.ts',
+    'if (!this.#challenges.use(asked.by())) throw expired();\n    const { credential }',
+    'const { credential }',
+  ],
+  [
+    'unit/web/second-step',
+    'web/session-cookie.ts',
+    "return [...new Set(valuesIn(ctx.get('cookie'), cookieOf(base, name)))];",
+    "return valuesIn(ctx.get('cookie'), cookieOf(base, name)).slice(0, 1);",
+  ],
+  [
+    'unit/web/second-step',
+    'web/second-step.ts',
+    'return found.length === 1 ? found[0] : undefined;',
+    'return found[0];',
+  ],
   ['unit/host/passkeys', 'host/passkeys.ts', 'if (account !== undefined && owner.id !== account) throw wrong();', ''],
   ['unit/host/passkeys', 'host/passkeys.ts', ' || owner.disabled', ''],
   [

@@ -22,10 +22,10 @@ export class Challenges {
     this.#now = now;
   }
 
-  /** A ticket: the one that a browser has, as long as it is fresh, so that several open pages work. */
-  ticket(before?: string): string {
-    const end = before === undefined ? undefined : this.#endOf(before);
-    if (before !== undefined && end !== undefined && end - this.#now() > FRESH_MS) return before;
+  /** A ticket: one that a browser has, as long as it is fresh, so that several open pages work. */
+  ticket(before: readonly string[] = []): string {
+    const fresh = before.find((one) => (this.#endOf(one) ?? 0) - this.#now() > FRESH_MS);
+    if (fresh !== undefined) return fresh;
     const body = `${randomBytes(16).toString('base64url')}.${(this.#now() + CHALLENGE_MS).toString(36)}`;
     return `${body}.${this.#sign(`ticket ${body}`)}`;
   }

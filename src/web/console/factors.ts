@@ -3,7 +3,7 @@ import { hasFactor, parsePasskeyName } from '../../domain/access/second-factor.j
 import { totpUri } from '../../domain/access/totp.js';
 import { CHALLENGE_MS } from '../../domain/access/challenges.js';
 import { browserOf } from '../../domain/access/browser.js';
-import { baseOf, setTicket, ticketIn } from '../session-cookie.js';
+import { baseOf, setTicket, ticketsIn } from '../session-cookie.js';
 import { Refusal } from '../../errors.js';
 import { about } from '../audited.js';
 import { signedIn } from '../auth.js';
@@ -39,7 +39,7 @@ export async function changeFactors(
   if (what === '/passkey') {
     about(page.ctx, 'passkey');
     const name = page.field('name');
-    const made = { ticket: ticketOf(page), place: placeOf(page), name, answer: page.field('response') };
+    const made = { tickets: ticketsOf(page), place: placeOf(page), name, answer: page.field('response') };
     return { codes: await page.deps.passkeys.register(account, made, { session }) };
   }
   const [action = '', which = ''] = page.field('action').split(' ');
@@ -51,7 +51,7 @@ export async function changeFactors(
   }
   if (action === 'add-passkey') {
     const { passkeys } = page.deps;
-    const ticket = passkeys.ticket(ticketOf(page));
+    const ticket = passkeys.ticket(ticketsOf(page));
     const asked = await passkeys.registration(account, { ticket, place: placeOf(page), password });
     setTicket(page.ctx, ticket, baseOf(page.deps.publicBase()), CHALLENGE_MS / 1_000);
     const name = page.field('passkey-name').trim() || browserOf(page.ctx.get('user-agent'));
@@ -96,8 +96,8 @@ function sessionOf(page: Page): string | undefined {
   return signedIn(page.ctx).session?.id;
 }
 
-function ticketOf(page: Page): string {
-  return ticketIn(page.ctx, baseOf(page.deps.publicBase())) ?? '';
+function ticketsOf(page: Page): string[] {
+  return ticketsIn(page.ctx, baseOf(page.deps.publicBase()));
 }
 
 /** Where a key is shown: in this session alone. */

@@ -53,16 +53,16 @@ beforeEach(async () => {
 });
 
 async function register(account = ada, one = device, said: Said = {}): Promise<string[] | undefined> {
-  const ticket = passkeys.ticket(undefined);
+  const ticket = passkeys.ticket([]);
   const asked = await passkeys.registration(account, { ticket, place: 'here', password: PASSWORD });
-  const made = { ticket, place: 'here', name: ' phone ', answer: one.create(asked, said) };
+  const made = { tickets: [ticket], place: 'here', name: ' phone ', answer: one.create(asked, said) };
   return passkeys.register(account, made, { session: 'mine' });
 }
 
 /** Logs in with the passkey. @param account for the second factor of an account; otherwise instead of its password */
 async function use(account?: string, said: Said = {}, one = device): Promise<string> {
-  const ticket = passkeys.ticket(undefined);
-  return (await passkeys.verify(ticket, one.get(await passkeys.request(ticket, account), said), account)).id;
+  const ticket = passkeys.ticket([]);
+  return (await passkeys.verify([ticket], one.get(await passkeys.request(ticket, account), said), account)).id;
 }
 
 describe('a new passkey', () => {
@@ -80,7 +80,7 @@ describe('a new passkey', () => {
 
   test('takes the password', async () => {
     const ask = (password: string) =>
-      passkeys.registration(ada, { ticket: passkeys.ticket(undefined), place: 'here', password });
+      passkeys.registration(ada, { ticket: passkeys.ticket([]), place: 'here', password });
     await expect(ask('wrong')).rejects.toMatchObject({ code: 'password-wrong', field: 'factor-password' });
     expect(JSON.parse(await ask(PASSWORD))).toMatchObject({
       rp: { id: 'apps.example.com' },
@@ -89,22 +89,22 @@ describe('a new passkey', () => {
   });
 
   test('counts once, where it was asked for, for whom, and in time', async () => {
-    const ticket = passkeys.ticket(undefined);
+    const ticket = passkeys.ticket([]);
     const asked = await passkeys.registration(ada, { ticket, place: 'here', password: PASSWORD });
-    const made = { ticket, place: 'here', name: 'phone', answer: device.create(asked) };
+    const made = { tickets: [ticket], place: 'here', name: 'phone', answer: device.create(asked) };
     await expect(passkeys.register(ada, { ...made, place: 'there' })).rejects.toMatchObject(WRONG);
     await expect(passkeys.register(bob, made)).rejects.toMatchObject(WRONG);
-    await expect(passkeys.register(ada, { ...made, ticket: 'x' })).rejects.toMatchObject(EXPIRED);
+    await expect(passkeys.register(ada, { ...made, tickets: ['x'] })).rejects.toMatchObject(EXPIRED);
     await expect(passkeys.register(ada, { ...made, name: '\n' })).rejects.toMatchObject({
       code: 'passkey-name-invalid',
     });
     await passkeys.register(ada, made);
     await expect(passkeys.register(ada, made)).rejects.toMatchObject(EXPIRED);
-    const late = passkeys.ticket(undefined);
+    const late = passkeys.ticket([]);
     const again = await passkeys.registration(ada, { ticket: late, place: 'here', password: PASSWORD });
     now += CHALLENGE_MS;
     const answer = new Authenticator(ORIGIN).create(again);
-    await expect(passkeys.register(ada, { ...made, ticket: late, answer })).rejects.toMatchObject(EXPIRED);
+    await expect(passkeys.register(ada, { ...made, tickets: [late], answer })).rejects.toMatchObject(EXPIRED);
   });
 
   test('is made on pages of the public origin alone', async () => {
@@ -115,9 +115,9 @@ describe('a new passkey', () => {
 
   test('at a login, is the first factor or none', async () => {
     await register();
-    const ticket = passkeys.ticket(undefined);
+    const ticket = passkeys.ticket([]);
     const asked = await passkeys.registrationAtLogin(ada, ticket, 'login');
-    const made = { ticket, place: 'login', name: 'phone', answer: new Authenticator(ORIGIN).create(asked) };
+    const made = { tickets: [ticket], place: 'login', name: 'phone', answer: new Authenticator(ORIGIN).create(asked) };
     await expect(passkeys.register(ada, made, { first: true })).rejects.toMatchObject({ code: 'second-factor-there' });
     expect((await factors.of(ada)).passkeys).toHaveLength(1);
   });
@@ -139,27 +139,27 @@ describe('an answer', () => {
   });
 
   test('counts once', async () => {
-    const ticket = passkeys.ticket(undefined);
+    const ticket = passkeys.ticket([]);
     const answer = device.get(await passkeys.request(ticket));
-    await passkeys.verify(ticket, answer);
-    await expect(passkeys.verify(ticket, answer)).rejects.toMatchObject(EXPIRED);
-    await expect(passkeys.verify(passkeys.ticket(undefined), answer)).rejects.toMatchObject(WRONG);
+    await passkeys.verify([ticket], answer);
+    await expect(passkeys.verify([ticket], answer)).rejects.toMatchObject(EXPIRED);
+    await expect(passkeys.verify([passkeys.ticket([])], answer)).rejects.toMatchObject(WRONG);
   });
 
   test('of two at once counts one time', async () => {
-    const ticket = passkeys.ticket(undefined);
+    const ticket = passkeys.ticket([]);
     const asked = await passkeys.request(ticket);
-    const both = [device.get(asked), device.get(asked)].map((answer) => passkeys.verify(ticket, answer));
+    const both = [device.get(asked), device.get(asked)].map((answer) => passkeys.verify([ticket], answer));
     const results = await Promise.allSettled(both);
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
 
   test('counts for what it was asked for', async () => {
-    const ticket = passkeys.ticket(undefined);
+    const ticket = passkeys.ticket([]);
     const asSecond = device.get(await passkeys.request(ticket, ada));
-    await expect(passkeys.verify(ticket, asSecond)).rejects.toMatchObject(WRONG);
+    await expect(passkeys.verify([ticket], asSecond)).rejects.toMatchObject(WRONG);
     const instead = device.get(await passkeys.request(ticket));
-    await expect(passkeys.verify(ticket, instead, ada)).rejects.toMatchObject(WRONG);
+    await expect(passkeys.verify([ticket], instead, ada)).rejects.toMatchObject(WRONG);
   });
 
   test("logs nobody in with another person's passkey", async () => {
@@ -182,7 +182,7 @@ describe('an answer', () => {
 
   test('that is none is refused, whatever it is', async () => {
     for (const answer of ['', '{', 'null', '[]', '{"id":"AA"}', '"x"'])
-      await expect(passkeys.verify(passkeys.ticket(undefined), answer)).rejects.toMatchObject(WRONG);
+      await expect(passkeys.verify([passkeys.ticket([])], answer)).rejects.toMatchObject(WRONG);
   });
 });
 
@@ -199,5 +199,5 @@ test.each([
   base = url;
   expect(passkeys.usable()).toBe(usable);
   if (!usable)
-    await expect(passkeys.request(passkeys.ticket(undefined))).rejects.toMatchObject({ code: 'passkey-unavailable' });
+    await expect(passkeys.request(passkeys.ticket([]))).rejects.toMatchObject({ code: 'passkey-unavailable' });
 });

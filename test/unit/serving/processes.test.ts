@@ -109,7 +109,7 @@ describe('the process of a release', () => {
     expect(asked).toEqual(['9000', '9001'].map((key) => [{ app: 'hello', release: 3, key }, 7, where]));
   });
 
-  it('takes who its visitor is from the gateway alone, so not on a port that every program of the machine reaches', async () => {
+  it('trusts the headers with its visitor unless it answers on a port of the machine', async () => {
     const spec = await specOf(BUILT);
     const trusted = async (port?: number): Promise<unknown> =>
       JSON.parse((await spec.environment(at(port))).STREAMLIT_SERVER_TRUSTED_USER_HEADERS ?? '');

@@ -40,12 +40,14 @@ afterEach(async () => {
 /** A browser that follows redirects and keeps cookies, of which both servers get all: they differ in their port alone. */
 class Browser {
   readonly cookies = new Map<string, string>();
+  /** What scripts of apps have planted for longer paths, which comes first. */
+  planted = '';
   /** Where it has been, the last one first. */
   readonly visited: string[] = [];
 
   async open(url: string): Promise<Answer> {
     this.visited.unshift(url);
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const cookie = this.planted + [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const answer = await ask(url, { headers: { ...PAGE, ...(cookie === '' ? {} : { cookie }) } });
     for (const one of answer.headers['set-cookie'] ?? []) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(one) ?? [];
@@ -113,6 +115,16 @@ describe('a login with a provider', () => {
     await again.logIn('ada');
     expect(await again.who()).toBe('ada@example.com');
     expect(web.people.list()).toHaveLength(1);
+  });
+
+  test('works despite planted cookies of the same name', async () => {
+    const browser = new Browser();
+    const leave = { provider: 'oidc', state: 'a', nonce: 'b', verifier: 'c', next: '/console/people' };
+    for (const text of ['x', JSON.stringify(leave)])
+      browser.planted += `streamlit_host_login=${Buffer.from(text).toString('base64url')}; `;
+    const answer = await browser.logIn('ada', '/console/account');
+    expect([answer.status, answer.headers.location]).toEqual([303, '/console/account']);
+    expect(await browser.who()).toBe('ada@example.com');
   });
 
   test('asks with PKCE, a state and a nonce', async () => {

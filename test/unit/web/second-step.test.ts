@@ -16,6 +16,8 @@ afterEach(() => web.close());
 /** A browser, which keeps cookies. */
 class Browser {
   readonly cookies = new Map<string, string>();
+  /** What scripts of apps have planted for longer paths, which comes first. */
+  planted = '';
 
   async get(path: string): Promise<Answer> {
     return this.#keep(await ask(`${web.url}${path}`, { headers: { cookie: this.#cookie() } }));
@@ -36,7 +38,7 @@ class Browser {
   }
 
   #cookie(): string {
-    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    return this.planted + [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   #keep(answer: Answer): Answer {
@@ -83,6 +85,26 @@ describe('after the password', () => {
     expect(browser.loggedIn).toBe(true);
     expect(browser.cookies.has('streamlit_host_second')).toBe(false);
     expect(await audited()).toEqual(['log in with a code: ok']);
+  });
+
+  test('works despite planted cookies of the same name', async () => {
+    const { code } = await withApp();
+    const browser = new Browser();
+    await browser.logIn();
+    browser.planted = `streamlit_host_second=x; streamlit_host_second=${'a'.repeat(43)}; `;
+    expect((await browser.get('/console/second')).text).toContain('<p>code');
+    expect((await browser.post('/console/second', { code: code() })).status).toBe(303);
+    expect(browser.loggedIn).toBe(true);
+  });
+
+  test('of two unfinished logins in one browser, neither can be finished', async () => {
+    const { code } = await withApp();
+    const [browser, other] = [new Browser(), new Browser()];
+    await browser.logIn();
+    await other.logIn();
+    browser.planted = `streamlit_host_second=${other.cookies.get('streamlit_host_second') ?? ''}; `;
+    expect((await browser.post('/console/second', { code: code() })).status).toBe(410);
+    expect(browser.loggedIn).toBe(false);
   });
 
   test('a recovery code does so once', async () => {
@@ -202,9 +224,14 @@ describe('a passkey', () => {
   async function withPasskey(): Promise<{ id: string; device: Authenticator }> {
     const id = await start({ base: BASE });
     const device = new Authenticator(web.base());
-    const ticket = web.passkeys.ticket(undefined);
+    const ticket = web.passkeys.ticket([]);
     const options = await web.passkeys.registration(id, { ticket, place: 'test', password: PASSWORD });
-    await web.passkeys.register(id, { ticket, place: 'test', name: 'phone', answer: device.create(options) });
+    await web.passkeys.register(id, {
+      tickets: [ticket],
+      place: 'test',
+      name: 'phone',
+      answer: device.create(options),
+    });
     return { id, device };
   }
 
@@ -232,6 +259,16 @@ describe('a passkey', () => {
       expect(answer.status).toBe(count < 5 ? 403 : 410);
     }
     expect(browser.loggedIn).toBe(false);
+  });
+
+  test('works despite planted cookies of the same name, even with a ticket of another browser', async () => {
+    const { device } = await withPasskey();
+    const [browser, author] = [new Browser(), new Browser()];
+    await author.get('/console/login');
+    const response = device.get(asked(await browser.get('/console/login')));
+    browser.planted = `streamlit_host_passkey=x; streamlit_host_passkey=${author.cookies.get('streamlit_host_passkey') ?? ''}; `;
+    expect((await browser.post('/console/passkey', { response })).status).toBe(303);
+    expect(browser.loggedIn).toBe(true);
   });
 
   test('logs in without the password, once for each page', async () => {
