@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa';
 import { TooManyAttempts } from '../domain/access/attempts.js';
 import { Refusal, refusalOf, type RefusalCode } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { wordsIn } from './language.js';
 import { asSentence } from '../lib/words.js';
 
 /** The code of a problem: that of a Refusal, or of what the web's own libraries refuse. */
@@ -103,7 +104,9 @@ function answer(ctx: Context, found: Problem, options: ErrorOptions): void {
   ctx.status = found.status;
   ctx.set('Cache-Control', 'no-store');
   if (isApi(ctx.path)) {
-    ctx.body = JSON.stringify(found);
+    // The API speaks English, except to the scripts of our own pages, which show what it answers.
+    const shown = ctx.get('X-CSRF-Token') === '' ? found.detail : wordsIn(ctx).sentence(found.detail);
+    ctx.body = JSON.stringify({ ...found, detail: shown });
     ctx.set('Content-Type', 'application/problem+json; charset=utf-8');
   } else {
     ctx.body = options.page(ctx, found.status, found.detail);

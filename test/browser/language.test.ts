@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { openBrowser, tellFailures } from '../helpers/browser.js';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { textApp } from '../helpers/project.js';
-import { button, byLabel, checkLayout, makeApp, seriousFaults } from './pages.js';
+import { button, byLabel, checkLayout, formOf, makeApp, seriousFaults } from './pages.js';
 
 let host: TestHost;
 let page: Page;
@@ -70,12 +70,41 @@ it('the console is in Chinese on every page', async () => {
     await look(`/console/${path}`, title, name);
 });
 
+it('the reason of a failed deploy is in Chinese, and what the tool has printed is in its own words', async () => {
+  const body = formOf({ 'requirements.txt': 'streamlit\nno-such-package-anywhere-at-all\n' });
+  await host.api('/apps/sales', { method: 'PATCH', body });
+  const failed = async (): Promise<boolean> =>
+    ((await host.app('sales')).last_deploy as { state?: string }).state === 'failed';
+  await until('the second release has failed', failed);
+  for (const path of ['', '/deploys', '/deploys/2']) {
+    await page.goto(`${host.url}/console/apps/sales${path}`);
+    await page.getByText('未找到名为 no-such-package-anywhere-at-all 的软件包').first().waitFor();
+  }
+  const { last_deploy: last } = await host.app('sales');
+  expect(last).toMatchObject({ reason: 'no package named no-such-package-anywhere-at-all was found' });
+  await page.getByText('no-such-package-anywhere-at-all was not found in the package registry').first().waitFor();
+});
+
 it('a refusal is in Chinese, and everything in English after the switch', async () => {
   // A refusal has one code and one English sentence, which the console translates.
   await page.goto(`${host.url}/console/apps/sales/config`);
   await byLabel(page, '名称').fill('9LIVES');
   await button(page, '保存配置变量').click();
   await page.getByText('“9LIVES”不是有效的配置变量名').waitFor();
+
+  // What the script of a page is refused is in its language too; programs are answered in English.
+  await page.goto(`${host.url}/console/new`);
+  await byLabel(page, '名称').fill('Sales');
+  await page
+    .locator('input[type=file]')
+    .first()
+    .setInputFiles({
+      ...{ name: 'app.py', mimeType: 'text/x-python', buffer: Buffer.from('import streamlit\n') },
+    });
+  await button(page, '创建并部署').click();
+  await page.getByText('名为“Sales”的应用已存在。').waitFor();
+  const answer = await host.send('POST', '/apps', { name: 'Sales' });
+  expect(await answer.json()).toMatchObject({ detail: 'An app named "Sales" already exists.' });
 
   await page.goto(`${host.url}/console/apps/sales/deploys`);
   await page.getByRole('link', { name: 'English' }).click();

@@ -1,4 +1,5 @@
 import Handlebars from 'handlebars';
+import { asSentence } from '../../lib/words.js';
 import { en } from './en.js';
 
 /** The languages of the pages. */
@@ -32,14 +33,22 @@ export type Translation<T extends Record<Key, string>> = {
 
 /**
  * English sentences that were made elsewhere, of refusals and of releases, with their translations. `{name}` stands for a
- * value, which the translation repeats.
+ * value, which the translation repeats. Some values are English themselves and are translated by their name: `{why}` and `{where}`
+ * (a clause or sentences), `{names}` (a list such as "a, b and 3 more"), `{span}` (such as "3 min 5 s")
+ * and `{role}`, and more of them in one sentence as `{role2}`.
  */
 type Sentences = Readonly<Record<string, string>>;
 
 /** What a template passes for a value: text, or HTML of another helper. */
 type TemplateValue = string | number | Handlebars.SafeString | undefined;
 
+/** A space between two characters of Chinese, or behind a full stop of it. */
+const SPACED = /(?<=。) |(?<=[\p{Script=Han}，；：]) (?=\p{Script=Han})/gu;
+/** What is longer than any refusal (in characters) is what a program has printed. */
+const LONGEST = 2_000;
 const VALUES = /\{(\w+)\}/g;
+/** The parts of a span of time, as `formatSpan` writes them. */
+const SPANS = /(\d+(?:\.\d+)?) (ms|s|min|h)\b/g;
 
 /** The messages of one language. */
 export class Words {
@@ -47,6 +56,7 @@ export class Words {
   readonly #messages: Readonly<Record<Key, string | Plural>>;
   readonly #sentences: Sentences;
   readonly #plurals: Intl.PluralRules;
+  /** The wordings with values, those with the most words first: what is said of all must not hide what is said of one. */
   #patterns: { pattern: RegExp; names: string[]; text: string }[] | undefined;
 
   constructor(language: Language, messages: Readonly<Record<Key, string | Plural>>, sentences: Sentences = {}) {
@@ -92,8 +102,10 @@ export class Words {
   /** A sentence that was made in English, such as that of a refusal; unchanged where it has no translation. */
   sentence(english: string): string {
     if (Object.hasOwn(this.#sentences, english)) return this.#sentences[english] ?? english;
+    if (english.length > LONGEST) return english;
     this.#patterns ??= Object.entries(this.#sentences)
       .filter(([source]) => source.includes('{'))
+      .sort(([a], [b]) => b.replace(VALUES, '').length - a.replace(VALUES, '').length)
       .map(([source, text]) => ({
         pattern: patternOf(source),
         names: Array.from(source.matchAll(VALUES), ([, name = '']) => name),
@@ -101,9 +113,41 @@ export class Words {
       }));
     for (const { pattern, names, text } of this.#patterns) {
       const match = pattern.exec(english);
-      if (match !== null) return text.replace(VALUES, (_, name: string) => match[names.indexOf(name) + 1] ?? '');
+      if (match === null) continue;
+      // A value may have become one in Chinese, which has no spaces.
+      return text
+        .replace(VALUES, (_, name: string) => this.#value(name, match[names.indexOf(name) + 1] ?? ''))
+        .replace(SPACED, '');
     }
     return english;
+  }
+
+  /** A value of such a sentence, which may be English itself. */
+  #value(name: string, value: string): string {
+    // A second value of its kind has a number.
+    switch (name.replace(/\d$/, '')) {
+      case 'why':
+      case 'where':
+        return this.#clause(value);
+      case 'names':
+        return this.list(value.split(/, | and | or /).map((one) => this.sentence(one)));
+      case 'role':
+        return Object.hasOwn(this.#messages, `role.${value}`) ? this.#form(`role.${value}` as Key, undefined) : value;
+      case 'span':
+        return value.replace(SPANS, (_, n: string, unit: 'ms' | 's' | 'min' | 'h') => this.span(unit, Number(n)));
+      default:
+        return value;
+    }
+  }
+
+  /** A clause that was made in English, without the full stop that it lacks. */
+  #clause(clause: string): string {
+    const known = this.sentence(clause);
+    if (known !== clause) return known;
+    const english = asSentence(clause);
+    const translated = this.sentence(english);
+    if (translated === english) return clause;
+    return /[.!?]$/.test(clause) ? translated : translated.replace(/。$/, '');
   }
 
   /** A number of milliseconds, seconds, minutes or hours. */
@@ -134,7 +178,9 @@ let chinese: Promise<Words> | undefined;
 /** The messages of a language; all but English are loaded when they are first asked for. */
 export async function wordsOf(language: Language): Promise<Words> {
   if (language === 'en') return english;
-  chinese ??= import('./zh-CN.js').then(({ zhCN, sentences }) => new Words('zh-CN', checked(zhCN), sentences));
+  chinese ??= Promise.all([import('./zh-CN.js'), import('./zh-CN-sentences.js')]).then(
+    ([{ zhCN }, { sentences }]) => new Words('zh-CN', checked(zhCN), sentences),
+  );
   return await chinese;
 }
 
@@ -143,8 +189,11 @@ function checked<T extends Record<Key, string>>(messages: T & Translation<T>): R
   return messages;
 }
 
-/** What matches an English sentence with any values; a value is never empty. */
+/** What matches an English sentence with any values; a value is never empty, and `why` is all that there is. */
 function patternOf(source: string): RegExp {
-  const parts = source.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('(.+?)')}$`, 's');
+  const parts = source.split(/(\{\w+\})/).map((part, at) => {
+    if (at % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    return part === '{why}' ? '(.+)' : '(.+?)';
+  });
+  return new RegExp(`^${parts.join('')}$`, 's');
 }

@@ -3,12 +3,16 @@ import { join, relative } from 'node:path';
 import Handlebars from 'handlebars';
 import { describe, expect, it } from 'vitest';
 import { en } from '../../../../src/web/messages/en.js';
+import { HOLE, refusalsMade, textsWritten } from '../../../helpers/wordings.js';
 import { english, Words, wordsOf, type Plural } from '../../../../src/web/messages/messages.js';
-import { sentences, zhCN } from '../../../../src/web/messages/zh-CN.js';
+import { zhCN } from '../../../../src/web/messages/zh-CN.js';
+import { sentences } from '../../../../src/web/messages/zh-CN-sentences.js';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const messages: Record<string, string | Plural> = en;
 const chinese = await wordsOf('zh-CN');
+const refusals = refusalsMade();
+const written = textsWritten();
 
 function filesIn(folder: string, pattern: RegExp): { name: string; text: string }[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
@@ -64,7 +68,7 @@ describe('the messages', () => {
   });
 
   it('are all used, and no other is', () => {
-    const code = [...sources.filter(({ name }) => !/\/(?:en|zh-CN)\.ts$/.test(name)), ...scripts]
+    const code = [...sources.filter(({ name }) => !/\/(?:en|zh-CN|zh-CN-sentences)\.ts$/.test(name)), ...scripts]
       .map(({ text }) => text)
       .join('\n');
     const literal = new Set(Array.from(code.matchAll(/'([\w.-]+)'/g), ([, text = '']) => text));
@@ -129,21 +133,39 @@ describe('a message', () => {
 });
 
 /** How the checks of forms begin their sentences: what follows is put together. */
-const COMPOSED = '"{field}" ';
+const COMPOSED = /^(?:"\{field\}"|The request) /;
+
+/** What the checks of forms and of settings make of a field and what the library says of it, or of what is a rule of their own. */
+const PUT_TOGETHER = /^(?:"\{\}"|The request|streamlit-host\.toml(?:, \{\})?: \{\}) \{\}\.$/;
+
+/** Where what is refused reaches no page: at a start, in a terminal, or in git's answer to a push. */
+const ELSEWHERE = /^(?:backup|cli|git|redis|server)\//;
+const AT_START = ['cannot-listen', 'cage-unavailable'];
 
 describe('the sentences that were made in English', () => {
-  it('are still made in the sources, with the same values', () => {
-    const code = sources
-      .filter(({ name }) => !name.startsWith('src/web/messages/'))
-      .map(({ text }) => text.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '{}').replace(/\\'/g, "'"))
-      .join('\n');
+  it('are still made in the sources', () => {
+    const bare = (text: string): string => text.replaceAll(HOLE, '').replace(/\s+/g, ' ').toLowerCase();
+    const all = bare([...new Set([...written, ...refusals.flatMap(({ wordings }) => wordings)])].join('\n'));
     const gone = Object.keys(sentences).filter((sentence) => {
-      if (sentence.startsWith(COMPOSED)) return false;
-      // A reason is a clause in the source: without its capital and its full stop.
-      const [first = '', ...rest] = sentence.replace(/\.$/, '').replace(/\{\w+\}/g, '{}');
-      return ![first, first.toLowerCase()].some((letter) => code.includes(letter + rest.join('')));
+      if (COMPOSED.test(sentence)) return false;
+      // What stands between the values; a reason is a clause in the source, without its capital and its full stop.
+      const parts = bare(sentence.replace(/\.$/, '')).split(/\{\w+\}|[,.;()]/);
+      return parts.some((part) => part.trim().length > 12 && !all.includes(part.trim()));
     });
     expect(gone).toEqual([]);
+  });
+
+  it('are translated where a page can show them, whatever is refused', () => {
+    expect(refusals.length).toBeGreaterThan(250);
+    const missing = refusals
+      .filter(({ place, code }) => !ELSEWHERE.test(place) && !AT_START.includes(code))
+      .flatMap(({ place, code, wordings }) =>
+        // What is a value as a whole is the wording of another place, or what a program has printed.
+        [...new Set(wordings)].filter((text) => /[^\s{}.]/.test(text)).map((text) => ({ place, code, text })),
+      )
+      .filter(({ text }) => !PUT_TOGETHER.test(text))
+      .filter(({ text }) => !/\p{Script=Han}/u.test(chinese.sentence(text.replaceAll(HOLE, 'owner'))));
+    expect(missing).toEqual([]);
   });
 
   it('have the same values in Chinese', () => {
@@ -163,6 +185,33 @@ describe('a sentence that was made in English', () => {
     expect(words.sentence('The app is going.')).toBe('应用正在删除。');
     expect(words.sentence('There is no app "a{id}.b".')).toBe('没有应用“a{id}.b”。');
     expect(words.sentence('Sales (a+b) has 3.')).toBe('3 属于 Sales。');
+  });
+
+  it('has values that are English too', () => {
+    const said = (text: string): string => chinese.sentence(text);
+    expect(said('The token "ci" expired on 2026-01-01. Create a new one.')).toBe(
+      '令牌“ci”已失效（于 2026-01-01 过期）。请创建新令牌。',
+    );
+    expect(said('uv took longer than 3 min 5 s and was stopped.')).toBe('uv 运行超过 3 分 5 秒，已被停止。');
+    expect(said('You are a viewer of sales. Only its owners can do this. Ask an owner for that role.')).toBe(
+      '你在 sales 中的角色是查看者，而此操作需要所有者角色。请向所有者申请该角色。',
+    );
+    expect(
+      said(
+        'No requirements.txt or other dependency file in dash/ or the project root. Add a requirements.txt that lists the packages the app imports, such as streamlit. setup.py is read by an install of the project; add a requirements.txt with the line ".".',
+      ),
+    ).toBe(
+      'dash/、项目根目录中没有 requirements.txt 或其他依赖文件。请添加 requirements.txt，列出应用导入的软件包，例如 streamlit。setup.py 在安装项目时才会读取；请添加 requirements.txt，写入一行“.”。',
+    );
+  });
+
+  it('keeps the words of a program as they are', () => {
+    expect(chinese.sentence('uv failed with exit code 2: error: no such thing.')).toBe(
+      'uv 失败，退出码 2：error: no such thing。',
+    );
+    expect(chinese.sentence('The requirements cannot be met: a<1 depends on b>2.')).toBe(
+      '无法满足依赖要求：a<1 depends on b>2。',
+    );
   });
 
   it('stays English if nobody has translated it', () => {
