@@ -197,6 +197,7 @@ export const refusalCodes = [
   'provider-not-found',
   'provider-refused',
   'provider-unreachable',
+  'proxy-headers-invalid',
   'push-option-invalid',
   'python-invalid',
   'python-missing',

@@ -1,10 +1,11 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, networkInterfaces } from 'node:os';
 import type { BackupPlan } from './backup/backups.js';
 import { parsePlace, s3Access, type S3Access } from './backup/place.js';
 import { isLoopback, needsTwoOrigins, withPort } from './domain/access/origins.js';
 import { readProviders, type Provider } from './domain/access/provider.js';
-import { isProxyEntry } from './domain/access/visitor.js';
+import { readProxyLogin, type ProxyLogin } from './domain/access/proxy-login.js';
+import { isProxyEntry, TrustedProxies } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
 import { parseUrl } from './lib/parse-url.js';
@@ -44,6 +45,8 @@ export interface Config {
   defaultAccess: 'public' | 'signed-in' | 'people';
   /** Where people log in with the account of their company. */
   providers: readonly Provider[];
+  /** The login by the headers of a proxy in front; undefined = off. */
+  proxyLogin: ProxyLogin | undefined;
   /** The token for `/metrics`; null = none is asked for; undefined = `/metrics` is not there. */
   metricsToken: string | null | undefined;
   /** The first and last port for apps. */
@@ -220,6 +223,17 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   const appsOrigin = readAppsOrigin(read('APPS_PORT'), read('APPS_BASE'), { bind, port, publicBase }, mistakes);
   const { providers, mistakes: providerMistakes } = readProviders(read);
   mistakes.push(...providerMistakes);
+  const trustedProxies = list(
+    'TRUSTED_PROXIES',
+    isProxyEntry,
+    'an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8',
+  );
+  const trusted = new TrustedProxies(trustedProxies.filter(isProxyEntry));
+  const proxied = readProxyLogin(read, {
+    any: trustedProxies.length > 0,
+    local: ['127.0.0.1', '::1', ...ownAddresses()].some((address) => trusted.has(address)),
+  });
+  mistakes.push(...proxied.mistakes);
   const [s3, backupTo] = [s3Access(env), placeOf(read('BACKUP'), cwd)];
   if (backupTo?.startsWith('s3://') === true && (parsePlace(backupTo) === undefined || s3 === undefined))
     mistakes.push(
@@ -238,11 +252,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     appHeaders: list('APP_HEADERS', /^[\w-]+\*?$/, 'the name of a header, such as X-Sso-Email or X-Sso-*').map((name) =>
       name.toLowerCase(),
     ),
-    trustedProxies: list(
-      'TRUSTED_PROXIES',
-      isProxyEntry,
-      'an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8',
-    ),
+    trustedProxies,
     connections: {
       total: integer('CONNECTIONS', 10_000, 10, 1_000_000),
       perAddress: integer('CONNECTIONS_PER_ADDRESS', 1_000, 1, 1_000_000),
@@ -252,6 +262,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     secondFactor: oneOf('SECOND_FACTOR', ['optional', 'required']) === 'required',
     defaultAccess: oneOf('DEFAULT_ACCESS', ['public', 'signed-in', 'people']),
     providers,
+    proxyLogin: proxied.login,
     metricsToken: metricsToken === 'none' ? null : metricsToken,
     ports,
     redisUrl,
@@ -322,6 +333,11 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+/** The addresses of this machine. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((of = []) => of.map(({ address }) => address));
 }
 
 /** The mail server and the sender, which need each other. */

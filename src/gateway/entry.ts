@@ -14,6 +14,10 @@ export interface EntryOptions {
   /** Returns whether a host is ours; requests for others are refused. */
   isOurHost: (host: string | undefined) => boolean;
   gateway: Gateway;
+  /** Takes out of each request what only a trusted proxy may send, before anything reads it. */
+  screen?: (request: IncomingMessage) => void;
+  /** Logs in who opens a page, where a trusted proxy names them. @returns undefined where there is nothing to wait for */
+  welcome?: (request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
   /** The part to serve if apps have their own origin; undefined with one port. */
   part?: Part;
   /** Answers below /git/. @param path without the query */
@@ -86,6 +90,7 @@ export function createEntry(options: EntryOptions): Entry {
     response.on('error', () => undefined);
     const { path, query } = locate(request);
     const refused = refusal(request);
+    options.screen?.(request);
     if (refused !== undefined) {
       request.resume();
       return plain(response, refused.status, `${refused.sentence}\n`, { 'cache-control': 'no-store' });
@@ -105,6 +110,21 @@ export function createEntry(options: EntryOptions): Entry {
     }
     if (route.kind === 'web' || (route.kind === 'app' && isNavigation(request, route.rest)))
       options.seen?.(request, response, path);
+    const welcome = route.kind === 'web' || route.kind === 'app' ? options.welcome?.(request, response) : undefined;
+    if (welcome === undefined) return pass(request, response, { route, path, query });
+    welcome
+      .then(() => response.destroyed || pass(request, response, { route, path, query }))
+      .catch((error: unknown) => {
+        options.failed(error, path);
+        response.destroy();
+      });
+  };
+  /** Passes a request to its handler. */
+  const pass = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { route, path, query }: { route: Route; path: string; query: string },
+  ): void => {
     switch (route.kind) {
       case 'git':
         return options.git(request, response, route.path, query);
@@ -135,6 +155,7 @@ export function createEntry(options: EntryOptions): Entry {
     socket.once('close', () => sockets.delete(socket));
     const { path, query } = locate(request);
     const refused = refusal(request);
+    options.screen?.(request);
     if (refused !== undefined) return refuse(socket, `${refused.status} ${refused.title}`);
     const route = here(parseRoute(path), path);
     if (route.kind === 'elsewhere')

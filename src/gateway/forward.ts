@@ -54,7 +54,9 @@ export class Forwarder {
       if ((answer.statusCode ?? 0) < 100) answer.statusCode = 502;
       const passage = this.#passages.get(request);
       passage?.answering?.();
-      if (passage !== undefined) cleanResponse(answer.headers, passage.appPath, passage.cookie);
+      // The app's cookies take the place of those that stand there already.
+      const own = [response.getHeader('set-cookie'), passage?.cookie].flat().filter((one) => typeof one === 'string');
+      if (passage !== undefined) cleanResponse(answer.headers, passage.appPath, own);
       answer.headers.connection = response.shouldKeepAlive ? 'keep-alive' : 'close';
     });
     this.#proxy.on('proxyReq', (asked, request) => {

@@ -100,25 +100,25 @@ export function dropCredentials({ headers }: IncomingMessage, logsIn: (authoriza
 /**
  * Removes headers that an app may not send from its response, in place.
  * @param appPath where the app lives, such as `/apps/hello`
- * @param cookie one of ours that is added
+ * @param cookies ours that are added
  */
-export function cleanResponse(headers: IncomingHttpHeaders, appPath: string, cookie?: string): void {
+export function cleanResponse(headers: IncomingHttpHeaders, appPath: string, cookies: readonly string[] = []): void {
   removeHopByHop(headers, false);
-  cleanOrigin(headers, appPath, cookie);
+  cleanOrigin(headers, appPath, cookies);
 }
 
 /** Does the same for the response that opens a WebSocket. */
 export function cleanUpgrade(headers: IncomingHttpHeaders, appPath: string): void {
   removeHopByHop(headers, true);
-  cleanOrigin(headers, appPath, undefined);
+  cleanOrigin(headers, appPath, []);
 }
 
-function cleanOrigin(headers: IncomingHttpHeaders, appPath: string, cookie: string | undefined): void {
+function cleanOrigin(headers: IncomingHttpHeaders, appPath: string, cookies: readonly string[]): void {
   for (const name of ORIGIN_WIDE) delete headers[name];
   const kept = (headers['set-cookie'] ?? [])
     .filter((one) => !OUR_COOKIES.includes(cookieName(one)))
     .map((one) => scopeCookie(one, appPath))
-    .concat(cookie ?? []);
+    .concat(cookies);
   if (kept.length === 0) delete headers['set-cookie'];
   else headers['set-cookie'] = kept;
 }

@@ -28,16 +28,21 @@ interface Arrival {
 export class Switchboard {
   readonly #basePath: string;
   readonly #changes: Claims;
+  readonly #logsIn: (request: IncomingMessage) => boolean;
   readonly #arrivals = new WeakMap<IncomingMessage, Arrival>();
   #entries: Entries = {};
   #held: 'none' | 'changes' | 'all' = 'none';
   #waiting: (() => void)[] = [];
   readonly #sockets = new Set<Duplex>();
 
-  /** @param changes counts the API's and the console's changes in progress */
-  constructor(basePath: string, changes: Claims) {
+  /**
+   * @param changes counts the API's and the console's changes in progress
+   * @param logsIn whether a request may begin a session, wherever it leads
+   */
+  constructor(basePath: string, changes: Claims, logsIn: (request: IncomingMessage) => boolean = () => false) {
     this.#basePath = basePath;
     this.#changes = changes;
+    this.#logsIn = logsIn;
   }
 
   /** The entry for a port. */
@@ -83,7 +88,7 @@ export class Switchboard {
   again(request: IncomingMessage, response: ServerResponse): void {
     const arrival = this.#restore(request);
     if (response.destroyed) return;
-    const change = isChange(request, this.#basePath);
+    const change = this.#logsIn(request) ? 'web' : isChange(request, this.#basePath);
     if (this.#held === 'all' || (this.#held === 'changes' && change !== undefined)) {
       request.on('error', () => undefined);
       response.on('error', () => undefined);

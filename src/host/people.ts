@@ -13,7 +13,7 @@ import { Attempts } from '../domain/access/attempts.js';
 import type { Identity } from '../domain/access/identity.js';
 import { parseEmail } from '../domain/access/email.js';
 import type { Principal } from '../domain/access/principal.js';
-import type { Provider } from '../domain/access/provider.js';
+import type { LoginRules } from '../domain/access/provider.js';
 import { logInWith, type Claims } from '../domain/access/provider-login.js';
 import { Refusal } from '../errors.js';
 import type { Passwords } from '../store/passwords.js';
@@ -179,11 +179,11 @@ export class People {
   }
 
   /**
-   * Logs somebody in whom a provider has told us, with an account that is made now if need be. A session never gains rights: where
+   * Logs somebody in whom a provider or a proxy has told us, with an account that is made now if need be. A session never gains rights: where
    * the provider makes somebody an admin, or no longer, the earlier ones end.
    * @throws Refusal as `logInWith` does, `record-unreadable`
    */
-  async logInWith(provider: Provider, claims: Claims): Promise<Principal> {
+  async logInWith(provider: LoginRules, claims: Claims): Promise<Principal> {
     const { users, sessions } = this.#options;
     const { before, after } = await users.put((all, fresh) => logInWith(provider, claims, all, fresh));
     if (before !== undefined && before.admin !== after.admin) await sessions.endOf(after.id);

@@ -40,8 +40,9 @@ import type { LogFolder } from '../store/log-folder.js';
 import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
 import { admitter } from '../web/admit.js';
-import { sessionFrom } from '../web/auth.js';
+import { sessionFrom } from '../web/session.js';
 import { baseOf, baseReader, passCookie } from '../web/session-cookie.js';
+import { ProxyLogins } from '../web/proxy-login.js';
 import { consoleRouter } from '../web/console/router.js';
 import { exposition } from '../web/exposition.js';
 import { galleryRouter } from '../web/gallery.js';
@@ -131,8 +132,13 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 
   const proxies = new TrustedProxies(config.trustedProxies);
   const visitor = proxies.visitor.bind(proxies);
-  const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
   const base = baseReader(publicBase);
+  const proxyLogins = new ProxyLogins({
+    ...{ login: config.proxyLogin, sessions, audit, people, base },
+    trusts: (address) => proxies.has(address),
+    addressOf: (request) => visitor(request).address,
+  });
+  const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
     apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, base())?.principal;
@@ -252,6 +258,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     people,
     factors,
     passkeys,
+    proxyLogins,
     providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,
@@ -291,6 +298,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const common: Omit<EntryOptions, 'isOurHost'> = {
     basePath,
     gateway,
+    screen: proxyLogins.screen.bind(proxyLogins),
+    welcome: proxyLogins.welcome.bind(proxyLogins),
     git: git.handle.bind(git),
     web,
     redirect: (path) => redirectOf(path, store.list()),

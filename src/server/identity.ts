@@ -1,5 +1,6 @@
 import { Attempts } from '../domain/access/attempts.js';
 import type { CheckToken } from '../domain/access/principal.js';
+import { TRUSTED_PROXY } from '../domain/access/proxy-login.js';
 import { factorsSchema } from '../domain/access/second-factor.js';
 import { Rights } from '../domain/access/rights.js';
 import { Access } from '../host/access.js';
@@ -41,7 +42,7 @@ export interface Identity {
 
 /** Opens the accounts, the tokens, the sessions and the audit log of a data folder. */
 export async function openIdentity(options: {
-  config: Pick<Config, 'token' | 'membersCreate' | 'secondFactor'>;
+  config: Pick<Config, 'token' | 'membersCreate' | 'secondFactor' | 'proxyLogin'>;
   paths: Paths;
   store: AppStore;
   vault: Vault;
@@ -51,7 +52,11 @@ export async function openIdentity(options: {
   const warn = (text: string): void => logger.warn(text);
   const complain = (text: string): void => logger.error(text);
   const credentials = await Credentials.load(paths.adminToken, config.token);
-  const sessions = await Sessions.open(paths.sessions, { fingerprint: credentials.fingerprint, warn });
+  const { fingerprint } = credentials;
+  // Nobody confirms those that a proxy began once its headers are not read any more.
+  const keeps = (session: { provider?: string | undefined }): boolean =>
+    session.provider !== TRUSTED_PROXY || config.proxyLogin !== undefined;
+  const sessions = await Sessions.open(paths.sessions, { fingerprint, keeps, warn });
   const users = await Users.open(paths, complain);
   const passwords = new Passwords();
   const people = new People({ users, passwords, sessions });

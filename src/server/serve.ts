@@ -5,6 +5,7 @@ import { isManyBehind } from '../gateway/hosts.js';
 import { close, listen } from '../gateway/listener.js';
 import { acceptRelayed } from '../gateway/relay.js';
 import { Switchboard } from '../gateway/switchboard.js';
+import { mayLogIn } from '../web/proxy-login.js';
 import { Claims } from '../lib/claims.js';
 import { collectGarbage } from '../lib/garbage.js';
 import { protectServer } from '../lib/priority.js';
@@ -66,7 +67,8 @@ export async function serve(
   const bases: Bases = { platform: config.publicBase, apps: config.appsOrigin?.base };
   const basePath = new URL(config.publicBase).pathname.replace(/\/$/, '');
   const changes = new Claims();
-  const board = new Switchboard(basePath, changes);
+  const { proxyLogin } = config;
+  const board = new Switchboard(basePath, changes, (request) => mayLogIn(request, proxyLogin));
   if (predecessor === undefined) {
     // A port that is taken is reported before anything else is started: nothing would end it again.
     await close(await listen(address, board.door('platform')));

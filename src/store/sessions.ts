@@ -117,6 +117,8 @@ export interface SessionsOptions {
   fingerprint: string;
   /** Called with what could not be read or written. */
   warn: (sentence: string) => void;
+  /** Whether a session that was stored may go on; all may if it is left out. */
+  keeps?: (session: { provider?: string | undefined }) => boolean;
   now?: () => number;
 }
 
@@ -129,6 +131,7 @@ export class Sessions {
   readonly #fingerprint: string;
   readonly #warn: (sentence: string) => void;
   readonly #now: () => number;
+  readonly #keeps: (session: { provider?: string | undefined }) => boolean;
   readonly #sessions = new Map<string, StoredSession>();
   /** When each code ends and whose session it begins, by its hash. */
   readonly #codes = new Map<string, { end: number; owner: SessionOwner }>();
@@ -141,6 +144,7 @@ export class Sessions {
     this.#fingerprint = options.fingerprint;
     this.#warn = options.warn;
     this.#now = options.now ?? Date.now;
+    this.#keeps = options.keeps ?? (() => true);
   }
 
   /** The sessions that a file holds. One that cannot be read only means that everybody signs in again. */
@@ -198,10 +202,15 @@ export class Sessions {
     };
   }
 
+  /** Returns whose session it is; undefined where it has ended. This does not count as a use of it. */
+  ownerOf(id: string): Pick<StoredSession, 'account' | 'provider'> | undefined {
+    const session = this.#sessions.get(hashOf(id));
+    return session === undefined || isOver(session, this.#now()) ? undefined : session;
+  }
+
   /** Returns whether a session has not ended; this does not count as a use of it. */
   isOpen(id: string): boolean {
-    const session = this.#sessions.get(hashOf(id));
-    return session !== undefined && !isOver(session, this.#now());
+    return this.ownerOf(id) !== undefined;
   }
 
   /** Ends a session; fine when there is none. */
@@ -298,7 +307,8 @@ export class Sessions {
       if (parsed.fingerprint !== this.#fingerprint) return;
       // A deploy token could begin one once, which was then taken for the admin token's.
       const whole = parsed.sessions.filter(({ name }) => name === 'admin');
-      for (const session of [...whole, ...parsed.people]) this.#sessions.set(session.hash, session);
+      for (const session of [...whole, ...parsed.people])
+        if (this.#keeps(session)) this.#sessions.set(session.hash, session);
       this.#forgetOld();
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return;

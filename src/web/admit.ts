@@ -4,7 +4,7 @@ import type { Pass } from '../domain/access/pass.js';
 import type { Rights } from '../domain/access/rights.js';
 import type { App } from '../domain/app/app.js';
 import type { People } from '../host/people.js';
-import { sessionFrom, type Access } from './auth.js';
+import { sessionFrom, type Access } from './session.js';
 import { passesIn, type Base } from './session-cookie.js';
 
 /** Whether a browser may open an app, and who it is logged in as. */

@@ -1,38 +1,14 @@
 import type { Context, Middleware } from 'koa';
-import type { Audit } from '../host/audit.js';
-import type { People } from '../host/people.js';
-import { adminToken, authenticate, isWhole, type CheckToken, type Principal } from '../domain/access/principal.js';
-import { browserOf } from '../domain/access/browser.js';
-import type { Attempts } from '../domain/access/attempts.js';
+import { authenticate, isWhole, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SessionOwner, Sessions } from '../store/sessions.js';
+import type { SessionOwner } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
 import { demandLoginForm, demandToken, tokenSent } from './csrf.js';
 import { late } from './late.js';
 import { isApi } from './problem.js';
-import { cookies, sessionsIn, setCookie, type Base } from './session-cookie.js';
+import { sessionOf, type Access, type SignedIn } from './session.js';
+import { setCookie, type Base } from './session-cookie.js';
 import { parseUrl } from '../lib/parse-url.js';
-
-/** What is needed to know who asks. */
-export interface Access {
-  check: CheckToken;
-  sessions: Sessions;
-  people: Pick<People, 'principal' | 'logIn' | 'loggedIn'>;
-  attempts: Attempts;
-  /** Writes down who logs in. */
-  audit: Pick<Audit, 'login'>;
-  /** How much later (ms) an address that has used up its budget learns that a token is wrong; 2 s by default. */
-  slowMs?: number;
-}
-
-/** Who asks, and how they proved it. */
-export interface SignedIn {
-  principal: Principal;
-  /** The session of a browser; undefined for a token in a header. */
-  session: { id: string; csrf: string } | undefined;
-  /** Who it is by now, for what lasts; undefined once the session or the token has ended. */
-  now: () => Principal | undefined;
-}
 
 /** Who asks, once a guard has let them in. @throws Error outside of a guard: that is a defect */
 export function signedIn(ctx: Context): SignedIn {
@@ -160,49 +136,6 @@ export async function prove(ctx: Context, access: Access, by: Proof): Promise<Se
   return 'password' in by ? logIn(ctx, access, by) : ownerOf(ctx, access, by);
 }
 
-/**
- * Lets nobody take the place of who is logged in: the form may be one of an app, whose author wants the visitor to go on as the
- * author.
- * @param account who wants to log in; undefined for the admin token
- * @throws Refusal `logged-in-already`
- */
-export function demandNobodyElse(
-  ctx: Context,
-  access: Pick<Access, 'sessions' | 'people'>,
-  base: Base,
-  account: string | undefined,
-): void {
-  const current = sessionOf(ctx, access, base)?.principal;
-  if (current === undefined || current.account === account) return;
-  throw new Refusal(
-    'conflict',
-    'logged-in-already',
-    `You are already logged in as ${current.name}. Log out first to use another account.`,
-  );
-}
-
-/**
- * Begins a session of somebody who has proven who they are; it gets a new id.
- * @param how what the audit log says
- * @throws Refusal `logged-in-already`
- */
-export async function beginSession(
-  ctx: Context,
-  { sessions, people, audit }: Pick<Access, 'sessions' | 'people' | 'audit'>,
-  base: Base,
-  owner: SessionOwner,
-  how = owner.provider === undefined ? 'log in' : `log in with ${owner.provider}`,
-): Promise<void> {
-  demandNobodyElse(ctx, { sessions, people }, base, owner.account);
-  const at = { from: ctx.ip, browser: browserOf(ctx.get('user-agent')) };
-  // A provider's login has noted it with what the provider said.
-  if (owner.account !== undefined && owner.provider === undefined) await people.loggedIn(owner.account);
-  // End the earlier session of this browser, which somebody else may have planted.
-  for (const id of cookies(ctx, base)) await sessions.end(id);
-  setCookie(ctx, await sessions.begin(owner, at), base);
-  audit.login({ who: owner, from: ctx.ip, what: how }, 'ok');
-}
-
 /** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts, Refusal `token-not-login` */
 async function ownerOf(
   ctx: Context,
@@ -266,16 +199,6 @@ async function slowDown(ctx: Context, { attempts, slowMs = SLOW_MS }: Access): P
   attempts.failed(ctx.ip);
 }
 
-/** Ends this browser's session. @returns the provider that it was begun with */
-export async function signOut(ctx: Context, access: Access, base: Base): Promise<string | undefined> {
-  const ids = cookies(ctx, base);
-  const found = ids.flatMap((id) => access.sessions.find(id) ?? []);
-  for (const id of ids) await access.sessions.end(id);
-  setCookie(ctx, '', base, 0);
-  for (const who of found) access.audit.login({ who, from: ctx.ip, what: 'log out' }, 'ok');
-  return found.find(({ provider }) => provider !== undefined)?.provider;
-}
-
 async function byToken(ctx: Context, access: Access, header: string): Promise<SignedIn> {
   const principal = authenticate(header, access.check);
   if (principal === undefined) {
@@ -298,36 +221,6 @@ function stillBy(header: string, check: CheckToken): Principal | undefined {
     if (error instanceof Refusal) return undefined;
     throw error;
   }
-}
-
-function sessionOf(ctx: Context, access: Pick<Access, 'sessions' | 'people'>, base: Base): SignedIn | undefined {
-  return sessionFrom(ctx.get('cookie'), access, base);
-}
-
-/** Who a browser is logged in as; undefined where it is not, or the account was disabled. @param cookie the header */
-export function sessionFrom(
-  cookie: string | undefined,
-  { sessions, people }: Pick<Access, 'sessions'> & { people: Pick<People, 'principal'> },
-  base: Base,
-): SignedIn | undefined {
-  for (const id of sessionsIn(cookie ?? '', base)) {
-    const session = sessions.find(id);
-    if (session === undefined) continue;
-    const who = (): Principal | undefined =>
-      session.account === undefined ? adminToken('person') : people.principal(session.account);
-    const principal = who();
-    const now = (): Principal | undefined => (sessions.isOpen(id) ? who() : undefined);
-    if (principal === undefined) continue;
-    // The token is made from the id, and most requests need none.
-    const shown = {
-      id,
-      get csrf() {
-        return session.csrf;
-      },
-    };
-    return { principal, session: shown, now };
-  }
-  return undefined;
 }
 
 /**

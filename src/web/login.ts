@@ -4,8 +4,11 @@ import { CHALLENGE_MS } from '../domain/access/challenges.js';
 import type { Passkeys } from '../host/passkeys.js';
 import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
-import { beginSession, demandNobodyElse, prove, sessionFrom, signOut, type Access, type Proof } from './auth.js';
+import { prove, type Proof } from './auth.js';
+import { beginSession, demandNobodyElse, sessionFrom, signOut, type Access } from './session.js';
 import type { SecondStep } from './second-step.js';
+import { TRUSTED_PROXY } from '../domain/access/proxy-login.js';
+import type { ProxyLogins } from './proxy-login.js';
 import type { Provider } from '../domain/access/provider.js';
 import { wordsIn } from './language.js';
 import type { SessionOwner } from '../store/sessions.js';
@@ -21,6 +24,8 @@ export interface LoginOptions {
   enter: SecondStep['enter'];
   /** The providers that people can log in with. */
   providers: readonly Provider[];
+  /** Whom a proxy in front names; undefined where none does. */
+  proxyLogins: Pick<ProxyLogins, 'offer' | 'refusalOf'> | undefined;
   base: () => Base;
   /** The login page. */
   page(ctx: Context, model: LoginModel): string;
@@ -97,9 +102,12 @@ export function loginRoutes(options: LoginOptions): Login {
     if (ctx.method !== 'HEAD' && sessionFrom(ctx.headers.cookie, access, base()) !== undefined) return leave(ctx, next);
     // Who asks for the head alone looks where a link leads, as mail and chat programs do: that must not use it up.
     if (typeof code !== 'string' || ctx.method === 'HEAD') {
-      const left = options.providers.find(({ id }) => id === ctx.query.left);
-      const elsewhere = left && { name: left.name, href: `${base().path}/console/login/${left.id}/logout` };
-      return show(ctx, { next, elsewhere });
+      const refusal = options.proxyLogins?.refusalOf(ctx.req);
+      if (refusal !== undefined) {
+        access.audit.login({ who: undefined, from: ctx.ip, what: `log in with ${TRUSTED_PROXY}` }, 'refused');
+        return refuse(ctx, next, refusal);
+      }
+      return show(ctx, { next, elsewhere: leftBehind(ctx) });
     }
     // Any page can lead here, also one whose author wants its visitors to go on as the author: they are asked. What was opened
     // from outside of the browser, such as from a terminal, needs no question.
@@ -185,12 +193,19 @@ export function loginRoutes(options: LoginOptions): Login {
     ctx.redirect(`${base().path}/console/login${provider === undefined ? '' : `?left=${provider}`}`);
   });
 
-  return {
-    router,
-    nextOf,
-    refuse: (ctx, next, { message, status }) =>
-      show(ctx, { next, error: wordsIn(ctx).sentence(message), failed: 'provider' }, status),
-  };
+  return { router, nextOf, refuse };
+
+  function refuse(ctx: Context, next: string, { message, status }: Refusal): Promise<void> {
+    return show(ctx, { next, error: wordsIn(ctx).sentence(message), failed: 'provider' }, status);
+  }
+
+  /** Where somebody who has just logged out is still logged in. */
+  function leftBehind(ctx: Context): LoginModel['elsewhere'] {
+    const left = options.providers.find(({ id }) => id === ctx.query.left);
+    if (left !== undefined) return { name: left.name, href: `${base().path}/console/login/${left.id}/logout` };
+    const { name = '', logoutUrl } = options.proxyLogins?.offer(ctx.req) ?? {};
+    return ctx.query.left === TRUSTED_PROXY && logoutUrl !== undefined ? { name, href: logoutUrl } : undefined;
+  }
 
   /** Begins the session. After a password, the second factor comes first. */
   async function goIn(ctx: Context, owner: SessionOwner, by: Proof, next: string): Promise<void> {
@@ -220,18 +235,21 @@ export function loginRoutes(options: LoginOptions): Login {
   ): Promise<void> {
     ctx.status = status;
     ctx.type = 'html';
-    const { providers } = options;
     const all = people.list();
+    const proxy = options.proxyLogins?.offer(ctx.req);
+    const query = `?next=${encodeURIComponent(model.next)}`;
+    const providers = [
+      // The page itself logs in whom the proxy names.
+      ...(proxy === undefined ? [] : [{ name: proxy.name, href: `${base().path}/console/login${query}` }]),
+      ...options.providers.map(({ id, name }) => ({ name, href: `${base().path}/console/login/${id}${query}` })),
+    ];
     // Where everybody comes by a provider, nobody is asked for a password that they do not have.
     const accounts = providers.length === 0 ? all.length > 0 : all.some(({ password }) => password !== undefined);
     ctx.body = options.page(ctx, {
       passkey: await askedOfPasskeys(ctx),
       accounts,
       others: accounts || providers.length > 0,
-      providers: providers.map(({ id, name }) => ({
-        name,
-        href: `${base().path}/console/login/${id}?next=${encodeURIComponent(model.next)}`,
-      })),
+      providers,
       proof: loginToken(ctx, base(), '/console/login'),
       passkeyProof: loginToken(ctx, base(), '/console/passkey'),
       ...{ email: '', link: undefined, elsewhere: undefined, error: undefined, failed: undefined },

@@ -4,7 +4,7 @@ import { linksOf } from './links.js';
 import { pageIn, wordsIn } from './language.js';
 import type { Principal } from '../domain/access/principal.js';
 import type { Rights } from '../domain/access/rights.js';
-import type { SignedIn } from './auth.js';
+import type { SignedIn } from './session.js';
 import type { WebPages } from './server.js';
 import type { Site } from './page-models.js';
 import type { Views } from './views.js';

@@ -4,7 +4,7 @@ import { Attempts } from '../domain/access/attempts.js';
 import type { People } from '../host/people.js';
 import type { Leave, Providers } from '../host/providers.js';
 import { Refusal } from '../errors.js';
-import { beginSession, sessionFrom, type Access } from './auth.js';
+import { beginSession, sessionFrom, type Access } from './session.js';
 import { forgetLeave, leavesIn, setLeave, type Base } from './session-cookie.js';
 
 export interface ProviderLoginOptions {

@@ -8,7 +8,7 @@ import { HALF_MS, type HalfLogins } from '../host/half-logins.js';
 import type { Passkeys } from '../host/passkeys.js';
 import { wrongCode, type SecondFactors } from '../host/second-factors.js';
 import type { SessionOwner } from '../store/sessions.js';
-import { beginSession, demandNobodyElse, sessionFrom, type Access } from './auth.js';
+import { beginSession, demandNobodyElse, sessionFrom, type Access } from './session.js';
 import { loginToken } from './csrf.js';
 import { wordsIn } from './language.js';
 import { forgetHalf, halvesIn, setHalf, setTicket, ticketsIn, type Base } from './session-cookie.js';

@@ -18,7 +18,8 @@ import type { Visitor } from '../domain/access/visitor.js';
 import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Paths } from '../store/paths.js';
-import { guardApi, guardConsole, type Access, type SignedIn } from './auth.js';
+import { guardApi, guardConsole } from './auth.js';
+import type { Access, SignedIn } from './session.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
 import type { ApiContext } from './api/route.js';
@@ -29,6 +30,7 @@ import { loginRoutes, type JoinModel, type LoginModel } from './login.js';
 import { openAppRoutes, type OpenAppModel } from './open-app.js';
 import { answerErrors, isApi } from './problem.js';
 import { providerLoginRoutes } from './provider-login.js';
+import type { ProxyLogins } from './proxy-login.js';
 import { secondStepRoutes, type SecondModel } from './second-step.js';
 import { baseReader } from './session-cookie.js';
 
@@ -59,6 +61,8 @@ export interface WebOptions {
   passkeys: Passkeys;
   /** Where people log in with the account of their company. */
   providers: Providers;
+  /** Whom a proxy in front names. */
+  proxyLogins?: Pick<ProxyLogins, 'offer' | 'refusalOf'>;
   /** Gives roles in apps. */
   appAccess: AppAccess;
   tokens: AccessTokens;
@@ -181,6 +185,7 @@ export function createWeb(options: WebOptions): RequestListener {
     passkeys: options.passkeys,
     people: options.people,
     providers: options.providers.list(),
+    proxyLogins: options.proxyLogins,
     base,
     page: (ctx, model) => pages.login(ctx, model),
     needsLogin: (app) => options.rights.needsLogin(app),

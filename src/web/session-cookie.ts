@@ -68,7 +68,18 @@ function cookieOf({ https, path }: Base, name: string = SESSION_COOKIE): string 
 
 /** Gives a browser its session. Lax and not Strict: who follows a link from a chat or a mail to the console would seem to be logged out. */
 export function setCookie(ctx: Context, id: string, base: Base, age = SESSION_MS / 1_000): void {
-  append(ctx, cookieOf(base), id, base, age);
+  ctx.append('Set-Cookie', sessionCookie(id, base, age));
+}
+
+/** The header that gives a browser its session. @param age in seconds */
+export function sessionCookie(id: string, base: Base, age = SESSION_MS / 1_000): string {
+  return headerOf(cookieOf(base), id, base, age);
+}
+
+/** Returns a Cookie header without a session. */
+export function withoutSession(header: string, id: string, base: Base): string {
+  const pairs = header.split(';').filter((pair) => pair.trim() !== `${cookieOf(base)}=${id}`);
+  return pairs.join(';').trim();
 }
 
 /** The secrets on which the forms depend that a browser was shown before it is logged in. */
@@ -155,7 +166,11 @@ export function forgetLeave(ctx: Context, base: Base): void {
 }
 
 function append(ctx: Context, name: string, value: string, base: Base, age?: number): void {
+  ctx.append('Set-Cookie', headerOf(name, value, base, age));
+}
+
+function headerOf(name: string, value: string, base: Base, age?: number): string {
   const secure = base.https ? '; Secure' : '';
   const until = age === undefined ? '' : `; Max-Age=${age}`;
-  ctx.append('Set-Cookie', `${name}=${value}; Path=${base.path}/; HttpOnly; SameSite=Lax${until}${secure}`);
+  return `${name}=${value}; Path=${base.path}/; HttpOnly; SameSite=Lax${until}${secure}`;
 }

@@ -5,6 +5,7 @@ import { parseGroups, parsePersonName } from '../../src/domain/access/account.js
 import { identityHeaders } from '../../src/domain/access/identity.js';
 import { parsePasskeyName } from '../../src/domain/access/second-factor.js';
 import { parseTokenName } from '../../src/domain/access/tokens.js';
+import { personIn } from '../../src/domain/access/proxy-login.js';
 import { networkOf, TrustedProxies } from '../../src/domain/access/visitor.js';
 import { APP_ID } from '../../src/domain/app/app.js';
 import { previewId } from '../../src/domain/app/preview.js';
@@ -762,6 +763,34 @@ const http: Record<string, Parser> = {
     },
     tokens: ['for=', 'proto=https', 'by=', ';', ',', '"', '[', ']', '::1', '10.0.0.1', '203.0.113.9', ':80', '\n', ' '],
     samples: ['for="[2001:db8::1]:4711";proto=https, for=10.0.0.2\n', '\n203.0.113.9, 10.0.0.1'],
+    limit: 64 * KIB,
+  },
+  'whom the headers of a proxy name': {
+    read: (text) => {
+      const headers = { email: 'x-email', name: 'x-name', groups: 'x-groups' };
+      const lines = text
+        .split('\n')
+        .flatMap((line) => line.split(/: ?/, 2))
+        .slice(0, 2_000);
+      const person = personIn(lines, { headers });
+      return person === undefined || /^[\x21-\x7e]+@[\x21-\x7e]+$/.test(person.email ?? '');
+    },
+    tokens: [
+      'X-Email',
+      'x-email',
+      'X-Name',
+      'X-Groups',
+      ': ',
+      '\n',
+      '@',
+      'ada@example.com',
+      ',',
+      ';',
+      '|',
+      '\xc3\xa9',
+      '\xff',
+    ],
+    samples: ['X-Email: ada@example.com\nX-Name: Ada\nX-Groups: sales, ops', 'X-Email: a@b\nx-email: c@d'],
     limit: 64 * KIB,
   },
   'where a login leads': {

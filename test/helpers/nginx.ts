@@ -16,17 +16,22 @@ export interface Proxy {
   port: number;
   /** The server's port. */
   to: number;
+  /** Added to the settings in docs/operations.md. */
+  more?: string;
 }
 
 /**
  * Starts nginx as docs/operations.md sets it up, with a certificate of an authority made for it. It ends with the test file.
  * @returns the hash by which Chromium trusts the authority (--ignore-certificate-errors-spki-list)
  */
-export async function startNginx({ name, port, to }: Proxy): Promise<string> {
+export async function startNginx({ name, port, to, more = '' }: Proxy): Promise<string> {
   const folder = await scratch('nginx-');
   const authority = await certificates(folder, name);
   const docs = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
-  const location = (/```nginx\n([^]+?)```/.exec(docs)?.[1] ?? '').replace('127.0.0.1:8080', `127.0.0.1:${to}`);
+  const location = (/```nginx\n([^]+?)```/.exec(docs)?.[1] ?? '').replace(
+    'proxy_pass http://127.0.0.1:8080;',
+    `proxy_pass http://127.0.0.1:${to};\n${more}`,
+  );
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (of) => `${of}_temp_path ${folder}/${of};`,
   );

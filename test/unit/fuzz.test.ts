@@ -10,7 +10,8 @@ const READS = /^export (?:async )?function \*?((?:parse|read|decode|translate|in
 /** What needs no entry of its own in test/fuzz, and why. */
 const ELSEWHERE: Record<string, readonly string[]> = {
   'reads what the operator sets or the machine has': [
-    ...['inspectPlace', 'parsePipConf', 'parsePlace', 'readMachine', 'readProviders', 'readPython', 'readUvSettings'],
+    ...['inspectPlace', 'parsePipConf', 'parsePlace', 'readLoginRules', 'readMachine', 'readProviders'],
+    ...['readProxyLogin', 'readPython', 'readUvSettings'],
   ],
   'reads what the server itself has written': [
     ...['decodeColumns', 'decodeRow', 'readBlock', 'readIndex', 'readJournal', 'readServerRecord'],

@@ -88,9 +88,13 @@ export function isGroup(text: string): boolean {
   return GROUP.test(text);
 }
 
-/** Returns whether a person has not logged in with a password or a provider yet. */
-export function isInvited({ password, logins = [] }: Pick<Account, 'password' | 'logins'>): boolean {
-  return password === undefined && logins.length === 0;
+/** Returns whether a person has not logged in yet, and has chosen no password. */
+export function isInvited({
+  password,
+  logins = [],
+  lastLoginAt,
+}: Pick<Account, 'password' | 'logins' | 'lastLoginAt'>): boolean {
+  return password === undefined && logins.length === 0 && lastLoginAt === undefined;
 }
 
 /** Returns the name of a group in lower case. @throws Refusal `group-invalid` */

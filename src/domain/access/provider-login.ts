@@ -1,13 +1,13 @@
 import { Refusal } from '../../errors.js';
 import { isActiveAdmin, isGroup, newAccount, parsePersonName, type Account } from './account.js';
 import { emailOf } from './email.js';
-import type { Provider } from './provider.js';
+import type { LoginRules, Provider } from './provider.js';
 
-/** What a provider says of a person, checked for its form alone. */
+/** What a provider, or a proxy in front, says of a person, checked for its form alone. */
 export interface Claims {
   issuer: string;
-  /** Names the person at this issuer, for ever. */
-  subject: string;
+  /** Names the person at this issuer, for ever; undefined where nothing but the email address does. */
+  subject: string | undefined;
   /** In lower case. */
   email: string | undefined;
   /** undefined where the provider does not say. */
@@ -36,21 +36,21 @@ export function claimsOf(
 }
 
 /** The groups of a claim: a list, or one name. Spaces become dashes, and what we cannot have is left out. */
-function groupsOf(claim: unknown): string[] {
+export function groupsOf(claim: unknown): string[] {
   const names = [claim].flat().flatMap((one) => (typeof one === 'string' ? one : []));
   const groups = names.map((name) => name.trim().toLowerCase().replace(/\s+/g, '-')).filter(isGroup);
   return [...new Set(groups)].slice(0, 100);
 }
 
 /**
- * Decides whom a login with a provider is for. A person is known by what the provider calls them, and at their first login by
- * their email address, if the provider has verified it: anybody can type the address of somebody else.
+ * Decides whom a login is for that a provider or a proxy has told us. A person is known by what the provider calls them, and at
+ * their first login by their email address, if it has verified that: anybody can type the address of somebody else.
  * @param fresh the id of an account that may have to be made, and the time
  * @returns the account as it is after the login: an existing one, changed, or a new one
  * @throws Refusal `email-missing`, `email-unverified`, `login-not-allowed`, `not-invited`, `account-disabled`
  */
 export function logInWith(
-  provider: Provider,
+  provider: LoginRules,
   claims: Claims,
   accounts: readonly Account[],
   fresh: { id: string; now: Date },
@@ -65,7 +65,8 @@ export function logInWith(
     const sentence = `The account ${account.email} is disabled. Ask an admin of this server.`;
     throw new Refusal('conflict', 'account-disabled', sentence);
   }
-  const logins = known === undefined ? [...(account.logins ?? []), { issuer, subject }] : account.logins;
+  const isNew = known === undefined && subject !== undefined;
+  const logins = isNew ? [...(account.logins ?? []), { issuer, subject }] : account.logins;
   const name = account.name === '' ? nameOf(claims) : account.name;
   const changed = {
     ...account,
@@ -82,7 +83,7 @@ export function logInWith(
 }
 
 /** Returns the email address. @param known true for somebody who has logged in this way before */
-function demandAllowed(provider: Provider, { email, emailVerified, groups }: Claims, known: boolean): string {
+function demandAllowed(provider: LoginRules, { email, emailVerified, groups }: Claims, known: boolean): string {
   const { name, domains, trustsEmail } = provider;
   if (email === undefined) {
     const sentence = `Your ${name} account has no email address. Ask an admin of ${name} to add one.`;
@@ -101,9 +102,9 @@ function demandAllowed(provider: Provider, { email, emailVerified, groups }: Cla
   throw new Refusal('forbidden', 'login-not-allowed', sentence);
 }
 
-function newOne({ name, creates }: Provider, email: string, { id, now }: { id: string; now: Date }): Account {
+function newOne({ creates }: LoginRules, email: string, { id, now }: { id: string; now: Date }): Account {
   if (creates) return newAccount(id, email, now);
-  const sentence = `There is no account for ${email} on this server, and ${name} does not create one. Ask an admin to invite you.`;
+  const sentence = `There is no account for ${email} on this server. Ask an admin to invite you.`;
   throw new Refusal('forbidden', 'not-invited', sentence);
 }
 

@@ -1,12 +1,25 @@
 import { parseUrl } from '../../lib/parse-url.js';
 import { isLoopback } from './origins.js';
 
+/** Whom somebody else's word may log in: a provider's, or that of a proxy in front. */
+export interface LoginRules {
+  /** What people call what logs them in. */
+  name: string;
+  /** Who may log in: people with an email address in one of these domains, and in one of these groups; empty = everyone. */
+  domains: readonly string[];
+  groups: readonly string[];
+  /** The group whose members are admins; undefined = admins choose the admins. */
+  adminGroup: string | undefined;
+  /** True where a first login creates an account; otherwise a person must be invited. */
+  creates: boolean;
+  /** True where addresses count that are not called verified. */
+  trustsEmail: boolean;
+}
+
 /** Where people log in with the account of their company: a provider of OpenID Connect. */
-export interface Provider {
+export interface Provider extends LoginRules {
   /** In URLs and in the names of its settings, in lower case. */
   id: string;
-  /** What people call it. */
-  name: string;
   issuer: string;
   clientId: string;
   /** undefined for a public client. */
@@ -15,15 +28,6 @@ export interface Provider {
   scopes: string;
   /** The claim with a person's groups; undefined = admins choose the groups. */
   groupsClaim: string | undefined;
-  /** Who may log in: people with an email address in one of these domains, and in one of these groups; empty = everyone. */
-  domains: readonly string[];
-  groups: readonly string[];
-  /** The group whose members are admins; undefined = admins choose the admins. */
-  adminGroup: string | undefined;
-  /** True where a first login creates an account; otherwise a person must be invited. */
-  creates: boolean;
-  /** True where addresses count that the provider does not call verified. */
-  trustsEmail: boolean;
 }
 
 const ID = /^[a-z][a-z0-9]{0,19}$/;
@@ -72,15 +76,11 @@ function readProvider(
     mistakes.push(`${setting('ISSUER')} must be an https URL, such as https://login.example.com.`);
   const clientId = read('CLIENT_ID');
   if (clientId === undefined) mistakes.push(`${setting('CLIENT_ID')} must be set.`);
-  const accounts = read('ACCOUNTS') ?? 'create';
-  if (accounts !== 'create' && accounts !== 'invited')
-    mistakes.push(`${setting('ACCOUNTS')} must be create or invited (found ${accounts}).`);
+  const rules = readLoginRules(read, 'OIDC_*_');
+  mistakes.push(...rules.mistakes);
   const emails = read('EMAILS') ?? 'verified';
   if (emails !== 'verified' && emails !== 'trusted')
     mistakes.push(`${setting('EMAILS')} must be verified or trusted (found ${emails}).`);
-  const groups = words(read('GROUPS'));
-  const adminGroup = read('ADMIN_GROUP')?.toLowerCase();
-  const needsGroups = groups.length > 0 || adminGroup !== undefined;
   if (issuer === undefined || clientId === undefined || mistakes.length > 0) return { provider: undefined, mistakes };
   return {
     mistakes,
@@ -92,13 +92,35 @@ function readProvider(
       clientId,
       clientSecret: read('CLIENT_SECRET'),
       scopes: read('SCOPES') ?? 'openid profile email',
-      groupsClaim: read('GROUPS_CLAIM') ?? (needsGroups ? 'groups' : undefined),
+      groupsClaim: read('GROUPS_CLAIM') ?? (rules.needsGroups ? 'groups' : undefined),
+      ...rules.rules,
+      trustsEmail: emails === 'trusted',
+    },
+  };
+}
+
+/**
+ * Reads whom a login may be for.
+ * @param read the value of a setting, by its name without the prefix
+ * @param prefix of the settings, for what is wrong with them
+ */
+export function readLoginRules(
+  read: (name: string) => string | undefined,
+  prefix: string,
+): { rules: Omit<LoginRules, 'name' | 'trustsEmail'>; needsGroups: boolean; mistakes: string[] } {
+  const accounts = read('ACCOUNTS') ?? 'create';
+  const groups = words(read('GROUPS'));
+  const adminGroup = read('ADMIN_GROUP')?.toLowerCase();
+  const right = accounts === 'create' || accounts === 'invited';
+  return {
+    rules: {
       domains: words(read('DOMAINS')).map((domain) => domain.replace(/^@/, '')),
       groups,
       adminGroup,
       creates: accounts === 'create',
-      trustsEmail: emails === 'trusted',
     },
+    needsGroups: groups.length > 0 || adminGroup !== undefined,
+    mistakes: right ? [] : [`STREAMLIT_HOST_${prefix}ACCOUNTS must be create or invited (found ${accounts}).`],
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
-import { signedIn, type SignedIn } from '../auth.js';
+import { signedIn } from '../auth.js';
+import type { SignedIn } from '../session.js';
 import { accessRoutes } from './access.js';
 import { alertRoutes } from './alerts.js';
 import { appRoutes } from './apps.js';

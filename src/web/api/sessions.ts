@@ -8,7 +8,10 @@ const sessionSchema = z
     id: z.string().describe('Names the session; it logs nobody in.'),
     browser: z.string().nullable(),
     from: z.string().nullable().describe('The IP address of the login.'),
-    provider: z.string().nullable().describe('The provider of OpenID Connect that it was begun with.'),
+    provider: z
+      .string()
+      .nullable()
+      .describe('The provider of OpenID Connect that it was begun with, or "trusted-proxy".'),
     created_at: z.string(),
     last_used_at: z.string().describe('To the hour.'),
     current: z.boolean().describe('Whether it is the one that asks.'),

@@ -117,6 +117,8 @@ export const sentences: Readonly<Record<string, string>> = {
     '令牌无效。在服务器上运行“streamlit-host token”可输出令牌。',
   'The upload exceeds the {size} limit. Leave out files the app does not need.':
     '上传内容超过 {size} 的上限。请去掉应用不需要的文件。',
+  'The proxy in front of this server sent no valid {title} header. Ask an admin of this server.':
+    '此服务器前面的代理没有发送有效的 {title} 标头。请联系此服务器的管理员。',
   'The account {email} is disabled. Enable it first.': '账号 {email} 已停用。请先启用。',
   'There is no account "{id}".': '没有账号“{id}”。',
   '"{name}" is not a valid name for a config var. Use up to {most} letters, digits and "_", not starting with a digit.':
@@ -610,8 +612,8 @@ export const sentences: Readonly<Record<string, string>> = {
     '{name} 尚未验证你的邮箱地址 {email}。请在那里验证后重新登录。',
   'Your {name} account, {email}, is not allowed on this server. Ask an admin of this server.':
     '你的 {name} 账号 {email} 不允许登录此服务器。请联系此服务器的管理员。',
-  'There is no account for {email} on this server, and {name} does not create one. Ask an admin to invite you.':
-    '此服务器上没有 {email} 的账号，且 {name} 不会自动创建账号。请联系管理员邀请你。',
+  'There is no account for {email} on this server. Ask an admin to invite you.':
+    '此服务器上没有 {email} 的账号。请联系管理员邀请你。',
   'This token has the scope {scope}, and this needs {needed}. Create a token with that scope.':
     '此令牌的权限范围是 {scope}，而此操作需要 {needed}。请创建具有该权限范围的令牌。',
   'This token is only for {id}. Create one that is for more.': '此令牌仅用于 {id}。请创建适用范围更大的令牌。',

@@ -17,7 +17,7 @@ function request(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 }
 
 function response(headers: IncomingHttpHeaders, cookie?: string): IncomingHttpHeaders {
-  cleanResponse(headers, '/apps/demo', cookie);
+  cleanResponse(headers, '/apps/demo', cookie === undefined ? [] : [cookie]);
   return headers;
 }
 
