@@ -2,6 +2,14 @@
 
 /** @param {ParentNode} root */
 export function passkeys(root) {
+  // By itself, Enter presses the first button of a form, which is another one's here.
+  for (const field of root.querySelectorAll('input[data-enter]')) {
+    field.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.isComposing) return;
+      event.preventDefault();
+      field.form.requestSubmit(field.form.querySelector(`button[value="${field.dataset.enter}"]`));
+    });
+  }
   for (const form of root.querySelectorAll('form[data-passkey]')) {
     const button = form.querySelector('button');
     const error = form.querySelector('[data-passkey-error]');

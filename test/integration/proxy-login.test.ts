@@ -65,7 +65,7 @@ describe('behind a trusted proxy', () => {
     await expect(connect({ ...by('ada'), 'X-Streamlit-Host-Secret': 'another-secret', cookie })).rejects.toThrow('401');
   });
 
-  test('an open WebSocket closes once the proxy names somebody else in the same browser', async () => {
+  test('an open WebSocket closes once the proxy names another person in the same browser', async () => {
     const cookie = cookieOf(await open('/apps/shop/', by('ada')));
     const client = await connect({ ...by('ada'), cookie });
     await client.run();
@@ -137,7 +137,7 @@ describe('behind a trusted proxy', () => {
   });
 });
 
-test('from anybody else, the headers are dropped', async () => {
+test('from any other address, the headers are dropped', async () => {
   const env = { ...SETTINGS, STREAMLIT_HOST_TRUSTED_PROXIES: '192.0.2.1' };
   const other = await startHost({ env });
   for (const path of ['/', '/console/', '/console/login', '/apps/shop/']) {

@@ -64,7 +64,7 @@ const as = (name: string, more: Record<string, string> = {}): Record<string, str
 const cookieOf = (answer: Answer): string => answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
 const idOf = (cookie: string): string => cookie.split('=')[1] ?? '';
 
-describe('a page that somebody opens through the proxy', () => {
+describe('a page that a visitor opens through the proxy', () => {
   test('makes an account and a session, which hold for what follows', async () => {
     const first = await through({ ...PAGE, ...as('ada', { 'x-name': 'Ada', 'x-groups': 'sales,ops' }) });
     expect(first.json).toMatchObject({ name: 'ada@example.com' });
@@ -97,7 +97,7 @@ describe('a page that somebody opens through the proxy', () => {
     expect((await through({}, cookie)).json.name).toBe('admin');
   });
 
-  test('shows why somebody is refused, and shows it all the same', async () => {
+  test('opens all the same where the login is refused, and says why', async () => {
     const { account } = await web.people.add({ email: 'eve@example.com' }, adminToken('token'));
     await web.people.change(account.id, { disabled: true });
     login = { ...LOGIN, creates: false };
@@ -125,7 +125,7 @@ describe('a session that the proxy began', () => {
     expect((await through(as('ada', sales), cookie)).json.name).toBe('ada@example.com');
   });
 
-  test('counts in no request of somebody else than the proxy', async () => {
+  test('counts in no request that does not come from the proxy', async () => {
     trusted = ['192.0.2.1'];
     const answer = await through({ ...PAGE, ...as('ada', sales) }, cookie);
     expect([answer.json.name, answer.headers['set-cookie']]).toEqual([undefined, undefined]);
@@ -136,7 +136,7 @@ describe('a session that the proxy began', () => {
     });
   });
 
-  test('ends where the header names somebody else, who gets another one', async () => {
+  test('ends where the header names another person, who gets a new one', async () => {
     const script = await through(as('eve'), cookie);
     expect(script.json.name).toBeUndefined();
     expect(web.sessions.isOpen(idOf(cookie))).toBe(false);
