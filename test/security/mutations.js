@@ -507,6 +507,13 @@ export const MUTATIONS = [
     "'\\n'",
   ],
 
+  [
+    'unit/domain/in-place/config-json',
+    'domain/in-place/config-json.ts',
+    "if (error instanceof RangeError) return { mistakes: ['The file is nested too deeply.'] };",
+    '',
+  ],
+
   // 13: people and tokens
   [
     'unit/web/matrix unit/web/people',

@@ -67,6 +67,16 @@ const configSchema = z.looseObject(
 
 /** Reads the text of a config.json. */
 export function readConfigJson(source: string, folders: Folders): Reading {
+  try {
+    return read(source, folders);
+  } catch (error) {
+    // Its parser calls itself for each level.
+    if (error instanceof RangeError) return { mistakes: ['The file is nested too deeply.'] };
+    throw error;
+  }
+}
+
+function read(source: string, folders: Folders): Reading {
   const errors: ParseError[] = [];
   const plain = source.replace(/^\uFEFF/, '');
   const tree = jsonc.parseTree(plain, errors, { disallowComments: true, allowEmptyContent: false });

@@ -111,6 +111,11 @@ it('a config.json has all its errors reported at once, each with its key', () =>
   expect(mistakes('[]')).toEqual(['The file must contain an object: { "apps": { … } }.']);
 });
 
+it('a file that is nested too deeply is a mistake, whether it is complete or not', () => {
+  for (const text of ['['.repeat(100_000), '{"apps":'.repeat(20_000), `${'['.repeat(50_000)}${']'.repeat(50_000)}`])
+    expect(mistakes(text)).toEqual(['The file is nested too deeply.']);
+});
+
 it('a config.json with two apps for one url, port, id or key is refused with both names', () => {
   expect(mistakes({ apps: { one: { url: '/x', port: 8501 }, two: { url: 'x/', port: 8501 }, ONE: {} } })).toEqual([
     'apps.one and apps.ONE both become the app "one". Change one of the keys.',
