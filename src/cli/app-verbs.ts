@@ -15,7 +15,7 @@ const SECRETS_ACTIONS = ['set', 'unset', 'show'];
 export function addAppVerbs(program: Command, cli: (command: Command) => Context): void {
   program
     .command('logs')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .option('-f, --follow', 'keep printing new lines')
     .option('-n, --lines <n>', 'number of lines to show', wholeNumber(10_000), 200)
     .option('--build', 'show the build log of the latest deploy')
@@ -30,7 +30,7 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
     );
   program
     .command('open')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .description("print an app's URL and open it in a browser")
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./open.js')).open(cli(command), app),
@@ -49,7 +49,7 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
     );
   program
     .command('create')
-    .argument('<name>')
+    .argument('<name>', "the app's name")
     .option('--id <app>', 'the id used in its URL (default: derived from the name)')
     .option('--description <text>', 'what the app is for')
     .option('--main <file>', MAIN)
@@ -66,7 +66,7 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
   ] as const) {
     program
       .command(name, { hidden })
-      .argument('<app>')
+      .argument('<app>', 'the app id')
       .option('--confirm <app>', 'the app id again, to confirm')
       .description('permanently delete an app with its releases, files and logs')
       .action(async (app: string, options: { confirm?: string }, command: Command) =>
@@ -75,7 +75,7 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
   }
   program
     .command('deploys')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .option('-n, --lines <n>', 'number of deploys to show', wholeNumber(100), 20)
     .description('list the deploys of an app')
     .action(async (app: string, options: { lines: number }, command: Command) =>
@@ -91,7 +91,7 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
     );
   program
     .command('redeploy')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .option('--fresh', 'install all packages again, at the newest versions that the app allows')
     .option('--no-wait', WAIT)
     .description('deploy the latest commit again, and follow the deploy')
@@ -184,7 +184,7 @@ export function addAppVerbs(program: Command, cli: (command: Command) => Context
     );
   program
     .command('remote')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .option('--new', 'allow an app that does not exist yet; the first push creates it')
     .description('add the git remote "host" to the current repository')
     .action(async (app: string, options: { new?: boolean }, command: Command) =>

@@ -27,7 +27,7 @@ const USER_ACTIONS = [
 export function addPeopleVerbs(program: Command, cli: (command: Command) => Context): void {
   program
     .command('login')
-    .argument('<url>')
+    .argument('<url>', "the server's URL")
     .option('--token-stdin', 'read the token from standard input')
     .option('--git', "also store the token in git's credential helper")
     .description('log in to a server and store its token')
@@ -61,9 +61,9 @@ export function addPeopleVerbs(program: Command, cli: (command: Command) => Cont
     .command('share')
     .argument('<app>', 'the app id')
     .addArgument(new Argument('[action]', 'the action (default: list the share links)').choices(SHARE_ACTIONS))
-    .argument('[args...]', 'create: whom the link is for; revoke: its id; frames: origins, or "-" for none')
-    .option('--days <n>', 'create: how many days it works', wholeNumber(366), 30)
-    .option('--embed', 'create: pages of the origins that the app names may frame it')
+    .argument('[args...]', 'create: whom the link is for; revoke: its id; frames: the origins that may embed the app, or "-" for none')
+    .option('--days <n>', 'create: how many days the link works', wholeNumber(366), 30)
+    .option('--embed', 'create: the link also works in a frame, on the origins that "frames" lists')
     .description('list, create or revoke links that open an app without an account')
     .action(async (app: string, action: string | undefined, words: string[], options: ShareOptions, command: Command) =>
       (await import('./share.js')).share(cli(command), app, action, words, options),
@@ -74,7 +74,7 @@ export function addPeopleVerbs(program: Command, cli: (command: Command) => Cont
     .argument('[name]', 'create: what the token is for; revoke: its id')
     .option('--scope <scope>', 'create: read, deploy or manage (default: deploy)')
     .option('--app <app...>', 'create: the apps the token is for (default: all you have a role in)')
-    .option('--days <n>', 'create: how many days it works', wholeNumber(366), 90)
+    .option('--days <n>', 'create: how many days the token works', wholeNumber(366), 90)
     .option('--deploy <app>', 'deploy tokens of this app, for CI, instead of your own tokens')
     .description('list, create or revoke tokens for scripts and git')
     .action(async (action: string | undefined, name: string | undefined, options: TokensOptions, command: Command) =>
@@ -89,7 +89,7 @@ export function addPeopleVerbs(program: Command, cli: (command: Command) => Cont
       'groups: the new groups, or "-" for none; second-factor: required, optional or reset (default: show them)',
     )
     .option('--name <name>', "add: the person's name")
-    .option('--admin', 'add: allow everything')
+    .option('--admin', 'add: make the account an admin')
     .option('--group <group...>', 'add: the groups of the account')
     .option('--password-stdin', 'add: read a password from standard input instead of printing an invitation link')
     .description(

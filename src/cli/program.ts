@@ -8,6 +8,18 @@ import type { Verb } from './completion.js';
 /** Creates what a verb gets, once its options are parsed. */
 export type MakeContext = (options: GlobalOptions) => Context;
 
+/** Under which heading the help lists which verbs. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  'Deploy:': [
+    ...['deploy', 'remote', 'create', 'deploys', 'redeploy', 'cancel', 'rollback'],
+    ...['diff', 'packages', 'preview', 'branch', 'layout', 'adopt'],
+  ],
+  'Run:': ['status', 'open', 'logs', 'start', 'stop', 'restart', 'sleep', 'config', 'secrets', 'delete'],
+  'Watch:': ['top', 'metrics', 'errors', 'alerts', 'drains', 'audit'],
+  'People:': ['login', 'login-link', 'token', 'tokens', 'access', 'share', 'user'],
+  'Server:': ['reload', 'doctor', 'backup', 'restore', 'import', 'refresh', 'completion'],
+};
+
 /**
  * Defines all verbs and their options. A verb's code is loaded only when it runs, so that a command that only prints
  * something returns at once.
@@ -39,6 +51,8 @@ export function createProgram(make: MakeContext, version: string): Command {
     .action(async (shell: string, _options: unknown, command: Command) =>
       (await import('./completion.js')).completion(cli(command), shell, verbsOf(program)),
     );
+  for (const [heading, names] of Object.entries(GROUPS))
+    for (const command of program.commands) if (names.includes(command.name())) command.helpGroup(heading);
   program
     .command('__apps', { hidden: true })
     .action(async (_options: unknown, command: Command) => (await import('./completion.js')).listApps(cli(command)));

@@ -15,7 +15,7 @@ const RANGES = ['hour', 'day', 'week', 'month', 'year'];
 export function addServerVerbs(program: Command, cli: (command: Command) => Context): void {
   program
     .command('start')
-    .argument('[app]', 'the app; omit it for the local server')
+    .argument('[app]', 'the app id; omit it for the local server')
     .option('-d, --detach', 'run the server in the background and return once it is ready')
     .addOption(new Option('--successor').hideHelp())
     .addOption(new Option('--detached').hideHelp())
@@ -39,7 +39,7 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
     );
   program
     .command('stop')
-    .argument('[app]', 'the app; omit it for the local server')
+    .argument('[app]', 'the app id; omit it for the local server')
     .option('--keep-apps', 'stop the server only; apps keep running, and the next start adopts them')
     .description('stop the local server and all its apps, or one app')
     .action(async (app: string | undefined, options: { keepApps?: boolean }, command: Command) => {
@@ -49,21 +49,21 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
     });
   program
     .command('sleep')
-    .argument('<app>')
-    .description('end the processes of an app until its next visit')
+    .argument('<app>', 'the app id')
+    .description('put an app to sleep until its next visit')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./app.js')).changeApp(cli(command), 'sleep', app),
     );
   program
     .command('restart')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .description('restart an app without downtime')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./app.js')).changeApp(cli(command), 'restart', app),
     );
   program
     .command('status')
-    .argument('[app]', 'show only this app')
+    .argument('[app]', 'the app id (default: all apps)')
     .option('-w, --watch', 'keep running and show every change')
     .description('list all apps and their states, or show one app')
     .action(async (id: string | undefined, options: { watch?: boolean }, command: Command) =>
@@ -71,11 +71,11 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
     );
   program
     .command('top')
-    .description('show what each app uses, the most demanding first; updated until interrupted on a terminal')
+    .description('show what each app uses, the most demanding first; keeps updating on a terminal')
     .action(async (_options: unknown, command: Command) => (await import('./top.js')).top(cli(command)));
   program
     .command('metrics')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .addOption(new Option('--range <range>', 'how far back').choices(RANGES).default('day'))
     .description('show visitors, requests, memory and CPU of an app, by release')
     .action(async (app: string, options: { range: string }, command: Command) =>
@@ -83,7 +83,7 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
     );
   program
     .command('errors')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .description('list the exceptions that an app printed, by type and place, with the newest traceback')
     .action(async (app: string, _options: unknown, command: Command) =>
       (await import('./errors.js')).errors(cli(command), app),
@@ -96,9 +96,9 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
       'add: the kind (email, webhook, slack, teams, discord, feishu, dingtalk or ntfy), and the address (default: prompted, or read from standard input, with a secret on the second line); remove, test: the id',
     )
     .option('--app <app>', 'the app (default: the machine and all apps)')
-    .option('--name <name>', 'add: what you call it')
+    .option('--name <name>', 'add: a name for the destination')
     .option('--only <rule...>', 'add: only these alerts, such as down or deploy-failed')
-    .description('show what is wrong, and add, remove or test a destination for alerts')
+    .description('show what is wrong, or add, remove or test a destination for alerts')
     .action(async (action: string | undefined, words: string[], options: AlertsOptions, command: Command) =>
       (await import('./alerts.js')).alerts(cli(command), action, words, options),
     );
@@ -110,7 +110,7 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
       'add: https:// or syslog+tls:// (default: prompted, or read from standard input, with a token on the second line); remove: the id',
     )
     .option('--app <app>', 'the app (default: all apps)')
-    .description('list, add or remove where the output of apps is sent')
+    .description('list, add or remove the places that the output of apps is sent to')
     .action(
       async (action: string | undefined, given: string | undefined, options: { app?: string }, command: Command) =>
         (await import('./drains.js')).drains(cli(command), action, given, options),
@@ -149,7 +149,7 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
     );
   program
     .command('adopt')
-    .argument('<app>')
+    .argument('<app>', 'the app id')
     .option('--no-wait', WAIT)
     .description('give an in-place app its own repository')
     .action(async (app: string, options: { wait: boolean }, command: Command) =>
