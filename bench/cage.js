@@ -65,13 +65,15 @@ async function measureBuilds(cages) {
         tmp: join(folder, 'drafts'),
         cache: folder,
         tools: { uv, python: 'python3' },
-        compiler: join(ROOT, 'python/compile.py'),
+        locks: join(folder, `locks-${round}`),
         cage: async () => cage && buildCage(cage, []),
         gather: gatherRequirements,
         env,
       });
       const { ms } = await environments.ensure({ dependencies, sourceDir, localKey: 'bench', onLine: () => undefined });
       times.get(name).push(ms / 1_000);
+      // What follows an install is not measured, and must not slow the next one.
+      await environments.close();
     }
   }
   console.log(`\nbuild of an environment with Streamlit, cold, and the median of ${WARM} warm ones`);

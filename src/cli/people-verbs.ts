@@ -61,7 +61,10 @@ export function addPeopleVerbs(program: Command, cli: (command: Command) => Cont
     .command('share')
     .argument('<app>', 'the app id')
     .addArgument(new Argument('[action]', 'the action (default: list the share links)').choices(SHARE_ACTIONS))
-    .argument('[args...]', 'create: whom the link is for; revoke: its id; frames: the origins that may embed the app, or "-" for none')
+    .argument(
+      '[args...]',
+      'create: whom the link is for; revoke: its id; frames: the origins that may embed the app, or "-" for none',
+    )
     .option('--days <n>', 'create: how many days the link works', wholeNumber(366), 30)
     .option('--embed', 'create: the link also works in a frame, on the origins that "frames" lists')
     .description('list, create or revoke links that open an app without an account')

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { folderOf } from '../domain/project/layout.js';
 import type { Dependencies } from '../domain/python/dependencies.js';
-import type { EnvironmentRequest, Environments } from '../environments/environments.js';
+import type { Environments } from '../environments/environments.js';
+import type { EnvironmentRequest } from '../environments/request.js';
 import { formatSeconds } from '../lib/units.js';
 import type { DeployLog } from './log.js';
 

@@ -1,77 +1,31 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigVars } from '../domain/config/vars.js';
 import { buildVars } from '../domain/python/build-vars.js';
-import type { Dependencies, Outside } from '../domain/python/dependencies.js';
-import type { Wishes } from '../domain/python/for-installer.js';
-import { indexLines, lockedRequirements, lockLines } from '../domain/python/lock.js';
-import { choosePython, type PythonWish } from '../domain/python/python-version.js';
+import { choosePython } from '../domain/python/python-version.js';
 import { satisfies } from '../domain/python/specifier.js';
-import { Turns } from '../lib/turns.js';
-import { leaveUncompiled } from './compiler.js';
-import { cancelled, installFailure } from './failures.js';
-import type { Variables } from './indexes.js';
-import { Installer, type Tools } from './installer.js';
-import { installedPackages, Locks } from './locks.js';
-import type { PythonFacts } from './pythons.js';
-import { copySource, discard, FACTS, isComplete, placeOf, replace } from './places.js';
-import { CommandFailed } from './run.js';
-import { Workshop, type BuildCage } from './workshop.js';
-import type { gatherRequirements, Requirements } from './requirements.js';
 import { Shared } from '../lib/shared.js';
-
-/** Raised whenever environments are made in another way, so that none of the old way is reused. */
-const FORMAT = 1;
-
-const DRAFT = 'environment-';
+import { Turns } from '../lib/turns.js';
+import { Builder, FORMAT, lockOf, type BuilderOptions, type Plan } from './builder.js';
+import { cancelled, installFailure } from './failures.js';
+import { Installer } from './installer.js';
+import { Locks } from './locks.js';
+import { discard, isComplete } from './places.js';
+import { usualPython, type PythonFacts } from './pythons.js';
+import type { EnvironmentRequest } from './request.js';
+import type { gatherRequirements, Requirements } from './requirements.js';
 
 /** The number of lines of an install that a later listener gets. */
 const HISTORY = 1_000;
 
-export interface EnvironmentsOptions {
-  /** Where environments are. */
-  root: string;
+export interface EnvironmentsOptions extends BuilderOptions {
   /** Where it is kept which packages they have. */
   locks: string;
-  /** What installers may keep between builds; best on the same file system. */
-  cache: string;
-  /** For work in progress; on the same file system as the root, and best within the cache. */
-  tmp: string;
-  tools: Tools;
-  /** What builds are put into, asked for each of them; nothing where there is none. */
-  cage?: (() => Promise<BuildCage | undefined>) | undefined;
+  /** The Python that they are made from unless an app asks for another; that of the tools unless told. */
+  python?: () => Promise<PythonFacts>;
   /** Reads requirements, which anybody may have pushed. */
   gather: (...what: Parameters<typeof gatherRequirements>) => Promise<Requirements>;
-  /** PATH, HOME and what the surroundings say of indexes, proxies and certificates: all that installs get to see. */
-  env: Variables;
-  /** How long an install may take, and how long it may print nothing, in ms; 30 min and 10 min unless told. */
-  limits?: { totalMs: number; idleMs: number };
-}
-
-/** What a release needs of an environment. */
-export interface EnvironmentRequest {
-  /** The file that names the dependencies, with its lines; a requirements file unless told. */
-  dependencies: Pick<Dependencies, 'file' | 'text'> & { format?: Dependencies['format'] };
-  /** Which Python the app asks for, where it does. */
-  python?: PythonWish | undefined;
-  /** The project's files. */
-  sourceDir: string;
-  /** What tells this state of the project from others (its commit), where requirements install the project itself. */
-  localKey: string;
-  /** When its packages were asked for again: an environment that was made for the same list before does not do. */
-  fresh?: string | undefined;
-  /** The app's config vars; its build gets those that its files name, and those of indexes. */
-  vars?: ConfigVars | undefined;
-  /** Whether it may name files of the machine that are not in the project; refused unless told. */
-  outside?: Outside | undefined;
-  signal?: AbortSignal | undefined;
-  /** Called with what the install prints. While it takes its time, the install waits. */
-  onLine: (line: string) => void | Promise<void>;
-  /** Called with which Python is used and why, before anything is installed; `onLine` unless given. */
-  onNote?: ((line: string) => void | Promise<void>) | undefined;
-  /** Called with the process groups of the install. */
-  onSpawn?: ((pid: number) => void) | undefined;
 }
 
 /** A virtual environment that is complete and never changes. */
@@ -93,16 +47,6 @@ interface Audience {
   onSpawn: (pid: number) => void;
 }
 
-/** What is to be made. */
-interface Plan {
-  hash: string;
-  lock: string;
-  request: EnvironmentRequest;
-  requirements: Requirements;
-  vars: ConfigVars;
-  python: PythonFacts;
-}
-
 interface Job {
   work: Shared<void>;
   /** The project's files, where they are installed too: they go when the deploy that they belong to gives up. */
@@ -114,30 +58,22 @@ interface Job {
 
 /** The environments of all apps: one for each distinct (Python, dependencies), shared by all releases that want it. */
 export class Environments {
+  /** The Python that environments are made from unless an app asks for another. @throws Refusal `python-unusable` */
+  readonly python: () => Promise<PythonFacts>;
   readonly #options: EnvironmentsOptions;
   readonly #installer: Installer;
   readonly #locks: Locks;
+  readonly #builder: Builder;
   readonly #jobs = new Map<string, Job>();
   /** By hash, so that none is removed between the moment it is found for a deploy and the note that it was wanted. */
   readonly #turns = new Turns();
-  #python: Promise<PythonFacts> | undefined;
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
+    this.python = options.python ?? usualPython(options.tools.python, options.env);
     this.#installer = new Installer(options.tools, options.cache, options.env);
     this.#locks = new Locks(options.locks);
-  }
-
-  /** The Python that the environments are made from. @throws Refusal `python-unusable` */
-  async python(): Promise<PythonFacts> {
-    this.#python ??= this.#installer.python();
-    try {
-      return await this.#python;
-    } catch (error) {
-      // It may have been installed by the next time.
-      this.#python = undefined;
-      throw error;
-    }
+    this.#builder = new Builder(options, this.#installer, this.#locks);
   }
 
   /**
@@ -176,6 +112,16 @@ export class Environments {
     }
   }
 
+  /** Resolves when nothing is left to do after an install: the hashes of its packages are recorded by then. */
+  async idle(): Promise<void> {
+    await this.#builder.idle();
+  }
+
+  /** Interrupts what is done after an install. */
+  async close(): Promise<void> {
+    await this.#builder.close();
+  }
+
   /** Removes one that was not wanted for so long (ms). @returns false where it stays, or is gone already */
   async discard(hash: string, unusedMs: number): Promise<boolean> {
     return this.#turns.take(hash, () => discard(join(this.#options.root, hash), this.#options.tmp, unusedMs));
@@ -211,7 +157,7 @@ export class Environments {
   ): Promise<Requirements> {
     const { file, text, format } = dependencies;
     if (format !== 'uv') return this.#options.gather(file, text, sourceDir, outside);
-    const workshop = await this.#open(python, outside);
+    const workshop = await this.#builder.open(python, outside);
     try {
       const lines = await this.#installer.exportLock(workshop, sourceDir, python, signal);
       const requirements = await this.#options.gather(file, text + lines, sourceDir, outside);
@@ -222,18 +168,6 @@ export class Environments {
     } finally {
       await workshop.close();
     }
-  }
-
-  /** A place for a build. What the operator's own folders install has the server's rights, as the apps there have. */
-  async #open({ executable }: PythonFacts, outside: Outside = 'refused'): Promise<Workshop> {
-    const { tmp, cage, env } = this.#options;
-    return Workshop.open({
-      root: tmp,
-      prefix: DRAFT,
-      cage: outside === 'refused' ? await cage?.() : undefined,
-      python: executable,
-      env,
-    });
   }
 
   /** The name of an environment, and of its lock: that of another patch of Python, or another machine, has the same packages. */
@@ -300,12 +234,6 @@ export class Environments {
   }
 
   async #make(plan: Plan, job: Job, signal: AbortSignal): Promise<void> {
-    const { root } = this.#options;
-    const path = join(root, plan.hash);
-    // The one who made it may have finished between our look and now.
-    if (await isComplete(path)) return;
-    const { file } = plan.request.dependencies;
-    const { requirements } = plan;
     const tell = async (line: string): Promise<void> => {
       job.history.push(line);
       if (job.history.length > HISTORY) job.history.shift();
@@ -315,114 +243,8 @@ export class Environments {
       job.pid = pid;
       for (const one of job.audience) one.onSpawn(pid);
     };
-    try {
-      await mkdir(root, { recursive: true });
-      // What has hashes is exact by itself.
-      const locked = isHashed(requirements) ? undefined : await this.#locks.take(plan.lock);
-      if (locked !== undefined) {
-        await tell('Installing the versions of the first install');
-        try {
-          return await this.#build(plan, locked, { tell, onSpawn, signal });
-        } catch (error) {
-          if (!(error instanceof CommandFailed) || error.reason !== 'exit' || error.diskFull) throw error;
-          await tell(`Warning: these versions can no longer be installed. Installing the newest that ${file} allows.`);
-        }
-      }
-      await this.#build(plan, undefined, { tell, onSpawn, signal });
-    } catch (error) {
-      throw installFailure(error, file, requirements.wishes.manyIndexes);
-    }
+    await this.#builder.make(plan, { tell, onSpawn, signal });
   }
-
-  /** @param locked the exact packages to install; what the requirements allow unless told */
-  async #build(
-    { hash, lock, request, requirements, vars, python }: Plan,
-    locked: string | undefined,
-    { tell, onSpawn, signal }: { tell: Audience['onLine']; onSpawn: Audience['onSpawn']; signal: AbortSignal },
-  ): Promise<void> {
-    const { root, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
-    const path = join(root, hash);
-    const { sourceDir, outside } = request;
-    const { file } = request.dependencies;
-    const workshop = await this.#open(python, outside);
-    try {
-      const { folder } = workshop;
-      for (const note of notesOf(requirements.wishes, file)) await tell(note);
-      const source =
-        requirements.local && outside !== 'allowed' ? await copySource(sourceDir, join(folder, 'source')) : sourceDir;
-      const copies = locked === undefined ? requirements.copies : lockedCopies(requirements, locked);
-      const place = await placeOf(
-        { ...requirements, copies },
-        request.dependencies,
-        source,
-        join(folder, 'requirements'),
-      );
-      const made = await this.#installer.install({
-        workshop,
-        path,
-        ...place,
-        locked: locked !== undefined,
-        indexes: indexLines(requirements.copies.values()),
-        resolves: locked === undefined || requirements.local,
-        adding: requirements.lacksStreamlit ? `${file} does not list streamlit. Adding the latest version.` : undefined,
-        sources: requirements.sources,
-        hashed: isHashed(requirements),
-        wishes: requirements.wishes,
-        refresh: locked === undefined && request.fresh !== undefined,
-        vars,
-        python,
-        limits,
-        signal,
-        onLine: tell,
-        onSpawn,
-      });
-      // From here on nothing of the install can change what it made.
-      await workshop.end();
-      // What an install has put there in its place, such as a link to somewhere else, is not written to.
-      if (!(await lstat(made.folder)).isDirectory()) throw new Error(`${made.folder} is not a folder`);
-      await rm(join(made.folder, FACTS), { recursive: true, force: true });
-      await writeFile(
-        join(made.folder, FACTS),
-        `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
-        { flag: 'wx' },
-      );
-      await leaveUncompiled(made.folder, workshop.cage !== undefined);
-      if (locked === undefined) await this.#locks.keep(lock, await lockOf(made.folder, made.hashed));
-      // Another server of this folder may have been faster; processes that run from its environment keep what they have.
-      if (!(await isComplete(path))) await replace(path, made.folder, join(folder, 'old'));
-    } finally {
-      await workshop.close();
-    }
-  }
-}
-
-/** The exact packages of an environment, as a requirements file. @param hashed those of indexes, with hashes, where they are known */
-async function lockOf(environment: string, hashed?: string): Promise<string> {
-  const { pinned, direct } = lockLines(await installedPackages(environment));
-  return `${hashed ?? pinned.map((line) => `${line}\n`).join('')}${direct.map((line) => `${line}\n`).join('')}`;
-}
-
-/** What an installer reads in the place of the app's own list. */
-function lockedCopies({ copies }: Requirements, lock: string): ReadonlyMap<string, string> {
-  const [name = 'requirements.txt'] = copies.keys();
-  return new Map([[name, lockedRequirements(copies.values(), lock)]]);
-}
-
-function isHashed({ normal }: Requirements): boolean {
-  return /--require-hashes|--hash[= ]/.test(normal);
-}
-
-/** What the author of requirements should know of how they are installed. */
-function notesOf({ manyIndexes, pip }: Wishes, file: string): string[] {
-  return [
-    ...(manyIndexes
-      ? [
-          `Warning: ${file} names several indexes. As with pip, each package comes from the one with its newest version, so anyone who ` +
-            'can publish a package of the same name to one of them can replace it. Pin the versions of private packages.',
-        ]
-      : []),
-    ...(pip === undefined ? [] : [`${file} uses ${pip}, which uv does not support. Installing with pip.`]),
-  ];
 }
 
 /** Waits for the end of a job that this one cannot join. */

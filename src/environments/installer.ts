@@ -59,10 +59,26 @@ export interface Install {
   onSpawn: (pid: number) => void;
 }
 
+/** What an install has made. */
+export interface Installed {
+  /** The environment, within the workshop. */
+  folder: string;
+  /**
+   * Asks what hashes the packages of an index have, while the workshop is open: as lines of a requirements file, or
+   * undefined where one of them has no wheel on any. Not there where a lock was installed, or where there is no uv.
+   * @param environment where the environment is by then
+   * @param signal ends it
+   */
+  hashes: ((environment: string, signal: AbortSignal) => Promise<string | undefined>) | undefined;
+}
+
 type Tell = (line: string) => void | Promise<void>;
 
-/** Runs one step: with the cache that builds share, with copies of what is in it, or with one of its own. */
-type Run = (argv: string[], onLine: Tell, cache: 'shared' | 'copied' | 'own') => Promise<void>;
+/**
+ * Runs one step: with the cache that builds share, with copies of what is in it, or with one of its own.
+ * @param later ends a step that nobody waits for, and whose process nobody is told
+ */
+type Run = (argv: string[], onLine: Tell, cache: 'shared' | 'copied' | 'own', later?: AbortSignal) => Promise<void>;
 
 /** Settings of the surroundings that would lead an install somewhere else. */
 const ASTRAY = [
@@ -128,12 +144,8 @@ export class Installer {
     return findPythons(this.#tools.uv, this.#env, signal);
   }
 
-  /**
-   * What a Python is.
-   * @param executable the one that apps run on unless they ask for another, unless told
-   * @throws Refusal `python-unusable`
-   */
-  async python(executable = this.#tools.python): Promise<PythonFacts> {
+  /** What a Python is. @throws Refusal `python-unusable` */
+  async python(executable: string): Promise<PythonFacts> {
     return readPython(executable, this.#env);
   }
 
@@ -171,11 +183,8 @@ export class Installer {
     return readFile(file, 'utf8');
   }
 
-  /**
-   * @returns the environment, within the workshop; with the hashes of its packages from indexes, where they have all
-   * @throws CommandFailed
-   */
-  async install(install: Install): Promise<{ folder: string; hashed: string | undefined }> {
+  /** Makes an environment. @throws CommandFailed */
+  async install(install: Install): Promise<Installed> {
     const { workshop, requirements, sources, wishes, python, limits, signal, onSpawn } = install;
     const folder = join(workshop.folder, 'environment');
     const uv = this.#tools.uv === undefined || wishes.pip !== undefined ? undefined : await realpath(this.#tools.uv);
@@ -187,7 +196,7 @@ export class Installer {
     await workshop.give();
     const deadline = performance.now() + limits.totalMs;
     const asked = askedOf(wishes, install.folder, { ...settings.env, ...this.#env });
-    const run: Run = async (argv, onLine, cache) => {
+    const run: Run = async (argv, onLine, cache, later) => {
       const env = {
         ...COMMON,
         // pip looks in all indexes for the newest version.
@@ -205,7 +214,10 @@ export class Installer {
       const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
       const { idleMs } = limits;
       await workshop.run(
-        { argv, cwd: install.folder, env, timeoutMs, idleMs, signal, onSpawn, onLine },
+        {
+          ...{ argv, cwd: install.folder, env, timeoutMs, idleMs, signal: later ?? signal, onLine },
+          ...(later === undefined && { onSpawn }),
+        },
         {
           vars: install.vars,
           readOnly: [install.folder, ...(uv === undefined ? [] : [uv])],
@@ -257,29 +269,35 @@ export class Installer {
       await refuseLinks(folder, python.executable);
     }
     if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
-    if (uv === undefined || install.locked) return { folder, hashed: undefined };
-    if (!fromWheels) await workshop.clean();
-    return { folder, hashed: await this.#hashesOf(folder, uv, install, run, settings.options) };
+    if (uv === undefined || install.locked) return { folder, hashes: undefined };
+    return {
+      folder,
+      hashes: async (environment, later) => {
+        if (!fromWheels) await workshop.clean();
+        return this.#hashesOf(environment, uv, install, run, settings.options, later);
+      },
+    };
   }
 
   /** Asks what hashes the installed packages of indexes have. @returns undefined where one has no wheel on any */
   async #hashesOf(
-    folder: string,
+    environment: string,
     uv: string,
-    { workshop, indexes }: Install,
+    { workshop, indexes, python }: Install,
     run: Run,
     options: readonly string[],
+    later: AbortSignal,
   ): Promise<string | undefined> {
-    const { pinned } = lockLines(await installedPackages(folder));
+    const { pinned } = lockLines(await installedPackages(environment));
     if (pinned.length === 0) return undefined;
     const [from, to] = ['pinned', 'hashed'].map((name) => join(workshop.folder, `${name}-${randomUUID()}.txt`));
     if (from === undefined || to === undefined) return undefined;
     await writeFile(from, indexes + pinned.map((line) => `${line}\n`).join(''), { flag: 'wx' });
     await workshop.give(from);
-    const what = { python: join(folder, 'bin', 'python'), files: [from], to };
+    const what = { python: python.executable, files: [from], to };
     const argv = uvCompile(uv, what, [...options, '--no-deps', '--no-build', '--generate-hashes']);
     const failure = await attempt(
-      (onLine) => run(argv, onLine, 'shared'),
+      (onLine) => run(argv, onLine, 'shared', later),
       () => undefined,
     );
     return failure === undefined ? (await readRegular(to, MAX_HASHED))?.toString('utf8') : undefined;

@@ -97,6 +97,24 @@ async function askEach(
   return found;
 }
 
+/**
+ * The Python that apps run on unless they ask for another. It is asked once: behind a shim, as pyenv has them, that takes a
+ * fifth of a second. One that could not be asked may be installed by the next time.
+ * @returns what it is, which throws Refusal `python-unusable`
+ */
+export function usualPython(executable: string, env: Variables): () => Promise<PythonFacts> {
+  let known: Promise<PythonFacts> | undefined;
+  return async () => {
+    known ??= readPython(executable, env);
+    try {
+      return await known;
+    } catch (error) {
+      known = undefined;
+      throw error;
+    }
+  };
+}
+
 /** What a Python is. @throws Refusal `python-unusable` */
 export async function readPython(executable: string, env: Variables): Promise<PythonFacts> {
   const lines: string[] = [];

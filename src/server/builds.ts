@@ -12,7 +12,8 @@ import type { Room } from '../store/room.js';
 /** How long an install may be silent, in ms. */
 const MAX_BUILD_IDLE = 10 * 60_000;
 
-export interface BuildsOptions extends Pick<EnvironmentsOptions, 'tools' | 'cage' | 'env'> {
+export interface BuildsOptions
+  extends Pick<EnvironmentsOptions, 'tools' | 'cage' | 'env'>, Required<Pick<EnvironmentsOptions, 'python'>> {
   config: Pick<Config, 'limits' | 'path' | 'systemPackages'>;
   paths: Paths;
   /** The folder of the code that an app's Python runs first; what compiles environments lies beside it. */
@@ -34,7 +35,7 @@ export interface Builds {
 
 /** Creates what builds need. Nothing runs yet. */
 export function openBuilds(options: BuildsOptions): Builds {
-  const { config, paths, launcher, tools, cage, env, reader, room, logger } = options;
+  const { config, paths, launcher, tools, python, cage, env, reader, room, logger } = options;
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const bytecode = new Bytecode(paths.builds);
@@ -45,7 +46,9 @@ export function openBuilds(options: BuildsOptions): Builds {
       locks: paths.locks,
       cache: paths.builds,
       tools,
+      python,
       gather: (...what) => reader.read(what[0], 'requirements', ...what),
+      logger,
       limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     }),
     bytecode,

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readPython } from '../environments/pythons.js';
+import type { PythonFacts } from '../environments/pythons.js';
 import { CommandFailed } from '../environments/run.js';
 import type { BuildCage } from '../environments/workshop.js';
 import { hasCode, Refusal } from '../errors.js';
@@ -45,13 +45,13 @@ export async function openCage(options: {
   paths: Paths;
   /** The place of what an app's Python runs first; a cage's last step lies beside it. */
   launcher: string;
-  python: string;
-  env: Record<string, string>;
+  /** The machine's Python. @throws Refusal `python-unusable` */
+  python: () => Promise<PythonFacts>;
   logger: Logger;
 }): Promise<OpenedCage> {
   const { config, paths, launcher, logger } = options;
   const find = async (): Promise<string | undefined> => {
-    const facts = await readPython(options.python, options.env).catch((error: unknown) => {
+    const facts = await options.python().catch((error: unknown) => {
       // That it could not be asked now must not be taken for that there is none.
       if (config.cage === 'none' || isAbsent(error)) return undefined;
       throw error;

@@ -22,6 +22,7 @@ import { ThreadReader } from '../deploys/reader.js';
 import { reconcile } from '../deploys/reconcile.js';
 import { ReleaseSources } from '../deploys/release-source.js';
 import { RepositoryReleases } from '../deploys/repository-release.js';
+import { usualPython } from '../environments/pythons.js';
 import { findTools } from '../environments/tools.js';
 import type { CagePolicy } from '../domain/project/app-cage.js';
 import { RouteTable } from '../gateway/routes.js';
@@ -148,7 +149,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     ...config.buildEnv,
     [MARK]: buildMark(mark),
   };
-  const { cage, settle } = await openCage({ config, paths, launcher, python: tools.python, env: buildEnv, logger });
+  const python = usualPython(tools.python, buildEnv);
+  const { cage, settle } = await openCage({ config, paths, launcher, python, logger });
   const ports = new Ports(config.ports);
   const running = await openRuntime({ config, paths, mark, ports, cage, launcher, store, logger });
   const { runtime } = running;
@@ -180,7 +182,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 
   const reader = new ThreadReader({ logger });
   const { environments, bytecode, compiler, systemPackages } = openBuilds({
-    ...{ config, paths, launcher, tools, env: buildEnv, reader, room, logger },
+    ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
     cage: async () => {
       await settle();
       return buildCage(cage, config.cageFolders);
@@ -302,7 +304,13 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
 
   /** What acts by itself, and what waits for work: ended in this order, before what it works with. */
   const looking = [
-    ...[() => compiler.close(), () => chores.settled(), () => inPlace.rest(), () => mender.close()],
+    ...[
+      () => environments.close(),
+      () => compiler.close(),
+      () => chores.settled(),
+      () => inPlace.rest(),
+      () => mender.close(),
+    ],
     ...[() => maintenance.close(), () => backups.close()],
   ];
   const waiting = [() => queue.close(), () => redis.close(), () => sleeper.close(), () => previews.close()];

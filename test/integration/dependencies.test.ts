@@ -6,7 +6,8 @@ import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Environments, type EnvironmentRequest } from '../../src/environments/environments.js';
+import { Environments } from '../../src/environments/environments.js';
+import type { EnvironmentRequest } from '../../src/environments/request.js';
 import { gatherRequirements } from '../../src/environments/requirements.js';
 import { findPythons } from '../../src/environments/pythons.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
@@ -36,6 +37,8 @@ with zipfile.ZipFile(sys.argv[1] + '/streamlit-9999.0-py3-none-any.whl', 'w') as
 
 let folder: string;
 let env: Record<string, string>;
+const opened: Environments[] = [];
+
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'dependencies-')));
   await mkdir(join(folder, 'wheels'));
@@ -43,6 +46,8 @@ beforeEach(async () => {
   env = { ...surroundings, UV_FIND_LINKS: join(folder, 'wheels') };
 });
 afterEach(async () => {
+  await idle();
+  opened.length = 0;
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -91,7 +96,7 @@ for place, name, version in (('public', 'both', '1.5'), ('private', 'both', '2.0
 
 function environments(tools: { uv?: string | undefined } = { uv }): Environments {
   const at = (name: string): string => join(folder, name);
-  return new Environments({
+  const made = new Environments({
     gather: gatherRequirements,
     root: at('environments'),
     locks: at('locks'),
@@ -100,6 +105,19 @@ function environments(tools: { uv?: string | undefined } = { uv }): Environments
     tools: { ...tools, python: 'python3' },
     env,
   });
+  opened.push(made);
+  return made;
+}
+
+/** Waits for what follows an install. */
+async function idle(): Promise<void> {
+  await Promise.all(opened.map(async (each) => each.idle()));
+}
+
+/** What is in progress once nothing should be. */
+async function drafts(): Promise<string[]> {
+  await idle();
+  return readdir(join(folder, 'tmp'));
 }
 
 async function project(name: string, files: Record<string, string>): Promise<string> {
@@ -149,14 +167,14 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     expect(asked.heard).toContain('uv.lock does not list streamlit. Adding the latest version.');
     // Another project with the same lock has the same environment.
     expect(await environments().ensure(await request('b', files))).toMatchObject({ hash: made.hash, reused: true });
-    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    expect(await drafts()).toEqual([]);
 
     const forged = { ...files, 'uv.lock': files['uv.lock']?.replace(/sha256:\w{8}/g, 'sha256:00000000') ?? '' };
     await expect(environments().ensure(await request('c', forged))).rejects.toMatchObject({
       code: 'build-failed',
       field: 'uv.lock',
     });
-    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    expect(await drafts()).toEqual([]);
   });
 
   it('come from uv.lock with a folder in the project', async () => {
@@ -264,7 +282,7 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
       field: 'uv.lock',
     });
     await expect(environments({}).ensure(await request('c', broken))).rejects.toMatchObject({ code: 'uv-missing' });
-    expect(await readdir(join(folder, 'tmp'))).toEqual([]);
+    expect(await drafts()).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@ import { Inspector } from '../../../src/deploys/inspect.js';
 import { DeployLog } from '../../../src/deploys/log.js';
 import { RepositoryReleases } from '../../../src/deploys/repository-release.js';
 import type { App } from '../../../src/domain/app/app.js';
-import type { EnvironmentRequest } from '../../../src/environments/environments.js';
+import type { EnvironmentRequest } from '../../../src/environments/request.js';
 import { FACTS } from '../../../src/environments/places.js';
 import { LogFile } from '../../../src/logs/log-file.js';
 import { TestData } from '../../helpers/data.js';

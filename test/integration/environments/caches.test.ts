@@ -6,6 +6,7 @@ import { openCaches } from '../../../src/environments/caches.js';
 import { Environments } from '../../../src/environments/environments.js';
 import type { Variables } from '../../../src/environments/indexes.js';
 import { gatherRequirements } from '../../../src/environments/requirements.js';
+import { usualPython } from '../../../src/environments/pythons.js';
 import { Workshop } from '../../../src/environments/workshop.js';
 import { createLogger } from '../../../src/logger.js';
 import type { Cage } from '../../../src/runtime/process/cage/cage.js';
@@ -48,7 +49,7 @@ async function prepare(wish: 'bubblewrap' | 'landlock'): Promise<{ paths: Paths;
   const env = { PATH: path, HOME: paths.data };
   const config = { cage: wish, path };
   const logger = createLogger('silent');
-  const { cage } = await openCage({ config, paths, launcher, python: 'python3', env, logger });
+  const { cage } = await openCage({ config, paths, launcher, python: usualPython('python3', env), logger });
   return { paths, cage, env };
 }
 

@@ -10,6 +10,7 @@ import { Cage, type CageOptions } from '../../../../src/runtime/process/cage/cag
 import { findDevices } from '../../../../src/runtime/process/cage/devices.js';
 import type { CageSpec } from '../../../../src/runtime/process/cage/spec.js';
 import { tryCage } from '../../../../src/runtime/process/cage/try.js';
+import { usualPython } from '../../../../src/environments/pythons.js';
 import { openCage } from '../../../../src/server/cage.js';
 import { Paths } from '../../../../src/store/paths.js';
 import { createLogger } from '../../../../src/logger.js';
@@ -63,7 +64,7 @@ describe.concurrent('the choice of a cage', () => {
     const config = { cage: 'auto' as const, path };
     const launcher = join(ROOT, 'python/launch.py');
     const opened = openCage({
-      ...{ config, paths: new Paths(data), launcher, python: join(data, 'python3'), env: {} },
+      ...{ config, paths: new Paths(data), launcher, python: usualPython(join(data, 'python3'), {}) },
       logger: createLogger('silent'),
     });
     await expect(opened).rejects.toMatchObject({ code: 'python-unusable' });
@@ -75,7 +76,7 @@ describe.concurrent('the choice of a cage', () => {
     const launcher = join(ROOT, 'python/launch.py');
     const installed = join(data, 'python3');
     const { cage, settle } = await openCage({
-      ...{ config, paths: new Paths(data), launcher, python: installed, env: {} },
+      ...{ config, paths: new Paths(data), launcher, python: usualPython(installed, {}) },
       logger: createLogger('silent'),
     });
     expect(cage).toMatchObject({ kind: 'none', isOpen: true });
