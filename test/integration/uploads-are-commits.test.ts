@@ -46,38 +46,42 @@ async function isLive(id: string, release: number): Promise<void> {
   });
 }
 
-async function clone(id: string, folder: string): Promise<Project> {
-  const made = await run('git', ['clone', '--quiet', host.remote(id), folder], clones);
+async function clone(id: string): Promise<Project> {
+  const made = await run('git', ['clone', '--quiet', host.remote(id), id], clones);
   expect(made).toEqual({ code: 0, output: '' });
-  return new Project(join(clones, folder));
+  return new Project(join(clones, id));
+}
+
+/** Creates an app by an upload, and waits until it is live. @returns its script */
+async function uploaded(id: string): Promise<string> {
+  const { 'app.py': app = '', 'requirements.txt': requirements = '' } = textApp('text:uploaded');
+  const made = await upload('POST', '/apps', { app, requirements }, { name: id });
+  expect(made.status).toBe(201);
+  await isLive(id, 1);
+  return app;
 }
 
 describe('an app created by an upload', () => {
   it('is a commit that git clone gets', async () => {
-    const { 'app.py': app = '', 'requirements.txt': requirements = '' } = textApp('text:uploaded');
-    const made = await upload('POST', '/apps', { app, requirements }, { name: 'Sales' });
-    expect(made.status).toBe(201);
-    await isLive('sales', 1);
-    expect(await visit(host, 'sales')).toContain('text:uploaded');
-    const project = await clone('sales', 'uploaded');
+    const app = await uploaded('cloned');
+    expect(await visit(host, 'cloned')).toContain('text:uploaded');
+    const project = await clone('cloned');
     expect((await readdir(project.folder)).sort()).toEqual(['.git', 'app.py', 'requirements.txt']);
     expect(await readFile(join(project.folder, 'app.py'), 'utf8')).toBe(app);
     expect((await project.git('log', '--format=%an %s')).output).toMatch(/^admin Upload app\.py, requirements\.txt\n$/);
   });
 
-  it('accepts a push from that clone', async () => {
-    const project = new Project(join(clones, 'uploaded'));
+  it('accepts a push from its clone, and an edit afterwards is a commit on top of it, with nothing else changed', async () => {
+    await uploaded('edited');
+    const project = await clone('edited');
     await chmod(join(project.folder, 'app.py'), 0o755);
     const commit = await project.commit(textApp('text:pushed'), 'Pushed');
     expect(await project.git('push', 'origin', 'main')).toMatchObject({ code: 0 });
-    expect(await serves(host, 'sales')).toMatchObject({ release: 2, ref: commit, text: 'text:pushed' });
-  });
+    expect(await serves(host, 'edited')).toMatchObject({ release: 2, ref: commit, text: 'text:pushed' });
 
-  it('an edit afterwards is a commit on top of the push, with nothing else changed', async () => {
-    const edited = await put('sales', 'app.py', textApp('text:edited')['app.py'] ?? '');
+    const edited = await put('edited', 'app.py', textApp('text:edited')['app.py'] ?? '');
     expect(edited.status).toBe(200);
-    await isLive('sales', 3);
-    const project = new Project(join(clones, 'uploaded'));
+    await isLive('edited', 3);
     expect(await project.git('pull', '--quiet')).toMatchObject({ code: 0 });
     expect((await project.git('log', '--format=%s')).output).toBe(
       'Edit app.py\nPushed\nUpload app.py, requirements.txt\n',
@@ -89,51 +93,56 @@ describe('an app created by an upload', () => {
   });
 
   it('rejects a push from a clone without the edit until it is pulled', async () => {
-    const stale = await clone('sales', 'stale');
-    await put('sales', 'note.txt', 'one');
-    await isLive('sales', 4);
-    const before = await serves(host, 'sales');
+    await uploaded('stale');
+    const stale = await clone('stale');
+    await put('stale', 'note.txt', 'one');
+    await isLive('stale', 2);
+    const before = await serves(host, 'stale');
     await stale.commit(textApp('text:stale'), 'Stale');
     const refused = await stale.git('push', 'origin', 'main');
     expect(refused.code).toBe(1);
-    expect(await serves(host, 'sales')).toEqual(before);
+    expect(await serves(host, 'stale')).toEqual(before);
     expect((await stale.git('pull', '--quiet', '--rebase')).code).toBe(0);
     expect(await stale.git('push', 'origin', 'main')).toMatchObject({ code: 0 });
-    expect(await readFile(join(host.data, 'apps', 'sales', 'current', 'note.txt'), 'utf8')).toBe('one');
+    expect(await readFile(join(host.data, 'apps', 'stale', 'current', 'note.txt'), 'utf8')).toBe('one');
   });
 
   it('can have a file replaced by a folder, and a folder by a file', async () => {
-    const releases = Number((await host.app('sales')).release);
-    const first = await host.api('/apps/sales/files/note.txt', { method: 'DELETE' });
+    await uploaded('folder');
+    await put('folder', 'note.txt', 'one');
+    await isLive('folder', 2);
+    const first = await host.api('/apps/folder/files/note.txt', { method: 'DELETE' });
     expect(first.status).toBe(200);
-    expect((await put('sales', 'note.txt/inner.txt', 'two')).status).toBe(201);
-    await isLive('sales', releases + 2);
-    const project = await clone('sales', 'folder');
+    expect((await put('folder', 'note.txt/inner.txt', 'two')).status).toBe(201);
+    await isLive('folder', 4);
+    const project = await clone('folder');
     expect(await readFile(join(project.folder, 'note.txt', 'inner.txt'), 'utf8')).toBe('two');
   });
 });
 
 describe('an edit that breaks the app', () => {
   it('leaves the branch and the app unchanged, and the next edit starts from the working version', async () => {
-    const before = await serves(host, 'sales');
-    const { deploy } = (await (await put('sales', 'app.py', 'raise RuntimeError("no")\n')).json()) as {
+    await uploaded('broken');
+    const before = await serves(host, 'broken');
+    const { deploy } = (await (await put('broken', 'app.py', 'raise RuntimeError("no")\n')).json()) as {
       deploy: { release: number };
     };
     await until('it failed', async () => {
-      const one = (await (await host.api(`/apps/sales/deploys/${deploy.release}`)).json()) as { state: string };
+      const one = (await (await host.api(`/apps/broken/deploys/${deploy.release}`)).json()) as { state: string };
       return one.state === 'failed';
     });
-    expect(await serves(host, 'sales')).toEqual(before);
-    expect((await put('sales', 'other.txt', 'fine')).ok).toBe(true);
-    await isLive('sales', deploy.release + 1);
-    expect(await serves(host, 'sales')).toMatchObject({ text: before.text });
+    expect(await serves(host, 'broken')).toEqual(before);
+    expect((await put('broken', 'other.txt', 'fine')).ok).toBe(true);
+    await isLive('broken', deploy.release + 1);
+    expect(await serves(host, 'broken')).toMatchObject({ text: before.text });
   });
 
   it('is refused before anything is written if it cannot be an app', async () => {
-    const before = await serves(host, 'sales');
-    const refused = await host.api('/apps/sales/files/app.py', { method: 'DELETE' });
+    await uploaded('refused');
+    const before = await serves(host, 'refused');
+    const refused = await host.api('/apps/refused/files/app.py', { method: 'DELETE' });
     expect(refused.status).toBe(422);
-    expect(await serves(host, 'sales')).toEqual(before);
+    expect(await serves(host, 'refused')).toEqual(before);
     const none = await upload('POST', '/apps', { requirements: 'streamlit\n' }, { name: 'Never' });
     expect(none.status).toBe(422);
     expect((await host.api('/apps/never')).status).toBe(404);
@@ -152,7 +161,7 @@ describe('an edit during another change', () => {
     expect((await push.done).output).toContain('superseded by release 2');
     await isLive('together', 2);
     expect(await visit(host, 'together')).toContain('text:second');
-    const both = await clone('together', 'together');
+    const both = await clone('together');
     expect((await both.git('log', '--format=%s')).output).toBe('Edit text.txt\nFirst\nBegin\n');
     expect(await refOf(host, 'together')).toBe((await both.git('rev-parse', 'HEAD')).output.trim());
   });
