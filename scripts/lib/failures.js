@@ -14,7 +14,8 @@ export default class Failures {
       ...before.flatMap((one) => one.errors().map((error) => line('fullName' in one ? one.fullName : '', error))),
       ...tests.flatMap((test) => (test.result().errors ?? []).map((error) => line(test.fullName, error))),
     ];
-    writeFileSync(join(process.cwd(), 'report.json'), JSON.stringify({ tests: tests.length, failed }));
+    const ran = tests.filter((test) => test.result().state !== 'skipped').length;
+    writeFileSync(join(process.cwd(), 'report.json'), JSON.stringify({ tests: tests.length, ran, failed }));
   }
 }
 

@@ -17,8 +17,8 @@ describe('parseMetadata', () => {
     expect(parseMetadata('\n\nName: a\n')).toEqual({ name: '', version: '' });
   });
 
-  it('reads a name with a million spaces in it at once', () => {
-    const name = `a${' '.repeat(1_000_000)}b`;
+  it('reads a name with many spaces in it at once', () => {
+    const name = `a${' '.repeat(100_000)}b`;
     expect(parseMetadata(`Name: ${name}\nVersion: 1\n`).name).toBe(name);
   });
 });
