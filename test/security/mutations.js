@@ -289,8 +289,8 @@ export const MUTATIONS = [
   [
     'integration/compile',
     'python/compile.py',
-    'content = compile_source(source, os.path.basename(file))',
-    'content = compile_source(open(file, "rb").read(), os.path.basename(file))',
+    'return compile_source(source, os.path.basename(file)), entry',
+    'return compile_source(open(file, "rb").read(), os.path.basename(file)), entry',
   ],
   [
     'security/picture-cage',
