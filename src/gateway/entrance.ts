@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TooManyAttempts } from '../domain/access/attempts.js';
 import type { Identity } from '../domain/access/identity.js';
 import type { Pass } from '../domain/access/pass.js';
 import type { Principal } from '../domain/access/principal.js';
@@ -29,8 +30,8 @@ export interface EntranceOptions {
   basePath: string;
   /** Returns the URL of the page that asks for a login or the app's password; undefined where that is not seen here. */
   loginUrl: (next: string, app: App) => string | undefined;
-  /** Returns the cookie for a browser that comes by a share link; undefined where the link does not work. */
-  share?: (code: string, app: App) => string | undefined;
+  /** Returns the cookie for a browser that comes by a share link; undefined where the link does not work. @throws TooManyAttempts */
+  share?: (code: string, app: App, request: IncomingMessage) => string | undefined;
   /** Returns the URL of the page that says so. */
   endedUrl?: (app: App) => string | undefined;
   /** Answers if no app can. */
@@ -76,7 +77,15 @@ export class Entrance {
   ): boolean {
     const [, code] = SHARE_CODE.exec(query) ?? [];
     if (code === undefined || !isNavigation(request, rest)) return false;
-    const cookie = this.#options.share?.(code, app);
+    let cookie: string | undefined;
+    try {
+      cookie = this.#options.share?.(code, app, request);
+    } catch (error) {
+      if (!(error instanceof TooManyAttempts)) throw error;
+      request.resume();
+      plain(response, 429, `${error.message}\n`, { 'cache-control': 'no-store', 'retry-after': `${error.retryAfter}` });
+      return true;
+    }
     if (cookie === undefined && may) return false;
     const left = withoutShare(query);
     const location =

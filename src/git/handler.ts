@@ -6,7 +6,7 @@ import type { Audit } from '../host/audit.js';
 import type { Visitor } from '../domain/access/visitor.js';
 import { parseAppId } from '../domain/app/app.js';
 import { isPreviewId } from '../domain/app/preview.js';
-import type { Attempts } from '../domain/access/attempts.js';
+import { TooManyAttempts, type Attempts } from '../domain/access/attempts.js';
 import { hasCode, messageOf, Refusal, refusalOf } from '../errors.js';
 import type { Lfs } from './lfs.js';
 import { serveLfs } from './lfs-door.js';
@@ -73,8 +73,10 @@ export class GitHandler {
       else if (!(error instanceof Refusal)) this.#options.logger.error({ path, err: error }, 'a git request failed');
       const refusal = refusalOf(error);
       if (response.headersSent || response.destroyed) response.destroy();
-      else if (refusal !== undefined) say(request, response, refusal.status, refusal.message);
-      else say(request, response, 500, 'Internal error; see the server log.');
+      else if (refusal !== undefined) {
+        if (refusal instanceof TooManyAttempts) response.setHeader('retry-after', refusal.retryAfter);
+        say(request, response, refusal.status, refusal.message);
+      } else say(request, response, 500, 'Internal error; see the server log.');
     });
   }
 
@@ -143,8 +145,7 @@ export class GitHandler {
     // The right token always passes: behind a proxy everybody has the guesser's address.
     if (principal !== undefined) return principal;
     this.#options.audit.login({ who: undefined, door: 'git', from: address, what: 'token' }, 'refused');
-    attempts.demand(address);
-    attempts.failed(address);
+    attempts.count(address);
     return undefined;
   }
 

@@ -58,6 +58,12 @@ export class People {
     return this.#options.users.find(id);
   }
 
+  /** The id of the account with an email address, as somebody types it. */
+  idOf(email: string): string | undefined {
+    const text = email.trim().toLowerCase();
+    return this.#options.users.list().find((one) => one.email === text)?.id;
+  }
+
   /** Who an account acts as; undefined where there is none, or it is disabled. */
   principal(id: string): Principal | undefined {
     const account = this.#options.users.find(id);

@@ -1,4 +1,5 @@
 import { Attempts } from '../domain/access/attempts.js';
+import { KnownBrowsers, PasswordAttempts } from '../domain/access/password-attempts.js';
 import type { CheckToken } from '../domain/access/principal.js';
 import { TRUSTED_PROXY } from '../domain/access/proxy-login.js';
 import { factorsSchema } from '../domain/access/second-factor.js';
@@ -31,6 +32,9 @@ export interface Identity {
   rights: Rights;
   /** Slows down guessing. */
   attempts: Attempts;
+  passwords: PasswordAttempts;
+  /** The browsers that people have logged in with. */
+  known: KnownBrowsers;
   tokens: AccessTokens;
   /** Returns whose token it is: the operator's, or an access token. */
   check: CheckToken;
@@ -65,6 +69,7 @@ export async function openIdentity(options: {
   const rights = new Rights(store, { membersCreate: config.membersCreate });
   const stored = await Tokens.open(paths, complain);
   const tokens = new AccessTokens({ people, store, tokens: stored, warn });
+  const attempts = new Attempts();
   const auditLog = await AuditLog.open(paths.audit, { warn: complain });
   return {
     sessions,
@@ -72,7 +77,9 @@ export async function openIdentity(options: {
     factors,
     appAccess: new Access({ store, users, passwords }),
     rights,
-    attempts: new Attempts(),
+    attempts,
+    passwords: new PasswordAttempts(attempts),
+    known: new KnownBrowsers(credentials.browserKey),
     tokens,
     check: (token) => credentials.check(token) ?? tokens.check(token),
     auditLog,

@@ -15,12 +15,15 @@ const TOKEN = /^[\x21-\x7e]{16,256}$/;
 export class Credentials {
   /** Names the token without telling it: sessions that began under another token are over. */
   readonly fingerprint: string;
+  /** Signs what browsers keep that have logged in before. */
+  readonly browserKey: string;
   readonly #hash: Buffer;
 
   /** @param token the admin token */
   constructor(token: string) {
     this.#hash = sha256(token);
     this.fingerprint = sha256(`streamlit-host session key of ${token}`).toString('hex').slice(0, 32);
+    this.browserKey = sha256(`streamlit-host browser key of ${token}`).toString('hex');
   }
 
   /**

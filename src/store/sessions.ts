@@ -24,9 +24,14 @@ export const PASSKEY_COOKIE = 'streamlit_host_passkey';
 /** The cookie of a browser that opens an app without an account. The app does not see it. */
 export const PASS_COOKIE = 'streamlit_host_pass';
 
+/** The cookie of a browser that an account has logged in with. No app ever sees it or may set it either. */
+export const BROWSER_COOKIE = 'streamlit_host_browser';
+
 /** All under every name that they have, which depends on the public base. */
 export const OUR_COOKIES: readonly string[] = ['', '__Host-Http-', '__Host-', '__Secure-'].flatMap((prefix) =>
-  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, HALF_COOKIE, PASSKEY_COOKIE, PASS_COOKIE].map((name) => prefix + name),
+  [SESSION_COOKIE, LOGIN_COOKIE, FORM_COOKIE, HALF_COOKIE, PASSKEY_COOKIE, PASS_COOKIE, BROWSER_COOKIE].map(
+    (name) => prefix + name,
+  ),
 );
 
 /** How long a session lasts (ms) after it was last used. */

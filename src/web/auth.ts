@@ -7,7 +7,7 @@ import { demandLoginForm, demandToken, tokenSent } from './csrf.js';
 import { late } from './late.js';
 import { isApi } from './problem.js';
 import { sessionOf, type Access, type SignedIn } from './session.js';
-import { setCookie, type Base } from './session-cookie.js';
+import { knownIn, setCookie, type Base } from './session-cookie.js';
 import { parseUrl } from '../lib/parse-url.js';
 
 /** Who asks, once a guard has let them in. @throws Error outside of a guard: that is a defect */
@@ -132,8 +132,8 @@ export type Proof = { token: string } | { code: string } | { email: string; pass
  * Who a proof belongs to; undefined where it is wrong.
  * @throws TooManyAttempts, Refusal `token-not-login`
  */
-export async function prove(ctx: Context, access: Access, by: Proof): Promise<SessionOwner | undefined> {
-  return 'password' in by ? logIn(ctx, access, by) : ownerOf(ctx, access, by);
+export async function prove(ctx: Context, access: Access, by: Proof, base: Base): Promise<SessionOwner | undefined> {
+  return 'password' in by ? logIn(ctx, access, by, base) : ownerOf(ctx, access, by);
 }
 
 /** Who a token or a code speaks for; a wrong one is counted. @throws TooManyAttempts, Refusal `token-not-login` */
@@ -162,13 +162,14 @@ export function notForLogin(): Refusal {
  */
 async function logIn(
   ctx: Context,
-  { attempts, people }: Access,
+  { passwords, known, people }: Access,
   { email, password }: { email: string; password: string },
+  base: Base,
 ): Promise<SessionOwner | undefined> {
-  attempts.demand(ctx.ip);
-  attempts.failed(ctx.ip);
+  const browser = known.nameOf(knownIn(ctx, base), people.idOf(email) ?? '');
+  const right = passwords.begin({ address: ctx.ip, email, browser });
   const person = await people.logIn(email, password);
-  if (person !== undefined) attempts.right(ctx.ip);
+  if (person !== undefined) right();
   return person;
 }
 
@@ -189,7 +190,10 @@ const SLOW_MS = 2_000;
  * guesser's address.
  * @throws TooManyAttempts after a while
  */
-async function slowDown(ctx: Context, { attempts, slowMs = SLOW_MS }: Access): Promise<void> {
+export async function slowDown(
+  ctx: Context,
+  { attempts, slowMs = SLOW_MS }: Pick<Access, 'attempts' | 'slowMs'>,
+): Promise<void> {
   try {
     attempts.demand(ctx.ip);
   } catch (error) {

@@ -4,7 +4,7 @@ import { CHALLENGE_MS } from '../domain/access/challenges.js';
 import type { Passkeys } from '../host/passkeys.js';
 import type { People } from '../host/people.js';
 import { Refusal } from '../errors.js';
-import { prove, type Proof } from './auth.js';
+import { prove, slowDown, type Proof } from './auth.js';
 import { beginSession, demandNobodyElse, sessionFrom, signOut, type Access } from './session.js';
 import type { SecondStep } from './second-step.js';
 import { TRUSTED_PROXY } from '../domain/access/proxy-login.js';
@@ -113,7 +113,7 @@ export function loginRoutes(options: LoginOptions): Login {
     // from outside of the browser, such as from a terminal, needs no question.
     const owner = ctx.get('sec-fetch-site') === 'none' ? undefined : access.sessions.ownerOfCode(code);
     if (owner !== undefined) return show(ctx, { next, link: { code, name: owner.name } });
-    const found = await prove(ctx, access, { code });
+    const found = await prove(ctx, access, { code }, base());
     if (found !== undefined) return goIn(ctx, found, { code }, next);
     await show(ctx, { next, error: wordsIn(ctx).t('login.linkUsed'), failed: 'token' });
   });
@@ -124,7 +124,7 @@ export function loginRoutes(options: LoginOptions): Login {
     const typed = typeof email === 'string' ? email : '';
     const proof = proofIn({ token, code, email: typed, password });
     try {
-      const owner = proof === undefined ? undefined : await prove(ctx, access, proof);
+      const owner = proof === undefined ? undefined : await prove(ctx, access, proof, base());
       if (owner !== undefined && proof !== undefined) return await goIn(ctx, owner, proof, next);
     } catch (error) {
       if (!(error instanceof Refusal) || !TOKEN_CODES.includes(error.code)) throw error;
@@ -161,8 +161,9 @@ export function loginRoutes(options: LoginOptions): Login {
   });
 
   // Opening the link uses nothing up: mail and chat programs look where a link leads.
-  router.get('/console/join', (ctx) => {
+  router.get('/console/join', async (ctx) => {
     const code = textOf(ctx.query.code);
+    await countGuess(ctx, code);
     try {
       // Before anybody thinks of a password in vain.
       demandNobodyElse(ctx, access, base(), people.link(code).open?.id);
@@ -175,6 +176,7 @@ export function loginRoutes(options: LoginOptions): Login {
 
   router.post('/console/join', async (ctx) => {
     const { code, password, name } = fieldsOf(ctx);
+    await countGuess(ctx, textOf(code));
     try {
       demandNobodyElse(ctx, access, base(), people.link(textOf(code)).open?.id);
       const input = { password: textOf(password), ...(typeof name === 'string' ? { name } : {}) };
@@ -205,6 +207,12 @@ export function loginRoutes(options: LoginOptions): Login {
     if (left !== undefined) return { name: left.name, href: `${base().path}/console/login/${left.id}/logout` };
     const { name = '', logoutUrl } = options.proxyLogins?.offer(ctx.req) ?? {};
     return ctx.query.left === TRUSTED_PROXY && logoutUrl !== undefined ? { name, href: logoutUrl } : undefined;
+  }
+
+  /** Counts the code of a link that never was one. @throws TooManyAttempts */
+  async function countGuess(ctx: Context, code: string): Promise<void> {
+    const link = people.link(code);
+    if (link.open === undefined && link.by === undefined) await slowDown(ctx, access);
   }
 
   /** Begins the session. After a password, the second factor comes first. */

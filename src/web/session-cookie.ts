@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import {
+  BROWSER_COOKIE,
   FORM_COOKIE,
   HALF_COOKIE,
   LOGIN_COOKIE,
@@ -127,6 +128,19 @@ export function setTicket(ctx: Context, ticket: string, base: Base, age: number)
 /** What a browser brings with the answer of a passkey. */
 export function ticketsIn(ctx: Context, base: Base): string[] {
   return ours(ctx, PASSKEY_COOKIE, base);
+}
+
+/** How long a browser is known after a login, in seconds. */
+const KNOWN_SECONDS = 180 * 24 * 3_600;
+
+/** Lets a browser show that an account has logged in with it. */
+export function setKnown(ctx: Context, value: string, base: Base): void {
+  append(ctx, cookieOf(base, BROWSER_COOKIE), value, base, KNOWN_SECONDS);
+}
+
+/** What a browser shows of that. */
+export function knownIn(ctx: Context, base: Base): string[] {
+  return ours(ctx, BROWSER_COOKIE, base).slice(0, MAX_PASSES);
 }
 
 /** Takes that away: it is used once. */

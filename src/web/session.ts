@@ -2,18 +2,22 @@ import type { Context } from 'koa';
 import type { Audit } from '../host/audit.js';
 import type { People } from '../host/people.js';
 import type { Attempts } from '../domain/access/attempts.js';
+import type { KnownBrowsers, PasswordAttempts } from '../domain/access/password-attempts.js';
 import { browserOf } from '../domain/access/browser.js';
 import { adminToken, type CheckToken, type Principal } from '../domain/access/principal.js';
 import { Refusal } from '../errors.js';
 import type { LoggedInAt, SessionOwner, Sessions } from '../store/sessions.js';
-import { cookies, sessionsIn, setCookie, type Base } from './session-cookie.js';
+import { cookies, sessionsIn, setCookie, setKnown, type Base } from './session-cookie.js';
 
 /** What is needed to know who asks. */
 export interface Access {
   check: CheckToken;
   sessions: Sessions;
-  people: Pick<People, 'principal' | 'logIn' | 'loggedIn'>;
+  people: Pick<People, 'principal' | 'idOf' | 'logIn' | 'loggedIn'>;
   attempts: Attempts;
+  /** The same for passwords, and the browsers that are known. */
+  passwords: PasswordAttempts;
+  known: KnownBrowsers;
   /** Writes down who logs in. */
   audit: Pick<Audit, 'login'>;
   /** How much later (ms) an address that has used up its budget learns that a token is wrong; 2 s by default. */
@@ -57,7 +61,7 @@ export function demandNobodyElse(
  */
 export async function beginSession(
   ctx: Context,
-  { sessions, people, audit }: Pick<Access, 'sessions' | 'people' | 'audit'>,
+  { sessions, people, audit, known }: Pick<Access, 'sessions' | 'people' | 'audit' | 'known'>,
   base: Base,
   owner: SessionOwner,
   how?: string,
@@ -67,6 +71,7 @@ export async function beginSession(
   // A provider's login has noted it with what the provider said.
   if (owner.account !== undefined && owner.provider === undefined) await people.loggedIn(owner.account);
   setCookie(ctx, await takeSession({ sessions, audit }, owner, cookies(ctx, base), at, how), base);
+  if (owner.account !== undefined) setKnown(ctx, known.make(owner.account), base);
 }
 
 /**

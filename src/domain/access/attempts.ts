@@ -68,6 +68,12 @@ export class Attempts {
     }
   }
 
+  /** Counts a wrong one, and says where there are too many. @throws TooManyAttempts */
+  count(address: string): void {
+    this.demand(address);
+    this.failed(address);
+  }
+
   /** Takes back one that was counted before it was looked at, and was right. */
   right(address: string): void {
     const budget = this.#budgets.get(networkOf(address));

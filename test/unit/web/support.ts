@@ -29,6 +29,7 @@ import { appState, idFromName, newApp, type App } from '../../../src/domain/app/
 import { ownedBy } from '../../../src/domain/access/roles.js';
 import { Rights } from '../../../src/domain/access/rights.js';
 import type { Factors } from '../../../src/domain/access/second-factor.js';
+import { KnownBrowsers, PasswordAttempts } from '../../../src/domain/access/password-attempts.js';
 import { Attempts } from '../../../src/domain/access/attempts.js';
 import { checkVars, mergeVars } from '../../../src/domain/config/vars.js';
 import type { MissingKey } from '../../../src/domain/project/hints.js';
@@ -504,6 +505,7 @@ export async function startWeb(
   const check: CheckToken = (token) => credentials.check(token) ?? tokens.check(token);
   const rights = new Rights(apps);
   const auditLog = await AuditLog.open(join(folder, 'audit'), { warn: () => undefined });
+  const attempts = new Attempts();
   const audit = new Audit({ log: auditLog, rights });
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
@@ -519,7 +521,9 @@ export async function startWeb(
         sessions,
         people,
         audit,
-        attempts: new Attempts(),
+        attempts,
+        passwords: new PasswordAttempts(attempts, now),
+        known: new KnownBrowsers('a key of the tests'),
         slowMs: SLOW_MS,
       },
       people,
