@@ -349,9 +349,7 @@ describe('a push', () => {
       'streamlit-host.toml': 'main = "src/dash.py"\ndescription = "What we sold"\n[check]\nscript = "off"\n',
     });
     expect(output).toContain('main file: src/dash.py');
-    expect(output).toContain(
-      "Dependencies come from pyproject.toml (it is the project's own list); not used: Pipfile.",
-    );
+    expect(output).toContain("Dependencies: pyproject.toml (it is the project's own list); not used: Pipfile");
     expect(output).toMatch(/Python 3\.\d+\.\d+, as required by pyproject\.toml \(>=3\.9\)\./);
     expect(output).toContain('Script check skipped, as set in streamlit-host.toml');
     expect(code).toBe(0);
@@ -362,7 +360,7 @@ describe('a push', () => {
     const block = '# /// script\n# requires-python = ">=3.9"\n# dependencies = ["streamlit"]\n# ///\n';
     const script = await Project.create({ 'app.py': `${block}import streamlit as st\nst.title("alone")\n` });
     const { code, output } = await script.git('push', host.remote('script'), 'main');
-    expect(output).toContain('Dependencies come from the script block in app.py.');
+    expect(output).toContain('Dependencies: the script block in app.py');
     expect(output).toMatch(/Python 3\.\d+\.\d+, as required by app\.py \(>=3\.9\)\./);
     expect(output).toContain('script is live');
     expect(code).toBe(0);

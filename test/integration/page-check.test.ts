@@ -100,7 +100,7 @@ it('an app that is not at the top of its repository is pushed as the refusal say
   expect(refused.output).toContain('git push -o main=dash/report.py host main');
   const pushed = await other.git('push', '-o', 'main=dash/report.py', host.remote('elsewhere'), 'main');
   expect(pushed.code, pushed.output).toBe(0);
-  expect(pushed.output).toContain('Dependencies come from dash/requirements.txt');
+  expect(pushed.output).toContain('Dependencies: dash/requirements.txt');
   expect(pushed.output).toContain('The main file of elsewhere is dash/report.py from now on.');
   expect(await serves(host, 'elsewhere')).toMatchObject({ text: 'text:shared-beside' });
 

@@ -110,7 +110,7 @@ function readScript(path: string, block: string, outside: Outside): Dependencies
     format: 'lines',
     text,
     python: python && parsePythonWish(path, python.text, python.specifier),
-    notes: [`Dependencies come from the script block in ${path}.`, ...notes],
+    notes: [`Dependencies: the script block in ${path}`, ...notes],
   };
 }
 
@@ -172,7 +172,7 @@ function readFrom(
       wanted === undefined
         ? undefined
         : parsePythonWish(python === undefined ? below(folder, 'pyproject.toml') : path, wanted.text, wanted.specifier),
-    notes: [`Dependencies come from ${path}${choice}.`, ...notes],
+    notes: [`Dependencies: ${path}${choice}`, ...notes],
   };
 }
 

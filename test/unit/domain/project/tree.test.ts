@@ -47,7 +47,7 @@ describe('inspectTree', () => {
         format: 'requirements',
         text: 'streamlit\n',
         python: undefined,
-        notes: ['Dependencies come from requirements.txt.'],
+        notes: ['Dependencies: requirements.txt'],
       },
       python: undefined,
       packages: [],

@@ -32,7 +32,7 @@ describe('chooseDependencies', () => {
       format: 'requirements',
       text: '# ours\nstreamlit\n',
       python: undefined,
-      notes: ['Dependencies come from requirements.txt.'],
+      notes: ['Dependencies: requirements.txt'],
     });
   });
 
@@ -46,7 +46,7 @@ describe('chooseDependencies', () => {
       format: 'lines',
       text: 'streamlit>=1.40\nsix\n',
       python: { specifier: '>=3.11' },
-      notes: ['Dependencies come from the script block in app.py.'],
+      notes: ['Dependencies: the script block in app.py'],
     });
     files['requirements.txt'] = 'streamlit\n';
     expect(own().file).toBe('requirements.txt');
@@ -68,11 +68,11 @@ describe('chooseDependencies', () => {
       delete left[file];
     }
     expect(taken).toEqual([
-      'Dependencies come from uv.lock (it pins every version); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.',
-      "Dependencies come from pyproject.toml (it is the project's own list); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml.",
-      "Dependencies come from requirements.txt (it is pip's own list); not used: Pipfile.lock, Pipfile, environment.yml.",
-      'Dependencies come from Pipfile.lock (it pins every version); not used: environment.yml.',
-      "Dependencies come from Pipfile (it is pipenv's list); not used: environment.yml.",
+      'Dependencies: uv.lock (it pins every version); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml',
+      "Dependencies: pyproject.toml (it is the project's own list); not used: requirements.txt, Pipfile.lock, Pipfile, environment.yml",
+      "Dependencies: requirements.txt (it is pip's own list); not used: Pipfile.lock, Pipfile, environment.yml",
+      'Dependencies: Pipfile.lock (it pins every version); not used: environment.yml',
+      "Dependencies: Pipfile (it is pipenv's list); not used: environment.yml",
     ]);
   });
 
@@ -80,7 +80,7 @@ describe('chooseDependencies', () => {
     const chosen = choose(ALL, 'requirements.txt');
     expect(chosen.file).toBe('requirements.txt');
     expect(chosen.notes[0]).toMatch(
-      /^Dependencies come from requirements\.txt \(set in streamlit-host\.toml\); not used: uv\.lock, /,
+      /^Dependencies: requirements\.txt \(set in streamlit-host\.toml\); not used: uv\.lock, /,
     );
     expect(() => choose({ 'requirements.txt': '' }, 'uv.lock')).toThrow(
       /dependency file uv\.lock, set in streamlit-host\.toml, is not in the project\. Add it/,
@@ -94,7 +94,7 @@ describe('chooseDependencies', () => {
     ] as const) {
       const chosen = choose({ 'pyproject.toml': text, 'requirements.txt': 'streamlit\n' });
       expect(chosen.notes).toEqual([
-        `Dependencies come from requirements.txt (it is pip's own list); not used: pyproject.toml (${why}).`,
+        `Dependencies: requirements.txt (it is pip's own list); not used: pyproject.toml (${why})`,
       ]);
     }
   });
@@ -295,9 +295,7 @@ python-versions = "^3.10"
     expect(chosen.text).toBe(
       "streamlit==1.64.0\ncolorama==0.4.6 ; platform_system == 'Windows'\ntool @ git+https://host/tool.git@abc\n",
     );
-    expect(chosen.notes[0]).toBe(
-      'Dependencies come from poetry.lock (it pins every version); not used: requirements.txt.',
-    );
+    expect(chosen.notes[0]).toBe('Dependencies: poetry.lock (it pins every version); not used: requirements.txt');
   });
 
   it('is the last resort without a pyproject.toml', () => {
