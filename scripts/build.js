@@ -12,7 +12,7 @@ import { licencesOf, packageOf } from './lib/licences.js';
 const OPTIONAL = ['msgpackr-extract', 'supports-color'];
 
 /** What something outside of src loads: the scripts, or the program itself in a thread. */
-const ENTRIES = ['main', 'cli/main', 'deploys/reader-worker', 'errors'];
+const ENTRIES = ['main', 'cli/main', 'deploys/reader-worker', 'metrics/sizes-worker', 'errors'];
 
 const [folder = 'dist', ...modules] = process.argv.slice(2);
 const names = modules.length > 0 ? modules : ENTRIES;

@@ -14,9 +14,16 @@ const COLUMNS: Column<UsageAnswer['apps'][number]>[] = [
   { title: 'pages', value: ({ open_pages: pages }) => pages },
   { title: 'requests/s', value: ({ requests_per_second: rate }) => (rate === 0 ? 0 : rate.toFixed(1)) },
   { title: 'processes', value: ({ processes }) => processes },
+  { title: 'files', value: ({ open_files: files }) => files },
+  { title: 'disk', value: ({ storage_bytes: storage, log_bytes: logs }) => diskOf(storage, logs) },
   { title: 'state', value: ({ state }) => state },
   { title: 'app', value: ({ app }) => app, colour: () => 'bold' },
 ];
+
+/** What an app takes on the disk with its logs. */
+export function diskOf(storage: number | null, logs: number | null): string | null {
+  return storage === null || logs === null ? null : formatBytes(storage + logs);
+}
 
 /** Shows what the apps use, the most demanding first; on a terminal again and again until it is interrupted. */
 export async function top(cli: Context): Promise<void> {

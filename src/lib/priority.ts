@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { basename } from 'node:path';
 
 /** What a kind of program yields to the others on this machine. */
 interface Rank {
@@ -42,6 +43,14 @@ export function protectServer(): void {
   attempt(() => {
     if (Number(readFileSync(path, 'utf8')) > SERVER_OOM_SCORE) writeFileSync(path, String(SERVER_OOM_SCORE));
   });
+}
+
+/**
+ * Gives this very thread the lowest priority: to Linux, a thread is a process that has a number of its own
+ * (https://man7.org/linux/man-pages/man2/setpriority.2.html).
+ */
+export function lowerThread(): void {
+  attempt(() => setPriority(Number(basename(readlinkSync('/proc/thread-self'))), 19));
 }
 
 /** The program may have ended already, and a container or a system without /proc may allow none of it. */

@@ -1,3 +1,4 @@
+import type { AppSize } from './sizes.js';
 import { app as fields, box as boxFields, BOX_ID, LATENCY_BOUNDS } from './fields.js';
 
 /** What is told to Prometheus about an app in addition to its figures. */
@@ -16,6 +17,8 @@ export interface Exposed {
   latest: ReadonlyMap<string, readonly number[]>;
   /** The counters since the start of the server, by app. */
   totals: ReadonlyMap<string, readonly number[]>;
+  /** What the files of an app take; undefined where that was not measured yet. */
+  sizeOf: (app: string) => AppSize | undefined;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -44,7 +47,7 @@ export function expose(exposed: Exposed, format: 'openmetrics' | 'text'): string
 }
 
 /** What is exposed, in whatever format. */
-export function families({ version, apps, latest, totals }: Exposed): Family[] {
+export function families({ version, apps, latest, totals, sizeOf }: Exposed): Family[] {
   const now = (id: string, place: number): number => latest.get(id)?.[place] ?? 0;
   const total = (id: string, place: number): number => totals.get(id)?.[place] ?? 0;
   const gauge = (name: string, help: string, value: (one: ExposedApp) => number | undefined): Family => ({
@@ -80,6 +83,9 @@ export function families({ version, apps, latest, totals }: Exposed): Family[] {
     gauge('release', 'The number of the live release.', ({ release }) => release ?? undefined),
     gauge('memory_bytes', 'Resident memory of the app.', ({ id }) => now(id, fields.memoryKb) * KB),
     gauge('processes', 'Processes of the app.', ({ id }) => now(id, fields.processes)),
+    gauge('open_files', 'Open files and sockets of the app.', ({ id }) => now(id, fields.openFiles)),
+    gauge('storage_bytes', "Disk space of the app's own files.", ({ id }) => sizeOf(id)?.storage),
+    gauge('log_bytes', 'Disk space of the logs of the app.', ({ id }) => sizeOf(id)?.logs),
     gauge('open_pages', 'Open pages of the app.', ({ id }) => now(id, fields.pages)),
     counter('cpu_seconds', 'Processor time of the app.', fields.cpuMs, 0.001),
     counter('sessions', 'Pages of the app that were opened.', fields.sessions),

@@ -56,6 +56,11 @@ const APP = {
   /** Pages that were closed, and for how long they had been open. */
   closedPages: 'sum',
   closedPagesMs: 'sum',
+  /** Files and sockets; they are counted once a minute. */
+  openFiles: 'max',
+  /** On the disk; 0 where it was not measured yet. The highest, since a part of a span may be from before that. */
+  storageKb: 'max',
+  logsKb: 'max',
 } as const satisfies Record<string, Rule>;
 
 /** What is measured of the machine and of the server itself. */

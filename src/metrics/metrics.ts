@@ -17,6 +17,7 @@ import {
   type Column,
   type Range,
 } from './series.js';
+import type { Sizes } from './sizes.js';
 import type { MetricsStore } from './store.js';
 
 /** How long (ms) the small plots of the app list are used again. */
@@ -29,6 +30,7 @@ const DAY_S = 86_400;
 export interface MetricsOptions {
   store: Pick<MetricsStore, 'series' | 'all'>;
   recorder: Pick<Recorder, 'latest' | 'totals'>;
+  sizes: Pick<Sizes, 'of'>;
   apps: Pick<AppStore, 'find' | 'list'>;
   /** Told what could not be read. */
   warn: (text: string) => void;
@@ -88,14 +90,17 @@ export class Metrics {
 
   /** Writes the metrics for Prometheus. */
   expose(format: 'openmetrics' | 'text', facts: Pick<Exposed, 'version' | 'apps'>): string {
-    const { latest, totals } = this.#options.recorder;
-    return expose({ ...facts, latest, totals }, format);
+    return expose(this.#exposed(facts), format);
   }
 
   /** The metrics in no format yet. */
   families(facts: Pick<Exposed, 'version' | 'apps'>): Family[] {
-    const { latest, totals } = this.#options.recorder;
-    return families({ ...facts, latest, totals });
+    return families(this.#exposed(facts));
+  }
+
+  #exposed(facts: Pick<Exposed, 'version' | 'apps'>): Exposed {
+    const { recorder, sizes } = this.#options;
+    return { ...facts, latest: recorder.latest, totals: recorder.totals, sizeOf: (app) => sizes.of(app) };
   }
 
   /** The small plots of all apps. */

@@ -7,6 +7,7 @@ import { app as fields, blank, box, BOX_ID, latencyPlace, rulesOf, type AppField
 import type { Happening, Happenings } from './happenings.js';
 import { requestsOf } from './points.js';
 import { SPAN_S, type MetricsStore } from './store.js';
+import type { Sizes } from './sizes.js';
 import type { Visitors } from './visitors.js';
 
 const SPAN_MS = SPAN_S * 1_000;
@@ -17,6 +18,9 @@ const EARLY_MS = 200;
 /** How many spans are written together with the visitors of the day. */
 const FLUSH_SPANS = 6;
 
+/** How many spans lie between two counts of open files. */
+const FILES_SPANS = 6;
+
 export interface RecorderOptions {
   store: Pick<MetricsStore, 'add'>;
   apps: Pick<AppStore, 'list'>;
@@ -25,6 +29,7 @@ export interface RecorderOptions {
   happenings: Pick<Happenings, 'subscribe'>;
   visitors: Pick<Visitors, 'isNew' | 'flush'>;
   box: Pick<BoxReader, 'read'>;
+  sizes: Pick<Sizes, 'of'>;
   warn: (text: string) => void;
   /** ms since 1970 */
   now?: () => number;
@@ -48,6 +53,8 @@ export class Recorder {
   #latest: ReadonlyMap<string, readonly number[]> = new Map();
   /** The processor time of each process at the last look, in s; undefined before the first one. */
   #cpuSeconds: Map<string, number> | undefined;
+  /** The open files of each process when they were counted last. */
+  #openFiles = new Map<string, number>();
   #looks = 0;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -138,15 +145,19 @@ export class Recorder {
 
   #figures(): Map<string, number[]> {
     const { apps, runtime, traffic } = this.#options;
-    const usage = runtime.usage();
+    const usage = runtime.usage((mark) => this.#looks % FILES_SPANS === 0 || !this.#openFiles.has(mark));
     const figures = this.#counts;
     this.#counts = new Map();
     const before = this.#cpuSeconds;
     this.#cpuSeconds = new Map();
+    this.#openFiles = new Map(
+      [...usage].map(([mark, used]) => [mark, used.openFiles ?? this.#openFiles.get(mark) ?? 0]),
+    );
     const known = new Set<string>();
     for (const app of apps.list()) {
       known.add(app.id);
       this.#addProcesses(figures, app, usage, before);
+      this.#addSizes(figures.get(app.id), app.id);
     }
     for (const [id, tally] of traffic.take()) addTally(valuesOf(figures, id), tally);
     // An app that was removed meanwhile.
@@ -170,11 +181,20 @@ export class Recorder {
       add(values, fields.memoryKb, used.memory / 1_024);
       add(values, fields.memoryMaxKb, used.memory / 1_024);
       add(values, fields.processes, used.processes);
+      add(values, fields.openFiles, this.#openFiles.get(mark) ?? 0);
       // What a new process has used was used in this span; of one that an earlier server began, only what it uses from now on counts.
       const had = before === undefined ? used.cpuSeconds : (before.get(mark) ?? 0);
       add(values, fields.cpuMs, Math.max(0, used.cpuSeconds - had) * 1_000);
       this.#cpuSeconds?.set(mark, used.cpuSeconds);
     }
+  }
+
+  /** Of an app that does not run, nothing changes. */
+  #addSizes(values: number[] | undefined, app: string): void {
+    const size = this.#options.sizes.of(app);
+    if (size === undefined || values === undefined || values[fields.samples] === 0) return;
+    values[fields.storageKb] = size.storage / 1_024;
+    values[fields.logsKb] = size.logs / 1_024;
   }
 
   async #boxFigures(figures: ReadonlyMap<string, readonly number[]>): Promise<number[]> {

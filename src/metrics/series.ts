@@ -48,6 +48,10 @@ export interface Summary {
   cpu: number | null;
   memory: number | null;
   memoryMax: number | null;
+  openFilesMax: number | null;
+  /** What its files took on the disk when they were measured last; null where they were not. */
+  storage: number | null;
+  logs: number | null;
   /** How long it ran, in s. */
   ran: number;
   wakes: number;
@@ -66,6 +70,9 @@ export interface AppColumns {
   memory: Column;
   memoryMax: Column;
   processes: Column;
+  openFiles: Column;
+  storage: Column;
+  logs: Column;
   pages: Column;
   sessions: Column;
   visitors: Column;
@@ -123,6 +130,9 @@ export function appSeries(range: Range, now: number, points: readonly Point[], k
       memory: gauge(app.memoryKb, BYTES),
       memoryMax: gauge(app.memoryMaxKb, BYTES),
       processes: gauge(app.processes),
+      openFiles: column((values) => values[app.openFiles] || null),
+      storage: column((values) => sizeIn(values, app.storageKb)),
+      logs: column((values) => sizeIn(values, app.logsKb)),
       pages: counter(app.pages),
       sessions: counter(app.sessions),
       visitors: counter(app.visitors),
@@ -152,6 +162,11 @@ function cpuOf(values: readonly number[]): number | null {
   return samples > 0 ? (values[app.cpuMs] ?? 0) / (samples * SPAN_S * 1_000) : null;
 }
 
+/** A size that was measured: an app that has run has logs. */
+function sizeIn(values: readonly number[], place: number): number | null {
+  return (values[app.logsKb] ?? 0) > 0 ? (values[place] ?? 0) * BYTES : null;
+}
+
 function marksOf(points: readonly Point[], step: number): Mark[] {
   const marks: Mark[] = [];
   let before: number | undefined;
@@ -172,6 +187,7 @@ export function summaryOf(points: readonly Point[]): Summary {
   const most = (place: number): number => points.reduce((max, { values }) => Math.max(max, values[place] ?? 0), 0);
   const samples = sum(app.samples);
   const mean = points.reduce((all, { values }) => all + (values[app.memoryKb] ?? 0) * (values[app.samples] ?? 0), 0);
+  const last = points.findLast(({ values }) => (values[app.logsKb] ?? 0) > 0)?.values ?? [];
   const classes = Array.from({ length: app.latency10 + 1 }, (_, place) => (place < app.latency0 ? 0 : sum(place)));
   return {
     visitors: sum(app.visitors),
@@ -184,6 +200,9 @@ export function summaryOf(points: readonly Point[]): Summary {
     cpu: samples > 0 ? sum(app.cpuMs) / (samples * SPAN_S * 1_000) : null,
     memory: samples > 0 ? (mean / samples) * BYTES : null,
     memoryMax: samples > 0 ? most(app.memoryMaxKb) * BYTES : null,
+    openFilesMax: most(app.openFiles) || null,
+    storage: sizeIn(last, app.storageKb),
+    logs: sizeIn(last, app.logsKb),
     ran: samples * SPAN_S,
     wakes: sum(app.wakes),
     wakeMs: sum(app.wakes) > 0 ? sum(app.wakeMs) / sum(app.wakes) : null,
@@ -303,6 +322,10 @@ export interface AppNow {
   cpu: number;
   memory: number;
   processes: number;
+  openFiles: number;
+  /** What its files take on the disk; null where that was not measured yet. */
+  storage: number | null;
+  logs: number | null;
   pages: number;
   /** Requests a second. */
   requests: number;
@@ -315,6 +338,9 @@ export function appNow(id: string, values: readonly number[]): AppNow {
     cpu: cpuOf(values) ?? 0,
     memory: (values[app.memoryKb] ?? 0) * BYTES,
     processes: values[app.processes] ?? 0,
+    openFiles: values[app.openFiles] ?? 0,
+    storage: sizeIn(values, app.storageKb),
+    logs: sizeIn(values, app.logsKb),
     pages: values[app.pages] ?? 0,
     requests: requestsOf(values) / SPAN_S,
   };

@@ -33,8 +33,11 @@ export interface Runtime {
    * @param unknown the apps whose records cannot be read: what runs for them may well be wanted
    */
   sweep(keep: ReadonlySet<string>, unknown?: ReadonlySet<string>): Promise<void>;
-  /** What its instances use now, by their marks. One look for all of them, which takes some ms: not to be asked for each. */
-  usage(): ReadonlyMap<string, Usage>;
+  /**
+   * What its instances use now, by their marks. One look for all of them, which takes some ms: not to be asked for each.
+   * @param countsFiles of which of them the open files are counted too, by their marks; of none unless given
+   */
+  usage(countsFiles?: (mark: string) => boolean): ReadonlyMap<string, Usage>;
 }
 
 /** What is begun. */
@@ -124,6 +127,8 @@ export interface Usage {
   processes: number;
   /** The processor time that it has had since its start, in seconds of one core. */
   cpuSeconds: number;
+  /** The files and sockets that its processes have open, where that was asked for. */
+  openFiles?: number;
   /** How many of its processes the system has ended for want of memory, and how many more it kept it from starting. */
   kills?: number;
   refusals?: number;

@@ -46,8 +46,8 @@ export class Runtimes implements Runtime {
     for (const one of this.#all) await one.sweep(keep, unknown);
   }
 
-  usage(): ReadonlyMap<string, Usage> {
-    return new Map(this.#all.flatMap((one) => [...one.usage()]));
+  usage(countsFiles?: (mark: string) => boolean): ReadonlyMap<string, Usage> {
+    return new Map(this.#all.flatMap((one) => [...one.usage(countsFiles)]));
   }
 
   #of({ runtime }: InstanceRecord): Runtime | undefined {

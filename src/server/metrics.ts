@@ -7,7 +7,9 @@ import { Errors } from '../metrics/errors.js';
 import { Happenings } from '../metrics/happenings.js';
 import { LogWatch } from '../metrics/log-watch.js';
 import { Metrics } from '../metrics/metrics.js';
+import { app as fields } from '../metrics/fields.js';
 import { Recorder } from '../metrics/recorder.js';
+import { Sizes } from '../metrics/sizes.js';
 import { MetricsStore } from '../metrics/store.js';
 import { Visitors } from '../metrics/visitors.js';
 import type { OtlpSettings } from '../metrics/otlp-settings.js';
@@ -43,8 +45,9 @@ export function openMetrics(options: {
   const happenings = new Happenings({ store: composed.store, serving: composed.serving });
   const visitors = new Visitors(join(paths.metrics, 'visitors.json'), warn);
   const box = new BoxReader({ folder: paths.data, ping: () => composed.ping() });
+  const sizes = new Sizes({ apps: composed.store, paths, warn });
   const recorder = new Recorder({
-    ...{ store, happenings, visitors, box, warn },
+    ...{ store, happenings, visitors, box, sizes, warn },
     ...{ apps: composed.store, runtime: composed.runtime, traffic: composed.traffic },
   });
   const errors = new Errors(paths.metricErrors, warn);
@@ -62,7 +65,7 @@ export function openMetrics(options: {
       logger.warn({ err: error }, 'The logs of apps could not be searched for exceptions.');
     }
   };
-  const metrics = new Metrics({ store, recorder, apps: composed.store, warn });
+  const metrics = new Metrics({ store, recorder, sizes, apps: composed.store, warn });
   const { otlp, version } = options;
   const otlpExport = openOtlpExport({ otlp, metrics, apps: composed.host.apps, version, logger });
   let begun = false;
@@ -83,7 +86,10 @@ export function openMetrics(options: {
       box.begin();
       happenings.begin();
       logWatch.begin();
-      recorder.subscribe(() => void (looking = looking.then(look)));
+      recorder.subscribe((figures) => {
+        looking = looking.then(look);
+        sizes.look([...figures.keys()].filter((id) => (figures.get(id)?.[fields.samples] ?? 0) > 0));
+      });
       happenings.subscribe(({ kind, app }) => {
         if (kind === 'removed') looking = looking.then(() => errors.clear(app)).catch(() => undefined); // It is not shown.
       });
@@ -96,6 +102,7 @@ export function openMetrics(options: {
       const ends = [
         () => otlpExport?.close(),
         () => recorder.close(),
+        () => sizes.close(),
         () => looking,
         () => happenings.close(),
         () => store.close(),

@@ -188,7 +188,7 @@ const out: Record<string, Parser> = {
       const [length = ''] = frame.split(' ', 1);
       const [before, after] = ['', text].map((name) => {
         const apps = [{ id: name, up: true, release: 1 }];
-        const exposed = { version: name, apps, latest: new Map(), totals: new Map() };
+        const exposed = { version: name, apps, latest: new Map(), totals: new Map(), sizeOf: () => undefined };
         return expose(exposed, 'openmetrics').split('\n').length;
       });
       return (

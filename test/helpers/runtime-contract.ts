@@ -186,6 +186,9 @@ export function runtimeContract(harness: Harness): void {
       const usage = runtime.usage().get(instance.record.mark);
       expect(usage?.memory).toBeGreaterThan(1_000_000);
       expect(usage?.cpuSeconds).toBeGreaterThanOrEqual(0);
+      expect(usage?.openFiles).toBeUndefined();
+      const counted = runtime.usage((mark) => mark === instance.record.mark);
+      expect(counted.get(instance.record.mark)?.openFiles).toBeGreaterThan(2);
       await instance.end(5_000);
       expect(runtime.usage().has(instance.record.mark)).toBe(false);
     });

@@ -217,7 +217,8 @@ describe('the build', () => {
     await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
     await writeFile(join(root, 'package.json'), '{"type":"module"}');
     await writeFile(join(root, 'package-lock.json'), '{}');
-    for (const name of ['cli/main.ts', 'deploys/reader-worker.ts', 'errors.ts']) await source(name, 'export {};\n');
+    for (const name of ['cli/main.ts', 'deploys/reader-worker.ts', 'metrics/sizes-worker.ts', 'errors.ts'])
+      await source(name, 'export {};\n');
     await source('word.ts', "export const word: string = 'one';\n");
     await source('main.ts', "import { word } from './word.js';\nexport const main = (): void => console.log(word);\n");
   });
@@ -238,6 +239,7 @@ describe('the build', () => {
       'errors.js',
       'libraries',
       'main.js',
+      'metrics',
     ]);
     expect((await readdir(root)).filter((name) => name.startsWith('dist'))).toEqual(['dist']);
   });

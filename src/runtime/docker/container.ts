@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, SocketAddress } from '../../lib/address.js';
 import { becomeLog } from '../draft-log.js';
 import { exitWithin } from '../exit-code.js';
-import { ControlGroup } from '../process/control-groups.js';
+import { ControlGroup, type GroupUse } from '../process/control-groups.js';
 import {
   descendantOf,
   isInGroup,
@@ -13,7 +13,7 @@ import {
   startTimeOf,
   type ProcessIdentity,
 } from '../process/proc.js';
-import type { Exit, Instance, InstanceRecord, Limits, Order, Usage } from '../runtime.js';
+import type { Exit, Instance, InstanceRecord, Limits, Order } from '../runtime.js';
 import type { Attached } from './attached.js';
 import { resourcesOf } from './container-spec.js';
 import type { ContainerFacts, Engine } from './engine.js';
@@ -87,7 +87,7 @@ export class Container implements Instance {
   }
 
   /** What it uses; undefined where that cannot be seen. */
-  use(): Usage | undefined {
+  use(): GroupUse | undefined {
     return this.#group?.use();
   }
 

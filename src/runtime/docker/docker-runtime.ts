@@ -9,6 +9,7 @@ import { LogFile } from '../../logs/log-file.js';
 import { AppPort } from '../process/app-port.js';
 import type { Machine } from '../process/cage/spec.js';
 import { socketPath } from '../process/listener.js';
+import { usageOf } from '../process/proc.js';
 import type { Ports } from '../process/ports.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
 import { Attached, encodeHead } from './attached.js';
@@ -159,11 +160,11 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  usage(): ReadonlyMap<string, Usage> {
+  usage(countsFiles = (_mark: string): boolean => false): ReadonlyMap<string, Usage> {
     const usage = new Map<string, Usage>();
     for (const [mark, container] of this.#containers) {
       const use = container.use();
-      if (use !== undefined) usage.set(mark, use);
+      if (use !== undefined) usage.set(mark, usageOf(use, countsFiles(mark)));
     }
     return usage;
   }

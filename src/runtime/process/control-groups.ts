@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits } from '../runtime.js';
-import { groupOf, parentOf } from './proc.js';
+import { groupOf, parentOf, type GroupUsage } from './proc.js';
 
 /** The share of the machine's memory that all apps together may have; the rest is the server's and the system's. */
 const MEMORY_SHARE = 0.9;
@@ -15,11 +15,9 @@ const PERIOD = 100_000;
 const KILL_MS = 5_000;
 
 /** What a group uses. */
-export interface GroupUse {
+export interface GroupUse extends GroupUsage {
   /** What cannot be dropped: memory of its processes, and files that they keep in memory; in bytes. */
   memory: number;
-  processes: number;
-  cpuSeconds: number;
   /** How many of its processes the system has ended because their memory was used up. */
   kills: number;
   /** How often it was kept from starting another process or thread. */
@@ -153,7 +151,7 @@ export class ControlGroup {
       const events = readFileSync(join(memory, first ? 'memory.oom_control' : 'memory.events'), 'utf8');
       return {
         memory: numberIn(stat, first ? 'rss' : 'anon') + numberIn(stat, 'shmem'),
-        processes: this.#pids().length,
+        pids: this.#pids(),
         cpuSeconds: first
           ? Number(readFileSync(join(cpuacct, 'cpuacct.usage'), 'utf8')) / 1e9
           : numberIn(readFileSync(join(cpu, 'cpu.stat'), 'utf8'), 'usage_usec') / 1e6,

@@ -12,7 +12,7 @@ import { Listener, socketPath } from './listener.js';
 import { endMarked } from './marked.js';
 import type { ControlGroup, ControlGroups } from './control-groups.js';
 import type { Ports } from './ports.js';
-import { isRunning, livesIn, usageOfGroups } from './proc.js';
+import { isRunning, livesIn, usageOf, usageOfGroups } from './proc.js';
 
 export interface ProcessRuntimeOptions {
   /** What the marks of this data folder's own processes begin with. */
@@ -113,13 +113,13 @@ export class ProcessRuntime implements Runtime {
     groups?.sweep(new Set([...keep].map(nameOf)));
   }
 
-  usage(): ReadonlyMap<string, Usage> {
+  usage(countsFiles = (_mark: string): boolean => false): ReadonlyMap<string, Usage> {
     const usage = new Map<string, Usage>();
     if (this.#children.size === 0) return usage;
     const groups = usageOfGroups();
     for (const [mark, child] of this.#children) {
       const group = child.use() ?? groups.get(child.identity.pid);
-      if (group !== undefined) usage.set(mark, group);
+      if (group !== undefined) usage.set(mark, usageOf(group, countsFiles(mark)));
     }
     return usage;
   }

@@ -100,6 +100,11 @@ function tilesOf(total: Summary, words: Words): TileView[] {
       total.memoryMax === null ? '' : words.t('tile.highest', { memory: formatBytes(total.memoryMax) }),
     ),
     tile(
+      words.t('tile.disk'),
+      total.storage === null ? '–' : formatBytes(total.storage + (total.logs ?? 0)),
+      total.logs === null ? '' : words.t('tile.logs', { size: formatBytes(total.logs) }),
+    ),
+    tile(
       words.t('tile.wakes'),
       String(total.wakes),
       total.wakeMs === null ? '' : words.t('tile.average', { span: formatSpan(total.wakeMs, words) }),
@@ -168,6 +173,11 @@ function appPlots({ times, step, columns, marks }: AppSeries, words: Words): Plo
     plot(words.t('plot.traffic', { span }), 'bytes', [
       line(words.t('line.out'), 'bytes_out', columns.bytesOut),
       line(words.t('line.in'), 'bytes_in', columns.bytesIn),
+    ]),
+    plot(words.t('plot.openFiles'), 'count', [line(words.t('metrics.highest'), 'open_files', columns.openFiles)]),
+    plot(words.t('tile.disk'), 'bytes', [
+      line(words.t('line.storage'), 'storage_bytes', columns.storage),
+      line(words.t('line.logs'), 'log_bytes', columns.logs),
     ]),
   ];
 }

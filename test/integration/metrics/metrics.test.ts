@@ -58,7 +58,12 @@ test('deploys, wakes, pages, visitors, requests, memory and CPU are measured', a
     'the figures of two spans',
     async () => {
       const found = await metrics();
-      return found.total.wakes > 0 && found.series.cpu.filter((share) => share !== null).length > 1 && found;
+      return (
+        found.total.wakes > 0 &&
+        found.total.log_bytes !== null &&
+        found.series.cpu.filter((share) => share !== null).length > 1 &&
+        found
+      );
     },
     LIMIT_MS,
   );
@@ -69,6 +74,9 @@ test('deploys, wakes, pages, visitors, requests, memory and CPU are measured', a
   expect(total.memory_max_bytes).toBeGreaterThan(20_000_000);
   expect(total.bytes_out).toBeGreaterThan(500);
   expect(Math.max(...series.open_pages.map(Number))).toBeGreaterThanOrEqual(1);
+  expect(total.open_files_max).toBeGreaterThan(5);
+  expect(total.log_bytes).toBeGreaterThan(0);
+  expect(total.storage_bytes).toBeLessThan(1_000_000);
   expect(releases.map(({ release }) => release)).toEqual([1]);
 });
 
@@ -80,7 +88,7 @@ test('the command line prints the same', async () => {
   );
   const top = await person.run(['top']);
   expect(top.stdout).toMatch(
-    /^CPU [\d.]+% of \d+ cores, load [\s\S]*\n *[\d.]+% +\d+ MB +1 +[\d.]+ +\d+ +running +shop\n$/,
+    /^CPU [\d.]+% of \d+ cores, load [\s\S]*\n *[\d.]+% +\d+ MB +1 +[\d.]+ +\d+ +\d+ +[\d.]+ [kM]B +running +shop\n$/,
   );
   const usage = JSON.parse((await person.run(['top', '--json'])).stdout) as UsageAnswer;
   expect(usage.box?.memory_total_bytes).toBeGreaterThan(1e8);

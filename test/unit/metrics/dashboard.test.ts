@@ -12,6 +12,7 @@ it('every metric of the Grafana dashboard is exposed', () => {
       apps: [{ id: 'shop', up: true, release: 1 }],
       latest: new Map([[BOX_ID, blank(BOX_ID)]]),
       totals: new Map(),
+      sizeOf: () => ({ storage: 0, logs: 0 }),
     },
     'text',
   );

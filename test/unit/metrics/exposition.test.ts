@@ -10,7 +10,13 @@ function exposed(ids = ['shop', 'blog']): Exposed {
   for (const ms of [5, 40, 99_999]) shop[latencyPlace(ms)] = 1;
   shop[app.latencyMs] = 100_044;
   const latest = new Map([...ids.map((id): [string, number[]] => [id, blank(id)]), [BOX_ID, blank(BOX_ID)]]);
-  return { version: '1.2.3', apps: ids.map((id) => ({ id, up: id === 'shop', release: null })), latest, totals };
+  return {
+    version: '1.2.3',
+    apps: ids.map((id) => ({ id, up: id === 'shop', release: null })),
+    latest,
+    totals,
+    sizeOf: (id) => (id === 'shop' ? { storage: 2_048, logs: 512 } : undefined),
+  };
 }
 
 interface Sample {
@@ -74,6 +80,10 @@ describe('expose', () => {
     const text = expose(exposed(), 'text');
     expect(valueOf(text, 'streamlit_host_app_http_requests_total', 'app="shop",code="2xx"')).toBe(7);
     expect(valueOf(text, 'streamlit_host_app_cpu_seconds_total', 'app="shop"')).toBe(1.5);
+    expect(valueOf(text, 'streamlit_host_app_storage_bytes', 'app="shop"')).toBe(2_048);
+    expect(valueOf(text, 'streamlit_host_app_log_bytes', 'app="shop"')).toBe(512);
+    // Nothing is known of it, which is not nothing.
+    expect(valueOf(text, 'streamlit_host_app_storage_bytes', 'app="blog"')).toBeUndefined();
     expect(valueOf(text, 'streamlit_host_app_up', 'app="blog"')).toBe(0);
     expect(valueOf(text, 'streamlit_host_build_info', 'version="1.2.3"')).toBe(1);
   });

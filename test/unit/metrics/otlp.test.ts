@@ -35,6 +35,7 @@ const exposed = {
     [BOX_ID, blank(BOX_ID)],
   ]),
   totals: new Map([['shop', totals]]),
+  sizeOf: () => ({ storage: 2_048, logs: 512 }),
 };
 const exported = otlpMetrics(families(exposed), {
   ...{ resource: { 'service.name': 'box' }, version: '1.2.3', start: 1_000, now: 2_500 },

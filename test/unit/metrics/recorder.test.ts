@@ -4,6 +4,7 @@ import { Traffic } from '../../../src/gateway/traffic.js';
 import { app, blank, box, BOX_ID } from '../../../src/metrics/fields.js';
 import type { HappeningListener } from '../../../src/metrics/happenings.js';
 import { Recorder } from '../../../src/metrics/recorder.js';
+import type { AppSize } from '../../../src/metrics/sizes.js';
 import type { Usage } from '../../../src/runtime/runtime.js';
 
 const AT = '2026-03-04T12:00:00.000Z';
@@ -14,20 +15,28 @@ const shop: App = {
 };
 
 let usage: Map<string, Usage>;
+let files: number;
+let size: AppSize | undefined;
 let added: ReadonlyMap<string, readonly number[]>[];
 let tell: HappeningListener;
 let recorder: Recorder;
 let traffic: Traffic;
 const apps = { list: () => [shop] };
+const withFiles = ([mark, used]: [string, Usage]): [string, Usage] => [mark, { ...used, openFiles: files }];
 
 beforeEach(() => {
   usage = new Map();
+  files = 40;
+  size = undefined;
   added = [];
   traffic = new Traffic();
   recorder = new Recorder({
     store: { add: async (_, figures) => void added.push(figures) },
     apps,
-    runtime: { usage: () => usage },
+    runtime: {
+      usage: (counts) => new Map([...usage].map((one) => (counts?.(one[0]) === true ? withFiles(one) : one))),
+    },
+    sizes: { of: () => size },
     traffic,
     happenings: {
       subscribe: (listener) => {
@@ -70,6 +79,34 @@ describe('look', () => {
     uses('mark-2', 1_000, 1);
     await recorder.look();
     expect(of('shop', app.cpuMs)).toBe(0);
+  });
+
+  it('counts open files once a minute, and has the last count until then', async () => {
+    uses('mark-1', 1_000, 1);
+    uses('mark-2', 1_000, 1);
+    await recorder.look();
+    expect(of('shop', app.openFiles)).toBe(80);
+    files = 50;
+    for (let look = 1; look < 6; look += 1) await recorder.look();
+    expect(of('shop', app.openFiles)).toBe(80);
+    await recorder.look();
+    expect(of('shop', app.openFiles)).toBe(100);
+    // Another process is counted at once.
+    usage.delete('mark-1');
+    await recorder.look();
+    files = 7;
+    uses('mark-1', 1_000, 1);
+    await recorder.look();
+    expect(of('shop', app.openFiles)).toBe(57);
+  });
+
+  it('notes what the files of an app take while it runs', async () => {
+    size = { storage: 4_096, logs: 1_024 };
+    await recorder.look();
+    expect(added.at(-1)?.has('shop')).toBe(false);
+    uses('mark-2', 1_000, 1);
+    await recorder.look();
+    expect([of('shop', app.storageKb), of('shop', app.logsKb)]).toEqual([4, 1]);
   });
 
   it('says nothing of an app that does not run and has no visitors', async () => {
@@ -122,6 +159,7 @@ describe('look', () => {
       const one = new Recorder({
         ...{ apps, traffic, warn: (text) => warned.push(text), now: () => Date.parse(AT) },
         runtime: { usage: () => usage },
+        sizes: { of: () => undefined },
         store: {
           add: async () => {
             if (looks > 1) throw new Error('no room');

@@ -456,6 +456,7 @@ export function noMetrics(apps: Pick<QuietApps, 'find'>): Metrics {
   return new Metrics({
     store: { series: () => Promise.resolve([]), all: () => Promise.resolve(new Map()) },
     recorder: { latest: new Map(), totals: new Map() },
+    sizes: { of: () => undefined },
     apps: { find: (id) => apps.find(id), list: () => [] },
     warn: () => undefined,
   });

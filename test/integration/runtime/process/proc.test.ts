@@ -11,7 +11,9 @@ import {
   isRunning,
   listeningPorts,
   listensOn,
+  openFilesOf,
   startTimeOf,
+  usageOf,
   usageOfGroups,
   type ProcessIdentity,
 } from '../../../../src/runtime/process/proc.js';
@@ -160,6 +162,18 @@ test("a group's memory is that of all its members, and its CPU time that of its 
   expect(group?.cpuSeconds).toBeLessThan(60);
   await endGroup(leader, 1_000);
   expect(usageOfGroups().has(leader.pid)).toBe(false);
+});
+
+test('the open files of a group are those of all its members', async () => {
+  const script = 'exec 3</dev/null 4</dev/null; sleep 60 & exec 3<&- 4<&-; echo ready; wait';
+  const { leader } = await run(script);
+  const group = usageOfGroups().get(leader.pid);
+  const [own = 0, child = 0] = (group?.pids ?? []).map(openFilesOf).sort((a, b) => a - b);
+  expect(child - own).toBe(2);
+  expect(group && usageOf(group, true)).toMatchObject({ processes: 2, openFiles: own + child });
+  expect(group && 'openFiles' in usageOf(group, false)).toBe(false);
+  await endGroup(leader, 1_000);
+  expect(openFilesOf(leader.pid)).toBe(0);
 });
 
 test('the process that holds a port is reported by pid and name', async () => {
