@@ -12,11 +12,15 @@ export async function metrics(cli: Context, id: string, { range }: { range: stri
   const api = await cli.api();
   const found = await api.get<MetricsAnswer>(appPath(id, `/metrics?range=${encodeURIComponent(range)}`));
   if (cli.out.json) return cli.out.data(found);
-  const { total, releases } = found;
+  const { total, releases, pages } = found;
   cli.out.print(
     `${id}, last ${range}: ${counted(total.visitors, 'visitor', 'visitors')}, ` +
       `${counted(total.sessions, 'page opened', 'pages opened')}${total.session_ms === null ? '' : ` (${formatSpan(total.session_ms)} each)`}, ${counted(total.requests, 'request', 'requests')}`,
   );
+  if (total.runs > 0)
+    cli.out.print(
+      `${counted(total.runs, 'script run', 'script runs')}, ${formatSpan(total.run_ms ?? 0)} on average, ${formatSpan(total.run_max_ms ?? 0)} at most`,
+    );
   if (releases.length === 0) return cli.out.print('The app did not run in this time.');
   const columns: Column<Total & { release: number }>[] = [
     { title: 'release', value: (one) => one.release },
@@ -33,7 +37,18 @@ export async function metrics(cli: Context, id: string, { range }: { range: stri
   ];
   cli.out.print('');
   for (const line of tableLines(releases, columns, cli.out)) cli.out.print(line);
+  // An app with a single page has nothing to compare.
+  if (pages.length < 2) return;
+  cli.out.print('');
+  for (const line of tableLines(pages, PAGES, cli.out)) cli.out.print(line);
 }
+
+const PAGES: Column<MetricsAnswer['pages'][number]>[] = [
+  { title: 'views', value: ({ views }) => views },
+  { title: 'runs', value: ({ runs }) => runs },
+  { title: 'average', value: ({ run_ms: ms }) => span(ms) },
+  { title: 'page', value: ({ page }) => page ?? 'all others', colour: () => 'bold' },
+];
 
 /** The share of a core as a percentage. */
 export function percent(share: number | null): string | null {

@@ -6,6 +6,7 @@ import { reach } from '../lib/address.js';
 import { cleanResponse, cleanUpgrade } from './headers.js';
 import { isHeartbeat } from '../domain/app/sleep.js';
 import type { Target } from './target.js';
+import type { PageBytes } from './traffic.js';
 
 /** How long an app may take to send headers, in ms: a cell that computes for minutes is not an error. */
 const ANSWER_LIMIT_MS = 15 * 60_000;
@@ -32,6 +33,8 @@ interface Passage extends Manner {
   failed: (error: Error) => void;
   /** Called on activity at the visitor's end of a WebSocket. */
   touch?: () => void;
+  /** Takes the bytes of a WebSocket as they pass. */
+  bytes?: PageBytes | undefined;
   asked?: ClientRequest;
 }
 
@@ -71,10 +74,12 @@ export class Forwarder {
       asked.once('upgrade', (answer, upstream) => {
         socket.off('end', leave);
         // It flows from here on, into the app: the app sees that somebody is there.
-        const touch = this.#passages.get(request)?.touch;
+        const { touch, bytes } = this.#passages.get(request) ?? {};
         socket.on('data', (chunk: Buffer) => {
           if (!isHeartbeat(chunk)) touch?.();
+          bytes?.fromVisitor(chunk);
         });
+        if (bytes !== undefined) upstream.on('data', bytes.fromApp);
         cleanUpgrade(answer.headers, appPath);
         closeTogether(socket, upstream, this.#limits.lingerMs);
       });
@@ -125,16 +130,19 @@ export class Forwarder {
       .catch((error: Error) => passage.failed(error));
   }
 
-  /** Forwards a WebSocket whose target is already claimed; both ends close together. */
+  /**
+   * Forwards a WebSocket whose target is already claimed; both ends close together.
+   * @param manner.bytes takes its bytes as they pass
+   */
   socket(
     request: IncomingMessage,
     socket: Socket,
     head: Buffer,
     target: Target,
-    appPath: string,
+    { appPath, bytes }: { appPath: string; bytes?: PageBytes | undefined },
     failed: (error: Error) => void,
   ): void {
-    this.#passages.set(request, { appPath, cookie: undefined, failed, touch: () => target.touch() });
+    this.#passages.set(request, { appPath, cookie: undefined, failed, touch: () => target.touch(), bytes });
     const release = target.hold(() => socket.destroy());
     socket.once('close', release);
     target.touch();

@@ -314,9 +314,11 @@ export class Gateway {
     this.#open.watch(socket, may, { app: to.id, cookie: request.headers.cookie });
     const done = target.claim();
     socket.once('close', done);
-    this.#options.traffic?.open(to.id, socket, this.#who(request, to));
+    const opened = this.#options.traffic?.open(to.id, socket, this.#who(request, to));
+    // An app may have WebSockets of its own, which say something else.
+    const bytes = plainRest(to.rest) === '/_stcore/stream' ? opened : undefined;
     const appPath = this.#prepare(request, to, query);
-    this.#forwarder.socket(request, socket, head, target, appPath, (error) => {
+    this.#forwarder.socket(request, socket, head, target, { appPath, bytes }, (error) => {
       this.#options.log('a WebSocket to an app ended with an error', { app: to.id, error: error.message });
       socket.destroy();
     });

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isAboutRun, RunWatch } from '../domain/streamlit/run-watch.js';
+import { FrameReader } from './frame-reader.js';
 
 /** What the visitors of an app did in a span of time. */
 export interface Tally {
@@ -16,10 +18,43 @@ export interface Tally {
   closedMs: number;
   /** The most pages that were open at once. */
   pages: number;
+  /** How often a visitor came to a page of the app. */
+  views: number;
+  /** Runs of the script that ended, how long they took together, and the longest, in ms. */
+  runs: number;
+  runMs: number;
+  runMaxMs: number;
+  /** Messages of Streamlit's WebSockets. */
+  messagesIn: number;
+  messagesOut: number;
+  /** By the path of the page below the app, such as `/Sales`. */
+  byPage: Map<string, PageTally>;
 }
+
+/** What visitors did on a page of an app. */
+export type PageTally = Pick<Tally, 'views' | 'runs' | 'runMs'>;
+
+/** Takes the bytes of an open page as they pass. */
+export interface PageBytes {
+  fromVisitor: (chunk: Buffer) => void;
+  fromApp: (chunk: Buffer) => void;
+}
+
+/** Stands for the pages of an app that are not told apart. No path is the same: those begin with a "/". */
+export const OTHER_PAGES = 'other';
+
+/** The most pages of an app that are told apart in a span. */
+const MAX_PAGES = 100;
+
+/** The most messages about runs that are read of an open page in a span: an app may send any number of them. */
+const MAX_HEARD = 1_000;
 
 interface OpenPage {
   app: string;
+  received: FrameReader;
+  sent: FrameReader;
+  /** How many messages were read in this span. */
+  heard: number;
   socket: Pick<Socket, 'bytesRead' | 'bytesWritten'>;
   /** How many of its bytes are counted. */
   bytesIn: number;
@@ -79,15 +114,28 @@ export class Traffic {
     if (begun !== undefined) begun.ms ??= performance.now() - begun.at;
   }
 
-  /** Counts an open page until its WebSocket closes. @param who an account, or an address with a browser */
-  open(app: string, socket: Socket, who: string): void {
+  /**
+   * Counts an open page until its WebSocket closes.
+   * @param who an account, or an address with a browser
+   * @returns what takes its bytes, if it is Streamlit's WebSocket
+   */
+  open(app: string, socket: Socket, who: string): PageBytes {
     const pages = this.#pages.get(app) ?? new Set<OpenPage>();
-    const page = { app, socket, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten, at: this.#clock() };
+    const watch = this.#watch(app);
+    const page: OpenPage = {
+      ...{ app, socket, bytesIn: socket.bytesRead, bytesOut: socket.bytesWritten, at: this.#clock() },
+      ...{ received: new FrameReader(), sent: new FrameReader(isAboutRun, (message) => hear(message)), heard: 0 },
+    };
+    const hear = (message: Buffer): void => {
+      page.heard += 1;
+      if (page.heard <= MAX_HEARD) watch.hear(message);
+    };
     this.#pages.set(app, pages.add(page));
     const tally = this.#tally(app);
     tally.opened += 1;
     tally.pages = Math.max(tally.pages, pages.size);
     socket.once('close', () => {
+      watch.end();
       this.#count(page);
       const closing = this.#tally(app);
       closing.closed += 1;
@@ -96,6 +144,7 @@ export class Traffic {
       if (pages.size === 0) this.#pages.delete(app);
     });
     for (const listener of this.#listeners) listener(app, who);
+    return { fromVisitor: (chunk) => page.received.push(chunk), fromApp: (chunk) => page.sent.push(chunk) };
   }
 
   /** How many pages are open now, by app. */
@@ -117,6 +166,26 @@ export class Traffic {
     tally.bytesIn += Math.max(0, bytesRead - page.bytesIn);
     tally.bytesOut += Math.max(0, bytesWritten - page.bytesOut);
     [page.bytesIn, page.bytesOut] = [bytesRead, bytesWritten];
+    tally.messagesIn += page.received.take();
+    tally.messagesOut += page.sent.take();
+    page.heard = 0;
+  }
+
+  #watch(app: string): RunWatch {
+    const viewed = (path: string): void => {
+      const tally = this.#tally(app);
+      tally.views += 1;
+      pageOf(tally, path).views += 1;
+    };
+    const ran = (path: string | undefined, ms: number): void => {
+      const tally = this.#tally(app);
+      tally.runMaxMs = Math.max(tally.runMaxMs, ms);
+      for (const one of path === undefined ? [tally] : [tally, pageOf(tally, path)]) {
+        one.runs += 1;
+        one.runMs += ms;
+      }
+    };
+    return new RunWatch({ viewed, ran }, this.#clock);
   }
 
   #tally(app: string): Tally {
@@ -125,9 +194,18 @@ export class Traffic {
       tally = {
         ...{ answers: [0, 0, 0, 0], latencies: [], bytesIn: 0, bytesOut: 0 },
         ...{ opened: 0, closed: 0, closedMs: 0, pages: this.pages(app) },
+        ...{ views: 0, runs: 0, runMs: 0, runMaxMs: 0, messagesIn: 0, messagesOut: 0, byPage: new Map() },
       };
       this.#tallies.set(app, tally);
     }
     return tally;
   }
+}
+
+/** What is counted of a page. An app chooses the paths of its pages, and can have any number of them. */
+function pageOf({ byPage }: Tally, path: string): PageTally {
+  const name = byPage.has(path) || byPage.size < MAX_PAGES ? path : OTHER_PAGES;
+  const page = byPage.get(name) ?? { views: 0, runs: 0, runMs: 0 };
+  byPage.set(name, page);
+  return page;
 }

@@ -6,6 +6,9 @@ import { BLOCK, kindOf } from './frames.js';
 /** Bytes before the index: what the file is, the name of the journal that was put in last, the index's length and checksum. */
 const HEAD = BLOCK.length + 12;
 
+/** So few pieces are read one by one. */
+const FEW = 50;
+
 /** A block: the points of many apps over one part of time, each app's in one piece. */
 export interface BlockFile {
   /** The name of the journal that was put in last. */
@@ -63,32 +66,31 @@ export async function readIndex(handle: FileHandle): Promise<BlockFile> {
 
 /**
  * Reads pieces of a block.
- * @param only the one app that is read; all unless given
+ * @param only which are read; all unless given
  * @throws Unreadable; Error with ENOENT
  */
-export async function readBlock(path: string, only?: string): Promise<BlockFile & { pieces: Map<string, Buffer> }> {
+export async function readBlock(
+  path: string,
+  only: (id: string) => boolean = () => true,
+): Promise<BlockFile & { pieces: Map<string, Buffer> }> {
   const handle = await open(path, 'r');
   try {
     const file = await readIndex(handle);
+    const wanted = [...file.index].filter(([id]) => only(id));
     const pieces = new Map<string, Buffer>();
-    const wanted = only === undefined ? [...file.index.keys()] : [only];
-    // All pieces lie behind each other, so one look gets them all.
-    const first = Math.min(...wanted.map((id) => file.index.get(id)?.at ?? Infinity));
-    const end = Math.max(...wanted.map((id) => endOf(file.index.get(id))));
-    if (first === Infinity) return { ...file, pieces };
-    const bytes = await readPart(handle, first, end - first);
-    for (const id of wanted) {
-      const place = file.index.get(id);
-      if (place !== undefined) pieces.set(id, bytes.subarray(place.at - first, endOf(place) - first));
+    if (wanted.length <= FEW) {
+      for (const [id, { at, length }] of wanted) pieces.set(id, await readPart(handle, at, length));
+      return { ...file, pieces };
     }
+    // All pieces lie behind each other, so one look gets them all.
+    const first = Math.min(...wanted.map(([, { at }]) => at));
+    const end = Math.max(...wanted.map(([, { at, length }]) => at + length));
+    const bytes = await readPart(handle, first, end - first);
+    for (const [id, { at, length }] of wanted) pieces.set(id, bytes.subarray(at - first, at - first + length));
     return { ...file, pieces };
   } finally {
     await handle.close();
   }
-}
-
-function endOf(place: { at: number; length: number } | undefined): number {
-  return place === undefined ? 0 : place.at + place.length;
 }
 
 async function readPart(handle: FileHandle, at: number, length: number): Promise<Buffer> {

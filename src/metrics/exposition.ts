@@ -1,5 +1,5 @@
 import type { AppSize } from './sizes.js';
-import { app as fields, box as boxFields, BOX_ID, LATENCY_BOUNDS } from './fields.js';
+import { app as fields, box as boxFields, BOX_ID, LATENCY_BOUNDS, page as pageFields, pageOf } from './fields.js';
 
 /** What is told to Prometheus about an app in addition to its figures. */
 export interface ExposedApp {
@@ -37,7 +37,8 @@ const KB = 1_024;
 
 /**
  * Writes the metrics as OpenMetrics, or in the text format of Prometheus, which names counters in another way. The only labels
- * with free values are the ids of the apps that there are, so there are never more series than a fixed number for each app.
+ * with free values are the ids of the apps that there are, and the paths of up to 20 pages of each (`page-names.ts`), so there are
+ * never more series than a fixed number for each app.
  * @see https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  */
@@ -102,6 +103,16 @@ export function families({ version, apps, latest, totals, sizeOf }: Exposed): Fa
       ...{ name: `${PREFIX}app_first_byte_seconds`, type: 'histogram', help: 'Time to the first byte of a response.' },
       samples: apps.flatMap(({ id }) => buckets(id, (place) => total(id, place))),
     },
+    {
+      ...{ name: `${PREFIX}app_page_views`, type: 'counter', help: 'Views of the pages of a multipage app.' },
+      samples: viewsOf(apps, totals),
+    },
+    counter('script_runs', "Runs of the app's script that ended.", fields.runs),
+    counter('script_run_seconds', "Time that runs of the app's script took.", fields.runMs, 0.001),
+    split('websocket_messages', "Messages of Streamlit's WebSockets.", 'direction', {
+      in: fields.messagesIn,
+      out: fields.messagesOut,
+    }),
     counter('received_bytes', 'Bytes from visitors of the app.', fields.bytesIn),
     counter('sent_bytes', 'Bytes to visitors of the app.', fields.bytesOut),
     counter('wakes', 'Wakes of the app from sleep.', fields.wakes),
@@ -126,6 +137,17 @@ export function families({ version, apps, latest, totals, sizeOf }: Exposed): Fa
       samples: [{ labels: {}, value: total(BOX_ID, boxFields.serverCpuMs) / 1_000 }],
     },
   ];
+}
+
+/** The views by page. Pages that are not told apart have a label that no path has. */
+function viewsOf(apps: readonly ExposedApp[], totals: Exposed['totals']): Family['samples'] {
+  const known = new Set(apps.map(({ id }) => id));
+  return [...totals].flatMap(([id, values]) => {
+    const page = pageOf(id);
+    return page === undefined || !known.has(page.app)
+      ? []
+      : [{ labels: { app: page.app, page: page.path }, value: values[pageFields.views] ?? 0 }];
+  });
 }
 
 /** A histogram as both formats have it: counts up to a bound, their sum and their number. */

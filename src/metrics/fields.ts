@@ -61,6 +61,15 @@ const APP = {
   /** On the disk; 0 where it was not measured yet. The highest, since a part of a span may be from before that. */
   storageKb: 'max',
   logsKb: 'max',
+  /** How often a visitor came to a page of a multipage app. */
+  views: 'sum',
+  /** Runs of the script that ended, how long they took together, and the longest. */
+  runs: 'sum',
+  runMs: 'sum',
+  runMaxMs: 'max',
+  /** Messages of Streamlit's WebSockets, from visitors and to them. */
+  messagesIn: 'sum',
+  messagesOut: 'sum',
 } as const satisfies Record<string, Rule>;
 
 /** What is measured of the machine and of the server itself. */
@@ -87,6 +96,9 @@ const BOX = {
   running: 'max',
 } as const satisfies Record<string, Rule>;
 
+/** What is measured of a page of an app. */
+const PAGE = { views: 'sum', runs: 'sum', runMs: 'sum' } as const satisfies Record<string, Rule>;
+
 export type AppField = keyof typeof APP;
 export type BoxField = keyof typeof BOX;
 
@@ -95,20 +107,33 @@ export const BOX_ID = ':box';
 
 const APP_RULES: readonly Rule[] = Object.values(APP);
 const BOX_RULES: readonly Rule[] = Object.values(BOX);
+const PAGE_RULES: readonly Rule[] = Object.values(PAGE);
 const places = <Field extends string>(table: Record<Field, Rule>): Record<Field, number> =>
   Object.fromEntries(Object.keys(table).map((name, place) => [name, place])) as Record<Field, number>;
 
 /** The places of the fields. */
 export const app = places(APP);
 export const box = places(BOX);
+export const page = places(PAGE);
 
 /** The names of the fields, by place. */
 export const appFields = Object.keys(APP) as AppField[];
 export const boxFields = Object.keys(BOX) as BoxField[];
 
+/** The id under which the figures of a page are kept; no app can have it. @param path such as `/Sales` */
+export function pageId(appId: string, path: string): string {
+  return `${appId} ${path}`;
+}
+
+/** The page that an id is of; undefined for an app, and for the machine. */
+export function pageOf(id: string): { app: string; path: string } | undefined {
+  const end = id.indexOf(' ');
+  return end === -1 ? undefined : { app: id.slice(0, end), path: id.slice(end + 1) };
+}
+
 /** The rules of what is kept under an id. */
 export function rulesOf(id: string): readonly Rule[] {
-  return id === BOX_ID ? BOX_RULES : APP_RULES;
+  return id === BOX_ID ? BOX_RULES : id.includes(' ') ? PAGE_RULES : APP_RULES;
 }
 
 /** Returns figures that say nothing yet. */

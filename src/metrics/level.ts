@@ -29,6 +29,9 @@ export interface LevelOptions {
   warn: (text: string) => void;
 }
 
+/** Returns whether the figures of an id are read. */
+type Only = (id: string) => boolean;
+
 /** The figures of consecutive spans, by app; undefined = nothing was measured. */
 export type Rows = ReadonlyMap<string, readonly (readonly number[] | undefined)[]>;
 
@@ -101,13 +104,13 @@ export class Level {
 
   /** The points of an app, both ticks included; in the order of time, one for each tick. */
   async read(id: string, from: number, to: number): Promise<Point[]> {
-    const all = await this.#inTurn(() => this.#read(from, to, id));
+    const all = await this.readAll(from, to, (one) => one === id);
     return all.get(id) ?? [];
   }
 
-  /** The points of all apps, both ticks included. */
-  async readAll(from: number, to: number): Promise<Map<string, Point[]>> {
-    return this.#inTurn(() => this.#read(from, to));
+  /** The points of all apps, both ticks included. @param only of which; of all unless given */
+  async readAll(from: number, to: number, only?: Only): Promise<Map<string, Point[]>> {
+    return this.#inTurn(() => this.#read(from, to, only));
   }
 
   /** Resolves once nothing is being written. */
@@ -179,7 +182,7 @@ export class Level {
     this.#journals.set(block, (known ?? 0) + bytes.length);
   }
 
-  async #read(from: number, to: number, only?: string): Promise<Map<string, Point[]>> {
+  async #read(from: number, to: number, only?: Only): Promise<Map<string, Point[]>> {
     const { blockSpans } = this.#options;
     const [first, last] = [Math.floor(from / blockSpans), Math.floor(to / blockSpans)];
     const numbers = [...new Set([...this.#blocks.keys(), ...this.#journals.keys()])]
@@ -196,7 +199,7 @@ export class Level {
   }
 
   /** What is known of one part of time: all of the ticks that are asked for, and maybe others. */
-  async #readOne(number: number, from: number, to: number, only?: string): Promise<Map<string, Point[]>> {
+  async #readOne(number: number, from: number, to: number, only?: Only): Promise<Map<string, Point[]>> {
     const found = new Map<string, Point[]>();
     const take = (id: string, points: Point[]): void => {
       const before = found.get(id);
@@ -325,17 +328,17 @@ function inOrder(id: string, points: Point[]): Point[] {
 }
 
 /** The rows of a frame: the app, its encoded figures, and the tick of the first. */
-function* rowsOf(content: Buffer, only?: string): Generator<[id: string, row: Buffer, first: number]> {
+function* rowsOf(content: Buffer, only?: Only): Generator<[id: string, row: Buffer, first: number]> {
   const reader = new Reader(content);
   const first = reader.number();
   reader.number();
   while (!reader.done) {
     const id = reader.text();
     const row = reader.bytes();
-    if (only === undefined || only === id) yield [id, row, first];
+    if (only === undefined || only(id)) yield [id, row, first];
   }
 }
 
-function* pointsOf(content: Buffer, only?: string): Generator<[id: string, points: Point[]]> {
+function* pointsOf(content: Buffer, only?: Only): Generator<[id: string, points: Point[]]> {
   for (const [id, row, first] of rowsOf(content, only)) yield [id, decodeRow(row, first, rulesOf(id).length)];
 }

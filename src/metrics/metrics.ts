@@ -1,7 +1,8 @@
 import { messageOf } from '../errors.js';
 import { expose, families, type Exposed, type Family } from './exposition.js';
 import type { AppStore } from '../store/apps.js';
-import { app as fields, BOX_ID } from './fields.js';
+import { app as fields, BOX_ID, pageOf } from './fields.js';
+import { mostViewed, type PageViews } from './page-views.js';
 import type { Recorder } from './recorder.js';
 import {
   appNow,
@@ -38,6 +39,11 @@ export interface MetricsOptions {
   now?: () => number;
 }
 
+/** An app's figures in a range, with those of its pages. */
+export interface AppMetrics extends AppSeries {
+  pages: PageViews[];
+}
+
 /** A small plot of a day. */
 export interface Spark {
   /** Bytes. */
@@ -57,16 +63,20 @@ export class Metrics {
   }
 
   /** The figures of an app. An earlier app with the same id is not told of. */
-  async app(id: string, range: Range): Promise<AppSeries> {
+  async app(id: string, range: Range): Promise<AppMetrics> {
     const now = this.#now();
     const created = Date.parse(this.#options.apps.find(id)?.createdAt ?? '') || 0;
     const { step } = RANGES[range];
     const from = (timesOf(range, now)[0] ?? 0) * 1_000;
-    const [points, box] = await Promise.all([
-      this.#options.store.series(id, Math.max(from, created), now, step),
-      this.#options.store.series(BOX_ID, Math.max(from, created), now, step),
+    const { store } = this.#options;
+    const since = Math.max(from, created);
+    const [points, box, pages] = await Promise.all([
+      store.series(id, since, now, step),
+      store.series(BOX_ID, since, now, step),
+      store.all(since, now, step, (one) => pageOf(one)?.app === id),
     ]);
-    return appSeries(range, now, points, new Set(box.map(({ tick }) => tick)));
+    const series = appSeries(range, now, points, new Set(box.map(({ tick }) => tick)));
+    return { ...series, pages: mostViewed(pages) };
   }
 
   /** The figures of the machine. */
@@ -121,7 +131,7 @@ export class Metrics {
   async #readSparks(now: number): Promise<ReadonlyMap<string, Spark>> {
     const last = Math.floor(now / 1_000 / SPARK_S);
     const first = last - DAY_S / SPARK_S + 1;
-    const all = await this.#options.store.all(first * SPARK_S * 1_000, now, SPARK_S);
+    const all = await this.#options.store.all(first * SPARK_S * 1_000, now, SPARK_S, (id) => pageOf(id) === undefined);
     return new Map(
       this.#options.apps.list().map(({ id, createdAt }) => {
         const points = (all.get(id) ?? []).filter(({ tick }) => (tick + 1) * SPARK_S * 1_000 > Date.parse(createdAt));

@@ -3,7 +3,19 @@ import type { Tally, Traffic } from '../gateway/traffic.js';
 import type { Runtime, Usage } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
 import type { BoxReader } from './box.js';
-import { app as fields, blank, box, BOX_ID, latencyPlace, rulesOf, type AppField } from './fields.js';
+import {
+  app as fields,
+  blank,
+  box,
+  BOX_ID,
+  latencyPlace,
+  page as pageFields,
+  pageId,
+  pageOf,
+  rulesOf,
+  type AppField,
+} from './fields.js';
+import { PageNames } from './page-names.js';
 import type { Happening, Happenings } from './happenings.js';
 import { requestsOf } from './points.js';
 import { SPAN_S, type MetricsStore } from './store.js';
@@ -53,6 +65,7 @@ export class Recorder {
   #latest: ReadonlyMap<string, readonly number[]> = new Map();
   /** The processor time of each process at the last look, in s; undefined before the first one. */
   #cpuSeconds: Map<string, number> | undefined;
+  readonly #pageNames = new PageNames((app, path) => void this.#totals.delete(pageId(app, path)));
   /** The open files of each process when they were counted last. */
   #openFiles = new Map<string, number>();
   #looks = 0;
@@ -102,12 +115,13 @@ export class Recorder {
   /** Looks at all that is measured, which ends a span. */
   async look(): Promise<void> {
     const { store, visitors, warn } = this.#options;
-    const figures = this.#figures();
+    const { figures, pages } = this.#figures();
     figures.set(BOX_ID, await this.#boxFigures(figures));
     this.#latest = figures;
-    for (const [id, values] of figures) this.#addUp(id, values);
+    const all = pages.size === 0 ? figures : new Map([...figures, ...pages]);
+    for (const [id, values] of all) this.#addUp(id, values);
     for (const listener of this.#listeners) listener(figures);
-    await store.add(this.#now(), figures);
+    await store.add(this.#now(), all);
     if (++this.#looks % FLUSH_SPANS === 0)
       await visitors.flush().catch((error: unknown) => warn(`Today's visitors cannot be written: ${String(error)}`));
   }
@@ -143,7 +157,8 @@ export class Recorder {
     this.#options.warn(`Metrics cannot be recorded: ${String(error)}`);
   }
 
-  #figures(): Map<string, number[]> {
+  /** What was measured of apps, and of their pages. */
+  #figures(): { figures: Map<string, number[]>; pages: Map<string, number[]> } {
     const { apps, runtime, traffic } = this.#options;
     const usage = runtime.usage((mark) => this.#looks % FILES_SPANS === 0 || !this.#openFiles.has(mark));
     const figures = this.#counts;
@@ -159,11 +174,27 @@ export class Recorder {
       this.#addProcesses(figures, app, usage, before);
       this.#addSizes(figures.get(app.id), app.id);
     }
-    for (const [id, tally] of traffic.take()) addTally(valuesOf(figures, id), tally);
-    // An app that was removed meanwhile.
+    const pages = new Map<string, number[]>();
+    for (const [id, tally] of traffic.take()) {
+      // An app that was removed meanwhile.
+      if (!known.has(id)) continue;
+      addTally(valuesOf(figures, id), tally);
+      this.#addPages(pages, id, tally);
+    }
     for (const id of figures.keys()) if (!known.has(id)) figures.delete(id);
-    for (const id of this.#totals.keys()) if (id !== BOX_ID && !known.has(id)) this.#totals.delete(id);
-    return figures;
+    for (const id of this.#totals.keys())
+      if (id !== BOX_ID && !known.has(pageOf(id)?.app ?? id)) this.#totals.delete(id);
+    this.#pageNames.keep(known);
+    return { figures, pages };
+  }
+
+  #addPages(figures: Map<string, number[]>, app: string, { byPage }: Tally): void {
+    for (const [path, { views, runs, runMs }] of byPage) {
+      const values = valuesOf(figures, pageId(app, this.#pageNames.nameOf(app, path, this.#now())));
+      add(values, pageFields.views, views);
+      add(values, pageFields.runs, runs);
+      add(values, pageFields.runMs, runMs);
+    }
   }
 
   #addProcesses(
@@ -255,4 +286,10 @@ function addTally(values: number[], tally: Tally): void {
   add(values, fields.closedPages, tally.closed);
   add(values, fields.closedPagesMs, tally.closedMs);
   values[fields.pages] = tally.pages;
+  add(values, fields.views, tally.views);
+  add(values, fields.runs, tally.runs);
+  add(values, fields.runMs, tally.runMs);
+  values[fields.runMaxMs] = tally.runMaxMs;
+  add(values, fields.messagesIn, tally.messagesIn);
+  add(values, fields.messagesOut, tally.messagesOut);
 }

@@ -63,6 +63,15 @@ export interface Summary {
   exceptions: number;
   bytesIn: number;
   bytesOut: number;
+  /** How often a visitor came to a page of the app. */
+  views: number;
+  /** Runs of the script. */
+  runs: number;
+  /** How long a run took on average, and the longest, in ms; null where there was none. */
+  runMs: number | null;
+  runMaxMs: number | null;
+  messagesIn: number;
+  messagesOut: number;
 }
 
 export interface AppColumns {
@@ -89,6 +98,12 @@ export interface AppColumns {
   deploys: Column;
   failedDeploys: Column;
   exceptions: Column;
+  views: Column;
+  runs: Column;
+  runMs: Column;
+  runMaxMs: Column;
+  messagesIn: Column;
+  messagesOut: Column;
 }
 
 /** An app's figures in a range. */
@@ -149,6 +164,12 @@ export function appSeries(range: Range, now: number, points: readonly Point[], k
       deploys: counter(app.deploys),
       failedDeploys: counter(app.failedDeploys),
       exceptions: counter(app.exceptions),
+      views: counter(app.views),
+      runs: counter(app.runs),
+      runMs: column((values) => meanRun(values[app.runs], values[app.runMs])),
+      runMaxMs: column((values) => ((values[app.runs] ?? 0) > 0 ? (values[app.runMaxMs] ?? 0) : null)),
+      messagesIn: counter(app.messagesIn),
+      messagesOut: counter(app.messagesOut),
     },
     marks: marksOf(points, step),
     total: summaryOf(points),
@@ -160,6 +181,11 @@ export function appSeries(range: Range, now: number, points: readonly Point[], k
 function cpuOf(values: readonly number[]): number | null {
   const samples = values[app.samples] ?? 0;
   return samples > 0 ? (values[app.cpuMs] ?? 0) / (samples * SPAN_S * 1_000) : null;
+}
+
+/** How long a run took on average, in ms; null where there was none. */
+export function meanRun(runs = 0, ms = 0): number | null {
+  return runs > 0 ? ms / runs : null;
 }
 
 /** A size that was measured: an app that has run has logs. */
@@ -212,6 +238,12 @@ export function summaryOf(points: readonly Point[]): Summary {
     exceptions: sum(app.exceptions),
     bytesIn: sum(app.bytesIn),
     bytesOut: sum(app.bytesOut),
+    views: sum(app.views),
+    runs: sum(app.runs),
+    runMs: meanRun(sum(app.runs), sum(app.runMs)),
+    runMaxMs: sum(app.runs) > 0 ? most(app.runMaxMs) : null,
+    messagesIn: sum(app.messagesIn),
+    messagesOut: sum(app.messagesOut),
   };
 }
 

@@ -159,11 +159,16 @@ export class MetricsStore {
     return rollUp(id, [...points, ...this.#unwritten(place, id, first, last)], size);
   }
 
-  /** The points of all apps, as `series` has them. */
-  async all(from: number, to: number, seconds: number): Promise<Map<string, Point[]>> {
+  /** The points of all apps, as `series` has them. @param only of which ids; of all unless given */
+  async all(
+    from: number,
+    to: number,
+    seconds: number,
+    only: (id: string) => boolean = () => true,
+  ): Promise<Map<string, Point[]>> {
     const { place, size, first, last } = this.#range(from, to, seconds);
-    const found = (await this.#levels[place]?.level.readAll(first, last)) ?? new Map<string, Point[]>();
-    const ids = new Set([...found.keys(), ...this.#unwrittenIds()]);
+    const found = (await this.#levels[place]?.level.readAll(first, last, only)) ?? new Map<string, Point[]>();
+    const ids = new Set([...found.keys(), ...this.#unwrittenIds().filter(only)]);
     return new Map(
       [...ids].map((id) => [
         id,

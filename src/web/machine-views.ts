@@ -80,6 +80,14 @@ export interface AlertsView {
 }
 
 /** The figures of a release. */
+/** What visitors did on a page of an app. */
+export interface PageViewsView {
+  name: string;
+  views: string;
+  runs: string;
+  run: string;
+}
+
 export interface ReleaseMetricsView {
   number: number;
   href: string;

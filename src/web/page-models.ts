@@ -1,4 +1,12 @@
-import type { AlertsView, DrainsView, PlotView, RangeView, ReleaseMetricsView, TileView } from './machine-views.js';
+import type {
+  AlertsView,
+  DrainsView,
+  PlotView,
+  RangeView,
+  PageViewsView,
+  ReleaseMetricsView,
+  TileView,
+} from './machine-views.js';
 import type { AccountForm, AccountView, AuditEntryView, FactorsView, SessionView, TokensView } from './people-views.js';
 import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
@@ -153,7 +161,7 @@ export interface Pages {
     app: string;
     q: string;
   };
-  'console/metrics': AppPage & PlotsPage & { releases: ReleaseMetricsView[] };
+  'console/metrics': AppPage & PlotsPage & { pages: PageViewsView[]; releases: ReleaseMetricsView[] };
   'console/errors': AppPage & {
     mayClear: boolean;
     errors: {

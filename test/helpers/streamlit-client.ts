@@ -75,13 +75,14 @@ export class StreamlitClient {
    * Runs the script and waits for its end.
    * @param query the page's query, without "?"
    * @param options.widget a text as a widget would send it, to make the message large
+   * @param options.page the name of the page of a multipage app; the first one unless given
    * @returns the texts that it showed with `st.text`, in their order
    */
-  async run(query = '', options: { limitMs?: number; widget?: string } = {}): Promise<string[]> {
+  async run(query = '', options: { limitMs?: number; widget?: string; page?: string } = {}): Promise<string[]> {
     const limitMs = options.limitMs ?? 60_000;
     const before = this.#finished;
     this.#texts = [];
-    this.#send(query, options.widget);
+    this.#send(query, options.widget, options.page);
     const deadline = Date.now() + limitMs;
     while (this.#finished === before) {
       if (this.#closed) throw new Error('the app closed the connection');
@@ -112,12 +113,12 @@ export class StreamlitClient {
     await once(this.socket, 'close');
   }
 
-  #send(query: string, widget: string | undefined): void {
+  #send(query: string, widget: string | undefined, page = ''): void {
     const state =
       widget === undefined
         ? Buffer.alloc(0)
         : field(2, field(1, Buffer.concat([field(1, 'a-widget'), field(6, widget)])));
-    this.socket.send(field(11, Buffer.concat([field(1, query), state])));
+    this.socket.send(field(11, Buffer.concat([field(1, query), state, field(4, page)])));
   }
 
   #hear(data: Buffer): void {

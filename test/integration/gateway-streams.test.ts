@@ -425,7 +425,7 @@ test('an app that never answers an upgrade, or never finishes its answer, is not
   const failures: Error[] = [];
   const server = createServer();
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    forwarder.socket(request, socket, head, target, '/apps/demo', (error) => {
+    forwarder.socket(request, socket, head, target, { appPath: '/apps/demo' }, (error) => {
       failures.push(error);
       socket.destroy();
     });

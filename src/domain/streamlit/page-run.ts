@@ -5,6 +5,8 @@ export interface AppPage {
   /** How Streamlit names it in its messages. */
   hash: string;
   name: string;
+  /** Its path below the app; empty for the first one, and before 1.36. */
+  path: string;
   /** True for the page that a visitor gets first. */
   first: boolean;
 }
@@ -43,13 +45,24 @@ export function hear(message: Buffer): Heard {
   return {};
 }
 
-/** The pages of a message, without links that lead elsewhere (streamlit/proto/AppPage.proto). */
-function pagesOf(message: Buffer, number: number): AppPage[] {
-  const pages = [...fieldsOf(message)].filter((one) => one.number === number && textOf(one.bytes, 8) === '');
+/**
+ * The pages of a message, without links that lead elsewhere (streamlit/proto/AppPage.proto).
+ * @param most how many entries are read
+ */
+export function pagesOf(message: Buffer, number: number, most = Infinity): AppPage[] {
+  const pages: Buffer[] = [];
+  let left = most;
+  for (const one of fieldsOf(message)) {
+    if (one.number !== number) continue;
+    left -= 1;
+    if (left < 0) break;
+    if (textOf(one.bytes, 8) === '') pages.push(one.bytes);
+  }
   // The only page of an app is not marked as its first one.
-  return pages.map(({ bytes }) => ({
+  return pages.map((bytes) => ({
     hash: textOf(bytes, 1),
     name: textOf(bytes, 2),
+    path: textOf(bytes, 6),
     first: pages.length === 1 || (pick(bytes, 4)?.value ?? 0) !== 0,
   }));
 }

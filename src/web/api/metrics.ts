@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { AppSeries, BoxSeries, Summary } from '../../metrics/series.js';
+import type { AppMetrics } from '../../metrics/metrics.js';
+import type { BoxSeries, Summary } from '../../metrics/series.js';
 import { ranges } from '../../metrics/series.js';
 import { signedIn } from '../auth.js';
 import { route, type ApiContext, type Route } from './route.js';
@@ -41,6 +42,12 @@ const summarySchema = z
     exceptions: z.number(),
     bytes_in: z.number(),
     bytes_out: z.number(),
+    page_views: z.number().describe('How often visitors came to a page of the app.'),
+    runs: z.number().describe('Runs of the script that ended, those of fragments included.'),
+    run_ms: z.number().nullable().describe('How long a run took on average.'),
+    run_max_ms: z.number().nullable(),
+    messages_in: z.number().describe("Messages of Streamlit's WebSockets, from visitors."),
+    messages_out: z.number().describe("Messages of Streamlit's WebSockets, to visitors."),
   })
   .meta({ id: 'MetricsSummary' });
 
@@ -77,6 +84,12 @@ const appSchema = z
         deploys: column('Deploys that went live.'),
         failed_deploys: column('Deploys that failed.'),
         exceptions: column('Exceptions that the app printed.'),
+        page_views: column('How often visitors came to a page of the app.'),
+        runs: column('Runs of the script that ended.'),
+        run_ms: column('Average time of a run.'),
+        run_max_ms: column('Longest time of a run.'),
+        messages_in: column("Messages of Streamlit's WebSockets, from visitors."),
+        messages_out: column("Messages of Streamlit's WebSockets, to visitors."),
       })
       .describe('One value for each step; null = not measured.'),
     marks: z.array(
@@ -87,6 +100,19 @@ const appSchema = z
       }),
     ),
     total: summarySchema,
+    pages: z
+      .array(
+        z.object({
+          page: z
+            .string()
+            .nullable()
+            .describe('Its path below the app, such as `/Sales`; null for all others together.'),
+          views: z.number(),
+          runs: z.number(),
+          run_ms: z.number().nullable().describe('How long a run took on average.'),
+        }),
+      )
+      .describe('The pages of the app, the most viewed first: up to 20, and the others together.'),
     releases: z.array(summarySchema.extend({ release: z.number().int() })).describe('By live release, newest first.'),
   })
   .meta({ id: 'Metrics' });
@@ -214,8 +240,9 @@ function presentSeries({
   columns,
   marks,
   total,
+  pages,
   releases,
-}: AppSeries): Omit<MetricsAnswer, 'app' | 'range'> {
+}: AppMetrics): Omit<MetricsAnswer, 'app' | 'range'> {
   return {
     step_seconds: step,
     times,
@@ -243,9 +270,16 @@ function presentSeries({
       deploys: columns.deploys,
       failed_deploys: columns.failedDeploys,
       exceptions: columns.exceptions,
+      page_views: columns.views,
+      runs: columns.runs,
+      run_ms: columns.runMs,
+      run_max_ms: columns.runMaxMs,
+      messages_in: columns.messagesIn,
+      messages_out: columns.messagesOut,
     },
     marks,
     total: presentSummary(total),
+    pages: pages.map(({ path, views, runs, runMs }) => ({ page: path, views, runs, run_ms: runMs })),
     releases: releases.map(({ release, ...summary }) => ({ release, ...presentSummary(summary) })),
   };
 }
@@ -274,6 +308,12 @@ function presentSummary(of: Summary): MetricsAnswer['total'] {
     exceptions: of.exceptions,
     bytes_in: of.bytesIn,
     bytes_out: of.bytesOut,
+    page_views: of.views,
+    runs: of.runs,
+    run_ms: of.runMs,
+    run_max_ms: of.runMaxMs,
+    messages_in: of.messagesIn,
+    messages_out: of.messagesOut,
   };
 }
 

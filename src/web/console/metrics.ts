@@ -1,3 +1,4 @@
+import type { PageViews } from '../../metrics/page-views.js';
 import type { AppSeries, BoxSeries, Range, Summary } from '../../metrics/series.js';
 import { ranges } from '../../metrics/series.js';
 import { formatBytes, formatSpan } from '../../lib/units.js';
@@ -6,7 +7,7 @@ import { drawPlot, formatValue, tableOf, type Line, type Plot, type PlotMark, ty
 import type { Words } from '../messages/messages.js';
 import type { Page } from './page.js';
 import type { AddRoute } from './route.js';
-import type { PlotView, RangeView, ReleaseMetricsView, TileView } from '../machine-views.js';
+import type { PageViewsView, PlotView, RangeView, ReleaseMetricsView, TileView } from '../machine-views.js';
 
 /** What was measured of an app, and of the machine. */
 export function metricsRoutes(add: AddRoute): void {
@@ -21,6 +22,8 @@ export function metricsRoutes(add: AddRoute): void {
       plots: appPlots(series, page.words).map((plot) => viewOf(plot, page.words)),
       source: `/api/apps/${app.id}/metrics?range=${range}`,
       step: series.step,
+      // An app with a single page has nothing to compare.
+      pages: series.pages.length < 2 ? [] : series.pages.map((one) => pageView(one, page.words)),
       releases: series.releases.map((one) => releaseView(page, one)),
     });
   });
@@ -92,6 +95,11 @@ function tilesOf(total: Summary, words: Words): TileView[] {
       words.t('tile.responseTime'),
       formatValue(total.latencyP50, 'ms', words),
       total.latencyP95 === null ? '' : words.t('tile.p95', { span: formatValue(total.latencyP95, 'ms', words) }),
+    ),
+    tile(
+      words.t('line.runs'),
+      formatValue(total.runs, 'count'),
+      total.runMs === null ? '' : words.t('tile.average', { span: formatSpan(total.runMs, words) }),
     ),
     tile(words.t('apps.cpu'), formatValue(total.cpu, 'share'), total.cpu === null ? '' : words.t('tile.ofCore')),
     tile(
@@ -170,6 +178,14 @@ function appPlots({ times, step, columns, marks }: AppSeries, words: Words): Plo
       line(words.t('metrics.median'), 'latency_p50_ms', columns.latencyP50),
       line(words.t('line.p95'), 'latency_p95_ms', columns.latencyP95),
     ]),
+    plot(words.t('plot.runs', { span }), 'count', [
+      line(words.t('line.runs'), 'runs', columns.runs),
+      line(words.t('line.pageViews'), 'page_views', columns.views),
+    ]),
+    plot(words.t('plot.runTime'), 'ms', [
+      line(words.t('line.average'), 'run_ms', columns.runMs),
+      line(words.t('line.longest'), 'run_max_ms', columns.runMaxMs),
+    ]),
     plot(words.t('plot.traffic', { span }), 'bytes', [
       line(words.t('line.out'), 'bytes_out', columns.bytesOut),
       line(words.t('line.in'), 'bytes_in', columns.bytesIn),
@@ -220,6 +236,15 @@ function viewOf(plot: Plot, words: Words): PlotView {
     names: plot.lines.map(({ name }, place) => ({ name, tone: place + 1 })),
     svg: drawPlot(plot, words),
     rows: tableOf(plot, words).map(({ time, cells }) => ({ time: time.slice(0, 16).replace('T', ' '), cells })),
+  };
+}
+
+function pageView({ path, views, runs, runMs }: PageViews, words: Words): PageViewsView {
+  return {
+    name: path ?? words.t('metrics.otherPages'),
+    views: formatValue(views, 'count'),
+    runs: formatValue(runs, 'count'),
+    run: formatValue(runMs, 'ms', words),
   };
 }
 

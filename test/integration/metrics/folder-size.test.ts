@@ -28,7 +28,7 @@ test('a folder takes what its files take, without what links lead to', () => {
   expect(size).toBeLessThan(2 * LARGE + 50_000);
 });
 
-test('files and folders that are not there take nothing', () => {
+test('missing files and folders take nothing', () => {
   expect(folderSize(join(folder, 'nowhere'), LIMITS)).toBe(0);
   expect(filesSize([join(folder, 'nowhere')])).toBe(0);
   expect(filesSize([join(folder, 'outside'), join(folder, 'nowhere')])).toBeGreaterThanOrEqual(LARGE);

@@ -29,13 +29,29 @@ if os.path.exists(os.path.join(os.environ["STREAMLIT_HOST_STORAGE"], "fail")):
     load()
 st.write("measured")
 `;
+/** Two pages, of which one takes its time. */
+const PAGES = `import time
+import streamlit as st
+
+def home():
+    st.text("home")
+
+def sales():
+    time.sleep(0.3)
+    st.text("sales")
+
+st.navigation([st.Page(home, default=True), st.Page(sales, url_path="sales")]).run()
+`;
 const METRICS_TOKEN = 'the-token-of-prometheus';
 
 let host: TestHost;
 let client: StreamlitClient;
+/** Of the console. */
+let cookie: string;
 
 beforeAll(async () => {
   host = await startHost({ env: { STREAMLIT_HOST_METRICS_TOKEN: METRICS_TOKEN } });
+  cookie = (await ask(host.loginUrl, { headers: OPENED })).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   await host.send('POST', '/apps', { name: 'Shop' });
   await host.send('PATCH', '/apps/shop/config', { vars: { API_KEY: SECRET } });
   await pushLive(await Project.create({ 'requirements.txt': 'streamlit\n', 'app.py': SCRIPT }), host, 'shop');
@@ -84,7 +100,7 @@ test('the command line prints the same', async () => {
   const person = await Person.of(host);
   const shown = await person.run(['metrics', 'shop', '--range', 'hour']);
   expect(shown.stdout).toMatch(
-    /^shop, last hour: 1 visitor, \d pages opened \(.+ each\), \d+ requests?\n\nRELEASE +RAN +CPU/,
+    /^shop, last hour: 1 visitor, \d pages opened \(.+ each\), \d+ requests?\n2 script runs, .+\n\nRELEASE +RAN +CPU/,
   );
   const top = await person.run(['top']);
   expect(top.stdout).toMatch(
@@ -108,6 +124,44 @@ test('Prometheus reads the same with its own token', async () => {
   ] as const)
     expect(text).toContain(`streamlit_host_app_${name}{app="shop"} ${value}\n`);
   expect(text).toContain('streamlit_host_app_deploys_total{app="shop",result="live"} 1\n');
+});
+
+test('views of pages and runs of the script are the same in the API, the command line, the console and Prometheus', async () => {
+  await host.send('POST', '/apps', { name: 'Book' });
+  await pushLive(await Project.create({ 'requirements.txt': 'streamlit\n', 'app.py': PAGES }), host, 'book');
+  const visitor = await StreamlitClient.connect(`${host.url}/apps/book/`);
+  expect(await visitor.run()).toEqual(['home']);
+  // Twice on the same page is one view.
+  expect(await visitor.run('', { page: 'sales' })).toEqual(['sales']);
+  expect(await visitor.run('', { page: 'sales' })).toEqual(['sales']);
+  expect(await visitor.run()).toEqual(['home']);
+  await visitor.close();
+  const { pages, total } = await until(
+    'four runs',
+    async () => {
+      const found = (await (await host.api('/apps/book/metrics?range=hour')).json()) as MetricsAnswer;
+      return found.total.runs === 4 && found;
+    },
+    LIMIT_MS,
+  );
+  expect(pages).toMatchObject([
+    { page: '/', views: 2, runs: 2 },
+    { page: '/sales', views: 1, runs: 2 },
+  ]);
+  expect(pages[1]?.run_ms).toBeGreaterThan(300);
+  expect(total).toMatchObject({ page_views: 3, messages_in: 4 });
+  expect(total.run_max_ms).toBeGreaterThanOrEqual(pages[1]?.run_ms ?? Infinity);
+  expect(total.messages_out).toBeGreaterThan(8);
+  const { stdout } = await (await Person.of(host)).run(['metrics', 'book', '--range', 'hour']);
+  expect(stdout).toMatch(/\n4 script runs, .+ on average, .+ at most\n/);
+  expect(stdout).toMatch(/\nVIEWS +RUNS +AVERAGE +PAGE\n +2 +2 +\d+ ms +\/\n +1 +2 +\d+ ms +\/sales\n$/);
+  const page = await ask(`${host.url}/console/apps/book/metrics?range=hour`, { headers: { cookie } });
+  expect(page.text).toMatch(/<th scope="row">\/sales<\/th><td>1<\/td><td>2<\/td><td>\d+ ms<\/td>/);
+  const scraped = await fetch(`${host.url}/metrics`, { headers: { authorization: `Bearer ${METRICS_TOKEN}` } });
+  const text = await scraped.text();
+  expect(text).toContain('streamlit_host_app_page_views_total{app="book",page="/sales"} 1\n');
+  expect(text).toContain('streamlit_host_app_script_runs_total{app="book"} 4\n');
+  expect(text).toContain('streamlit_host_app_websocket_messages_total{app="book",direction="in"} 4\n');
 });
 
 const promtool = await promisify(execFile)('promtool', ['--version']).then(
@@ -138,7 +192,7 @@ test.skipIf(!promtool)("Debian's Prometheus scrapes it and finds no fault (needs
   const argv = [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${folder}/data`];
   const prometheus = spawn('prometheus', [...argv, `--web.listen-address=127.0.0.1:${port}`], { stdio: 'ignore' });
   endWithFile(() => prometheus.kill('SIGKILL'));
-  const query = `http://127.0.0.1:${port}/api/v1/query?query=streamlit_host_app_up`;
+  const query = `http://127.0.0.1:${port}/api/v1/query?query=streamlit_host_app_up{app="shop"}`;
   const found = await until(
     'the metrics in Prometheus',
     async () => {
@@ -185,7 +239,6 @@ test('exceptions are found in the API, on the command line and in the console, w
   expect(errors[0]?.traceback).toContain('  File "app.py", line 8, in <module>');
   const { stdout } = await (await Person.of(host)).run(['errors', 'shop']);
   expect(stdout).toMatch(/^COUNT +LAST SEEN .*\n +2 +\d+s ago +\d+s ago +1 +app\.py:5 +ValueError: no data for /);
-  const cookie = (await ask(host.loginUrl, { headers: OPENED })).headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   const page = await ask(`${host.url}/console/apps/shop/errors`, { headers: { cookie } });
   expect(page.text).toContain('New in this release');
   for (const text of [JSON.stringify(errors), stdout, page.text]) expect(text).not.toContain(SECRET);

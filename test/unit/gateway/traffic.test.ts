@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
+import { field } from '../../../src/domain/streamlit/proto.js';
 import { Traffic } from '../../../src/gateway/traffic.js';
 
 function connection(): Socket & { bytesRead: number; bytesWritten: number } {
@@ -66,4 +67,51 @@ it('counts open pages and what goes through them, while they are open and at the
   end();
   traffic.open('shop', connection(), 'eve');
   expect(seen).toHaveLength(2);
+});
+
+/** A message of Streamlit's to a browser, as it passes. */
+function sent(message: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x82, message.length]), message]);
+}
+
+it("counts views and runs by page, and the messages of Streamlit's WebSocket, until it closes", () => {
+  let now = 0;
+  const traffic = new Traffic(() => now);
+  const socket = connection();
+  const { fromApp, fromVisitor } = traffic.open('shop', socket, 'ada');
+  fromVisitor(Buffer.from([0x82, 0x80, 1, 2, 3, 4]));
+  fromApp(sent(field(4, '')));
+  fromApp(sent(field(23, Buffer.concat([field(2, field(1, 'h')), field(4, 'h')]))));
+  now += 40;
+  fromApp(sent(Buffer.from([0x30, 0])));
+  expect(traffic.take().get('shop')).toMatchObject({
+    ...{ views: 1, runs: 1, runMs: 40, runMaxMs: 40, messagesIn: 1, messagesOut: 3 },
+    byPage: new Map([['/', { views: 1, runs: 1, runMs: 40 }]]),
+  });
+  // A run that is under way when the visitor leaves has no end.
+  fromApp(sent(field(4, '')));
+  socket.emit('close');
+  expect(traffic.take().get('shop')).toMatchObject({ views: 0, runs: 0, messagesOut: 1, byPage: new Map() });
+});
+
+it('tells no more than a hundred pages apart, whatever an app calls them', () => {
+  const traffic = new Traffic();
+  const { fromApp } = traffic.open('shop', connection(), 'ada');
+  for (let page = 0; page < 150; page += 1) {
+    const pages = ['first', `page-${page}`].map((name) => field(2, Buffer.concat([field(1, name), field(6, name)])));
+    fromApp(sent(field(23, Buffer.concat([...pages, field(4, `page-${page}`)]))));
+    fromApp(sent(Buffer.from([0x30, 0])));
+  }
+  const { views, byPage } = traffic.take().get('shop') ?? { views: 0 };
+  expect([views, byPage?.size, byPage?.get('other')?.views]).toEqual([150, 101, 50]);
+});
+
+it('reads a limited number of messages about runs in a span, and counts all', () => {
+  const traffic = new Traffic();
+  const { fromApp } = traffic.open('shop', connection(), 'ada');
+  for (let run = 0; run < 2_000; run += 1)
+    for (const message of [field(4, ''), Buffer.from([0x30, 0])]) fromApp(sent(message));
+  expect(traffic.take().get('shop')).toMatchObject({ runs: 500, messagesOut: 4_000 });
+  for (const message of [field(4, ''), Buffer.from([0x30, 0])]) fromApp(sent(message));
+  expect(traffic.take().get('shop')).toMatchObject({ runs: 1, messagesOut: 2 });
 });

@@ -57,6 +57,16 @@ function parse(text: string): { types: Map<string, string>; samples: Sample[] } 
   return { types, samples };
 }
 
+it('has the views of the pages of apps that there are', () => {
+  const facts = exposed(['shop']);
+  const totals = new Map([...facts.totals, ['shop /sales "1"', [3, 9, 9]], ['shop other', [2]], ['gone /', [1]]]);
+  const { samples } = parse(expose({ ...facts, totals }, 'openmetrics'));
+  expect(samples.filter(({ name }) => name === 'streamlit_host_app_page_views_total')).toEqual([
+    { name: 'streamlit_host_app_page_views_total', labels: 'app="shop",page="/sales \\"1\\""', value: 3 },
+    { name: 'streamlit_host_app_page_views_total', labels: 'app="shop",page="other"', value: 2 },
+  ]);
+});
+
 describe('expose', () => {
   const valueOf = (text: string, name: string, labels: string): number | undefined =>
     parse(text).samples.find((one) => one.name === name && one.labels === labels)?.value;

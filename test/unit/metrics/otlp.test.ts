@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { families } from '../../../src/metrics/exposition.js';
-import { app, blank, BOX_ID, latencyPlace } from '../../../src/metrics/fields.js';
+import { app, blank, BOX_ID, latencyPlace, pageId } from '../../../src/metrics/fields.js';
 import { otlpMetrics } from '../../../src/metrics/otlp.js';
 
 interface Point {
@@ -34,7 +34,10 @@ const exposed = {
     ['shop', blank('shop')],
     [BOX_ID, blank(BOX_ID)],
   ]),
-  totals: new Map([['shop', totals]]),
+  totals: new Map([
+    ['shop', totals],
+    [pageId('shop', '/'), [1, 1, 1]],
+  ]),
   sizeOf: () => ({ storage: 2_048, logs: 512 }),
 };
 const exported = otlpMetrics(families(exposed), {

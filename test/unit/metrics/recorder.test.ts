@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { newApp, type App } from '../../../src/domain/app/app.js';
+import { field } from '../../../src/domain/streamlit/proto.js';
 import { Traffic } from '../../../src/gateway/traffic.js';
-import { app, blank, box, BOX_ID } from '../../../src/metrics/fields.js';
+import { app, blank, box, BOX_ID, page } from '../../../src/metrics/fields.js';
 import type { HappeningListener } from '../../../src/metrics/happenings.js';
 import { Recorder } from '../../../src/metrics/recorder.js';
 import type { AppSize } from '../../../src/metrics/sizes.js';
@@ -21,12 +23,14 @@ let added: ReadonlyMap<string, readonly number[]>[];
 let tell: HappeningListener;
 let recorder: Recorder;
 let traffic: Traffic;
-const apps = { list: () => [shop] };
+let list: App[];
+const apps = { list: () => list };
 const withFiles = ([mark, used]: [string, Usage]): [string, Usage] => [mark, { ...used, openFiles: files }];
 
 beforeEach(() => {
   usage = new Map();
   files = 40;
+  list = [shop];
   size = undefined;
   added = [];
   traffic = new Traffic();
@@ -50,6 +54,17 @@ beforeEach(() => {
     now: () => Date.parse(AT) + 9_990,
   });
 });
+
+/** What Streamlit sends while a page runs: its beginning, the navigation and the end, a frame each. */
+function runOf(path: string): Buffer[] {
+  const pages = ['', 'one', 'two'].map((one) =>
+    field(2, Buffer.concat([field(1, `h-${one}`), ...(one === '' ? [Buffer.from([0x20, 1])] : []), field(6, one)])),
+  );
+  const navigation = field(23, Buffer.concat([...pages, field(4, `h-${path}`)]));
+  return [field(4, ''), navigation, Buffer.from([0x30, 0])].map((message) =>
+    Buffer.concat([Buffer.from([0x82, message.length]), message]),
+  );
+}
 
 const uses = (mark: string, memory: number, cpuSeconds: number): unknown =>
   usage.set(mark, { memory, processes: 2, cpuSeconds });
@@ -140,6 +155,23 @@ describe('look', () => {
     expect(of('shop', app.closedPages)).toBe(0);
     expect(of(BOX_ID, box.pages)).toBe(3);
     await recorder.close();
+  });
+
+  it('keeps the views and runs of pages next to those of their app', async () => {
+    const socket = Object.assign(new EventEmitter(), { bytesRead: 0, bytesWritten: 0 }) as never;
+    const { fromApp } = traffic.open('shop', socket, 'ada');
+    for (const path of ['one', 'one', 'two']) for (const message of runOf(path)) fromApp(message);
+    await recorder.look();
+    expect([of('shop', app.views), of('shop', app.runs), of('shop', app.messagesOut)]).toEqual([2, 3, 9]);
+    expect([of('shop /one', page.views), of('shop /one', page.runs)]).toEqual([1, 2]);
+    expect(recorder.totals.get('shop /two')?.[page.views]).toBe(1);
+    // Those who look at apps see no pages among them.
+    expect([...recorder.latest.keys()]).toEqual(['shop', BOX_ID]);
+    await recorder.look();
+    expect(added.at(-1)?.has('shop /one')).toBe(false);
+    list = [];
+    await recorder.look();
+    expect([...recorder.totals.keys()]).toEqual([BOX_ID]);
   });
 
   it('forgets an app that was removed', async () => {

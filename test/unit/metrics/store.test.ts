@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, truncate, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { app, blank, BOX_ID } from '../../../src/metrics/fields.js';
+import { app, blank, BOX_ID, page, pageId, pageOf } from '../../../src/metrics/fields.js';
 import { MetricsStore, type Resolution } from '../../../src/metrics/store.js';
 
 /** As the real ones, with blocks of a few spans. */
@@ -55,6 +55,33 @@ async function files(level = '10s'): Promise<string[]> {
 }
 
 describe('MetricsStore', () => {
+  it('keeps the pages of an app under ids of their own, and reads them without the others', async () => {
+    const store = await open();
+    const visited = (views: number): [string, number[]][] =>
+      ['shop', 'shopping'].flatMap((id) => [
+        [id, requests(1)],
+        [pageId(id, '/'), [views, 0, 0]],
+        [pageId(id, '/sales'), [1, 1, 250]],
+      ]);
+    // Some are in a block, some in a journal, and some not on disk yet.
+    for (let span = 1; span <= 20; span += 1) await store.add(BEGIN + span * 10_000, new Map(visited(2)));
+    expect(await files()).toContain(`${BEGIN / 120_000}.block`);
+    const pages = await store.all(BEGIN, BEGIN + HOUR, 10, (id) => pageOf(id)?.app === 'shop');
+    const sums = [...pages].map(([id, points]) => [
+      id,
+      points.length,
+      points.reduce((sum, { values }) => sum + (values[page.views] ?? 0), 0),
+    ]);
+    expect(sums).toEqual([
+      ['shop /', 20, 40],
+      ['shop /sales', 20, 20],
+    ]);
+    const coarse = await store.all(BEGIN, BEGIN + HOUR, 300, (id) => id === 'shop /sales');
+    expect([...coarse.values()].map((points) => points.map(({ values }) => values))).toEqual([[[20, 20, 5_000]]]);
+    expect(await total(store, 10)).toBe(20);
+    await store.close();
+  });
+
   it('answers with what is not on disk yet', async () => {
     const store = await open();
     await record(store, BEGIN, 2);

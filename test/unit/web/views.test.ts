@@ -266,6 +266,7 @@ const models: Pages = {
   },
   'console/metrics': {
     ...{ app, tab: 'metrics', notice: undefined, ...plotsPage },
+    pages: [{ name: evil, views: '3', runs: '4', run: '20 ms' }],
     releases: [
       {
         ...{

@@ -21,8 +21,8 @@ describe('a run of a page', () => {
     ];
     const expected = {
       pages: [
-        { hash: 'h1', name: 'Home', first: true },
-        { hash: 'h2', name: 'Más', first: false },
+        { hash: 'h1', name: 'Home', path: '', first: true },
+        { hash: 'h2', name: 'Más', path: '', first: false },
       ],
     };
     expect(hear(field(23, Buffer.concat(pages.map((one) => field(2, one)))))).toEqual(expected);
@@ -30,7 +30,9 @@ describe('a run of a page', () => {
   });
 
   it('recognises a single page as the first one, which is not marked then', () => {
-    expect(hear(field(23, field(2, page('h1', ''))))).toEqual({ pages: [{ hash: 'h1', name: '', first: true }] });
+    expect(hear(field(23, field(2, page('h1', ''))))).toEqual({
+      pages: [{ hash: 'h1', name: '', path: '', first: true }],
+    });
   });
 
   it('has ended once it does not rerun by itself', () => {
