@@ -36,6 +36,15 @@ export function baseOf(host: TestHost): string {
   return host.loginUrl.slice(0, host.loginUrl.indexOf('/console/login'));
 }
 
+/** The script of an app that shows a title, and prints the word that a visitor types. */
+export const wordApp = (title: string): string => `import streamlit as st
+
+st.title("${title}")
+word = st.text_input("Word")
+if word:
+    print(f"The word is {word}.", flush=True)
+`;
+
 /** Makes an app of files through the API and waits until its deploy has ended. @returns the state it ended in */
 export async function makeApp(
   host: TestHost,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterEach } from 'vitest';
 import { endWithFile } from './ends.js';
 import { ROOT, type TestHost } from './host.js';
@@ -42,8 +42,8 @@ async function open(names: string[], more: string[]): Promise<Browser> {
 }
 
 /** A tab of somebody nobody knows yet. It waits less long than a test, so that what it waited for is told. */
-export async function openTab(browser: Browser): Promise<Page> {
-  const context = await browser.newContext();
+export async function openTab(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext(options);
   context.setDefaultTimeout(20_000);
   return context.newPage();
 }
@@ -57,10 +57,12 @@ export async function logInBy(page: Page, link: string): Promise<void> {
 }
 
 /** Keeps a picture of the page where a test of this file or group fails, and prints the end of what the server said. */
-export function tellFailures(now: () => { host: TestHost; page: Page }): void {
+export function tellFailures(now: () => { host: TestHost; page: Page } | undefined): void {
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return;
-    const { host, page } = now();
+    const shown = now();
+    if (shown === undefined) return; // It failed before there was a page.
+    const { host, page } = shown;
     await keepPicture(page, `failed ${task.name}`);
     console.log(host.output.slice(-5_000));
   });
