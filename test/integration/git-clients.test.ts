@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { scratch } from '../helpers/ends.js';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
-import { BASIC, refOf, visit } from '../helpers/pushing.js';
+import { BASIC, pushLive, refOf, visit } from '../helpers/pushing.js';
 
 // Git clients that are not git, as programs and editors use them, and what git itself does less often.
 
@@ -116,17 +116,18 @@ describe('git', () => {
 
 describe('Git LFS', () => {
   const app = 'import streamlit as st\nst.text(open("data.bin").read())\n';
-  const store = (): string => `${host.url}/git/large.git/info/lfs/objects`;
   const headers = { authorization: BASIC, 'content-type': 'application/vnd.git-lfs+json' };
-  let large: Project;
-  beforeAll(async () => {
-    large = await Project.create({ 'app.py': app, 'requirements.txt': 'streamlit\n' });
+
+  async function lfsProject(): Promise<Project> {
+    const large = await Project.create({ 'app.py': app, 'requirements.txt': 'streamlit\n' });
     await large.git('lfs', 'install', '--local');
     await large.git('lfs', 'track', '*.bin');
     await large.commit({ 'data.bin': 'text:first' }, 'Store data apart');
-  });
+    return large;
+  }
 
   it('stores files for an app that its first push creates, and gives them back to a clone', async () => {
+    const large = await lfsProject();
     expect((await large.git('cat-file', '-p', 'HEAD:data.bin')).output).toContain('oid sha256:');
     const { code, output } = await large.git('push', host.remote('large'), 'main');
     expect(code, output).toBe(0);
@@ -143,31 +144,35 @@ describe('Git LFS', () => {
   });
 
   it('is not needed for a rollback or a restart, and a push without its files is refused', async () => {
+    const large = await lfsProject();
+    await pushLive(large, host, 'rolled');
     await large.commit({ 'data.bin': 'text:second' }, 'Change data');
     // git-lfs sends them in a hook of git's.
-    const refused = await large.git('push', '--no-verify', host.remote('large'), 'main');
+    const refused = await large.git('push', '--no-verify', host.remote('rolled'), 'main');
     expect(refused.code).toBe(1);
     expect(refused.output).toContain('data.bin is stored in Git LFS, and its content was not pushed');
-    expect(await visit(host, 'large')).toContain('text:first');
+    expect(await visit(host, 'rolled')).toContain('text:first');
 
-    const whole = await large.git('push', host.remote('large'), 'main');
+    const whole = await large.git('push', host.remote('rolled'), 'main');
     expect(whole.code, whole.output).toBe(0);
-    expect(await visit(host, 'large')).toContain('text:second');
-    expect((await host.send('POST', '/apps/large/rollback', { release: 1 })).status).toBe(202);
-    await until('the first release is back', async () => (await visit(host, 'large')).includes('text:first'));
+    expect(await visit(host, 'rolled')).toContain('text:second');
+    expect((await host.send('POST', '/apps/rolled/rollback', { release: 1 })).status).toBe(202);
+    await until('the first release is back', async () => (await visit(host, 'rolled')).includes('text:first'));
   });
 
   it('gives the files of an app to a clone of its preview', async () => {
-    expect((await host.send('PATCH', '/apps/large', { previews_on: true })).status).toBe(200);
-    const pushed = await large.git('push', host.remote('large'), 'main:feature');
+    const large = await lfsProject();
+    await pushLive(large, host, 'viewed');
+    expect((await host.send('PATCH', '/apps/viewed', { previews_on: true })).status).toBe(200);
+    const pushed = await large.git('push', host.remote('viewed'), 'main:feature');
     expect(pushed.code, pushed.output).toBe(0);
     const copy = join(await scratch('clone-'), 'copy');
-    const cloned = await run('git', ['clone', '--quiet', host.remote('large--feature'), copy], large.folder);
+    const cloned = await run('git', ['clone', '--quiet', host.remote('viewed--feature'), copy], large.folder);
     expect(cloned.code, cloned.output).toBe(0);
     await run('git', ['-C', copy, 'lfs', 'install', '--local'], large.folder);
     const pulled = await run('git', ['-C', copy, 'lfs', 'pull'], large.folder);
     expect(pulled.code, pulled.output).toBe(0);
-    expect(await readFile(join(copy, 'data.bin'), 'utf8')).toBe('text:second');
+    expect(await readFile(join(copy, 'data.bin'), 'utf8')).toBe('text:first');
   });
 
   it('leaves nothing of an app whose first push is rejected', async () => {
@@ -183,20 +188,22 @@ describe('Git LFS', () => {
   });
 
   it('is told what is wrong with a request, and nothing of it is stored', async () => {
+    await pushLive(await lfsProject(), host, 'asked');
+    const store = `${host.url}/git/asked.git/info/lfs/objects`;
     const oid = 'a'.repeat(64);
-    const put = await fetch(`${store()}/${oid}`, { method: 'PUT', headers, body: 'something else' });
+    const put = await fetch(`${store}/${oid}`, { method: 'PUT', headers, body: 'something else' });
     expect(put.status).toBe(422);
     expect(put.headers.get('content-type')).toBe('application/vnd.git-lfs+json');
     expect(await put.json()).toMatchObject({
       message: expect.stringContaining('not what its pointer says') as unknown,
     });
-    expect((await fetch(`${store()}/${oid}`, { headers })).status).toBe(404);
-    const ask = async (body: string): Promise<Response> => fetch(`${store()}/batch`, { method: 'POST', headers, body });
+    expect((await fetch(`${store}/${oid}`, { headers })).status).toBe(404);
+    const ask = async (body: string): Promise<Response> => fetch(`${store}/batch`, { method: 'POST', headers, body });
     expect((await ask('not JSON')).status).toBe(422);
     expect((await ask(JSON.stringify({ operation: 'upload', objects: [{ oid: '../x', size: 1 }] }))).status).toBe(422);
     const huge = await ask(JSON.stringify({ operation: 'upload', objects: [{ oid, size: 2 * 1024 ** 3 }] }));
     expect(await huge.json()).toMatchObject({ objects: [{ error: { code: 422 } }] });
-    expect((await fetch(`${store()}/${oid}`, { method: 'PUT', body: 'x' })).status).toBe(401);
-    expect((await readdir(join(host.data, 'apps/large/lfs'))).filter((name) => name.startsWith('.'))).toEqual([]);
+    expect((await fetch(`${store}/${oid}`, { method: 'PUT', body: 'x' })).status).toBe(401);
+    expect((await readdir(join(host.data, 'apps/asked/lfs'))).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 });

@@ -24,32 +24,38 @@ const app = (text: string): Record<string, string> => ({
 
 describe('a deploy of an app that has run before', () => {
   let host: TestHost;
-  let project: Project;
 
-  beforeAll(async () => {
-    host = await startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '1' } });
-    project = await Project.create(app('one'));
-    await pushLive(project, host, 'swift');
-  });
+  beforeAll(async () => void (host = await startHost({ env: { STREAMLIT_HOST_SESSION_TTL_SECONDS: '1' } })));
 
-  /** What the process of the live release was given as it began. */
-  const given = async (): Promise<string> =>
-    readFile(`/proc/${String((await host.app('swift')).pid)}/environ`, 'latin1');
-  /** True where it began before its release was there, and was told later what to run. */
-  const wasAhead = async (): Promise<boolean> => !(await given()).includes('STREAMLIT_HOST_RELEASE=');
-  const onlyTheLiveOneRuns = (): Promise<unknown> =>
-    until('nothing else of the app runs', async () => {
-      const { pid } = await host.app('swift');
-      return (await processesWith('/swift/')).every((one) => one === pid);
-    });
-  const push = async (text: string): Promise<void> => {
-    await project.commit(app(text), text);
-    await pushLive(project, host, 'swift');
-  };
+  /** An app that is live, and what is known of its processes. */
+  async function live(id: string): Promise<{
+    project: Project;
+    /** What the process of the live release was given as it began. */
+    given: () => Promise<string>;
+    /** True where it began before its release was there, and was told later what to run. */
+    wasAhead: () => Promise<boolean>;
+    onlyTheLiveOneRuns: () => Promise<unknown>;
+  }> {
+    const project = await Project.create(app('one'));
+    await pushLive(project, host, id);
+    const given = async (): Promise<string> => readFile(`/proc/${String((await host.app(id)).pid)}/environ`, 'latin1');
+    return {
+      project,
+      given,
+      wasAhead: async () => !(await given()).includes('STREAMLIT_HOST_RELEASE='),
+      onlyTheLiveOneRuns: () =>
+        until('nothing else of the app runs', async () => {
+          const { pid } = await host.app(id);
+          return (await processesWith(`/${id}/`)).every((one) => one === pid);
+        }),
+    };
+  }
 
   it('uses an interpreter that started during the push, and gives it everything a new one would get', async () => {
+    const { given, project, wasAhead } = await live('swift');
     expect(await wasAhead()).toBe(false);
-    await push('two');
+    await project.commit(app('two'), 'two');
+    await pushLive(project, host, 'swift');
     expect(await wasAhead()).toBe(true);
     const seen = await visit(host, 'swift');
     for (const text of ['text:two', 'release=2 zone=none', "theme=#123456 stdin=''"]) expect(seen).toContain(text);
@@ -58,57 +64,62 @@ describe('a deploy of an app that has run before', () => {
   });
 
   it('starts a new interpreter with the current config vars after a config change or a rollback', async () => {
-    expect((await host.send('PATCH', '/apps/swift/config', { vars: { ZONE: 'north' } })).ok).toBe(true);
-    await until('the change is live', async () => (await host.app('swift')).release === 3);
+    const { given, onlyTheLiveOneRuns, wasAhead } = await live('reconfigured');
+    expect((await host.send('PATCH', '/apps/reconfigured/config', { vars: { ZONE: 'north' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('reconfigured')).release === 2);
     expect([await wasAhead(), /ZONE=north/.test(await given())]).toEqual([true, true]);
-    expect(await visit(host, 'swift')).toContain('release=3 zone=north');
-    expect((await host.send('POST', '/apps/swift/rollback', { release: 1 })).status).toBe(202);
-    await until('the rollback is live', async () => (await host.app('swift')).release === 4);
+    expect(await visit(host, 'reconfigured')).toContain('release=2 zone=north');
+    expect((await host.send('POST', '/apps/reconfigured/rollback', { release: 1 })).status).toBe(202);
+    await until('the rollback is live', async () => (await host.app('reconfigured')).release === 3);
     expect([await wasAhead(), /ZONE=/.test(await given())]).toEqual([true, false]);
-    expect(await visit(host, 'swift')).toContain('release=4 zone=none');
+    expect(await visit(host, 'reconfigured')).toContain('release=3 zone=none');
     await onlyTheLiveOneRuns();
   });
 
   it("leaves Streamlit's own environment variables unset, whatever a config var says", async () => {
-    expect((await host.send('PATCH', '/apps/swift/config', { vars: { MPLBACKEND: 'TkAgg' } })).ok).toBe(true);
-    await until('the change is live', async () => (await host.app('swift')).release === 5);
-    expect(await visit(host, 'swift')).toContain('backend=Agg');
+    await live('backed');
+    expect((await host.send('PATCH', '/apps/backed/config', { vars: { MPLBACKEND: 'TkAgg' } })).ok).toBe(true);
+    await until('the change is live', async () => (await host.app('backed')).release === 2);
+    expect(await visit(host, 'backed')).toContain('backend=Agg');
   });
 
   it('uses its own packages if the push changes them, and nothing of the other interpreter is left', async () => {
+    const { onlyTheLiveOneRuns, project, wasAhead } = await live('packed');
     await project.commit({ 'requirements.txt': 'streamlit\nsix\n' }, 'more packages');
-    await pushLive(project, host, 'swift');
+    await pushLive(project, host, 'packed');
     expect(await wasAhead()).toBe(false);
     await onlyTheLiveOneRuns();
   });
 
   it("starts in its release's folder if a config var configures Python itself", async () => {
-    expect((await host.send('PATCH', '/apps/swift/config', { vars: { PYTHONPATH: 'parts' } })).ok).toBe(true);
+    const { given, onlyTheLiveOneRuns, project, wasAhead } = await live('parted');
+    expect((await host.send('PATCH', '/apps/parted/config', { vars: { PYTHONPATH: 'parts' } })).ok).toBe(true);
     await until(
       'the change is live',
-      async () => (await host.app('swift')).state === 'running' && (await given()).includes('PYTHONPATH=parts'),
+      async () => (await host.app('parted')).state === 'running' && (await given()).includes('PYTHONPATH=parts'),
     );
     await project.commit(
       { 'parts/part.py': 'TEXT = "here"', 'app.py': 'import part, streamlit as st\nst.text("part=" + part.TEXT)' },
       'in parts',
     );
-    await pushLive(project, host, 'swift');
-    expect(await visit(host, 'swift')).toContain('part=here');
+    await pushLive(project, host, 'parted');
+    expect(await visit(host, 'parted')).toContain('part=here');
     expect(await wasAhead()).toBe(false);
     await onlyTheLiveOneRuns();
   });
 
   it('leaves nothing running if the push is refused, deploys nothing or is already live', async () => {
-    const before = await host.app('swift');
+    const { onlyTheLiveOneRuns, project } = await live('lonely');
+    const before = await host.app('lonely');
     await project.commit({ 'app.py': 'raise ValueError("no")' }, 'broken');
-    expect((await project.git('push', host.remote('swift'), 'main')).code).toBe(1);
+    expect((await project.git('push', host.remote('lonely'), 'main')).code).toBe(1);
     await project.git('rm', '--quiet', 'app.py');
     await project.git('commit', '--quiet', '-m', 'nothing left');
-    expect((await project.git('push', host.remote('swift'), 'main')).code).toBe(1);
-    expect((await project.git('push', host.remote('swift'), 'HEAD~2:refs/heads/stored')).code).toBe(0);
+    expect((await project.git('push', host.remote('lonely'), 'main')).code).toBe(1);
+    expect((await project.git('push', host.remote('lonely'), 'HEAD~2:refs/heads/stored')).code).toBe(0);
     await onlyTheLiveOneRuns();
-    expect(await host.app('swift')).toMatchObject({ release: before.release, pid: before.pid });
-    expect(await refOf(host, 'swift', 'refs/heads/stored')).toBeDefined();
+    expect(await host.app('lonely')).toMatchObject({ release: before.release, pid: before.pid });
+    expect(await refOf(host, 'lonely', 'refs/heads/stored')).toBeDefined();
   });
 });
 
