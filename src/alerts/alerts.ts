@@ -6,15 +6,14 @@ import { Background } from '../lib/background.js';
 import { asClause } from '../lib/words.js';
 import type { AppStore } from '../store/apps.js';
 import type { Vault } from '../store/vault.js';
-import { anyWants, Destinations, type Destination, type NewDestination } from './destinations.js';
+import { Destinations, wants, type Destination, type NewDestination } from './destinations.js';
 import { refusedBy, requestOf } from './formats.js';
-import { note, take, type Change } from './lane.js';
+import { note, take, type Change, type Told } from './lane.js';
 import { Ledger, type Delivery } from './ledger.js';
 import { mail, type MailSettings } from './mail.js';
 import { messageOf, testMessage, type Message } from './message.js';
 import { DELAYS, Outbox } from './outbox.js';
 import { MACHINE, Problems, type Problem } from './problems.js';
-import { ruleNames } from './rules.js';
 import { post, Unreached } from '../lib/reach.js';
 import { Watch, type WatchOptions } from './watch.js';
 
@@ -50,6 +49,10 @@ export class Alerts {
   readonly #ledger: Ledger;
   readonly #destinations: Destinations;
   readonly #background: Background;
+  /** The messages of this server that nobody has begun to send. */
+  readonly #untried = new Set<string>();
+  /** The destinations to which is being sent. */
+  readonly #sending = new Set<string>();
   #problems = new Problems();
   #watch: Watch | undefined;
   #outbox: Outbox | undefined;
@@ -88,8 +91,12 @@ export class Alerts {
     });
     this.#outbox = new Outbox({
       ...redis,
-      send: (id) => this.#send(id),
-      waiting: () => [...this.#ledger.deliveries.values()].flatMap(({ id, state }) => (state === 'waiting' ? id : [])),
+      send: (destination) => this.#send(destination),
+      tries: (destination) => this.#ledger.waiting(destination)[0]?.tries ?? 0,
+      waiting: () =>
+        new Set(
+          [...this.#ledger.deliveries.values()].flatMap((one) => (one.state === 'waiting' ? one.destination : [])),
+        ),
       warn: logger.warn.bind(logger),
     });
     this.#outbox.begin();
@@ -154,60 +161,76 @@ export class Alerts {
 
   #note(change: Change): void {
     for (const owner of [change.of, MACHINE])
-      if (anyWants(this.#destinations.known(owner), change.rule)) note(this.#ledger.lane(owner), change);
+      for (const destination of this.#destinations.known(owner))
+        if (wants(destination, change.rule)) note(this.#ledger.lane(destination.id, owner), change);
     this.#ledger.touch();
   }
 
   /** Makes messages of what is to be told. */
   async #tick(): Promise<void> {
-    const { apps, urlOf } = this.#options;
     const now = Date.now();
-    const made: string[] = [];
-    for (const owner of [MACHINE, ...apps.list().map(({ id }) => id)]) {
+    const told = new Set<string>();
+    const known = new Set<string>();
+    for (const owner of [MACHINE, ...this.#options.apps.list().map(({ id }) => id)]) {
       const destinations = this.#destinations.known(owner);
-      if (destinations.length === 0) {
-        this.#ledger.lanes.delete(owner);
-        continue;
-      }
+      if (destinations.length === 0) continue;
       const open = new Map([...this.#problems.open].filter(([, { of }]) => owner === MACHINE || of === owner));
-      const told = take(
-        this.#ledger.lane(owner),
-        open,
-        now,
-        (key) => this.#problems.passed(key),
-        (rule) => anyWants(destinations, rule),
-      );
-      if (told === undefined) continue;
-      this.#ledger.touch();
       for (const destination of destinations) {
-        const own = told.changes.filter(({ rule }) => anyWants([destination], rule));
-        if (own.length === 0) continue;
-        const id = newId();
-        const missed = ruleNames.reduce(
-          (sum, rule) => sum + (anyWants([destination], rule) ? (told.missed[rule] ?? 0) : 0),
-          0,
+        const { id } = destination;
+        known.add(id);
+        const what = take(
+          this.#ledger.lane(id, owner),
+          open,
+          now,
+          (key) => this.#problems.passed(key),
+          (rule) => wants(destination, rule),
         );
-        const message = messageOf(id, own, { nameOf: (of) => apps.find(of)?.name ?? of, urlOf }, missed);
-        this.#ledger.deliveries.set(id, {
-          ...{ id, owner, destination: destination.id, message, at: now, state: 'waiting', tries: 0 },
-        });
-        made.push(id);
+        if (what === undefined) continue;
+        this.#put(owner, id, what, now);
+        told.add(id);
       }
     }
+    this.#ledger.keepLanes(known);
     await this.#write();
-    for (const id of made) this.#outbox?.add(id);
+    for (const id of told) this.#outbox?.add(id);
   }
 
-  /** Tries a message. @throws Unreached where it is to be tried again */
-  async #send(id: string): Promise<void> {
-    const delivery = this.#ledger.deliveries.get(id);
-    if (delivery?.state !== 'waiting') return;
+  /** Makes a message for a destination. Where another one still waits behind one that is tried again, both become one. */
+  #put(owner: string, destination: string, { changes, missed }: Told, now: number): void {
+    const { apps, urlOf } = this.#options;
+    const before = this.#ledger.waiting(destination).find(({ id }) => this.#untried.has(id));
+    const id = before?.id ?? newId();
+    const message = messageOf(
+      id,
+      [...(before?.message.changes ?? []), ...changes],
+      { nameOf: (of) => apps.find(of)?.name ?? of, urlOf },
+      (before?.message.missed ?? 0) + Object.values(missed).reduce((sum, count) => sum + count, 0),
+    );
+    this.#ledger.deliveries.set(id, {
+      ...{ id, owner, destination, message, at: before?.at ?? now, state: 'waiting', tries: 0 },
+    });
+    this.#untried.add(id);
+    this.#ledger.touch();
+  }
+
+  /** Sends a destination what waits for it, the oldest first. @throws Unreached where that is to be tried again */
+  async #send(destination: string): Promise<void> {
+    // A job that a killed server has left may come beside our own.
+    if (this.#sending.has(destination)) return;
+    this.#sending.add(destination);
     try {
-      await this.#try(delivery);
+      for (let next; (next = this.#ledger.waiting(destination)[0]) !== undefined;) {
+        this.#untried.delete(next.id);
+        try {
+          await this.#try(next);
+        } finally {
+          next.triedAt = Date.now();
+          this.#ledger.touch();
+          await this.#write();
+        }
+      }
     } finally {
-      delivery.triedAt = Date.now();
-      this.#ledger.touch();
-      await this.#write();
+      this.#sending.delete(destination);
     }
   }
 

@@ -109,9 +109,9 @@ export class Destinations {
   }
 }
 
-/** Returns whether any of some destinations is told of a rule. */
-export function anyWants(destinations: readonly Pick<Destination, 'rules'>[], rule: Rule): boolean {
-  return destinations.some(({ rules }) => rules === undefined || rules.includes(rule));
+/** Returns whether a destination is told of a rule. */
+export function wants({ rules }: Pick<Destination, 'rules'>, rule: Rule): boolean {
+  return rules === undefined || rules.includes(rule);
 }
 
 /** What may be shown of an address: a URL's path often is all that is needed to post there. */

@@ -41,7 +41,7 @@ export const laneSchema = z.object({
   sent: z.array(z.number()),
 });
 
-/** What the destinations of one owner were told, and what they have yet to be told. */
+/** What a destination was told, and what it has yet to be told. Each has its own, so that none waits for what another gets. */
 export type Lane = z.infer<typeof laneSchema>;
 
 export function newLane(): Lane {
@@ -64,8 +64,7 @@ export function note(lane: Lane, change: Change): void {
 /**
  * Returns what is to be told now, all in one message; nothing where there is nothing or where it has to wait. It compares what was
  * told with what is wrong, so a problem that comes and goes between two messages is not told at all.
- * @param open the problems of the lane @param now ms since 1970 @param wants whether anybody is to be told of a rule: what nobody gets
- *   must not count as a message
+ * @param open the problems of the lane @param now ms since 1970 @param wants whether the destination is told of a rule: what it does not get must not count as a message
  */
 export function take(
   lane: Lane,

@@ -18,6 +18,7 @@ const deliverySchema = z.object({
   message: z.object({
     ...{ id: z.string(), title: z.string(), lines: z.array(z.string()), url: z.string(), bad: z.boolean() },
     changes: laneSchema.shape.events,
+    missed: z.number().default(0),
   }),
   /** ms since 1970 */
   at: z.number(),
@@ -46,6 +47,7 @@ const fileSchema = z.object({
 export class Ledger {
   readonly #file: string;
   readonly #warn: (text: string) => void;
+  /** By destination; what an older version has written is by app or machine. */
   readonly lanes = new Map<string, Lane>();
   /** The oldest first. */
   readonly deliveries = new Map<string, Delivery>();
@@ -76,15 +78,26 @@ export class Ledger {
     }
   }
 
-  lane(owner: string): Lane {
-    const lane = this.lanes.get(owner) ?? newLane();
-    this.lanes.set(owner, lane);
+  /** The lane of a destination. @param owner whose destinations shared one, as an older version has written it */
+  lane(destination: string, owner: string): Lane {
+    const shared = this.lanes.get(owner);
+    const lane = this.lanes.get(destination) ?? (shared === undefined ? newLane() : structuredClone(shared));
+    this.lanes.set(destination, lane);
     return lane;
   }
 
-  /** Forgets an app that is gone. */
+  /** Forgets the lanes of destinations that are not among these, which are all. */
+  keepLanes(destinations: ReadonlySet<string>): void {
+    for (const id of this.lanes.keys()) if (!destinations.has(id)) this.lanes.delete(id);
+  }
+
+  /** The messages that wait to be sent to a destination, the oldest first. */
+  waiting(destination: string): Delivery[] {
+    return [...this.deliveries.values()].filter((one) => one.destination === destination && one.state === 'waiting');
+  }
+
+  /** Forgets an app that is gone; its destinations go with it. */
   forget(owner: string): void {
-    this.lanes.delete(owner);
     for (const { id, owner: of } of this.deliveries.values()) if (of === owner) this.deliveries.delete(id);
     this.touch();
   }

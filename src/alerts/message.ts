@@ -5,6 +5,8 @@ import { titleOf } from './rules.js';
 
 /** How many lines a message has; what is left is counted in one more. */
 const MAX_LINES = 20;
+/** How many changes a message tells; what is left is only counted. */
+const MAX_CHANGES = 100;
 /** The most characters of a line. */
 const MAX_TEXT = 500;
 
@@ -21,6 +23,8 @@ export interface Message {
   /** True where something is wrong, false where it is told that something has passed. */
   bad: boolean;
   changes: Change[];
+  /** How many more there were. */
+  missed: number;
 }
 
 /** Writes a message about changes. @param nameOf the name of an app @param missed how many more there were, which are only counted */
@@ -47,7 +51,8 @@ export function messageOf(
     lines,
     url: urlOf(apps.size === 1 ? first?.of : undefined),
     bad: changes.some(({ kind }) => kind !== 'passed'),
-    changes: [...changes],
+    changes: changes.slice(0, MAX_CHANGES),
+    missed: missed + Math.max(0, changes.length - MAX_CHANGES),
   };
 }
 
@@ -59,6 +64,7 @@ export function testMessage(id: string, url: string, at: number): Message {
     title: 'Test from streamlit-host',
     lines: [text],
     changes: [{ kind: 'happened', rule: 'down', of: MACHINE, text, at }],
+    missed: 0,
   };
 }
 

@@ -17,6 +17,8 @@ export interface JobQueueOptions<Data> {
   /** Jobs at once. */
   concurrency: number;
   work: (data: Data) => Promise<void>;
+  /** Called once a job has ended well and is gone. */
+  ended?: (data: Data) => void;
   /** Called every `sweepMs` to add again what Redis has lost. */
   sweep: () => void;
   sweepMs: number;
@@ -52,6 +54,7 @@ export class JobQueue<Data> {
       maxStalledCount: 100,
       ...worker,
     });
+    this.#worker.on('completed', (job) => options.ended?.(job.data));
     this.#queue.on('error', (error) => this.#warn(error));
     this.#worker.on('error', (error) => this.#warn(error));
   }

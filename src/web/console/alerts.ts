@@ -120,7 +120,7 @@ async function present(page: Page, { made, refusal }: Told): Promise<AlertsView>
         last:
           last === undefined
             ? undefined
-            : { text: stateOf(last, words), bad: last.state !== 'delivered', time: timeOf(last) },
+            : { text: stateOf(last, isBehind(last), words), bad: last.state !== 'delivered', time: timeOf(last) },
       };
     }),
     deliveries: deliveries.slice(0, SHOWN).map((one) => ({
@@ -128,7 +128,7 @@ async function present(page: Page, { made, refusal }: Told): Promise<AlertsView>
         title: one.message.title,
         lines: one.message.lines,
         destination: titleIn(one.destination),
-        state: stateOf(one, words),
+        state: stateOf(one, isBehind(one), words),
       },
       ...{ bad: one.state !== 'delivered', note: words.sentence(one.problem ?? ''), time: timeOf(one) },
     })),
@@ -147,6 +147,12 @@ async function present(page: Page, { made, refusal }: Told): Promise<AlertsView>
     field: refusal?.field,
   };
 
+  /** The newest are the first. */
+  function isBehind({ id, destination }: Delivery): boolean {
+    const first = deliveries.findLast((one) => one.destination === destination && one.state === 'waiting');
+    return first !== undefined && first.id !== id;
+  }
+
   function timeOf({ triedAt, at }: Delivery) {
     return time(triedAt ?? at);
   }
@@ -156,13 +162,15 @@ function nameOf(one: Pick<Destination, 'name' | 'kind' | 'address'>, words: Word
   return one.name === '' ? (one.kind === 'email' ? one.address : words.t(`kind.${one.kind}`)) : one.name;
 }
 
-function stateOf({ state, tries }: Delivery, words: Words): string {
+/** @param behind whether an earlier message to the same destination waits as well */
+function stateOf({ state, tries }: Delivery, behind: boolean, words: Words): string {
   switch (state) {
     case 'delivered':
       return words.t('delivery.delivered');
     case 'failed':
       return words.t('delivery.failed', { count: tries });
     case 'waiting':
-      return tries === 0 ? words.t('delivery.sending') : words.t('delivery.again', { count: tries });
+      if (tries > 0) return words.t('delivery.again', { count: tries });
+      return words.t(behind ? 'delivery.behind' : 'delivery.sending');
   }
 }

@@ -861,6 +861,7 @@ export const en = {
   'delivery.delivered': 'Delivered',
   'delivery.failed': { one: 'Given up after {count} try', other: 'Given up after {count} tries' },
   'delivery.sending': 'Being sent',
+  'delivery.behind': 'Waiting for an earlier message',
   'delivery.again': {
     one: 'Failed {count} time, will be tried again',
     other: 'Failed {count} times, will be tried again',

@@ -847,6 +847,7 @@ export const zhCN = {
   'delivery.delivered': '已送达',
   'delivery.failed': '尝试 {count} 次后放弃',
   'delivery.sending': '正在发送',
+  'delivery.behind': '等待之前的消息',
   'delivery.again': '失败 {count} 次，将重试',
 
   // Log drains
