@@ -106,9 +106,9 @@ export async function drop(target: Locator, paths: string[]): Promise<void> {
 /** Whether screenshots of the pages are kept in test/artifacts. Nobody looks at those of a run that passes unseen. */
 const SCREENSHOTS = process.env.SCREENSHOTS !== undefined;
 
-/** Checks that nothing sticks out of the page, on a phone and on a desktop. With SCREENSHOTS set, keeps both, light and dark. */
+/** Checks that nothing sticks out of the page, on a phone, on a desktop and on a wide screen. With SCREENSHOTS set, keeps all, light and dark. */
 export async function checkLayout(page: Page, name: string): Promise<void> {
-  for (const width of [375, 1280]) {
+  for (const width of [375, 1280, 1600]) {
     await page.setViewportSize({ width, height: 800 });
     const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
     expect(wide, `${name} at ${width} px`).toBeLessThanOrEqual(width);
@@ -125,9 +125,10 @@ export async function checkLayout(page: Page, name: string): Promise<void> {
 export async function seriousFaults(page: Page): Promise<string[]> {
   const faults = new Set<string>();
   for (const [width, colorScheme] of [
-    [1280, 'light'],
-    [1280, 'dark'],
+    [1600, 'light'],
+    [1600, 'dark'],
     [375, 'light'],
+    [375, 'dark'],
   ] as const) {
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });

@@ -54,7 +54,7 @@ export const zhCN = {
   'state.cancelled': '已取消',
   'span.ms': '{n} 毫秒',
   'span.s': '{n} 秒',
-  'span.min': '{n} 分',
+  'span.min': '{n} 分钟',
   'span.h': '{n} 小时',
 
   // Gallery

@@ -192,7 +192,7 @@ describe('a sentence that was made in English', () => {
     expect(said('The token "ci" expired on 2026-01-01. Create a new one.')).toBe(
       '令牌“ci”已失效（于 2026-01-01 过期）。请创建新令牌。',
     );
-    expect(said('uv took longer than 3 min 5 s and was stopped.')).toBe('uv 运行超过 3 分 5 秒，已被停止。');
+    expect(said('uv took longer than 3 min 5 s and was stopped.')).toBe('uv 运行超过 3 分钟 5 秒，已被停止。');
     expect(said('You are a viewer of sales. Only its owners can do this. Ask an owner for that role.')).toBe(
       '你在 sales 中的角色是查看者，而此操作需要所有者角色。请向所有者申请该角色。',
     );
