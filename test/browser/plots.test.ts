@@ -121,7 +121,7 @@ tellFailures(() => ({ host, page }));
 const TABLE = { en: 'Table (highest values)', 'zh-CN': '表格（最高值）' } as const;
 
 describe.each(['en', 'zh-CN'] as const)('in %s', (locale) => {
-  it('the plots of a day and all pages beside them fit and have no serious fault', async () => {
+  it('the plots of a day and the pages around them fit and have no serious fault', async () => {
     const context = await browser.newContext({ locale });
     context.setDefaultTimeout(20_000);
     page = await context.newPage();

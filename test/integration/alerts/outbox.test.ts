@@ -161,7 +161,7 @@ it('destinations that never answer delay no other one', async () => {
   expect(good.posts.map(messagesOf)).toEqual([['first'], ['second']]);
 });
 
-it('what happens while a destination is away comes in one message after the one that failed', async () => {
+it('all alerts while a destination is away come in one message after the one that failed', async () => {
   let isAway = true;
   const slow = await receive(() => (isAway ? undefined : 200));
   const { id } = await add(slow.address);

@@ -81,7 +81,7 @@ it('destinations that shared a lane in an older version each keep what they were
   expect(ledger.lane('d3', 'shop').sent).toEqual([]);
 });
 
-it('what waits for a destination is in the order in which it happened', async () => {
+it('the messages that wait for a destination are in the order of their alerts', async () => {
   const ledger = new Ledger(folder, quiet);
   await ledger.open();
   for (const id of ['m1', 'm2', 'm3']) ledger.deliveries.set(id, delivery(id, id === 'm2' ? 'failed' : 'waiting'));
