@@ -32,9 +32,11 @@ export async function access(
   if (action !== 'grant' && action !== 'revoke') {
     if (words.length > 0) throw usage(`"${action}" takes no further arguments.`);
     const password = action === 'password' ? await readPassword(id, passwordStdin === true) : undefined;
-    const { opens } = await (await cli.api()).patch<AccessAnswer>(access, { opens: action, password });
+    const { opens, roles } = await (await cli.api()).patch<AccessAnswer>(access, { opens: action, password });
     if (cli.out.json) return cli.out.data({ app: id, opens });
-    return cli.out.print(`${id} is open to ${OPEN_TO[opens]}.`);
+    cli.out.print(`${id} is open to ${OPEN_TO[opens]}.`);
+    if (opens === 'people' && roles.length === 0) cli.out.note(`Nobody has a role in ${id}. Only admins can open it.`);
+    return;
   }
   const wanted = action === 'grant' ? 2 : 1;
   if (who === '' || more.length > 0 || words.length !== wanted) {

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { Attempts } from '../domain/access/attempts.js';
 import { KnownBrowsers, PasswordAttempts } from '../domain/access/password-attempts.js';
 import type { CheckToken } from '../domain/access/principal.js';
@@ -70,6 +71,7 @@ export async function openIdentity(options: {
   const stored = await Tokens.open(paths, complain);
   const tokens = new AccessTokens({ people, store, tokens: stored, warn });
   const attempts = new Attempts();
+  await tellOnce(paths, store, logger);
   const auditLog = await AuditLog.open(paths.audit, { warn: complain });
   return {
     sessions,
@@ -89,4 +91,14 @@ export async function openIdentity(options: {
       await stored.written();
     },
   };
+}
+
+/** Says, at the first start with accounts, that nothing changes for the apps that are there: only then the audit log has no folder. */
+async function tellOnce(paths: Paths, store: Pick<AppStore, 'list'>, logger: Logger): Promise<void> {
+  // A disk that cannot be written to is reported by what needs it.
+  const made = await mkdir(paths.audit, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  if (made === undefined || store.list().length === 0) return;
+  logger.info(
+    'This version has accounts. Existing apps stay public until you change that, on their Access pages or with "streamlit-host access <app>". The admin token and sessions work as before.',
+  );
 }

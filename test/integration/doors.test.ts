@@ -150,6 +150,12 @@ describe('a push is refused with the reason, and stores nothing', () => {
     const revoked = await person.run(['tokens', 'revoke', id], { env: { STREAMLIT_HOST_TOKEN: tokens.get('owner') } });
     expect(revoked).toMatchObject({ code: 0, stdout: `${id} is revoked.\n` });
     await refused(token, 'The token "lost" was revoked.');
+
+    const made = await host.send('POST', '/apps/shop/deploy-tokens', { name: 'old CI' });
+    const ci = (await made.json()) as { id: string; token: string };
+    expect((await push(ci.token, 'shop', '--dry-run')).code).toBe(0);
+    expect((await host.api(`/apps/shop/deploy-tokens/${ci.id}`, { method: 'DELETE' })).ok).toBe(true);
+    await refused(ci.token, 'The token "old CI" was revoked.');
   });
 
   test("with a disabled person's token", async () => {

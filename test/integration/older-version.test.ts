@@ -2,9 +2,11 @@ import { expect, test } from 'vitest';
 import { isRunning } from '../../src/runtime/process/proc.js';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { hasCommit, olderVersion } from '../helpers/older.js';
+import { OPENED } from '../helpers/forms.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
+import { ask } from '../unit/web/support.js';
 
 /** The last version before the rooms were redrawn: 0.1.0 as it was in use. */
 const OLDER = 'e3ec24350f66';
@@ -45,6 +47,8 @@ test.skipIf(!known)(
     });
     const [process] = before.processes as { startTime: string }[];
     const identity = { pid, startTime: process?.startTime ?? '' };
+    const login = await ask(older.loginUrl, { headers: OPENED });
+    const [cookie = ''] = login.headers['set-cookie']?.[0]?.split(';') ?? [];
     // kill -9: nothing is handed over but what is on disk.
     await older.signal('SIGKILL');
     expect(isRunning(identity)).toBe(true);
@@ -60,6 +64,12 @@ test.skipIf(!known)(
     expect(await config.json()).toMatchObject({ vars: [{ name: 'GREETING', value: 'hello' }] });
     await same.close();
 
+    // There are accounts now. What was public is public, who was logged in is logged in, and that is said once.
+    expect(await (await newer.api('/apps/counter/access')).json()).toMatchObject({ opens: 'public', roles: [] });
+    expect((await ask(`${newer.url}/apps/counter/`, { headers: { accept: 'text/html' } })).status).toBe(200);
+    expect((await ask(`${newer.url}/console/`, { headers: { accept: 'text/html', cookie } })).status).toBe(200);
+    expect(newer.output.match(/Existing apps stay public/g)).toHaveLength(1);
+
     // What the older version has stored goes on: a push on top of its branch, and a rollback to its release.
     await project.commit({ 'app.py': `${COUNTER}st.text("newer")\n` }, 'Say newer');
     await pushLive(project, newer, 'counter');
@@ -67,5 +77,8 @@ test.skipIf(!known)(
     const back = await newer.send('POST', '/apps/counter/rollback', { release: 1 });
     expect(back.status).toBe(202);
     await until('the rollback is live', async () => (await newer.app('counter')).release === 4);
+    await newer.stop({ keepData: true });
+    const again = await startHost({ data: older.data });
+    expect(again.output).not.toContain('Existing apps stay public');
   },
 );

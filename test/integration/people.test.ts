@@ -146,6 +146,16 @@ describe('the command line', () => {
     await writeFile(path, before);
   });
 
+  test('stores that an app is for people with a role, and warns where nobody has one', async () => {
+    await host.send('POST', '/apps', { name: 'Lonely' });
+    const lonely = await person.run(['access', 'lonely', 'people']);
+    expect(lonely).toMatchObject({ code: 0, stdout: 'lonely is open to people and groups with a role in it.\n' });
+    expect(lonely.stderr).toContain('Nobody has a role in lonely. Only admins can open it.');
+    expect(await (await host.api('/apps/lonely/access')).json()).toMatchObject({ opens: 'people', roles: [] });
+    await host.send('PUT', '/apps/lonely/roles/group:sales', { role: 'viewer' });
+    expect((await person.run(['access', 'lonely', 'people'])).stderr).not.toContain('Nobody');
+  });
+
   test('says what is wrong with a command, and with an account that is missing', async () => {
     expect(await person.run(['user', 'add'])).toMatchObject({ code: 2 });
     expect(await person.run(['user', 'dance', 'ada@example.com'])).toMatchObject({ code: 2 });

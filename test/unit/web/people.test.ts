@@ -337,6 +337,36 @@ describe('an account', () => {
   });
 });
 
+test('a role that is none is refused, and the last owner stays one', async () => {
+  const ada = await member();
+  await member('eve@example.com');
+  expect((await as(ada, '/apps', json('POST', { name: 'Shop' }))).status).toBe(201);
+  const give = (who: string, role: string) => as(ada, `/apps/shop/roles/${who}`, json('PUT', { role }));
+  expect((await give('eve@example.com', 'boss')).json).toMatchObject({
+    ...{ status: 422, code: 'field-invalid', field: 'role' },
+    detail: '"role" must be one of "viewer", "developer", "owner".',
+  });
+  const detail = 'shop would have no owner. Make someone else an owner first.';
+  const kept = { status: 409, code: 'last-owner', detail };
+  expect((await give('ada@example.com', 'viewer')).json).toMatchObject(kept);
+  expect((await as(ada, '/apps/shop/roles/ada@example.com', { method: 'DELETE' })).json).toMatchObject(kept);
+  expect(web.apps.get('shop').app.roles).toEqual({ [`person:${web.people.get('ada@example.com').id}`]: 'owner' });
+  expect((await give('eve@example.com', 'owner')).status).toBe(200);
+  expect((await as(ada, '/apps/shop/roles/ada@example.com', { method: 'DELETE' })).status).toBe(204);
+});
+
+test('a token of another scope gets 403 with the scope that it lacks', async () => {
+  const ada = await member();
+  const made = await as(ada, '/me/tokens', json('POST', { name: 'reader', scope: 'read' }));
+  const headers = { authorization: `Bearer ${String(made.json.token)}`, 'content-type': 'application/json' };
+  const answer = await ask(`${web.url}/api/apps`, { method: 'POST', headers, body: JSON.stringify({ name: 'Shop' }) });
+  expect(answer.json).toMatchObject({
+    status: 403,
+    detail: 'This token has the scope read, and this needs deploy. Create a token with that scope.',
+  });
+  expect(web.apps.list()).toEqual([]);
+});
+
 test('the last admin stays one', async () => {
   await member('ada@example.com', true);
   for (const change of [{ disabled: true }, { admin: false }]) {
