@@ -781,7 +781,7 @@ export const en = {
   'tile.cores': { one: 'of {n} core, load {load}', other: 'of {n} cores, load {load}' },
   'tile.of': 'of {total}',
   'tile.disk': 'Disk',
-  'tile.logs': 'of it, logs {size}',
+  'tile.logs': '{size} of logs',
   'tile.server': 'Server',
   'tile.serverCpu': 'CPU {share}',
   'tile.eventLoop': 'Event loop',
