@@ -244,6 +244,50 @@ test('exceptions are found in the API, on the command line and in the console, w
   for (const text of [JSON.stringify(errors), stdout, page.text]) expect(text).not.toContain(SECRET);
 });
 
+test('the console, the API, the command line and Prometheus have the same figures', async () => {
+  const person = await Person.of(host);
+  /** What each of them says of the same events, by the names of the API. */
+  const everywhere = async () => {
+    const { total } = await metrics();
+    const { wakes, visitors, exceptions, restarts, sessions } = total;
+    const cli = JSON.parse(
+      (await person.run(['metrics', 'shop', '--range', 'hour', '--json'])).stdout,
+    ) as MetricsAnswer;
+    const { text } = await ask(`${host.url}/console/apps/shop/metrics?range=hour`, { headers: { cookie } });
+    const tile = (label: string): string =>
+      new RegExp(`<dt>${label}</dt><dd>([^<]*)(?:<small>([^<]*))?`).exec(text)?.slice(1).join('') ?? '';
+    const scraped = await fetch(`${host.url}/metrics`, { headers: { authorization: `Bearer ${METRICS_TOKEN}` } });
+    const lines = await scraped.text();
+    const series = (name: string): number =>
+      Number(new RegExp(`^streamlit_host_app_${name}\\{app="shop"\\} (\\d+)$`, 'm').exec(lines)?.[1]);
+    return {
+      api: { wakes, visitors, exceptions, restarts, sessions },
+      cli: cli.total,
+      console: {
+        wakes: parseInt(tile('Wakes'), 10),
+        visitors: parseInt(tile('Visitors'), 10),
+        exceptions: parseInt(tile('Exceptions'), 10),
+        restarts: parseInt(tile('Restarts'), 10),
+        sessions: Number(/ (\d+) pages opened/.exec(tile('Visitors'))?.[1]),
+      },
+      prometheus: {
+        wakes: series('wakes_total'),
+        visitors: series('visitors_total'),
+        exceptions: series('exceptions_total'),
+        restarts: series('restarts_total'),
+        sessions: series('sessions_total'),
+      },
+    };
+  };
+  // What happened last is counted with the next span, and each of them is asked at another moment.
+  await until('the exceptions in all figures', async () => (await metrics()).total.exceptions === 2, LIMIT_MS);
+  const { api, cli, console: shown, prometheus } = await everywhere();
+  expect(api).toMatchObject({ wakes: 1, exceptions: 2, restarts: 0 });
+  expect(cli).toMatchObject(api);
+  expect(shown).toEqual(api);
+  expect(prometheus).toEqual(api);
+});
+
 test("another server continues them, and recognises today's visitors", async () => {
   await client.close();
   const before = await until(
