@@ -3,6 +3,7 @@ import { availableParallelism, networkInterfaces } from 'node:os';
 import type { BackupPlan } from './backup/backups.js';
 import { parsePlace, s3Access, type S3Access } from './backup/place.js';
 import { isLoopback, needsTwoOrigins, withPort } from './domain/access/origins.js';
+import { ciIssuers, isCiIssuer, type CiIssuer } from './domain/access/ci.js';
 import { readProviders, type Provider } from './domain/access/provider.js';
 import { readProxyLogin, type ProxyLogin } from './domain/access/proxy-login.js';
 import { isProxyEntry, TrustedProxies } from './domain/access/visitor.js';
@@ -47,6 +48,8 @@ export interface Config {
   providers: readonly Provider[];
   /** The login by the headers of a proxy in front; undefined = off. */
   proxyLogin: ProxyLogin | undefined;
+  /** Who signs the ID tokens of CI jobs that can get deploy tokens. */
+  ciIssuers: readonly CiIssuer[];
   /** The token for `/metrics`; null = none is asked for; undefined = `/metrics` is not there. */
   metricsToken: string | null | undefined;
   /** The first and last port for apps. */
@@ -263,6 +266,9 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     defaultAccess: oneOf('DEFAULT_ACCESS', ['public', 'signed-in', 'people']),
     providers,
     proxyLogin: proxied.login,
+    ciIssuers: ciIssuers(
+      list('CI_ISSUERS', isCiIssuer, 'a service and an https URL, such as gitlab=https://gitlab.example.com'),
+    ),
     metricsToken: metricsToken === 'none' ? null : metricsToken,
     ports,
     redisUrl,

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import type { AccessOptions } from './access.js';
 import type { AuditOptions } from './audit.js';
+import type { CiOptions } from './ci.js';
 import type { ShareOptions } from './share.js';
 import type { TokensOptions } from './tokens.js';
 import type { UserOptions } from './user.js';
@@ -9,6 +10,7 @@ import { wholeNumber } from './whole-number.js';
 
 const ACCESS_ACTIONS = ['public', 'signed-in', 'people', 'password', 'grant', 'revoke'];
 const SHARE_ACTIONS = ['create', 'revoke', 'frames'];
+const CI_ACTIONS = ['add', 'remove'];
 const TOKEN_ACTIONS = ['create', 'revoke'];
 const USER_ACTIONS = [
   'list',
@@ -82,6 +84,21 @@ export function addPeopleVerbs(program: Command, cli: (command: Command) => Cont
     .description('list, create or revoke tokens for scripts and git')
     .action(async (action: string | undefined, name: string | undefined, options: TokensOptions, command: Command) =>
       (await import('./tokens.js')).tokens(cli(command), action, name, options),
+    );
+  program
+    .command('ci')
+    .argument('<app>', 'the app id')
+    .addArgument(new Argument('[action]', 'the action (default: list the rules)').choices(CI_ACTIONS))
+    .argument(
+      '[args...]',
+      'add: github, gitlab or the URL of an issuer, and the repository; remove: the id of the rule',
+    )
+    .option('--branch <branch>', 'add: the branch that jobs must run on')
+    .option('--environment <name>', 'add: the environment that jobs must name')
+    .option('--repository-id <id>', "add: the service's number of the repository (default: that of its first job)")
+    .description('list, add or remove the CI jobs that may deploy an app without a secret')
+    .action(async (app: string, action: string | undefined, words: string[], options: CiOptions, command: Command) =>
+      (await import('./ci.js')).ci(cli(command), app, action, words, options),
     );
   program
     .command('user')

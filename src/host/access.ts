@@ -178,8 +178,8 @@ function personKeyIn(given: Roles | undefined, id: string): string | undefined {
   return given !== undefined && Object.hasOwn(given, key) ? key : undefined;
 }
 
-/** @throws Refusal `preview-roles` */
-function demandOwnRoles({ id, preview }: App): void {
+/** Lets nobody change whom a preview trusts: it takes that from its app. @throws Refusal `preview-roles` */
+export function demandOwnRoles({ id, preview }: App): void {
   if (preview === undefined) return;
   throw new Refusal(
     'conflict',

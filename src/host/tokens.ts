@@ -1,5 +1,7 @@
+import type { CiRule } from '../domain/access/ci-rule.js';
 import type { Principal } from '../domain/access/principal.js';
 import type { Scope } from '../domain/access/scopes.js';
+import { CI_TOKEN_MS } from '../domain/access/ci.js';
 import { DAYS, isActive, looksLikeToken, parseTokenName, type Token } from '../domain/access/tokens.js';
 import { Refusal } from '../errors.js';
 import type { AppStore } from '../store/apps.js';
@@ -38,9 +40,11 @@ export class AccessTokens {
     });
   }
 
-  /** The tokens of an account or of an app, the newest first; those that have ended too. */
+  /** The tokens of an account or of an app, the newest first; those that have ended too, unless a CI job had them. */
   list(of: Token['of']): Token[] {
-    return this.#options.tokens.list().filter((token) => isOf(token, of));
+    return this.#options.tokens
+      .list()
+      .filter((token) => isOf(token, of) && (token.ci === undefined || this.isActive(token)));
   }
 
   /** True while a token works. */
@@ -78,6 +82,17 @@ export class AccessTokens {
     });
   }
 
+  /**
+   * Makes a token for a CI job that a rule of an app trusts.
+   * @param name of the job, as records show it
+   * @throws Refusal `ci-token-used`, `ci-jobs-too-many`
+   */
+  async makeForCi(app: string, name: string, ci: NonNullable<Token['ci']>): Promise<NewToken> {
+    const facts = { of: { app }, scope: 'deploy', apps: [app] } as const;
+    const expiresAt = this.#now() + CI_TOKEN_MS;
+    return this.#options.tokens.make({ name, ...facts, apps: [app], expiresAt, ci });
+  }
+
   /** Ends a token of an account or of an app. @throws Refusal `token-not-found` */
   async revoke(of: Token['of'], id: string): Promise<void> {
     if (!this.list(of).some((token) => token.id === id))
@@ -100,14 +115,25 @@ export class AccessTokens {
     if (!this.isActive(token)) throw ended(`expired on ${new Date(token.expiresAt).toISOString().slice(0, 10)}`);
     const limits = { scope, apps };
     if ('app' in of) {
-      if (this.#options.store.find(of.app) === undefined) throw ended('belongs to an app that was deleted');
+      const app = this.#options.store.find(of.app);
+      if (app === undefined) throw ended('belongs to an app that was deleted');
+      if (token.ci !== undefined) this.#demandRule(app.ciRules, token.ci.rule, ended);
       this.#options.tokens.used(token);
-      return { kind: 'token', name: `${name} (deploy token)`, deploys: of.app, limits };
+      const title = token.ci === undefined ? `${name} (deploy token)` : name;
+      return { kind: 'token', name: title, deploys: of.app, limits };
     }
     const person = this.#options.people.principal(of.account);
     if (person === undefined) throw ended('belongs to an account that is disabled');
     this.#options.tokens.used(token);
     return { ...person, kind: 'token', limits };
+  }
+
+  /** A CI job's token lives no longer than the trust in the job. @throws Refusal `token-ended` */
+  #demandRule(rules: readonly CiRule[] = [], id: string, ended: (why: string) => Refusal): void {
+    const rule = rules.find((one) => one.id === id);
+    if (rule === undefined) throw ended('came by a CI rule that was removed');
+    if (rule.account !== undefined && this.#options.people.principal(rule.account) === undefined)
+      throw ended('came by a CI rule of an account that is disabled');
   }
 
   #end(days: number = DAYS.usual): number {

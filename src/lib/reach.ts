@@ -1,5 +1,5 @@
 import { lookup as resolve, type LookupAddress } from 'node:dns';
-import { request as requestHttp } from 'node:http';
+import { request as requestHttp, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
@@ -14,6 +14,12 @@ const MAX_ANSWER = 16 * 1024;
 export interface Posted {
   url: string;
   headers: Record<string, string>;
+  body: string;
+}
+
+/** The answer to a request, or its beginning. */
+interface Answered {
+  status: number;
   body: string;
 }
 
@@ -41,29 +47,58 @@ export function fitsHeader(secret: string): boolean {
 export async function post(
   { url, headers, body }: Posted,
   { anywhere, limitMs = LIMIT_MS }: { anywhere: boolean; limitMs?: number },
-): Promise<{ status: number; body: string }> {
+): Promise<Answered> {
   const target = new URL(url);
   const host = target.hostname.replace(/^\[|\]$/g, '');
   if (!anywhere && isIP(host) !== 0 && !isPublic(host)) throw notPublic();
   const options = {
     method: 'POST',
-    agent: false as const,
-    headers: { ...headers, 'user-agent': 'streamlit-host', 'content-length': Buffer.byteLength(body) },
-    signal: AbortSignal.timeout(limitMs),
+    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
     ...(anywhere ? {} : { lookup: publicLookup }),
   };
-  return new Promise<{ status: number; body: string }>((settle, reject) => {
-    const asked = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, options, (answer) => {
+  const { status, body: answer } = await send(target, options, { body, limitMs, most: MAX_ANSWER });
+  return { status, body: answer };
+}
+
+/**
+ * Gets a document from a server that an admin has named, or that is known. Redirects are not followed.
+ * @param most how large (bytes) the answer may be
+ * @throws Unreached also where the answer is larger
+ */
+export async function get(
+  url: string,
+  { limitMs = LIMIT_MS, most }: { limitMs?: number; most: number },
+): Promise<Answered> {
+  const { cut, ...answer } = await send(new URL(url), { headers: { accept: 'application/json' } }, { limitMs, most });
+  if (cut) throw new Unreached('Its answer is too large.');
+  return answer;
+}
+
+/** @param most how much (bytes) of the answer is read */
+function send(
+  target: URL,
+  options: RequestOptions,
+  { body, limitMs, most }: { body?: string; limitMs: number; most: number },
+): Promise<Answered & { cut: boolean }> {
+  const all = {
+    ...options,
+    agent: false as const,
+    headers: { ...options.headers, 'user-agent': 'streamlit-host' },
+    signal: AbortSignal.timeout(limitMs),
+  };
+  return new Promise<Answered & { cut: boolean }>((settle, reject) => {
+    const asked = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, all, (answer) => {
       const parts: Buffer[] = [];
       let size = 0;
       const done = (): void => {
-        settle({ status: answer.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8', 0, MAX_ANSWER) });
+        const read = Buffer.concat(parts).toString('utf8', 0, most);
+        settle({ status: answer.statusCode ?? 0, body: read, cut: size > most });
         answer.destroy();
       };
       answer.on('data', (part: Buffer) => {
         parts.push(part);
         size += part.length;
-        if (size >= MAX_ANSWER) done();
+        if (size > most) done();
       });
       answer.on('end', done);
       answer.on('error', reject);
@@ -72,7 +107,7 @@ export async function post(
     asked.end(body);
   }).catch((error: unknown) => {
     // Also where the request could not even be made, such as with a header that Node refuses.
-    throw unreached(error instanceof Error ? error : new Error(String(error)));
+    throw unreached(error instanceof Error ? error : new Error(String(error)), limitMs);
   });
 }
 
@@ -94,10 +129,10 @@ export function notPublic(): Unreached {
 }
 
 /** Says why a connection failed, without naming addresses. */
-export function unreached(error: Error): Unreached {
+export function unreached(error: Error, limitMs = LIMIT_MS): Unreached {
   if (error instanceof Unreached) return error;
   if (error.name === 'TimeoutError' || error.name === 'AbortError')
-    return new Unreached(`It did not answer within ${LIMIT_MS / 1_000} s.`);
+    return new Unreached(`It did not answer within ${limitMs / 1_000} s.`);
   if (hasCode(error, 'ENOTFOUND') || hasCode(error, 'EAI_AGAIN'))
     return new Unreached('Its host name cannot be resolved.');
   if (hasCode(error, 'ERR_INVALID_CHAR')) return new Unreached('Its secret has a character that cannot be sent.');

@@ -120,8 +120,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const { board, closing, alerts, drains } = options;
   const { store, host, url } = composed;
   const apart = config.appsOrigin !== undefined;
-  const identity = await openIdentity({ config, paths, store, vault: composed.vault, logger });
-  const { sessions, people, factors, appAccess, rights, attempts, tokens, check, auditLog, audit, written } = identity;
+  const identity = await openIdentity({ config, paths, store, vault: composed.vault, publicBase, logger });
+  const { sessions, people, factors, appAccess, rights, attempts, tokens, ci, check, auditLog, audit, written } =
+    identity;
   const passkeys = new Passkeys({ factors, people, publicBase });
   const pictures = new Pictures(paths);
   const files = new PublicFiles({
@@ -222,6 +223,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     passkeys,
     access: appAccess,
     tokens,
+    ci,
     rights,
     audit,
     auditLog,
@@ -264,6 +266,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     providers: new Providers({ providers: config.providers, warn: (facts, text) => logger.warn(facts, text) }),
     appAccess,
     tokens,
+    ci,
     rights,
     visitor,
     logs: paths,

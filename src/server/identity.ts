@@ -9,7 +9,9 @@ import { Access } from '../host/access.js';
 import { Audit } from '../host/audit.js';
 import { People } from '../host/people.js';
 import { SecondFactors } from '../host/second-factors.js';
+import { CiIssuers } from '../host/ci-issuers.js';
 import { AccessTokens } from '../host/tokens.js';
+import { TrustedCi } from '../host/trusted-ci.js';
 import type { Logger } from '../logger.js';
 import type { Config } from '../settings.js';
 import type { AppStore } from '../store/apps.js';
@@ -37,6 +39,8 @@ export interface Identity {
   /** The browsers that people have logged in with. */
   known: KnownBrowsers;
   tokens: AccessTokens;
+  /** The CI jobs that deploy without a secret. */
+  ci: TrustedCi;
   /** Returns whose token it is: the operator's, or an access token. */
   check: CheckToken;
   auditLog: AuditLog;
@@ -47,13 +51,15 @@ export interface Identity {
 
 /** Opens the accounts, the tokens, the sessions and the audit log of a data folder. */
 export async function openIdentity(options: {
-  config: Pick<Config, 'token' | 'membersCreate' | 'secondFactor' | 'proxyLogin'>;
+  config: Pick<Config, 'token' | 'membersCreate' | 'secondFactor' | 'proxyLogin' | 'ciIssuers'>;
   paths: Paths;
   store: AppStore;
   vault: Vault;
+  /** The public URL of the platform. */
+  publicBase: () => string;
   logger: Logger;
 }): Promise<Identity> {
-  const { config, paths, store, vault, logger } = options;
+  const { config, paths, store, vault, publicBase, logger } = options;
   const warn = (text: string): void => logger.warn(text);
   const complain = (text: string): void => logger.error(text);
   const credentials = await Credentials.load(paths.adminToken, config.token);
@@ -73,6 +79,8 @@ export async function openIdentity(options: {
   const attempts = new Attempts();
   await tellOnce(paths, store, logger);
   const auditLog = await AuditLog.open(paths.audit, { warn: complain });
+  const audit = new Audit({ log: auditLog, rights });
+  const issuers = new CiIssuers({ issuers: config.ciIssuers, warn: (facts, text) => logger.warn(facts, text) });
   return {
     sessions,
     people,
@@ -83,9 +91,10 @@ export async function openIdentity(options: {
     passwords: new PasswordAttempts(attempts),
     known: new KnownBrowsers(credentials.browserKey),
     tokens,
+    ci: new TrustedCi({ store, people, issuers, tokens, attempts, audit, publicBase }),
     check: (token) => credentials.check(token) ?? tokens.check(token),
     auditLog,
-    audit: new Audit({ log: auditLog, rights }),
+    audit,
     written: async () => {
       await sessions.written();
       await stored.written();

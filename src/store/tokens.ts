@@ -12,13 +12,14 @@ const REMEMBERED_MS = 30 * 24 * 3_600_000;
 /** How old (ms) the time of last use on disk may be: not every request is worth a write. */
 const USED_MS = 3_600_000;
 
-/** The most tokens of one account or app. */
+/** The most tokens of one account or app, without those of CI jobs; and the most of those. */
 const MAX_TOKENS = 100;
+const MAX_CI_TOKENS = 200;
 
 const fileSchema = z.object({ tokens: z.array(tokenSchema) });
 
 /** What a new token is made of. */
-export type TokenFacts = Pick<Token, 'name' | 'of' | 'scope' | 'apps' | 'expiresAt'>;
+export type TokenFacts = Pick<Token, 'name' | 'of' | 'scope' | 'apps' | 'expiresAt' | 'ci'>;
 
 /** The tokens of people and apps, in `tokens.json`, as hashes. */
 export class Tokens {
@@ -58,7 +59,7 @@ export class Tokens {
     return this.#record.content.tokens.toReversed();
   }
 
-  /** Makes a token. @returns the token itself, which is nowhere else @throws Refusal `tokens-too-many` */
+  /** Makes a token. @returns the token itself, which is nowhere else @throws Refusal `tokens-too-many`, `ci-token-used`, `ci-jobs-too-many` */
   async make(facts: TokenFacts): Promise<{ token: Token; secret: string }> {
     const prefix = 'account' in facts.of ? PREFIX.personal : PREFIX.deploy;
     const secret = prefix + randomBytes(32).toString('base64url');
@@ -71,11 +72,8 @@ export class Tokens {
       createdAt: now,
     };
     return this.#record.change(({ tokens }) => {
-      const kept = tokens.filter((one) => (one.revokedAt ?? one.expiresAt) > now - REMEMBERED_MS);
-      if (kept.filter((one) => sameOwner(one, token)).length >= MAX_TOKENS) {
-        const sentence = `There can be ${MAX_TOKENS} tokens. Revoke some that are not used.`;
-        throw new Refusal('conflict', 'tokens-too-many', sentence);
-      }
+      const kept = tokens.filter((one) => neededUntil(one) > now);
+      demandRoom(kept, token);
       return [{ tokens: [...kept, token] }, { token, secret }];
     });
   }
@@ -111,6 +109,31 @@ export class Tokens {
         undefined,
       ])
       .catch((error: unknown) => this.#warn(`cannot write down that a token was used: ${String(error)}`));
+  }
+}
+
+/** Until when (ms) a token is remembered: of a CI job no longer than it or what it got it with works, as there is one for each job. */
+function neededUntil({ ci, revokedAt, expiresAt }: Token): number {
+  if (ci !== undefined) return Math.max(expiresAt, ci.proofUntil);
+  return (revokedAt ?? expiresAt) + REMEMBERED_MS;
+}
+
+/** @throws Refusal `tokens-too-many`, `ci-token-used`, `ci-jobs-too-many` */
+function demandRoom(kept: readonly Token[], token: Token): void {
+  const { ci } = token;
+  // For any app: a job asks for a proof for each app.
+  if (ci !== undefined && kept.some((one) => one.ci?.proof === ci.proof)) {
+    const sentence = 'This ID token was used before, and each works once. Request another one in the job.';
+    throw new Refusal('forbidden', 'ci-token-used', sentence);
+  }
+  const many = kept.filter((one) => sameOwner(one, token) && (one.ci === undefined) === (ci === undefined)).length;
+  if (ci === undefined && many >= MAX_TOKENS) {
+    const sentence = `There can be ${MAX_TOKENS} tokens. Revoke some that are not used.`;
+    throw new Refusal('conflict', 'tokens-too-many', sentence);
+  }
+  if (ci !== undefined && many >= MAX_CI_TOKENS) {
+    const sentence = `The last ${MAX_CI_TOKENS} CI jobs of this app have tokens that have not expired. Try again in some minutes.`;
+    throw new Refusal('unavailable', 'ci-jobs-too-many', sentence);
   }
 }
 

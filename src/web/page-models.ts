@@ -7,7 +7,15 @@ import type {
   ReleaseMetricsView,
   TileView,
 } from './machine-views.js';
-import type { AccountForm, AccountView, AuditEntryView, FactorsView, SessionView, TokensView } from './people-views.js';
+import type {
+  AccountForm,
+  AccountView,
+  AuditEntryView,
+  FactorsView,
+  SessionView,
+  CiView,
+  TokensView,
+} from './people-views.js';
 import type { ApiDocs } from './api/docs.js';
 import type { DiffView } from './diff.js';
 import type { Links } from './links.js';
@@ -321,6 +329,8 @@ export interface Pages {
     roles: { name: string; title: string; may: string; chosen: boolean }[];
     /** The deploy tokens; undefined for a preview. */
     tokens: TokensView | undefined;
+    /** The CI jobs that may deploy it; undefined for a preview. */
+    ci: CiView | undefined;
     /** What was typed, and why it was refused. */
     who: string;
     error: string | undefined;

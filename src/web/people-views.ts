@@ -25,6 +25,28 @@ export interface TokensView {
   field: string | undefined;
 }
 
+/** The CI jobs that may deploy an app, and the form for more. */
+export interface CiView {
+  /** What jobs request their ID tokens for. */
+  audience: string;
+  rules: {
+    id: string;
+    issuer: string;
+    repository: string;
+    repositoryId: string | undefined;
+    branch: string | undefined;
+    environment: string | undefined;
+    by: string;
+  }[];
+  issuers: { name: string; chosen: boolean }[];
+  repository: string;
+  repositoryId: string;
+  branch: string;
+  environment: string;
+  error: string | undefined;
+  field: string | undefined;
+}
+
 /** A form about an account. */
 export interface AccountForm {
   /** The link that was just made: it is shown once. */

@@ -4,6 +4,7 @@ import helmet from 'koa-helmet';
 import type { Audit } from '../host/audit.js';
 import type { Host } from '../host/host.js';
 import type { Access as AppAccess } from '../host/access.js';
+import type { TrustedCi } from '../host/trusted-ci.js';
 import type { AccessTokens } from '../host/tokens.js';
 import type { People } from '../host/people.js';
 import { HalfLogins } from '../host/half-logins.js';
@@ -66,6 +67,8 @@ export interface WebOptions {
   /** Gives roles in apps. */
   appAccess: AppAccess;
   tokens: AccessTokens;
+  /** The CI jobs that deploy without a secret. */
+  ci: TrustedCi;
   /** Decides who may do what. */
   rights: Rights;
   /** Asks, and writes down who did what. */
@@ -147,6 +150,7 @@ export function createWeb(options: WebOptions): RequestListener {
     factors: options.factors,
     access: options.appAccess,
     tokens: options.tokens,
+    ci: options.ci,
     rights: options.rights,
     audit: options.audit,
     auditLog: options.auditLog,
@@ -172,7 +176,7 @@ export function createWeb(options: WebOptions): RequestListener {
     version: options.version,
     docs: (ctx, model, by) => pages.apiDocs(ctx, model, by),
   });
-  for (const middleware of [guardApi(access, base), ...api]) app.use(below(isApi, middleware));
+  for (const middleware of [api.open, guardApi(access, base), ...api.guarded]) app.use(below(isApi, middleware));
 
   const step = secondStepRoutes({
     ...{ access, factors: options.factors, halves: new HalfLogins(options.people), base },

@@ -5,6 +5,7 @@ import { kinds, refusedBy, requestOf, type HttpKind } from '../../src/alerts/for
 import { messageOf } from '../../src/alerts/message.js';
 import { open, read, seal } from '../../src/domain/access/audit.js';
 import { browserOf, isBrowser, isServiceWorker } from '../../src/domain/access/browser.js';
+import { ciIssuers, jobName, parseCiRule, readJob } from '../../src/domain/access/ci.js';
 import { findShare, parseFrames, parseShareName, passFor } from '../../src/domain/access/pass.js';
 import { claimsOf } from '../../src/domain/access/provider-login.js';
 import { parseExtraPath } from '../../src/domain/in-place/extra-paths.js';
@@ -25,6 +26,7 @@ import { parseLeave } from '../../src/web/provider-login.js';
 import { passesIn } from '../../src/web/session-cookie.js';
 import { KIB, MIB, type Parser } from './parser.js';
 
+const ISSUERS = ciIssuers([]);
 const HASH = 'a1'.repeat(32);
 const JSON_TOKENS = ['{', '}', '[', ']', ':', ',', '"', '\\u0000', 'null', 'true', '1', '-1', '1e400', '"__proto__"'];
 
@@ -67,6 +69,37 @@ const people: Record<string, Parser> = {
     ],
     samples: ['{"iss":"https://x","sub":"a","email":"ada@example.com","email_verified":true,"groups":["A b","c"]}'],
     limit: 256 * KIB,
+  },
+  'jobs that a CI service describes': {
+    read: (text) => {
+      const raw = valueOf(text);
+      if (typeof raw !== 'object' || raw === null) return true;
+      return ISSUERS.every((issuer) => {
+        const job = readJob(issuer.service, raw as Record<string, unknown>);
+        return job === undefined || (/^\d{1,20}$/.test(job.repositoryId) && !/[\p{Cc}]/u.test(jobName(issuer, job)));
+      });
+    },
+    tokens: [
+      ...[...JSON_TOKENS, '"repository"', '"repository_id"', '"ref"', '"event_name"', '"run_id"', '"environment"'],
+      ...['"project_path"', '"project_id"', '"ref_type"', '"pipeline_source"', '"pipeline_id"', '"branch"', '"tag"'],
+      ...['"refs/heads/main"', '"octo/shop"', '9007199254740993'],
+    ],
+    samples: [
+      '{"repository":"octo/shop","repository_id":"1","ref":"refs/heads/main","event_name":"push","run_id":"2"}',
+      '{"project_path":"a/b","project_id":1,"ref":"main","ref_type":"branch","pipeline_source":"push","pipeline_id":2}',
+    ],
+    limit: 16 * KIB,
+  },
+  'rules about CI jobs': {
+    read: (text) => {
+      const [issuer = '', repository = '', branch, environment, repositoryId] = text.split('\n');
+      const input = { issuer, repository, branch, environment, repositoryId };
+      const rule = unlessRefused(() => parseCiRule(input, ISSUERS));
+      return rule === undefined || rule.branch !== undefined || rule.environment !== undefined;
+    },
+    tokens: ['github', 'gitlab', 'octo/shop', '/', '..', '\n', 'main', 'refs/heads/', '*', ' ', '4242', 'production'],
+    samples: ['github\nocto/shop\nmain\n\n', 'gitlab\na/b/c\n\nlive\n42'],
+    limit: 16 * KIB,
   },
   'what a browser brings back from a provider': {
     read: (text) => {

@@ -27,6 +27,7 @@ export async function startConsole(options: Parameters<typeof startWeb>[0] = {})
         factors: web.factors,
         passkeys: web.passkeys,
         tokens: web.tokens,
+        ci: web.ci,
         rights,
       },
       access: new Access({ store: web.apps.store, users: web.users, passwords: new Passwords(LIGHT) }),

@@ -515,12 +515,7 @@ export const MUTATIONS = [
   ],
 
   // 13: people and tokens
-  [
-    'unit/web/matrix unit/web/people',
-    'web/api/route.ts',
-    'verb: each.can, app: appIn(ctx)',
-    "verb: 'me', app: appIn(ctx)",
-  ],
+  ['unit/web/matrix unit/web/people', 'web/api/route.ts', 'verb, app: appIn(ctx)', "verb: 'me', app: appIn(ctx)"],
   ['unit/web/matrix', 'web/console/router.ts', 'verb: can, app: page', "verb: 'me', app: page"],
   [
     'unit/host/audit',
@@ -639,6 +634,124 @@ export const MUTATIONS = [
     "if (token.revokedAt !== undefined) throw ended('was revoked');\n    if (!this.isActive(token))",
     "if (token.id === '')",
   ],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'const { payload, protectedHeader } = await jwtVerify(token, known, {',
+    'const { payload, protectedHeader } = { payload: decodeJwt(token), protectedHeader: { kid: "" } };\n      await jwtVerify(token, known, {}).catch(() => undefined);\n      void ({',
+  ],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'return await verify(await this.#ask(issuer, keys.get()));',
+    `const known = await this.#ask(issuer, keys.get());
+      const { createPublicKey } = await import('node:crypto');
+      const pem = createPublicKey({ key: known.jwks().keys[0] as never, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
+      const shared = await jwtVerify(token, Buffer.from(String(pem)), { algorithms: ['HS256'] }).catch(() => undefined);
+      return shared?.payload ?? (await verify(known));`,
+  ],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'if (protectedHeader.kid === undefined) throw invalid();',
+    'void protectedHeader;',
+  ],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'find(({ url }) => url === iss)',
+    'find(({ url }) => url.startsWith("http:") || url === iss)',
+  ],
+  ['unit/host/ci-issuers', 'host/ci-issuers.ts', 'const TOLERANCE = 30;', 'const TOLERANCE = 1e9;'],
+  ['unit/host/ci-issuers', 'host/ci-issuers.ts', ' || exp > this.#now() / 1_000 + MAX_AGE', ''],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'if (parseUrl(found.jwks_uri)?.origin !== new URL(this.#issuer).origin)',
+    'if (parseUrl(found.jwks_uri) === undefined)',
+  ],
+  ['unit/host/ci-issuers', 'host/ci-issuers.ts', 'if (found.issuer !== this.#issuer)', "if (found.issuer === '')"],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'this.#isOver(this.#last.at, COOL_MS.unknown)',
+    'this.#isOver(this.#last.at, 0)',
+  ],
+  [
+    'unit/host/ci-issuers',
+    'host/ci-issuers.ts',
+    'if (this.#isOver(last.at, COOL_MS.failed)) return',
+    'if (this.#isOver(last.at, 0)) return',
+  ],
+  ['unit/host/ci-issuers', 'host/ci-issuers.ts', 'if (status !== 200) throw', 'if (status === 0) throw'],
+  ['unit/host/ci-issuers', 'lib/reach.ts', 'if (size > most) done();', ''],
+  ['unit/host/trusted-ci', 'host/trusted-ci.ts', 'this.#demandAudience(proof);', ''],
+  [
+    'unit/host/trusted-ci',
+    'host/trusted-ci.ts',
+    'audiences.length === 1 && audiences[0] === wanted',
+    'audiences.includes(wanted)',
+  ],
+  ['unit/host/trusted-ci', 'host/trusted-ci.ts', '{ repositoryId, ...one }', '{ ...one }'],
+  [
+    'unit/host/trusted-ci',
+    'host/trusted-ci.ts',
+    '(store.find(app)?.ciRules ?? [])',
+    "(['shop', 'other'].flatMap((id) => store.find(id)?.ciRules ?? []) ?? app)",
+  ],
+  [
+    'unit/host/trusted-ci',
+    'host/trusted-ci.ts',
+    '.filter((one) => one.issuer === issuer.url)',
+    '.filter(() => issuer.url !== "")',
+  ],
+  [
+    'unit/host/trusted-ci',
+    'host/trusted-ci.ts',
+    '.filter(({ account }) => account === undefined || people.principal(account) !== undefined)',
+    '.filter(() => people !== undefined)',
+  ],
+  [
+    'unit/host/trusted-ci',
+    'host/trusted-ci.ts',
+    "if (miss === 'repository' || miss === 'repository id') {",
+    'if (rules.length === 0) {',
+  ],
+  ['unit/host/trusted-ci', 'host/trusted-ci.ts', 'attempts.failed(from);', ''],
+  ['unit/host/trusted-ci', 'store/tokens.ts', 'kept.some((one) => one.ci?.proof === ci.proof)', 'kept.length > 1e6'],
+  ['unit/host/trusted-ci', 'store/tokens.ts', 'Math.max(expiresAt, ci.proofUntil)', 'expiresAt'],
+  [
+    'unit/host/trusted-ci integration/trusted-ci',
+    'host/tokens.ts',
+    'if (token.ci !== undefined) this.#demandRule(app.ciRules, token.ci.rule, ended);',
+    '',
+  ],
+  [
+    'unit/domain/access/ci unit/host/trusted-ci',
+    'domain/access/ci.ts',
+    'rule.repository.toLowerCase() !== job.repository.toLowerCase()',
+    'rule.repository === ""',
+  ],
+  [
+    'unit/domain/access/ci unit/host/trusted-ci',
+    'domain/access/ci.ts',
+    'rule.repositoryId !== undefined && rule.repositoryId !== job.repositoryId',
+    'rule.repositoryId === ""',
+  ],
+  [
+    'unit/domain/access/ci unit/host/trusted-ci',
+    'domain/access/ci.ts',
+    'rule.branch !== undefined && job.ref !== `refs/heads/${rule.branch}`',
+    'rule.branch === ""',
+  ],
+  [
+    'unit/domain/access/ci',
+    'domain/access/ci.ts',
+    'rule.environment !== undefined && job.environment !== rule.environment',
+    'rule.environment === ""',
+  ],
+  ['unit/domain/access/ci unit/host/trusted-ci', 'domain/access/ci.ts', 'PROPOSED.test(job.event) || ', ''],
+  ['unit/domain/access/ci', 'domain/access/ci.ts', ' || !/^refs\\/(heads|tags)\\//.test(job.ref)', ''],
   [
     'integration/doors',
     'git/handler.ts',

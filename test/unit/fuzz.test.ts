@@ -11,7 +11,7 @@ const READS = /^export (?:async )?function \*?((?:parse|read|decode|translate|in
 const ELSEWHERE: Record<string, readonly string[]> = {
   'reads what the operator sets or the machine has': [
     ...['inspectPlace', 'parsePipConf', 'parsePlace', 'readLoginRules', 'readMachine', 'readProviders'],
-    ...['readProxyLogin', 'readPython', 'readUvSettings'],
+    ...['parseIssuer', 'readProxyLogin', 'readPython', 'readUvSettings'],
   ],
   'reads what the server itself has written': [
     ...['decodeColumns', 'decodeRow', 'readBlock', 'readIndex', 'readJournal', 'readServerRecord'],

@@ -62,6 +62,15 @@ export function readProviders(read: (name: string) => string | undefined): {
   return { providers, mistakes };
 }
 
+/** The URL of an issuer; undefined where it is none that can be trusted: plain HTTP is for this machine alone. */
+export function parseIssuer(text: string): URL | undefined {
+  const issuer = parseUrl(text);
+  const secure = issuer?.protocol === 'https:' || (issuer?.protocol === 'http:' && isLoopback(issuer.hostname));
+  if (issuer === undefined || !secure || issuer.username !== '' || issuer.search !== '' || issuer.hash !== '')
+    return undefined;
+  return issuer;
+}
+
 /** The settings are called `OIDC_*_…` in what is wrong. */
 function readProvider(
   id: string,
@@ -70,9 +79,8 @@ function readProvider(
   const mistakes: string[] = [];
   const setting = (name: string): string => `STREAMLIT_HOST_OIDC_*_${name}`;
   const text = read('ISSUER') ?? '';
-  const issuer = parseUrl(text);
-  const secure = issuer?.protocol === 'https:' || (issuer?.protocol === 'http:' && isLoopback(issuer.hostname));
-  if (issuer === undefined || !secure || issuer.username !== '' || issuer.search !== '' || issuer.hash !== '')
+  const issuer = parseIssuer(text);
+  if (issuer === undefined)
     mistakes.push(`${setting('ISSUER')} must be an https URL, such as https://login.example.com.`);
   const clientId = read('CLIENT_ID');
   if (clientId === undefined) mistakes.push(`${setting('CLIENT_ID')} must be set.`);

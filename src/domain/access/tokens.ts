@@ -28,6 +28,16 @@ export const tokenSchema = z.object({
   expiresAt: z.number(),
   lastUsedAt: z.number().optional(),
   revokedAt: z.number().optional(),
+  /** Of one that a CI job got. */
+  ci: z
+    .object({
+      /** The id of the rule that trusts the job. */
+      rule: z.string(),
+      /** sha256 of what the job has shown, and until when (ms since 1970) that could be shown again. */
+      proof: z.string(),
+      proofUntil: z.number(),
+    })
+    .optional(),
 });
 
 /** A secret that scripts and git log in with. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Refusal } from '../../errors.js';
 import { maskUrls } from '../../lib/mask-urls.js';
 import { processSchema, type ProcessState } from './process.js';
+import { ciRuleSchema } from '../access/ci-rule.js';
 import { openings } from '../access/openings.js';
 import { shareSchema } from '../access/pass.js';
 import { rolesSchema } from '../access/roles.js';
@@ -58,6 +59,8 @@ export const appSchema = z.object({
   shares: z.array(shareSchema).optional(),
   /** The origins whose pages may frame it, where a share link opens it. */
   frames: z.array(z.string()).optional(),
+  /** The CI jobs that get deploy tokens for it. */
+  ciRules: z.array(ciRuleSchema).optional(),
   /** What it is a preview of, where it is one. */
   preview: z
     .object({

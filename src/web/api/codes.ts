@@ -23,6 +23,16 @@ const ANY: Codes = [
   'internal-error',
 ];
 
+/** What a call can answer with that anyone may make. */
+const OPEN: Codes = [
+  'too-many-attempts',
+  'bad-request',
+  'disk-full',
+  'disk-read-only',
+  'handed-over',
+  'internal-error',
+];
+
 /** A body of JSON, or of text in its place. */
 const BODY: Codes = ['body-too-large', 'body-not-text', 'unsupported-media-type'];
 
@@ -124,9 +134,9 @@ export const codes = {
 /** Every code that a call can answer with: its own, and those that follow from what it takes. */
 export function codesOf(route: Pick<Route, 'path' | 'can' | 'params' | 'query' | 'body' | 'codes'>): ProblemCode[] {
   const types = Object.keys(route.body ?? {});
-  const found = [...ANY];
+  const found = [...(route.can === 'anyone' ? OPEN : ANY)];
   if (route.params !== undefined || route.query !== undefined || types.length > 0) found.push('field-invalid');
-  if (!isAppVerb(route.can)) found.push('admin-only');
+  if (route.can !== 'anyone' && !isAppVerb(route.can)) found.push('admin-only');
   if (route.path.includes('{id}')) found.push('app-not-found', 'role-missing');
   if (types.includes('application/json')) found.push(...BODY);
   if (types.includes('multipart/form-data')) found.push(...FORM);

@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa';
 import { signedIn } from '../auth.js';
 import type { SignedIn } from '../session.js';
 import { accessRoutes } from './access.js';
+import { ciRoutes } from './ci.js';
 import { alertRoutes } from './alerts.js';
 import { appRoutes } from './apps.js';
 import { auditRoutes } from './audit.js';
@@ -18,7 +19,7 @@ import { meRoutes } from './me.js';
 import type { OpenApiDocument } from './openapi.js';
 import { peopleRoutes } from './people.js';
 import { metricsRoutes } from './metrics.js';
-import { mount, type ApiContext, type Route } from './route.js';
+import { mount, mountOpen, type ApiContext, type Route } from './route.js';
 import { secondFactorRoutes } from './second-factor.js';
 import { sessionRoutes } from './sessions.js';
 import { tokenRoutes } from './tokens.js';
@@ -48,6 +49,7 @@ export function apiRoutes(api: ApiContext): Route[] {
     ...peopleRoutes(api),
     ...meRoutes(api),
     ...tokenRoutes(api),
+    ...ciRoutes(api),
     ...sessionRoutes(api),
     ...secondFactorRoutes(api),
     ...auditRoutes(api),
@@ -55,8 +57,11 @@ export function apiRoutes(api: ApiContext): Route[] {
   ];
 }
 
-/** The API with its document, below `/api`; to stand behind the guard. */
-export function createApi(options: ApiOptions): Middleware[] {
+/**
+ * The API with its document, below `/api`.
+ * @returns what anyone may call, to stand before the guard, and all that stands behind it
+ */
+export function createApi(options: ApiOptions): { open: Middleware; guarded: Middleware[] } {
   const routes = apiRoutes(options);
   const router = mount(routes, options.audit);
   const describe = async (): Promise<OpenApiDocument> => {
@@ -72,12 +77,13 @@ export function createApi(options: ApiOptions): Middleware[] {
     ctx.body = options.docs(ctx, presentDocs(await describe()), signedIn(ctx));
   });
   const allowed = router.allowedMethods() as Middleware;
-  return [
-    router.routes() as Middleware,
-    async (ctx, next) => {
-      await allowed(ctx, next);
-      // By now `Allow` says which methods there are (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6).
-      if (ctx.status === 405 || ctx.status === 501) ctx.throw(ctx.status);
-    },
-  ];
+  const demandMethod: Middleware = async (ctx, next) => {
+    await allowed(ctx, next);
+    // By now `Allow` says which methods there are (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6).
+    if (ctx.status === 405 || ctx.status === 501) ctx.throw(ctx.status);
+  };
+  return {
+    open: mountOpen(routes).routes() as Middleware,
+    guarded: [router.routes() as Middleware, demandMethod],
+  };
 }

@@ -63,6 +63,7 @@ function pathOf(each: Route): RouteConfig {
     method: each.method,
     path: each.path,
     operationId: operationId(each),
+    ...(each.can === 'anyone' ? { security: [] } : {}),
     tags: [each.tag],
     summary: each.summary,
     ...(each.description === undefined ? {} : { description: each.description }),

@@ -9,6 +9,7 @@ import type { Rights } from '../../domain/access/rights.js';
 import type { Audit } from '../../host/audit.js';
 import type { Host } from '../../host/host.js';
 import type { Access } from '../../host/access.js';
+import type { TrustedCi } from '../../host/trusted-ci.js';
 import type { AccessTokens } from '../../host/tokens.js';
 import type { People } from '../../host/people.js';
 import type { SecondFactors } from '../../host/second-factors.js';
@@ -36,6 +37,8 @@ export interface ApiContext {
   factors: SecondFactors;
   access: Access;
   tokens: AccessTokens;
+  /** The CI jobs that deploy without a secret. */
+  ci: TrustedCi;
   /** Decides who may do what. */
   rights: Rights;
   /** Asks, and writes down who did what. */
@@ -102,8 +105,11 @@ export interface Route {
   /** As OpenAPI writes it, below /api: `/apps/{id}`. `{path}` at the end stands for a path with its "/". */
   path: string;
   tag: 'apps' | 'deploys' | 'logs' | 'files' | 'config' | 'people' | 'metrics' | 'server';
-  /** What the caller must be allowed to do, to the app that the path names where it names one. */
-  can: Verb;
+  /**
+   * What the caller must be allowed to do, to the app that the path names where it names one. Anyone: who calls is not known, and
+   * the call itself asks for a proof and writes down what came of it.
+   */
+  can: Verb | 'anyone';
   summary: string;
   description?: string;
   params?: z.ZodObject;
@@ -137,19 +143,40 @@ export function route<
 export function mount(routes: readonly Route[], audit: Pick<Audit, 'pass'>): Router {
   const router = new Router({ prefix: '/api', sensitive: true });
   for (const each of routes) {
-    const path = each.path.replace('/{path}', '/*path').replace(/\{(\w+)\}/g, ':$1');
-    router.register(path, [each.method], async (ctx: Context) => {
+    const { can: verb } = each;
+    if (verb === 'anyone') continue;
+    router.register(patternOf(each), [each.method], async (ctx: Context) => {
       const { principal: by, session } = signedIn(ctx);
       const door = session === undefined ? 'api' : 'console';
-      await audit.pass({ by, door, verb: each.can, app: appIn(ctx), ...askedBy(ctx, each.path) }, async () => {
-        const params: unknown = each.params === undefined ? {} : parseInput(each.params, ctx.params);
-        const query: unknown = each.query === undefined ? {} : parseInput(each.query, ctx.query);
-        await each.handle(ctx, { params: params as never, query: query as never });
+      await audit.pass({ by, door, verb, app: appIn(ctx), ...askedBy(ctx, each.path) }, async () => {
+        await handle(ctx, each);
         return doneBy(ctx);
       });
     });
   }
   return router;
+}
+
+/** The routes that anyone may call, to stand before the guard. */
+export function mountOpen(routes: readonly Route[]): Router {
+  const router = new Router({ prefix: '/api', sensitive: true });
+  for (const each of routes.filter(({ can }) => can === 'anyone')) {
+    router.register(patternOf(each), [each.method], async (ctx: Context) => {
+      ctx.set('Cache-Control', 'no-store');
+      await handle(ctx, each);
+    });
+  }
+  return router;
+}
+
+function patternOf({ path }: Route): string {
+  return path.replace('/{path}', '/*path').replace(/\{(\w+)\}/g, ':$1');
+}
+
+async function handle(ctx: Context, route: Route): Promise<void> {
+  const params: unknown = route.params === undefined ? {} : parseInput(route.params, ctx.params);
+  const query: unknown = route.query === undefined ? {} : parseInput(route.query, ctx.query);
+  await route.handle(ctx, { params: params as never, query: query as never });
 }
 
 /** The app that a path names. */

@@ -9,6 +9,7 @@ import type { Words } from '../messages/messages.js';
 import type { Made } from '../page-models.js';
 import { about } from '../audited.js';
 import { attempt, type Page } from './page.js';
+import { addCiRule, presentCi, removeCiRule } from './ci.js';
 import { presentTokens, tokenIn, type TokensTold } from './tokens.js';
 import type { AddRoute } from './route.js';
 
@@ -119,6 +120,9 @@ export function accessRoutes(add: AddRoute): void {
       (refusal) => show(page, { refusal }),
     ),
   );
+  const ci = (page: Page, refusal: Refusal): Promise<void> => show(page, {}, undefined, undefined, {}, refusal);
+  add('post', '/apps/:id/access/ci', 'access', (page) => addCiRule(page, (refusal) => ci(page, refusal)));
+  add('post', '/apps/:id/access/ci/remove', 'access', (page) => removeCiRule(page, (refusal) => ci(page, refusal)));
 }
 
 /** @throws Refusal `field-invalid` */
@@ -128,13 +132,17 @@ function roleIn(page: Page): Role {
   throw new Refusal('invalid', 'field-invalid', `"role" must be one of ${roles.join(', ')}.`, { field: 'role' });
 }
 
-/** @param tokens what a form about tokens did @param refusal why the form was refused @param failed why a role was not removed */
+/**
+ * @param tokens what a form about tokens did @param refusal why the form was refused @param failed why a role was not removed
+ * @param ci why a form about CI jobs was refused
+ */
 async function show(
   page: Page,
   tokens: TokensTold,
   refusal?: Refusal,
   failed?: Refusal,
   shares: { made?: Made; refusal?: Refusal } = {},
+  ci?: Refusal,
 ): Promise<void> {
   const { app } = page.status;
   const { id, preview } = app;
@@ -182,11 +190,12 @@ async function show(
         chosen: name === (page.field('role') || 'viewer'),
       })),
       tokens: preview === undefined ? presentTokens(page, { app: id }, `apps/${id}/access/tokens`, tokens) : undefined,
+      ci: preview === undefined ? presentCi(page, ci) : undefined,
       who: refusal === undefined ? '' : page.field('who'),
       error: page.sentence(refusal),
       field: refusal?.field,
     },
-    (refusal ?? failed ?? tokens.refusal ?? shares.refusal)?.status,
+    (refusal ?? failed ?? tokens.refusal ?? shares.refusal ?? ci)?.status,
   );
 }
 

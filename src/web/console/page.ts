@@ -11,6 +11,7 @@ import type { AppVerb } from '../../domain/access/permissions.js';
 import type { Rights } from '../../domain/access/rights.js';
 import type { Access } from '../../host/access.js';
 import type { AccessTokens } from '../../host/tokens.js';
+import type { TrustedCi } from '../../host/trusted-ci.js';
 import type { People } from '../../host/people.js';
 import type { Passkeys } from '../../host/passkeys.js';
 import type { SecondFactors } from '../../host/second-factors.js';
@@ -39,6 +40,8 @@ export interface ConsoleDeps {
   /** Gives roles in apps. */
   access: Access;
   tokens: AccessTokens;
+  /** The CI jobs that deploy without a secret. */
+  ci: TrustedCi;
   /** Decides who may do what. */
   rights: Rights;
   /** Asks, and writes down who did what. */
@@ -94,6 +97,8 @@ const DONE = [
   'user-disable',
   'user-enable',
   'revoked',
+  'ci-added',
+  'ci-removed',
   'opens',
   'unshared',
   'frames',

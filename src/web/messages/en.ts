@@ -370,6 +370,8 @@ export const en = {
   'done.user-disable': 'Account disabled. Its sessions have ended.',
   'done.user-enable': 'Account enabled.',
   'done.revoked': 'Token revoked.',
+  'done.ci-added': 'CI rule added. Jobs that it allows can deploy this app.',
+  'done.ci-removed': 'CI rule removed. Tokens that jobs got by it have ended.',
   'done.opens': 'Saved. Open pages of people who may no longer open the app have lost their connection.',
   'done.unshared': 'Share link revoked.',
   'done.frames': 'Origins saved.',
@@ -568,6 +570,9 @@ export const en = {
   'access.saveRole': 'Save role',
   'access.tokens': 'Deploy tokens',
   'access.tokensHint': 'For CI: a deploy token may push to this app and deploy it, and nothing else.',
+  'access.ci': 'Trusted CI',
+  'access.ciHint':
+    'Jobs of GitHub Actions and GitLab CI can deploy this app without a stored secret: they exchange an ID token for a deploy token that works for 15 minutes. They request the ID token for this audience:',
   'access.shareHint': 'It works until {expires}, and is shown only now.',
   'access.shareLink': 'Share link',
   'opening.public': 'Everyone',
@@ -603,6 +608,24 @@ export const en = {
   'tokens.appsHint': 'The ids of the apps the token is for, separated by commas. Empty: all.',
   'tokens.createButton': 'Create token',
   'tokens.allApps': 'all apps',
+
+  // Trusted CI
+  'ci.audience': 'Audience',
+  'ci.onBranch': 'branch {branch}',
+  'ci.inEnvironment': 'environment {environment}',
+  'ci.hasId': 'id {id}',
+  'ci.by': 'added by {by}',
+  'ci.add': 'Trust a repository',
+  'ci.issuer': 'CI service',
+  'ci.repository': 'Repository',
+  'ci.repositoryHint': 'At GitHub <code>owner/name</code>, at GitLab <code>group/project</code>',
+  'ci.branch': 'Branch',
+  'ci.branchHint': 'The branch that jobs must run on. Leave it empty only if you name an environment.',
+  'ci.environment': 'Environment',
+  'ci.id': 'Repository id',
+  'ci.idHint':
+    'A number. Without it, the id of the first job counts. Another repository with the same name is refused.',
+  'ci.addButton': 'Add CI rule',
 
   // People and their accounts
   'people.lead': {

@@ -111,6 +111,14 @@ export const sentences: Readonly<Record<string, string>> = {
   'The secrets are larger than {size} KiB.': '机密超过 {size} KiB。',
   'There is no session "{id}".': '没有会话“{id}”。',
   'There is no share link "{id}".': '没有分享链接“{id}”。',
+  'There is no CI rule "{id}".': '没有 CI 规则“{id}”。',
+  '{app} has {most} CI rules. Remove some first.': '{app} 已有 {most} 条 CI 规则。请先移除一些。',
+  'Name the repository as {example}.': '请将仓库写为 {example} 的形式。',
+  "The repository's id is a number.": '仓库 ID 是一个数字。',
+  'Name one branch, such as main. Patterns are not supported.': '请填写一个分支，例如 main。不支持通配符。',
+  'Use the name of an environment with at most 255 characters.': '环境名称最多 255 个字符。',
+  'Name a branch or an environment. Otherwise, every job of the repository could deploy.':
+    '请填写分支或环境。否则仓库的所有作业都能部署。',
   'The server is stopping. Push again once it is back.': '服务器正在停止。请在恢复后重新推送。',
   'There is no token "{id}".': '没有令牌“{id}”。',
   'Invalid token. Run "streamlit-host token" on the server to print it.':

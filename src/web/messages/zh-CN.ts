@@ -374,6 +374,8 @@ export const zhCN = {
   'done.user-disable': '账号已停用，其会话均已结束。',
   'done.user-enable': '账号已启用。',
   'done.revoked': '令牌已撤销。',
+  'done.ci-added': '已添加 CI 规则。符合规则的作业可以部署此应用。',
+  'done.ci-removed': '已移除 CI 规则。作业通过该规则获得的令牌已失效。',
   'done.opens': '已保存。无权再打开此应用的用户，其打开的页面已断开连接。',
   'done.unshared': '分享链接已撤销。',
   'done.frames': '来源已保存。',
@@ -563,6 +565,9 @@ export const zhCN = {
   'access.saveRole': '保存角色',
   'access.tokens': '部署令牌',
   'access.tokensHint': '用于 CI：部署令牌只能推送并部署此应用，不能执行其他操作。',
+  'access.ci': '受信任的 CI',
+  'access.ciHint':
+    'GitHub Actions 和 GitLab CI 的作业无需保存密钥即可部署此应用：作业用 ID 令牌换取有效期 15 分钟的部署令牌。申请 ID 令牌时使用以下受众：',
   'access.shareHint': '有效期至 {expires}，仅在此刻显示。',
   'access.shareLink': '分享链接',
   'opening.public': '所有人',
@@ -598,6 +603,23 @@ export const zhCN = {
   'tokens.appsHint': '令牌适用的应用 ID，用逗号分隔。留空：所有应用。',
   'tokens.createButton': '创建令牌',
   'tokens.allApps': '所有应用',
+
+  // 受信任的 CI
+  'ci.audience': '受众',
+  'ci.onBranch': '分支 {branch}',
+  'ci.inEnvironment': '环境 {environment}',
+  'ci.hasId': 'ID {id}',
+  'ci.by': '由 {by} 添加',
+  'ci.add': '信任一个仓库',
+  'ci.issuer': 'CI 服务',
+  'ci.repository': '仓库',
+  'ci.repositoryHint': 'GitHub：<code>owner/name</code>；GitLab：<code>group/project</code>',
+  'ci.branch': '分支',
+  'ci.branchHint': '作业必须运行在此分支上。仅在填写了环境时才可留空。',
+  'ci.environment': '环境',
+  'ci.id': '仓库 ID',
+  'ci.idHint': '一个数字。留空时以第一个作业的仓库 ID 为准。同名的其他仓库会被拒绝。',
+  'ci.addButton': '添加 CI 规则',
 
   // People and their accounts
   'people.lead': '{count} 个账号。普通成员只能看到自己拥有角色的应用。',

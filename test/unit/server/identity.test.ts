@@ -10,10 +10,14 @@ import { scratch } from '../../helpers/ends.js';
 it("every door takes the operator's token and the tokens of accounts, as long as the account is enabled", async () => {
   const paths = new Paths(await scratch('identity-'));
   const { people, tokens, check, written } = await openIdentity({
-    config: { token: 'the-token-of-the-operator', membersCreate: true, secondFactor: false, proxyLogin: undefined },
+    config: {
+      token: 'the-token-of-the-operator',
+      ...{ membersCreate: true, secondFactor: false, proxyLogin: undefined, ciIssuers: [] },
+    },
     paths,
     store: new AppStore(paths),
     vault: new Vault(paths),
+    publicBase: () => 'http://localhost',
     logger: createLogger('silent'),
   });
   expect(check('the-token-of-the-operator')).toMatchObject({ admin: true });

@@ -21,6 +21,7 @@ import {
   LIGHT,
   noErrors,
   noMetrics,
+  openRoutes,
   startWeb,
   type Answer,
   type TestWeb,
@@ -52,6 +53,7 @@ beforeAll(async () => {
       passkeys: web.passkeys,
       access: new Access({ store: web.apps.store, users: web.users, passwords: new Passwords(LIGHT) }),
       tokens: web.tokens,
+      ci: web.ci,
       rights,
       audit: web.audit,
       auditLog: web.auditLog,
@@ -118,6 +120,7 @@ const values: Record<string, string> = {
   id: 'shop',
   token: 'none',
   share: 'none',
+  rule: 'none',
   session: 'none',
   n: '1',
   path: 'app.py',
@@ -181,6 +184,22 @@ describe.each(HOLDERS)('the console for a person who is a %s', (holder) => {
       }
     },
   );
+});
+
+test('only the exchange of CI tokens needs no login, and asks for a proof', async () => {
+  expect(openRoutes().map(({ method, path }) => `${method} ${path}`)).toEqual(['post /ci/token']);
+  reset();
+  const said = async (app: string): Promise<Answer> =>
+    ask(`${web.url}/api/ci/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token: 'a.b.c', app }),
+    });
+  const [here, nowhere] = [await said('shop'), await said('no-such-app')];
+  expect(here).toMatchObject({ status: 401, json: { code: 'ci-token-invalid' } });
+  expect(here.headers['cache-control']).toBe('no-store');
+  expect(nowhere.json).toEqual(here.json);
+  expect((await ask(`${web.url}/api/ci/token`)).json.code).toBe('not-signed-in');
 });
 
 test('every verb has a door', () => {

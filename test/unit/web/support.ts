@@ -10,10 +10,13 @@ import type { NewApp } from '../../../src/apps/new-apps.js';
 import type { FileChange } from '../../../src/apps/files.js';
 import type { ProjectFile } from '../../../src/apps/source.js';
 import type { Deploy } from '../../../src/deploys/ongoing.js';
+import type { Verb } from '../../../src/domain/access/permissions.js';
 import type { CheckToken, Principal } from '../../../src/domain/access/principal.js';
 import type { AppFacts, AppListener, AppStatus } from '../../../src/host/apps.js';
 import { Access as AppAccess } from '../../../src/host/access.js';
+import { CiIssuers } from '../../../src/host/ci-issuers.js';
 import { AccessTokens } from '../../../src/host/tokens.js';
+import { TrustedCi } from '../../../src/host/trusted-ci.js';
 import { Audit } from '../../../src/host/audit.js';
 import { People } from '../../../src/host/people.js';
 import { Passkeys } from '../../../src/host/passkeys.js';
@@ -27,6 +30,7 @@ import { Metrics } from '../../../src/metrics/metrics.js';
 import type { Refreshed } from '../../../src/in-place/controller.js';
 import { appState, idFromName, newApp, type App } from '../../../src/domain/app/app.js';
 import { ownedBy } from '../../../src/domain/access/roles.js';
+import { ciIssuers, type CiIssuer } from '../../../src/domain/access/ci.js';
 import { Rights } from '../../../src/domain/access/rights.js';
 import type { Factors } from '../../../src/domain/access/second-factor.js';
 import { KnownBrowsers, PasswordAttempts } from '../../../src/domain/access/password-attempts.js';
@@ -48,6 +52,7 @@ import { Tokens } from '../../../src/store/tokens.js';
 import { Users } from '../../../src/store/users.js';
 import type { Rotation } from '../../../src/store/vault.js';
 import { apiRoutes } from '../../../src/web/api/index.js';
+import type { Route } from '../../../src/web/api/route.js';
 import { createWeb, type WebOptions } from '../../../src/web/server.js';
 
 export const TOKEN = 'the-token-of-these-tests';
@@ -411,6 +416,7 @@ export interface TestWeb {
   passkeys: Passkeys;
   users: Users;
   tokens: AccessTokens;
+  ci: TrustedCi;
   audit: Audit;
   auditLog: AuditLog;
   folder: string;
@@ -475,7 +481,12 @@ export function listOfFactors(): Pick<SealedList<Factors>, 'of' | 'change'> {
 
 /** The whole of the web on a real port, with quiet apps behind it. */
 export async function startWeb(
-  options: Partial<WebOptions> & { base?: string; required?: boolean; now?: () => number } = {},
+  options: Partial<WebOptions> & {
+    base?: string;
+    required?: boolean;
+    now?: () => number;
+    ciIssuers?: readonly CiIssuer[];
+  } = {},
 ): Promise<TestWeb> {
   const folder = await mkdtemp(join(tmpdir(), 'web-'));
   const apps = new QuietApps();
@@ -508,6 +519,8 @@ export async function startWeb(
   const auditLog = await AuditLog.open(join(folder, 'audit'), { warn: () => undefined });
   const attempts = new Attempts();
   const audit = new Audit({ log: auditLog, rights });
+  const issuers = new CiIssuers({ issuers: options.ciIssuers ?? ciIssuers([]), warn: () => undefined });
+  const ci = new TrustedCi({ store: apps.store, people, issuers, tokens, attempts, audit, publicBase: () => base });
   const logged: string[] = [];
   const stopped: { keepApps: boolean }[] = [];
   const closing = new AbortController();
@@ -533,6 +546,7 @@ export async function startWeb(
       providers: new Providers({ providers: [], warn: () => undefined }),
       appAccess,
       tokens,
+      ci,
       rights,
       audit,
       auditLog,
@@ -583,6 +597,7 @@ export async function startWeb(
     passkeys,
     users,
     tokens,
+    ci,
     audit,
     auditLog,
     folder,
@@ -619,8 +634,17 @@ export async function form(
   };
 }
 
-/** Every route of the API, as it is described: none of them can be called. */
-export function everyRoute(): ReturnType<typeof apiRoutes> {
-  const nouns = ['host', 'sessions', 'people', 'access', 'tokens', 'rights', 'logs', 'audit', 'auditLog'];
+/** Every route of the API behind the guard, as it is described: none of them can be called. */
+export function everyRoute(): (Route & { can: Verb })[] {
+  return described().filter((one): one is Route & { can: Verb } => one.can !== 'anyone');
+}
+
+/** The routes that are called without a login. */
+export function openRoutes(): Route[] {
+  return described().filter(({ can }) => can === 'anyone');
+}
+
+function described(): Route[] {
+  const nouns = ['host', 'sessions', 'people', 'access', 'tokens', 'ci', 'rights', 'logs', 'audit', 'auditLog'];
   return apiRoutes(Object.fromEntries(nouns.map((noun) => [noun, {}])) as never);
 }

@@ -228,6 +228,14 @@ const models: Pages = {
     holders: [{ who: evil, title: evil, group: false, role: 'owner', disabled: false }],
     roles: [{ name: 'viewer', title: evil, may: evil, chosen: true }],
     tokens,
+    ci: {
+      rules: [
+        { id: evil, issuer: evil, repository: evil, repositoryId: evil, branch: evil, environment: evil, by: evil },
+      ],
+      issuers: [{ name: evil, chosen: true }],
+      ...{ audience: evil, repository: evil, repositoryId: evil, branch: evil, environment: evil, error: evil },
+      field: 'branch',
+    },
     who: evil,
     error: evil,
     field: 'who',

@@ -17,7 +17,9 @@ afterAll(() => web.close());
 
 it('every operation lists the codes common to all, each once', () => {
   expect(Object.keys(operations).length).toBeGreaterThan(30);
-  for (const codes of Object.values(operations)) {
+  for (const [call, codes] of Object.entries(operations)) {
+    // The only one that is made without a login.
+    if (call === 'post /ci/token') continue;
     expect(codes).toEqual(
       expect.arrayContaining(['not-signed-in', 'too-many-attempts', 'disk-full', 'internal-error']),
     );
