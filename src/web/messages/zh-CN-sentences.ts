@@ -112,6 +112,8 @@ export const sentences: Readonly<Record<string, string>> = {
   'There is no session "{id}".': '没有会话“{id}”。',
   'There is no share link "{id}".': '没有分享链接“{id}”。',
   'There is no CI rule "{id}".': '没有 CI 规则“{id}”。',
+  'This server doesn\'t know the CI service "{name}". Use {names}, or ask an admin to add it to STREAMLIT_HOST_CI_ISSUERS.':
+    '此服务器不认识 CI 服务“{name}”。请使用 {names}，或请管理员将其添加到 STREAMLIT_HOST_CI_ISSUERS。',
   '{app} has {most} CI rules. Remove some first.': '{app} 已有 {most} 条 CI 规则。请先移除一些。',
   'Name the repository as {example}.': '请将仓库写为 {example} 的形式。',
   "The repository's id is a number.": '仓库 ID 是一个数字。',
