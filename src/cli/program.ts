@@ -16,7 +16,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   ],
   'Run:': ['status', 'open', 'logs', 'start', 'stop', 'restart', 'sleep', 'config', 'secrets', 'delete'],
   'Watch:': ['top', 'metrics', 'errors', 'alerts', 'drains', 'audit'],
-  'People:': ['login', 'login-link', 'token', 'tokens', 'access', 'share', 'user'],
+  'People:': ['login', 'login-link', 'token', 'tokens', 'ci', 'access', 'share', 'user'],
   'Server:': ['reload', 'doctor', 'backup', 'restore', 'import', 'refresh', 'completion'],
 };
 
