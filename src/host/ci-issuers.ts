@@ -61,7 +61,11 @@ export class CiIssuers {
     this.#now = options.now ?? Date.now;
     const { limitMs = LIMIT_MS } = options;
     this.#keys = new Map(
-      options.issuers.map(({ url }) => [url, new IssuerKeys(url, { limitMs, now: () => this.#now() })]),
+      options.issuers.map(({ url }) => {
+        const warn = (error: unknown): void =>
+          options.warn({ issuer: url, detail: messageOf(error) }, 'the keys of a CI service were not fetched');
+        return [url, new IssuerKeys(url, { limitMs, now: () => this.#now(), warn })];
+      }),
     );
   }
 
@@ -132,7 +136,6 @@ export class CiIssuers {
     try {
       return await asked;
     } catch (error) {
-      this.#options.warn({ issuer: issuer.url, detail: messageOf(error) }, 'the keys of a CI service were not fetched');
       const sentence = `The keys of the CI service ${issuer.name} could not be fetched, so its ID tokens can't be checked. Try again in a minute.`;
       throw new Refusal('unavailable', 'ci-issuer-unreachable', sentence, { cause: error });
     }
@@ -144,14 +147,20 @@ class IssuerKeys {
   readonly #issuer: string;
   readonly #limitMs: number;
   readonly #now: () => number;
+  readonly #warn: (error: unknown) => void;
   /** What was fetched last, or why it was not, and when (ms). */
   #last: { keys: LocalJWKSet; at: number } | { error: unknown; at: number } | undefined;
   #asking: Promise<LocalJWKSet> | undefined;
 
-  constructor(issuer: string, { limitMs, now }: { limitMs: number; now: () => number }) {
+  /** @param options.warn called with why the keys could not be fetched, once for each time */
+  constructor(
+    issuer: string,
+    { limitMs, now, warn }: { limitMs: number; now: () => number; warn: (error: unknown) => void },
+  ) {
     this.#issuer = issuer;
     this.#limitMs = limitMs;
     this.#now = now;
+    this.#warn = warn;
   }
 
   /** The keys, not older than some minutes. @throws Error where they cannot be fetched */
@@ -192,6 +201,7 @@ class IssuerKeys {
       return usable;
     } catch (error) {
       this.#last = { error, at: this.#now() };
+      this.#warn(error);
       throw error;
     }
   }

@@ -188,6 +188,7 @@ describe('an issuer', () => {
     const { length } = server.asked;
     await refused(token, 'ci-issuer-unreachable');
     expect(server.asked).toHaveLength(length);
+    expect(warned).toHaveLength(1);
     server.instead = undefined;
     late += 6_000;
     await issuers.check(token);
