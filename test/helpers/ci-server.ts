@@ -4,8 +4,12 @@ import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload } 
 import { ciIssuers, type CiIssuer } from '../../src/domain/access/ci.js';
 import { endWithFile } from './ends.js';
 
+/** What keys are for: public services have the first kind, and those of the second are made in no time. */
+type Algorithm = 'RS256' | 'ES256';
+
 interface Key {
   id: string;
+  alg: Algorithm;
   secret: CryptoKey;
   open: CryptoKey;
 }
@@ -39,7 +43,7 @@ export class CiServer {
   }
 
   /** Listens until the test file ends. */
-  static async start(): Promise<CiServer> {
+  static async start(alg: Algorithm = 'ES256'): Promise<CiServer> {
     let handle: RequestListener = (_, response) => void response.end();
     const server = createServer((request, response) => handle(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -51,7 +55,7 @@ export class CiServer {
         }),
     );
     const ci = new CiServer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    await ci.rotate();
+    await ci.rotate(alg);
     handle = (request, response) => {
       ci.asked.push(request.url ?? '');
       if (ci.instead !== undefined) return ci.instead(request, response);
@@ -74,9 +78,9 @@ export class CiServer {
   }
 
   /** Signs with a new key from now on, and shows no other. */
-  async rotate(): Promise<void> {
-    const { publicKey: open, privateKey: secret } = await generateKeyPair('RS256', { extractable: true });
-    this.#keys = [{ id: `key-${(serial += 1)}`, secret, open }];
+  async rotate(alg: Algorithm = 'ES256'): Promise<void> {
+    const { publicKey: open, privateKey: secret } = await generateKeyPair(alg, { extractable: true });
+    this.#keys = [{ id: `key-${(serial += 1)}`, alg, secret, open }];
   }
 
   /** The public key, as everybody sees it. */
@@ -118,7 +122,7 @@ export class CiServer {
   }
 
   async #sign(claims: JWTPayload, odd: Odd): Promise<string> {
-    const { at = Math.floor(Date.now() / 1_000), lasts = 300, alg = 'RS256', kid = this.kid } = odd;
+    const { at = Math.floor(Date.now() / 1_000), lasts = 300, alg = this.#newest.alg, kid = this.kid } = odd;
     const dates = { iat: at, nbf: at, exp: at + lasts };
     const all = { iss: this.url, jti: `jti-${(serial += 1)}`, ...dates, ...claims, ...odd.claims };
     const payload = JSON.parse(JSON.stringify(all)) as JWTPayload;
@@ -129,11 +133,11 @@ export class CiServer {
 
   async #answer(path: string): Promise<unknown> {
     if (path === '/.well-known/openid-configuration') return { issuer: this.url, jwks_uri: `${this.url}/keys` };
-    const keys = this.#keys.map(async ({ id, open }) => ({
+    const keys = this.#keys.map(async ({ id, alg, open }) => ({
       ...(await exportJWK(open)),
       kid: id,
       use: 'sig',
-      alg: 'RS256',
+      alg,
     }));
     return { keys: await Promise.all(keys) };
   }

@@ -34,7 +34,7 @@ let minting: string;
 let odd: Odd;
 
 beforeAll(async () => {
-  [github, gitlab] = [await CiServer.start(), await CiServer.start()];
+  [github, gitlab] = [await CiServer.start('RS256'), await CiServer.start('RS256')];
   host = await startHost({
     env: { STREAMLIT_HOST_CI_ISSUERS: `${github.named('github')}, ${gitlab.named('gitlab')}` },
   });

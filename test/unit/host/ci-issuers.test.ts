@@ -14,7 +14,7 @@ let late: number;
 const clock = (): number => Date.now() + late;
 
 beforeAll(async () => {
-  server = await CiServer.start();
+  server = await CiServer.start('RS256');
 });
 beforeEach(() => {
   server.instead = undefined;
@@ -61,7 +61,7 @@ test('a token of a job is taken for what its issuer says, and its keys are fetch
 describe('a token is refused', () => {
   test('with a signature of someone else, under the name of the right key', async () => {
     const { privateKey } = await generateKeyPair('RS256');
-    await refused(await server.github(BASE, { key: privateKey }), 'ci-token-invalid');
+    await refused(await server.github(BASE, { key: privateKey, alg: 'RS256' }), 'ci-token-invalid');
   });
 
   test('with claims that were changed afterwards', async () => {
@@ -168,7 +168,7 @@ describe('keys', () => {
     issuers = open();
     server.instead = (request, response) => {
       void exportJWK(server.open).then((open) => {
-        const key = { ...open, alg: 'RS256', use: 'sig', kid: server.kid };
+        const key = { ...open, use: 'sig', kid: server.kid };
         const found = { issuer: server.url, jwks_uri: `${server.url}/keys` };
         response.end(JSON.stringify(request.url === '/keys' ? { keys: [key, key] } : found));
       });
