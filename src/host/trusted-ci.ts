@@ -26,7 +26,7 @@ export interface TrustedCiOptions {
   tokens: Pick<AccessTokens, 'makeForCi'>;
   people: Pick<People, 'principal'>;
   /** Slows down guessing. */
-  attempts: Pick<Attempts, 'demand' | 'failed'>;
+  attempts: Pick<Attempts, 'count'>;
   audit: Pick<Audit, 'write'>;
   /** Whom ID tokens must be for. */
   publicBase: () => string;
@@ -108,11 +108,8 @@ export class TrustedCi {
       // As nobody's: of all that are refused, no more are written than of other wrong tokens.
       const result = code === undefined ? 'failed' : 'refused';
       audit.write({ ...told(app, from, proof), who: 'nobody', result, ...(code === undefined ? {} : { code }) });
-      if (error instanceof Refusal && error.kind !== 'unavailable') {
-        // The right token always passes: many jobs share their addresses with everybody else's.
-        attempts.demand(from);
-        attempts.failed(from);
-      }
+      // The right token always passes: many jobs share their addresses with everybody else's.
+      if (error instanceof Refusal && error.kind !== 'unavailable') attempts.count(from);
       throw error;
     }
   }

@@ -717,7 +717,12 @@ export const MUTATIONS = [
     "if (miss === 'repository' || miss === 'repository id') {",
     'if (rules.length === 0) {',
   ],
-  ['unit/host/trusted-ci', 'host/trusted-ci.ts', 'attempts.failed(from);', ''],
+  [
+    'unit/host/trusted-ci',
+    'host/trusted-ci.ts',
+    "if (error instanceof Refusal && error.kind !== 'unavailable') attempts.count(from);",
+    '',
+  ],
   ['unit/host/trusted-ci', 'store/tokens.ts', 'kept.some((one) => one.ci?.proof === ci.proof)', 'kept.length > 1e6'],
   ['unit/host/trusted-ci', 'store/tokens.ts', 'Math.max(expiresAt, ci.proofUntil)', 'expiresAt'],
   [

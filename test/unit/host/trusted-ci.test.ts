@@ -67,7 +67,7 @@ async function open(): Promise<void> {
   ci = new TrustedCi({
     ...{ store, people, tokens, now: clock, publicBase: () => BASE },
     issuers: new CiIssuers({ issuers: server.issuers('github'), warn: () => undefined, now: clock }),
-    attempts: { demand: () => undefined, failed: (address) => void counted.push(address) },
+    attempts: { count: (address) => void counted.push(address) },
     audit: { write: (happening) => void told.push(happening) },
   });
 }
@@ -180,7 +180,9 @@ describe('a job is refused', () => {
     ['for us and another audience', { aud: [BASE, 'https://other.example.com'] }, 'ci-audience-wrong'],
   ] as const)('%s', async (_, claims, code) => {
     await refused(await job(claims), code);
-    expect(told).toMatchObject([{ who: 'nobody', result: 'refused', code, about: expect.stringContaining('run 777') as string }]);
+    expect(told).toMatchObject([
+      { who: 'nobody', result: 'refused', code, about: expect.stringContaining('run 777') as string },
+    ]);
     expect(counted).toEqual(['192.0.2.1']);
     expect(tokens.list({ app: 'shop' })).toEqual([]);
   });
