@@ -29,7 +29,9 @@ export async function ci(
     return cli.out.print(`${first} is removed. Tokens that jobs got by it no longer work.`);
   }
   if (first === undefined || repository === undefined || more.length > 0)
-    throw usage('Name the CI service and the repository, for example: github octo-org/shop --branch main');
+    throw usage(
+      `Name the CI service and the repository: streamlit-host ci ${id} add github octo-org/shop --branch main.`,
+    );
   const wanted = { issuer: first, repository, repository_id: repositoryId, branch, environment };
   const made = await (await cli.api()).post<CiRuleAnswer>(path, wanted);
   if (cli.out.json) return cli.out.data(made);

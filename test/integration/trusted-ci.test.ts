@@ -198,7 +198,7 @@ test('the command line says what is missing in a rule', async () => {
     expect((await person.run(['ci', 'shop', ...args])).stderr).toContain(sentence);
 });
 
-test('whoever tries many tokens has to wait, and a trusted job does not', async () => {
+test('an address that tries many tokens has to wait, and a trusted job does not', async () => {
   const rule = { issuer: github.url, repository: 'octo/shop', branch: 'main', repository_id: '4242' };
   expect((await host.send('POST', '/apps/shop/ci-rules', rule)).status).toBe(201);
   const codes = new Set<string | undefined>();

@@ -144,7 +144,7 @@ export function readJob(service: CiService, claims: Record<string, unknown>): Ci
 }
 
 /**
- * Jobs that may run what strangers propose. GitHub starts two of these kinds on the default branch, whoever caused them
+ * Jobs that may run what strangers propose. GitHub starts some of these kinds on the default branch, also for strangers
  * (https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows).
  */
 const PROPOSED = /^(pull_request.*|workflow_run|issue_comment|merge_request_event|external_pull_request_event)$/;
@@ -153,7 +153,7 @@ const PROPOSED = /^(pull_request.*|workflow_run|issue_comment|merge_request_even
 export function missedBy(rule: CiRule, job: CiJob): Trait | undefined {
   // Services take them for the same in any case.
   if (rule.repository.toLowerCase() !== job.repository.toLowerCase()) return 'repository';
-  // Whoever registers the name of a repository that was renamed or deleted gets another number.
+  // A repository that is registered under the name of one that was renamed or deleted has another number.
   if (rule.repositoryId !== undefined && rule.repositoryId !== job.repositoryId) return 'repository id';
   if (PROPOSED.test(job.event) || !/^refs\/(heads|tags)\//.test(job.ref)) return 'event';
   if (rule.branch !== undefined && job.ref !== `refs/heads/${rule.branch}`) return 'branch';

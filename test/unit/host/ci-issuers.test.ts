@@ -204,7 +204,7 @@ describe('an issuer', () => {
     await unreachable(/did not answer within 0.2 s/);
   });
 
-  test('that answers for ever is not waited for', async () => {
+  test('that never ends its answer is not waited for', async () => {
     server.instead = (_, response) => {
       const drip = setInterval(() => response.write(' '), 20);
       response.once('close', () => clearInterval(drip));
