@@ -77,7 +77,6 @@ function rangesView(page: Page, path: string, current: Range): RangeView[] {
 }
 
 function tilesOf(total: Summary, words: Words): TileView[] {
-  const share = formatValue(total.errors / Math.max(1, total.requests), 'share');
   const pages = words.t('tile.pages', { count: total.sessions, n: formatValue(total.sessions, 'count') });
   return [
     tile(
@@ -88,7 +87,7 @@ function tilesOf(total: Summary, words: Words): TileView[] {
     tile(
       words.t('metrics.requests'),
       formatValue(total.requests, 'count'),
-      total.errors === 0 ? '' : words.t('tile.failed', { share }),
+      total.errors === 0 ? '' : words.t('tile.failed', { n: formatValue(total.errors, 'count') }),
       total.errors > 0,
     ),
     tile(

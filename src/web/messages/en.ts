@@ -791,7 +791,7 @@ export const en = {
   'range.week': 'Week',
   'range.month': 'Month',
   'range.year': 'Year',
-  'tile.failed': '{share} failed',
+  'tile.failed': '{n} failed',
   'tile.pages': { one: '{n} page opened', other: '{n} pages opened' },
   'tile.pagesEach': '{pages}, {span} each',
   'tile.responseTime': 'Response time',

@@ -777,7 +777,7 @@ export const zhCN = {
   'range.week': '周',
   'range.month': '月',
   'range.year': '年',
-  'tile.failed': '{share} 失败',
+  'tile.failed': '{n} 个失败',
   'tile.pages': '打开 {n} 个页面',
   'tile.pagesEach': '{pages}，平均 {span}',
   'tile.responseTime': '响应时间',
