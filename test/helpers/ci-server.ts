@@ -36,6 +36,8 @@ export class CiServer {
   readonly asked: string[] = [];
   /** Answers in its place. */
   instead: RequestListener | undefined;
+  /** What it says of itself in place of the truth. */
+  claims: object | undefined;
   #keys: Key[] = [];
 
   private constructor(url: string) {
@@ -132,7 +134,8 @@ export class CiServer {
   }
 
   async #answer(path: string): Promise<unknown> {
-    if (path === '/.well-known/openid-configuration') return { issuer: this.url, jwks_uri: `${this.url}/keys` };
+    if (path === '/.well-known/openid-configuration')
+      return this.claims ?? { issuer: this.url, jwks_uri: `${this.url}/keys` };
     const keys = this.#keys.map(async ({ id, alg, open }) => ({
       ...(await exportJWK(open)),
       kid: id,

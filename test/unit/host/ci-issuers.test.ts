@@ -18,6 +18,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   server.instead = undefined;
+  server.claims = undefined;
   server.asked.length = 0;
   late = 0;
   warned = [];
@@ -78,7 +79,8 @@ describe('a token is refused', () => {
   test('with the public key as a shared secret', async () => {
     const token = swapped(await server.github(BASE), { head: { alg: 'HS256', kid: server.kid, typ: 'JWT' } });
     const signed = token.slice(0, token.lastIndexOf('.'));
-    for (const secret of [await exportSPKI(server.open), (await exportSPKI(server.open)).trim()]) {
+    const pem = (await exportSPKI(server.open)).trim();
+    for (const secret of [pem, `${pem}\n`]) {
       const mac = createHmac('sha256', secret).update(signed).digest('base64url');
       await refused(`${signed}.${mac}`, 'ci-token-invalid');
     }
@@ -243,7 +245,7 @@ describe('an issuer', () => {
     ];
     for (const document of documents) {
       issuers = open();
-      server.instead = (_, response) => void response.end(JSON.stringify(document));
+      server.claims = document;
       await refused(await server.github(BASE), 'ci-issuer-unreachable');
     }
     expect(elsewhere.asked).toEqual([]);
