@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { newApp } from '../../src/domain/app/app.js';
+import { openBrowser, openTab } from '../helpers/browser.js';
+import { CiServer } from '../helpers/ci-server.js';
+import { startConsole } from '../helpers/console.js';
+import { button, byLabel, checkLayout, notice, seriousFaults } from './pages.js';
+
+test('an owner trusts the jobs of a repository, sees the rule and removes it', async () => {
+  const server = await CiServer.start();
+  const web = await startConsole({ ciIssuers: server.issuers('gitlab') });
+  web.apps.put(newApp('shop', 'Shop', new Date(0)));
+  const page = await openTab(await openBrowser());
+  await page.goto(`${web.base()}/console/login?code=${web.sessions.makeCode({ name: 'admin' }).code}`);
+  await page.goto(`${web.base()}/console/apps/shop/access`);
+  await page.getByText('Trust a repository').click();
+  const repository = 'analytical-engines/punched-cards/difference-and-analytical-engine';
+  await byLabel(page, 'CI service').selectOption(new URL(server.url).host);
+  await byLabel(page, 'Repository').fill(repository);
+  await byLabel(page, 'Branch').fill('');
+  await button(page, 'Add CI rule').click();
+  expect(await page.locator('#ci-error').textContent()).toContain('Name a branch or an environment.');
+  expect(await byLabel(page, 'CI service').inputValue()).toBe(new URL(server.url).host);
+  await checkLayout(page, 'ci-refused');
+  expect(await seriousFaults(page)).toEqual([]);
+  await byLabel(page, 'Branch').fill('main');
+  await button(page, 'Add CI rule').click();
+  await notice(page, 'ci-added').waitFor();
+  expect(await page.locator('li', { hasText: repository }).textContent()).toContain('branch main');
+  await checkLayout(page, 'ci-rules');
+  expect(await seriousFaults(page)).toEqual([]);
+  await button(page, `Remove ${repository}`).click();
+  await notice(page, 'ci-removed').waitFor();
+  expect(web.ci.rules('shop')).toEqual([]);
+});
