@@ -1,4 +1,4 @@
-"""Compiles the Python files of an environment: `python -I -S compile.py FOLDER [STORE [MODULE ...]]`.
+"""Compiles the Python files of an environment: `python -I -S compile.py FOLDER [STORE]`.
 
 It runs none of them. The environment's own Python would: it executes what packages put there (`.pth` files) as it begins.
 Packages' own tests are left out: they are never imported, and of what Streamlit brings along they are more than half of the work.
@@ -8,14 +8,9 @@ is enough.
 STORE keeps what was compiled by the hash of its source, so an environment that shares packages with an earlier one is made
 without compiling them again. A run that was killed is finished by the next one, which removes its drafts. An entry begins with the hash of its content: one that a crash of the machine left incomplete is
 not used.
-
-With MODULEs, it compiles only what their import leads to, from the last of it to the first: a process that imports them meanwhile
-begins at the other end, and each of the two compiles about half.
 """
 import contextlib
-import dis
 import errno
-import glob
 import hashlib
 import importlib.util
 import marshal
@@ -31,16 +26,12 @@ SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 DIGEST = hashlib.sha256().digest_size
 
 
-def main(folder, store=None, *modules):
+def main(folder, store=None):
     warnings.simplefilter("ignore")
     if store is not None:
         # What one version of Python has compiled means nothing to another.
         store = os.path.join(store, sys.implementation.cache_tag + "-" + importlib.util.MAGIC_NUMBER[:2].hex())
         os.makedirs(store, exist_ok=True)
-    if modules:
-        sys.setrecursionlimit(10000)  # Imports that lead to each other are nested that deep, at most.
-        Imports(glob.glob(os.path.join(folder, "lib", "python*", "site-packages")), store).visit_all(modules)
-        return
     files = sorted(sources(folder))
     workers = len(os.sched_getaffinity(0))
     for first in range(workers):
@@ -82,25 +73,17 @@ def sources(folder):
 
 def compile_file(file, store):
     """Compiles one file, or takes what was compiled from the same source before."""
-    keep(file, *compiled_of(file, store))
-
-
-def compiled_of(file, store):
-    """What Python keeps of a file, and its entry in the store if that has yet to be made."""
+    compiled = importlib.util.cache_from_source(file)
     with open(file, "rb") as opened:
         source = opened.read()
     entry = None if store is None else os.path.join(store, hashlib.sha256(source).hexdigest())
     content = None if entry is None else kept(entry)
-    if content is not None:
-        return content, None
-    return compile_source(source, os.path.basename(file)), entry
-
-
-def keep(file, content, entry):
-    compiled = importlib.util.cache_from_source(file)
+    new = content is None
+    if new:
+        content = compile_source(source, os.path.basename(file))
     os.makedirs(os.path.dirname(compiled), exist_ok=True)
     replace(compiled, content)
-    if entry is not None:
+    if new and entry is not None:
         replace(entry, hashlib.sha256(content).digest() + content)
 
 
@@ -137,73 +120,6 @@ def replace(path, content):
         with contextlib.suppress(OSError):  # It was not even made, or the next run removes it.
             os.remove(draft)
         raise
-
-
-class Imports:
-    """What modules import as they begin, as far as their bytecode says so. What only a call imports is left out, and so is what is
-    there for type checkers."""
-
-    def __init__(self, places, store):
-        self.places = places
-        self.store = store
-        self.seen = set()
-
-    def visit_all(self, names):
-        """Compiles modules and what they import, all in the reverse of the order in which an import runs them."""
-        for name in reversed(names):
-            parts = name.split(".")
-            for length in range(len(parts), 0, -1):
-                self.visit(".".join(parts[:length]))
-
-    def visit(self, name):
-        if name in self.seen:
-            return
-        self.seen.add(name)
-        file = self.find(name)
-        if file is None:
-            return
-        try:
-            content, entry = compiled_of(file, self.store)
-            package = name if os.path.basename(file) == "__init__.py" else name.rpartition(".")[0]
-            self.visit_all(list(imported(marshal.loads(content[16:]), package)))
-            keep(file, content, entry)
-        except (OSError, SyntaxError, ValueError, MemoryError):
-            pass  # Who imports it compiles it, or learns what is wrong with it.
-
-    def find(self, name):
-        """The file of a module among the packages that were installed, if it is one of Python's source."""
-        for place in self.places:
-            path = os.path.join(place, *name.split("."))
-            for file in (os.path.join(path, "__init__.py"), path + ".py"):
-                if os.path.isfile(file):
-                    return file
-        return None
-
-
-def imported(code, package):
-    """The names that a module imports while it is run, in their order. One may name a part of a module, not a module."""
-    before = [None, None]
-    typing = False
-    until = 0
-    for instruction in dis.get_instructions(code):
-        if instruction.offset < until:
-            continue
-        name = instruction.opname
-        if name.startswith("LOAD_"):
-            typing = instruction.argval == "TYPE_CHECKING"
-            before = [before[1], instruction.argval]
-        elif name == "IMPORT_NAME":
-            level, members = before
-            module = instruction.argval
-            if level:
-                parts = package.split(".")
-                module = ".".join(parts[: len(parts) - level + 1] + ([module] if module else []))
-            yield module
-            for member in members or ():
-                if member != "*":
-                    yield module + "." + member
-        elif typing and "JUMP" in name and "FALSE" in name:
-            until = instruction.argval
 
 
 if __name__ == "__main__":

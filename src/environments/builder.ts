@@ -36,8 +36,6 @@ export interface BuilderOptions {
   env: Variables;
   /** How long an install may take, and how long it may print nothing, in ms; 30 min and 10 min unless told. */
   limits?: { totalMs: number; idleMs: number };
-  /** Called with a new environment, in the tick in which it is there. */
-  onMade?: (hash: string) => void;
   logger?: { warn(facts: object, text: string): void };
 }
 
@@ -197,7 +195,6 @@ export class Builder {
     if (locked === undefined) await this.#locks.keep(lock, await lockOf(made.folder));
     // Another server of this folder may have been faster; processes that run from its environment keep what they have.
     if (!(await isComplete(path))) await replace(path, made.folder, join(folder, 'old'));
-    this.#options.onMade?.(hash);
     return made.hashes;
   }
 

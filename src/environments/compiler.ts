@@ -1,8 +1,6 @@
 import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pythonCompile } from '../domain/project/commands.js';
-import { Background } from '../lib/background.js';
 import { hasCode, isUnwritable, Refusal } from '../errors.js';
 import type { Bytecode } from './bytecode.js';
 import type { Variables } from './indexes.js';
@@ -18,19 +16,6 @@ const LIMIT_MS = 2 * 3_600_000;
 
 /** How long (ms) is waited before what had no room is tried again. */
 const AGAIN_MS = 3_600_000;
-
-/** What Streamlit imports as it starts, in this order, and not at once with the first of it. Older ones lack some of it. */
-const START = [
-  'streamlit.web.cli',
-  'streamlit.web.bootstrap',
-  'uvicorn',
-  'starlette.applications',
-  'starlette.middleware.sessions',
-  'streamlit.web.server.starlette.starlette_agent_routes',
-  'uvicorn.protocols.http.h11_impl',
-  'websockets.server',
-  'requests',
-];
 
 /** Marks a new environment, in which nothing that its install has started is left. @param caged whether it was made in the cage */
 export async function leaveUncompiled(environment: string, caged: boolean): Promise<void> {
@@ -67,16 +52,11 @@ export class Compiler {
   /** Those that had no room, which are tried again. */
   readonly #later = new Set<string>();
   readonly #closing = new AbortController();
-  readonly #ahead: Background;
   #working: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: CompilerOptions) {
     this.#options = options;
-    this.#ahead = new Background((error, facts) => {
-      // The start compiles it by itself.
-      if (!this.#closing.signal.aborted) options.logger.warn({ ...facts, err: error }, 'a start could not be prepared');
-    });
   }
 
   /** Goes on with what an earlier server has left. @throws Error where the environments cannot be listed */
@@ -91,23 +71,8 @@ export class Compiler {
     this.#working ??= this.#work();
   }
 
-  /**
-   * Compiles what the first start in a new environment imports, beside that start and from its other end, so that it does not wait
-   * for all of it. It takes a second processor.
-   */
-  ahead(hash: string): void {
-    if (this.#closing.signal.aborted || availableParallelism() < 2) return;
-    const run = async (): Promise<void> => {
-      const environment = join(await realpath(this.#options.root), hash);
-      const found = await uncompiled(environment);
-      if (found !== undefined) await this.#run(environment, found, 'build', START);
-    };
-    this.#ahead.own(run(), { environment: hash });
-  }
-
   /** Resolves when nothing is left to compile that has room. */
   async idle(): Promise<void> {
-    await this.#ahead.settled();
     await this.#working;
   }
 
@@ -115,7 +80,6 @@ export class Compiler {
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#timer);
-    await this.#ahead.settled();
     await this.#working;
   }
 
@@ -152,27 +116,17 @@ export class Compiler {
 
   /** @returns how long it took, in ms; undefined where there was nothing to compile */
   async #compile(environment: string): Promise<number | undefined> {
-    const found = await uncompiled(environment);
-    if (found === undefined) return undefined;
-    await this.#options.demandRoom();
+    const marker = join(environment, UNCOMPILED);
+    const text = await readFile(marker, 'utf8').catch(ifGone);
+    const python = text === undefined ? undefined : await machinePython(environment);
+    if (text === undefined || python === undefined) return undefined;
+    const { root, tmp, script, bytecode, cage, env, demandRoom } = this.#options;
+    await demandRoom();
     const started = performance.now();
-    await this.#run(environment, found, 'compile');
-    await rm(join(environment, UNCOMPILED), { force: true });
-    return performance.now() - started;
-  }
-
-  /** @param modules the only ones that are compiled, with what they import; all files unless told */
-  async #run(
-    environment: string,
-    { python, caged }: Uncompiled,
-    rank: 'build' | 'compile',
-    modules: readonly string[] = [],
-  ): Promise<void> {
-    const { root, tmp, script, bytecode, cage, env } = this.#options;
     const workshop = await Workshop.open({
       root: tmp,
       prefix: 'bytecode-',
-      cage: caged ? await cage?.() : undefined,
+      cage: wasCaged(text) ? await cage?.() : undefined,
       python,
       env,
     });
@@ -181,11 +135,11 @@ export class Compiler {
       const store = await bytecode.open(workshop.cage?.uid);
       await workshop.run(
         {
-          argv: pythonCompile(python, script, environment, store, modules),
+          argv: pythonCompile(python, script, environment, store),
           cwd: root,
           env: { LC_ALL: 'C.UTF-8', ...env },
           timeoutMs: LIMIT_MS,
-          rank,
+          rank: 'compile',
           signal: this.#closing.signal,
         },
         { readOnly: [script], writable: [workshop.folder, environment, store] },
@@ -193,20 +147,9 @@ export class Compiler {
     } finally {
       await workshop.close();
     }
+    await rm(marker, { force: true });
+    return performance.now() - started;
   }
-}
-
-/** An environment that is still to be compiled. */
-interface Uncompiled {
-  /** The machine's Python that it was made from. */
-  python: string;
-  caged: boolean;
-}
-
-async function uncompiled(environment: string): Promise<Uncompiled | undefined> {
-  const text = await readFile(join(environment, UNCOMPILED), 'utf8').catch(ifGone);
-  const python = text === undefined ? undefined : await machinePython(environment);
-  return text === undefined || python === undefined ? undefined : { python, caged: wasCaged(text) };
 }
 
 /** Reads a marker. A crash of the machine may have left it empty; then the cage is the safe answer. */

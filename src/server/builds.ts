@@ -40,13 +40,6 @@ export function openBuilds(options: BuildsOptions): Builds {
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const bytecode = new Bytecode(paths.builds);
   const common = { root: paths.environments, tmp: paths.drafts, cage, env };
-  const compiler = new Compiler({
-    ...common,
-    script: join(dirname(launcher), 'compile.py'),
-    bytecode,
-    demandRoom: () => room.demand(),
-    logger,
-  });
   return {
     environments: new Environments({
       ...common,
@@ -56,11 +49,16 @@ export function openBuilds(options: BuildsOptions): Builds {
       python,
       gather: (...what) => reader.read(what[0], 'requirements', ...what),
       logger,
-      onMade: (hash) => compiler.ahead(hash),
       limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
     }),
     bytecode,
-    compiler,
+    compiler: new Compiler({
+      ...common,
+      script: join(dirname(launcher), 'compile.py'),
+      bytecode,
+      demandRoom: () => room.demand(),
+      logger,
+    }),
     systemPackages: new SystemPackages({
       path: config.path,
       install: config.systemPackages === 'install',

@@ -289,8 +289,8 @@ export const MUTATIONS = [
   [
     'integration/compile',
     'python/compile.py',
-    'return compile_source(source, os.path.basename(file)), entry',
-    'return compile_source(open(file, "rb").read(), os.path.basename(file)), entry',
+    'content = compile_source(source, os.path.basename(file))',
+    'content = compile_source(open(file, "rb").read(), os.path.basename(file))',
   ],
   [
     'security/picture-cage',

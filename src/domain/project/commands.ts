@@ -104,16 +104,9 @@ export function uvCompile(
  * Compiles the Python files of a folder, and runs none of them.
  * @param script the place of `compile.py`
  * @param store where it keeps what it has compiled
- * @param modules the only ones, with what they import; all files where there are none
  */
-export function pythonCompile(
-  python: string,
-  script: string,
-  folder: string,
-  store: string,
-  modules: readonly string[] = [],
-): string[] {
-  return [python, '-I', '-S', script, folder, store, ...modules];
+export function pythonCompile(python: string, script: string, folder: string, store: string): string[] {
+  return [python, '-I', '-S', script, folder, store];
 }
 
 /** Writes the packages of a uv.lock as a requirements file, without asking any index. */

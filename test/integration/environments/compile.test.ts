@@ -45,39 +45,3 @@ it('a file that cannot be compiled for a reason of its own keeps nothing from be
   for (const error of ['PermissionError(errno.EACCES, "no")', 'MemoryError("too many nested parentheses")'])
     expect(await compileWith(error)).toMatchObject({ code: 0, stderr: '', drafts: [] });
 });
-
-it('a module is compiled with everything that its import runs, but without the imports of calls and type checkers', async () => {
-  const files = {
-    'shop/__init__.py': 'from typing import TYPE_CHECKING\nfrom . import till\nif TYPE_CHECKING:\n    import typed\n',
-    'shop/till.py':
-      'import shop\nfrom shop.goods.list import *\ntry:\n    import broken\nexcept SyntaxError:\n    import extra\n',
-    'shop/unused.py': 'x = 1\n',
-    'shop/goods/__init__.py': '',
-    'shop/goods/list.py': 'import missing\n\ndef call():\n    import called\n',
-    ...Object.fromEntries(['typed', 'extra', 'called', 'first'].map((name) => [`${name}.py`, `x = "${name}"\n`])),
-    'broken.py': 'x = (\n',
-  };
-  const packages = join(folder, 'lib/python3.9/site-packages');
-  await writeFiles(packages, files);
-  const store = join(folder, 'store');
-  await run('python3', ['-I', '-S', SCRIPT, folder, store, 'shop', 'first', 'gone']);
-  const compiled = async (): Promise<string[]> => {
-    const found = await readdir(packages, { recursive: true });
-    return found.filter((name) => name.endsWith('.pyc')).map((name) => name.replace(/__pycache__\/|\.cpython.*/g, ''));
-  };
-  const led = ['extra', 'first', 'shop/__init__', 'shop/goods/__init__', 'shop/goods/list', 'shop/till'];
-  expect((await compiled()).sort()).toEqual(led);
-
-  // It is kept for others as what is compiled later is, and Python takes it for its own.
-  await rm(packages, { recursive: true });
-  await writeFiles(packages, files);
-  await run('python3', ['-I', '-S', SCRIPT, folder, store]);
-  expect((await compiled()).sort()).toEqual([...led, 'called', 'shop/unused', 'typed'].sort());
-  const { stdout } = await run('python3', [
-    '-I',
-    '-S',
-    '-c',
-    `import sys; sys.path = [${JSON.stringify(packages)}, *sys.path]; import first; print(first.x, first.__cached__)`,
-  ]);
-  expect(stdout).toMatch(/^first .*first\.cpython/);
-});

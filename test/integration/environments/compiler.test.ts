@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -37,29 +37,4 @@ it('a marker that a crash has left empty means the cage', async () => {
   expect(cages).toBe(1);
   expect(existsSync(join(folder, 'environments/one', UNCOMPILED))).toBe(false);
   expect(existsSync(join(folder, 'environments/one/lib/__pycache__'))).toBe(true);
-});
-
-it('only what a start imports is compiled ahead of it, and the rest is still to come', async () => {
-  const { stdout } = await promisify(execFile)('python3', ['-I', '-S', '-c', 'import sys; print(sys.executable)']);
-  const packages = 'environments/one/lib/python3.12/site-packages';
-  await writeFiles(folder, {
-    [`environments/one/${FACTS}`]: JSON.stringify({ python: { executable: stdout.trim() } }),
-    [`environments/one/${UNCOMPILED}`]: '{"caged":false}',
-    [`${packages}/streamlit/__init__.py`]: '',
-    [`${packages}/streamlit/web/__init__.py`]: '',
-    [`${packages}/streamlit/web/cli.py`]: 'import click\n',
-    [`${packages}/click.py`]: '',
-    [`${packages}/shop.py`]: '',
-  });
-  compiler = compilerOf(folder, join(folder, 'cache'));
-  const compiled = (name: string): boolean => existsSync(join(folder, packages, name, '__pycache__'));
-  compiler.ahead('one');
-  compiler.ahead('gone');
-  await compiler.idle();
-  expect([compiled('streamlit/web'), existsSync(join(folder, 'environments/one', UNCOMPILED))]).toEqual([true, true]);
-  expect(await readdir(join(folder, packages, '__pycache__'))).toHaveLength(1);
-  compiler.add('one');
-  await compiler.idle();
-  expect(await readdir(join(folder, packages, '__pycache__'))).toHaveLength(2);
-  expect(await readdir(join(folder, 'tmp'))).toEqual([]);
 });
