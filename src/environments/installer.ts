@@ -76,7 +76,7 @@ type Tell = (line: string) => void | Promise<void>;
 
 /**
  * Runs one step: with the cache that builds share, with copies of what is in it, or with one of its own.
- * @param later ends a step that nobody waits for, and whose process nobody is told
+ * @param later ends a step that nobody waits for: it yields to everything, and nobody is told its process
  */
 type Run = (argv: string[], onLine: Tell, cache: 'shared' | 'copied' | 'own', later?: AbortSignal) => Promise<void>;
 
@@ -216,7 +216,7 @@ export class Installer {
       await workshop.run(
         {
           ...{ argv, cwd: install.folder, env, timeoutMs, idleMs, signal: later ?? signal, onLine },
-          ...(later === undefined && { onSpawn }),
+          ...(later === undefined ? { onSpawn } : { rank: 'compile' }),
         },
         {
           vars: install.vars,
