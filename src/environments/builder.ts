@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ConfigVars } from '../domain/config/vars.js';
 import type { Outside } from '../domain/python/dependencies.js';
 import type { Wishes } from '../domain/python/for-installer.js';
-import { indexLines, lockedRequirements, lockLines } from '../domain/python/lock.js';
+import { lockedRequirements, lockLines } from '../domain/python/lock.js';
 import { Background } from '../lib/background.js';
 import { leaveUncompiled } from './compiler.js';
 import { installFailure } from './failures.js';
@@ -167,7 +167,7 @@ export class Builder {
       path,
       ...place,
       locked: locked !== undefined,
-      indexes: indexLines(requirements.copies.values()),
+      indexes: requirements.kept.indexes,
       resolves: locked === undefined || requirements.local,
       adding: requirements.lacksStreamlit ? `${file} does not list streamlit. Adding the latest version.` : undefined,
       sources: requirements.sources,
@@ -215,9 +215,9 @@ export async function lockOf(environment: string, hashed?: string): Promise<stri
 }
 
 /** What an installer reads in the place of the app's own list. */
-function lockedCopies({ copies }: Requirements, lock: string): ReadonlyMap<string, string> {
+function lockedCopies({ copies, kept }: Requirements, lock: string): ReadonlyMap<string, string> {
   const [name = 'requirements.txt'] = copies.keys();
-  return new Map([[name, lockedRequirements(copies.values(), lock)]]);
+  return new Map([[name, lockedRequirements(kept, lock)]]);
 }
 
 function isHashed({ normal }: Requirements): boolean {

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Outside } from '../domain/python/dependencies.js';
 import { forInstaller, noWishes, type Wishes } from '../domain/python/for-installer.js';
+import { keptOf, type Kept } from '../domain/python/lock.js';
 import { refuseOutside } from '../domain/python/outside.js';
 import {
   isSource,
@@ -42,6 +43,8 @@ export interface Requirements {
   copies: ReadonlyMap<string, string>;
   /** What they ask of an installer beside their packages. */
   wishes: Wishes;
+  /** What of them stays where the exact packages of an earlier install are installed again. */
+  kept: Kept;
 }
 
 /**
@@ -81,6 +84,7 @@ export async function gatherRequirements(
   }
   const lines = [...texts.values()].flatMap(parseRequirements);
   const hashed = lines.some(({ text: words }) => /--require-hashes|--hash[= ]/.test(words));
+  const found = copiesOf(texts, sourceDir);
   return {
     // The same list in another folder is the same environment.
     normal: [...texts]
@@ -95,7 +99,8 @@ export async function gatherRequirements(
     // A file with hashes names everything; a package without one would be refused.
     namesStreamlit: lines.some((line) => line.kind === 'package' && line.name === 'streamlit'),
     lacksStreamlit: !hashed && !installed(file, texts).some(mentionsStreamlit),
-    ...copiesOf(texts, sourceDir),
+    ...found,
+    kept: keptOf(found.copies.values()),
   };
 }
 

@@ -46,7 +46,7 @@ import { Links } from '../../src/domain/project/links.js';
 import { parsePackages } from '../../src/domain/project/packages-txt.js';
 import { blobsToRead, inspectTree, parseBlobs, parseTree } from '../../src/domain/project/tree.js';
 import { chooseDependencies } from '../../src/domain/python/dependencies.js';
-import { lockedRequirements, lockLines, parseMetadata } from '../../src/domain/python/lock.js';
+import { keptOf, lockedRequirements, lockLines, parseMetadata } from '../../src/domain/python/lock.js';
 import { parsePythonWish, readPythonVersionFile } from '../../src/domain/python/python-version.js';
 import { readRequirements } from '../../src/domain/python/requirements.js';
 import { scriptBlock } from '../../src/domain/python/script-block.js';
@@ -320,7 +320,7 @@ const files: Record<string, Parser> = {
         // As its reader takes it.
       }
       const { pinned, direct } = lockLines([{ ...parseMetadata(head), origin }]);
-      lockedRequirements([head], [...pinned, ...direct].join('\n'));
+      lockedRequirements(keptOf([]), [...pinned, ...direct].join('\n'));
       // Each line says what to install, and nothing else.
       return [...pinned, ...direct].every((line) => /^[\w.-]+(==[\w.!+-]+| @ [a-z+]+:\/\/\S+)$/i.test(line));
     },

@@ -65,31 +65,46 @@ function exactUrl(origin: unknown): string | undefined {
   return `${plain}${fragment === '' ? '' : `#${fragment}`}`;
 }
 
-/** The options of requirements files that say where packages come from, a line each. */
-export function indexLines(texts: Iterable<string>): string {
-  const options = [...texts]
-    .flatMap(parseRequirements)
-    .filter(({ kind, text }) => kind === 'option' && text.startsWith('--') && text !== '--require-hashes');
-  return options.map(({ text }) => `${text}\n`).join('');
+/** What of requirements files stays where a lock takes the place of their packages. */
+export interface Kept {
+  /** Their options that say where packages come from, a line each. */
+  indexes: string;
+  /** What comes from the project itself, a line each. */
+  own: string;
+  /** The user names and passwords that they have for URLs, often as variables. */
+  users: ReadonlyMap<string, string>;
 }
 
-/**
- * The text of a requirements file that installs a lock instead of what an app's files ask for.
- * @param texts what an installer would read otherwise: its options stay, and what comes from the project itself
- */
-export function lockedRequirements(texts: Iterable<string>, lock: string): string {
+/** @param texts what an installer would read otherwise. They were pushed, so it is to be called in a thread. */
+export function keptOf(texts: Iterable<string>): Kept {
   const all = [...texts];
-  const own = all.flatMap(parseRequirements).filter(({ kind }) => kind === 'local');
-  return `${indexLines(all)}${own.map(({ text }) => `${text}\n`).join('')}${withCredentials(lock, all)}`;
+  const lines = all.flatMap(parseRequirements);
+  const listed = (found: typeof lines): string => found.map(({ text }) => `${text}\n`).join('');
+  return {
+    indexes: listed(
+      lines.filter(({ kind, text }) => kind === 'option' && text.startsWith('--') && text !== '--require-hashes'),
+    ),
+    own: listed(lines.filter(({ kind }) => kind === 'local')),
+    users: usersIn(all),
+  };
 }
 
-/** Gives the URLs of a lock the user names and passwords that the app's files name for them, often as variables. */
-function withCredentials(lock: string, texts: readonly string[]): string {
+/** The text of a requirements file that installs a lock instead of what an app's files ask for. */
+export function lockedRequirements({ indexes, own, users }: Kept, lock: string): string {
+  return `${indexes}${own}${withCredentials(lock, users)}`;
+}
+
+function usersIn(texts: readonly string[]): Map<string, string> {
   const users = new Map<string, string>();
   for (const text of texts) {
     for (const [, scheme = '', user = '', rest = ''] of text.matchAll(/((?:git\+)?https?:\/\/)([^\s/@]+)@([^\s#]+)/gi))
       users.set(`${scheme}${rest.replace(/@[^/]*$/, '')}`.toLowerCase(), user);
   }
+  return users;
+}
+
+/** Gives the URLs of a lock the user names and passwords that the app's files name for them. */
+function withCredentials(lock: string, users: ReadonlyMap<string, string>): string {
   if (users.size === 0) return lock;
   return lock.replace(/( @ (?:git\+)?https?:\/\/)([^\s#@]+)/gi, (whole, start: string, rest: string) => {
     const user = users.get(`${start.slice(' @ '.length)}${rest}`.toLowerCase());

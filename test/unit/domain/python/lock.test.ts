@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lockedRequirements, lockLines, parseMetadata } from '../../../../src/domain/python/lock.js';
+import { keptOf, lockedRequirements, lockLines, parseMetadata } from '../../../../src/domain/python/lock.js';
 
 const COMMIT = 'c'.repeat(40);
 const DIGEST = 'd'.repeat(64);
@@ -71,7 +71,7 @@ describe('lockedRequirements', () => {
       '--index-url https://example.com/simple\n--require-hashes\nsix\n./lib[extra]\n-c more.txt\n',
       'numpy<2\n',
     ];
-    expect(lockedRequirements(texts, 'six==1.17.0\n')).toBe(
+    expect(lockedRequirements(keptOf(texts), 'six==1.17.0\n')).toBe(
       '--index-url https://example.com/simple\n./lib[extra]\nsix==1.17.0\n',
     );
   });
@@ -79,7 +79,7 @@ describe('lockedRequirements', () => {
   it('gives URLs the credentials that the files name for them', () => {
     const texts = ['a @ git+https://${TOKEN}@example.com/a.git@main#egg=a\nb @ https://u:p@example.com/b.whl\n'];
     const lock = `a @ git+https://example.com/a.git@${COMMIT}\nb @ https://example.com/b.whl#sha256=${DIGEST}\nc @ git+https://example.com/c.git@${COMMIT}\n`;
-    expect(lockedRequirements(texts, lock)).toBe(
+    expect(lockedRequirements(keptOf(texts), lock)).toBe(
       `a @ git+https://\${TOKEN}@example.com/a.git@${COMMIT}\nb @ https://u:p@example.com/b.whl#sha256=${DIGEST}\nc @ git+https://example.com/c.git@${COMMIT}\n`,
     );
   });
