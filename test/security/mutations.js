@@ -215,7 +215,7 @@ export const MUTATIONS = [
     "return { name: /^Name:[ \\t]*(.*?)\\s*$/m.exec(head)?.[1] ?? '', version: field('Version') };",
   ],
   [
-    'integration/linear',
+    'unit/domain/project/long-lines',
     'domain/project/long-lines.ts',
     'if (end - start > most) return number;',
     'if (start > text.length) return number;',
