@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { pipInstall, pythonVenv, uvCompile, uvExport, uvInstall, uvVenv } from '../domain/project/commands.js';
@@ -12,7 +12,7 @@ import { cachesIn, openCaches } from './caches.js';
 import { installedPackages } from './locks.js';
 import { copyPipFiles, readUvSettings, type Variables } from './indexes.js';
 import { findPythons, readPython, type PythonFacts } from './pythons.js';
-import { refuseLinks, writeWheels } from './places.js';
+import { hasModule, relocate, refuseLinks, writeWheels } from './places.js';
 import { CommandFailed } from './run.js';
 import type { Workshop } from './workshop.js';
 
@@ -268,7 +268,7 @@ export class Installer {
       await workshop.end();
       await refuseLinks(folder, python.executable);
     }
-    if (uv === undefined) await readdress(join(folder, 'bin'), folder, install.path);
+    if (uv === undefined) await relocate(join(folder, 'bin'), folder, install.path);
     if (uv === undefined || install.locked) return { folder, hashes: undefined };
     return {
       folder,
@@ -328,15 +328,6 @@ export class Installer {
 /** What an app that names no Streamlit gets. */
 const ADDED = ['streamlit'];
 
-/** Returns whether a module can be imported in an environment, whatever the package is called that it came with. */
-async function hasModule(environment: string, name: string): Promise<boolean> {
-  for (const python of await readdir(join(environment, 'lib'))) {
-    const modules = await readdir(join(environment, 'lib', python, 'site-packages'));
-    if (modules.includes(name) || modules.includes(`${name}.py`)) return true;
-  }
-  return false;
-}
-
 /** What requirements ask for and uv and pip are told by variables, since not both read it in files. */
 function askedOf(
   { prereleases, trustedHosts, folders }: Wishes,
@@ -387,17 +378,5 @@ async function attempt(
   } catch (error) {
     if (!(error instanceof CommandFailed) || error.reason !== 'exit') throw error;
     return { error, held };
-  }
-}
-
-/** Python's own environments name their place in their scripts: says the new one before the move. */
-async function readdress(bin: string, from: string, to: string): Promise<void> {
-  for (const entry of await readdir(bin, { withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const file = join(bin, entry.name);
-    const bytes = await readFile(file);
-    if (bytes.includes(0) || !bytes.includes(from)) continue;
-    // Written in place, so that it stays executable.
-    await writeFile(file, bytes.toString('utf8').replaceAll(from, to));
   }
 }

@@ -152,3 +152,24 @@ export async function discard(path: string, aside: string, unusedMs: number): Pr
 function ifGone(error: unknown): undefined {
   if (!hasCode(error, 'ENOENT')) throw error;
 }
+
+/** Returns whether a module can be imported in an environment, whatever the package is called that it came with. */
+export async function hasModule(environment: string, name: string): Promise<boolean> {
+  for (const python of await readdir(join(environment, 'lib'))) {
+    const modules = await readdir(join(environment, 'lib', python, 'site-packages'));
+    if (modules.includes(name) || modules.includes(`${name}.py`)) return true;
+  }
+  return false;
+}
+
+/** Python's own environments name their place in their scripts: says the new one before the move. */
+export async function relocate(bin: string, from: string, to: string): Promise<void> {
+  for (const entry of await readdir(bin, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(bin, entry.name);
+    const bytes = await readFile(file);
+    if (bytes.includes(0) || !bytes.includes(from)) continue;
+    // Written in place, so that it stays executable.
+    await writeFile(file, bytes.toString('utf8').replaceAll(from, to));
+  }
+}
