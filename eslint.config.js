@@ -40,6 +40,11 @@ export default tseslint.config(
           selector: "MemberExpression[object.name='URL'][property.name='canParse']",
           message: 'Its answer may differ from that of new URL. Use lib/parse-url.ts.',
         },
+        {
+          selector:
+            "VariableDeclarator[id.name=/^(deadline|end|began|begun|since)$/] CallExpression[callee.object.name='Date'][callee.property.name='now']",
+          message: 'The time of day jumps where a clock is set. Use lib/deadline.ts, or performance.now().',
+        },
       ],
     },
   },

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../errors.js';
+import { Deadline } from '../lib/deadline.js';
 
 /** A server-sent event. @see https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export interface ServerEvent {
@@ -71,14 +72,14 @@ export async function* follow(options: Following): AsyncGenerator<ServerEvent[]>
       // The connection broke, which is what this is here for; nothing else can fail in there.
     }
     options.lost?.();
-    const deadline = Date.now() + patienceMs;
+    const deadline = new Deadline(patienceMs);
     for (;;) {
       await sleep(pauseMs);
       try {
         stream = await open(lastId);
         break;
       } catch (error) {
-        if (!(error instanceof Refusal && error.code === 'not-reachable') || Date.now() > deadline) throw error;
+        if (!(error instanceof Refusal && error.code === 'not-reachable') || deadline.isOver) throw error;
       }
     }
   }

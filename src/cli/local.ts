@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode, messageOf, Refusal } from '../errors.js';
+import { Deadline } from '../lib/deadline.js';
 import { isRunning } from '../runtime/process/proc.js';
 
 /** The server of a local data folder, as it has recorded itself. */
@@ -46,7 +47,7 @@ export async function findLocal(data: string): Promise<LocalServer | undefined> 
 
 /** Waits until the server on a data folder serves; undefined if none runs, or after the limit (ms). */
 export async function findServing(data: string, limitMs: number): Promise<LocalServer | undefined> {
-  for (const deadline = Date.now() + limitMs; Date.now() <= deadline; await sleep(50)) {
+  for (const deadline = new Deadline(limitMs); !deadline.isOver; await sleep(50)) {
     const server = await findLocal(data);
     if (server?.url !== '') return server;
   }

@@ -3,6 +3,7 @@ import { chmod, mkdir, open, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, Refusal } from '../errors.js';
+import { Deadline } from '../lib/deadline.js';
 import { Api } from './api.js';
 import type { Context, Launcher } from './context.js';
 import { unreachable } from './failures.js';
@@ -119,7 +120,7 @@ async function detach(
   child.once('exit', (code, signal) => (ended = signal ?? `exit code ${code ?? 0}`));
   child.unref();
 
-  for (const deadline = Date.now() + START_LIMIT_MS; ; await sleep(50)) {
+  for (const deadline = new Deadline(START_LIMIT_MS); ; await sleep(50)) {
     // Read first: a process that wrote the record and then ended is not a server any more.
     const gone = ended;
     const ours = await findLocal(data);
@@ -134,7 +135,7 @@ async function detach(
         `The server did not start (${gone}).\n${await lastLines(file, from)}\nThe full log is in ${file}.`,
       );
     }
-    if (Date.now() > deadline) {
+    if (deadline.isOver) {
       throw unreachable(
         `The server did not respond within ${START_LIMIT_MS / 1_000} seconds and is still starting (pid ${child.pid ?? '?'}). See ${file}.`,
       );
@@ -144,8 +145,8 @@ async function detach(
 
 async function announce(cli: Context, server: LocalServer, data: string): Promise<void> {
   const api = new Api({ url: server.local ?? server.url, token: undefined });
-  for (const deadline = Date.now() + ANSWER_LIMIT_MS; !(await api.isHealthy()); await sleep(50)) {
-    if (Date.now() < deadline) continue;
+  for (const deadline = new Deadline(ANSWER_LIMIT_MS); !(await api.isHealthy()); await sleep(50)) {
+    if (!deadline.isOver) continue;
     cli.out.note(
       `The server is running, but ${server.url} does not reach it from here. Check STREAMLIT_HOST_PUBLIC_BASE and your reverse proxy.`,
     );

@@ -101,7 +101,7 @@ async function watch(cli: Context, api: Api, only: string | undefined): Promise<
   const { out } = cli;
   const apps = new Map<string, { app: App; at: number }>();
   let lost = false;
-  const since = (app: App): number => (Date.now() - (apps.get(app.id)?.at ?? Date.now())) / 1_000;
+  const since = (app: App): number => (performance.now() - (apps.get(app.id)?.at ?? performance.now())) / 1_000;
   const draw = (): void => {
     const list = [...apps.values()].map((each) => each.app).sort((a, b) => (a.id < b.id ? -1 : 1));
     const all = lines(list, cli, api, since);
@@ -128,7 +128,7 @@ async function watch(cli: Context, api: Api, only: string | undefined): Promise<
         if (told === undefined) continue;
         if (event === 'snapshot') apps.clear();
         for (const app of event === 'snapshot' ? (told.apps ?? []) : event === 'app' ? [told as App] : [])
-          apps.set(app.id, { app, at: Date.now() });
+          apps.set(app.id, { app, at: performance.now() });
         if (event === 'removed' && told.id !== undefined) apps.delete(told.id);
         if (out.json) out.data({ event, ...told });
       }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadline } from '../lib/deadline.js';
 import { Api } from './api.js';
 import type { Context } from './context.js';
 import { unreachable } from './failures.js';
@@ -47,8 +48,8 @@ export async function stopServer(cli: Context, options: { keepApps?: boolean }):
 
 async function gone(api: Api, local: LocalServer | undefined): Promise<void> {
   const runs = (): boolean | Promise<boolean> => (local === undefined ? api.isHealthy() : isRunning(local));
-  for (const deadline = Date.now() + STOP_LIMIT_MS; await runs(); await sleep(50)) {
-    if (Date.now() > deadline)
+  for (const deadline = new Deadline(STOP_LIMIT_MS); await runs(); await sleep(50)) {
+    if (deadline.isOver)
       throw unreachable(`The server at ${api.target.url} did not stop within ${STOP_LIMIT_MS / 1_000} seconds.`);
   }
 }

@@ -2,6 +2,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../lib/ask.js';
+import { Deadline } from '../lib/deadline.js';
 import { asSentence } from '../lib/words.js';
 import type { AppFile } from '../domain/project/app-file.js';
 import { below, DEPENDENCY_FILES, folderOf } from '../domain/project/layout.js';
@@ -42,7 +43,7 @@ export async function checkScript(
   signal: AbortSignal,
 ): Promise<void> {
   if (settings.script === 'off') return log.step('Script check skipped, as set in streamlit-host.toml');
-  const begun = Date.now();
+  const begun = performance.now();
   const limitMs = settings.timeout_s === undefined ? CHECK_LIMIT_MS : settings.timeout_s * 1_000;
   const path = process.spec.healthPath.replace(/health$/, 'script-health-check');
   const answer = await ask(process.address, path, limitMs, signal).catch((error: unknown) => ({
@@ -51,7 +52,7 @@ export async function checkScript(
   }));
   const limit = settings.timeout_s ?? LIMIT_S;
   if (answer.status === 200 && answer.body.trim() === 'ok') {
-    log.step(`The script ran without an exception (${formatSeconds(Date.now() - begun)})`);
+    log.step(`The script ran without an exception (${formatSeconds(performance.now() - begun)})`);
   } else {
     signal.throwIfAborted();
     // An older Streamlit has no such check and answers 404.
@@ -59,7 +60,7 @@ export async function checkScript(
       // The end of a process is noticed a little later than its broken connection.
       if (answer.status === 0) await ended(process);
       const shown = await lastLines(paths, release, process, log);
-      const late = answer.body.includes('timeout') || (answer.status === 0 && Date.now() - begun >= limitMs);
+      const late = answer.body.includes('timeout') || (answer.status === 0 && performance.now() - begun >= limitMs);
       if (late) await tellExit(release, process, log);
       if (late) throw failure(process, `The script did not finish within ${limit} s.`);
       throw failure(process, (await reasonOf(process, release, shown)) ?? 'The script raised an exception.');
@@ -79,7 +80,7 @@ async function checkPages(
   log: DeployLog,
   signal: AbortSignal,
 ): Promise<void> {
-  const begun = Date.now();
+  const begun = performance.now();
   const path = process.spec.healthPath.replace(/\/_stcore\/health$/, '');
   const { runPages } = await import('./run-pages.js');
   const runs = await runPages({ address: process.address, path, limitMs: limitS * 1_000, signal }).catch(
@@ -92,7 +93,7 @@ async function checkPages(
   const bad = runs.find((run) => run.late || run.exception !== undefined);
   if (bad === undefined) {
     const count = runs.length === 1 ? 'The only page' : `All ${runs.length} pages`;
-    return log.step(`${count} ran without an exception (${formatSeconds(Date.now() - begun)})`);
+    return log.step(`${count} ran without an exception (${formatSeconds(performance.now() - begun)})`);
   }
   const page = bad.page === '' ? 'The first page' : `Page "${bad.page}"`;
   if (bad.exception === undefined) {
@@ -199,7 +200,7 @@ async function namesOf(folder: string): Promise<string[]> {
 
 /** Waits a moment for the end of a process to be noticed. */
 async function ended(process: AppProcess): Promise<void> {
-  for (const begun = Date.now(); process.state === 'ready' && Date.now() - begun < END_SEEN_MS;) {
+  for (const deadline = new Deadline(END_SEEN_MS); process.state === 'ready' && !deadline.isOver;) {
     await sleep(20);
   }
 }

@@ -123,7 +123,7 @@ async function start(
   log: DeployLog,
   signal: AbortSignal,
 ): Promise<void> {
-  const begun = Date.now();
+  const begun = performance.now();
   try {
     await process.start();
     await process.whenReady({ signal });
@@ -132,7 +132,7 @@ async function start(
     throw error;
   }
   if (process.addressNote !== '') log.step(capitalise(process.addressNote));
-  log.step(`Started; healthy after ${formatSeconds(Date.now() - begun)}`);
+  log.step(`Started; healthy after ${formatSeconds(performance.now() - begun)}`);
 }
 
 /** Makes the new release the live one, on disk and in the routes. */

@@ -18,7 +18,7 @@ export class DeployLog {
   readonly phases = new Phases();
   readonly #file: LogFile;
   readonly #mask: (text: string) => string;
-  readonly #begun = Date.now();
+  readonly #begun = performance.now();
   readonly #listeners = new Set<LineListener>();
   #lines: string[] = [];
   #output = 0;
@@ -32,7 +32,7 @@ export class DeployLog {
 
   /** ms since the deploy began */
   get elapsed(): number {
-    return Date.now() - this.#begun;
+    return performance.now() - this.#begun;
   }
 
   /** Resolves when every line is in the file, or could not be written. */

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.js';
+import { Deadline } from '../lib/deadline.js';
 import { LineBuffer, type LogLine } from './buffer.js';
 import type { Sink } from './sinks.js';
 
@@ -43,10 +44,10 @@ export class Drain {
 
   /** Ends. What waits is sent for a while (ms), and the rest is lost. */
   async close(limitMs = 1_000): Promise<void> {
-    const end = Date.now() + limitMs;
-    while (this.#sending !== undefined && this.#failures === 0 && Date.now() < end) {
+    const end = new Deadline(limitMs);
+    while (this.#sending !== undefined && this.#failures === 0 && !end.isOver) {
       let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, Math.max(0, end - Date.now()))));
+      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, end.left)));
       await Promise.race([this.#sending, late]).finally(() => clearTimeout(timer));
     }
     this.#closed = true;

@@ -6,6 +6,7 @@ import type { Wishes } from '../domain/python/for-installer.js';
 import { lockLines } from '../domain/python/lock.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
+import { Deadline } from '../lib/deadline.js';
 import { maskUrls } from '../lib/mask-urls.js';
 import { readRegular } from '../lib/read-regular.js';
 import { cachesIn, openCaches } from './caches.js';
@@ -194,7 +195,7 @@ export class Installer {
     const shared = await openCaches(this.#cache, this.#env, workshop);
     if (uv === undefined && workshop.cage !== undefined) await copyPipFiles(this.#env, workshop.home);
     await workshop.give();
-    const deadline = performance.now() + limits.totalMs;
+    const deadline = new Deadline(limits.totalMs);
     const asked = askedOf(wishes, install.folder, { ...settings.env, ...this.#env });
     const run: Run = async (argv, onLine, cache, later) => {
       const env = {
@@ -211,7 +212,7 @@ export class Installer {
         // Nobody is there to be asked for a password.
         GIT_TERMINAL_PROMPT: '0',
       };
-      const timeoutMs = Math.max(1, Math.round(deadline - performance.now()));
+      const timeoutMs = Math.max(1, Math.round(deadline.left));
       const { idleMs } = limits;
       await workshop.run(
         {

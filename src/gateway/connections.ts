@@ -77,7 +77,7 @@ export class Connections {
       const held = this.#held.get(request.socket);
       if (held === undefined) return;
       held.asked = { request, response, patience: this.#patienceWith(request) };
-      const now = { bytes: request.socket.bytesRead, at: Date.now() };
+      const now = { bytes: request.socket.bytesRead, at: performance.now() };
       [held.idle, held.window] = [now, { ...now }];
     });
     const timer = setInterval(() => this.#look(), limits.everyMs).unref();
@@ -99,7 +99,7 @@ export class Connections {
       socket.destroySoon();
       return;
     }
-    const now = { bytes: 0, at: Date.now() };
+    const now = { bytes: 0, at: performance.now() };
     this.#counts.set(network, count);
     this.#held.set(socket, { address, idle: now, window: { ...now }, taken: { ...now }, asked: undefined });
     socket.once('close', () => {
@@ -111,7 +111,7 @@ export class Connections {
   }
 
   #look(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const [socket, held] of this.#held) {
       if (this.#isStuck(socket, held, now) || this.#isHeldUp(socket, held, now)) socket.destroy();
     }

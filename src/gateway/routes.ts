@@ -1,3 +1,4 @@
+import { Deadline } from '../lib/deadline.js';
 import type { Target } from './target.js';
 
 interface AppRoutes {
@@ -103,13 +104,13 @@ export class RouteTable {
     limitMs: number,
     go: () => boolean,
   ): Promise<Target | undefined> {
-    const deadline = Date.now() + limitMs;
+    const deadline = new Deadline(limitMs);
     for (;;) {
       const target = this.pick(app, release);
       if (target?.backend.state === 'ready') return target;
       if (this.#left) return undefined;
-      const left = deadline - Date.now();
-      if (left <= 0 || !go()) return undefined;
+      const { left } = deadline;
+      if (left === 0 || !go()) return undefined;
       await new Promise<void>((resolve) => {
         const waiters = this.#waiting.get(app) ?? new Set();
         this.#waiting.set(app, waiters);

@@ -1,6 +1,7 @@
 import { Agent } from 'node:http';
 import type { ProcessState } from '../domain/app/process.js';
 import type { Address } from '../lib/address.js';
+import { Deadline } from '../lib/deadline.js';
 
 /** A process, for the gateway; its address and state can change at any time. */
 export interface Backend {
@@ -110,10 +111,10 @@ export class Target {
 
   /** Resolves when no request is in progress (WebSockets aside), after the limit (ms), or with the signal. */
   async whenIdle(limitMs: number, signal?: AbortSignal): Promise<void> {
-    const deadline = Date.now() + limitMs;
+    const deadline = new Deadline(limitMs);
     while (this.claims > this.sockets) {
-      const left = deadline - Date.now();
-      if (left <= 0 || signal?.aborted === true) return;
+      const { left } = deadline;
+      if (left === 0 || signal?.aborted === true) return;
       await new Promise<void>((resolve) => {
         const done = (): void => {
           clearTimeout(timer);

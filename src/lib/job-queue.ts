@@ -92,8 +92,8 @@ export class JobQueue<Data> {
   /** Reports each kind of error once, and again after a while: three connections retry every second. */
   #warn(error: unknown): void {
     const trouble = messageOf(error);
-    if (this.#closing || (trouble === this.#trouble.text && Date.now() - this.#trouble.at < QUIET_MS)) return;
-    this.#trouble = { text: trouble, at: Date.now() };
+    if (this.#closing || (trouble === this.#trouble.text && performance.now() - this.#trouble.at < QUIET_MS)) return;
+    this.#trouble = { text: trouble, at: performance.now() };
     this.#options.warn(trouble);
   }
 }

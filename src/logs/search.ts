@@ -1,3 +1,4 @@
+import { Deadline } from '../lib/deadline.js';
 import { linesOf, readBackwards } from './backwards.js';
 import { plainBytes } from './lines.js';
 
@@ -39,7 +40,7 @@ export interface SearchOptions {
 export async function search(path: string, text: string, options: SearchOptions): Promise<SearchResult> {
   const { limit, before = Infinity, timeoutMs = 2_000, hide = (line: string) => line } = options;
   const wanted = text.toLowerCase();
-  const deadline = performance.now() + timeoutMs;
+  const deadline = new Deadline(timeoutMs);
   const found = await readBackwards(path, async ({ pieces }): Promise<SearchResult> => {
     const matches: Match[] = [];
     let next = 0;
@@ -54,7 +55,7 @@ export async function search(path: string, text: string, options: SearchOptions)
           return { matches, complete: start === 0, next: start };
         }
       }
-      if (performance.now() > deadline) break;
+      if (deadline.isOver) break;
     }
     return { matches, complete: next === 0, next };
   });

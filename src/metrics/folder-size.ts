@@ -1,5 +1,6 @@
 import { lstatSync, opendirSync, type Dir, type Stats } from 'node:fs';
 import { join } from 'node:path';
+import { Deadline } from '../lib/deadline.js';
 
 /** How much of a folder is looked at. */
 export interface SizeLimits {
@@ -18,14 +19,14 @@ const BLOCK = 512;
  * @param limits once one is reached, what was found by then is returned
  */
 export function folderSize(folder: string, limits: SizeLimits): number {
-  const deadline = performance.now() + limits.ms;
+  const deadline = new Deadline(limits.ms);
   const device = stat(folder)?.dev;
   const folders = device === undefined ? [] : [folder];
   let [bytes, left] = [0, limits.entries];
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
     for (const name of namesIn(path)) {
       left -= 1;
-      if (left < 0 || performance.now() > deadline) return bytes;
+      if (left < 0 || deadline.isOver) return bytes;
       const found = stat(join(path, name));
       if (found?.isDirectory() === true) {
         if (found.dev === device) folders.push(join(path, name));

@@ -5,6 +5,7 @@ import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { backoff, countCrash } from '../domain/app/process.js';
 import { hasCode, isUnwritable, messageOf, Refusal } from '../errors.js';
+import { Deadline } from '../lib/deadline.js';
 import { endGroup } from '../runtime/process/group.js';
 import { isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtime/process/proc.js';
 import {
@@ -186,9 +187,9 @@ class PrivateRedis implements RedisServer {
 
   /** Resolves when Redis serves; ends it where it does not get there. */
   async #answers(process: ProcessIdentity, logFrom: number): Promise<void> {
-    const began = Date.now();
+    const began = performance.now();
     let loading = false;
-    while (Date.now() - began < (loading ? LOAD_MS : ANSWER_MS) && !this.#ending.signal.aborted) {
+    while (performance.now() - began < (loading ? LOAD_MS : ANSWER_MS) && !this.#ending.signal.aborted) {
       if (!isRunning(process)) throw new StartError(await wordsOf(this.#log, logFrom));
       try {
         const [answer] = await askRedis(this.connection.path, 'PING', /^(\+PONG|-\w+)/, 2_000);
@@ -207,19 +208,19 @@ class PrivateRedis implements RedisServer {
   async #watch(): Promise<void> {
     const { logger } = this.#options;
     let crashes = 0;
-    let since = Date.now();
+    let since = performance.now();
     for (;;) {
       await this.#pause(WATCH_MS);
       if (this.#ending.signal.aborted) return;
       try {
         await rotate(this.#log);
         if (this.#process !== undefined && isRunning(this.#process)) continue;
-        crashes = countCrash(crashes, Date.now() - since);
+        crashes = countCrash(crashes, performance.now() - since);
         const wait = backoff(crashes);
         logger.warn(`Redis exited unexpectedly. Restarting it${wait === 0 ? '' : ` in ${wait / 1_000} s`}.`);
         await this.#pause(wait);
         if (this.#ending.signal.aborted) return;
-        since = Date.now();
+        since = performance.now();
         await rm(this.connection.path, { force: true });
         await this.#launchOrMend();
         logger.info('Redis is running again.');
@@ -236,7 +237,7 @@ class PrivateRedis implements RedisServer {
     if (process !== undefined && isRunning(process)) {
       // Redis closes the connection instead of answering, or answers why it will not; then signals follow.
       await askRedis(this.connection.path, 'SHUTDOWN NOSAVE', /^-/, 2_000).catch(() => undefined);
-      for (const began = Date.now(); isRunning(process) && Date.now() - began < GRACE_MS;) await sleep(20);
+      for (const deadline = new Deadline(GRACE_MS); isRunning(process) && !deadline.isOver;) await sleep(20);
       await endGroup(process, GRACE_MS);
     }
     await rm(this.connection.path, { force: true });

@@ -5,6 +5,7 @@ import { asClause, asSentence } from '../lib/words.js';
 import { backoff, countCrash, processKey, type ProcessRecord, type ProcessState } from '../domain/app/process.js';
 import type { ProcessCage } from '../domain/app/process-cage.js';
 import type { Address } from '../lib/address.js';
+import { Deadline } from '../lib/deadline.js';
 import { nameOf, whereItListens } from './describe.js';
 import { InstanceWatch } from './instance-watch.js';
 import type { ProcessSpec } from './process-spec.js';
@@ -38,6 +39,8 @@ export class AppProcess {
   #address = NOWHERE;
   #key: string = randomUUID().slice(0, 8);
   #startedAt = new Date(0);
+  /** The same by the clock that only goes forward. */
+  #began = 0;
   #crashes = 0;
   #restarts = 0;
   #kept = false;
@@ -152,10 +155,10 @@ export class AppProcess {
    */
   async whenReady(options: { timeoutMs?: number; signal?: AbortSignal } = {}, retries = PORT_RETRIES): Promise<void> {
     const timeoutMs = options.timeoutMs ?? this.spec.startLimitMs;
-    const deadline = Date.now() + timeoutMs;
+    const deadline = new Deadline(timeoutMs);
     while (this.#state === 'starting') {
       const healthy = await waitForHealth(this.address, this.spec.healthPath, {
-        timeoutMs: deadline - Date.now(),
+        timeoutMs: deadline.left,
         still: () => this.#state === 'starting' && !this.#left,
         ...(options.signal && { signal: options.signal }),
       });
@@ -169,12 +172,12 @@ export class AppProcess {
       }
       // Another process answers on this port; ours will fail to bind it and exit.
       await sleep(50);
-      if (Date.now() >= deadline) break;
+      if (deadline.isOver) break;
     }
     if (this.#state === 'ready') return;
     if (await this.#lostPort(retries)) {
       await this.start();
-      return this.whenReady({ ...options, timeoutMs: deadline - Date.now() }, retries - 1);
+      return this.whenReady({ ...options, timeoutMs: deadline.left }, retries - 1);
     }
     if (this.#state !== 'starting') {
       throw new Refusal('invalid', 'app-exited', asSentence(this.#lastExit || 'the app was stopped while starting'));
@@ -319,6 +322,7 @@ export class AppProcess {
     instance.limit(this.#limits);
     this.#address = instance.address ?? NOWHERE;
     this.#startedAt = startedAt;
+    this.#began = performance.now() - Math.max(0, Date.now() - startedAt.getTime());
     void instance.ended.then((exit) => this.#ended(instance, watch.reason(exit)));
   }
 
@@ -326,7 +330,7 @@ export class AppProcess {
     if (this.#stopping !== undefined || this.#instance !== instance) return;
     this.#instance = undefined;
     this.#watch = undefined;
-    const ranFor = Date.now() - this.#startedAt.getTime();
+    const ranFor = performance.now() - this.#began;
     this.#crashes = countCrash(this.#crashes, ranFor);
     this.#lastExit = reason;
     void this.#say(`${this.#lastExit} (${nameOf(instance.record, ' ')}, after ${(ranFor / 1000).toFixed(1)} s)`);

@@ -19,8 +19,8 @@ export class HangWatch {
 
   /**
    * It did not answer.
-   * @param askedAt when it was asked, in ms since 1970
-   * @param now in ms since 1970
+   * @param askedAt when it was asked, in ms by a clock that only goes forward
+   * @param now in ms by the same clock
    * @param cpuSeconds what it has used since its start; undefined where that is not known
    * @returns for how long (ms) it has hung, where it does
    */

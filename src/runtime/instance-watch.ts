@@ -53,7 +53,7 @@ export class InstanceWatch {
     const { instance, spec, wanted } = this.#options;
     if (!wanted() || this.#asking) return;
     this.#asking = true;
-    const askedAt = Date.now();
+    const askedAt = performance.now();
     // Whatever it answers: it does not hang.
     const answered = await ask(address, spec.healthPath, HEALTH_MS).then(
       () => true,
@@ -61,7 +61,7 @@ export class InstanceWatch {
     );
     this.#asking = false;
     if (answered || !wanted()) return this.#hang.reset();
-    const hung = this.#hang.missed(askedAt, Date.now(), cpuSeconds);
+    const hung = this.#hang.missed(askedAt, performance.now(), cpuSeconds);
     if (hung === undefined) return;
     this.#hang.reset();
     this.#excess = `the app did not respond for ${Math.round(hung / 1_000)} s and was stopped`;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../lib/address.js';
 import { ask } from '../lib/ask.js';
+import { Deadline } from '../lib/deadline.js';
 
 /** How often it is asked, in ms. */
 const PAUSE_MS = 10;
@@ -16,8 +17,8 @@ export async function waitForHealth(
   path: string,
   options: { timeoutMs: number; still: () => boolean; signal?: AbortSignal },
 ): Promise<boolean> {
-  const deadline = Date.now() + options.timeoutMs;
-  while (options.still() && options.signal?.aborted !== true && Date.now() < deadline) {
+  const deadline = new Deadline(options.timeoutMs);
+  while (options.still() && options.signal?.aborted !== true && !deadline.isOver) {
     try {
       const answer = await ask(address, path, 2_000, options.signal);
       if (answer.status === 200) return true;

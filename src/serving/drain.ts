@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadline } from '../lib/deadline.js';
 import type { Target } from '../gateway/target.js';
 
 /** How long an older release is kept for its open pages. */
@@ -18,16 +19,15 @@ export interface DrainLimits {
 export async function drained(target: Target, limits: DrainLimits, signal: AbortSignal): Promise<boolean> {
   // One signal ends all drains, of which there may be many: Node warns of the eleventh that listens.
   setMaxListeners(0, signal);
-  const deadline = Date.now() + limits.limitMs;
+  const deadline = new Deadline(limits.limitMs);
   for (;;) {
     if (signal.aborted) return false;
-    const now = Date.now();
     // A process that crashed has taken its pages' state with it.
-    if (now >= deadline || target.backend.state === 'crashed') return true;
+    if (deadline.isOver || target.backend.state === 'crashed') return true;
     const quietSince = target.lastSocketAt;
-    const needed = target.claims > 0 || (quietSince !== 0 && now - quietSince < limits.ttlMs);
+    const needed = target.claims > 0 || (quietSince !== 0 && Date.now() - quietSince < limits.ttlMs);
     if (!needed) return true;
     // The loop checks the signal.
-    await sleep(Math.min(250, deadline - now), undefined, { signal, ref: false }).catch(() => undefined);
+    await sleep(Math.min(250, deadline.left), undefined, { signal, ref: false }).catch(() => undefined);
   }
 }

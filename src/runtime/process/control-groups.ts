@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { availableParallelism, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadline } from '../../lib/deadline.js';
 import type { Limits } from '../runtime.js';
 import { groupOf, parentOf, type GroupUsage } from './proc.js';
 
@@ -165,7 +166,7 @@ export class ControlGroup {
 
   /** Ends all that is in it, whatever that starts meanwhile, and removes it. */
   async end(): Promise<void> {
-    for (const deadline = performance.now() + KILL_MS; performance.now() < deadline; await sleep(10)) {
+    for (const deadline = new Deadline(KILL_MS); !deadline.isOver; await sleep(10)) {
       const pids = this.#pids();
       if (pids.length === 0) break;
       for (const pid of pids) {

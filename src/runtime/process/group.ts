@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../../errors.js';
+import { Deadline } from '../../lib/deadline.js';
 import { descendantOf, groupOf, startTimeOf } from './proc.js';
 
 /** How long what was killed is waited for, in ms: it may hang in the kernel, and waiting longer would change nothing. */
@@ -49,10 +50,10 @@ function signal(group: number, name: NodeJS.Signals): boolean {
 }
 
 async function isGone(group: number, leader: string | undefined, withinMs: number): Promise<boolean> {
-  const deadline = performance.now() + withinMs;
+  const deadline = new Deadline(withinMs);
   // The system tells nobody when a group is gone, so it is looked at.
   for (let pause = 5; await runs(group, leader); pause = Math.min(2 * pause, 100)) {
-    if (performance.now() > deadline) return false;
+    if (deadline.isOver) return false;
     await sleep(pause);
   }
   return true;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadline } from '../../lib/deadline.js';
 import { Slots } from '../../lib/slots.js';
 import { groupOf, startTimeOf, unlessAbsent, type ProcessIdentity } from './proc.js';
 
@@ -52,10 +53,10 @@ export async function endMarked(prefix: string, keep: Pick<ReadonlySet<string>, 
   if (prefix === '') throw new Error('without a mark, every child of every server would be ended');
   const ended = new Set<number>();
   for (const stray of await findMarked(prefix)) if (!keep.has(stray.mark)) end(stray, ended);
-  const deadline = Date.now() + LIMIT_MS;
+  const deadline = new Deadline(LIMIT_MS);
   for (let quiet = 0; ;) {
     quiet = endAtSight(prefix, keep, ended) ? 0 : quiet + 1;
-    if (quiet >= (ended.size === 0 ? 1 : QUIET_ROUNDS) || Date.now() >= deadline) break;
+    if (quiet >= (ended.size === 0 ? 1 : QUIET_ROUNDS) || deadline.isOver) break;
     await sleep(ROUND_MS);
   }
   return ended.size;
