@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Files in memory: unit tests would wait for the disk at every atomic write. */
 const MEMORY = '/dev/shm';
+const IN_MEMORY: Record<string, string> = existsSync(MEMORY) ? { TMPDIR: MEMORY } : {};
 
 /**
  * What asks the same question of many versions, cages or places, which takes minutes and is seldom the first to fail:
@@ -40,7 +41,18 @@ export default defineConfig({
           pool: 'threads',
           isolate: false,
           setupFiles: ['test/helpers/left-globals.ts'],
-          env: existsSync(MEMORY) ? { TMPDIR: MEMORY } : {},
+          env: IN_MEMORY,
+        },
+      },
+      // The console and the API behind real sockets, over a host of which each part is set by the test.
+      {
+        test: {
+          name: 'web',
+          include: ['test/web/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          setupFiles: ['test/helpers/left-globals.ts'],
+          env: IN_MEMORY,
         },
       },
       { test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },

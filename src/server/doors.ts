@@ -8,8 +8,7 @@ import { authenticate, tokenOf, type Principal } from '../domain/access/principa
 import { appsBaseFor, unsafeOrigin } from '../domain/access/origins.js';
 import { looksLikeToken } from '../domain/access/tokens.js';
 import { sharePass } from '../domain/access/pass.js';
-import { TrustedProxies, type Visitor } from '../domain/access/visitor.js';
-import { TREE_LIMITS } from '../domain/project/tree-limits.js';
+import { TrustedProxies } from '../domain/access/visitor.js';
 import { redirectOf } from '../domain/in-place/extra-paths.js';
 import { Absent } from '../gateway/absent.js';
 import { createEntry, type Entry, type EntryOptions } from '../gateway/entry.js';
@@ -20,24 +19,15 @@ import { isOurHost } from '../gateway/hosts.js';
 import { AppPages } from '../gateway/pages.js';
 import { StaticFiles } from '../gateway/static-files.js';
 import type { Switchboard } from '../gateway/switchboard.js';
-import { GitHandler, type GitHandlerOptions } from '../git/handler.js';
-import { Lfs } from '../git/lfs.js';
-import { HookServer } from '../git/hook-server.js';
-import { Pushes } from '../git/pushes.js';
-import type { Claims } from '../lib/claims.js';
-import type { Logger } from '../logger.js';
+import type { HookServer } from '../git/hook-server.js';
 import { checksOf, runChecks } from './checks.js';
-import { gitMark } from './data-folder.js';
-import { MARK } from '../runtime/process/marked.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
 import type { Config } from '../settings.js';
 import { Passkeys } from '../host/passkeys.js';
 import { Providers } from '../host/providers.js';
-import { LfsObjects } from '../store/lfs-objects.js';
 import type { LogFolder } from '../store/log-folder.js';
-import type { Paths } from '../store/paths.js';
 import { Pictures } from '../store/pictures.js';
 import { admitter } from '../web/admit.js';
 import { sessionFrom } from '../web/session.js';
@@ -54,32 +44,23 @@ import { PublicFiles } from '../web/public.js';
 import type { ReloadResult } from '../web/api/route.js';
 import { createWeb } from '../web/server.js';
 import { Views } from '../web/views.js';
-import type { Composed } from './compose.js';
+import { openGitDoor, type GitDoorOptions } from './git-door.js';
 import { openIdentity, type Identity } from './identity.js';
 import type { Measuring } from './metrics.js';
 import { exposedApps } from './otlp.js';
 import type { Stop } from './stop.js';
 
-/** The largest push, in bytes. */
-const MAX_PUSH = 2 * 1024 * 1024 * 1024;
 /** The most bytes of one upload. */
 const MAX_UPLOAD = 500 * 1024 * 1024;
 /** The number of lines of its first deploy that are shown to visitors waiting for an app. */
 const ABSENT_LINES = 14;
 
-export interface DoorsOptions {
+export interface DoorsOptions extends GitDoorOptions {
   config: Config;
-  paths: Paths;
-  /** The folder of the program itself. */
-  root: string;
-  /** Begins the marks of our child processes. */
-  mark: string;
-  composed: Composed;
   measuring: Pick<Measuring, 'metrics' | 'errors'>;
   alerts: Alerts;
   drains: Drains;
-  /** The public URL of the platform, and its path. */
-  publicBase: () => string;
+  /** The path of the platform's public URL. */
   basePath: string;
   /** The base URL of apps; the public base if they have no origin of their own. */
   appsBase: () => string;
@@ -88,12 +69,9 @@ export interface DoorsOptions {
   closing: AbortSignal;
   /** Passes on what waited for an app when another server took over. */
   board: Switchboard;
-  /** Counts the changes in progress. */
-  changes: Claims;
   /** Replaces this server by a new one. */
   reload: (options: { waitMs: number }) => Promise<ReloadResult>;
   logFolder: LogFolder | undefined;
-  logger: Logger;
 }
 
 /** The entry points for people and programs: git, the gateway to the apps, the API and the console. */
@@ -139,7 +117,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     trusts: (address) => proxies.has(address),
     addressOf: (request) => visitor(request).address,
   });
-  const { git, hooks } = openGit(options, { check, attempts, visitor, rights, audit });
+  const { git, hooks } = openGitDoor(options, { check, attempts, visitor, rights, audit });
   // Over plain http nothing tells the operator from a script of another app, which could read what the page shows.
   const loggedIn = (request: IncomingMessage): Principal | undefined =>
     apart ? undefined : sessionFrom(request.headers.cookie, { sessions, people }, base())?.principal;
@@ -322,69 +300,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const appsEntry = apart ? createEntry({ ...common, isOurHost: isOurs(appsBase), part: { of: 'apps' } }) : undefined;
   return { entry, appsEntry, hooks, gateway, sessions, written, audit, auditLog, pictures };
-}
-
-function openGit(
-  { paths, root, mark, composed, changes, publicBase, logger }: DoorsOptions,
-  access: Pick<GitHandlerOptions, 'check' | 'attempts' | 'rights' | 'audit'> & {
-    visitor: (request: IncomingMessage) => Visitor;
-  },
-): { git: GitHandler; hooks: HookServer } {
-  const { store, deploys, pushed, previews, headStarts, masks, url } = composed;
-  const pushes = new Pushes({
-    apps: store,
-    deploys: {
-      inspect: pushed.inspect.bind(pushed),
-      request: deploys.request.bind(deploys),
-      adoptBranch: pushed.adoptBranch.bind(pushed),
-      chooseLayout: pushed.chooseLayout.bind(pushed),
-    },
-    previews,
-    headStarts,
-    mask: (app) => masks.forDeploy(app),
-    url,
-    changes,
-    logger,
-  });
-  const hooks = new HookServer(
-    paths.hookSocket,
-    (call) => pushes.handle(call),
-    (error) => logger.warn({ err: error }, 'git hook failed'),
-  );
-  const lfs = new Lfs({
-    // A preview uses those of its app.
-    objects: (app) => new LfsObjects(paths.lfs(store.find(app)?.preview?.of ?? app)),
-    begin: pushed.begin.bind(pushed),
-    end: (app) => pushed.end(app, true),
-    reserve: pushed.reserve.bind(pushed),
-    most: TREE_LIMITS.totalBytes,
-  });
-  const git = new GitHandler({
-    ...access,
-    lfs,
-    url: (request) => urlOf(request, publicBase(), access.visitor(request).proto),
-    repositories: {
-      find: (app) => (store.find(app) === undefined ? undefined : paths.repository(app)),
-      empty: paths.emptyRepository,
-      demandPushable: previews.demandPushable.bind(previews),
-      begin: pushed.begin.bind(pushed),
-      end: pushed.end.bind(pushed),
-    },
-    pushes,
-    env: { ...composed.git.env, [MARK]: gitMark(mark) },
-    hooks: join(root, 'hooks'),
-    hookSocket: paths.hookSocket,
-    maxPush: MAX_PUSH,
-    logger,
-  });
-  return { git, hooks };
-}
-
-/** The URL by which a client reached this server: by another name than the public one, as from the same machine, its own. */
-function urlOf({ headers: { host } }: IncomingMessage, publicBase: string, proto: string | undefined): string {
-  const base = new URL(publicBase);
-  const scheme = host === undefined || host === base.host ? base.protocol : `${proto ?? 'http'}:`;
-  return `${scheme}//${host ?? base.host}${base.pathname}`.replace(/\/$/, '');
 }
 
 /** The version of the program in a folder. */

@@ -6,7 +6,7 @@ import { adminToken } from '../../src/domain/access/principal.js';
 import { openBrowser, openTab } from '../helpers/browser.js';
 import { startConsole } from '../helpers/console.js';
 import { endWithFile } from '../helpers/ends.js';
-import type { TestWeb } from '../unit/web/support.js';
+import type { TestWeb } from '../helpers/web.js';
 import { button, byLabel, checkLayout, notice, seriousFaults } from './pages.js';
 
 const PASSWORD = 'correct horse battery';

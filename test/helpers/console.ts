@@ -8,7 +8,7 @@ import { consoleRouter } from '../../src/web/console/router.js';
 import { createPages } from '../../src/web/pages.js';
 import { PublicFiles } from '../../src/web/public.js';
 import { Views } from '../../src/web/views.js';
-import { LIGHT, noAlerts, noDrains, noErrors, noMetrics, startWeb, type TestWeb } from '../unit/web/support.js';
+import { LIGHT, noAlerts, noDrains, noErrors, noMetrics, startWeb, type TestWeb } from './web.js';
 import { endWithFile } from './ends.js';
 import { ROOT } from './host.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
-import { ask } from '../unit/web/support.js';
+import { ask } from '../helpers/web.js';
 import { zip } from '../unit/web/upload/archives.js';
 import { OPENED } from '../helpers/forms.js';
 

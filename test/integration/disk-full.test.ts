@@ -7,7 +7,7 @@ import { whenCompiled } from '../helpers/compiler.js';
 import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, textApp } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
-import { ask } from '../unit/web/support.js';
+import { ask } from '../helpers/web.js';
 import { OPENED } from '../helpers/forms.js';
 
 /** A file system of its own, so that it can be filled; only root may mount one. */

@@ -5,7 +5,7 @@ import { roles } from '../../src/domain/access/roles.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import { Person, type Ended } from '../helpers/person.js';
 import { Project } from '../helpers/project.js';
-import { ask } from '../unit/web/support.js';
+import { ask } from '../helpers/web.js';
 import { shownForm } from '../helpers/forms.js';
 
 // The doors of git and the command line, tried by everyone there is; the API and the console are tried in unit/web/matrix.

@@ -3,7 +3,7 @@ import { shownForm } from '../helpers/forms.js';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
-import { ask, type Answer } from '../unit/web/support.js';
+import { ask, type Answer } from '../helpers/web.js';
 
 // Whatever can be guessed at a real server is limited, by the visitor's own address, and for passwords by account, too.
 

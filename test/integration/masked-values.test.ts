@@ -6,7 +6,7 @@ import { OPENED } from '../helpers/forms.js';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { visit } from '../helpers/pushing.js';
-import { ask } from '../unit/web/support.js';
+import { ask } from '../helpers/web.js';
 
 it('a value that the app prints is masked for the pusher and in every log of the API and console, and cannot be searched for', async () => {
   const host = await startHost();

@@ -6,7 +6,7 @@ import { OPENED } from '../helpers/forms.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
-import { ask } from '../unit/web/support.js';
+import { ask } from '../helpers/web.js';
 
 /** The last version before the rooms were redrawn: 0.1.0 as it was in use. */
 const OLDER = 'e3ec24350f66';

@@ -7,7 +7,7 @@ import { PublicFiles } from '../../src/web/public.js';
 import { Views } from '../../src/web/views.js';
 import { linksOf } from '../../src/web/links.js';
 import { codesIn } from '../unit/web/api/codes.js';
-import { form, startWeb, type TestWeb } from '../unit/web/support.js';
+import { form, startWeb, type TestWeb } from '../helpers/web.js';
 
 interface Operation {
   operationId: string;

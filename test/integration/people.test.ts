@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startHost, TOKEN, type TestHost } from '../helpers/host.js';
-import { ask, type Answer } from '../unit/web/support.js';
+import { ask, type Answer } from '../helpers/web.js';
 import { Person } from '../helpers/person.js';
 import { OPENED, shownForm } from '../helpers/forms.js';
 

@@ -6,7 +6,7 @@ import { portRange } from '../helpers/ports.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
-import { ask, type Answer } from '../unit/web/support.js';
+import { ask, type Answer } from '../helpers/web.js';
 
 // A proxy in front has logged somebody in: what its headers open at every door, and what they do not.
 

@@ -3,7 +3,7 @@ import { startHost, until, type TestHost } from '../helpers/host.js';
 import { Project } from '../helpers/project.js';
 import { pushLive } from '../helpers/pushing.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
-import { ask, type Answer } from '../unit/web/support.js';
+import { ask, type Answer } from '../helpers/web.js';
 import { OPENED, shownForm } from '../helpers/forms.js';
 
 // Who may open an app, and whom the app takes its visitor for.

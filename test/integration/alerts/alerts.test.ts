@@ -9,7 +9,7 @@ import { startHost, until, type TestHost } from '../../helpers/host.js';
 import { Person } from '../../helpers/person.js';
 import { Project } from '../../helpers/project.js';
 import { pushLive } from '../../helpers/pushing.js';
-import { ask } from '../../unit/web/support.js';
+import { ask } from '../../helpers/web.js';
 import { OPENED } from '../../helpers/forms.js';
 
 // What goes wrong with an app reaches a real mail server and a real receiver of webhooks, each message once.

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { LogFile } from '../../../src/logs/log-file.js';
@@ -22,4 +23,22 @@ it('LogFile lets a child keep appending after a rotation, without a gap of zeros
   await once(child, 'exit');
   expect(await read()).toBe('after\n'.repeat(20));
   expect(await read(`${file}.1`)).toBe('before\n'.repeat(20));
+});
+
+it('lines that an app writes while its log is rotated are kept', async () => {
+  const file = join(await scratch('log-'), 'run.log');
+  const read = (path = file): Promise<string> => readFile(path, 'utf8');
+  await writeFile(file, `${'x'.repeat(99)}\n`.repeat(11_000));
+  const log = new LogFile(file, { maxBytes: 1_000_000 });
+  let over = false;
+  const rotated = log.rotateIfLarge().finally(() => (over = true));
+  let lines = 0;
+  while (!over) {
+    appendFileSync(file, `line ${lines}\n`);
+    lines += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await rotated).toBe(true);
+  const text = (await read(`${file}.1`)) + (await read());
+  expect(text.match(/^line \d+$/gm)).toEqual(Array.from({ length: lines }, (_, number) => `line ${number}`));
 });

@@ -11,7 +11,7 @@ import { startHost, until, type TestHost } from '../../helpers/host.js';
 import { Person } from '../../helpers/person.js';
 import { Project } from '../../helpers/project.js';
 import { pushLive, visit } from '../../helpers/pushing.js';
-import { ask } from '../../unit/web/support.js';
+import { ask } from '../../helpers/web.js';
 import { StreamlitClient } from '../../helpers/streamlit-client.js';
 import { OPENED } from '../../helpers/forms.js';
 

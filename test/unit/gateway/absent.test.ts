@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { newApp, type App, type AppState } from '../../../src/domain/app/app.js';
 import { Absent } from '../../../src/gateway/absent.js';
 import { releaseOf } from '../../helpers/release.js';
-import { ask, serve, type Answer } from '../web/support.js';
+import { ask, serve, type Answer } from '../../helpers/web.js';
 
 const SHOP = newApp('shop', 'Shop', new Date(0));
 let app: App | undefined;

@@ -13,7 +13,7 @@ import { Users } from '../../../src/store/users.js';
 import { Vault } from '../../../src/store/vault.js';
 import { Authenticator, type Said } from '../../helpers/authenticator.js';
 import { scratch } from '../../helpers/ends.js';
-import { LIGHT } from '../web/support.js';
+import { LIGHT } from '../../helpers/web.js';
 
 const PASSWORD = 'correct horse battery';
 const BY = adminToken('token');

@@ -12,7 +12,7 @@ import { SealedList } from '../../../src/store/sealed-list.js';
 import { Users } from '../../../src/store/users.js';
 import { Vault } from '../../../src/store/vault.js';
 import { scratch } from '../../helpers/ends.js';
-import { LIGHT } from '../web/support.js';
+import { LIGHT } from '../../helpers/web.js';
 
 const PASSWORD = 'correct horse battery';
 const BY = adminToken('token');

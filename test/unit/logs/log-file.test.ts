@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -97,20 +96,4 @@ it('LogFile stays small on disk after a flood of 2 GB', async () => {
   expect((await stat(`${file}.1`)).size).toBeLessThanOrEqual(1024 * 1024);
   expect((await stat(file)).size).toBe(0);
   expect((await read(`${file}.1`)).endsWith('the end\n')).toBe(true);
-});
-
-it('lines that an app writes while its log is rotated are kept', async () => {
-  await writeFile(file, `${'x'.repeat(99)}\n`.repeat(11_000));
-  const log = new LogFile(file, { maxBytes: 1_000_000 });
-  let over = false;
-  const rotated = log.rotateIfLarge().finally(() => (over = true));
-  let lines = 0;
-  while (!over) {
-    appendFileSync(file, `line ${lines}\n`);
-    lines += 1;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(await rotated).toBe(true);
-  const text = (await read(`${file}.1`)) + (await read());
-  expect(text.match(/^line \d+$/gm)).toEqual(Array.from({ length: lines }, (_, number) => `line ${number}`));
 });

@@ -2,17 +2,17 @@ import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newApp } from '../../../src/domain/app/app.js';
-import { isAppVerb, rankMay, roleMay, verbs, type Verb } from '../../../src/domain/access/permissions.js';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import { Rights } from '../../../src/domain/access/rights.js';
-import { roles, type Role } from '../../../src/domain/access/roles.js';
-import { Access } from '../../../src/host/access.js';
-import { consoleRouter, consoleRoutes } from '../../../src/web/console/router.js';
-import { Passwords } from '../../../src/store/passwords.js';
-import { createPages } from '../../../src/web/pages.js';
-import { PublicFiles } from '../../../src/web/public.js';
-import { Views } from '../../../src/web/views.js';
+import { newApp } from '../../src/domain/app/app.js';
+import { isAppVerb, rankMay, roleMay, verbs, type Verb } from '../../src/domain/access/permissions.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import { Rights } from '../../src/domain/access/rights.js';
+import { roles, type Role } from '../../src/domain/access/roles.js';
+import { Access } from '../../src/host/access.js';
+import { consoleRouter, consoleRoutes } from '../../src/web/console/router.js';
+import { Passwords } from '../../src/store/passwords.js';
+import { createPages } from '../../src/web/pages.js';
+import { PublicFiles } from '../../src/web/public.js';
+import { Views } from '../../src/web/views.js';
 import {
   ask,
   everyRoute,
@@ -25,11 +25,11 @@ import {
   startWeb,
   type Answer,
   type TestWeb,
-} from './support.js';
+} from '../helpers/web.js';
 
 // Every route, asked by everyone there is: what comes back must be what the table says, and nothing else.
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../..');
 const HOLDERS = ['stranger', ...roles, 'admin'] as const;
 type Holder = (typeof HOLDERS)[number];
 

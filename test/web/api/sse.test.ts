@@ -4,10 +4,10 @@ import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { newApp } from '../../../../src/domain/app/app.js';
-import { adminToken } from '../../../../src/domain/access/principal.js';
-import { format } from '../../../../src/web/api/sse.js';
-import { startWeb, type TestWeb } from '../support.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { adminToken } from '../../../src/domain/access/principal.js';
+import { format } from '../../../src/web/api/sse.js';
+import { startWeb, type TestWeb } from '../../helpers/web.js';
 
 test('an event is written as browsers parse it', () => {
   expect(format({ data: 'one' })).toBe('data: one\n\n');

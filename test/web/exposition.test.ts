@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
-import { exposition } from '../../../src/web/exposition.js';
-import { ask, startWeb, type TestWeb } from './support.js';
+import { exposition } from '../../src/web/exposition.js';
+import { ask, startWeb, type TestWeb } from '../helpers/web.js';
 
 const SECRET = 'the-token-of-prometheus';
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { ask, startWeb, TOKEN, type TestWeb } from './support.js';
+import { ask, startWeb, TOKEN, type TestWeb } from '../helpers/web.js';
 
 let web: TestWeb;
 beforeEach(async () => {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import { totpCode } from '../../../src/domain/access/totp.js';
-import { Authenticator, type Said } from '../../helpers/authenticator.js';
-import { shownForm } from '../../helpers/forms.js';
-import { ask, startWeb, type Answer, type TestWeb } from './support.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import { totpCode } from '../../src/domain/access/totp.js';
+import { Authenticator, type Said } from '../helpers/authenticator.js';
+import { shownForm } from '../helpers/forms.js';
+import { ask, startWeb, type Answer, type TestWeb } from '../helpers/web.js';
 
 const PASSWORD = 'correct horse battery';
 const EMAIL = 'ada@example.com';

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import type { ProxyLogin } from '../../../src/domain/access/proxy-login.js';
-import { ProxyLogins } from '../../../src/web/proxy-login.js';
-import { baseOf } from '../../../src/web/session-cookie.js';
-import { ask, serve, startWeb, type Answer, type TestWeb } from './support.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import type { ProxyLogin } from '../../src/domain/access/proxy-login.js';
+import { ProxyLogins } from '../../src/web/proxy-login.js';
+import { baseOf } from '../../src/web/session-cookie.js';
+import { ask, serve, startWeb, type Answer, type TestWeb } from '../helpers/web.js';
 
 const SECRET = 'a-secret-of-the-proxy';
 const LOGIN: ProxyLogin = {

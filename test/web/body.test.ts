@@ -1,8 +1,8 @@
 import Koa, { type Context } from 'koa';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Refusal } from '../../../src/errors.js';
-import { readBody, readForm, textOf } from '../../../src/web/body.js';
-import { ask, form, serve, type Answer } from './support.js';
+import { Refusal } from '../../src/errors.js';
+import { readBody, readForm, textOf } from '../../src/web/body.js';
+import { ask, form, serve, type Answer } from '../helpers/web.js';
 
 let served: Awaited<ReturnType<typeof serve>>;
 /** What is read of a body. */

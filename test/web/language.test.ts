@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { languageOf, switchTo } from '../../../src/web/language.js';
-import { Rights } from '../../../src/domain/access/rights.js';
-import { createPages } from '../../../src/web/pages.js';
-import { PublicFiles } from '../../../src/web/public.js';
-import { Views } from '../../../src/web/views.js';
-import { startWeb, type TestWeb } from './support.js';
+import { languageOf, switchTo } from '../../src/web/language.js';
+import { Rights } from '../../src/domain/access/rights.js';
+import { createPages } from '../../src/web/pages.js';
+import { PublicFiles } from '../../src/web/public.js';
+import { Views } from '../../src/web/views.js';
+import { startWeb, type TestWeb } from '../helpers/web.js';
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../..');
 
 describe('the language of a page', () => {
   it.each([

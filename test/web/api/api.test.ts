@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { newApp } from '../../../../src/domain/app/app.js';
-import { newPreview } from '../../../../src/domain/app/preview.js';
-import { Refusal } from '../../../../src/errors.js';
-import { zip } from '../upload/archives.js';
-import { form, startWeb, TOKEN, type TestWeb } from '../support.js';
+import { newApp } from '../../../src/domain/app/app.js';
+import { newPreview } from '../../../src/domain/app/preview.js';
+import { Refusal } from '../../../src/errors.js';
+import { zip } from '../../unit/web/upload/archives.js';
+import { form, startWeb, TOKEN, type TestWeb } from '../../helpers/web.js';
 
 let web: TestWeb;
 beforeEach(async () => {

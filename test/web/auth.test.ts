@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { get, type ClientRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Middleware } from 'koa';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import { newApp } from '../../../src/domain/app/app.js';
-import { demandProof, signedIn } from '../../../src/web/auth.js';
-import { formToken } from '../../../src/web/form-token.js';
-import { ask, SLOW_MS, startWeb, TOKEN, type TestWeb } from './support.js';
-import { OPENED, shownForm } from '../../helpers/forms.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import { newApp } from '../../src/domain/app/app.js';
+import { demandProof, signedIn } from '../../src/web/auth.js';
+import { formToken } from '../../src/web/form-token.js';
+import { ask, SLOW_MS, startWeb, TOKEN, type TestWeb } from '../helpers/web.js';
+import { OPENED, shownForm } from '../helpers/forms.js';
 
 const page: Middleware = async (ctx) => {
   if (ctx.path === '/console/written-down') demandProof(ctx);

@@ -1,12 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import { newApp } from '../../../src/domain/app/app.js';
-import type { Provider } from '../../../src/domain/access/provider.js';
-import { Providers } from '../../../src/host/providers.js';
-import { OidcProvider } from '../../helpers/oidc.js';
-import { ask, startWeb, type Answer, type TestWeb } from './support.js';
-import { shownForm } from '../../helpers/forms.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import { newApp } from '../../src/domain/app/app.js';
+import type { Provider } from '../../src/domain/access/provider.js';
+import { Providers } from '../../src/host/providers.js';
+import { OidcProvider } from '../helpers/oidc.js';
+import { ask, startWeb, type Answer, type TestWeb } from '../helpers/web.js';
+import { shownForm } from '../helpers/forms.js';
 
 const PASSWORD = 'correct horse battery';
 const ADA = { email: 'ada@example.com', email_verified: true, name: 'Ada Lovelace' };

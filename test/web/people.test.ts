@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { newApp } from '../../../src/domain/app/app.js';
-import { verbs, isAppVerb, type Verb } from '../../../src/domain/access/permissions.js';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import { OPENED, shownForm } from '../../helpers/forms.js';
-import { ask, everyRoute, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
+import { newApp } from '../../src/domain/app/app.js';
+import { verbs, isAppVerb, type Verb } from '../../src/domain/access/permissions.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import { OPENED, shownForm } from '../helpers/forms.js';
+import { ask, everyRoute, startWeb, type Answer, type Ask, type TestWeb } from '../helpers/web.js';
 
 const PASSWORD = 'correct horse battery';
 const ADMIN = adminToken('token');

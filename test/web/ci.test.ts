@@ -1,8 +1,8 @@
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { newApp } from '../../../src/domain/app/app.js';
-import { CiServer } from '../../helpers/ci-server.js';
-import { startConsole } from '../../helpers/console.js';
-import { ask, type Answer, type TestWeb } from './support.js';
+import { newApp } from '../../src/domain/app/app.js';
+import { CiServer } from '../helpers/ci-server.js';
+import { startConsole } from '../helpers/console.js';
+import { ask, type Answer, type TestWeb } from '../helpers/web.js';
 
 let server: CiServer;
 let web: TestWeb;

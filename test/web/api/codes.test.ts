@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startWeb, type TestWeb } from '../support.js';
-import { codesIn } from './codes.js';
+import { startWeb, type TestWeb } from '../../helpers/web.js';
+import { codesIn } from '../../unit/web/api/codes.js';
 
 let web: TestWeb;
 let operations: Record<string, string[]>;

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { newApp } from '../../../src/domain/app/app.js';
-import { ask, startWeb, type Answer, type Ask, type TestWeb } from './support.js';
-import { shownForm } from '../../helpers/forms.js';
+import { newApp } from '../../src/domain/app/app.js';
+import { ask, startWeb, type Answer, type Ask, type TestWeb } from '../helpers/web.js';
+import { shownForm } from '../helpers/forms.js';
 
 const PASSWORD = 'correct horse battery';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { newApp } from '../../../src/domain/app/app.js';
-import { adminToken } from '../../../src/domain/access/principal.js';
-import { ask, noAlerts, noDrains, startWeb, TOKEN, type TestWeb } from './support.js';
+import { newApp } from '../../src/domain/app/app.js';
+import { adminToken } from '../../src/domain/access/principal.js';
+import { ask, noAlerts, noDrains, startWeb, TOKEN, type TestWeb } from '../helpers/web.js';
 
 // Where alerts and logs may be sent to depends on who says so.
 

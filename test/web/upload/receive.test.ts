@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import Koa from 'koa';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { answerErrors } from '../../../../src/web/problem.js';
-import { withBody, withUpload, type Upload } from '../../../../src/web/upload/receive.js';
-import { ask, form, serve } from '../support.js';
+import { answerErrors } from '../../../src/web/problem.js';
+import { withBody, withUpload, type Upload } from '../../../src/web/upload/receive.js';
+import { ask, form, serve } from '../../helpers/web.js';
 
 const MAX = 1_000_000;
 
