@@ -7,6 +7,7 @@ import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
 import { removeOldLeftovers } from '../store/leftovers.js';
 import { Repository } from '../store/repository.js';
+import { LfsCleanUp } from './lfs-clean-up.js';
 
 /** How often repositories are looked at, in ms. */
 const LOOK_MS = 10 * 60_000;
@@ -42,7 +43,7 @@ interface Looked {
 
 export interface MaintenanceOptions {
   store: Pick<AppStore, 'list' | 'find'>;
-  paths: Pick<Paths, 'repository'>;
+  paths: Pick<Paths, 'repository' | 'lfs'>;
   git: Git;
   /** What git's process is marked with, so that it is found after the server was killed. */
   mark: string;
@@ -56,6 +57,7 @@ export interface MaintenanceOptions {
 export class Maintenance {
   readonly #options: MaintenanceOptions;
   readonly #work: Background;
+  readonly #lfs: LfsCleanUp;
   readonly #looked = new Map<string, Looked>();
   readonly #held = new Map<string, number>();
   readonly #closing = new AbortController();
@@ -65,6 +67,7 @@ export class Maintenance {
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
+    this.#lfs = new LfsCleanUp(options);
     this.#work = new Background((error) => options.logger.warn({ err: error }, 'repositories could not be tidied'));
   }
 
@@ -108,6 +111,7 @@ export class Maintenance {
       try {
         await removeOldLeftovers(paths.repository(id), LEFT_MS);
         await this.#tidy(id, lastRelease);
+        await this.#lfs.tidy(id, this.#closing.signal);
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         logger.warn({ app: id, error: messageOf(error) }, 'a repository could not be tidied');

@@ -83,6 +83,7 @@ export class Lfs {
           const message = `The file is ${formatMebibytes(object.size)}; the limit is ${formatMebibytes(most)}.`;
           return { ...object, error: { code: 422, message } };
         }
+        if (stored) await objects.renew(object);
         return { ...object, authenticated: true, ...(stored ? {} : { actions: { upload: action } }) };
       }),
     );

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -31,6 +31,25 @@ export class LfsObjects {
   async has({ oid, size }: LfsPointer): Promise<boolean> {
     const found = await stat(this.path(oid)).catch(() => undefined); // Not there.
     return found?.isFile() === true && found.size === size;
+  }
+
+  /** Notes that an object is about to be named by a commit, so that `prune` spares it. */
+  async renew({ oid }: LfsPointer): Promise<void> {
+    await utimes(this.path(oid), new Date(), new Date());
+  }
+
+  /** Deletes the objects that nothing names and that are so old (ms). @returns how many */
+  async prune(named: ReadonlySet<string>, oldMs: number): Promise<number> {
+    let removed = 0;
+    for (const group of await namesIn(this.#folder)) {
+      if (!/^[0-9a-f]{2}$/.test(group)) continue;
+      for (const oid of (await namesIn(join(this.#folder, group))).filter(isOid)) {
+        if (named.has(oid) || Date.now() - (await stat(this.path(oid))).mtimeMs < oldMs) continue;
+        await rm(this.path(oid), { force: true });
+        removed += 1;
+      }
+    }
+    return removed;
   }
 
   /** Returns whether any object is stored in full. */

@@ -98,6 +98,24 @@ export class Repository {
     });
   }
 
+  /** All blobs that the repository has, whether anything leads to them or not. */
+  async allBlobs(options: BytesOptions = {}): Promise<{ id: string; size: number }[]> {
+    const argv = [
+      'cat-file',
+      '--batch-all-objects',
+      '--unordered',
+      '--batch-check=%(objecttype) %(objectname) %(objectsize)',
+    ];
+    const listed = await this.#git.bytes(this.path, argv, { maxBytes: 256 * 1024 * 1024, ...options });
+    return listed
+      .toString('latin1')
+      .split('\n')
+      .flatMap((line) => {
+        const [type, id = '', size] = line.split(' ');
+        return type === 'blob' ? { id, size: Number(size) } : [];
+      });
+  }
+
   /** What changes from one commit to another, as a patch; a long one is cut. */
   async diff(from: string, to: string): Promise<string> {
     const argv = ['diff', '--no-color', '--no-ext-diff', '--no-textconv', '--stat', '--patch', hash(from), hash(to)];

@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Maintenance } from '../../../src/deploys/maintenance.js';
 import type { Repository } from '../../../src/store/repository.js';
+import { LfsObjects } from '../../../src/store/lfs-objects.js';
 import { TestData } from '../../helpers/data.js';
 import { until } from '../../helpers/host.js';
 
@@ -113,4 +114,47 @@ it('objects of a failed push expire after two days, unless a preview may need th
   await maintenance.look();
   await expect(repository.ask(['cat-file', '-t', lost])).rejects.toThrow();
   await expect(stat(quarantine)).rejects.toThrow('ENOENT');
+});
+
+it('files of Git LFS that no commit names are deleted after two days, and those of a commit or of a preview are kept', async () => {
+  const store = new LfsObjects(data.paths.lfs('shop'));
+  const days = (number: number): Date => new Date(Date.now() - number * 24 * 3_600_000);
+  /** Stores a file of Git LFS. @returns its pointer, as a file */
+  const keep = async (text: string, at: Date): Promise<{ oid: string; size: number; file: string }> => {
+    const pointer = { oid: createHash('sha256').update(text).digest('hex'), size: text.length };
+    await store.keep(
+      pointer,
+      (async function* () {
+        yield Buffer.from(text);
+      })(),
+    );
+    await utimes(store.path(pointer.oid), at, at);
+    const file = join(data.paths.tmp, `${text}.bin`);
+    await writeFile(
+      file,
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${pointer.oid}\nsize ${pointer.size}\n`,
+    );
+    return { ...pointer, file };
+  };
+  const [named, previewed, unnamed, recent] = [
+    await keep('named', days(9)),
+    await keep('previewed', days(9)),
+    await keep('unnamed', days(3)),
+    await keep('recent', days(1)),
+  ];
+  const commit = async (to: Repository, file: string): Promise<string> => {
+    const change = { set: [{ path: 'data.bin', file }], remove: [], replace: true, author: 'ada', message: 'Data' };
+    return to.commit({ parent: undefined, ...change }, data.paths.tmp);
+  };
+  await repository.keepRelease(1, await commit(repository, named.file));
+  await data.app('shop--look', { preview: { of: 'shop', branch: 'look', lastUsedAt: new Date(0).toISOString() } });
+  await commit(await data.repository('shop--look'), previewed.file);
+
+  await maintenance.look();
+  const stored = async (): Promise<boolean[]> =>
+    Promise.all([named, previewed, unnamed, recent].map(async (one) => store.has(one)));
+  expect(await stored()).toEqual([true, true, false, true]);
+  expect(said.filter((line) => line.includes('Git LFS'))).toEqual([
+    'deleted files of Git LFS that no commit names {"app":"shop","objects":1}',
+  ]);
 });
