@@ -82,9 +82,10 @@ interface Push {
   deploys: readonly string[];
   /** Ends its count among the changes in progress. */
   settle: () => void;
-  /** What became of its refs. */
+  /** True once it named a ref. */
+  named: boolean;
+  /** True once one of them was accepted. */
   taken: boolean;
-  refused: boolean;
 }
 
 /** A ref whose commit becomes a release. */
@@ -105,7 +106,7 @@ export class Pushes {
   /** @returns the secret by which the push's hooks prove that they belong to it */
   open(app: string, by: Principal): string {
     const secret = randomBytes(24).toString('base64url');
-    const fate = { taken: false, refused: false };
+    const fate = { named: false, taken: false };
     this.#pushes.set(secret, {
       ...{ app, by, announcement: new Announcement(), deploys: [], settle: this.#count() },
       ...fate,
@@ -119,7 +120,9 @@ export class Pushes {
     const push = this.#pushes.get(secret);
     const updates = push?.announcement.read(bytes);
     const app = push === undefined ? undefined : apps.find(push.app);
-    if (push === undefined || updates === undefined || app === undefined) return;
+    if (push === undefined || updates === undefined) return;
+    push.named = updates.length > 0;
+    if (app === undefined) return;
     push.deploys = this.#plans(app, updates).flatMap(({ plan }) =>
       plan.kind === 'deploy'
         ? app.id
@@ -130,13 +133,13 @@ export class Pushes {
     for (const id of push.deploys) headStarts.begin(id);
   }
 
-  /** @returns whether it was refused, and nothing of it was taken */
+  /** @returns whether it was refused, by us or by git itself: it named refs, and none was accepted */
   close(secret: string): { refused: boolean } {
     const push = this.#pushes.get(secret);
     for (const id of push?.deploys ?? []) this.#options.headStarts.settle(id);
     push?.settle();
     this.#pushes.delete(secret);
-    return { refused: push !== undefined && push.refused && !push.taken };
+    return { refused: push?.named === true && !push.taken };
   }
 
   #count(): () => void {
@@ -152,12 +155,8 @@ export class Pushes {
       return call.exit(1);
     }
     try {
-      const code =
-        call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call);
-      if (code !== 0) push.refused = true;
-      call.exit(code);
+      call.exit(call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call));
     } catch (error) {
-      push.refused = true;
       this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
       call.say(`streamlit-host: ${refusalOf(error)?.message ?? 'Internal error; see the server log.'}`);
       call.exit(1);
@@ -211,7 +210,6 @@ export class Pushes {
     for (const update of asked.updates) {
       const lines = await this.#answer(push, update, branch, asked.options, call);
       if (lines[0]?.startsWith('ok ') === true) push.taken = true;
-      else push.refused = true;
       for (const line of lines) call.answer(pkt(line));
     }
     const plans = asked.updates.map((update) => planRef(update, branch, this.#previewRule(app)));

@@ -287,17 +287,29 @@ it('a push is in the audit log with its outcome, although git answers 200 to all
   const work = project(1_000);
   answers = (call) => pushes.handle(call);
   execFileSync('git', ['-C', join(folder, 'hello.git'), 'config', 'receive.procReceiveRefs', 'refs'], { env: ENV });
+  execFileSync('git', ['-C', join(folder, 'hello.git'), 'config', 'transfer.fsckObjects', 'true'], { env: ENV });
   const refused = await push(work, 'main:refs/notes/x');
   expect([refused.failed, refused.output]).toEqual([true, expect.stringContaining('only branches and tags')]);
   expect(written).toMatchObject([{ what: 'push', verb: 'push', result: 'refused' }]);
   // One of them is stored.
   expect((await push(work, 'main:refs/tags/v1', 'main:refs/notes/x')).failed).toBe(true);
   expect((await push(work, 'main:refs/tags/v2')).failed).toBe(false);
+  // git refuses it by itself, before any hook: a tree with a folder called ".git".
+  const tree = execFileSync('git', ['-C', work, 'mktree'], { env: ENV, input: '', encoding: 'utf8' }).trim();
+  const bytes = Buffer.concat([Buffer.from('40000 .git\0'), Buffer.from(tree, 'hex')]);
+  const write = ['-C', work, 'hash-object', '-t', 'tree', '-w', '--literally', '--stdin'];
+  const bad = execFileSync('git', write, { env: ENV, input: bytes, encoding: 'utf8' }).trim();
+  const who = ['-c', 'user.name=Ada', '-c', 'user.email=a@example.com'];
+  const make = ['-C', work, ...who, 'commit-tree', '-m', 'Bad', bad];
+  const commit = execFileSync('git', make, { env: ENV, encoding: 'utf8' }).trim();
+  const checked = await push(work, `${commit}:refs/tags/v3`);
+  expect([checked.failed, checked.output]).toEqual([true, expect.stringMatching(/hasDotgit/i)]);
   exists = false;
   expect((await push(work)).output).toContain('The app was deleted.');
   expect(written.slice(1).map(({ verb, result }) => `${verb} ${result}`)).toEqual([
     'push ok',
     'push ok',
+    'push refused',
     'create refused',
   ]);
 });
