@@ -155,11 +155,11 @@ export class Environments {
     { dependencies, sourceDir, outside, signal }: EnvironmentRequest,
     python: PythonFacts,
   ): Promise<Requirements> {
-    const { file, text, format } = dependencies;
+    const { file, text, format, member } = dependencies;
     if (format !== 'uv') return this.#options.gather(file, text, sourceDir, outside);
     const workshop = await this.#builder.open(python, outside);
     try {
-      const lines = await this.#installer.exportLock(workshop, sourceDir, python, signal);
+      const lines = await this.#installer.exportLock(workshop, sourceDir, python, member, signal);
       const requirements = await this.#options.gather(file, text + lines, sourceDir, outside);
       // uv checks the hashes that are there, and does not mind a package without.
       return { ...requirements, lacksStreamlit: !requirements.namesStreamlit };

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { pipInstall, pythonVenv, uvCompile, uvExport, uvInstall, uvVenv } from '../domain/project/commands.js';
 import type { Wishes } from '../domain/python/for-installer.js';
 import { lockLines } from '../domain/python/lock.js';
+import type { Member } from '../domain/python/workspace.js';
 import type { Interpreter } from '../domain/python/python-version.js';
 import { Refusal } from '../errors.js';
 import { Deadline } from '../lib/deadline.js';
@@ -158,6 +159,7 @@ export class Installer {
     workshop: Workshop,
     project: string,
     python: PythonFacts,
+    member: Member | undefined,
     signal: AbortSignal | undefined,
   ): Promise<string> {
     if (this.#tools.uv === undefined) {
@@ -173,7 +175,7 @@ export class Installer {
     await workshop.give();
     await workshop.run(
       {
-        argv: uvExport(uv, project, python.executable, file),
+        argv: uvExport(uv, project, python.executable, file, member),
         cwd: workshop.folder,
         env: { ...COMMON, UV_NO_CONFIG: '1', ...this.#env, ...cachesIn(workshop.folder) },
         timeoutMs: 60_000,

@@ -5,7 +5,7 @@ import type { PythonWish } from '../domain/python/python-version.js';
 /** What a release needs of an environment. */
 export interface EnvironmentRequest {
   /** The file that names the dependencies, with its lines; a requirements file unless told. */
-  dependencies: Pick<Dependencies, 'file' | 'text'> & { format?: Dependencies['format'] };
+  dependencies: Pick<Dependencies, 'file' | 'text' | 'member'> & { format?: Dependencies['format'] };
   /** Which Python the app asks for, where it does. */
   python?: PythonWish | undefined;
   /** The project's files. */

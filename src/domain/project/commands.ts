@@ -109,8 +109,17 @@ export function pythonCompile(python: string, script: string, folder: string, st
   return [python, '-I', '-S', script, folder, store];
 }
 
-/** Writes the packages of a uv.lock as a requirements file, without asking any index. */
-export function uvExport(uv: string, project: string, python: string, file: string): string[] {
+/**
+ * Writes the packages of a uv.lock as a requirements file, without asking any index.
+ * @param member whose they are, of a workspace; those of the lock's own project unless told
+ */
+export function uvExport(
+  uv: string,
+  project: string,
+  python: string,
+  file: string,
+  member?: { name: string; isPackage: boolean },
+): string[] {
   return [
     uv,
     'export',
@@ -118,7 +127,7 @@ export function uvExport(uv: string, project: string, python: string, file: stri
     '--frozen',
     '--offline',
     '--no-dev',
-    '--no-emit-project',
+    ...(member?.isPackage === true ? [] : ['--no-emit-project']),
     '--no-header',
     '--no-annotate',
     '--format',
@@ -129,6 +138,7 @@ export function uvExport(uv: string, project: string, python: string, file: stri
     python,
     '--output-file',
     file,
+    ...(member === undefined ? [] : [`--package=${member.name}`]),
   ];
 }
 

@@ -12,6 +12,7 @@ import { parsePythonWish, type PythonWish } from './python-version.js';
 import { packageName, refuseOldStreamlit } from './requirements.js';
 import { scriptBlock } from './script-block.js';
 import { tableOf, tablesOf, textOf, textsOf, unsupported, type Translation } from './wanted.js';
+import { memberOf, type Member } from './workspace.js';
 import { readYaml } from './yaml.js';
 
 /** The files of a folder of a project. */
@@ -28,6 +29,8 @@ export interface Dependencies {
   format: 'requirements' | 'lines' | 'uv';
   /** Lines of requirements; for `uv` only those that uv does not write itself. */
   text: string;
+  /** For `uv`, whose packages of the lock are meant: those of its own project unless told. */
+  member?: Member | undefined;
   /** Which Python it asks for. */
   python: PythonWish | undefined;
   /** What its author should know: which file was taken, why, and which were not. */
@@ -85,11 +88,16 @@ export function chooseDependencies(
   folders: readonly string[] = [''],
   main?: string,
 ): Dependencies {
-  if (preferred !== undefined) return chooseNamed(files, preferred, outside);
+  const member = workspaceMember(files, folders[0] ?? '');
+  if (preferred !== undefined) return chooseNamed(files, preferred, outside, member);
   const told: string[] = [];
   for (const folder of new Set(folders)) {
     const place = lookAt(files, folder);
     const [file] = place.usable;
+    // A member has no lock of its own.
+    const isShared = folder === '' ? file === 'uv.lock' : file === undefined || file === 'pyproject.toml';
+    if (member !== undefined && isShared)
+      return readFrom(files, lookAt(files, ''), { kind: 'uv.lock', path: 'uv.lock', member }, outside);
     if (file !== undefined) return readFrom(files, place, { kind: file, path: below(folder, file) }, outside);
     told.push(...place.there.map((one) => `${below(folder, one)} ${place.useless.get(one)}`));
   }
@@ -114,7 +122,18 @@ function readScript(path: string, block: string, outside: Outside): Dependencies
   };
 }
 
-function chooseNamed(files: ProjectFiles, { file: path, where }: NamedList, outside: Outside): Dependencies {
+/** The member of the workspace at the top of a project that a folder belongs to. */
+function workspaceMember(files: ProjectFiles, folder: string): Member | undefined {
+  if (folder === '' || !files.has('uv.lock') || !files.has('pyproject.toml')) return undefined;
+  return memberOf(parse('uv.lock', files.text('uv.lock')), folder);
+}
+
+function chooseNamed(
+  files: ProjectFiles,
+  { file: path, where }: NamedList,
+  outside: Outside,
+  member: Member | undefined,
+): Dependencies {
   const kind = listOf(path);
   if (kind === undefined || !files.has(path)) {
     const sentence = `The dependency file ${printable(path)}, set in ${where}, is not in the project. Add it, or change the setting.`;
@@ -124,7 +143,7 @@ function chooseNamed(files: ProjectFiles, { file: path, where }: NamedList, outs
   const why = path === below(place.folder, kind) ? place.useless.get(kind) : undefined;
   if (why !== undefined)
     throw missing(`The dependency file ${printable(path)}, set in ${where}, ${why}. Change the setting or the file.`);
-  return readFrom(files, place, { kind, path, where }, outside);
+  return readFrom(files, place, { kind, path, where, ...(path === 'uv.lock' && { member }) }, outside);
 }
 
 function lookAt(files: ProjectFiles, folder: string): Place {
@@ -149,10 +168,10 @@ function lookAt(files: ProjectFiles, folder: string): Place {
 function readFrom(
   files: ProjectFiles,
   { folder, pyproject, there, useless }: Place,
-  { kind, path, where }: { kind: DependencyFile; path: string; where?: string },
+  { kind, path, where, member }: { kind: DependencyFile; path: string; where?: string; member?: Member | undefined },
   outside: Outside,
 ): Dependencies {
-  const { lines, python, notes, format } = read({ kind, path, folder }, files, pyproject);
+  const { lines, python, notes, format } = read({ kind, path, folder, member }, files, pyproject);
   const text = lines.map((line) => `${line}\n`).join('');
   if (outside === 'refused') refuseOutside(text, path);
   if (outside === 'refused' && format === 'uv') refuseOutsideUv(parse(path, files.text(path)), pyproject ?? {});
@@ -162,6 +181,7 @@ function readFrom(
   const ignored = there
     .filter((one) => below(folder, one) !== path && one !== reason.with)
     .map((one) => (useless.has(one) ? `${one} (${useless.get(one)})` : one));
+  const of = member === undefined ? '' : `, for ${printable(member.name)} in ${printable(member.folder)}`;
   const chosen = where === undefined ? reason.why : `set in ${where}`;
   const choice = ignored.length === 0 ? '' : ` (${chosen}); not used: ${ignored.join(', ')}`;
   return {
@@ -172,12 +192,13 @@ function readFrom(
       wanted === undefined
         ? undefined
         : parsePythonWish(python === undefined ? below(folder, 'pyproject.toml') : path, wanted.text, wanted.specifier),
-    notes: [`Dependencies: ${path}${choice}`, ...notes],
+    notes: [`Dependencies: ${path}${of}${choice}`, ...notes],
+    ...(member && { member }),
   };
 }
 
 function read(
-  { kind, path, folder }: { kind: DependencyFile; path: string; folder: string },
+  { kind, path, folder, member }: { kind: DependencyFile; path: string; folder: string; member?: Member | undefined },
   files: ProjectFiles,
   pyproject: Record<string, unknown> | undefined,
 ): Translation & { format: Dependencies['format'] } {
@@ -186,11 +207,16 @@ function read(
     const other = below(folder, name);
     return files.has(other) ? parse(other, files.text(other)) : undefined;
   };
+  // A member's own list is read where the main file is beside it.
+  const projectOf = (one: Member | undefined): Record<string, unknown> | undefined => {
+    const list = below(one?.folder ?? '', 'pyproject.toml');
+    return one === undefined ? pyproject : files.has(list) ? parse('pyproject.toml', files.text(list)) : undefined;
+  };
   switch (kind) {
     case 'requirements.txt':
       return { lines: [text], notes: [], format: 'requirements' };
     case 'uv.lock':
-      return { ...readUvLock(parse(path, text), pyproject ?? {}), format: 'uv' };
+      return { ...readUvLock(parse(path, text), pyproject ?? {}, projectOf(member) ?? {}), format: 'uv' };
     case 'poetry.lock':
       return { ...translatePoetryLock(parse(path, text), pyproject), format: 'lines' };
     case 'pyproject.toml':
@@ -204,10 +230,18 @@ function read(
   }
 }
 
-/** uv writes the lines itself, from its lock; here it is only looked at whether it can. */
-function readUvLock(lock: Record<string, unknown>, pyproject: Record<string, unknown>): Translation {
+/**
+ * uv writes the lines itself, from its lock; here it is only looked at whether it can.
+ * @param pyproject that of the lock, with the indexes
+ * @param project that of the project whose packages are meant
+ */
+function readUvLock(
+  lock: Record<string, unknown>,
+  pyproject: Record<string, unknown>,
+  project: Record<string, unknown>,
+): Translation {
   const held = new Map(tablesOf(lock.package).map((one) => [packageName(textOf(one.name) ?? ''), textOf(one.version)]));
-  const lacking = standardNames(pyproject).find((name) => !held.has(packageName(name)));
+  const lacking = standardNames(project).find((name) => !held.has(packageName(name)));
   if (lacking !== undefined) {
     throw unsupported('uv.lock', `it lacks ${lacking}, which pyproject.toml requires. Run "uv lock" and push it again`);
   }

@@ -80,6 +80,9 @@ describe('the commands of a build', () => {
         '/out.txt',
       ]),
     );
+    const member = { name: 'dash', isPackage: true };
+    expect(uvExport('/uv', '/source', '/python', '/out.txt', member)).toContain('--package=dash');
+    expect(uvExport('/uv', '/source', '/python', '/out.txt', member)).not.toContain('--no-emit-project');
     expect(dpkgPackages()).toHaveLength(4);
   });
 });
