@@ -11,6 +11,10 @@ import { median, runToEnd } from './measure.js';
 
 const TOKEN = 'a-token-for-the-benchmark-only';
 const REQUIREMENTS = 'streamlit\n';
+/** A project that installs itself, and a wheel that is among its files. */
+const OWN_PROJECT =
+  '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "own"\nversion = "1"\n';
+const OWN_REQUIREMENTS = `-e .\n./wheels/six-1.17.0-py2.py3-none-any.whl\n${REQUIREMENTS}`;
 const rounds = Number(process.argv[2] ?? 7);
 
 const { uv } = await setUp({ data: join(ROOT, 'data') });
@@ -36,6 +40,10 @@ async function measure() {
   // Fills uv's cache, and makes the app that is pushed to again and again.
   await push(project, remote('warm'));
 
+  const own = await makeProject('own');
+  await installItself(own);
+  await push(own, remote('own'));
+
   const bare = await bareRepository();
   const times = {
     'push to a bare folder': [],
@@ -45,6 +53,7 @@ async function measure() {
     'uv pip install': [],
     'first deploy': [],
     'code-only push': [],
+    'code-only push with -e .': [],
     'same requirements, new app': [],
     rollback: [],
   };
@@ -86,6 +95,9 @@ async function measure() {
       startToHealth(environment, project, '/_stcore/script-health-check'),
     );
     await measured('code-only push', () => push(project, remote('warm')));
+    await commit(own, `code ${round}`);
+    await measured('code-only push with -e .', () => push(own, remote('own')));
+    await settled(server.url, 'own');
     await measured('process start to health', () => startToHealth(environment, project));
     await measured('rollback', () => rollback(server.url, 'warm'));
     await measured('same requirements, new app', () => push(project, remote(`same-${round}`)));
@@ -116,6 +128,7 @@ function report(ms) {
   const floors = {
     'first deploy': install + start,
     'code-only push': nothing + start,
+    'code-only push with -e .': nothing + start,
     'same requirements, new app': nothing + start,
     rollback: start,
   };
@@ -130,6 +143,8 @@ function report(ms) {
         : `, ${(value / (floor + run)).toFixed(2)} x with the script's run`;
     console.log(`  ${name.padEnd(28)} ${value.toFixed(0).padStart(7)} ms${ratio}${checked}`);
   }
+  const own = ms['code-only push with -e .'] / ms['code-only push'];
+  console.log(`  with "-e ." and a wheel of the project's, a code-only push takes ${own.toFixed(2)} x`);
 }
 
 async function startServer() {
@@ -170,6 +185,20 @@ async function makeProject(name) {
   await run('git', ['init', '--quiet', '--initial-branch', 'main'], folder);
   await commit(folder, 'begin');
   return folder;
+}
+
+/** Has a project install itself, with all that it imports, and a wheel that lies in it. */
+async function installItself(folder) {
+  await mkdir(join(folder, 'src/own'), { recursive: true });
+  await mkdir(join(folder, 'wheels'));
+  await writeFile(join(folder, 'pyproject.toml'), OWN_PROJECT);
+  await writeFile(join(folder, 'src/own/__init__.py'), '');
+  await writeFile(join(folder, 'requirements.txt'), OWN_REQUIREMENTS);
+  const tools = join(work, 'pip-environment');
+  await run(uv, ['venv', '--quiet', '--seed', tools], work);
+  const download = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', join(folder, 'wheels'), 'six==1.17.0'];
+  await run(join(tools, 'bin/python'), download, work);
+  await commit(folder, 'install itself');
 }
 
 async function bareRepository() {
@@ -213,11 +242,11 @@ async function rollback(url, app) {
   if (!said.includes('"state":"live"')) throw new Error(`the rollback did not go live:\n${said}`);
 }
 
-/** Waits until the warm app has one process, which is live: what came before it has ended. */
-async function settled(url) {
+/** Waits until an app has one process, which is live: what came before it has ended. */
+async function settled(url, app = 'warm') {
   const headers = { authorization: `Bearer ${TOKEN}` };
   for (;;) {
-    const { deploys } = await (await fetch(`${url}/api/apps/warm/deploys`, { headers })).json();
+    const { deploys } = await (await fetch(`${url}/api/apps/${app}/deploys`, { headers })).json();
     if (!deploys.some(({ state }) => state === 'draining')) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

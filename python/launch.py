@@ -36,14 +36,25 @@ def main():
 
 
 def own_packages(project):
-    """The folder of a project's own packages where it has the usual one and tools would install from there.
+    """The folders of a project's own packages: those that its requirements install, and the usual one of tools.
 
     They come last, as those of an editable install do (https://setuptools.pypa.io/en/latest/userguide/package_discovery.html#src-layout).
     """
     source = os.path.join(project, "src")
     settings = ("pyproject.toml", "setup.cfg", "setup.py")
     is_project = any(os.path.isfile(os.path.join(project, name)) for name in settings)
-    return [source] if is_project and os.path.isdir(source) else []
+    usual = [source] if is_project and os.path.isdir(source) else []
+    named = [os.path.normpath(os.path.join(project, folder)) for folder in installed_from()]
+    return named + [folder for folder in usual if folder not in named]
+
+
+def installed_from():
+    """The folders of the project whose packages the environment leaves there (`src/environments/own-packages.ts`)."""
+    try:
+        with open(os.path.join(sys.prefix, "streamlit-host.json"), encoding="utf-8") as facts:
+            return json.load(facts).get("own") or []
+    except (OSError, ValueError):  # An environment of the app's own.
+        return []
 
 
 def streamlit_version():

@@ -7,17 +7,17 @@ import { formatSeconds } from '../lib/units.js';
 import type { DeployLog } from './log.js';
 
 /**
- * Where a list of packages is read from. Tools start from the folder of their own lists; pip from the one in which it is run,
+ * Where a list of packages is read from, and the path of that folder in the root. Tools start from the folder of their own lists; pip from the one in which it is run,
  * which is the project's root.
  */
 export function atItsFolder(
   dependencies: Dependencies,
   root: string,
-): Pick<EnvironmentRequest, 'sourceDir' | 'dependencies'> {
+): Pick<EnvironmentRequest, 'sourceDir' | 'dependencies'> & { within: string } {
   const folder = folderOf(dependencies.file);
-  if (folder === '' || dependencies.format === 'requirements') return { dependencies, sourceDir: root };
+  if (folder === '' || dependencies.format === 'requirements') return { dependencies, sourceDir: root, within: '' };
   const file = dependencies.file.slice(folder.length + 1);
-  return { dependencies: { ...dependencies, file }, sourceDir: join(root, folder) };
+  return { dependencies: { ...dependencies, file }, sourceDir: join(root, folder), within: folder };
 }
 
 /** Makes the environment of a release, and logs it. @returns its names @throws Refusal as `Environments.ensure` does */

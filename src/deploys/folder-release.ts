@@ -57,8 +57,10 @@ export class FolderReleases implements ReleaseSource {
     const { dependencies, python } = await dependenciesOf(this.#reader, place, facts.entrypoint, settings);
     for (const note of dependencies.notes) log.step(note);
     // The folder belongs to the operator, and may share packages with its neighbours.
+    const { dependencies: list, sourceDir } = atItsFolder(dependencies, place.dir);
     const request = {
-      ...atItsFolder(dependencies, place.dir),
+      dependencies: list,
+      sourceDir,
       python,
       localKey: commit,
       fresh,

@@ -63,9 +63,10 @@ export class RepositoryReleases implements ReleaseSource {
     log.phases.begin('environment');
     await systemPackages.provide({ names: found.packages, signal, onLine: (line) => log.step(line) });
     const { dependencies, python } = found;
-    const place = atItsFolder(dependencies, join(source, root ?? ''));
+    const { within, ...place } = atItsFolder(dependencies, join(source, root ?? ''));
     const vars = varsOf(await configs.read(app.id, release.config ?? 0));
-    const request = { ...place, python, localKey: release.commit, fresh: release.fresh, vars, signal };
+    const own = { app: app.id, within };
+    const request = { ...place, python, localKey: release.commit, own, fresh: release.fresh, vars, signal };
     const made = await ensureEnvironment(environments, request, log);
     const options = await optionsOf(this.#options.reader, join(source, root ?? ''), entrypoint);
     return { facts: { ...(root === undefined ? {} : { root }), entrypoint, ...made, options }, settings };

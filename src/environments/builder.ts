@@ -10,6 +10,7 @@ import { installFailure } from './failures.js';
 import type { Variables } from './indexes.js';
 import type { Installed, Installer, Tools } from './installer.js';
 import { installedPackages, type Locks } from './locks.js';
+import { takeOut } from './own-packages.js';
 import { copySource, FACTS, isComplete, placeOf, replace } from './places.js';
 import type { PythonFacts } from './pythons.js';
 import type { EnvironmentRequest } from './request.js';
@@ -39,16 +40,29 @@ export interface BuilderOptions {
   logger?: { warn(facts: object, text: string): void };
 }
 
+/** The names of an environment. */
+export interface Names {
+  hash: string;
+  /** That of the list of its exact packages. */
+  lock: string;
+}
+
 /** What is to be made. */
 export interface Plan {
-  /** Names the environment. */
-  hash: string;
-  /** Names the list of its exact packages. */
-  lock: string;
+  names: Names;
+  /** Its names where it serves all releases with other code; undefined where none can. */
+  shared: Names | undefined;
   request: EnvironmentRequest;
   requirements: Requirements;
   vars: ConfigVars;
   python: PythonFacts;
+}
+
+/** What a build has made. */
+interface Made {
+  names: Names;
+  /** Asks for the hashes of the packages that were installed, where they are to be recorded. */
+  hashes: Installed['hashes'];
 }
 
 /** Who is told of an install, and who may end it. */
@@ -103,13 +117,13 @@ export class Builder {
   async make(plan: Plan, listening: Listening): Promise<void> {
     const { root } = this.#options;
     // The one who made it may have finished between the caller's look and now.
-    if (await isComplete(join(root, plan.hash))) return;
+    for (const names of namesIn(plan)) if (await isComplete(join(root, names.hash))) return;
     const { file } = plan.request.dependencies;
     const { requirements } = plan;
     try {
       await mkdir(root, { recursive: true });
       // What has hashes is exact by itself.
-      const locked = isHashed(requirements) ? undefined : await this.#locks.take(plan.lock);
+      const locked = isHashed(requirements) ? undefined : await this.#lockFor(plan);
       if (locked !== undefined) {
         await listening.tell('Installing the versions of the first install');
         try {
@@ -127,28 +141,37 @@ export class Builder {
     }
   }
 
+  /** The exact packages of an earlier install. */
+  async #lockFor(plan: Plan): Promise<string | undefined> {
+    for (const { lock } of namesIn(plan)) {
+      const found = await this.#locks.take(lock);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** @param locked the exact packages to install; what the requirements allow unless told */
   async #build(plan: Plan, locked: string | undefined, listening: Listening): Promise<void> {
     const workshop = await this.open(plan.python, plan.request.outside);
-    let hashes: Installed['hashes'];
+    let made: Made | undefined;
     try {
-      hashes = await this.#buildIn(workshop, plan, locked, listening);
+      made = await this.#buildIn(workshop, plan, locked, listening);
     } finally {
-      if (hashes === undefined) await workshop.close();
+      if (made?.hashes === undefined) await workshop.close();
     }
     // No app waits for them: its versions are recorded.
-    if (hashes !== undefined) this.#background.own(this.#recordHashes(plan, hashes).finally(() => workshop.close()));
+    if (made.hashes !== undefined)
+      this.#background.own(this.#recordHashes(made.names, made.hashes).finally(() => workshop.close()));
   }
 
-  /** @returns what asks for the hashes of the packages that were installed, where they are to be recorded */
   async #buildIn(
     workshop: Workshop,
-    { hash, lock, request, requirements, vars, python }: Plan,
+    plan: Plan,
     locked: string | undefined,
     { tell, onSpawn, signal }: Listening,
-  ): Promise<Installed['hashes']> {
+  ): Promise<Made> {
+    const { request, requirements, vars, python } = plan;
     const { root, limits = { totalMs: 30 * 60_000, idleMs: 10 * 60_000 } } = this.#options;
-    const path = join(root, hash);
     const { sourceDir, outside } = request;
     const { file } = request.dependencies;
     const { folder } = workshop;
@@ -164,7 +187,7 @@ export class Builder {
     );
     const made = await this.#installer.install({
       workshop,
-      path,
+      path: join(root, plan.names.hash),
       ...place,
       locked: locked !== undefined,
       indexes: requirements.kept.indexes,
@@ -185,27 +208,42 @@ export class Builder {
     await workshop.end();
     // What an install has put there in its place, such as a link to somewhere else, is not written to.
     if (!(await lstat(made.folder)).isDirectory()) throw new Error(`${made.folder} is not a folder`);
+    const own = plan.shared && (await this.#takeOut(made.folder, source, plan));
+    const names = own === undefined ? plan.names : (plan.shared ?? plan.names);
     await rm(join(made.folder, FACTS), { recursive: true, force: true });
     await writeFile(
       join(made.folder, FACTS),
-      `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString() }, null, 2)}\n`,
+      `${JSON.stringify({ format: FORMAT, python, createdAt: new Date().toISOString(), own }, null, 2)}\n`,
       { flag: 'wx' },
     );
     await leaveUncompiled(made.folder, workshop.cage !== undefined);
-    if (locked === undefined) await this.#locks.keep(lock, await lockOf(made.folder));
+    if (locked === undefined) await this.#locks.keep(names.lock, await lockOf(made.folder));
+    const path = join(root, names.hash);
     // Another server of this folder may have been faster; processes that run from its environment keep what they have.
     if (!(await isComplete(path))) await replace(path, made.folder, join(folder, 'old'));
-    return made.hashes;
+    return { names, hashes: made.hashes };
+  }
+
+  /** Makes an environment one that all releases with other code can use. @returns undefined where it is not one */
+  async #takeOut(folder: string, built: string, { request, requirements }: Plan): Promise<string[] | undefined> {
+    const { own, sourceDir: source } = request;
+    if (own === undefined || requirements.parts === undefined) return undefined;
+    return takeOut(folder, { built, source, folders: requirements.parts.folders, within: own.within });
   }
 
   /** Records the hashes of the packages in the environment's lock, unless another one took its place meanwhile. */
-  async #recordHashes({ hash, lock }: Plan, hashes: NonNullable<Installed['hashes']>): Promise<void> {
+  async #recordHashes({ hash, lock }: Names, hashes: NonNullable<Installed['hashes']>): Promise<void> {
     const environment = join(this.#options.root, hash);
     const plain = await lockOf(environment);
     const hashed = await hashes(environment, this.#closing.signal);
     if (hashed === undefined || (await this.#locks.take(lock)) !== plain) return;
     await this.#locks.keep(lock, await lockOf(environment, hashed));
   }
+}
+
+/** The names under which an environment may be found, the first to be looked for first. */
+export function namesIn({ names, shared }: Pick<Plan, 'names' | 'shared'>): Names[] {
+  return shared === undefined ? [names] : [shared, names];
 }
 
 /** The exact packages of an environment, as a requirements file. @param hashed those of indexes, with hashes, where they are known */

@@ -7,7 +7,7 @@ import { choosePython } from '../domain/python/python-version.js';
 import { satisfies } from '../domain/python/specifier.js';
 import { Shared } from '../lib/shared.js';
 import { Turns } from '../lib/turns.js';
-import { Builder, FORMAT, lockOf, type BuilderOptions, type Plan } from './builder.js';
+import { Builder, FORMAT, lockOf, namesIn, type BuilderOptions, type Names, type Plan } from './builder.js';
 import { cancelled, installFailure } from './failures.js';
 import { Installer } from './installer.js';
 import { Locks } from './locks.js';
@@ -90,25 +90,24 @@ export class Environments {
     const requirements = await this.#requirementsOf(request, python);
     const { file } = request.dependencies;
     const vars = buildVars(request.vars ?? {}, requirements.wishes.variables, this.#installer.known, file);
-    const { hash, lock } = this.#namesOf(requirements, vars, python, request);
-    const path = join(this.#options.root, hash);
-    const done = (reused: boolean): Environment => {
-      return { hash, lock, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
-    };
+    const plan = { ...this.#namesOf(requirements, vars, python, request), request, requirements, vars, python };
     const source = requirements.local ? sourceDir : undefined;
+    let reused = true;
     for (;;) {
-      if (await this.#find(hash)) {
+      for (const { hash, lock } of namesIn(plan)) {
+        if (!(await this.#find(hash))) continue;
+        const path = join(this.#options.root, hash);
         // It may be older than locks are.
         if ((await this.#locks.take(lock)) === undefined) await this.#locks.keep(lock, await lockOf(path));
-        return done(true);
+        return { hash, lock, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
       }
-      const job = this.#jobs.get(hash) ?? this.#start({ hash, lock, request, requirements, vars, python }, source);
+      const { hash } = plan.shared ?? plan.names;
+      const job = this.#jobs.get(hash) ?? this.#start(hash, plan, source);
       if (!job.work.closed && job.source === source) {
         const audience: Audience = { onLine: request.onLine, onSpawn: request.onSpawn ?? (() => undefined) };
         await this.#join(job, audience, signal);
-        return done(false);
-      }
-      await endOf(job, signal);
+        reused = false;
+      } else await endOf(job, signal);
     }
   }
 
@@ -170,15 +169,15 @@ export class Environments {
     }
   }
 
-  /** The name of an environment, and of its lock: that of another patch of Python, or another machine, has the same packages. */
+  /** The names of an environment. Its lock's: that of another patch of Python, or another machine, has the same packages. */
   #namesOf(
     requirements: Requirements,
     vars: ConfigVars,
     python: PythonFacts,
-    { sourceDir, localKey, fresh }: EnvironmentRequest,
-  ): { hash: string; lock: string } {
+    { sourceDir, localKey, fresh, own }: EnvironmentRequest,
+  ): Pick<Plan, 'names' | 'shared'> {
     const { version, implementation, platform } = python;
-    const named = (...pythonFacts: string[]): string => {
+    const named = (source: readonly string[], pythonFacts: readonly string[]): string => {
       const facts = {
         format: FORMAT,
         python: pythonFacts,
@@ -187,12 +186,22 @@ export class Environments {
         // Who lacks the credentials of an index does not get what came from it.
         ...(Object.keys(vars).length > 0 && { vars }),
         ...(fresh === undefined ? {} : { fresh }),
-        source: requirements.local ? [localKey, this.#installer.copiesSource ? '' : sourceDir] : [],
+        source,
       };
       return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
     };
     const minor = version.split('.', 2).join('.');
-    return { hash: named(version, implementation, platform), lock: named(minor, implementation) };
+    const names = (...source: string[]): Names => ({
+      hash: named(source, [version, implementation, platform]),
+      lock: named(source, [minor, implementation]),
+    });
+    const { local, parts } = requirements;
+    const { copiesSource } = this.#installer;
+    return {
+      names: local ? names(localKey, copiesSource ? '' : sourceDir) : names(),
+      // The code of a build can be anything, so that no other app gets what it has made.
+      shared: own && parts && copiesSource ? names(own.app, own.within, ...parts.facts) : undefined,
+    };
   }
 
   async #join(job: Job, audience: Audience, signal: AbortSignal | undefined): Promise<void> {
@@ -213,7 +222,7 @@ export class Environments {
     }
   }
 
-  #start(plan: Plan, source: string | undefined): Job {
+  #start(hash: string, plan: Plan, source: string | undefined): Job {
     const job: Job = {
       source,
       audience: new Set(),
@@ -225,11 +234,11 @@ export class Environments {
         try {
           await this.#make(plan, job, signal);
         } finally {
-          this.#jobs.delete(plan.hash);
+          this.#jobs.delete(hash);
         }
       }),
     };
-    this.#jobs.set(plan.hash, job);
+    this.#jobs.set(hash, job);
     return job;
   }
 

@@ -12,6 +12,11 @@ export interface EnvironmentRequest {
   sourceDir: string;
   /** What tells this state of the project from others (its commit), where requirements install the project itself. */
   localKey: string;
+  /**
+   * Whose project it is, and the path of its files in the folder in which the app runs: the code of a project that installs
+   * itself is then read from there, by all of its releases. Not there where its files may change under an app that runs.
+   */
+  own?: { app: string; within: string } | undefined;
   /** When its packages were asked for again: an environment that was made for the same list before does not do. */
   fresh?: string | undefined;
   /** The app's config vars; its build gets those that its files name, and those of indexes. */

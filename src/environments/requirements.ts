@@ -15,6 +15,7 @@ import {
 } from '../domain/python/requirements.js';
 import { hasCode, Refusal } from '../errors.js';
 import { formatMebibytes } from '../lib/units.js';
+import { localParts, type LocalParts } from './local-parts.js';
 
 /** The most files that one requirements file may bring in. */
 const MOST_FILES = 50;
@@ -33,6 +34,8 @@ export interface Requirements {
   normal: string;
   /** True where what they install depends on the project's own files. */
   local: boolean;
+  /** Which of those files count; undefined where they do not, or all may. */
+  parts: LocalParts | undefined;
   /** True where a line of them names streamlit. */
   namesStreamlit: boolean;
   /** True where what they install may have to be built, whatever the indexes have. */
@@ -85,6 +88,9 @@ export async function gatherRequirements(
   const lines = [...texts.values()].flatMap(parseRequirements);
   const hashed = lines.some(({ text: words }) => /--require-hashes|--hash[= ]/.test(words));
   const found = copiesOf(texts, sourceDir);
+  const own = lines.filter(({ kind }) => kind === 'local').map((line) => line.text);
+  const named = own.filter((line) => !line.startsWith('--'));
+  const isOwn = own.length > 0 && outside === 'refused' && found.wishes.pip === undefined;
   return {
     // The same list in another folder is the same environment.
     normal: [...texts]
@@ -94,7 +100,8 @@ export async function gatherRequirements(
         ),
       )
       .join('\n'),
-    local: lines.some(({ kind }) => kind === 'local'),
+    local: own.length > 0,
+    parts: isOwn ? await localParts(named, found.wishes.folders, sourceDir) : undefined,
     sources: lines.some(isSource),
     // A file with hashes names everything; a package without one would be refused.
     namesStreamlit: lines.some((line) => line.kind === 'package' && line.name === 'streamlit'),

@@ -175,6 +175,8 @@ export class Processes {
         limits: optionLimits,
         cookieSecret,
       }),
+      // Where an environment finds the project's own packages: it serves releases with other code too.
+      STREAMLIT_HOST_SOURCE: cwd,
     };
   }
 

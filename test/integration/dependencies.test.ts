@@ -227,10 +227,10 @@ describe.runIf(uv !== undefined)('dependencies with uv', () => {
     let begun = (): void => undefined;
     const started = new Promise<void>((resolve) => (begun = resolve));
     const first = all.ensure(await request('a', files, { onSpawn: () => begun() }));
+    await started;
     const stop = new AbortController();
     const second = all.ensure(await request('b', files));
     const third = all.ensure(await request('c', files, { signal: stop.signal }));
-    await started;
     stop.abort();
     await expect(third).rejects.toMatchObject({ code: 'build-cancelled' });
     expect(await first).toMatchObject({ reused: false });
@@ -354,6 +354,24 @@ describe('a push', () => {
     expect(output).toContain('Script check skipped, as set in streamlit-host.toml');
     expect(code).toBe(0);
     expect(await host.app('own')).toMatchObject({ release: 1, description: 'What we sold' });
+  });
+
+  it('that changes only code installs nothing again where the project installs itself, and runs the new code', async () => {
+    const files = (value: number): Record<string, string> => ({
+      'pyproject.toml':
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\nname = "shop"\nversion = "1"\n[tool.hatch.build.targets.wheel]\npackages = ["python/shop"]\n',
+      'requirements.txt': 'streamlit\n-e .\n',
+      'streamlit-host.toml': 'dependencies = "requirements.txt"\n',
+      'python/shop/__init__.py': `value = ${value}\n`,
+      'app.py': `import subprocess, sys\nimport streamlit as st\nimport shop\nrun = [sys.executable, "-c", "import shop; print(shop.value)"]\nassert [str(shop.value), subprocess.check_output(run, cwd="/", text=True).strip()] == ["${value}"] * 2\n`,
+    });
+    const itself = await Project.create(files(1));
+    const first = await itself.git('push', host.remote('itself'), 'main');
+    expect(first.output).toContain('itself is live');
+    await itself.commit(files(2), 'Other code');
+    const second = await itself.git('push', host.remote('itself'), 'main');
+    expect(second.output).toContain('Dependencies unchanged: reusing environment');
+    expect(second.output).toContain('itself is live');
   });
 
   it('installs what the script block of its main file lists, where there is no other list', async () => {
