@@ -4,10 +4,10 @@
 //   --only-tests  without types and lint
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from './lib/command.js';
 import { ensureDebianPackages } from './lib/debian.js';
-import { closingLine, countTests } from './lib/report.js';
+import { closingLine, countTests, slowestFiles } from './lib/report.js';
 import { main, ROOT, setUp, SetupError } from './lib/setup.js';
 
 const CHECKS = [
@@ -79,7 +79,10 @@ async function runTests(args) {
     // Longer than any continuous integration waits: what hangs is ended by its own time-out.
     const options = { cwd: ROOT, show: true, timeout: 3_600_000 };
     const { code } = await run(process.execPath, [...vitest, `--outputFile.json=${report}`, ...args], options);
-    const counts = countTests(readReport(report));
+    const text = readReport(report);
+    const slowest = slowestFiles(text).map(({ name, seconds }) => `${seconds} s ${relative(join(ROOT, 'test'), name)}`);
+    if (slowest.length > 0) console.log(`Slowest files: ${slowest.join(', ')}.`);
+    const counts = countTests(text);
     return { code, ...(counts ?? { passed: 0, failed: 0, skipped: 0 }) };
   } finally {
     rmSync(folder, { recursive: true, force: true });

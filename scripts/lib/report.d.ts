@@ -6,3 +6,4 @@ export interface Counts {
 
 export function countTests(text: string): Counts | undefined;
 export function closingLine(counts: Counts): string;
+export function slowestFiles(text: string, most?: number): { name: string; seconds: number }[];
