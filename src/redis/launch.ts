@@ -126,7 +126,10 @@ export async function findBinary(folders: string[]): Promise<string> {
   throw unavailable('neither redis-server nor valkey-server 6.2 or newer was found. Install one, or set REDIS_URL.');
 }
 
-/** Sends one command and resolves with its answer's first match. */
+/** Redis took longer to answer than it may. */
+export class NoAnswer extends Error {}
+
+/** Sends one command and resolves with its answer's first match. @throws NoAnswer after the time-out (ms) */
 export async function askRedis(
   path: string,
   command: string,
@@ -134,7 +137,7 @@ export async function askRedis(
   timeout: number,
 ): Promise<RegExpExecArray> {
   const socket = connect(path);
-  socket.setTimeout(timeout, () => socket.destroy(new Error(`no answer to ${command} within ${timeout / 1_000} s`)));
+  socket.setTimeout(timeout, () => socket.destroy(new NoAnswer(`no answer to ${command} within ${timeout / 1_000} s`)));
   try {
     socket.write(`${command}\r\n`);
     let text = '';

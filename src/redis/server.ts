@@ -11,6 +11,7 @@ import { isRunning, livesIn, startTimeOf, type ProcessIdentity } from '../runtim
 import {
   askRedis,
   findBinary,
+  NoAnswer,
   rotate,
   saysDataIsBroken,
   sizeOf,
@@ -31,6 +32,8 @@ export interface RedisOptions {
   binaryDirs: string[];
   /** A PATH. */
   path: string;
+  /** How often (ms) it is asked whether it still answers. */
+  askMs?: number;
   logger: { info(message: string): void; warn(message: string): void; error(message: string): void };
 }
 
@@ -63,6 +66,10 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
 }
 
 const WATCH_MS = 500;
+/** How often Redis is asked whether it still answers, how long that may take (ms), and how often in a row it may not. */
+const ASK_MS = 3_000;
+const SILENT_MS = 2_000;
+const MISSES = 4;
 /** How long Redis may take to end by itself. */
 const GRACE_MS = 5_000;
 /** Until the first answer, and until a large file is loaded. */
@@ -79,6 +86,8 @@ class PrivateRedis implements RedisServer {
   #process: ProcessIdentity | undefined;
   #watching: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
+  #askedAt = performance.now();
+  #misses = 0;
 
   constructor(options: RedisOptions, socket: string) {
     this.#options = options;
@@ -214,10 +223,13 @@ class PrivateRedis implements RedisServer {
       if (this.#ending.signal.aborted) return;
       try {
         await rotate(this.#log);
-        if (this.#process !== undefined && isRunning(this.#process)) continue;
+        const hangs = await this.#hangs();
+        if (this.#process !== undefined && isRunning(this.#process) && !hangs) continue;
+        if (hangs && this.#process !== undefined) await endGroup(this.#process, 0);
         crashes = countCrash(crashes, performance.now() - since);
         const wait = backoff(crashes);
-        logger.warn(`Redis exited unexpectedly. Restarting it${wait === 0 ? '' : ` in ${wait / 1_000} s`}.`);
+        const what = hangs ? 'Redis does not respond.' : 'Redis exited unexpectedly.';
+        logger.warn(`${what} Restarting it${wait === 0 ? '' : ` in ${wait / 1_000} s`}.`);
         await this.#pause(wait);
         if (this.#ending.signal.aborted) return;
         since = performance.now();
@@ -228,6 +240,22 @@ class PrivateRedis implements RedisServer {
         if (!this.#ending.signal.aborted) logger.error(messageOf(error));
       }
     }
+  }
+
+  /** Asks Redis, where it is time. @returns true where it has not answered for so long that it never will */
+  async #hangs(): Promise<boolean> {
+    if (performance.now() - this.#askedAt < (this.#options.askMs ?? ASK_MS)) return false;
+    try {
+      await askRedis(this.connection.path, 'PING', /^[+-]/, SILENT_MS);
+      this.#misses = 0;
+    } catch (error) {
+      // That no connection can be made, such as without a free descriptor, says nothing about Redis.
+      this.#misses = error instanceof NoAnswer ? this.#misses + 1 : 0;
+    }
+    this.#askedAt = performance.now();
+    if (this.#misses < MISSES) return false;
+    this.#misses = 0;
+    return true;
   }
 
   async #end(): Promise<void> {

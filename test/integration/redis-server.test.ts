@@ -213,6 +213,16 @@ describe('the private Redis', () => {
     expect(await on(server, (redis) => redis.get('kept'))).toBe('yes');
   });
 
+  it('is restarted when it hangs while it is in use', async () => {
+    const server = await start({ askMs: 100 });
+    const first = await recorded();
+    process.kill(first.pid, 'SIGSTOP');
+    await vi.waitFor(() => expect(lines).toContain('Redis is running again.'), until);
+    expect(lines).toContain('Redis does not respond. Restarting it.');
+    expect(isRunning(first)).toBe(false);
+    expect(await on(server, (redis) => redis.ping())).toBe('PONG');
+  });
+
   it('drops a write that a crash cut off, and keeps everything before it', async () => {
     const server = await start();
     await on(server, (redis) => redis.set('kept', 'yes'));
