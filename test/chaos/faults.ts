@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Doing } from './activities.js';
-import { processesOf, signalAll, type Seen } from './machine.js';
+import { processesOf, runs, signalAll, type Seen } from './machine.js';
 import type { Fault, Plan } from './plan.js';
 import type { World } from './world.js';
 
@@ -14,7 +14,7 @@ const run = promisify(execFile);
 /** Makes something fail, and everything possible again. The server may be gone afterwards. @returns whether it is */
 export async function fail(world: World, plan: Plan, doing: Doing): Promise<boolean> {
   await FAULTS[plan.fault]({ world, doing, plan });
-  return /server/.test(plan.fault);
+  return !runs(world.host.pid);
 }
 
 interface Scene {
@@ -27,13 +27,25 @@ type Act = (scene: Scene) => Promise<void>;
 
 /** Processes of the server that are of a kind. */
 async function find({ world }: Scene, is: (one: Seen) => boolean): Promise<number[]> {
-  const seen = await processesOf(world.data, world.mark, world.host.pid);
+  const seen = await processesOf(world.data, world.mark, [world.host.pid]);
   return seen.filter((one) => one.pid !== world.host.pid && is(one)).map(({ pid }) => pid);
 }
 
 const isReceiving = ({ command }: Seen): boolean => /git.*receive-pack/.test(command);
 const isBuilding = ({ mark }: Seen): boolean => mark?.startsWith('build') === true;
 const isRedis = ({ command }: Seen): boolean => /(redis|valkey)-server/.test(command);
+const isSuccessor = ({ command }: Seen): boolean => /streamlit-host\.js start --successor/.test(command);
+
+/** The process of the round's app; none while it has none. */
+async function appOf({ world, plan }: Scene): Promise<number[]> {
+  const { pid } = await world.host.app(plan.app);
+  return typeof pid === 'number' ? [pid] : [];
+}
+
+/** Deploys may finish first, or are interrupted. */
+function reload({ world, plan }: Scene): Promise<Response> {
+  return world.host.send('POST', '/server/reload', { wait_seconds: Math.round(plan.lastsMs / 1_000) });
+}
 
 const killServer: Act = async ({ world }) => void (await world.host.signal('SIGKILL'));
 
@@ -79,16 +91,48 @@ const FAULTS: Record<Fault, Act> = {
     await scene.world.restart();
   },
   'kill-build': async (scene) => signalAll(await find(scene, isBuilding), 'SIGKILL'),
-  'kill-app': async (scene) => {
-    const { pid } = await scene.world.host.app(scene.plan.app);
-    if (typeof pid === 'number') signalAll([pid], 'SIGKILL');
+  'kill-app': async (scene) => signalAll(await appOf(scene), 'SIGKILL'),
+  'freeze-app': async (scene) => {
+    const pids = await appOf(scene);
+    signalAll(pids, 'SIGSTOP');
+    await sleep(scene.plan.lastsMs);
+    signalAll(pids, 'SIGCONT');
   },
+  // The next server adopts a process that does not answer.
+  'freeze-app-and-kill-server': async (scene) => {
+    const pids = await appOf(scene);
+    signalAll(pids, 'SIGSTOP');
+    await killServer(scene);
+    await scene.world.restart();
+    await sleep(scene.plan.lastsMs);
+    signalAll(pids, 'SIGCONT');
+  },
+  // Nobody but the server lets it go on.
+  'hang-app': async (scene) => signalAll(await appOf(scene), 'SIGSTOP'),
   'kill-redis': async (scene) => signalAll(await find(scene, isRedis), 'SIGKILL'),
   'freeze-redis': async (scene) => {
     const pids = await find(scene, isRedis);
     signalAll(pids, 'SIGSTOP');
     await sleep(scene.plan.lastsMs);
     signalAll(pids, 'SIGCONT');
+  },
+  'freeze-redis-and-kill-server': async (scene) => {
+    signalAll(await find(scene, isRedis), 'SIGSTOP');
+    await killServer(scene);
+  },
+  'hang-redis': async (scene) => signalAll(await find(scene, isRedis), 'SIGSTOP'),
+  reload: async (scene) => {
+    const answer = await reload(scene);
+    if (!answer.ok) throw new Error(`the reload failed: ${await answer.text()}`);
+  },
+  'reload-and-kill-server': async (scene) => {
+    const reloading = reload(scene).catch(() => undefined); // It loses its connection.
+    await sleep(scene.plan.lastsMs);
+    signalAll(await find(scene, isSuccessor), 'SIGKILL');
+    await killServer(scene);
+    await reloading;
+    // One that was being started.
+    signalAll(await find(scene, isSuccessor), 'SIGKILL');
   },
   'full-disk': onDisk(fill),
   'full-disk-and-kill-server': onDisk(fill, restarted),

@@ -14,6 +14,8 @@ import { TTL_S, type ChaosApp, type World } from './world.js';
 const PUSHER_MS = 10_000;
 /** How long everything may take to hold, in ms: on a busy machine, apps take their time to start. */
 const SETTLE_MS = 60_000;
+/** After how long (ms) an app that does not answer is started again, with the questions that it must leave unanswered. */
+const HANG_MS = 90_000;
 const PAUSE_MS = 50;
 
 /** What a round left. */
@@ -34,7 +36,7 @@ export async function check(world: World, aftermath: Aftermath): Promise<string[
   if (silent !== undefined) return [silent];
   await world.keepWanted();
   const states: Check[] = [settled, serving, recorded, running, tidy];
-  const deadline = Date.now() + SETTLE_MS;
+  const deadline = Date.now() + SETTLE_MS + (aftermath.plan.fault === 'hang-app' ? HANG_MS : 0);
   for (;;) {
     const wrong = await broken(world, states);
     if (wrong.length === 0) break;
@@ -142,14 +144,14 @@ const recorded: Check = async (world) => {
 
 /** Nothing runs that nobody knows. */
 const running: Check = async (world) => {
-  const { pid } = world.host;
+  const servers = await world.servers();
   const known = new Set((await records(world)).flatMap((app) => app.processes.map(({ mark }) => mark)));
-  const seen = await processesOf(world.data, world.mark, pid);
+  const seen = await processesOf(world.data, world.mark, servers);
   const isOwn = (one: Seen): boolean =>
-    one.pid === pid ||
+    servers.includes(one.pid) ||
     /(redis|valkey)-server/.test(one.command) ||
     known.has(`${world.mark}/${one.mark ?? ''}`) ||
-    isCompiling(one, seen, pid);
+    isCompiling(one, seen, servers);
   const strays = seen.filter((one) => !isOwn(one));
   const redis = seen.filter(({ command }) => /(redis|valkey)-server/.test(command));
   return [
@@ -159,10 +161,10 @@ const running: Check = async (world) => {
 };
 
 /** The server compiles environments in the background, for minutes where others need the processor. */
-function isCompiling({ mark }: Seen, seen: readonly Seen[], server: number): boolean {
+function isCompiling({ mark }: Seen, seen: readonly Seen[], servers: number[]): boolean {
   const together = seen.filter((one) => mark !== undefined && one.mark === mark);
   return (
-    together.some(({ command }) => command.includes('compile.py')) && together.some((one) => one.parent === server)
+    together.some(({ command }) => command.includes('compile.py')) && together.some((one) => servers.includes(one.parent))
   );
 }
 

@@ -11,16 +11,16 @@ export interface Seen {
 }
 
 /**
- * The processes that have to do with a data folder: they carry its mark, stand in it, name it, or are a zombie of the server.
- * @param mark what the marks of the folder begin with
+ * The processes that have to do with a data folder: they carry its mark, stand in it, name it, or are a zombie of a server.
+ * @param mark what the marks of the folder begin with @param servers the pids of its servers
  */
-export async function processesOf(data: string, mark: string, server: number): Promise<Seen[]> {
+export async function processesOf(data: string, mark: string, servers: number[]): Promise<Seen[]> {
   const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  const found = await Promise.all(names.map((name) => look(Number(name), data, mark, server)));
+  const found = await Promise.all(names.map((name) => look(Number(name), data, mark, servers)));
   return found.flatMap((one) => one ?? []);
 }
 
-async function look(pid: number, data: string, mark: string, server: number): Promise<Seen | undefined> {
+async function look(pid: number, data: string, mark: string, servers: number[]): Promise<Seen | undefined> {
   const read = (file: string): Promise<string> => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '');
   const [environment, command, cwd, stat] = await Promise.all([
     read('environ'),
@@ -31,7 +31,7 @@ async function look(pid: number, data: string, mark: string, server: number): Pr
   const [state = '', parent = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (stat === '') return undefined; // It ended meanwhile.
   const own = new RegExp(`STREAMLIT_HOST_CHILD=${mark}/([^\\0]*)`).exec(environment)?.[1];
-  const zombie = state === 'Z' && Number(parent) === server;
+  const zombie = state === 'Z' && servers.includes(Number(parent));
   if (own === undefined && !zombie && ![command, cwd].some((text) => text.includes(data))) return undefined;
   return { pid, parent: Number(parent), state, command: command.replaceAll('\0', ' ').trim(), mark: own };
 }

@@ -33,8 +33,15 @@ export const FAULTS = [
   'freeze-receive-pack',
   'kill-build',
   'kill-app',
+  'freeze-app',
+  'freeze-app-and-kill-server',
+  'hang-app',
   'kill-redis',
   'freeze-redis',
+  'freeze-redis-and-kill-server',
+  'hang-redis',
+  'reload',
+  'reload-and-kill-server',
   'full-disk',
   'full-disk-and-kill-server',
   'no-inodes',
@@ -63,7 +70,7 @@ export interface Plan {
 }
 
 /** Faults that are drawn more often: they are what the promises are about. */
-const WEIGHTS: Partial<Record<Fault, number>> = { 'kill-server': 6, 'kill-server-twice': 2, 'full-disk': 2, none: 1 };
+const WEIGHTS: Partial<Record<Fault, number>> = { 'kill-server': 6, 'kill-server-twice': 2, 'full-disk': 2, reload: 2 };
 
 /** The plan of a round. @param seed any whole number @param round 0, 1, 2 … */
 export function planRound(seed: number, round: number): Plan {

@@ -9,7 +9,19 @@ import type { World } from './world.js';
 /** How long an activity takes that was never seen, in ms. */
 const UNKNOWN_MS = 2_000;
 /** Faults of which visitors of other apps must notice nothing. */
-const UNNOTICED: readonly Fault[] = ['none', 'kill-receive-pack', 'kill-build', 'kill-redis', 'garbage', 'unplug'];
+const UNNOTICED: readonly Fault[] = [
+  'none',
+  'kill-receive-pack',
+  'kill-build',
+  'freeze-app',
+  'hang-app',
+  'kill-redis',
+  'freeze-redis',
+  'hang-redis',
+  'reload',
+  'garbage',
+  'unplug',
+];
 
 /** A round: something is under way, something fails, and then everything must hold again. @returns what does not */
 export async function play(world: World, plan: Plan): Promise<string[]> {
@@ -41,5 +53,7 @@ export async function play(world: World, plan: Plan): Promise<string[]> {
     });
   } finally {
     await visitors.leave();
+    // The next round kills the one process that it knows of.
+    if (plan.fault === 'reload') await world.replace();
   }
 }

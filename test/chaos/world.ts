@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -113,6 +113,18 @@ export class World {
   /** Starts a server on the same data folder. */
   async restart(): Promise<void> {
     this.host = await startHost({ data: this.data, env: SETTINGS });
+  }
+
+  /** Stops the server, whose apps go on, and starts another. */
+  async replace(): Promise<void> {
+    await this.host.signal('SIGTERM');
+    await this.restart();
+  }
+
+  /** The server's processes: the one that was started and, after a reload, the one that has taken over. */
+  async servers(): Promise<number[]> {
+    const record = await readFile(join(this.data, 'run/server.json'), 'utf8');
+    return [this.host.pid, (JSON.parse(record) as { pid: number }).pid];
   }
 
   /** Asks again for what a fault has kept from being asked for: that all apps run, and were pushed. */
