@@ -118,7 +118,10 @@ export function addServerVerbs(program: Command, cli: (command: Command) => Cont
   program
     .command('doctor')
     .description('check the server: cages, permissions, origins and Redis; exits with 1 if something is wrong')
-    .action(async (_options: unknown, command: Command) => (await import('./doctor.js')).doctor(cli(command)));
+    .option('--fix', 'first repair what is safe to repair: permissions, and what interrupted work has left')
+    .action(async (options: { fix?: boolean }, command: Command) =>
+      (await import('./doctor.js')).doctor(cli(command), options),
+    );
   program
     .command('backup')
     .argument('<to>', 'the file, or s3://bucket/prefix, where the server uploads it')

@@ -5,7 +5,7 @@ import { MARK } from '../runtime/process/marked.js';
 import type { AppStore } from '../store/apps.js';
 import type { Git } from '../store/git.js';
 import type { Paths } from '../store/paths.js';
-import { removeOldLeftovers } from '../store/leftovers.js';
+import { oldLeftoversIn, removeLeftover } from '../store/leftovers.js';
 import { Repository } from '../store/repository.js';
 import { LfsCleanUp } from './lfs-clean-up.js';
 
@@ -95,6 +95,13 @@ export class Maintenance {
     };
   }
 
+  /** What git has left where it was killed, in repositories that are not pushed to. */
+  async leftovers(): Promise<string[]> {
+    const { store, paths } = this.#options;
+    const apps = store.list().filter(({ id, place }) => place === undefined && !this.#held.has(id));
+    return (await Promise.all(apps.map(({ id }) => oldLeftoversIn(paths.repository(id), LEFT_MS)))).flat();
+  }
+
   /** Looks at all repositories once; joins a look that is going on. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
@@ -109,7 +116,7 @@ export class Maintenance {
       if (this.#closing.signal.aborted) return;
       if (place !== undefined || this.#held.has(id) || store.find(id) === undefined) continue;
       try {
-        await removeOldLeftovers(paths.repository(id), LEFT_MS);
+        for (const path of await oldLeftoversIn(paths.repository(id), LEFT_MS)) await removeLeftover(path);
         await this.#tidy(id, lastRelease);
         await this.#lfs.tidy(id, this.#closing.signal);
       } catch (error) {

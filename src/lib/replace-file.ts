@@ -84,11 +84,16 @@ function draftOf(path: string): string {
 
 /** Deletes the half-written copies that a killed server has left in a folder. */
 export async function sweepDrafts(folder: string): Promise<void> {
+  for (const draft of await draftsIn(folder)) await rm(draft, { force: true });
+}
+
+/** The half-written copies in a folder, also those that are being written. */
+export async function draftsIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return [];
     throw error;
   });
-  for (const name of names) if (DRAFT.test(name)) await rm(join(folder, name), { force: true });
+  return names.filter((name) => DRAFT.test(name)).map((name) => join(folder, name));
 }
 
 /** Without this, a power cut may undo the rename. */

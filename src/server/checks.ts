@@ -7,6 +7,7 @@ import { asSentence } from '../lib/words.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
 import type { Paths } from '../store/paths.js';
 import { canWrite } from './later.js';
+import { privatePaths, type Repairs } from './repairs.js';
 import type { OpenedRuntime } from './runtime.js';
 
 /** How long a check may take, in ms: as long as three tries of a cage. */
@@ -40,6 +41,8 @@ export interface ChecksOptions {
   appsBase: () => string;
   /** Says what keeps deploys from being run. */
   readiness: Pick<Readiness, 'troubles'>;
+  /** Finds what can be put right. */
+  repairs: Pick<Repairs, 'find'>;
   uid?: number | undefined;
 }
 
@@ -77,6 +80,7 @@ export function checksOf(options: ChecksOptions): ReadonlyMap<string, Check> {
       },
     ],
     ['data', () => checkData(options.paths, uid)],
+    ['leftovers', () => checkLeftovers(options.repairs)],
     ...Object.entries(READY).map(([part, fine]): [string, Check] => [
       part,
       async () => {
@@ -111,16 +115,24 @@ async function runCheck(name: string, check: Check, limitMs: number): Promise<Ch
 /** Who may read what only the server may, and whether it can be written. */
 async function checkData(paths: ChecksOptions['paths'], uid: number | undefined): Promise<string> {
   const { data } = paths;
-  for (const path of [data, paths.adminToken, paths.vaultKey, paths.users, paths.tokens, paths.sessions]) {
+  for (const path of privatePaths(paths)) {
     const facts = await stat(path).catch(ifMissing);
     if (facts === undefined) continue;
-    if ((facts.mode & 0o077) !== 0)
-      throw problem(`Other users of the machine can read ${path}. Run "chmod go= ${path}".`);
     if (uid !== undefined && facts.uid !== uid)
       throw problem(`${path} belongs to user ${facts.uid}, and the server runs as ${uid}. Change its owner.`);
+    if ((facts.mode & 0o077) !== 0)
+      throw problem(`Other users of the machine can read ${path}. Run "streamlit-host doctor --fix".`);
   }
   if (!(await canWrite(data))) throw problem(`The data folder ${data} cannot be written. Is the disk full?`);
   return `Only the server can read the data folder ${data}, and it can be written.`;
+}
+
+/** What interrupted work has left for so long that nothing needs it any more. */
+async function checkLeftovers(repairs: Pick<Repairs, 'find'>): Promise<string> {
+  const [first, ...more] = (await repairs.find()).filter(({ kind }) => kind !== 'open');
+  if (first === undefined) return 'Interrupted work has left nothing behind.';
+  const what = more.length === 0 ? first.path : `${more.length + 1} files and folders, such as ${first.path}`;
+  throw problem(`Interrupted work has left ${what}. Run "streamlit-host doctor --fix".`);
 }
 
 function ifMissing(error: unknown): undefined {

@@ -112,6 +112,7 @@ export interface Composed {
   /** What the server needs in order to deploy. */
   readiness: Readiness;
   backups: Backups;
+  maintenance: Pick<Maintenance, 'leftovers'>;
   /** What encrypts small files. */
   vault: Vault;
   /** How the queues reach Redis, and what their keys begin with. */
@@ -338,6 +339,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     running,
     readiness,
     backups,
+    maintenance,
     vault,
     redis: redis.queues,
     async ping() {

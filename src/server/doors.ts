@@ -21,6 +21,7 @@ import { StaticFiles } from '../gateway/static-files.js';
 import type { Switchboard } from '../gateway/switchboard.js';
 import type { HookServer } from '../git/hook-server.js';
 import { checksOf, runChecks } from './checks.js';
+import { Repairs } from './repairs.js';
 import { accessLog } from '../logs/access-log.js';
 import { tail } from '../logs/tail.js';
 import { UsageMeter } from '../runtime/usage.js';
@@ -221,8 +222,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     drains,
     logger,
   });
+  const repairs = new Repairs({ paths, gitLeftovers: () => composed.maintenance.leftovers() });
   const checks = checksOf({
-    ...{ paths, publicBase, appsBase },
+    ...{ paths, publicBase, appsBase, repairs },
     cage: composed.cage,
     running: composed.running,
     unsafe: config.unsafeOrigin,
@@ -257,6 +259,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     pages: createPages(views, publicBase, rights),
     uploads,
     check: () => runChecks(checks),
+    repair: () => repairs.fix(),
     troubles: () => composed.readiness.troubles(),
     runtime: composed.running.facts,
     backups: composed.backups,

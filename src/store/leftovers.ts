@@ -32,13 +32,15 @@ export async function leftoversIn(repository: string): Promise<string[]> {
   return found.flat();
 }
 
-/** Deletes those that have not changed for so long (ms) that no git can still work with them. */
-export async function removeOldLeftovers(repository: string, ageMs: number): Promise<void> {
+/** Those of them that have not changed for so long (ms) that no git can still work with them. */
+export async function oldLeftoversIn(repository: string, ageMs: number): Promise<string[]> {
   const before = Date.now() - ageMs;
+  const old: string[] = [];
   for (const path of await leftoversIn(repository)) {
     const facts = await lstat(path).catch(() => undefined); // It was none.
-    if (facts !== undefined && facts.mtimeMs < before) await removeLeftover(path);
+    if (facts !== undefined && facts.mtimeMs < before) old.push(path);
   }
+  return old;
 }
 
 export async function removeLeftover(path: string): Promise<void> {

@@ -95,6 +95,7 @@ export interface WebOptions {
   visitor: (request: IncomingMessage) => Pick<Visitor, 'address'>;
   /** Runs all checks of the server. */
   check: ApiContext['check'];
+  repair: ApiContext['repair'];
   /** What keeps deploys from being run. Cheap. */
   troubles: ApiContext['troubles'];
   runtime: ApiContext['runtime'];
@@ -165,6 +166,7 @@ export function createWeb(options: WebOptions): RequestListener {
     drains: options.drains,
     sessions: access.sessions,
     check: () => options.check(),
+    repair: () => options.repair(),
     troubles: () => options.troubles(),
     runtime: () => options.runtime(),
     backups: options.backups,

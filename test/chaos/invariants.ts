@@ -164,7 +164,8 @@ const running: Check = async (world) => {
 function isCompiling({ mark }: Seen, seen: readonly Seen[], servers: number[]): boolean {
   const together = seen.filter((one) => mark !== undefined && one.mark === mark);
   return (
-    together.some(({ command }) => command.includes('compile.py')) && together.some((one) => servers.includes(one.parent))
+    together.some(({ command }) => command.includes('compile.py')) &&
+    together.some((one) => servers.includes(one.parent))
   );
 }
 

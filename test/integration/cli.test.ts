@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
@@ -113,16 +113,30 @@ describe('the doctor', () => {
     const { checks } = parse(well.stdout) as { checks: { name: string; ok: boolean }[] };
     expect([well.code, checks.map(({ name, ok }) => [name, ok])]).toEqual([
       0,
-      ['cage', 'runtime', 'user', 'origin', 'data', 'redis', 'disk', 'supervisor'].map((name) => [name, true]),
+      ['cage', 'runtime', 'user', 'origin', 'data', 'leftovers', 'redis', 'disk', 'supervisor'].map((name) => [
+        name,
+        true,
+      ]),
     ]);
     const { cage } = (await own.app('caged')) as { cage: { description: string } };
     expect((await cli(['status', 'caged'])).stdout).toContain(`\nCage: ${cage.description}\n`);
     await chmod(own.data, 0o755);
     const ill = await cli(['doctor']);
-    await chmod(own.data, 0o700);
     expect(ill.code).toBe(1);
     expect(ill.stdout).toContain(`problem  data        Other users of the machine can read ${own.data}.`);
     expect(ill.stderr).toContain('Problems found: data.');
+    const lock = join(own.data, 'apps/caged/repo.git/HEAD.lock');
+    await writeFile(lock, '');
+    await utimes(lock, 0, 0);
+    expect((await cli(['doctor'])).stderr).toContain('Problems found: data, leftovers.');
+    expect((await stat(own.data)).mode & 0o777).toBe(0o755);
+    const fixed = await cli(['doctor', '--fix']);
+    expect(fixed.stdout.split('\n').slice(0, 2)).toEqual([
+      `fixed    Only the server can read ${own.data} now.`,
+      `fixed    Deleted ${lock}, left by an interrupted git command.`,
+    ]);
+    expect(fixed.code).toBe(0);
+    expect(parse((await cli(['doctor', '--fix', '--json'])).stdout)).toMatchObject({ repairs: [] });
   });
 });
 

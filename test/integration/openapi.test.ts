@@ -126,6 +126,7 @@ test('the document lists every operation of the API', () => {
     'POST /server/backups',
     'POST /server/drains',
     'POST /server/reload',
+    'POST /server/repairs',
     'POST /server/stop',
     'POST /users',
     'POST /users/{user}/invitation',

@@ -185,6 +185,11 @@ export const answers = {
       }),
     ),
   }),
+  repairs: z.object({
+    repairs: z.array(
+      z.object({ ok: z.boolean(), message: z.string().describe('What was done, or why it could not be.') }),
+    ),
+  }),
   backup: z.object({
     place: z.string(),
     removed: z.array(z.string()).describe('The names of older backups that were removed.'),
@@ -215,6 +220,7 @@ export type PreviewsAnswer = Pick<z.infer<typeof answers.appWithPreviews>, 'prev
 export type ChangedAnswer = z.infer<typeof answers.changed>;
 export type BackupAnswer = z.infer<typeof answers.backup>;
 export type ChecksAnswer = z.infer<typeof answers.checks>;
+export type RepairsAnswer = z.infer<typeof answers.repairs>;
 export type DeployAnswer = z.infer<typeof answers.deploy>;
 export type RefreshedAnswer = z.infer<typeof answers.refreshed>;
 export type ProblemAnswer = z.infer<typeof answers.problem>;

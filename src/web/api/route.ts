@@ -26,7 +26,7 @@ import { signedIn } from '../auth.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
-import { type ChecksAnswer } from './answers.js';
+import type { ChecksAnswer, RepairsAnswer } from './answers.js';
 import { parseInput } from './schemas.js';
 
 /** What the calls of the API work with. */
@@ -65,6 +65,8 @@ export interface ApiContext {
   sessions: Sessions;
   /** Runs all checks of the server. */
   check(): Promise<ChecksAnswer['checks']>;
+  /** Puts right what the checks find and the server can put right without losing anything. */
+  repair(): Promise<RepairsAnswer['repairs']>;
   /** What keeps deploys from being run. */
   troubles(): Promise<readonly Trouble[]>;
   /** What runs pushed apps. */

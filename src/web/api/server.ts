@@ -31,6 +31,23 @@ export function serverRoutes(api: ApiContext): Route[] {
     }),
 
     route({
+      method: 'post',
+      path: '/server/repairs',
+      tag: 'server',
+      can: 'server',
+      summary: 'Repair the data folder',
+      description:
+        'Deletes what interrupted work has left for a day, and interrupted git commands for an hour, and makes files private that ' +
+        'only the server may read. Nothing that is in use, and nothing of an app, is changed.',
+      answers: {
+        200: { description: 'What was done.', content: { 'application/json': answers.repairs } },
+      },
+      async handle(ctx) {
+        ctx.body = { repairs: await api.repair() };
+      },
+    }),
+
+    route({
       method: 'get',
       path: '/server/backup',
       tag: 'server',

@@ -32,6 +32,7 @@ async function problems(more: Partial<ChecksOptions> = {}): Promise<Record<strin
     publicBase: () => 'http://apps.example',
     appsBase: () => 'http://apps.example',
     readiness: { troubles: () => Promise.resolve([]) },
+    repairs: { find: () => Promise.resolve([]) },
     ...more,
   };
   const results = await runChecks(checksOf(options));
@@ -41,6 +42,7 @@ async function problems(more: Partial<ChecksOptions> = {}): Promise<Record<strin
     'user',
     'origin',
     'data',
+    'leftovers',
     'redis',
     'disk',
     'supervisor',
@@ -90,10 +92,20 @@ it('files that others can read, or that belong to another user, are a problem', 
   expect(await problems()).toEqual({});
   await chmod(paths.vaultKey, 0o640);
   expect((await problems()).data).toBe(
-    `Other users of the machine can read ${paths.vaultKey}. Run "chmod go= ${paths.vaultKey}".`,
+    `Other users of the machine can read ${paths.vaultKey}. Run "streamlit-host doctor --fix".`,
   );
   await chmod(paths.vaultKey, 0o600);
   expect((await problems({ uid: 4_242 })).data).toContain('and the server runs as 4242. Change its owner.');
+});
+
+it('leftovers of interrupted work are a problem', async () => {
+  const found = (...names: string[]): Partial<ChecksOptions> => ({
+    repairs: { find: () => Promise.resolve(names.map((path) => ({ path, kind: 'git' as const }))) },
+  });
+  expect((await problems(found('/a'))).leftovers).toBe(
+    'Interrupted work has left /a. Run "streamlit-host doctor --fix".',
+  );
+  expect((await problems(found('/a', '/b'))).leftovers).toContain('has left 2 files and folders, such as /a.');
 });
 
 it('a Redis that does not answer is a problem, and a check that never ends is one', async () => {
