@@ -8,7 +8,6 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { buildModules, ROOT } from '../scripts/lib/setup.js';
@@ -145,7 +144,7 @@ async function begin({ work, pids, apps, traffic, clock }) {
     const groups = usageOfGroups();
     return new Map(pids.map((pid) => [String(pid), usageOf(groups.get(pid), counts(String(pid)))]));
   };
-  const thread = pathToFileURL(join(work, 'program/metrics/sizes-worker.js'));
+  const thread = join(work, 'program/metrics/sizes-worker.cjs');
   const sizes = new Sizes({
     apps: { list: () => apps },
     paths: {

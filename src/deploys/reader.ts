@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Refusal } from '../errors.js';
 import { programFolder } from '../lib/program-folder.js';
 import { WarmWorker, WorkerFailed, type WorkerLimits } from '../lib/workers.js';
@@ -32,8 +31,8 @@ export interface Reader {
 
 export interface ThreadReaderOptions {
   logger: { warn(facts: object, text: string): void };
-  /** What the thread runs; the program's own unless told. */
-  entry?: URL;
+  /** The file that the thread runs; the program's own unless told. */
+  file?: string;
   limits?: WorkerLimits;
 }
 
@@ -43,13 +42,10 @@ export class ThreadReader implements Reader {
   readonly #limits: WorkerLimits;
   readonly #logger: ThreadReaderOptions['logger'];
 
-  constructor({ logger, entry, limits = LIMITS }: ThreadReaderOptions) {
+  constructor({ logger, file, limits = LIMITS }: ThreadReaderOptions) {
     this.#limits = limits;
     this.#logger = logger;
-    this.#worker = new WarmWorker(
-      entry ?? pathToFileURL(join(programFolder(), 'dist/deploys/reader-worker.js')),
-      limits,
-    );
+    this.#worker = new WarmWorker(file ?? join(programFolder(), 'dist/deploys/reader-worker.cjs'), limits);
   }
 
   /** Starts the thread. If that fails, it is tried again for each project. */

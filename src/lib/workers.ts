@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { parentPort, Worker } from 'node:worker_threads';
 import { Turns } from './turns.js';
 import { requireWorkingDirectory } from './working-directory.js';
@@ -42,20 +43,23 @@ type Answer =
 
 /**
  * A worker thread that is kept warm and answers one question at a time. One that goes beyond a limit is ended, and another
- * one takes its place. It keeps the program running only while it works.
+ * one takes its place. It keeps the program running only while it works. All its threads run the same text, whatever an update
+ * of the program puts into the place of its file.
  */
 export class WarmWorker {
-  readonly #entry: URL;
+  readonly #file: string;
   readonly #limits: WorkerLimits;
+  #program: Promise<Buffer> | undefined;
   readonly #turns = new Turns();
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param entry the module that the thread runs, which calls `answerQuestions` */
-  constructor(entry: URL, limits: WorkerLimits) {
-    this.#entry = entry;
+  /** @param file what the thread runs: CommonJS without other files, which calls `answerQuestions`. It is read now */
+  constructor(file: string, limits: WorkerLimits) {
+    this.#file = file;
     this.#limits = limits;
+    this.#read().catch(() => undefined); // The first question is told.
   }
 
   /** Starts the thread, so that the first question need not wait for that. @throws WorkerFailed */
@@ -104,7 +108,9 @@ export class WarmWorker {
     if (this.#closed) throw new WorkerFailed('broken', 'it was closed');
     clearTimeout(this.#idle);
     if (this.#worker !== undefined) return this.#worker;
-    const worker = startThread(this.#entry, this.#limits.memoryMb);
+    const program = await this.#read().catch((error: unknown) => Promise.reject(new WorkerFailed('broken', error)));
+    if (this.#closed) throw new WorkerFailed('broken', 'it was closed');
+    const worker = startThread(program.toString(), this.#limits.memoryMb);
     this.#worker = worker;
     worker.once('exit', () => {
       if (this.#worker === worker) this.#worker = undefined;
@@ -118,6 +124,15 @@ export class WarmWorker {
       await this.#end(worker);
       throw new WorkerFailed('broken', error);
     }
+  }
+
+  /** What the thread runs; read once, or again where that has failed. */
+  #read(): Promise<Buffer> {
+    this.#program ??= readFile(this.#file).catch((error: unknown) => {
+      this.#program = undefined;
+      throw error;
+    });
+    return this.#program;
   }
 
   /** Ends the thread once it was idle for long enough: it takes a quarter of the memory of an idle server. */
@@ -161,11 +176,16 @@ function failureOf(error: unknown): Answer {
   return { error: { message: error.message, stack: error.stack, code: 'code' in error ? error.code : undefined } };
 }
 
-function startThread(entry: URL, memoryMb: number): Worker {
+function startThread(program: string, memoryMb: number): Worker {
   try {
     requireWorkingDirectory();
     // Neither the server's variables nor its flags: it reads what anybody may have sent.
-    const worker = new Worker(entry, { env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: memoryMb } });
+    const worker = new Worker(program, {
+      eval: true,
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: memoryMb },
+    });
     worker.unref();
     return worker;
   } catch (error) {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { App } from '../domain/app/app.js';
 import { programFolder } from '../lib/program-folder.js';
 import { WarmWorker, type WorkerLimits } from '../lib/workers.js';
@@ -60,8 +59,8 @@ export class Sizes {
   constructor(options: SizesOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => performance.now());
-    const entry = (): URL => pathToFileURL(join(programFolder(), 'dist/metrics/sizes-worker.js'));
-    this.#worker = options.worker ?? new WarmWorker(entry(), LIMITS);
+    const file = (): string => join(programFolder(), 'dist/metrics/sizes-worker.cjs');
+    this.#worker = options.worker ?? new WarmWorker(file(), LIMITS);
   }
 
   /** What an app took when it was measured last; undefined where that was never done. */

@@ -82,10 +82,10 @@ test('the package needs no other packages, and holds the licence of each library
 });
 
 test('a stack trace names functions and lines', async () => {
-  const entry = pathToFileURL(join(installed(), 'dist/deploys/reader-worker.js')).href;
+  const entry = pathToFileURL(join(installed(), 'dist/deploys/reader-worker.cjs')).href;
   const failed = await exec(process.execPath, ['-e', `import('${entry}')`]).catch((error: { stderr: string }) => error);
   expect(failed.stderr).toMatch(/\n\s.*throw new Error\("this module is to be run by a worker thread"\)/);
-  expect(failed.stderr).toMatch(/at answerQuestions \(.*\.js:\d+:\d+\)/);
+  expect(failed.stderr).toMatch(/at answerQuestions \(.*\.cjs:\d+:\d+\)/);
 });
 
 test('the command prints the version of the package', async () => {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ThreadReader } from '../../src/deploys/reader.js';
 import { ROOT, startHost, type TestHost } from '../helpers/host.js';
@@ -65,7 +64,7 @@ describe('a live app', () => {
 });
 
 describe('the reader thread', () => {
-  const entry = pathToFileURL(join(ROOT, 'dist/deploys/reader-worker.js'));
+  const file = join(ROOT, 'dist/deploys/reader-worker.cjs');
   const limits = { workMs: 5_000, startMs: 30_000, memoryMb: 256 };
   const lock = { 'pyproject.toml': '[project]\ndependencies = ["streamlit"]\n', 'uv.lock': lockOf(15_000_000) };
   const slow = new Map(Object.entries(lock).map(([path, text]) => [path, Buffer.from(text)]));
@@ -73,7 +72,7 @@ describe('the reader thread', () => {
   afterEach(() => reader.close());
 
   function readerWith(changes: Partial<typeof limits> = {}): ThreadReader {
-    return (reader = new ThreadReader({ entry, limits: { ...limits, ...changes }, logger: { warn: () => undefined } }));
+    return (reader = new ThreadReader({ file, limits: { ...limits, ...changes }, logger: { warn: () => undefined } }));
   }
 
   test.each([
@@ -94,7 +93,7 @@ describe('the reader thread', () => {
   });
 
   test('refuses for now if it cannot start', async () => {
-    reader = new ThreadReader({ entry: new URL('missing.js', entry), limits, logger: { warn: () => undefined } });
+    reader = new ThreadReader({ file: join(ROOT, 'dist/missing.cjs'), limits, logger: { warn: () => undefined } });
     await reader.begin();
     const read = reader.read('x', 'settings', Buffer.from(''));
     await expect(read).rejects.toMatchObject({ kind: 'unavailable', code: 'reader-unavailable' });

@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WarmWorker, type WorkerLimits } from '../../../src/lib/workers.js';
 
@@ -9,7 +8,7 @@ const LIMITS = { workMs: 500, startMs: 10_000, memoryMb: 32 };
 
 /** A worker that speaks as `answerQuestions` does: it evaluates what it is asked. */
 const SCRIPT = `
-import { parentPort, threadId } from 'node:worker_threads';
+const { parentPort, threadId } = require('node:worker_threads');
 parentPort.on('message', async (question) => parentPort.postMessage({ value: await (0, eval)(question) }));
 globalThis.threadId = threadId;
 parentPort.postMessage('ready');
@@ -26,9 +25,9 @@ afterEach(async () => {
 });
 
 async function workerOf(script = SCRIPT, limits: Partial<WorkerLimits> = {}): Promise<WarmWorker> {
-  const file = join(folder, 'worker.mjs');
+  const file = join(folder, 'worker.cjs');
   await writeFile(file, script);
-  worker = new WarmWorker(pathToFileURL(file), { ...LIMITS, ...limits });
+  worker = new WarmWorker(file, { ...LIMITS, ...limits });
   return worker;
 }
 
@@ -63,11 +62,31 @@ it('a warm worker ends a question that needs too much memory, and answers the ne
 });
 
 it('a warm worker refuses while its thread cannot start, and starts it once it can', async () => {
+  worker = new WarmWorker(join(folder, 'worker.cjs'), LIMITS);
+  await expect(worker.warm()).rejects.toMatchObject({ why: 'broken' });
+  await expect(worker.ask('1')).rejects.toMatchObject({ why: 'broken' });
+  await writeFile(join(folder, 'worker.cjs'), SCRIPT);
+  expect(await worker.ask('1')).toBe(1);
+});
+
+it('a warm worker refuses if its thread throws at its start', async () => {
   const one = await workerOf('throw new Error("no")');
   await expect(one.warm()).rejects.toMatchObject({ why: 'broken' });
   await expect(one.ask('1')).rejects.toMatchObject({ why: 'broken' });
-  await writeFile(join(folder, 'worker.mjs'), SCRIPT);
-  expect(await one.ask('1')).toBe(1);
+});
+
+it.each([
+  [
+    'another version of it is installed',
+    'require("node:worker_threads").parentPort.postMessage("other"); process.exit()',
+  ],
+  ['it is removed', undefined],
+])('a warm worker starts further threads with the program it began with if %s', async (_, other) => {
+  const one = await workerOf(SCRIPT, { idleMs: 50 });
+  const first = await one.ask('threadId');
+  const file = join(folder, 'worker.cjs');
+  await (other === undefined ? rm(file) : writeFile(file, other));
+  await vi.waitFor(async () => expect(await one.ask('threadId')).not.toBe(first), { timeout: 10_000, interval: 200 });
 });
 
 it('a warm worker starts another thread if the first one exits', async () => {

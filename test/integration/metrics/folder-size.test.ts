@@ -2,7 +2,6 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { readdirSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { WarmWorker } from '../../../src/lib/workers.js';
 import { filesSize, folderSize } from '../../../src/metrics/folder-size.js';
@@ -51,7 +50,7 @@ test('a limit ends it with what was found by then', async () => {
 
 test('the thread that measures has the lowest priority, and the server keeps its own', async () => {
   const before = new Set(readdirSync('/proc/self/task'));
-  const worker = new WarmWorker(pathToFileURL(join(ROOT, 'dist/metrics/sizes-worker.js')), {
+  const worker = new WarmWorker(join(ROOT, 'dist/metrics/sizes-worker.cjs'), {
     ...{ workMs: 20_000, startMs: 30_000, memoryMb: 128 },
   });
   endWithFile(() => worker.close());
