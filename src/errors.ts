@@ -264,6 +264,7 @@ export const refusalCodes = [
   'tokens-too-many',
   'too-many-attempts',
   'too-many-files',
+  'too-many-open-files',
   'upload-too-large',
   'usage',
   'user-disabled',
@@ -318,16 +319,26 @@ export class Refusal extends Error {
   }
 }
 
-/** What was expected of an error: a refusal is, and so is that the disk is full or read-only, wherever that is met. */
+/** What was expected of an error: a refusal is, and so is that the disk is full or read-only or no more files can be opened, wherever that is met. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (isDiskFull(error)) {
     const sentence = "The server's disk is full. Free some space and try again.";
     return new Refusal('unavailable', 'disk-full', sentence, { cause: error });
   }
+  if (isOutOfFiles(error)) {
+    const sentence = 'The server has too many open files at the moment. Try again.';
+    return new Refusal('unavailable', 'too-many-open-files', sentence, { cause: error });
+  }
   if (!isUnwritable(error)) return undefined;
   const sentence = "The server's disk is read-only. Mount it for writing and try again.";
   return new Refusal('unavailable', 'disk-read-only', sentence, { cause: error });
+}
+
+/** True where something failed because the server, or the machine, can open no more files. */
+export function isOutOfFiles(error: unknown): boolean {
+  if (hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE')) return true;
+  return error instanceof Error && error.cause !== undefined && isOutOfFiles(error.cause);
 }
 
 /** True where something failed because no space was left, as the system says it or a program that was run. */

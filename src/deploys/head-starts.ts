@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
@@ -11,6 +12,8 @@ import type { AppStore } from '../store/apps.js';
 const LIMIT_MS = 60_000;
 /** How long a head start may take to end by itself, in ms: it has nothing to clean up. */
 const GRACE_MS = 500;
+/** After how long (ms) one is ended again that could not be. */
+const AGAIN_MS = 1_000;
 
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
@@ -84,7 +87,7 @@ export class HeadStarts {
       isDeepStrictEqual(cage, release.cage) &&
       canGoOnWith(begun.environment, variables);
     if (fits && begun.running) return begun;
-    this.#ending.own(begun.end(GRACE_MS));
+    this.#ending.own(this.#finish(begun));
     return undefined;
   }
 
@@ -106,7 +109,19 @@ export class HeadStarts {
     const headStart = this.#waiting.get(id);
     if (headStart === undefined) return;
     this.#forget(id, headStart);
-    this.#ending.own(headStart.begun.then((begun) => begun?.end(GRACE_MS)));
+    this.#ending.own(headStart.begun.then((begun) => begun && this.#finish(begun)));
+  }
+
+  /** Ends one. What fails for now, such as where no more files can be opened, is tried again, until the next server does it. */
+  async #finish(begun: Instance): Promise<void> {
+    for (;;) {
+      try {
+        return await begun.end(GRACE_MS);
+      } catch (error) {
+        if (this.#closed) throw error;
+        await sleep(AGAIN_MS, undefined, { ref: false });
+      }
+    }
   }
 
   #forget(id: string, headStart: HeadStart): void {

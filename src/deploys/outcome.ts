@@ -1,6 +1,6 @@
 import { findRelease } from '../domain/app/app.js';
 import { isPending, transition, type Release } from '../domain/app/release.js';
-import { isDiskFull, isUnwritable, Refusal } from '../errors.js';
+import { isDiskFull, isOutOfFiles, isUnwritable, Refusal } from '../errors.js';
 import { asClause, capitalise } from '../lib/words.js';
 import type { AppStore } from '../store/apps.js';
 import { cleanUp, move, type DeployKit } from './deploy.js';
@@ -22,6 +22,7 @@ const INTERNAL = 'internal error; see the server log';
 export function reasonOf(error: unknown): string {
   if (error instanceof CalledOff || error instanceof Refusal) return asClause(error.message);
   if (isDiskFull(error)) return "the server's disk is full; the deploy was undone";
+  if (isOutOfFiles(error)) return 'the server has too many open files; the deploy was undone';
   return isUnwritable(error) ? "the server's disk is read-only; the deploy was undone" : INTERNAL;
 }
 

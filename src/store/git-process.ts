@@ -9,8 +9,8 @@ export class GitFailed extends Error {
   readonly exitCode: number | undefined;
   readonly stderr: string;
 
-  constructor(argv: readonly string[], exitCode: number | undefined, stderr: string, why: string) {
-    super(`git ${argv[0] ?? ''} failed: ${stderr.trim().split('\n').at(-1) || why}`);
+  constructor(argv: readonly string[], exitCode: number | undefined, stderr: string, why: string, cause?: unknown) {
+    super(`git ${argv[0] ?? ''} failed: ${stderr.trim().split('\n').at(-1) || why}`, { cause });
     this.name = 'GitFailed';
     this.exitCode = exitCode;
     this.stderr = stderr;
@@ -45,7 +45,7 @@ export async function runGit(run: GitProcess): Promise<Buffer> {
   try {
     requireFiles();
   } catch (error) {
-    throw new GitFailed(argv, undefined, '', messageOf(error));
+    throw new GitFailed(argv, undefined, '', messageOf(error), error);
   }
   return new Promise((resolve, reject) => {
     const settings = {

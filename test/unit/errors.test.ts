@@ -22,17 +22,20 @@ it('every code used in a refusal is listed', () => {
 });
 
 it('every listed code is used, and listed once, in order', () => {
-  // A command's and a deploy's end are put together from a word; that a disk is read-only is said beside the list, and tested below.
-  const put = refusalCodes.filter((code) => /^(command|deploy)-|^disk-read-only$/.test(code));
+  // A command's and a deploy's end are put together from a word; that a disk is read-only, or too many files are open, is said beside the list, and tested below.
+  const put = refusalCodes.filter((code) => /^(command|deploy)-|^(disk-read-only|too-many-open-files)$/.test(code));
   expect(source).toContain('`command-${');
   expect(source).toContain('`deploy-${');
   expect(refusalCodes.filter((code) => !put.includes(code) && !source.includes(`'${code}'`))).toEqual([]);
   expect([...new Set(refusalCodes)].sort()).toEqual(refusalCodes);
 });
 
-it('a disk that is full or read-only is a refusal everywhere, and an unexpected error is none', () => {
+it('a disk that is full or read-only, and too many open files, are refusals everywhere, and an unexpected error is none', () => {
   expect(refusalOf(Object.assign(new Error('write'), { code: 'ENOSPC' }))?.code).toBe('disk-full');
   expect(refusalOf(Object.assign(new Error('open'), { code: 'EROFS' }))?.code).toBe('disk-read-only');
+  const open = Object.assign(new Error('open'), { code: 'EMFILE' });
+  expect(refusalOf(open)?.code).toBe('too-many-open-files');
+  expect(refusalOf(new Error('git log failed', { cause: open }))?.code).toBe('too-many-open-files');
   expect(refusalOf(new Refusal('conflict', 'app-exists', 'There is one.'))?.status).toBe(409);
   expect(refusalOf(new Error('defect'))).toBeUndefined();
 });

@@ -71,6 +71,7 @@ export class ProcessRuntime implements Runtime {
     } catch (error) {
       await listener?.discard();
       await group?.end();
+      if (draft !== undefined) await rm(draft, { force: true });
       throw error;
     } finally {
       await output.close();

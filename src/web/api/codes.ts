@@ -21,6 +21,7 @@ const ANY: Codes = [
   'disk-read-only',
   'handed-over',
   'internal-error',
+  'too-many-open-files',
 ];
 
 /** What a call can answer with that anyone may make. */
@@ -31,6 +32,7 @@ const OPEN: Codes = [
   'disk-read-only',
   'handed-over',
   'internal-error',
+  'too-many-open-files',
 ];
 
 /** A body of JSON, or of text in its place. */

@@ -146,6 +146,7 @@ export const sentences: Readonly<Record<string, string>> = {
   'The key file {path} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.':
     '密钥文件 {path} 缺失，但应用有用它加密的文件。请恢复属于此数据文件夹的密钥文件。',
   "The server's disk is full. Free some space and try again.": '服务器磁盘已满。请释放空间后重试。',
+  'The server has too many open files at the moment. Try again.': '服务器当前打开的文件过多。请重试。',
   "The server's disk is read-only. Mount it for writing and try again.": '服务器磁盘为只读。请将其挂载为可写后重试。',
   "Apps share the console's origin, {base}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.":
     '应用与控制台共用来源 {base}，且使用未加密的 HTTP。运维人员打开应用时，应用的脚本可以操作控制台。请使用 HTTPS，或设置 STREAMLIT_HOST_APPS_PORT 为应用分配单独的端口。',
@@ -487,6 +488,7 @@ export const sentences: Readonly<Record<string, string>> = {
   'The packages could not be installed.': '无法安装软件包。',
   'The files could not be written.': '无法写入文件。',
   "The server's disk is full; the deploy was undone.": '服务器磁盘已满，部署已撤销。',
+  'The server has too many open files; the deploy was undone.': '服务器打开的文件过多，部署已撤销。',
   "The server's disk is read-only; the deploy was undone.": '服务器磁盘为只读，部署已撤销。',
   '{why} If it is on a private index, check the credentials of that index.':
     '{why} 如果它在私有软件源上，请检查该软件源的凭据。',

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -37,16 +37,20 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Something that waits for its order, as an interpreter does. */
-async function begin(id: string, expected: ExpectedRelease): Promise<Instance> {
-  const runtime = new ProcessRuntime({
+/** What runs them. */
+function runtime(): ProcessRuntime {
+  return new ProcessRuntime({
     mark: folder,
     data: folder,
     tmp: folder,
     sockets: folder,
     ports: new Ports({ min: 1, max: 1 }),
   });
-  const instance = await runtime.begin({
+}
+
+/** Something that waits for its order, as an interpreter does. */
+async function begin(id: string, expected: ExpectedRelease): Promise<Instance> {
+  const instance = await runtime().begin({
     app: id,
     release: expected.number,
     command: ['/bin/cat'],
@@ -111,6 +115,23 @@ it('a head start is stopped only if no deploy waits for it', async () => {
   await begun(2);
   headStarts.settle('hello');
   await started[1]?.instance.ended;
+});
+
+it('a head start that cannot be started leaves no file behind', async () => {
+  const command = [join(folder, 'no-interpreter')];
+  const begins = runtime().begin({ app: 'hello', release: 4, command, cwd: folder, environment: {}, listener: true });
+  await expect(begins).rejects.toMatchObject({ code: 'app-not-started' });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+it('a head start that cannot be stopped because too many files are open is stopped later', async () => {
+  headStarts.begin('hello');
+  await begun(1);
+  const instance = started[0]?.instance ?? expect.fail();
+  vi.spyOn(instance, 'end').mockRejectedValueOnce(Object.assign(new Error('open'), { code: 'EMFILE' }));
+  headStarts.settle('hello');
+  await instance.ended;
+  await vi.waitFor(async () => expect(await readdir(folder)).toEqual([]), 10_000);
 });
 
 it('a head start is stopped if a different release is expected by now', async () => {

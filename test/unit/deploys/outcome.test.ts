@@ -50,6 +50,12 @@ it.each([
     "the server's disk is full; the deploy was undone",
     0,
   ],
+  [
+    'a shortage of open files',
+    new Error('git log failed', { cause: Object.assign(new Error('x'), { code: 'EMFILE' }) }),
+    'the server has too many open files; the deploy was undone',
+    0,
+  ],
 ])(
   '%s fails a deploy without telling the pusher what only the operator may know',
   async (_what, error, reason, logs) => {
