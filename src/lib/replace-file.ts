@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, lstat, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasCode } from '../errors.js';
+import { removeOrLater } from './remove-or-later.js';
 
 /** What the names of half-written copies end with. */
 const DRAFT = /\.[0-9a-f]{12}\.draft$/;
@@ -41,7 +42,7 @@ export async function replaceFile(
     if (last !== undefined) await keepLast(path, last);
     await rename(draft, path);
   } catch (error) {
-    await rm(draft, { force: true });
+    await removeOrLater(draft);
     throw error;
   }
   if (sync) await syncFolder(dirname(path));

@@ -11,13 +11,6 @@ import { Cage } from '../runtime/process/cage/cage.js';
 import type { Config } from '../settings.js';
 import { BUILDER, PHOTOGRAPHER } from '../store/owners.js';
 import type { Paths } from '../store/paths.js';
-import { canWrite } from './later.js';
-
-/** A folder that can be written: whether a cage works must not be mistaken for whether the disk is full. */
-async function roomFor(folder: string): Promise<string> {
-  for (const place of [folder, tmpdir(), '/dev/shm']) if (await canWrite(place)) return place;
-  return folder;
-}
 
 /** True where a Python is missing or does not work, as far as it said so itself. */
 function isAbsent(error: unknown): boolean {
@@ -65,7 +58,8 @@ export async function openCage(options: {
     inner: join(dirname(launcher), 'cage.py'),
     // Under either of its names.
     data: [...new Set([paths.data, await realpath(paths.data)])],
-    tmp: await roomFor(paths.tmp),
+    tmp: paths.tmp,
+    elsewhere: [tmpdir(), '/dev/shm'],
     python: await find(),
   });
   const say = (): void => {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { Duplex, Writable } from 'node:stream';
 import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
 import type { Address, SocketAddress } from '../../lib/address.js';
 import { lower } from '../../lib/priority.js';
+import { removeOrLater } from '../../lib/remove-or-later.js';
 import { becomeLog } from '../draft-log.js';
 import { exitWithin } from '../exit-code.js';
 import type { BeginSpec, Exit, Instance, InstanceRecord, Limits, Order } from '../runtime.js';
@@ -210,14 +210,14 @@ export class Child implements Instance {
   async end(graceMs: number): Promise<void> {
     await endGroup(this.identity, graceMs);
     await this.sweep();
-    if (this.#draft !== undefined) await rm(this.#draft, { force: true });
+    if (this.#draft !== undefined) await removeOrLater(this.#draft);
   }
 
   /** What left its group (a daemon that an app started), or outlived its crash, is found by its mark and ended. */
   async sweep(): Promise<void> {
     await endMarked(this.mark, new Set());
     await this.#group?.end();
-    if (this.address !== undefined) await rm(this.address.socket, { force: true });
+    if (this.address !== undefined) await removeOrLater(this.address.socket);
   }
 
   /** What cannot be looked at now (no more files can be opened) is taken to run, and looked at again. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isUnwritable, messageOf, Refusal } from '../../../errors.js';
+import { hasCode, isUnwritable, messageOf, Refusal } from '../../../errors.js';
 import { childrenOf } from '../proc.js';
 import { inBubblewrap } from './bubblewrap.js';
 import { inLandlock } from './landlock.js';
@@ -31,6 +31,8 @@ export interface CageOptions {
   data: readonly string[];
   /** A folder for the try. */
   tmp: string;
+  /** Folders for it where the disk of that one is full. */
+  elsewhere?: readonly string[];
   /** The Python of the machine that a try can run; undefined where there is none yet. */
   python: string | undefined;
   /** Who is put into it; apps unless given. */
@@ -145,7 +147,7 @@ export class Cage {
    */
   async #fails(tries = TRIES): Promise<string | undefined> {
     try {
-      return await this.#failsOnce();
+      return await this.#failsSomewhere();
     } catch (error) {
       if (!(error instanceof Undecided) || tries <= 1) throw error;
       await sleep(PAUSE_MS);
@@ -153,13 +155,29 @@ export class Cage {
     }
   }
 
-  async #failsOnce(): Promise<string | undefined> {
+  /** A full disk says nothing of the cage, so it is tried on another one. */
+  async #failsSomewhere(): Promise<string | undefined> {
+    const { tmp, elsewhere = [] } = this.#options;
+    let full: unknown;
+    for (const place of [tmp, ...elsewhere]) {
+      try {
+        return await this.#failsIn(place);
+      } catch (error) {
+        // Where there was no room for it, the folder itself is missing.
+        if (!isUnwritable(error) && !hasCode(error, 'ENOENT')) throw error;
+        full ??= error;
+      }
+    }
+    throw full;
+  }
+
+  async #failsIn(place: string): Promise<string | undefined> {
     const { python } = this;
-    const { tmp, data, limitMs } = this.#options;
+    const { data, limitMs } = this.#options;
     if (python === undefined) return 'Python was not found';
     if (this.kind === 'bubblewrap' && this.#machine.bubblewrap === '') return 'bwrap is not installed';
     if (this.kind === 'bubblewrap' && !existsSync(childrenOf(process.pid))) return 'the kernel does not list children';
-    const folder = await mkdtemp(join(tmp, 'cage-'));
+    const folder = await mkdtemp(join(place, 'cage-'));
     try {
       const [own, secret] = [join(folder, 'own'), join(folder, 'secret')];
       await mkdir(own, { mode: 0o777 });

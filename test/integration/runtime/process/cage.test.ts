@@ -51,6 +51,14 @@ describe.concurrent('the choice of a cage', () => {
     });
   });
 
+  it('is made on another disk where the first one has become full', async () => {
+    const fails = '[ -e tried ] || { touch tried; echo "No space left on device" >&2; exit 1; }';
+    const full = { path: await withBubblewrap(`${fails}\nexec /bin/true`) };
+    const cage = await open({ ...full, elsewhere: [await scratch('elsewhere-')] });
+    // It was decided then: this stand-in is no cage.
+    expect(cage.kind).toBe('landlock');
+  });
+
   it('is made by another try where the first one came to no result', async () => {
     const fails = 'echo x >>tries; [ $(wc -l <tries) -gt 2 ] || { echo "Cannot allocate memory" >&2; exit 1; }';
     const cage = await open({ path: await withBubblewrap(`${fails}\nexec /bin/true`) });
