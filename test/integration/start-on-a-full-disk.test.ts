@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, realpath, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,6 +94,9 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
       await until('it runs', async () => (await host.app('kept')).state === 'running');
       const { pid } = await host.app('kept');
       await host.signal('SIGKILL');
+      // Of a process that ended meanwhile.
+      const socket = join(data, 'run/app/ended');
+      await writeFile(socket, '');
       const { begin, end } = conditions[name];
       await begin();
       let over = false;
@@ -111,6 +115,7 @@ describe.skipIf(!mounted)('a server that is restarted on a disk (needs root, to 
       await project.commit(textApp('text:before'), `After ${name}`);
       await until('a push goes live', async () => (await project.git('push', host.remote('kept'), 'main')).code === 0);
       expect((await host.app('kept')).state).toBe('running');
+      await until('its socket is gone', () => !existsSync(socket));
     },
   );
 });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NO_CAGE } from '../../domain/app/process-cage.js';
+import { removeOrLater } from '../../lib/remove-or-later.js';
 import { LogFile } from '../../logs/log-file.js';
 import type { BeginSpec, Instance, InstanceRecord, Lease, Runtime, Usage } from '../runtime.js';
 import { AppPort } from './app-port.js';
@@ -71,7 +72,7 @@ export class ProcessRuntime implements Runtime {
     } catch (error) {
       await listener?.discard();
       await group?.end();
-      if (draft !== undefined) await rm(draft, { force: true });
+      if (draft !== undefined) await removeOrLater(draft);
       throw error;
     } finally {
       await output.close();
@@ -93,7 +94,7 @@ export class ProcessRuntime implements Runtime {
     if (runtime !== this.kind) return;
     await endMarked(mark, new Set());
     await this.#options.groups?.find(nameOf(mark))?.end();
-    await rm(this.#socketOf(mark), { force: true });
+    await removeOrLater(this.#socketOf(mark));
   }
 
   async isForeign(record: InstanceRecord): Promise<boolean> {
@@ -130,7 +131,7 @@ export class ProcessRuntime implements Runtime {
     const { sockets } = this.#options;
     const kept = new Set([...keep].map((mark) => this.#socketOf(mark)));
     const names = await readdir(sockets).catch(() => []); // There was none yet.
-    for (const path of names.map((name) => join(sockets, name))) if (!kept.has(path)) await rm(path, { force: true });
+    for (const path of names.map((name) => join(sockets, name))) if (!kept.has(path)) await removeOrLater(path);
   }
 
   #socketOf(mark: string): string {
