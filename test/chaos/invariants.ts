@@ -5,7 +5,7 @@ import { appSchema, type App } from '../../src/domain/app/app.js';
 import { isPending, type Release } from '../../src/domain/app/release.js';
 import { run } from '../helpers/project.js';
 import { StreamlitClient } from '../helpers/streamlit-client.js';
-import { processesOf, runs, type Seen } from './machine.js';
+import { isStopped, processesOf, runs, type Seen } from './machine.js';
 import { strangeLines } from './server-log.js';
 import type { AppName, Plan } from './plan.js';
 import { TTL_S, type ChaosApp, type World } from './world.js';
@@ -227,7 +227,8 @@ const pages: Check = async (world) => {
 async function keepPage(world: World, app: ChaosApp): Promise<string[]> {
   const { page } = app;
   const wrong: string[] = [];
-  if (page !== undefined && runs(page.pid)) {
+  // One that hangs answers no page, until the server ends it.
+  if (page !== undefined && runs(page.pid) && !(await isStopped(page.pid))) {
     const path = `/apps/${app.id}/~${page.release}`;
     const lostFor = page.client.isOpen ? 0 : Date.now() - page.lostAt;
     if (!page.client.isOpen && lostFor < (TTL_S - 1) * 1_000) {

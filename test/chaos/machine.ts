@@ -46,6 +46,12 @@ export function runs(pid: number): boolean {
   }
 }
 
+/** True where a signal has stopped a process (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html). */
+export async function isStopped(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''); // It ended meanwhile.
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+}
+
 /** Sends a signal to processes that may have ended. */
 export function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
   for (const pid of pids)
