@@ -15,6 +15,7 @@ const WANTED = [
   { programs: ['redis-server'], package: 'redis-server', needed: false },
   // These bring services that nobody wants on their own machine only to run tests; without them, some tests are skipped.
   { programs: ['dockerd'], package: 'docker.io', needed: false, onlyInCi: true },
+  { programs: ['docker-registry'], package: 'docker-registry', needed: false, onlyInCi: true },
   { programs: ['promtool'], package: 'prometheus', needed: false, onlyInCi: true },
 ];
 
