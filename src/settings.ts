@@ -10,6 +10,7 @@ import { isProxyEntry, TrustedProxies } from './domain/access/visitor.js';
 import { isDevice, isPlainPath } from './domain/project/app-cage.js';
 import { isWithin } from './lib/within.js';
 import { parseUrl } from './lib/parse-url.js';
+import { swarmSettings, type SwarmSettings } from './runtime/swarm/swarm-settings.js';
 import { otlpSettings, type OtlpSettings } from './metrics/otlp-settings.js';
 
 /** All settings, which `main` passes on in parts. */
@@ -61,10 +62,12 @@ export interface Config {
   keptReleases: number;
   /** What happens to missing Debian packages that apps list. */
   systemPackages: 'check' | 'install';
-  /** What runs pushed apps: this machine by itself, or its Docker. */
-  runtime: 'process' | 'docker';
+  /** What runs pushed apps: this machine by itself, its Docker, or a Swarm that this is a manager of. */
+  runtime: 'process' | 'docker' | 'swarm';
   /** Where Docker answers, and the network of the containers. */
   docker: { socket: string; network: string };
+  /** Where the machines of a Swarm find the server and their images; undefined = none is used. */
+  swarm: SwarmSettings | undefined;
   /** How apps are isolated from each other and from the server. */
   cage: 'auto' | 'bubblewrap' | 'landlock' | 'none';
   /** Folders that caged apps may use; absolute. File permissions still apply. */
@@ -242,6 +245,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     mistakes.push(
       'For STREAMLIT_HOST_BACKUP=s3://bucket/prefix, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set, and the bucket must be a valid name.',
     );
+  const runtime = oneOf('RUNTIME', ['process', 'docker', 'swarm']);
   const config: Config = {
     port,
     bind,
@@ -275,11 +279,12 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     deploys: integer('DEPLOYS', availableParallelism(), 1, 64),
     keptReleases: integer('KEEP_RELEASES', 10, 1, 1_000),
     systemPackages: oneOf('SYSTEM_PACKAGES', ['check', 'install']),
-    runtime: oneOf('RUNTIME', ['process', 'docker']),
+    runtime,
     docker: {
       socket: resolve(cwd, read('DOCKER_SOCKET') ?? '/var/run/docker.sock'),
       network: networkOf(read('DOCKER_NETWORK'), mistakes),
     },
+    swarm: swarmSettings(read, runtime === 'swarm', mistakes),
     cage: oneOf('CAGE', ['auto', 'bubblewrap', 'landlock', 'none']),
     cageFolders: paths('CAGE_FOLDERS', isAbsolute, 'absolute paths'),
     // The data folder holds the server's secrets, whatever their permissions allow.

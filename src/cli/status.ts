@@ -34,8 +34,10 @@ export async function status(cli: Context, id: string | undefined, options: { wa
   if (cli.out.json)
     return cli.out.data({ url: api.target.url, apps, config_mistakes: mistakes, waits_for: reasons, runtime });
   for (const line of lines(apps, cli, api)) cli.out.print(line);
-  if (runtime?.kind === 'docker')
-    cli.out.print(`\nApps run in containers of Docker ${harmless(runtime.version ?? '')}.`);
+  if (runtime !== undefined && runtime.kind !== 'process')
+    cli.out.print(
+      `\nApps run ${runtime.kind === 'swarm' ? 'on a Swarm with' : 'in containers of'} Docker ${harmless(runtime.version ?? '')}.`,
+    );
   if (reasons.length > 0)
     cli.out.note(['', 'Deploys are waiting. Live apps keep running.', ...reasons.map(harmless)].join('\n'));
   if (mistakes.length > 0)

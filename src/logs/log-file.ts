@@ -52,6 +52,11 @@ export class LogFile {
     return this.#written;
   }
 
+  /** Writes what a child has printed on another machine, as it is. */
+  take(output: Buffer): Promise<void> {
+    return this.#inTurn(() => appendFile(this.path, output, { mode: MODE }));
+  }
+
   /** The file for a child's stdout and stderr: its `fd` writes at the end. The caller closes it after the start. */
   openForChild(): Promise<FileHandle> {
     return open(this.path, 'a', MODE);

@@ -62,7 +62,7 @@ export function checksOf(options: ChecksOptions): ReadonlyMap<string, Check> {
     [
       'user',
       () => {
-        const contained = running.facts().kind === 'docker';
+        const contained = running.facts().kind !== 'process';
         if (uid === 0 && cage.kind === 'none' && !contained)
           throw problem('The server and all apps run as root. Run the server as another user, or make a cage work.');
         return uid === 0

@@ -360,7 +360,13 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       endInTurn([...looking, () => deploys.stop(), () => headStarts.close(), () => inPlace.close()], notEnded),
     async end({ keepApps }) {
       await endInTurn(
-        [...waiting, () => (keepApps ? serving.leave() : serving.end()), () => reader.close(), () => redis.stop()],
+        [
+          ...waiting,
+          () => (keepApps ? serving.leave() : serving.end()),
+          () => running.leave(),
+          () => reader.close(),
+          () => redis.stop(),
+        ],
         notEnded,
       );
       if (!keepApps) running.close();
@@ -380,6 +386,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
           () => inPlace.close(),
           ...waiting,
           () => serving.handOver(),
+          () => running.leave(),
           () => store.handOver(),
           () => reader.close(),
           () => redis.leave(),

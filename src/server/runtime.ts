@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { CageKind } from '../domain/app/process-cage.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
-import { DOCKER, DockerRuntime } from '../runtime/docker/docker-runtime.js';
+import { DOCKER, DockerRuntime, type DockerRuntimeOptions } from '../runtime/docker/docker-runtime.js';
 import { Engine } from '../runtime/docker/engine.js';
 import type { Cage } from '../runtime/process/cage/cage.js';
 import { readMachine } from '../runtime/process/cage/machine.js';
@@ -11,13 +11,15 @@ import { ControlGroups } from '../runtime/process/control-groups.js';
 import type { Ports } from '../runtime/process/ports.js';
 import { ProcessRuntime } from '../runtime/process/process-runtime.js';
 import type { Runtime } from '../runtime/runtime.js';
+import { SWARM } from '../runtime/swarm/swarm-runtime.js';
 import { Runtimes } from '../runtime/runtimes.js';
 import type { Config } from '../settings.js';
 import type { AppStore } from '../store/apps.js';
 import type { Paths } from '../store/paths.js';
+import { openSwarm } from './swarm.js';
 
 export interface RuntimeOptions {
-  config: Pick<Config, 'runtime' | 'docker'>;
+  config: Pick<Config, 'runtime' | 'docker' | 'swarm'>;
   paths: Paths;
   /** Marks our child processes. */
   mark: string;
@@ -31,7 +33,7 @@ export interface RuntimeOptions {
 
 /** What runs pushed apps, as people are told. */
 export interface RuntimeFacts {
-  kind: 'process' | 'docker';
+  kind: 'process' | 'docker' | 'swarm';
   /** Docker's; null for processes. */
   version: string | null;
 }
@@ -48,13 +50,15 @@ export interface OpenedRuntime {
   check: () => Promise<string>;
   /** Asks whether it answers: cheaper, and less. @throws Refusal `docker-unavailable` */
   ping: () => Promise<void>;
+  /** Lets the next server take over what is connected from other machines. */
+  leave: () => void;
   /** To be called when nothing of this server runs any more. */
   close: () => void;
 }
 
 /**
  * Opens what runs apps: what is set, and what an earlier server has used, as long as something of that runs.
- * @throws Refusal `docker-unavailable` where Docker is set and cannot be used
+ * @throws Refusal `docker-unavailable` where Docker or a Swarm is set and cannot be used
  */
 export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntime> {
   const { config, paths, mark, ports, cage, launcher, store, logger } = options;
@@ -71,44 +75,82 @@ export async function openRuntime(options: RuntimeOptions): Promise<OpenedRuntim
     facts: () => ({ kind: 'process', version: null }),
     check: () => Promise.resolve('Apps run as processes of this machine.'),
     ping: () => Promise.resolve(),
+    leave: () => undefined,
     close: () => groups?.remove(),
   };
-  const wanted = config.runtime === 'docker';
-  if (!wanted && !store.list().some((app) => app.processes.some(({ runtime }) => runtime === DOCKER))) return plain;
-
-  const engine = new Engine(config.docker.socket);
-  try {
-    await engine.greet();
-  } catch (error) {
-    if (wanted) throw error;
-    logger.warn(`${messageOf(error)} Containers of an earlier server are left alone.`);
-    return plain;
-  }
-  const containers = new DockerRuntime({
-    ...common,
-    engine,
-    network: config.docker.network,
-    first: join(dirname(launcher), 'container.py'),
-    machine: await readMachine({ path: '', inner: '', hidden: [...new Set([paths.data, data])] }),
-  });
-  if (!wanted) return { ...plain, runtime: new Runtimes({ processes, confined: processes, others: [containers] }) };
-  await containers.tryOut();
   const root = process.getuid?.() === 0;
-  const sentence = (): string =>
-    `Apps run in containers of Docker ${engine.version}${root ? ', each as its own user' : ''}.`;
-  logger.info(sentence());
+  const openers: Record<string, () => Promise<OpenedDriver>> = {
+    [DOCKER]: async () => openDocker(new Engine(config.docker.socket), { config, paths, launcher, common }),
+    [SWARM]: async () => openSwarm({ ...common, config, paths, launcher }),
+  };
+  const drivers = new Map<string, OpenedDriver>();
+  for (const [kind, open] of Object.entries(openers)) {
+    const wanted = config.runtime === kind;
+    if (!wanted && !store.list().some((app) => app.processes.some(({ runtime }) => runtime === kind))) continue;
+    try {
+      drivers.set(kind, await open());
+    } catch (error) {
+      if (wanted) throw error;
+      logger.warn(`${messageOf(error)} Containers of an earlier server are left alone.`);
+    }
+  }
+  const chosen = drivers.get(config.runtime);
+  const others = [...drivers.values()].filter((one) => one !== chosen).map(({ runtime }) => runtime);
+  const leave = (): void => {
+    for (const driver of drivers.values()) driver.leave?.();
+  };
+  const runtime = new Runtimes({ processes, confined: chosen?.runtime ?? processes, others });
+  if (chosen === undefined) return drivers.size === 0 ? plain : { ...plain, runtime, leave };
+  await chosen.runtime.tryOut();
+  logger.info(await chosen.sentence());
   // What is built and checked out here must be readable for the users that apps become; the data folder itself is not.
   if (root) process.umask(0o022);
   return {
     ...plain,
-    runtime: new Runtimes({ processes, confined: containers }),
+    ...{ runtime, leave },
     cageKind: () => 'container',
     changesUser: () => root,
-    facts: () => ({ kind: 'docker', version: engine.version }),
+    facts: () => ({ kind: config.runtime, version: chosen.engine.version }),
     check: async () => {
-      await containers.tryOut();
-      return sentence();
+      await chosen.runtime.tryOut();
+      return chosen.sentence();
     },
-    ping: () => engine.greet(),
+    ping: () => chosen.engine.greet(),
+  };
+}
+
+/** What runs apps with the help of Docker. */
+interface OpenedDriver {
+  runtime: Runtime & { tryOut(): Promise<void> };
+  engine: Engine;
+  /** What it is, in one sentence. */
+  sentence: () => Promise<string>;
+  leave?: () => void;
+}
+
+async function openDocker(
+  engine: Engine,
+  {
+    config,
+    paths,
+    launcher,
+    common,
+  }: Pick<RuntimeOptions, 'config' | 'paths' | 'launcher'> & {
+    common: Pick<DockerRuntimeOptions, 'mark' | 'data' | 'ports' | 'tmp' | 'sockets'>;
+  },
+): Promise<OpenedDriver> {
+  await engine.greet();
+  const runtime = new DockerRuntime({
+    ...common,
+    engine,
+    network: config.docker.network,
+    first: join(dirname(launcher), 'container.py'),
+    machine: await readMachine({ path: '', inner: '', hidden: [...new Set([paths.data, common.data])] }),
+  });
+  const ownUser = process.getuid?.() === 0 ? ', each as its own user' : '';
+  return {
+    runtime,
+    engine,
+    sentence: () => Promise.resolve(`Apps run in containers of Docker ${engine.version}${ownUser}.`),
   };
 }

@@ -76,6 +76,10 @@ export class Paths {
   get appSockets(): string {
     return join(this.run, 'app');
   }
+  /** What the keys of instances on other machines follow from. */
+  get swarmKey(): string {
+    return join(this.run, 'swarm.key');
+  }
   /** Which server works on this folder. */
   get server(): string {
     return join(this.run, 'server.json');

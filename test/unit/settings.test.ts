@@ -74,7 +74,7 @@ describe('the settings', () => {
       docker: { socket: '/work/docker.sock', network: 'host' },
     });
     expect(() => readConfig({ STREAMLIT_HOST_RUNTIME: 'podman' }, '/work')).toThrow(
-      'STREAMLIT_HOST_RUNTIME must be process or docker (found podman).',
+      'STREAMLIT_HOST_RUNTIME must be process or docker or swarm (found podman).',
     );
     // The network of another container would be that app's.
     expect(() => readConfig({ STREAMLIT_HOST_DOCKER_NETWORK: 'container:x' }, '/work')).toThrow(

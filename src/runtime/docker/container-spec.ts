@@ -39,7 +39,8 @@ export interface ContainerSpec {
   sockets: string | undefined;
 }
 
-interface Mount {
+/** A mount in Docker's words. */
+export interface Mount {
   Type: 'bind' | 'tmpfs';
   Source?: string;
   Target: string;
@@ -60,7 +61,7 @@ export function describeContainer(spec: ContainerSpec, exists: (path: string) =>
     ...{ OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true },
     Labels: { [LABELS.mark]: spec.mark, [LABELS.data]: spec.data },
     HostConfig: {
-      Mounts: mountsOf(spec, exists),
+      Mounts: [...filesOf(spec, exists), ...handedOf(spec)],
       Tmpfs: TMPFS,
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
@@ -91,7 +92,16 @@ export function resourcesOf({ memory, tasks, cpu }: Limits): object {
   };
 }
 
-function mountsOf({ confines, system, hidden, first, log, sockets }: ContainerSpec, exists: (path: string) => boolean) {
+function handedOf({ log, sockets }: ContainerSpec): Mount[] {
+  const bind = (source: string, at: string): Mount => ({ Type: 'bind', Source: source, Target: at, ReadOnly: false });
+  return [bind(log, HANDED.log), ...(sockets === undefined ? [] : [bind(sockets, HANDED.sockets)])];
+}
+
+/** What of the machine a container sees, by where it sees it. */
+export function filesOf(
+  { confines, system, hidden, first }: Pick<ContainerSpec, 'confines' | 'system' | 'hidden' | 'first'>,
+  exists: (path: string) => boolean,
+): Mount[] {
   const { python, readOnly = [], writable = [] } = confines;
   const read = [
     ...system.folders.filter((one) => !OWN.includes(one)),
@@ -106,7 +116,5 @@ function mountsOf({ confines, system, hidden, first, log, sockets }: ContainerSp
   for (const path of hidden)
     if (read.some((one) => isWithin(path, one))) mounts.set(path, { Type: 'tmpfs', Target: path });
   for (const path of writable) bind(path, path, false);
-  bind(log, HANDED.log, false);
-  if (sockets !== undefined) bind(sockets, HANDED.sockets, false);
   return [...mounts.values()];
 }

@@ -55,10 +55,12 @@ export class EngineError extends Error {
   }
 }
 
-interface Call {
+/** What Docker is asked for. */
+export interface Call {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
   query?: Record<string, string>;
+  headers?: Record<string, string>;
   /** JSON, or a tar archive. */
   body?: object | Buffer;
   /** How long it may take, in ms; 60 s unless given, 0 = forever. */
@@ -80,7 +82,7 @@ export class Engine {
 
   /** Looks which version it has. @throws Refusal `docker-unavailable` */
   async greet(): Promise<void> {
-    const facts = await this.#ask(versionSchema, { method: 'GET', path: '/version', limitMs: VERSION_MS }, '');
+    const facts = await this.ask(versionSchema, { method: 'GET', path: '/version', limitMs: VERSION_MS }, '');
     this.version = facts.Version;
     if (compare(facts.ApiVersion, API) < 0)
       throw unavailable(`Docker ${facts.Version} at ${this.socket} is too old. Install Docker 20.10 or later.`);
@@ -90,57 +92,54 @@ export class Engine {
 
   /** @returns its id */
   async create(name: string, body: object): Promise<string> {
-    return (await this.#ask(createdSchema, { method: 'POST', path: '/containers/create', query: { name }, body })).Id;
+    return (await this.ask(createdSchema, { method: 'POST', path: '/containers/create', query: { name }, body })).Id;
   }
 
   async start(id: string): Promise<void> {
-    await this.#send({ method: 'POST', path: `/containers/${id}/start` });
+    await this.send({ method: 'POST', path: `/containers/${id}/start` });
   }
 
   /** @returns undefined where there is none by this name or id */
   async inspect(id: string): Promise<ContainerFacts | undefined> {
-    return unlessMissing(this.#ask(inspectSchema, { method: 'GET', path: `/containers/${id}/json` }));
+    return unlessMissing(this.ask(inspectSchema, { method: 'GET', path: `/containers/${id}/json` }));
   }
 
   /** The containers with a mark, by their marks, whether they run or not. */
   async marked(): Promise<Map<string, string>> {
     const query = { all: '1', filters: JSON.stringify({ label: [LABELS.mark] }) };
-    const found = await this.#ask(listSchema, { method: 'GET', path: '/containers/json', query });
+    const found = await this.ask(listSchema, { method: 'GET', path: '/containers/json', query });
     return new Map(found.map((one) => [one.Labels?.[LABELS.mark] ?? '', one.Id]));
   }
 
   /** Waits until it runs no more. @returns its exit code @throws Error where Docker ends first */
   async wait(id: string, signal: AbortSignal): Promise<number> {
     const call: Call = { method: 'POST', path: `/containers/${id}/wait`, limitMs: 0, signal };
-    return (await this.#ask(waitedSchema, call)).StatusCode;
+    return (await this.ask(waitedSchema, call)).StatusCode;
   }
 
   /** Does nothing where it runs no more. */
   async kill(id: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     // 409: it does not run.
-    await unlessMissing(this.#send({ method: 'POST', path: `/containers/${id}/kill`, query: { signal } }), 409);
+    await unlessMissing(this.send({ method: 'POST', path: `/containers/${id}/kill`, query: { signal } }), 409);
   }
 
   /** Ends and removes it with all that it has started. Does nothing where there is none. */
   async remove(id: string): Promise<void> {
     // 409: it is being removed.
-    await unlessMissing(
-      this.#send({ method: 'DELETE', path: `/containers/${id}`, query: { force: '1', v: '1' } }),
-      409,
-    );
+    await unlessMissing(this.send({ method: 'DELETE', path: `/containers/${id}`, query: { force: '1', v: '1' } }), 409);
   }
 
   async hasNetwork(name: string): Promise<boolean> {
-    return (await unlessMissing(this.#send({ method: 'GET', path: `/networks/${name}` }))) !== undefined;
+    return (await unlessMissing(this.send({ method: 'GET', path: `/networks/${name}` }))) !== undefined;
   }
 
   async update(id: string, resources: object): Promise<void> {
-    await this.#send({ method: 'POST', path: `/containers/${id}/update`, body: resources });
+    await this.send({ method: 'POST', path: `/containers/${id}/update`, body: resources });
   }
 
   /** Makes an image of an archive. */
   async import(repo: string, tag: string, archive: Buffer): Promise<void> {
-    await this.#send({ method: 'POST', path: '/images/create', query: { fromSrc: '-', repo, tag }, body: archive });
+    await this.send({ method: 'POST', path: '/images/create', query: { fromSrc: '-', repo, tag }, body: archive });
   }
 
   /** Its stdin, stdout and stderr, where it has not been started yet; the latter in frames (`Frames`). */
@@ -164,14 +163,17 @@ export class Engine {
     });
   }
 
-  async #ask<T>(schema: z.ZodType<T>, call: Call, api = this.#api): Promise<T> {
-    return parseAnswer(schema, await this.#send(call, api), this.socket);
+  /** Asks for something that is described. @throws EngineError where it is refused */
+  async ask<T>(schema: z.ZodType<T>, call: Call, api = this.#api): Promise<T> {
+    return parseAnswer(schema, await this.send(call, api), this.socket);
   }
 
-  async #send(call: Call, api = this.#api): Promise<string> {
+  /** @returns the text of the answer @throws EngineError where it is refused */
+  async send(call: Call, api = this.#api): Promise<string> {
     const { body, signal, limitMs = LIMIT_MS } = call;
     const kind = Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json';
-    const asked = this.#request(call, api, body === undefined ? {} : { 'content-type': kind }, signal);
+    const headers = { ...call.headers, ...(body !== undefined && { 'content-type': kind }) };
+    const asked = this.#request(call, api, headers, signal);
     return this.#within(limitMs, asked, async () => {
       const answered = once(asked, 'response') as Promise<[IncomingMessage]>;
       asked.end(body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body));
@@ -255,8 +257,8 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** @param also another status that means that there is nothing to be done */
-async function unlessMissing<T>(work: Promise<T>, also?: number): Promise<T | undefined> {
+/** Returns undefined where there is no such thing. @param also another status that means that there is nothing to be done */
+export async function unlessMissing<T>(work: Promise<T>, also?: number): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {

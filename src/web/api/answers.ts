@@ -133,7 +133,7 @@ export const answers = {
       .array(z.string())
       .describe('What keeps deploys from running, such as a Redis that does not answer, in full sentences.'),
     runtime: z.object({
-      kind: z.enum(['process', 'docker']).describe('What runs pushed apps.'),
+      kind: z.enum(['process', 'docker', 'swarm']).describe('What runs pushed apps.'),
       version: z.string().nullable().describe('The version of Docker; null for processes.'),
     }),
   }),

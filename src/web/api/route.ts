@@ -70,7 +70,7 @@ export interface ApiContext {
   /** What keeps deploys from being run. */
   troubles(): Promise<readonly Trouble[]>;
   /** What runs pushed apps. */
-  runtime(): { kind: 'process' | 'docker'; version: string | null };
+  runtime(): { kind: 'process' | 'docker' | 'swarm'; version: string | null };
   backups: Pick<Backups, 'stream' | 'make'>;
   /** The folder for work in progress, and the most bytes of one upload. */
   uploads: { tmp: string; maxBytes: number };

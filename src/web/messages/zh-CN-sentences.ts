@@ -319,6 +319,15 @@ export const sentences: Readonly<Record<string, string>> = {
     '服务器无权使用 Docker 的套接字 {socket}。请将其用户加入“docker”组，然后重新启动。',
   'What answers at {socket} is not Docker. Set STREAMLIT_HOST_DOCKER_SOCKET.':
     '{socket} 的响应方不是 Docker。请设置 STREAMLIT_HOST_DOCKER_SOCKET。',
+  'Docker at {socket} is not a manager of a Swarm. Run "docker swarm init", or "docker node promote" on a manager.':
+    '{socket} 的 Docker 不是 Swarm 的管理节点。请运行“docker swarm init”，或在管理节点上运行“docker node promote”。',
+  'The registry at {registry} does not take images ({why}). Check STREAMLIT_HOST_SWARM_REGISTRY.':
+    '{registry} 的镜像仓库不接受镜像（{why}）。请检查 STREAMLIT_HOST_SWARM_REGISTRY。',
+  'Apps without a network cannot run on a Swarm. Remove "network = false" from streamlit-host.toml.':
+    '没有网络的应用无法在 Swarm 上运行。请从 streamlit-host.toml 中删除“network = false”。',
+  'The server cannot listen at {address} ({why}). Check STREAMLIT_HOST_SWARM_ADDRESS.':
+    '服务器无法在 {address} 监听（{why}）。请检查 STREAMLIT_HOST_SWARM_ADDRESS。',
+  'STREAMLIT_HOST_SWARM_ADDRESS is not set.': '未设置 STREAMLIT_HOST_SWARM_ADDRESS。',
   'Docker has no network "{name}". Create it with "docker network create {same}", or name another one with STREAMLIT_HOST_DOCKER_NETWORK.':
     'Docker 没有网络“{name}”。请运行“docker network create {same}”创建，或通过 STREAMLIT_HOST_DOCKER_NETWORK 指定其他网络。',
   "Docker at {socket} cannot run the server's apps ({why}). The server must run on the same machine, and not in a container itself.":
