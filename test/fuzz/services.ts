@@ -22,6 +22,7 @@ import { expose } from '../../src/metrics/exposition.js';
 import { DevTools } from '../../src/pictures/devtools.js';
 import { Attached } from '../../src/runtime/docker/attached.js';
 import { answers, parseAnswer } from '../../src/runtime/docker/engine.js';
+import { FrameReader } from '../../src/runtime/swarm/frames.js';
 import { parseLeave } from '../../src/web/provider-login.js';
 import { passesIn } from '../../src/web/session-cookie.js';
 import { KIB, MIB, type Parser } from './parser.js';
@@ -322,6 +323,23 @@ const machine: Record<string, Parser> = {
     },
     tokens: ['\x01\0\0\0', '\x02\0\0\0', '\0\0\0\x06', 'ready\n', '\0\0\0\0', '\xff\xff\xff\xff', 'a'],
     samples: ['\x01\0\0\0\0\0\0\x06ready\n', '\x02\0\0\0\0\0\0\x01a\x01\0\0\0\0\0\0\x01b'],
+    limit: 64 * KIB,
+  },
+  'what an instance on another machine says': {
+    read: (text) => {
+      const reader = new FrameReader();
+      const bytes = Buffer.from(text, 'latin1');
+      const half = Math.floor(bytes.length / 2);
+      try {
+        return [bytes.subarray(0, half), bytes.subarray(half)].map((part) => reader.read(part));
+      } catch (error) {
+        // Its connection is closed then.
+        if (error instanceof Error && /^a frame of \d+ bytes$/.test(error.message)) return [];
+        throw error;
+      }
+    },
+    tokens: ['L\0\0\0', 'U\0\0\0\x03', 'X', '\0\0\0\0', '\xff\xff\xff\xff', '\0\x10\0\0', 'a'],
+    samples: ['L\0\0\0\x0a\0\0\0\0\0\0\0\0a\nR\0\0\0\0', 'X\0\0\0\x050 137'],
     limit: 64 * KIB,
   },
   'messages of Chromium': {
