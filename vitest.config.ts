@@ -13,6 +13,7 @@ const LONG = [
   'test/browser/streamlit-versions.test.ts',
   'test/integration/older-version.test.ts',
   'test/integration/pip-forms.test.ts',
+  'test/integration/schemathesis.test.ts',
   'test/security/same-origin.test.ts',
   'test/security/tenant.test.ts',
 ];

@@ -11,8 +11,14 @@ import { form, startWeb, type TestWeb } from '../helpers/web.js';
 
 interface Operation {
   operationId: string;
-  parameters?: { name: string; in: string; required?: boolean; schema: { type?: string; enum?: string[] } }[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    schema: { type?: string; enum?: string[]; pattern?: string };
+  }[];
   requestBody?: {
+    required?: boolean;
     content: Record<string, { schema: { properties?: Record<string, { format?: string; items?: unknown }> } }>;
   };
   responses: Record<string, unknown>;
@@ -154,6 +160,28 @@ test('every path parameter is described, every reference resolves, and every nam
   const schemas = Object.keys(document.components?.schemas ?? {});
   for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g))
     expect(schemas).toContain(name);
+});
+
+test('the document says which calls need a body, and how states are listed', () => {
+  const of = (id: string): Operation | undefined =>
+    operations.find(({ operation }) => operation.operationId === id)?.operation;
+  const needed = [
+    'postAppsIdRollback',
+    'postAppsIdPreviews',
+    'postCiToken',
+    'patchAppsId',
+    'patchAppsIdConfig',
+    'postServerStop',
+    'putAppsIdSecrets',
+  ];
+  expect(needed.map((id) => of(id)?.requestBody?.required)).toEqual([true, true, true, true, true, false, false]);
+  const state = of('getApps')?.parameters?.find(({ name }) => name === 'state')?.schema.pattern ?? '';
+  expect(['running', 'failed, stopped', 'x', 'running,,failed'].map((text) => new RegExp(state).test(text))).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
 
 test('no operation answers any input with a 500, and every refusal is a problem with a code', async () => {

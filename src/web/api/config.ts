@@ -209,6 +209,7 @@ export function configRoutes(api: ApiContext): Route[] {
         `If \`[auth]\` has no redirect_uri or cookie_secret, the server adds them. ${inEffect}`,
       params: params.app,
       body: { 'text/plain': { type: 'string', format: 'binary' }, 'application/json': bodies.secrets },
+      bodyMayBeEmpty: true,
       codes: [...codes.vault, ...codes.deploy, ...codes.secrets],
       answers: {
         200: { description: 'The updated secrets.', content: { 'application/json': changedSecrets } },

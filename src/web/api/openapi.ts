@@ -50,7 +50,8 @@ function pathOf(each: Route): RouteConfig {
   if (each.params !== undefined) request.params = each.params;
   if (each.query !== undefined) request.query = each.query;
   if (each.headers !== undefined) request.headers = each.headers;
-  if (each.body !== undefined) request.body = { content: contentOf(each.body) };
+  if (each.body !== undefined)
+    request.body = { content: contentOf(each.body), required: each.bodyMayBeEmpty !== true && isNeeded(each.body) };
   const responses: RouteConfig['responses'] = {};
   for (const [status, { description, content }] of Object.entries(each.answers)) {
     responses[status] = content === undefined ? { description } : { description, content: contentOf(content) };
@@ -72,10 +73,18 @@ function pathOf(each: Route): RouteConfig {
   };
 }
 
+/** Returns whether a call without a body is refused: it must say which of several kinds it sends, or something must be in it. */
+function isNeeded({ 'application/json': json, ...others }: NonNullable<Route['body']>): boolean {
+  return json instanceof z.ZodType && (Object.keys(others).length > 0 || !json.safeParse({}).success);
+}
+
 type Content = NonNullable<NonNullable<NonNullable<RouteConfig['request']>['body']>['content']>;
 
 function contentOf(content: Record<string, unknown>): Content {
-  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema }])) as Content;
+  // A schema of a stream would be one of each of its events, as tools read it; descriptions say what they are.
+  return Object.fromEntries(
+    Object.entries(content).map(([type, schema]) => [type, type === 'text/event-stream' ? {} : { schema }]),
+  ) as Content;
 }
 
 /** "get /apps/{id}/files/{path}" as "getAppsIdFilesPath". */

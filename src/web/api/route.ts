@@ -118,6 +118,8 @@ export interface Route {
   query?: z.ZodObject;
   headers?: z.ZodObject;
   body?: BodyContent;
+  /** True where a body of no bytes means something. */
+  bodyMayBeEmpty?: boolean;
   answers: Record<number, Answer>;
   /** The codes of what can go wrong, in addition to those that follow from its input (`codesOf`). */
   codes?: readonly ProblemCode[];

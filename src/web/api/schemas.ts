@@ -39,12 +39,18 @@ const page = z.coerce
 const perPage = z.coerce.number().int().min(1).max(100).default(50).describe('Results per page.');
 const release = z.coerce.number().int().min(1).max(1e9).describe('The release number: 1, 2, 3 … per app.');
 
+/** Tools that try the API by its document find an app by the example. */
+const appId = z
+  .string()
+  .max(100)
+  .meta({ examples: ['sales'] });
+
 /** Path parameters. */
 export const params = {
-  app: z.object({ id: z.string().max(100).describe("The app's id, as in its URL.") }),
-  deploy: z.object({ id: z.string().max(100).describe("The app's id."), n: release }),
+  app: z.object({ id: appId.describe("The app's id, as in its URL.") }),
+  deploy: z.object({ id: appId.describe("The app's id."), n: release }),
   file: z.object({
-    id: z.string().max(100).describe("The app's id."),
+    id: appId.describe("The app's id."),
     path: z.string().min(1).max(2_000).describe("The file's path in the repository; slashes need no escaping."),
   }),
 };
@@ -55,6 +61,10 @@ export const queries = {
     state: z
       .string()
       .max(200)
+      .regex(
+        new RegExp(`^ *(${appStates.join('|')}) *(, *(${appStates.join('|')}) *)*$`),
+        `must be ${appStates.join(', ')}, separated by commas`,
+      )
       .optional()
       .describe(`Only apps in these states, separated by commas: ${appStates.join(', ')}.`),
     q: z.string().max(200).optional().describe('Only apps whose id, name or description contains this text.'),
