@@ -41,6 +41,9 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           pool: 'threads',
           isolate: false,
+          // They wait for the disk and for password hashes a third of their time.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           setupFiles: ['test/helpers/left-globals.ts'],
           env: IN_MEMORY,
         },
