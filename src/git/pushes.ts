@@ -71,7 +71,7 @@ export interface PushOptions {
   url: (app: string) => string;
   /** Counts the pushes that are received and decided; not those that only wait for their deploys. */
   changes?: Pick<Claims, 'take'>;
-  logger: { error(facts: object, text: string): void };
+  logger: { warn(facts: object, text: string): void; error(facts: object, text: string): void };
 }
 
 interface Push {
@@ -157,8 +157,9 @@ export class Pushes {
     try {
       call.exit(call.hook === 'pre-receive' ? await this.#preReceive(push, call) : await this.#procReceive(push, call));
     } catch (error) {
-      this.#options.logger.error({ app: push.app, err: error }, 'a push failed');
-      call.say(`streamlit-host: ${refusalOf(error)?.message ?? 'Internal error; see the server log.'}`);
+      const refusal = refusalOf(error);
+      this.#options.logger[refusal === undefined ? 'error' : 'warn']({ app: push.app, err: error }, 'a push failed');
+      call.say(`streamlit-host: ${refusal?.message ?? 'Internal error; see the server log.'}`);
       call.exit(1);
     }
   }
@@ -376,7 +377,9 @@ async function readRequest(call: HookCall): Promise<Asked> {
       } else options.push(text);
     }
   }
-  throw new Error('git closed the connection before it said what is pushed');
+  // It was killed.
+  const sentence = 'Git on the server ended before it said what is pushed. Push again.';
+  throw new Refusal('unavailable', 'git-failed', sentence);
 }
 
 function oneLine(text: string): string {

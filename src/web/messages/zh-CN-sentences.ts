@@ -146,6 +146,8 @@ export const sentences: Readonly<Record<string, string>> = {
   'The key file {path} is missing, but apps have files encrypted with it. Restore the one that belongs to this data folder.':
     '密钥文件 {path} 缺失，但应用有用它加密的文件。请恢复属于此数据文件夹的密钥文件。',
   "The server's disk is full. Free some space and try again.": '服务器磁盘已满。请释放空间后重试。',
+  'Git on the server ended before it said what is pushed. Push again.':
+    '服务器上的 Git 在说明推送内容之前已结束。请重新推送。',
   'The server has too many open files at the moment. Try again.': '服务器当前打开的文件过多。请重试。',
   "The server's disk is read-only. Mount it for writing and try again.": '服务器磁盘为只读。请将其挂载为可写后重试。',
   "Apps share the console's origin, {base}, over plain HTTP. When an operator opens an app, its scripts can use the console. Serve over HTTPS, or set STREAMLIT_HOST_APPS_PORT to give apps their own port.":
