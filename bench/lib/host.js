@@ -37,6 +37,8 @@ export class BenchHost {
     };
     await mkdir(host.data);
     await host.begin();
+    // Its apps would outlive a benchmark that is interrupted.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => host.stop().finally(() => process.exit(1)));
     return host;
   }
 
