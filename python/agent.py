@@ -142,7 +142,7 @@ class Agent:
             one.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
             for option, value in ((_socket.TCP_KEEPIDLE, 10), (_socket.TCP_KEEPINTVL, 5), (_socket.TCP_KEEPCNT, 3)):
                 one.setsockopt(_socket.IPPROTO_TCP, option, value)
-            # Of a server that is gone without a word, it hears after so many ms.
+            # A server that is gone without a word is noticed after so many ms.
             one.setsockopt(_socket.IPPROTO_TCP, 18, 10000)
             lines = (
                 "GET /instances/%s/%s HTTP/1.1" % (self.name, what),

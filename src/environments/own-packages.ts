@@ -19,7 +19,7 @@ const PATHS = 'streamlit-host-own.pth';
 export interface OwnProject {
   /** The copy from which they were built. */
   built: string;
-  /** The project as it was pushed: what a build adds to the copy is not here. */
+  /** The project of the push: what a build adds to the copy is not here. */
   source: string;
   /** Its folders that were to be installed, by their paths in it. */
   folders: readonly string[];

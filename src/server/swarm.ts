@@ -34,12 +34,12 @@ export interface OpenedSwarm {
   leave: () => void;
 }
 
-/** Opens the Swarm and listens for its instances. @throws Refusal `docker-unavailable` */
+/** Opens the Swarm and listens for its instances. @throws Refusal where it cannot be used */
 export async function openSwarm(options: SwarmOptions): Promise<OpenedSwarm> {
   const { config, paths, data, mark, ports, launcher } = options;
   const settings = config.swarm;
   if (settings === undefined)
-    throw new Refusal('unavailable', 'docker-unavailable', 'STREAMLIT_HOST_SWARM_ADDRESS is not set.');
+    throw new Refusal('unavailable', 'swarm-address-missing', 'STREAMLIT_HOST_SWARM_ADDRESS is not set.');
   const engine = new Engine(config.docker.socket);
   const cluster = new Cluster(engine);
   await cluster.greet();
@@ -70,7 +70,7 @@ async function openTunnel({ server }: SwarmSettings, key: string): Promise<Tunne
   } catch (error) {
     throw new Refusal(
       'unavailable',
-      'docker-unavailable',
+      'swarm-address-unusable',
       `The server cannot listen at ${authorityOf(server)} (${asClause(messageOf(error))}). Check STREAMLIT_HOST_SWARM_ADDRESS.`,
     );
   }

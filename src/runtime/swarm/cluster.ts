@@ -62,14 +62,14 @@ export class Cluster {
     this.engine = engine;
   }
 
-  /** Looks whether there is one. @throws Refusal `docker-unavailable` */
+  /** Looks whether there is one. @throws Refusal `docker-unavailable` or `swarm-manager-missing` */
   async greet(): Promise<void> {
     await this.engine.greet();
     const { Swarm: swarm } = await this.engine.ask(infoSchema, { method: 'GET', path: '/info' });
     if (swarm.LocalNodeState === 'active' && swarm.ControlAvailable) return;
     throw new Refusal(
       'unavailable',
-      'docker-unavailable',
+      'swarm-manager-missing',
       `Docker at ${this.engine.socket} is not a manager of a Swarm. Run "docker swarm init", or "docker node promote" on a manager.`,
     );
   }

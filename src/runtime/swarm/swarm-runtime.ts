@@ -64,7 +64,7 @@ export class SwarmRuntime implements Runtime {
     this.#frame = frameOf(options.machine.system.links);
   }
 
-  /** Tries whether there is a Swarm, and whether the registry takes images. @throws Refusal `docker-unavailable` */
+  /** Tries whether there is a Swarm, and whether the registry takes images. @throws Refusal `docker-unavailable`, `swarm-manager-missing` or `registry-unavailable` */
   async tryOut(): Promise<void> {
     const { cluster, registry } = this.#options;
     await cluster.greet();
@@ -75,7 +75,7 @@ export class SwarmRuntime implements Runtime {
       if (!(error instanceof EngineError)) throw error;
       throw new Refusal(
         'unavailable',
-        'docker-unavailable',
+        'registry-unavailable',
         `The registry at ${registry} does not take images (${asClause(error.message)}). Check STREAMLIT_HOST_SWARM_REGISTRY.`,
       );
     }

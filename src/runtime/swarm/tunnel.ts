@@ -23,8 +23,7 @@ export interface Seat {
 }
 
 /**
- * Where instances on other machines connect to, over HTTP: so no port of theirs is open, and whoever wants to reach one must
- * come through the server. An instance shows a ticket the first time, which is good once, and a key afterwards. The key follows
+ * Where instances on other machines connect to, over HTTP: so no port of theirs is open, and visitors reach them through the server alone. An instance shows a ticket the first time, which is good once, and a key afterwards. The key follows
  * from the server's secret, so the next server knows it too.
  */
 export class Tunnel {
