@@ -6,16 +6,17 @@ const MEMORY = '/dev/shm';
 const IN_MEMORY: Record<string, string> = existsSync(MEMORY) ? { TMPDIR: MEMORY } : {};
 
 /**
- * What asks the same question of many versions, cages or places, which takes minutes and is seldom the first to fail:
- * `npm test` leaves these out, .ci/run does not.
+ * What asks the same question of many versions, cages or places, needs another engine or a disk of its own, or waits for time to
+ * pass: it takes minutes and is seldom the first to fail. `npm test` leaves these out, .ci/run does not.
  */
 const LONG = [
-  'test/browser/streamlit-versions.test.ts',
-  'test/integration/older-version.test.ts',
-  'test/integration/pip-forms.test.ts',
-  'test/integration/schemathesis.test.ts',
-  'test/security/same-origin.test.ts',
-  'test/security/tenant.test.ts',
+  'test/browser/{plots,streamlit-versions}.test.ts',
+  'test/integration/{docker,runtime-docker,runtime-swarm,swarm}*.test.ts',
+  'test/integration/{deploys-under-load,disk-full,few-files,limits,start-on-a-full-disk,system-packages}.test.ts',
+  'test/integration/{older-version,pip-forms,restore-s3,schemathesis}.test.ts',
+  'test/integration/alerts/outbox.test.ts',
+  'test/integration/metrics/metrics.test.ts',
+  'test/security/{connections,same-origin,tenant}.test.ts',
 ];
 
 /** For tests that run a server, with real programs around it. */
