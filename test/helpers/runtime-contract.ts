@@ -57,6 +57,7 @@ export interface Harness {
 /** The list that every runtime keeps to. */
 export function runtimeContract(harness: Harness): void {
   const hasPorts = harness.ports !== false;
+  const needsPorts = hasPorts ? '' : ' (needs ports of its own)';
   const reason = harness.lacks ? ` (${harness.lacks})` : '';
   let folder: string;
   let mark: string;
@@ -149,7 +150,7 @@ export function runtimeContract(harness: Harness): void {
       expect(await instance.ended).toEqual({ code: null, signal: 'SIGKILL' });
     });
 
-    it.runIf(hasPorts)('knows which instance answers at an address', async () => {
+    it.runIf(hasPorts)(`knows which instance answers at an address${needsPorts}`, async () => {
       const { instance, address } = await serving();
       if (!('port' in address)) throw new Error('it has no port');
       const other = await begin();
@@ -177,7 +178,7 @@ export function runtimeContract(harness: Harness): void {
     });
 
     it.runIf(hasPorts)(
-      'keeps a port as long as nobody else takes it, and never gives two instances the same one',
+      `keeps a port as long as nobody else takes it, and never gives two instances the same one${needsPorts}`,
       async () => {
         const [one, other] = [runtime.lease(), runtime.lease()];
         expect(await one.take()).toBe(true);
@@ -300,16 +301,19 @@ export function runtimeContract(harness: Harness): void {
       expect(await copy.isForeign(remembered(instance))).toBe(false);
     });
 
-    it.runIf(hasPorts)('says which process holds the requested port when it gives another one', async () => {
-      const stranger = createServer().listen(0, '127.0.0.1');
-      await once(stranger, 'listening');
-      const { port } = stranger.address() as { port: number };
-      const lease = runtime.lease(port);
-      await lease.take();
-      expect(lease.address.port).not.toBe(port);
-      expect(lease.note).toContain(String(port));
-      lease.giveBack();
-      await once(stranger.close(), 'close');
-    });
+    it.runIf(hasPorts)(
+      `says which process holds the requested port when it gives another one${needsPorts}`,
+      async () => {
+        const stranger = createServer().listen(0, '127.0.0.1');
+        await once(stranger, 'listening');
+        const { port } = stranger.address() as { port: number };
+        const lease = runtime.lease(port);
+        await lease.take();
+        expect(lease.address.port).not.toBe(port);
+        expect(lease.note).toContain(String(port));
+        lease.giveBack();
+        await once(stranger.close(), 'close');
+      },
+    );
   });
 }
