@@ -14,7 +14,7 @@ export function endWithFile(end: () => unknown): void {
 /** A temporary folder that goes with the test file. */
 export async function scratch(prefix: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), prefix));
-  endWithFile(() => rm(folder, { recursive: true, force: true, maxRetries: 20 }));
+  endWithFile(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
 

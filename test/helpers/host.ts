@@ -103,7 +103,7 @@ export class TestHost {
         .catch(() => this.#child.kill('SIGKILL'));
       await this.#exited;
     }
-    if (options.keepData !== true) await rm(this.data, { recursive: true, force: true, maxRetries: 20 });
+    if (options.keepData !== true) await rm(this.data, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readMeta, startHost, until, type TestHost } from '../helpers/host.js';
 import { Project, run, textApp } from '../helpers/project.js';
 import { fixture, processesWith, pushLive, refOf, serves, Signals, startPush, visit } from '../helpers/pushing.js';
@@ -20,11 +20,6 @@ beforeAll(async () => {
   // Makes the environment that all the apps here share.
   const first = await Project.create(textApp('text:begin'));
   await pushLive(first, host, 'begin');
-});
-afterAll(async () => {
-  // An environment that holds a test's own package is of no use to anybody else.
-  const { releases } = await record('survived');
-  await rm(join(host.data, 'environments', releases[0]?.environment ?? '-'), { recursive: true, force: true });
 });
 
 /** An app whose script waits until it is told to go on. */
