@@ -7,8 +7,8 @@ import { formatSeconds } from '../lib/units.js';
 import type { DeployLog } from './log.js';
 
 /**
- * Where a list of packages is read from, and the path of that folder in the root. Tools start from the folder of their own lists; pip from the one in which it is run,
- * which is the project's root.
+ * Where a list of packages is read from, and the path of that folder in the root. Tools start from the folder of their own
+ * lists; pip from the one in which it is run, which is the project's root.
  */
 export function atItsFolder(
   dependencies: Dependencies,

@@ -187,9 +187,10 @@ function foldersOf(files: readonly string[]): string[] {
 
 /** Python runs such a line as it begins (https://docs.python.org/3/library/site.html); the launcher says where the project is. */
 function pathLine(roots: readonly string[]): string {
+  // Python takes the two halves of a character for two.
   const list = JSON.stringify(roots).replace(
-    /[^\x20-\x7e]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    /[^\x20-\x7e]/gu,
+    (character) => `\\U${(character.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`,
   );
   return `import os, sys; sys.path.extend(os.path.join(os.environ["STREAMLIT_HOST_SOURCE"], one) for one in ${list} if "STREAMLIT_HOST_SOURCE" in os.environ)\n`;
 }
