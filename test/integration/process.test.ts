@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ProcessState } from '../../src/domain/app/process.js';
 import { ask } from '../../src/lib/ask.js';
 import { LogFile } from '../../src/logs/log-file.js';
@@ -284,26 +284,6 @@ test("a process that only looks like an earlier server's is neither adopted nor 
   await next.stop();
   expect(startTimeOf(record.pid ?? 0)).toBe(record.startTime);
 });
-
-test('a frozen process is stopped and restarted, and one that answers is left alone', async () => {
-  const app = prepare();
-  void app.run();
-  await until(() => app.state === 'ready');
-  const { pid } = app;
-  await app.checkHealth(1);
-  expect([app.pid, app.state]).toEqual([pid, 'ready']);
-  // A minute without an answer takes a minute: only the clock is ahead here, not what is asked.
-  process.kill(pid ?? 0, 'SIGSTOP');
-  const clock = vi.spyOn(performance, 'now');
-  for (let question = 0; question < 5; question += 1) {
-    clock.mockReturnValue(1_000_000 + question * 15_000);
-    await Promise.all([app.checkHealth(1), new Promise((resolve) => setTimeout(resolve, 0))]);
-  }
-  clock.mockRestore();
-  await until(() => app.state === 'ready' && app.pid !== pid);
-  expect([app.lastExit, app.restarts]).toEqual(['the app did not respond for 60 s and was stopped', 1]);
-  expect(await log()).toContain('the app did not respond for 60 s and was stopped');
-}, 90_000);
 
 test('a process with a socket serves on it and on no port, and after its end nothing listens there', async () => {
   const app = prepare({ port: undefined });
