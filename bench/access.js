@@ -35,6 +35,7 @@ const env = {
   STREAMLIT_HOST_DATA: join(work, 'data'),
   STREAMLIT_HOST_TOKEN: TOKEN,
   STREAMLIT_HOST_PICTURES: 'off',
+  STREAMLIT_HOST_PREBUILD: 'off',
   STREAMLIT_HOST_LOG_LEVEL: 'warn',
   REDIS_URL: '',
   HOME: work,

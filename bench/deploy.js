@@ -157,6 +157,7 @@ async function startServer() {
     STREAMLIT_HOST_DATA: data,
     STREAMLIT_HOST_TOKEN: TOKEN,
     STREAMLIT_HOST_PICTURES: 'off',
+    STREAMLIT_HOST_PREBUILD: 'off',
     REDIS_URL: '',
     UV_CACHE_DIR: cache,
     STREAMLIT_HOST_LOG_LEVEL: 'warn',

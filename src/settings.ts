@@ -60,6 +60,8 @@ export interface Config {
   deploys: number;
   /** How many releases per app are kept for rollbacks, including the live one. */
   keptReleases: number;
+  /** True where an environment with Streamlit is built before the first push. */
+  prebuild: boolean;
   /** What happens to missing Debian packages that apps list. */
   systemPackages: 'check' | 'install';
   /** What runs pushed apps: this machine by itself, its Docker, or a Swarm that this is a manager of. */
@@ -327,6 +329,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
     s3,
     otlp: otlpSettings(env, mistakes),
     mail: mailOf(read('SMTP_URL'), read('MAIL_FROM'), mistakes),
+    prebuild: oneOf('PREBUILD', ['on', 'off']) === 'on',
     pictures: oneOf('PICTURES', ['auto', 'off']) === 'auto',
     path: env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     home: env.HOME !== undefined && isAbsolute(env.HOME) ? env.HOME : data,

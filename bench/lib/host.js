@@ -30,6 +30,7 @@ export class BenchHost {
       STREAMLIT_HOST_DATA: host.data,
       STREAMLIT_HOST_TOKEN: TOKEN,
       STREAMLIT_HOST_PICTURES: 'off',
+      STREAMLIT_HOST_PREBUILD: 'off',
       STREAMLIT_HOST_LOG_LEVEL: 'warn',
       REDIS_URL: '',
       UV_CACHE_DIR: join(host.#work, 'uv-cache'),

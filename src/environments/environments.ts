@@ -54,6 +54,8 @@ interface Job {
   audience: Set<Audience>;
   history: string[];
   pid: number | undefined;
+  /** Gives up the one who asked for it, where that one yields to other builds. */
+  yields: AbortController | undefined;
 }
 
 /** The environments of all apps: one for each distinct (Python, dependencies), shared by all releases that want it. */
@@ -83,7 +85,10 @@ export class Environments {
    *   `var-not-found`, `var-value-invalid`
    */
   async ensure(request: EnvironmentRequest): Promise<Environment> {
-    const { sourceDir, signal } = request;
+    const { sourceDir } = request;
+    const yields = request.yields === true ? new AbortController() : undefined;
+    const given = [request.signal, yields?.signal].filter((one) => one !== undefined);
+    const signal = given.length > 1 ? AbortSignal.any(given) : given[0];
     const started = performance.now();
     if (signal?.aborted === true) throw cancelled(signal.reason);
     const python = await this.#pythonFor(request);
@@ -102,7 +107,7 @@ export class Environments {
         return { hash, lock, path, python: join(path, 'bin', 'python'), reused, ms: performance.now() - started };
       }
       const { hash } = plan.shared ?? plan.names;
-      const job = this.#jobs.get(hash) ?? this.#start(hash, plan, source);
+      const job = this.#jobs.get(hash) ?? this.#start(hash, plan, source, yields);
       if (!job.work.closed && job.source === source) {
         const audience: Audience = { onLine: request.onLine, onSpawn: request.onSpawn ?? (() => undefined) };
         await this.#join(job, audience, signal);
@@ -210,7 +215,7 @@ export class Environments {
     job.audience.add(audience);
     try {
       if (before.length > 0) {
-        for (const line of ['Waiting for another deploy that is installing the same environment.', ...before])
+        for (const line of ['This environment is already being installed. Waiting for it.', ...before])
           await audience.onLine(line);
       }
       await job.work.join(signal);
@@ -222,9 +227,11 @@ export class Environments {
     }
   }
 
-  #start(hash: string, plan: Plan, source: string | undefined): Job {
+  #start(hash: string, plan: Plan, source: string | undefined, yields: AbortController | undefined): Job {
+    for (const job of this.#jobs.values()) job.yields?.abort();
     const job: Job = {
       source,
+      yields,
       audience: new Set(),
       history: [],
       pid: undefined,

@@ -19,6 +19,11 @@ export function cancelled(cause: unknown): Refusal {
   return new Refusal('conflict', 'build-cancelled', 'The build was cancelled.', { cause });
 }
 
+/** True where a build failed because nobody wants it any more. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'build-cancelled';
+}
+
 /**
  * What a failed install is for who asked for it; anything unexpected stays what it is.
  * @param file the one that names the dependencies

@@ -23,6 +23,8 @@ export interface EnvironmentRequest {
   vars?: ConfigVars | undefined;
   /** Whether it may name files of the machine that are not in the project; refused unless told. */
   outside?: Outside | undefined;
+  /** True where nobody waits for it: it is given up as soon as another environment is built. */
+  yields?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** Called with what the install prints. While it takes its time, the install waits. */
   onLine: (line: string) => void | Promise<void>;

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { ThreadReader } from '../deploys/reader.js';
+import { Ahead } from '../environments/ahead.js';
 import { Bytecode } from '../environments/bytecode.js';
 import { Compiler } from '../environments/compiler.js';
 import { Environments, type EnvironmentsOptions } from '../environments/environments.js';
@@ -14,7 +15,7 @@ const MAX_BUILD_IDLE = 10 * 60_000;
 
 export interface BuildsOptions
   extends Pick<EnvironmentsOptions, 'tools' | 'cage' | 'env'>, Required<Pick<EnvironmentsOptions, 'python'>> {
-  config: Pick<Config, 'limits' | 'path' | 'systemPackages'>;
+  config: Pick<Config, 'limits' | 'path' | 'prebuild' | 'systemPackages'>;
   paths: Paths;
   /** The folder of the code that an app's Python runs first; what compiles environments lies beside it. */
   launcher: string;
@@ -30,6 +31,8 @@ export interface Builds {
   bytecode: Bytecode;
   /** Compiles environments that serve. */
   compiler: Compiler;
+  /** Builds the first environment before anybody asks for it; undefined where that is not wanted. */
+  ahead: Ahead | undefined;
   systemPackages: SystemPackages;
 }
 
@@ -40,25 +43,25 @@ export function openBuilds(options: BuildsOptions): Builds {
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
   const bytecode = new Bytecode(paths.builds);
   const common = { root: paths.environments, tmp: paths.drafts, cage, env };
+  const demandRoom = (): Promise<void> => room.demand();
+  const environments = new Environments({
+    ...common,
+    locks: paths.locks,
+    cache: paths.builds,
+    tools,
+    python,
+    gather: (...what) => reader.read(what[0], 'requirements', ...what),
+    logger,
+    limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
+  });
+  const script = join(dirname(launcher), 'compile.py');
+  const compiler = new Compiler({ ...common, script, bytecode, demandRoom, logger });
+  const ahead = new Ahead({ root: paths.environments, environments, compiler, demandRoom, logger });
   return {
-    environments: new Environments({
-      ...common,
-      locks: paths.locks,
-      cache: paths.builds,
-      tools,
-      python,
-      gather: (...what) => reader.read(what[0], 'requirements', ...what),
-      logger,
-      limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
-    }),
+    environments,
     bytecode,
-    compiler: new Compiler({
-      ...common,
-      script: join(dirname(launcher), 'compile.py'),
-      bytecode,
-      demandRoom: () => room.demand(),
-      logger,
-    }),
+    compiler,
+    ahead: config.prebuild ? ahead : undefined,
     systemPackages: new SystemPackages({
       path: config.path,
       install: config.systemPackages === 'install',

@@ -182,7 +182,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   );
 
   const reader = new ThreadReader({ logger });
-  const { environments, bytecode, compiler, systemPackages } = openBuilds({
+  const { environments, bytecode, compiler, ahead, systemPackages } = openBuilds({
     ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
     cage: async () => {
       await settle();
@@ -306,6 +306,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   /** What acts by itself, and what waits for work: ended in this order, before what it works with. */
   const looking = [
     ...[
+      () => ahead?.close(),
       () => environments.close(),
       () => compiler.close(),
       () => chores.settled(),
@@ -355,6 +356,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
       mender.begin();
       maintenance.begin();
       backups.begin();
+      // Where there are apps, their next pushes find what they need.
+      if (store.list().length === 0) ahead?.begin();
     },
     rest: () =>
       endInTurn([...looking, () => deploys.stop(), () => headStarts.close(), () => inPlace.close()], notEnded),

@@ -21,7 +21,7 @@ const LINKS = ['bin', 'sbin', 'lib', 'lib64'];
 /** The variables of a server that are passed on into its container. */
 const PASSED = /^(STREAMLIT_HOST_|UV_|PIP_|SSL_CERT_|REDIS_URL$|PATH$|HOME$|NODE_EXTRA_CA_CERTS$)|_proxy$/i;
 /** Those that `startHost` sets. */
-const SET = ['PORT', 'PORT_MIN', 'PORT_MAX', 'DATA', 'TOKEN', 'PICTURES', 'CAGE_FOLDERS'];
+const SET = ['PORT', 'PORT_MIN', 'PORT_MAX', 'DATA', 'TOKEN', 'PICTURES', 'PREBUILD', 'CAGE_FOLDERS'];
 
 /** A Docker of the test file's own. */
 export interface Docker {

@@ -131,6 +131,8 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
       STREAMLIT_HOST_TOKEN: TOKEN,
       // Only the test that is about them waits for pictures.
       STREAMLIT_HOST_PICTURES: 'off',
+      // Every test would install Streamlit, and few push an app that needs it.
+      STREAMLIT_HOST_PREBUILD: 'off',
       PATH: [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH].join(':'),
       REDIS_URL: '',
       STREAMLIT_HOST_CAGE_FOLDERS: SHARED,

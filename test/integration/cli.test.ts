@@ -141,7 +141,7 @@ describe('the doctor', () => {
 });
 
 describe('the local server', () => {
-  const env = { ...APART, STREAMLIT_HOST_PORT: '0' };
+  const env = { ...APART, STREAMLIT_HOST_PORT: '0', STREAMLIT_HOST_PREBUILD: 'off' };
 
   it('starts detached, is found and stops, while the server that was logged in to keeps running', async () => {
     const data = join(person.home, 'data');

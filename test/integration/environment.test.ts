@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFil
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { Environments, type EnvironmentsOptions } from '../../src/environments/environments.js';
+import { Environments, type Environment, type EnvironmentsOptions } from '../../src/environments/environments.js';
 import type { EnvironmentRequest } from '../../src/environments/request.js';
 import { gatherRequirements } from '../../src/environments/requirements.js';
 import { writeFiles } from '../helpers/files.js';
@@ -292,6 +292,21 @@ describe.runIf(uv !== undefined)('Environments with uv', () => {
     commit('Two');
     await rm(made.path, { recursive: true });
     expect(python(await all.ensure(request), 'import streamlit; print(streamlit.value)')).toBe('1');
+  });
+
+  it('gives up a build without a deploy once another one begins, unless a deploy has joined it', async () => {
+    const all = environments();
+    const more: Promise<Environment>[] = [];
+    const next = await project(LOCAL, { localKey: 'next' }, STAND_IN);
+    const alone = await project(LOCAL, { yields: true, onSpawn: () => void (more[0] ??= all.ensure(next)) });
+    await expect(all.ensure(alone)).rejects.toMatchObject({ code: 'build-cancelled' });
+
+    const last = await project(LOCAL, { localKey: 'last' });
+    const joining = await project(LOCAL, { onSpawn: () => void (more[2] ??= all.ensure(last)) });
+    const begun = await project(LOCAL, { yields: true, onSpawn: () => void (more[1] ??= all.ensure(joining)) });
+    await expect(all.ensure(begun)).rejects.toMatchObject({ code: 'build-cancelled' });
+    expect(await Promise.all(more)).toMatchObject([{ reused: false }, { reused: false }, { reused: false }]);
+    expect(await drafts()).toEqual([]);
   });
 
   it('installs once for two deploys that want the same environment, and tells both', async () => {

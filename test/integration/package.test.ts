@@ -33,6 +33,7 @@ beforeAll(async () => {
     UV_CACHE_DIR: cacheDir,
     STREAMLIT_HOST_PORT: '0',
     STREAMLIT_HOST_PICTURES: 'off',
+    STREAMLIT_HOST_PREBUILD: 'off',
   };
   const packed = await exec('npm', ['run', '--silent', 'pack', '--', base], { cwd: ROOT });
   const file = packed.stdout.trim();

@@ -27,6 +27,7 @@ async function begin(): Promise<ChildProcess> {
       ...process.env,
       STREAMLIT_HOST_PORT: '0',
       STREAMLIT_HOST_DATA: data,
+      STREAMLIT_HOST_PREBUILD: 'off',
       STREAMLIT_HOST_LOGS: join(data, 'logs'),
       PATH: [...(tools.uv === undefined ? [] : [dirname(tools.uv)]), ...tools.redisDirs, process.env.PATH].join(':'),
       REDIS_URL: '',

@@ -77,5 +77,7 @@ it('the Debian packages that the tests need stay missing if apt-get fails, and i
 it('the Debian packages that bring services are only installed in CI', async () => {
   await apt();
   expect(await ensureDebianPackages({ env: { PATH: bin, CI: 'true' }, say, root: true })).toEqual([]);
-  expect((await readFile(join(bin, 'calls'), 'utf8')).trim()).toMatch(/ redis-server docker\.io docker-registry prometheus$/);
+  expect((await readFile(join(bin, 'calls'), 'utf8')).trim()).toMatch(
+    / redis-server docker\.io docker-registry prometheus$/,
+  );
 });
