@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { findRelease, pendingRelease } from '../domain/app/app.js';
 import type { Release } from '../domain/app/release.js';
 import { canGoOnWith } from '../domain/streamlit/streamlit.js';
 import { Background } from '../lib/background.js';
+import { endForSure } from '../runtime/end-for-sure.js';
 import type { Instance } from '../runtime/runtime.js';
 import type { ExpectedRelease } from '../serving/processes.js';
 import type { AppStore } from '../store/apps.js';
@@ -12,8 +12,6 @@ import type { AppStore } from '../store/apps.js';
 const LIMIT_MS = 60_000;
 /** How long a head start may take to end by itself, in ms: it has nothing to clean up. */
 const GRACE_MS = 500;
-/** After how long (ms) one is ended again that could not be. */
-const AGAIN_MS = 1_000;
 
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
@@ -86,7 +84,7 @@ export class HeadStarts {
       environment === release.environment &&
       isDeepStrictEqual(cage, release.cage) &&
       canGoOnWith(begun.environment, variables);
-    if (fits && begun.running) return begun;
+    if (fits && isRunning(begun)) return begun;
     this.#ending.own(this.#finish(begun));
     return undefined;
   }
@@ -113,20 +111,22 @@ export class HeadStarts {
   }
 
   /** Ends one. What fails for now, such as where no more files can be opened, is tried again, until the next server does it. */
-  async #finish(begun: Instance): Promise<void> {
-    for (;;) {
-      try {
-        return await begun.end(GRACE_MS);
-      } catch (error) {
-        if (this.#closed) throw error;
-        await sleep(AGAIN_MS, undefined, { ref: false });
-      }
-    }
+  #finish(begun: Instance): Promise<void> {
+    return endForSure(begun, GRACE_MS, () => this.#closed);
   }
 
   #forget(id: string, headStart: HeadStart): void {
     clearTimeout(headStart.timer);
     this.#waiting.delete(id);
+  }
+}
+
+/** Returns whether a head start runs. Where that cannot be known now, it is ended like one that does not. */
+function isRunning(begun: Instance): boolean {
+  try {
+    return begun.running;
+  } catch {
+    return false;
   }
 }
 

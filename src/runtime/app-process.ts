@@ -7,6 +7,7 @@ import type { ProcessCage } from '../domain/app/process-cage.js';
 import type { Address } from '../lib/address.js';
 import { Deadline } from '../lib/deadline.js';
 import { nameOf, whereItListens } from './describe.js';
+import { endForSure } from './end-for-sure.js';
 import { InstanceWatch } from './instance-watch.js';
 import type { ProcessSpec } from './process-spec.js';
 import { waitForHealth } from './ready.js';
@@ -14,6 +15,8 @@ import type { Instance, Lease, Limits, Runtime, Usage } from './runtime.js';
 
 /** How long a process may take to end after TERM, in ms. Streamlit before 1.65 can hang behind a script. */
 const GRACE_MS = 5_000;
+/** For how long it is tried to end one that cannot be ended now, in ms. */
+const END_LIMIT_MS = 10_000;
 /** How often a start is retried on another port when its own was taken in the meantime. */
 const PORT_RETRIES = 3;
 
@@ -120,7 +123,9 @@ export class AppProcess {
 
   /** Starts it at its own address. @throws Refusal if none is free or the command cannot be run */
   async start(): Promise<void> {
-    this.#starting = this.#start();
+    // Two may want it at once, such as a person who does not wait for the backoff that just ends: nobody would know of a second
+    // instance.
+    this.#starting ??= this.#start().finally(() => (this.#starting = undefined));
     await this.#starting;
   }
 
@@ -239,16 +244,17 @@ export class AppProcess {
     if (this.#state === 'ready') await this.#watch?.checkHealth(this.address, cpuSeconds);
   }
 
-  /** Releases it without ending it: the next server adopts it. */
-  leave(): void {
+  /** Releases it without ending it: the next server adopts it. Resolves once nothing is being started any more. */
+  async leave(): Promise<void> {
     this.#left = true;
     this.#kept = false;
     clearTimeout(this.#timer);
     this.#instance?.leave();
+    await this.#starting?.catch(() => undefined);
   }
 
   async #start(): Promise<void> {
-    if (this.#over) return;
+    if (this.#over || this.#instance !== undefined) return;
     // An older server's process had a port, which its next instance does not need.
     if (this.spec.port === undefined) this.#giveBack();
     if ((await this.#lease?.take()) === true && this.addressNote !== '') await this.#say(this.addressNote);
@@ -271,7 +277,7 @@ export class AppProcess {
     const instance = this.#instance;
     if (instance !== undefined) {
       await this.#say(`stopping ${nameOf(instance.record)}`);
-      await instance.end(graceMs);
+      await this.#end(instance, graceMs);
       await this.#say('stopped');
     }
     await this.#swept;
@@ -298,11 +304,26 @@ export class AppProcess {
         ...{ app, release, command, cwd, environment, log, confines, limits: this.#limits },
         listener: this.#lease === undefined,
       }));
+    // It was stopped meanwhile, or left to the next server, which does not know of this one.
+    if (this.#over) return this.#end(instance, 0);
     // An interpreter that was started ahead has been waiting.
     this.#own(instance, new Date());
     // Logged before it is told what to run, so that it precedes the app's output.
     await this.#say(`started ${nameOf(instance.record)}${this.port === undefined ? '' : ` port=${this.port}`}`);
-    await instance.tell({ argv: order, cwd, environment, log: log.path });
+    try {
+      await instance.tell({ argv: order, cwd, environment, log: log.path });
+    } catch (error) {
+      // It would wait for ever, and the next start would forget it.
+      this.#instance = undefined;
+      await this.#end(instance, 0);
+      throw error;
+    }
+  }
+
+  /** Ends an instance. What fails for now, such as where no more files can be opened, is tried again. */
+  #end(instance: Instance, graceMs: number): Promise<void> {
+    const deadline = new Deadline(END_LIMIT_MS);
+    return endForSure(instance, graceMs, () => deadline.isOver);
   }
 
   get #limits(): Limits {
@@ -349,16 +370,19 @@ export class AppProcess {
 
   async #startAgain(): Promise<void> {
     await this.#swept;
-    if (!this.#kept || this.#over) return;
+    // It may have been started meanwhile.
+    if (!this.#kept || this.#over || this.#state !== 'crashed' || this.#starting !== undefined) return;
     this.#restarts += 1;
     await this.#bringUp(true);
   }
 
   async #bringUp(start: boolean): Promise<void> {
     let started = false;
+    let instance: Instance | undefined;
     try {
       if (start) await this.start();
       started = true;
+      instance = this.#instance;
       await this.whenReady();
     } catch (error) {
       if (!this.#kept || this.#over) return;
@@ -367,11 +391,11 @@ export class AppProcess {
         this.#crashes += 1;
         this.#set('crashed');
         this.#scheduleStart();
-      } else {
-        // It runs but does not serve: end it, which counts as a crash. What cannot be ended now is found by the next health check.
-        await this.#instance
-          ?.end(GRACE_MS)
-          .catch((failure: unknown) => this.#say(`not ended: ${asClause(messageOf(failure))}`));
+      } else if (instance !== undefined && instance === this.#instance) {
+        // It runs but does not serve: end it, which counts as a crash. After a crash, another one may already start in its place.
+        await this.#end(instance, GRACE_MS).catch((failure: unknown) =>
+          this.#say(`not ended: ${asClause(messageOf(failure))}`),
+        );
       }
     }
   }

@@ -8,6 +8,7 @@ import { Slots } from '../lib/slots.js';
 import { Target, type RelayedUse } from '../gateway/target.js';
 import type { RouteTable } from '../gateway/routes.js';
 import type { AppProcess } from '../runtime/app-process.js';
+import { endForSure } from '../runtime/end-for-sure.js';
 import type { ProcessSpec } from '../runtime/process-spec.js';
 import type { Runtime } from '../runtime/runtime.js';
 import type { AppStore } from '../store/apps.js';
@@ -141,8 +142,8 @@ export class Serving {
       throw nothingDeployed(app.id);
     }
     const process = await this.prepare(app.id, release);
-    // Either another start is in progress, or the app was stopped or is being removed: nobody would end the process.
-    if (this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
+    // Another start is in progress, the app was stopped or is being removed, or the server ends: nobody would end the process.
+    if (this.#isClosed || this.#live.has(app.id) || this.#options.store.find(app.id)?.wanted !== 'running') return;
     this.#serve(app.id, process);
     this.#background.own(options.inTurn === true ? this.#starts.take(app.id, () => process.run()) : process.run());
   }
@@ -156,7 +157,15 @@ export class Serving {
   async adopt(app: App): Promise<void> {
     this.#adopting.add(app.id);
     try {
-      for (const record of app.processes) await this.#adoptOne(app, record);
+      for (const record of app.processes) {
+        try {
+          await this.#adoptOne(app, record);
+        } catch (error) {
+          this.#options.logger.warn({ app: app.id, err: error }, 'an app process could not be adopted');
+          // Nobody knows it any more.
+          this.#background.own(this.#sweepForSure(app.id, record), { app: app.id });
+        }
+      }
     } finally {
       this.#adopting.delete(app.id);
     }
@@ -197,12 +206,12 @@ export class Serving {
       await process.start();
       await process.whenReady();
       await this.goLive(app.id, process, (current) => {
-        if (current.live !== release.number || current.wanted !== 'running') throw new Overtaken();
+        if (this.#isClosed || current.live !== release.number || current.wanted !== 'running') throw new Overtaken();
         return current;
       });
     } catch (error) {
       await process.stop();
-      // A deploy has made a newer release live in the meantime, with a new process.
+      // A deploy has made a newer release live in the meantime, with a new process, or the server ends.
       if (!(error instanceof Overtaken)) throw error;
     }
   }
@@ -238,8 +247,9 @@ export class Serving {
   async handOver(): Promise<void> {
     this.#closed.abort();
     this.#watch.close();
-    for (const { process } of this.#all()) process.leave();
+    const left = [...this.#all()].map(({ process }) => process.leave());
     this.#options.routes.leave();
+    await Promise.all(left);
     await this.#background.settled();
   }
 
@@ -261,6 +271,11 @@ export class Serving {
       const all = [...this.#relays.values()].flatMap((one) => one[process.mark ?? ''] ?? []);
       target.relay(all.length === 0 ? undefined : all.reduce(together));
     }
+  }
+
+  /** True once the server ends, or another one takes over. */
+  get #isClosed(): boolean {
+    return this.#closed.signal.aborted;
   }
 
   *#all(): Iterable<Served> {
@@ -318,6 +333,11 @@ export class Serving {
     await this.#options.config.clear({ app, release: record.release, key: processKey(record) });
   }
 
+  /** What fails for now, such as where no more files can be opened, is tried again, until the next server does it. */
+  #sweepForSure(app: string, record: ProcessRecord): Promise<void> {
+    return endForSure({ end: () => this.#sweep(app, record) }, 0, () => this.#isClosed);
+  }
+
   async #end(app: string, served: Served): Promise<void> {
     const { routes, store, logger } = this.#options;
     routes.drop(app, served.target);
@@ -373,7 +393,7 @@ function together(one: RelayedUse, other: RelayedUse): RelayedUse {
   };
 }
 
-/** Thrown when the process of a restart is no longer needed, because something newer is live. */
+/** Thrown when the process of a restart is no longer needed, such as when something newer is live. */
 class Overtaken extends Error {}
 
 function withProcess(app: App, record: ProcessRecord | undefined): App {

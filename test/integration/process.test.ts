@@ -33,6 +33,8 @@ let mark: string;
 let ports: Ports;
 let runtime: ProcessRuntime;
 let states: ProcessState[];
+/** What happens at each change. */
+let changed: (one: AppProcess) => void;
 const made: AppProcess[] = [];
 
 beforeEach(async () => {
@@ -41,6 +43,7 @@ beforeEach(async () => {
   ports = new Ports(portRange(10));
   runtime = new ProcessRuntime({ mark, data: folder, tmp: folder, sockets: folder, ports });
   states = [];
+  changed = () => undefined;
   await writeFile(join(folder, 'app.cjs'), SERVER);
 });
 
@@ -66,8 +69,9 @@ function prepare(changes: Partial<ProcessSpec> = {}): AppProcess {
       ...changes,
     },
     runtime,
-    (changed) => {
-      if (states.at(-1) !== changed.state) states.push(changed.state);
+    (one) => {
+      if (states.at(-1) !== one.state) states.push(one.state);
+      changed(one);
     },
   );
   made.push(one);
@@ -176,6 +180,19 @@ test('a kept process is restarted after a crash, at once and on the same port', 
   expect([app.restarts, app.port]).toEqual([1, port]);
 });
 
+test('a crashed process is started once, even if a person starts it while its backoff ends', async () => {
+  const app = prepare({ port: undefined });
+  await app.run();
+  const { pid } = app;
+  changed = ({ state }) => {
+    if (state === 'crashed') app.retry();
+  };
+  process.kill(pid ?? 0, 'SIGKILL');
+  await until(() => app.state === 'ready' && app.pid !== pid);
+  expect((await findMarked(mark)).map((one) => one.mark)).toEqual([app.mark]);
+  expect(app.restarts).toBe(1);
+});
+
 test('a process that exceeds its own memory limit is stopped and restarted', async () => {
   const app = prepare({ memoryLimit: 100_000_000 });
   await app.run();
@@ -227,7 +244,7 @@ test('a released process keeps running, and everyone who waits for it is told at
   const app = prepare();
   await app.start();
   const waiting = app.whenReady();
-  app.leave();
+  await app.leave();
   await expect(waiting).rejects.toMatchObject({ code: 'app-start-aborted' });
   expect(startTimeOf(app.pid ?? 0)).toBeDefined();
 });
@@ -255,7 +272,7 @@ test("an earlier server's process is adopted, watched, and restarted when it end
   await first.whenReady();
   const { record } = first;
   if (record === undefined) throw new Error('it has no record');
-  first.leave();
+  await first.leave();
   const next = prepare();
   expect(await next.adopt(record)).toBe(true);
   await next.run();
@@ -324,13 +341,13 @@ test("an earlier server's process with a socket is adopted only with that socket
   await first.run();
   const { record, address } = first;
   if (record === undefined || !('socket' in address)) throw new Error('it has no socket');
-  first.leave();
+  await first.leave();
   const next = prepare({ port: undefined });
   await runtime.sweep(new Set([record.mark]));
   expect(await next.adopt(record)).toBe(true);
   await next.run();
   expect([next.state, next.pid, next.address, next.key]).toEqual(['ready', record.pid, address, record.key]);
-  next.leave();
+  await next.leave();
   await rm(address.socket);
   const last = prepare({ port: undefined });
   expect(await last.adopt(record)).toBe(false);
@@ -342,7 +359,7 @@ test("an older server's process keeps its port when adopted, and its next one ha
   await first.run();
   const { record, port, pid } = first;
   if (record === undefined || port === undefined) throw new Error('it has no port');
-  first.leave();
+  await first.leave();
   const next = prepare({ port: undefined });
   const { key: _, ...older } = record;
   expect(await next.adopt(older)).toBe(true);

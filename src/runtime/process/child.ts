@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Writable } from 'node:stream';
 import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { hasCode, messageOf, Refusal } from '../../errors.js';
@@ -131,19 +132,17 @@ export class Child implements Instance {
     // It may end before it has heard its order: its end tells more than the broken pipe.
     child.stdin.on('error', () => undefined);
     child.unref();
-    if (caged !== undefined && !(await giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order))) {
-      throw new Refusal(
-        'unavailable',
-        'app-not-started',
-        "The app's cage could not be set up. The app's log says why.",
-      );
-    }
-    const identity = await identify(child.pid, caged?.around ?? 0).catch(async (error: unknown) => {
-      // What is not known cannot be looked after.
+    let identity: ProcessIdentity;
+    try {
+      identity = await settle(child, child.pid, caged);
+    } catch (error) {
+      // What is not known cannot be looked after. What is within a cage survives this, and ends as no order can come any more.
       child.kill('SIGKILL');
+      for (const stream of child.stdio) stream?.destroy();
       await spec.group?.end();
+      if (error instanceof Refusal) throw error;
       throw new Refusal('unavailable', 'app-not-started', `Could not start ${command}: ${messageOf(error)}.`);
-    });
+    }
     // What surrounds it may have started it before it was lowered itself.
     if (identity.pid !== child.pid) {
       lower(identity.pid, 'app');
@@ -241,6 +240,14 @@ export class Child implements Instance {
       timer.unref();
     });
   }
+}
+
+/** Waits until a process is in its cage, where it has one. @returns which one it is @throws Refusal `app-not-started` */
+async function settle(child: ChildProcess, pid: number, caged: Caged | undefined): Promise<ProcessIdentity> {
+  if (caged === undefined) return identify(pid, 0);
+  if (!(await giveOrder(child.stdio[DESCRIPTOR] as Duplex, caged.order)))
+    throw new Refusal('unavailable', 'app-not-started', "The app's cage could not be set up. The app's log says why.");
+  return identify(pid, caged.around);
 }
 
 /** What was started, within what surrounds it. A process that is gone already has no start time, and nothing is ever signalled without one. */

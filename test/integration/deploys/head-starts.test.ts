@@ -82,6 +82,19 @@ it('a head start expects the config of the release that is rolled back to', asyn
   expect(started[0]).toMatchObject({ number: 4, environment: 'older', config: 0 });
 });
 
+it('a head start of which it cannot be seen whether it runs is stopped', async () => {
+  headStarts.begin('hello');
+  await begun(1);
+  const { instance } = started[0] ?? expect.fail('nothing was started');
+  Object.defineProperty(instance, 'running', {
+    get: () => {
+      throw new Error('too many files are open');
+    },
+  });
+  expect(await take()).toBeUndefined();
+  await vi.waitFor(async () => expect(await findMarked(folder)).toEqual([]));
+});
+
 it.each([
   ['has another number', releaseOf(5, 'starting', { environment: 'abc' }), undefined],
   ['has another environment', releaseOf(4, 'starting', { environment: 'new' }), undefined],

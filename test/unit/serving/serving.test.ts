@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Serving } from '../../../src/serving/serving.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { RouteTable } from '../../../src/gateway/routes.js';
@@ -17,6 +17,9 @@ import { releaseOf } from '../../helpers/release.js';
 let paths: Paths;
 let store: AppStore;
 let serving: Serving;
+let runtime: ProcessRuntime;
+/** What it warns of. */
+let warned: string[];
 /** What happens while a process is prepared. */
 let meanwhile: () => Promise<unknown>;
 
@@ -31,7 +34,8 @@ beforeEach(async () => {
     releases: [releaseOf(1, 'live')],
   });
   meanwhile = () => Promise.resolve();
-  const runtime = new ProcessRuntime({
+  warned = [];
+  runtime = new ProcessRuntime({
     mark: paths.data,
     data: paths.data,
     tmp: paths.tmp,
@@ -63,12 +67,13 @@ beforeEach(async () => {
     runtime,
     drain: { ttlMs: 0, limitMs: 0 },
     config: { clear: () => Promise.resolve() },
-    logger: { info: () => undefined, warn: (facts, text) => expect.fail(`${text} ${JSON.stringify(facts)}`) },
+    logger: { info: () => undefined, warn: (_facts, text) => void warned.push(text) },
   });
 });
 
 afterEach(async () => {
   await serving.end();
+  expect(warned).toEqual([]);
   await rm(paths.data, { recursive: true, force: true });
 });
 
@@ -87,6 +92,27 @@ it('serving starts no process for an app that is being stopped', async () => {
   };
   await serving.start(store.get('hello'));
   expect(serving.process('hello')).toBeUndefined();
+});
+
+it('serving starts no process once the server has left its apps to the next one', async () => {
+  meanwhile = () => serving.leave();
+  await serving.start(store.get('hello'));
+  expect(serving.process('hello')).toBeUndefined();
+});
+
+it('a process that cannot be adopted is ended and is no longer on record', async () => {
+  const log = new LogFile(paths.runLog('hello', 1));
+  await mkdir(dirname(log.path), { recursive: true });
+  const spec = { app: 'hello', release: 1, command: ['/bin/sleep', '60'], cwd: '/', environment: {}, log };
+  const instance = await runtime.begin({ ...spec, listener: true });
+  const record = { ...instance.record, release: 1, startedAt: new Date(0).toISOString() };
+  const releases = [releaseOf(1, 'live', { environment: 'abc' })];
+  await store.update('hello', (app) => ({ ...app, releases, processes: [record] }));
+  meanwhile = () => Promise.reject(new Error('too many files are open'));
+  await serving.adopt(store.get('hello'));
+  await vi.waitFor(() => expect(instance.running).toBe(false));
+  expect(store.get('hello').processes).toEqual([]);
+  expect(warned.splice(0)).toEqual(['an app process could not be adopted']);
 });
 
 it('serving retires a release whose process ended while no server ran', async () => {
