@@ -301,7 +301,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
       files: integer('DISK_FLOOR_FILES', 5_000, 0, 1_000_000_000),
     },
     memoryLimitMb: integer('MEMORY_LIMIT_MB', 0, 0, 1_048_576),
-    taskLimit: integer('PROCESS_LIMIT', 1_024, 0, 1_000_000),
+    taskLimit: integer('PROCESS_LIMIT', usualTaskLimit(availableParallelism()), 0, 1_000_000),
     cpuLimit: span('CPU_LIMIT', 0, { word: 'cores', ms: 1, max: 1_024 }),
     optionLimits: {
       uploadMb: integer('UPLOAD_LIMIT_MB', 1_000, 1, 1_048_576),
@@ -350,6 +350,15 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
 }
 
 /** The addresses of this machine. */
+/**
+ * How many processes and threads an app may have unless the operator says so. Libraries start a thread for each core (NumPy,
+ * PyArrow, PyTorch), and pools of processes start one for each core that each do so again; Streamlit needs a thread for each script
+ * that runs, and about fifty for itself. An app that forks in a loop is ended in any case.
+ */
+export function usualTaskLimit(cores: number): number {
+  return Math.min(4_096, Math.max(512, 128 * cores));
+}
+
 function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((of = []) => of.map(({ address }) => address));
 }

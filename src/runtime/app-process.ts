@@ -231,7 +231,7 @@ export class AppProcess {
     await this.#stopping;
   }
 
-  /** Ends it at once if it exceeds its memory limit, which counts as a crash, and logs what the system kept it from. */
+  /** Ends it at once if it exceeds its limits or forks in a loop, which counts as a crash, and logs what the system kept it from. */
   async holdToLimits(used: Usage): Promise<void> {
     await this.#watch?.holdToLimits(used);
   }

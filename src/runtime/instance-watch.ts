@@ -3,6 +3,7 @@ import { ask } from '../lib/ask.js';
 import { howItEnded } from './describe.js';
 import { HangWatch } from './hang.js';
 import type { ProcessSpec } from './process-spec.js';
+import { StormWatch } from './storm.js';
 import type { Exit, Instance, Usage } from './runtime.js';
 
 /** How long a process that serves may take to answer its health check, in ms. */
@@ -17,10 +18,11 @@ export interface InstanceWatchOptions {
   wanted: () => boolean;
 }
 
-/** Ends one running instance of an app where it exceeds its memory limit or hangs, and knows afterwards why it ended. */
+/** Ends one running instance of an app where it exceeds its limits, forks in a loop or hangs, and knows afterwards why it ended. */
 export class InstanceWatch {
   readonly #options: InstanceWatchOptions;
   readonly #hang = new HangWatch();
+  readonly #storm = new StormWatch();
   /** Why it was ended; empty if it was not. */
   #excess = '';
   /** What its log says already of what the system kept it from. */
@@ -31,16 +33,25 @@ export class InstanceWatch {
     this.#options = options;
   }
 
-  /** Ends it at once if it exceeds its memory limit, and logs what the system kept it from. */
-  async holdToLimits({ memory: used, kills = 0, refusals = 0 }: Usage): Promise<void> {
+  /** Ends it at once if it exceeds its limits or forks in a loop, and logs what the system kept it from. */
+  async holdToLimits({ memory: used, processes, kills = 0, refusals = 0 }: Usage): Promise<void> {
     const { instance, spec, say, wanted } = this.#options;
     const { memoryLimit, taskLimit } = spec;
     if (kills > this.#told.kills) await say('a process of the app was ended because the app used up its memory');
     if (refusals > this.#told.refusals)
       await say(`the app has reached its limit of ${taskLimit} processes and threads and could not start another`);
     this.#told = { kills, refusals: refusals > 0 ? Infinity : 0 };
-    if (memoryLimit === undefined || used <= memoryLimit || !wanted()) return;
-    this.#excess = `the app used ${megabytes(used)} of memory; its limit is ${megabytes(memoryLimit)}`;
+    const storms = this.#storm.seen(refusals, performance.now());
+    let excess = '';
+    if (memoryLimit !== undefined && used > memoryLimit)
+      excess = `the app used ${megabytes(used)} of memory; its limit is ${megabytes(memoryLimit)}`;
+    // Only where the system does not hold it to that.
+    else if (taskLimit !== undefined && processes > taskLimit)
+      excess = `the app had ${processes} processes; its limit is ${taskLimit}`;
+    else if (storms)
+      excess = `the app kept trying to exceed its limit of ${taskLimit} processes and threads and was stopped`;
+    if (excess === '' || !wanted()) return;
+    this.#excess = excess;
     await instance.end(0);
   }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readConfig } from '../../src/settings.js';
+import { ConfigError, readConfig, usualTaskLimit } from '../../src/settings.js';
 
 function mistakesOf(env: Record<string, string>): string[] {
   try {
@@ -11,6 +11,11 @@ function mistakesOf(env: Record<string, string>): string[] {
   }
   return [];
 }
+
+it('an app may have more processes and threads on a larger machine, within bounds', () => {
+  expect([1, 2, 4, 8, 32, 64].map(usualTaskLimit)).toEqual([512, 512, 512, 1_024, 4_096, 4_096]);
+  expect(readConfig({ STREAMLIT_HOST_PROCESS_LIMIT: '0' }, '/work').taskLimit).toBe(0);
+});
 
 describe('the settings', () => {
   it('are all listed in the README', async () => {

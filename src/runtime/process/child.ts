@@ -214,8 +214,9 @@ export class Child implements Instance {
 
   /** What left its group (a daemon that an app started), or outlived its crash, is found by its mark and ended. */
   async sweep(): Promise<void> {
-    await endMarked(this.mark, new Set());
+    // The group first: from then on, nothing in it can start anything.
     await this.#group?.end();
+    await endMarked(this.mark, new Set());
     if (this.address !== undefined) await removeOrLater(this.address.socket);
   }
 

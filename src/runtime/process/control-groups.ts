@@ -164,8 +164,10 @@ export class ControlGroup {
     }
   }
 
-  /** Ends all that is in it, whatever that starts meanwhile, and removes it. */
+  /** Ends all that is in it, which can start nothing more, and removes it. */
   async end(): Promise<void> {
+    // What forks in a loop would be ahead of every list of it.
+    this.limit({ tasks: 0 });
     for (const deadline = new Deadline(KILL_MS); !deadline.isOver; await sleep(10)) {
       const pids = this.#pids();
       if (pids.length === 0) break;

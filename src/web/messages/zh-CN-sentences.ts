@@ -284,6 +284,9 @@ export const sentences: Readonly<Record<string, string>> = {
   '{why} limit of {limit}.': '{why}（上限 {limit}）。',
   'The app used {used} of memory; its limit is {limit}.': '应用使用了 {used} 内存，上限为 {limit}。',
   'The app did not respond for {seconds} s and was stopped.': '应用在 {seconds} 秒内没有响应，已被停止。',
+  'The app had {count} processes; its limit is {limit}.': '应用有 {count} 个进程，上限为 {limit}。',
+  'The app kept trying to exceed its limit of {count} processes and threads and was stopped.':
+    '应用不断尝试超出 {count} 个进程和线程的上限，已被停止。',
   'The app was stopped while starting.': '应用在启动时被停止。',
   'The app did not answer within {seconds} s (listening, but not answering).':
     '应用在 {seconds} 秒内没有响应（在监听，但未响应）。',

@@ -47,6 +47,26 @@ it('an instance that is being stopped anyway is left alone, and its end is descr
   expect(one.reason({ ...ENDED, outOfMemory: true })).toMatch(/^the app used up its memory limit of /);
 });
 
+it('an instance with more processes than its limit is ended where the system does not hold it to that', async () => {
+  const one = watch({ taskLimit: 50 });
+  await one.holdToLimits({ ...used(1), processes: 50 });
+  expect(ends).toBe(0);
+  await one.holdToLimits({ ...used(1), processes: 51 });
+  expect(ends).toBe(1);
+  expect(one.reason(ENDED)).toBe('the app had 51 processes; its limit is 50');
+});
+
+it('an instance that forks in a loop is ended, and the reason gives its limit', async () => {
+  const one = watch({ taskLimit: 50 });
+  for (let refusals = 0; refusals < 60_000; refusals += 10_000) {
+    expect(ends).toBe(0);
+    await one.holdToLimits({ ...used(1), refusals });
+    vi.advanceTimersByTime(1_000);
+  }
+  expect(ends).toBe(1);
+  expect(one.reason(ENDED)).toBe('the app kept trying to exceed its limit of 50 processes and threads and was stopped');
+});
+
 it('the log says of each further kill, and once that no more processes can be started', async () => {
   const one = watch({ taskLimit: 50 });
   for (const [kills, refusals] of [
