@@ -22,6 +22,20 @@ export async function readBody(ctx: Context, most: number): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/**
+ * Demands that something was sent, if only a type or an empty file: what a request without a body replaces would be empty.
+ * @throws Refusal `body-missing`
+ */
+export function demandBody(ctx: Context): void {
+  const length = Number(ctx.get('content-length'));
+  if (length > 0 || ctx.get('transfer-encoding') !== '' || ctx.get('content-type') !== '') return;
+  throw new Refusal(
+    'invalid',
+    'body-missing',
+    'The request has no body, so nothing was changed. To send an empty file, add a Content-Type header.',
+  );
+}
+
 /** The text that bytes are. @throws Refusal `body-not-text` */
 export function textOf(bytes: Uint8Array): string {
   try {

@@ -82,7 +82,8 @@ const agent = new Agent({ keepAlive: true });
 /** A request as it is: unlike fetch, nothing is added that a browser would. */
 export function ask(url: string, { method = 'GET', headers = {}, body }: Ask = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+    const isMeasured = body !== undefined && headers['transfer-encoding'] === undefined;
+    const length = isMeasured ? { 'content-length': String(Buffer.byteLength(body)) } : {};
     const asked = request(url, { method, headers: { ...length, ...headers }, agent }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -1,6 +1,6 @@
 import { isAppVerb } from '../../domain/access/permissions.js';
 import type { ProblemCode } from '../problem.js';
-import type { Route } from './route.js';
+import { replaces, type Route } from './route.js';
 
 type Codes = readonly ProblemCode[];
 
@@ -134,12 +134,15 @@ export const codes = {
 };
 
 /** Every code that a call can answer with: its own, and those that follow from what it takes. */
-export function codesOf(route: Pick<Route, 'path' | 'can' | 'params' | 'query' | 'body' | 'codes'>): ProblemCode[] {
+export function codesOf(
+  route: Pick<Route, 'method' | 'path' | 'can' | 'params' | 'query' | 'body' | 'codes'>,
+): ProblemCode[] {
   const types = Object.keys(route.body ?? {});
   const found = [...(route.can === 'anyone' ? OPEN : ANY)];
   if (route.params !== undefined || route.query !== undefined || types.length > 0) found.push('field-invalid');
   if (route.can !== 'anyone' && !isAppVerb(route.can)) found.push('admin-only');
   if (route.path.includes('{id}')) found.push('app-not-found', 'role-missing');
+  if (replaces(route)) found.push('body-missing');
   if (types.includes('application/json')) found.push(...BODY);
   if (types.includes('multipart/form-data')) found.push(...FORM);
   return [...new Set([...found, ...(route.codes ?? [])])].sort();

@@ -205,12 +205,11 @@ export function configRoutes(api: ApiContext): Route[] {
       can: 'config',
       summary: 'Replace secrets.toml',
       description:
-        `Send TOML, plain or in a JSON body, at most ${SECRETS_BYTES / 1024} KiB. Invalid TOML is rejected with its line and column. ` +
+        `Send TOML, plain or in a JSON body, at most ${SECRETS_BYTES / 1024} KiB. Invalid TOML is rejected with its line and column, and so is an empty file. ` +
         `If \`[auth]\` has no redirect_uri or cookie_secret, the server adds them. ${inEffect}`,
       params: params.app,
       body: { 'text/plain': { type: 'string', format: 'binary' }, 'application/json': bodies.secrets },
-      bodyMayBeEmpty: true,
-      codes: [...codes.vault, ...codes.deploy, ...codes.secrets],
+      codes: [...codes.vault, ...codes.deploy, ...codes.secrets, 'secrets-empty'],
       answers: {
         200: { description: 'The updated secrets.', content: { 'application/json': changedSecrets } },
       },
@@ -310,14 +309,23 @@ export function configRoutes(api: ApiContext): Route[] {
   }
 }
 
-/** The TOML of a body, which is TOML itself or JSON around it. @throws HttpError 415, Refusal */
+/** The TOML of a body, which is TOML itself or JSON around it. @throws HttpError 415, Refusal `secrets-empty` */
 async function readToml(ctx: Context): Promise<string> {
   if (ctx.is('json', '+json')) return (await readJson(ctx, bodies.secrets)).toml;
   // Koa: null = there is no body. A body without a type is what `curl -T` sends.
   if (ctx.get('content-type') !== '' && ctx.is('text/*', 'application/toml', 'application/octet-stream') === false) {
     ctx.throw(415, 'Send the secrets as text/plain, or as application/json like {"toml": "..."}.');
   }
-  return readText(ctx);
+  const toml = await readText(ctx);
+  // A file that a script could not fill, more often than a wish.
+  if (toml.trim() === '') {
+    throw new Refusal(
+      'invalid',
+      'secrets-empty',
+      'The body is empty, so nothing was changed. To remove all secrets, use DELETE.',
+    );
+  }
+  return toml;
 }
 
 /** Reads a JSON body; unlike elsewhere, no error quotes what was sent. @throws HttpError 400, 415, Refusal */

@@ -101,7 +101,15 @@ export function fileRoutes(api: ApiContext): Route[] {
         'text/plain': { type: 'string', format: 'binary' },
         'application/octet-stream': { type: 'string', format: 'binary' },
       },
-      codes: [...codes.commit, 'file-changed', 'file-exists', 'path-reserved', 'path-unsafe', 'upload-too-large'],
+      codes: [
+        ...codes.commit,
+        'file-changed',
+        'file-exists',
+        'path-reserved',
+        'path-unsafe',
+        'unsupported-media-type',
+        'upload-too-large',
+      ],
       answers: {
         200: { description: 'The file was replaced.', content: { 'application/json': answers.saved } },
         201: { description: 'The file was created.', content: { 'application/json': answers.saved } },
@@ -109,6 +117,7 @@ export function fileRoutes(api: ApiContext): Route[] {
       async handle(ctx, { params: { id, path: asked }, query }) {
         host.apps.get(id);
         const path = await pathIn(id, asked, writable);
+        if (ctx.is('multipart/*')) ctx.throw(415, 'Send the file itself as the body, not in a form.');
         await withBody(ctx, { tmp: api.uploads.tmp, maxBytes: MAX_FILE }, (file) =>
           edits.take(id, async () => {
             const before = await contentOf(host, id, path);

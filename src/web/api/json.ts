@@ -11,10 +11,12 @@ export type ReadJson = <S extends z.ZodType>(ctx: Context, schema: S) => Promise
 export function jsonReader(): ReadJson {
   const parse = late(async () => {
     const { bodyParser } = await import('@koa/bodyparser');
-    return bodyParser({ enableTypes: ['json'], jsonLimit: '64kb' });
+    // It knows only some types that end in +json, and would take the others for no body.
+    return bodyParser({ enableTypes: ['json'], jsonLimit: '64kb', detectJSON: () => true });
   });
   return async (ctx, schema) => {
-    const empty = ctx.get('content-type') === '' && Number(ctx.get('content-length')) === 0;
+    const empty =
+      ctx.get('content-type') === '' && ctx.get('transfer-encoding') === '' && Number(ctx.get('content-length')) === 0;
     // Koa: null = there is no body, false = it is of another type, or of none.
     if (!empty && ctx.is('json', '+json') === false) ctx.throw(415, 'Send the body as application/json.');
     try {

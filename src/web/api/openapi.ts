@@ -1,7 +1,7 @@
 import { OpenApiGeneratorV31, OpenAPIRegistry, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { codesOf } from './codes.js';
-import type { Route } from './route.js';
+import { replaces, type Route } from './route.js';
 import { answers } from './answers.js';
 
 /** An OpenAPI 3.1 document, as the generator makes it. */
@@ -51,7 +51,7 @@ function pathOf(each: Route): RouteConfig {
   if (each.query !== undefined) request.query = each.query;
   if (each.headers !== undefined) request.headers = each.headers;
   if (each.body !== undefined)
-    request.body = { content: contentOf(each.body), required: each.bodyMayBeEmpty !== true && isNeeded(each.body) };
+    request.body = { content: contentOf(each.body), required: replaces(each) || isNeeded(each.body) };
   const responses: RouteConfig['responses'] = {};
   for (const [status, { description, content }] of Object.entries(each.answers)) {
     responses[status] = content === undefined ? { description } : { description, content: contentOf(content) };

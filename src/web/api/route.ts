@@ -23,6 +23,7 @@ import type { Paths } from '../../store/paths.js';
 import type { Sessions } from '../../store/sessions.js';
 import { askedBy, doneBy } from '../audited.js';
 import { signedIn } from '../auth.js';
+import { demandBody } from '../body.js';
 import type { Links } from '../links.js';
 import type { ProblemCode } from '../problem.js';
 import type { MemoryOf } from './present.js';
@@ -118,8 +119,6 @@ export interface Route {
   query?: z.ZodObject;
   headers?: z.ZodObject;
   body?: BodyContent;
-  /** True where a body of no bytes means something. */
-  bodyMayBeEmpty?: boolean;
   answers: Record<number, Answer>;
   /** The codes of what can go wrong, in addition to those that follow from its input (`codesOf`). */
   codes?: readonly ProblemCode[];
@@ -180,7 +179,13 @@ function patternOf({ path }: Route): string {
 async function handle(ctx: Context, route: Route): Promise<void> {
   const params: unknown = route.params === undefined ? {} : parseInput(route.params, ctx.params);
   const query: unknown = route.query === undefined ? {} : parseInput(route.query, ctx.query);
+  if (replaces(route)) demandBody(ctx);
   await route.handle(ctx, { params: params as never, query: query as never });
+}
+
+/** Returns whether a call replaces something by its body. */
+export function replaces({ method, body }: Pick<Route, 'method' | 'body'>): boolean {
+  return method === 'put' && body !== undefined;
 }
 
 /** The app that a path names. */

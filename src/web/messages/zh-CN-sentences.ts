@@ -624,6 +624,10 @@ export const sentences: Readonly<Record<string, string>> = {
     '没有令牌时，只有控制台页面可以发出此请求。请以“Authorization: Bearer <token>”发送令牌。',
   'The body is larger than {count} KiB.': '请求体超过 {count} KiB。',
   'The body is not valid UTF-8 text.': '请求体不是有效的 UTF-8 文本。',
+  'The request has no body, so nothing was changed. To send an empty file, add a Content-Type header.':
+    '请求没有请求体，因此未作任何更改。若要发送空文件，请加上 Content-Type 头。',
+  'The body is empty, so nothing was changed. To remove all secrets, use DELETE.':
+    '请求体为空，因此未作任何更改。若要删除所有机密，请使用 DELETE。',
   'Use a name of at most {count} characters without line breaks.': '请使用不超过 {count} 个字符且不含换行的名称。',
   'Name the link in 1 to {count} characters, for example after who gets it.':
     '请用 1 到 {count} 个字符为链接命名，例如使用接收者的名字。',

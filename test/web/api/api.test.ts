@@ -595,6 +595,76 @@ test('the server stops after its answer, with its apps by default', async () => 
   expect(web.stopped).toEqual([{ keepApps: false }, { keepApps: true }]);
 });
 
+describe('a request without a body', () => {
+  test('replaces nothing, whatever it is sent to', async () => {
+    await make();
+    const stored = () => JSON.stringify([[...web.apps.configs], web.apps.get('demo'), web.apps.committed?.content]);
+    await sendJson('PUT', '/apps/demo/secrets', { toml: 'key = 1' });
+    await sendJson('PUT', '/apps/demo/config', { vars: { KEY: 'value' } });
+    const before = stored();
+    expect(before).toContain('key = 1');
+    const { paths } = (await web.api('/openapi.json')).json as { paths: Record<string, Record<string, unknown>> };
+    const replacing = Object.keys(paths).filter((path) => 'put' in (paths[path] ?? {}));
+    expect(replacing).toEqual(expect.arrayContaining(['/apps/{id}/secrets', '/apps/{id}/files/{path}']));
+    for (const path of replacing) {
+      const to = path.replace('{id}', 'demo').replace('{path}', 'app.py').replace('{who}', 'group:sales');
+      const refused = await web.api(to, { method: 'PUT' });
+      expect([to, refused.status, refused.json.code]).toEqual([to, 422, 'body-missing']);
+      expect(refused.json.detail).toContain('The request has no body, so nothing was changed.');
+      expect(paths[path]?.put).toMatchObject({ requestBody: { required: true } });
+    }
+    expect(stored()).toBe(before);
+  });
+
+  test('is told from an empty file, and empty secrets from none', async () => {
+    await make();
+    const empty = await web.api('/apps/demo/files/pages/__init__.py', {
+      method: 'PUT',
+      body: '',
+      headers: { 'content-type': 'text/plain' },
+    });
+    expect([empty.status, web.apps.committed?.content['pages/__init__.py']]).toEqual([201, '']);
+    await sendJson('PUT', '/apps/demo/secrets', { toml: 'key = 1' });
+    for (const body of ['', '\n', ' \r\n']) {
+      const refused = await web.api('/apps/demo/secrets', {
+        method: 'PUT',
+        body,
+        headers: { 'content-type': 'text/plain' },
+      });
+      expect([body, refused.status, refused.json.code]).toEqual([body, 422, 'secrets-empty']);
+    }
+    expect((await web.api('/apps/demo/secrets')).json.keys).toEqual(['key']);
+    expect((await sendJson('PUT', '/apps/demo/secrets', { toml: '' })).json.keys).toEqual([]);
+  });
+});
+
+describe('a body of another type', () => {
+  test('is not taken for none', async () => {
+    const stop = async (headers: Record<string, string>) =>
+      web.api('/server/stop', { method: 'POST', body: '{"keep_apps":true}', headers });
+    expect((await stop({ 'content-type': 'application/merge-patch+json' })).json).toMatchObject({ keep_apps: true });
+    // Without a length, as a program sends what it makes on the way.
+    const refused = await web.api('/server/stop', {
+      method: 'POST',
+      body: '{"keep_apps":true}',
+      headers: { 'transfer-encoding': 'chunked' },
+    });
+    expect([refused.status, refused.json.code]).toEqual([415, 'unsupported-media-type']);
+    while (web.stopped.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(web.stopped).toEqual([{ keepApps: true }]);
+  });
+
+  test('is not stored as a file', async () => {
+    await make();
+    const refused = await web.api('/apps/demo/files/app.py', {
+      method: 'PUT',
+      ...(await form([['file', 'x = 1', 'app.py']])),
+    });
+    expect([refused.status, refused.json.detail]).toEqual([415, 'Send the file itself as the body, not in a form.']);
+    expect(web.apps.committed?.content['app.py']).toBe('import streamlit');
+  });
+});
+
 interface Stream {
   until(text: string): Promise<string>;
   end(): Promise<string>;
