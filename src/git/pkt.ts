@@ -15,6 +15,11 @@ export const FLUSH = Buffer.from('0000', 'latin1');
 export class PktReader {
   #rest = Buffer.alloc(0);
 
+  /** What came and is not a whole packet. */
+  get rest(): Buffer {
+    return this.#rest;
+  }
+
   /**
    * @returns the packets that are whole by now; null = flush
    * @throws Error where a length is not one

@@ -2,11 +2,12 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { messageOf } from '../errors.js';
 import { lower } from '../lib/priority.js';
 import { spawn } from '../lib/spawn.js';
+import { FsckWords } from './fsck-words.js';
 import { endGroup } from '../runtime/process/group.js';
 
 /** How long processes started by git may outlive it before the client gets the result, in ms. */
@@ -147,12 +148,19 @@ export class GitProcess {
     child.stderr?.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString('utf8')).slice(-2_000);
     });
-    response.once('close', () => child.stdout?.unpipe(response).resume());
-    child.stdout?.pipe(response, { end: false });
+    const words = service === 'git-receive-pack' ? new FsckWords() : undefined;
+    const answer = words === undefined ? child.stdout : child.stdout?.pipe(words);
+    response.once('close', () => answer?.unpipe(response).resume());
+    answer?.pipe(response, { end: false });
+    // An answer that breaks off is over as well.
+    const passed = answer && finished(answer, { cleanup: true }).catch(() => undefined);
     let late: NodeJS.Timeout | undefined;
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
-      child.once('close', resolve);
+      child.once('close', (exitCode) => {
+        words?.end();
+        void Promise.resolve(passed).then(() => resolve(exitCode));
+      });
       // Its hooks hold its pipes, and know nothing of its end: a deploy that they follow would keep the client waiting.
       child.once('exit', (exitCode, signal) => {
         if (signal !== null) this.#endRest();
@@ -160,7 +168,7 @@ export class GitProcess {
       });
     });
     clearTimeout(late);
-    if (code === null) child.stdout?.unpipe(response).resume();
+    if (code === null) answer?.unpipe(response).resume();
     if (code !== 0 && stderr !== '') this.#options.logger.warn({ service, code, stderr }, 'git ended with an error');
     return code !== null;
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -113,6 +113,63 @@ describe('git', () => {
     expect(output).toContain('The name refs/heads/caf\uFFFD is not valid UTF-8. Rename it and push again.');
   });
 });
+
+describe('a pusher whom git itself refuses', () => {
+  it('is told which object is unsafe, and nothing of it is kept', async () => {
+    const project = await Project.create(textApp('text:unsafe'));
+    const commit = await unsafeCommit(project);
+    const { code, output } = await project.git('push', host.remote('unsafe'), `${commit}:refs/heads/main`);
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /remote: Nothing was pushed: git does not accept object [0-9a-f]{12} \(hasDotgit\), which is/,
+    );
+    expect(output).toContain('[remote rejected]');
+    const [, object = ''] = /git rev-list --all --objects \| grep ([0-9a-f]{40})\s/.exec(output) ?? [];
+    await project.git('branch', 'unsafe', commit);
+    expect((await project.git('rev-list', '--all', '--objects')).output.split('\n')).toContain(`${object} `);
+    expect((await host.api('/apps/unsafe')).status).toBe(404);
+    expect((await project.git('push', host.remote('unsafe'), 'main')).code).toBe(0);
+  });
+
+  it('is told that refs are not pushed atomically, and nothing is changed', async () => {
+    const project = await Project.create(textApp('text:atomic'));
+    await pushLive(project, host, 'atomic');
+    const before = await refOf(host, 'atomic');
+    await project.commit(textApp('text:later'), 'Later');
+    const { code, output } = await project.git('push', '--atomic', host.remote('atomic'), 'main', 'HEAD:refs/notes/x');
+    expect(code).not.toBe(0);
+    expect(output).toContain('the receiving end does not support --atomic push');
+    expect(await refOf(host, 'atomic')).toBe(before);
+    expect(await visit(host, 'atomic')).toContain('text:atomic');
+  });
+
+  it.each(['new', 'old'])(
+    'is told that a repository in SHA-256 format fits no %s app, and leaves nothing',
+    async (kind) => {
+      const id = `sha-${kind}`;
+      if (kind === 'old') await pushLive(await Project.create(textApp('text:sha')), host, id);
+      const folder = await scratch('sha256-');
+      const git = async (...argv: string[]): ReturnType<typeof run> => run('git', ['-C', folder, ...argv], folder);
+      await git('init', '--quiet', '--object-format=sha256', '--initial-branch=main');
+      await git('-c', 'user.name=A', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '-m', 'One');
+      const { code, output } = await git('push', host.remote(id), 'main');
+      expect(code).not.toBe(0);
+      // In the words of git, which has none where there is no branch yet.
+      const words = "the receiving end does not support this repository's hash algorithm";
+      expect(output).toContain(kind === 'old' ? words : 'unexpected capabilities^{}');
+      expect((await host.api(`/apps/${id}`)).status).toBe(kind === 'old' ? 200 : 404);
+    },
+  );
+});
+
+/** A commit with a folder that no checkout may contain, which git's own commands refuse to make. @returns its id */
+async function unsafeCommit(project: Project): Promise<string> {
+  const file = (await project.git('rev-parse', 'main:app.py')).output.trim();
+  const bytes = Buffer.concat([Buffer.from('100644 .git\0'), Buffer.from(file, 'hex')]);
+  await writeFile(join(project.folder, '.git/tree'), bytes);
+  const tree = await project.git('hash-object', '-t', 'tree', '-w', '--literally', '.git/tree');
+  return (await project.git('commit-tree', tree.output.trim(), '-m', 'Unsafe')).output.trim();
+}
 
 describe('Git LFS', () => {
   const app = 'import streamlit as st\nst.text(open("data.bin").read())\n';
