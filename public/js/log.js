@@ -46,6 +46,9 @@ class Viewer {
   #query = '';
   #count;
   #timer;
+  /** A progress bar as it is now, and the line that shows it. */
+  #bar;
+  #drawn;
 
   constructor(section) {
     this.#section = section;
@@ -69,6 +72,7 @@ class Viewer {
   #follow() {
     this.#source = new Stream(this.#section.dataset.follow);
     this.#source.addEventListener('message', (event) => this.#take(event.data));
+    this.#source.addEventListener('redraw', (event) => this.#redraw(event.data));
     this.#source.addEventListener('end', () => {
       this.#ended = true;
       this.close();
@@ -87,15 +91,26 @@ class Viewer {
   }
 
   #take(text) {
-    // The stream starts with the last lines, which the page shows already.
-    if (!this.#begun) {
-      this.#begun = true;
-      this.#waiting = [];
-      this.#stale = true;
-    }
+    this.#begin();
+    this.#bar = undefined;
     this.#waiting.push(text);
     if (this.#waiting.length > MOST_LINES) this.#waiting.splice(0, this.#waiting.length - MOST_LINES);
     this.#plan();
+  }
+
+  /** Shows a progress bar whose line is not complete yet. */
+  #redraw(text) {
+    this.#begin();
+    this.#bar = text;
+    this.#plan();
+  }
+
+  /** Takes the place of what the page shows: the stream starts with the same lines. */
+  #begin() {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#waiting = [];
+    this.#stale = true;
   }
 
   #plan() {
@@ -109,15 +124,11 @@ class Viewer {
   #flush() {
     this.#planned = false;
     if (!this.#following) return this.#tell();
-    const fresh = this.#waiting.map((text) => {
-      const line = document.createElement('span');
-      line.className = 'line';
-      line.textContent = `${text}\n`;
-      decorate(line);
-      if (this.#query !== '') this.#match(line);
-      return line;
-    });
+    const fresh = this.#waiting.map((text) => this.#line(text));
     this.#waiting = [];
+    this.#drawn?.remove();
+    this.#drawn = this.#bar === undefined ? undefined : this.#line(this.#bar);
+    if (this.#drawn !== undefined) fresh.push(this.#drawn);
     if (this.#stale) {
       this.#stale = false;
       this.#list.replaceChildren();
@@ -127,6 +138,15 @@ class Viewer {
     while (this.#list.childElementCount > MOST_LINES) this.#list.firstElementChild.remove();
     if (this.#pinned) this.#list.scrollTop = this.#list.scrollHeight;
     this.#tell();
+  }
+
+  #line(text) {
+    const line = document.createElement('span');
+    line.className = 'line';
+    line.textContent = `${text}\n`;
+    decorate(line);
+    if (this.#query !== '') this.#match(line);
+    return line;
   }
 
   #tell() {

@@ -1,7 +1,10 @@
 import { appPath } from './api.js';
 import type { Context } from './context.js';
 import { follow } from './events.js';
-import { harmlessLine } from './text.js';
+import { cut, harmlessLine } from './text.js';
+
+/** Returns to the beginning of the terminal's line, and clears it. */
+const REDRAW = '\r\x1b[K';
 
 export interface LogsOptions {
   follow?: boolean;
@@ -34,8 +37,14 @@ export async function logs(cli: Context, id: string, options: LogsOptions): Prom
     patienceMs: Infinity,
     lost: () => out.note('Connection lost, reconnecting …'),
   });
+  let isDrawn = false;
   for await (const piece of pieces) {
     for (const { event, data } of piece) {
+      // A progress bar is drawn over until its line is complete; elsewhere, only that line counts.
+      if (isDrawn) out.write(REDRAW);
+      isDrawn = event === 'redraw' && out.terminal && !out.json;
+      if (isDrawn) out.write(cut(harmlessLine(data), (out.columns ?? 80) - 1));
+      if (event === 'redraw') continue;
       // The log of a deploy ends with it.
       if (event === 'end') return out.json ? out.data({ end: JSON.parse(data) as unknown }) : undefined;
       print(data);

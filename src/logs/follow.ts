@@ -1,6 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../errors.js';
 import { readAll } from './backwards.js';
 import { plainBytes } from './lines.js';
@@ -11,12 +12,20 @@ const BLOCK = 64 * 1024;
 /** How many bytes before the offset are remembered, to know the file again: emptied, it may have grown since. */
 const MARK = 64;
 
+/** How often (ms) a line that is drawn again and again is handed over at most. */
+const REDRAW_MS = 250;
+
+/** What draws a line again from its beginning, such as a progress bar. */
+const RETURN = 0x0d;
+
 const EMPTY = Buffer.alloc(0);
 
 /** What was added to a log. */
 export interface Added {
-  /** One or more whole, plain lines, each ended by a newline. */
+  /** Whole, plain lines, each ended by a newline; none where only the last line was drawn again. */
   text: string;
+  /** What a line shows now that is drawn again and again, and has no newline yet, such as a progress bar. */
+  redrawn?: string;
   /** Where to go on after them, in bytes. */
   offset: number;
 }
@@ -43,6 +52,7 @@ export async function* follow(path: string, options: FollowOptions): AsyncGenera
   let mark = EMPTY;
   // True while the end of a line that is longer than a block goes by.
   let skipping = false;
+  let redrawn: string | undefined;
   try {
     if (offset > 0) {
       const start = Math.max(0, offset - MARK);
@@ -62,10 +72,18 @@ export async function* follow(path: string, options: FollowOptions): AsyncGenera
         offset += step.used;
         mark = Buffer.from(bytes.subarray(0, mark.length + step.used).subarray(-MARK));
         skipping = step.skipping;
+        redrawn = undefined;
         if (step.text !== '') yield { text: step.text, offset };
-      } else {
-        await bell.rings();
+        continue;
       }
+      const shown = same && !skipping ? redrawnIn(bytes.subarray(mark.length)) : undefined;
+      if (shown === undefined || shown === redrawn) {
+        await bell.rings();
+        continue;
+      }
+      redrawn = shown;
+      yield { text: '', redrawn, offset };
+      await pause(REDRAW_MS, signal);
     }
   } finally {
     bell.close();
@@ -88,7 +106,32 @@ function take(bytes: Buffer, skipping: boolean): Step | undefined {
   }
   if (skipping && bytes.length > 0) return { used: bytes.length, text: '', skipping: true };
   if (bytes.length < BLOCK) return undefined;
+  // What was drawn over is as good as gone.
+  const start = bytes.lastIndexOf(RETURN, Math.max(0, endOf(bytes) - 1));
+  if (start > 0) return { used: start, text: '', skipping: false };
   return { used: bytes.length, text: `${plainBytes(bytes)}\n`, skipping: true };
+}
+
+/** What an unfinished line shows that was drawn more than once; undefined where it was not. */
+function redrawnIn(bytes: Buffer): string | undefined {
+  const end = endOf(bytes);
+  // A return at the end may be the first half of the line's end.
+  return bytes.subarray(0, end).includes(RETURN) ? plainBytes(bytes) : undefined;
+}
+
+/** Where bytes end but for the returns behind them. */
+function endOf(bytes: Buffer): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === RETURN) end -= 1;
+  return end;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** @returns undefined where there is no such file */

@@ -60,6 +60,10 @@ export function followLog(
         );
       }
     };
+    const redraw = async (raw: string): Promise<void> => {
+      const data = source.hide(raw);
+      if (text === undefined || data.toLowerCase().includes(text)) await stream.send({ event: 'redraw', data });
+    };
     let offset = last?.offset ?? 0;
     if (last === undefined) {
       const end = await tail(pathOf(api, source), wanted.tail);
@@ -67,7 +71,7 @@ export function followLog(
       await send(end.lines, offset);
     }
     for (;;) {
-      await followOne(api, source, offset, stream, send);
+      await followOne(api, source, offset, stream, { send, redraw });
       const app = recordOf(api, source.app);
       if (stream.signal.aborted) return;
       if (source.source === 'build') return stream.send(endEvent(app, source.release));
@@ -92,7 +96,7 @@ async function followOne(
   source: Source,
   from: number,
   stream: EventStream,
-  send: (lines: string[], offset: number) => Promise<void>,
+  to: { send(lines: string[], offset: number): Promise<void>; redraw(line: string): Promise<void> },
 ): Promise<void> {
   const path = pathOf(api, source);
   const end = new End(path, overOf(api, source, stream.signal), stream.signal);
@@ -100,7 +104,8 @@ async function followOne(
   end.reached(from);
   try {
     for await (const added of follow(path, { from, signal: end.signal })) {
-      await send(added.text.split('\n').slice(0, -1), added.offset);
+      if (added.redrawn === undefined) await to.send(added.text.split('\n').slice(0, -1), added.offset);
+      else await to.redraw(added.redrawn);
       end.reached(added.offset);
     }
   } finally {

@@ -27,7 +27,8 @@ export function logRoutes(api: ApiContext): Route[] {
       can: 'logs',
       summary: 'Read, follow or download a log',
       description:
-        'JSON, or text with "Accept: text/plain". With follow=1 each line is a server-sent event. The app log continues across ' +
+        'JSON, or text with "Accept: text/plain". With follow=1 each line is a server-sent event; a progress bar that has no ' +
+        'newline yet is sent as "redraw" events, each of which replaces the one before. The app log continues across ' +
         'releases unless you name one. A build log ends with an "end" event that has the state of the deploy.',
       params: params.app,
       query: queries.logs,

@@ -118,6 +118,35 @@ it('follow returns a last line once it is complete, however long that takes', as
   expect((await coming).text).toBe('ab\n');
 });
 
+it('follow shows a progress bar while its line is not complete, and the line once it is', async () => {
+  await writeFile(file, 'begin\n\r 0%');
+  const following = start(0);
+  expect(await next(following)).toEqual({ text: 'begin\n', offset: 6 });
+  expect(await next(following)).toEqual({ text: '', redrawn: ' 0%', offset: 6 });
+  const coming = next(following);
+  await appendFile(file, '\r 50%');
+  expect(await coming).toEqual({ text: '', redrawn: ' 50%', offset: 6 });
+  await appendFile(file, '\r100%\nend\n');
+  expect(await next(following)).toEqual({ text: '100%\nend\n', offset: 25 });
+});
+
+it('follow takes neither half a line nor half of its end for a progress bar', async () => {
+  await writeFile(file, 'half\r');
+  const following = start(0);
+  const coming = next(following);
+  await appendFile(file, '\n');
+  expect(await coming).toEqual({ text: 'half\n', offset: 6 });
+});
+
+it('follow shows a progress bar of many megabytes as it is now', async () => {
+  const bar = Array.from({ length: 1_000_000 }, (_, step) => `\r${step} of 1000000`).join('');
+  await writeFile(file, bar);
+  const following = start(0);
+  expect(await next(following)).toMatchObject({ text: '', redrawn: '999999 of 1000000' });
+  await appendFile(file, '\rdone\n');
+  expect(await next(following)).toEqual({ text: 'done\n', offset: bar.length + 6 });
+});
+
 it('follow ends at once when it is aborted, even while it waits', async () => {
   const following = start(0, 60_000);
   const end = following.next();

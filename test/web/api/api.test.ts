@@ -446,6 +446,17 @@ describe('logs', () => {
     second.leave();
   });
 
+  test('show a progress bar before its line is complete, without what is secret', async () => {
+    web.apps.mask = async () => (line) => line.replaceAll('hidden', '***');
+    const followed = await stream('/apps/demo/logs?follow=1&tail=1');
+    await followed.until('three');
+    await appendFile(join(web.folder, 'demo.log'), '\r 10% hidden');
+    expect(await followed.until('10%')).toContain('\n\nevent: redraw\ndata:  10% ***\n\n');
+    await appendFile(join(web.folder, 'demo.log'), '\r100%\n');
+    expect(await followed.until('100%')).toContain('id: 1-39\ndata: 100%\n\n');
+    followed.leave();
+  });
+
   test("of an app's output continue with its next release, unless one was named, and end with the app", async () => {
     const followed = await stream('/apps/demo/logs?follow=1&tail=1');
     const named = await stream('/apps/demo/logs?follow=1&tail=1&release=1');
