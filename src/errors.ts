@@ -130,6 +130,7 @@ export const refusalCodes = [
   'folder-gone',
   'folder-missing',
   'folder-not-found',
+  'form-not-saved',
   'git-failed',
   'git-missing',
   'group-invalid',

@@ -9,6 +9,7 @@ import { times } from './time.js';
 import { logs } from './log.js';
 import { uploads } from './upload.js';
 import { passkeys } from './passkey.js';
+import { askBeforeLeaving } from './unsaved.js';
 
 document.documentElement.classList.add('js');
 remember();
@@ -30,6 +31,7 @@ for (const form of document.querySelectorAll('form[data-editor]')) {
     (error) => console.error(error),
   );
 }
+for (const form of document.querySelectorAll('form[data-typed]')) askBeforeLeaving(form);
 for (const part of document.querySelectorAll('[data-plots]')) {
   import('./plots.js').then(
     ({ plots }) => plots(part),

@@ -1,5 +1,6 @@
 // A plain textarea over a coloured copy of its text, so that everything a browser can do with text still works.
 import hljs from '../highlight/core.js';
+import { askBeforeLeaving } from './unsaved.js';
 
 /** Above this many characters, colours would be too slow. */
 const COLOUR_LIMIT = 150_000;
@@ -9,20 +10,14 @@ export async function edit(form) {
   const layer = form.querySelector('[data-layer]');
   const box = area.parentElement;
   const language = form.dataset.editor;
-  const original = area.value;
-  let leaving = false;
-
-  if (language !== '' && original.length <= COLOUR_LIMIT) {
+  askBeforeLeaving(form);
+  if (language !== '' && area.value.length <= COLOUR_LIMIT) {
     const { default: grammar } = await import(`../highlight/${language}.js`);
     hljs.registerLanguage(language, grammar);
     colour(area, layer, box, language);
   }
   keys(form, area);
   form.querySelector('[data-editor-keys]').hidden = false;
-  form.addEventListener('submit', () => (leaving = true));
-  window.addEventListener('beforeunload', (event) => {
-    if (!leaving && area.value !== original) event.preventDefault();
-  });
 }
 
 function colour(area, layer, box, language) {

@@ -50,6 +50,9 @@ const SLIDE_MS = 3_600_000;
 const MAX_SESSIONS = 200;
 const MAX_CODES = 100;
 
+/** Of how many sessions, the last used ones, it is known what their pages prove themselves by, also after they have ended. */
+const MAX_KNOWN = 1_000;
+
 const sessionSchema = z.object({
   /** sha256 of the id; the id itself is in the browser and nowhere else. */
   hash: z.string().regex(/^[0-9a-f]{64}$/),
@@ -140,6 +143,8 @@ export class Sessions {
   readonly #sessions = new Map<string, StoredSession>();
   /** When each code ends and whose session it begins, by its hash. */
   readonly #codes = new Map<string, { end: number; owner: SessionOwner }>();
+  /** What the pages of sessions prove themselves by, and whose they are, by the hash. */
+  readonly #known = new Map<string, { csrf: string; account: string | undefined }>();
   /** Tells that a session has ended, under its hash. */
   readonly #ends = new EventEmitter().setMaxListeners(0);
   #writing: Promise<void> = Promise.resolve();
@@ -197,6 +202,7 @@ export class Sessions {
       this.#save().catch((error: unknown) => this.#cannotWrite(error));
     }
     const { name, account, provider } = session;
+    this.#know(hash, id, account);
     return {
       name,
       ...(account === undefined ? {} : { account }),
@@ -205,6 +211,19 @@ export class Sessions {
         return csrfOf(id);
       },
     };
+  }
+
+  /**
+   * Returns whose session it was, of one that was used since the server started and has ended.
+   * @param proves whether a page was one of the session with this CSRF token
+   */
+  ownerOfEnded(proves: (csrf: string) => boolean): { account: string | undefined } | undefined {
+    for (const [hash, { csrf, account }] of this.#known) {
+      const session = this.#sessions.get(hash);
+      const isOpen = session !== undefined && !isOver(session, this.#now());
+      if (!isOpen && proves(csrf)) return { account };
+    }
+    return undefined;
   }
 
   /** Returns whose session it is; undefined where it has ended. This does not count as a use of it. */
@@ -319,6 +338,13 @@ export class Sessions {
       if (hasCode(error, 'ENOENT')) return;
       this.#warn(`cannot read ${this.#file}, so everyone must log in again: ${messageOf(error)}`);
     }
+  }
+
+  #know(hash: string, id: string, account: string | undefined): void {
+    if (this.#known.has(hash)) return;
+    this.#known.set(hash, { csrf: csrfOf(id), account });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 
   #forgetOld(): void {

@@ -3,7 +3,9 @@ import { authenticate, isWhole, type CheckToken, type Principal } from '../domai
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionOwner } from '../store/sessions.js';
 import { Refusal } from '../errors.js';
+import { readForm } from './body.js';
 import { demandLoginForm, demandToken, tokenSent } from './csrf.js';
+import { Drafts, keepDraft, restoreDraft } from './drafts.js';
 import { late } from './late.js';
 import { isApi } from './problem.js';
 import { sessionOf, type Access, type SignedIn } from './session.js';
@@ -78,15 +80,35 @@ const OPEN =
 /** The largest form of the console, which is the editor's: 5 MB of text, of which each byte may need three. */
 const FORM_LIMIT = '16mb';
 
+/** The largest form that is kept for somebody whose session is over, the largest with a file (bytes), and how many are read at once. */
+const DRAFT_LIMIT = '4mb';
+const DRAFT_FILE_LIMIT = 1024 * 1024;
+const MOST_READ = 4;
+
 /**
  * Lets nobody into the console but a browser that is signed in; a visitor is sent to the login page, which is open.
  * It also parses forms (not those with files), since a form carries its CSRF token in itself.
  */
-export function guardConsole(access: Access, base: () => Base): Middleware {
+export function guardConsole(access: Access, base: () => Base, drafts: Drafts): Middleware {
   const parser = (options: { enableTypes: ('form' | 'json')[]; formLimit: string; jsonLimit?: string }): Middleware =>
     late(async () => (await import('@koa/bodyparser')).bodyParser(options));
   const parse = parser({ enableTypes: ['form', 'json'], formLimit: FORM_LIMIT, jsonLimit: FORM_LIMIT });
   const parseLogin = parser({ enableTypes: ['form'], formLimit: '16kb' });
+  const parseDraft = parser({ enableTypes: ['form'], formLimit: DRAFT_LIMIT });
+  let reading = 0;
+  /** Keeps what somebody typed whose session is over. A stranger's body is read for it, so only a few are at a time. */
+  const draftOf = async (ctx: Context): Promise<string | undefined> => {
+    if (!Drafts.takes(ctx.path) || reading >= MOST_READ) return undefined;
+    reading += 1;
+    try {
+      const isMultipart = ctx.is('multipart') === 'multipart';
+      if (isMultipart) (ctx.request as { body?: unknown }).body = await readForm(ctx, DRAFT_FILE_LIMIT);
+      else await readFields(ctx, parseDraft);
+    } finally {
+      reading -= 1;
+    }
+    return keepDraft(ctx, access.sessions, drafts);
+  };
   return async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     if (!isSafe(ctx) && !isSameOrigin(ctx, base())) throw foreign();
@@ -103,13 +125,17 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
     const found = sessionOf(ctx, access, base());
     demandScript(ctx, found?.session?.csrf, foreign);
     if (found?.session === undefined) {
-      if (!isSafe(ctx))
+      const draft = isSafe(ctx) ? undefined : await draftOf(ctx);
+      if (!isSafe(ctx) && draft === undefined)
         throw new Refusal('unauthorised', 'not-signed-in', 'Your session has expired. Log in and try again.');
-      ctx.redirect(`${base().path}/console/login?next=${encodeURIComponent(ctx.url)}`);
+      const next = draft === undefined ? ctx.url : `${ctx.path}?draft=${draft}`;
+      ctx.redirect(`${base().path}/console/login?next=${encodeURIComponent(next)}`);
+      if (draft !== undefined) ctx.status = 303;
       return;
     }
     // Only now: a stranger's body is not read.
     if (!isSafe(ctx)) await readFields(ctx, parse);
+    else restoreDraft(ctx, drafts, found.principal.account);
     const owes = !isSafe(ctx) && FILE_FORMS.test(ctx.path) && ctx.is('multipart') === 'multipart';
     if (owes && ctx.get('x-csrf-token') === '') {
       demandOpened(ctx, base());
@@ -117,7 +143,18 @@ export function guardConsole(access: Access, base: () => Base): Middleware {
       await next();
       return;
     }
-    demandPage(ctx, found.session.csrf, base());
+    try {
+      demandPage(ctx, found.session.csrf, base());
+    } catch (error) {
+      // The person has logged in again in another tab.
+      const sent = error instanceof Refusal && error.code === 'csrf-token-wrong';
+      const draft =
+        sent && !isSafe(ctx) && Drafts.takes(ctx.path) ? keepDraft(ctx, access.sessions, drafts) : undefined;
+      if (draft === undefined) throw error;
+      ctx.redirect(`${base().path}${ctx.path}?draft=${draft}`);
+      ctx.status = 303;
+      return;
+    }
     // The cookie lasts as long as the session, which every use extends.
     if (isSafe(ctx)) setCookie(ctx, found.session.id, base());
     (ctx.state as { signedIn?: SignedIn }).signedIn = found;

@@ -282,6 +282,9 @@ export interface Pages {
     size: string;
     /** Names the content that the editor began with, so that nobody's change is overwritten unseen. */
     was: string;
+    /** Whether the text was typed and not saved; what is stored is `stored` then. */
+    unsaved: boolean;
+    stored: string;
     message: string;
     /** The path that the file may be moved to. */
     newPath: string;

@@ -20,6 +20,7 @@ import { hasCode } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { Paths } from '../store/paths.js';
 import { guardApi, guardConsole } from './auth.js';
+import { Drafts } from './drafts.js';
 import type { Access, SignedIn } from './session.js';
 import type { ApiDocs } from './api/docs.js';
 import { createApi } from './api/index.js';
@@ -208,7 +209,7 @@ export function createWeb(options: WebOptions): RequestListener {
     find: (id) => rights.find(id),
   });
   const consoleParts = [
-    guardConsole(access, base),
+    guardConsole(access, base, new Drafts()),
     login.router.routes() as Middleware,
     step.router.routes() as Middleware,
     providerLogin.routes() as Middleware,

@@ -18,6 +18,8 @@ const MAX_FORM = 4 * SECRETS_BYTES;
 /** What a page shows in addition to the names: what somebody typed that was refused, and what they pressed to see. */
 interface Told {
   refusal?: Refusal;
+  /** The status of the answer; that of the refusal unless told. */
+  status?: number;
   /** The part of the page that the refusal is about. */
   about?: 'var' | 'env' | 'secrets';
   name?: string;
@@ -33,7 +35,9 @@ interface Told {
  * address: all of this is one page with one address, which the forms are sent to.
  */
 export function configRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/config', 'config', (page) => {
+  add('get', '/apps/:id/config', 'config', async (page) => {
+    const draft = await draftOf(page);
+    if (draft !== undefined) return show(page, draft);
     const name = page.field('name', page.ctx.query);
     const secret = page.field('secret', page.ctx.query);
     return show(page, { name, ...(secret === '' ? {} : { toml: `${JSON.stringify(secret)} = ""\n` }) });
@@ -100,14 +104,38 @@ async function saveSecrets(page: Page, toml: string, was: string): Promise<void>
       field: 'toml',
     });
   }
-  if (stampOf(await page.host.config.of(page.status.app.id)) !== was) {
-    throw new Refusal(
-      'conflict',
-      'secrets-changed',
-      'Someone else changed the secrets while you edited them, so yours were not saved. Save again to replace theirs with the text below.',
-    );
-  }
+  if (stampOf(await page.host.config.of(page.status.app.id)) !== was) throw changedMeanwhile();
   await change(page, { secretsToml: toml });
+}
+
+/** Of two people who edit the secrets, the second is told. */
+function changedMeanwhile(): Refusal {
+  return new Refusal(
+    'conflict',
+    'secrets-changed',
+    'Someone else changed the secrets while you edited them, so yours were not saved. Save again to replace theirs with the text below.',
+  );
+}
+
+/** What somebody typed before they had to log in again. */
+async function draftOf(page: Page): Promise<Told | undefined> {
+  const { lapsed: refusal } = page;
+  if (refusal === undefined) return undefined;
+  const status = 200;
+  switch (page.field('do')) {
+    case 'set':
+      return { refusal, status, about: 'var', name: page.field('name'), value: page.field('value') };
+    case 'env':
+      return { refusal, status, about: 'env', env: page.field('env') };
+    case 'secrets': {
+      const { config } = await read(page);
+      const toml = page.field('file') === '' ? page.field('toml') : page.field('file');
+      const isOld = stampOf(config) !== page.field('was');
+      return { refusal: isOld ? changedMeanwhile() : refusal, status, about: 'secrets', toml };
+    }
+    default:
+      return undefined;
+  }
 }
 
 async function reveal(page: Page, name: string): Promise<void> {
@@ -184,7 +212,7 @@ async function show(page: Page, told: Told): Promise<void> {
         error: error('secrets'),
       },
     },
-    refusal?.status,
+    told.status ?? refusal?.status,
   );
 }
 

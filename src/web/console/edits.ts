@@ -7,13 +7,13 @@ import { Refusal } from '../../errors.js';
 import { withLineEnds } from '../../lib/line-ends.js';
 import { encodePath } from '../links.js';
 import { checkTree, safePath } from '../upload/path.js';
-import { fingerprint, showFile } from './files.js';
+import { changedMeanwhile, fingerprint, showFile } from './files.js';
 import { attempt, type Page } from './page.js';
 import type { AddRoute } from './route.js';
 
 /** What changes an app's files. Each change is one commit and one deploy. */
 export function editRoutes(add: AddRoute): void {
-  add('get', '/apps/:id/new-file', 'push', (page) => form(page));
+  add('get', '/apps/:id/new-file', 'push', (page) => form(page, page.lapsed, 200));
   add('post', '/apps/:id/new-file', 'push', (page) =>
     attempt(
       () => create(page),
@@ -46,7 +46,7 @@ function told(page: Page, refusal: Refusal): { error: string; status: number } {
   return { error: page.sentence(refusal), status: refusal.status };
 }
 
-async function form(page: Page, refusal?: Refusal): Promise<void> {
+async function form(page: Page, refusal: Refusal | undefined, status = refusal?.status): Promise<void> {
   page.show(
     'console/new-file',
     {
@@ -57,7 +57,7 @@ async function form(page: Page, refusal?: Refusal): Promise<void> {
       error: page.sentence(refusal),
       field: refusal?.field,
     },
-    refusal?.status,
+    status,
   );
 }
 
@@ -75,11 +75,7 @@ async function save(page: Page): Promise<void> {
   const content = withLineEnds(before.toString('utf8'), lines(page.field('content')));
   if (Buffer.from(content).equals(before)) return page.go(`apps/${app.id}/files/${encodePath(path)}?done=same`);
   if (fingerprint(before) !== page.field('was')) {
-    throw new Refusal(
-      'conflict',
-      'file-changed',
-      `Someone else changed ${path} while you edited it, so your version was not saved. Save again to replace theirs with the text below.`,
-    );
+    throw changedMeanwhile(path);
   }
   await stage(page, content, async (file) => {
     await done(page, await commit(page, { set: [{ path, file }] }, `Edit ${path}`));

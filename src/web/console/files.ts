@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { extname } from 'node:path';
+import { Refusal } from '../../errors.js';
 import { encodePath } from '../links.js';
 import { formatBytes } from '../../lib/units.js';
 import { presentFiles } from '../presenters.js';
@@ -44,7 +45,7 @@ export function fileRoutes(add: AddRoute): void {
 
   add('get', '/apps/:id/files/*path', 'files', async (page) => {
     if (page.ctx.query.raw !== undefined) return raw(page);
-    await showFile(page);
+    await showFile(page, draftOf(page));
   });
 }
 
@@ -54,8 +55,30 @@ export interface Refused {
   status: number;
   /** The text that was not saved; undefined where something else was refused. */
   text?: string;
+  /** Which content that text was an edit of, where it may have changed since. */
+  was?: string;
   /** The path that the file was not moved to. */
   to?: string;
+}
+
+/** What somebody typed before they had to log in again. */
+function draftOf(page: Page): Refused | undefined {
+  const { lapsed } = page;
+  if (lapsed === undefined || !(page.sends('content') || page.sends('to'))) return undefined;
+  return {
+    error: page.sentence(lapsed),
+    status: 200,
+    ...(page.sends('content') ? { text: page.field('content'), was: page.field('was') } : { to: page.field('to') }),
+  };
+}
+
+/** Of two people who edit a file, the second is told. */
+export function changedMeanwhile(path: string): Refusal {
+  return new Refusal(
+    'conflict',
+    'file-changed',
+    `Someone else changed ${path} while you edited it, so your version was not saved. Save again to replace theirs with the text below.`,
+  );
 }
 
 /** One file in the editor. @throws Refusal `file-not-found` */
@@ -67,6 +90,9 @@ export async function showFile(page: Page, refused?: Refused): Promise<void> {
   // What is too large is not even read.
   const bytes = size <= EDITABLE ? await page.host.files.read(app.id, path) : undefined;
   const text = bytes === undefined ? undefined : textOf(bytes);
+  const was = bytes === undefined ? '' : fingerprint(bytes);
+  const error =
+    refused?.was === undefined || refused.was === was ? refused?.error : page.sentence(changedMeanwhile(path));
   page.show(
     'console/file',
     {
@@ -78,11 +104,13 @@ export async function showFile(page: Page, refused?: Refused): Promise<void> {
       text: refused?.text ?? text ?? '',
       language: languageOf(path),
       size: formatBytes(size),
-      was: bytes === undefined ? '' : fingerprint(bytes),
+      unsaved: refused?.text !== undefined,
+      stored: text ?? '',
+      was,
       message: refused?.text === undefined ? '' : page.field('message'),
       newPath: refused?.to ?? path,
       moving: refused !== undefined && refused.text === undefined,
-      error: refused?.error,
+      error,
       download: `${page.links.console(`apps/${app.id}/files/${encodePath(path)}`)}?raw`,
     },
     refused?.status,

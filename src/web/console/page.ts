@@ -21,6 +21,7 @@ import type { Drains } from '../../drains/drains.js';
 import type { Errors } from '../../metrics/errors.js';
 import type { Metrics } from '../../metrics/metrics.js';
 import { signedIn } from '../auth.js';
+import { hasDraft } from '../drafts.js';
 import { siteOf } from '../pages.js';
 import { pageIn, wordsIn } from '../language.js';
 import type { Words } from '../messages/messages.js';
@@ -178,6 +179,22 @@ export class Page {
     if (typeof from !== 'object' || from === null || !Object.hasOwn(from, name)) return '';
     const value = (from as Record<string, unknown>)[name];
     return typeof value === 'string' ? value : '';
+  }
+
+  /** Returns whether the form has a field. */
+  sends(name: string): boolean {
+    const { body } = this.ctx.request as { body?: unknown };
+    return typeof body === 'object' && body !== null && Object.hasOwn(body, name);
+  }
+
+  /** What is said above a form that comes back after a login, because the session was over when it was sent. */
+  get lapsed(): Refusal | undefined {
+    if (!hasDraft(this.ctx)) return undefined;
+    return new Refusal(
+      'conflict',
+      'form-not-saved',
+      'You were logged out while you edited, so nothing was saved. Save again to store the text below.',
+    );
   }
 
   /** A part of the route's path. */

@@ -105,6 +105,8 @@ export const sentences: Readonly<Record<string, string>> = {
   '{app} has no such release.': '{app} 没有该版本。',
   '{app} has no release {number}.': '{app} 没有版本 {number}。',
   'Could not check the pages: {problem}.': '无法检查页面：{problem}。',
+  'You were logged out while you edited, so nothing was saved. Save again to store the text below.':
+    '编辑期间你已退出登录，因此未保存任何内容。再次保存即可存储下面的文本。',
   'Someone else changed the secrets while you edited them, so yours were not saved. Save again to replace theirs with the text below.':
     '在你编辑期间，其他人修改了机密，因此你的内容未保存。再次保存将以下方文本替换其修改。',
   'Nothing was saved. Paste your secrets or choose a file.': '未保存任何内容。请粘贴机密或选择文件。',

@@ -160,3 +160,19 @@ test('a session expires at its maximum age, however much it is used', async () =
   expect(sessions.find(id)).toBeUndefined();
   await sessions.written();
 });
+
+test('of a session that has ended, its pages still say whose it was, and those of an open one do not', async () => {
+  const sessions = await open();
+  const [ended, expired, kept] = await Promise.all(
+    ['one', 'two', 'three'].map((account) => sessions.begin({ name: account, account })),
+  );
+  const csrfs = [ended, expired, kept].map((id) => sessions.find(id ?? '')?.csrf);
+  const ownerOf = (csrf: string | undefined) => sessions.ownerOfEnded((one) => one === csrf);
+  expect(csrfs.map(ownerOf)).toEqual([undefined, undefined, undefined]);
+  await sessions.end(ended ?? '');
+  now += SESSION_MS;
+  sessions.find(kept ?? '');
+  now += 1;
+  expect(csrfs.map(ownerOf)).toEqual([{ account: 'one' }, { account: 'two' }, undefined]);
+  expect(ownerOf('another')).toBeUndefined();
+});

@@ -395,6 +395,8 @@ const models: Pages = {
     language: 'python',
     size: '1 B',
     was: 'abc',
+    unsaved: true,
+    stored: `\n${evil}`,
     message: evil,
     newPath: evil,
     moving: true,
