@@ -16,6 +16,7 @@ import type { StaticFiles } from './static-files.js';
 import type { Target } from './target.js';
 import type { Traffic } from './traffic.js';
 import { isSafely, OpenConnections, type OpenedBy } from './watch.js';
+import { vouchForUpload } from './xsrf.js';
 
 /** How long an upgrade waits for a process to start, in ms. */
 const HOLD_MS = 60_000;
@@ -374,8 +375,10 @@ export class Gateway {
     const { address, proto = usual } = this.#options.visitor(request);
     const { appHeaders = [], apps, logsIn } = this.#options;
     const own = apps.find(to.id)?.requestHeaders ?? [];
+    const isFromApp = request.headers.origin !== undefined && this.#isFromHere(request);
     dropCredentials(request, logsIn);
     cleanRequest(request, { address, proto, also: [...appHeaders, ...own], identity: to.identity });
+    if (isFromApp) vouchForUpload(request, to.rest);
     const appPath = `${this.#options.basePath}/apps/${to.id}`;
     request.url = `${appPath}${to.rest}${withoutShare(query)}`;
     return appPath;

@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
 import { startHost, type TestHost } from '../helpers/host.js';
@@ -57,6 +57,7 @@ describe('every Streamlit from 1.28 on', () => {
       expect(page.url()).toBe(`${host.url}/apps/${id}/More`);
       await page.reload();
       await page.getByRole('heading', { name: 'More to see' }).waitFor();
+      await useInFrame(context, `${host.url}/apps/${id}/`);
       if (version !== BEFORE_NAVIGATION) await navigate(project, host, id, page);
       expect(failures).toEqual([]);
       await context.close();
@@ -84,6 +85,22 @@ async function navigate(project: Project, host: TestHost, id: string, page: Page
   expect(page.url()).toBe(`${host.url}/apps/${id}/deep`);
   await page.reload();
   await page.getByRole('heading', { name: 'Deep down' }).waitFor();
+}
+
+/** Uses the app in a frame of a page of another site, for which browsers keep no cookies. */
+async function useInFrame(context: BrowserContext, address: string): Promise<void> {
+  const page = await context.newPage();
+  await page.route('http://elsewhere.test/', (route) =>
+    route.fulfill({ contentType: 'text/html', body: `<iframe src="${address}" width="900" height="900"></iframe>` }),
+  );
+  await page.goto('http://elsewhere.test/');
+  const app = page.frameLocator('iframe').first();
+  await app.getByRole('button', { name: 'Count up', exact: true }).click();
+  await app.getByText('Count: 1').waitFor();
+  const file = { name: 'framed.bin', mimeType: 'application/octet-stream', buffer: Buffer.alloc(700, 1) };
+  await app.locator('input[type=file]').setInputFiles(file);
+  await app.getByText('Uploaded 700 bytes').waitFor();
+  await page.close();
 }
 
 async function uploadAndLook(page: Page, size: number): Promise<void> {

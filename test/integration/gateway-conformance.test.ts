@@ -302,6 +302,47 @@ test("5: an upload of 190 MB is not held in the server's memory", async () => {
   await page.close();
 });
 
+test('no address of a process reaches visitors or its log, only the public one', async () => {
+  for (const [method, path] of [
+    ['OPTIONS', '_stcore/health'],
+    ['GET', '_stcore/health'],
+    ['OPTIONS', '_stcore/upload_file/a/b'],
+    ['GET', '_stcore/host-config'],
+  ] as const) {
+    const { headers } = await ask(`/apps/demo/${path}`, { method, headers: { origin: 'https://evil.example' } });
+    const allowed = headers['access-control-allow-origin'];
+    expect([path, allowed === undefined || allowed.startsWith(host.url)]).toEqual([path, true]);
+  }
+  const { lines } = (await (await host.api('/apps/demo/logs?tail=1000')).json()) as { lines: string[] };
+  expect(lines.join('\n')).not.toMatch(/You can now view|https?:\/\/(127\.0\.0\.1|localhost|0\.0\.0\.0)/);
+});
+
+test("an upload from the app's own page needs no cookie, as in a frame of another site, and one from elsewhere is refused", async () => {
+  const page = await StreamlitClient.connect(app);
+  await page.run();
+  const put = async (headers: Record<string, string>): Promise<number> => {
+    const form = new FormData();
+    form.set('file', new Blob(['text']), 'a.txt');
+    const request = new Request(app, { method: 'PUT', body: form });
+    const body = Buffer.from(await request.arrayBuffer());
+    const asked = httpRequest(`${app}_stcore/upload_file/${page.session}/a-file`, {
+      method: 'PUT',
+      agent: false,
+      headers: { ...headers, 'content-type': request.headers.get('content-type') ?? '', 'content-length': body.length },
+    });
+    asked.end(body);
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode ?? 0;
+  };
+  const { origin } = new URL(app);
+  expect(await put({ origin, 'sec-fetch-site': 'same-origin' })).toBe(204);
+  expect(await put({ origin: 'https://evil.example' })).toBe(403);
+  expect(await put({ origin, 'sec-fetch-site': 'cross-site' })).toBe(403);
+  expect(await put({})).toBe(403);
+  await page.close();
+});
+
 test('6: a message of 60 MB reaches the page, and one of 20 MB the app', async () => {
   const page = await StreamlitClient.connect(app);
   const texts = await page.run(`big=${60 * MB}`);
