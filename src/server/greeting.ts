@@ -43,10 +43,15 @@ export function greet(base: string, code: string, example: string | undefined, a
       '',
       '  To deploy the example app:',
       '',
-      `    cd ${example}`,
+      `    cd ${forShell(example)}`,
       `    git remote add host ${base}/git/hello.git`,
       '    git push host main',
     );
   }
   process.stdout.write(`${lines.join('\n')}\n\n`);
+}
+
+/** A path as a shell reads it. */
+function forShell(path: string): string {
+  return /^[\w./@%+,:-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

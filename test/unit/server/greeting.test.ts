@@ -43,6 +43,11 @@ it('the greeting shows how to deploy the example if there is one', () => {
   expect(printed.trimEnd()).toMatch(/\n {4}git push host main$/);
 });
 
+it('the path of the example can be copied into a shell, whatever is in it', () => {
+  greet('http://localhost:8080', 'abc', "/srv/Ada's data/$HOME");
+  expect(printed).toContain("\n    cd '/srv/Ada'\\''s data/$HOME'\n");
+});
+
 it('an example that cannot be prepared does not prevent the start', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'greeting-'));
   try {
