@@ -54,6 +54,7 @@ import { fromPoetry, satisfies } from '../../src/domain/python/specifier.js';
 import { hear } from '../../src/domain/streamlit/page-run.js';
 import { mayExit } from '../../src/domain/streamlit/script-exit.js';
 import { shortenTracebacks } from '../../src/domain/streamlit/traceback.js';
+import { pathOf } from '../../src/environments/local-parts.js';
 import { reasonFrom } from '../../src/environments/reasons.js';
 import { releaseFromCookie } from '../../src/gateway/pages.js';
 import { cleanRequest, cleanResponse, forApp, scopeCookie } from '../../src/gateway/headers.js';
@@ -261,6 +262,40 @@ const files: Record<string, Parser> = {
     limit: 16 * MIB,
     large: 1,
     deadlineMs: IN_THREAD,
+  },
+  'uv.lock of a workspace': {
+    read: (text) => {
+      const texts: Record<string, string> = { 'uv.lock': text, 'pyproject.toml': '', 'libs/a/pyproject.toml': '' };
+      const files = { has: (name: string) => Object.hasOwn(texts, name), text: (name: string) => texts[name] ?? '' };
+      // A member is the folder of the main file, or one above it.
+      const { member } = chooseDependencies(files, undefined, 'refused', ['libs/a', '']);
+      return member === undefined || ['libs/a', 'libs'].includes(member.folder);
+    },
+    tokens: [
+      ...[...TOML, ...VERSIONS, ...WORDS, '[manifest]\n', 'members', '[[package]]\n', 'source', 'editable', 'virtual'],
+      ...['libs/a', 'libs', '.', '..', '/', 'a'],
+    ],
+    samples: [
+      'version = 1\n[manifest]\nmembers = ["a", "top"]\n[[package]]\nname = "top"\nversion = "1"\nsource = { virtual = "." }\n' +
+        '[[package]]\nname = "a"\nversion = "1"\nsource = { editable = "libs/a" }\n',
+    ],
+    limit: 16 * MIB,
+    large: 1,
+    deadlineMs: IN_THREAD,
+  },
+  'lines of requirements that name paths': {
+    read: (text) => {
+      const path = pathOf(text);
+      return path === undefined || !(path.startsWith('/') || path.split('/').includes('..'));
+    },
+    tokens: ['-e ', './', '../', '/', '//', '.', '~', 'file:', 'a', ' @ ', '[x]', ' ;', '#', '%2e', '\\', '$A', 'C:'],
+    samples: [
+      '-e .',
+      './libs/shop[x] ; python_version > "3"',
+      'shop @ file:libs/shop',
+      'wheels/a-1.0-py3-none-any.whl',
+    ],
+    limit: MIB,
   },
   Pipfile: {
     read: dependencies('Pipfile'),

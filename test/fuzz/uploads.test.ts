@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import Koa, { type Context } from 'koa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Refusal } from '../../src/errors.js';
+import { localParts } from '../../src/environments/local-parts.js';
 import { gatherRequirements } from '../../src/environments/requirements.js';
 import { readForm } from '../../src/web/body.js';
 import { unpack } from '../../src/web/upload/archive.js';
@@ -164,6 +165,39 @@ it('requirements and the files they include are read or refused', { timeout: 0 }
     large: 1,
   };
   await fuzz(grammar, (text) => gatherRequirements('requirements.txt', text, project));
+});
+
+it('folders that requirements install are told apart, whatever their settings say', { timeout: 0 }, async () => {
+  const grammar: Grammar = {
+    tokens: [
+      ...['[build-system]\n', 'backend-path', '[project]\n', 'dynamic', 'version', '=', '[', ']', '"', ',', '\n', '\0'],
+      ...['[metadata]\n', 'attr:', 'file:', ' = ', 'shop.__version__'],
+    ],
+    samples: [
+      '[project]\nname = "shop"\ndynamic = ["version"]\n\0[metadata]\nversion = attr: shop.__version__\n',
+      '[build-system]\nrequires = ["hatchling"]\nbackend-path = ["."]\n',
+    ],
+    limit: 1024 * 1024,
+    large: 1,
+  };
+  let number = 0;
+  await fuzz(grammar, async (text) => {
+    const project = join(folder, `parts-${(number += 1)}`);
+    const [pyproject = '', setup] = text.split('\0', 2);
+    await mkdir(join(project, 'lib'), { recursive: true });
+    try {
+      await writeFile(join(project, 'lib/pyproject.toml'), pyproject);
+      if (setup !== undefined) await writeFile(join(project, 'lib/setup.cfg'), setup);
+      const parts = await localParts(
+        ['-e ./lib', text.split('\n', 1)[0] ?? ''].slice(0, 1 + (number % 2)),
+        [],
+        project,
+      );
+      expect(parts === undefined || parts.folders.every((one) => !one.startsWith('..'))).toBe(true);
+    } finally {
+      await rm(project, { recursive: true, force: true });
+    }
+  });
 });
 
 it('archives are unpacked or refused, and write nothing elsewhere', { timeout: 0 }, async () => {

@@ -81,6 +81,15 @@ describe('the config of an app that has not been pushed yet', () => {
     expect(await (await host.api('/apps/typed/secrets?reveal=1')).json()).toMatchObject({ toml: SECRETS });
   });
 
+  it('is not set to nothing by input that is empty, as of a file that is missing', async () => {
+    expect((await host.send('POST', '/apps', { name: 'nothing' })).status).toBe(201);
+    const empty = await cli(['config', 'nothing', 'set', 'API_KEY', '-']);
+    expect([empty.code, empty.stderr]).toEqual([2, expect.stringContaining('Standard input is empty.')]);
+    const secrets = await cli(['secrets', 'nothing', 'set', '-']);
+    expect([secrets.code, secrets.stderr]).toEqual([2, expect.stringContaining('The file is empty.')]);
+    expect(await (await host.api('/apps/nothing/config')).json()).toMatchObject({ version: 0, vars: [] });
+  });
+
   it('is listed by name', async () => {
     await configured('listed');
     const list = await cli(['config', 'listed']);

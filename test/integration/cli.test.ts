@@ -1,5 +1,7 @@
 import { chmod, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ROOT, startHost, TOKEN, until, type TestHost } from '../helpers/host.js';
 import { Person } from '../helpers/person.js';
@@ -47,6 +49,25 @@ describe('without a server', () => {
     expect(away.code).toBe(3);
     expect(parse(away.stderr)).toMatchObject({ error: { code: 'not-reachable', exit: 3 } });
     expect((await cli(['--help'])).code).toBe(0);
+  });
+
+  it('output that cannot be written is an error, and a folder that is gone is named', async () => {
+    const script = join(ROOT, 'scripts/streamlit-host.js');
+    const env = { ...process.env, STREAMLIT_HOST_URL: host.url, STREAMLIT_HOST_TOKEN: TOKEN };
+    const shell = async (line: string): Promise<{ code: number; stderr: string }> =>
+      promisify(execFile)('sh', ['-c', line, process.execPath, script], { env, cwd: person.home }).then(
+        ({ stderr }) => ({ code: 0, stderr }),
+        ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
+      );
+    expect(await shell('"$0" "$1" status > /dev/full')).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^streamlit-host: Could not write the output: .*ENOSPC.*\n$/) as string,
+    });
+    const gone = await shell('mkdir gone && cd gone && rmdir ../gone && "$0" "$1" status');
+    expect(gone.stderr).toMatch(/^streamlit-host: The current folder no longer exists\. Change to another one\.\n$/);
+    expect(gone.code).not.toBe(0);
+    // Who reads only the first line wants no more of it.
+    expect(await shell('"$0" "$1" --help | head -n 1')).toEqual({ code: 0, stderr: '' });
   });
 
   it('the first steps are shown', async () => {

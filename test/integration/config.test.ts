@@ -213,6 +213,39 @@ describe('a config change of a live app', () => {
   });
 });
 
+describe("Streamlit's options", () => {
+  it("are the app's own, from its files and as config vars, except for those that the server needs", async () => {
+    const names = [
+      ...['server.maxUploadSize', 'server.maxMessageSize', 'client.toolbarMode'],
+      ...['theme.base', 'server.corsAllowedOrigins'],
+    ];
+    const own = await Project.create({
+      'requirements.txt': 'streamlit\n',
+      'app.py': `import streamlit as st\nst.write("text:" + ",".join(str(st.get_option(name)) for name in ${JSON.stringify(names)}))\n`,
+      '.streamlit/config.toml':
+        '[server]\nmaxUploadSize = 20\nport = 9\ncorsAllowedOrigins = ["https://partner.example"]\n' +
+        '[client]\ntoolbarMode = "minimal"\n[theme]\nbase = "dark"\n',
+    });
+    const app = await ConfiguredApp.create(host, 'options');
+    await pushLive(own, host, 'options');
+    expect(await visit(host, 'options')).toContain("text:20,200,minimal,dark,['https://partner.example']");
+    await app.setLive('PATCH', 'config', {
+      vars: {
+        STREAMLIT_SERVER_MAX_UPLOAD_SIZE: '30',
+        STREAMLIT_SERVER_MAX_MESSAGE_SIZE: '300',
+        STREAMLIT_CLIENT_TOOLBAR_MODE: 'developer',
+        STREAMLIT_THEME_BASE: 'light',
+      },
+    });
+    expect(await visit(host, 'options')).toContain("text:30,300,developer,light,['https://partner.example']");
+    const refused = await app.set('PATCH', 'config', { vars: { STREAMLIT_SERVER_CORS_ALLOWED_ORIGINS: '[]' } });
+    expect([refused.status, refused.text]).toEqual([
+      422,
+      expect.stringContaining('the server sets server.corsAllowedOrigins to run Streamlit behind its own address'),
+    ]);
+  });
+});
+
 describe('[auth] in the secrets', () => {
   it('gets a redirect_uri from the public URL, and a permanent cookie_secret', async () => {
     const app = await live('auth');
