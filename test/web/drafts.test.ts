@@ -144,6 +144,13 @@ test('secrets come back as well, whether they were typed or chosen as a file', a
   }
 });
 
+test('a form without its text does not empty the file', async () => {
+  const { text } = await open(FILE, session.cookie);
+  const before = web.apps.committed;
+  const answer = await post(FILE, session.csrf, { was: hidden(text, 'was') }, session.cookie);
+  expect([answer.status, web.apps.committed]).toEqual([422, before]);
+});
+
 describe('nothing is kept', () => {
   test.each([
     ['without the token of a page', (csrf: string) => ({ path: FILE, csrf: `not ${csrf}` })],

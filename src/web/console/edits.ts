@@ -36,7 +36,11 @@ export function editRoutes(add: AddRoute): void {
       default:
         return attempt(
           () => save(page),
-          (refusal) => showFile(page, { ...told(page, refusal), text: page.field('content') }),
+          (refusal) =>
+            showFile(page, {
+              ...told(page, refusal),
+              ...(page.sends('content') && { text: page.field('content') }),
+            }),
         );
     }
   });
@@ -72,6 +76,9 @@ async function save(page: Page): Promise<void> {
   const { app } = page.status;
   const path = page.param('path');
   const before = await page.host.files.read(app.id, path);
+  // A form that lost its text on the way would empty the file.
+  if (!page.sends('content'))
+    throw new Refusal('invalid', 'field-invalid', '"content" is required.', { field: 'content' });
   const content = withLineEnds(before.toString('utf8'), lines(page.field('content')));
   if (Buffer.from(content).equals(before)) return page.go(`apps/${app.id}/files/${encodePath(path)}?done=same`);
   if (fingerprint(before) !== page.field('was')) {
