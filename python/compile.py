@@ -1,21 +1,22 @@
-"""Compiles the Python files of an environment: `python -I -S compile.py FOLDER [STORE]`.
+"""Compiles the Python files of an environment: `python -I -S compile.py FOLDER [CACHE]`.
 
 It runs none of them. The environment's own Python would: it executes what packages put there (`.pth` files) as it begins.
 Packages' own tests are left out: they are never imported, and of what Streamlit brings along they are more than half of the work.
 What is left out or cannot be compiled is compiled when it is imported, as ever. Runs with every Python that an app may have: 3.7
 is enough.
 
-STORE keeps what was compiled by the hash of its source, so an environment that shares packages with an earlier one is made
-without compiling them again. A run that was killed is finished by the next one, which removes its drafts. An entry begins with the hash of its content: one that a crash of the machine left incomplete is
-not used.
+CACHE is uv's. It keeps each wheel unpacked, and an install links or copies all that lies there. So what is compiled is put beside
+its source there, and the next environment with that wheel has it from the start. A run that was killed is finished by the next
+one, which removes its drafts.
 """
 import contextlib
 import errno
-import hashlib
+import glob
 import importlib.util
 import marshal
 import os
 import re
+import shutil
 import sys
 import warnings
 
@@ -23,22 +24,20 @@ TESTS = ("tests", "test")
 DRAFT = re.compile(r"\.pyc\.[0-9a-f]{16}$")
 # What is wrong with the machine, not with a file: a later run may do better.
 SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
-DIGEST = hashlib.sha256().digest_size
+# Of a file that was compiled by the hash of its source, unchecked (https://peps.python.org/pep-0552/).
+HEADER = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
 
 
-def main(folder, store=None):
+def main(folder, cache=None):
     warnings.simplefilter("ignore")
-    if store is not None:
-        # What one version of Python has compiled means nothing to another.
-        store = os.path.join(store, sys.implementation.cache_tag + "-" + importlib.util.MAGIC_NUMBER[:2].hex())
-        os.makedirs(store, exist_ok=True)
+    twins = {} if cache is None else dict(twins_of(folder, cache))
     files = sorted(sources(folder))
     workers = len(os.sched_getaffinity(0))
     for first in range(workers):
         if os.fork() == 0:
             for file in files[first::workers]:
                 try:
-                    compile_file(file, store)
+                    compile_file(file, twins.get(file))
                 except Exception as error:  # Some files are there to be wrong: a test's, or of another Python.
                     if is_short(error):
                         sys.stderr.write("%s: %s\n" % (file, str(error) or type(error).__name__))
@@ -52,6 +51,8 @@ def main(folder, store=None):
                 sys.exit(1)
     except ChildProcessError:  # All have ended.
         pass
+    if twins:
+        share(twins, cache)
 
 
 def is_short(error):
@@ -68,23 +69,106 @@ def sources(folder):
             if name.endswith(".py"):
                 yield os.path.join(place, name)
             elif DRAFT.search(name) and os.path.basename(place) == "__pycache__":
-                os.remove(os.path.join(place, name))
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(os.path.join(place, name))
 
 
-def compile_file(file, store):
-    """Compiles one file, or takes what was compiled from the same source before."""
+def twins_of(folder, cache):
+    """The files of an environment that came from a wheel, each with the file in uv's cache. A file that an install has changed is not one of them."""
+    unpacked = {}
+    for place in glob.glob(os.path.join(glob.escape(cache), "archive-v*", "*")):
+        for name in names_in(place):
+            if name.endswith(".dist-info"):
+                unpacked.setdefault(name, place)
+    for site in glob.glob(os.path.join(glob.escape(folder), "lib", "*", "site-packages")):
+        for wheel in names_in(site):
+            if wheel in unpacked:
+                for twin in sources(unpacked[wheel]):
+                    yield os.path.join(site, os.path.relpath(twin, unpacked[wheel])), twin
+
+
+def names_in(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:  # A clean-up of the cache took it, or it is a file.
+        return []
+
+
+def compile_file(file, twin):
+    """Compiles one file, unless its install or an earlier run has brought what belongs to its source."""
+    if twin is not None and is_linked(file, twin):
+        return
     compiled = importlib.util.cache_from_source(file)
     with open(file, "rb") as opened:
         source = opened.read()
-    entry = None if store is None else os.path.join(store, hashlib.sha256(source).hexdigest())
-    content = None if entry is None else kept(entry)
-    new = content is None
-    if new:
-        content = compile_source(source, os.path.basename(file))
+    if kept(compiled, source) is not None:
+        return
+    content = kept(importlib.util.cache_from_source(twin), source) if twin is not None else None
     os.makedirs(os.path.dirname(compiled), exist_ok=True)
-    replace(compiled, content)
-    if new and entry is not None:
-        replace(entry, hashlib.sha256(content).digest() + content)
+    replace(compiled, content or compile_source(source, os.path.basename(file)))
+
+
+def kept(compiled, source):
+    """What a file has that was compiled from this source, or None."""
+    try:
+        with open(compiled, "rb") as opened:
+            content = opened.read()
+    except OSError:
+        return None
+    return content if content[: len(HEADER) + 8] == HEADER + importlib.util.source_hash(source) else None
+
+
+def share(twins, cache):
+    """Puts what is compiled beside the sources in the cache, where those are the same. It is on the disk before it has its name:
+    the half of a file that a machine without power leaves would be in every environment from then on. Drafts lie elsewhere: an
+    install that goes on meanwhile would fail where one that it has seen is gone."""
+    folder = os.path.join(cache, "streamlit-host")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    drafts = []
+    for file, twin in twins.items():
+        compiled = importlib.util.cache_from_source(twin)
+        try:
+            if is_linked(file, twin) or not is_alike(file, twin):
+                continue
+            draft = os.path.join(folder, str(len(drafts)))
+            lay(importlib.util.cache_from_source(file), draft)
+            os.makedirs(os.path.dirname(compiled), exist_ok=True)
+            drafts.append((draft, compiled))
+        except OSError as error:  # It was not compiled, or a clean-up of the cache took its twin.
+            if is_short(error):
+                break
+    if drafts:
+        os.sync()
+    for draft, compiled in drafts:
+        with contextlib.suppress(OSError):
+            os.replace(draft, compiled)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_linked(file, twin):
+    """Whether source and bytecode of both are the same files: an install has linked them."""
+    try:
+        pairs = ((file, twin), (importlib.util.cache_from_source(file), importlib.util.cache_from_source(twin)))
+        return all(os.path.samefile(one, other) for one, other in pairs)
+    except OSError:  # One of them is not there.
+        return False
+
+
+def is_alike(file, twin):
+    """Whether both have the same source, and only the first one has bytecode for it."""
+    with open(file, "rb") as one, open(twin, "rb") as other:
+        source = one.read()
+        same = source == other.read()
+    compiled, other = (importlib.util.cache_from_source(each) for each in (file, twin))
+    return same and kept(compiled, source) is not None and kept(other, source) is None
+
+
+def lay(file, place):
+    try:
+        os.link(file, place)
+    except OSError:  # Another disk, or another mount.
+        shutil.copyfile(file, place)
 
 
 def compile_source(source, name):
@@ -92,26 +176,12 @@ def compile_source(source, name):
     running could change the files meanwhile, and with them what others get for the same source. The name within is any: Python
     puts in the right one on import. Nothing of an environment ever changes, so no source is compared then."""
     code = compile(source, name, "exec", dont_inherit=True)
-    flags = (1).to_bytes(4, "little")  # By hash, unchecked.
-    return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + marshal.dumps(code)
-
-
-def kept(entry):
-    """What an entry of the store holds, or None. Its time tells that it is used."""
-    try:
-        with open(entry, "rb") as file:
-            digest, content = file.read(DIGEST), file.read()
-        if hashlib.sha256(content).digest() != digest:
-            return None
-        os.utime(entry)
-        return content
-    except FileNotFoundError:
-        return None
+    return HEADER + importlib.util.source_hash(source) + marshal.dumps(code)
 
 
 def replace(path, content):
     """Writes a file completely or not at all. The name of the draft is its own: in cages, processes share their numbers."""
-    draft = "%s.%s" % (path, os.urandom(8).hex())
+    draft = draft_of(path)
     try:
         with open(draft, "wb") as file:
             file.write(content)
@@ -120,6 +190,10 @@ def replace(path, content):
         with contextlib.suppress(OSError):  # It was not even made, or the next run removes it.
             os.remove(draft)
         raise
+
+
+def draft_of(path):
+    return "%s.%s" % (path, os.urandom(8).hex())
 
 
 if __name__ == "__main__":

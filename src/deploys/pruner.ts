@@ -1,5 +1,4 @@
 import { readdir, rm } from 'node:fs/promises';
-import type { Bytecode } from '../environments/bytecode.js';
 import type { Environments } from '../environments/environments.js';
 import { releasesToDrop } from '../domain/app/retention.js';
 import type { AppConfigs } from '../store/app-config.js';
@@ -11,15 +10,11 @@ import { Repository } from '../store/repository.js';
 /** An environment that no release names is kept this long (ms) after its last use: a deploy may be about to name it. */
 const SPARE_MS = 24 * 3_600_000;
 
-/** What was compiled is kept this long (ms) after its last use: the next environment is likely to share packages. */
-const BYTECODE_MS = 30 * 24 * 3_600_000;
-
 export interface PrunerOptions {
   store: AppStore;
   paths: Paths;
   git: Git;
   environments: Pick<Environments, 'discard' | 'pruneLocks'>;
-  bytecode: Pick<Bytecode, 'prune'>;
   configs: Pick<AppConfigs, 'tidy'>;
   /** How many releases of an app that once served are kept, the live one included. */
   keep: number;
@@ -45,7 +40,6 @@ export class Pruner {
   async tidy(): Promise<void> {
     for (const app of this.#options.store.list()) await this.#tidyApp(app.id);
     await this.#tidyEnvironments();
-    await this.#options.bytecode.prune(BYTECODE_MS);
   }
 
   async #tidyApp(id: string): Promise<void> {
@@ -77,14 +71,13 @@ export class Pruner {
   }
 
   async #tidyEnvironments(): Promise<void> {
-    const { store, paths, environments, bytecode, logger } = this.#options;
+    const { store, paths, environments, logger } = this.#options;
     // An app whose record is repaired before the next start must find its environment.
     if (store.leftAlone.size > 0) return;
     const used = new Set(store.list().flatMap((app) => app.releases.flatMap((release) => release.environment ?? [])));
     for (const name of await readdir(paths.environments)) {
-      if (used.has(name) || !(await environments.discard(name, SPARE_MS))) continue;
-      logger.info({ environment: name }, 'removed an unused environment');
-      await bytecode.prune(BYTECODE_MS);
+      if (!used.has(name) && (await environments.discard(name, SPARE_MS)))
+        logger.info({ environment: name }, 'removed an unused environment');
     }
     const locks = store.list().flatMap((app) => app.releases.flatMap((release) => release.lock ?? []));
     await environments.pruneLocks(new Set(locks), SPARE_MS);

@@ -2,7 +2,7 @@ import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pythonCompile } from '../domain/project/commands.js';
 import { hasCode, isUnwritable, Refusal } from '../errors.js';
-import type { Bytecode } from './bytecode.js';
+import { openCaches } from './caches.js';
 import type { Variables } from './indexes.js';
 import { machinePython } from './places.js';
 import { CommandFailed } from './run.js';
@@ -31,8 +31,8 @@ export interface CompilerOptions {
   tmp: string;
   /** The place of `compile.py`. */
   script: string;
-  /** What was compiled before. */
-  bytecode: Pick<Bytecode, 'open'>;
+  /** What installers keep between builds. */
+  cache: string;
   /** What builds are put into. */
   cage?: (() => Promise<BuildCage | undefined>) | undefined;
   /** Throws where the disk has too little room left for what can wait. */
@@ -62,6 +62,8 @@ export class Compiler {
   /** Goes on with what an earlier server has left. @throws Error where the environments cannot be listed */
   async begin(): Promise<void> {
     for (const name of await readdir(this.#options.root)) this.add(name);
+    // Earlier versions kept what they had compiled there.
+    await rm(join(this.#options.cache, 'bytecode'), { recursive: true, force: true });
   }
 
   /** Compiles an environment in the background, unless that was done before. */
@@ -120,7 +122,7 @@ export class Compiler {
     const text = await readFile(marker, 'utf8').catch(ifGone);
     const python = text === undefined ? undefined : await machinePython(environment);
     if (text === undefined || python === undefined) return undefined;
-    const { root, tmp, script, bytecode, cage, env, demandRoom } = this.#options;
+    const { root, tmp, script, cache, cage, env, demandRoom } = this.#options;
     await demandRoom();
     const started = performance.now();
     const workshop = await Workshop.open({
@@ -132,17 +134,17 @@ export class Compiler {
     });
     try {
       await workshop.give();
-      const store = await bytecode.open(workshop.cage?.uid);
+      const { variables, folders } = await openCaches(cache, env, workshop);
       await workshop.run(
         {
-          argv: pythonCompile(python, script, environment, store),
+          argv: pythonCompile(python, script, environment, variables.UV_CACHE_DIR ?? ''),
           cwd: root,
           env: { LC_ALL: 'C.UTF-8', ...env },
           timeoutMs: LIMIT_MS,
           rank: 'compile',
           signal: this.#closing.signal,
         },
-        { readOnly: [script], writable: [workshop.folder, environment, store] },
+        { readOnly: [script], writable: [workshop.folder, environment, ...folders] },
       );
     } finally {
       await workshop.close();

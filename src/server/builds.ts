@@ -1,7 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { ThreadReader } from '../deploys/reader.js';
 import { Ahead } from '../environments/ahead.js';
-import { Bytecode } from '../environments/bytecode.js';
 import { Compiler } from '../environments/compiler.js';
 import { Environments, type EnvironmentsOptions } from '../environments/environments.js';
 import { SystemPackages } from '../environments/system-packages.js';
@@ -28,7 +27,6 @@ export interface BuildsOptions
 /** What makes an environment, and keeps it fast to start. */
 export interface Builds {
   environments: Environments;
-  bytecode: Bytecode;
   /** Compiles environments that serve. */
   compiler: Compiler;
   /** Builds the first environment before anybody asks for it; undefined where that is not wanted. */
@@ -41,13 +39,11 @@ export function openBuilds(options: BuildsOptions): Builds {
   const { config, paths, launcher, tools, python, cage, env, reader, room, logger } = options;
   if (tools.uv === undefined)
     logger.warn('uv was not found, so environments are built with venv and pip, which is slower.');
-  const bytecode = new Bytecode(paths.builds);
-  const common = { root: paths.environments, tmp: paths.drafts, cage, env };
+  const common = { root: paths.environments, tmp: paths.drafts, cache: paths.builds, cage, env };
   const demandRoom = (): Promise<void> => room.demand();
   const environments = new Environments({
     ...common,
     locks: paths.locks,
-    cache: paths.builds,
     tools,
     python,
     gather: (...what) => reader.read(what[0], 'requirements', ...what),
@@ -55,11 +51,10 @@ export function openBuilds(options: BuildsOptions): Builds {
     limits: { totalMs: config.limits.buildMs, idleMs: Math.min(config.limits.buildMs, MAX_BUILD_IDLE) },
   });
   const script = join(dirname(launcher), 'compile.py');
-  const compiler = new Compiler({ ...common, script, bytecode, demandRoom, logger });
+  const compiler = new Compiler({ ...common, script, demandRoom, logger });
   const ahead = new Ahead({ root: paths.environments, environments, compiler, demandRoom, logger });
   return {
     environments,
-    bytecode,
     compiler,
     ahead: config.prebuild ? ahead : undefined,
     systemPackages: new SystemPackages({

@@ -182,7 +182,7 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   );
 
   const reader = new ThreadReader({ logger });
-  const { environments, bytecode, compiler, ahead, systemPackages } = openBuilds({
+  const { environments, compiler, ahead, systemPackages } = openBuilds({
     ...{ config, paths, launcher, tools, python, env: buildEnv, reader, room, logger },
     cage: async () => {
       await settle();
@@ -225,7 +225,6 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
     paths,
     git,
     environments,
-    bytecode,
     configs: appConfigs,
     keep: config.keptReleases,
     logger,

@@ -173,7 +173,7 @@ export function files(id: AppName, version: number): Record<string, string> {
 
 /** Gives a data folder what builds of the tests have downloaded, compiled and installed before. */
 async function lend(data: string): Promise<void> {
-  const { cacheDir, bytecode, environments } = inject('tools');
+  const { cacheDir, environments } = inject('tools');
   const builders = (await readdir(cacheDir)).filter((name) => name.startsWith('builds-'));
   const folders = ['builds/uv', 'environments'].map((name) => join(data, name));
   for (const folder of folders) await mkdir(folder, { recursive: true });
@@ -184,6 +184,5 @@ async function lend(data: string): Promise<void> {
     await promisify(execFile)('cp', ['-a', from, to]).catch(() => undefined);
   };
   for (const name of builders) await copy(join(cacheDir, name), downloads);
-  await copy(bytecode, join(data, 'builds'));
   for (const name of (await readdir(environments)).slice(0, 2)) await copy(join(environments, name), made);
 }

@@ -1,17 +1,16 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bytecode } from '../../src/environments/bytecode.js';
 import { Compiler, UNCOMPILED, type CompilerOptions } from '../../src/environments/compiler.js';
 import { ROOT, until } from './host.js';
 
-/** What compiles the environments in a folder's `environments`. @param cache where it keeps what it has compiled */
+/** What compiles the environments in a folder's `environments`. @param cache what installers keep between builds */
 export function compilerOf(folder: string, cache: string, more: Partial<CompilerOptions> = {}): Compiler {
   return new Compiler({
     root: join(folder, 'environments'),
     tmp: join(folder, 'tmp'),
     script: join(ROOT, 'python/compile.py'),
-    bytecode: new Bytecode(cache),
+    cache,
     demandRoom: () => Promise.resolve(),
     env: { PATH: process.env.PATH ?? '' },
     logger: {

@@ -14,8 +14,6 @@ declare module 'vitest' {
       cacheDir: string;
       /** The environments that the tests' hosts share, kept between runs: the same dependencies are installed once for all. */
       environments: string;
-      /** What was compiled for any of them, kept between runs. */
-      bytecode: string;
       /** Folders with a redis-server or valkey-server. */
       redisDirs: string[];
     };
@@ -31,11 +29,8 @@ export default async function setup(project: TestProject): Promise<void> {
   await ensureBuild({ root: ROOT, env, say });
   const redis = await ensureRedis({ data, env, say });
   const uv = await ensureUv({ data, env, say });
-  const bytecode = join(data, 'test-cache/bytecode');
-  await mkdir(bytecode, { recursive: true });
   project.provide('tools', {
     uv,
-    bytecode,
     cacheDir: join(data, 'test-cache'),
     environments: await environmentsFolder(data),
     redisDirs: redis === undefined ? [] : [dirname(redis)],

@@ -115,9 +115,6 @@ export async function startHost(options: HostOptions = {}): Promise<TestHost> {
   await mkdir(SHARED, { recursive: true });
   if (options.data === undefined) {
     await lendEnvironments(data, options.environments ?? 'shared');
-    // What one host has compiled, the others need not.
-    await mkdir(join(data, 'builds'));
-    await symlink(tools.bytecode, join(data, 'builds/bytecode'));
   }
   const script = `const { main } = await import(${JSON.stringify(join(options.program ?? ROOT, 'dist/main.js'))}); await main();`;
   const [command, ...argv] = [...(options.under ?? []), process.execPath, '--input-type=module', '-e', script];

@@ -1,6 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -28,62 +27,61 @@ test('an environment is compiled, but for what is wrong and for its packages’ 
   ]);
 });
 
-/** Compiles an environment of one module, with what was compiled before. @returns what a process hears of it on import */
-async function compiled(folder: string, source: string, store: string): Promise<string> {
-  await writeFiles(folder, { 'shop.py': source });
-  await run('python3', ['-I', '-S', join(ROOT, 'python/compile.py'), folder, store]);
+const SITE = 'lib/python3/site-packages';
+const WHEEL = { 'shop-1.dist-info/METADATA': 'Name: shop\n' };
+
+/** Compiles an environment, with what uv has unpacked. @returns what a process hears of its module on import */
+async function compiled(folder: string, cache: string): Promise<string> {
+  await run('python3', ['-I', '-S', join(ROOT, 'python/compile.py'), folder, cache]);
   const about = 'import shop; print(shop.value, shop.name.__code__.co_filename, shop.__cached__)';
-  const { stdout } = await run('python3', [
-    '-B',
-    '-c',
-    `import sys; sys.path[:0] = [${JSON.stringify(folder)}]; ${about}`,
-  ]);
-  return stdout;
+  const path = `import sys; sys.path[:0] = [${JSON.stringify(join(folder, SITE))}]`;
+  return (await run('python3', ['-B', '-c', `${path}; ${about}`])).stdout;
 }
 
-test('a file is compiled once for all environments that have it, and each process sees it in its own place', async () => {
-  const store = await scratch('bytecode-');
-  const entries = async (): Promise<string[]> =>
-    (await readdir(store, { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name));
-  const source = 'value = 1\ndef name(): pass\n';
-  const [one, two, three] = [await scratch('one-'), await scratch('two-'), await scratch('three-')];
-  await compiled(one, source, store);
-  const [entry = ''] = await entries();
-  const long = new Date(1_000_000_000_000);
-  await utimes(entry, long, long);
+/** The only file that was compiled in a folder. */
+async function bytecodeIn(folder: string): Promise<string> {
+  const all = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('.pyc'));
+  expect(all).toHaveLength(1);
+  return join(folder, all[0] ?? '');
+}
 
-  const heard = await compiled(two, source, store);
-  expect(heard).toContain(`1 ${two}/shop.py ${two}/__pycache__/shop.`);
-  expect(await entries()).toEqual([entry]);
-  // It was taken, since that is what its time tells.
-  expect((await stat(entry)).mtimeMs).toBeGreaterThan(long.getTime());
-  const [pyc = ''] = await readdir(join(two, '__pycache__'));
-  const made = await readFile(join(two, '__pycache__', pyc));
-  expect((await readFile(entry)).subarray(32)).toEqual(made);
+test('a wheel is compiled once for all environments that have it, and each process sees it in its own place', async () => {
+  const [cache, one, two] = [await scratch('cache-'), await scratch('one-'), await scratch('two-')];
+  const files = { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' };
+  const unpacked = join(cache, 'archive-v0/abc');
+  await writeFiles(unpacked, files);
+  await writeFiles(join(one, SITE), files);
+  await compiled(one, cache);
+  const entry = await bytecodeIn(unpacked);
+  expect(await readFile(entry)).toEqual(await readFile(await bytecodeIn(one)));
+  expect(await readdir(cache)).toEqual(['archive-v0']);
 
-  expect(await compiled(three, source.replace('1', '2'), store)).toContain(`2 ${three}/shop.py`);
-  expect(await entries()).toHaveLength(2);
+  // As an install copies it, with all that lies there.
+  await cp(unpacked, join(two, SITE), { recursive: true });
+  const copied = await stat(await bytecodeIn(two));
+  expect(await compiled(two, cache)).toContain(`1 ${two}/${SITE}/shop.py ${two}/${SITE}/__pycache__/shop.`);
+  expect((await stat(await bytecodeIn(two))).ino).toBe(copied.ino);
+  const { ino } = await stat(entry);
 
-  // The machine lost its power as the entry was written.
-  await writeFile(entry, (await readFile(entry)).subarray(0, -5));
-  expect(await compiled(await scratch('four-'), source, store)).toContain('1 /');
-  expect((await readFile(entry)).subarray(32)).toEqual(made);
+  // The same wheel, but its install or a neighbour of it has changed a file.
+  const changed = await scratch('changed-');
+  await cp(unpacked, join(changed, SITE), { recursive: true });
+  await writeFile(join(changed, SITE, 'shop.py'), files['shop.py'].replace('1', '2'));
+  expect(await compiled(changed, cache)).toContain(`2 ${changed}/`);
+  expect((await stat(entry)).ino).toBe(ino);
 });
 
-test('a source that changes while it is compiled is not kept for another one', async () => {
-  const [folder, store] = [await scratch('changing-'), await scratch('bytecode-')];
-  const fifo = join(folder, 'shop.py');
-  await run('mkfifo', [fifo]);
-  const [source, evil] = ['value = "theirs"', 'value = "evil"'];
-  // Whoever opens it gets the one, and the next one gets the other.
-  const feeder = spawn('sh', ['-c', `printf '${source}' >"$0"; sleep 0.2; printf '${evil}' >"$0"`, fifo]);
-  await run('python3', ['-I', '-S', join(ROOT, 'python/compile.py'), folder, store]);
-  feeder.kill('SIGKILL');
-  const kept = await readdir(store, { recursive: true, withFileTypes: true });
-  const entry = kept.find((one) => one.name === createHash('sha256').update(source).digest('hex'));
-  const content = await readFile(join(entry?.parentPath ?? '', entry?.name ?? ''));
-  expect(content.includes('theirs')).toBe(true);
-  expect(content.includes('evil')).toBe(false);
+test('a wheel whose source was changed by an install gets no bytecode from it', async () => {
+  const [cache, folder] = [await scratch('cache-'), await scratch('changed-')];
+  await writeFiles(join(cache, 'archive-v0/abc'), { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' });
+  await writeFiles(join(folder, SITE), { ...WHEEL, 'shop.py': 'value = 2\ndef name(): pass\n' });
+  expect(await compiled(folder, cache)).toContain('2 ');
+  expect((await readdir(cache, { recursive: true })).filter((path) => path.endsWith('.pyc'))).toEqual([]);
+});
+
+test('a cache that is cleaned up, or is none, keeps no environment from being compiled', async () => {
+  const folder = await scratch('alone-');
+  await writeFiles(join(folder, SITE), { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' });
+  expect(await compiled(folder, join(folder, 'none'))).toContain('1 ');
+  await bytecodeIn(folder);
 });

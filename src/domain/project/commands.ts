@@ -105,8 +105,8 @@ export function uvCompile(
  * @param script the place of `compile.py`
  * @param store where it keeps what it has compiled
  */
-export function pythonCompile(python: string, script: string, folder: string, store: string): string[] {
-  return [python, '-I', '-S', script, folder, store];
+export function pythonCompile(python: string, script: string, folder: string, cache: string): string[] {
+  return [python, '-I', '-S', script, folder, cache];
 }
 
 /**

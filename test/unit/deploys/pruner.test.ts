@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Bytecode } from '../../../src/environments/bytecode.js';
 import { Environments } from '../../../src/environments/environments.js';
 import { gatherRequirements } from '../../../src/environments/requirements.js';
 import { Pruner } from '../../../src/deploys/pruner.js';
@@ -44,7 +43,6 @@ beforeEach(async () => {
     paths,
     git: new Git(process.env.PATH ?? ''),
     environments,
-    bytecode: new Bytecode(paths.cache),
     configs: { tidy: async (id, kept) => void tidied.push(`${id} ${kept().join()}`) },
     keep: 10,
     logger: { info: () => undefined },
