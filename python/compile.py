@@ -124,7 +124,10 @@ def share(twins, cache):
     install that goes on meanwhile would fail where one that it has seen is gone."""
     folder = os.path.join(cache, "streamlit-host")
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
+    try:
+        os.makedirs(folder)
+    except OSError:  # No room, no right, or another server of this cache does the same: the environment itself is compiled.
+        return
     drafts = []
     for file, twin in twins.items():
         compiled = importlib.util.cache_from_source(twin)

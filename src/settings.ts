@@ -349,7 +349,6 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string, defaults: { port
   return config;
 }
 
-/** The addresses of this machine. */
 /**
  * How many processes and threads an app may have unless the operator says so. Libraries start a thread for each core (NumPy,
  * PyArrow, PyTorch), and pools of processes start one for each core that each do so again; Streamlit needs a thread for each script
@@ -359,6 +358,7 @@ export function usualTaskLimit(cores: number): number {
   return Math.min(4_096, Math.max(512, 128 * cores));
 }
 
+/** The addresses of this machine. */
 function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((of = []) => of.map(({ address }) => address));
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -79,9 +79,17 @@ test('a wheel whose source was changed by an install gets no bytecode from it', 
   expect((await readdir(cache, { recursive: true })).filter((path) => path.endsWith('.pyc'))).toEqual([]);
 });
 
-test('a cache that is cleaned up, or is none, keeps no environment from being compiled', async () => {
+test('a cache that is gone or cannot be written keeps no environment from being compiled', async () => {
   const folder = await scratch('alone-');
   await writeFiles(join(folder, SITE), { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' });
   expect(await compiled(folder, join(folder, 'none'))).toContain('1 ');
   await bytecodeIn(folder);
+
+  const [locked, other] = [await scratch('locked-'), await scratch('other-')];
+  await writeFiles(join(locked, 'archive-v0/abc'), { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' });
+  // Where drafts would be put, there is something else.
+  await symlink('/dev/null', join(locked, 'streamlit-host'));
+  await writeFiles(join(other, SITE), { ...WHEEL, 'shop.py': 'value = 1\ndef name(): pass\n' });
+  expect(await compiled(other, locked)).toContain('1 ');
+  await bytecodeIn(other);
 });
