@@ -15,6 +15,8 @@ const GRACE_MS = 500;
 
 export interface HeadStartsOptions {
   store: Pick<AppStore, 'find'>;
+  /** Wakes what reads a push, which may be at rest; a first push needs it too. */
+  wake: () => void;
   /** Starts the interpreter of a release that does not exist yet. @returns undefined if it cannot be started before that */
   start: (app: string, expected: ExpectedRelease) => Promise<Instance | undefined>;
   /** The maximum number at once. */
@@ -46,6 +48,7 @@ export class HeadStarts {
 
   /** Starts one for the next release of an app, if there is a release to guess from. @param back the release to roll back to */
   begin(id: string, back?: Release): void {
+    this.#options.wake();
     const app = this.#options.store.find(id);
     const like = app === undefined ? undefined : (back ?? findRelease(app, app.live));
     if (this.#closed || app === undefined || like?.environment === undefined || like.folder !== undefined) return;

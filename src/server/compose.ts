@@ -213,11 +213,8 @@ export async function composeHost(options: ComposeOptions): Promise<Composed> {
   });
   const headStarts = new HeadStarts({
     store,
-    start: (...what) => {
-      // What is pushed next is read by its thread, which may be at rest.
-      void reader.begin();
-      return processes.startAhead(...what);
-    },
+    wake: () => void reader.begin(),
+    start: (...what) => processes.startAhead(...what),
     limit: config.deploys,
   });
   const pruner = new Pruner({

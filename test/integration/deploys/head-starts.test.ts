@@ -18,14 +18,16 @@ let folder: string;
 let app: App;
 let started: (ExpectedRelease & { instance: Instance })[];
 let headStarts: HeadStarts;
+let woken: number;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'head-starts-'));
   app = { ...newApp('hello', 'Hello', new Date(0)), live: 3, lastRelease: 3, config: 2, releases: [LIVE] };
-  started = [];
+  [started, woken] = [[], 0];
   headStarts = new HeadStarts({
     store: { find: (id) => (id === 'gone' ? undefined : { ...app, id }) },
     limit: 2,
+    wake: () => void (woken += 1),
     start: begin,
   });
 });
@@ -183,8 +185,15 @@ it('a head start that cannot start fails nothing', async () => {
   headStarts = new HeadStarts({
     store: { find: () => app },
     limit: 1,
+    wake: () => undefined,
     start: () => Promise.reject(new Error('no Python')),
   });
   headStarts.begin('hello');
   expect(await take()).toBeUndefined();
+});
+
+it('a first push wakes what will read it, though there is nothing to start', () => {
+  app = { ...app, live: null, releases: [] };
+  headStarts.begin('hello');
+  expect([woken, started]).toEqual([1, []]);
 });
