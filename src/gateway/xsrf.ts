@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** Where Streamlit keeps the token that its page sends again in a header. */
-const COOKIE = '_streamlit_xsrf';
+/** Where Streamlit, and an older one, keeps the token that its page sends again in a header. */
+const COOKIES = ['_streamlit_xsrf', '_xsrf'];
 
 const UPLOAD = /^\/_stcore\/upload_file\//;
 
@@ -13,9 +13,10 @@ const UPLOAD = /^\/_stcore\/upload_file\//;
  */
 export function vouchForUpload({ method, headers }: IncomingMessage, rest: string): void {
   if (!UPLOAD.test(rest) || !['PUT', 'POST', 'DELETE'].includes(method ?? '')) return;
-  if (headers.cookie?.split(';').some((one) => one.trim().startsWith(`${COOKIE}=`)) === true) return;
+  const sent = headers.cookie?.split(';').map((one) => one.trim()) ?? [];
+  if (sent.some((one) => COOKIES.some((name) => one.startsWith(`${name}=`)))) return;
   // As Tornado writes it, with a mask of zeros (https://www.tornadoweb.org/en/stable/guide/security.html).
   const token = `2|00000000|${randomBytes(16).toString('hex')}|${Math.floor(Date.now() / 1_000)}`;
-  headers.cookie = [headers.cookie, `${COOKIE}=${token}`].filter((one) => one !== undefined && one !== '').join('; ');
+  headers.cookie = [...sent.filter((one) => one !== ''), ...COOKIES.map((name) => `${name}=${token}`)].join('; ');
   headers['x-xsrftoken'] = token;
 }

@@ -1,6 +1,9 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBrowser } from '../helpers/browser.js';
+import { endWithFile } from '../helpers/ends.js';
 import { startHost, type TestHost } from '../helpers/host.js';
 import type { Project } from '../helpers/project.js';
 import { fixture, pushLive } from '../helpers/pushing.js';
@@ -89,11 +92,16 @@ async function navigate(project: Project, host: TestHost, id: string, page: Page
 
 /** Uses the app in a frame of a page of another site, for which browsers keep no cookies. */
 async function useInFrame(context: BrowserContext, address: string): Promise<void> {
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html');
+    response.end(`<iframe src="${address}" width="900" height="900"></iframe>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  endWithFile(() => void server.close());
   const page = await context.newPage();
-  await page.route('http://elsewhere.test/', (route) =>
-    route.fulfill({ contentType: 'text/html', body: `<iframe src="${address}" width="900" height="900"></iframe>` }),
-  );
-  await page.goto('http://elsewhere.test/');
+  // A port is of the same site as any other; a name is not.
+  const name = new URL(address).hostname === 'localhost' ? '127.0.0.1' : 'localhost';
+  await page.goto(`http://${name}:${(server.address() as AddressInfo).port}/`);
   const app = page.frameLocator('iframe').first();
   await app.getByRole('button', { name: 'Count up', exact: true }).click();
   await app.getByText('Count: 1').waitFor();
