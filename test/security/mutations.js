@@ -279,8 +279,8 @@ export const MUTATIONS = [
   [
     'integration/compile',
     'python/compile.py',
-    'content = compile_source(source, os.path.basename(file))',
-    'content = compile_source(open(file, "rb").read(), os.path.basename(file))',
+    'content or compile_source(source, os.path.basename(file))',
+    'content or compile_source(open(file, "rb").read(), os.path.basename(file))',
   ],
   [
     'security/picture-cage',
