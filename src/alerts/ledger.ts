@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode, messageOf } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { Trouble } from '../lib/trouble.js';
@@ -65,7 +66,7 @@ export class Ledger {
 
   /** Reads the file. One that is damaged or from a newer version is moved aside. */
   async open(): Promise<void> {
-    await mkdir(join(this.#file, '..'), { recursive: true, mode: 0o700 });
+    await ensureFolder(join(this.#file, '..'), 0o700);
     try {
       const { problems, lanes, deliveries } = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
       this.problems = problems;

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { adoptBranch, type BranchKit } from '../deploys/branches.js';
 import type { Deploys } from '../deploys/deploys.js';
 import type { Inspector } from '../deploys/inspect.js';
@@ -95,7 +95,7 @@ export class AppFiles {
       const repository = this.#repository(app.preview?.of ?? id);
       // A change that is still being deployed is built upon, or the next one would undo it.
       const parent = onItsWay(app)?.commit ?? (await repository.resolve(`refs/heads/${branch}`));
-      await mkdir(paths.tmp, { recursive: true });
+      await ensureFolder(paths.tmp);
       const before = parent === undefined ? [] : parseTree(await repository.tree(parent));
       if (!change.replace) demandRoom(change, before);
       const set = withModes(change.set, before);

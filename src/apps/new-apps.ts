@@ -1,4 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { APP_ID, idFromName, newApp, parseNewAppId, printable, type App } from '../domain/app/app.js';
 import type { Opening } from '../domain/access/openings.js';
 import type { Principal } from '../domain/access/principal.js';
@@ -79,7 +80,7 @@ export class NewApps {
   async make(app: App): Promise<void> {
     const { store, paths } = this.#options;
     store.demandFree(app.id);
-    await mkdir(paths.tmp, { recursive: true });
+    await ensureFolder(paths.tmp);
     await rm(paths.app(app.id), { recursive: true, force: true });
     try {
       await this.#makeRepository(app);
@@ -94,7 +95,7 @@ export class NewApps {
 
   async #makeRepository({ id, preview }: App): Promise<void> {
     const { paths } = this.#options;
-    await mkdir(paths.app(id), { recursive: true });
+    await ensureFolder(paths.app(id));
     const repository = this.#repository(id);
     await repository.init(paths.tmp);
     if (preview === undefined) return;

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { lower } from '../lib/priority.js';
 import { spawn } from '../lib/spawn.js';
@@ -59,7 +60,7 @@ export interface BackupRequest {
  */
 export async function writeBackup(request: BackupRequest, to: NodeJS.WritableStream): Promise<Manifest> {
   const { data, tmp, path, key, signal } = request;
-  await mkdir(tmp, { recursive: true });
+  await ensureFolder(tmp);
   const folder = await mkdtemp(join(tmp, 'backup-'));
   try {
     const facts: Manifest = { format: FORMAT, createdAt: new Date().toISOString(), key };
@@ -117,8 +118,8 @@ export async function restoreBackup(
     const sentence = `${data} is not empty. Restore into an empty folder, or one that does not exist yet.`;
     throw new Refusal('conflict', 'restore-not-empty', sentence);
   }
-  const parent = await mkdir(dirname(data), { recursive: true });
-  const made = await mkdir(data, { recursive: true, mode: 0o700 });
+  const parent = await ensureFolder(dirname(data));
+  const made = await ensureFolder(data, 0o700);
   // Inside, as the data folder may be a mount, and what is beside it somebody else's.
   const draft = await mkdtemp(join(data, DRAFT));
   try {

@@ -1,7 +1,8 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { Refusal } from '../errors.js';
 import { Background } from '../lib/background.js';
 import { listed } from '../lib/words.js';
@@ -155,7 +156,7 @@ interface Store {
 function inFolder(folder: string): Store {
   return {
     async put(name, write) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await ensureFolder(folder, 0o700);
       const draft = join(folder, `.${name}.part`);
       try {
         await write(createWriteStream(draft, { mode: 0o600 }));

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import type { Release } from '../domain/app/release.js';
 import type { Readiness } from '../lib/readiness.js';
 import { LogFile } from '../logs/log-file.js';
@@ -61,7 +61,7 @@ export class OngoingDeploys {
     const known = this.find(app, number);
     if (known !== undefined) return known;
     const { paths, masks } = this.#options;
-    await mkdir(paths.release(app, number), { recursive: true });
+    await ensureFolder(paths.release(app, number));
     const hide = await masks.forDeploy(app);
     // Another call may have created it in the meantime.
     const again = this.find(app, number);

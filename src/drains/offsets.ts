@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode, messageOf } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { Trouble } from '../lib/trouble.js';
@@ -23,7 +24,7 @@ export class Offsets {
 
   /** Reads what an earlier server has saved. @throws Error where the file cannot be read */
   async open(): Promise<Record<string, number>> {
-    await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(this.#file), 0o700);
     try {
       return fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8'))).offsets;
     } catch (error) {

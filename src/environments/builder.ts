@@ -1,5 +1,6 @@
-import { lstat, mkdir, rm, writeFile } from 'node:fs/promises';
+import { lstat, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import type { ConfigVars } from '../domain/config/vars.js';
 import type { Outside } from '../domain/python/dependencies.js';
 import type { Wishes } from '../domain/python/for-installer.js';
@@ -121,7 +122,7 @@ export class Builder {
     const { file } = plan.request.dependencies;
     const { requirements } = plan;
     try {
-      await mkdir(root, { recursive: true });
+      await ensureFolder(root);
       // What has hashes is exact by itself.
       const locked = isHashed(requirements) ? undefined : await this.#lockFor(plan);
       if (locked !== undefined) {

@@ -1,5 +1,6 @@
-import { chown, mkdir, realpath } from 'node:fs/promises';
+import { chown, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { isWithin } from '../lib/within.js';
 import type { Variables } from './indexes.js';
 import type { Workshop } from './workshop.js';
@@ -34,7 +35,7 @@ export async function openCaches(root: string, env: Variables, { cage, folder }:
     const shared = env[variable] ?? join(root, name);
     // The user that builds become can use nothing that somebody else has put there.
     const cache = cage?.uid === undefined ? shared : join(shared, `builds-${cage.uid}`);
-    await mkdir(cache, { recursive: true });
+    await ensureFolder(cache);
     if (cage?.uid !== undefined) await chown(cache, cage.uid, cage.uid);
     variables[variable] = await realpath(cache);
   }

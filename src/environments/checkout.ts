@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, constants, copyFile, lstat, mkdir, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { gitCheckoutIndex, gitEnvironment, gitReadTree } from '../domain/project/commands.js';
 import { maybePointer, readPointer, type LfsPointer } from '../domain/project/lfs.js';
@@ -47,7 +48,7 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
   const { repository, commit, to, lfs, path, signal, onSpawn } = request;
   if (await isThere(to))
     return (await readdir(to, { recursive: true, withFileTypes: true })).filter((entry) => !entry.isDirectory()).length;
-  await mkdir(dirname(to), { recursive: true });
+  await ensureFolder(dirname(to));
   await removeDrafts(to);
   const draft = `${to}.draft-${randomBytes(4).toString('hex')}`;
   const index = `${draft}.index`;
@@ -77,7 +78,7 @@ export async function checkout(request: CheckoutRequest): Promise<number> {
  * (https://git-scm.com/docs/gitattributes).
  */
 async function plainAttributes(repository: string): Promise<void> {
-  await mkdir(join(repository, 'info'), { recursive: true });
+  await ensureFolder(join(repository, 'info'));
   await replaceFile(join(repository, 'info/attributes'), '* -working-tree-encoding -ident -filter -text -eol\n', {
     mode: 0o644,
   });

@@ -1,5 +1,6 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode } from '../errors.js';
 import { parseUrl } from '../lib/parse-url.js';
 
@@ -123,7 +124,7 @@ export async function copyPipFiles(env: Variables, home: string): Promise<void> 
     const file = join(folder, 'pip.conf');
     const text = await readIfThere(file);
     if (text === undefined) continue;
-    await mkdir(dirname(join(home, copy)), { recursive: true });
+    await ensureFolder(dirname(join(home, copy)));
     await writeFile(join(home, copy), text);
   }
 }

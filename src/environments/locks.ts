@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { parseMetadata, type InstalledPackage } from '../domain/python/lock.js';
 import { hasCode } from '../errors.js';
 import { readRegular } from '../lib/read-regular.js';
@@ -31,7 +32,7 @@ export class Locks {
 
   /** Keeps a lock, in the place of an earlier one. */
   async keep(key: string, text: string): Promise<void> {
-    await mkdir(this.#root, { recursive: true });
+    await ensureFolder(this.#root);
     await replaceFile(this.#file(key), text, { mode: 0o600 });
   }
 

@@ -1,7 +1,6 @@
 import {
   cp,
   lstat,
-  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -15,6 +14,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import type { Dependencies } from '../domain/python/dependencies.js';
 import { isSource, parseRequirements } from '../domain/python/requirements.js';
 import { hasCode, Refusal } from '../errors.js';
@@ -46,7 +46,7 @@ export async function placeOf(
   for (const [path, text] of requirements.copies) {
     const name = written && file === undefined ? WRITTEN : path;
     file ??= name;
-    await mkdir(dirname(join(copies, name)), { recursive: true });
+    await ensureFolder(dirname(join(copies, name)));
     await writeFile(join(copies, name), text);
   }
   return requirements.local
@@ -140,7 +140,7 @@ export async function replace(path: string, made: string, aside: string): Promis
 export async function discard(path: string, aside: string, unusedMs: number): Promise<boolean> {
   const facts = await stat(path).catch(ifGone);
   if (facts === undefined || Date.now() - facts.mtimeMs < unusedMs) return false;
-  await mkdir(aside, { recursive: true });
+  await ensureFolder(aside);
   const folder = await mkdtemp(join(aside, 'discarded-'));
   try {
     return (await rename(path, join(folder, 'environment')).then(() => true, ifGone)) === true;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { isWithin } from '../lib/within.js';
 import type { Caged, CageSpec } from '../runtime/process/cage/spec.js';
 import { endMarked, MARK } from '../runtime/process/marked.js';
@@ -59,7 +60,7 @@ export class Workshop {
   }
 
   static async open(options: WorkshopOptions): Promise<Workshop> {
-    await mkdir(options.root, { recursive: true });
+    await ensureFolder(options.root);
     const folder = await mkdtemp(join(await realpath(options.root), options.prefix));
     // bubblewrap enters it before it becomes another user, and has no right then to pass where it is not allowed.
     await chmod(folder, 0o755);

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { readRegular } from '../lib/read-regular.js';
 
 /** The number of hexadecimal digits of a hash in a URL. */
@@ -55,7 +56,7 @@ export class FrontendKeys {
 
   async #keep(record: string, text: string): Promise<void> {
     const draft = `${record}.${randomUUID()}`;
-    await mkdir(this.#records, { recursive: true });
+    await ensureFolder(this.#records);
     try {
       await writeFile(draft, text);
       await rename(draft, record);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { contentType } from '../lib/mime.js';
 import type { Frontend } from './frontend.js';
 import { hashOf, readFrontendFile } from './frontend-keys.js';
@@ -87,7 +88,7 @@ async function make(
   if (bytes === undefined || hashOf(bytes) !== hash) return false;
   const params = { [constants.BROTLI_PARAM_QUALITY]: QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
   const served = brotli ? await compress(bytes, { params }) : bytes;
-  await mkdir(dirname(copy), { recursive: true });
+  await ensureFolder(dirname(copy));
   const draft = `${copy}.${randomUUID()}`;
   try {
     await writeFile(draft, served);

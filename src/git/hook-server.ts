@@ -1,6 +1,7 @@
-import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, rename, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { harmless } from './harmless.js';
 
 const STDOUT = 1;
@@ -54,7 +55,7 @@ export class HookServer {
   }
 
   async listen(): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(this.#path), 0o700);
     // Node removes the name that it has made when it closes the socket, which may be after the next server has its own there.
     const draft = join(dirname(this.#path), `h${process.pid}`);
     await rm(draft, { force: true });

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { codeOf, raisedAt, type PrintedException } from '../domain/streamlit/exceptions.js';
 import { hasCode } from '../errors.js';
 import { reasonOf } from './unreadable.js';
@@ -105,7 +106,7 @@ export class Errors {
   /** Writes what is new. @throws Error where the disk is full; it is tried again the next time */
   async flush(): Promise<void> {
     if (this.#changed.size === 0) return;
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(this.#folder, 0o700);
     for (const app of [...this.#changed]) {
       const kinds = await this.#load(app);
       // What comes while it is being written is written the next time.

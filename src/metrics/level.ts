@@ -1,6 +1,7 @@
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode, messageOf } from '../errors.js';
 import { replaceFile, sweepDrafts } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
@@ -67,7 +68,7 @@ export class Level {
   async open(): Promise<void> {
     await this.#inTurn(async () => {
       const { folder, blockSpans } = this.#options;
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await ensureFolder(folder, 0o700);
       await sweepDrafts(folder);
       for (const name of await readdir(folder)) {
         const [, number = '', kind] = /^(\d+)\.(journal|block)$/.exec(name) ?? [];

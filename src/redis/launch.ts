@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { access, constants, lstat, mkdir, open, rename, stat } from 'node:fs/promises';
+import { access, constants, lstat, open, rename, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { Refusal } from '../errors.js';
 import { execute, spawn } from '../lib/spawn.js';
 
@@ -100,7 +101,7 @@ export async function socketFor(dir: string): Promise<string> {
   const { uid } = userInfo();
   // Always the same for one folder, so that the next server finds a Redis that was left behind.
   const folder = `/tmp/streamlit-host-${uid}-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder, 0o700);
   const found = await lstat(folder);
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
     throw unavailable(`${folder} must belong to the user of the server and have mode 0700. Delete it and start again.`);

@@ -1,6 +1,7 @@
-import { chmod, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { backoff, countCrash } from '../domain/app/process.js';
@@ -54,9 +55,9 @@ export interface RedisServer {
  */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   try {
-    await mkdir(options.dir, { recursive: true, mode: 0o700 });
+    await ensureFolder(options.dir, 0o700);
     await chmod(options.dir, 0o700);
-    await mkdir(options.runDir, { recursive: true, mode: 0o700 });
+    await ensureFolder(options.runDir, 0o700);
   } catch (error) {
     if (!isUnwritable(error)) throw error; // The start itself reports it.
   }
@@ -167,7 +168,7 @@ class PrivateRedis implements RedisServer {
   async #launch(): Promise<void> {
     const { dir, binaryDirs, path } = this.#options;
     const binary = await findBinary([...binaryDirs, ...path.split(':')]);
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await ensureFolder(dir, 0o700);
     await rotate(this.#log);
     const from = await sizeOf(this.#log);
     const pid = await spawnRedis(binary, dir, this.connection.path, this.#log);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access, chmod, constants, mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { access, chmod, constants, readdir, realpath, rm } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { messageOf, Refusal } from '../errors.js';
 import { sweepDrafts } from '../lib/replace-file.js';
 import { endMarked } from '../runtime/process/marked.js';
@@ -87,10 +88,10 @@ async function prepare(paths: Paths, later: Pick<Later, 'attempt'>): Promise<voi
   );
   const make = async (): Promise<void> => {
     for (const folder of [paths.data, paths.apps, paths.environments, paths.builds, paths.run, paths.tmp]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await ensureFolder(folder, 0o700);
     }
     await access(paths.data, constants.W_OK);
-    await mkdir(paths.cache, { recursive: true, mode: 0o700 });
+    await ensureFolder(paths.cache, 0o700);
     // Also if an earlier version or an operator has opened them to other users of the machine.
     for (const folder of [paths.data, paths.cache, paths.tmp]) await chmod(folder, 0o700);
     // Builds pass it as a user of their own; nobody else passes the data folder.

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import type { Logger } from '../logger.js';
 import { makeExample } from '../store/example.js';
 import type { Git } from '../store/git.js';
@@ -13,7 +13,7 @@ export async function offerExample(
   logger: Logger,
 ): Promise<string | undefined> {
   try {
-    await mkdir(dirname(paths.example), { recursive: true });
+    await ensureFolder(dirname(paths.example));
     const tokenFile = example.ownToken ? paths.adminToken : undefined;
     await makeExample(git, { from: example.from, to: paths.example, tmp: paths.tmp, url: example.url, tokenFile });
     return paths.example;

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { Attempts } from '../domain/access/attempts.js';
 import { KnownBrowsers, PasswordAttempts } from '../domain/access/password-attempts.js';
 import type { CheckToken } from '../domain/access/principal.js';
@@ -105,7 +105,7 @@ export async function openIdentity(options: {
 /** Says, at the first start with accounts, that nothing changes for the apps that are there: only then the audit log has no folder. */
 async function tellOnce(paths: Paths, store: Pick<AppStore, 'list'>, logger: Logger): Promise<void> {
   // A disk that cannot be written to is reported by what needs it.
-  const made = await mkdir(paths.audit, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  const made = await ensureFolder(paths.audit, 0o700).catch(() => undefined);
   if (made === undefined || store.list().length === 0) return;
   logger.info(
     'This version has accounts. Existing apps stay public until you change that, on their Access pages or with "streamlit-host access <app>". The admin token and sessions work as before.',

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { demandAllowed, type CagePolicy, type ReleaseCage } from '../domain/project/app-cage.js';
 import { Refusal } from '../errors.js';
 import { findDevices } from '../runtime/process/cage/devices.js';
@@ -59,7 +59,7 @@ export class AppConfines {
     const secrets = paths.secretsOf(app);
     const tmp = join(storage, '.tmp');
     for (const folder of [secrets, tmp]) await owners.makeFolder(folder, uid);
-    await mkdir(paths.releases(app), { recursive: true });
+    await ensureFolder(paths.releases(app));
     return {
       python,
       readOnly: [launcher, environment, paths.releases(app), secrets, ...readOnly],

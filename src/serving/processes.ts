@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasOwnLogin } from '../domain/access/identity.js';
 import type { ConfigVars } from '../domain/config/vars.js';
 import type { Place } from '../domain/in-place/place.js';
@@ -93,7 +93,7 @@ export class Processes {
     if (environment === undefined || release.entrypoint === undefined) {
       throw new Refusal('conflict', 'release-not-built', `Release ${release.number} of ${app} was never built.`);
     }
-    await mkdir(paths.storage(app), { recursive: true, mode: 0o700 });
+    await ensureFolder(paths.storage(app), 0o700);
     const place = (): Place | undefined => store.find(app)?.place;
     return new AppProcess(
       {

@@ -1,5 +1,6 @@
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { changeLayout, type Layout, type LayoutChange } from '../domain/project/layout.js';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { APP_ID, appSchema, type App } from '../domain/app/app.js';
 import { replaceFile, sweepDrafts } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
@@ -41,7 +42,7 @@ export class AppStore {
    */
   async load(): Promise<string[]> {
     const problems: string[] = [];
-    await mkdir(this.#paths.apps, { recursive: true });
+    await ensureFolder(this.#paths.apps);
     for (const entry of await readdir(this.#paths.apps, { withFileTypes: true })) {
       if (!entry.isDirectory() || !APP_ID.test(entry.name)) continue;
       try {
@@ -127,7 +128,7 @@ export class AppStore {
   async create(app: App): Promise<App> {
     return this.#turns.take(app.id, async () => {
       this.demandFree(app.id);
-      await mkdir(this.#paths.storage(app.id), { recursive: true });
+      await ensureFolder(this.#paths.storage(app.id));
       return this.#write(app);
     });
   }

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open as openFile, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { open as openFile, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as immediately } from 'node:timers/promises';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { BEGINNING, open, read, seal, type AuditEntry, type Happening } from '../domain/access/audit.js';
 import { hasCode, messageOf } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
@@ -195,7 +196,7 @@ export class AuditLog {
   }
 
   async #load(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(this.#folder, 0o700);
     const names = await this.#parts();
     const stored = await this.#readHead(names.length > 0);
     let last: AuditEntry | undefined;
@@ -272,7 +273,7 @@ export class AuditLog {
     if (this.#part === undefined || this.#part.size > this.#options.maxBytes)
       this.#part = { name: `${String(first.n).padStart(12, '0')}.jsonl`, size: 0, made: false };
     const bytes = Buffer.from(batch.map(({ line }) => `${line}\n`).join(''));
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(this.#folder, 0o700);
     // A part that is there already holds what somebody else has written.
     const file = await openFile(join(this.#folder, this.#part.name), this.#part.made ? 'a' : 'ax', 0o600);
     try {

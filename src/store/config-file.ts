@@ -1,5 +1,6 @@
-import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { replaceFile } from '../lib/replace-file.js';
 import {
   changeConfigJson,
@@ -100,7 +101,7 @@ export class ConfigFile {
 
   async #keep(text: string): Promise<void> {
     if ((await textOf(this.#lastGood)) === text) return;
-    await mkdir(dirname(this.#lastGood), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(this.#lastGood), 0o700);
     await replaceFile(this.#lastGood, text, { mode: 0o600 });
   }
 

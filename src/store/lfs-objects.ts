@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { isOid, type LfsPointer } from '../domain/project/lfs.js';
 import { hasCode, Refusal } from '../errors.js';
 
@@ -66,13 +67,13 @@ export class LfsObjects {
    */
   async keep(object: LfsPointer, content: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void> {
     const path = this.path(object.oid);
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(this.#folder, 0o700);
     await this.#removeOldDrafts();
     const draft = join(this.#folder, `${DRAFT}${randomBytes(8).toString('hex')}`);
     try {
       const check = checked(object);
       await pipeline(content, check, createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }), { signal });
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await ensureFolder(dirname(path), 0o700);
       await rename(draft, path);
     } finally {
       await rm(draft, { force: true });

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { hasCode } from '../errors.js';
@@ -50,7 +51,7 @@ export function keepLock(lock: Server): Server {
 
 /** Writes down where the server that has the data folder answers. */
 export async function writeServerRecord(file: string, record: ServerRecord): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(file), 0o700);
   await replaceFile(file, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
 

@@ -1,5 +1,6 @@
-import { access, constants, lstat, mkdir, rename, rm } from 'node:fs/promises';
+import { access, constants, lstat, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { findRelease, type App } from '../domain/app/app.js';
 import { hasCode, messageOf } from '../errors.js';
 import { LogFile } from '../logs/log-file.js';
@@ -39,7 +40,7 @@ export class LogFolder {
   /** The folder, made where it is missing; or one sentence on why it cannot be written. */
   static async open(path: string): Promise<LogFolder | string> {
     try {
-      await mkdir(path, { recursive: true });
+      await ensureFolder(path);
       await access(path, constants.W_OK);
       return new LogFolder(path);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { lstat, open, readdir, rm, stat } from 'node:fs/promises';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode } from '../errors.js';
 import { Turns } from '../lib/turns.js';
 import type { Paths } from './paths.js';
@@ -34,7 +35,7 @@ export class Owners {
   /** Sees to it that an app has a storage and owns all of it. @returns its user; undefined where that is the server's own */
   async settle(app: string): Promise<number | undefined> {
     const storage = this.#paths.storage(app);
-    await mkdir(storage, { recursive: true, mode: 0o700 });
+    await ensureFolder(storage, 0o700);
     return this.#turns.take('', async () => {
       const { uid } = await stat(storage);
       const separate = this.#separate();
@@ -52,7 +53,7 @@ export class Owners {
   async makeFolder(folder: string, uid: number | undefined): Promise<void> {
     const facts = await lstat(folder).catch(ifMissing);
     if (facts?.isDirectory() === false) await rm(folder, { force: true });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(folder, 0o700);
     if (uid === undefined) return;
     const opened = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {

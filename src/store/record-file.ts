@@ -1,6 +1,7 @@
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { z } from 'zod';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { hasCode, messageOf, Refusal } from '../errors.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
@@ -61,7 +62,7 @@ export class RecordFile<T> {
         throw new Refusal('unavailable', 'record-unreadable', sentence);
       }
       const [content, result] = make(this.#content);
-      await mkdir(dirname(file), { recursive: true });
+      await ensureFolder(dirname(file));
       await replaceFile(file, `${JSON.stringify(content, null, 2)}\n`, {
         mode: 0o600,
         last: this.#fromLast ? undefined : last,

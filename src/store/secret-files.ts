@@ -1,5 +1,6 @@
-import { chown, mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { chown, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { Turns } from '../lib/turns.js';
 import { hasCode } from '../errors.js';
@@ -30,7 +31,7 @@ export class SecretFiles {
   async write(place: ProcessPlace, toml: string): Promise<string> {
     const path = this.#paths.secretsFile(place.app, place.release, place.key);
     await this.#turns.take('', async () => {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await ensureFolder(dirname(path), 0o700);
       await replaceFile(path, toml, { mode: 0o600, sync: false });
       const { uid, gid } = await stat(this.#paths.secretsOf(place.app));
       for (const one of [dirname(dirname(path)), dirname(path), path])

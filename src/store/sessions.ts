@@ -1,7 +1,8 @@
 import { createHash, hash as digest, randomBytes, timingSafeEqual } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ensureFolder } from '../lib/ensure-folder.js';
 import { replaceFile } from '../lib/replace-file.js';
 import { z } from 'zod';
 import { hasCode, messageOf, Refusal } from '../errors.js';
@@ -371,7 +372,7 @@ export class Sessions {
         sessions: all.filter((one) => one.account === undefined),
         people: all.filter((one) => one.account !== undefined),
       };
-      await mkdir(dirname(this.#file), { recursive: true });
+      await ensureFolder(dirname(this.#file));
       await replaceFile(this.#file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
     };
     const mine = this.#writing.then(write);

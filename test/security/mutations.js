@@ -75,11 +75,11 @@ export const MUTATIONS = [
     'store/owners.ts',
     `const facts = await lstat(folder).catch(ifMissing);
     if (facts?.isDirectory() === false) await rm(folder, { force: true });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(folder, 0o700);
     if (uid === undefined) return;
     const opened = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);`,
     `void [lstat, rm, constants];
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(folder, 0o700);
     if (uid === undefined) return;
     const opened = await open(folder, 'r');`,
   ],

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chown, mkdir, mkdtemp, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ensureFolder } from '../../lib/ensure-folder.js';
 import type { ProcessCage } from '../../domain/app/process-cage.js';
 import { messageOf, Refusal } from '../../errors.js';
 import { asClause } from '../../lib/words.js';
@@ -243,7 +244,7 @@ export class DockerRuntime implements Runtime {
   /** Moves a socket out of reach of the app, which could put anything else in its place. @returns where it is then */
   async #takeSocket(opened: string, mark: string): Promise<string> {
     const path = this.#socketOf(mark);
-    await mkdir(this.#options.sockets, { recursive: true, mode: 0o700 });
+    await ensureFolder(this.#options.sockets, 0o700);
     await rename(opened, path);
     // Nothing of the app's has run yet, so it is empty. What is mounted from it can hold nothing any more.
     await rmdir(dirname(opened));
@@ -289,7 +290,7 @@ function userOf(uid: number | undefined): ContainerSpec['user'] {
 }
 
 async function makeFolder(folder: string, { uid, gid }: ContainerSpec['user']): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder, 0o700);
   if (uid !== process.getuid?.()) await chown(folder, uid, gid);
 }
 

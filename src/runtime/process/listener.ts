@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import { ensureFolder } from '../../lib/ensure-folder.js';
 
 /** How many connections may wait to be accepted; more are refused, where a port would let them try again. */
 const BACKLOG = 4096;
@@ -34,7 +35,7 @@ export class Listener {
   /** @param path at most 107 bytes, the kernel's limit (https://man7.org/linux/man-pages/man7/unix.7.html) */
   static async open(path: string): Promise<Listener> {
     const [folder, name] = [dirname(path), basename(path)];
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureFolder(folder, 0o700);
     // Node removes the name that it has made when it closes its copy, so the socket gets another one.
     const draft = join(folder, `.${name.slice(1)}`);
     const server = createServer();

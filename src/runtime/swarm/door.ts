@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { ensureFolder } from '../../lib/ensure-folder.js';
 
 /** How many connections may wait to be accepted. */
 const BACKLOG = 4096;
@@ -28,7 +29,7 @@ export class Door {
   }
 
   static async open(path: string): Promise<Door> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(path), 0o700);
     // That of a server that was killed.
     await rm(path, { force: true });
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });

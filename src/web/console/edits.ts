@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureFolder } from '../../lib/ensure-folder.js';
 import type { Committed, StagedFile } from '../../apps/files.js';
 import { printable } from '../../domain/app/app.js';
 import { Refusal } from '../../errors.js';
@@ -130,7 +131,7 @@ async function done(page: Page, { deploy }: Committed): Promise<void> {
 /** Keeps a file's content on disk until it is committed. */
 async function stage(page: Page, content: string | Buffer, use: (file: string) => Promise<void>): Promise<void> {
   const folder = join(page.deps.uploads.tmp, `edit-${randomBytes(8).toString('hex')}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder, 0o700);
   try {
     const file = join(folder, 'content');
     await writeFile(file, content, { mode: 0o600 });

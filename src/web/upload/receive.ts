@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type koaMulter from '@koa/multer';
 import type { Context } from 'koa';
+import { ensureFolder } from '../../lib/ensure-folder.js';
 import { Refusal } from '../../errors.js';
 import { asSentence } from '../../lib/words.js';
 import { meter } from './meter.js';
@@ -92,7 +93,7 @@ export async function withBody<T>(
 
 async function withFolder<T>(tmp: string, use: (folder: string) => Promise<T>): Promise<T> {
   const folder = join(tmp, `upload-${randomBytes(8).toString('hex')}`);
-  await mkdir(tmp, { recursive: true });
+  await ensureFolder(tmp);
   await mkdir(folder, { mode: 0o700 });
   try {
     return await use(folder);
