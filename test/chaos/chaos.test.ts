@@ -24,7 +24,8 @@ it(`${ROUNDS} rounds in which something fails leave everything as promised`, { t
     const wrong = await play(world, plan).catch((error: unknown) => [String((error as Error).stack)]);
     console.log(`${Math.round(performance.now() - begun)} ms, ${tell(plan)}`);
     if (wrong.length === 0) continue;
-    const again = `Repeat it with: npm run test:chaos -- --seed ${SEED} --only ${round}`;
+    const command = `npm run test:chaos -- --seed ${SEED}`;
+    const again = `Repeat it with: ${command} --only ${round}, or after all rounds before it: ${command} --rounds ${round + 1}`;
     violations.push([tell(plan), ...wrong, again, `Kept in ${await keep(world, round)}`].join('\n  '));
     console.log(violations.at(-1));
     // What follows a violation proves nothing; to look for others, it may be tried.
@@ -45,6 +46,6 @@ async function keep(world: World, round: number): Promise<string> {
   await cp(world.data, join(folder, 'data'), { recursive: true, verbatimSymlinks: true, filter }).catch(
     (error: unknown) => console.log(`the data folder could not be kept: ${String(error)}`),
   );
-  await writeFile(join(folder, 'server.log'), world.host.output);
+  await writeFile(join(folder, 'server.log'), world.log);
   return folder;
 }

@@ -24,8 +24,6 @@ export interface Aftermath {
   /** Resolves once every client has its answer. */
   done: Promise<unknown>;
   isDone: () => boolean;
-  /** What the servers of the round have logged. */
-  log: () => string;
   /** What visitors noticed that they must not notice. */
   noticed: () => string[];
 }
@@ -44,7 +42,7 @@ export async function check(world: World, aftermath: Aftermath): Promise<string[
     await sleep(PAUSE_MS);
   }
   const facts = await broken(world, [told, pages, whole, audited]);
-  const strange = strangeLines(aftermath.log(), aftermath.plan.fault).map((line) => `the server logged: ${line}`);
+  const strange = strangeLines(world.log, aftermath.plan.fault).map((line) => `the server logged: ${line}`);
   return [...facts, ...strange, ...aftermath.noticed().map((one) => `a visitor saw ${one}`)];
 }
 

@@ -25,8 +25,7 @@ const UNNOTICED: readonly Fault[] = [
 
 /** A round: something is under way, something fails, and then everything must hold again. @returns what does not */
 export async function play(world: World, plan: Plan): Promise<string[]> {
-  world.sent = [];
-  const logged = world.host.output.length;
+  world.begin();
   const begun = performance.now();
   const others = [...world.apps.keys()].filter((id) => id !== plan.app);
   const visitors = new Visitors(world, others);
@@ -36,7 +35,6 @@ export async function play(world: World, plan: Plan): Promise<string[]> {
   const whole = done.then(() => (fine = true));
   try {
     await Promise.race([whole, sleep(plan.at * (world.usual.get(plan.activity) ?? UNKNOWN_MS))]);
-    const before = world.host;
     const unaware = visitors.failed.length;
     if (await fail(world, plan, doing)) await world.restart();
     if (plan.fault === 'none') {
@@ -47,8 +45,6 @@ export async function play(world: World, plan: Plan): Promise<string[]> {
       plan,
       done,
       isDone: () => fine,
-      log: () =>
-        before === world.host ? before.output.slice(logged) : before.output.slice(logged) + world.host.output,
       noticed: () => (UNNOTICED.includes(plan.fault) ? visitors.failed : visitors.failed.slice(0, unaware)),
     });
   } finally {

@@ -66,6 +66,10 @@ export class World {
   /** How long each kind of activity took last, in ms. */
   readonly usual = new Map<string, number>();
 
+  /** What those servers of the round have logged that are gone, and how much of the current one's log is older. */
+  #earlier = '';
+  #logged = 0;
+
   private constructor(host: TestHost, disk: Disk | undefined, mark: string) {
     this.host = host;
     this.data = host.data;
@@ -112,7 +116,21 @@ export class World {
 
   /** Starts a server on the same data folder. */
   async restart(): Promise<void> {
+    this.#earlier += this.host.output.slice(this.#logged);
+    this.#logged = 0;
     this.host = await startHost({ data: this.data, env: SETTINGS });
+  }
+
+  /** Begins a round: nobody has sent anything in it. */
+  begin(): void {
+    this.sent = [];
+    this.#earlier = '';
+    this.#logged = this.host.output.length;
+  }
+
+  /** What this round's servers have logged, each of them. */
+  get log(): string {
+    return this.#earlier + this.host.output.slice(this.#logged);
   }
 
   /** Stops the server, whose apps go on, and starts another. */
