@@ -11,6 +11,9 @@ const INODES = 600_000;
 /** What is left on a full disk, in bytes and in files. */
 const LEFT = { bytes: 32 * 1024, inodes: 2 };
 
+/** How often something is tried again that what writes to the disk meanwhile keeps from happening. */
+const TRIES = 100;
+
 /** A small disk of a run's own, which can be full, without inodes, or read-only within a moment. Only root may have one. */
 export class Disk {
   readonly folder: string;
@@ -43,9 +46,17 @@ export class Disk {
   /** Makes a folder of it read-only for whoever opens a file in it from now on. */
   async protect(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
-    await run('mount', ['--bind', folder, folder]);
-    await run('mount', ['-o', 'remount,bind,ro', folder]);
-    this.#bound = folder;
+    for (let tries = 0; this.#bound === undefined; tries += 1) {
+      await run('mount', ['--bind', folder, folder]);
+      try {
+        await run('mount', ['-o', 'remount,bind,ro', folder]);
+        this.#bound = folder;
+      } catch (error) {
+        // Between the two, something has opened a file in it for writing, which the kernel does not take away.
+        await run('umount', ['--lazy', folder]);
+        if (tries === TRIES) throw error;
+      }
+    }
   }
 
   /** Makes everything possible again. */
@@ -69,7 +80,7 @@ export class Disk {
       try {
         return void (await this.#remount(options(await statfs(this.folder))));
       } catch (error) {
-        if (tries === 100) throw error;
+        if (tries === TRIES) throw error;
       }
     }
   }
