@@ -53,8 +53,7 @@ export class Deploys {
    */
   async request(request: DeployRequest): Promise<Deploy> {
     const { headStarts } = this.#options;
-    if (this.#stopping)
-      throw new Refusal('unavailable', 'stopping', 'The server is stopping. Push again once it is back.');
+    this.#demandGoing();
     // What ran before has its environment already.
     if (request.of === undefined) await this.#options.room.demand();
     const folder = folderOf(request);
@@ -85,12 +84,16 @@ export class Deploys {
     await store.update(request.app, (app) => {
       if (this.#barred.has(request.app))
         throw new Refusal('conflict', 'app-going', `The app ${request.app} is being deleted. Try again in a moment.`);
+      // It may have begun to stop meanwhile, and nobody would run this one.
+      this.#demandGoing();
       const layout = store.layout(request.app);
       const release = queuedRelease(request, app, { message, previous, folder, layout, now: new Date() });
       number = release.number;
       return usedAt({ ...app, lastRelease: number, releases: [...app.releases, release] }, Date.now());
     });
     const ongoing = await this.#open(request.app, number);
+    // Those who waited were told when it began to stop, which may have been a moment ago.
+    if (this.#stopping && !this.#handingOver) this.#dismiss();
     await this.#supersede(request.app, number);
     for (const listener of this.#listeners) listener(request.app);
     return ongoing;
@@ -181,11 +184,21 @@ export class Deploys {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#interrupt('the server is stopping');
-    // Those that were still waiting are told as well.
+    this.#dismiss();
+  }
+
+  /** Tells those who still wait for a deploy how it is left to the next server. */
+  #dismiss(): void {
     for (const ongoing of this.#ongoing.list()) {
       const release = findRelease(this.#options.store.get(ongoing.app), ongoing.release);
       if (release !== undefined) this.#ongoing.close(ongoing.app, release);
     }
+  }
+
+  /** @throws Refusal `stopping` */
+  #demandGoing(): void {
+    if (this.#stopping)
+      throw new Refusal('unavailable', 'stopping', 'The server is stopping. Push again once it is back.');
   }
 
   async #interrupt(reason: string): Promise<void> {

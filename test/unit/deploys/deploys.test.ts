@@ -73,6 +73,22 @@ it('a superseded deploy is reported to everyone who requested it, even before it
   expect(await (await first).done).toMatchObject({ number: 2, state: 'superseded', reason: 'superseded by release 3' });
 });
 
+it('a deploy that was being requested when the server began to stop is refused, and not recorded', async () => {
+  const first = request();
+  await Promise.all([deploys.stop(), expect(first).rejects.toMatchObject({ code: 'stopping' })]);
+  expect([store.get('shop').releases, settled]).toEqual([[LIVE], ['shop']]);
+});
+
+it('a deploy that was recorded when the server began to stop is left to the next one, and its requester is told', async () => {
+  let go = (): void => undefined;
+  masks = [new Promise((resolve) => (go = resolve))];
+  const first = request();
+  await vi.waitFor(() => expect(masks).toEqual([]));
+  await deploys.stop();
+  go();
+  expect(await (await first).done).toMatchObject({ number: 2, state: 'queued' });
+});
+
 it('a deploy that is refused, or cancelled before its turn, leaves no head start', async () => {
   const unbar = deploys.bar('shop');
   await expect(request()).rejects.toMatchObject({ code: 'app-going' });
