@@ -7,6 +7,7 @@ Runs with every Python that an app may have: 3.7 is enough.
 import copy
 import json
 import os
+import re
 import socket
 import sys
 
@@ -32,6 +33,7 @@ def main():
     # As `python -m` has it, but not before Streamlit is there: no file of the app's takes the place of what that imports.
     sys.path.insert(0, os.getcwd())
     sys.path.extend(own_packages(os.getcwd()))
+    describe_project(os.getcwd())
     streamlit(prog_name="streamlit")
 
 
@@ -46,6 +48,77 @@ def own_packages(project):
     usual = [source] if is_project and os.path.isdir(source) else []
     named = [os.path.normpath(os.path.join(project, folder)) for folder in installed_from()]
     return named + [folder for folder in usual if folder not in named]
+
+
+def describe_project(project):
+    """Makes the project known to `importlib.metadata` by its name and version, as an editable install does.
+
+    Packages often ask for their own version (https://packaging.python.org/en/latest/discussions/single-source-version/). What
+    the environment has installed goes first.
+    """
+    try:
+        from importlib.metadata import Distribution, DistributionFinder
+    except ImportError:  # Python 3.7
+        return
+    facts = project_facts(project)
+    if facts is None:
+        return
+    normal = re.sub(r"[-_.]+", "-", facts["Name"]).lower()
+    metadata = "".join("%s: %s\n" % fact for fact in facts.items())
+
+    class Project(Distribution):
+        def read_text(self, filename):
+            return metadata if filename == "METADATA" else None
+
+        def locate_file(self, path):
+            return os.path.join(project, path)
+
+    class Finder(DistributionFinder):
+        def find_spec(self, fullname, path=None, target=None):
+            return None
+
+        def find_distributions(self, context=DistributionFinder.Context()):
+            if context.name is None or re.sub(r"[-_.]+", "-", context.name).lower() == normal:
+                yield Project()
+
+    sys.meta_path.append(Finder())
+
+
+def project_facts(project):
+    """The name and the version of a project, as far as its settings and its code say so; None where it has no name."""
+    try:
+        import tomllib as toml
+    except ImportError:  # Before Python 3.11; Streamlit brings it.
+        try:
+            import toml
+        except ImportError:
+            return None
+    try:
+        with open(os.path.join(project, "pyproject.toml"), encoding="utf-8") as file:
+            settings = toml.loads(file.read())
+        own = settings.get("project") or settings.get("tool", {}).get("poetry") or {}
+        name, version = own.get("name"), own.get("version")
+    except Exception:  # Not there, or not what its tools would read. The app runs all the same.
+        return None
+    if not isinstance(name, str) or not re.match(r"[\w.-]+$", name):
+        return None
+    if not isinstance(version, str) or not re.match(r"[\w.+!-]+$", version):
+        version = version_in_code(project, re.sub(r"[-.]", "_", name)) or "0+unknown"
+    return {"Metadata-Version": "2.1", "Name": name, "Version": version}
+
+
+def version_in_code(project, package):
+    """The version that build tools would read from a package; None where it has none there, as with one that git has."""
+    for folder in (os.path.join("src", package), package):
+        for file in ("__init__.py", "__about__.py", "_version.py", "version.py"):
+            try:
+                with open(os.path.join(project, folder, file), encoding="utf-8") as code:
+                    found = re.search(r"""^(?:__version__|version|VERSION)\s*(?::\s*str\s*)?=\s*["']([\w.+!-]+)["']""", code.read(), re.M)
+            except (OSError, ValueError):
+                continue
+            if found:
+                return found.group(1)
+    return None
 
 
 def installed_from():
@@ -208,6 +281,14 @@ def answer_below_base_path():
         # A mount takes all that is below it (https://www.starlette.io/routing/#submounting-routes).
         whole = moved.path + ("/{path:path}" if hasattr(route, "routes") else "")
         moved.path_regex, moved.path_format, moved.param_convertors = compile_path(whole)
+        # `url_for` puts the base in front of the path of the route with the name, which is the other one.
+        moved.name = "below " + base
+
+        def matches(scope):
+            match, child = route_matches(scope)
+            return match, dict(child, app_root_path=scope.get("root_path", "") + "/" + base) if child else child
+
+        route_matches, moved.matches = moved.matches, matches
         return moved
 
     def build_below(self):
