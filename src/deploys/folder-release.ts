@@ -4,7 +4,7 @@ import { APP_FILE, type AppFile } from '../domain/project/app-file.js';
 import { below, DEPENDENCY_FILES, folderOf } from '../domain/project/layout.js';
 import type { App } from '../domain/app/app.js';
 import type { Dependencies } from '../domain/python/dependencies.js';
-import { chooseEntrypoint } from '../domain/project/entrypoint.js';
+import { chooseEntrypoint, withoutLauncher } from '../domain/project/entrypoint.js';
 import { VENV_NAMES, type Place } from '../domain/in-place/place.js';
 import type { PythonWish } from '../domain/python/python-version.js';
 import type { Release } from '../domain/app/release.js';
@@ -18,6 +18,9 @@ import type { Built, ReleaseSource } from './release-source.js';
 
 /** The largest list of packages that is read, in bytes. */
 const MAX_LIST = 5 * 1024 * 1024;
+
+/** The largest main file that is read for what it does, in bytes. */
+const MAX_MAIN = 256 * 1024;
 
 /** Makes releases of in-place apps: nothing is copied, and nothing is written to the folder. */
 export class FolderReleases implements ReleaseSource {
@@ -112,10 +115,12 @@ async function mainOf({ key, dir, main }: Place, settings: AppFile): Promise<str
       `The main file ${main} does not exist. Put it back, or change "app" of "${key}" in config.json.`,
     );
   }
-  const found = chooseEntrypoint(
-    (await filesIn(dir)).map((one) => one.path),
-    settings.main === undefined ? undefined : { file: settings.main, where: APP_FILE },
-  );
+  const paths = (await filesIn(dir)).map((one) => one.path);
+  const named = settings.main === undefined ? undefined : { file: settings.main, where: APP_FILE };
+  const chosen = chooseEntrypoint(paths, named);
+  const guess = named === undefined && 'file' in chosen ? chosen.file : undefined;
+  const code = guess === undefined ? undefined : await readTopFile(dir, guess, MAX_MAIN);
+  const found = code === undefined ? chosen : withoutLauncher(chosen, paths, code.toString('utf8'));
   if ('file' in found) return join(dir, found.file);
   throw new Refusal(
     'invalid',

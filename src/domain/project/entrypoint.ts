@@ -24,6 +24,10 @@ const NEVER = new Set([
 /** Folders whose files are never an app: pages of one, tests, what others have written. */
 const NO_APPS = /(^|\/)(\.[^/]*|_[^/]*|pages|tests?|docs?|migrations|node_modules|site-packages|venv|env)\//;
 
+/** What a script that starts Streamlit's server imports, or has a shell do. */
+const STARTS_STREAMLIT =
+  /^[ \t]*(?:import[ \t]+streamlit\.(?:web\.)?(?:cli|bootstrap)\b|from[ \t]+streamlit(?:\.web)?(?:\.(?:cli|bootstrap)[ \t]+import\b|[ \t]+import[ \t]+(?:cli|bootstrap)\b))|["']streamlit["'],\s*["']run["']|["']streamlit run /m;
+
 /** Words in the names that people give to their apps. */
 const LIKELY = /(^|[^a-z])(streamlit|app|dashboard|main|home|hello|index|start|ui|web)([^a-z]|$)/i;
 
@@ -45,10 +49,11 @@ export interface NamedMain {
  * project that may be an app.
  * @param paths every file of the project, with "/"
  * @param named the one that a person named, which is then the only one looked for
+ * @param launcher a file at the top that starts the app, and is not the app itself
  */
-export function chooseEntrypoint(paths: readonly string[], named?: NamedMain): Entrypoint {
+export function chooseEntrypoint(paths: readonly string[], named?: NamedMain, launcher?: string): Entrypoint {
   const python = paths.filter((path) => path.endsWith('.py')).sort();
-  const candidates = candidatesOf(python);
+  const candidates = candidatesOf(python.filter((path) => path !== launcher));
   if (named !== undefined) {
     if (python.includes(named.file)) return { file: named.file };
     const instead = python.length === 0 ? 'It has no Python files.' : `Its Python files: ${someOf(python)}.`;
@@ -60,10 +65,11 @@ export function chooseEntrypoint(paths: readonly string[], named?: NamedMain): E
   const top = python.filter((path) => !path.includes('/'));
   const preferred = PREFERRED.find((name) => top.includes(name));
   if (preferred !== undefined) return { file: preferred };
-  const possible = top.filter(mayBeApp);
+  const possible = top.filter((path) => path !== launcher && mayBeApp(path));
   if (possible.length === 1 && possible[0] !== undefined) return { file: possible[0] };
 
-  const looked = `No ${PREFERRED.join(' or ')} in the project root`;
+  const other = launcher === undefined ? '' : ` (${printable(launcher)} starts Streamlit itself)`;
+  const looked = `No ${PREFERRED.join(' or ')} in the project root${other}`;
   if (possible.length > 1) {
     return {
       refusal: `${looked}, and ${someOf(possible)} could each be the app. Rename the right one to app.py, or ${howToName('…')}`,
@@ -85,6 +91,17 @@ export function chooseEntrypoint(paths: readonly string[], named?: NamedMain): E
     refusal: `${looked}, and no other Python file that could be the app. The project has ${someOf(there)}. Add app.py.`,
     candidates: [],
   };
+}
+
+/**
+ * Chooses another file where the only Python file was chosen and does nothing but start Streamlit, as launchers of desktop
+ * programs do.
+ * @param chosen what `chooseEntrypoint` chose of these paths, without a name
+ * @param code of the chosen file
+ */
+export function withoutLauncher(chosen: Entrypoint, paths: readonly string[], code: string): Entrypoint {
+  const isLauncher = 'file' in chosen && !isAppName(chosen.file) && STARTS_STREAMLIT.test(code);
+  return isLauncher ? chooseEntrypoint(paths, undefined, chosen.file) : chosen;
 }
 
 /** True for a name that says by itself that the file is an app. */

@@ -3,7 +3,7 @@ import { printable } from '../app/app.js';
 import { APP_FILE, parseAppFile, type AppFile } from './app-file.js';
 import { TREE_LIMITS, type TreeLimits } from './tree-limits.js';
 import { chooseDependencies, type Dependencies, type ProjectFiles } from '../python/dependencies.js';
-import { chooseEntrypoint } from './entrypoint.js';
+import { chooseEntrypoint, withoutLauncher } from './entrypoint.js';
 import { APP_SETTINGS, below, DEPENDENCY_FILES, folderOf, type Layout } from './layout.js';
 import { maybePointer, readPointer, type LfsPointer } from './lfs.js';
 import { Links } from './links.js';
@@ -269,7 +269,10 @@ function planOf(entries: readonly TreeEntry[], contents: ReadonlyMap<string, Buf
     throw new Refusal('invalid', 'root-missing', sentence, { field: 'root' });
   }
   const named = namedIn(layout.main, settings.main);
-  const found = chooseEntrypoint(within, named);
+  const chosen = chooseEntrypoint(within, named);
+  const main = 'file' in chosen ? below(root, chosen.file) : undefined;
+  const code = contents.get(entries.find(({ path }) => path === main)?.object ?? '')?.toString('utf8') ?? '';
+  const found = named === undefined ? withoutLauncher(chosen, within, code) : chosen;
   if ('refusal' in found)
     throw new Refusal('invalid', 'no-entrypoint', found.refusal, {
       field: named === undefined ? 'app.py' : named.where === APP_FILE ? APP_FILE : 'main',

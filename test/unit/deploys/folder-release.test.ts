@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DeployLog } from '../../../src/deploys/log.js';
-import { FolderReleases } from '../../../src/deploys/folder-release.js';
+import { FolderReleases, inspectPlace } from '../../../src/deploys/folder-release.js';
 import { releaseOf } from '../../helpers/release.js';
 import { newApp } from '../../../src/domain/app/app.js';
 import { LogFile } from '../../../src/logs/log-file.js';
@@ -32,4 +32,14 @@ it('a dependency file of an in-place app must be text, as in a pushed app', asyn
     message: expect.stringMatching(/^requirements\.txt is not valid UTF-16LE text/) as string,
   });
   await log.written;
+});
+
+it('a program that only starts Streamlit is not taken for an in-place app', async () => {
+  const dir = join(folder, 'app');
+  const look = (code: string): Promise<unknown> =>
+    writeFiles(dir, { 'run.py': code }).then(() =>
+      inspectPlace(direct, { key: 'demo', dir, restartOnCrash: true, watch: false }),
+    );
+  expect(await look('import streamlit as st\n')).toMatchObject({ main: join(dir, 'run.py') });
+  await expect(look('from streamlit.web import cli\n')).rejects.toMatchObject({ code: 'main-missing' });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseEntrypoint } from '../../../../src/domain/project/entrypoint.js';
+import { chooseEntrypoint, withoutLauncher } from '../../../../src/domain/project/entrypoint.js';
 
 describe('chooseEntrypoint', () => {
   it.each([
@@ -67,6 +67,38 @@ describe('chooseEntrypoint', () => {
     expect(chooseEntrypoint(['app.py', 'x.txt'], { file: 'dash.py', where: 'streamlit-host.toml' })).toEqual({
       refusal: 'The main file dash.py, set in streamlit-host.toml, is not in the project. Its Python files: app.py.',
       candidates: ['app.py'],
+    });
+  });
+
+  it.each([
+    ['import streamlit.web.cli as stcli', true],
+    ['from streamlit.web import cli as stcli', true],
+    ['    from streamlit import cli', true],
+    ['from streamlit.web.bootstrap import run', true],
+    ['subprocess.run([sys.executable, "-m", "streamlit", "run", "app.py"])', true],
+    ["os.system('streamlit run app.py')", true],
+    ['import streamlit as st', false],
+    ['from streamlit import cache_data', false],
+    ['import streamlit.components.v1 as components', false],
+    ['st.code("Start it with: streamlit run app.py")', false],
+    ['# import streamlit.web.cli', false],
+  ])('keeps the only Python file with %j unless that starts Streamlit', (line, isLauncher) => {
+    const paths = ['run_app.py', 'src/main.py'];
+    const found = withoutLauncher(chooseEntrypoint(paths), paths, `import sys\n${line}\n`);
+    expect(found).toEqual(
+      isLauncher
+        ? {
+            refusal:
+              'No app.py or streamlit_app.py in the project root (run_app.py starts Streamlit itself), but src/main.py may be the app. To deploy it, push with -o main=src/main.py, set it as the main file in the console, or set main = "src/main.py" in streamlit-host.toml.',
+            candidates: ['src/main.py'],
+          }
+        : { file: 'run_app.py' },
+    );
+  });
+
+  it('keeps a file that is called like an app, whatever it starts', () => {
+    expect(withoutLauncher(chooseEntrypoint(['app.py']), ['app.py'], 'from streamlit.web import cli\n')).toEqual({
+      file: 'app.py',
     });
   });
 

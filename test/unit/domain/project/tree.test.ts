@@ -125,6 +125,12 @@ describe('inspectTree', () => {
   it.each<[string, File[], Layout, object]>([
     ['a main file', [{ path: 'src/app.py' }], {}, { code: 'no-entrypoint', field: 'app.py', choices: ['src/app.py'] }],
     [
+      'a main file in the place of a program that starts it',
+      [{ path: 'run_app.py', text: 'from streamlit.web import cli\ncli.main()\n' }, { path: 'src/main.py' }],
+      {},
+      { code: 'no-entrypoint', field: 'app.py', choices: ['src/main.py'] },
+    ],
+    [
       'a main file in the place of one that is not there',
       [...APP, { path: 'a b/\u0007.py' }],
       { main: 'x.py' },
